@@ -1,0 +1,48 @@
+"""A text column that is encrypted at rest with the keys of FIELD_ENCRYPTION_KEYS; a wrong key raises."""
+
+from functools import lru_cache
+from typing import Any
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.db import models
+
+
+class WrongEncryptionKey(ImproperlyConfigured):
+    """A stored secret cannot be read with any key of FIELD_ENCRYPTION_KEYS."""
+
+
+@lru_cache(maxsize=8)
+def _cipher(keys: tuple[str, ...]) -> MultiFernet:
+    if not keys:
+        raise ImproperlyConfigured("FIELD_ENCRYPTION_KEYS is empty: run `python manage.py setup`, or set it.")
+    try:
+        return MultiFernet([Fernet(key) for key in keys])
+    except ValueError as error:
+        raise ImproperlyConfigured(
+            "FIELD_ENCRYPTION_KEYS holds a value that is not a Fernet key (44 characters)."
+        ) from error
+
+
+def cipher() -> MultiFernet:
+    """The cipher of all configured keys: the first encrypts, every one decrypts."""
+    return _cipher(tuple(settings.FIELD_ENCRYPTION_KEYS))
+
+
+class EncryptedTextField(models.TextField):
+    """Text in Python, a Fernet token in the database; the empty string stays empty. Cannot be searched."""
+
+    def get_prep_value(self, value: Any) -> Any:
+        text = super().get_prep_value(value)
+        return cipher().encrypt(text.encode()).decode() if text else text
+
+    def from_db_value(self, value: str | None, expression: Any, connection: Any) -> str | None:
+        if not value:
+            return value
+        try:
+            return cipher().decrypt(value.encode()).decode()
+        except InvalidToken as error:
+            raise WrongEncryptionKey(
+                f"{self.model._meta.label}.{self.name} was encrypted with a key that FIELD_ENCRYPTION_KEYS no longer holds."
+            ) from error

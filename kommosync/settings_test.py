@@ -1,0 +1,25 @@
+"""The settings of the test suite: the real ones on a database and keys of their own."""
+
+import os
+
+os.environ["KOMMOSYNC_ENV_FILE"] = os.devnull
+os.environ.setdefault("SECRET_KEY", "only-for-tests-" + "x" * 40)
+os.environ.setdefault("FIELD_ENCRYPTION_KEYS", "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
+os.environ.setdefault("DATABASE_URL", "sqlite:///var/test.sqlite3")
+os.environ.setdefault("KOMMO_RATE_PER_ACCOUNT", "1000")
+os.environ.setdefault("KOMMO_RATE_PER_IP", "0")
+os.environ.setdefault("EMAIL_URL", "memorymail://")
+
+from kommosync.settings import *  # noqa: E402, F403
+from kommosync.settings import DATABASES, VAR_DIR  # noqa: E402
+
+# A file, because threads and child processes of the tests need the same database.
+DATABASES["default"].setdefault("TEST", {})
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    DATABASES["default"]["TEST"]["NAME"] = str(VAR_DIR / "test.sqlite3")
+KOMMO_SLOTS = "accounts.kommo.pacing.LocalSlots"
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}

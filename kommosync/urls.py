@@ -1,0 +1,9 @@
+"""The URLs of the project: the admin, and the doors of the two apps."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [
+    path("", include("syncing.urls")),
+    path("", admin.site.urls),
+]
