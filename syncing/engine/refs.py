@@ -1,0 +1,68 @@
+"""Refs: names of items that mean the same in every account."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    PIPELINE = "pipeline"
+    STAGE = "stage"
+    FIELD_GROUP = "field_group"
+    CUSTOM_FIELD = "custom_field"
+    ENUM = "enum"
+
+
+class Scope(StrEnum):
+    """What a run covers (the run type)."""
+
+    FULL = "full"
+    PIPELINES = "pipelines"
+    CUSTOM_FIELDS = "custom_fields"
+
+    @property
+    def writes_pipelines(self) -> bool:
+        return self is not Scope.CUSTOM_FIELDS
+
+    @property
+    def writes_fields(self) -> bool:
+        return self is not Scope.PIPELINES
+
+
+@dataclass(frozen=True, order=True)
+class Ref:
+    """`key` is built from the master's ids; `str(ref)` is for logs.
+
+    Keys: pipeline `7`; stage `7/142` (142 and 143 repeat in every pipeline); field group `leads/default`;
+    custom field `leads/12`; enum `leads/12/34`. The same form with a slave's ids is that slave's local key.
+    """
+
+    kind: Kind
+    key: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.key}"
+
+
+def local_id(key: str) -> str:
+    """The account's own id inside a key: its last part."""
+    return key.rpartition("/")[2]
+
+
+def pipeline_key(pipeline_id: int) -> str:
+    return str(pipeline_id)
+
+
+def stage_key(pipeline_id: int, stage_id: int) -> str:
+    return f"{pipeline_id}/{stage_id}"
+
+
+def group_key(entity: str, group_id: str) -> str:
+    return f"{entity}/{group_id}"
+
+
+def field_key(entity: str, field_id: int) -> str:
+    return f"{entity}/{field_id}"
+
+
+def enum_key(entity: str, field_id: int, enum_id: int) -> str:
+    return f"{entity}/{field_id}/{enum_id}"

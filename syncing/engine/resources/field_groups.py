@@ -1,0 +1,18 @@
+"""Groups of custom fields."""
+
+from dataclasses import dataclass
+
+DEFAULT_GROUP = "default"
+LINKED_GROUP = "linked_group"  # product groups: not ours to copy, kommo-api.md 5.5
+
+
+@dataclass(frozen=True)
+class FieldGroup:
+    """A field group as one account has it; `fields` are the ids of its members."""
+
+    entity: str
+    id: str
+    name: str
+    sort: int
+    is_predefined: bool
+    fields: tuple[int, ...]

@@ -1,0 +1,20 @@
+"""Pipelines."""
+
+from dataclasses import dataclass
+
+from syncing.engine.resources.stages import Stage
+
+MAX_PIPELINES = 50  # per account, kommo-api.md 2
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """A pipeline as one account has it. `sort` is the account's own number; only the order counts."""
+
+    id: int
+    name: str
+    sort: int
+    is_main: bool
+    is_unsorted_on: bool
+    is_archive: bool
+    stages: tuple[Stage, ...]

@@ -1,0 +1,74 @@
+"""A snapshot: one account's configuration as read; and its form as JSON."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from syncing.engine.resources.custom_fields import CustomField, Enum
+from syncing.engine.resources.field_groups import FieldGroup
+from syncing.engine.resources.pipelines import Pipeline
+from syncing.engine.resources.stages import Description, Stage
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """`groups` and `fields` are None when the run did not read them (type `pipelines`)."""
+
+    pipelines: tuple[Pipeline, ...]
+    groups: tuple[FieldGroup, ...] | None = None
+    fields: tuple[CustomField, ...] | None = None
+
+    def stages(self) -> Iterator[tuple[Pipeline, Stage]]:
+        for pipeline in self.pipelines:
+            for stage in pipeline.stages:
+                yield pipeline, stage
+
+
+def to_document(snapshot: Snapshot) -> dict[str, Any]:
+    """The snapshot as plain JSON types; `from_document` is its inverse."""
+    document: dict[str, Any] = json.loads(json.dumps(asdict(snapshot)))
+    return document
+
+
+def from_document(document: dict[str, Any]) -> Snapshot:
+    groups, fields = document["groups"], document["fields"]
+    return Snapshot(
+        pipelines=tuple(_pipeline(item) for item in document["pipelines"]),
+        groups=None
+        if groups is None
+        else tuple(FieldGroup(**{**g, "fields": tuple(g["fields"])}) for g in groups),
+        fields=None if fields is None else tuple(_field(item) for item in fields),
+    )
+
+
+def fingerprint(snapshot: Snapshot) -> str:
+    """64 hex characters; equal for equal configurations."""
+    text = json.dumps(to_document(snapshot), sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _pipeline(item: dict[str, Any]) -> Pipeline:
+    return Pipeline(**{**item, "stages": tuple(_stage(stage) for stage in item["stages"])})
+
+
+def _stage(item: dict[str, Any]) -> Stage:
+    texts = item["descriptions"]
+    return Stage(
+        **{**item, "descriptions": None if texts is None else tuple(Description(**text) for text in texts)}
+    )
+
+
+def _field(item: dict[str, Any]) -> CustomField:
+    hidden = item["hidden_statuses"]
+    return CustomField(
+        **{
+            **item,
+            "enums": tuple(Enum(**enum) for enum in item["enums"]),
+            "required_statuses": tuple((pipeline, stage) for pipeline, stage in item["required_statuses"]),
+            "hidden_statuses": None
+            if hidden is None
+            else tuple((pipeline, stage) for pipeline, stage in hidden),
+        }
+    )
