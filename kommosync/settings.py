@@ -1,70 +1,43 @@
 """Every setting, read once from the environment and from `.env`; a wrong value stops the start with a sentence."""
 
-from collections.abc import Callable
+import os
 from pathlib import Path
-from typing import Any
 
-import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
+from kommosync import environment as env
+
 BASE_DIR = Path(__file__).resolve().parent.parent
-VAR_DIR = BASE_DIR / "var"
-
-env = environ.Env()
-env.read_env(env.path("KOMMOSYNC_ENV_FILE", default=str(BASE_DIR / ".env"))())
-
-
-def number(name: str, default: float, low: float, high: float, cast: Callable[[str], Any] = float) -> Any:
-    """The number in variable `name`; raises ImproperlyConfigured unless low <= value <= high."""
-    raw = env.str(name, default=str(default))
-    try:
-        value = cast(raw)
-    except ValueError:
-        value = None
-    if value is None or not low <= value <= high:
-        kind = "whole number" if cast is int else "number"
-        raise ImproperlyConfigured(f"{name} is {raw!r}; it must be a {kind} from {low:g} to {high:g}.")
-    return value
-
-
-def flag(name: str, default: bool) -> bool:
-    raw = env.str(name, default=str(default)).strip().lower()
-    if raw in {"1", "true", "yes", "on"}:
-        return True
-    if raw in {"0", "false", "no", "off", ""}:
-        return False
-    raise ImproperlyConfigured(f"{name} is {raw!r}; it must be on or off.")
-
-
-def url_template(name: str, default: str) -> str:
-    value = env.str(name, default=default).strip().rstrip("/")
-    if not value.startswith(("https://", "http://")) or value.count("{subdomain}") != 1:
-        raise ImproperlyConfigured(
-            f"{name} is {value!r}; it must be a URL with {{subdomain}} in it once, as https://{{subdomain}}.kommo.com"
-        )
-    return value
-
+env.read_env_file(Path(os.environ.get("KOMMOSYNC_ENV_FILE") or BASE_DIR / ".env"))
+# Everything that is written at run time (SQLite file, cache, collected static files) lies here.
+VAR_DIR = Path(env.text("VAR_DIR") or BASE_DIR / "var").absolute()
+try:
+    VAR_DIR.mkdir(parents=True, exist_ok=True)
+except OSError as error:
+    raise ImproperlyConfigured(
+        f"VAR_DIR is {str(VAR_DIR)!r}; it cannot be made: {error.strerror}."
+    ) from error
 
 # -- secrets: `manage.py setup` writes them; empty ones are refused where they are first needed --
-SECRET_KEY = env.str("SECRET_KEY", default="")
-FIELD_ENCRYPTION_KEYS = [key.strip() for key in env.list("FIELD_ENCRYPTION_KEYS", default=[]) if key.strip()]
+SECRET_KEY = env.text("SECRET_KEY")
+FIELD_ENCRYPTION_KEYS = env.words("FIELD_ENCRYPTION_KEYS", default=[])
 
-DEBUG = flag("DEBUG", False)
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+DEBUG = env.flag("DEBUG", False)
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS", default=[])
 
 # -- Kommo --
-KOMMO_URL_TEMPLATE = url_template("KOMMO_URL_TEMPLATE", "https://{subdomain}.kommo.com")
-KOMMO_OAUTH_URL = env.str("KOMMO_OAUTH_URL", default="https://www.kommo.com/oauth")
-KOMMO_RATE_PER_ACCOUNT = number("KOMMO_RATE_PER_ACCOUNT", 6, 0.1, 1000)
-KOMMO_RATE_PER_IP = number("KOMMO_RATE_PER_IP", 6, 0, 10000)
-KOMMO_TIMEOUT = number("KOMMO_TIMEOUT", 30, 0.1, 600)
+KOMMO_URL_TEMPLATE = env.url_template("KOMMO_URL_TEMPLATE", "https://{subdomain}.kommo.com")
+KOMMO_OAUTH_URL = env.text("KOMMO_OAUTH_URL") or "https://www.kommo.com/oauth"
+KOMMO_RATE_PER_ACCOUNT = env.number("KOMMO_RATE_PER_ACCOUNT", 6, 0.1, 1000)
+KOMMO_RATE_PER_IP = env.number("KOMMO_RATE_PER_IP", 6, 0, 10000)
+KOMMO_TIMEOUT = env.number("KOMMO_TIMEOUT", 30, 0.1, 600)
 KOMMO_SLOTS = "accounts.slots.SqlSlots"
 
 # -- work --
-SYNC_WORKERS = number("SYNC_WORKERS", 2, 1, 64, int)
-SYNC_THREADS = number("SYNC_THREADS", 60, 1, 200, int)
+SYNC_WORKERS = env.number("SYNC_WORKERS", 2, 1, 64, int)
+SYNC_THREADS = env.number("SYNC_THREADS", 60, 1, 200, int)
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -110,10 +83,11 @@ TEMPLATES = [
 ]
 
 # -- database: SQLite needs WAL and IMMEDIATE, or concurrent writers fail (accounts.checks refuses other settings) --
-VAR_DIR.mkdir(exist_ok=True)
-DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'kommosync.sqlite3'}")}
+DATABASES = {
+    "default": env.database("DATABASE_URL", sqlite_file=VAR_DIR / "kommosync.sqlite3", base=BASE_DIR)
+}
 DATABASES["default"]["CONN_MAX_AGE"] = 60
-ON_SQLITE = DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3"
+ON_SQLITE = DATABASES["default"]["ENGINE"] == env.SQLITE
 if ON_SQLITE:
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
@@ -125,7 +99,9 @@ else:
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # -- queue: the values measured to work; timeout is only the last resort, a lane ends itself --
-REDIS_URL = env.str("REDIS_URL", default="")
+REDIS_URL = env.text("REDIS_URL")
+if REDIS_URL:
+    env.scheme_of("REDIS_URL", REDIS_URL, ("redis", "rediss", "unix"))
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
     if REDIS_URL
@@ -156,16 +132,14 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
-LANGUAGE_CODE = env.str("LANGUAGE_CODE", default="en")
 LANGUAGES = [("en", "English"), ("pt-br", "Português (Brasil)"), ("es", "Español")]
-if LANGUAGE_CODE not in dict(LANGUAGES):
-    raise ImproperlyConfigured(f"LANGUAGE_CODE is {LANGUAGE_CODE!r}; it must be one of en, pt-br, es.")
+LANGUAGE_CODE = env.choice("LANGUAGE_CODE", "en", [code for code, _name in LANGUAGES])
 LOCALE_PATHS = [BASE_DIR / "locale"]
-TIME_ZONE = env.str("TIME_ZONE", default="UTC")
+TIME_ZONE = env.time_zone("TIME_ZONE", "UTC")
 USE_I18N = True
 USE_TZ = True
-vars().update(env.email("EMAIL_URL", default="consolemail://"))
-DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="kommosync@localhost")
+vars().update(env.email("EMAIL_URL", "consolemail://"))
+DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL") or "kommosync@localhost"
 
 # -- static files and browser rules --
 STATIC_URL = "static/"
@@ -177,16 +151,18 @@ STORAGES = {
 }
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
-HTTPS_ONLY = flag("HTTPS_ONLY", False)
+HTTPS_ONLY = env.flag("HTTPS_ONLY", False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS_ONLY
 SECURE_HSTS_SECONDS = 31536000 if HTTPS_ONLY else 0
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS_ONLY else None
 X_FRAME_OPTIONS = "DENY"
+# HSTS for the operator's other subdomains, and its preload list, are not ours to decide.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="WARNING")},
+    "root": {"handlers": ["stderr"], "level": env.choice("LOG_LEVEL", "WARNING", env.LOG_LEVELS)},
 }

@@ -13,10 +13,11 @@ os.environ.setdefault("EMAIL_URL", "memorymail://")
 from kommosync.settings import *  # noqa: E402, F403
 from kommosync.settings import DATABASES, VAR_DIR  # noqa: E402
 
-# A file, because threads and child processes of the tests need the same database.
+# A file, because threads and child processes of the tests need the same database; one per process, because
+# several test runs may share this directory.
 DATABASES["default"].setdefault("TEST", {})
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
-    DATABASES["default"]["TEST"]["NAME"] = str(VAR_DIR / "test.sqlite3")
+    DATABASES["default"]["TEST"]["NAME"] = str(VAR_DIR / f"test-{os.getpid()}.sqlite3")
 KOMMO_SLOTS = "accounts.kommo.pacing.LocalSlots"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES = {

@@ -1,0 +1,129 @@
+"""Typed readers of environment variables and of `.env`; a wrong value raises a sentence that names the variable."""
+
+import logging
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from zoneinfo import available_timezones
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+SQLITE = "django.db.backends.sqlite3"
+LOG_LEVELS = [logging.getLevelName(level) for level in range(10, 60, 10)]
+ENV_LINE = re.compile(r"\A(?:export )?[A-Za-z_0-9]+=.*\Z")
+
+
+class Environment(environ.Env):
+    """Works on a copy of the environment, so that child processes read `.env` for themselves."""
+
+    ENVIRON = dict(os.environ)
+
+
+env = Environment()
+
+
+def read_env_file(path: Path) -> None:
+    """Take the variables of the file at `path` (it need not exist); the process's own environment wins."""
+    if not path.is_file():  # also /dev/null: no file wanted
+        return
+    try:
+        content = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ImproperlyConfigured(f"{path} cannot be read: {error}") from error
+    for number_of_line, line in enumerate(content.splitlines(), start=1):
+        if line.strip() and not line.startswith("#") and not ENV_LINE.match(line):
+            # Never the line itself: it may hold a secret.
+            raise ImproperlyConfigured(f"{path.name}, line {number_of_line}: not of the form NAME=value.")
+    Environment.read_env(path)
+
+
+def text(name: str, default: str = "") -> str:
+    return str(env.str(name, default=default)).strip()
+
+
+def number(name: str, default: float, low: float, high: float, cast: Callable[[str], Any] = float) -> Any:
+    """The number in variable `name`; raises ImproperlyConfigured unless low <= value <= high."""
+    raw = text(name) or str(default)
+    try:
+        value = cast(raw)
+    except ValueError:
+        value = None
+    if value is None or not low <= value <= high:
+        kind = "whole number" if cast is int else "number"
+        raise ImproperlyConfigured(f"{name} is {raw!r}; it must be a {kind} from {low:g} to {high:g}.")
+    return value
+
+
+def flag(name: str, default: bool) -> bool:
+    raw = text(name, default=str(default)).lower()
+    if raw in {"1", "true", "yes", "on"}:
+        return True
+    if raw in {"0", "false", "no", "off", ""}:
+        return False
+    raise ImproperlyConfigured(f"{name} is {raw!r}; it must be on or off.")
+
+
+def words(name: str, default: list[str]) -> list[str]:
+    """The comma-separated values of variable `name`, without empty ones."""
+    return [word.strip() for word in text(name).split(",") if word.strip()] or default
+
+
+def choice(name: str, default: str, choices: list[str]) -> str:
+    raw = text(name) or default
+    if raw not in choices:
+        raise ImproperlyConfigured(f"{name} is {raw!r}; it must be one of {', '.join(choices)}.")
+    return raw
+
+
+def time_zone(name: str, default: str) -> str:
+    raw = text(name) or default
+    if raw not in available_timezones():
+        raise ImproperlyConfigured(f"{name} is {raw!r}; it must be a name as Europe/Lisbon or UTC.")
+    return raw
+
+
+def url_template(name: str, default: str) -> str:
+    value = (text(name) or default).rstrip("/")
+    if not value.startswith(("https://", "http://")) or value.count("{subdomain}") != 1:
+        raise ImproperlyConfigured(
+            f"{name} is {value!r}; it must be a URL with {{subdomain}} in it once, as https://{{subdomain}}.kommo.com"
+        )
+    return value
+
+
+def scheme_of(name: str, value: str, schemes: tuple[str, ...]) -> str:
+    """`value` again; raises ImproperlyConfigured for another URL scheme, without the value: it may hold a password."""
+    if not value.startswith(tuple(f"{scheme}://" for scheme in schemes)):
+        known = " or ".join(f"{scheme}://" for scheme in schemes)
+        raise ImproperlyConfigured(f"{name} must be a URL that begins with {known}")
+    return value
+
+
+def database(name: str, *, sqlite_file: Path, base: Path) -> dict[str, Any]:
+    """Django's database entry; without the variable `sqlite_file`. A relative SQLite path counts from `base`."""
+    value = text(name)
+    if not value:
+        return {"ENGINE": SQLITE, "NAME": str(sqlite_file)}
+    scheme_of(name, value, ("sqlite", "postgres", "postgresql"))
+    try:
+        config = dict(env.db_url_config(value))
+    except ValueError as error:  # an impossible port, say; the message may hold the password
+        raise ImproperlyConfigured(f"{name} is not a usable database URL.") from error
+    if config["ENGINE"] == SQLITE and config["NAME"] != ":memory:":
+        config["NAME"] = str(base / config["NAME"])
+    return config
+
+
+def email(name: str, default: str) -> dict[str, Any]:
+    value = scheme_of(
+        name,
+        text(name) or default,
+        ("smtp", "smtps", "smtp+tls", "smtp+ssl", "consolemail", "filemail", "memorymail", "dummymail"),
+    )
+    try:
+        return dict(env.email_url_config(value))
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} is not a usable e-mail URL.") from error
