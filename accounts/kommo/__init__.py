@@ -1,0 +1,1 @@
+"""The Kommo API client: HTTP, authorisation, pace and retries; no Django and no resource knowledge here."""

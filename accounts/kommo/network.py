@@ -1,0 +1,62 @@
+"""What it means that no answer came: a NetworkError that says whether anything left."""
+
+import socket
+import ssl
+from collections.abc import Iterator
+
+import requests
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.exceptions import ProxyError as PoolProxyError
+
+from accounts.kommo.errors import Facts, NetworkError
+
+NO_HOST = "There is no such host: check the subdomain and KOMMO_URL_TEMPLATE."
+NO_TRUST = "The host's certificate is not trusted: check the clock, the proxy and the CA bundle of this machine."
+NEVER_CONNECTED = (NewConnectionError, ConnectTimeoutError, PoolProxyError, ssl.SSLCertVerificationError)
+UNKNOWN_NAME = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
+
+
+def network_error(cause: BaseException, **facts: object) -> NetworkError:
+    """The NetworkError for whatever requests or urllib3 raised; `facts` as KommoError takes them."""
+    chain = tuple(_chain(cause))
+    given = Facts(**facts)  # type: ignore[typeddict-item]
+    if any(isinstance(link, ssl.SSLCertVerificationError) for link in chain):
+        return NetworkError("the host's certificate is not trusted", sent=False, **{**given, **_final(NO_TRUST)})
+    if any(isinstance(link, NameResolutionError) for link in chain):
+        for_ever = any(isinstance(link, socket.gaierror) and link.errno in UNKNOWN_NAME for link in chain)
+        more = _final(NO_HOST) if for_ever else Facts(remedy=NO_HOST)
+        return NetworkError("the name of the host is not known", sent=False, **{**given, **more})
+    sent = False if any(isinstance(link, NEVER_CONNECTED) for link in chain) else None
+    unknown = sent is None and given.get("method") != "GET"
+    return NetworkError(_what(chain), sent=sent, **{**given, **Facts(outcome_unknown=unknown)})
+
+
+def _final(remedy: str) -> Facts:
+    return Facts(remedy=remedy, retryable=False)
+
+
+def _what(chain: tuple[BaseException, ...]) -> str:
+    """A sentence of our own: the libraries' texts carry addresses of objects, URLs and headers."""
+    if any(isinstance(link, requests.ConnectTimeout | ConnectTimeoutError) for link in chain):
+        return "no connection in time"
+    if any(isinstance(link, requests.Timeout | TimeoutError) for link in chain):
+        return "no answer in time"
+    if any(isinstance(link, ConnectionRefusedError) for link in chain):
+        return "the connection was refused"
+    if any(isinstance(link, PoolProxyError) for link in chain):
+        return "the proxy could not be reached"
+    if any(isinstance(link, ssl.SSLError) for link in chain):
+        return "the encrypted connection failed"
+    return "the connection broke"
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The error and everything it wraps: as `reason`, as argument, as cause; each once."""
+    waiting: list[object] = [error]
+    seen: set[int] = set()
+    while waiting:
+        link = waiting.pop(0)
+        if isinstance(link, BaseException) and id(link) not in seen:
+            seen.add(id(link))
+            yield link
+            waiting += [*link.args, getattr(link, "reason", None), link.__cause__, link.__context__]

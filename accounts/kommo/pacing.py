@@ -1,0 +1,169 @@
+"""When the next request may go: the pace of one account and of the outgoing IP, exact for all who ask."""
+
+import math
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from accounts.kommo.errors import RateLimited
+from accounts.kommo.stopping import Stop
+
+MARGIN = 1.04  # the network shortens gaps: requests sent a step apart may arrive closer together
+MISSED = 0.02  # seconds; half of what the margin leaves in one second
+LONGEST_IP_HOLD = 2.0
+LONGEST_HOLD = 3600.0
+
+Key = tuple[str, float]  # a name, and the seconds between two requests under it
+
+
+class Turn(NamedTuple):
+    """Seconds from now to the slot (negative: it is past); not `granted`: nothing is kept, ask again then."""
+
+    wait: float
+    granted: bool
+
+
+class Slots(Protocol):
+    """Who keeps the times. The first key is the caller's own, the others are shared with other callers."""
+
+    def take(self, keys: Sequence[Key], earliest: float = 0.0, patience: float = math.inf) -> Turn:
+        """The next slot that is free for all keys, not sooner than `earliest` seconds from now.
+
+        Not granted when the own key alone asks for more than `patience` seconds (the wait tells how many), or
+        when a shared key would stand idle until the own one is free.
+        """
+
+    def hold(self, key: str, seconds: float) -> None:
+        """No slot under `key` for so long from now."""
+
+
+def step_of(rate: float) -> float:
+    """Seconds between two requests: no sliding second carries more than `rate` (rounded down if above 1)."""
+    return MARGIN / (math.floor(rate) if rate >= 1 else rate)
+
+
+def next_turn(
+    now: float, next_at: Mapping[str, float], keys: Sequence[Key], earliest: float, patience: float
+) -> tuple[Turn, dict[str, float]]:
+    """The turn of one asker, and the rows it moves; all times on one clock, `next_at` may lack unknown keys.
+
+    A `next_at` beyond the longest hold is a clock that was set back, not a reason to wait for hours.
+    """
+    free = {key: min(next_at.get(key, 0.0), now + LONGEST_HOLD) for key, _ in keys}
+    own, *shared = keys
+    mine = max(now + earliest, free[own[0]], now)
+    slot = max(mine, *free.values())
+    if mine - now > patience:
+        return Turn(mine - now, False), {}
+    if any(slot - max(now, free[key]) > max(step, MISSED) for key, step in shared):
+        return Turn(slot - now, False), {}
+    return Turn(slot - now, True), {key: slot + step for key, step in keys}
+
+
+def held(now: float, next_at: float, seconds: float) -> float:
+    """The row of a key that is held for `seconds` from now."""
+    return max(min(next_at, now + LONGEST_HOLD), now + min(seconds, LONGEST_HOLD))
+
+
+class LocalSlots:
+    """Slots in memory, for one process; safe over threads."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._next_at: dict[str, float] = {}
+
+    def take(self, keys: Sequence[Key], earliest: float = 0.0, patience: float = math.inf) -> Turn:
+        with self._lock:
+            turn, moved = next_turn(self._clock(), self._next_at, keys, earliest, patience)
+            self._next_at.update(moved)
+        return turn
+
+    def hold(self, key: str, seconds: float) -> None:
+        with self._lock:
+            self._next_at[key] = held(self._clock(), self._next_at.get(key, 0.0), seconds)
+
+
+class Pacer:
+    """Makes one account's requests wait for their turn. A rate of 0 means no limit of that kind."""
+
+    def __init__(
+        self,
+        slots: Slots,
+        account_key: str,
+        rate_per_account: float,
+        *,
+        ip_key: str = "ip",
+        rate_per_ip: float = 0.0,
+        stop: Stop | None = None,
+        max_wait: float = 60.0,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] | None = None,
+    ) -> None:
+        self.stop = stop or Stop()
+        self._slots = slots
+        self._step = step_of(rate_per_account) if rate_per_account else 0.0
+        self._ip: tuple[Key, ...] = ((ip_key, step_of(rate_per_ip)),) if rate_per_ip else ()
+        self._account_key = account_key
+        limited = bool(self._step or self._ip)
+        self._keys: tuple[Key, ...] = ((account_key, self._step), *self._ip) if limited else ()
+        self._max_wait = max_wait
+        self._clock = clock
+        self._sleep = sleep or self.stop.sleep
+        self._not_before = -math.inf
+
+    def wait(self) -> None:
+        """Returns when the next request may be sent.
+
+        Raises Halted as soon as everything is stopped, RateLimited when the account is held beyond `max_wait`.
+        """
+        while not self._turn_came():
+            pass
+        # Spaced from the moment of sending, not from the slot: a thread that woke late would bunch requests.
+        self._not_before = self._clock() + self._step
+
+    def _turn_came(self) -> bool:
+        self.stop.check()
+        earliest = max(0.0, self._not_before - self._clock())
+        turn = self._take(earliest)
+        due = self._clock() + turn.wait
+        if not turn.granted and turn.wait > self._max_wait:
+            raise RateLimited(
+                f"requests are held for {turn.wait:.0f} s, longer than we wait ({self._max_wait:.0f} s)",
+                account=self._account_key,
+                retry_after=turn.wait,
+                until=time.time() + turn.wait,
+            )
+        if turn.wait > 0:
+            self.pause(turn.wait)
+        # Others hold the slots right behind ours on the common key: too late means to queue again.
+        missed = bool(self._ip) and self._clock() - due > MISSED
+        return turn.granted and not missed
+
+    def _take(self, earliest: float) -> Turn:
+        if not self._keys:
+            return Turn(earliest, earliest <= self._max_wait)
+        return self._slots.take(self._keys, earliest, self._max_wait)
+
+    def pause(self, seconds: float) -> None:
+        """Sleeps; raises Halted at once when everything is stopped meanwhile."""
+        self._sleep(seconds)
+        self.stop.check()
+
+    def arrived(self) -> None:
+        """Told that an answer came: on a new connection the request left later than we thought."""
+        self._not_before = max(self._not_before, self._clock() + self._step)
+
+    def hold(self, seconds: float) -> None:
+        """Kommo asked for a pause of `seconds`.
+
+        Its pages contradict each other on whether the limit counts by IP or by account (kommo-api.md section 2,
+        CONFLICT): the account pauses for the whole time, the common IP only for the window of the limit, or one
+        account's 300 seconds would stop the other 118.
+        """
+        self._not_before = max(self._not_before, self._clock() + min(seconds, LONGEST_HOLD))
+        if self._keys:
+            self._slots.hold(self._account_key, seconds)
+        for key, _ in self._ip:
+            self._slots.hold(key, min(seconds, LONGEST_IP_HOLD))

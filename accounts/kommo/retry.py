@@ -1,0 +1,47 @@
+"""Whether, and after how many seconds, a failed request is sent again: a pure decision."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from accounts.kommo.errors import BadAnswer, KommoError, NetworkError, RateLimited, ServerError
+
+IDEMPOTENT = frozenset({"GET", "PATCH", "DELETE"})
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Bounds of trying: requests in all, seconds of the first and of the longest wait."""
+
+    attempts: int = 5
+    base: float = 0.5
+    max_wait: float = 60.0
+    rate_floor: float = 1.0  # a 429 without a time: the window is a second long (kommo-api.md section 2)
+
+
+def decide(method: str, error: KommoError, attempt: int, policy: Policy, random: Callable[[], float]) -> float | None:
+    """Seconds to wait before attempt + 1, or None to give up.
+
+    `attempt` counts from 1; `random` gives 0 <= x < 1 (full jitter). A pause that Kommo asks for is honoured
+    to the letter, or, longer than `policy.max_wait`, ends the trying.
+    """
+    if attempt >= policy.attempts or not may_repeat(method, error):
+        return None
+    if error.retry_after:
+        return error.retry_after if error.retry_after <= policy.max_wait else None
+    backoff = min(policy.max_wait, policy.base * 2.0 ** (attempt - 1)) * random()
+    return policy.rate_floor + backoff if isinstance(error, RateLimited) else backoff
+
+
+def may_repeat(method: str, error: KommoError) -> bool:
+    """True when sending again can neither do a thing twice nor is bound to fail.
+
+    No idempotency keys exist (kommo-api.md section 3): a POST is repeated only if it surely did not happen. A
+    PATCH after 504 says the same thing again, and may.
+    """
+    if not error.retryable:
+        return False
+    if method not in IDEMPOTENT:
+        return isinstance(error, RateLimited) or (isinstance(error, NetworkError) and error.sent is False)
+    if isinstance(error, BadAnswer):
+        return method == "GET"
+    return isinstance(error, RateLimited | ServerError | NetworkError)

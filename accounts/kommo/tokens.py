@@ -1,0 +1,29 @@
+"""The port a client takes its access token from, and the simplest thing that fits it."""
+
+from typing import Protocol
+
+
+class TokenSource(Protocol):
+    """Where tokens come from; refreshing them is the source's business, not the client's."""
+
+    def current(self) -> str:
+        """The access token to use now; raises Unauthorised when there is none."""
+
+    def refused(self, token: str) -> bool:
+        """Told that Kommo answered 401 to `token`; True when `current` now has another, worth one repeat."""
+
+
+class FixedToken:
+    """A long-lived token: it is what it is, nobody can refresh it (kommo-api.md section 1.5)."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token.strip()
+
+    def __repr__(self) -> str:
+        return "FixedToken(***)"
+
+    def current(self) -> str:
+        return self._token
+
+    def refused(self, token: str) -> bool:
+        return False
