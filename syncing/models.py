@@ -93,6 +93,9 @@ class SyncRun(models.Model):
     state = models.CharField(_("state"), max_length=9, choices=RunState.choices, default=RunState.QUEUED)
     reason = models.CharField(_("reason"), max_length=20, blank=True)
     error = models.JSONField(_("error"), null=True, blank=True)
+    note = models.CharField(
+        _("note"), max_length=500, blank=True, help_text=_("What it is doing or waiting for.")
+    )
     queued_to_workers = models.BooleanField(default=True, editable=False)
     whole_group = models.BooleanField(default=True, editable=False)
     forced = models.BooleanField(_("forced"), default=False)
@@ -181,7 +184,13 @@ class AccountRun(models.Model):
         verbose_name = _("account run")
         verbose_name_plural = _("account runs")
         ordering = ["run", "account__subdomain"]
-        constraints = [models.UniqueConstraint(fields=["run", "account"], name="one_part_per_account")]
+        constraints = [
+            models.UniqueConstraint(fields=["run", "account"], name="one_part_per_account"),
+            # Guarantee 6, kept by the database itself: two lanes may ask at the same moment.
+            models.UniqueConstraint(
+                fields=["account"], condition=Q(state="running"), name="one_writer_per_account"
+            ),
+        ]
         indexes = [models.Index(fields=["state", "lease_until"]), models.Index(fields=["account", "state"])]
 
     def __str__(self) -> str:
@@ -250,10 +259,31 @@ class LogEntry(models.Model):
 
 
 class Lane(models.Model):
-    """A lane at work; its heartbeat tells the reaper how many lanes live."""
+    """A process at work; its heartbeat tells the others that it lives."""
+
+    class Kind(models.TextChoices):
+        WORKER = "worker", _("Worker")  # a supervisor, `manage.py worker`
+        LANE = "lane", _("Lane")  # a queue task that works account runs
+        FOREGROUND = "foreground", _("Foreground")  # a command that works its own run
 
     name = models.CharField(primary_key=True, max_length=64)
-    heartbeat_at = models.DateTimeField()
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices, default=Kind.LANE)
+    worker = models.CharField(
+        _("worker"), max_length=64, blank=True, help_text=_("The worker that a lane belongs to.")
+    )
+    run = models.ForeignKey(
+        SyncRun, models.CASCADE, null=True, blank=True, related_name="lanes", verbose_name=_("run")
+    )
+    started_at = models.DateTimeField(_("started"))
+    heartbeat_at = models.DateTimeField(_("last sign of life"))
+
+    class Meta:
+        verbose_name = _("lane")
+        verbose_name_plural = _("lanes")
+        ordering = ["started_at", "name"]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class ApiKey(models.Model):

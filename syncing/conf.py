@@ -1,0 +1,59 @@
+"""Every setting and constant of the synchronisation, read in this one place."""
+
+import math
+from datetime import timedelta
+from pathlib import Path
+
+from django.conf import settings
+
+MAX_ERRORS = 3  # attempts of one account that may end in an error of our own
+MAX_CRASHES = 10  # claims that may run out: a killed process costs its neighbours an attempt as well
+MAX_TEXT = 500  # characters of an error that are kept; longer ones wedged the result queue
+WRITER_WINDOW = 0.02  # seconds that the lane's writer waits for company
+TICK = 0.2  # seconds between two looks of a lane
+SLICE = 60.0  # seconds after which a lane claims no more
+OVERTIME = 150.0  # seconds after the slice until accounts in hand go back; below the queue's own timeout of 300
+KEEP_LOGS_OF = 50  # runs per group whose log entries are kept; the runs themselves stay
+RESTARTS = 5  # of the queue's cluster, by the supervisor, before it gives up
+WEDGED_AFTER = 20.0  # seconds that work may wait with no lane alive
+DRAIN = 8.0  # seconds that a stopping worker gives its lanes
+
+
+def lease() -> timedelta:
+    """How long a claim lives without a heartbeat."""
+    return timedelta(seconds=getattr(settings, "SYNC_LEASE", 30))
+
+
+def heartbeat() -> float:
+    """Seconds between two heartbeats."""
+    return lease().total_seconds() / 6
+
+
+def stale_after() -> float:
+    """Seconds without a heartbeat after which nothing more may be sent: others will soon take the account."""
+    return lease().total_seconds() * 0.8
+
+
+def workers() -> int:
+    """Lanes of one `manage.py worker`."""
+    return int(settings.SYNC_WORKERS)
+
+
+def threads(lanes: int) -> int:
+    """Accounts in the hands of one of `lanes` lanes at a time.
+
+    With a common limit for the IP, more accounts in flight than about twice its rate only make each of them last as
+    long as the whole run: leases, memory and the way back after a crash grow, and nothing gets faster.
+    """
+    most = int(settings.SYNC_THREADS)
+    if settings.KOMMO_RATE_PER_IP <= 0:
+        return most
+    return max(2, min(most, math.ceil(2 * settings.KOMMO_RATE_PER_IP / max(1, lanes))))
+
+
+def project_dir() -> Path:
+    return Path(settings.BASE_DIR)
+
+
+def settings_module() -> str:
+    return str(settings.SETTINGS_MODULE)
