@@ -36,9 +36,7 @@ def from_document(document: dict[str, Any]) -> Snapshot:
     groups, fields = document["groups"], document["fields"]
     return Snapshot(
         pipelines=tuple(_pipeline(item) for item in document["pipelines"]),
-        groups=None
-        if groups is None
-        else tuple(FieldGroup(**{**g, "fields": tuple(g["fields"])}) for g in groups),
+        groups=None if groups is None else tuple(FieldGroup(**{**g, "fields": tuple(g["fields"])}) for g in groups),
         fields=None if fields is None else tuple(_field(item) for item in fields),
     )
 
@@ -55,9 +53,7 @@ def _pipeline(item: dict[str, Any]) -> Pipeline:
 
 def _stage(item: dict[str, Any]) -> Stage:
     texts = item["descriptions"]
-    return Stage(
-        **{**item, "descriptions": None if texts is None else tuple(Description(**text) for text in texts)}
-    )
+    return Stage(**{**item, "descriptions": None if texts is None else tuple(Description(**text) for text in texts)})
 
 
 def _field(item: dict[str, Any]) -> CustomField:
@@ -67,8 +63,6 @@ def _field(item: dict[str, Any]) -> CustomField:
             **item,
             "enums": tuple(Enum(**enum) for enum in item["enums"]),
             "required_statuses": tuple((pipeline, stage) for pipeline, stage in item["required_statuses"]),
-            "hidden_statuses": None
-            if hidden is None
-            else tuple((pipeline, stage) for pipeline, stage in hidden),
+            "hidden_statuses": None if hidden is None else tuple((pipeline, stage) for pipeline, stage in hidden),
         }
     )

@@ -1,0 +1,81 @@
+"""Safety: what is refused before the first write, with a sentence that says why."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+from syncing.engine.changes import Action
+from syncing.engine.plan import Plan
+from syncing.engine.refs import Kind, Ref
+from syncing.engine.resources.pipelines import MAX_PIPELINES
+from syncing.engine.resources.stages import MAX_STAGES
+from syncing.engine.snapshot import Snapshot
+
+SYSTEM_STAGES = 3  # incoming, won and lost: Kommo adds them to every new pipeline
+SMALLEST_ENTITY = 3  # fields of one entity that may go altogether without a question
+
+
+def limits(plan: Plan, existing: Snapshot) -> str | None:
+    """The sentence that refuses an account which would pass Kommo's limits; None if it may be written."""
+    creates = [change.ref for change in plan.changes if change.action is Action.CREATE]
+    new_pipelines = sum(ref.kind is Kind.PIPELINE for ref in creates)
+    if new_pipelines and len(existing.pipelines) + new_pipelines > MAX_PIPELINES:
+        return (
+            f"The account has {len(existing.pipelines)} pipelines and {new_pipelines} more are needed; "
+            f"Kommo allows {MAX_PIPELINES}. Delete or merge some that only this account has."
+        )
+    new_stages = Counter(ref.key.partition("/")[0] for ref in creates if ref.kind is Kind.STAGE)
+    present = {str(pipeline.id): len(pipeline.stages) for pipeline in existing.pipelines}
+    for parent, new in new_stages.items():
+        ref = Ref(Kind.PIPELINE, parent)
+        before = present.get(plan.match.keys.get(ref, ""), SYSTEM_STAGES)
+        if before + new > MAX_STAGES:
+            name = plan.desired.items[ref].name
+            return (
+                f"The pipeline {name!r} has {before} stages and {new} more are needed; "
+                f"Kommo allows {MAX_STAGES}. Delete or merge some that only this account has."
+            )
+    return None
+
+
+def shrink(previous: Snapshot, current: Snapshot, max_percent: int, minimum: int) -> str | None:
+    """The sentence that refuses a master which lost too much since `previous`; None if it may be copied.
+
+    Refused: more than `max_percent` of any kind that had at least `minimum` items, or everything of a kind.
+    """
+    after = dict(_kinds(current))
+    for label, before in _kinds(previous):
+        if not before or label not in after:
+            continue
+        lost = len(before - after[label])
+        everything = lost == len(before) and (" of " not in label or lost >= SMALLEST_ENTITY)
+        if everything or (len(before) >= minimum and lost * 100 > max_percent * len(before)):
+            return (
+                f"The master lost {lost} of {len(before)} {label} ({lost * 100 / len(before):.2f}%) since the last "
+                f"accepted reading; {max_percent}% are allowed, and never all. If that is meant, run again with "
+                f"--force --reason."
+            )
+    return None
+
+
+def empty(current: Snapshot) -> str | None:
+    """A Kommo account always has a pipeline: a master without any was not read, whatever the answer said."""
+    if any(not pipeline.is_archive for pipeline in current.pipelines):
+        return None
+    return "The master has no pipeline at all. Every Kommo account has one, so this reading is not believed."
+
+
+def _kinds(snapshot: Snapshot) -> Iterator[tuple[str, frozenset[object]]]:
+    yield "pipelines", frozenset(pipeline.id for pipeline in snapshot.pipelines)
+    yield "stages", frozenset((pipeline.id, stage.id) for pipeline, stage in snapshot.stages() if not stage.is_system)
+    if snapshot.groups is not None:
+        yield "field groups", frozenset((g.entity, g.id) for g in snapshot.groups if not g.is_predefined)
+    if snapshot.fields is not None:
+        yield "custom fields", frozenset((item.entity, item.id) for item in snapshot.fields)
+        yield "options", frozenset((item.entity, item.id, enum.id) for item in snapshot.fields for enum in item.enums)
+        for entity in sorted({item.entity for item in snapshot.fields} | {"leads", "contacts", "companies"}):
+            yield f"custom fields of {entity}", frozenset(i.id for i in snapshot.fields if i.entity == entity)
+
+
+def counts(snapshot: Snapshot) -> Mapping[str, int]:
+    """Items by kind, for people."""
+    return {label: len(ids) for label, ids in _kinds(snapshot) if " of " not in label}
