@@ -1,0 +1,137 @@
+"""One pace over threads and processes, counted exactly, on both databases."""
+
+import json
+import os
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import psycopg
+import pytest
+from django.conf import settings
+from psycopg import sql
+
+from accounts import slots
+from accounts.kommo.pacing import Turn
+from accounts.models import RequestSlot
+
+PROCESSES = 4
+THREADS = 5
+
+
+def peak_per_second(times: list[float]) -> int:
+    """The most sendings in any sliding second."""
+    ordered = sorted(times)
+    first = peak = 0
+    for last, at in enumerate(ordered):
+        while at - ordered[first] >= 1.0:
+            first += 1
+        peak = max(peak, last - first + 1)
+    return peak
+
+
+def send_from_processes(database_url: str, *, requests: int, per_account: int, per_ip: int) -> list[tuple[str, float]]:
+    environment = {**os.environ, "DATABASE_URL": database_url, "DJANGO_SETTINGS_MODULE": "kommosync.settings_test"}
+    command = [sys.executable, "-W", "error", "-m", "accounts.tests.slots_process"]
+    arguments = [str(number) for number in (THREADS, requests, per_account, per_ip)]
+    children = [
+        subprocess.Popen(
+            [*command, f"p{number}", *arguments],
+            env=environment,
+            cwd=settings.BASE_DIR,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(PROCESSES)
+    ]
+    answers = [child.communicate(timeout=90)[0] for child in children]
+    assert [child.returncode for child in children] == [0] * PROCESSES
+    return [(account, at) for answer in answers for account, at in json.loads(answer)]
+
+
+def make_table(database_url: str) -> None:
+    command = [sys.executable, "manage.py", "migrate", "accounts", "--skip-checks", "--verbosity", "0"]
+    environment = {**os.environ, "DATABASE_URL": database_url, "DJANGO_SETTINGS_MODULE": "kommosync.settings_test"}
+    subprocess.run(command, env=environment, cwd=settings.BASE_DIR, check=True, timeout=60)
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    url = f"sqlite:///{tmp_path / 'slots.sqlite3'}"
+    make_table(url)
+    return url
+
+
+@pytest.fixture
+def postgres_url() -> Iterator[str]:
+    server = os.environ.get("TEST_POSTGRES_URL", "postgres://postgres@127.0.0.1:5432")
+    name = f"test_slots_{os.getpid()}"
+    try:
+        admin = psycopg.connect(f"{server}/postgres", autocommit=True, connect_timeout=3)
+    except psycopg.OperationalError as error:
+        pytest.skip(f"no PostgreSQL at {server}: {error}")
+    with admin:
+        admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        url = f"{server}/{name}"
+        make_table(url)
+        yield url
+        admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    return str(request.getfixturevalue(f"{request.param}_url"))
+
+
+def test_four_processes_never_send_more_than_the_rate_of_the_ip_in_any_second(database_url: str) -> None:
+    sent = send_from_processes(database_url, requests=4, per_account=50, per_ip=20)
+    times = [at for _, at in sent]
+    assert len(times) == PROCESSES * THREADS * 4
+    assert peak_per_second(times) <= 20
+    assert max(times) - min(times) < 1.3 * len(times) / 20, "the rate that is allowed must be used"
+
+
+def test_every_account_keeps_its_own_pace_beside_the_others(database_url: str) -> None:
+    sent = send_from_processes(database_url, requests=16, per_account=7, per_ip=0)
+    by_account: defaultdict[str, list[float]] = defaultdict(list)
+    for account, at in sent:
+        by_account[account].append(at)
+    assert len(by_account) == PROCESSES * THREADS
+    assert max(peak_per_second(times) for times in by_account.values()) <= 7
+    times = [at for _, at in sent]
+    assert max(times) - min(times) < 1.5 * 16 / 7 + 1, "the accounts must not wait for each other"
+
+
+@pytest.fixture
+def own_connection() -> Iterator[None]:
+    yield
+    slots.close()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("own_connection")
+class TestSqlSlots:
+    def test_it_makes_missing_rows_and_spaces_by_the_step(self) -> None:
+        table = slots.SqlSlots()
+        waits = [table.take([("north", 2.0), ("ip", 1.0)]).wait for _ in range(3)]
+        assert [round(second - first) for first, second in pairwise(waits)] == [2, 2]
+        assert set(RequestSlot.objects.values_list("key", flat=True)) == {"north", "ip"}
+
+    def test_it_holds_a_key_and_grants_nothing_beyond_the_patience(self) -> None:
+        table = slots.SqlSlots()
+        table.hold("north", 30)
+        wait, granted = table.take([("north", 0.1)], patience=10)
+        assert not granted
+        assert 29 < wait <= 30
+        assert table.take([("south", 0.1)], patience=10).granted
+
+    def test_a_held_account_does_not_push_the_common_key_ahead(self) -> None:
+        table = slots.SqlSlots()
+        table.hold("north", 30)
+        refused: Turn = table.take([("north", 0.1), ("ip", 0.1)])
+        assert not refused.granted
+        assert table.take([("south", 0.1), ("ip", 0.1)]).wait < 1
