@@ -4,9 +4,10 @@ from functools import lru_cache
 from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import models
+
+from accounts import conf
 
 
 class WrongEncryptionKey(ImproperlyConfigured):
@@ -26,12 +27,15 @@ def _cipher(keys: tuple[str, ...]) -> MultiFernet:
 
 
 def cipher() -> MultiFernet:
-    """The cipher of all configured keys: the first encrypts, every one decrypts."""
-    return _cipher(tuple(settings.FIELD_ENCRYPTION_KEYS))
+    """The cipher of all configured keys; raises ImproperlyConfigured when there is none, or a malformed one."""
+    return _cipher(conf.encryption_keys())
 
 
 class EncryptedTextField(models.TextField):
-    """Text in Python, a Fernet token in the database; the empty string stays empty. Cannot be searched."""
+    """Text in Python, a Fernet token in the database; the empty string stays empty. Cannot be searched.
+
+    Serialised (`dumpdata`) it stays encrypted, and what was serialised is read back (`loaddata`) with the same keys.
+    """
 
     def get_prep_value(self, value: Any) -> Any:
         text = super().get_prep_value(value)
@@ -43,6 +47,19 @@ class EncryptedTextField(models.TextField):
         try:
             return cipher().decrypt(value.encode()).decode()
         except InvalidToken as error:
+            column = f"{self.model._meta.label}.{self.name}"
             raise WrongEncryptionKey(
-                f"{self.model._meta.label}.{self.name} was encrypted with a key that FIELD_ENCRYPTION_KEYS no longer holds."
+                f"{column} was encrypted with a key that FIELD_ENCRYPTION_KEYS no longer holds."
             ) from error
+
+    def value_to_string(self, obj: models.Model) -> str:
+        return str(self.get_prep_value(self.value_from_object(obj)) or "")
+
+    def to_python(self, value: Any) -> Any:
+        text = super().to_python(value)
+        if not text:
+            return text
+        try:
+            return cipher().decrypt(text.encode()).decode()
+        except InvalidToken:
+            return text

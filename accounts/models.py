@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.fields import EncryptedTextField
 
-SUBDOMAIN_PATTERN = r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$"
+SUBDOMAIN_PATTERN = r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z"
 
 
 class SyncGroup(models.Model):
@@ -67,9 +67,7 @@ class Account(models.Model):
         IP_BLOCKED = "ip_blocked", _("IP address blocked")
         ERROR = "error", _("Error")
 
-    group = models.ForeignKey(
-        SyncGroup, models.PROTECT, related_name="accounts", verbose_name=_("sync group")
-    )
+    group = models.ForeignKey(SyncGroup, models.PROTECT, related_name="accounts", verbose_name=_("sync group"))
     role = models.CharField(_("role"), max_length=6, choices=Role.choices, default=Role.SLAVE)
     name = models.CharField(_("name"), max_length=255, blank=True)
     subdomain = models.CharField(
@@ -77,9 +75,7 @@ class Account(models.Model):
         max_length=63,
         unique=True,
         validators=[
-            RegexValidator(
-                SUBDOMAIN_PATTERN, _("Letters a-z, digits and hyphens only, as in SUBDOMAIN.kommo.com.")
-            )
+            RegexValidator(SUBDOMAIN_PATTERN, _("Letters a-z, digits and hyphens only, as in SUBDOMAIN.kommo.com."))
         ],
     )
     kommo_id = models.BigIntegerField(
@@ -116,6 +112,11 @@ class Account(models.Model):
                 condition=Q(role="master"),
                 name="one_master_per_group",
                 violation_error_message=_("This group already has a master."),
+            ),
+            models.UniqueConstraint(
+                fields=["kommo_id"],
+                name="one_entry_per_kommo_id",
+                violation_error_message=_("Another entry already stands for this Kommo account."),
             ),
         ]
         permissions = [

@@ -45,7 +45,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('role', models.CharField(choices=[('master', 'Master'), ('slave', 'Slave')], default='slave', max_length=6, verbose_name='role')),
                 ('name', models.CharField(blank=True, max_length=255, verbose_name='name')),
-                ('subdomain', models.CharField(max_length=63, unique=True, validators=[django.core.validators.RegexValidator('^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$', 'Letters a-z, digits and hyphens only, as in SUBDOMAIN.kommo.com.')], verbose_name='subdomain')),
+                ('subdomain', models.CharField(max_length=63, unique=True, validators=[django.core.validators.RegexValidator('^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\\Z', 'Letters a-z, digits and hyphens only, as in SUBDOMAIN.kommo.com.')], verbose_name='subdomain')),
                 ('kommo_id', models.BigIntegerField(blank=True, editable=False, help_text='Kept at the first contact and compared ever after.', null=True, verbose_name='Kommo id')),
                 ('credential_kind', models.CharField(choices=[('long_lived', 'Long-lived token'), ('oauth', 'OAuth')], default='long_lived', max_length=10, verbose_name='credential')),
                 ('token', accounts.fields.EncryptedTextField(blank=True, default='', verbose_name='long-lived token')),
@@ -66,7 +66,7 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'accounts',
                 'ordering': ['role', 'subdomain'],
                 'permissions': [('check_account', 'Can check the connection of accounts'), ('import_account', 'Can import accounts')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('role', 'master')), fields=('group',), name='one_master_per_group', violation_error_message='This group already has a master.')],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('role', 'master')), fields=('group',), name='one_master_per_group', violation_error_message='This group already has a master.'), models.UniqueConstraint(fields=('kommo_id',), name='one_entry_per_kommo_id', violation_error_message='Another entry already stands for this Kommo account.')],
             },
         ),
     ]

@@ -1,0 +1,189 @@
+"""The admin pages of groups and accounts; syncing adds what concerns runs."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import BooleanField, Count, ExpressionWrapper, OuterRef, Q, QuerySet, Subquery
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from accounts import conf
+from accounts.confirmation import ask, is_confirmed
+from accounts.forms import IS_SET, AccountForm, ImportForm
+from accounts.models import Account, SyncGroup
+from accounts.services import ImportRefused, import_accounts, queue_checks
+from accounts.services.table import COLUMNS
+
+Health = Account.Health
+SECRETS = ("token", "client_secret", "refresh_token")
+BADGES = {
+    Health.UNKNOWN: "ks-idle",
+    Health.CONNECTED: "ks-ok",
+    Health.UNREACHABLE: "ks-warn",
+    Health.IP_BLOCKED: "ks-warn",
+    Health.ERROR: "ks-warn",
+}
+
+
+def badge(css: str, text: object) -> str:
+    return format_html('<span class="ks-badge {}">{}</span>', css, text)
+
+
+@admin.register(SyncGroup)
+class SyncGroupAdmin(admin.ModelAdmin):
+    list_display = ("name", "master", "accounts_link", "sync_pipelines", "sync_custom_fields")
+    search_fields = ("name",)
+    readonly_fields = ("created_at",)
+    fieldsets = (
+        (None, {"fields": ("name", "created_at")}),
+        (_("What is replicated"), {"fields": ("sync_pipelines", "sync_custom_fields")}),
+        (_("Guard"), {"fields": ("max_master_shrink", "shrink_minimum_items")}),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SyncGroup]:
+        masters = Account.objects.filter(group=OuterRef("pk"), role=Account.Role.MASTER)
+        return (
+            super()
+            .get_queryset(request)
+            .annotate(account_count=Count("accounts"), master_subdomain=Subquery(masters.values("subdomain")[:1]))
+        )
+
+    @admin.display(description=_("master"), ordering="master_subdomain")
+    def master(self, group: Any) -> str:
+        return group.master_subdomain or badge("ks-bad", _("none"))
+
+    @admin.display(description=_("accounts"), ordering="account_count")
+    def accounts_link(self, group: Any) -> str:
+        url = reverse("admin:accounts_account_changelist")
+        return format_html('<a href="{}?group__id__exact={}">{}</a>', url, group.pk, group.account_count)
+
+
+@admin.register(Account)
+class AccountAdmin(admin.ModelAdmin):
+    """Secrets are never loaded here: what the page cannot hold it cannot show."""
+
+    form = AccountForm
+    change_list_template = "accounts/account_change_list.html"
+    list_display = ("label", "address", "role", "group", "health_badge", "token_expiry", "paused")
+    list_display_links = ("label",)
+    list_filter = ("role", "group", "health", "paused")
+    list_select_related = ("group",)
+    list_per_page = 150
+    search_fields = ("name", "subdomain", "kommo_id")
+    search_help_text = _("Name, subdomain or Kommo id")
+    actions = ["check_connection"]
+    readonly_fields = ("kommo_id", "health_badge", "checked_at", "token_state", "token_expiry", "created_at")
+    fieldsets = (
+        (None, {"fields": ("group", "role", "subdomain", "name", "paused")}),
+        (_("Credential"), {"fields": ("new_token", "token_state", "token_expiry")}),
+        (_("Connection"), {"fields": ("health_badge", "checked_at", "kommo_id", "created_at")}),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Account]:
+        has_token = ExpressionWrapper(~Q(token=""), output_field=BooleanField())
+        return super().get_queryset(request).defer(*SECRETS).annotate(has_token=has_token)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Account | None = None) -> Any:
+        if obj is None:
+            return ((None, {"fields": ("group", "role", "subdomain", "name", "new_token", "paused")}),)
+        fieldsets = super().get_fieldsets(request, obj)
+        if self.has_change_permission(request, obj):
+            return fieldsets
+        return tuple(
+            (title, {**options, "fields": tuple(name for name in options["fields"] if name != "new_token")})
+            for title, options in fieldsets
+        )
+
+    # -- columns --
+
+    @admin.display(description=_("name"), ordering="name")
+    def label(self, account: Account) -> str:
+        return str(account)
+
+    @admin.display(description=_("subdomain"), ordering="subdomain")
+    def address(self, account: Account) -> str:
+        url = conf.url_for(account.subdomain)
+        return format_html('<a href="{}" target="_blank" rel="noopener noreferrer">{}</a>', url, account.subdomain)
+
+    @admin.display(description=_("health"), ordering="health")
+    def health_badge(self, account: Account) -> str:
+        health = Health(account.health)
+        mark = badge(BADGES.get(health, "ks-bad"), health.label)
+        if not account.health_reason:
+            return mark
+        return format_html('{} <span class="ks-reason">{}</span>', mark, account.health_reason)
+
+    @admin.display(description=_("token expires"), ordering="token_expires_at")
+    def token_expiry(self, account: Account) -> str:
+        expires_at = account.token_expires_at
+        if expires_at is None:
+            return "-"
+        day = date_format(timezone.localtime(expires_at), "SHORT_DATE_FORMAT")
+        return badge("ks-bad", day) if expires_at <= timezone.now() else day
+
+    @admin.display(description=_("stored token"))
+    def token_state(self, account: Any) -> str:
+        return IS_SET if getattr(account, "has_token", False) else badge("ks-bad", _("none"))
+
+    # -- action "Check connection" --
+
+    def has_check_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("accounts.check_account")
+
+    @admin.action(permissions=["check"], description=_("Check connection"))
+    def check_connection(self, request: HttpRequest, queryset: QuerySet[Account]) -> HttpResponse | None:
+        if not is_confirmed(request):
+            return ask(
+                request,
+                self,
+                queryset,
+                action="check_connection",
+                title=str(_("Check connection")),
+                question=str(_("Two requests go to each of these accounts; nothing is written.")),
+                button=str(_("Check")),
+            )
+        ids = list(queryset.values_list("pk", flat=True))
+        queue_checks(ids)
+        text = ngettext("Checking %d account; reload to see.", "Checking %d accounts; reload to see.", len(ids))
+        self.message_user(request, text % len(ids), messages.INFO)
+        return None
+
+    # -- page "Import accounts" --
+
+    def has_import_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("accounts.import_account")
+
+    def get_urls(self) -> list[URLPattern]:
+        page = self.admin_site.admin_view(self.import_view)
+        return [path("import/", page, name="accounts_account_import"), *super().get_urls()]
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        extra = {"has_import_permission": self.has_import_permission(request), **(extra_context or {})}
+        return super().changelist_view(request, extra)
+
+    def import_view(self, request: HttpRequest) -> HttpResponse:
+        if not self.has_import_permission(request):
+            raise PermissionDenied
+        form, report = ImportForm(request.POST or None, request.FILES or None), None
+        if request.method == "POST" and form.is_valid():
+            group = form.cleaned_data["group"]
+            try:
+                report = import_accounts(form.cleaned_data["file"], group.name if group else None)
+            except ImportRefused as error:
+                form.add_error(None, str(error))
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.model._meta,
+            "title": _("Import accounts"),
+            "form": form,
+            "report": report,
+            "columns": COLUMNS,
+        }
+        return TemplateResponse(request, "accounts/import_accounts.html", context)

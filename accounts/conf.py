@@ -1,0 +1,86 @@
+"""The only place of this app that reads settings."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import import_string
+
+from accounts import __version__
+from accounts.kommo.pacing import Slots
+
+PLACEHOLDER = "{subdomain}"
+IP_KEY = "ip"  # all machines share one: several may leave through the same address, and nobody can tell from inside
+LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+LONGEST_CONNECT = 5.0
+# A stable, descriptive agent: requests with an empty or odd one were grey-listed (kommo-api.md section 2).
+USER_AGENT = f"KommoSync/{__version__} (configuration sync for Kommo; python-requests)"
+
+
+def url_template() -> str:
+    return str(settings.KOMMO_URL_TEMPLATE)
+
+
+def url_for(subdomain: str) -> str:
+    """The address of one account, without `/api/v4`."""
+    return url_template().replace(PLACEHOLDER, subdomain)
+
+
+def is_encrypted() -> bool:
+    return urlsplit(url_template()).scheme == "https"
+
+
+def is_loopback() -> bool:
+    """True when the accounts are on this very machine: a simulator."""
+    host = urlsplit(url_for("subdomain")).hostname or ""
+    return host.removeprefix("subdomain.") in LOOPBACK_HOSTS
+
+
+def rate_per_account() -> float:
+    """Requests per second that one account may get."""
+    return float(settings.KOMMO_RATE_PER_ACCOUNT)
+
+
+def rate_per_ip() -> float:
+    """Requests per second over all accounts; 0: no common limit."""
+    return float(settings.KOMMO_RATE_PER_IP)
+
+
+def timeout() -> tuple[float, float]:
+    """Seconds to connect and to read."""
+    read = float(settings.KOMMO_TIMEOUT)
+    return min(LONGEST_CONNECT, read), read
+
+
+@lru_cache(maxsize=4)
+def _slots(path: str) -> Slots:
+    return cast(Slots, import_string(path)())
+
+
+def slots() -> Slots:
+    """Who keeps the times of requests: one per process, so that all its clients pace together."""
+    return _slots(settings.KOMMO_SLOTS)
+
+
+def account_key(subdomain: str) -> str:
+    """The name that the pace of one account is kept under."""
+    return f"account:{subdomain}"
+
+
+def encryption_keys() -> tuple[str, ...]:
+    """The Fernet keys: the first encrypts, every one decrypts."""
+    return tuple(settings.FIELD_ENCRYPTION_KEYS)
+
+
+def has_secret_key() -> bool:
+    try:
+        return bool(settings.SECRET_KEY)
+    except ImproperlyConfigured:  # Django's own way of saying that it is empty
+        return False
+
+
+def databases() -> Mapping[str, Mapping[str, Any]]:
+    return cast(Mapping[str, Mapping[str, Any]], settings.DATABASES)

@@ -1,0 +1,88 @@
+"""The forms of the accounts' admin pages; a stored secret never goes into a page."""
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Account, SyncGroup
+from accounts.services import NotASubdomain, can_be_secret, forget_health, store_token, subdomain_of
+
+LARGEST_FILE = 10 * 1024 * 1024
+IS_SET = "••• set"
+
+
+class AccountForm(forms.ModelForm):
+    """One account; the token can be written, never read: an empty input keeps the stored one."""
+
+    subdomain = forms.CharField(
+        label=_("subdomain"),
+        max_length=200,
+        widget=forms.TextInput(attrs={"class": "vTextField"}),
+        help_text=_("As in SUBDOMAIN.kommo.com; the account's whole address may be pasted."),
+    )
+    new_token = forms.CharField(
+        label=_("long-lived token"),
+        required=False,
+        widget=forms.PasswordInput(attrs={"class": "vTextField", "autocomplete": "new-password"}),
+        help_text=_("Stored encrypted and never shown. Leave it empty to keep the stored one."),
+    )
+
+    class Meta:
+        model = Account
+        fields = ["group", "role", "name", "subdomain", "paused"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "new_token" in self.fields and getattr(self.instance, "has_token", False):
+            self.fields["new_token"].widget.attrs["placeholder"] = IS_SET
+
+    def clean_subdomain(self) -> str:
+        try:
+            return subdomain_of(self.cleaned_data["subdomain"])
+        except NotASubdomain as error:
+            raise ValidationError(_("This is not the subdomain of an account.")) from error
+
+    def clean_new_token(self) -> str:
+        token: str = self.cleaned_data["new_token"]
+        if not can_be_secret(token):
+            raise ValidationError(_("A token is one word of plain letters, digits and signs; copy it again."))
+        return token
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean()
+        data = self.cleaned_data
+        if data.get("role") == Account.Role.MASTER and data.get("group") is not None:
+            masters = Account.objects.filter(group=data["group"], role=Account.Role.MASTER)
+            master = masters.exclude(pk=self.instance.pk).only("subdomain").first()
+            if master is not None:
+                message = _("This group already has the master %(master)s; make that one a slave first.")
+                self.add_error("role", ValidationError(message, params={"master": master.subdomain}))
+        return cleaned
+
+    def save(self, commit: bool = True) -> Any:
+        token = self.cleaned_data.get("new_token")
+        if token:
+            store_token(self.instance, token)
+        elif "subdomain" in self.changed_data and self.instance.pk:
+            forget_health(self.instance)
+        return super().save(commit)
+
+
+class ImportForm(forms.Form):
+    """A CSV file of accounts and the group they go into."""
+
+    file = forms.FileField(label=_("CSV file"), widget=forms.FileInput(attrs={"accept": ".csv,text/csv"}))
+    group = forms.ModelChoiceField(
+        label=_("sync group"),
+        queryset=SyncGroup.objects.all(),
+        required=False,
+        empty_label=_("The only group (made if there is none)"),
+    )
+
+    def clean_file(self) -> Any:
+        file = self.cleaned_data["file"]
+        if file.size > LARGEST_FILE:
+            raise ValidationError(_("The file is larger than 10 MB."))
+        return file

@@ -1,0 +1,41 @@
+"""`import_accounts`: accounts from a CSV file."""
+
+import sys
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from accounts.services import ImportRefused, import_accounts
+
+USAGE = 2
+BAD_ROWS = 1
+
+
+class Command(BaseCommand):
+    help = (
+        "Creates and updates accounts from a CSV file with the columns subdomain, role (master or slave), name, "
+        "token; also client_id, client_secret, refresh_token, redirect_uri. An empty cell keeps what is stored."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("file", type=Path, metavar="FILE.csv")
+        parser.add_argument("--group", metavar="NAME", help="the sync group; it is made if it does not exist")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            with options["file"].open("rb") as file:
+                report = import_accounts(file, options["group"])
+        except OSError as error:
+            raise CommandError(f"{options['file']}: {error.strerror}", returncode=USAGE) from error
+        except ImportRefused as error:
+            raise CommandError(str(error), returncode=USAGE) from error
+        for line, message in report.errors:
+            self.stderr.write(f"line {line}: {message}")
+        self.stdout.write(
+            f"Group {report.group}: {report.created} created, {report.updated} updated, "
+            f"{report.unchanged} unchanged, {len(report.errors)} refused."
+        )
+        if report.errors:
+            sys.exit(BAD_ROWS)

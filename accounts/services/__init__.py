@@ -1,0 +1,45 @@
+"""What an operator does with accounts."""
+
+from accounts.services.credentials import (
+    CredentialProblem,
+    can_be_secret,
+    client_for,
+    forget_health,
+    store_token,
+    token_expiry,
+)
+from accounts.services.health import (
+    HealthReport,
+    check_connection,
+    check_connections,
+    queue_checks,
+    record_health,
+    remember_identity,
+)
+from accounts.services.importing import ImportRefused, ImportReport, RowError, import_accounts
+from accounts.services.keys import Rotation, rotate, unreadable_secrets
+from accounts.services.subdomains import NotASubdomain, subdomain_of
+
+__all__ = [
+    "CredentialProblem",
+    "HealthReport",
+    "ImportRefused",
+    "ImportReport",
+    "NotASubdomain",
+    "Rotation",
+    "RowError",
+    "can_be_secret",
+    "check_connection",
+    "check_connections",
+    "client_for",
+    "forget_health",
+    "import_accounts",
+    "queue_checks",
+    "record_health",
+    "remember_identity",
+    "rotate",
+    "store_token",
+    "subdomain_of",
+    "token_expiry",
+    "unreadable_secrets",
+]

@@ -1,0 +1,95 @@
+"""What an account is let in with: storing a token, and opening a client with it."""
+
+from datetime import UTC, datetime
+
+from django.utils.translation import gettext_noop
+
+from accounts import conf
+from accounts.kommo import quirks
+from accounts.kommo.client import DEFAULT_POLICY, KommoClient
+from accounts.kommo.errors import Unauthorised
+from accounts.kommo.pacing import Pacer, Slots
+from accounts.kommo.retry import Policy
+from accounts.kommo.stopping import Stop
+from accounts.kommo.tokens import FixedToken
+from accounts.models import Account
+
+LONGEST_SECRET = 8192
+
+
+class CredentialProblem(Unauthorised):
+    """There is nothing to ask Kommo with; no request was sent."""
+
+    remedy = gettext_noop(
+        "Make a long-lived token in this account (Keys and scopes of a private integration) and store it."
+    )
+
+    def __init__(self, account: str) -> None:
+        super().__init__("no token is stored", account=account, remedy=self.remedy)
+
+
+def token_expiry(token: str) -> datetime | None:
+    """When the token says that it ends, unverified, for display; None when it does not say (kommo-api.md 1.4)."""
+    seconds = quirks.token_expiry(token)
+    try:
+        return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def can_be_secret(text: str) -> bool:
+    """False for what no token or secret is: several words, other than printable ASCII, endless."""
+    return text.isascii() and text.isprintable() and " " not in text and len(text) <= LONGEST_SECRET
+
+
+def store_token(account: Account, token: str) -> None:
+    """Puts a new long-lived token into `account` (not yet saved); what was known of the old one is forgotten."""
+    account.token = token
+    account.credential_kind = Account.CredentialKind.LONG_LIVED
+    account.token_expires_at = token_expiry(token)
+    forget_health(account)
+
+
+def forget_health(account: Account) -> None:
+    """Turns the health back to "not checked yet" (not yet saved): the token or the address is another now."""
+    account.health = Account.Health.UNKNOWN
+    account.health_reason = ""
+    account.checked_at = None
+
+
+def client_for(
+    account: Account,
+    *,
+    read_only: bool | None = None,
+    stop: Stop | None = None,
+    slots: Slots | None = None,
+    policy: Policy = DEFAULT_POLICY,
+) -> KommoClient:
+    """A client of `account`, which must be loaded with its secrets: nothing is asked of the database here.
+
+    A master's client is always read-only: the master is never written. `read_only` is for slaves (None: may write);
+    `stop` is shared by clients that have to stop together. Raises CredentialProblem when no token is stored.
+    """
+    is_master = account.role == Account.Role.MASTER
+    if is_master and read_only is False:
+        raise ValueError("the master is never written")
+    if not account.token:
+        raise CredentialProblem(account.subdomain)
+    pacer = Pacer(
+        slots or conf.slots(),
+        conf.account_key(account.subdomain),
+        conf.rate_per_account(),
+        ip_key=conf.IP_KEY,
+        rate_per_ip=conf.rate_per_ip(),
+        stop=stop,
+    )
+    return KommoClient(
+        conf.url_for(account.subdomain),
+        FixedToken(account.token),
+        pacer,
+        account=account.subdomain,
+        timeout=conf.timeout(),
+        policy=policy,
+        read_only=is_master or bool(read_only),
+        user_agent=conf.USER_AGENT,
+    )
