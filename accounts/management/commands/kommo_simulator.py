@@ -1,0 +1,101 @@
+"""Serves a simulated Kommo: for trying things out, for the demo and for the bench."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+from argparse import ArgumentParser
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from accounts.simulator import store
+from accounts.simulator.seed import seed_demo, seed_master
+from accounts.simulator.server import RunningServer, serve
+from accounts.simulator.world import World
+
+SAVE_EVERY = 3.0
+
+
+class Command(BaseCommand):
+    """`manage.py kommo_simulator`: one master and slaves behind one address, the account in the path."""
+
+    help = "Serves a simulated Kommo (a master and slaves) on this machine; for tests, the demo and the bench."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1")
+        parser.add_argument("--port", type=int, default=8100, help="0: any free one")
+        parser.add_argument("--accounts", type=int, default=119, help="number of slaves")
+        parser.add_argument("--seed", choices=["demo", "bench", "empty"], default="demo")
+        parser.add_argument("--latency-ms", type=float, default=0.0)
+        parser.add_argument("--limit-key", choices=["ip", "account", "none"], default="account")
+        parser.add_argument("--rate", type=int, default=7, help="requests per second that the limit allows")
+        parser.add_argument("--state", type=Path, metavar="FILE", help="keep the world in this file")
+        parser.add_argument("--csv", type=Path, metavar="FILE", help="write the accounts for import_accounts")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        world = _world(options["seed"], options["accounts"], options["state"])
+        world.limits.key, world.limits.per_second = options["limit_key"], options["rate"]
+        if options["csv"]:
+            _write_csv(world, options["csv"])
+        try:
+            server = serve(world, options["host"], options["port"], options["latency_ms"] / 1000)
+        except OSError as error:
+            raise CommandError(f"Cannot listen on {options['host']}:{options['port']}: {error}") from error
+        _stop_on_signals(server)
+        slaves = len(world.accounts) - 1
+        self.stdout.write(f"Simulated Kommo on {server.url_template} (1 master, {slaves} slaves)")
+        self.stdout.flush()
+        _run(server, options["state"])
+
+
+def _world(seed: str, slaves: int, state: Path | None) -> World:
+    if state is not None and state.exists():
+        try:
+            return store.load(state)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise CommandError(f"Cannot read the saved world {state}: {error}. Delete it to start anew.") from error
+    world = World()
+    if seed == "demo":
+        seed_demo(world, slaves=slaves)
+        return world
+    master = world.add_account("master", name="Master")
+    if seed == "bench":
+        seed_master(master)
+    for number in range(1, slaves + 1):
+        world.add_account(f"slave-{number:03d}", name=f"Slave {number}")
+    return world
+
+
+def _write_csv(world: World, path: Path) -> None:
+    """The first account is the master. The file holds tokens: only its owner may read it."""
+    opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(opened, "w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["subdomain", "role", "name", "token"])
+        for at, account in enumerate(world.accounts.values()):
+            rows.writerow([account.subdomain, "slave" if at else "master", account.name, account.token])
+
+
+def _stop_on_signals(server: RunningServer) -> None:
+    def stop(number: int, frame: FrameType | None) -> None:
+        server.stopped.set()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+
+
+def _run(server: RunningServer, state: Path | None) -> None:
+    """Waits for the end; saves the world when it has changed, and at last."""
+    world, saved = server.world, -1
+    while not server.stopped.wait(SAVE_EVERY):
+        if state is not None and world.changes != saved:
+            saved = world.changes
+            store.save(world, state)
+    server.stop()
+    if state is not None:
+        store.save(world, state)

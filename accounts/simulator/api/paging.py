@@ -1,0 +1,57 @@
+"""Lists in pages: 50 items unless asked, at most 250, links to the others, 204 when there is nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+from accounts.simulator.messages import Answer, Call, nothing, success
+from accounts.simulator.problems import Refusal
+from accounts.simulator.render import link
+
+DEFAULT_LIMIT = 50
+MAX_LIMIT = 250
+T = TypeVar("T")
+
+
+def page_of(call: Call, items: Sequence[T], plural: str, render: Callable[[T], Any], *, totals: bool = True) -> Answer:
+    """The page that the query asks for; raises Refusal for a limit over 250 (422) or a number that is none (400)."""
+    page, limit = _number(call, "page", 1), _number(call, "limit", DEFAULT_LIMIT)
+    if limit > MAX_LIMIT:
+        raise Refusal(422, f"Limit {MAX_LIMIT} per page")
+    shown = items[(page - 1) * limit : page * limit]
+    if not shown:
+        return nothing()
+    count = -(-len(items) // limit)
+    body: dict[str, Any] = {"_total_items": len(items)} if totals else {}
+    body["_page"] = page
+    if totals:
+        body["_page_count"] = count
+    body["_links"] = _links(call, page, limit, count)
+    body["_embedded"] = {plural: [render(item) for item in shown]}
+    return success(body)
+
+
+def _number(call: Call, name: str, default: int) -> int:
+    text = call.parameter(name)
+    if text is None:
+        return default
+    if not text.isdecimal() or int(text) < 1:
+        raise Refusal(400, f"Invalid value of {name}")
+    return int(text)
+
+
+def _links(call: Call, page: int, limit: int, count: int) -> dict[str, Any]:
+    kept = [(key, value) for key, value in call.query if key not in ("page", "limit")]
+
+    def href(number: int) -> dict[str, str]:
+        query = urlencode([*kept, ("page", number), ("limit", limit)])
+        return {"href": f"{call.base}{call.path}?{query}"}
+
+    links: dict[str, Any] = link(call.url)
+    if page < count:
+        links |= {"next": href(page + 1), "last": href(count)}
+    if page > 1:
+        links |= {"first": href(1), "prev": href(page - 1)}
+    return links

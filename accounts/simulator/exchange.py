@@ -1,0 +1,171 @@
+"""One request from arrival to answer: pace, faults, token, rights, resource, log."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from accounts.simulator import messages, routes
+from accounts.simulator.account import SimAccount
+from accounts.simulator.faults import Fault
+from accounts.simulator.limiter import Limits, Verdict
+from accounts.simulator.messages import PROBLEM, Answer, Call, Request, plain, refused
+from accounts.simulator.problems import Refusal
+from accounts.simulator.world import World
+
+TOO_MANY = "You have sent too many requests in a given amount of time. Please try again later."
+BROKEN = "Our team are probably already working on it"
+TRACE = "5f3c0b1e9a7d4c21"
+
+Perform = Callable[[], Answer]
+
+
+def exchange(world: World, request: Request) -> Answer:
+    """Answers a request and notes it."""
+    answer = _answer(world, request)
+    world.log.add(
+        at=request.at,
+        ip=request.ip,
+        subdomain=request.subdomain,
+        method=request.method,
+        path=request.path,
+        query=request.query,
+        status=0 if answer.lost else answer.status,
+        size=len(answer.body),
+        body=request.body,
+    )
+    return answer
+
+
+def _answer(world: World, request: Request) -> Answer:
+    verdict = world.limiter.admit(ip=request.ip, subdomain=request.subdomain, at=request.at)
+    if verdict is Verdict.BLOCKED:
+        return plain(403, "403 Forbidden")
+    if verdict is Verdict.LIMITED:
+        return too_many(world.limits)
+    account = world.accounts.get(request.subdomain)
+    if account is None:
+        return plain(404, "404 Not Found")
+
+    def perform() -> Answer:
+        return _perform(world, account, request)
+
+    target = f"{request.path}?{request.query}" if request.query else request.path
+    fault = world.faults.take(request.subdomain, request.method, target)
+    return strike(world, fault, perform) if fault else perform()
+
+
+def _perform(world: World, account: SimAccount, request: Request) -> Answer:
+    try:
+        _admit(account, request)
+        handler, parts = routes.find(request.method, request.path)
+        writes = request.method != "GET"
+        if writes and not account.admin:
+            raise Refusal(403, "Insufficient rights")
+        overloaded = writes and _overloads(world, request.body)
+        if overloaded and not world.knobs.batch_504_applied:
+            return plain(504, "504 Gateway Time-out")
+        with account.lock:
+            answer = handler(Call(account, request), *parts)
+        if writes:
+            world.touch()
+        return plain(504, "504 Gateway Time-out") if overloaded else answer
+    except Refusal as refusal:
+        return Answer(refusal.status, messages.encode(refusal.body()), PROBLEM)
+
+
+def _admit(account: SimAccount, request: Request) -> None:
+    kind, _, token = request.authorization.partition(" ")
+    if kind != "Bearer" or not account.accepts(token.strip()):
+        raise Refusal(401, "Invalid user name or password")
+    if not account.paid:
+        raise Refusal(402, "Payment required")
+
+
+def _overloads(world: World, body: bytes) -> bool:
+    limit = world.knobs.batch_504_above
+    if not limit:
+        return False
+    try:
+        items = json.loads(body or b"null")
+    except ValueError:
+        return False
+    return isinstance(items, list) and len(items) > limit
+
+
+def too_many(limits: Limits) -> Answer:
+    """The 429 in the shape that the limits ask for."""
+    answer = (
+        plain(429, "429 Too Many Requests")
+        if limits.plain_body
+        else refused(429, TOO_MANY, retry_after=limits.retry_after)
+    )
+    if limits.retry_after_header:
+        answer.headers = (("Retry-After", str(limits.retry_after)),)
+    return answer
+
+
+def strike(world: World, fault: Fault, perform: Perform) -> Answer:
+    """The answer under a fault; whether the request itself is performed depends on the kind."""
+    ready = _instead(fault)
+    if ready is not None:
+        return ready
+    answer = perform()
+    if fault.kind == "slow":
+        world.sleep(fault.seconds)
+        return answer
+    return _spoil(fault.kind, answer)
+
+
+def _instead(fault: Fault) -> Answer | None:
+    """The answers that come without performing the request."""
+    limits = Limits(retry_after=fault.retry_after)
+    limits.plain_body = fault.kind == "429_plain"
+    limits.retry_after_header = fault.kind == "429_header"
+    answers: dict[str, Callable[[], Answer]] = {
+        "429": lambda: too_many(limits),
+        "429_header": lambda: too_many(limits),
+        "429_plain": lambda: too_many(limits),
+        "401": lambda: refused(401, "Invalid user name or password"),
+        "402": lambda: refused(402, "Payment required"),
+        "403_plain": lambda: plain(403, "403 Forbidden"),
+        "403_json": lambda: refused(403, "Insufficient rights"),
+        "404": lambda: refused(404, "Not found"),
+        "500": lambda: refused(500, BROKEN, trace_id=TRACE),
+        "504": lambda: plain(504, "504 Gateway Time-out"),
+        "reset": lambda: Answer(0, lost=True),
+        "no_content": messages.nothing,
+        "answer": lambda: Answer(fault.status, fault.body.encode(), fault.content_type),
+    }
+    make = answers.get(fault.kind)
+    return make() if make else None
+
+
+def _spoil(kind: str, answer: Answer) -> Answer:
+    """What becomes of the answer of a request that was performed."""
+    match kind:
+        case "500_applied":
+            return refused(500, BROKEN, trace_id=TRACE)
+        case "504_applied":
+            return plain(504, "504 Gateway Time-out")
+        case "reset_applied":
+            return Answer(0, lost=True)
+        case "garbage":
+            return plain(200, "Maintenance")
+        case "empty":
+            return Answer(200)
+        case "half":
+            return _halve(answer)
+    answer.declared = len(answer.body)
+    answer.body = answer.body[: len(answer.body) // 2]
+    return answer
+
+
+def _halve(answer: Answer) -> Answer:
+    if not answer.body:
+        return answer
+    body = json.loads(answer.body)
+    for name, items in body.get("_embedded", {}).items():
+        body["_embedded"][name] = items[: len(items) // 2]
+    answer.body = messages.encode(body)
+    return answer

@@ -1,0 +1,101 @@
+"""Faults on demand: which request fails, how, and whether its write was applied before its answer got lost."""
+
+from __future__ import annotations
+
+import re
+import threading
+from dataclasses import dataclass, field
+
+KINDS = {
+    "429": "JSON with retry_after",
+    "429_header": "JSON and a Retry-After header",
+    "429_plain": "a body that is no JSON",
+    "401": "token refused",
+    "402": "account unpaid",
+    "403_plain": "blocked IP",
+    "403_json": "no rights",
+    "404": "JSON, as of something that is gone",
+    "500": "JSON with trace_id, not applied",
+    "500_applied": "JSON with trace_id, applied before",
+    "504": "gateway timeout, not applied",
+    "504_applied": "gateway timeout, applied before",
+    "reset": "connection reset, not applied",
+    "reset_applied": "connection reset, applied before",
+    "slow": "applied, the answer `seconds` late",
+    "truncated": "applied, half of the body under the length of the whole",
+    "garbage": "applied, 200 with HTML",
+    "empty": "applied, 200 without a body",
+    "no_content": "not applied, 204 as if the list were empty",
+    "half": "applied, the list in the answer loses its second half, the totals stay",
+    "answer": "not applied, `status` and `body` as given",
+}
+
+
+@dataclass(slots=True)
+class Fault:
+    """One fault: strikes `times` matching requests (None: all) after letting `skip` of them pass.
+
+    `path` is a substring of, or a compiled pattern searched in, "/api/v4/...?query".
+    """
+
+    kind: str
+    subdomain: str | None = None
+    method: str | None = None
+    path: str | re.Pattern[str] | None = None
+    times: int | None = 1
+    skip: int = 0
+    seconds: float = 1.0
+    retry_after: int = 1
+    status: int = 200
+    body: str = ""
+    content_type: str = "application/hal+json"
+    hits: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"no fault {self.kind!r}: one of {', '.join(KINDS)}")
+
+    def matches(self, subdomain: str, method: str, target: str) -> bool:
+        if self.subdomain not in (None, subdomain) or self.method not in (None, method):
+            return False
+        if isinstance(self.path, re.Pattern):
+            return self.path.search(target) is not None
+        return self.path is None or self.path in target
+
+
+class Faults:
+    """The faults that wait; the first that matches a request and has waited long enough strikes."""
+
+    def __init__(self) -> None:
+        self._faults: list[Fault] = []
+        self._lock = threading.Lock()
+
+    def add(self, fault: Fault) -> Fault:
+        """Plants a fault and gives it back; its `hits` count how often it struck."""
+        with self._lock:
+            self._faults.append(fault)
+        return fault
+
+    def clear(self) -> None:
+        with self._lock:
+            self._faults.clear()
+
+    def take(self, subdomain: str, method: str, target: str) -> Fault | None:
+        """The fault that strikes this request."""
+        if not self._faults:
+            return None
+        with self._lock:
+            for fault in self._faults:
+                if not fault.matches(subdomain, method, target):
+                    continue
+                if fault.skip:
+                    fault.skip -= 1
+                    continue
+                self._strike(fault)
+                return fault
+        return None
+
+    def _strike(self, fault: Fault) -> None:
+        fault.hits += 1
+        if fault.times is not None and fault.hits >= fault.times:
+            self._faults.remove(fault)

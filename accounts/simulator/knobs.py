@@ -1,0 +1,63 @@
+"""The switches for everything that kommo-api.md leaves open: the default is the strict or the observed reading."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Knobs:
+    """How this Kommo decides where the sources disagree; sections are those of kommo-api.md."""
+
+    palette: bool = True
+    """4.4: a colour outside the palette is refused."""
+    palette_case_sensitive: bool = False
+    """4.4, open question 5: an upper-case palette colour is refused too."""
+    renumber: bool = True
+    """4.5: ordinary stages are numbered 10, 20, 30 anew after each write."""
+    main_pipeline_first: bool = True
+    """4.1: the sort of the main pipeline is set automatically (1)."""
+    unset_main: str = "ignore"
+    """4.1: is_main false on the main pipeline: "ignore" (200) or "400"."""
+    system_stage_patch: str = "ignore"
+    """4.3: PATCH of 142, 143 and incoming: "ignore" (200) or "400" (NotSupportedChoice)."""
+    lost_name_on_create: bool = True
+    """4.2: the name of 143 given at pipeline creation is taken (False: the default stays, as one example shows)."""
+    stage_patch_blanks_name: bool = True
+    """4.1: PATCH of a stage without a name blanks it."""
+    default_stages: bool = False
+    """4.2: a pipeline created without stages gets the default ones."""
+    main_pipeline_deletable: bool = False
+    """4.6: the main pipeline may be deleted when another exists."""
+    undeletable_status: int = 400
+    """4.6, 5.5: the status of every refused DELETE (400 or 422)."""
+    delete_status: int = 204
+    """4: a DELETE answers 204, or 200 with {}."""
+    limit_status: int = 422
+    """2: the status when 50 pipelines or 100 stages would be passed."""
+    max_pipelines: int = 50
+    max_stages: int = 100
+    """2: per pipeline, the system stages included."""
+    code_patch_only_null: bool = True
+    """5.2: PATCH of a field's code is refused (OnlyNull)."""
+    monetary_post_500: bool = False
+    """5.3: every POST that holds a monetary field answers 500 and makes nothing."""
+    monetary_patch_needs_currency: bool = True
+    """5.2: each PATCH of a monetary field must carry its currency."""
+    enums_required_on_patch: bool = False
+    """5.4: each PATCH of a select field must carry its enums."""
+    batch_patch_enums_as_object: bool = True
+    """5.4: the answer to a batch PATCH gives enums keyed by index instead of a list."""
+    system_required_statuses: str = "stick"
+    """5.2: 142 and 143 in required and hidden statuses: "stick" or "drop" (200 but left out)."""
+    group_null_patch_rejected: bool = True
+    """5.2: group_id null on PATCH is refused."""
+    main_group_shown_as: str = "null"
+    """5.2: the group of a field in the main group reads as "null" or "default"."""
+    fields_created_status: int = 201
+    """5.1: POST of fields answers 201 or 200."""
+    groups_created_status: int = 201
+    batch_504_above: int = 0
+    """2, 10.5: a write of more items than this answers 504 (0: never)."""
+    batch_504_applied: bool = False
+    """10.5: whether the write behind that 504 was applied."""

@@ -1,0 +1,103 @@
+"""A request as the simulator sees it and an answer as it gives it, whatever carries them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+from urllib.parse import parse_qsl
+
+from accounts.simulator.account import SimAccount
+from accounts.simulator.problems import problem
+
+HAL = "application/hal+json"
+PROBLEM = "application/problem+json"
+PLAIN = "text/html"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request; `path` begins with /api, `base` is what stands before it in links."""
+
+    method: str
+    path: str
+    query: str
+    body: bytes
+    authorization: str
+    ip: str
+    subdomain: str
+    base: str
+    at: float
+
+
+@dataclass(slots=True)
+class Answer:
+    """One answer; `lost`: the connection is reset instead; `declared`: a Content-Length that is not the body's."""
+
+    status: int
+    body: bytes = b""
+    content_type: str = HAL
+    headers: tuple[tuple[str, str], ...] = ()
+    lost: bool = False
+    declared: int | None = None
+
+
+class Call:
+    """A request that reached its account: what a resource needs to answer it."""
+
+    def __init__(self, account: SimAccount, request: Request) -> None:
+        self.account = account
+        self.knobs = account.knobs
+        self.body = request.body
+        self.base = request.base
+        self.path = request.path
+        self._query = request.query
+
+    @cached_property
+    def query(self) -> list[tuple[str, str]]:
+        return parse_qsl(self._query, keep_blank_values=True)
+
+    def parameter(self, name: str) -> str | None:
+        return next((value for key, value in self.query if key == name), None)
+
+    def filter_values(self, name: str) -> list[str]:
+        """The values of filter[name], filter[name][] and filter[name][0]; comma lists are split."""
+        start = f"filter[{name}]"
+        found = [value for key, value in self.query if key == start or key.startswith(start + "[")]
+        return [part for value in found for part in value.split(",") if part]
+
+    def wants(self, extra: str) -> bool:
+        return extra in (self.parameter("with") or "").split(",")
+
+    @property
+    def url(self) -> str:
+        return f"{self.base}{self.path}" + (f"?{self._query}" if self._query else "")
+
+
+def encode(payload: Any) -> bytes:
+    return json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def success(payload: Any, status: int = 200) -> Answer:
+    return Answer(status, encode(payload))
+
+
+def nothing() -> Answer:
+    """An empty list (kommo-api.md 3)."""
+    return Answer(204)
+
+
+def deleted(call: Call) -> Answer:
+    """The answer to a DELETE, which the sources do not agree on (kommo-api.md 4)."""
+    return Answer(204) if call.knobs.delete_status == 204 else success({})
+
+
+def refused(status: int, detail: str, **extra: Any) -> Answer:
+    return Answer(status, encode({**extra, **problem(status, detail)}), PROBLEM)
+
+
+def plain(status: int, text: str) -> Answer:
+    """An answer of the web server in front of Kommo: HTML, no JSON."""
+    page = f"<html><head><title>{text}</title></head><body><center><h1>{text}</h1></center></body></html>"
+    return Answer(status, page.encode(), PLAIN)

@@ -1,0 +1,91 @@
+"""The refusals of the API as exceptions, and their bodies (kommo-api.md 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+TITLES = {
+    400: "Bad Request",
+    401: "Unauthorized",
+    402: "Payment Required",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    422: "Unprocessable Entity",
+    429: "Too Many Requests",
+    500: "ErrInternalServer",
+    504: "Gateway Timeout",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ItemError:
+    """One thing wrong with one item; the path is dotted and relative to the item."""
+
+    code: str
+    path: str
+    detail: str
+
+    def body(self) -> dict[str, str]:
+        return {"code": self.code, "path": self.path, "detail": self.detail}
+
+
+class Refusal(Exception):
+    """The request is refused: `status`, `detail` and further keys of the body."""
+
+    def __init__(self, status: int, detail: str, **extra: Any) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.extra = extra
+
+    def body(self) -> dict[str, Any]:
+        return {**self.extra, **problem(self.status, self.detail)}
+
+
+def problem(status: int, detail: str) -> dict[str, Any]:
+    """The body that every JSON error has in common."""
+    return {
+        "title": TITLES[status],
+        "type": f"https://httpstatus.es/{status}",
+        "status": status,
+        "detail": detail,
+    }
+
+
+def invalid(failures: Sequence[tuple[str, Sequence[ItemError]]]) -> Refusal:
+    """The 400 for items that failed validation: pairs of request id and what is wrong."""
+    entries = [
+        {"request_id": request_id, "errors": [error.body() for error in errors]} for request_id, errors in failures
+    ]
+    return Refusal(400, "Request validation failed", **{"validation-errors": entries})
+
+
+def bad_choice(path: str) -> ItemError:
+    return ItemError("NotSupportedChoice", path, "The value you selected is not a valid choice.")
+
+
+def bad_type(path: str, kind: str) -> ItemError:
+    return ItemError("InvalidType", path, f"This value should be of type {kind}.")
+
+
+def missing(path: str) -> ItemError:
+    return ItemError("FieldMissing", path, "This field is missing.")
+
+
+def not_expected(path: str) -> ItemError:
+    return ItemError("FieldNotExpected", path, "This field was not expected.")
+
+
+def blank(path: str) -> ItemError:
+    return ItemError("NotBlank", path, "This value should not be blank.")
+
+
+def too_long(path: str, limit: int) -> ItemError:
+    return ItemError("TooLong", path, f"This value is too long. It should have {limit} characters or less.")
+
+
+def out_of_range(path: str, low: int, high: int) -> ItemError:
+    return ItemError("NotInRange", path, f"This value should be between {low} and {high}.")

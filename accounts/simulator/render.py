@@ -1,0 +1,164 @@
+"""How accounts' things look in answers: exactly the documented keys (kommo-api.md 4.1, 4.7, 5.2, 5.5, 8)."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from accounts.simulator.account import SimAccount
+from accounts.simulator.model import (
+    ENUM_TYPES,
+    MAIN_GROUP,
+    Description,
+    Enum,
+    Field,
+    Group,
+    Lead,
+    Pipeline,
+    Stage,
+    StatusKey,
+)
+
+Body = dict[str, Any]
+
+
+def link(url: str) -> Body:
+    return {"self": {"href": url}}
+
+
+def pipeline(account: SimAccount, item: Pipeline, base: str) -> Body:
+    url = f"{base}/api/v4/leads/pipelines/{item.id}"
+    return {
+        "id": item.id,
+        "name": item.name,
+        "sort": item.sort,
+        "is_main": item.is_main,
+        "is_unsorted_on": item.is_unsorted_on,
+        "is_archive": item.is_archive,
+        "account_id": account.account_id,
+        "_links": link(url),
+        "_embedded": {"statuses": [stage(account, item, each, base) for each in item.listed]},
+    }
+
+
+def stage(account: SimAccount, owner: Pipeline, item: Stage, base: str, *, with_descriptions: bool = False) -> Body:
+    body: Body = {
+        "id": item.id,
+        "name": item.name,
+        "sort": item.sort,
+        "is_editable": not item.is_system,
+        "pipeline_id": owner.id,
+        "color": item.color,
+        "type": item.type,
+        "account_id": account.account_id,
+        "_links": link(f"{base}/api/v4/leads/pipelines/{owner.id}/statuses/{item.id}"),
+    }
+    if with_descriptions:
+        body["descriptions"] = [description(account, owner, item, each) for each in item.descriptions.values()]
+    return body
+
+
+def description(account: SimAccount, owner: Pipeline, item: Stage, each: Description) -> Body:
+    return {
+        "id": each.id,
+        "account_id": account.account_id,
+        "created_at": _moment(each.created_at),
+        "updated_at": _moment(each.updated_at),
+        "created_by": account.user_id,
+        "updated_by": None,
+        "pipeline_id": owner.id,
+        "status_id": item.id,
+        "level": each.level,
+        "description": each.description,
+    }
+
+
+def field(account: SimAccount, item: Field, base: str, *, enums_as_object: bool = False) -> Body:
+    body: Body = {
+        "id": item.id,
+        "name": item.name,
+        "type": item.type,
+        "account_id": account.account_id,
+        "code": item.code,
+        "sort": item.sort,
+        "is_api_only": item.is_api_only,
+        "enums": enums(item, as_object=enums_as_object),
+        "group_id": _group_id(account, item),
+        "required_statuses": [_status(key) for key in item.required_statuses],
+        "is_deletable": not item.is_predefined,
+        "is_predefined": item.is_predefined,
+        "entity_type": item.entity,
+        "tracking_callback": item.tracking_callback,
+        "remind": item.remind,
+        "triggers": [],
+        "currency": item.currency,
+        "chained_lists": item.chained_lists,
+        "_links": link(f"{base}/api/v4/{item.entity}/custom_fields/{item.id}"),
+    }
+    if item.entity == "leads" and account.super_fields:
+        body["hidden_statuses"] = [_status(key) for key in item.hidden_statuses]
+    return body
+
+
+def enums(item: Field, *, as_object: bool) -> list[Body] | Body | None:
+    if item.type not in ENUM_TYPES and not item.enums:
+        return None
+    bodies = [_enum(each) for each in item.ordered_enums]
+    return {str(at): body for at, body in enumerate(bodies)} if as_object else bodies
+
+
+def group(account: SimAccount, entity: str, item: Group, base: str) -> Body:
+    return {
+        "id": item.id,
+        "name": item.name,
+        "is_predefined": item.is_predefined,
+        "type": item.type,
+        "fields": [each.id for each in account.members(entity, item.id)],
+        "entity_type": entity,
+        "sort": item.sort,
+        "_links": link(f"{base}/api/v4/{entity}/custom_fields/groups/{item.id}"),
+    }
+
+
+def lead(account: SimAccount, item: Lead, base: str) -> Body:
+    return {
+        "id": item.id,
+        "name": item.name,
+        "price": 0,
+        "pipeline_id": item.pipeline_id,
+        "status_id": item.status_id,
+        "is_deleted": item.is_deleted,
+        "account_id": account.account_id,
+        "custom_fields_values": [_value(account, number, value) for number, value in item.values.items()] or None,
+        "_links": link(f"{base}/api/v4/leads/{item.id}"),
+    }
+
+
+def _value(account: SimAccount, number: int, value: Any) -> Body:
+    item = account.fields["leads"].get(number)
+    values = []
+    for each in value if isinstance(value, list) else [value]:
+        found = next((enum for enum in item.enums if enum.id == each), None) if item else None
+        values.append(
+            {"value": each} if found is None else {"value": found.value, "enum_id": found.id, "enum_code": found.code}
+        )
+    return {"field_id": number, "field_name": item.name if item else None, "values": values}
+
+
+def _enum(item: Enum) -> Body:
+    body: Body = {"id": item.id, "value": item.value, "sort": item.sort}
+    return body if item.code is None else {**body, "code": item.code}
+
+
+def _status(key: StatusKey) -> Body:
+    return {"status_id": key[1], "pipeline_id": key[0]}
+
+
+def _group_id(account: SimAccount, item: Field) -> str | None:
+    if item.group_id == MAIN_GROUP and account.knobs.main_group_shown_as == "null":
+        return None
+    return item.group_id
+
+
+def _moment(at: int) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(at))

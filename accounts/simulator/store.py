@@ -1,0 +1,98 @@
+"""A world as a JSON file, so that the demo's Kommo survives a restart; log, faults and limits are not kept."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from accounts.simulator.account import SimAccount
+from accounts.simulator.knobs import Knobs
+from accounts.simulator.model import Description, Enum, Field, Group, Lead, Pipeline, Stage
+from accounts.simulator.tokens import Token
+from accounts.simulator.world import World
+
+FORMAT = 1
+FACTS = (
+    "index", "subdomain", "account_id", "name", "language", "paid", "admin", "super_fields",
+)  # fmt: skip
+COUNTERS = ("last_id", "created_at", "lost_values", "moved_leads", "blanked_names")
+
+
+def save(world: World, path: str | os.PathLike[str]) -> None:
+    """Writes the world beside the file and puts it in its place in one step; only its owner may read the tokens."""
+    target = Path(path)
+    accounts = []
+    for account in list(world.accounts.values()):
+        with account.lock:
+            accounts.append(_dump(account))
+    document = {"format": FORMAT, "knobs": asdict(world.knobs), "accounts": accounts}
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = target.with_name(f".{target.name}.{os.getpid()}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        json.dump(document, file, ensure_ascii=False)
+    draft.replace(target)
+
+
+def load(path: str | os.PathLike[str]) -> World:
+    """The world of a file; raises OSError, or ValueError for a file that is none of ours."""
+    document = json.loads(Path(path).read_text(encoding="utf-8"))
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise ValueError(f"{path}: not a saved world of format {FORMAT}")
+    world = World()
+    # Every account shares this one object: filled, not replaced.
+    for name, value in asdict(Knobs(**document["knobs"])).items():
+        setattr(world.knobs, name, value)
+    for saved in document["accounts"]:
+        _restore(world.restore_account(**saved["facts"]), saved)
+    return world
+
+
+def _dump(account: SimAccount) -> dict[str, Any]:
+    return {
+        "facts": {name: getattr(account, name) for name in FACTS},
+        "counters": {name: getattr(account, name) for name in COUNTERS},
+        "catalogs": sorted(account.catalogs),
+        "pipelines": [asdict(each) for each in account.pipelines.values()],
+        "groups": {name: [asdict(each) for each in all_.values()] for name, all_ in account.groups.items()},
+        "fields": {name: [asdict(each) for each in all_.values()] for name, all_ in account.fields.items()},
+        "leads": [asdict(each) for each in account.leads.values()],
+        "tokens": [asdict(each) for each in account.tokens.values()],
+    }
+
+
+def _restore(account: SimAccount, saved: dict[str, Any]) -> None:
+    for name, value in saved["counters"].items():
+        setattr(account, name, value)
+    account.catalogs = set(saved["catalogs"])
+    account.pipelines = {each["id"]: _pipeline(each) for each in saved["pipelines"]}
+    for entity, groups in saved["groups"].items():
+        account.groups[entity] = {each["id"]: Group(**each) for each in groups}
+    for entity, fields in saved["fields"].items():
+        account.fields[entity] = {each["id"]: _field(each) for each in fields}
+    for each in saved["leads"]:
+        values = {int(number): value for number, value in each["values"].items()}
+        account.leads[each["id"]] = Lead(**{**each, "values": values})
+    account.tokens = {each["value"]: Token(**each) for each in saved["tokens"]}
+
+
+def _pipeline(saved: dict[str, Any]) -> Pipeline:
+    return Pipeline(**{**saved, "stages": [_stage(each) for each in saved["stages"]]})
+
+
+def _stage(saved: dict[str, Any]) -> Stage:
+    descriptions = {level: Description(**each) for level, each in saved["descriptions"].items()}
+    return Stage(**{**saved, "descriptions": descriptions})
+
+
+def _field(saved: dict[str, Any]) -> Field:
+    return Field(
+        **{
+            **saved,
+            "enums": [Enum(**each) for each in saved["enums"]],
+            "required_statuses": [tuple(each) for each in saved["required_statuses"]],
+            "hidden_statuses": [tuple(each) for each in saved["hidden_statuses"]],
+        }
+    )

@@ -1,0 +1,119 @@
+"""The simulator as one WSGI application: which account is meant, and the way from environ to answer and back."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterable
+from http.client import responses
+from itertools import count
+from typing import Any
+from urllib.parse import urlsplit
+
+from accounts.simulator import control
+from accounts.simulator.exchange import exchange
+from accounts.simulator.messages import Answer, Request
+from accounts.simulator.world import World
+
+StartResponse = Callable[[str, list[tuple[str, str]]], Any]
+Reply = tuple[int, dict[str, str], bytes]
+
+
+class AnswerLost(ConnectionResetError):
+    """The fault "reset": the server drops the connection without a word."""
+
+
+class Simulator:
+    """WSGI: the account is named by the host (`north.anything`) or by the first part of the path (`/north/api/v4`).
+
+    `on_stop` is called by POST /_sim/stop. Raises AnswerLost where the connection is to be reset.
+    """
+
+    def __init__(self, world: World, *, on_stop: Callable[[], None] | None = None) -> None:
+        self.world = world
+        self.on_stop = on_stop
+        self._numbers = count(1)
+
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        path = environ["PATH_INFO"]
+        body = _body(environ)
+        if path.startswith("/_sim/"):
+            method, query = environ["REQUEST_METHOD"], environ.get("QUERY_STRING", "")
+            answer = control.handle(self, method, path[6:], query, body)
+        else:
+            answer = exchange(self.world, self._request(environ, path, body))
+        if answer.lost:
+            raise AnswerLost
+        start_response(f"{answer.status} {responses.get(answer.status, '')}", self._headers(answer))
+        return [answer.body]
+
+    def _request(self, environ: dict[str, Any], path: str, body: bytes) -> Request:
+        host = environ.get("HTTP_HOST", "")
+        subdomain = host.partition(".")[0]
+        base = f"{environ.get('wsgi.url_scheme', 'http')}://{host}"
+        first, _, rest = path[1:].partition("/")
+        if first in self.world.accounts or (subdomain not in self.world.accounts and first != "api"):
+            subdomain, path, base = first, "/" + rest, f"{base}/{first}"
+        at = environ.get("sim.arrived")
+        return Request(
+            method=environ["REQUEST_METHOD"],
+            path=path,
+            query=environ.get("QUERY_STRING", ""),
+            body=body,
+            authorization=environ.get("HTTP_AUTHORIZATION", ""),
+            ip=_ip(environ),
+            subdomain=subdomain,
+            base=base,
+            at=self.world.monotonic() if at is None else at,
+        )
+
+    def _headers(self, answer: Answer) -> list[tuple[str, str]]:
+        headers = [("X-Request-Id", f"{next(self._numbers):032x}"), *answer.headers]
+        if answer.status != 204:
+            length = len(answer.body) if answer.declared is None else answer.declared
+            headers += [("Content-Type", answer.content_type), ("Content-Length", str(length))]
+        return headers
+
+
+def call(
+    app: Simulator,
+    method: str,
+    url: str,
+    *,
+    token: str = "",
+    body: bytes = b"",
+    headers: dict[str, str] | None = None,
+) -> Reply:
+    """One request in process: status, headers and body; raises AnswerLost. `url` is a path or a whole URL."""
+    parts = urlsplit(url)
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": method,
+        "PATH_INFO": parts.path,
+        "QUERY_STRING": parts.query,
+        "REMOTE_ADDR": "127.0.0.1",
+        "HTTP_HOST": parts.netloc or "sim",
+        "CONTENT_LENGTH": str(len(body)),
+        "wsgi.input": io.BytesIO(body),
+        "wsgi.url_scheme": parts.scheme or "http",
+    }
+    if token:
+        environ["HTTP_AUTHORIZATION"] = f"Bearer {token}"
+    for name, value in (headers or {}).items():
+        environ["HTTP_" + name.upper().replace("-", "_")] = value
+    started: list[Any] = []
+
+    def start_response(status: str, fields: list[tuple[str, str]]) -> None:
+        started.extend((int(status[:3]), dict(fields)))
+
+    answered = b"".join(app(environ, start_response))
+    return started[0], started[1], answered
+
+
+def _ip(environ: dict[str, Any]) -> str:
+    forwarded: str = environ.get("HTTP_X_FORWARDED_FOR", "")
+    return forwarded.partition(",")[0].strip() or environ.get("REMOTE_ADDR", "")
+
+
+def _body(environ: dict[str, Any]) -> bytes:
+    length = int(environ.get("CONTENT_LENGTH") or 0)
+    body: bytes = environ["wsgi.input"].read(length) if length else b""
+    return body
