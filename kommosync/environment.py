@@ -1,4 +1,4 @@
-"""Typed readers of environment variables and of `.env`; a wrong value raises a sentence that names the variable."""
+"""Typed readers of environment variables and `.env`; a wrong value raises a sentence that names the variable."""
 
 import logging
 import os
@@ -16,7 +16,7 @@ LOG_LEVELS = [logging.getLevelName(level) for level in range(10, 60, 10)]
 ENV_LINE = re.compile(r"\A(?:export )?[A-Za-z_0-9]+=.*\Z")
 
 
-class Environment(environ.Env):
+class Environment(environ.Env):  # type: ignore[misc]
     """Works on a copy of the environment, so that child processes read `.env` for themselves."""
 
     ENVIRON = dict(os.environ)
@@ -95,7 +95,7 @@ def url_template(name: str, default: str) -> str:
 
 
 def scheme_of(name: str, value: str, schemes: tuple[str, ...]) -> str:
-    """`value` again; raises ImproperlyConfigured for another URL scheme, without the value: it may hold a password."""
+    """`value` again; raises ImproperlyConfigured for another URL scheme, without the value (a password, say)."""
     if not value.startswith(tuple(f"{scheme}://" for scheme in schemes)):
         known = " or ".join(f"{scheme}://" for scheme in schemes)
         raise ImproperlyConfigured(f"{name} must be a URL that begins with {known}")
@@ -103,7 +103,7 @@ def scheme_of(name: str, value: str, schemes: tuple[str, ...]) -> str:
 
 
 def database(name: str, *, sqlite_file: Path, base: Path) -> dict[str, Any]:
-    """Django's database entry; without the variable `sqlite_file`. A relative SQLite path counts from `base`."""
+    """Django's database entry; no variable: `sqlite_file`. A relative SQLite path counts from `base`."""
     value = text(name)
     if not value:
         return {"ENGINE": SQLITE, "NAME": str(sqlite_file)}

@@ -1,4 +1,4 @@
-"""Every setting, read once from the environment and from `.env`; a wrong value stops the start with a sentence."""
+"""Every setting, read once from the environment and `.env`; a wrong value stops the start with a sentence."""
 
 import os
 from pathlib import Path
@@ -9,15 +9,14 @@ from django.utils.translation import gettext_lazy as _
 from kommosync import environment as env
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env.read_env_file(Path(os.environ.get("KOMMOSYNC_ENV_FILE") or BASE_DIR / ".env"))
+ENV_FILE = Path(os.environ.get("KOMMOSYNC_ENV_FILE") or BASE_DIR / ".env").absolute()
+env.read_env_file(ENV_FILE)
 # Everything that is written at run time (SQLite file, cache, collected static files) lies here.
 VAR_DIR = Path(env.text("VAR_DIR") or BASE_DIR / "var").absolute()
 try:
     VAR_DIR.mkdir(parents=True, exist_ok=True)
 except OSError as error:
-    raise ImproperlyConfigured(
-        f"VAR_DIR is {str(VAR_DIR)!r}; it cannot be made: {error.strerror}."
-    ) from error
+    raise ImproperlyConfigured(f"VAR_DIR is {str(VAR_DIR)!r}; it cannot be made: {error.strerror}.") from error
 
 # -- secrets: `manage.py setup` writes them; empty ones are refused where they are first needed --
 SECRET_KEY = env.text("SECRET_KEY")
@@ -82,10 +81,8 @@ TEMPLATES = [
     },
 ]
 
-# -- database: SQLite needs WAL and IMMEDIATE, or concurrent writers fail (accounts.checks refuses other settings) --
-DATABASES = {
-    "default": env.database("DATABASE_URL", sqlite_file=VAR_DIR / "kommosync.sqlite3", base=BASE_DIR)
-}
+# -- database: SQLite needs WAL and IMMEDIATE, or concurrent writers fail (accounts.checks refuses others) --
+DATABASES = {"default": env.database("DATABASE_URL", sqlite_file=VAR_DIR / "kommosync.sqlite3", base=BASE_DIR)}
 DATABASES["default"]["CONN_MAX_AGE"] = 60
 ON_SQLITE = DATABASES["default"]["ENGINE"] == env.SQLITE
 if ON_SQLITE:

@@ -10,8 +10,8 @@ os.environ.setdefault("KOMMO_RATE_PER_ACCOUNT", "1000")
 os.environ.setdefault("KOMMO_RATE_PER_IP", "0")
 os.environ.setdefault("EMAIL_URL", "memorymail://")
 
-from kommosync.settings import *  # noqa: E402, F403
-from kommosync.settings import DATABASES, VAR_DIR  # noqa: E402
+from kommosync.settings import *  # noqa: F403
+from kommosync.settings import DATABASES, VAR_DIR
 
 # A file, because threads and child processes of the tests need the same database; one per process, because
 # several test runs may share this directory.

@@ -1,0 +1,64 @@
+"""`manage.py demo`: KommoSync at work on a simulated Kommo; nothing of it touches `.env` or the real database."""
+
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from syncing.operations import demo
+from syncing.operations.firstrun import ADMIN
+from syncing.operations.processes import StartFailed
+from syncing.operations.simulation import CommandFailed, Place
+from syncing.operations.supervisor import GaveUp
+
+FAILURES = (demo.DemoRefused, CommandFailed, StartFailed, GaveUp)
+
+
+class Command(BaseCommand):
+    help = "A simulated Kommo, the first full sync of its 119 slaves, a table of the result, then the dashboard."
+    requires_system_checks: list[str] = []  # the demo has settings of its own
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--slaves", type=int, help="how many (first run; default: 119)")
+        parser.add_argument("--port", type=int, default=8000, help="of the dashboard (default: %(default)s)")
+        parser.add_argument("--no-serve", action="store_true", help="end after the table; exit 0 if all is well")
+        parser.add_argument("--reset", action="store_true", help="forget the demo of before")
+        parser.add_argument("--new-password", action="store_true", help="another password for the dashboard")
+
+    def handle(self, *args: Any, slaves: int | None, **options: Any) -> None:
+        if slaves is not None and not 1 <= slaves <= 1000:
+            raise CommandError("--slaves must be from 1 to 1000.", returncode=2)
+        # SIGTERM ends the demo as Ctrl-C does: by an exception that passes every `with`.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        directory: Path = settings.VAR_DIR / "demo"
+        try:
+            with demo.only_one(directory):
+                if options["reset"]:
+                    demo.forget(directory)
+                with Place(directory) as place:
+                    good = self._run(demo.Demo(place, self._say), slaves, options)
+        except FAILURES as error:
+            raise CommandError(str(error)) from error
+        except KeyboardInterrupt:
+            self._say("\nStopped before the end; the next demo goes on from here.")
+            sys.exit(1)
+        sys.exit(0 if good else 1)
+
+    def _run(self, running: demo.Demo, slaves: int | None, options: dict[str, Any]) -> bool:
+        try:
+            running.prepare(slaves=slaves, new_password=options["new_password"])
+            document = running.sync()
+            self._say(f"\n{demo.result(document)}")
+            if not options["no_serve"]:
+                running.serve(options["port"])
+        finally:
+            if running.password:
+                self._say(f"\nDashboard user: {ADMIN}   password: {running.tell_password()}")
+        return bool(document.get("state") == "succeeded")
+
+    def _say(self, text: str) -> None:
+        self.stdout.write(text)
+        self.stdout.flush()

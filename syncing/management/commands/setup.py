@@ -1,0 +1,64 @@
+"""`manage.py setup`: everything that must be there before the first start; may be repeated at any time."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import OperationalError
+
+from syncing.operations import envfile, firstrun
+from syncing.operations.processes import MANAGE
+
+
+class Command(BaseCommand):
+    help = "Make .env with generated secrets, the database, the static files and a superuser. Idempotent."
+    requires_system_checks: list[str] = []  # it is what makes them pass
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--env", type=Path, metavar="FILE", help="this file instead of .env, and nothing from the environment"
+        )
+        parser.add_argument(
+            "--new-password", action="store_true", help="give the superuser another password and print it"
+        )
+
+    def handle(self, *args: Any, env: Path | None, new_password: bool, **options: Any) -> None:
+        path = (env or settings.ENV_FILE).absolute()
+        # What the process's own environment gives needs no place in the file.
+        given = () if env else [name for name in envfile.SECRETS if os.environ.get(name)]
+        added = self._complete(path, [name for name in envfile.SECRETS if name not in given])
+        if added or path != settings.ENV_FILE:
+            self._again_with(path, None if env is None else envfile.child_environment(path), new_password)
+            return
+        self.stdout.write(str(firstrun.Step("settings", False, path.name)))
+        try:
+            for step in firstrun.steps(new_password=new_password):
+                self.stdout.write(str(step))
+        except OperationalError as error:
+            raise CommandError(f"The database of DATABASE_URL cannot be used: {error}") from error
+
+    def _complete(self, path: Path, names: list[str]) -> list[str]:
+        if not names:
+            return []
+        if path.exists() and not path.is_file():
+            raise CommandError(f"{path} is not a file that could hold {' and '.join(names)}.")
+        try:
+            added = envfile.complete(path, {name: envfile.SECRETS[name] for name in names})
+        except OSError as error:
+            raise CommandError(f"{path} cannot be written: {error.strerror}") from error
+        if added:
+            self.stdout.write(str(firstrun.Step("secrets", True, f"{', '.join(added)} in {path.name}")))
+        return added
+
+    def _again_with(self, path: Path, env: dict[str, str] | None, new_password: bool) -> None:
+        """The rest needs the settings as the file now has them, so a process of its own reads them afresh."""
+        self.stdout.flush()
+        env = {**(os.environ if env is None else env), "KOMMOSYNC_ENV_FILE": str(path)}
+        command = [*MANAGE, "setup", *(["--new-password"] if new_password else [])]
+        done = subprocess.run(command, env=env, check=False)  # noqa: S603
+        if done.returncode:
+            sys.exit(done.returncode)

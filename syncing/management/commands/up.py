@@ -1,0 +1,68 @@
+"""`manage.py up`: web server and worker in the foreground, until Ctrl-C or SIGTERM."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import OperationalError, connection
+
+from syncing.operations import firstrun
+from syncing.operations.processes import (
+    MANAGE,
+    StartFailed,
+    address,
+    gunicorn,
+    port_is_free,
+    spawn,
+    wait_for_http,
+)
+from syncing.operations.supervisor import GaveUp, Program, Supervisor
+
+
+class Command(BaseCommand):
+    help = "Run the web server (gunicorn) and the worker; stops both on Ctrl-C or SIGTERM."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--port", type=int, default=8000)
+        parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0: reachable by others (default: %(default)s)")
+
+    def handle(self, *args: Any, host: str, port: int, **options: Any) -> None:
+        self._check_database()
+        if not port_is_free(host, port):
+            raise CommandError(
+                f"Port {port} is in use on {host}. Stop what uses it, or choose another: --port {port + 1}"
+            )
+        web = Program("web server", lambda: spawn(gunicorn(host, port)))
+        worker = Program("worker", lambda: spawn([*MANAGE, "worker"]))
+        supervisor = Supervisor([web, worker], self._say)
+        supervisor.stop_on_signals()
+        supervisor.start()
+        try:
+            self._wait_for(web, address(host, port), supervisor)
+            supervisor.run()
+        except GaveUp as error:
+            raise CommandError(str(error)) from error
+        self._say("Stopped.")
+
+    def _check_database(self) -> None:
+        try:
+            waiting = firstrun.unapplied_migrations()
+        except OperationalError as error:
+            raise CommandError(f"The database of DATABASE_URL cannot be used: {error}") from error
+        finally:
+            connection.close()
+        if waiting:
+            raise CommandError("The database is not up to date. Run: python manage.py setup")
+
+    def _wait_for(self, web: Program, url: str, supervisor: Supervisor) -> None:
+        if web.child is None or supervisor.stop.is_set():
+            return
+        try:
+            wait_for_http(f"{url}/healthz", web.child, what="The web server", log=None, seconds=30)
+        except StartFailed as error:
+            supervisor.end_all()
+            raise CommandError(str(error)) from error
+        self._say(f"KommoSync is on {url} (Ctrl-C stops it).")
+
+    def _say(self, text: str) -> None:
+        self.stdout.write(text)
+        self.stdout.flush()

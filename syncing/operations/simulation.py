@@ -1,0 +1,140 @@
+"""A place of its own with a simulated Kommo in it: environment, database, processes; what demo and bench share."""
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from http.client import HTTPConnection
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from syncing.operations import envfile
+from syncing.operations.processes import MANAGE, StartFailed, end, free_port, spawn, wait_for_http
+
+HOST = "127.0.0.1"
+
+
+class CommandFailed(Exception):
+    """A command of ours ended with an error; the message holds what it said."""
+
+
+class Place:
+    """One directory that holds everything: `env`, the database, `simulator.json`, `accounts.csv`, `logs/`.
+
+    A context manager: on leaving it ends every process it started, the last one first.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory.absolute()
+        self.env_file = self.directory / "env"
+        self.csv = self.directory / "accounts.csv"
+        self.state = self.directory / "simulator.json"
+        self.logs = self.directory / "logs"
+        self.children: dict[str, subprocess.Popen[bytes]] = {}
+        self.simulator_port = 0
+
+    def __enter__(self) -> "Place":
+        self.logs.mkdir(parents=True, exist_ok=True)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop_all()
+
+    # -- environment and commands --
+
+    def configure(self, values: Mapping[str, str], *, port: int | None = None) -> None:
+        """Write the environment file: `values`, and what makes the place independent of everything else."""
+        self.simulator_port = free_port(port, HOST)
+        envfile.replace(
+            self.env_file,
+            {
+                "VAR_DIR": str(self.directory),
+                "DATABASE_URL": "",  # SQLite in VAR_DIR
+                "KOMMO_URL_TEMPLATE": f"http://{HOST}:{self.simulator_port}/{{subdomain}}",
+                **values,
+            },
+        )
+
+    @property
+    def environment(self) -> dict[str, str]:
+        # A proxy of the environment must not be asked for the simulator.
+        return envfile.child_environment(self.env_file, NO_PROXY=HOST, no_proxy=HOST)
+
+    def manage(self, *args: str, expect: tuple[int, ...] = (0,), show_progress: bool = False) -> str:
+        """Run a command of manage.py to its end and return its stdout; raises CommandFailed on another exit code."""
+        log = self.logs / f"{args[0]}.log"
+        with log.open("wb") as errors:
+            child = spawn(
+                [*MANAGE, *args],
+                env=self.environment,
+                stdout=subprocess.PIPE,
+                output=None if show_progress else errors,
+            )
+            self.children[args[0]] = child
+            said, _ = child.communicate()
+        del self.children[args[0]]
+        text = said.decode()
+        if child.returncode not in expect:
+            why = log.read_text(encoding="utf-8", errors="replace").strip() or text.strip()
+            raise CommandFailed(f"`manage.py {args[0]}` ended with {child.returncode}:\n{why[-2000:]}")
+        return text
+
+    def setup(self, *more: str) -> str:
+        """Secrets, database, static files, superuser; returns what `setup` said."""
+        return self.manage("setup", "--env", str(self.env_file), *more)
+
+    def start(self, name: str, *command: str) -> subprocess.Popen[bytes]:
+        """Start a process that stays; its output goes to logs/NAME.log."""
+        with (self.logs / f"{name}.log").open("ab") as output:
+            child = spawn(command, env=self.environment, output=output)
+        self.children[name] = child
+        return child
+
+    # -- the simulated Kommo --
+
+    def start_simulator(self, *options: str) -> None:
+        """Raises StartFailed if it does not answer."""
+        child = self.start(
+            "simulator",
+            *(*MANAGE, "kommo_simulator", "--host", HOST, "--port", str(self.simulator_port)),
+            *("--csv", str(self.csv), *options),
+        )
+        url = f"http://{HOST}:{self.simulator_port}/_sim/state"
+        wait_for_http(url, child, what="The simulated Kommo", log=self.logs / "simulator.log", seconds=60)
+        if not self.csv.is_file():
+            raise StartFailed(f"The simulated Kommo wrote no {self.csv.name}.")
+
+    def start_worker(self) -> subprocess.Popen[bytes]:
+        return self.start("worker", *MANAGE, "worker")
+
+    def ask_simulator(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Any:
+        """One request to the simulator, and the JSON of its answer; raises CommandFailed unless it is 200."""
+        connection = HTTPConnection(HOST, self.simulator_port, timeout=60)
+        try:
+            raw = None if body is None else json.dumps(body)
+            connection.request(method, path, body=raw, headers=dict(headers or {}))
+            answer = connection.getresponse()
+            content = answer.read()
+        finally:
+            connection.close()
+        if answer.status != 200:
+            raise CommandFailed(f"simulator: {method} {path}: {answer.status} {content[:300]!r}")
+        return json.loads(content) if content else None
+
+    # -- the end --
+
+    def stop(self, name: str) -> None:
+        child = self.children.pop(name, None)
+        if child is not None:
+            end(child)
+
+    def stop_all(self) -> None:
+        for name in reversed(list(self.children)):
+            self.stop(name)
+
+    def pids(self) -> list[int]:
+        """This process and all that it started, with their children."""
+        return [os.getpid(), *(child.pid for child in self.children.values())]
