@@ -1,0 +1,120 @@
+"""Clients of accounts and what may be pasted as one."""
+
+import logging
+
+import pytest
+import requests_mock
+
+from accounts.kommo.errors import Forbidden, ReadOnly, Unauthorised
+from accounts.models import Account
+from accounts.services import (
+    CredentialProblem,
+    NotASubdomain,
+    client_for,
+    store_token,
+    subdomain_of,
+    token_expiry,
+)
+from accounts.simulator.tokens import make_jwt
+from accounts.tests.factories import AccountFactory
+
+
+def test_the_master_is_never_written_whatever_is_asked_for() -> None:
+    master = AccountFactory.build(master=True)
+    with requests_mock.Mocker() as kommo, client_for(master) as client:
+        for write in (client.post, client.patch):
+            with pytest.raises(ReadOnly):
+                write("/leads/pipelines", [{"name": "x"}])
+        with pytest.raises(ReadOnly):
+            client.delete("/leads/pipelines/1")
+        assert kommo.call_count == 0
+    with pytest.raises(ValueError, match="master"):
+        client_for(master, read_only=False)
+
+
+def test_a_slave_may_be_opened_for_reading_only() -> None:
+    with (
+        client_for(AccountFactory.build(), read_only=True) as client,
+        pytest.raises(ReadOnly),
+    ):
+        client.delete("/leads/pipelines/1")
+
+
+def test_an_account_without_a_token_is_refused_with_its_name_and_a_remedy() -> None:
+    with pytest.raises(CredentialProblem) as problem:
+        client_for(AccountFactory.build(subdomain="west", token=""))
+    assert isinstance(problem.value, Unauthorised)
+    assert problem.value.code == "unauthorised"
+    assert problem.value.account == "west"
+    assert "token" in problem.value.remedy
+
+
+def test_the_client_goes_to_the_address_of_the_template_with_the_settings_of_the_project(settings) -> None:
+    settings.KOMMO_URL_TEMPLATE = "http://127.0.0.1:8100/{subdomain}"
+    with requests_mock.Mocker() as kommo, client_for(AccountFactory.build(subdomain="north")) as client:
+        kommo.get("http://127.0.0.1:8100/north/api/v4/account", json={"id": 1})
+        client.get("/account")
+        (request,) = kommo.request_history
+    assert request.headers["Authorization"] == "Bearer token-of-north"
+    assert request.headers["User-Agent"].startswith("KommoSync/")
+
+
+def test_a_token_appears_in_no_error_log_or_repr(settings, caplog) -> None:
+    settings.KOMMO_URL_TEMPLATE = "http://127.0.0.1:8100/{subdomain}"
+    account = AccountFactory.build(subdomain="north")
+    with (
+        caplog.at_level(logging.DEBUG),
+        requests_mock.Mocker() as kommo,
+        client_for(account) as client,
+        pytest.raises(Forbidden) as refused,
+    ):
+        kommo.get(requests_mock.ANY, status_code=403, json={"detail": "no rights for token-of-north"})
+        client.get("/account")
+    for text in (caplog.text, str(refused.value), repr(refused.value), repr(client), repr(account)):
+        assert "token-of-north" not in text
+
+
+def test_a_new_token_forgets_what_was_known_of_the_old_one() -> None:
+    account = AccountFactory.build(health=Account.Health.TOKEN_REVOKED, health_reason="revoked")
+    store_token(account, make_jwt(account_id=7, user_id=1, issued_at=0, expires_at=1_861_920_000, serial=1))
+    assert account.health == Account.Health.UNKNOWN
+    assert account.health_reason == ""
+    assert account.token_expires_at is not None
+    assert account.token_expires_at.timestamp() == 1_861_920_000
+
+
+@pytest.mark.parametrize("expires_at", [10**30, -(10**30)])
+def test_an_absurd_expiry_in_a_token_is_no_expiry(expires_at) -> None:
+    assert token_expiry(make_jwt(account_id=7, user_id=1, issued_at=0, expires_at=expires_at, serial=1)) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "north",
+        " NORTH ",
+        "north.kommo.com",
+        "https://north.kommo.com/",
+        "https://north.kommo.com/leads/pipeline/?x=1",
+        "http://north.amocrm.ru",
+        "https://north.kommo.com:443/",
+    ],
+)
+def test_a_pasted_address_is_reduced_to_its_subdomain(text) -> None:
+    assert subdomain_of(text) == "north"
+
+
+def test_an_address_of_the_projects_own_template_is_understood(settings) -> None:
+    settings.KOMMO_URL_TEMPLATE = "http://127.0.0.1:8100/{subdomain}"
+    assert subdomain_of("http://127.0.0.1:8100/north/") == "north"
+    assert subdomain_of("http://127.0.0.1:8100/north") == "north"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "-north", "north-", "nörth", "no rth", "a" * 64, "www.kommo.com", "kommo.com", "north.example.com",
+     "https://evil.example/north.kommo.com", "a.b.kommo.com", "north\n.kommo.com", "../north"],
+)  # fmt: skip
+def test_what_is_no_subdomain_is_refused(text) -> None:
+    with pytest.raises(NotASubdomain):
+        subdomain_of(text)
