@@ -1,0 +1,239 @@
+"""What `doctor` looks at: each check says what it found, and what to do about it."""
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from importlib import metadata
+from pathlib import Path
+
+import requests
+from django.conf import settings
+from django.contrib.staticfiles.finders import find
+from django.core import checks
+from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError, connection
+from django.db.models import Count, Q
+from django_q.models import Schedule
+from redis import Redis, RedisError
+
+from accounts import conf as accounts_conf
+from accounts.models import Account, SyncGroup
+from accounts.services import unreadable_secrets
+from syncing.operations import envfile, firstrun
+from syncing.services import presence
+
+OK, WARN, FAIL = "OK", "WARN", "FAIL"
+LEAST_FREE = 500 * 1024**2  # bytes
+MOST_SKEW = 60  # seconds
+
+
+@dataclass(frozen=True)
+class Finding:
+    level: str
+    subject: str
+    message: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        todo = f"\n{'':6}{'':13}-> {self.remedy}" if self.remedy and self.level != OK else ""
+        return f"{self.level:<6}{self.subject:<13}{self.message}{todo}"
+
+
+Findings = Iterator[Finding]
+
+
+def python() -> Findings:
+    version = ".".join(map(str, sys.version_info[:3]))
+    wrong = [line for line in _pinned() if not _is_installed(line)]
+    if wrong:
+        remedy = "pip install -r requirements.txt (or: make venv)"
+        yield Finding(WARN, "python", f"{version}; other versions than tested: {', '.join(wrong)}", remedy)
+    else:
+        yield Finding(OK, "python", f"{version}, packages as pinned")
+
+
+def _pinned() -> list[str]:
+    lines = (envfile.ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    return [line.strip() for line in lines if "==" in line and not line.startswith("#")]
+
+
+def _is_installed(line: str) -> bool:
+    name, version = line.split("==")
+    try:
+        return metadata.version(name.split("[")[0]) == version
+    except metadata.PackageNotFoundError:
+        return False
+
+
+def environment() -> Findings:
+    path: Path = settings.ENV_FILE
+    if not path.is_file():
+        yield Finding(OK, "settings", f"no file {path}: everything comes from the environment")
+        return
+    if path.stat().st_mode & 0o077:
+        yield Finding(FAIL, "settings", f"others can read {path}", f"chmod 600 {path}")
+    unknown = sorted(set(envfile.read(path)) - set(envfile.variables()))
+    if unknown:
+        yield Finding(
+            WARN,
+            "settings",
+            f"{path.name} holds names that mean nothing: {', '.join(unknown)}",
+            "Compare .env.example.",
+        )
+    if settings.DEBUG:
+        yield Finding(WARN, "settings", "DEBUG is on: error pages show details", "Set DEBUG=off.")
+    yield Finding(OK, "settings", str(path))
+
+
+def system_checks() -> Findings:
+    for message in checks.run_checks():
+        level = FAIL if message.level >= checks.ERROR else WARN
+        yield Finding(level, "checks", f"{message.id}: {message.msg}", message.hint or "")
+
+
+def database() -> Findings:
+    name = f"{connection.vendor} {connection.settings_dict['NAME']}"
+    waiting = firstrun.unapplied_migrations()
+    if waiting:
+        yield Finding(FAIL, "database", f"{waiting} migrations are missing", "python manage.py setup")
+    else:
+        yield Finding(OK, "database", f"{name}, migrations complete")
+    if connection.vendor == "sqlite":
+        yield from _sqlite()
+
+
+def _sqlite() -> Findings:
+    with connection.cursor() as cursor:
+        mode = cursor.execute("PRAGMA journal_mode").fetchone()[0]
+        sound = cursor.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if mode != "wal":
+        yield Finding(FAIL, "database", f"journal mode {mode}, not WAL", "The file system must support WAL (no NFS).")
+    if sound != "ok":
+        yield Finding(FAIL, "database", f"damaged: {sound}", "Stop everything and restore the last backup.")
+
+
+def secrets() -> Findings:
+    broken = unreadable_secrets()
+    if broken:
+        shown = ", ".join(broken[:5])
+        remedy = "Put the old key behind the new one in FIELD_ENCRYPTION_KEYS, or store the tokens again."
+        yield Finding(FAIL, "keys", f"no key opens the secrets of {shown}", remedy)
+    else:
+        yield Finding(OK, "keys", f"{len(accounts_conf.encryption_keys())} configured; every stored secret opens")
+
+
+def redis() -> Findings:
+    if not settings.REDIS_URL:
+        return
+    try:
+        Redis.from_url(settings.REDIS_URL, socket_connect_timeout=3, socket_timeout=3).ping()
+    except (RedisError, OSError, ValueError) as error:
+        yield Finding(
+            FAIL, "redis", f"{type(error).__name__}", "Start Redis, or empty REDIS_URL: the database will do."
+        )
+    else:
+        yield Finding(OK, "redis", "answers")
+
+
+def static_files() -> Findings:
+    wanted = ["admin/css/base.css", "kommosync/kommosync.css"]
+    missing = [name for name in wanted if find(name) and not (settings.STATIC_ROOT / name).is_file()]
+    if missing and not settings.DEBUG:
+        yield Finding(WARN, "static files", f"not collected: {', '.join(missing)}", "python manage.py setup")
+    else:
+        yield Finding(OK, "static files", str(settings.STATIC_ROOT))
+
+
+def disk() -> Findings:
+    free = shutil.disk_usage(settings.VAR_DIR).free
+    probe = settings.VAR_DIR / ".doctor"
+    try:
+        probe.write_text("")
+        probe.unlink()
+    except OSError as error:
+        yield Finding(
+            FAIL, "disk", f"{settings.VAR_DIR}: {error.strerror}", "Give the user that runs KommoSync the right."
+        )
+        return
+    level = OK if free > LEAST_FREE else WARN
+    yield Finding(level, "disk", f"{free / 1024**3:.1f} GiB free in {settings.VAR_DIR}", "Make room.")
+
+
+def workers() -> Findings:
+    alive = presence.workers_alive()
+    if alive:
+        yield Finding(OK, "worker", f"{alive} alive")
+    else:
+        yield Finding(WARN, "worker", "none alive: queued runs wait", "python manage.py up (or: worker)")
+    if not Schedule.objects.filter(func__startswith="syncing.").exists():
+        yield Finding(WARN, "worker", "no schedule for the reaper", "Start the worker once; it makes them.")
+
+
+def groups() -> Findings:
+    counted = SyncGroup.objects.annotate(
+        masters=Count("accounts", filter=Q(accounts__role=Account.Role.MASTER)),
+        slaves=Count("accounts", filter=Q(accounts__role=Account.Role.SLAVE)),
+    )
+    if not counted:
+        yield Finding(WARN, "groups", "none yet", "python manage.py import_accounts FILE.csv")
+    for group in counted:
+        if not group.masters:
+            yield Finding(FAIL, "groups", f"{group} has no master", "Give one of its accounts the role master.")
+        elif not group.slaves:
+            yield Finding(WARN, "groups", f"{group} has no slaves", "Import or add them.")
+        else:
+            yield Finding(OK, "groups", f"{group}: 1 master, {group.slaves} slaves")
+
+
+def accounts() -> Findings:
+    everybody = Account.objects.all()
+    without = list(everybody.filter(token="").values_list("subdomain", flat=True))
+    if without:
+        remedy = "Store a long-lived token (admin, or import_accounts)."
+        yield Finding(WARN, "accounts", f"{len(without)} without a token: {', '.join(without[:5])}", remedy)
+    good = (Account.Health.CONNECTED, Account.Health.UNKNOWN)
+    for row in everybody.order_by("health").values("health").annotate(number=Count("pk")):
+        label = Account.Health(row["health"]).label
+        level = OK if row["health"] in good else WARN
+        yield Finding(level, "accounts", f"{row['number']} {label}", "Open the account in the admin; it says why.")
+
+
+def clock() -> Findings:
+    """One request without a token to one account: its Date header."""
+    account = Account.objects.order_by("role").first()
+    if account is None:
+        return
+    url = accounts_conf.url_for(account.subdomain)
+    headers = {"User-Agent": accounts_conf.USER_AGENT}
+    try:
+        said = requests.head(url, timeout=10, allow_redirects=False, headers=headers).headers.get("Date", "")
+        skew = abs((datetime.now(UTC) - parsedate_to_datetime(said)).total_seconds())
+    except (requests.RequestException, ValueError) as error:
+        yield Finding(WARN, "clock", f"{url}: {type(error).__name__}", "Check DNS, firewall and proxy.")
+        return
+    level = OK if skew <= MOST_SKEW else WARN
+    yield Finding(level, "clock", f"{skew:.0f} s apart from {account.subdomain}", "Switch time synchronisation on.")
+
+
+WITHOUT_DATABASE: tuple[Callable[[], Findings], ...] = (python, environment, system_checks, redis, static_files, disk)
+WITH_DATABASE: tuple[Callable[[], Findings], ...] = (secrets, workers, groups, accounts)
+
+
+def examine(*, online: bool) -> Findings:
+    """All findings, as they come; what needs the database is left out when there is none."""
+    for look in WITHOUT_DATABASE:
+        yield from look()
+    usable = True
+    try:
+        for finding in database():
+            usable = usable and finding.level == OK
+            yield finding
+        for look in (*WITH_DATABASE, *([clock] if online else [])) if usable else ():
+            yield from look()
+    except DatabaseError as error:
+        yield Finding(FAIL, "database", f"cannot be used: {' '.join(str(error).split())[:200]}", "Check DATABASE_URL.")
+    except ImproperlyConfigured as error:
+        yield Finding(FAIL, "settings", str(error), "python manage.py setup")
