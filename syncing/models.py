@@ -61,9 +61,7 @@ ACCOUNT_GOOD = (AccountState.IN_SYNC, AccountState.CHANGED, AccountState.PLANNED
 class MasterSnapshot(models.Model):
     """The master's configuration as one run read it; frozen."""
 
-    group = models.ForeignKey(
-        SyncGroup, models.CASCADE, related_name="snapshots", verbose_name=_("sync group")
-    )
+    group = models.ForeignKey(SyncGroup, models.CASCADE, related_name="snapshots", verbose_name=_("sync group"))
     type = models.CharField(_("type"), max_length=13, choices=RunType.choices)
     document = models.JSONField(_("document"))
     fingerprint = models.CharField(_("fingerprint"), max_length=64, db_index=True)
@@ -93,9 +91,7 @@ class SyncRun(models.Model):
     state = models.CharField(_("state"), max_length=9, choices=RunState.choices, default=RunState.QUEUED)
     reason = models.CharField(_("reason"), max_length=20, blank=True)
     error = models.JSONField(_("error"), null=True, blank=True)
-    note = models.CharField(
-        _("note"), max_length=500, blank=True, help_text=_("What it is doing or waiting for.")
-    )
+    note = models.CharField(_("note"), max_length=500, blank=True, help_text=_("What it is doing or waiting for."))
     queued_to_workers = models.BooleanField(default=True, editable=False)
     whole_group = models.BooleanField(default=True, editable=False)
     forced = models.BooleanField(_("forced"), default=False)
@@ -140,22 +136,20 @@ class SyncRun(models.Model):
     def is_open(self) -> bool:
         return self.state in RUN_OPEN
 
+    @property
+    def writes(self) -> bool:
+        return self.mode == RunMode.APPLY
+
 
 class AccountRun(models.Model):
     """The part of a run for one slave."""
 
     run = models.ForeignKey(SyncRun, models.CASCADE, related_name="account_runs", verbose_name=_("run"))
-    account = models.ForeignKey(
-        Account, models.CASCADE, related_name="account_runs", verbose_name=_("account")
-    )
-    state = models.CharField(
-        _("state"), max_length=9, choices=AccountState.choices, default=AccountState.QUEUED
-    )
+    account = models.ForeignKey(Account, models.CASCADE, related_name="account_runs", verbose_name=_("account"))
+    state = models.CharField(_("state"), max_length=9, choices=AccountState.choices, default=AccountState.QUEUED)
     reason = models.CharField(_("reason"), max_length=20, blank=True)
     error = models.JSONField(_("error"), null=True, blank=True)
-    note = models.CharField(
-        _("note"), max_length=500, blank=True, help_text=_("What it is doing or waiting for.")
-    )
+    note = models.CharField(_("note"), max_length=500, blank=True, help_text=_("What it is doing or waiting for."))
     plan_digest = models.CharField(max_length=64, blank=True, editable=False)
     document = models.JSONField(
         _("changes"),
@@ -168,9 +162,7 @@ class AccountRun(models.Model):
     deleted = models.PositiveIntegerField(_("deleted"), default=0)
     adopted = models.PositiveIntegerField(_("adopted"), default=0)
     requests = models.PositiveIntegerField(_("requests"), default=0)
-    crashes = models.PositiveSmallIntegerField(
-        default=0, editable=False, help_text="Claims whose lease ran out."
-    )
+    crashes = models.PositiveSmallIntegerField(default=0, editable=False, help_text="Claims whose lease ran out.")
     errors = models.PositiveSmallIntegerField(
         default=0, editable=False, help_text="Attempts that ended in an error of our own."
     )
@@ -187,9 +179,7 @@ class AccountRun(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["run", "account"], name="one_part_per_account"),
             # Guarantee 6, kept by the database itself: two lanes may ask at the same moment.
-            models.UniqueConstraint(
-                fields=["account"], condition=Q(state="running"), name="one_writer_per_account"
-            ),
+            models.UniqueConstraint(fields=["account"], condition=Q(state="running"), name="one_writer_per_account"),
         ]
         indexes = [models.Index(fields=["state", "lease_until"]), models.Index(fields=["account", "state"])]
 
@@ -200,9 +190,7 @@ class AccountRun(models.Model):
 class IdMapping(models.Model):
     """Which item of the slave is which item of the master. Keys are those of `engine.refs`."""
 
-    account = models.ForeignKey(
-        Account, models.CASCADE, related_name="id_mappings", verbose_name=_("account")
-    )
+    account = models.ForeignKey(Account, models.CASCADE, related_name="id_mappings", verbose_name=_("account"))
     kind = models.CharField(_("kind"), max_length=12)
     master_key = models.CharField(_("master key"), max_length=120)
     slave_key = models.CharField(_("slave key"), max_length=120)
@@ -216,12 +204,8 @@ class IdMapping(models.Model):
         verbose_name_plural = _("id mappings")
         ordering = ["account", "kind", "master_key"]
         constraints = [
-            models.UniqueConstraint(
-                fields=["account", "kind", "master_key"], name="one_slave_item_per_master_item"
-            ),
-            models.UniqueConstraint(
-                fields=["account", "kind", "slave_key"], name="one_master_item_per_slave_item"
-            ),
+            models.UniqueConstraint(fields=["account", "kind", "master_key"], name="one_slave_item_per_master_item"),
+            models.UniqueConstraint(fields=["account", "kind", "slave_key"], name="one_master_item_per_slave_item"),
         ]
 
     def __str__(self) -> str:
@@ -268,12 +252,8 @@ class Lane(models.Model):
 
     name = models.CharField(primary_key=True, max_length=64)
     kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices, default=Kind.LANE)
-    worker = models.CharField(
-        _("worker"), max_length=64, blank=True, help_text=_("The worker that a lane belongs to.")
-    )
-    run = models.ForeignKey(
-        SyncRun, models.CASCADE, null=True, blank=True, related_name="lanes", verbose_name=_("run")
-    )
+    worker = models.CharField(_("worker"), max_length=64, blank=True, help_text=_("The worker that a lane belongs to."))
+    run = models.ForeignKey(SyncRun, models.CASCADE, null=True, blank=True, related_name="lanes", verbose_name=_("run"))
     started_at = models.DateTimeField(_("started"))
     heartbeat_at = models.DateTimeField(_("last sign of life"))
 

@@ -1,0 +1,31 @@
+"""A blocked IP stops everything: this lane at once, the others at their next heartbeat at the latest."""
+
+from datetime import datetime
+
+from accounts import conf as accounts_conf
+from accounts.kommo.errors import IpBlocked
+from accounts.models import RequestSlot
+from syncing import conf, store
+from syncing.models import RUN_OPEN, AccountState, SyncRun
+from syncing.services.closing import close_run, end_accounts, end_without_master
+from syncing.services.hands import BLOCKED, BLOCKED_MESSAGE
+
+KEY = "blocked_at"
+
+
+def announce() -> None:
+    """Tells every lane, holds the common pace until they have heard, and ends all that waits, in every group."""
+    RequestSlot.objects.update_or_create(key=KEY, defaults={"next_at": store.now().timestamp()})
+    accounts_conf.slots().hold(accounts_conf.IP_KEY, 2 * conf.heartbeat())
+    error = store.problem(BLOCKED, BLOCKED_MESSAGE, IpBlocked.remedy)
+    for run in SyncRun.objects.filter(state__in=RUN_OPEN).order_by("pk"):
+        if run.snapshot_id is None:
+            end_without_master(run, BLOCKED, error)
+        else:
+            end_accounts(run, AccountState.FAILED, BLOCKED, error=error)
+            close_run(run.pk)
+
+
+def happened_since(moment: datetime) -> bool:
+    """True when a lane met a block after `moment`; runs that begin later may try again."""
+    return RequestSlot.objects.filter(key=KEY, next_at__gt=moment.timestamp()).exists()

@@ -1,0 +1,195 @@
+"""Who works on what: claims by conditional UPDATE, each with a fence, a lease and a count of attempts."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models.functions import Coalesce
+
+from syncing import conf, store
+from syncing.models import RUN_OPEN, AccountRun, AccountState, RunState, SyncRun
+
+
+@dataclass(frozen=True)
+class Claim:
+    """An account run in the hands of one lane, as long as the row shows the same fence."""
+
+    account_run_id: int
+    run_id: int
+    account_id: int
+    snapshot_id: int
+    writes: bool
+    fence: int
+    requests: int  # sent by earlier attempts
+
+
+@dataclass(frozen=True)
+class MasterClaim:
+    """The reading of a run's master in the hands of one lane."""
+
+    run_id: int
+    fence: int
+    attempts: int
+
+
+# -- accounts --
+
+
+def claimable(run_id: int | None = None) -> QuerySet[AccountRun]:
+    """Account runs that a lane may take now: of one run, or of all that were given to the workers."""
+    elsewhere = AccountRun.objects.filter(account=OuterRef("account"), state=AccountState.RUNNING)
+    waiting = AccountRun.objects.filter(
+        ~Exists(elsewhere),
+        state=AccountState.QUEUED,
+        run__state=RunState.RUNNING,
+        run__snapshot__isnull=False,
+        run__cancel_requested_at=None,
+    )
+    return waiting.filter(run=run_id) if run_id else waiting.filter(run__queued_to_workers=True)
+
+
+def claim_accounts(lane: str, limit: int, run_id: int | None = None) -> list[Claim]:
+    """Takes up to `limit` account runs, those of older runs first; the row count names the winner."""
+    wanted = list(claimable(run_id).order_by("run", "pk").values_list("pk", flat=True)[:limit])
+    if not wanted:
+        return []
+    try:
+        return _take(lane, wanted)
+    except IntegrityError:  # another lane took the same account in another run, this very moment
+        return [claim for pk in wanted for claim in _take_one(lane, pk)]
+
+
+def _take_one(lane: str, pk: int) -> list[Claim]:
+    try:
+        return _take(lane, [pk])
+    except IntegrityError:
+        return []
+
+
+def _take(lane: str, wanted: Sequence[int]) -> list[Claim]:
+    moment = store.now()
+    with transaction.atomic():
+        free = claimable_now(wanted)
+        free.update(
+            state=AccountState.RUNNING,
+            fence=F("fence") + 1,
+            lane=lane,
+            lease_until=moment + conf.lease(),
+            started_at=Coalesce("started_at", moment),
+            note="",
+        )
+        # Only what this very transaction took: another lane's rows carry its name.
+        mine = AccountRun.objects.filter(pk__in=wanted, lane=lane, state=AccountState.RUNNING)
+        return [_claim(row) for row in mine.select_related("run").order_by("run", "pk")]
+
+
+def claimable_now(wanted: Sequence[int]) -> QuerySet[AccountRun]:
+    """The condition of the UPDATE itself: read again by the database when it waited for a lock."""
+    return AccountRun.objects.filter(pk__in=wanted, state=AccountState.QUEUED)
+
+
+def _claim(row: AccountRun) -> Claim:
+    assert row.run.snapshot_id is not None  # noqa: S101  (claimable rows have one)
+    return Claim(
+        account_run_id=row.pk,
+        run_id=row.run_id,
+        account_id=row.account_id,
+        snapshot_id=row.run.snapshot_id,
+        writes=row.run.writes,
+        fence=row.fence,
+        requests=row.requests,
+    )
+
+
+def extend_accounts(held: Sequence[int], lane: str) -> dict[int, int]:
+    """Extends the leases of the account runs that `lane` still holds, in one UPDATE; gives their fences.
+
+    Locked in the order of their keys before, as the lane's writer does, or the two could wait for each other.
+    """
+    with transaction.atomic():
+        mine = AccountRun.objects.filter(pk__in=held, lane=lane, state=AccountState.RUNNING)
+        fences = dict(mine.select_for_update().order_by("pk").values_list("pk", "fence"))
+        mine.update(lease_until=store.now() + conf.lease())
+    return fences
+
+
+def cancelled_runs(run_ids: Iterable[int]) -> set[int]:
+    """Those of the runs that somebody cancelled."""
+    cancelled = SyncRun.objects.filter(pk__in=list(run_ids), cancel_requested_at__isnull=False)
+    return set(cancelled.values_list("pk", flat=True))
+
+
+def release_expired(run_id: int | None = None) -> int:
+    """Takes back what dead lanes held: to the queue, or to its end after too many crashes or a cancel."""
+    moment = store.now()
+    expired = AccountRun.objects.filter(state=AccountState.RUNNING, lease_until__lt=moment)
+    if run_id:
+        expired = expired.filter(run=run_id)
+    back = {"lease_until": None, "lane": "", "fence": F("fence") + 1, "crashes": F("crashes") + 1}
+    ended = {**back, "finished_at": moment}
+    cancelled = Q(run__cancel_requested_at__isnull=False) | ~Q(run__state__in=RUN_OPEN)
+    count = _update(expired.filter(cancelled), state=AccountState.CANCELLED, reason="cancelled", **ended)
+    hopeless = expired.filter(crashes__gte=conf.MAX_CRASHES)
+    count += _update(hopeless, state=AccountState.FAILED, reason="internal", error=TOO_MANY_CRASHES, **ended)
+    return count + expired.update(state=AccountState.QUEUED, note="its worker died; it will be taken up again", **back)
+
+
+def _update(rows: QuerySet[AccountRun], **values: object) -> int:
+    """UPDATE by a subquery of keys: rows are chosen by a join."""
+    return AccountRun.objects.filter(pk__in=rows.values("pk"), state=AccountState.RUNNING).update(**values)
+
+
+TOO_MANY_CRASHES = {
+    "code": "internal",
+    "message": f"The worker died {conf.MAX_CRASHES} times while it had this account in hand.",
+    "remedy": "Look for the cause in the worker's log (memory, restarts), then run again.",
+}
+
+
+# -- masters --
+
+
+def unread(run_id: int | None = None) -> QuerySet[SyncRun]:
+    """Runs whose master nobody reads at the moment; the oldest first."""
+    runs = SyncRun.objects.filter(_nobody_reads(store.now()), **_UNREAD).order_by("pk")
+    return runs.filter(pk=run_id) if run_id else runs.filter(queued_to_workers=True)
+
+
+_UNREAD = {"state__in": RUN_OPEN, "snapshot": None, "cancel_requested_at": None}
+
+
+def _nobody_reads(moment: datetime) -> Q:
+    return Q(lease_until=None) | Q(lease_until__lt=moment)
+
+
+def claim_master(run: SyncRun) -> MasterClaim | None:
+    """Takes the reading of the master; None when another was faster, or an older run of the group is still open."""
+    moment = store.now()
+    older = SyncRun.objects.filter(group=OuterRef("group"), pk__lt=OuterRef("pk"), state__in=RUN_OPEN)
+    free = SyncRun.objects.filter(_nobody_reads(moment), ~Exists(older), pk=run.pk, fence=run.fence, **_UNREAD)
+    won = free.update(
+        state=RunState.RUNNING,
+        fence=run.fence + 1,
+        attempts=F("attempts") + 1,
+        lease_until=moment + conf.lease(),
+        started_at=Coalesce("started_at", moment),
+        note="",
+    )
+    return MasterClaim(run.pk, run.fence + 1, run.attempts + 1) if won else None
+
+
+def extend_masters(held: Sequence[MasterClaim]) -> set[int]:
+    """Extends the leases of masters in hand; gives the runs that are still ours and not cancelled."""
+    kept = set()
+    for claim in held:
+        rows = SyncRun.objects.filter(pk=claim.run_id, fence=claim.fence, **_UNREAD)
+        if rows.update(lease_until=store.now() + conf.lease()):
+            kept.add(claim.run_id)
+    return kept
+
+
+def release_master(claim: MasterClaim) -> None:
+    """Gives the reading back, so that the next lane may do it."""
+    SyncRun.objects.filter(pk=claim.run_id, fence=claim.fence, **_UNREAD).update(lease_until=None)

@@ -1,0 +1,107 @@
+"""The end of a run: its state from its own rows, written once, by whoever comes last."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Count, Exists, OuterRef, QuerySet, Sum
+
+from syncing import notifications, store
+from syncing.models import (
+    ACCOUNT_OPEN,
+    RUN_OPEN,
+    AccountRun,
+    AccountState,
+    RunMode,
+    RunState,
+    SyncRun,
+)
+
+State = AccountState
+SUCCESSFUL = {
+    RunMode.PLAN: ({State.PLANNED, State.IN_SYNC}, RunState.PLANNED),
+    RunMode.APPLY: ({State.CHANGED, State.IN_SYNC}, RunState.SUCCEEDED),
+}
+WORTH_SOMETHING = {State.PLANNED, State.CHANGED, State.IN_SYNC, State.PARTIAL}
+
+
+def close_run(run_id: int) -> bool:
+    """Ends the run if no account of it is open any more; True for the one caller who ended it.
+
+    One conditional UPDATE decides; who wins writes the totals in the same statement and tells who wants to know.
+    """
+    rows = AccountRun.objects.filter(run=run_id)
+    if rows.filter(state__in=ACCOUNT_OPEN).exists():
+        return False
+    run = SyncRun.objects.get(pk=run_id)
+    counts = Counter(dict(rows.values_list("state").annotate(Count("pk")).order_by()))
+    state = verdict(run, counts)
+    reason, error = _cause(run, state, rows)
+    still_open = AccountRun.objects.filter(run=OuterRef("pk"), state__in=ACCOUNT_OPEN)
+    won = SyncRun.objects.filter(~Exists(still_open), pk=run_id, state__in=RUN_OPEN).update(
+        state=state,
+        reason=reason,
+        error=error,
+        totals=totals(rows, counts),
+        note="",
+        lease_until=None,
+        finished_at=store.now(),
+    )
+    if won:
+        run.refresh_from_db()
+        notifications.run_ended(run)
+    return bool(won)
+
+
+def verdict(run: SyncRun, counts: Mapping[str, int]) -> RunState:
+    """The state of a run whose accounts have all ended; guarantee 7: success only if every account is good."""
+    if run.reason:  # the master was not read, or not accepted
+        return RunState.REFUSED if run.reason == "guard" else RunState.FAILED
+    states = {state for state, count in counts.items() if count}
+    good, success = SUCCESSFUL[RunMode(run.mode)]
+    if states and states <= good:
+        return success
+    if State.CANCELLED in states:
+        return RunState.CANCELLED
+    if states == {State.REFUSED}:
+        return RunState.REFUSED
+    return RunState.PARTIAL if states & WORTH_SOMETHING else RunState.FAILED
+
+
+def totals(rows: QuerySet[AccountRun], counts: Mapping[str, int]) -> dict[str, Any]:
+    """Accounts by state, and the sums of what was done."""
+    columns = ("created", "updated", "deleted", "adopted", "requests")
+    sums = rows.aggregate(**{f"all_{column}": Sum(column) for column in columns})
+    ended = [state for state in AccountState.values if state not in ACCOUNT_OPEN]
+    return {state: counts.get(state, 0) for state in ended} | {column: sums[f"all_{column}"] or 0 for column in columns}
+
+
+def _cause(run: SyncRun, state: RunState, rows: QuerySet[AccountRun]) -> tuple[str, dict[str, str] | None]:
+    """Reason and error of the run: its own, or those of the account that tells most."""
+    if run.reason or state not in (RunState.FAILED, RunState.REFUSED):
+        return run.reason, run.error
+    telling = rows.exclude(reason="").order_by("finished_at", "pk")
+    first = telling.filter(reason="ip_blocked").first() or telling.exclude(reason="paused").first() or telling.first()
+    return (first.reason, first.error) if first else ("", None)
+
+
+def end_accounts(
+    run: SyncRun, state: AccountState, reason: str, *, note: str = "", error: dict[str, str] | None = None
+) -> int:
+    """Ends every account run of `run` that waits; those in somebody's hands are not touched."""
+    waiting = AccountRun.objects.filter(run=run, state=AccountState.QUEUED)
+    return waiting.update(
+        state=state, reason=reason, note=store.short(note), error=error, finished_at=store.now(), lease_until=None
+    )
+
+
+def end_without_master(run: SyncRun, reason: str, error: dict[str, str]) -> bool:
+    """Ends a run whose master could not be read or was not accepted: no slave was asked; False when it has ended."""
+    with transaction.atomic():
+        held = SyncRun.objects.filter(pk=run.pk, state__in=RUN_OPEN, snapshot=None)
+        if not held.update(reason=reason, error=error, lease_until=None):
+            return False
+        end_accounts(run, AccountState.SKIPPED, reason)
+    store.log(run.pk, error["message"], code=reason, level="error")
+    return close_run(run.pk)

@@ -1,0 +1,69 @@
+"""A run worked by the process that asked for it, with the same lanes as the workers' and no worker at all."""
+
+import math
+import time
+from collections.abc import Callable
+
+from syncing import conf
+from syncing.models import SyncRun
+from syncing.services import claims, lanes, presence, sequence
+from syncing.services.closing import close_run
+from syncing.services.lanes import StopSign
+from syncing.services.runs import cancel_run
+
+PAUSE = 0.5  # seconds between two looks when there is nothing to do but wait
+Say = Callable[[str], None]
+
+
+def work_to_the_end(
+    run: SyncRun,
+    *,
+    stop: StopSign,
+    say: Say = lambda sentence: None,
+    on_progress: Callable[[], None] | None = None,
+    replicate: lanes.Replicate = lanes.replication.replicate,
+) -> SyncRun:
+    """Works `run` until it has ended, waiting for older runs of its group; gives the run as it ended.
+
+    When `stop` is set, the run is cancelled, or left to the workers if they have it as well.
+    """
+    name = presence.new_name()
+    presence.arrive(name, presence.Kind.FOREGROUND, run_id=run.pk)
+    try:
+        while not stop.is_set() and _is_open(run):
+            lanes.work(
+                name=name,
+                slice_s=math.inf,
+                threads=conf.threads(1),
+                stop=stop,
+                run_id=run.pk,
+                on_progress=on_progress,
+                replicate=replicate,
+            )
+            _wait(run, name, stop, say)
+        if _is_open(run) and not run.queued_to_workers:
+            cancel_run(run, by=None)
+    finally:
+        presence.leave(name)
+    return run
+
+
+def _wait(run: SyncRun, name: str, stop: StopSign, say: Say) -> None:
+    """Nothing can be begun at the moment: an older run is in the way, or another lane has what is left."""
+    if not _is_open(run) or close_run(run.pk):
+        return
+    claims.release_expired(run.pk)
+    presence.beat(name)
+    if run.snapshot_id is None:
+        reason = sequence.clear_way(run, foreground=True)
+        if reason and reason != run.note:
+            SyncRun.objects.filter(pk=run.pk).update(note=reason[: conf.MAX_TEXT])
+        if reason:
+            say(reason)
+    if not stop.is_set() and not lanes.has_work(run.pk):
+        time.sleep(PAUSE)
+
+
+def _is_open(run: SyncRun) -> bool:
+    run.refresh_from_db()
+    return run.is_open

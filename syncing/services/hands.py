@@ -1,0 +1,159 @@
+"""One account in a lane's hands: what its thread is given, how it is stopped, and how its attempt ends."""
+
+import logging
+import threading
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from accounts.kommo.client import KommoClient
+from accounts.kommo.errors import IpBlocked, KommoError
+from accounts.kommo.stopping import Stop
+from accounts.models import Account
+from accounts.services import client_for
+from syncing import conf, store
+from syncing.engine.refs import Ref
+from syncing.models import AccountState
+from syncing.services.claims import Claim
+from syncing.services.replication import Checkpoint, Interrupted, Job, Mapped, Outcome, Record, Result
+from syncing.services.writer import LOST, Progress, Writer, how_far
+
+logger = logging.getLogger(__name__)
+
+Replicate = Callable[[Job, KommoClient, Record, Checkpoint], Result]
+INTERRUPTIONS = frozenset({"cancelled", "handed_back", LOST})
+BLOCKED = "ip_blocked"
+BLOCKED_MESSAGE = "Kommo blocked this machine's IP address, so everything was stopped."
+
+
+class Pulse:
+    """When the lane last extended its leases; without a heartbeat nothing more may be sent."""
+
+    def __init__(self) -> None:
+        self.beaten()
+
+    def beaten(self) -> None:
+        self._at = time.monotonic()
+
+    @property
+    def is_stale(self) -> bool:
+        return time.monotonic() - self._at > conf.stale_after()
+
+
+class SameAccount(KommoError):
+    """Another entry of ours is the very account that answered: it could be the master."""
+
+    code = "wrong_account"
+    remedy = "Check the subdomain and the token of this account, then check its connection."
+
+
+@dataclass
+class Hand:
+    """An account run at work. The thread asks nothing of the database; the lane's own thread watches and stops it."""
+
+    claim: Claim
+    account: Account
+    job: Job
+    writer: Writer
+    pulse: Pulse
+    stop: Stop
+    earlier: Sequence[Outcome] = ()
+    others: frozenset[int] = frozenset()  # Kommo ids of all other entries
+    note: str = ""
+    shown: str = ""
+    client: KommoClient | None = None
+    outcomes: list[Outcome] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def requests(self) -> int:
+        return self.client.requests if self.client else 0
+
+    def interrupt(self, code: str) -> None:
+        """Asks the thread to stop before its next request; a wait for its turn ends at once."""
+        self.stop.set(code)
+
+    # -- given to replicate --
+
+    def record(self, outcomes: Sequence[Outcome], mapped: Sequence[Mapped], dropped: Sequence[Ref]) -> None:
+        self.writer.record(self.claim, outcomes, mapped, dropped)
+        self.outcomes += outcomes
+
+    def checkpoint(self, note: str) -> None:
+        self.note = note
+        if self.stop.reason in INTERRUPTIONS:
+            raise Interrupted(self.stop.reason)
+        if self.pulse.is_stale:
+            raise Interrupted(LOST)
+        if self.client and self.client.account_ids & self.others:
+            message = "the account that answered is already here under another subdomain"
+            raise SameAccount(message, account=self.account.subdomain)
+
+    # -- the thread --
+
+    def work(self, replicate: Replicate) -> None:
+        """The whole attempt; stores its end. The boundary of one account's run: no error leaves it for the others."""
+        try:
+            result = self._replicate(replicate)
+            if result.reason in INTERRUPTIONS - {"cancelled"}:
+                raise Interrupted(result.reason)
+            note = how_far(self.progress()) if result.state == AccountState.CANCELLED else ""
+            self.writer.finish(self.claim, explained(result), self.earlier, note)
+        except Interrupted as interruption:
+            self._interrupted(interruption.code)
+        except Exception as error:  # noqa: BLE001  (the only one: one account's bug must not stop the others)
+            self._errored(error)
+
+    def _replicate(self, replicate: Replicate) -> Result:
+        try:
+            with client_for(self.account, read_only=not self.job.writes, stop=self.stop) as self.client:
+                return replicate(self.job, self.client, self.record, self.checkpoint)
+        except KommoError as error:
+            return failed(error, self.outcomes, self.requests)
+
+    def _interrupted(self, code: str) -> None:
+        if code != LOST:
+            self._store(lambda: self.writer.interrupt(self.claim, code, self.progress()))
+
+    def _errored(self, error: Exception) -> None:
+        logger.exception("run %s, account %s: error of our own", self.claim.run_id, self.account.subdomain)
+        self._store(lambda: self.writer.own_error(self.claim, where(error), self.progress()))
+
+    def _store(self, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except Interrupted:
+            logger.warning("run %s: the claim of %s was lost", self.claim.run_id, self.account.subdomain)
+
+    def progress(self) -> Progress:
+        return Progress([*self.earlier, *self.outcomes], self.requests, self.note)
+
+
+def where(error: Exception) -> str:
+    """The kind of an error and its place in the code, never its text: that may hold a secret."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" in {frames[-1].filename.rpartition('/')[2]}, line {frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{place}"
+
+
+def explained(result: Result) -> Result:
+    """Of a blocked IP, every account that it stopped says the same."""
+    if result.reason != BLOCKED:
+        return result
+    return replace(result, error=store.problem(BLOCKED, BLOCKED_MESSAGE, IpBlocked.remedy))
+
+
+def failed(error: KommoError, outcomes: Sequence[Outcome], requests: int) -> Result:
+    """The result of an account that Kommo did not let us work."""
+    counts = store.counts_of(outcomes)
+    return Result(
+        state="failed",
+        reason=error.code,
+        error=store.problem(error.code, str(error), error.remedy),
+        document={"changes": store.changes_of(outcomes), "extras": [], "conflicts": [], "manual": []},
+        digest="",
+        **counts,
+        requests=requests,
+        kommo_id=None,
+    )

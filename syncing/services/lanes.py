@@ -1,0 +1,237 @@
+"""A lane: claims account runs into its threads for a slice of time, and keeps their leases alive meanwhile."""
+
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import Protocol
+
+from accounts.kommo.stopping import Stop
+from accounts.models import Account
+from syncing import conf, store
+from syncing.engine.refs import Scope
+from syncing.models import SyncRun
+from syncing.services import block, claims, jobs, master, presence, queue, replication, sequence
+from syncing.services.claims import MasterClaim
+from syncing.services.closing import close_run
+from syncing.services.hands import BLOCKED, Hand, Pulse, Replicate
+from syncing.services.master import Reading
+from syncing.services.writer import LOST, Writer
+
+logger = logging.getLogger(__name__)
+
+HANDED_BACK = "handed_back"
+CANCELLED = "cancelled"
+
+
+class StopSign(Protocol):
+    """What tells a lane to end soon: a threading.Event, or anything like it."""
+
+    def is_set(self) -> bool: ...
+
+
+@dataclass(frozen=True)
+class MasterHand:
+    """A master at reading."""
+
+    claim: MasterClaim
+    account: Account
+    scope: Scope
+    stop: Stop
+
+
+def work(
+    *,
+    name: str,
+    slice_s: float,
+    threads: int,
+    stop: StopSign,
+    run_id: int | None = None,
+    on_progress: Callable[[], None] | None = None,
+    replicate: Replicate = replication.replicate,
+) -> bool:
+    """Works what there is (only `run_id`, if given) until nothing is left or the slice is over; True: there is more.
+
+    `name` has its row (`presence`). When `stop` is set, accounts in hand go back to the queue between two requests.
+    """
+    lane = LaneAtWork(name, slice_s, threads, stop, run_id, replicate)
+    try:
+        while lane.turn():
+            if on_progress:
+                on_progress()
+    finally:
+        lane.leave()
+    return has_work(run_id)
+
+
+def has_work(run_id: int | None = None) -> bool:
+    """True when a lane could begin something now."""
+    if claims.claimable(run_id).exists():
+        return True
+    waiting = claims.unread(run_id).select_related("group")
+    return any(not sequence.clear_way(run, foreground=run_id is not None) for run in waiting)
+
+
+class LaneAtWork:
+    """One lane. Its own thread does all that is needed of the database but the writes of the accounts in hand."""
+
+    def __init__(
+        self, name: str, slice_s: float, threads: int, stop: StopSign, run_id: int | None, replicate: Replicate
+    ) -> None:
+        self.name = name
+        self.run_id = run_id
+        self._replicate = replicate
+        self._asked_to_stop = stop
+        self._threads = threads
+        self._began = store.now()
+        self._ends = time.monotonic() + slice_s
+        self._beat_due = 0.0
+        self._look_due = 0.0
+        self._stop = Stop()
+        self._pulse = Pulse()
+        self._writer = Writer()
+        self._snapshots = jobs.Snapshots()
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="account")
+        self._hands: dict[Future[None], Hand] = {}
+        self._masters: dict[Future[Reading], MasterHand] = {}
+        self._announced = False
+
+    # -- one turn --
+
+    def turn(self) -> bool:
+        """Looks at everything once and waits for a moment; False when there is nothing left to do here."""
+        self._beat()
+        self._collect()
+        self._heed()
+        if not self._is_ending:
+            self._take()
+        futures = {*self._hands, *self._masters}
+        if not futures:
+            return False
+        wait(futures, timeout=conf.TICK, return_when=FIRST_COMPLETED)
+        return True
+
+    def leave(self) -> None:
+        """Hands back what is still there and ends the threads."""
+        self._interrupt(HANDED_BACK)
+        while self._hands or self._masters:
+            self._beat()
+            wait({*self._hands, *self._masters}, timeout=conf.TICK, return_when=FIRST_COMPLETED)
+            self._collect()
+        self._pool.shutdown()
+        self._writer.close()
+
+    @property
+    def _is_ending(self) -> bool:
+        return self._asked_to_stop.is_set() or self._stop.is_set or time.monotonic() > self._ends
+
+    # -- leases --
+
+    def _beat(self) -> None:
+        """Every sixth of a lease: extends the leases, shows progress, notices lost claims, cancels and blocks."""
+        if time.monotonic() < self._beat_due:
+            return
+        self._beat_due = time.monotonic() + conf.heartbeat()
+        presence.beat(self.name)
+        self._beat_accounts()
+        self._beat_masters()
+        self._pulse.beaten()
+        if block.happened_since(self._began):
+            self._stop.set(BLOCKED)
+
+    def _beat_accounts(self) -> None:
+        held = {hand.claim.account_run_id: hand for hand in self._hands.values()}
+        if not held:
+            return
+        fences = claims.extend_accounts(list(held), self.name)
+        cancelled = claims.cancelled_runs({hand.claim.run_id for hand in held.values()})
+        for pk, hand in held.items():
+            if fences.get(pk) != hand.claim.fence:
+                hand.interrupt(LOST)  # or just finished: then nobody hears it
+            elif hand.claim.run_id in cancelled:
+                hand.interrupt(CANCELLED)
+            elif hand.note != hand.shown:
+                hand.shown = hand.note
+                self._writer.show(hand.claim, hand.requests, hand.note)
+
+    def _beat_masters(self) -> None:
+        kept = claims.extend_masters([held.claim for held in self._masters.values()])
+        for held in self._masters.values():
+            if held.claim.run_id not in kept:
+                held.stop.set(LOST)
+
+    # -- stopping --
+
+    def _heed(self) -> None:
+        """Stops what is in hand: asked from outside, blocked, or far beyond the slice."""
+        if self._stop.reason == BLOCKED and not self._announced:
+            self._announced = True
+            logger.error("Kommo blocked this machine's IP address: everything is stopped")
+            block.announce()
+        if self._asked_to_stop.is_set() or time.monotonic() > self._ends + conf.OVERTIME:
+            self._interrupt(HANDED_BACK)
+
+    def _interrupt(self, code: str) -> None:
+        for held in (*self._hands.values(), *self._masters.values()):
+            held.stop.set(code)
+
+    # -- what is done --
+
+    def _collect(self) -> None:
+        done = [future for future in self._hands if future.done()]
+        ended = {self._hands[future].claim.run_id for future in done}
+        for future in done:
+            self._log_if_unstored(self._hands.pop(future), future)
+        for run_id in ended - {hand.claim.run_id for hand in self._hands.values()}:
+            close_run(run_id)
+        for reading in [future for future in self._masters if future.done()]:
+            self._settle(self._masters.pop(reading), reading)
+
+    def _log_if_unstored(self, hand: Hand, future: Future[None]) -> None:
+        """The end of an attempt could not even be stored: its lease runs out, the reaper takes it up."""
+        error = future.exception()
+        if error is not None:
+            logger.error("run %s: %s was not stored", hand.claim.run_id, hand.account.subdomain, exc_info=error)
+
+    def _settle(self, held: MasterHand, future: Future[Reading]) -> None:
+        error = future.exception()
+        if error is not None:
+            master.failed_inside(held.claim, error)
+        elif master.settle(held.claim, held.account, held.scope, future.result()) and self.run_id is None:
+            queue.call_lanes()  # the others had nothing to do while the master was read
+
+    # -- what is new --
+
+    def _take(self) -> None:
+        """Fills free threads: masters first, then accounts."""
+        if time.monotonic() < self._look_due:
+            return
+        before = len(self._hands) + len(self._masters)
+        self._take_masters()
+        self._take_accounts()
+        found = len(self._hands) + len(self._masters) > before
+        self._look_due = 0.0 if found else time.monotonic() + conf.TICK
+
+    def _take_masters(self) -> None:
+        for run in claims.unread(self.run_id).select_related("group"):
+            if self._free and not sequence.clear_way(run, foreground=self.run_id is not None):
+                self._take_master(run)
+
+    def _take_master(self, run: SyncRun) -> None:
+        claim = claims.claim_master(run)
+        if claim is None:
+            return
+        task = master.prepare(run)
+        if task is not None:
+            held = MasterHand(claim, *task, Stop(self._stop))
+            self._masters[self._pool.submit(master.read, *task, held.stop)] = held
+
+    def _take_accounts(self) -> None:
+        taken = claims.claim_accounts(self.name, self._free, self.run_id) if self._free else []
+        for hand in jobs.load(taken, self._snapshots, self._writer, self._pulse, self._stop) if taken else ():
+            self._hands[self._pool.submit(hand.work, self._replicate)] = hand
+
+    @property
+    def _free(self) -> int:
+        return self._threads - len(self._hands) - len(self._masters)

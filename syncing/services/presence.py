@@ -1,0 +1,75 @@
+"""Who is at work: rows of workers, lanes and foreground commands, each with its heartbeat."""
+
+import os
+import socket
+import uuid
+from datetime import datetime
+
+from django.db.models import QuerySet
+
+from syncing import conf, store
+from syncing.models import Lane
+
+Kind = Lane.Kind
+
+
+def this_worker() -> str:
+    """The worker that this process belongs to: its machine and its session, which the supervisor made."""
+    return f"{socket.gethostname()[:40]}:{os.getsid(0)}"
+
+
+def new_name() -> str:
+    """A name that no other lane has had."""
+    return f"{socket.gethostname()[:30]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+
+
+def living(moment: datetime | None = None) -> QuerySet[Lane]:
+    """All whose last sign of life is younger than a lease."""
+    return Lane.objects.filter(heartbeat_at__gt=(moment or store.now()) - conf.lease())
+
+
+def workers_alive() -> int:
+    """Supervisors that live; a bare cluster counts as one as soon as a lane of it is at work."""
+    alive = living().exclude(kind=Kind.FOREGROUND)
+    return max(alive.filter(kind=Kind.WORKER).count(), alive.filter(kind=Kind.LANE).values("worker").distinct().count())
+
+
+def arrive(name: str, kind: str, *, run_id: int | None = None, worker: str = "") -> None:
+    """Writes the row of somebody who starts to work."""
+    moment = store.now()
+    Lane.objects.create(name=name, kind=kind, run_id=run_id, worker=worker, started_at=moment, heartbeat_at=moment)
+
+
+def enlist(name: str) -> bool:
+    """Writes the row of a lane of this worker; False (and no row) when it has as many lanes as it may have.
+
+    The row is written first and ranked then, so that lanes that start together see each other.
+    """
+    worker = this_worker()
+    arrive(name, Kind.LANE, worker=worker)
+    ahead = living().filter(kind=Kind.LANE, worker=worker)
+    names = list(ahead.order_by("started_at", "name").values_list("name", flat=True))
+    if name in names[: conf.workers()]:
+        return True
+    leave(name)
+    return False
+
+
+def beat(name: str) -> None:
+    """One sign of life; a row that the reaper took for dead comes back by itself at the next start only."""
+    Lane.objects.filter(pk=name).update(heartbeat_at=store.now())
+
+
+def leave(name: str) -> None:
+    Lane.objects.filter(pk=name).delete()
+
+
+def bury() -> int:
+    """Removes the rows of those who died long ago."""
+    return Lane.objects.filter(heartbeat_at__lt=store.now() - 10 * conf.lease()).delete()[0]
+
+
+def lanes_missing() -> int:
+    """How many lanes could work beside those that do."""
+    lanes = living().filter(kind=Kind.LANE).count()
+    return max(0, conf.workers() * max(1, workers_alive()) - lanes)

@@ -1,0 +1,92 @@
+"""Repairs what died: leases that ran out, runs nobody closed, lanes that are missing, rows that are old."""
+
+from django.db.models import Exists, OuterRef
+
+from accounts.models import SyncGroup
+from syncing import conf, store
+from syncing.models import (
+    ACCOUNT_OPEN,
+    RUN_OPEN,
+    AccountRun,
+    AccountState,
+    LogEntry,
+    MasterSnapshot,
+    SyncRun,
+)
+from syncing.services import claims, closing, lanes, presence, queue, sequence
+
+ORPHANED = "the process that worked this run has died"
+TOO_MANY_READS = store.problem(
+    "internal",
+    f"The worker died {conf.MAX_CRASHES} times while it read the master.",
+    "Look for the cause in the worker's log (memory, restarts), then run again.",
+)
+
+
+def reap() -> dict[str, int]:
+    """One round; gives how much of each there was to do. May run anywhere, any number of times at once."""
+    return {
+        "released": claims.release_expired(),
+        "cancelled": _cancel_stragglers(),
+        "ended": _end_hopeless() + _end_orphans(),
+        "closed": _close_finished(),
+        "lanes": _call_lanes(),
+        "buried": presence.bury(),
+        "pruned": _prune(),
+    }
+
+
+def _cancel_stragglers() -> int:
+    """Account runs that went back to the queue at the very moment somebody cancelled."""
+    waiting = AccountRun.objects.filter(state=AccountState.QUEUED, run__cancel_requested_at__isnull=False)
+    return AccountRun.objects.filter(pk__in=waiting.values("pk"), state=AccountState.QUEUED).update(
+        state=AccountState.CANCELLED, reason="cancelled", finished_at=store.now()
+    )
+
+
+def _end_hopeless() -> int:
+    """Runs whose master killed every process that read it."""
+    runs = claims.unread().filter(attempts__gte=conf.MAX_CRASHES)
+    return sum(closing.end_without_master(run, "internal", TOO_MANY_READS) for run in runs)
+
+
+def _end_orphans() -> int:
+    """Runs of commands whose process died: nobody else will work them."""
+    runs = SyncRun.objects.filter(state__in=RUN_OPEN, queued_to_workers=False).order_by("pk")
+    dead = [run for run in runs if not sequence.why_alive(run, foreground=False)]
+    return sum(sequence.end_dead(run, ORPHANED) for run in dead)
+
+
+def _close_finished() -> int:
+    """Open runs whose accounts have all ended: whoever came last died before it could close them."""
+    still_open = AccountRun.objects.filter(run=OuterRef("pk"), state__in=ACCOUNT_OPEN)
+    done = SyncRun.objects.filter(~Exists(still_open), state__in=RUN_OPEN).values_list("pk", flat=True)
+    return sum(closing.close_run(pk) for pk in list(done))
+
+
+def _call_lanes() -> int:
+    return queue.call_lanes() if lanes.has_work() else 0
+
+
+def _prune() -> int:
+    """Log entries of old runs, and master snapshots that no run and no guard needs any more."""
+    count = 0
+    for group in SyncGroup.objects.values_list("pk", flat=True):
+        runs = SyncRun.objects.filter(group=group).exclude(state__in=RUN_OPEN).order_by("-pk")
+        oldest = runs.values_list("pk", flat=True)[conf.KEEP_LOGS_OF : conf.KEEP_LOGS_OF + 1].first()
+        if oldest is None:
+            continue
+        count += LogEntry.objects.filter(run__group=group, run__lte=oldest).delete()[0]
+        count += _prune_snapshots(group, oldest)
+    return count
+
+
+def _prune_snapshots(group: int, oldest: int) -> int:
+    ours = MasterSnapshot.objects.filter(group=group)
+    needed = SyncRun.objects.filter(group=group, pk__gt=oldest, snapshot__isnull=False).values("snapshot")
+    latest = [ours.filter(type=kind).order_by("-pk").values_list("pk", flat=True).first() for kind in _types(group)]
+    return ours.exclude(pk__in=needed).exclude(pk__in=latest).delete()[0]
+
+
+def _types(group: int) -> list[str]:
+    return list(MasterSnapshot.objects.filter(group=group).values_list("type", flat=True).distinct().order_by())

@@ -1,0 +1,71 @@
+"""Runs of one group go one after the other: who waits for whom, and who takes over from the dead."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from syncing import conf, store
+from syncing.models import RUN_OPEN, AccountRun, AccountState, LogEntry, SyncRun
+from syncing.services import presence
+from syncing.services.claims import release_expired
+from syncing.services.closing import close_run, end_accounts
+
+
+def older_open(run: SyncRun) -> list[SyncRun]:
+    """The open runs of the same group that come first."""
+    return list(SyncRun.objects.filter(group=run.group_id, pk__lt=run.pk, state__in=RUN_OPEN).order_by("pk"))
+
+
+def clear_way(run: SyncRun, *, foreground: bool) -> str:
+    """Ends older runs whose process died; "" when `run` may begin, else a sentence what it waits for."""
+    for old in older_open(run):
+        reason = why_alive(old, foreground=foreground)
+        if reason:
+            return f"waiting for run {old.pk} of the same group: {reason}"
+        supersede(old, by=run)
+    return ""
+
+
+def why_alive(run: SyncRun, *, foreground: bool) -> str:
+    """Why `run` has to be waited for; "" when nobody works it and nobody will."""
+    moment = store.now()
+    left = lease_left(run, moment)
+    if left > 0:
+        return f"its accounts are in work; if its process died, this run takes over in {left:.0f} s"
+    if not run.queued_to_workers:
+        return "" if _foreground_died(run, moment) else "it is about to begin"
+    if not foreground:
+        return "it is next in the queue"
+    return "the workers do it first" if presence.workers_alive() else ""
+
+
+def lease_left(run: SyncRun, moment: datetime) -> float:
+    """Seconds until the last claim of the run, or its process, is taken for dead; 0: nothing is in work."""
+    ends = [run.lease_until]
+    held = AccountRun.objects.filter(run=run, state=AccountState.RUNNING)
+    ends += held.values_list("lease_until", flat=True)
+    ends += [beat + conf.lease() for beat in run.lanes.values_list("heartbeat_at", flat=True)]
+    return max([0.0, *((end - moment).total_seconds() for end in ends if end)])
+
+
+def _foreground_died(run: SyncRun, moment: datetime) -> bool:
+    """A process that just made the run may not have shown itself yet."""
+    return moment - run.created_at > conf.lease() or run.lanes.exists()
+
+
+def supersede(old: SyncRun, *, by: SyncRun) -> bool:
+    """Ends a run that nobody works any more, so that `by` may begin; True for the one who ended it."""
+    return end_dead(old, f"superseded by run {by.pk}")
+
+
+def end_dead(run: SyncRun, note: str) -> bool:
+    """Cancels what is open of a run whose process died; True for the one caller who ended it."""
+    with transaction.atomic():
+        if not SyncRun.objects.filter(pk=run.pk, state__in=RUN_OPEN).update(lease_until=None):
+            return False
+        release_expired(run.pk)
+        end_accounts(run, AccountState.CANCELLED, "cancelled", note=note)
+    if close_run(run.pk):
+        store.log(run.pk, note, code="superseded", level=LogEntry.Level.WARNING)
+        return True
+    return False

@@ -1,0 +1,216 @@
+"""The one writer of a lane: everything that its threads have to store, a batch per commit, behind the fence."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import DatabaseError, OperationalError, connection, transaction
+
+from accounts.batcher import Batcher
+from accounts.services import record_health, remember_identity
+from syncing import conf, store
+from syncing.engine.refs import Ref
+from syncing.models import AccountRun, AccountState, LogEntry, SyncRun
+from syncing.services.claims import Claim
+from syncing.services.replication import Interrupted, Mapped, Outcome, Result
+
+ATTEMPTS = 3
+UNSTORABLE = (DatabaseError, TypeError, ValueError)
+LOST = "lost_claim"
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Something to store for one claim; its result is True, or Interrupted when the claim was lost."""
+
+    claim: Claim
+    act: Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far an attempt came that did not end in a result."""
+
+    outcomes: Sequence[Outcome]
+    requests: int
+    note: str
+
+
+class Writer:
+    """Every method blocks until its part is committed, and raises Interrupted("lost_claim") behind a newer fence."""
+
+    def __init__(self) -> None:
+        self._batcher: Batcher[Unit, bool] = Batcher(commit, window=conf.WRITER_WINDOW, name="writer")
+
+    def close(self) -> None:
+        self._batcher.close()
+
+    def record(
+        self, claim: Claim, outcomes: Sequence[Outcome], mapped: Sequence[Mapped], dropped: Sequence[Ref]
+    ) -> None:
+        """Log rows and id mappings of what has just happened."""
+
+        def act() -> None:
+            store.log_outcomes(claim.run_id, claim.account_run_id, outcomes)
+            store.keep_mappings(claim.account_id, mapped, dropped)
+
+        self._batcher.call(Unit(claim, act))
+
+    def finish(self, claim: Claim, result: Result, earlier: Sequence[Outcome], note: str = "") -> None:
+        """The end of an account run; what earlier attempts of it did counts as done in it."""
+
+        def act() -> None:
+            _end(claim, note=note, **final_columns(claim, result, earlier))
+            _keep_contact(claim, result)
+
+        self._batcher.call(Unit(claim, act))
+
+    def interrupt(self, claim: Claim, code: str, progress: Progress) -> None:
+        """Stopped between two requests: cancelled for good, or handed back for the next attempt."""
+
+        def act() -> None:
+            cancelled = code == "cancelled" or _run_is_cancelled(claim)
+            _end(claim, **(_cancelled(progress) if cancelled else _handed_back()), **_so_far(claim, progress))
+
+        self._batcher.call(Unit(claim, act))
+
+    def own_error(self, claim: Claim, text: str, progress: Progress) -> None:
+        """An error of our own: to the queue again, or after too many the end of the account run."""
+
+        def act() -> None:
+            facts = {"code": "internal", "level": LogEntry.Level.ERROR}
+            store.log(claim.run_id, text, account_run_id=claim.account_run_id, **facts)
+            errors = AccountRun.objects.values_list("errors", flat=True).get(pk=claim.account_run_id) + 1
+            columns = _failed_inside(text) if errors >= conf.MAX_ERRORS else _handed_back()
+            if errors < conf.MAX_ERRORS and _run_is_cancelled(claim):
+                columns = _cancelled(progress)
+            _end(claim, errors=errors, **columns, **_so_far(claim, progress))
+
+        self._batcher.call(Unit(claim, act))
+
+    def show(self, claim: Claim, requests: int, note: str) -> None:
+        """What an account is doing at the moment."""
+        rows = AccountRun.objects.filter(pk=claim.account_run_id, state=AccountState.RUNNING)
+        self._batcher.submit(Unit(claim, lambda: _update(rows, requests=claim.requests + requests, note=note)))
+
+
+# -- in the writer's thread --
+
+
+def commit(units: Sequence[Unit]) -> Sequence[bool | BaseException]:
+    """One transaction for all, a savepoint for each; repeated when the database was busy or went away."""
+    for left in reversed(range(ATTEMPTS)):
+        try:
+            return _commit(units)
+        except OperationalError:
+            connection.close_if_unusable_or_obsolete()
+            if not left:
+                raise
+    raise AssertionError("unreachable")
+
+
+def _commit(units: Sequence[Unit]) -> list[bool | BaseException]:
+    with transaction.atomic():
+        held = _held({unit.claim.account_run_id for unit in units})
+        return [_store(unit, held) for unit in units]
+
+
+def _held(account_run_ids: set[int]) -> dict[int, int]:
+    """The fences of the account runs that are in work, locked until the commit, in the order of their keys."""
+    rows = AccountRun.objects.select_for_update().filter(pk__in=account_run_ids, state=AccountState.RUNNING)
+    return dict(rows.order_by("pk").values_list("pk", "fence"))
+
+
+def _store(unit: Unit, held: dict[int, int]) -> bool | BaseException:
+    if held.get(unit.claim.account_run_id) != unit.claim.fence:
+        return Interrupted(LOST)
+    try:
+        with transaction.atomic():
+            unit.act()
+    except OperationalError:
+        raise
+    except UNSTORABLE as error:
+        return error
+    return True
+
+
+def _update(rows: Any, **columns: object) -> None:
+    rows.update(**columns)
+
+
+def _end(claim: Claim, **columns: object) -> None:
+    AccountRun.objects.filter(pk=claim.account_run_id).update(lease_until=None, lane="", **columns)
+
+
+def final_columns(claim: Claim, result: Result, earlier: Sequence[Outcome]) -> dict[str, Any]:
+    """The columns of an account run that ended with `result` after `earlier` attempts did their part."""
+    before = store.counts_of(earlier)
+    done_before = any(before[column] for column in ("created", "updated", "deleted"))
+    state = AccountState(result.state)
+    if state == AccountState.IN_SYNC and done_before:
+        state = AccountState.CHANGED  # by this run, though not by its last attempt
+    document = dict(result.document)
+    document["changes"] = store.changes_of(earlier) + list(document.get("changes", ()))
+    return {
+        "state": state,
+        "reason": result.reason or "",
+        "error": store.clean(result.error),
+        "document": store.clean(document),
+        "plan_digest": result.digest,
+        "finished_at": store.now(),
+        "requests": claim.requests + result.requests,
+        **{column: getattr(result, column) + before[column] for column in before},
+    }
+
+
+def _keep_contact(claim: Claim, result: Result) -> None:
+    """What the run learnt about the connection."""
+    wrote = result.created + result.updated + result.deleted > 0
+    record_health(claim.account_id, result.error if result.state == AccountState.FAILED else None, wrote=wrote)
+    if result.kommo_id is not None and result.reason != "wrong_account":
+        remember_identity(claim.account_id, result.kommo_id)
+
+
+def _run_is_cancelled(claim: Claim) -> bool:
+    return SyncRun.objects.filter(pk=claim.run_id, cancel_requested_at__isnull=False).exists()
+
+
+def _so_far(claim: Claim, progress: Progress) -> dict[str, Any]:
+    return {
+        "requests": claim.requests + progress.requests,
+        "document": store.clean({"changes": store.changes_of(progress.outcomes)}),
+        **store.counts_of(progress.outcomes),
+    }
+
+
+def _cancelled(progress: Progress) -> dict[str, Any]:
+    return {
+        "state": AccountState.CANCELLED,
+        "reason": "cancelled",
+        "note": how_far(progress),
+        "finished_at": store.now(),
+    }
+
+
+def _handed_back() -> dict[str, Any]:
+    return {"state": AccountState.QUEUED, "note": "handed back; it will be taken up again"}
+
+
+def _failed_inside(text: str) -> dict[str, Any]:
+    remedy = "This is an error in KommoSync: look for the traceback in the log and report it."
+    return {
+        "state": AccountState.FAILED,
+        "reason": "internal",
+        "error": store.problem("internal", text, remedy),
+        "note": "",
+        "finished_at": store.now(),
+    }
+
+
+def how_far(progress: Progress) -> str:
+    """How far an account came that was stopped."""
+    counts = store.counts_of(progress.outcomes)
+    done = ", ".join(f"{count} {column}" for column, count in counts.items() if count)
+    return store.short(
+        f"stopped after {progress.requests} requests: {done or 'nothing written'}; last: {progress.note or 'begun'}"
+    )

@@ -1,0 +1,49 @@
+"""What the queue calls: no arguments, no secrets, only "there is work"."""
+
+from django.utils import timezone
+from django_q.models import Schedule
+
+from syncing import conf
+from syncing.services import lanes, presence, queue, reaper
+from syncing.worker import drain
+
+REAPER = "syncing.tasks.reap"
+
+
+def lane() -> str:
+    """One slice of a lane, then its continuation; a lane too many leaves at once."""
+    name = presence.new_name()
+    if not presence.enlist(name):
+        return "enough lanes"
+    try:
+        lanes.work(name=name, slice_s=conf.SLICE, threads=conf.threads(conf.workers()), stop=drain.sign())
+    finally:
+        presence.leave(name)
+    # Looked for after the row is gone: a lane that came meanwhile left because of this one.
+    if lanes.has_work():
+        queue.call_lane()
+        return "to be continued"
+    return "nothing left"
+
+
+def reap() -> dict[str, int]:
+    """The schedule's round of repairs."""
+    return reaper.reap()
+
+
+def ensure_schedules() -> None:
+    """The schedules that must be there; made by code only, as one malformed row blocks them all."""
+    Schedule.objects.update_or_create(
+        name="reaper",
+        defaults={
+            "func": REAPER,
+            "schedule_type": Schedule.MINUTES,
+            "minutes": 1,
+            "repeats": -1,
+            "next_run": timezone.now(),
+            "args": None,
+            "kwargs": None,
+            "hook": None,
+            "cron": None,
+        },
+    )
