@@ -1,6 +1,6 @@
 """The admin pages of groups and accounts; syncing adds what concerns runs."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -21,6 +21,12 @@ from accounts.models import Account, SyncGroup
 from accounts.services import ImportRefused, import_accounts, queue_checks
 from accounts.services.table import COLUMNS
 
+if TYPE_CHECKING:  # generic for the type checker only
+    GroupModelAdmin = admin.ModelAdmin[SyncGroup]
+    AccountModelAdmin = admin.ModelAdmin[Account]
+else:
+    GroupModelAdmin = AccountModelAdmin = admin.ModelAdmin
+
 Health = Account.Health
 SECRETS = ("token", "client_secret", "refresh_token")
 BADGES = {
@@ -37,7 +43,7 @@ def badge(css: str, text: object) -> str:
 
 
 @admin.register(SyncGroup)
-class SyncGroupAdmin(admin.ModelAdmin):
+class SyncGroupAdmin(GroupModelAdmin):
     list_display = ("name", "master", "accounts_link", "sync_pipelines", "sync_custom_fields")
     search_fields = ("name",)
     readonly_fields = ("created_at",)
@@ -66,7 +72,7 @@ class SyncGroupAdmin(admin.ModelAdmin):
 
 
 @admin.register(Account)
-class AccountAdmin(admin.ModelAdmin):
+class AccountAdmin(AccountModelAdmin):
     """Secrets are never loaded here: what the page cannot hold it cannot show."""
 
     form = AccountForm

@@ -17,7 +17,7 @@ def is_confirmed(request: HttpRequest) -> bool:
 
 def ask(
     request: HttpRequest,
-    model_admin: ModelAdmin,
+    model_admin: "ModelAdmin[Any]",
     queryset: QuerySet[Any],
     *,
     action: str,

@@ -1,7 +1,7 @@
 """A text column that is encrypted at rest with the keys of FIELD_ENCRYPTION_KEYS; a wrong key raises."""
 
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.core.exceptions import ImproperlyConfigured
@@ -31,7 +31,13 @@ def cipher() -> MultiFernet:
     return _cipher(conf.encryption_keys())
 
 
-class EncryptedTextField(models.TextField):
+if TYPE_CHECKING:  # generic for the type checker only
+    TextField = models.TextField[Any, Any]
+else:
+    TextField = models.TextField
+
+
+class EncryptedTextField(TextField):
     """Text in Python, a Fernet token in the database; the empty string stays empty. Cannot be searched.
 
     Serialised (`dumpdata`) it stays encrypted, and what was serialised is read back (`loaddata`) with the same keys.

@@ -1,6 +1,6 @@
 """The forms of the accounts' admin pages; a stored secret never goes into a page."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -13,7 +13,13 @@ LARGEST_FILE = 10 * 1024 * 1024
 IS_SET = "••• set"
 
 
-class AccountForm(forms.ModelForm):
+if TYPE_CHECKING:  # generic for the type checker only
+    AccountModelForm = forms.ModelForm[Account]
+else:
+    AccountModelForm = forms.ModelForm
+
+
+class AccountForm(AccountModelForm):
     """One account; the token can be written, never read: an empty input keeps the stored one."""
 
     subdomain = forms.CharField(

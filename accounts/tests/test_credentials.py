@@ -66,10 +66,10 @@ def test_a_token_appears_in_no_error_log_or_repr(settings, caplog) -> None:
         caplog.at_level(logging.DEBUG),
         requests_mock.Mocker() as kommo,
         client_for(account) as client,
-        pytest.raises(Forbidden) as refused,
     ):
         kommo.get(requests_mock.ANY, status_code=403, json={"detail": "no rights for token-of-north"})
-        client.get("/account")
+        with pytest.raises(Forbidden) as refused:
+            client.get("/account")
     for text in (caplog.text, str(refused.value), repr(refused.value), repr(client), repr(account)):
         assert "token-of-north" not in text
 
