@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from http.client import HTTPConnection
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from syncing.operations import envfile
 from syncing.operations.processes import MANAGE, StartFailed, end, free_port, spawn, wait_for_http
@@ -34,7 +34,7 @@ class Place:
         self.children: dict[str, subprocess.Popen[bytes]] = {}
         self.simulator_port = 0
 
-    def __enter__(self) -> "Place":
+    def __enter__(self) -> Self:
         self.logs.mkdir(parents=True, exist_ok=True)
         return self
 

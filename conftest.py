@@ -1,0 +1,52 @@
+"""What the tests of both apps need: a simulated Kommo over real HTTP, and the services that may be there."""
+
+import os
+import socket
+from collections.abc import Iterator
+
+import pytest
+from pytest_django.fixtures import SettingsWrapper
+
+from accounts.simulator.server import RunningServer, serve
+from accounts.simulator.world import World
+
+POSTGRES = os.environ.get("TEST_POSTGRES_URL", "postgres://postgres@127.0.0.1:5432/postgres")
+REDIS = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/9")
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.fixture
+def world() -> World:
+    """A simulated Kommo without accounts and without a rate limit."""
+    made = World()
+    made.limits.key = "none"
+    return made
+
+
+@pytest.fixture
+def simulator(world: World, settings: SettingsWrapper) -> Iterator[RunningServer]:
+    """The world, served; the settings point at it."""
+    with serve(world) as running:
+        settings.KOMMO_URL_TEMPLATE = running.url_template
+        yield running
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> str:
+    """A PostgreSQL server on loopback where databases may be made; skips without."""
+    if not listens(5432):
+        pytest.skip("needs PostgreSQL on 127.0.0.1:5432 (user postgres, trusted); .ci/run starts an installed one")
+    return POSTGRES
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> str:
+    """A Redis server on loopback whose database 9 may be emptied; skips without."""
+    if not listens(6379):
+        pytest.skip("needs Redis on 127.0.0.1:6379; .ci/run starts an installed one")
+    return REDIS

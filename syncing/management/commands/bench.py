@@ -1,0 +1,58 @@
+"""`manage.py bench`: the figures that KommoSync must reach, measured on this machine."""
+
+import json
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from syncing.operations.bench import report, scenarios
+from syncing.operations.processes import StartFailed
+from syncing.operations.simulation import CommandFailed
+
+QUICK_SLAVES = 12
+
+
+class Command(BaseCommand):
+    help = "Measure requests, pace, memory and CPU on a simulated Kommo. Exit 1 if a count is above its floor."
+    requires_system_checks: list[str] = []  # the bench has settings of its own
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--slaves", type=int, default=119)
+        parser.add_argument(
+            "--quick", action="store_true", help=f"only {QUICK_SLAVES} slaves behind the limit of one IP"
+        )
+        parser.add_argument("--counts-only", action="store_true", help="only the exact counts (seconds)")
+        parser.add_argument("--json", action="store_true", help="one document on stdout, all else on stderr")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        try:
+            with tempfile.TemporaryDirectory(prefix="kommosync-bench-") as directory:
+                rows = list(self._rows(Path(directory), options))
+        except (CommandFailed, StartFailed) as error:
+            raise CommandError(str(error)) from error
+        except KeyboardInterrupt:
+            sys.exit(1)
+        good = all(row.good for row in rows)
+        if options["json"]:
+            self.stdout.write(json.dumps({"good": good, "rows": [row.as_dict() for row in rows]}, indent=2))
+        else:
+            self.stdout.write(report.text(rows))
+        sys.exit(0 if good else 1)
+
+    def _rows(self, directory: Path, options: dict[str, Any]) -> Iterator[report.Row]:
+        yield from scenarios.counts(directory, self._say)
+        if options["counts_only"]:
+            return
+        yield from scenarios.parallel(directory, self._say, slaves=options["slaves"])
+        behind_one_ip = min(QUICK_SLAVES, options["slaves"]) if options["quick"] else options["slaves"]
+        yield from scenarios.one_ip(directory, self._say, slaves=behind_one_ip)
+
+    def _say(self, text: str) -> None:
+        self.stderr.write(f"measuring: {text}", style_func=str)
+        self.stderr.flush()

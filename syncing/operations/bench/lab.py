@@ -1,0 +1,142 @@
+"""One measurement's place: a simulated Kommo with latency, an empty database, and a witness of every request."""
+
+import csv
+import json
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from syncing.operations import envfile
+from syncing.operations.bench.measure import Sampler, cpu_seconds
+from syncing.operations.simulation import Place
+
+GROUP = "Bench"
+LATENCY_MS = 40
+PAGE = 10_000  # records per answer of the simulator's log
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Requests per second: what we are told to keep (0 for the IP: no common limit), and what the simulator counts."""
+
+    per_account: float
+    per_ip: float
+    limit_key: str  # ip | account | none
+    limit: int = 7
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One run, as the simulator saw it."""
+
+    document: dict[str, Any]
+    per_account: dict[str, int]  # requests by subdomain
+    writes: dict[str, int]
+    refused: int  # answers 429
+    peak: int  # most requests in one sliding second: of the busiest account, or of the IP
+    wall: float  # seconds
+    memory: float  # MB, all processes together, the simulator and the bench included
+    cpu: float  # seconds of our own processes
+
+    @property
+    def requests(self) -> int:
+        return sum(self.per_account.values())
+
+    @property
+    def good(self) -> bool:
+        return self.document.get("state") == "succeeded"
+
+    def of_slaves(self, counts: dict[str, int]) -> list[int]:
+        return [counts.get(account["subdomain"], 0) for account in self.document["accounts"]]
+
+
+def busiest_second(times: Sequence[float]) -> int:
+    """The most of these moments within any sliding second."""
+    ordered, peak, first = sorted(times), 0, 0
+    for last, at in enumerate(ordered):
+        while ordered[first] <= at - 1.0:
+            first += 1
+        peak = max(peak, last - first + 1)
+    return peak
+
+
+class Lab(Place):
+    """A Place with the bench's master and fresh slaves, imported, without any run yet."""
+
+    def __init__(self, directory: Path, *, slaves: int, pace: Pace) -> None:
+        super().__init__(directory)
+        self.slaves = slaves
+        self.pace = pace
+
+    def prepare(self, *, worker: bool) -> None:
+        self.configure(
+            {
+                "KOMMO_RATE_PER_ACCOUNT": str(self.pace.per_account),
+                "KOMMO_RATE_PER_IP": str(self.pace.per_ip),
+                **{name: make() for name, make in envfile.SECRETS.items()},
+            }
+        )
+        self.manage("migrate", "--verbosity", "0")
+        self.start_simulator(
+            *("--seed", "bench", "--accounts", str(self.slaves), "--latency-ms", str(LATENCY_MS)),
+            *("--limit-key", self.pace.limit_key, "--rate", str(self.pace.limit)),
+        )
+        self.manage("import_accounts", str(self.csv), "--group", GROUP)
+        if worker:
+            self.start_worker()
+
+    def run(self, *options: str) -> Measured:
+        """One `sync_all` with these options, measured."""
+        self.ask_simulator("POST", "/_sim/reset-log")
+        before = self._cpu()
+        with Sampler(self.pids()) as sampler:
+            said = self.manage("sync_all", "--group", GROUP, "--json", *options, expect=(0, 1))
+        cpu = self._cpu() - before
+        return self._measured(json.loads(said), memory=sampler.peak, cpu=cpu)
+
+    def _cpu(self) -> float:
+        """Of the worker with its children, and of the commands that have ended; not of the simulator or the bench."""
+        ended = os.times()
+        workers = [child.pid for name, child in self.children.items() if name != "simulator"]
+        return ended.children_user + ended.children_system + cpu_seconds(workers)
+
+    def _measured(self, document: dict[str, Any], *, memory: float, cpu: float) -> Measured:
+        records = self._records()
+        times = [record["at"] for record in records]
+        by_account: dict[str, list[float]] = {}
+        for record in records:
+            by_account.setdefault(record["subdomain"], []).append(record["at"])
+        counted = [times] if self.pace.limit_key == "ip" else list(by_account.values())
+        span = max(times) - min(times) + LATENCY_MS / 1000 if times else 0.0
+        return Measured(
+            document=document,
+            per_account={subdomain: len(each) for subdomain, each in by_account.items()},
+            writes=dict(Counter(r["subdomain"] for r in records if r["method"] != "GET")),
+            refused=sum(record["status"] == 429 for record in records),
+            peak=max(map(busiest_second, counted), default=0),
+            wall=max(span, document.get("duration_s") or 0.0),
+            memory=memory,
+            cpu=cpu,
+        )
+
+    def _records(self) -> list[dict[str, Any]]:
+        records: list[dict[str, Any]] = []
+        while True:
+            since = records[-1]["number"] if records else 0
+            more = self.ask_simulator("GET", f"/_sim/log?since={since}")
+            records += more
+            if len(more) < PAGE:
+                return records
+
+    def add_stage_to_master(self) -> None:
+        """As a person would in the master's interface: one more stage in its first pipeline."""
+        with self.csv.open(encoding="utf-8", newline="") as file:
+            master = next(row for row in csv.DictReader(file) if row["role"] == "master")
+        subdomain, headers = master["subdomain"], {"Authorization": f"Bearer {master['token']}"}
+        answer = self.ask_simulator("GET", f"/{subdomain}/api/v4/leads/pipelines", headers=headers)
+        pipeline = answer["_embedded"]["pipelines"][0]["id"]
+        edit = {"subdomain": subdomain, "op": "add", "kind": "stage", "pipeline_id": pipeline, "name": "Bench"}
+        self.ask_simulator("POST", "/_sim/edit", edit)
