@@ -13,6 +13,15 @@ from accounts.kommo.errors import Facts, NetworkError
 NO_HOST = "There is no such host: check the subdomain and KOMMO_URL_TEMPLATE."
 NO_TRUST = "The host's certificate is not trusted: check the clock, the proxy and the CA bundle of this machine."
 NEVER_CONNECTED = (NewConnectionError, ConnectTimeoutError, PoolProxyError, ssl.SSLCertVerificationError)
+SENTENCES: tuple[tuple[type[BaseException], str], ...] = (
+    (PoolProxyError, "the proxy could not be reached"),
+    (ConnectionRefusedError, "the connection was refused"),
+    (requests.ConnectTimeout, "no connection in time"),
+    (NewConnectionError, "no connection could be made"),
+    (requests.Timeout, "no answer in time"),
+    (TimeoutError, "no answer in time"),
+    (ssl.SSLError, "the encrypted connection failed"),
+)
 UNKNOWN_NAME = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
 
 
@@ -37,16 +46,9 @@ def _final(remedy: str) -> Facts:
 
 def _what(chain: tuple[BaseException, ...]) -> str:
     """A sentence of our own: the libraries' texts carry addresses of objects, URLs and headers."""
-    if any(isinstance(link, requests.ConnectTimeout | ConnectTimeoutError) for link in chain):
-        return "no connection in time"
-    if any(isinstance(link, requests.Timeout | TimeoutError) for link in chain):
-        return "no answer in time"
-    if any(isinstance(link, ConnectionRefusedError) for link in chain):
-        return "the connection was refused"
-    if any(isinstance(link, PoolProxyError) for link in chain):
-        return "the proxy could not be reached"
-    if any(isinstance(link, ssl.SSLError) for link in chain):
-        return "the encrypted connection failed"
+    for kind, sentence in SENTENCES:
+        if any(isinstance(link, kind) for link in chain):
+            return sentence
     return "the connection broke"
 
 
