@@ -11,7 +11,7 @@ from django.utils import timezone
 from syncing.conf import MAX_TEXT
 from syncing.engine.refs import Kind, Ref
 from syncing.models import IdMapping, LogEntry
-from syncing.services.replication import Mapped, Outcome
+from syncing.services.contract import Mapped, Outcome
 
 NAME_LENGTH = 500
 DONE = "done"

@@ -1,0 +1,1 @@
+"""Engine values to and from Kommo's JSON; no Django."""

@@ -30,6 +30,7 @@ class Plan:
     manual: tuple[Manual, ...]
     desired: State
     match: Match
+    shared_stages: frozenset[Ref]  # in these the master decides what is required; in the others the slave
 
     @property
     def digest(self) -> str:
@@ -52,9 +53,9 @@ class _Planner:
         self.conflicts = list(found.conflicts)
         self._refuse_archived()
         self.blocked = {conflict.ref for conflict in self.conflicts}
-        shared = set(self._shared_stages())
-        self.ours = normalise(desired, own_names, shared)
-        self.theirs = normalise(existing, lambda kind, key: found.names.get((kind, key)), shared)
+        self.shared = frozenset(self._shared_stages())
+        self.ours = normalise(desired, own_names, self.shared)
+        self.theirs = normalise(existing, lambda kind, key: found.names.get((kind, key)), self.shared)
         self.positions = self._positions()
         self.changes: list[Change] = []
         self.manual: list[Manual] = []
@@ -70,7 +71,7 @@ class _Planner:
                 self._plan_field(item)
         extras = tuple(find_extras(self.existing, self.found, self.scope))
         conflicts = tuple(conflict for conflict in self.conflicts if self._in_scope(conflict.ref.kind))
-        return Plan(tuple(self.changes), conflicts, extras, tuple(self.manual), self.ours, self.found)
+        return Plan(tuple(self.changes), conflicts, extras, tuple(self.manual), self.ours, self.found, self.shared)
 
     def _in_scope(self, kind: Kind) -> bool:
         of_pipelines = kind in (Kind.PIPELINE, Kind.STAGE)

@@ -16,7 +16,7 @@ from syncing import conf, store
 from syncing.engine.refs import Ref
 from syncing.models import AccountState
 from syncing.services.claims import Claim
-from syncing.services.replication import Checkpoint, Interrupted, Job, Mapped, Outcome, Record, Result
+from syncing.services.contract import Checkpoint, Interrupted, Job, Mapped, Outcome, Record, Result
 from syncing.services.writer import LOST, Progress, Writer, how_far
 
 logger = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from syncing.services.claims import Claim
 from syncing.services.closing import close_run
 from syncing.services.hands import Hand, Pulse
 from syncing.services.master import KEY_REMEDY
-from syncing.services.replication import Job, Result
+from syncing.services.contract import Job, Result
 from syncing.services.writer import Writer
 
 KEPT_SNAPSHOTS = 4

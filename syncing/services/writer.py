@@ -12,7 +12,7 @@ from syncing import conf, store
 from syncing.engine.refs import Ref
 from syncing.models import AccountRun, AccountState, LogEntry, SyncRun
 from syncing.services.claims import Claim
-from syncing.services.replication import Interrupted, Mapped, Outcome, Result
+from syncing.services.contract import Interrupted, Mapped, Outcome, Result
 
 ATTEMPTS = 3
 UNSTORABLE = (DatabaseError, TypeError, ValueError)

@@ -1,0 +1,19 @@
+"""The port to Kommo that reader and writer speak through; `accounts.kommo.client.KommoClient` is one."""
+
+from typing import Any, Protocol
+
+from accounts.kommo.pages import Params
+
+Json = dict[str, Any]
+
+
+class Api(Protocol):
+    """What is used of a client; see there for what each call gives and raises."""
+
+    account: str
+
+    def get_all(self, path: str, key: str, params: Params | None = None, page_size: int | None = 250) -> list[Json]: ...
+
+    def post(self, path: str, items: list[Json]) -> Json: ...
+
+    def patch(self, path: str, body: Json | list[Json]) -> Json: ...

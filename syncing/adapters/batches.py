@@ -1,0 +1,127 @@
+"""Batches: at most 50 items a request; a bad item costs only itself; a lost answer is looked up before repeating."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
+
+from accounts.kommo.errors import BadAnswer, KommoError, NetworkError, NotFound, ServerError, Validation
+from syncing.adapters.api import Json
+from syncing.adapters.endpoints import MAX_BATCH
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Entry(Generic[T]):
+    """One item of a batch: what it stands for and its body."""
+
+    subject: T
+    body: Json
+    repeats: int = 0
+
+
+Send = Callable[[list[Json]], Sequence[Json]]  # bodies -> the answered items, aligned; raises KommoError
+Find = Callable[[Sequence[Entry[T]]], Mapping[int, Json]]  # after a lost answer: index in the chunk -> its item
+Repair = Callable[[Entry[T], Validation], Entry[T] | None]
+Done = Callable[[Sequence[tuple[Entry[T], Json]]], None]
+Failed = Callable[[Entry[T], KommoError], None]
+
+
+def create(
+    entries: Sequence[Entry[T]], send: Send, find: Find[T], done: Done[T], failed: Failed[T],
+    repair: Repair[T] | None = None,
+) -> None:  # fmt: skip
+    """POST all entries. Every one ends in `done` or `failed`; errors that concern the whole account are raised.
+
+    After an unknown outcome `find` re-reads and what is there is adopted; only the rest is posted again, in halves,
+    until a culprit stands alone and has failed twice. `repair` may give an entry without its refused part.
+    """
+    waiting = _chunks(entries)
+    while waiting:
+        chunk = waiting.pop(0)
+        try:
+            answers = send([entry.body for entry in chunk])
+        except Validation as error:
+            waiting[:0] = _after_refusal(chunk, error, failed, repair)
+        except (ServerError, NetworkError, BadAnswer) as error:
+            if not error.outcome_unknown:
+                raise
+            waiting[:0] = _after_lost_answer(chunk, error, find, done, failed)
+        else:
+            done(list(zip(chunk, answers, strict=True)))
+
+
+def update(entries: Sequence[Entry[T]], send: Send, done: Done[T], failed: Failed[T]) -> None:
+    """PATCH all entries; as `create`, but repeating is harmless, so a failed batch is simply halved."""
+    waiting = _chunks(entries)
+    while waiting:
+        chunk = waiting.pop(0)
+        try:
+            send([entry.body for entry in chunk])
+        except Validation as error:
+            waiting[:0] = _after_refusal(chunk, error, failed, None)
+        except (ServerError, NotFound) as error:
+            if isinstance(error, NotFound) and error.no_account:
+                raise
+            if len(chunk) == 1:
+                failed(chunk[0], error)
+            else:
+                waiting[:0] = _halves(chunk)
+        except BadAnswer:
+            done([(entry, {}) for entry in chunk])  # written or not: the re-reading tells
+        else:
+            done([(entry, {}) for entry in chunk])
+
+
+def _chunks(entries: Sequence[Entry[T]]) -> list[list[Entry[T]]]:
+    return [list(entries[start : start + MAX_BATCH]) for start in range(0, len(entries), MAX_BATCH)]
+
+
+def _halves(chunk: list[Entry[T]]) -> list[list[Entry[T]]]:
+    middle = (len(chunk) + 1) // 2
+    return [half for half in (chunk[:middle], chunk[middle:]) if half]
+
+
+def _after_refusal(
+    chunk: list[Entry[T]], error: Validation, failed: Failed[T], repair: Repair[T] | None
+) -> list[list[Entry[T]]]:
+    """Nothing of the batch was written (kommo-api.md 3). Take out who is named, else halve."""
+    culprits = {int(item.request_id) for item in error.items if item.request_id and item.request_id.isdecimal()}
+    culprits &= set(range(len(chunk)))
+    if len(chunk) == 1:
+        culprits = {0}
+    if not culprits:
+        return _halves(chunk)
+    rest: list[Entry[T]] = []
+    for index, entry in enumerate(chunk):
+        if index not in culprits:
+            rest.append(entry)
+            continue
+        own = _only(error, index, alone=len(chunk) == 1)
+        repaired = repair(entry, own) if repair else None
+        if repaired is None:
+            failed(entry, own)
+        else:
+            rest.append(repaired)
+    return [rest] if rest else []
+
+
+def _only(error: Validation, index: int, *, alone: bool) -> Validation:
+    """The same refusal with the complaints about one item."""
+    items = tuple(item for item in error.items if alone or item.request_id == str(index))
+    return Validation(
+        "", items=items, account=error.account, method=error.method, path=error.path, status=error.status
+    ) if items else error  # fmt: skip
+
+
+def _after_lost_answer(
+    chunk: list[Entry[T]], error: KommoError, find: Find[T], done: Done[T], failed: Failed[T]
+) -> list[list[Entry[T]]]:
+    found = find(chunk)
+    if found:
+        done([(chunk[index], item) for index, item in found.items()])
+    rest = [replace(entry, repeats=entry.repeats + 1) for index, entry in enumerate(chunk) if index not in found]
+    if len(chunk) == 1 and rest and rest[0].repeats > 1:
+        failed(rest[0], error)
+        return []
+    return _halves(rest)

@@ -1,0 +1,135 @@
+"""Engine values as request bodies: only documented, writable keys, never an object as it was read."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from syncing.adapters.api import Json
+from syncing.engine.normalise import Item
+from syncing.engine.refs import Kind, Ref, enum_key, local_id, stage_key
+from syncing.engine.resources.custom_fields import ENUM_TYPES, CustomField, Enum, StageId
+from syncing.engine.resources.field_groups import DEFAULT_GROUP
+from syncing.engine.resources.stages import Description, Stage
+
+Ids = Mapping[Ref, str]  # ref -> the account's own key
+
+
+def stage_body(item: Item, sort: int, theirs: Stage | None = None) -> Json:
+    """Name, colour and sort go together always: a PATCH without the name blanks it (kommo-api.md 4.1)."""
+    body: Json = {"name": item.attributes["name"], "color": item.attributes["color"], "sort": sort}
+    if texts := item.attributes.get("descriptions"):
+        known = {text.level: text for text in (theirs.descriptions or ())} if theirs else {}
+        wanted = [_description(level, text, known.get(level)) for level, text in texts.items()]
+        if changed := [body for body in wanted if body is not None]:
+            body["descriptions"] = changed
+    return body
+
+
+def _description(level: str, text: str, theirs: Description | None) -> Json | None:
+    if theirs is not None and theirs.text == text:
+        return None
+    return {**({"id": theirs.id} if theirs and theirs.id else {}), "level": level, "description": text}
+
+
+def pipeline_body(item: Item, sort: int, stages: Sequence[Json]) -> Json:
+    return {
+        "name": item.attributes["name"],
+        "is_main": bool(item.attributes.get("is_main")),
+        "is_unsorted_on": item.attributes["is_unsorted_on"],
+        "sort": sort,
+        "_embedded": {"statuses": list(stages)},
+    }
+
+
+def new_field_body(item: Item, field: CustomField, sort: int, ids: Ids) -> Json:
+    """The body of a field to create; references to what is not in `ids` are left out."""
+    wanted = item.attributes
+    body: Json = {"name": field.name, "type": field.type, "sort": sort}
+    group = wanted.get("group")
+    if group is not None and local_id(ids[group]) != DEFAULT_GROUP:  # no group means the main one
+        body["group_id"] = local_id(ids[group])
+    optional = {
+        "code": field.code,
+        "is_api_only": wanted["is_api_only"],
+        "currency": wanted.get("currency"),
+        "remind": None if wanted.get("remind") == "never" else wanted.get("remind"),
+        "tracking_callback": wanted.get("tracking_callback"),
+        "required_statuses": status_list(wanted.get("required_statuses", ()), ids),
+        "hidden_statuses": status_list(wanted.get("hidden_statuses", ()), ids),
+    }
+    body |= {key: value for key, value in optional.items() if value}
+    if field.type in ENUM_TYPES:
+        body["enums"] = [_enum(enum.value, sort, enum.code) for enum, sort in _sorted_enums(field.enums)]
+    return body
+
+
+def field_body(
+    item: Item, field: CustomField, theirs: CustomField, changed: Iterable[str], ids: Ids, shared: frozenset[Ref]
+) -> Json:
+    """The body that brings `changed` attributes of the slave's field to the master's."""
+    wanted = item.attributes
+    body: Json = {"id": theirs.id}
+    for name in set(changed) & {"name", "is_api_only", "remind", "tracking_callback"}:
+        body[name] = wanted[name]
+    for name in set(changed) & {"required_statuses", "hidden_statuses"}:
+        own = _kept_statuses(getattr(theirs, name) or (), ids, shared)
+        body[name] = own + status_list(wanted[name], ids)
+    if "group" in changed:
+        body["group_id"] = local_id(ids[wanted["group"]])
+    return body | always_sent(field, theirs, ids, wanted.get("enums") if "enums" in changed else None)
+
+
+def always_sent(field: CustomField, theirs: CustomField, ids: Ids, enums: Mapping[Ref, str] | None = None) -> Json:
+    """What a PATCH needs for its type: the currency of monetary fields, the options with their ids.
+
+    Options are sent whole every time, with the slave's ids and its own extra options: a list without ids deletes
+    the values in leads, and some PATCHes of select fields demand the list (kommo-api.md 5.2, 5.4).
+    """
+    if field.type == "monetary":
+        return {"currency": field.currency or theirs.currency}
+    if field.type not in ENUM_TYPES or theirs.is_predefined:
+        return {}
+    if enums is None:
+        return {"enums": [_enum(enum.value, enum.sort, enum.code, enum.id) for enum in theirs.enums]}
+    return {"enums": merged_enums(field, theirs, ids, enums)}
+
+
+def merged_enums(field: CustomField, theirs: CustomField, ids: Ids, enums: Mapping[Ref, str]) -> list[Json]:
+    """The master's options in its order under the slave's ids, the slave's own behind them."""
+    present = {enum_key(theirs.entity, theirs.id, enum.id): enum for enum in theirs.enums}
+    codes = {Ref(Kind.ENUM, enum_key(field.entity, field.id, enum.id)): enum.code for enum in field.enums}
+    merged = []
+    for ref, value in enums.items():
+        existing = present.pop(ids.get(ref, ""), None)
+        code = existing.code if existing else codes.get(ref)
+        merged.append(_enum(value, 0, code, existing.id if existing else None))
+    merged += [_enum(enum.value, 0, enum.code, enum.id) for enum in present.values()]
+    return [{**body, "sort": 10 * position} for position, body in enumerate(merged, start=1)]
+
+
+def _sorted_enums(enums: Sequence[Enum]) -> list[tuple[Enum, int]]:
+    """Options in order with numbers that keep it, also where the master's are all alike."""
+    ordered = sorted(enums, key=lambda enum: enum.sort)
+    return [(enum, 10 * position) for position, enum in enumerate(ordered, start=1)]
+
+
+def _enum(value: str, sort: int, code: str | None = None, enum_id: int | None = None) -> Json:
+    body: dict[str, Any] = {} if enum_id is None else {"id": enum_id}
+    body |= {"value": value, "sort": sort}
+    return body | ({"code": code} if code else {})
+
+
+def status_list(refs: Iterable[Ref], ids: Ids) -> list[Json]:
+    """Stages as Kommo names them, in a fixed order; those that the account does not have are left out."""
+    keys = sorted(ids[ref] for ref in refs if ref in ids)
+    pairs = (key.split("/") for key in keys)
+    return [{"pipeline_id": int(pipeline), "status_id": int(stage)} for pipeline, stage in pairs]
+
+
+def _kept_statuses(statuses: Iterable[StageId], ids: Ids, shared: frozenset[Ref]) -> list[Json]:
+    """In stages that only the slave has, the slave decides."""
+    decided = {ids[ref] for ref in shared if ref in ids}
+    return [
+        {"pipeline_id": pipeline, "status_id": stage}
+        for pipeline, stage in statuses
+        if stage_key(pipeline, stage) not in decided
+    ]

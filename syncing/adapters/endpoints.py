@@ -1,0 +1,29 @@
+"""The paths of Kommo's API v4 that we use (kommo-api.md 4 and 5.1), and the key of each list."""
+
+MAX_BATCH = 50  # items per write request that Kommo recommends; 250 is its limit, kommo-api.md 2
+
+PIPELINES = "/leads/pipelines"
+
+
+def pipeline(pipeline_id: str | int) -> str:
+    return f"{PIPELINES}/{pipeline_id}"
+
+
+def statuses(pipeline_id: str | int) -> str:
+    return f"{PIPELINES}/{pipeline_id}/statuses"
+
+
+def status(pipeline_id: str | int, status_id: str | int) -> str:
+    return f"{statuses(pipeline_id)}/{status_id}"
+
+
+def custom_fields(entity: str) -> str:
+    return f"/{entity}/custom_fields"
+
+
+def field_groups(entity: str) -> str:
+    return f"/{entity}/custom_fields/groups"
+
+
+def field_group(entity: str, group_id: str) -> str:
+    return f"{field_groups(entity)}/{group_id}"

@@ -1,0 +1,113 @@
+"""What the writers of all kinds share: the plan at hand, the ids known so far, and how progress is told."""
+
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from accounts.kommo.errors import BadAnswer, KommoError, NotFound, ServerError, Validation
+from syncing.adapters.api import Api, Json
+from syncing.adapters.batches import Entry
+from syncing.adapters.reader import Reader
+from syncing.engine.changes import Action, Change
+from syncing.engine.normalise import Item
+from syncing.engine.order import STEP, merge, numbers
+from syncing.engine.plan import Plan
+from syncing.engine.refs import Kind, Ref
+from syncing.engine.snapshot import Snapshot
+
+DONE, FAILED, SKIPPED = "done", "failed", "skipped"
+
+
+@dataclass(frozen=True)
+class Written:
+    """What an answer says of one change; `keys` are the ids that came into being with it."""
+
+    change: Change
+    state: str
+    message: str = ""
+    code: str = ""  # the reason code of a failure
+    keys: Mapping[Ref, str] = field(default_factory=dict)
+
+
+@dataclass
+class Work:
+    """One application of one plan to one account. `ids` grows as creates succeed.
+
+    `report` stores what happened and must return before the next request goes out. `rewrite_order`: moving single
+    items did not lead to the order, so every item of the sequence is numbered anew.
+    """
+
+    api: Api
+    reader: Reader
+    plan: Plan
+    desired: Snapshot
+    existing: Snapshot
+    ids: dict[Ref, str]
+    report: Callable[[Sequence[Written]], None]
+    rewrite_order: bool = False
+
+    def changes(self, kind: Kind, action: Action) -> list[Change]:
+        return [change for change in self.plan.changes if change.ref.kind is kind and change.action is action]
+
+    def item(self, ref: Ref) -> Item:
+        return self.plan.desired.items[ref]
+
+    def done(self, change: Change, keys: Mapping[Ref, str] | None = None) -> Written:
+        self.ids.update(keys or {})
+        return Written(change, DONE, keys=dict(keys or {}))
+
+    def fail(self, change: Change, error: KommoError) -> None:
+        self.report([Written(change, FAILED, str(error)[:500], error.code)])
+
+    def fail_entry(self, entry: Entry[Change], error: KommoError) -> None:
+        self.fail(entry.subject, error)
+
+    def patch_one(self, change: Change, path: str, body: Json) -> Json:
+        """PATCH one item and report it; the answer, empty if the item failed or its answer was lost."""
+        try:
+            answer = self.api.patch(path, body)
+        except (Validation, ServerError) as error:
+            self.fail(change, error)
+        except NotFound as error:
+            if error.no_account:
+                raise
+            self.fail(change, error)
+        except BadAnswer:
+            self.report([self.done(change)])  # written or not: the re-reading tells
+        else:
+            self.report([self.done(change)])
+            return answer
+        return {}
+
+    def skip(self, changes: Iterable[Change], message: str) -> None:
+        if rows := [Written(change, SKIPPED, message) for change in changes]:
+            self.report(rows)
+
+
+Token = Hashable  # a Ref, or the key of an item that only the slave has
+
+
+def sort_numbers(
+    current: Sequence[tuple[Token, int]],
+    target: Sequence[Ref],
+    placing: Iterable[Ref],
+    wished: Mapping[Ref, int],
+    high: int,
+    *,
+    rewrite: bool = False,
+) -> dict[Token, int]:
+    """The sort numbers to write so that the items of `target` come in that order.
+
+    `current`: the account's sequence with its numbers; `placing`: the items to place, new ones among them. Items
+    that only the slave has keep their place. Without room between two neighbours (or with `rewrite`) all of
+    `target` is numbered anew behind everything else.
+    """
+    placing = set(placing)
+    fixed = {token: number for token, number in current if token not in placing}
+    sequence = merge([token for token, _ in current], target, placing)
+    wishes: dict[Token, int] = {ref: number for ref, number in wished.items()}  # noqa: C416
+    found = None if rewrite else numbers(sequence, fixed, wishes, 1, high)
+    if found is not None:
+        return found
+    start = max((number for _, number in current), default=0)
+    step = STEP if start + STEP * len(target) <= high else 1
+    return {ref: min(start + step * position, high) for position, ref in enumerate(target, start=1)}

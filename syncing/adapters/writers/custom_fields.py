@@ -1,0 +1,159 @@
+"""Write custom fields: new ones and changed ones in batches, with options, required stages and order."""
+
+from collections.abc import Iterator, Sequence
+
+from accounts.kommo.errors import KommoError
+from syncing.adapters import batches, endpoints
+from syncing.adapters.answers import adopt, aligned
+from syncing.adapters.api import Json
+from syncing.adapters.batches import Entry
+from syncing.adapters.bodies import always_sent, field_body, new_field_body
+from syncing.adapters.reader import parse_field
+from syncing.adapters.work import Token, Work, sort_numbers
+from syncing.engine.changes import Action, Change
+from syncing.engine.refs import Kind, Ref, enum_key, field_key, group_key
+from syncing.engine.resources.custom_fields import ENTITIES, CustomField
+from syncing.engine.resources.field_groups import DEFAULT_GROUP
+
+HIGHEST_SORT = 1_000_000
+
+
+def write(work: Work) -> None:
+    for entity in ENTITIES:
+        _Fields(work, entity).write()
+
+
+class _Fields:
+    """The fields of one entity."""
+
+    def __init__(self, work: Work, entity: str) -> None:
+        self.work, self.entity = work, entity
+        self.ours = self._by_key(work.desired.fields or ())
+        self.theirs = self._by_key(work.existing.fields or ())
+        self.names = {key: ref for ref, key in work.plan.match.keys.items() if ref.kind is Kind.CUSTOM_FIELD}
+
+    def _by_key(self, fields: Sequence[CustomField]) -> dict[str, CustomField]:
+        return {field_key(item.entity, item.id): item for item in fields if item.entity == self.entity}
+
+    def write(self) -> None:
+        creates = self._mine(Action.CREATE)
+        updates = self._mine(Action.UPDATE)
+        homeless = [change for change in creates + updates if not self._has_group(change)]
+        self.work.skip(homeless, "Its field group was not made.")
+        creates = [change for change in creates if change not in homeless]
+        updates = [change for change in updates if change not in homeless]
+        sorts = self._sorts(creates, updates)
+        self._create(creates, sorts)
+        self._update(updates, sorts)
+
+    def _mine(self, action: Action) -> list[Change]:
+        prefix = self.entity + "/"
+        return [change for change in self.work.changes(Kind.CUSTOM_FIELD, action) if change.ref.key.startswith(prefix)]
+
+    def _has_group(self, change: Change) -> bool:
+        group = self.work.item(change.ref).attributes.get("group")
+        return "group" not in change.fields or group is None or group in self.work.ids
+
+    # -- create --
+
+    def _create(self, changes: Sequence[Change], sorts: dict[Token, int]) -> None:
+        entries = [Entry(change, self._new_body(change, sorts)) for change in changes]
+        batches.create(entries, self._send, self._find, self._done, self.work.fail_entry)
+
+    def _new_body(self, change: Change, sorts: dict[Token, int]) -> Json:
+        ours = self.ours[change.ref.key]
+        return new_field_body(self.work.item(change.ref), ours, sorts.get(change.ref, ours.sort), self.work.ids)
+
+    def _send(self, bodies: list[Json]) -> list[Json]:
+        answer = self.work.api.post(endpoints.custom_fields(self.entity), bodies)
+        return aligned(answer, "custom_fields", bodies)
+
+    def _find(self, chunk: Sequence[Entry[Change]]) -> dict[int, Json]:
+        items = self.work.api.get_all(endpoints.custom_fields(self.entity), "custom_fields")
+        known = set(self.theirs) | set(self.work.ids.values())
+        return adopt(chunk, [item for item in items if field_key(self.entity, int(item["id"])) not in known])
+
+    def _done(self, answered: Sequence[tuple[Entry[Change], Json]]) -> None:
+        self.work.report([
+            self.work.done(entry.subject, self._keys(entry.subject.ref, parse_field(self.entity, item)))
+            for entry, item in answered
+        ])  # fmt: skip
+
+    def _keys(self, ref: Ref, made: CustomField) -> dict[Ref, str]:
+        """The new field's key and those of its options, by value; what is unclear is adopted at the re-reading."""
+        ours = self.ours[ref.key]
+        keys = {ref: field_key(self.entity, made.id)}
+        by_value = {enum.value: enum for enum in made.enums}
+        if len(by_value) == len(made.enums) == len(ours.enums):
+            for enum in ours.enums:
+                if enum.value in by_value:
+                    twin = by_value[enum.value]
+                    keys[Ref(Kind.ENUM, enum_key(self.entity, ours.id, enum.id))] = enum_key(
+                        self.entity, made.id, twin.id
+                    )
+        return keys
+
+    # -- update --
+
+    def _update(self, changes: Sequence[Change], sorts: dict[Token, int]) -> None:
+        changed = {change.ref: change for change in changes}
+        entries: list[Entry[Change | None]] = [
+            Entry(change, self._body(change, sorts.get(change.ref))) for change in changes
+        ]
+        for token, number in sorts.items():  # numbered anew, because there was no room beside them
+            if isinstance(token, Ref) and token not in changed and token in self.work.plan.match.keys:
+                ours, theirs = self.ours[token.key], self.theirs[self.work.ids[token]]
+                body = {"id": theirs.id, "sort": number, **always_sent(ours, theirs, self.work.ids)}
+                entries.append(Entry(None, body))
+        batches.update(entries, self._patch, self._updated, self._refused)
+
+    def _body(self, change: Change, sort: int | None) -> Json:
+        ours, theirs = self.ours[change.ref.key], self.theirs[self.work.ids[change.ref]]
+        shared = self.work.plan.shared_stages
+        body = field_body(self.work.item(change.ref), ours, theirs, change.fields, self.work.ids, shared)
+        return body if sort is None else {**body, "sort": sort}
+
+    def _patch(self, bodies: list[Json]) -> list[Json]:
+        self.work.api.patch(endpoints.custom_fields(self.entity), bodies)
+        return []
+
+    def _updated(self, answered: Sequence[tuple[Entry[Change | None], Json]]) -> None:
+        if rows := [self.work.done(entry.subject) for entry, _ in answered if entry.subject is not None]:
+            self.work.report(rows)
+
+    def _refused(self, entry: Entry[Change | None], error: KommoError) -> None:
+        if entry.subject is not None:
+            self.work.fail(entry.subject, error)
+
+    # -- order --
+
+    def _sorts(self, creates: Sequence[Change], updates: Sequence[Change]) -> dict[Token, int]:
+        placing = {change.ref for change in creates}
+        placing |= {change.ref for change in updates if {"position", "group"} & set(change.fields)}
+        sorts: dict[Token, int] = {}
+        for name, target in self._sequences():
+            wanted = [ref for ref in target if ref in placing or ref in self.work.plan.match.keys]
+            mine = placing & set(wanted)
+            if mine:
+                rewrite = self.work.rewrite_order and any(ref in self.work.plan.match.keys for ref in mine)
+                current = [pair for pair in self._members(name) if pair[0] not in placing or pair[0] in mine]
+                wished = {ref: self.ours[ref.key].sort for ref in wanted}
+                sorts |= sort_numbers(current, wanted, mine, wished, HIGHEST_SORT, rewrite=rewrite)
+        return sorts
+
+    def _sequences(self) -> Iterator[tuple[str, tuple[Ref, ...]]]:
+        prefix = f"fields of {self.entity}/"
+        for name, refs in self.work.plan.desired.sequences.items():
+            if name.startswith(prefix):
+                yield name, refs
+
+    def _members(self, name: str) -> list[tuple[Token, int]]:
+        """The fields that are in this group of the slave now, in order."""
+        group = self.work.ids.get(Ref(Kind.FIELD_GROUP, name.removeprefix("fields of ")))
+        inside = [
+            item for item in self.theirs.values()
+            if group_key(self.entity, item.group_id or DEFAULT_GROUP) == group
+        ]  # fmt: skip
+        ordered = sorted(inside, key=lambda item: (item.sort, item.id))
+        keys = [field_key(self.entity, item.id) for item in ordered]
+        return [(self.names.get(key, key), item.sort) for key, item in zip(keys, ordered, strict=True)]

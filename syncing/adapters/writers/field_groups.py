@@ -1,0 +1,87 @@
+"""Write groups of custom fields."""
+
+from collections.abc import Sequence
+
+from syncing.adapters import batches, endpoints
+from syncing.adapters.answers import adopt, aligned
+from syncing.adapters.api import Json
+from syncing.adapters.batches import Entry
+from syncing.adapters.work import Token, Work, sort_numbers
+from syncing.engine.changes import Action, Change
+from syncing.engine.refs import Kind, Ref, group_key, local_id
+from syncing.engine.resources.custom_fields import ENTITIES
+
+HIGHEST_SORT = 1_000_000
+
+
+def write(work: Work) -> None:
+    for entity in ENTITIES:
+        creates = [change for change in work.changes(Kind.FIELD_GROUP, Action.CREATE) if _of(change.ref, entity)]
+        updates = [change for change in work.changes(Kind.FIELD_GROUP, Action.UPDATE) if _of(change.ref, entity)]
+        if creates or updates:
+            _write_entity(work, entity, creates, updates)
+
+
+def _of(ref: Ref, entity: str) -> bool:
+    return ref.key.startswith(entity + "/")
+
+
+def _write_entity(work: Work, entity: str, creates: Sequence[Change], updates: Sequence[Change]) -> None:
+    sorts = _sorts(work, entity, creates, updates)
+    entries = [
+        Entry(change, {"name": work.item(change.ref).attributes["name"], "sort": sorts[change.ref]})
+        for change in creates
+    ]
+
+    def send(bodies: list[Json]) -> list[Json]:
+        return aligned(work.api.post(endpoints.field_groups(entity), bodies), "custom_field_groups", bodies)
+
+    def find(chunk: Sequence[Entry[Change]]) -> dict[int, Json]:
+        items = work.api.get_all(endpoints.field_groups(entity), "custom_field_groups", page_size=None)
+        known = {group_key(g.entity, g.id) for g in work.existing.groups or ()} | set(work.ids.values())
+        return adopt(chunk, [item for item in items if group_key(entity, str(item["id"])) not in known])
+
+    def done(answered: Sequence[tuple[Entry[Change], Json]]) -> None:
+        work.report([
+            work.done(entry.subject, {entry.subject.ref: group_key(entity, str(item["id"]))})
+            for entry, item in answered
+        ])  # fmt: skip
+
+    batches.create(entries, send, find, done, work.fail_entry)
+    updating = {change.ref: change for change in updates}
+    for ref in [*updating, *(token for token in sorts if isinstance(token, Ref) and token not in updating)]:
+        if ref in work.plan.match.keys:
+            _update(work, entity, updating.get(ref) or housekeeping(work, ref), sorts.get(ref))
+
+
+def housekeeping(work: Work, ref: Ref) -> Change:
+    """An item that is only numbered anew, because there was no room beside it."""
+    item = work.item(ref)
+    return Change(Action.UPDATE, ref, item.name, item.parent, {})
+
+
+def _update(work: Work, entity: str, change: Change, sort: int | None) -> None:
+    """The list of members is sent as it is: a PATCH without it might empty the group (kommo-api.md 5.5)."""
+    key = work.ids[change.ref]
+    group = next(group for group in work.existing.groups or () if group_key(group.entity, group.id) == key)
+    body: Json = {"name": work.item(change.ref).attributes["name"], "sort": group.sort if sort is None else sort}
+    if group.fields:
+        body["fields"] = list(group.fields)
+    work.patch_one(change, endpoints.field_group(entity, local_id(key)), body)
+
+
+def _sorts(work: Work, entity: str, creates: Sequence[Change], updates: Sequence[Change]) -> dict[Token, int]:
+    names = {key: ref for ref, key in work.plan.match.keys.items() if ref.kind is Kind.FIELD_GROUP}
+    theirs = sorted((g for g in work.existing.groups or () if g.entity == entity), key=lambda g: (g.sort, g.id))
+    current: list[tuple[Token, int]] = [
+        (names.get(group_key(entity, group.id), group_key(entity, group.id)), group.sort) for group in theirs
+    ]
+    moving = [change.ref for change in updates if "position" in change.fields]
+    placing = [change.ref for change in creates] + moving
+    here = {token for token, _ in current} | set(placing)
+    target = [ref for ref in work.plan.desired.sequences.get(f"groups of {entity}", ()) if ref in here]
+    wished = {
+        Ref(Kind.FIELD_GROUP, group_key(group.entity, group.id)): group.sort for group in work.desired.groups or ()
+    }
+    rewrite = work.rewrite_order and bool(moving)
+    return sort_numbers(current, target, placing, wished, HIGHEST_SORT, rewrite=rewrite)

@@ -1,0 +1,166 @@
+"""Write pipelines: new ones with their stages in one request, then names, flags and order."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from accounts.kommo.errors import KommoError, Validation
+from syncing.adapters import batches, endpoints
+from syncing.adapters.answers import adopt, aligned
+from syncing.adapters.api import Json
+from syncing.adapters.batches import Entry
+from syncing.adapters.bodies import pipeline_body, stage_body
+from syncing.adapters.reader import parse_pipeline
+from syncing.adapters.work import Token, Work, Written, sort_numbers
+from syncing.engine.changes import Action, Change
+from syncing.engine.refs import Kind, Ref, pipeline_key, stage_key
+from syncing.engine.resources.pipelines import Pipeline
+from syncing.engine.resources.stages import LOST, WON, Stage
+
+HIGHEST_SORT = 10_000  # kommo-api.md 4.5
+STATUS_PATH = re.compile(r"_embedded\.statuses\.(\d+)")
+
+
+def write(work: Work) -> None:
+    creates = work.changes(Kind.PIPELINE, Action.CREATE)
+    updates = work.changes(Kind.PIPELINE, Action.UPDATE)
+    sorts = _sorts(work, creates, updates)
+    _Create(work, creates, sorts).write()
+    for change in updates:
+        _update(work, change, sorts)
+
+
+def _sorts(work: Work, creates: Sequence[Change], updates: Sequence[Change]) -> dict[Token, int]:
+    names = {key: ref for ref, key in work.plan.match.keys.items() if ref.kind is Kind.PIPELINE}
+    ordered = sorted(work.existing.pipelines, key=lambda pipeline: (pipeline.sort, pipeline.id))
+    current: list[tuple[Token, int]] = [
+        (names.get(pipeline_key(pipeline.id), pipeline_key(pipeline.id)), pipeline.sort) for pipeline in ordered
+    ]
+    moving = [change.ref for change in updates if "position" in change.fields]
+    placing = [change.ref for change in creates] + moving
+    here = {token for token, _ in current} | set(placing)
+    target = [ref for ref in work.plan.desired.sequences.get("pipelines", ()) if ref in here]
+    wished = {Ref(Kind.PIPELINE, pipeline_key(pipeline.id)): pipeline.sort for pipeline in work.desired.pipelines}
+    rewrite = work.rewrite_order and bool(moving)
+    return sort_numbers(current, target, placing, wished, HIGHEST_SORT, rewrite=rewrite)
+
+
+# -- create --
+
+
+class _Create:
+    """New pipelines with their stages. `dropped` are stages that Kommo refused: a pipeline is made without them."""
+
+    def __init__(self, work: Work, changes: Sequence[Change], sorts: Mapping[Token, int]) -> None:
+        self.work, self.changes, self.sorts = work, changes, sorts
+        self.originals = {Ref(Kind.PIPELINE, pipeline_key(item.id)): item for item in work.desired.pipelines}
+        self.stages = {change.ref: change for change in work.changes(Kind.STAGE, Action.CREATE)}
+        self.dropped: set[Ref] = set()
+
+    def write(self) -> None:
+        entries = [self._entry(change) for change in self.changes]
+        batches.create(entries, self._send, self._find, self._done, self._failed, self._repair)
+
+    def _new_stages(self, pipeline: Ref) -> list[Ref]:
+        original = self.originals[pipeline]
+        refs = [Ref(Kind.STAGE, stage_key(original.id, stage.id)) for stage in _ordinary(original)]
+        return [ref for ref in refs if ref in self.stages and ref not in self.dropped]
+
+    def _entry(self, change: Change) -> Entry[Change]:
+        stages = [
+            stage_body(self.work.item(ref), 10 * place)
+            for place, ref in enumerate(self._new_stages(change.ref), start=1)
+        ]
+        bodies = _system_names(self.work, self.originals[change.ref]) + stages
+        return Entry(change, pipeline_body(self.work.item(change.ref), self.sorts[change.ref], bodies))
+
+    def _send(self, bodies: list[Json]) -> list[Json]:
+        return aligned(self.work.api.post(endpoints.PIPELINES, bodies), "pipelines", bodies)
+
+    def _find(self, chunk: Sequence[Entry[Change]]) -> dict[int, Json]:
+        known = {pipeline_key(item.id) for item in self.work.existing.pipelines} | set(self.work.ids.values())
+        items = self.work.api.get_all(endpoints.PIPELINES, "pipelines", page_size=None)
+        return adopt(chunk, [item for item in items if pipeline_key(item["id"]) not in known])
+
+    def _done(self, answered: Sequence[tuple[Entry[Change], Json]]) -> None:
+        rows: list[Written] = []
+        for entry, item in answered:
+            ref = entry.subject.ref
+            sent = self._new_stages(ref)
+            keys = _keys(self.originals[ref], item, sent)
+            own = {other: key for other, key in keys.items() if other not in sent}
+            rows.append(self.work.done(entry.subject, own))
+            for stage in sent:
+                rows.append(self.work.done(self.stages[stage], {stage: keys[stage]} if stage in keys else {}))
+        self.work.report(rows)
+
+    def _repair(self, failing: Entry[Change], error: Validation) -> Entry[Change] | None:
+        refused = _refused_stages(failing.body, error)
+        refs = [ref for ref in self._new_stages(failing.subject.ref) if self.work.item(ref).name in refused]
+        for ref in refs:
+            self.dropped.add(ref)
+            self.work.fail(self.stages[ref], error)
+        return replace(self._entry(failing.subject), repeats=failing.repeats) if refs else None
+
+    def _failed(self, failing: Entry[Change], error: KommoError) -> None:
+        children = [self.stages[ref] for ref in self._new_stages(failing.subject.ref)]
+        self.work.fail(failing.subject, error)
+        self.work.skip(children, "Its pipeline was not made.")
+
+
+def _ordinary(pipeline: Pipeline) -> list[Stage]:
+    return [stage for stage in sorted(pipeline.stages, key=lambda s: (s.sort, s.id)) if not stage.is_system]
+
+
+def _system_names(work: Work, pipeline: Pipeline) -> list[Json]:
+    """Won and lost can only be named at creation (kommo-api.md 4.3); default names are left to the account."""
+    named = []
+    for stage in pipeline.stages:
+        name = work.item(Ref(Kind.STAGE, stage_key(pipeline.id, stage.id))).attributes.get("name")
+        if stage.id in (WON, LOST) and name:
+            named.append({"id": stage.id, "name": name})
+    return named
+
+
+def _refused_stages(body: Json, error: Validation) -> set[str]:
+    """The names of the stages that the complaints are about; empty if one is about the pipeline itself."""
+    found: set[str] = set()
+    stages = body["_embedded"]["statuses"]
+    for complaint in (complaint for item in error.items for complaint in item.errors):
+        place = STATUS_PATH.match(complaint.path)
+        if place is None or int(place[1]) >= len(stages):
+            return set()
+        found.add(stages[int(place[1])]["name"])
+    return found
+
+
+def _keys(original: Pipeline, item: Json, sent: Sequence[Ref]) -> dict[Ref, str]:
+    """The new pipeline's key and those of its stages: system stages by nature, the others by order and name."""
+    made = parse_pipeline(item)
+    keys = {Ref(Kind.PIPELINE, pipeline_key(original.id)): pipeline_key(made.id)}
+    system = {stage.natural_id: stage for stage in made.stages if stage.is_system}
+    for stage in original.stages:
+        twin = system.get(stage.natural_id) if stage.is_system else None
+        if twin is not None:
+            keys[Ref(Kind.STAGE, stage_key(original.id, stage.id))] = stage_key(made.id, twin.id)
+    wanted = [stage for stage in _ordinary(original) if Ref(Kind.STAGE, stage_key(original.id, stage.id)) in sent]
+    present = _ordinary(made)
+    if [stage.name for stage in wanted] == [stage.name for stage in present]:
+        for ours, theirs in zip(wanted, present, strict=True):
+            keys[Ref(Kind.STAGE, stage_key(original.id, ours.id))] = stage_key(made.id, theirs.id)
+    return keys  # stages that could not be told apart here are adopted at the re-reading
+
+
+# -- update --
+
+
+def _update(work: Work, change: Change, sorts: Mapping[Token, int]) -> None:
+    wanted = work.item(change.ref).attributes
+    body: Json = {"name": wanted["name"]}
+    if "is_unsorted_on" in change.fields:
+        body["is_unsorted_on"] = wanted["is_unsorted_on"]
+    if "is_main" in change.fields:
+        body["is_main"] = True
+    if change.ref in sorts:
+        body["sort"] = sorts[change.ref]
+    work.patch_one(change, endpoints.pipeline(work.ids[change.ref]), body)

@@ -1,0 +1,139 @@
+"""Write the stages of pipelines that exist: names and colours, then new ones, then the order."""
+
+from collections.abc import Mapping, Sequence
+
+from syncing.adapters import batches, endpoints
+from syncing.adapters.answers import adopt, aligned
+from syncing.adapters.api import Json
+from syncing.adapters.batches import Entry
+from syncing.adapters.bodies import stage_body
+from syncing.adapters.reader import parse_stage
+from syncing.adapters.work import Token, Work, sort_numbers
+from syncing.engine.changes import Action, Change
+from syncing.engine.order import STEP
+from syncing.engine.refs import Kind, Ref, local_id, pipeline_key, stage_key
+from syncing.engine.resources.pipelines import Pipeline
+from syncing.engine.resources.stages import INCOMING_TYPE
+
+HIGHEST_SORT = 9_999  # won stands at 10000, kommo-api.md 4.5
+
+
+def write(work: Work) -> None:
+    theirs = {pipeline_key(pipeline.id): pipeline for pipeline in work.existing.pipelines}
+    names = {key: ref for ref, key in work.plan.match.keys.items() if ref.kind is Kind.STAGE}
+    for ref, key in work.plan.match.keys.items():
+        if ref.kind is Kind.PIPELINE and key in theirs:
+            _Stages(work, ref, theirs[key], names).write()
+
+
+class _Stages:
+    """The stages of one pipeline. `row` is their order with sort numbers, kept up to date as answers come in.
+
+    Kommo renumbers all stages at every write (kommo-api.md 4.5). Where an answer shows something else than we
+    reckon, the rest of the moves is left to the next round, after a re-reading.
+    """
+
+    def __init__(self, work: Work, parent: Ref, pipeline: Pipeline, names: Mapping[str, Ref]) -> None:
+        self.work, self.parent, self.pipeline = work, parent, pipeline
+        self.stages = {stage_key(pipeline.id, stage.id): stage for stage in pipeline.stages}
+        ordinary = sorted((s for s in pipeline.stages if not s.is_system), key=lambda s: (s.sort, s.id))
+        keys = [stage_key(pipeline.id, stage.id) for stage in ordinary]
+        self.row: list[tuple[Token, int]] = [
+            (names.get(key, key), stage.sort) for key, stage in zip(keys, ordinary, strict=True)
+        ]
+        incoming = any(stage.type == INCOMING_TYPE for stage in pipeline.stages)
+        self.first_number = STEP * (2 if incoming else 1)
+        self.known = True
+
+    def write(self) -> None:
+        creates = self._mine(Action.CREATE)
+        updates = self._mine(Action.UPDATE)
+        moving = [change for change in updates if "position" in change.fields]
+        numbers = dict(self.row)
+        for change in updates:
+            if change not in moving:
+                self._patch(change, numbers[change.ref])
+        self._create(creates, {change.ref for change in moving})
+        self._move(moving)
+
+    def _mine(self, action: Action) -> list[Change]:
+        prefix = self.parent.key + "/"
+        return [change for change in self.work.changes(Kind.STAGE, action) if change.ref.key.startswith(prefix)]
+
+    def _target(self, but: set[Ref]) -> list[Ref]:
+        """The master's order of the stages that are here (or are being made), without `but`."""
+        here = {token for token, _ in self.row}
+        order = self.work.plan.desired.sequences.get(f"stages of {self.parent.key}", ())
+        return [ref for ref in order if ref in here and ref not in but]
+
+    def _patch(self, change: Change, sort: int) -> int | None:
+        key = self.work.ids[change.ref]
+        body = stage_body(self.work.item(change.ref), sort, self.stages.get(key))
+        answer = self.work.patch_one(change, endpoints.status(self.pipeline.id, local_id(key)), body)
+        return answer.get("sort")
+
+    # -- create --
+
+    def _create(self, changes: Sequence[Change], moving: set[Ref]) -> None:
+        if not changes:
+            return
+        new = [change.ref for change in changes]
+        before = list(self.row)
+        order = self.work.plan.desired.sequences.get(f"stages of {self.parent.key}", ())
+        here = {token for token, _ in before} | set(new)
+        target = [ref for ref in order if ref in here and ref not in moving]
+        sorts = sort_numbers(before, target, new, {}, HIGHEST_SORT)
+        entries = [Entry(change, stage_body(self.work.item(change.ref), sorts[change.ref])) for change in changes]
+        batches.create(entries, self._send, self._find, self._done, self.work.fail_entry)
+
+    def _send(self, bodies: list[Json]) -> list[Json]:
+        answer = self.work.api.post(endpoints.statuses(self.pipeline.id), bodies)
+        return aligned(answer, "statuses", bodies)
+
+    def _find(self, chunk: Sequence[Entry[Change]]) -> dict[int, Json]:
+        items = self.work.api.get_all(endpoints.statuses(self.pipeline.id), "statuses", page_size=None)
+        known = set(self.stages) | set(self.work.ids.values())
+        return adopt(chunk, [item for item in items if stage_key(self.pipeline.id, int(item["id"])) not in known])
+
+    def _done(self, answered: Sequence[tuple[Entry[Change], Json]]) -> None:
+        rows, asked, got = [], {}, {}
+        for entry, item in answered:
+            stage = parse_stage(item)
+            ref = entry.subject.ref
+            rows.append(self.work.done(entry.subject, {ref: stage_key(self.pipeline.id, stage.id)}))
+            asked[ref], got[ref] = entry.body["sort"], stage.sort
+        self.work.report(rows)
+        self._placed(asked, got)
+
+    # -- order --
+
+    def _move(self, changes: Sequence[Change]) -> None:
+        """One PATCH each, in the master's order: behind the one it follows."""
+        rank = {ref: position for position, ref in enumerate(self._target(set()))}
+        waiting = sorted(changes, key=lambda change: rank[change.ref])
+        if self.work.rewrite_order and waiting:
+            self._rewrite(waiting)
+            return
+        while waiting and self.known:
+            change = waiting.pop(0)
+            target = self._target({other.ref for other in waiting})
+            sort = sort_numbers(self.row, target, [change.ref], {}, HIGHEST_SORT)[change.ref]
+            self._placed({change.ref: sort}, {change.ref: self._patch(change, sort)})
+
+    def _rewrite(self, changes: Sequence[Change]) -> None:
+        """The last resort: every stage behind all others, one after the other."""
+        target = self._target(set())
+        sorts = sort_numbers(self.row, target, target, {}, HIGHEST_SORT, rewrite=True)
+        by_ref = {change.ref: change for change in changes}
+        for ref in target:
+            change = by_ref.get(ref) or Change(Action.UPDATE, ref, self.work.item(ref).name, "", {})
+            self._patch(change, sorts[ref])
+
+    def _placed(self, asked: Mapping[Ref, int], got: Mapping[Ref, int | None]) -> None:
+        """Reckon where everything stands now; compare with what the answer says."""
+        row = sorted([(t, n) for t, n in self.row if t not in asked] + list(asked.items()), key=lambda pair: pair[1])
+        if any(got[ref] != number for ref, number in asked.items()):
+            row = [(token, self.first_number + STEP * place) for place, (token, _) in enumerate(row)]
+        self.row = row
+        numbers = dict(row)
+        self.known = self.known and all(numbers[ref] == got[ref] for ref in asked)

@@ -1,0 +1,75 @@
+"""What one account's part of a run is given and gives back."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from syncing.engine.refs import Ref, Scope
+from syncing.engine.snapshot import Snapshot
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything that the work on one slave needs; loaded before, so that the thread never asks the database."""
+
+    subdomain: str
+    scope: Scope
+    writes: bool  # False: plan only
+    desired: Snapshot  # the master's
+    known: Mapping[Ref, str]  # id mappings: ref -> the slave's key
+    kommo_id: int | None = None  # the account's own id as stored; None: not met yet
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """An id mapping to keep: `ref` of the master is the item `slave_key` of the slave."""
+
+    ref: Ref
+    slave_key: str
+    name: str
+    parent: str
+    created_by_us: bool
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one object: a log row."""
+
+    action: str  # create | update | delete | adopt
+    kind: str
+    name: str
+    parent: str
+    state: str  # done | failed | unverified | skipped
+    message: str = ""
+    fields: Mapping[str, list[Any]] = field(default_factory=dict)  # attribute -> [old, new]
+
+
+@dataclass(frozen=True)
+class Result:
+    """The account's part of the run document (design.md section 8), without the subdomain."""
+
+    state: str  # an AccountState value
+    reason: str | None
+    error: dict[str, str] | None  # code, message, remedy
+    document: dict[str, Any]  # changes, extras, conflicts, manual
+    digest: str
+    created: int
+    updated: int
+    deleted: int
+    adopted: int
+    requests: int
+    kommo_id: int | None  # as the answers showed it
+
+
+# Stores what has happened before the next request goes out; blocks until it is committed; raises LostClaim.
+Record = Callable[[Sequence[Outcome], Sequence[Mapped], Sequence[Ref]], None]  # outcomes, mappings to keep, to drop
+# Called between two requests with a short note; raises Interrupted when the account must stop.
+Checkpoint = Callable[[str], None]
+
+
+class Interrupted(Exception):
+    """The account has to stop between two requests; `code` says why: cancelled, handed_back or lost_claim."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code

@@ -1,0 +1,102 @@
+"""The ledger of one account: what was planned, what became of it, and the sums."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from syncing.adapters.work import DONE, FAILED, SKIPPED, Written
+from syncing.engine.changes import Action, Change
+from syncing.engine.plan import Plan
+from syncing.engine.refs import Ref
+from syncing.services.contract import Outcome
+
+PLANNED, UNVERIFIED = "planned", "unverified"
+
+
+@dataclass
+class Row:
+    """One change and its fate."""
+
+    change: Change
+    state: str = PLANNED
+    message: str = ""
+    code: str = ""
+    attempts: int = 0
+
+    def outcome(self) -> Outcome:
+        change = self.change
+        fields = {name: list(pair) for name, pair in change.fields.items()}
+        kind = str(change.ref.kind)
+        return Outcome(str(change.action), kind, change.name, change.parent, self.state, self.message, fields)
+
+    def document(self) -> dict[str, Any]:
+        change = self.change
+        row: dict[str, Any] = {
+            "action": str(change.action),
+            "kind": str(change.ref.kind),
+            "name": change.name,
+            "parent": change.parent,
+            "fields": {name: list(pair) for name, pair in change.fields.items()},
+            "outcome": self.state,
+        }
+        return {**row, "message": self.message} if self.message else row
+
+
+@dataclass
+class Ledger:
+    """Rows by ref, in the order of the plan."""
+
+    rows: dict[Ref, Row] = field(default_factory=dict)
+
+    def expect(self, plan: Plan) -> None:
+        """Take up the plan's changes; a later correction of an item that has a row belongs to that row."""
+        for change in plan.changes:
+            self.rows.setdefault(change.ref, Row(change))
+
+    def note(self, written: Iterable[Written]) -> list[Row]:
+        """Enter what the answers say; the rows that are new facts."""
+        news = []
+        for item in written:
+            row = self.rows.get(item.change.ref)
+            if row is None:
+                continue  # only numbered anew: nobody's change
+            row.attempts += 1
+            before = row.state
+            corrected = item.change.action is not row.change.action
+            row.state = UNVERIFIED if item.state != DONE and corrected else item.state
+            row.message, row.code = item.message, item.code
+            if row.state != before:
+                news.append(row)
+        return news
+
+    def settled(self, ref: Ref) -> bool:
+        """Nothing more will be tried for it."""
+        return ref in self.rows and self.rows[ref].state in (FAILED, SKIPPED)
+
+    def doubt(self, remaining: Mapping[Ref, Change]) -> list[Row]:
+        """Written, but the re-reading still shows a difference: that is not done."""
+        doubted = []
+        for ref, change in remaining.items():
+            row = self.rows.setdefault(ref, Row(change))
+            if row.state in (DONE, PLANNED):
+                row.state, row.code = UNVERIFIED, "bad_answer"
+                row.message = "Kommo accepted it, but reading again shows " + _still(change)
+                doubted.append(row)
+        return doubted
+
+    def skip_planned(self, message: str) -> None:
+        for row in self.rows.values():
+            if row.state == PLANNED:
+                row.state, row.message = SKIPPED, message
+
+    def count(self, action: Action) -> int:
+        return sum(row.change.action is action and row.state in (DONE, PLANNED) for row in self.rows.values())
+
+    def first_problem(self) -> Row | None:
+        return next((row for row in self.rows.values() if row.state in (FAILED, UNVERIFIED, SKIPPED)), None)
+
+
+def _still(change: Change) -> str:
+    if change.action is Action.CREATE:
+        return "that it is not there."
+    return "; ".join(f"{name}: {old!r} instead of {new!r}" for name, (old, new) in change.fields.items()) + "."
