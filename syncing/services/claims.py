@@ -91,7 +91,7 @@ def claimable_now(wanted: Sequence[int]) -> QuerySet[AccountRun]:
 
 
 def _claim(row: AccountRun) -> Claim:
-    assert row.run.snapshot_id is not None  # noqa: S101  (claimable rows have one)
+    assert row.run.snapshot_id is not None
     return Claim(
         account_run_id=row.pk,
         run_id=row.run_id,

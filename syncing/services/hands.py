@@ -15,6 +15,7 @@ from accounts.services import client_for
 from syncing import conf, store
 from syncing.engine.refs import Ref
 from syncing.models import AccountState
+from syncing.services import history
 from syncing.services.claims import Claim
 from syncing.services.contract import Checkpoint, Interrupted, Job, Mapped, Outcome, Record, Result
 from syncing.services.writer import LOST, Progress, Writer, how_far
@@ -146,12 +147,12 @@ def explained(result: Result) -> Result:
 
 def failed(error: KommoError, outcomes: Sequence[Outcome], requests: int) -> Result:
     """The result of an account that Kommo did not let us work."""
-    counts = store.counts_of(outcomes)
+    counts = history.counts_of(outcomes)
     return Result(
         state="failed",
         reason=error.code,
         error=store.problem(error.code, str(error), error.remedy),
-        document={"changes": store.changes_of(outcomes), "extras": [], "conflicts": [], "manual": []},
+        document={"changes": history.changes_of(outcomes), "extras": [], "conflicts": [], "manual": []},
         digest="",
         **counts,
         requests=requests,

@@ -10,11 +10,12 @@ from syncing import store
 from syncing.engine.refs import Scope
 from syncing.engine.snapshot import Snapshot, from_document
 from syncing.models import AccountState, MasterSnapshot
+from syncing.services import history
 from syncing.services.claims import Claim
 from syncing.services.closing import close_run
+from syncing.services.contract import Job, Result
 from syncing.services.hands import Hand, Pulse
 from syncing.services.master import KEY_REMEDY
-from syncing.services.contract import Job, Result
 from syncing.services.writer import Writer
 
 KEPT_SNAPSHOTS = 4
@@ -39,7 +40,7 @@ def load(claims: Sequence[Claim], snapshots: Snapshots, writer: Writer, pulse: P
     """A hand for each claim; an account whose secrets cannot be read ends here, the others go on."""
     known = store.known_mappings(claim.account_id for claim in claims)
     again = [claim.account_run_id for claim in claims if claim.fence > 1]
-    earlier = store.outcomes_so_far(again) if again else {}
+    earlier = history.outcomes_so_far(again) if again else {}
     kommo_ids = dict(Account.objects.exclude(kommo_id=None).values_list("pk", "kommo_id"))
     hands = []
     for claim in claims:

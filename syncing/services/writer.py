@@ -11,6 +11,7 @@ from accounts.services import record_health, remember_identity
 from syncing import conf, store
 from syncing.engine.refs import Ref
 from syncing.models import AccountRun, AccountState, LogEntry, SyncRun
+from syncing.services import history
 from syncing.services.claims import Claim
 from syncing.services.contract import Interrupted, Mapped, Outcome, Result
 
@@ -51,8 +52,8 @@ class Writer:
         """Log rows and id mappings of what has just happened."""
 
         def act() -> None:
-            store.log_outcomes(claim.run_id, claim.account_run_id, outcomes)
-            store.keep_mappings(claim.account_id, mapped, dropped)
+            history.log_outcomes(claim.run_id, claim.account_run_id, outcomes)
+            history.keep_mappings(claim.account_id, mapped, dropped)
 
         self._batcher.call(Unit(claim, act))
 
@@ -144,13 +145,13 @@ def _end(claim: Claim, **columns: object) -> None:
 
 def final_columns(claim: Claim, result: Result, earlier: Sequence[Outcome]) -> dict[str, Any]:
     """The columns of an account run that ended with `result` after `earlier` attempts did their part."""
-    before = store.counts_of(earlier)
+    before = history.counts_of(earlier)
     done_before = any(before[column] for column in ("created", "updated", "deleted"))
     state = AccountState(result.state)
     if state == AccountState.IN_SYNC and done_before:
         state = AccountState.CHANGED  # by this run, though not by its last attempt
     document = dict(result.document)
-    document["changes"] = store.changes_of(earlier) + list(document.get("changes", ()))
+    document["changes"] = history.changes_of(earlier) + list(document.get("changes", ()))
     return {
         "state": state,
         "reason": result.reason or "",
@@ -178,8 +179,8 @@ def _run_is_cancelled(claim: Claim) -> bool:
 def _so_far(claim: Claim, progress: Progress) -> dict[str, Any]:
     return {
         "requests": claim.requests + progress.requests,
-        "document": store.clean({"changes": store.changes_of(progress.outcomes)}),
-        **store.counts_of(progress.outcomes),
+        "document": store.clean({"changes": history.changes_of(progress.outcomes)}),
+        **history.counts_of(progress.outcomes),
     }
 
 
@@ -209,7 +210,7 @@ def _failed_inside(text: str) -> dict[str, Any]:
 
 def how_far(progress: Progress) -> str:
     """How far an account came that was stopped."""
-    counts = store.counts_of(progress.outcomes)
+    counts = history.counts_of(progress.outcomes)
     done = ", ".join(f"{count} {column}" for column, count in counts.items() if count)
     return store.short(
         f"stopped after {progress.requests} requests: {done or 'nothing written'}; last: {progress.note or 'begun'}"
