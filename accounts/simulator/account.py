@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from accounts.simulator import defaults, tokens
 from accounts.simulator.knobs import Knobs
@@ -24,7 +24,11 @@ from accounts.simulator.model import (
     StatusKey,
 )
 
+if TYPE_CHECKING:
+    from accounts.simulator.messages import Answer
+
 StageSpec = str | tuple[str, str]
+Named = TypeVar("Named", Pipeline, Group, Field)
 
 
 class SimAccount:
@@ -53,6 +57,7 @@ class SimAccount:
         self.leads: dict[int, Lead] = {}
         self.catalogs: set[int] = set()
         self.tokens: dict[str, tokens.Token] = {}
+        self.kept_reads: dict[tuple[str, str, str, bool], Answer] = {}
         self.lost_values = 0
         self.moved_leads = 0
         self.blanked_names = 0
@@ -137,12 +142,13 @@ class SimAccount:
         stages: Sequence[StageSpec] = (),
         sort: int | None = None,
         is_main: bool = False,
-        **flags: bool,
+        is_unsorted_on: bool = True,
+        is_archive: bool = False,
     ) -> Pipeline:
-        """A pipeline with its system stages; a stage is a name or (name, colour). Flags: is_unsorted_on, is_archive."""
+        """A pipeline with its system stages; a stage is a name or (name, colour)."""
         if sort is None:
             sort = 1 + max((each.sort for each in self.pipelines.values()), default=0)
-        pipeline = Pipeline(self.next_id(), name, sort, **flags)
+        pipeline = Pipeline(self.next_id(), name, sort, is_unsorted_on=is_unsorted_on, is_archive=is_archive)
         pipeline.stages = defaults.system_stages(self)
         self.pipelines[pipeline.id] = pipeline
         for spec in stages:
@@ -285,7 +291,7 @@ class SimAccount:
                 field.hidden_statuses = [key for key in field.hidden_statuses if not gone(key)]
 
 
-def _find(things: Iterable[Any], key: int | str) -> Any:
+def _find(things: Iterable[Named], key: int | str) -> Named:
     for thing in things:
         if key in (thing.id, thing.name):
             return thing

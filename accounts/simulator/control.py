@@ -41,7 +41,10 @@ def handle(app: Controlled, method: str, name: str, query: str, raw: bytes) -> A
         route = ROUTES.get((method, name))
         if route is None:
             return refused(404, f"no {method} /_sim/{name}")
-        return _json(route(app, json.loads(raw) if raw else {}))
+        answer = _json(route(app, json.loads(raw) if raw else {}))
+        if method != "GET":
+            app.world.forget_reads()
+        return answer
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         return refused(400, f"{type(error).__name__}: {error}")
 
@@ -143,7 +146,7 @@ def _edit(app: Controlled, body: Body) -> Body:
         return {"done": True}
     if operation == "issue_token":
         return {"token": account.issue_token(**facts)}
-    made = {"change": edits.change, "remove": edits.remove, "add": edits.add}[operation](account, **facts)
+    made = EDITS[operation](account, **facts)
     return {"done": True, "id": getattr(made, "id", None)}
 
 
@@ -157,6 +160,7 @@ def _json(body: Any) -> Answer:
     return Answer(200, encode(body), "application/json")
 
 
+EDITS: dict[str, Callable[..., Any]] = {"change": edits.change, "remove": edits.remove, "add": edits.add}
 ROUTES: dict[tuple[str, str], Callable[[Controlled, Body], Body]] = {
     ("GET", "state"): state,
     ("POST", "faults"): _add_fault,

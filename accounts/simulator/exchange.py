@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 from accounts.simulator import messages, routes
 from accounts.simulator.account import SimAccount
@@ -16,6 +17,7 @@ from accounts.simulator.world import World
 TOO_MANY = "You have sent too many requests in a given amount of time. Please try again later."
 BROKEN = "Our team are probably already working on it"
 TRACE = "5f3c0b1e9a7d4c21"
+MAX_KEPT = 64
 
 Perform = Callable[[], Answer]
 
@@ -66,12 +68,25 @@ def _perform(world: World, account: SimAccount, request: Request) -> Answer:
         if overloaded and not world.knobs.batch_504_applied:
             return plain(504, "504 Gateway Time-out")
         with account.lock:
+            if writes:
+                account.kept_reads.clear()
+                world.touch()
+            elif world.cache_reads:
+                return _kept(account, request, lambda: handler(Call(account, request), *parts))
             answer = handler(Call(account, request), *parts)
-        if writes:
-            world.touch()
         return plain(504, "504 Gateway Time-out") if overloaded else answer
     except Refusal as refusal:
         return Answer(refusal.status, messages.encode(refusal.body()), PROBLEM)
+
+
+def _kept(account: SimAccount, request: Request, perform: Perform) -> Answer:
+    key = (request.path, request.query, request.base, account.admin)
+    if key not in account.kept_reads:
+        if len(account.kept_reads) >= MAX_KEPT:
+            account.kept_reads.clear()
+        account.kept_reads[key] = perform()
+    # A copy, as a fault may spoil it.
+    return replace(account.kept_reads[key])
 
 
 def _admit(account: SimAccount, request: Request) -> None:

@@ -121,10 +121,10 @@ class _Conversation:
             if body is None:
                 return
             environ["wsgi.input"] = io.BytesIO(body)
-            going_on = self._answer(environ) and keep_alive
+            going_on = self._answer(environ, keep_alive) and keep_alive
 
-    def _answer(self, environ: dict[str, Any]) -> bool:
-        """Sends the answer; tells whether the connection can go on."""
+    def _answer(self, environ: dict[str, Any], keep_alive: bool) -> bool:
+        """Sends the answer; tells whether the connection can go on after it."""
         started: list[Any] = []
 
         def start_response(status: str, headers: list[tuple[str, str]]) -> None:
@@ -137,6 +137,8 @@ class _Conversation:
                 time.sleep(self.server.latency)
         status, headers = started
         lines = [f"HTTP/1.1 {status}", f"Date: {_date()}", *(f"{name}: {value}" for name, value in headers)]
+        if not keep_alive:
+            lines.append("Connection: close")
         self.connection.sendall("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body)
         declared = next((value for name, value in headers if name == "Content-Length"), "0")
         return int(declared) == len(body)

@@ -38,6 +38,8 @@ class World:
         self.log = RequestLog()
         self.accounts: dict[str, SimAccount] = {}
         self.changes = 0
+        self.cache_reads = False
+        """Answers to reads are kept until the next write: only where nobody edits accounts but through HTTP."""
         self._lock = threading.Lock()
 
     def add_account(
@@ -81,6 +83,11 @@ class World:
     def touch(self) -> None:
         """Notes that something changed, so that whoever saves the world knows."""
         self.changes += 1
+
+    def forget_reads(self) -> None:
+        """Drops every kept answer, after an edit that was no write of the API."""
+        for account in list(self.accounts.values()):
+            account.kept_reads.clear()
 
     def peak_per_second(self, subdomain: str | None = None) -> int:
         """The most requests that arrived within one sliding second, of one account or of all."""

@@ -39,6 +39,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         world = _world(options["seed"], options["accounts"], options["state"])
+        # Here nobody edits the accounts but through HTTP.
+        world.cache_reads = True
         world.limits.key, world.limits.per_second = options["limit_key"], options["rate"]
         if options["csv"]:
             _write_csv(world, options["csv"])

@@ -89,7 +89,7 @@ def _check_one_of_many(call: Call, entity: str, item: Item) -> list[ItemError]:
 
 def _check_codes(items: list[Item]) -> None:
     """A code given twice in one batch; raises Refusal."""
-    seen: set[str] = set()
+    seen: set[str | None] = set()
     for index, item in enumerate(items):
         code = item.get("code")
         if code is not None and code in seen:

@@ -136,7 +136,7 @@ def _make(call: Call, item: Item) -> Pipeline:
 def _listed(item: Item) -> int:
     """How many stages the pipeline will list: its ordinary ones, won, lost and perhaps incoming."""
     ordinary = [spec for spec in item.get("_embedded", {}).get("statuses", []) if "id" not in spec]
-    return len(ordinary) + 2 + item["is_unsorted_on"]
+    return len(ordinary) + 2 + bool(item["is_unsorted_on"])
 
 
 def _default_stages(call: Call) -> list[Stage]:

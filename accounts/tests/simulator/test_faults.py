@@ -1,0 +1,101 @@
+"""Each fault in process: what is answered and whether the write was applied."""
+
+import json
+import re
+
+import pytest
+
+from accounts.simulator.faults import KINDS, Fault
+from accounts.simulator.wsgi import AnswerLost
+
+PIPELINE = {"name": "Sales", "sort": 20, "is_main": False, "is_unsorted_on": True}
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "content_type"),
+    [
+        ("429", 429, "application/problem+json"),
+        ("429_header", 429, "application/problem+json"),
+        ("429_plain", 429, "text/html"),
+        ("401", 401, "application/problem+json"),
+        ("402", 402, "application/problem+json"),
+        ("403_json", 403, "application/problem+json"),
+        ("403_plain", 403, "text/html"),
+        ("404", 404, "application/problem+json"),
+        ("500", 500, "application/problem+json"),
+        ("500_applied", 500, "application/problem+json"),
+        ("504", 504, "text/html"),
+        ("504_applied", 504, "text/html"),
+        ("garbage", 200, "text/html"),
+        ("empty", 200, "application/hal+json"),
+    ],
+)
+def test_a_fault_answers_in_its_way(world, north, kind, status, content_type):
+    world.faults.add(Fault(kind))
+    reply = north.get("leads/pipelines")
+    assert (reply.status, reply.headers["Content-Type"]) == (status, content_type)
+    assert ("Retry-After" in reply.headers) == (kind == "429_header")
+    assert north.get("leads/pipelines").status == 200
+
+
+@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"slow", "answer"}))
+def test_a_fault_applies_the_write_exactly_if_it_says_so(world, north, account, kind):
+    world.faults.add(Fault(kind, method="POST"))
+    try:
+        north.post("leads/pipelines", [PIPELINE])
+    except AnswerLost:
+        assert world.log[-1].status == 0
+    applied = kind.endswith("_applied") or kind in ("truncated", "garbage", "empty", "half")
+    assert len(account.pipelines) == 1 + applied
+
+
+def test_a_slow_answer_waits_after_the_write(world, north, account):
+    waited = []
+    world.sleep = lambda seconds: waited.append((seconds, len(account.pipelines)))
+    world.faults.add(Fault("slow", seconds=3))
+    assert north.post("leads/pipelines", [PIPELINE]).status == 200
+    assert waited == [(3, 2)]
+
+
+def test_a_truncated_answer_keeps_the_length_of_the_whole(world, north):
+    whole = north.get("leads/pipelines").raw
+    world.faults.add(Fault("truncated"))
+    reply = north.get("leads/pipelines")
+    assert (int(reply.headers["Content-Length"]), reply.raw) == (len(whole), whole[: len(whole) // 2])
+
+
+def test_half_an_answer_keeps_its_totals(world, north):
+    world.faults.add(Fault("half"))
+    body = north.get("leads/custom_fields").body
+    assert (body["_total_items"], len(body["_embedded"]["custom_fields"])) == (10, 5)
+
+
+def test_an_empty_list_can_be_pretended(world, north):
+    world.faults.add(Fault("no_content"))
+    assert north.get("leads/custom_fields").status == 204
+
+
+def test_any_answer_can_be_given(world, north):
+    world.faults.add(Fault("answer", status=200, body=json.dumps([])))
+    assert north.get("leads/pipelines").body == []
+
+
+def test_a_fault_strikes_only_what_it_names(world, north, south):
+    fault = Fault("500", subdomain="north", method="GET", path=re.compile(r"/contacts/custom_fields\?"), times=None)
+    world.faults.add(fault)
+    assert south.get("contacts/custom_fields?page=1").status == 200
+    assert north.get("contacts/custom_fields").status == 200
+    assert [north.get("contacts/custom_fields?page=1").status for _ in range(3)] == [500] * 3
+    world.faults.clear()
+    assert north.get("contacts/custom_fields?page=1").status == 200
+    assert fault.hits == 3
+
+
+def test_a_fault_lets_some_pass_and_then_strikes_some_times(world, north):
+    world.faults.add(Fault("504", path="account", skip=2, times=2))
+    assert [north.get("account").status for _ in range(5)] == [200, 200, 504, 504, 200]
+
+
+def test_an_unknown_fault_is_an_error():
+    with pytest.raises(ValueError, match="no fault 'quake'"):
+        Fault("quake")
