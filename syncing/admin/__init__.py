@@ -1,0 +1,10 @@
+"""The admin: branding, and everything of the synchronisation that can be looked at or started there."""
+
+from django.contrib import admin
+
+from syncing.admin import accounts, keys, queue, readonly, runs
+
+__all__ = ["accounts", "keys", "queue", "readonly", "runs"]
+
+admin.site.site_header = admin.site.site_title = "KommoSync"
+admin.site.site_url = None

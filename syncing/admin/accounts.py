@@ -1,0 +1,158 @@
+"""What the synchronisation adds to the accounts' own admin: the last run, and planning or syncing a selection."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from accounts.admin import AccountAdmin, SyncGroupAdmin
+from accounts.models import Account, SyncGroup
+from syncing import badges
+from syncing.models import AccountRun, AccountState, IdMapping, LogEntry, MasterSnapshot, RunMode, SyncRun, Trigger
+from syncing.selectors.runs import SECRETS, with_last_run
+from syncing.services.runs import CannotStart, Started, start_run
+from syncing.templatetags.kommosync import account_state_label
+from syncing.views.pages import page, refusal, run_url, to_run
+
+HISTORY = (SyncRun, AccountRun, IdMapping, LogEntry, MasterSnapshot)
+
+
+class HistoryGoesAlong:
+    """Deleting an account or group deletes its history with it, though nobody may delete that by itself."""
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        to_delete, counts, lacking, protected = super().get_deleted_objects(objs, request)  # type: ignore[misc]
+        history = {model._meta.verbose_name for model in HISTORY}
+        return to_delete, counts, {name for name in lacking if name not in history}, protected
+
+
+class LastRunFilter(admin.SimpleListFilter):
+    title = gettext_lazy("last run")
+    parameter_name = "last_state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [*AccountState.choices, ("never", _("Never"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() is None:
+            return queryset
+        if self.value() == "never":
+            return queryset.filter(last_state=None)
+        return queryset.filter(last_state=self.value())
+
+
+admin.site.unregister(Account)
+admin.site.unregister(SyncGroup)
+
+
+def _with_last_run(columns: Sequence[str]) -> list[str]:
+    """Health and last run side by side: the two that say whether somebody is needed."""
+    after = columns.index("health_badge") + 1
+    return [*columns[:after], "last_run", *columns[after:]]
+
+
+@admin.register(Account)
+class SyncedAccountAdmin(HistoryGoesAlong, AccountAdmin):
+    list_display = _with_last_run(AccountAdmin.list_display)
+    list_filter = [*AccountAdmin.list_filter, LastRunFilter]
+    actions = [*(AccountAdmin.actions or []), "plan_selected", "sync_selected", "sync_group"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Account]:
+        return with_last_run(super().get_queryset(request))
+
+    @admin.display(description=gettext_lazy("last run"), ordering="last_state")
+    def last_run(self, account: Any) -> SafeString | str:
+        if account.last_state is None:
+            return "—"
+        url = reverse("admin:syncing_accountrun_change", args=[account.last_part])
+        label = badges.badge(account.last_state, account_state_label(account.last_state))
+        return format_html('<a href="{}">{}</a>', url, label)
+
+    def has_plan_sync_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("syncing.plan_sync")
+
+    def has_start_sync_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("syncing.start_sync")
+
+    @admin.action(description=gettext_lazy("Plan selected accounts"), permissions=["plan_sync"])
+    def plan_selected(self, request: HttpRequest, queryset: QuerySet[Account]) -> HttpResponse | None:
+        return self._selection(request, queryset, "plan_selected", _("Plan selected accounts"), RunMode.PLAN)
+
+    @admin.action(description=gettext_lazy("Sync selected accounts"), permissions=["start_sync"])
+    def sync_selected(self, request: HttpRequest, queryset: QuerySet[Account]) -> HttpResponse | None:
+        return self._selection(request, queryset, "sync_selected", _("Sync selected accounts"), RunMode.APPLY)
+
+    @admin.action(description=gettext_lazy("Sync the whole group"), permissions=["start_sync"])
+    def sync_group(self, request: HttpRequest, queryset: QuerySet[Account]) -> HttpResponse | None:
+        groups = queryset.order_by().values("group")
+        everybody = Account.objects.filter(group__in=groups)
+        return self._selection(
+            request, everybody, "sync_group", _("Sync the whole group"), RunMode.APPLY, selected=queryset
+        )
+
+    def _selection(
+        self,
+        request: HttpRequest,
+        accounts: QuerySet[Account],
+        action: str,
+        title: str,
+        mode: RunMode,
+        selected: QuerySet[Account] | None = None,
+    ) -> HttpResponse | None:
+        """The confirmation page; once confirmed, a run per group."""
+        chosen = list(accounts.select_related("group").defer(*SECRETS).order_by("group", "subdomain"))
+        slaves = [account for account in chosen if account.role == Account.Role.SLAVE]
+        if not slaves:
+            messages.warning(request, _("Nothing to do: no slave among the selected accounts."))
+            return None
+        if "confirmed" in request.POST:
+            return _start_all(request, slaves, mode, whole=selected is not None)
+        context = {
+            "title": title,
+            "opts": self.opts,
+            "action": action,
+            "checkbox": ACTION_CHECKBOX_NAME,
+            "selected": chosen if selected is None else list(selected.only("pk")),
+            "writes": mode == RunMode.APPLY,
+            "slaves": [account for account in slaves if not account.paused],
+            "paused": [account for account in slaves if account.paused],
+            "masters": [account for account in chosen if account.role == Account.Role.MASTER],
+            "whole": selected is not None,
+        }
+        return page(request, "syncing/confirm_selection.html", context)
+
+
+def _start_all(request: HttpRequest, slaves: list[Account], mode: RunMode, *, whole: bool) -> HttpResponse | None:
+    by_group: dict[SyncGroup, list[Account]] = {}
+    for account in slaves:
+        by_group.setdefault(account.group, []).append(account)
+    started = []
+    for group, accounts in by_group.items():
+        try:
+            started.append(_start(request, group, None if whole else accounts, mode))
+        except CannotStart as error:
+            messages.error(request, f"{group}: {refusal(error)}")
+    if len(started) == 1:
+        return to_run(request, started[0])
+    for each in started:
+        text = format_html('<a href="{}">{}</a>', run_url(each.run.pk), capfirst(str(each.run)))
+        messages.success(request, text)
+    return HttpResponseRedirect(reverse("admin:syncing_syncrun_changelist")) if started else None
+
+
+def _start(request: HttpRequest, group: SyncGroup, accounts: list[Account] | None, mode: RunMode) -> Started:
+    return start_run(group=group, mode=mode, accounts=accounts, trigger=Trigger.ADMIN, requested_by=request.user)
+
+
+@admin.register(SyncGroup)
+class SyncedGroupAdmin(HistoryGoesAlong, SyncGroupAdmin):
+    """Its buttons are in templates/admin/accounts/syncgroup/change_form.html."""

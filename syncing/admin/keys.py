@@ -1,0 +1,66 @@
+"""API keys: made here, shown once, revoked."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.utils.cache import add_never_cache_headers
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from syncing.models import ApiKey
+from syncing.services.keys import lock_with, new_key
+from syncing.views.pages import page
+
+
+class ApiKeyForm(forms.ModelForm):
+    scopes = forms.MultipleChoiceField(
+        label=_("Scopes"),
+        choices=ApiKey.Scope.choices,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("Read: status, runs, ids. Trigger: start a plan or a sync."),
+    )
+
+    class Meta:
+        model = ApiKey
+        fields = ["name", "scopes", "revoked"]
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(admin.ModelAdmin):
+    form = ApiKeyForm
+    list_display = ["name", "prefix", "scope_names", "revoked", "created_at", "last_used_at"]
+    list_filter = ["revoked"]
+    search_fields = ["name", "prefix"]
+    readonly_fields = ["prefix", "created_at", "last_used_at"]
+    actions = ["revoke"]
+
+    def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> list[str]:
+        return ["name", "scopes", "revoked", *self.readonly_fields] if obj else ["name", "scopes"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> list[str]:
+        return list(self.readonly_fields) if obj else []
+
+    @admin.display(description=_("scopes"))
+    def scope_names(self, key: ApiKey) -> str:
+        labels = dict(ApiKey.Scope.choices)
+        return ", ".join(str(labels.get(scope, scope)) for scope in key.scopes)
+
+    def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
+        if not change:
+            request.new_secret = new_key()  # type: ignore[attr-defined]
+            lock_with(obj, request.new_secret)  # type: ignore[attr-defined]
+        super().save_model(request, obj, form, change)
+
+    def response_add(self, request: HttpRequest, obj: ApiKey, post_url_continue: Any = None) -> HttpResponse:
+        """Show the key in the answer itself: a message would lie in a cookie."""
+        context = {"title": _("API key made"), "key": obj, "secret": request.new_secret}  # type: ignore[attr-defined]
+        response = page(request, "syncing/key_made.html", context)
+        add_never_cache_headers(response)
+        return response
+
+    @admin.action(description=_("Revoke selected API keys"), permissions=["change"])
+    def revoke(self, request: HttpRequest, queryset: Any) -> None:
+        count = queryset.filter(revoked=False).update(revoked=True)
+        self.message_user(request, ngettext("%(n)d key revoked.", "%(n)d keys revoked.", count) % {"n": count})

@@ -1,0 +1,35 @@
+"""django-q2's own tables, read-only: schedules come from code only, and one malformed row would block all."""
+
+from django.contrib import admin
+from django_q.admin import FailAdmin, QueueAdmin, ScheduleAdmin, TaskAdmin
+from django_q.models import Failure, OrmQ, Schedule, Success
+
+from syncing.admin.readonly import ReadOnly
+
+
+class ReadOnlySchedules(ReadOnly, ScheduleAdmin):
+    pass
+
+
+class ReadOnlySuccesses(ReadOnly, TaskAdmin):
+    pass
+
+
+class ReadOnlyFailures(ReadOnly, FailAdmin):
+    pass
+
+
+class ReadOnlyQueue(ReadOnly, QueueAdmin):
+    pass
+
+
+READ_ONLY = {
+    Schedule: ReadOnlySchedules,
+    Success: ReadOnlySuccesses,
+    Failure: ReadOnlyFailures,
+    OrmQ: ReadOnlyQueue,
+}
+for model, model_admin in READ_ONLY.items():
+    if admin.site.is_registered(model):  # OrmQ is not with the Redis broker
+        admin.site.unregister(model)
+        admin.site.register(model, model_admin)

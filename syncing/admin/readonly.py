@@ -1,0 +1,86 @@
+"""Tables that are only looked at: what ran, which item is which, what was said."""
+
+import json
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from syncing import badges
+from syncing.models import IdMapping, LogEntry, MasterSnapshot
+
+
+class ReadOnly:
+    """Mixed into a ModelAdmin: nothing can be added, edited or deleted by hand."""
+
+    actions = None
+
+    def has_add_permission(self, request: HttpRequest, *args: object) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+
+@admin.register(IdMapping)
+class IdMappingAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ["account", "kind", "name", "parent", "master_key", "slave_key", "created_by_us", "created_at"]
+    list_filter = ["kind", "created_by_us", "account__group"]
+    list_select_related = ["account"]
+    search_fields = ["name", "parent", "master_key", "slave_key", "account__subdomain", "account__name"]
+    list_per_page = 100
+
+
+@admin.register(LogEntry)
+class LogEntryAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ["at", "level_badge", "run_number", "account", "action", "kind", "name", "message"]
+    list_filter = ["level", "action", "kind", "run__group"]
+    list_select_related = ["account_run__account"]
+    search_fields = ["name", "message", "account_run__account__subdomain", "run__id__exact"]
+    ordering = ["-pk"]
+    list_per_page = 100
+    show_full_result_count = False
+
+    @admin.display(description=_("level"), ordering="level")
+    def level_badge(self, entry: LogEntry) -> SafeString:
+        return badges.badge(entry.level, entry.get_level_display())
+
+    @admin.display(description=_("run"), ordering="run")
+    def run_number(self, entry: LogEntry) -> str:
+        return f"#{entry.run_id}"
+
+    @admin.display(description=_("account"), ordering="account_run__account__subdomain")
+    def account(self, entry: LogEntry) -> str:
+        return str(entry.account_run.account) if entry.account_run else "—"
+
+
+@admin.register(MasterSnapshot)
+class MasterSnapshotAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ["taken_at", "group", "type", "accepted", "size", "fingerprint"]
+    list_filter = ["group", "type", "accepted"]
+    fields = ["group", "type", "taken_at", "accepted", "size", "fingerprint", "content"]
+    readonly_fields = fields
+    list_select_related = ["group"]
+    list_per_page = 50
+
+    @admin.display(description=_("items"))
+    def size(self, snapshot: MasterSnapshot) -> str:
+        document = snapshot.document
+        pipelines = document.get("pipelines") or []
+        parts = [
+            (_("pipelines"), len(pipelines)),
+            (_("stages"), sum(len(pipeline.get("stages") or []) for pipeline in pipelines)),
+            (_("field groups"), len(document.get("groups") or [])),
+            (_("custom fields"), len(document.get("fields") or [])),
+        ]
+        return ", ".join(f"{count} {name}" for name, count in parts if count)
+
+    @admin.display(description=_("document"))
+    def content(self, snapshot: MasterSnapshot) -> SafeString:
+        text = json.dumps(snapshot.document, indent=2, ensure_ascii=False)
+        return format_html('<pre class="ks-document">{}</pre>', text)

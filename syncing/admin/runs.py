@@ -1,0 +1,134 @@
+"""Runs and their accounts: lists, and pages that show them live."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from syncing import badges
+from syncing.admin.readonly import ReadOnly
+from syncing.models import AccountRun, AccountState, SyncRun
+from syncing.selectors.runs import SECRETS, with_progress
+from syncing.templatetags.kommosync import account_state_label, duration
+from syncing.views.pages import page
+from syncing.views.runs import run_context
+
+
+@admin.register(SyncRun)
+class SyncRunAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = [
+        "number",
+        "group",
+        "type",
+        "mode",
+        "state_badge",
+        "progress",
+        "outcome",
+        "asked_by",
+        "created_at",
+        "lasted",
+    ]
+    list_filter = ["state", "group", "type", "mode", "trigger", "created_at"]
+    list_select_related = ["group", "requested_by"]
+    search_fields = ["id__exact", "group__name", "requested_by__username", "reason"]
+    list_per_page = 50
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SyncRun]:
+        return with_progress(super().get_queryset(request))
+
+    @admin.display(description=_("run"), ordering="pk")
+    def number(self, run: SyncRun) -> str:
+        return f"#{run.pk}"
+
+    @admin.display(description=_("state"), ordering="state")
+    def state_badge(self, run: SyncRun) -> SafeString:
+        return badges.badge(run.state, run.get_state_display())
+
+    @admin.display(description=_("accounts"))
+    def progress(self, run: Any) -> str:
+        return f"{run.parts_done}/{run.parts}"
+
+    @admin.display(description=_("outcome"))
+    def outcome(self, run: SyncRun) -> SafeString:
+        """The totals of account states that a closed run keeps."""
+        counts = [(state, run.totals.get(state)) for state in AccountState.values]
+        return format_html_join(
+            " ",
+            '<span class="ks-badge ks-{}" title="{}">{}</span>',
+            ((badges.tone(state), account_state_label(state), count) for state, count in counts if count),
+        )
+
+    @admin.display(description=_("trigger"), ordering="trigger")
+    def asked_by(self, run: SyncRun) -> str:
+        who = f" ({run.requested_by})" if run.requested_by else ""
+        return f"{run.get_trigger_display()}{who}"
+
+    @admin.display(description=_("duration"))
+    def lasted(self, run: SyncRun) -> str:
+        return duration(run)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        run = _found(self, request, object_id)
+        return page(request, "syncing/run.html", {"title": str(run), "opts": self.opts, **run_context(request, run)})
+
+
+@admin.register(AccountRun)
+class AccountRunAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = [
+        "number",
+        "account",
+        "state_badge",
+        "reason",
+        "created",
+        "updated",
+        "adopted",
+        "requests",
+        "started_at",
+        "lasted",
+    ]
+    list_filter = ["state", "reason", "run__group", "run__mode", "started_at"]
+    list_select_related = ["account", "run"]
+    search_fields = ["account__subdomain", "account__name", "run__id__exact"]
+    ordering = ["-pk"]
+    list_per_page = 100
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AccountRun]:
+        secrets = [f"account__{name}" for name in SECRETS]
+        return super().get_queryset(request).defer(*secrets)
+
+    @admin.display(description=_("run"), ordering="pk")
+    def number(self, part: AccountRun) -> str:
+        return f"#{part.run_id}"
+
+    @admin.display(description=_("state"), ordering="state")
+    def state_badge(self, part: AccountRun) -> SafeString:
+        return badges.badge(part.state, part.get_state_display())
+
+    @admin.display(description=_("duration"))
+    def lasted(self, part: AccountRun) -> str:
+        return duration(part)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        part = _found(self, request, object_id)
+        title = format_html("{}: {}", str(part.run), str(part.account))
+        context = {"title": title, "opts": self.opts, "part": part, "run": part.run, "log": part.log.all()[:500]}
+        return page(request, "syncing/part.html", context | part.document)
+
+
+def _found(model_admin: admin.ModelAdmin, request: HttpRequest, object_id: str) -> Any:
+    """The row for a page; raises Http404, or PermissionDenied for those who may not look."""
+    row = model_admin.get_object(request, object_id)
+    if row is None:
+        raise Http404
+    if not model_admin.has_view_permission(request, row):
+        raise PermissionDenied
+    return row

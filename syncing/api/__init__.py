@@ -1,0 +1,1 @@
+"""The REST API: Bearer keys, JSON in and out."""

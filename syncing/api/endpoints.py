@@ -1,0 +1,63 @@
+"""The endpoints of the REST API (design.md section 8); each asks a service or a selector."""
+
+from django.http import HttpRequest, JsonResponse
+from django.urls import reverse
+from django.views.decorators.csrf import csrf_exempt
+
+from accounts.models import Account
+from syncing.api.http import ApiError, endpoint, json_body
+from syncing.api.order import read_order
+from syncing.models import ApiKey, SyncRun, Trigger
+from syncing.selectors.documents import run_document
+from syncing.selectors.ids import id_map
+from syncing.selectors.status import status as status_document
+from syncing.services.keys import sign
+from syncing.services.presence import workers_alive
+from syncing.services.runs import CannotStart, start_run
+
+READ, TRIGGER = ApiKey.Scope.READ, ApiKey.Scope.TRIGGER
+
+
+@endpoint("POST", TRIGGER)
+def trigger(request: HttpRequest) -> JsonResponse:
+    order = read_order(json_body(request))
+    try:
+        started = start_run(
+            group=order.group, type=order.type, mode=order.mode, accounts=order.accounts, trigger=Trigger.API
+        )
+    except CannotStart as error:
+        raise ApiError(409, error.code, error.message, error.remedy) from error
+    sign(started.run, request.api_key, joined=started.joined)  # type: ignore[attr-defined]
+    url = request.build_absolute_uri(reverse("syncing:api_run", args=[started.run.pk]))
+    return JsonResponse({"run": started.run.pk, "status_url": url}, status=202)
+
+
+@endpoint("GET", READ)
+def status(request: HttpRequest) -> JsonResponse:
+    workers = {"alive": workers_alive()}
+    return JsonResponse({"workers": workers, **status_document()})
+
+
+@endpoint("GET", READ)
+def run(request: HttpRequest, run_id: int) -> JsonResponse:
+    found = SyncRun.objects.filter(pk=run_id).first()
+    if found is None:
+        raise ApiError(404, "no_such_run", f"There is no run {run_id}.", "See /api/sync/status for the last runs.")
+    return JsonResponse(run_document(found))
+
+
+@endpoint("GET", READ)
+def ids(request: HttpRequest, subdomain: str) -> JsonResponse:
+    account = Account.objects.filter(subdomain=subdomain).first()
+    if account is None:
+        raise ApiError(
+            404, "no_such_account", "There is no account of this subdomain.", "See /api/sync/status for all."
+        )
+    return JsonResponse(id_map(account), safe=False)
+
+
+@csrf_exempt
+def unknown(request: HttpRequest, rest: str) -> JsonResponse:
+    """Everything else under /api/: JSON, not the login page of the admin."""
+    remedy = "There are /api/sync/trigger, /api/sync/status, /api/sync/runs/ID, /api/accounts/SUBDOMAIN/ids."
+    return ApiError(404, "no_such_endpoint", "There is nothing here.", remedy).response()

@@ -1,0 +1,22 @@
+"""Is the process alive, and can it work? For load balancers and supervisors; no key needed."""
+
+from django.http import HttpRequest, JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from syncing.selectors.status import problems
+
+
+@require_safe
+@never_cache
+def healthz(request: HttpRequest) -> JsonResponse:
+    return JsonResponse({"status": "ok"})
+
+
+@require_safe
+@never_cache
+def readyz(request: HttpRequest) -> JsonResponse:
+    found = problems()
+    if found:
+        return JsonResponse({"status": "not ready", "problems": found}, status=503)
+    return JsonResponse({"status": "ok"})

@@ -1,0 +1,88 @@
+"""What every endpoint of the API does: method, Bearer key, scope, JSON in, JSON errors out."""
+
+import json
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+
+from syncing.models import ApiKey
+from syncing.services import keys
+
+BODY_LIMIT = 64 * 1024
+
+View = Callable[..., HttpResponse]
+
+
+class ApiError(Exception):
+    """An answer that is not what was asked for."""
+
+    def __init__(self, status: int, code: str, message: str, remedy: str = "") -> None:
+        super().__init__(message)
+        self.status, self.code, self.message, self.remedy = status, code, message, remedy
+
+    def response(self) -> JsonResponse:
+        error = {"code": self.code, "message": self.message, "remedy": self.remedy}
+        response = JsonResponse({"error": error}, status=self.status)
+        if self.status == 401:
+            response["WWW-Authenticate"] = 'Bearer realm="KommoSync"'
+        return response
+
+
+def endpoint(method: str, scope: ApiKey.Scope) -> Callable[[View], View]:
+    """Let in only `method` with a key of `scope`; the view gets the key as `request.api_key`."""
+
+    def decorate(view: View) -> View:
+        @csrf_exempt
+        @never_cache
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            try:
+                check_method(request, method)
+                request.api_key = authorise(request, scope)  # type: ignore[attr-defined]
+                return view(request, *args, **kwargs)
+            except ApiError as error:
+                response = error.response()
+                if error.status == 405:
+                    response["Allow"] = method
+                return response
+
+        return guarded
+
+    return decorate
+
+
+def check_method(request: HttpRequest, method: str) -> None:
+    if request.method != method and (request.method, method) != ("HEAD", "GET"):
+        raise ApiError(405, "method_not_allowed", f"{request.method} is not possible here.", f"Use {method}.")
+
+
+def authorise(request: HttpRequest, scope: ApiKey.Scope) -> ApiKey:
+    """The key of the Authorization header; raises ApiError 401 or 403."""
+    kind, _, secret = request.headers.get("Authorization", "").partition(" ")
+    if kind.lower() != "bearer" or not secret.strip():
+        raise ApiError(401, "no_key", "This needs an API key.", "Send the header 'Authorization: Bearer KEY'.")
+    key = keys.key_for(secret.strip())
+    if key is None:
+        raise ApiError(401, "bad_key", "This API key is unknown or revoked.", "Make a new one in the admin, API keys.")
+    if scope not in key.scopes:
+        raise ApiError(403, "no_scope", f"This API key may not {scope}.", f"Give it the scope '{scope}' in the admin.")
+    keys.touch(key)
+    return key
+
+
+def json_body(request: HttpRequest) -> dict[str, Any]:
+    """The body as an object, {} if it is empty; raises ApiError 400 or 413. Reads no more than the limit."""
+    body = request.read(BODY_LIMIT + 1)
+    if len(body) > BODY_LIMIT:
+        raise ApiError(413, "too_large", f"The body is over {BODY_LIMIT} bytes.", "Send the JSON object only.")
+    try:
+        value = json.loads(body) if body.strip() else {}
+    except (ValueError, RecursionError) as error:
+        raise ApiError(400, "bad_json", "The body is not JSON.", "Send a JSON object, or nothing.") from error
+    if not isinstance(value, dict):
+        raise ApiError(400, "bad_json", "The body is not a JSON object.", "Send a JSON object, or nothing.")
+    return value

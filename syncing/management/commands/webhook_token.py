@@ -1,0 +1,35 @@
+"""`manage.py webhook_token [--group NAME] [--rotate]`: prints the group's webhook token, alone, once."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from accounts.models import SyncGroup
+from syncing.services.keys import AlreadyExists, make_webhook_token
+
+
+class Command(BaseCommand):
+    help = "Make the webhook token of a group: POST /api/sync/webhook/TOKEN asks for a sync. It is printed once."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--group", help="name of the sync group (default: the only one)")
+        parser.add_argument("--rotate", action="store_true", help="replace the token; the old one ends")
+
+    def handle(self, *args: Any, group: str | None, rotate: bool, **options: Any) -> None:
+        found = self._group(group)
+        try:
+            token = make_webhook_token(found, rotate=rotate)
+        except AlreadyExists as error:
+            raise CommandError(
+                f"The group {error} has a webhook token already; it cannot be shown again. Replace it with --rotate."
+            ) from error
+        self.stdout.write(token)
+
+    def _group(self, name: str | None) -> SyncGroup:
+        groups = {group.name: group for group in SyncGroup.objects.all()}
+        if name is None and len(groups) == 1:
+            return next(iter(groups.values()))
+        if name in groups:
+            return groups[str(name)]
+        problem = f"There is no group {name!r}." if name else "There is not exactly one group: use --group."
+        raise CommandError(f"{problem} Groups: {', '.join(groups) or 'none'}.", returncode=2)

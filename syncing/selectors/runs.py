@@ -1,0 +1,92 @@
+"""Reads about runs: how far they are, and what came of them."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+
+from accounts.models import Account, SyncGroup
+from syncing.models import ACCOUNT_OPEN, AccountRun, AccountState, SyncRun
+
+# Never loaded for a page: they would be decrypted for nothing.
+SECRETS = ("token", "client_secret", "refresh_token")
+
+
+@dataclass(frozen=True)
+class StateCount:
+    state: str
+    label: str
+    count: int
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How many accounts of a run have ended, and in which states all of them are."""
+
+    done: int
+    total: int
+    states: tuple[StateCount, ...]
+
+    @property
+    def percent(self) -> int:
+        return 100 * self.done // self.total if self.total else 0
+
+
+def state_counts(counts: dict[str, int]) -> tuple[StateCount, ...]:
+    """In the order of AccountState, empty ones left out."""
+    return tuple(
+        StateCount(state.value, str(state.label), counts[state.value])
+        for state in AccountState
+        if counts.get(state.value)
+    )
+
+
+def progress_of(runs: Iterable[SyncRun]) -> dict[int, Progress]:
+    """Progress by run id, in one query."""
+    counts: dict[int, dict[str, int]] = {run.pk: defaultdict(int) for run in runs}
+    rows = AccountRun.objects.filter(run__in=list(counts)).order_by()
+    for run_id, state, count in rows.values_list("run", "state").annotate(n=Count("pk")):
+        counts[run_id][state] = count
+    return {run_id: _progress(states) for run_id, states in counts.items()}
+
+
+def _progress(states: dict[str, int]) -> Progress:
+    total = sum(states.values())
+    waiting = sum(states.get(state, 0) for state in ACCOUNT_OPEN)
+    return Progress(done=total - waiting, total=total, states=state_counts(states))
+
+
+def with_progress(runs: QuerySet[SyncRun]) -> QuerySet[SyncRun]:
+    """Adds `parts` and `parts_done`, counted only for the rows that are fetched."""
+    parts = AccountRun.objects.filter(run=OuterRef("pk"))
+    return runs.annotate(parts=_counted(parts), parts_done=_counted(parts.exclude(state__in=ACCOUNT_OPEN)))
+
+
+def _counted(parts: QuerySet[AccountRun]) -> Coalesce:
+    return Coalesce(Subquery(parts.order_by().values("run").annotate(n=Count("pk")).values("n")), 0)
+
+
+def with_last_run(accounts: QuerySet[Account]) -> QuerySet[Account]:
+    """Adds `last_state`, `last_reason` and `last_part` (the id) of the account's youngest account run."""
+    parts = AccountRun.objects.filter(account=OuterRef("pk")).order_by("-pk")
+    return accounts.annotate(
+        last_state=Subquery(parts.values("state")[:1]),
+        last_reason=Subquery(parts.values("reason")[:1]),
+        last_part=Subquery(parts.values("pk")[:1]),
+    )
+
+
+def parts_of(run: SyncRun, state: str = "") -> QuerySet[AccountRun]:
+    """The run's accounts for a table (without their change documents)."""
+    secrets = [f"account__{name}" for name in SECRETS]
+    parts = run.account_runs.select_related("account").defer("document", *secrets)
+    return parts.filter(state=state) if state else parts
+
+
+def last_runs() -> list[SyncRun]:
+    """The youngest run of every group."""
+    youngest = SyncRun.objects.filter(group=OuterRef("pk")).order_by("-pk").values("pk")[:1]
+    ids = SyncGroup.objects.order_by().annotate(last=Subquery(youngest)).values("last")
+    return list(SyncRun.objects.filter(pk__in=ids).select_related("group", "requested_by"))

@@ -1,0 +1,75 @@
+"""The state of everything for machines: `GET /api/sync/status`, and whether the process can work at all."""
+
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError
+
+from accounts.fields import cipher
+from accounts.models import Account, SyncGroup
+from syncing.models import SyncRun
+from syncing.selectors.runs import SECRETS, Progress, last_runs, progress_of, with_last_run
+
+
+def status() -> dict[str, Any]:
+    """Every group with its last run, and its accounts with the state of their last run."""
+    accounts: dict[int, list[dict[str, Any]]] = {}
+    for account in with_last_run(Account.objects.defer(*SECRETS)):
+        accounts.setdefault(account.group_id, []).append(_account(account))
+    last = _last_runs()
+    return {
+        "groups": [
+            {"name": group.name, "last_run": last.get(group.pk), "accounts": accounts.get(group.pk, [])}
+            for group in SyncGroup.objects.all()
+        ]
+    }
+
+
+def _account(account: Account) -> dict[str, Any]:
+    return {
+        "subdomain": account.subdomain,
+        "name": account.name,
+        "role": account.role,
+        "paused": account.paused,
+        "health": account.health,
+        "state": account.last_state,
+        "reason": account.last_reason or None,
+    }
+
+
+def _last_runs() -> dict[int, dict[str, Any]]:
+    runs = last_runs()
+    progress = progress_of(runs)
+    return {run.group_id: _run(run, progress[run.pk]) for run in runs}
+
+
+def _run(run: SyncRun, progress: Progress) -> dict[str, Any]:
+    return {
+        "run": run.pk,
+        "type": run.type,
+        "mode": run.mode,
+        "state": run.state,
+        "reason": run.reason or None,
+        "error": run.error,
+        "trigger": run.trigger,
+        "created_at": run.created_at,
+        "started_at": run.started_at,
+        "finished_at": run.finished_at,
+        "done": progress.done,
+        "total": progress.total,
+        "totals": {entry.state: entry.count for entry in progress.states},
+    }
+
+
+def problems() -> list[str]:
+    """Why this process cannot work: sentences without secrets; empty when it can."""
+    found = []
+    try:
+        cipher()
+        # Reads one stored secret, so that a wrong key is seen here and not in the middle of a run.
+        Account.objects.exclude(token="").values_list("token", flat=True).first()
+    except ImproperlyConfigured as error:
+        found.append(str(error))
+    except DatabaseError as error:
+        found.append(f"The database does not answer ({type(error).__name__}): check DATABASE_URL, run `migrate`.")
+    return found

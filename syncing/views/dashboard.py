@@ -1,0 +1,53 @@
+"""The dashboard: the first page of the admin."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.decorators import permission_required
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.translation import gettext_lazy as _
+
+from syncing.selectors import dashboard as reads
+from syncing.selectors.needs import needs
+from syncing.services.presence import workers_alive
+from syncing.views.pages import live_parts
+
+SHARES_AT_ONCE = 12
+NEEDS_AT_ONCE = 25
+
+
+def dashboard(request: HttpRequest) -> HttpResponse:
+    """The admin's index with our part above the list of apps, for those who may see runs."""
+    context: dict[str, Any] = {"title": _("Dashboard")}
+    if request.user.has_perm("syncing.view_syncrun"):
+        shares, found = reads.shares(), needs()
+        context |= {
+            **_moving(),
+            "shares": shares[:SHARES_AT_ONCE],
+            "more_shares": shares[SHARES_AT_ONCE:],
+            "needs": found[:NEEDS_AT_ONCE],
+            "more_needs": len(found[NEEDS_AT_ONCE:]),
+        }
+    return admin.site.index(request, context)
+
+
+@permission_required("syncing.view_syncrun", raise_exception=True)
+def dashboard_live(request: HttpRequest) -> JsonResponse:
+    moving = _moving()
+    parts = {
+        "ks-overview": ("syncing/_overview.html", moving),
+        "ks-history": ("syncing/_history.html", moving),
+        **{f"ks-group-{board.group.pk}": ("syncing/_group.html", {"board": board}) for board in moving["boards"]},
+    }
+    return live_parts(request, parts, is_open=moving["busy"])
+
+
+def _moving() -> dict[str, Any]:
+    """What changes while a run is at work."""
+    return {
+        "overview": reads.overview(),
+        "boards": reads.group_boards(),
+        "history": reads.history(),
+        "busy": reads.is_busy(),
+        "stuck": reads.waits_for_workers() and not workers_alive(),
+    }

@@ -1,0 +1,137 @@
+"""What can be done with one run: look at it live, cancel it, retry it, force it, take its document along."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounts.models import Account
+from syncing.models import AccountState, RunMode, RunState, SyncRun, Trigger
+from syncing.selectors.documents import run_document
+from syncing.selectors.runs import parts_of, progress_of
+from syncing.services.runs import CannotStart, Started, cancel_run, retry_failed, start_run
+from syncing.views.pages import live_parts, page, refusal, run_url, to_run
+from syncing.views.start import may_start, require_start
+
+ACCOUNTS_PER_PAGE = 150
+RETRIED = (
+    AccountState.PARTIAL,
+    AccountState.FAILED,
+    AccountState.REFUSED,
+    AccountState.SKIPPED,
+    AccountState.CANCELLED,
+)
+
+
+class ForceForm(forms.Form):
+    reason = forms.CharField(
+        label=gettext_lazy("Reason"),
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 3, "cols": 60}),
+        help_text=gettext_lazy("Stays in the record of the run."),
+    )
+
+
+def run_context(request: HttpRequest, run: SyncRun) -> dict[str, Any]:
+    """Everything the page of a run shows."""
+    state = request.GET.get("state", "")
+    progress = progress_of([run])[run.pk]
+    paginator = Paginator(parts_of(run, state if state in AccountState.values else ""), ACCOUNTS_PER_PAGE)
+    return {
+        "run": run,
+        "progress": progress,
+        "state": state,
+        "parts": paginator.get_page(request.GET.get("p")),
+        "log": run.log.filter(account_run=None)[:100],
+        "may_cancel": run.is_open and request.user.has_perm("syncing.cancel_sync"),
+        "may_retry": not run.is_open
+        and may_start(request, run.mode)
+        and any(entry.state in RETRIED for entry in progress.states),
+        "may_force": is_forceable(run) and request.user.has_perm("syncing.start_sync"),
+    }
+
+
+def is_forceable(run: SyncRun) -> bool:
+    return run.state == RunState.REFUSED and run.reason == "guard"
+
+
+def _run(run_id: int) -> SyncRun:
+    return get_object_or_404(SyncRun.objects.select_related("group", "requested_by"), pk=run_id)
+
+
+@permission_required("syncing.view_syncrun", raise_exception=True)
+@require_safe
+def run_live(request: HttpRequest, run_id: int) -> JsonResponse:
+    run = _run(run_id)
+    context = run_context(request, run)
+    parts = {"ks-run": ("syncing/_run.html", context), "ks-parts": ("syncing/_parts.html", context)}
+    return live_parts(request, parts, is_open=run.is_open)
+
+
+@permission_required("syncing.view_syncrun", raise_exception=True)
+@require_safe
+def run_json(request: HttpRequest, run_id: int) -> JsonResponse:
+    run = _run(run_id)
+    response = JsonResponse(run_document(run), json_dumps_params={"indent": 2, "ensure_ascii": False})
+    response["Content-Disposition"] = f'attachment; filename="kommosync-run-{run.pk}.json"'
+    return response
+
+
+@permission_required("syncing.cancel_sync", raise_exception=True)
+@require_POST
+def cancel(request: HttpRequest, run_id: int) -> HttpResponse:
+    run = _run(run_id)
+    cancel_run(run, by=request.user)
+    messages.info(request, _("The run stops: accounts at work end after the request in hand."))
+    return HttpResponseRedirect(run_url(run.pk))
+
+
+@require_POST
+def retry(request: HttpRequest, run_id: int) -> HttpResponse:
+    run = _run(run_id)
+    require_start(request, run.mode)
+    return _started(request, run, lambda: retry_failed(run, by=request.user, trigger=Trigger.ADMIN))
+
+
+@permission_required("syncing.start_sync", raise_exception=True)
+@require_http_methods(["GET", "POST"])
+def force(request: HttpRequest, run_id: int) -> HttpResponse:
+    """Run again although the master shrank: needs a reason, which stays in the record."""
+    run = _run(run_id)
+    form = ForceForm(request.POST or None)
+    if not is_forceable(run):
+        messages.error(request, _("Only a run that the shrink guard refused can be forced."))
+        return HttpResponseRedirect(run_url(run.pk))
+    if not form.is_valid():
+        context = {"title": _("Run again, forced"), "run": run, "form": form, "writes": run.mode == RunMode.APPLY}
+        return page(request, "syncing/confirm_force.html", context)
+    return _started(request, run, lambda: _forced(request, run, form.cleaned_data["reason"]))
+
+
+def _forced(request: HttpRequest, run: SyncRun, reason: str) -> Started:
+    accounts = None if run.whole_group else list(Account.objects.filter(account_runs__run=run))
+    return start_run(
+        group=run.group,
+        type=run.type,
+        mode=run.mode,
+        accounts=accounts,
+        trigger=Trigger.ADMIN,
+        requested_by=request.user,
+        forced=True,
+        force_reason=reason,
+    )
+
+
+def _started(request: HttpRequest, run: SyncRun, starting: Any) -> HttpResponse:
+    try:
+        return to_run(request, starting())
+    except CannotStart as error:
+        messages.error(request, refusal(error))
+        return HttpResponseRedirect(run_url(run.pk))

@@ -1,0 +1,69 @@
+"""Planning and syncing a whole group: the confirmation page, and the start itself."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_http_methods
+
+from accounts.models import Account, SyncGroup
+from syncing.models import RunMode, RunType, Trigger
+from syncing.selectors.runs import SECRETS
+from syncing.services.runs import CannotStart, start_run
+from syncing.views.pages import page, refusal, to_run
+
+PERMISSION = {RunMode.PLAN: "syncing.plan_sync", RunMode.APPLY: "syncing.start_sync"}
+
+
+class StartForm(forms.Form):
+    type = forms.ChoiceField(label=_("What"), choices=RunType.choices, initial=RunType.FULL, widget=forms.RadioSelect)
+
+
+def may_start(request: HttpRequest, mode: str) -> bool:
+    return mode in PERMISSION and request.user.has_perm(PERMISSION[RunMode(mode)])
+
+
+def require_start(request: HttpRequest, mode: str) -> None:
+    if not may_start(request, mode):
+        raise PermissionDenied
+
+
+@require_http_methods(["GET", "POST"])
+def start(request: HttpRequest, group_id: int, mode: str) -> HttpResponse:
+    """GET asks, POST starts; a POST without a type (the plan button) means everything."""
+    require_start(request, mode)
+    group = get_object_or_404(SyncGroup, pk=group_id)
+    form = StartForm({"type": RunType.FULL, **request.POST.dict()} if request.method == "POST" else None)
+    if not form.is_valid():
+        return page(request, "syncing/confirm_start.html", _question(group, mode, form))
+    try:
+        started = start_run(
+            group=group,
+            type=form.cleaned_data["type"],
+            mode=mode,
+            trigger=Trigger.ADMIN,
+            requested_by=request.user,
+        )
+    except CannotStart as error:
+        messages.error(request, refusal(error))
+        return HttpResponseRedirect(reverse("admin:index"))
+    return to_run(request, started)
+
+
+def _question(group: SyncGroup, mode: str, form: StartForm) -> dict[str, Any]:
+    accounts = list(group.accounts.defer(*SECRETS).order_by("subdomain"))
+    slaves = [account for account in accounts if account.role == Account.Role.SLAVE]
+    return {
+        "title": _("Plan the whole group") if mode == RunMode.PLAN else _("Sync the whole group"),
+        "group": group,
+        "writes": mode == RunMode.APPLY,
+        "form": form,
+        "master": next((account for account in accounts if account.role == Account.Role.MASTER), None),
+        "slaves": [account for account in slaves if not account.paused],
+        "paused": [account for account in slaves if account.paused],
+    }

@@ -1,0 +1,29 @@
+"""Making and rotating the webhook token of a group; it is shown once."""
+
+from django.contrib import admin
+from django.contrib.auth.decorators import permission_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from accounts.models import SyncGroup
+from syncing.services.keys import make_webhook_token
+from syncing.views.pages import page
+
+
+@permission_required("accounts.change_syncgroup", raise_exception=True)
+@require_http_methods(["GET", "POST"])
+@never_cache
+def webhook_token(request: HttpRequest, group_id: int) -> HttpResponse:
+    """GET says what will happen, POST makes the token and shows the address."""
+    group = get_object_or_404(SyncGroup, pk=group_id)
+    context = {"title": _("Webhook of %(group)s") % {"group": group.name}, "group": group}
+    if request.method == "POST":
+        path = reverse("syncing:webhook", args=[make_webhook_token(group, rotate=True)])
+        context["secret"] = request.build_absolute_uri(path)
+        note = _("Made a new webhook token.")
+        admin.site.get_model_admin(SyncGroup).log_change(request, group, note)
+    return page(request, "syncing/webhook_token.html", context)

@@ -1,0 +1,52 @@
+"""The door for Kommo's webhooks and Salesbots: a known token asks for a sync of its group, nothing else matters.
+
+Kommo signs nothing and wants an answer within 2 s (kommo-api.md 7.1); more than 100 bad answers in two hours
+disable the hook, so a known token always gets 202.
+"""
+
+import logging
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
+
+from syncing.api.http import ApiError, check_method
+from syncing.models import Trigger
+from syncing.services.keys import group_for_webhook
+from syncing.services.runs import CannotStart, start_run
+
+logger = logging.getLogger(__name__)
+
+DRAIN_LIMIT = 2 * 1024 * 1024
+
+
+@csrf_exempt
+def webhook(request: HttpRequest, token: str) -> HttpResponse:
+    try:
+        check_method(request, "POST")
+        return _trigger(request, token)
+    except ApiError as error:
+        response = error.response()
+        if error.status == 405:
+            response["Allow"] = "POST"
+        return response
+
+
+def _trigger(request: HttpRequest, token: str) -> JsonResponse:
+    group = group_for_webhook(token)
+    if group is None:
+        raise ApiError(404, "no_such_token", "This webhook is unknown.", "Make a new token: webhook_token --rotate.")
+    _drain(request)
+    try:
+        started = start_run(group=group, trigger=Trigger.WEBHOOK)
+    except CannotStart as error:
+        logger.warning("webhook of group %s starts nothing: %s", group.name, error.message)
+        problem = {"code": error.code, "message": error.message, "remedy": error.remedy}
+        return JsonResponse({"run": None, "error": problem}, status=202)
+    return JsonResponse({"run": started.run.pk}, status=202)
+
+
+def _drain(request: HttpRequest) -> None:
+    """Read the body away, unseen: an answer before its end may be lost when the connection is closed."""
+    left = DRAIN_LIMIT
+    while left > 0 and (chunk := request.read(min(left, 64 * 1024))):
+        left -= len(chunk)
