@@ -77,7 +77,7 @@ class AccountAdmin(AccountModelAdmin):
 
     form = AccountForm
     change_list_template = "accounts/account_change_list.html"
-    list_display = ("label", "address", "role", "group", "health_badge", "token_expiry", "paused")
+    list_display = ("label", "address", "health_badge", "role", "group", "token_expiry", "paused")
     list_display_links = ("label",)
     list_filter = ("role", "group", "health", "paused")
     list_select_related = ("group",)

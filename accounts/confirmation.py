@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib.admin import ModelAdmin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.utils import model_ngettext
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
@@ -28,6 +29,7 @@ def ask(
     **extra: Any,
 ) -> TemplateResponse:
     """The page; its button sends the same action again, confirmed. `extra` goes to the template."""
+    items = list(queryset)
     context = {
         **model_admin.admin_site.each_context(request),
         "opts": model_admin.model._meta,
@@ -37,7 +39,8 @@ def ask(
         "action": action,
         "checkbox_name": ACTION_CHECKBOX_NAME,
         "confirmed_name": CONFIRMED,
-        "items": list(queryset),
+        "items": items,
+        "noun": model_ngettext(model_admin.opts, len(items)),
         **extra,
     }
     return TemplateResponse(request, template, context)

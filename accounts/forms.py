@@ -23,13 +23,13 @@ class AccountForm(AccountModelForm):
     """One account; the token can be written, never read: an empty input keeps the stored one."""
 
     subdomain = forms.CharField(
-        label=_("subdomain"),
+        label=_("Subdomain"),
         max_length=200,
         widget=forms.TextInput(attrs={"class": "vTextField"}),
         help_text=_("As in SUBDOMAIN.kommo.com; the account's whole address may be pasted."),
     )
     new_token = forms.CharField(
-        label=_("long-lived token"),
+        label=_("Long-lived token"),
         required=False,
         widget=forms.PasswordInput(attrs={"class": "vTextField", "autocomplete": "new-password"}),
         help_text=_("Stored encrypted and never shown. Leave it empty to keep the stored one."),
@@ -81,7 +81,7 @@ class ImportForm(forms.Form):
 
     file = forms.FileField(label=_("CSV file"), widget=forms.FileInput(attrs={"accept": ".csv,text/csv"}))
     group = forms.ModelChoiceField(
-        label=_("sync group"),
+        label=_("Sync group"),
         queryset=SyncGroup.objects.all(),
         required=False,
         empty_label=_("The only group (made if there is none)"),
