@@ -1,0 +1,35 @@
+"""`export_ids`: which item of the master is which item of a slave, for bots and dashboards."""
+
+import csv
+import json
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from accounts.models import Account
+from syncing.selectors.ids import id_map
+
+USAGE = 2
+COLUMNS = ("kind", "entity", "name", "parent", "master_id", "slave_id")
+
+
+class Command(BaseCommand):
+    help = "Prints the id mappings of one slave."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--account", metavar="SUBDOMAIN", required=True)
+        parser.add_argument("--format", choices=("json", "csv"), default="json")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        accounts = Account.objects.filter(subdomain=options["account"]).defer("token", "client_secret", "refresh_token")
+        account = accounts.first()
+        if account is None:
+            raise CommandError(f"No such account: {options['account']}.", returncode=USAGE)
+        rows = id_map(account)
+        if options["format"] == "json":
+            self.stdout.write(json.dumps(rows, ensure_ascii=False))
+            return
+        writer = csv.DictWriter(self.stdout._out, COLUMNS)
+        writer.writeheader()
+        writer.writerows({column: row[column] for column in COLUMNS} for row in rows)

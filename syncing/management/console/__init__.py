@@ -1,0 +1,1 @@
+"""What commands say to people: progress, tables, plans; and how they are stopped."""
