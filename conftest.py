@@ -5,7 +5,7 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django import Settings
 
 from accounts.simulator.server import RunningServer, serve
 from accounts.simulator.world import World
@@ -29,7 +29,7 @@ def world() -> World:
 
 
 @pytest.fixture
-def simulator(world: World, settings: SettingsWrapper) -> Iterator[RunningServer]:
+def simulator(world: World, settings: Settings) -> Iterator[RunningServer]:
     """The world, served; the settings point at it."""
     with serve(world) as running:
         settings.KOMMO_URL_TEMPLATE = running.url_template

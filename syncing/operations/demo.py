@@ -97,9 +97,7 @@ class Demo:
         """The full sync through the queue, with its progress on stderr; returns the run document."""
         self.say("Starting the worker, then syncing everything")
         self.place.start_worker()
-        said = self.place.manage("sync_all", "--group", "Demo", "--queue", "--json", expect=(0, 1), show_progress=True)
-        document: dict[str, Any] = json.loads(said)
-        return document
+        return self.place.document("sync_all", "--group", "Demo", "--queue", "--json", show_progress=True)
 
     def serve(self, port: int) -> None:
         """The dashboard, until Ctrl-C or SIGTERM; the worker goes on working."""

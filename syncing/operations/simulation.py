@@ -82,6 +82,16 @@ class Place:
             raise CommandFailed(f"`manage.py {args[0]}` ended with {child.returncode}:\n{why[-2000:]}")
         return text
 
+    def document(self, *args: str, show_progress: bool = False) -> dict[str, Any]:
+        """The JSON document that a command prints, whether it ends well or not; raises CommandFailed without one."""
+        text = self.manage(*args, expect=(0, 1, 2), show_progress=show_progress)
+        try:
+            document: dict[str, Any] = json.loads(text)
+        except ValueError as error:
+            said = (self.logs / f"{args[0]}.log").read_text(encoding="utf-8", errors="replace")
+            raise CommandFailed(f"`manage.py {args[0]}` printed no document:\n{(said or text)[-2000:]}") from error
+        return document
+
     def setup(self, *more: str) -> str:
         """Secrets, database, static files, superuser; returns what `setup` said."""
         return self.manage("setup", "--env", str(self.env_file), *more)

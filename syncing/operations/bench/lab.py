@@ -1,7 +1,6 @@
 """One measurement's place: a simulated Kommo with latency, an empty database, and a witness of every request."""
 
 import csv
-import json
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -93,9 +92,9 @@ class Lab(Place):
         self.ask_simulator("POST", "/_sim/reset-log")
         before = self._cpu()
         with Sampler(self.pids()) as sampler:
-            said = self.manage("sync_all", "--group", GROUP, "--json", *options, expect=(0, 1))
+            document = self.document("sync_all", "--group", GROUP, "--json", *options)
         cpu = self._cpu() - before
-        return self._measured(json.loads(said), memory=sampler.peak, cpu=cpu)
+        return self._measured(document, memory=sampler.peak, cpu=cpu)
 
     def _cpu(self) -> float:
         """Of the worker with its children, and of the commands that have ended; not of the simulator or the bench."""
