@@ -105,7 +105,8 @@ class SimAccount:
     # -- finding -----------------------------------------------------------------------------------------------
     @property
     def ordered_pipelines(self) -> list[Pipeline]:
-        return sorted(self.pipelines.values(), key=lambda each: (each.sort, not each.is_main, each.id))
+        main_first = self.knobs.main_pipeline_first
+        return sorted(self.pipelines.values(), key=lambda each: (main_first and not each.is_main, each.sort, each.id))
 
     def pipeline(self, key: int | str) -> Pipeline:
         """The pipeline of this id or (first) of this name; raises KeyError."""
@@ -224,10 +225,10 @@ class SimAccount:
         self.arrange_pipelines()
 
     def arrange_pipelines(self) -> None:
-        """Keeps the main pipeline first, where the knob says so."""
+        """Gives the main pipeline the first number, where the knob says so."""
         if self.knobs.main_pipeline_first:
             for each in self.pipelines.values():
-                each.sort = 1 if each.is_main else max(2, each.sort)
+                each.sort = 1 if each.is_main else each.sort
 
     def arrange(self, pipeline: Pipeline) -> None:
         """Puts the stages into order and numbers the ordinary ones anew (kommo-api.md 4.5)."""

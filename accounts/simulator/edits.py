@@ -51,10 +51,16 @@ def remove(account: SimAccount, kind: str, key: Any) -> None:
 
 
 def add(account: SimAccount, kind: str, **facts: Any) -> Edited:
-    """Makes one thing: the keywords of SimAccount.add_pipeline, add_group, add_field; stage and enum by parent id."""
+    """Makes one thing: the keywords of SimAccount.add_pipeline, add_group, add_field; stage, enum and
+    description (pipeline_id, stage_id, level, text) by the ids of their parents.
+    """
     with account.lock:
         if kind == "stage":
             return account.add_stage(account.pipelines[facts.pop("pipeline_id")], **facts)
+        if kind == "description":
+            stage = account.pipelines[facts["pipeline_id"]].stage(facts["stage_id"])
+            account.describe(stage, facts["level"], facts["text"])
+            return stage
         if kind == "enum":
             return account.add_enum(_field(account, facts.pop("field_id")), **facts)
         makers: dict[str, Callable[..., Edited]] = {

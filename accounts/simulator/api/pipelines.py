@@ -6,7 +6,7 @@ from typing import Any
 
 from accounts.simulator import defaults, problems, render, validation
 from accounts.simulator.api import stages
-from accounts.simulator.messages import Answer, Call, deleted, success
+from accounts.simulator.messages import Answer, Call, deleted, nothing, success
 from accounts.simulator.model import PALETTE, Pipeline, Stage
 from accounts.simulator.problems import ItemError, Refusal
 from accounts.simulator.validation import Item, Rule
@@ -38,6 +38,8 @@ def find(call: Call, number: str) -> Pipeline:
 def list_all(call: Call) -> Answer:
     """All pipelines with their stages, in one answer: this list has no pages."""
     items = call.account.ordered_pipelines
+    if not items:
+        return nothing()
     return success(_list(call, [render.pipeline(call.account, each, call.base) for each in items]))
 
 

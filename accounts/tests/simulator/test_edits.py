@@ -35,6 +35,8 @@ def test_things_are_added_by_kind(account):
     edits.add(account, "enum", field_id=field.id, value="Fair")
     assert account.ordered_pipelines[0].ordinary[0] is stage
     assert [enum.value for enum in field.enums] == ["Web", "Fair"]
+    edits.add(account, "description", pipeline_id=pipeline.id, stage_id=stage.id, level="newbie", text="Hi")
+    assert stage.descriptions["newbie"].description == "Hi"
     assert edits.add(account, "group", entity="leads", name="Deal").id.startswith("leads_")
 
 

@@ -132,6 +132,16 @@ def test_is_main_moves_and_the_main_pipeline_sorts_first(north, account):
     assert [(each["name"], each["is_main"]) for each in listed] == [("Sales", True), ("Pipeline", False)]
 
 
+def test_the_others_keep_their_order_behind_the_main_pipeline(north, account):
+    north.post("leads/pipelines", [new_pipeline(name="B", sort=2), new_pipeline(name="A", sort=1)])
+    assert [each["name"] for each in north.get("leads/pipelines").items("pipelines")] == ["Pipeline", "A", "B"]
+
+
+def test_an_account_without_pipelines_answers_204(north, account):
+    account.pipelines.clear()
+    assert north.get("leads/pipelines").status == 204
+
+
 def test_the_main_flag_cannot_be_taken_away(north, account):
     pipeline = account.pipeline("Pipeline")
     assert north.patch(f"leads/pipelines/{pipeline.id}", {"is_main": False}).body["is_main"] is True
