@@ -11,7 +11,7 @@ os.environ.setdefault("KOMMO_RATE_PER_IP", "0")
 os.environ.setdefault("EMAIL_URL", "memorymail://")
 
 from kommosync.settings import *  # noqa: F403
-from kommosync.settings import DATABASES, VAR_DIR
+from kommosync.settings import DATABASES, STATIC_ROOT, VAR_DIR
 
 # A file, because threads and child processes of the tests need the same database; one per process, because
 # several test runs may share this directory.
@@ -24,3 +24,4 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
+STATIC_ROOT.mkdir(exist_ok=True)  # WhiteNoise warns without it, and warnings are errors
