@@ -18,6 +18,7 @@ from accounts.kommo.errors import (
     ServerError,
     Unauthorised,
 )
+from accounts.kommo.pacing import step_of
 from accounts.kommo.stopping import Stop
 from accounts.kommo.tokens import FixedToken
 from accounts.tests.kommo.world import API, TOKEN, Clock, Refreshing, make_client
@@ -176,6 +177,23 @@ class TestRateLimits:
             client.get(PATH)
         assert client.requests == 1
         assert clock.sleeps == []
+
+
+class TestPace:
+    def test_the_second_request_is_spaced_from_the_first_answer_as_its_connection_took_time(
+        self, requests_mock: Mocker
+    ) -> None:
+        clock = Clock()
+
+        def slow_handshake(*args: Any) -> dict[str, Any]:
+            clock.now += 0.15
+            return DONE
+
+        requests_mock.get(URL, json=slow_handshake)
+        client = make_client(clock, rate=5)
+        for _ in range(3):
+            client.get(PATH)
+        assert clock.sleeps == [pytest.approx(step_of(5)), pytest.approx(step_of(5) - 0.15)]
 
 
 class TestTokens:

@@ -145,6 +145,14 @@ def test_a_hold_stops_the_account_for_all_of_it_and_the_ip_for_two_seconds() -> 
     assert clock.now == 1030
 
 
+def test_a_held_account_does_not_push_the_common_key_ahead() -> None:
+    clock = Clock()
+    slots = LocalSlots(clock)
+    slots.hold("north", 30)
+    assert slots.take([("north", 0.2), ("ip", 0.2)]) == Turn(30, False)
+    assert slots.take([("south", 0.2), ("ip", 0.2)]) == Turn(0, True)
+
+
 def test_a_hold_longer_than_we_wait_is_refused_without_sleeping_and_names_its_end() -> None:
     clock = Clock()
     pacer = make_pacer(clock, rate=5, rate_per_ip=5)

@@ -58,9 +58,10 @@ def make_client(
     tokens: TokenSource | None = None,
     base_url: str = NORTH,
     stop: Stop | None = None,
+    rate: float = 0.0,
     **more: Any,
 ) -> KommoClient:
-    pacer = make_pacer(clock or Clock(), stop=stop)
+    pacer = make_pacer(clock or Clock(), rate=rate, stop=stop)
     more.setdefault("random", lambda: 0.5)
     return KommoClient(base_url, tokens or FixedToken(TOKEN), pacer, account="north", **more)
 
