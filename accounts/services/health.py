@@ -216,12 +216,12 @@ def record_health(account_id: int, error: RunError | None, *, wrote: bool = Fals
     if code in SAYS_NOTHING:
         return False
     health = HEALTH_OF_CODE.get(code, Health.CONNECTED)
-    if isinstance(error, CredentialProblem):
-        health = Health.NO_TOKEN
     if isinstance(error, NotFound) and not error.no_account:
         health = Health.ERROR  # an item was gone, not the account
     reason = "" if health == Health.CONNECTED else _sentence(message, remedy)[:REASON_LENGTH]
     rows = Account.objects.filter(pk=account_id)
+    if health == Health.UNAUTHORISED and rows.filter(token="").exists():
+        health = Health.NO_TOKEN  # the public reason codes do not tell these apart, the badge does
     if health == Health.CONNECTED and not wrote:
         rows = rows.exclude(health=Health.NOT_ADMIN)
     now = timezone.now()

@@ -35,6 +35,12 @@ def queued() -> list[tuple]:
     return [message.task["args"] for message in OrmQ.objects.all()]
 
 
+@pytest.fixture(autouse=True)
+def collected(settings, tmp_path) -> None:
+    """A directory of collected static files: without one whitenoise warns."""
+    settings.STATIC_ROOT = tmp_path
+
+
 @pytest.fixture
 def viewer(client):
     """A client that may see accounts, and nothing else."""

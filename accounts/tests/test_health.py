@@ -158,7 +158,6 @@ def test_two_entries_never_stand_for_one_kommo_account() -> None:
         (Validation("refused"), Health.CONNECTED),
         (Unauthorised("bad"), Health.UNAUTHORISED),
         (Unauthorised("late", code="token_expired"), Health.TOKEN_EXPIRED),
-        (CredentialProblem("west"), Health.NO_TOKEN),
         (NotFound("nobody", no_account=True), Health.NOT_FOUND),
         (NotFound("Pipeline not found"), Health.ERROR),
         (NetworkError("no answer in time"), Health.UNREACHABLE),
@@ -174,6 +173,15 @@ def test_a_run_leaves_the_health_that_it_met(error, health) -> None:
     account.refresh_from_db()
     assert account.health == health
     assert bool(account.health_reason) == (health != Health.CONNECTED)
+
+
+def test_a_run_of_an_account_without_a_token_says_so_as_error_and_as_document() -> None:
+    problem = CredentialProblem("west")
+    for error in (problem, {"code": problem.code, "message": problem.detail, "remedy": problem.remedy}):
+        account = AccountFactory(token="")
+        assert record_health(account.pk, error)
+        account.refresh_from_db()
+        assert account.health == Health.NO_TOKEN
 
 
 @pytest.mark.parametrize("code", ["paused", "cancelled", "internal", "guard"])
