@@ -51,7 +51,7 @@ def new_field_body(item: Item, field: CustomField, sort: int, ids: Ids) -> Json:
         "code": field.code,
         "is_api_only": wanted["is_api_only"],
         "currency": wanted.get("currency"),
-        "remind": None if wanted.get("remind") == "never" else wanted.get("remind"),
+        "remind": field.remind if field.type == "birthday" else None,
         "tracking_callback": wanted.get("tracking_callback"),
         "required_statuses": status_list(wanted.get("required_statuses", ()), ids),
         "hidden_statuses": status_list(wanted.get("hidden_statuses", ()), ids),

@@ -16,6 +16,8 @@ from syncing.engine.snapshot import Snapshot
 
 DONE, FAILED, SKIPPED = "done", "failed", "skipped"
 
+Token = Hashable  # a Ref, or the key of an item that only the slave has
+
 
 @dataclass(frozen=True)
 class Written:
@@ -51,6 +53,14 @@ class Work:
     def item(self, ref: Ref) -> Item:
         return self.plan.desired.items[ref]
 
+    def renumbered(self, sorts: Mapping[Token, int], changed: Iterable[Ref]) -> list[Change]:
+        """The present items that get a new number only because there was no room beside them: no change of the plan."""
+        known = set(changed)
+        refs = [
+            token for token in sorts if isinstance(token, Ref) and token not in known and token in self.plan.match.keys
+        ]
+        return [Change(Action.UPDATE, ref, self.item(ref).name, self.item(ref).parent, {}) for ref in refs]
+
     def done(self, change: Change, keys: Mapping[Ref, str] | None = None) -> Written:
         self.ids.update(keys or {})
         return Written(change, DONE, keys=dict(keys or {}))
@@ -81,9 +91,6 @@ class Work:
     def skip(self, changes: Iterable[Change], message: str) -> None:
         if rows := [Written(change, SKIPPED, message) for change in changes]:
             self.report(rows)
-
-
-Token = Hashable  # a Ref, or the key of an item that only the slave has
 
 
 def sort_numbers(

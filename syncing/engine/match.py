@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from syncing.engine.refs import Kind, Ref, enum_key, field_key, group_key, pipeline_key, stage_key
 from syncing.engine.resources.custom_fields import CustomField, Enum
 from syncing.engine.resources.field_groups import FieldGroup
-from syncing.engine.resources.pipelines import Pipeline
+from syncing.engine.resources.pipelines import Pipeline, place
 from syncing.engine.snapshot import Snapshot
 
 
@@ -84,7 +84,7 @@ def match(desired: Snapshot, existing: Snapshot, known: Mapping[Ref, str]) -> Ma
 
 def _pipelines(snapshot: Snapshot) -> list[Candidate]:
     """An archived pipeline is matched by its id alone: the API can neither archive nor restore."""
-    ordered = sorted(snapshot.pipelines, key=lambda pipeline: (pipeline.sort, pipeline.id))
+    ordered = sorted(snapshot.pipelines, key=place)
     return [
         Candidate(pipeline_key(p.id), p.name, "", () if p.is_archive else (("name", normal_name(p.name)),))
         for p in ordered

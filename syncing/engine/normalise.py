@@ -7,7 +7,7 @@ from typing import Any
 from syncing.engine.refs import Kind, Ref, enum_key, field_key, group_key, pipeline_key, stage_key
 from syncing.engine.resources.custom_fields import CREATABLE_TYPES, ENUM_TYPES, TRACKING_TYPE, CustomField, StageId
 from syncing.engine.resources.field_groups import DEFAULT_GROUP, FieldGroup
-from syncing.engine.resources.pipelines import Pipeline
+from syncing.engine.resources.pipelines import Pipeline, place
 from syncing.engine.resources.stages import Stage, has_default_name, palette_color
 from syncing.engine.snapshot import Snapshot
 
@@ -48,7 +48,7 @@ def normalise(snapshot: Snapshot, named: Named, shared_stages: Collection[Ref]) 
     have (or will have): in the slave's own stages the slave's are kept.
     """
     builder = _Builder(named, frozenset(shared_stages))
-    for pipeline in sorted(snapshot.pipelines, key=lambda item: (item.sort, item.id)):
+    for pipeline in sorted(snapshot.pipelines, key=place):
         builder.add_pipeline(pipeline)
     for group in sorted(snapshot.groups or (), key=lambda item: (item.sort, item.id)):
         builder.add_group(group)
@@ -113,9 +113,10 @@ class _Builder:
         system = item.is_predefined or item.type not in CREATABLE_TYPES[item.entity]
         attributes = self._statuses(item) if system else {**self._own(item), **self._statuses(item)}
         siblings = None
-        if not system and item.type != TRACKING_TYPE:  # the group of tracking fields is left to Kommo
-            attributes["group"] = group
+        if item.type != TRACKING_TYPE:  # the group of tracking fields is left to Kommo
             siblings = None if group is None else f"fields of {group.key}"
+            if not system:
+                attributes["group"] = group
         self._add(Item(ref, item.name, parent, attributes, siblings, system), item.name)
 
     def _group(self, item: CustomField) -> Ref | None:

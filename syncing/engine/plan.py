@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from syncing.engine.normalise import State, normalise, own_names
 from syncing.engine.order import moves
 from syncing.engine.refs import Kind, Ref, Scope, field_key, group_key, pipeline_key, stage_key
 from syncing.engine.resources.custom_fields import CREATABLE_TYPES, CustomField
-from syncing.engine.resources.pipelines import Pipeline
+from syncing.engine.resources.pipelines import Pipeline, place
 from syncing.engine.resources.stages import Stage
 from syncing.engine.snapshot import Snapshot
 
@@ -30,6 +30,7 @@ class Plan:
     manual: tuple[Manual, ...]
     desired: State
     match: Match
+    orders: Mapping[str, tuple[Ref, ...]]  # list name -> the order to reach, items to create among them
     shared_stages: frozenset[Ref]  # in these the master decides what is required; in the others the slave
 
     @property
@@ -56,7 +57,9 @@ class _Planner:
         self.shared = frozenset(self._shared_stages())
         self.ours = normalise(desired, own_names, self.shared)
         self.theirs = normalise(existing, lambda kind, key: found.names.get((kind, key)), self.shared)
-        self.positions = self._positions()
+        self.positions: dict[Ref, tuple[int, int]] = {}
+        self.orders: dict[str, tuple[Ref, ...]] = {}
+        self._order()
         self.changes: list[Change] = []
         self.manual: list[Manual] = []
 
@@ -71,7 +74,8 @@ class _Planner:
                 self._plan_field(item)
         extras = tuple(find_extras(self.existing, self.found, self.scope))
         conflicts = tuple(conflict for conflict in self.conflicts if self._in_scope(conflict.ref.kind))
-        return Plan(tuple(self.changes), conflicts, extras, tuple(self.manual), self.ours, self.found, self.shared)
+        changes, manual = tuple(self.changes), tuple(self.manual)
+        return Plan(changes, conflicts, extras, manual, self.ours, self.found, self.orders, self.shared)
 
     def _in_scope(self, kind: Kind) -> bool:
         of_pipelines = kind in (Kind.PIPELINE, Kind.STAGE)
@@ -86,7 +90,7 @@ class _Planner:
                 self.conflicts.append(Conflict(ref, pipeline.name, "", message))
 
     def _ordered_pipelines(self) -> list[Pipeline]:
-        return sorted(self.desired.pipelines, key=lambda pipeline: (pipeline.sort, pipeline.id))
+        return sorted(self.desired.pipelines, key=place)
 
     def _shared_stages(self) -> Iterator[Ref]:
         """The stages that both accounts have, or will have after this plan."""
@@ -99,18 +103,30 @@ class _Planner:
             if ref in self.found.keys or (creatable and (parent not in self.found.keys or not stage.is_system)):
                 yield ref
 
-    def _positions(self) -> dict[Ref, tuple[int, int]]:
-        """ref -> (old, new) place, 1-based among the items that both have, for those that must move."""
-        result: dict[Ref, tuple[int, int]] = {}
-        for name, target in self.ours.sequences.items():
-            wanted = [ref for ref in target if ref not in self.blocked]
-            current = [ref for ref in self.theirs.sequences.get(name, ()) if ref in set(wanted)]
-            wanted = [ref for ref in wanted if ref in set(current)]
-            # Kommo numbers the main pipeline itself, kommo-api.md 4.1: the others move around it.
-            anchors = [ref for ref in current if self.theirs.items[ref].attributes.get("is_main")]
+    def _order(self) -> None:
+        """Which items must move (`positions`: old and new place, 1-based), and the order to reach (`orders`)."""
+        for name, sequence in self.ours.sequences.items():
+            target = [ref for ref in sequence if ref not in self.blocked]
+            here = set(target)
+            current = [ref for ref in self.theirs.sequences.get(name, ()) if ref in here]
+            anchors, loose = self._anchors(current, target)
+            self.orders[name] = tuple(ref for ref in target if ref not in loose)
+            current = [ref for ref in current if ref not in loose]
+            here = set(current)
+            wanted = [ref for ref in self.orders[name] if ref in here]
             for ref in moves(current, wanted, anchors):
-                result[ref] = (current.index(ref) + 1, wanted.index(ref) + 1)
-        return result
+                self.positions[ref] = (current.index(ref) + 1, wanted.index(ref) + 1)
+
+    def _anchors(self, current: Sequence[Ref], target: Sequence[Ref]) -> tuple[set[Ref], frozenset[Ref]]:
+        """What the others are moved around: predefined fields, and the main pipeline, which Kommo numbers itself
+        (kommo-api.md 4.1). Those that stand in another order than the master's are left out of the comparison."""
+        fixed = [ref for ref in current if self._is_anchor(ref)]
+        here = set(fixed)
+        loose = moves(fixed, [ref for ref in target if ref in here])
+        return here - loose, loose
+
+    def _is_anchor(self, ref: Ref) -> bool:
+        return self.theirs.items[ref].system or bool(self.theirs.items[ref].attributes.get("is_main"))
 
     # -- one item --
 

@@ -207,9 +207,14 @@ class _Replication:
             self.record([row.outcome() for row in news], mapped, ())
 
     def _keep_matches(self, plan: Plan) -> None:
-        """Remember what the matching found: adopted items, and mappings that point nowhere."""
+        """Remember what the matching found; forget mappings that point nowhere, or to what is now another item's."""
         found = {ref: key for ref, key in plan.match.keys.items() if self.known.get(ref) != key}
-        gone = [ref for ref in plan.match.stale if ref not in plan.match.keys and ref in self.known]
+        taken = {(ref.kind, key) for ref, key in found.items()}
+        gone = [
+            ref
+            for ref, key in self.known.items()
+            if ref not in found and ((ref.kind, key) in taken or ref in plan.match.stale)
+        ]
         if not found and not gone:
             return
         adopted = [ref for ref in found if not self._is_ours(ref) and self._counts(plan, ref)]

@@ -7,7 +7,7 @@ from syncing.adapters import batches, endpoints
 from syncing.adapters.answers import adopt, aligned
 from syncing.adapters.api import Json
 from syncing.adapters.batches import Entry
-from syncing.adapters.bodies import always_sent, field_body, new_field_body
+from syncing.adapters.bodies import field_body, new_field_body
 from syncing.adapters.reader import parse_field
 from syncing.adapters.work import Token, Work, sort_numbers
 from syncing.engine.changes import Action, Change
@@ -96,15 +96,11 @@ class _Fields:
     # -- update --
 
     def _update(self, changes: Sequence[Change], sorts: dict[Token, int]) -> None:
-        changed = {change.ref: change for change in changes}
         entries: list[Entry[Change | None]] = [
             Entry(change, self._body(change, sorts.get(change.ref))) for change in changes
         ]
-        for token, number in sorts.items():  # numbered anew, because there was no room beside them
-            if isinstance(token, Ref) and token not in changed and token in self.work.plan.match.keys:
-                ours, theirs = self.ours[token.key], self.theirs[self.work.ids[token]]
-                body = {"id": theirs.id, "sort": number, **always_sent(ours, theirs, self.work.ids)}
-                entries.append(Entry(None, body))
+        for change in self.work.renumbered(sorts, [change.ref for change in changes]):
+            entries.append(Entry(None, self._body(change, sorts[change.ref])))
         batches.update(entries, self._patch, self._updated, self._refused)
 
     def _body(self, change: Change, sort: int | None) -> Json:
@@ -143,7 +139,7 @@ class _Fields:
 
     def _sequences(self) -> Iterator[tuple[str, tuple[Ref, ...]]]:
         prefix = f"fields of {self.entity}/"
-        for name, refs in self.work.plan.desired.sequences.items():
+        for name, refs in self.work.plan.orders.items():
             if name.startswith(prefix):
                 yield name, refs
 

@@ -48,16 +48,8 @@ def _write_entity(work: Work, entity: str, creates: Sequence[Change], updates: S
         ])  # fmt: skip
 
     batches.create(entries, send, find, done, work.fail_entry)
-    updating = {change.ref: change for change in updates}
-    for ref in [*updating, *(token for token in sorts if isinstance(token, Ref) and token not in updating)]:
-        if ref in work.plan.match.keys:
-            _update(work, entity, updating.get(ref) or housekeeping(work, ref), sorts.get(ref))
-
-
-def housekeeping(work: Work, ref: Ref) -> Change:
-    """An item that is only numbered anew, because there was no room beside it."""
-    item = work.item(ref)
-    return Change(Action.UPDATE, ref, item.name, item.parent, {})
+    for change in [*updates, *work.renumbered(sorts, [change.ref for change in updates])]:
+        _update(work, entity, change, sorts.get(change.ref))
 
 
 def _update(work: Work, entity: str, change: Change, sort: int | None) -> None:
@@ -79,7 +71,7 @@ def _sorts(work: Work, entity: str, creates: Sequence[Change], updates: Sequence
     moving = [change.ref for change in updates if "position" in change.fields]
     placing = [change.ref for change in creates] + moving
     here = {token for token, _ in current} | set(placing)
-    target = [ref for ref in work.plan.desired.sequences.get(f"groups of {entity}", ()) if ref in here]
+    target = [ref for ref in work.plan.orders.get(f"groups of {entity}", ()) if ref in here]
     wished = {
         Ref(Kind.FIELD_GROUP, group_key(group.entity, group.id)): group.sort for group in work.desired.groups or ()
     }

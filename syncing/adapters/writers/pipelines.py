@@ -14,7 +14,7 @@ from syncing.adapters.reader import parse_pipeline
 from syncing.adapters.work import Token, Work, Written, sort_numbers
 from syncing.engine.changes import Action, Change
 from syncing.engine.refs import Kind, Ref, pipeline_key, stage_key
-from syncing.engine.resources.pipelines import Pipeline
+from syncing.engine.resources.pipelines import Pipeline, place
 from syncing.engine.resources.stages import LOST, WON, Stage
 
 HIGHEST_SORT = 10_000  # kommo-api.md 4.5
@@ -26,20 +26,20 @@ def write(work: Work) -> None:
     updates = work.changes(Kind.PIPELINE, Action.UPDATE)
     sorts = _sorts(work, creates, updates)
     _Create(work, creates, sorts).write()
-    for change in updates:
+    for change in [*updates, *work.renumbered(sorts, [change.ref for change in updates])]:
         _update(work, change, sorts)
 
 
 def _sorts(work: Work, creates: Sequence[Change], updates: Sequence[Change]) -> dict[Token, int]:
     names = {key: ref for ref, key in work.plan.match.keys.items() if ref.kind is Kind.PIPELINE}
-    ordered = sorted(work.existing.pipelines, key=lambda pipeline: (pipeline.sort, pipeline.id))
+    ordered = sorted(work.existing.pipelines, key=place)
     current: list[tuple[Token, int]] = [
         (names.get(pipeline_key(pipeline.id), pipeline_key(pipeline.id)), pipeline.sort) for pipeline in ordered
     ]
     moving = [change.ref for change in updates if "position" in change.fields]
     placing = [change.ref for change in creates] + moving
     here = {token for token, _ in current} | set(placing)
-    target = [ref for ref in work.plan.desired.sequences.get("pipelines", ()) if ref in here]
+    target = [ref for ref in work.plan.orders.get("pipelines", ()) if ref in here]
     wished = {Ref(Kind.PIPELINE, pipeline_key(pipeline.id)): pipeline.sort for pipeline in work.desired.pipelines}
     rewrite = work.rewrite_order and bool(moving)
     return sort_numbers(current, target, placing, wished, HIGHEST_SORT, rewrite=rewrite)
@@ -68,8 +68,8 @@ class _Create:
 
     def _entry(self, change: Change) -> Entry[Change]:
         stages = [
-            stage_body(self.work.item(ref), 10 * place)
-            for place, ref in enumerate(self._new_stages(change.ref), start=1)
+            stage_body(self.work.item(ref), 10 * number)
+            for number, ref in enumerate(self._new_stages(change.ref), start=1)
         ]
         bodies = _system_names(self.work, self.originals[change.ref]) + stages
         return Entry(change, pipeline_body(self.work.item(change.ref), self.sorts[change.ref], bodies))
@@ -127,10 +127,10 @@ def _refused_stages(body: Json, error: Validation) -> set[str]:
     found: set[str] = set()
     stages = body["_embedded"]["statuses"]
     for complaint in (complaint for item in error.items for complaint in item.errors):
-        place = STATUS_PATH.match(complaint.path)
-        if place is None or int(place[1]) >= len(stages):
+        at = STATUS_PATH.match(complaint.path)
+        if at is None or int(at[1]) >= len(stages):
             return set()
-        found.add(stages[int(place[1])]["name"])
+        found.add(stages[int(at[1])]["name"])
     return found
 
 

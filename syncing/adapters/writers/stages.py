@@ -63,7 +63,7 @@ class _Stages:
     def _target(self, but: set[Ref]) -> list[Ref]:
         """The master's order of the stages that are here (or are being made), without `but`."""
         here = {token for token, _ in self.row}
-        order = self.work.plan.desired.sequences.get(f"stages of {self.parent.key}", ())
+        order = self.work.plan.orders.get(f"stages of {self.parent.key}", ())
         return [ref for ref in order if ref in here and ref not in but]
 
     def _patch(self, change: Change, sort: int) -> int | None:
@@ -79,7 +79,7 @@ class _Stages:
             return
         new = [change.ref for change in changes]
         before = list(self.row)
-        order = self.work.plan.desired.sequences.get(f"stages of {self.parent.key}", ())
+        order = self.work.plan.orders.get(f"stages of {self.parent.key}", ())
         here = {token for token, _ in before} | set(new)
         target = [ref for ref in order if ref in here and ref not in moving]
         sorts = sort_numbers(before, target, new, {}, HIGHEST_SORT)
@@ -124,10 +124,10 @@ class _Stages:
         """The last resort: every stage behind all others, one after the other."""
         target = self._target(set())
         sorts = sort_numbers(self.row, target, target, {}, HIGHEST_SORT, rewrite=True)
-        by_ref = {change.ref: change for change in changes}
-        for ref in target:
-            change = by_ref.get(ref) or Change(Action.UPDATE, ref, self.work.item(ref).name, "", {})
-            self._patch(change, sorts[ref])
+        for change in sorted(
+            [*changes, *self.work.renumbered(sorts, [c.ref for c in changes])], key=lambda c: sorts[c.ref]
+        ):
+            self._patch(change, sorts[change.ref])
 
     def _placed(self, asked: Mapping[Ref, int], got: Mapping[Ref, int | None]) -> None:
         """Reckon where everything stands now; compare with what the answer says."""

@@ -18,3 +18,8 @@ class Pipeline:
     is_unsorted_on: bool
     is_archive: bool
     stages: tuple[Stage, ...]
+
+
+def place(pipeline: Pipeline) -> tuple[int, bool, int]:
+    """The sort key of the order that people see; the main one comes first among equal numbers (kommo-api.md 4.1)."""
+    return pipeline.sort, not pipeline.is_main, pipeline.id
