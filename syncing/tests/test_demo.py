@@ -1,0 +1,113 @@
+"""`manage.py demo`, small: from nothing to all slaves in sync, again, and what it never touches."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+
+from syncing.operations import demo
+from syncing.operations.envfile import ROOT, child_environment
+from syncing.operations.processes import free_port
+
+
+def start(directory: Path, *options: str) -> subprocess.Popen[str]:
+    # A database of the real thing that must not be touched: nothing could be reached there.
+    env = child_environment(Path(os.devnull), VAR_DIR=str(directory), DATABASE_URL="postgres://nobody@127.0.0.1:1/none")
+    return subprocess.Popen(
+        [sys.executable, "manage.py", "demo", *options],
+        cwd=ROOT,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def run(directory: Path, *options: str) -> tuple[int, str]:
+    process = start(directory, "--no-serve", *options)
+    said, _ = process.communicate(timeout=100)
+    return process.returncode, said
+
+
+def left_behind(directory: Path) -> list[str]:
+    """The command lines of processes that still name the directory in their environment."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                if f"KOMMOSYNC_ENV_FILE={directory}".encode() in (entry / "environ").read_bytes():
+                    found.append((entry / "cmdline").read_text().replace("\0", " "))
+            except OSError:
+                continue
+    return found
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int, str]:
+    directory = tmp_path_factory.mktemp("var")
+    return (directory, *run(directory, "--slaves", "6"))
+
+
+def test_the_first_demo_changes_and_verifies_every_slave(done: tuple[Path, int, str]) -> None:
+    directory, code, said = done
+    assert code == 0, said
+    assert re.search(r"^6 of 6 slaves changed and verified", said, re.MULTILINE), said
+    assert len(re.findall(r"password: \S{20} ", said)) == 1
+    assert left_behind(directory) == []
+
+
+def test_the_second_demo_finds_them_in_sync_and_serves_until_it_is_told_to_stop(
+    done: tuple[Path, int, str],
+) -> None:
+    directory, port = done[0], free_port()
+    process = start(directory, "--port", str(port))
+    try:
+        assert process.stdout is not None
+        lines = []
+        for line in process.stdout:
+            lines.append(line)
+            if line.startswith("Ctrl-C stops"):
+                break
+        said = "".join(lines)
+        assert re.search(r"^6 of 6 slaves in sync", said, re.MULTILINE), said
+        assert f"http://127.0.0.1:{port}" in said
+        with urlopen(f"http://127.0.0.1:{port}/", timeout=20) as page:
+            assert "csrfmiddlewaretoken" in page.read().decode()
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert left_behind(directory) == []
+
+
+def test_another_number_of_slaves_is_refused_with_the_way_to_start_over(done: tuple[Path, int, str]) -> None:
+    code, said = run(done[0], "--slaves", "7")
+    assert code == 1
+    assert "--reset --slaves 7" in said
+
+
+def test_a_demo_that_is_killed_leaves_no_process(tmp_path: Path) -> None:
+    process = start(tmp_path, "--slaves", "2", "--port", str(free_port()))
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("Starting the worker"):
+            break
+    process.kill()
+    process.communicate(timeout=60)
+    deadline = time.monotonic() + 30
+    while left := left_behind(tmp_path):
+        assert time.monotonic() < deadline, left
+        time.sleep(0.2)
+
+
+def test_the_summary_never_calls_a_bad_slave_good() -> None:
+    accounts = [{"state": "changed"}, {"state": "in_sync"}, {"state": "partial"}, {"state": "failed"}]
+    assert demo.summary(accounts, 2.0) == (
+        "1 of 4 slaves in sync, 1 of 4 slaves changed and verified, 2 of 4 slaves NOT in sync (2.0 s)"
+    )

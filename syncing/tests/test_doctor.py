@@ -1,0 +1,92 @@
+"""`manage.py doctor`: every fault that an operator can mend is named with its remedy."""
+
+import io
+import re
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+from django.core.management import call_command
+from django.utils import timezone
+from pytest_django import Settings
+
+from accounts.models import Account
+from accounts.simulator.server import RunningServer
+from accounts.tests.factories import AccountFactory, GroupFactory
+from syncing.models import Lane
+from syncing.operations import doctor
+from syncing.operations.doctor import FAIL, OK, WARN, Finding
+
+pytestmark = pytest.mark.django_db
+
+
+def of(subject: str, *, online: bool = False) -> list[Finding]:
+    return [finding for finding in doctor.examine(online=online) if finding.subject == subject]
+
+
+def test_it_ends_well_when_nothing_has_failed(settings: Settings, tmp_path: Path) -> None:
+    settings.ENV_FILE = tmp_path / "none"
+    said = io.StringIO()
+    call_command("doctor", stdout=said)
+    assert "Nothing has to be mended." in said.getvalue()
+
+
+def test_a_failure_ends_it_with_1_and_says_what_to_do(settings: Settings, tmp_path: Path) -> None:
+    settings.ENV_FILE = tmp_path / ".env"
+    settings.ENV_FILE.write_text("SECRET_KEY=x\n")
+    settings.ENV_FILE.chmod(0o644)
+    said = io.StringIO()
+    with pytest.raises(SystemExit) as end:
+        call_command("doctor", stdout=said)
+    assert end.value.code == 1
+    assert re.search(r"FAIL  settings     others can read .*\n\s+-> chmod 600", said.getvalue())
+
+
+def test_a_misspelt_variable_is_named(settings: Settings, tmp_path: Path) -> None:
+    settings.ENV_FILE = tmp_path / ".env"
+    settings.ENV_FILE.write_text("KOMMO_RATE=7\n")
+    settings.ENV_FILE.chmod(0o600)
+    assert [f.message for f in of("settings") if f.level == WARN] == [".env holds names that mean nothing: KOMMO_RATE"]
+
+
+def test_a_lost_key_is_found_by_the_secret_that_it_no_longer_opens(settings: Settings) -> None:
+    account = AccountFactory(token="token-of-north")
+    settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    [finding] = of("keys")
+    assert (finding.level, finding.message) == (FAIL, f"no key opens the secrets of accounts.Account {account.pk}")
+
+
+def test_a_missing_worker_is_a_warning_and_a_living_one_is_not() -> None:
+    assert of("worker")[0].level == WARN
+    now = timezone.now()
+    Lane.objects.create(name="w", kind=Lane.Kind.WORKER, worker="w", started_at=now, heartbeat_at=now)
+    assert of("worker")[0] == Finding(OK, "worker", "1 alive")
+    Lane.objects.update(heartbeat_at=now - timedelta(hours=1))
+    assert of("worker")[0].level == WARN
+
+
+def test_a_group_without_a_master_and_accounts_without_a_token_are_named() -> None:
+    group = GroupFactory(name="Stores")
+    AccountFactory(group=group, subdomain="north", token="", health=Account.Health.UNPAID)
+    assert [(f.level, f.message) for f in of("groups")] == [(FAIL, "Stores has no master")]
+    assert [(f.level, f.message) for f in of("accounts")] == [
+        (WARN, "1 without a token: north"),
+        (WARN, "1 Unpaid"),
+    ]
+
+
+def test_a_redis_that_is_down_is_said_without_its_password(settings: Settings) -> None:
+    settings.REDIS_URL = "redis://:token-of-north@127.0.0.1:1/0"
+    [finding] = of("redis")
+    assert finding.level == FAIL
+    assert "token-of-north" not in str(finding)
+
+
+def test_the_clock_is_compared_only_when_asked_for(simulator: RunningServer) -> None:
+    simulator.world.add_account("north")
+    AccountFactory(subdomain="north")
+    assert of("clock") == []
+    assert len(simulator.world.log) == 0
+    [finding] = of("clock", online=True)
+    assert (finding.level, finding.message) == (OK, "0 s apart from north")
