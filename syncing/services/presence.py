@@ -15,7 +15,12 @@ Kind = Lane.Kind
 
 def this_worker() -> str:
     """The worker that this process belongs to: its machine and its session, which the supervisor made."""
-    return f"{socket.gethostname()[:40]}:{os.getsid(0)}"
+    return worker_of(os.getsid(0))
+
+
+def worker_of(session: int) -> str:
+    """The name of the worker whose cluster leads this session of this machine."""
+    return f"{socket.gethostname()[:40]}:{session}"
 
 
 def new_name() -> str:

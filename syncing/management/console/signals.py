@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a wish that the work in hand notices; a second one ends the process at once."""
+"""Ctrl-C and SIGTERM as a wish that the work in hand notices."""
 
 import signal
 import threading
@@ -9,9 +9,13 @@ WISHES = (signal.SIGINT, signal.SIGTERM)
 
 
 class Stopping:
-    """A threading.Event-like sign, set by the first signal while the block runs."""
+    """A threading.Event-like sign, set by the first signal while the block runs.
 
-    def __init__(self) -> None:
+    `once`: a second signal ends the process at once, as it would without us.
+    """
+
+    def __init__(self, *, once: bool = True) -> None:
+        self._once = once
         self._event = threading.Event()
         self._before: dict[signal.Signals, Any] = {}
 
@@ -33,7 +37,8 @@ class Stopping:
 
     def _heard(self, number: int, frame: FrameType | None) -> None:
         self._event.set()
-        self._restore()
+        if self._once:
+            self._restore()
 
     def _restore(self) -> None:
         for wish, handler in self._before.items():

@@ -1,0 +1,21 @@
+"""`worker`: works queued runs until it is stopped."""
+
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from syncing.worker.supervisor import Supervisor
+
+
+class Command(BaseCommand):
+    help = "Works queued runs, with SYNC_WORKERS lanes; ends cleanly on SIGTERM or Ctrl-C."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        code = Supervisor(self._say).run()
+        if code:
+            sys.exit(code)
+
+    def _say(self, sentence: str) -> None:
+        self.stdout.write(sentence)
+        self.stdout.flush()

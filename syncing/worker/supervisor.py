@@ -1,0 +1,158 @@
+"""`manage.py worker`: keeps one cluster alive, notices when it is wedged, and ends it cleanly."""
+
+import logging
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+from syncing import conf
+from syncing.management.console.signals import Stopping
+from syncing.services import claims, lanes, presence, queue, reaper
+from syncing.tasks import ensure_schedules
+from syncing.worker.cluster import READY_VARIABLE
+from syncing.worker.drain import VARIABLE as DRAIN_VARIABLE
+
+logger = logging.getLogger(__name__)
+
+COMMAND = (sys.executable, "-m", "syncing.worker.cluster")
+LOOK = 0.2  # seconds
+GAVE_UP = 1
+
+
+class ClusterProcess:
+    """One cluster: its main process leads a session, so that signals to our own group do not reach it."""
+
+    def __init__(self) -> None:
+        drain_read, self._drain = os.pipe()
+        self._ready, ready_write = os.pipe()
+        self._child = subprocess.Popen(  # noqa: S603  (our own module)
+            COMMAND,
+            cwd=conf.project_dir(),
+            env={**os.environ, DRAIN_VARIABLE: str(drain_read), READY_VARIABLE: str(ready_write)},
+            pass_fds=(drain_read, ready_write),
+            start_new_session=True,
+        )
+        os.close(drain_read)
+        os.close(ready_write)
+
+    @property
+    def worker(self) -> str:
+        """The name that its lanes go by."""
+        return presence.worker_of(self._child.pid)
+
+    @property
+    def is_alive(self) -> bool:
+        return self._child.poll() is None
+
+    def became_ready(self) -> bool:
+        """True once, when its workers are there."""
+        if self._ready < 0 or not select.select([self._ready], [], [], 0)[0]:
+            return False
+        ready = os.read(self._ready, 16) != b""
+        os.close(self._ready)
+        self._ready = -1
+        return ready
+
+    def drain(self) -> None:
+        """Asks the lanes to end and the cluster to take nothing more."""
+        if self._drain >= 0:
+            os.close(self._drain)
+            self._drain = -1
+        if self.is_alive:
+            self._child.terminate()
+
+    def end(self, patience: float) -> bool:
+        """Drains, waits so many seconds, then kills what is left; True when it ended by itself."""
+        self.drain()
+        try:
+            self._child.wait(patience)
+        except subprocess.TimeoutExpired:
+            clean = False
+        else:
+            clean = True
+        self._kill_group()
+        self._child.wait()
+        if self._ready >= 0:
+            os.close(self._ready)
+            self._ready = -1
+        return clean
+
+    def _kill_group(self) -> None:
+        try:
+            os.killpg(self._child.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return
+
+
+class Supervisor:
+    """Starts the cluster again when it died or is wedged, up to RESTARTS times; then gives up with exit code 1."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._name = presence.new_name()
+        self._restarts = 0
+        self._beat_due = 0.0
+        self._idle_since = time.monotonic()
+        self._called = False
+
+    def run(self) -> int:
+        """Until SIGTERM or SIGINT: exit code 0; 1 after too many restarts."""
+        ensure_schedules()
+        with Stopping(once=False) as stop:
+            presence.arrive(self._name, presence.Kind.WORKER)
+            try:
+                reaper.reap()
+                return self._supervise(stop)
+            finally:
+                presence.leave(self._name)
+
+    def _supervise(self, stop: Stopping) -> int:
+        cluster = ClusterProcess()
+        try:
+            while not stop.wait(LOOK):
+                if cluster.became_ready():
+                    self._say(f"Worker ready: {conf.workers()} lanes, pid {os.getpid()}.")
+                why = self._trouble(cluster)
+                if why:
+                    logger.error("%s; starting the queue's cluster again", why)
+                    cluster.end(patience=0)
+                    if self._restarts == conf.RESTARTS:
+                        self._say(f"Gave up after {self._restarts} restarts: {why}.")
+                        return GAVE_UP
+                    self._restarts += 1
+                    cluster = ClusterProcess()
+            self._say("Stopping: accounts in hand are finished or handed back.")
+            return 0
+        finally:
+            if not cluster.end(conf.DRAIN):
+                logger.warning("the cluster did not end within %s s and was killed", conf.DRAIN)
+
+    def _trouble(self, cluster: ClusterProcess) -> str:
+        """Why the cluster has to be started anew; "" when all is well."""
+        if not cluster.is_alive:
+            return "the cluster died"
+        if time.monotonic() < self._beat_due:
+            return ""
+        self._beat_due = time.monotonic() + conf.heartbeat()
+        presence.beat(self._name)
+        claims.release_expired()
+        return self._wedged(cluster)
+
+    def _wedged(self, cluster: ClusterProcess) -> str:
+        """Work waits and no lane of ours takes it. Before that is believed, a lost message is sent again."""
+        busy = presence.living().filter(worker=cluster.worker).exists()
+        if busy or not lanes.has_work():
+            self._idle_since, self._called = time.monotonic(), False
+            return ""
+        idle = time.monotonic() - self._idle_since
+        if idle > conf.WEDGED_AFTER:
+            self._idle_since, self._called = time.monotonic(), False
+            return f"work waits and no lane took it for {idle:.0f} s"
+        if idle > conf.WEDGED_AFTER / 4 and not self._called:
+            self._called = True
+            queue.call_lanes()
+        return ""
