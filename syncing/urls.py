@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from django.contrib import admin
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, re_path
 
 from syncing import webhooks
 from syncing.api import endpoints, health
@@ -34,5 +34,5 @@ urlpatterns: list[URLPattern] = [
     path("api/sync/runs/<int:run_id>", endpoints.run, name="api_run"),
     path("api/sync/webhook/<str:token>", webhooks.webhook, name="webhook"),
     path("api/accounts/<str:subdomain>/ids", endpoints.ids, name="api_ids"),
-    path("api/<path:rest>", endpoints.unknown, name="api_unknown"),
+    re_path("^api/", endpoints.unknown, name="api_unknown"),
 ]

@@ -121,7 +121,7 @@ class SyncedAccountAdmin(HistoryGoesAlong, AccountAdmin):
             "opts": self.opts,
             "action": action,
             "checkbox": ACTION_CHECKBOX_NAME,
-            "selected": chosen if selected is None else list(selected.only("pk")),
+            "selected": list((accounts if selected is None else selected).values_list("pk", flat=True)),
             "writes": mode == RunMode.APPLY,
             "slaves": [account for account in slaves if not account.paused],
             "paused": [account for account in slaves if account.paused],

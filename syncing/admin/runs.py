@@ -34,12 +34,11 @@ class SyncRunAdmin(ReadOnly, admin.ModelAdmin):
         "lasted",
     ]
     list_filter = ["state", "group", "type", "mode", "trigger", "created_at"]
-    list_select_related = ["group", "requested_by"]
     search_fields = ["id__exact", "group__name", "requested_by__username", "reason"]
     list_per_page = 50
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SyncRun]:
-        return with_progress(super().get_queryset(request))
+        return with_progress(super().get_queryset(request)).select_related("group", "requested_by")
 
     @admin.display(description=_("run"), ordering="pk")
     def number(self, run: SyncRun) -> str:
@@ -94,14 +93,13 @@ class AccountRunAdmin(ReadOnly, admin.ModelAdmin):
         "lasted",
     ]
     list_filter = ["state", "reason", "run__group", "run__mode", "started_at"]
-    list_select_related = ["account", "run"]
     search_fields = ["account__subdomain", "account__name", "run__id__exact"]
     ordering = ["-pk"]
     list_per_page = 100
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AccountRun]:
         secrets = [f"account__{name}" for name in SECRETS]
-        return super().get_queryset(request).defer(*secrets)
+        return super().get_queryset(request).select_related("account", "run__group").defer(*secrets)
 
     @admin.display(description=_("run"), ordering="pk")
     def number(self, part: AccountRun) -> str:

@@ -57,7 +57,7 @@ def ids(request: HttpRequest, subdomain: str) -> JsonResponse:
 
 
 @csrf_exempt
-def unknown(request: HttpRequest, rest: str) -> JsonResponse:
+def unknown(request: HttpRequest) -> JsonResponse:
     """Everything else under /api/: JSON, not the login page of the admin."""
     remedy = "There are /api/sync/trigger, /api/sync/status, /api/sync/runs/ID, /api/accounts/SUBDOMAIN/ids."
     return ApiError(404, "no_such_endpoint", "There is nothing here.", remedy).response()

@@ -3,8 +3,8 @@
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 
-from django.db.models import Count, F, Q, Window
-from django.db.models.functions import RowNumber
+from django.db.models import Count, F, Q, Subquery, Window
+from django.db.models.functions import Coalesce, RowNumber
 
 from accounts.models import Account, SyncGroup
 from syncing.models import ACCOUNT_GOOD, ACCOUNT_OPEN, RUN_OPEN, AccountRun, AccountState, SyncRun
@@ -65,7 +65,8 @@ class GroupBoard:
 class Share:
     """One account's last runs, youngest last; `percent` is None while none can be judged."""
 
-    account: Account
+    account_id: int
+    name: str
     parts: tuple[tuple[int, str, str], ...]  # run id, state, label
     percent: int | None
 
@@ -101,56 +102,47 @@ def _last_states() -> dict[str, int]:
     return {state or "": count for state, count in rows}
 
 
-def group_boards() -> list[GroupBoard]:
+def boards_and_history() -> tuple[list[GroupBoard], list[RunLine]]:
+    """Every group with its last run, and the last runs of all groups, the youngest first."""
+    last, recent = last_runs(), list(SyncRun.objects.select_related("group", "requested_by")[:HISTORY])
+    progress = progress_of([*last, *recent])
+    lines = {run.group_id: RunLine(run, progress[run.pk]) for run in last}
+    return _boards(lines), [RunLine(run, progress[run.pk]) for run in recent]
+
+
+def _boards(lines: dict[int, RunLine]) -> list[GroupBoard]:
     is_slave = Q(accounts__role=Account.Role.SLAVE)
     groups = SyncGroup.objects.annotate(slaves=Count("accounts", filter=is_slave))
     masters = Account.objects.filter(role=Account.Role.MASTER).defer(*SECRETS)
     master_of = {account.group_id: account for account in masters}
-    last_of = {line.run.group_id: line for line in _lines(last_runs())}
-    return [GroupBoard(group, master_of.get(group.pk), group.slaves, last_of.get(group.pk)) for group in groups]
-
-
-def history(limit: int = HISTORY) -> list[RunLine]:
-    return _lines(list(SyncRun.objects.select_related("group", "requested_by")[:limit]))
-
-
-def _lines(runs: list[SyncRun]) -> list[RunLine]:
-    progress = progress_of(runs)
-    return [RunLine(run, progress[run.pk]) for run in runs]
+    return [GroupBoard(group, master_of.get(group.pk), group.slaves, lines.get(group.pk)) for group in groups]
 
 
 def shares() -> list[Share]:
-    """Every slave with its last ten runs, the worst first."""
-    parts: dict[int, list[tuple[int, str, str]]] = defaultdict(list)
+    """Every slave that has run, with its last ten runs, the worst first."""
+    parts: dict[tuple[int, str, str], list[tuple[int, str, str]]] = defaultdict(list)
     labels = dict(AccountState.choices)
-    for account_id, run_id, state in _last_parts():
-        parts[account_id].append((run_id, state, str(labels.get(state, state))))
-    accounts = Account.objects.filter(role=Account.Role.SLAVE).defer(*SECRETS)
-    lines = [_share(account, parts[account.pk]) for account in accounts if account.pk in parts]
-    return sorted(lines, key=lambda line: (line.percent is None, line.percent or 0, line.account.subdomain))
+    for account_id, name, subdomain, run_id, state in _last_parts():
+        parts[account_id, name, subdomain].append((run_id, state, str(labels.get(state, state))))
+    lines = [_share(account_id, name or sub, found) for (account_id, name, sub), found in parts.items()]
+    return sorted(lines, key=lambda line: (line.percent is None, line.percent or 0, line.name))
 
 
-def _share(account: Account, parts: list[tuple[int, str, str]]) -> Share:
+def _share(account_id: int, name: str, parts: list[tuple[int, str, str]]) -> Share:
     judged = [state for _, state, _ in parts if state not in NOT_JUDGED]
     good = sum(state in ACCOUNT_GOOD for state in judged)
-    return Share(account, tuple(parts), 100 * good // len(judged) if judged else None)
+    return Share(account_id, name, tuple(parts), 100 * good // len(judged) if judged else None)
 
 
-def _last_parts() -> list[tuple[int, int, str]]:
-    """(account, run, state) of the last ten finished account runs of every account, oldest first."""
-    oldest = SyncRun.objects.order_by("-pk").values_list("pk", flat=True)[:RUNS_LOOKED_AT]
-    first = min(oldest, default=0)
+def _last_parts() -> list[tuple[int, str, str, int, str]]:
+    """(account, name, subdomain, run, state) of every account's last ten ended runs, oldest first."""
+    runs_back = SyncRun.objects.order_by("-pk").values("pk")[RUNS_LOOKED_AT : RUNS_LOOKED_AT + 1]
     rank = Window(RowNumber(), partition_by=F("account"), order_by=F("pk").desc())
-    ended = AccountRun.objects.filter(run__gte=first).exclude(state__in=ACCOUNT_OPEN)
-    youngest = ended.annotate(rank=rank).filter(rank__lte=RUNS_PER_ACCOUNT)
-    return list(youngest.order_by("pk").values_list("account", "run", "state"))
+    ended = AccountRun.objects.exclude(state__in=ACCOUNT_OPEN).filter(run__gt=Coalesce(Subquery(runs_back), 0))
+    youngest = ended.annotate(rank=rank).filter(rank__lte=RUNS_PER_ACCOUNT).order_by("pk")
+    return list(youngest.values_list("account", "account__name", "account__subdomain", "run", "state"))
 
 
-def is_busy() -> bool:
-    """True while a run waits or runs."""
-    return SyncRun.objects.filter(state__in=RUN_OPEN).exists()
-
-
-def waits_for_workers() -> bool:
-    """True while a run is open that no command works by itself."""
-    return SyncRun.objects.filter(state__in=RUN_OPEN, queued_to_workers=True).exists()
+def open_runs() -> list[bool]:
+    """For every run that waits or runs: does it wait for the workers (or is a command working it)?"""
+    return list(SyncRun.objects.filter(state__in=RUN_OPEN).values_list("queued_to_workers", flat=True))

@@ -44,10 +44,12 @@ def dashboard_live(request: HttpRequest) -> JsonResponse:
 
 def _moving() -> dict[str, Any]:
     """What changes while a run is at work."""
+    boards, history = reads.boards_and_history()
+    waiting = reads.open_runs()
     return {
         "overview": reads.overview(),
-        "boards": reads.group_boards(),
-        "history": reads.history(),
-        "busy": reads.is_busy(),
-        "stuck": reads.waits_for_workers() and not workers_alive(),
+        "boards": boards,
+        "history": history,
+        "busy": bool(waiting),
+        "stuck": any(waiting) and not workers_alive(),
     }

@@ -1,0 +1,178 @@
+"""The dashboard: what it counts, what it names, what it costs."""
+
+import pytest
+from django.contrib.auth.models import Permission, User
+
+from accounts.models import Account
+from accounts.tests.factories import AccountFactory, GroupFactory
+from syncing.middleware import POLICY
+from syncing.models import AccountState, RunState, SyncRun
+from syncing.selectors import dashboard
+from syncing.selectors.needs import needs
+from syncing.tests.factories import AccountRunFactory, RunFactory
+
+pytestmark = pytest.mark.django_db
+
+MANUAL = {"kind": "stage", "name": "Won", "parent": "Sales", "message": "Rename it by hand."}
+CONFLICT = {"kind": "custom_field", "name": "Plan", "parent": "leads", "message": "Two of this name."}
+
+
+@pytest.fixture
+def cast() -> dict[str, Account]:
+    return AccountFactory.cast()
+
+
+def finished(cast, **states: str) -> SyncRun:
+    run = RunFactory(group=cast["north"].group)
+    for name, state in states.items():
+        AccountRunFactory(run=run, account=cast[name], state=state)
+    return run
+
+
+# -- numbers --
+
+
+def test_the_overview_counts_accounts_by_role_health_and_last_run(cast) -> None:
+    Account.objects.filter(subdomain="west").update(health="token_expired", paused=True)
+    finished(cast, north="failed", south="changed")
+    finished(cast, north="in_sync")
+    seen = dashboard.overview()
+    assert (seen.total, seen.masters, seen.slaves, seen.paused, seen.unwell) == (5, 1, 4, 1, 1)
+    assert {entry.state: entry.count for entry in seen.states} == {"in_sync": 1, "changed": 1}
+    assert seen.never_run == 2
+
+
+def test_the_board_of_a_group_has_the_progress_of_its_last_run_only(cast) -> None:
+    finished(cast, north="failed", south="failed", west="failed")
+    run = RunFactory(group=cast["north"].group, state=RunState.RUNNING)
+    for name, state in [("north", "changed"), ("south", "running"), ("west", "queued"), ("east", "failed")]:
+        AccountRunFactory(run=run, account=cast[name], state=state)
+    (board,), _ = dashboard.boards_and_history()
+    assert board.last is not None
+    assert (board.last.run, board.last.progress.done, board.last.progress.total) == (run, 2, 4)
+    assert board.last.progress.percent == 50
+    assert board.master == cast["master"]
+
+
+def test_the_share_counts_the_last_ten_runs_that_can_be_judged(cast) -> None:
+    for _ in range(5):
+        finished(cast, north="failed")
+    for _ in range(4):
+        finished(cast, north="in_sync")
+    finished(cast, north="cancelled", south="skipped")
+    for _ in range(2):
+        finished(cast, north="changed", west="in_sync")
+    lines = {line.name: line for line in dashboard.shares()}
+    assert len(lines["North"].parts) == 10
+    assert lines["North"].percent == 66  # 3 failed, 6 good, 1 cancelled
+    assert lines["South"].percent is None
+    assert [line.name for line in dashboard.shares()] == ["North", "West", "South"]
+
+
+def test_a_running_account_does_not_count_for_its_share(cast) -> None:
+    finished(cast, north="in_sync")
+    finished(cast, north="running")
+    (line,) = dashboard.shares()
+    assert (line.percent, len(line.parts)) == (100, 1)
+
+
+# -- what needs somebody --
+
+
+def test_equal_manual_items_are_told_once_with_all_their_accounts(cast) -> None:
+    run = RunFactory(group=cast["north"].group)
+    for name in ("north", "south"):
+        AccountRunFactory(run=run, account=cast[name], document={"manual": [MANUAL], "conflicts": []})
+    (need,) = needs()
+    assert need.concern.title == "Won (Sales)"
+    assert [who.name for who in need.accounts] == ["North", "South"]
+
+
+def test_what_the_next_run_solved_needs_nobody_any_more(cast) -> None:
+    AccountRunFactory(account=cast["north"], document={"conflicts": [CONFLICT]}, state=AccountState.PARTIAL)
+    assert [need.concern.state for need in needs()] == ["conflict"]
+    AccountRunFactory(account=cast["north"])
+    assert needs() == []
+
+
+def test_an_account_in_bad_health_is_not_told_again_for_the_run_that_showed_it(cast) -> None:
+    Account.objects.filter(subdomain="west").update(health="token_expired", health_reason="Ended yesterday.")
+    error = {"code": "token_expired", "message": "Expired.", "remedy": "Make a new one."}
+    AccountRunFactory(account=cast["west"], state=AccountState.FAILED, reason="token_expired", error=error)
+    (need,) = needs()
+    assert (need.concern.state, need.concern.text) == ("token_expired", "Ended yesterday.")
+
+
+def test_a_failed_account_comes_with_its_remedy_before_the_manual_items(cast) -> None:
+    error = {"code": "unreachable", "message": "No answer.", "remedy": "Try later."}
+    AccountRunFactory(account=cast["east"], state=AccountState.FAILED, reason="unreachable", error=error)
+    AccountRunFactory(account=cast["north"], document={"manual": [MANUAL]})
+    first, second = needs()
+    assert (first.concern.title, first.concern.remedy) == ("unreachable", "Try later.")
+    assert second.concern.state == "manual"
+
+
+# -- the page --
+
+
+def test_the_dashboard_of_119_slaves_costs_a_fixed_few_queries(admin_client, django_assert_num_queries) -> None:
+    group = AccountFactory(master=True).group
+    slaves = AccountFactory.create_batch(119, group=group)
+    for _ in range(3):
+        run = RunFactory(group=group)
+        for slave in slaves:
+            AccountRunFactory(run=run, account=slave)
+    with django_assert_num_queries(13):
+        html = admin_client.get("/").content.decode()
+    assert "119 slaves" in html
+
+
+def test_an_empty_system_says_what_to_do_first(admin_client) -> None:
+    html = admin_client.get("/").content.decode()
+    assert "No accounts yet" in html
+    assert "Sync now" not in html
+
+
+def test_names_never_become_markup(admin_client) -> None:
+    evil = "<script>alert(1)</script>"
+    account = AccountFactory(name=evil, group=GroupFactory(name=evil), health="unpaid", health_reason=evil)
+    AccountRunFactory(account=account, document={"manual": [{**MANUAL, "name": evil, "message": evil}]})
+    html = admin_client.get("/").content.decode()
+    assert "&lt;script&gt;alert(1)" in html
+    assert evil not in html
+
+
+def test_a_waiting_run_without_a_worker_is_said_aloud(admin_client, cast) -> None:
+    RunFactory(group=cast["north"].group, state=RunState.QUEUED)
+    assert "no worker process answers" in admin_client.get("/").content.decode()
+    SyncRun.objects.update(queued_to_workers=False)
+    assert "no worker process answers" not in admin_client.get("/").content.decode()
+
+
+def test_staff_who_may_not_see_runs_get_the_list_of_apps_alone(client, cast) -> None:
+    user = User.objects.create_user("clerk", password="-", is_staff=True)
+    client.force_login(user)
+    assert "Sync now" not in client.get("/").content.decode()
+    assert client.get("/dashboard/live").status_code == 403
+    user.user_permissions.add(Permission.objects.get(codename="view_syncrun"))
+    html = client.get("/").content.decode()
+    assert "Last runs" in html
+    assert "Sync now" not in html
+
+
+def test_the_live_parts_are_those_of_the_page(admin_client, cast) -> None:
+    run = RunFactory(group=cast["north"].group, state=RunState.RUNNING)
+    page = admin_client.get("/").content.decode()
+    answer = admin_client.get("/dashboard/live").json()
+    assert answer["open"] is True
+    assert set(answer["parts"]) == {"ks-overview", "ks-history", f"ks-group-{run.group_id}"}
+    for name in answer["parts"]:
+        assert f'id="{name}"' in page
+    SyncRun.objects.update(state=RunState.SUCCEEDED)
+    assert admin_client.get("/dashboard/live").json()["open"] is False
+
+
+def test_every_page_forbids_what_is_not_ours(admin_client, client) -> None:
+    assert admin_client.get("/")["Content-Security-Policy"] == POLICY
+    assert client.get("/healthz")["Content-Security-Policy"] == POLICY
+    assert "unsafe" not in POLICY

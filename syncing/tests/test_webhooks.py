@@ -1,0 +1,99 @@
+"""The webhook: a known token asks for a sync, whatever comes with it."""
+
+import threading
+import time
+
+import pytest
+from django.db import connections
+from django.test import Client
+
+from accounts.tests.factories import AccountFactory, GroupFactory
+from syncing.models import SyncRun, Trigger
+from syncing.services.keys import group_for_webhook, make_webhook_token
+
+BODIES = {
+    "empty": (b"", "text/plain"),
+    "json": (b'{"leads": {"status": [{"id": 1}]}}', "application/json"),
+    "form": (b"leads[status][0][id]=1&account[id]=7", "application/x-www-form-urlencoded"),
+    "broken form": (b"--x\r\nnonsense", "multipart/form-data; boundary=x"),
+    "garbage": (bytes(range(256)) * 4096, "application/json"),
+}
+
+
+@pytest.fixture
+def url(db) -> str:
+    group = AccountFactory.cast()["north"].group
+    return f"/api/sync/webhook/{make_webhook_token(group)}"
+
+
+@pytest.mark.parametrize("body", BODIES)
+def test_it_starts_a_run_whatever_the_body(url, body) -> None:
+    data, content_type = BODIES[body]
+    client = Client(enforce_csrf_checks=True)
+    response = client.generic("POST", url, data, content_type=content_type)
+    run = SyncRun.objects.get()
+    assert response.status_code == 202
+    assert response.json() == {"run": run.pk}
+    assert (run.trigger, run.state, run.account_runs.count()) == (Trigger.WEBHOOK, "queued", 4)
+
+
+def test_it_answers_within_100_ms(url, client) -> None:
+    client.post(url)  # what is loaded only once
+    SyncRun.objects.all().delete()
+    times = []
+    for _ in range(5):
+        begun = time.perf_counter()
+        client.generic("POST", url, BODIES["garbage"][0], content_type="application/json")
+        times.append(time.perf_counter() - begun)
+    assert min(times) < 0.1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_burst_joins_the_run_that_waits(url) -> None:
+    answers = []
+
+    def call() -> None:
+        answers.append(Client().post(url).json()["run"])
+        connections.close_all()
+
+    threads = [threading.Thread(target=call) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(answers) == 8
+    assert set(answers) == {SyncRun.objects.get().pk}
+
+
+@pytest.mark.parametrize("token", ["token-of-north", "x" * 5000, "%00", "é"])
+def test_an_unknown_token_is_not_found(url, client, token) -> None:
+    response = client.post(f"/api/sync/webhook/{token}")
+    assert response.status_code == 404
+    assert not SyncRun.objects.exists()
+
+
+def test_a_group_without_a_token_has_no_webhook(db) -> None:
+    GroupFactory()
+    assert group_for_webhook("") is None
+
+
+def test_only_a_post_asks_for_a_sync(url, client) -> None:
+    response = client.get(url)
+    assert (response.status_code, response["Allow"]) == (405, "POST")
+    assert not SyncRun.objects.exists()
+
+
+def test_a_group_that_cannot_run_still_accepts_so_that_kommo_keeps_the_hook(db, client) -> None:
+    token = make_webhook_token(GroupFactory())
+    response = client.post(f"/api/sync/webhook/{token}")
+    assert response.status_code == 202
+    assert response.json()["run"] is None
+    assert response.json()["error"]["code"] == "no_master"
+
+
+def test_a_rotated_token_ends_the_old_one(url, client) -> None:
+    group = group_for_webhook(url.rpartition("/")[2])
+    assert group is not None
+    fresh = make_webhook_token(group, rotate=True)
+    assert client.post(url).status_code == 404
+    assert client.post(f"/api/sync/webhook/{fresh}").status_code == 202
