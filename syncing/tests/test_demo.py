@@ -16,6 +16,9 @@ from syncing.operations.envfile import ROOT, child_environment
 from syncing.operations.processes import free_port
 
 
+pytestmark = pytest.mark.xdist_group("demo")  # one first demo for all of them
+
+
 def start(directory: Path, *options: str) -> subprocess.Popen[str]:
     # A database of the real thing that must not be touched: nothing could be reached there.
     env = child_environment(Path(os.devnull), VAR_DIR=str(directory), DATABASE_URL="postgres://nobody@127.0.0.1:1/none")
