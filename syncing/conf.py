@@ -21,7 +21,7 @@ DRAIN = 8.0  # seconds that a stopping worker gives its lanes
 
 def lease() -> timedelta:
     """How long a claim lives without a heartbeat."""
-    return timedelta(seconds=getattr(settings, "SYNC_LEASE", 30))
+    return timedelta(seconds=settings.SYNC_LEASE)
 
 
 def heartbeat() -> float:
@@ -40,15 +40,15 @@ def workers() -> int:
 
 
 def threads(lanes: int) -> int:
-    """Accounts in the hands of one of `lanes` lanes at a time.
+    """Accounts in the hands of one of `lanes` lanes at a time; a single one (a command) does the work of all.
 
     With a common limit for the IP, more accounts in flight than about twice its rate only make each of them last as
     long as the whole run: leases, memory and the way back after a crash grow, and nothing gets faster.
     """
-    most = int(settings.SYNC_THREADS)
+    most = int(settings.SYNC_THREADS) * workers() // lanes
     if settings.KOMMO_RATE_PER_IP <= 0:
         return most
-    return max(2, min(most, math.ceil(2 * settings.KOMMO_RATE_PER_IP / max(1, lanes))))
+    return max(2, min(most, math.ceil(2 * settings.KOMMO_RATE_PER_IP / lanes)))
 
 
 def project_dir() -> Path:
