@@ -88,6 +88,7 @@ class LaneAtWork:
         self._ends = time.monotonic() + slice_s
         self._beat_due = 0.0
         self._look_due = 0.0
+        self._masters_due = 0.0
         self._stop = Stop()
         self._pulse = Pulse()
         self._writer = Writer()
@@ -204,14 +205,15 @@ class LaneAtWork:
     # -- what is new --
 
     def _take(self) -> None:
-        """Fills free threads: masters first, then accounts."""
-        if time.monotonic() < self._look_due:
+        """Fills free threads, masters first; looks now and then, but at once when nothing is in hand."""
+        idle = self._free == self._threads
+        if not self._free or (time.monotonic() < self._look_due and not idle):
             return
-        before = len(self._hands) + len(self._masters)
-        self._take_masters()
+        self._look_due = time.monotonic() + conf.TICK / 2
+        if idle or time.monotonic() >= self._masters_due:
+            self._masters_due = time.monotonic() + 2 * conf.TICK
+            self._take_masters()
         self._take_accounts()
-        found = len(self._hands) + len(self._masters) > before
-        self._look_due = 0.0 if found else time.monotonic() + conf.TICK
 
     def _take_masters(self) -> None:
         for run in claims.unread(self.run_id).select_related("group"):
