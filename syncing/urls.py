@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from django.contrib import admin
+from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path, re_path
 
 from syncing import webhooks
@@ -12,7 +13,7 @@ from syncing.views import dashboard, runs, start, tokens
 app_name = "syncing"
 
 
-def staff(route: str, view: Callable, name: str) -> URLPattern:
+def staff(route: str, view: Callable[..., HttpResponseBase], name: str) -> URLPattern:
     """A page of the admin: behind its login."""
     return path(route, admin.site.admin_view(view), name=name)
 

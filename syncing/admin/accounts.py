@@ -21,7 +21,7 @@ from syncing.models import AccountRun, AccountState, IdMapping, LogEntry, Master
 from syncing.selectors.runs import SECRETS, with_last_run
 from syncing.services.runs import CannotStart, Started, start_run
 from syncing.templatetags.kommosync import account_state_label
-from syncing.views.pages import page, refusal, run_url, to_run
+from syncing.views.pages import page, person, refusal, run_url, to_run
 
 HISTORY = (SyncRun, AccountRun, IdMapping, LogEntry, MasterSnapshot)
 
@@ -54,7 +54,7 @@ admin.site.unregister(Account)
 admin.site.unregister(SyncGroup)
 
 
-def _with_last_run(columns: Sequence[str]) -> list[str]:
+def _with_last_run(columns: Sequence[str]) -> Any:
     """Health and last run side by side: the two that say whether somebody is needed."""
     after = columns.index("health_badge") + 1
     return [*columns[:after], "last_run", *columns[after:]]
@@ -63,7 +63,7 @@ def _with_last_run(columns: Sequence[str]) -> list[str]:
 @admin.register(Account)
 class SyncedAccountAdmin(HistoryGoesAlong, AccountAdmin):
     list_display = _with_last_run(AccountAdmin.list_display)
-    list_filter = [*AccountAdmin.list_filter, LastRunFilter]
+    list_filter = (*AccountAdmin.list_filter, LastRunFilter)  # type: ignore[assignment]
     actions = [*(AccountAdmin.actions or []), "plan_selected", "sync_selected", "sync_group"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Account]:
@@ -150,7 +150,7 @@ def _start_all(request: HttpRequest, slaves: list[Account], mode: RunMode, *, wh
 
 
 def _start(request: HttpRequest, group: SyncGroup, accounts: list[Account] | None, mode: RunMode) -> Started:
-    return start_run(group=group, mode=mode, accounts=accounts, trigger=Trigger.ADMIN, requested_by=request.user)
+    return start_run(group=group, mode=mode, accounts=accounts, trigger=Trigger.ADMIN, requested_by=person(request))
 
 
 @admin.register(SyncGroup)

@@ -1,6 +1,6 @@
 """API keys: made here, shown once, revoked."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin
@@ -9,12 +9,18 @@ from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from syncing.admin.readonly import AnyModelAdmin
 from syncing.models import ApiKey
 from syncing.services.keys import lock_with, new_key
 from syncing.views.pages import page
 
+if TYPE_CHECKING:  # generic for the type checker only
+    KeyModelForm = forms.ModelForm[ApiKey]
+else:
+    KeyModelForm = forms.ModelForm
 
-class ApiKeyForm(forms.ModelForm):
+
+class ApiKeyForm(KeyModelForm):
     scopes = forms.MultipleChoiceField(
         label=_("Scopes"),
         choices=ApiKey.Scope.choices,
@@ -28,7 +34,7 @@ class ApiKeyForm(forms.ModelForm):
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(admin.ModelAdmin):
+class ApiKeyAdmin(AnyModelAdmin):
     form = ApiKeyForm
     list_display = ["name", "prefix", "scope_names", "revoked", "created_at", "last_used_at"]
     list_filter = ["revoked"]
@@ -36,7 +42,7 @@ class ApiKeyAdmin(admin.ModelAdmin):
     readonly_fields = ["prefix", "created_at", "last_used_at"]
     actions = ["revoke"]
 
-    def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> Any:
         return ["name", "scopes", "revoked", *self.readonly_fields] if obj else ["name", "scopes"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> list[str]:

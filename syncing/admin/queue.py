@@ -1,5 +1,7 @@
 """django-q2's own tables, read-only: schedules come from code only, and one malformed row would block all."""
 
+from typing import Any
+
 from django.contrib import admin
 from django_q.admin import FailAdmin, QueueAdmin, ScheduleAdmin, TaskAdmin
 from django_q.models import Failure, OrmQ, Schedule, Success
@@ -7,23 +9,23 @@ from django_q.models import Failure, OrmQ, Schedule, Success
 from syncing.admin.readonly import ReadOnly
 
 
-class ReadOnlySchedules(ReadOnly, ScheduleAdmin):
+class ReadOnlySchedules(ReadOnly, ScheduleAdmin):  # type: ignore[misc]
     pass
 
 
-class ReadOnlySuccesses(ReadOnly, TaskAdmin):
+class ReadOnlySuccesses(ReadOnly, TaskAdmin):  # type: ignore[misc]
     pass
 
 
-class ReadOnlyFailures(ReadOnly, FailAdmin):
+class ReadOnlyFailures(ReadOnly, FailAdmin):  # type: ignore[misc]
     pass
 
 
-class ReadOnlyQueue(ReadOnly, QueueAdmin):
+class ReadOnlyQueue(ReadOnly, QueueAdmin):  # type: ignore[misc]
     pass
 
 
-READ_ONLY = {
+READ_ONLY: dict[Any, type[ReadOnly]] = {
     Schedule: ReadOnlySchedules,
     Success: ReadOnlySuccesses,
     Failure: ReadOnlyFailures,

@@ -1,6 +1,7 @@
 """Tables that are only looked at: what ran, which item is which, what was said."""
 
 import json
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.http import HttpRequest
@@ -11,13 +12,18 @@ from django.utils.translation import gettext_lazy as _
 from syncing import badges
 from syncing.models import IdMapping, LogEntry, MasterSnapshot
 
+if TYPE_CHECKING:  # generic for the type checker only
+    AnyModelAdmin = admin.ModelAdmin[Any]
+else:
+    AnyModelAdmin = admin.ModelAdmin
 
-class ReadOnly:
-    """Mixed into a ModelAdmin: nothing can be added, edited or deleted by hand."""
+
+class ReadOnly(AnyModelAdmin):
+    """Nothing can be added, edited or deleted by hand."""
 
     actions = None
 
-    def has_add_permission(self, request: HttpRequest, *args: object) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
@@ -28,7 +34,7 @@ class ReadOnly:
 
 
 @admin.register(IdMapping)
-class IdMappingAdmin(ReadOnly, admin.ModelAdmin):
+class IdMappingAdmin(ReadOnly):
     list_display = ["account", "kind", "name", "parent", "master_key", "slave_key", "created_by_us", "created_at"]
     list_filter = ["kind", "created_by_us", "account__group"]
     list_select_related = ["account"]
@@ -37,7 +43,7 @@ class IdMappingAdmin(ReadOnly, admin.ModelAdmin):
 
 
 @admin.register(LogEntry)
-class LogEntryAdmin(ReadOnly, admin.ModelAdmin):
+class LogEntryAdmin(ReadOnly):
     list_display = ["at", "level_badge", "run_number", "account", "action", "kind", "name", "message"]
     list_filter = ["level", "action", "kind", "run__group"]
     list_select_related = ["account_run__account"]
@@ -60,10 +66,10 @@ class LogEntryAdmin(ReadOnly, admin.ModelAdmin):
 
 
 @admin.register(MasterSnapshot)
-class MasterSnapshotAdmin(ReadOnly, admin.ModelAdmin):
+class MasterSnapshotAdmin(ReadOnly):
     list_display = ["taken_at", "group", "type", "accepted", "size", "fingerprint"]
     list_filter = ["group", "type", "accepted"]
-    fields = ["group", "type", "taken_at", "accepted", "size", "fingerprint", "content"]
+    fields = ("group", "type", "taken_at", "accepted", "size", "fingerprint", "content")
     readonly_fields = fields
     list_select_related = ["group"]
     list_per_page = 50

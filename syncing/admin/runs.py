@@ -20,7 +20,7 @@ from syncing.views.runs import run_context
 
 
 @admin.register(SyncRun)
-class SyncRunAdmin(ReadOnly, admin.ModelAdmin):
+class SyncRunAdmin(ReadOnly):
     list_display = [
         "number",
         "group",
@@ -79,7 +79,7 @@ class SyncRunAdmin(ReadOnly, admin.ModelAdmin):
 
 
 @admin.register(AccountRun)
-class AccountRunAdmin(ReadOnly, admin.ModelAdmin):
+class AccountRunAdmin(ReadOnly):
     list_display = [
         "number",
         "account",
@@ -122,7 +122,7 @@ class AccountRunAdmin(ReadOnly, admin.ModelAdmin):
         return page(request, "syncing/part.html", context | part.document)
 
 
-def _found(model_admin: admin.ModelAdmin, request: HttpRequest, object_id: str) -> Any:
+def _found(model_admin: ReadOnly, request: HttpRequest, object_id: str) -> Any:
     """The row for a page; raises Http404, or PermissionDenied for those who may not look."""
     row = model_admin.get_object(request, object_id)
     if row is None:

@@ -76,7 +76,7 @@ def _unwell(found: dict[Concern, list[Concerned]]) -> Iterator[tuple[int, str]]:
         yield account.pk, account.health
 
 
-def _last_parts() -> list[dict[str, Any]]:
+def _last_parts() -> list[Any]:
     """The last finished account run of every slave; of its document only what somebody must see to."""
     ended = AccountRun.objects.filter(account=OuterRef("pk")).exclude(state__in=ACCOUNT_OPEN)
     last = (

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
@@ -68,7 +69,7 @@ def _counted(parts: QuerySet[AccountRun]) -> Coalesce:
     return Coalesce(Subquery(parts.order_by().values("run").annotate(n=Count("pk")).values("n")), 0)
 
 
-def with_last_run(accounts: QuerySet[Account]) -> QuerySet[Account]:
+def with_last_run(accounts: QuerySet[Account]) -> QuerySet[Any]:
     """Adds `last_state`, `last_reason` and `last_part` (the id) of the account's youngest account run."""
     parts = AccountRun.objects.filter(account=OuterRef("pk")).order_by("-pk")
     return accounts.annotate(

@@ -25,7 +25,7 @@ def status() -> dict[str, Any]:
     }
 
 
-def _account(account: Account) -> dict[str, Any]:
+def _account(account: Any) -> dict[str, Any]:
     return {
         "subdomain": account.subdomain,
         "name": account.name,

@@ -17,7 +17,7 @@ from syncing.models import AccountState, RunMode, RunState, SyncRun, Trigger
 from syncing.selectors.documents import run_document
 from syncing.selectors.runs import parts_of, progress_of
 from syncing.services.runs import CannotStart, Started, cancel_run, retry_failed, start_run
-from syncing.views.pages import live_parts, page, refusal, run_url, to_run
+from syncing.views.pages import live_parts, page, person, refusal, run_url, to_run
 from syncing.views.start import may_start, require_start
 
 ACCOUNTS_PER_PAGE = 150
@@ -88,7 +88,7 @@ def run_json(request: HttpRequest, run_id: int) -> JsonResponse:
 @require_POST
 def cancel(request: HttpRequest, run_id: int) -> HttpResponse:
     run = _run(run_id)
-    cancel_run(run, by=request.user)
+    cancel_run(run, by=person(request))
     messages.info(request, _("The run stops: accounts at work end after the request in hand."))
     return HttpResponseRedirect(run_url(run.pk))
 
@@ -97,7 +97,7 @@ def cancel(request: HttpRequest, run_id: int) -> HttpResponse:
 def retry(request: HttpRequest, run_id: int) -> HttpResponse:
     run = _run(run_id)
     require_start(request, run.mode)
-    return _started(request, run, lambda: retry_failed(run, by=request.user, trigger=Trigger.ADMIN))
+    return _started(request, run, lambda: retry_failed(run, by=person(request), trigger=Trigger.ADMIN))
 
 
 @permission_required("syncing.start_sync", raise_exception=True)
@@ -123,7 +123,7 @@ def _forced(request: HttpRequest, run: SyncRun, reason: str) -> Started:
         mode=run.mode,
         accounts=accounts,
         trigger=Trigger.ADMIN,
-        requested_by=request.user,
+        requested_by=person(request),
         forced=True,
         force_reason=reason,
     )

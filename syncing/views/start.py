@@ -15,7 +15,7 @@ from accounts.models import Account, SyncGroup
 from syncing.models import RunMode, RunType, Trigger
 from syncing.selectors.runs import SECRETS
 from syncing.services.runs import CannotStart, start_run
-from syncing.views.pages import page, refusal, to_run
+from syncing.views.pages import page, person, refusal, to_run
 
 PERMISSION = {RunMode.PLAN: "syncing.plan_sync", RunMode.APPLY: "syncing.start_sync"}
 
@@ -47,7 +47,7 @@ def start(request: HttpRequest, group_id: int, mode: str) -> HttpResponse:
             type=form.cleaned_data["type"],
             mode=mode,
             trigger=Trigger.ADMIN,
-            requested_by=request.user,
+            requested_by=person(request),
         )
     except CannotStart as error:
         messages.error(request, refusal(error))

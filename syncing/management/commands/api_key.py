@@ -7,6 +7,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from syncing.models import ApiKey
 from syncing.services.keys import AlreadyExists, create_key
 
+LONGEST = 120  # characters, as in the model
+
 
 class Command(BaseCommand):
     help = "Make a key for the REST API. The key is printed once; only its hash is kept."
@@ -23,9 +25,8 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, name: str, scope: list[str] | None, **options: Any) -> None:
-        longest = ApiKey._meta.get_field("name").max_length
-        if not name.strip() or len(name) > longest:
-            raise CommandError(f"The name must have 1 to {longest} characters.", returncode=2)
+        if not 0 < len(name.strip()) <= LONGEST:
+            raise CommandError(f"The name must have 1 to {LONGEST} characters.", returncode=2)
         try:
             _, secret = create_key(name=name.strip(), scopes=scope or [ApiKey.Scope.READ])
         except AlreadyExists as error:
