@@ -134,4 +134,7 @@ def _answers(url: str) -> bool:
 
 
 def _see(log: Path | None) -> str:
-    return f"; its output is in {log}" if log else "."
+    if log is None or not log.is_file():
+        return "."
+    last = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-5:]
+    return "\n  ".join([f"; the end of {log}:", *last])

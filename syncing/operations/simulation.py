@@ -10,7 +10,15 @@ from types import TracebackType
 from typing import Any, Self
 
 from syncing.operations import envfile
-from syncing.operations.processes import MANAGE, StartFailed, end, free_port, spawn, wait_for_http
+from syncing.operations.processes import (
+    MANAGE,
+    StartFailed,
+    end,
+    free_port,
+    port_is_free,
+    spawn,
+    wait_for_http,
+)
 
 HOST = "127.0.0.1"
 
@@ -47,16 +55,9 @@ class Place:
 
     def configure(self, values: Mapping[str, str], *, port: int | None = None) -> None:
         """Write the environment file: `values`, and what makes the place independent of everything else."""
-        self.simulator_port = free_port(port, HOST)
-        envfile.replace(
-            self.env_file,
-            {
-                "VAR_DIR": str(self.directory),
-                "DATABASE_URL": "",  # SQLite in VAR_DIR
-                "KOMMO_URL_TEMPLATE": f"http://{HOST}:{self.simulator_port}/{{subdomain}}",
-                **values,
-            },
-        )
+        own = {"VAR_DIR": str(self.directory), "DATABASE_URL": ""}  # SQLite in VAR_DIR
+        envfile.replace(self.env_file, {**own, **values})
+        self._set_port(free_port(port, HOST))
 
     @property
     def environment(self) -> dict[str, str]:
@@ -106,7 +107,22 @@ class Place:
     # -- the simulated Kommo --
 
     def start_simulator(self, *options: str) -> None:
-        """Raises StartFailed if it does not answer."""
+        """On the port of `configure`, or on another if somebody took it meanwhile; raises StartFailed."""
+        try:
+            self._start_simulator(*options)
+        except StartFailed:
+            if port_is_free(HOST, self.simulator_port):
+                raise
+            self._set_port(free_port(None, HOST))
+            self._start_simulator(*options)
+        if not self.csv.is_file():
+            raise StartFailed(f"The simulated Kommo wrote no {self.csv.name}.")
+
+    def _set_port(self, port: int) -> None:
+        self.simulator_port = port
+        envfile.replace(self.env_file, {"KOMMO_URL_TEMPLATE": f"http://{HOST}:{port}/{{subdomain}}"})
+
+    def _start_simulator(self, *options: str) -> None:
         child = self.start(
             "simulator",
             *(*MANAGE, "kommo_simulator", "--host", HOST, "--port", str(self.simulator_port)),
@@ -114,8 +130,6 @@ class Place:
         )
         url = f"http://{HOST}:{self.simulator_port}/_sim/state"
         wait_for_http(url, child, what="The simulated Kommo", log=self.logs / "simulator.log", seconds=60)
-        if not self.csv.is_file():
-            raise StartFailed(f"The simulated Kommo wrote no {self.csv.name}.")
 
     def start_worker(self) -> subprocess.Popen[bytes]:
         return self.start("worker", *MANAGE, "worker")

@@ -50,7 +50,9 @@ def test_a_count_above_its_floor_fails_the_row_and_a_slow_machine_does_not() -> 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory and CPU are read from /proc, which only Linux has")
 def test_memory_and_cpu_count_the_children_of_a_process() -> None:
-    code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'h = bytearray(range(250)) * 120_000; input()'])"
+    code = (
+        "import subprocess, sys; subprocess.run([sys.executable, '-c', 'h = bytearray(range(250)) * 120_000; input()'])"
+    )
     child = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE)
     try:
         deadline = time.monotonic() + 20
