@@ -23,15 +23,15 @@ from syncing.views.runs import run_context
 class SyncRunAdmin(ReadOnly):
     list_display = [
         "number",
-        "group",
-        "type",
-        "mode",
         "state_badge",
+        "mode",
         "progress",
         "outcome",
-        "asked_by",
         "created_at",
         "lasted",
+        "asked_by",
+        "type",
+        "group",
     ]
     list_filter = ["state", "group", "type", "mode", "trigger", "created_at"]
     search_fields = ["id__exact", "group__name", "requested_by__username", "reason"]
@@ -56,11 +56,12 @@ class SyncRunAdmin(ReadOnly):
     def outcome(self, run: SyncRun) -> SafeString:
         """The totals of account states that a closed run keeps."""
         counts = [(state, run.totals.get(state)) for state in AccountState.values]
-        return format_html_join(
+        shown = format_html_join(
             " ",
             '<span class="ks-badge ks-{}" title="{}">{}</span>',
             ((badges.tone(state), account_state_label(state), count) for state, count in counts if count),
         )
+        return format_html('<span class="ks-nowrap">{}</span>', shown) if shown else SafeString("—")
 
     @admin.display(description=_("trigger"), ordering="trigger")
     def asked_by(self, run: SyncRun) -> str:
