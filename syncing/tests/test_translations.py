@@ -1,0 +1,74 @@
+"""Every text of ours in every language: present, translated, with the same placeholders."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import polib
+import pytest
+from django.conf import settings
+
+ROOT = Path(__file__).resolve().parents[2]
+LANGUAGES = ["pt_BR", "es"]
+CALLS = {"_", "gettext", "gettext_lazy", "ngettext", "ngettext_lazy"}
+TAG = re.compile(r"""\{%\s*translate\s+"([^"]+)"(?:\s+context\s+"([^"]+)")?""")
+PLACEHOLDER = re.compile(r"%(?:\(\w+\))?[sd]")
+REMEDY = "run makemessages and compilemessages as README says, and translate what is empty"
+
+
+def catalogue(language: str) -> polib.POFile:
+    return polib.pofile(str(ROOT / "locale" / language / "LC_MESSAGES" / "django.po"))
+
+
+def texts_of_code() -> Iterator[tuple[str | None, str]]:
+    for app in ("accounts", "syncing", "kommosync"):
+        for path in (ROOT / app).rglob("*.py"):
+            if {"tests", "migrations", "simulator"} & set(path.parts):
+                continue
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in CALLS:
+                    text = node.args[0] if node.args else None
+                    if isinstance(text, ast.Constant) and isinstance(text.value, str):
+                        yield None, text.value
+
+
+def texts_of_templates() -> Iterator[tuple[str | None, str]]:
+    for path in (ROOT / "templates").rglob("*.html"):
+        for text, context in TAG.findall(path.read_text(encoding="utf-8")):
+            yield context or None, text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_text_is_in_the_catalogue(language) -> None:
+    known = {(entry.msgctxt, entry.msgid) for entry in catalogue(language)}
+    missing = {*texts_of_code(), *texts_of_templates()} - known
+    assert not missing, f"{REMEDY}: {sorted(text for _, text in missing)}"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_nothing_is_untranslated_or_fuzzy(language) -> None:
+    entries = catalogue(language)
+    assert [entry.msgid for entry in entries.untranslated_entries()] == []
+    assert [entry.msgid for entry in entries.fuzzy_entries()] == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_translation_keeps_the_placeholders(language) -> None:
+    for entry in catalogue(language):
+        wanted = sorted(PLACEHOLDER.findall(entry.msgid))
+        for text in [entry.msgstr, *entry.msgstr_plural.values()]:
+            assert not text or sorted(PLACEHOLDER.findall(text)) == wanted, entry.msgid
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("language", "words"), [("pt-br", "Ainda não há contas"), ("es", "Aún no hay cuentas")])
+def test_the_dashboard_speaks_the_language_of_the_browser(admin_client, language, words) -> None:
+    response = admin_client.get("/", headers={"Accept-Language": language})
+    assert words in response.content.decode()
+    assert response["Content-Language"] == language
+
+
+def test_every_language_that_is_offered_has_a_catalogue() -> None:
+    offered = {code for code, _ in settings.LANGUAGES} - {"en"}
+    assert offered == {language.lower().replace("_", "-") for language in LANGUAGES}
