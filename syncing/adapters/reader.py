@@ -16,6 +16,8 @@ from syncing.engine.snapshot import Snapshot
 
 T = TypeVar("T")
 
+MALFORMED = (KeyError, TypeError, ValueError, AttributeError)  # what a wrong shape raises when it is parsed
+
 
 class Everything:
     """Contains whatever is asked for: the master's descriptions are read for all pipelines."""
@@ -80,7 +82,7 @@ class Reader:
     def _each(self, items: Iterable[Json], parse: Callable[[Json], T]) -> tuple[T, ...]:
         try:
             return tuple(parse(item) for item in items)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except MALFORMED as error:
             message = f"an item has an unexpected shape ({type(error).__name__}: {error})"
             raise BadAnswer(message, account=self.client.account) from error
 
@@ -159,10 +161,16 @@ def parse_field(entity: str, item: Json) -> CustomField:
 
 
 def parse_enums(value: Any) -> tuple[Enum, ...]:
-    """Options as a list, or as an object keyed by index (kommo-api.md 5.4)."""
+    """Options as a list, or as an object keyed by index (kommo-api.md 5.4); raises ValueError for anything else.
+
+    An option that is overlooked would be missing from the next PATCH, and lost with the values that leads hold.
+    """
+    items = enums_list(value) if isinstance(value, list | dict | None) else []
+    if len(items) != len(value or ()):
+        raise ValueError("options of an unknown shape")
     return tuple(
         Enum(int(enum["id"]), str(enum["value"]), int(enum.get("sort") or 0), enum.get("code") or None)
-        for enum in enums_list(value)
+        for enum in items
     )
 
 

@@ -53,6 +53,10 @@ class Work:
     def item(self, ref: Ref) -> Item:
         return self.plan.desired.items[ref]
 
+    def made(self, kind: Kind, parent: str = "") -> set[str]:
+        """The account's keys of this kind under `parent` that are known by now, those just made among them."""
+        return {key for ref, key in self.ids.items() if ref.kind is kind and key.startswith(parent)}
+
     def renumbered(self, sorts: Mapping[Token, int], changed: Iterable[Ref]) -> list[Change]:
         """The present items that get a new number only because there was no room beside them: no change of the plan."""
         known = set(changed)

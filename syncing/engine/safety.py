@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from syncing.engine.changes import Action
 from syncing.engine.plan import Plan
 from syncing.engine.refs import Kind, Ref
+from syncing.engine.resources.custom_fields import ENTITIES
 from syncing.engine.resources.pipelines import MAX_PIPELINES
 from syncing.engine.resources.stages import MAX_STAGES
 from syncing.engine.snapshot import Snapshot
@@ -34,6 +35,28 @@ def limits(plan: Plan, existing: Snapshot) -> str | None:
                 f"The pipeline {name!r} has {before} stages and {new} more are needed; "
                 f"Kommo allows {MAX_STAGES}. Delete or merge some that only this account has."
             )
+    return None
+
+
+def incomplete(existing: Snapshot, known: Mapping[Ref, str]) -> str | None:
+    """The sentence that disbelieves a slave's reading; None if it may be true. `known` are the id mappings.
+
+    Kommo answers 204 for an empty list, and that must never look like "nothing there, make it all again": every
+    account has a pipeline, every pipeline won and lost, every entity a main group, and a group knows its members.
+    """
+    if not existing.pipelines:
+        return "the list of pipelines came empty, but every Kommo account has one"
+    bare = next((pipeline.name for pipeline in existing.pipelines if not pipeline.stages), None)
+    if bare is not None:
+        return f"the pipeline {bare!r} came without any stage, but every pipeline has won and lost"
+    for entity in ENTITIES if existing.groups is not None and existing.fields is not None else ():
+        groups = [group for group in existing.groups or () if group.entity == entity]
+        if not groups:
+            return f"the list of field groups of {entity} came empty, but there is always a main group"
+        mapped = any(ref.kind is Kind.CUSTOM_FIELD and key.startswith(f"{entity}/") for ref, key in known.items())
+        members = any(group.fields for group in groups)
+        if (mapped or members) and not any(item.entity == entity for item in existing.fields or ()):
+            return f"the list of custom fields of {entity} came empty, but there were some"
     return None
 
 
@@ -72,7 +95,7 @@ def _kinds(snapshot: Snapshot) -> Iterator[tuple[str, frozenset[object]]]:
     if snapshot.fields is not None:
         yield "custom fields", frozenset((item.entity, item.id) for item in snapshot.fields)
         yield "options", frozenset((item.entity, item.id, enum.id) for item in snapshot.fields for enum in item.enums)
-        for entity in sorted({item.entity for item in snapshot.fields} | {"leads", "contacts", "companies"}):
+        for entity in sorted({item.entity for item in snapshot.fields} | set(ENTITIES)):
             yield f"custom fields of {entity}", frozenset(i.id for i in snapshot.fields if i.entity == entity)
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from accounts.kommo.client import KommoClient
-from accounts.kommo.errors import Halted, IpBlocked, KommoError
+from accounts.kommo.errors import BadAnswer, Halted, IpBlocked, KommoError
 from accounts.kommo.pages import Params
 from syncing.adapters.api import Json
 from syncing.adapters.reader import Reader, with_membership
@@ -17,7 +17,7 @@ from syncing.engine.plan import Plan, make_plan
 from syncing.engine.refs import Kind, Ref, pipeline_key
 from syncing.engine.resources.custom_fields import ENTITIES
 from syncing.engine.resources.pipelines import Pipeline
-from syncing.engine.safety import limits
+from syncing.engine.safety import incomplete, limits
 from syncing.engine.snapshot import Snapshot
 from syncing.services.contract import Checkpoint, Interrupted, Job, Mapped, Outcome, Record, Result
 from syncing.services.ledger import Ledger
@@ -108,6 +108,11 @@ class _Replication:
         if self.job.scope.writes_fields:
             groups, fields = self.reader.groups_and_fields(ENTITIES)
             existing = replace(existing, groups=groups, fields=fields)
+        return self._believed(existing)
+
+    def _believed(self, existing: Snapshot) -> Snapshot:
+        if doubt := incomplete(existing, self.known):
+            raise BadAnswer(doubt, account=self.job.subdomain)
         return existing
 
     def _check_identity(self) -> None:
@@ -148,7 +153,7 @@ class _Replication:
                 rest = tuple(item for item in fields if item.entity != entity)
                 fields = rest + with_membership(self.reader.fields(entity), groups)
             existing = replace(existing, groups=groups, fields=fields) if self.job.scope.writes_fields else existing
-        return existing
+        return self._believed(existing)
 
     def _make_plan(self, existing: Snapshot) -> Plan:
         return make_plan(self.job.desired, existing, self.known, self.job.scope)

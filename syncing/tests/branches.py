@@ -1,19 +1,31 @@
 """Replicate a simulated master to simulated branches over HTTP, without database or queue; what it did is kept."""
 
+import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from accounts.kommo.client import KommoClient
 from accounts.kommo.pacing import LocalSlots, Pacer
 from accounts.kommo.retry import Policy
 from accounts.kommo.tokens import FixedToken
 from accounts.simulator.account import SimAccount
+from accounts.simulator.faults import Fault
+from accounts.simulator.log import Record
+from accounts.simulator.model import ENTITIES
 from accounts.simulator.server import RunningServer
 from syncing.adapters.reader import Reader
-from syncing.engine.refs import Ref, Scope
+from syncing.engine.refs import Kind, Ref, Scope
 from syncing.engine.snapshot import Snapshot
 from syncing.services.contract import Job, Mapped, Outcome, Result
 from syncing.services.replication import replicate
+
+WRITES = ("POST", "PATCH", "DELETE")
+
+
+class Killed(Exception):
+    """The process is gone, as after kill -9."""
 
 
 def client_of(server: RunningServer, account: SimAccount, *, read_only: bool = False) -> KommoClient:
@@ -31,14 +43,18 @@ def client_of(server: RunningServer, account: SimAccount, *, read_only: bool = F
     )
 
 
-def read(server: RunningServer, account: SimAccount) -> Snapshot:
+def read(server: RunningServer, account: SimAccount, *, with_fields: bool = True) -> Snapshot:
     with client_of(server, account, read_only=True) as client:
-        return Reader(client).read(with_fields=True)
+        return Reader(client).read(with_fields=with_fields)
 
 
 @dataclass
 class Branch:
-    """One slave with what we remember of it between runs."""
+    """One slave with what we remember of it between runs.
+
+    `dies_at`: the process is killed at that event, counted from 1; events are the moments before a request is sent
+    and before its outcome is stored.
+    """
 
     server: RunningServer
     account: SimAccount
@@ -46,8 +62,11 @@ class Branch:
     mapped: list[Mapped] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    dies_at: int | None = None
+    events: int = 0
 
     def record(self, outcomes: Sequence[Outcome], mapped: Sequence[Mapped], dropped: Sequence[Ref]) -> None:
+        self._live()
         self.outcomes += outcomes
         for ref in dropped:
             self.known.pop(ref, None)
@@ -57,7 +76,88 @@ class Branch:
         keys = [(ref.kind, key) for ref, key in self.known.items()]
         assert len(keys) == len(set(keys)), "two items of the master are mapped to one item of the slave"
 
+    def checkpoint(self, note: str) -> None:
+        self._live()
+        self.notes.append(note)
+
+    def _live(self) -> None:
+        self.events += 1
+        if self.events == self.dies_at:
+            raise Killed
+
     def sync(self, desired: Snapshot, *, scope: Scope = Scope.FULL, writes: bool = True) -> Result:
         job = Job(self.account.subdomain, scope, writes, desired, dict(self.known), self.account.account_id)
+        self.events = 0
         with client_of(self.server, self.account) as client:
-            return replicate(job, client, self.record, self.notes.append)
+            return replicate(job, client, self.record, self.checkpoint)
+
+    # -- what a test wants to know --
+
+    def sent(self, *methods: str) -> list[Record]:
+        """The requests that arrived for this account."""
+        records = self.server.world.log.of(self.account.subdomain)
+        return [each for each in records if not methods or each.method in methods]
+
+    @property
+    def wounds(self) -> tuple[int, int, int]:
+        """Values of leads lost, leads moved, names blanked: all must stay 0."""
+        return self.account.lost_values, self.account.moved_leads, self.account.blanked_names
+
+    def ours(self, kind: Kind) -> dict[str, bool]:
+        """Name -> made by us, of the mapped items of one kind."""
+        return {item.name: item.created_by_us for item in self.mapped if item.ref.kind is kind}
+
+
+class Scene:
+    """A master and its branches in one simulated Kommo."""
+
+    def __init__(self, server: RunningServer) -> None:
+        self.server, self.world = server, server.world
+        self.master = self.world.add_account("master")
+
+    def branch(self, name: str = "north", **facts: Any) -> Branch:
+        return Branch(self.server, self.world.add_account(name, **facts))
+
+    def desired(self, *, with_fields: bool = True) -> Snapshot:
+        return read(self.server, self.master, with_fields=with_fields)
+
+    def fault(self, kind: str, branch: Branch | None = None, **facts: Any) -> Fault:
+        subdomain = branch.account.subdomain if branch else "master"
+        return self.world.faults.add(Fault(kind, subdomain=subdomain, **facts))
+
+
+def inventory(account: SimAccount) -> Counter[str]:
+    """Everything that an account has, without ids or numbers: two accounts alike have the same."""
+    stages = {
+        (pipeline.id, stage.id): f"{pipeline.name} / {stage.id if stage.id in (142, 143) else stage.name}"
+        for pipeline in account.pipelines.values()
+        for stage in pipeline.stages
+    }
+    rows = [f"stage {name}" for name in stages.values()]
+    rows += [f"pipeline {each.name} {each.is_main} {each.is_unsorted_on}" for each in account.pipelines.values()]
+    for entity in ENTITIES:
+        groups = {group.id: group.name for group in account.groups[entity].values()}
+        rows += [f"group {entity} {name}" for name in groups.values()]
+        for item in account.fields[entity].values():
+            values = [enum.value for enum in item.ordered_enums]
+            required = sorted(stages[key] for key in item.required_statuses)
+            rows.append(
+                f"field {entity} {item.name} {item.type} {item.code} {groups[item.group_id]} {values} {required}"
+            )
+    return Counter(rows)
+
+
+def changes(result: Result, **wanted: str) -> list[dict[str, Any]]:
+    """The changes of a document that have these values."""
+    return [
+        change for change in result.document["changes"] if all(change[key] == value for key, value in wanted.items())
+    ]
+
+
+def shown(result: Result) -> list[tuple[str, str, str]]:
+    """(action, kind, name) of every change."""
+    return [(change["action"], change["kind"], change["name"]) for change in result.document["changes"]]
+
+
+def bodies(records: Sequence[Record]) -> list[Any]:
+    return [json.loads(each.body) for each in records]

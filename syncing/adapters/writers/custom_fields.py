@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from accounts.kommo.errors import KommoError
 from syncing.adapters import batches, endpoints
-from syncing.adapters.answers import adopt, aligned
+from syncing.adapters.answers import adopt, aligned, newcomers
 from syncing.adapters.api import Json
 from syncing.adapters.batches import Entry
 from syncing.adapters.bodies import field_body, new_field_body
@@ -66,16 +66,19 @@ class _Fields:
 
     def _send(self, bodies: list[Json]) -> list[Json]:
         answer = self.work.api.post(endpoints.custom_fields(self.entity), bodies)
-        return aligned(answer, "custom_fields", bodies)
+        return aligned(answer, "custom_fields", bodies, self._parse)
 
     def _find(self, chunk: Sequence[Entry[Change]]) -> dict[int, Json]:
         items = self.work.api.get_all(endpoints.custom_fields(self.entity), "custom_fields")
-        known = set(self.theirs) | set(self.work.ids.values())
-        return adopt(chunk, [item for item in items if field_key(self.entity, int(item["id"])) not in known])
+        before = set(self.theirs) | self.work.made(Kind.CUSTOM_FIELD, f"{self.entity}/")
+        return adopt(chunk, newcomers(items, before, lambda item: field_key(self.entity, item["id"]), self._parse))
+
+    def _parse(self, item: Json) -> CustomField:
+        return parse_field(self.entity, item)
 
     def _done(self, answered: Sequence[tuple[Entry[Change], Json]]) -> None:
         self.work.report([
-            self.work.done(entry.subject, self._keys(entry.subject.ref, parse_field(self.entity, item)))
+            self.work.done(entry.subject, self._keys(entry.subject.ref, self._parse(item)))
             for entry, item in answered
         ])  # fmt: skip
 

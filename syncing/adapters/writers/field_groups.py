@@ -1,15 +1,18 @@
 """Write groups of custom fields."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from syncing.adapters import batches, endpoints
-from syncing.adapters.answers import adopt, aligned
+from syncing.adapters.answers import adopt, aligned, newcomers
 from syncing.adapters.api import Json
 from syncing.adapters.batches import Entry
+from syncing.adapters.reader import parse_group
 from syncing.adapters.work import Token, Work, sort_numbers
 from syncing.engine.changes import Action, Change
 from syncing.engine.refs import Kind, Ref, group_key, local_id
 from syncing.engine.resources.custom_fields import ENTITIES
+from syncing.engine.resources.field_groups import LINKED_GROUP
 
 HIGHEST_SORT = 1_000_000
 
@@ -28,18 +31,22 @@ def _of(ref: Ref, entity: str) -> bool:
 
 def _write_entity(work: Work, entity: str, creates: Sequence[Change], updates: Sequence[Change]) -> None:
     sorts = _sorts(work, entity, creates, updates)
+    parse = partial(parse_group, entity)
     entries = [
         Entry(change, {"name": work.item(change.ref).attributes["name"], "sort": sorts[change.ref]})
         for change in creates
     ]
 
     def send(bodies: list[Json]) -> list[Json]:
-        return aligned(work.api.post(endpoints.field_groups(entity), bodies), "custom_field_groups", bodies)
+        answer = work.api.post(endpoints.field_groups(entity), bodies)
+        return aligned(answer, "custom_field_groups", bodies, parse)
 
     def find(chunk: Sequence[Entry[Change]]) -> dict[int, Json]:
         items = work.api.get_all(endpoints.field_groups(entity), "custom_field_groups", page_size=None)
-        known = {group_key(g.entity, g.id) for g in work.existing.groups or ()} | set(work.ids.values())
-        return adopt(chunk, [item for item in items if group_key(entity, str(item["id"])) not in known])
+        ours = [group for group in work.existing.groups or () if group.entity == entity]
+        before = {group_key(entity, group.id) for group in ours} | work.made(Kind.FIELD_GROUP, f"{entity}/")
+        ordinary = [item for item in items if item.get("type") != LINKED_GROUP]
+        return adopt(chunk, newcomers(ordinary, before, lambda item: group_key(entity, str(item["id"])), parse))
 
     def done(answered: Sequence[tuple[Entry[Change], Json]]) -> None:
         work.report([

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from accounts.kommo.errors import KommoError, Validation
 from syncing.adapters import batches, endpoints
-from syncing.adapters.answers import adopt, aligned
+from syncing.adapters.answers import adopt, aligned, newcomers
 from syncing.adapters.api import Json
 from syncing.adapters.batches import Entry
 from syncing.adapters.bodies import pipeline_body, stage_body
@@ -75,12 +75,12 @@ class _Create:
         return Entry(change, pipeline_body(self.work.item(change.ref), self.sorts[change.ref], bodies))
 
     def _send(self, bodies: list[Json]) -> list[Json]:
-        return aligned(self.work.api.post(endpoints.PIPELINES, bodies), "pipelines", bodies)
+        return aligned(self.work.api.post(endpoints.PIPELINES, bodies), "pipelines", bodies, parse_pipeline)
 
     def _find(self, chunk: Sequence[Entry[Change]]) -> dict[int, Json]:
-        known = {pipeline_key(item.id) for item in self.work.existing.pipelines} | set(self.work.ids.values())
+        before = {pipeline_key(item.id) for item in self.work.existing.pipelines} | self.work.made(Kind.PIPELINE)
         items = self.work.api.get_all(endpoints.PIPELINES, "pipelines", page_size=None)
-        return adopt(chunk, [item for item in items if pipeline_key(item["id"]) not in known])
+        return adopt(chunk, newcomers(items, before, lambda item: pipeline_key(item["id"]), parse_pipeline))
 
     def _done(self, answered: Sequence[tuple[Entry[Change], Json]]) -> None:
         rows: list[Written] = []

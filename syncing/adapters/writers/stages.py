@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from syncing.adapters import batches, endpoints
-from syncing.adapters.answers import adopt, aligned
+from syncing.adapters.answers import adopt, aligned, newcomers
 from syncing.adapters.api import Json
 from syncing.adapters.batches import Entry
 from syncing.adapters.bodies import stage_body
@@ -88,12 +88,12 @@ class _Stages:
 
     def _send(self, bodies: list[Json]) -> list[Json]:
         answer = self.work.api.post(endpoints.statuses(self.pipeline.id), bodies)
-        return aligned(answer, "statuses", bodies)
+        return aligned(answer, "statuses", bodies, parse_stage)
 
     def _find(self, chunk: Sequence[Entry[Change]]) -> dict[int, Json]:
         items = self.work.api.get_all(endpoints.statuses(self.pipeline.id), "statuses", page_size=None)
-        known = set(self.stages) | set(self.work.ids.values())
-        return adopt(chunk, [item for item in items if stage_key(self.pipeline.id, int(item["id"])) not in known])
+        before = set(self.stages) | self.work.made(Kind.STAGE, f"{self.pipeline.id}/")
+        return adopt(chunk, newcomers(items, before, lambda s: stage_key(self.pipeline.id, s["id"]), parse_stage))
 
     def _done(self, answered: Sequence[tuple[Entry[Change], Json]]) -> None:
         rows, asked, got = [], {}, {}
