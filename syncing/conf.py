@@ -46,9 +46,8 @@ def threads(lanes: int) -> int:
     long as the whole run: leases, memory and the way back after a crash grow, and nothing gets faster.
     """
     most = int(settings.SYNC_THREADS) * workers() // lanes
-    if settings.KOMMO_RATE_PER_IP <= 0:
-        return most
-    return max(2, min(most, math.ceil(2 * settings.KOMMO_RATE_PER_IP / lanes)))
+    rate = float(settings.KOMMO_RATE_PER_IP)
+    return max(2, min(most, math.ceil(2 * rate / lanes))) if rate > 0 else most
 
 
 def project_dir() -> Path:

@@ -4,10 +4,11 @@ import math
 import time
 from collections.abc import Callable
 
-from syncing import conf
+from syncing import conf, store
 from syncing.models import SyncRun
-from syncing.services import claims, lanes, presence, sequence
+from syncing.services import claims, lanes, presence, replication, sequence
 from syncing.services.closing import close_run
+from syncing.services.hands import Replicate
 from syncing.services.lanes import StopSign
 from syncing.services.runs import cancel_run
 
@@ -21,7 +22,7 @@ def work_to_the_end(
     stop: StopSign,
     say: Say = lambda sentence: None,
     on_progress: Callable[[], None] | None = None,
-    replicate: lanes.Replicate = lanes.replication.replicate,
+    replicate: Replicate = replication.replicate,
 ) -> SyncRun:
     """Works `run` until it has ended, waiting for older runs of its group; gives the run as it ended.
 
@@ -55,13 +56,16 @@ def _wait(run: SyncRun, name: str, stop: StopSign, say: Say) -> None:
     claims.release_expired(run.pk)
     presence.beat(name)
     if run.snapshot_id is None:
-        reason = sequence.clear_way(run, foreground=True)
-        if reason and reason != run.note:
-            SyncRun.objects.filter(pk=run.pk).update(note=reason[: conf.MAX_TEXT])
-        if reason:
-            say(reason)
+        say_why(run, sequence.clear_way(run, foreground=True), say)
     if not stop.is_set() and not lanes.has_work(run.pk):
         time.sleep(PAUSE)
+
+
+def say_why(run: SyncRun, reason: str, say: Say) -> None:
+    """Tells what the run waits for: here, and in its note for whoever looks at it."""
+    if reason and reason != run.note:
+        SyncRun.objects.filter(pk=run.pk).update(note=store.short(reason))
+        say(reason)
 
 
 def _is_open(run: SyncRun) -> bool:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from accounts.kommo.stopping import Stop
 from accounts.models import Account
@@ -107,18 +107,22 @@ class LaneAtWork:
         self._heed()
         if not self._is_ending:
             self._take()
-        futures = {*self._hands, *self._masters}
-        if not futures:
+        if self._free == self._threads:
             return False
-        wait(futures, timeout=conf.TICK, return_when=FIRST_COMPLETED)
+        self._wait()
         return True
+
+    def _wait(self) -> None:
+        """Until something in hand is done, or it is time to look again."""
+        futures: list[Future[Any]] = [*self._hands, *self._masters]
+        wait(futures, timeout=conf.TICK, return_when=FIRST_COMPLETED)
 
     def leave(self) -> None:
         """Hands back what is still there and ends the threads."""
         self._interrupt(HANDED_BACK)
         while self._hands or self._masters:
             self._beat()
-            wait({*self._hands, *self._masters}, timeout=conf.TICK, return_when=FIRST_COMPLETED)
+            self._wait()
             self._collect()
         self._pool.shutdown()
         self._writer.close()
@@ -174,8 +178,8 @@ class LaneAtWork:
             self._interrupt(HANDED_BACK)
 
     def _interrupt(self, code: str) -> None:
-        for held in (*self._hands.values(), *self._masters.values()):
-            held.stop.set(code)
+        for stop in [held.stop for held in self._hands.values()] + [held.stop for held in self._masters.values()]:
+            stop.set(code)
 
     # -- what is done --
 

@@ -1,6 +1,6 @@
 """Repairs what died: leases that ran out, runs nobody closed, lanes that are missing, rows that are old."""
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, Max, OuterRef
 
 from accounts.models import SyncGroup
 from syncing import conf, store
@@ -84,9 +84,5 @@ def _prune() -> int:
 def _prune_snapshots(group: int, oldest: int) -> int:
     ours = MasterSnapshot.objects.filter(group=group)
     needed = SyncRun.objects.filter(group=group, pk__gt=oldest, snapshot__isnull=False).values("snapshot")
-    latest = [ours.filter(type=kind).order_by("-pk").values_list("pk", flat=True).first() for kind in _types(group)]
+    latest = ours.order_by().values("type").annotate(pk_max=Max("pk")).values("pk_max")  # the guard compares with it
     return ours.exclude(pk__in=needed).exclude(pk__in=latest).delete()[0]
-
-
-def _types(group: int) -> list[str]:
-    return list(MasterSnapshot.objects.filter(group=group).values_list("type", flat=True).distinct().order_by())

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -51,7 +51,7 @@ def start_run(
     type: str = RunType.FULL,
     mode: str = RunMode.APPLY,
     trigger: str,
-    requested_by: AbstractBaseUser | None = None,
+    requested_by: User | None = None,
     accounts: Sequence[Account] | None = None,
     forced: bool = False,
     force_reason: str = "",
@@ -162,7 +162,7 @@ def _part(run: SyncRun, slave: Account) -> AccountRun:
     return AccountRun(run=run, account=slave, state=AccountState.SKIPPED, reason="paused", finished_at=store.now())
 
 
-def cancel_run(run: SyncRun, *, by: AbstractBaseUser | None) -> None:
+def cancel_run(run: SyncRun, *, by: User | None) -> None:
     """Stops `run`: waiting accounts at once, those in work between two requests; ended runs stay as they are."""
     moment = store.now()
     with transaction.atomic():
@@ -177,7 +177,7 @@ def cancel_run(run: SyncRun, *, by: AbstractBaseUser | None) -> None:
     run.refresh_from_db()
 
 
-def retry_failed(run: SyncRun, *, by: AbstractBaseUser | None, trigger: str = "", to_workers: bool = True) -> Started:
+def retry_failed(run: SyncRun, *, by: User | None, trigger: str = "", to_workers: bool = True) -> Started:
     """A new run of the same kind for the accounts of `run` that are not good. Raises CannotStart."""
     bad = AccountRun.objects.filter(run=run).exclude(state__in=ACCOUNT_GOOD)
     still = Account.objects.filter(pk__in=bad.values("account"), group=run.group_id, role=Account.Role.SLAVE).defer(

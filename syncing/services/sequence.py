@@ -1,5 +1,6 @@
 """Runs of one group go one after the other: who waits for whom, and who takes over from the dead."""
 
+import math
 from datetime import datetime
 
 from django.db import transaction
@@ -9,6 +10,8 @@ from syncing.models import RUN_OPEN, AccountRun, AccountState, LogEntry, SyncRun
 from syncing.services import presence
 from syncing.services.claims import release_expired
 from syncing.services.closing import close_run, end_accounts
+
+STEP = 5
 
 
 def older_open(run: SyncRun) -> list[SyncRun]:
@@ -31,12 +34,17 @@ def why_alive(run: SyncRun, *, foreground: bool) -> str:
     moment = store.now()
     left = lease_left(run, moment)
     if left > 0:
-        return f"its accounts are in work; if its process died, this run takes over in {left:.0f} s"
+        return f"it is in work; if its process has died, this run takes over within {_rounded(left)} s"
     if not run.queued_to_workers:
         return "" if _foreground_died(run, moment) else "it is about to begin"
     if not foreground:
         return "it is next in the queue"
     return "the workers do it first" if presence.workers_alive() else ""
+
+
+def _rounded(seconds: float) -> int:
+    """To full steps, so that the sentence is not another one every second."""
+    return STEP * math.ceil(seconds / STEP)
 
 
 def lease_left(run: SyncRun, moment: datetime) -> float:

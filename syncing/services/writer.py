@@ -71,7 +71,8 @@ class Writer:
 
         def act() -> None:
             cancelled = code == "cancelled" or _run_is_cancelled(claim)
-            _end(claim, **(_cancelled(progress) if cancelled else _handed_back()), **_so_far(claim, progress))
+            columns = _cancelled(progress) if cancelled else _handed_back(progress)
+            _end(claim, **columns, **_so_far(claim, progress))
 
         self._batcher.call(Unit(claim, act))
 
@@ -82,7 +83,7 @@ class Writer:
             facts = {"code": "internal", "level": LogEntry.Level.ERROR}
             store.log(claim.run_id, text, account_run_id=claim.account_run_id, **facts)
             errors = AccountRun.objects.values_list("errors", flat=True).get(pk=claim.account_run_id) + 1
-            columns = _failed_inside(text) if errors >= conf.MAX_ERRORS else _handed_back()
+            columns = _failed_inside(text) if errors >= conf.MAX_ERRORS else _handed_back(progress)
             if errors < conf.MAX_ERRORS and _run_is_cancelled(claim):
                 columns = _cancelled(progress)
             _end(claim, errors=errors, **columns, **_so_far(claim, progress))
@@ -193,8 +194,8 @@ def _cancelled(progress: Progress) -> dict[str, Any]:
     }
 
 
-def _handed_back() -> dict[str, Any]:
-    return {"state": AccountState.QUEUED, "note": "handed back; it will be taken up again"}
+def _handed_back(progress: Progress) -> dict[str, Any]:
+    return {"state": AccountState.QUEUED, "note": how_far(progress)}
 
 
 def _failed_inside(text: str) -> dict[str, Any]:

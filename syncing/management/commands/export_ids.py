@@ -3,7 +3,7 @@
 import csv
 import json
 from argparse import ArgumentParser
-from typing import Any
+from typing import Any, TextIO, cast
 
 from django.core.management.base import BaseCommand, CommandError
 
@@ -30,6 +30,6 @@ class Command(BaseCommand):
         if options["format"] == "json":
             self.stdout.write(json.dumps(rows, ensure_ascii=False))
             return
-        writer = csv.DictWriter(self.stdout._out, COLUMNS)
+        writer = csv.DictWriter(cast(TextIO, self.stdout._out), COLUMNS)
         writer.writeheader()
         writer.writerows({column: row[column] for column in COLUMNS} for row in rows)

@@ -4,7 +4,7 @@ import json
 import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any, TextIO, cast
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser, SystemCheckError
 from django.db import OperationalError, ProgrammingError
@@ -54,7 +54,7 @@ class Command(BaseCommand):
         parser = super().create_parser(prog_name, subcommand, **kwargs)
         complain = parser.error
 
-        def error(message: str) -> NoReturn:
+        def error(message: str) -> None:
             if "--json" in sys.argv:
                 self._print(failed_document("usage", message, "See `python manage.py sync_all --help`."))
             complain(message)
@@ -118,7 +118,7 @@ class Command(BaseCommand):
         return started.run
 
     def _work(self, run: SyncRun, stop: Stopping) -> SyncRun:
-        progress = ProgressBar(run, self.stderr._out)
+        progress = ProgressBar(run, cast(TextIO, self.stderr._out))
         run = work_to_the_end(run, stop=stop, say=progress.say, on_progress=progress)
         progress.end()
         if stop.is_set():
@@ -126,7 +126,7 @@ class Command(BaseCommand):
         return run
 
     def _wait(self, run: SyncRun, stop: Stopping) -> SyncRun:
-        progress = ProgressBar(run, self.stderr._out)
+        progress = ProgressBar(run, cast(TextIO, self.stderr._out))
         while run.is_open and not stop.wait(LOOK):
             if not presence.workers_alive():
                 progress.say("No worker is alive: start one with `python manage.py worker` (or `up`).")
