@@ -24,6 +24,7 @@ def measured(**facts: object) -> Measured:
         "peak": 7,
         "wall": 4.0,
         "memory": 120.0,
+        "memory_in_all": 200.0,
         "cpu": 0.14,
     }
     return Measured(**{**known, **facts})  # type: ignore[arg-type]

@@ -2,11 +2,11 @@
 
 import csv
 import os
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from syncing.operations import envfile
 from syncing.operations.bench.measure import Sampler, cpu_seconds
@@ -27,6 +27,15 @@ class Pace:
     limit: int = 7
 
 
+class Seen(NamedTuple):
+    """One request in the simulator's log."""
+
+    at: float
+    subdomain: str
+    method: str
+    status: int
+
+
 @dataclass(frozen=True)
 class Measured:
     """One run, as the simulator saw it."""
@@ -37,7 +46,8 @@ class Measured:
     refused: int  # answers 429
     peak: int  # most requests in one sliding second: of the busiest account, or of the IP
     wall: float  # seconds
-    memory: float  # MB, all processes together, the simulator and the bench included
+    memory: float  # MB, all processes of KommoSync together
+    memory_in_all: float  # MB, with the simulator and the bench
     cpu: float  # seconds of our own processes
 
     @property
@@ -91,10 +101,10 @@ class Lab(Place):
         """One `sync_all` with these options, measured."""
         self.ask_simulator("POST", "/_sim/reset-log")
         before = self._cpu()
-        with Sampler(self.pids()) as sampler:
+        with Sampler(self.pids(), apart=[os.getpid(), self.children["simulator"].pid]) as sampler:
             document = self.document("sync_all", "--group", GROUP, "--json", *options)
         cpu = self._cpu() - before
-        return self._measured(document, memory=sampler.peak, cpu=cpu)
+        return self._measured(document, sampler, cpu)
 
     def _cpu(self) -> float:
         """Of the worker with its children, and of the commands that have ended; not of the simulator or the bench."""
@@ -102,33 +112,34 @@ class Lab(Place):
         workers = [child.pid for name, child in self.children.items() if name != "simulator"]
         return ended.children_user + ended.children_system + cpu_seconds(workers)
 
-    def _measured(self, document: dict[str, Any], *, memory: float, cpu: float) -> Measured:
+    def _measured(self, document: dict[str, Any], sampler: Sampler, cpu: float) -> Measured:
         records = self._records()
-        times = [record["at"] for record in records]
-        by_account: dict[str, list[float]] = {}
+        times: dict[str, list[float]] = defaultdict(list)
         for record in records:
-            by_account.setdefault(record["subdomain"], []).append(record["at"])
-        counted = [times] if self.pace.limit_key == "ip" else list(by_account.values())
-        span = max(times) - min(times) + LATENCY_MS / 1000 if times else 0.0
+            times[record.subdomain].append(record.at)
+        every = [record.at for record in records]
+        span = max(every) - min(every) + LATENCY_MS / 1000 if every else 0.0
         return Measured(
             document=document,
-            per_account={subdomain: len(each) for subdomain, each in by_account.items()},
-            writes=dict(Counter(r["subdomain"] for r in records if r["method"] != "GET")),
-            refused=sum(record["status"] == 429 for record in records),
-            peak=max(map(busiest_second, counted), default=0),
+            per_account={subdomain: len(each) for subdomain, each in times.items()},
+            writes=dict(Counter(record.subdomain for record in records if record.method != "GET")),
+            refused=sum(record.status == 429 for record in records),
+            peak=max(map(busiest_second, [every] if self.pace.limit_key == "ip" else times.values()), default=0),
             wall=max(span, document.get("duration_s") or 0.0),
-            memory=memory,
+            memory=sampler.own_peak,
+            memory_in_all=sampler.peak,
             cpu=cpu,
         )
 
-    def _records(self) -> list[dict[str, Any]]:
-        records: list[dict[str, Any]] = []
+    def _records(self) -> list[Seen]:
+        records: list[Seen] = []
+        since = 0
         while True:
-            since = records[-1]["number"] if records else 0
-            more = self.ask_simulator("GET", f"/_sim/log?since={since}")
-            records += more
-            if len(more) < PAGE:
+            page = self.ask_simulator("GET", f"/_sim/log?since={since}")
+            records += [Seen(each["at"], each["subdomain"], each["method"], each["status"]) for each in page]
+            if len(page) < PAGE:
                 return records
+            since = page[-1]["number"]
 
     def add_stage_to_master(self) -> None:
         """As a person would in the master's interface: one more stage in its first pipeline."""

@@ -29,9 +29,9 @@ def family(roots: Iterable[int]) -> set[int]:
     return found
 
 
-def memory(pids: Iterable[int]) -> float:
-    """MB of all these processes together; a page that several share is counted once (PSS)."""
-    return sum(map(_pss_kb, pids)) / 1024
+def memory(pids: Iterable[int]) -> dict[int, float]:
+    """MB by process; a page that several share counts in parts, once in all (PSS)."""
+    return {pid: _pss_kb(pid) / 1024 for pid in pids}
 
 
 def cpu_seconds(roots: Iterable[int]) -> float:
@@ -68,11 +68,15 @@ def _pss_kb(pid: int) -> int:
 
 
 class Sampler:
-    """Watches some processes while a `with` lasts; `peak` is the most memory (MB) they had together."""
+    """Watches some processes and their descendants while a `with` lasts.
 
-    def __init__(self, roots: Iterable[int]) -> None:
+    `peak` is the most memory (MB) that they had together, `own_peak` the same without the processes `apart`.
+    """
+
+    def __init__(self, roots: Iterable[int], apart: Iterable[int] = ()) -> None:
         self.roots = list(roots)
-        self.peak = 0.0
+        self.apart = set(apart)
+        self.peak = self.own_peak = 0.0
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
@@ -88,4 +92,6 @@ class Sampler:
 
     def _watch(self) -> None:
         while not self._done.wait(EVERY):
-            self.peak = max(self.peak, memory(family(self.roots)))
+            used = memory(family(self.roots))
+            self.peak = max(self.peak, sum(used.values()))
+            self.own_peak = max(self.own_peak, sum(mb for pid, mb in used.items() if pid not in self.apart))

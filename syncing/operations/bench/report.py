@@ -50,7 +50,7 @@ class Row:
         each = 1000 * m.cpu / m.requests if m.requests else 0.0
         return (
             *(self.scenario, m.requests, self.floor(), self.ratio(), f"{m.wall:.1f}", m.peak, m.refused),
-            *(f"{m.memory:.0f}", f"{each:.1f}", "ok" if self.good else "ABOVE"),
+            *(f"{m.memory:.0f}", f"{m.memory_in_all:.0f}", f"{each:.1f}", "ok" if self.good else "ABOVE"),
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -63,6 +63,7 @@ class Row:
             "peak_per_second": m.peak,
             "refused_429": m.refused,
             "memory_mb": round(m.memory),
+            "memory_in_all_mb": round(m.memory_in_all),
             "cpu_ms_per_request": round(1000 * m.cpu / m.requests, 2) if m.requests else None,
             "limits": [{**asdict(limit), "kept": limit.kept} for limit in self.limits],
             "good": self.good,
@@ -71,7 +72,7 @@ class Row:
 
 HEAD = (
     *("scenario", "requests", "per slave/floor", "ratio", "wall s", "peak/s", "429"),
-    *("MB", "CPU ms/request", ""),
+    *("MB", "MB in all", "CPU ms/request", ""),
 )
 
 
@@ -81,4 +82,8 @@ def text(rows: Sequence[Row]) -> str:
     failed = [
         f"  {row.scenario}: the run ended {row.measured.document.get('state')}" for row in rows if not row.measured.good
     ]
-    return "\n".join([table(HEAD, [row.cells() for row in rows]), "", "Limits", *notes, *failed])
+    legend = [
+        "MB: peak of all processes of KommoSync (worker with its children, command); in all: with simulator and bench.",
+        "CPU: of the same processes, their start included. Times, ratios and memory depend on the machine too.",
+    ]
+    return "\n".join([table(HEAD, [row.cells() for row in rows]), *legend, "", "Limits", *notes, *failed])
