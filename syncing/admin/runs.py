@@ -125,9 +125,9 @@ class AccountRunAdmin(ReadOnly):
 
 def _found(model_admin: ReadOnly, request: HttpRequest, object_id: str) -> Any:
     """The row for a page; raises Http404, or PermissionDenied for those who may not look."""
+    if not model_admin.has_view_permission(request):
+        raise PermissionDenied
     row = model_admin.get_object(request, object_id)
     if row is None:
         raise Http404
-    if not model_admin.has_view_permission(request, row):
-        raise PermissionDenied
     return row

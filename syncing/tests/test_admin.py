@@ -335,8 +335,10 @@ def test_a_master_snapshot_opens_with_its_content(admin_client) -> None:
 @pytest.mark.parametrize("model", ["syncrun", "accountrun"])
 def test_those_who_may_not_look_are_refused(client, model) -> None:
     part = AccountRunFactory()
+    row = {"syncrun": part.run_id, "accountrun": part.pk}[model]
     client.force_login(User.objects.create_user("guest", password="-", is_staff=True))
-    assert client.get(reverse(f"admin:syncing_{model}_change", args=[part.pk])).status_code == 403
+    assert client.get(reverse(f"admin:syncing_{model}_change", args=[row])).status_code == 403
+    assert client.get(reverse(f"admin:syncing_{model}_change", args=[row + 1])).status_code == 403
     assert client.get(reverse("syncing:run_json", args=[part.run_id])).status_code == 403
 
 

@@ -215,12 +215,12 @@ def test_the_status_tells_every_account_and_the_last_run_of_its_group(client, ma
     assert states["south"] == (None, None)
 
 
-def test_the_status_costs_the_same_for_few_and_many(client, may_read, django_assert_num_queries) -> None:
+def test_the_status_costs_the_same_for_few_and_many(client, may_read, django_assert_max_num_queries) -> None:
     client.get(STATUS, headers=may_read)  # notes the use of the key
     run = RunFactory(group=AccountFactory(master=True).group)
     for account in AccountFactory.create_batch(20, group=run.group):
         AccountRunFactory(run=run, account=account)
-    with django_assert_num_queries(7):
+    with django_assert_max_num_queries(8):  # one of them is the clock, where the database is a server
         client.get(STATUS, headers=may_read)
 
 

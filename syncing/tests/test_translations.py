@@ -14,7 +14,7 @@ LANGUAGES = ["pt_BR", "es"]
 CALLS = {"_", "gettext", "gettext_lazy", "ngettext", "ngettext_lazy"}
 TAG = re.compile(r"""\{%\s*translate\s+"([^"]+)"(?:\s+context\s+"([^"]+)")?""")
 PLACEHOLDER = re.compile(r"%(?:\(\w+\))?[sd]")
-REMEDY = "run makemessages and compilemessages as README says, and translate what is empty"
+REMEDY = "makemessages -l pt_BR -l es --no-obsolete --no-wrap --add-location file; translate; compilemessages"
 
 
 def catalogue(language: str) -> polib.POFile:
