@@ -1,0 +1,152 @@
+"""A whole installation of its own for end-to-end tests: real processes, real databases, a simulated Kommo over HTTP."""
+
+import contextlib
+import os
+import signal
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import psycopg
+import redis
+
+from accounts.simulator.account import SimAccount
+from accounts.simulator.compare import differences
+from accounts.simulator.server import RunningServer
+from accounts.simulator.world import World
+from syncing.operations import envfile
+from syncing.operations.simulation import Place
+
+LEASE = 3
+
+
+class Installation:
+    """`Place` with accounts imported and the simulator in this process, so that its world can be looked into."""
+
+    def __init__(self, directory: Path, world: World, server: RunningServer, **env: str) -> None:
+        self.world = world
+        self.database = env.get("DATABASE_URL", "")
+        self.place = Place(directory)
+        self.template = server.url_template
+        self.values = {
+            "SYNC_LEASE": str(LEASE),
+            "KOMMO_RATE_PER_ACCOUNT": "50",
+            "KOMMO_RATE_PER_IP": "0",
+            "SYNC_WORKERS": "2",
+            "SYNC_THREADS": "10",
+            "SECRET_KEY": envfile.secret_key(),
+            "FIELD_ENCRYPTION_KEYS": envfile.fernet_key(),
+            **env,
+        }
+
+    def __enter__(self) -> Self:
+        self.place.__enter__()
+        self.place.configure(self.values)
+        envfile.replace(self.place.env_file, {"KOMMO_URL_TEMPLATE": self.template})
+        self.place.manage("migrate", "--verbosity", "0")
+        rows = [f"{a.subdomain},{'slave' if n else 'master'},,{a.token}" for n, a in enumerate(self.accounts)]
+        self.place.csv.write_text("subdomain,role,name,token\n" + "\n".join(rows) + "\n")
+        self.place.manage("import_accounts", str(self.place.csv))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.place.__exit__(kind, error, trace)
+
+    # -- the world --
+
+    @property
+    def accounts(self) -> list[SimAccount]:
+        return list(self.world.accounts.values())
+
+    def assert_converged(self) -> None:
+        """Every slave has what the master has, and nothing twice; judged by the simulator's own comparison."""
+        master, *slaves = self.accounts
+        for slave in slaves:
+            assert differences(master, slave) == [], slave.subdomain
+            for names in inventory(slave):
+                assert len(names) == len(set(names)), f"{slave.subdomain} has something twice: {sorted(names)}"
+
+    def wait_for_writes(self, number: int, seconds: float = 30) -> None:
+        """Until so many writes were answered."""
+        wait_until(lambda: sum(r.method != "GET" for r in list(self.world.log)) >= number, seconds, "writes")
+
+    # -- the database --
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        if self.database:
+            with psycopg.connect(self.database) as connection:
+                return connection.execute(sql).fetchall()  # type: ignore[arg-type]
+        with contextlib.closing(sqlite3.connect(self.place.directory / "kommosync.sqlite3", timeout=20)) as connection:
+            return connection.execute(sql).fetchall()
+
+    def wait_for_run(self, seconds: float = 60) -> str:
+        """The state in which the newest run ended."""
+        sql = "SELECT state FROM syncing_syncrun ORDER BY id DESC LIMIT 1"
+        ended = lambda: self.rows(sql)[0][0] not in ("queued", "running")  # noqa: E731
+        wait_until(ended, seconds, "end of the run")
+        return str(self.rows(sql)[0][0])
+
+
+def inventory(account: SimAccount) -> Iterator[list[str]]:
+    """The names of everything in one parent, parent by parent."""
+    yield [pipeline.name for pipeline in account.pipelines.values()]
+    for pipeline in account.pipelines.values():
+        yield [stage.name for stage in pipeline.stages]
+    for entity in account.fields:
+        yield [group.name for group in account.groups[entity].values()]
+        yield [item.name for item in account.fields[entity].values()]
+
+
+def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"no {what} within {seconds} s"
+        time.sleep(0.05)
+
+
+def children(pid: int) -> list[int]:
+    """The child processes of `pid` (Linux)."""
+    listing = Path(f"/proc/{pid}/task/{pid}/children")
+    return [int(child) for child in listing.read_text().split()] if listing.exists() else []
+
+
+def descendants(pid: int) -> list[int]:
+    direct = children(pid)
+    return direct + [other for child in direct for other in descendants(child)]
+
+
+def threads(pid: int) -> int:
+    tasks = Path(f"/proc/{pid}/task")
+    return len(list(tasks.iterdir())) if tasks.exists() else 0
+
+
+def kill(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def fresh_postgres(url: str, name: str) -> Iterator[str]:
+    """A database of its own on the server behind `url`; dropped afterwards."""
+    base = url.rpartition("/")[0]
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        connection.execute(f'CREATE DATABASE "{name}"')
+    try:
+        yield f"{base}/{name}"
+    finally:
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+@contextlib.contextmanager
+def fresh_redis(url: str) -> Iterator[str]:
+    """The Redis database behind `url`, empty before and after."""
+    with redis.Redis.from_url(url) as client:
+        client.flushdb()
+        yield url
+        client.flushdb()

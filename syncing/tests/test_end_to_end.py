@@ -1,0 +1,212 @@
+"""The whole thing: real worker, web and command processes, both kinds of database, processes killed in the middle."""
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import requests
+
+from accounts.simulator.seed import seed_demo, seed_master
+from accounts.simulator.server import serve
+from accounts.simulator.world import World
+from syncing.operations.processes import MANAGE, free_port
+from syncing.tests.installation import (
+    Installation,
+    children,
+    descendants,
+    fresh_postgres,
+    fresh_redis,
+    kill,
+    threads,
+    wait_until,
+)
+
+pytestmark = [pytest.mark.timeout(180), pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")]
+BACKENDS = ["sqlite", "postgres+redis", "postgres"]
+
+
+@pytest.fixture
+def make(tmp_path: Path, request: pytest.FixtureRequest, worker_id: str) -> Iterator[object]:
+    """Makes an installation on a backend, for a world; everything is gone afterwards."""
+    with ExitStack() as stack:
+
+        def build(world: World, backend: str = "sqlite", *, latency: float = 0.0, **env: str) -> Installation:
+            if "postgres" in backend:
+                url = request.getfixturevalue("postgres_url")
+                env["DATABASE_URL"] = stack.enter_context(fresh_postgres(url, f"kommosync_e2e_{worker_id}"))
+            if "redis" in backend:
+                number = 9 + int(worker_id.removeprefix("gw") or 0) % 6 if worker_id != "master" else 9
+                url = request.getfixturevalue("redis_url").rpartition("/")[0]
+                env["REDIS_URL"] = stack.enter_context(fresh_redis(f"{url}/{number}"))
+            server = stack.enter_context(serve(world, latency=latency))
+            return stack.enter_context(Installation(tmp_path, world, server, **env))
+
+        yield build
+
+
+def franchise(slaves: int) -> World:
+    """A demo franchise with drifted slaves, without a rate limit."""
+    world = World()
+    world.limits.key = "none"
+    seed_demo(world, slaves=slaves)
+    return world
+
+
+def new_franchise(slaves: int) -> World:
+    """A bench master with so many slaves as Kommo makes them."""
+    world = World()
+    world.limits.key = "none"
+    seed_master(world.add_account("master"))
+    for number in range(slaves):
+        world.add_account(f"branch-{number:02d}")
+    return world
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_queued_run_by_a_real_worker_changes_and_verifies_every_slave(make, backend: str) -> None:
+    installation = make(franchise(slaves=12), backend)
+    installation.place.start_worker()
+    first = installation.place.document("sync_all", "--queue", "--json")
+    assert (first["state"], first["totals"]["changed"]) == ("succeeded", 12), first["accounts"]
+    installation.assert_converged()
+    again = installation.place.document("sync_all", "--queue", "--json")
+    assert (again["state"], again["totals"]["in_sync"]) == ("succeeded", 12)
+    assert all(account["changes"] == [] for account in again["accounts"])
+    worker = installation.place.children["worker"]
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(20) == 0
+
+
+# -- kill -9 in the middle of a first sync of 20 slaves --
+
+
+def lane_of(worker_pid: int) -> int:
+    """The queue's worker process that has accounts in hand: the one with the most threads."""
+    busiest = max(descendants(worker_pid), key=threads)
+    assert threads(busiest) > 3, "no lane is at work"
+    return busiest
+
+
+def cluster_of(worker_pid: int) -> int:
+    return children(worker_pid)[0]
+
+
+def supervisor_of(worker_pid: int) -> int:
+    return worker_pid
+
+
+@pytest.mark.parametrize("victim", [lane_of, cluster_of, supervisor_of], ids=lambda find: find.__name__)
+@pytest.mark.parametrize("backend", ["sqlite", "postgres+redis"])
+def test_after_kill_9_of_a_worker_process_every_slave_converges_and_nothing_is_made_twice(
+    make, backend: str, victim
+) -> None:
+    installation = make(new_franchise(slaves=20), backend, latency=0.04)
+    worker = installation.place.start_worker()
+    installation.place.manage("sync_all", "--queue", "--no-wait")
+    installation.wait_for_writes(25)
+    family = descendants(worker.pid)
+    kill(victim(worker.pid))
+    if victim is supervisor_of:
+        worker.wait(10)
+        wait_until(lambda: not any(threads(pid) for pid in family), 10, "end of the orphans")
+        installation.place.start_worker()
+    assert installation.wait_for_run(90) == "succeeded"
+    installation.assert_converged()
+
+
+def test_after_kill_9_of_the_web_server_a_triggered_run_goes_on_and_the_pages_come_back(make) -> None:
+    installation = make(new_franchise(slaves=20), latency=0.04)
+    key = installation.place.manage("api_key", "create", "test", "--scope", "read", "--scope", "trigger").strip()
+    port = free_port()
+    up = installation.place.start("up", *MANAGE, "up", "--port", str(port))
+    url, headers = f"http://127.0.0.1:{port}", {"Authorization": f"Bearer {key}"}
+    wait_until(lambda: _answers(f"{url}/healthz"), 30, "web server")
+    answer = requests.post(f"{url}/api/sync/trigger", json={"sync_type": "full"}, headers=headers, timeout=10)
+    assert answer.status_code == 202, answer.text
+    installation.wait_for_writes(10)
+    kill(_gunicorn(up.pid))
+    assert installation.wait_for_run(90) == "succeeded"
+    installation.assert_converged()
+    wait_until(lambda: _answers(f"{url}/healthz"), 30, "web server")
+    document = requests.get(answer.json()["status_url"], headers=headers, timeout=10).json()
+    assert document["totals"]["changed"] == 20
+    up.send_signal(signal.SIGTERM)
+    assert up.wait(30) == 0
+
+
+def _answers(url: str) -> bool:
+    try:
+        return requests.get(url, timeout=2).ok
+    except requests.RequestException:
+        return False
+
+
+def _gunicorn(up: int) -> int:
+    for pid in children(up):
+        if b"gunicorn" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            return pid
+    raise AssertionError("no web server below `up`")
+
+
+def test_after_kill_9_of_a_foreground_run_the_next_one_waits_takes_over_and_converges(make) -> None:
+    installation = make(new_franchise(slaves=20), latency=0.04, SYNC_LEASE="10")
+    first = installation.place.start("first", *MANAGE, "sync_all")
+    installation.wait_for_writes(25)
+    kill(first.pid)
+    first.wait()
+    document = installation.place.document("sync_all", "--json")
+    assert document["state"] == "succeeded", document["totals"]
+    said = (installation.place.logs / "sync_all.log").read_text()
+    assert "takes over" in said
+    installation.assert_converged()
+    states = [state for (state,) in installation.rows("SELECT state FROM syncing_syncrun ORDER BY id")]
+    assert states[0] != "succeeded"
+    assert states[1] == "succeeded"
+
+
+# -- a clean stop --
+
+
+@pytest.mark.parametrize("to_group", [False, True], ids=["to the process", "to its group"])
+def test_sigterm_lets_the_accounts_in_hand_finish_or_go_back_and_the_next_worker_ends_the_run(
+    make, to_group: bool
+) -> None:
+    installation = make(new_franchise(slaves=20), latency=0.04)
+    worker = installation.place.start_worker()
+    installation.place.manage("sync_all", "--queue", "--no-wait")
+    installation.wait_for_writes(25)
+    family = descendants(worker.pid)
+    began = time.monotonic()
+    if to_group:
+        os.killpg(worker.pid, signal.SIGTERM)
+    else:
+        worker.send_signal(signal.SIGTERM)
+    assert worker.wait(20) == 0
+    assert time.monotonic() - began < 15
+    assert not any(threads(pid) for pid in family), "something was left behind"
+    running = installation.rows("SELECT count(*) FROM syncing_accountrun WHERE state = 'running'")
+    assert running == [(0,)], "an account was neither finished nor handed back"
+    installation.place.start_worker()
+    assert installation.wait_for_run(60) == "succeeded"
+    installation.assert_converged()
+
+
+def test_a_cancel_stops_between_two_requests_and_says_how_far_it_came(make) -> None:
+    installation = make(new_franchise(slaves=20), latency=0.1)
+    command = installation.place.start("sync", *MANAGE, "sync_all", "--json")
+    installation.wait_for_writes(20)
+    command.send_signal(signal.SIGINT)
+    assert command.wait(20) == 1
+    log = (installation.place.logs / "sync.log").read_text()
+    document = json.loads(next(line for line in log.splitlines() if line.startswith("{")))
+    assert document["state"] == "cancelled"
+    assert {account["state"] for account in document["accounts"]} <= {"cancelled", "changed"}
+    again = installation.place.document("sync_all", "--json")
+    assert again["state"] == "succeeded"
+    installation.assert_converged()
