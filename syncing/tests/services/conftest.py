@@ -1,0 +1,76 @@
+"""A group with a master that is read over HTTP and slaves worked by a stand-in: runs and lanes without their plans."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+
+from accounts.kommo.client import KommoClient
+from accounts.models import Account, SyncGroup
+from accounts.simulator.server import RunningServer
+from accounts.simulator.world import World
+from accounts.tests.factories import AccountFactory, GroupFactory
+from syncing.models import AccountRun, SyncRun, Trigger
+from syncing.services import lanes, presence
+from syncing.services.contract import Checkpoint, Job, Record, Result
+from syncing.services.runs import start_run
+
+SLAVES = ("north", "south", "west", "east")
+Work = Callable[[Job, KommoClient, Record, Checkpoint], Result]
+
+
+def result(state: str = "changed", reason: str | None = None, **counts: int) -> Result:
+    """What a slave's part ended with; counts as given, else 0."""
+    error = {"code": reason, "message": "It did.", "remedy": "Mend it."} if reason else None
+    numbers = {name: counts.get(name, 0) for name in ("created", "updated", "deleted", "adopted", "requests")}
+    document = {"changes": [], "extras": [], "conflicts": [], "manual": []}
+    return Result(state, reason, error, document, "digest", **numbers, kommo_id=None)
+
+
+def all_well(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint) -> Result:
+    checkpoint("reading")
+    return result(created=1, requests=7)
+
+
+@dataclass
+class House:
+    """One group with its accounts, and what a lane of the tests does."""
+
+    group: SyncGroup
+    world: World
+    accounts: dict[str, Account]
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def start(self, **facts: object) -> SyncRun:
+        facts = {"group": self.group, "trigger": Trigger.COMMAND, "to_workers": True, **facts}
+        return start_run(**facts).run  # type: ignore[arg-type]
+
+    def work(self, replicate: Work = all_well, **facts: object) -> bool:
+        """One lane until it has nothing left."""
+        name = presence.new_name()
+        presence.arrive(name, presence.Kind.LANE, worker="test")
+        facts = {"slice_s": 60.0, "threads": 4, "stop": self.stop, **facts}
+        try:
+            return lanes.work(name=name, replicate=replicate, **facts)  # type: ignore[arg-type]
+        finally:
+            presence.leave(name)
+
+    def part(self, run: SyncRun, subdomain: str) -> AccountRun:
+        return AccountRun.objects.get(run=run, account__subdomain=subdomain)
+
+    def states(self, run: SyncRun) -> dict[str, str]:
+        return dict(run.account_runs.values_list("account__subdomain", "state"))
+
+
+@pytest.fixture
+def house(transactional_db: None, simulator: RunningServer, world: World) -> House:
+    """The usual cast; the master has a pipeline and its predefined fields, as every new account."""
+    for name in ("master", *SLAVES):
+        world.add_account(name)
+    group = GroupFactory()
+    accounts = AccountFactory.cast(group)
+    for account in accounts.values():
+        account.token = world.accounts[account.subdomain].token
+        account.save()
+    return House(group, world, accounts)
