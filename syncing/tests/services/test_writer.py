@@ -1,0 +1,198 @@
+"""The writer: behind the fence, a batch per commit, one bad part alone."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from accounts.tests.factories import AccountFactory
+from syncing.engine.refs import Kind, Ref
+from syncing.models import AccountRun, IdMapping, LogEntry, MasterSnapshot, SyncRun
+from syncing.services import claims, history, writer
+from syncing.services.claims import Claim
+from syncing.services.contract import Interrupted, Mapped, Outcome
+from syncing.services.writer import Progress, Unit, Writer
+from syncing.tests.factories import AccountRunFactory, RunFactory
+from syncing.tests.services.conftest import result
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def run() -> SyncRun:
+    run = RunFactory(state="running")
+    run.snapshot = MasterSnapshot.objects.create(group=run.group, type="full", document={}, fingerprint="x")
+    run.save()
+    return run
+
+
+@pytest.fixture
+def pen() -> Iterator[Writer]:
+    made = Writer()
+    yield made
+    made.close()
+
+
+def claimed(run: SyncRun, number: int = 1) -> list[Claim]:
+    for _ in range(number):
+        AccountRunFactory(run=run, account=AccountFactory(group=run.group), state="queued")
+    return claims.claim_accounts("lane", number)
+
+
+@pytest.fixture
+def claim(run: SyncRun) -> Claim:
+    return claimed(run)[0]
+
+
+def row(claim: Claim) -> AccountRun:
+    return AccountRun.objects.get(pk=claim.account_run_id)
+
+
+def mapped(master: str, slave: str, *, ours: bool = True) -> Mapped:
+    return Mapped(Ref(Kind.PIPELINE, master), slave, "Sales", "", ours)
+
+
+def made(name: str = "Sales", state: str = "done", action: str = "create") -> Outcome:
+    return Outcome(action, "pipeline", name, "", state, fields={"name": [None, name]})
+
+
+def mappings(claim: Claim) -> dict[str, str]:
+    rows = IdMapping.objects.filter(account=claim.account_id)
+    return dict(rows.values_list("master_key", "slave_key"))
+
+
+def test_what_happened_is_in_the_database_when_record_returns(pen: Writer, claim: Claim) -> None:
+    pen.record(claim, [made()], [mapped("7", "70")], [])
+
+    entry = LogEntry.objects.get(account_run=claim.account_run_id)
+    assert (entry.action, entry.kind, entry.name, entry.code) == ("create", "pipeline", "Sales", "done")
+    assert mappings(claim) == {"7": "70"}
+
+
+def test_a_stale_fence_may_not_write(pen: Writer, claim: Claim) -> None:
+    AccountRun.objects.filter(pk=claim.account_run_id).update(fence=claim.fence + 1)
+
+    with pytest.raises(Interrupted) as lost:
+        pen.record(claim, [made()], [mapped("7", "70")], [])
+    with pytest.raises(Interrupted):
+        pen.finish(claim, result("changed"), [])
+
+    assert lost.value.code == "lost_claim"
+    assert not LogEntry.objects.exists()
+    assert mappings(claim) == {}
+    assert row(claim).state == "running"
+
+
+def test_an_account_that_was_taken_back_may_not_be_written(pen: Writer, claim: Claim) -> None:
+    AccountRun.objects.filter(pk=claim.account_run_id).update(state="queued")
+
+    with pytest.raises(Interrupted):
+        pen.record(claim, [made()], [], [])
+
+
+def test_many_threads_share_one_commit(pen: Writer, run: SyncRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    batches: list[int] = []
+    commit = writer._commit
+    monkeypatch.setattr(writer, "_commit", lambda units: batches.append(len(units)) or commit(units))
+    ours = claimed(run, 20)
+
+    with ThreadPoolExecutor(20) as pool:
+        list(pool.map(lambda claim: pen.record(claim, [made()], [], []), ours))
+
+    assert sum(batches) == 20
+    assert len(batches) < 10
+
+
+def test_one_part_that_cannot_be_stored_does_not_spoil_the_others(run: SyncRun) -> None:
+    good, bad = claimed(run, 2)
+
+    def unstorable() -> None:
+        IdMapping.objects.create(account_id=bad.account_id, kind=None, master_key="1", slave_key="1")
+
+    answers = writer.commit(
+        [Unit(bad, unstorable), Unit(good, lambda: history.keep_mappings(good.account_id, [mapped("7", "70")], []))]
+    )
+
+    assert isinstance(answers[0], Exception)
+    assert answers[1] is True
+    assert mappings(good) == {"7": "70"}
+
+
+def test_what_a_database_cannot_keep_is_left_out_of_names(pen: Writer, claim: Claim) -> None:
+    pen.record(claim, [made("Sa\x00les \ud83d")], [], [])
+
+    assert LogEntry.objects.get().name == "Sales ?"
+
+
+# -- id mappings --
+
+
+def test_a_new_master_item_takes_the_slave_item_over_and_what_we_created_stays_ours(pen: Writer, claim: Claim) -> None:
+    pen.record(claim, [], [mapped("7", "70")], [])
+    pen.record(claim, [], [mapped("8", "70", ours=False)], [])
+
+    assert mappings(claim) == {"8": "70"}
+    assert IdMapping.objects.get().created_by_us
+
+
+def test_two_items_may_change_places_in_one_go(pen: Writer, claim: Claim) -> None:
+    pen.record(claim, [], [mapped("7", "70"), mapped("8", "80")], [])
+    pen.record(claim, [], [mapped("7", "80"), mapped("8", "70")], [])
+
+    assert mappings(claim) == {"7": "80", "8": "70"}
+
+
+def test_a_dropped_mapping_is_gone(pen: Writer, claim: Claim) -> None:
+    pen.record(claim, [], [mapped("7", "70"), mapped("8", "80")], [])
+    pen.record(claim, [], [], [Ref(Kind.PIPELINE, "7")])
+
+    assert mappings(claim) == {"8": "80"}
+
+
+# -- ends --
+
+
+def test_the_end_of_an_account_keeps_its_document_and_gives_the_claim_back(pen: Writer, claim: Claim) -> None:
+    pen.finish(claim, result("changed", created=3, requests=21), [])
+
+    part = row(claim)
+    assert (part.state, part.created, part.requests, part.lease_until, part.lane) == ("changed", 3, 21, None, "")
+    assert part.finished_at
+
+
+def test_what_an_earlier_attempt_did_counts_as_done_in_the_run(pen: Writer, claim: Claim) -> None:
+    pen.finish(claim, result("in_sync", requests=7), [made("Sales"), made("Sales", "failed"), made(action="adopt")])
+
+    part = row(claim)
+    assert (part.state, part.created, part.adopted) == ("changed", 1, 1)
+    assert [change["outcome"] for change in part.document["changes"]] == ["done", "failed"]
+
+
+def test_an_attempt_that_was_handed_back_waits_again_and_counts_as_no_failure(pen: Writer, claim: Claim) -> None:
+    pen.interrupt(claim, "handed_back", Progress([made()], 5, "writing"))
+
+    part = row(claim)
+    assert (part.state, part.crashes, part.errors, part.requests, part.created) == ("queued", 0, 0, 5, 1)
+
+
+def test_an_attempt_that_was_handed_back_in_a_cancelled_run_is_cancelled(
+    pen: Writer, claim: Claim, run: SyncRun
+) -> None:
+    SyncRun.objects.filter(pk=run.pk).update(cancel_requested_at=run.created_at)
+
+    pen.interrupt(claim, "handed_back", Progress([made()], 5, "writing"))
+
+    assert (row(claim).state, row(claim).reason) == ("cancelled", "cancelled")
+    assert "5 requests" in row(claim).note
+    assert "1 created" in row(claim).note
+
+
+def test_the_third_error_of_our_own_ends_the_account(pen: Writer, run: SyncRun, claim: Claim) -> None:
+    for attempt in range(3):
+        assert row(claim).errors == attempt
+        pen.own_error(claim, "KeyError in plan.py, line 12", Progress([], 2, "planning"))
+        claim = (claims.claim_accounts("lane", 1) or [claim])[0]
+
+    part = row(claim)
+    assert (part.state, part.reason, part.errors, part.crashes) == ("failed", "internal", 3, 0)
+    assert "plan.py" in part.error["message"]
