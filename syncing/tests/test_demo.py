@@ -15,7 +15,6 @@ from syncing.operations import demo
 from syncing.operations.envfile import ROOT, child_environment
 from syncing.operations.processes import free_port
 
-
 pytestmark = pytest.mark.xdist_group("demo")  # one first demo for all of them
 
 
