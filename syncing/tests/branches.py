@@ -53,7 +53,7 @@ class Branch:
     """One slave with what we remember of it between runs.
 
     `dies_at`: the process is killed at that event, counted from 1; events are the moments before a request is sent
-    and before its outcome is stored.
+    and before its outcome is stored. `kommo_id`: whose we believe the account to be; its own if not said.
     """
 
     server: RunningServer
@@ -62,8 +62,12 @@ class Branch:
     mapped: list[Mapped] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    kommo_id: int | None = None
     dies_at: int | None = None
     events: int = 0
+
+    def __post_init__(self) -> None:
+        self.kommo_id = self.kommo_id or self.account.account_id
 
     def record(self, outcomes: Sequence[Outcome], mapped: Sequence[Mapped], dropped: Sequence[Ref]) -> None:
         self._live()
@@ -86,7 +90,7 @@ class Branch:
             raise Killed
 
     def sync(self, desired: Snapshot, *, scope: Scope = Scope.FULL, writes: bool = True) -> Result:
-        job = Job(self.account.subdomain, scope, writes, desired, dict(self.known), self.account.account_id)
+        job = Job(self.account.subdomain, scope, writes, desired, dict(self.known), self.kommo_id)
         self.events = 0
         with client_of(self.server, self.account) as client:
             return replicate(job, client, self.record, self.checkpoint)
