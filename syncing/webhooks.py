@@ -11,6 +11,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from syncing.api.http import ApiError, check_method
 from syncing.models import Trigger
+from syncing.selectors.runs import waiting_run
 from syncing.services.keys import group_for_webhook
 from syncing.services.runs import CannotStart, start_run
 
@@ -37,12 +38,12 @@ def _trigger(request: HttpRequest, token: str) -> JsonResponse:
         raise ApiError(404, "no_such_token", "This webhook is unknown.", "Make a new token: webhook_token --rotate.")
     _drain(request)
     try:
-        started = start_run(group=group, trigger=Trigger.WEBHOOK)
+        run = waiting_run(group) or start_run(group=group, trigger=Trigger.WEBHOOK).run
     except CannotStart as error:
         logger.warning("webhook of group %s starts nothing: %s", group.name, error.message)
         problem = {"code": error.code, "message": error.message, "remedy": error.remedy}
         return JsonResponse({"run": None, "error": problem}, status=202)
-    return JsonResponse({"run": started.run.pk}, status=202)
+    return JsonResponse({"run": run.pk}, status=202)
 
 
 def _drain(request: HttpRequest) -> None:

@@ -9,7 +9,15 @@ from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from accounts.models import Account, SyncGroup
-from syncing.models import ACCOUNT_OPEN, AccountRun, AccountState, SyncRun
+from syncing.models import (
+    ACCOUNT_OPEN,
+    AccountRun,
+    AccountState,
+    RunMode,
+    RunState,
+    RunType,
+    SyncRun,
+)
 
 # Never loaded for a page: they would be decrypted for nothing.
 SECRETS = ("token", "client_secret", "refresh_token")
@@ -91,3 +99,25 @@ def last_runs() -> list[SyncRun]:
     youngest = SyncRun.objects.filter(group=OuterRef("pk")).order_by("-pk").values("pk")[:1]
     ids = SyncGroup.objects.order_by().annotate(last=Subquery(youngest)).values("last")
     return list(SyncRun.objects.filter(pk__in=ids).select_related("group", "requested_by"))
+
+
+def waiting_run(group: SyncGroup) -> SyncRun | None:
+    """The run of everything for the whole group whose master nobody has begun to read: what a webhook joins.
+
+    Only reads, so that a burst of webhooks does not queue for the database's one writer.
+    """
+    waiting = SyncRun.objects.filter(
+        group=group,
+        type=RunType.FULL,
+        mode=RunMode.APPLY,
+        state=RunState.QUEUED,
+        whole_group=True,
+        forced=False,
+        queued_to_workers=True,
+        fence=0,
+        cancel_requested_at=None,
+    ).first()
+    if waiting is None:
+        return None
+    slaves = set(group.accounts.filter(role=Account.Role.SLAVE).values_list("pk", flat=True))
+    return waiting if slaves == set(waiting.account_runs.values_list("account", flat=True)) else None

@@ -1,10 +1,12 @@
 """Badges, words and small numbers for the templates."""
 
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
 from django import template
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 from django.utils.translation import gettext
@@ -22,6 +24,23 @@ KINDS = {
     "custom_field": _("Custom field"),
     "enum": _("Option"),
 }
+ATTRIBUTES = {
+    "name": _("Name"),
+    "type": _("Type"),
+    "color": _("Colour"),
+    "position": _("Position"),
+    "is_main": _("Main pipeline"),
+    "is_unsorted_on": _("Incoming leads"),
+    "descriptions": _("Descriptions"),
+    "group": _("Field group"),
+    "enums": _("Options"),
+    "required_statuses": _("Required in stages"),
+    "hidden_statuses": _("Hidden in stages"),
+    "is_api_only": _("Only by API"),
+    "currency": _("Currency"),
+    "remind": _("Reminder"),
+}
+COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 ACTIONS = {
     "create": _("create"),
     "update": _("update"),
@@ -36,6 +55,9 @@ OUTCOMES = {
     "skipped": _("skipped"),
 }
 
+# As an attribute, because the policy of the pages allows no inline style.
+SWATCH = '<svg class="ks-swatch" viewBox="0 0 10 10"><rect width="10" height="10" fill="{}"/></svg>{}'
+
 register.filter("tone", badges.tone)
 badge = register.simple_tag(badges.badge, name="badge")
 
@@ -48,6 +70,11 @@ def outcome_badge(outcome: str) -> SafeString:
 @register.filter
 def kind_label(kind: str) -> str:
     return str(KINDS.get(kind, kind))
+
+
+@register.filter
+def attribute_label(name: str) -> str:
+    return str(ATTRIBUTES.get(name, name))
 
 
 @register.filter
@@ -69,6 +96,8 @@ def shown(value: Any) -> str:
         return gettext("yes")
     if value is False:
         return gettext("no")
+    if isinstance(value, str) and COLOUR.fullmatch(value):
+        return format_html(SWATCH, value, value)
     if isinstance(value, list):
         return ", ".join(shown(item) for item in value)
     if isinstance(value, dict):

@@ -65,6 +65,30 @@ def test_a_burst_joins_the_run_that_waits(url) -> None:
     assert set(answers) == {SyncRun.objects.get().pk}
 
 
+def test_joining_only_reads(url, client, django_assert_num_queries) -> None:
+    client.post(url)
+    with django_assert_num_queries(4) as asked:
+        client.post(url)
+    assert all(query["sql"].startswith("SELECT") for query in asked.captured_queries)
+
+
+@pytest.mark.parametrize(
+    "changed", [{"fence": 1}, {"state": "running"}, {"mode": "plan"}, {"forced": True}, {"type": "pipelines"}]
+)
+def test_a_run_that_is_another_or_has_begun_is_not_joined(url, client, changed) -> None:
+    first = client.post(url).json()["run"]
+    SyncRun.objects.update(**changed)
+    assert client.post(url).json()["run"] != first
+
+
+def test_a_slave_that_came_since_is_not_left_out(url, client) -> None:
+    first = client.post(url).json()["run"]
+    AccountFactory(subdomain="newcomer")
+    second = client.post(url).json()["run"]
+    assert second != first
+    assert SyncRun.objects.get(pk=second).account_runs.filter(account__subdomain="newcomer").exists()
+
+
 @pytest.mark.parametrize("token", ["token-of-north", "x" * 5000, "%00", "é"])
 def test_an_unknown_token_is_not_found(url, client, token) -> None:
     response = client.post(f"/api/sync/webhook/{token}")
