@@ -1,0 +1,152 @@
+"""The reaper: whatever died is repaired from our own rows."""
+
+from datetime import timedelta
+
+import pytest
+from django_q.models import OrmQ
+from pytest_django import Settings
+
+from accounts.tests.factories import AccountFactory, GroupFactory
+from syncing import conf, store
+from syncing.models import AccountRun, Lane, LogEntry, MasterSnapshot, SyncRun
+from syncing.services import presence, reaper
+from syncing.services.runs import start_run
+from syncing.tests.factories import AccountRunFactory, RunFactory
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def run() -> SyncRun:
+    group = GroupFactory()
+    snapshot = MasterSnapshot.objects.create(group=group, type="full", document={}, fingerprint="x")
+    return RunFactory(group=group, state="running", snapshot=snapshot)
+
+
+def part(run: SyncRun, **facts: object) -> AccountRun:
+    return AccountRunFactory(run=run, account=AccountFactory(group=run.group), **facts)
+
+
+def test_a_dead_lanes_account_goes_back_and_lanes_are_called(run: SyncRun) -> None:
+    lost = part(run, state="running", lane="dead", lease_until=store.now() - timedelta(seconds=1))
+
+    done = reaper.reap()
+
+    lost.refresh_from_db()
+    assert (lost.state, lost.crashes) == ("queued", 1)
+    assert (done["released"], done["lanes"]) == (1, 2)
+    assert OrmQ.objects.count() == 2
+
+
+def test_only_the_lanes_that_are_missing_are_called(run: SyncRun) -> None:
+    part(run, state="queued")
+    presence.arrive("living", presence.Kind.LANE, worker="here")
+
+    assert reaper.reap()["lanes"] == 1
+
+
+def test_every_worker_gets_its_lanes(run: SyncRun, settings: Settings) -> None:
+    part(run, state="queued")
+    for name in ("here", "there"):
+        presence.arrive(name, presence.Kind.WORKER)
+
+    assert reaper.reap()["lanes"] == 2 * settings.SYNC_WORKERS
+
+
+def test_nothing_is_called_when_nothing_waits(run: SyncRun) -> None:
+    part(run, state="running", lane="living", lease_until=store.now() + conf.lease())
+
+    assert reaper.reap()["lanes"] == 0
+    assert not OrmQ.objects.exists()
+
+
+def test_a_message_that_got_lost_is_sent_again() -> None:
+    group = AccountFactory.cast()["master"].group
+    start_run(group=group, trigger="api")
+    OrmQ.objects.all().delete()
+
+    assert reaper.reap()["lanes"] == 2
+
+
+def test_a_run_that_nobody_closed_is_closed(run: SyncRun) -> None:
+    part(run, state="in_sync")
+
+    assert reaper.reap()["closed"] == 1
+    run.refresh_from_db()
+    assert run.state == "succeeded"
+
+
+def test_an_account_that_came_back_while_its_run_was_cancelled_is_cancelled(run: SyncRun) -> None:
+    straggler = part(run, state="queued")
+    SyncRun.objects.update(cancel_requested_at=store.now())
+
+    reaper.reap()
+
+    straggler.refresh_from_db()
+    run.refresh_from_db()
+    assert (straggler.state, run.state) == ("cancelled", "cancelled")
+
+
+def test_a_master_that_kills_every_reader_fails_its_run() -> None:
+    group = AccountFactory.cast()["master"].group
+    run = start_run(group=group, trigger="api").run
+    SyncRun.objects.update(attempts=conf.MAX_CRASHES, state="running", lease_until=store.now() - timedelta(seconds=1))
+
+    reaper.reap()
+
+    run.refresh_from_db()
+    assert (run.state, run.reason) == ("failed", "internal")
+
+
+def test_rows_of_lanes_that_died_long_ago_are_removed() -> None:
+    presence.arrive("dead", presence.Kind.LANE)
+    presence.arrive("living", presence.Kind.LANE)
+    Lane.objects.filter(pk="dead").update(heartbeat_at=store.now() - timedelta(hours=1))
+
+    assert reaper.reap()["buried"] == 1
+    assert list(Lane.objects.values_list("pk", flat=True)) == ["living"]
+
+
+def test_logs_of_old_runs_and_snapshots_that_nobody_needs_are_pruned(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conf, "KEEP_LOGS_OF", 2)
+    group = GroupFactory()
+    runs = []
+    for number in range(4):
+        snapshot = MasterSnapshot.objects.create(group=group, type="full", document={}, fingerprint=str(number))
+        runs.append(RunFactory(group=group, snapshot=snapshot))
+        store.log(runs[-1].pk, "said")
+
+    reaper.reap()
+
+    assert list(LogEntry.objects.values_list("run", flat=True)) == [run.pk for run in runs[2:]]
+    assert set(MasterSnapshot.objects.values_list("fingerprint", flat=True)) == {"2", "3"}
+
+
+def test_the_last_accepted_master_is_kept_whatever_its_age(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conf, "KEEP_LOGS_OF", 1)
+    group = GroupFactory()
+    snapshot = MasterSnapshot.objects.create(group=group, type="full", document={}, fingerprint="x", accepted=True)
+    for _ in range(3):
+        RunFactory(group=group)
+
+    reaper.reap()
+
+    assert MasterSnapshot.objects.filter(pk=snapshot.pk).exists()
+
+
+# -- lanes of one worker --
+
+
+def test_a_worker_has_no_more_lanes_than_it_may(settings: Settings) -> None:
+    assert presence.enlist("first")
+    assert presence.enlist("second")
+    assert not presence.enlist("third")
+    presence.leave("first")
+    assert presence.enlist("fourth")
+
+
+def test_lanes_of_another_worker_do_not_count(settings: Settings) -> None:
+    for number in range(settings.SYNC_WORKERS):
+        presence.arrive(f"there {number}", presence.Kind.LANE, worker="another machine")
+
+    assert presence.enlist("here")

@@ -1,0 +1,164 @@
+"""Runs of one group: in order, and past those whose process died."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+from django.db import connections
+
+from syncing import conf, store
+from syncing.models import AccountRun, SyncRun
+from syncing.services import foreground, presence, reaper
+from syncing.services.contract import Result
+from syncing.tests.services.conftest import House, all_well, result
+
+
+@pytest.fixture
+def old(house: House) -> SyncRun:
+    """A command's run with two accounts in hand, whose process was killed a moment ago."""
+    run = house.start(to_workers=False)
+    house.work(lambda *args: leave_behind(run, house), run_id=run.pk, threads=1)
+    presence.arrive("killed command", presence.Kind.FOREGROUND, run_id=run.pk)
+    return run
+
+
+def leave_behind(run: SyncRun, house: House) -> Result:
+    """The first account ends well; then the process holds two others and is gone."""
+    house.stop.set()
+    held = AccountRun.objects.filter(run=run, state="queued").values("pk")[:2]
+    AccountRun.objects.filter(pk__in=list(held.values_list("pk", flat=True))).update(
+        state="running", lane="killed command", lease_until=store.now() + timedelta(seconds=30)
+    )
+    return result()
+
+
+def leases_end(run: SyncRun) -> None:
+    past = store.now() - timedelta(seconds=1)
+    run.account_runs.filter(state="running").update(lease_until=past)
+    run.lanes.update(heartbeat_at=past - conf.lease())
+
+
+def follow(house: House, **facts: object) -> tuple[SyncRun, list[str]]:
+    """A command's run from its beginning to its end, and what it said meanwhile."""
+    said: list[str] = []
+    house.stop.clear()
+    run = house.start(to_workers=False, **facts)
+    foreground.work_to_the_end(run, stop=house.stop, say=said.append, replicate=all_well)
+    return run, said
+
+
+def test_a_run_waits_for_the_lease_of_a_dead_one_says_so_and_takes_over(house: House, old: SyncRun) -> None:
+    timer = threading.Timer(1.0, leases_end_in_a_thread, [old])
+    timer.start()
+
+    run, said = follow(house)
+    timer.join()
+
+    assert f"run {old.pk}" in said[0]
+    assert "30 s" in said[0]
+    assert run.state == "succeeded"
+    old.refresh_from_db()
+    assert old.state == "cancelled"
+    notes = set(old.account_runs.filter(state="cancelled").values_list("note", flat=True))
+    assert notes == {f"superseded by run {run.pk}"}
+    assert old.account_runs.filter(state="changed").count() == 1
+
+
+def leases_end_in_a_thread(run: SyncRun) -> None:
+    try:
+        leases_end(run)
+    finally:
+        connections.close_all()
+
+
+def test_a_dead_worker_run_is_superseded_by_a_command_when_no_worker_lives(house: House, old: SyncRun) -> None:
+    SyncRun.objects.filter(pk=old.pk).update(queued_to_workers=True)
+    leases_end(old)
+
+    run, _ = follow(house)
+
+    old.refresh_from_db()
+    assert (run.state, old.state) == ("succeeded", "cancelled")
+
+
+def test_a_waiting_run_of_living_workers_comes_first(house: House) -> None:
+    first = house.start(accounts=[house.accounts["north"]])
+    presence.arrive("worker", presence.Kind.WORKER)
+    said: list[str] = []
+    stop = threading.Event()
+    run = house.start(to_workers=False)
+
+    def say(sentence: str) -> None:
+        said.append(sentence)
+        stop.set()
+
+    foreground.work_to_the_end(run, stop=stop, say=say, replicate=all_well)
+
+    assert f"run {first.pk}" in said[0]
+    first.refresh_from_db()
+    assert (first.state, run.state) == ("queued", "cancelled")
+
+
+def test_runs_of_one_group_go_one_after_the_other(house: House) -> None:
+    runs = [house.start(accounts=[house.accounts[name]]) for name in ("north", "south", "west")]
+
+    house.work()
+
+    ends = [SyncRun.objects.get(pk=run.pk) for run in runs]
+    assert [run.state for run in ends] == ["succeeded"] * 3
+    assert ends[0].finished_at <= ends[1].started_at
+    assert ends[1].finished_at <= ends[2].started_at
+
+
+def test_an_interrupted_command_cancels_its_run_and_says_how_far_every_account_came(house: House) -> None:
+    stop = threading.Event()
+    run = house.start(to_workers=False)
+
+    def replicate(job, client, record, checkpoint):  # type: ignore[no-untyped-def]
+        stop.set()
+        while True:
+            checkpoint("reading")
+
+    foreground.work_to_the_end(run, stop=stop, replicate=replicate)
+
+    assert run.state == "cancelled"
+    begun = run.account_runs.filter(fence__gt=0)
+    assert all("stopped after 0 requests" in part.note for part in begun)
+
+
+def test_an_interrupted_command_leaves_a_run_that_others_joined_to_the_workers(house: House) -> None:
+    stop = threading.Event()
+    run = house.start(to_workers=False)
+
+    def replicate(job, client, record, checkpoint):  # type: ignore[no-untyped-def]
+        stop.set()
+        while True:
+            checkpoint("reading")
+
+    assert house.start().pk == run.pk  # a webhook, say
+    foreground.work_to_the_end(run, stop=stop, replicate=replicate)
+
+    assert run.state == "running"
+    assert set(house.states(run).values()) == {"queued"}
+
+
+# -- the reaper --
+
+
+def test_the_reaper_ends_the_run_of_a_command_that_died(house: House, old: SyncRun) -> None:
+    assert reaper.reap()["ended"] == 0
+    leases_end(old)
+
+    assert reaper.reap()["ended"] == 1
+
+    old.refresh_from_db()
+    assert old.state == "cancelled"
+    assert reaper.ORPHANED in set(old.account_runs.values_list("note", flat=True))
+
+
+def test_the_reaper_leaves_a_run_alone_that_a_command_is_about_to_begin(house: House) -> None:
+    run = house.start(to_workers=False)
+
+    assert reaper.reap()["ended"] == 0
+    run.refresh_from_db()
+    assert run.state == "queued"
