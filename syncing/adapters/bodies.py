@@ -70,6 +70,8 @@ def field_body(
     body: Json = {"id": theirs.id}
     for name in set(changed) & {"name", "is_api_only", "remind", "tracking_callback"}:
         body[name] = wanted[name]
+    if body.get("tracking_callback") == "":
+        body["tracking_callback"] = None  # an empty text is refused
     for name in set(changed) & {"required_statuses", "hidden_statuses"}:
         own = _kept_statuses(getattr(theirs, name) or (), ids, shared)
         body[name] = own + status_list(wanted[name], ids)

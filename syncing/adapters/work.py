@@ -110,7 +110,7 @@ def sort_numbers(
 
     `current`: the account's sequence with its numbers; `placing`: the items to place, new ones among them. Items
     that only the slave has keep their place. Without room between two neighbours (or with `rewrite`) all of
-    `target` is numbered anew behind everything else.
+    `target` is numbered anew behind everything else; without room there, from 1 on.
     """
     placing = set(placing)
     fixed = {token: number for token, number in current if token not in placing}
@@ -120,5 +120,6 @@ def sort_numbers(
     if found is not None:
         return found
     start = max((number for _, number in current), default=0)
+    start = start if start + len(target) <= high else 0
     step = STEP if start + STEP * len(target) <= high else 1
-    return {ref: min(start + step * position, high) for position, ref in enumerate(target, start=1)}
+    return {ref: start + step * position for position, ref in enumerate(target, start=1)}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from syncing.engine.refs import Kind, Ref, enum_key, field_key, group_key, pipeline_key, stage_key
 from syncing.engine.resources.custom_fields import CustomField, Enum
-from syncing.engine.resources.field_groups import FieldGroup
+from syncing.engine.resources.field_groups import DEFAULT_GROUP, FieldGroup
 from syncing.engine.resources.pipelines import Pipeline, place
 from syncing.engine.snapshot import Snapshot
 
@@ -175,10 +175,10 @@ def _match_fields(
     desired: Sequence[CustomField], existing: Sequence[CustomField], known: Mapping[Ref, str], found: Match
 ) -> None:
     def their_group(item: CustomField) -> Hashable:
-        return found.names.get((Kind.FIELD_GROUP, group_key(item.entity, item.group_id or "")), "unknown")
+        return found.names.get((Kind.FIELD_GROUP, group_key(item.entity, item.group_id or DEFAULT_GROUP)), "unknown")
 
     def our_group(item: CustomField) -> Hashable:
-        return Ref(Kind.FIELD_GROUP, group_key(item.entity, item.group_id or ""))
+        return Ref(Kind.FIELD_GROUP, group_key(item.entity, item.group_id or DEFAULT_GROUP))
 
     for entity in sorted({item.entity for item in desired}):
         ours, theirs = _fields(desired, entity, our_group), _fields(existing, entity, their_group)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from syncing.engine.changes import Action, Change, Extra, Manual
@@ -17,6 +17,7 @@ from syncing.engine.resources.pipelines import Pipeline, place
 from syncing.engine.resources.stages import Stage
 from syncing.engine.snapshot import Snapshot
 
+NO_HIDING = "This account has no fields that are hidden by stage (a feature of its plan)."
 NOT_OURS = "Kommo makes it itself and it is not in this account."
 
 
@@ -52,16 +53,16 @@ class _Planner:
         self.our_fields = {field_key(item.entity, item.id): item for item in desired.fields or ()}
         self.their_fields = {field_key(item.entity, item.id): item for item in existing.fields or ()}
         self.conflicts = list(found.conflicts)
+        self.manual: list[Manual] = []
         self._refuse_archived()
         self.blocked = {conflict.ref for conflict in self.conflicts}
         self.shared = frozenset(self._shared_stages())
-        self.ours = normalise(desired, own_names, self.shared)
+        self.ours = self._writable(normalise(desired, own_names, self.shared))
         self.theirs = normalise(existing, lambda kind, key: found.names.get((kind, key)), self.shared)
         self.positions: dict[Ref, tuple[int, int]] = {}
         self.orders: dict[str, tuple[Ref, ...]] = {}
         self._order()
         self.changes: list[Change] = []
-        self.manual: list[Manual] = []
 
     def plan(self) -> Plan:
         if self.scope.writes_pipelines:
@@ -102,6 +103,19 @@ class _Planner:
             creatable = self.scope.writes_pipelines and not pipeline.is_archive
             if ref in self.found.keys or (creatable and (parent not in self.found.keys or not stage.is_system)):
                 yield ref
+
+    def _writable(self, ours: State) -> State:
+        """Without hidden statuses where the account has no such feature: there they are an unknown key (5.2)."""
+        if any(item.hidden_statuses is not None for item in self.existing.fields or ()):
+            return ours
+        for ref, item in ours.items.items():
+            if item.attributes.get("hidden_statuses") and ref not in self.blocked:
+                self.manual.append(Manual(str(ref.kind), item.name, item.parent, NO_HIDING))
+        items = {
+            ref: replace(item, attributes={k: v for k, v in item.attributes.items() if k != "hidden_statuses"})
+            for ref, item in ours.items.items()
+        }
+        return replace(ours, items=items)
 
     def _order(self) -> None:
         """Which items must move (`positions`: old and new place, 1-based), and the order to reach (`orders`)."""
@@ -170,16 +184,6 @@ class _Planner:
         elif item.code and self.their_fields[self.found.keys[ref]].code != item.code:
             self._manual(ref, f"Its code is {item.code!r} in the master; a code can only be given at creation.")
         self._plan_item(ref)
-        self._report_hidden(ref)
-
-    def _report_hidden(self, ref: Ref) -> None:
-        theirs = self.theirs.items.get(ref)
-        if (
-            theirs
-            and self.ours.items[ref].attributes.get("hidden_statuses")
-            and "hidden_statuses" not in theirs.attributes
-        ):
-            self._manual(ref, "This account has no fields that are hidden by stage (a feature of its plan).")
 
     def _plan_item(self, ref: Ref) -> None:
         item = self.ours.items[ref]
@@ -217,8 +221,6 @@ class _Planner:
         theirs = self.theirs.items[ref]
         fields: dict[str, tuple[Any, Any]] = {}
         for name, new in self._comparable(ref).items():
-            if name == "hidden_statuses" and name not in theirs.attributes:
-                continue
             old = theirs.attributes.get(name)
             if isinstance(new, Mapping):
                 if not self._mapping_differs(old or {}, new):

@@ -4,14 +4,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from syncing.engine.changes import Action
+from syncing.engine.normalise import Item
 from syncing.engine.plan import Plan
-from syncing.engine.refs import Kind, Ref
+from syncing.engine.refs import Kind, Ref, pipeline_key
 from syncing.engine.resources.custom_fields import ENTITIES
 from syncing.engine.resources.pipelines import MAX_PIPELINES
 from syncing.engine.resources.stages import MAX_STAGES
 from syncing.engine.snapshot import Snapshot
 
-SYSTEM_STAGES = 3  # incoming, won and lost: Kommo adds them to every new pipeline
 SMALLEST_ENTITY = 3  # fields of one entity that may go altogether without a question
 
 
@@ -25,10 +25,13 @@ def limits(plan: Plan, existing: Snapshot) -> str | None:
             f"Kommo allows {MAX_PIPELINES}. Delete or merge some that only this account has."
         )
     new_stages = Counter(ref.key.partition("/")[0] for ref in creates if ref.kind is Kind.STAGE)
-    present = {str(pipeline.id): len(pipeline.stages) for pipeline in existing.pipelines}
+    present = {pipeline_key(pipeline.id): len(pipeline.stages) for pipeline in existing.pipelines}
+    system = Counter(
+        ref.key.partition("/")[0] for ref, item in plan.desired.items.items() if _is_system_stage(ref, item)
+    )
     for parent, new in new_stages.items():
         ref = Ref(Kind.PIPELINE, parent)
-        before = present.get(plan.match.keys.get(ref, ""), SYSTEM_STAGES)
+        before = present.get(plan.match.keys.get(ref, ""), system[parent])  # Kommo adds those to a new pipeline
         if before + new > MAX_STAGES:
             name = plan.desired.items[ref].name
             return (
@@ -36,6 +39,10 @@ def limits(plan: Plan, existing: Snapshot) -> str | None:
                 f"Kommo allows {MAX_STAGES}. Delete or merge some that only this account has."
             )
     return None
+
+
+def _is_system_stage(ref: Ref, item: Item) -> bool:
+    return ref.kind is Kind.STAGE and item.system
 
 
 def incomplete(existing: Snapshot, known: Mapping[Ref, str]) -> str | None:

@@ -173,9 +173,9 @@ class _Replication:
             current = self._make_plan(existing)
             self._keep_matches(current)
         left = self._make_plan(existing).changes
-        doubted = self.ledger.doubt({change.ref: change for change in left})
-        if doubted:
-            self.record([row.outcome() for row in doubted], (), ())
+        news = self.ledger.doubt({change.ref: change for change in left}) + self.ledger.believe()
+        if news:
+            self.record([row.outcome() for row in news], (), ())
 
     def _worth_trying(self, plan: Plan, turn: int) -> Plan:
         """A create is never repeated here (the writer looks up lost ones); an update once, a move in every turn."""
