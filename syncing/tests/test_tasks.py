@@ -1,0 +1,67 @@
+"""The queue's tasks: slices, continuations, schedules."""
+
+import pytest
+from django_q.models import OrmQ, Schedule
+from pytest_django import Settings
+
+from syncing import conf, tasks
+from syncing.models import Lane, SyncRun
+from syncing.services import presence
+from syncing.services.hands import Hand
+from syncing.tests.services.conftest import House, house, result
+
+__all__ = ["house"]
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slaves that are done at once."""
+    monkeypatch.setattr(Hand, "_replicate", lambda self, replicate: result())
+
+
+def test_a_lane_task_works_what_there_is_and_leaves_no_trace(house: House, quick: None) -> None:
+    run = house.start()
+    OrmQ.objects.all().delete()
+
+    assert tasks.lane() == "nothing left"
+
+    run.refresh_from_db()
+    assert run.state == "succeeded"
+    assert not Lane.objects.exists()
+
+
+def test_a_lane_whose_slice_is_over_sends_its_continuation(
+    house: House, quick: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.start()
+    OrmQ.objects.all().delete()
+    monkeypatch.setattr(conf, "SLICE", 0.0)
+
+    assert tasks.lane() == "to be continued"
+    assert [row.task["func"] for row in OrmQ.objects.all()] == ["syncing.tasks.lane"]
+
+
+def test_a_lane_too_many_leaves_at_once_so_that_short_tasks_find_a_process(house: House, settings: Settings) -> None:
+    for number in range(settings.SYNC_WORKERS):
+        presence.arrive(f"lane {number}", presence.Kind.LANE, worker=presence.this_worker())
+    house.start()
+
+    assert tasks.lane() == "enough lanes"
+    assert SyncRun.objects.get().state == "queued"
+
+
+@pytest.mark.django_db
+def test_schedules_are_made_once_and_mended() -> None:
+    tasks.ensure_schedules()
+    Schedule.objects.update(minutes=1000, kwargs="{broken")
+
+    tasks.ensure_schedules()
+
+    schedule = Schedule.objects.get()
+    assert (schedule.func, schedule.minutes, schedule.kwargs, schedule.repeats) == ("syncing.tasks.reap", 1, None, -1)
+
+
+@pytest.mark.django_db
+def test_every_task_can_be_found_by_its_name() -> None:
+    assert callable(tasks.reap)
+    assert tasks.reap()["released"] == 0
