@@ -1,0 +1,228 @@
+"""Laws that hold for any master and any slave; LAW_EXAMPLES=200 looks further than the daily run does."""
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from accounts.simulator.account import SimAccount
+from accounts.simulator.compare import differences
+from accounts.simulator.model import ENTITIES
+from accounts.simulator.seed import copy_configuration, drift, seed_random
+from accounts.simulator.server import RunningServer, serve
+from accounts.simulator.world import World
+from syncing.adapters.reader import Reader
+from syncing.engine.plan import make_plan
+from syncing.engine.refs import Scope
+from syncing.engine.snapshot import Snapshot, fingerprint, from_document, to_document
+from syncing.tests.branches import Branch, Scene, client_of, inventory
+
+EXAMPLES = int(os.environ.get("LAW_EXAMPLES", "12"))
+law = settings(
+    max_examples=EXAMPLES,
+    derandomize=EXAMPLES == 12,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+seeds = st.integers(0, 10_000)
+KNOBS: dict[str, tuple[Any, ...]] = {
+    "renumber": (True, False),
+    "main_pipeline_first": (True, False),
+    "enums_required_on_patch": (True, False),
+    "main_group_shown_as": ("null", "default"),
+    "batch_patch_enums_as_object": (True, False),
+    "palette_case_sensitive": (True, False),
+    "system_stage_patch": ("ignore", "400"),
+    "fields_created_status": (200, 201),
+    "unset_main": ("ignore", "400"),
+    "monetary_patch_needs_currency": (True, False),
+}
+
+
+@pytest.fixture(scope="module")
+def anywhere() -> Iterator[RunningServer]:
+    """One server for all worlds of this file: each example puts a world of its own into it."""
+    with serve(World()) as running:
+        yield running
+
+
+def scene_of(server: RunningServer, seed: int, *, duplicates: bool = False) -> Scene:
+    """A master at random, under a reading of Kommo's rules at random."""
+    rng = Random(f"law/{seed}")
+    world = World()
+    world.limits.key = "none"
+    for knob, choices in KNOBS.items():
+        setattr(world.knobs, knob, rng.choice(choices))
+    server.world = server.app.world = world
+    scene = Scene(server)
+    seed_random(scene.master, seed, duplicates=duplicates, descriptions=rng.random() < 0.3)
+    return scene
+
+
+def slave_of(scene: Scene, seed: int, name: str = "south") -> Branch:
+    """A slave at random: fresh, half copied, copied and drifted, or with a world of its own; with leads in it."""
+    rng = Random(f"slave/{seed}")
+    branch = scene.branch(name, language=rng.choice(("en", "pt", "es")), super_fields=rng.random() < 0.8)
+    story = rng.choice(("fresh", "half", "drifted", "own"))
+    if story == "own":
+        seed_random(branch.account, seed + 50_000)
+    elif story != "fresh":
+        copy_configuration(scene.master, branch.account, share=0.5 if story == "half" else 1.0)
+        drift(branch.account, seed, edits=6)
+    if not branch.account.super_fields:
+        for item in branch.account.fields["leads"].values():
+            item.hidden_statuses = []
+    fill(branch.account, rng)
+    return branch
+
+
+def fill(account: SimAccount, rng: Random) -> None:
+    """Leads all over the place, with a value in every select field."""
+    selects = [item for item in account.fields["leads"].values() if item.enums and item.type != "multitext"]
+    for pipeline in account.ordered_pipelines:
+        for stage in pipeline.listed:
+            account.add_lead(pipeline.id, stage.id, {item.id: rng.choice(item.enums).id for item in selects})
+
+
+def leads_of(account: SimAccount) -> dict[int, tuple[int, int, dict[int, Any]]]:
+    return {lead.id: (lead.pipeline_id, lead.status_id, dict(lead.values)) for lead in account.leads.values()}
+
+
+def visible_differences(scene: Scene, branch: Branch) -> list[str]:
+    found = differences(scene.master, branch.account)
+    return [each for each in found if branch.account.super_fields or "hidden_statuses" not in each]
+
+
+@law
+@given(seed=seeds)
+def test_a_plan_for_itself_is_empty(anywhere: RunningServer, seed: int) -> None:
+    scene = scene_of(anywhere, seed, duplicates=seed % 2 == 0)
+    same = scene.desired()
+    for scope in Scope:
+        plan = make_plan(same, same, {}, scope)
+        assert (plan.changes, plan.conflicts, plan.extras) == ((), (), ())
+
+
+@law
+@given(seed=seeds)
+def test_after_an_apply_the_plan_is_empty_and_nothing_of_the_slave_is_lost(anywhere: RunningServer, seed: int) -> None:
+    scene = scene_of(anywhere, seed)
+    south = slave_of(scene, seed)
+    desired, leads, before = scene.desired(), leads_of(south.account), ids_of(south.account)
+    wounds = south.wounds
+
+    first = south.sync(desired)
+    again = south.sync(desired)
+
+    assert first.state in ("changed", "in_sync") or first.reason == "conflict", first.document
+    if not first.document["conflicts"]:
+        assert visible_differences(scene, south) == []
+        assert again.state == "in_sync"
+    assert again.document["changes"] == []
+    assert leads_of(south.account) == leads
+    assert south.wounds == wounds
+    assert before <= ids_of(south.account), "nothing that was there is gone"
+
+
+def ids_of(account: SimAccount) -> set[object]:
+    """Every id of an account."""
+    found: set[object] = set()
+    for pipeline in account.pipelines.values():
+        found |= {pipeline.id, *(stage.id for stage in pipeline.stages)}
+    for entity in ENTITIES:
+        found |= set(account.groups[entity])
+        for item in account.fields[entity].values():
+            found |= {item.id, *(enum.id for enum in item.enums)}
+    return found
+
+
+@law
+@given(seed=seeds)
+def test_no_id_of_the_slave_ever_appears_in_a_plan(anywhere: RunningServer, seed: int) -> None:
+    scene = scene_of(anywhere, seed)
+    south = slave_of(scene, seed)
+    desired = scene.desired()
+    own = {str(number) for number in ids_of(south.account)} - {"142", "143", "default", "statistic"}
+
+    planned = south.sync(desired, writes=False)
+    done = south.sync(desired)
+
+    own |= {str(number) for number in ids_of(south.account)} - {"142", "143", "default", "statistic"}
+    for result in (planned, done):
+        text = json.dumps(result.document, ensure_ascii=False)
+        assert own.isdisjoint(re.findall(r"\w+", text))
+
+
+@law
+@given(seed=seeds)
+def test_equal_plans_in_different_accounts_have_the_same_digest(anywhere: RunningServer, seed: int) -> None:
+    scene = scene_of(anywhere, seed)
+    south, twin = slave_of(scene, seed), None
+    scene.branch("between")  # so that no id of the twin is the same
+    twin = slave_of(scene, seed, "twin")
+    desired = scene.desired()
+
+    digests = [branch.sync(desired, writes=False).digest for branch in (south, twin)]
+
+    assert digests[0] == digests[1] != ""
+    south.sync(desired)
+    assert south.sync(desired, writes=False).digest != digests[0] or south.sync(desired).state == "in_sync"
+
+
+@law
+@given(seed=seeds)
+def test_a_changed_master_is_followed_without_losing_anything(anywhere: RunningServer, seed: int) -> None:
+    scene = scene_of(anywhere, seed)
+    south = slave_of(scene, seed)
+    south.sync(scene.desired())
+    drift(scene.master, seed, edits=5)
+    drift(south.account, seed + 1, edits=3, destructive=False)
+    leads, wounds = leads_of(south.account), south.wounds
+
+    result = south.sync(scene.desired())
+
+    assert result.state in ("changed", "in_sync") or result.reason == "conflict", result.document
+    if not result.document["conflicts"]:
+        assert visible_differences(scene, south) == []
+    assert leads_of(south.account) == leads
+    assert south.wounds == wounds
+
+
+@law
+@given(seed=seeds)
+def test_namesakes_pair_by_order_and_come_to_rest(anywhere: RunningServer, seed: int) -> None:
+    scene = scene_of(anywhere, seed, duplicates=True)
+    north = scene.branch("north")
+    desired = scene.desired()
+
+    first, again = north.sync(desired), north.sync(desired)
+
+    assert (first.state, again.state) == ("changed", "in_sync")
+    stranger = Branch(north.server, north.account)
+    before = inventory(north.account)
+    assert stranger.sync(desired).created == 0
+    assert inventory(north.account) == before
+
+
+@law
+@given(seed=seeds)
+def test_a_snapshot_survives_its_document_and_its_fingerprint_tells_accounts_apart(
+    anywhere: RunningServer, seed: int
+) -> None:
+    scene = scene_of(anywhere, seed)
+    snapshot = scene.desired()
+    copy = from_document(json.loads(json.dumps(to_document(snapshot))))
+
+    assert copy == snapshot
+    assert fingerprint(copy) == fingerprint(snapshot) == fingerprint(scene.desired())
+    scene.master.ordered_pipelines[0].name += "!"
+    with client_of(scene.server, scene.master) as client:
+        assert fingerprint(Reader(client).read(with_fields=True)) != fingerprint(snapshot)
+    assert from_document(to_document(Snapshot(snapshot.pipelines))) == Snapshot(snapshot.pipelines)
