@@ -14,7 +14,7 @@ env.read_env_file(ENV_FILE)
 # Everything that is written at run time (SQLite file, cache, collected static files) lies here.
 VAR_DIR = Path(env.text("VAR_DIR") or BASE_DIR / "var").absolute()
 try:
-    VAR_DIR.mkdir(parents=True, exist_ok=True)
+    VAR_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 except OSError as error:
     raise ImproperlyConfigured(f"VAR_DIR is {str(VAR_DIR)!r}; it cannot be made: {error.strerror}.") from error
 
