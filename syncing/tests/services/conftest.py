@@ -1,10 +1,12 @@
 """A group with a master that is read over HTTP and slaves worked by a stand-in: runs and lanes without their plans."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import pytest
+from django.db import connections
 
 from accounts.kommo.client import KommoClient
 from accounts.models import Account, SyncGroup
@@ -31,6 +33,15 @@ def result(state: str = "changed", reason: str | None = None, **counts: int) -> 
 def all_well(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint) -> Result:
     checkpoint("reading")
     return result(created=1, requests=7)
+
+
+@contextmanager
+def database() -> Iterator[None]:
+    """For a stand-in that asks the database, which account threads must not: leaves no connection behind."""
+    try:
+        yield
+    finally:
+        connections.close_all()
 
 
 @dataclass

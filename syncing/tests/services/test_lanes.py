@@ -20,7 +20,7 @@ from syncing.services import lanes
 from syncing.services.contract import Checkpoint, Interrupted, Job, Mapped, Outcome, Record, Result
 from syncing.services.hands import Hand
 from syncing.services.runs import cancel_run
-from syncing.tests.services.conftest import SLAVES, House, result
+from syncing.tests.services.conftest import SLAVES, House, database, result
 
 CREATED = Outcome("create", "pipeline", "Sales", "", "done")
 
@@ -167,10 +167,8 @@ def test_a_cancel_stops_between_two_requests_and_says_how_far_it_came(house: Hou
 
 
 def in_a_thread(house: House, replicate: object, threads: int) -> None:
-    try:
+    with database():
         house.work(replicate, threads=threads)  # type: ignore[arg-type]
-    finally:
-        connections.close_all()
 
 
 def test_a_lane_that_lost_its_claim_stops_and_stores_nothing(house: House, settings: Settings) -> None:
@@ -180,8 +178,9 @@ def test_a_lane_that_lost_its_claim_stops_and_stores_nothing(house: House, setti
     def replicate(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint) -> Result:
         if not seen:
             seen.append(job.subdomain)
-            part = AccountRun.objects.filter(account__subdomain=job.subdomain)
-            part.update(fence=99, lane="other", lease_until=store.now() + timedelta(minutes=1))
+            with database():
+                part = AccountRun.objects.filter(account__subdomain=job.subdomain)
+                part.update(fence=99, lane="other", lease_until=store.now() + timedelta(minutes=1))
             try:
                 while True:
                     checkpoint("reading")
@@ -267,7 +266,8 @@ def test_a_block_that_another_lane_met_stops_this_one(house: House, settings: Se
 
     def replicate(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint) -> Result:
         if job.subdomain == "north":
-            lanes.block.announce()
+            with database():
+                lanes.block.announce()
         while True:
             client.get("/leads/pipelines")
             checkpoint("reading")

@@ -4,13 +4,12 @@ import threading
 from datetime import timedelta
 
 import pytest
-from django.db import connections
 
 from syncing import conf, store
 from syncing.models import AccountRun, SyncRun
 from syncing.services import foreground, presence, reaper
 from syncing.services.contract import Result
-from syncing.tests.services.conftest import House, all_well, result
+from syncing.tests.services.conftest import House, all_well, database, result
 
 
 @pytest.fixture
@@ -25,10 +24,11 @@ def old(house: House) -> SyncRun:
 def leave_behind(run: SyncRun, house: House) -> Result:
     """The first account ends well; then the process holds two others and is gone."""
     house.stop.set()
-    held = AccountRun.objects.filter(run=run, state="queued").values("pk")[:2]
-    AccountRun.objects.filter(pk__in=list(held.values_list("pk", flat=True))).update(
-        state="running", lane="killed command", lease_until=store.now() + timedelta(seconds=30)
-    )
+    with database():
+        held = AccountRun.objects.filter(run=run, state="queued").values_list("pk", flat=True)[:2]
+        AccountRun.objects.filter(pk__in=list(held)).update(
+            state="running", lane="killed command", lease_until=store.now() + timedelta(seconds=30)
+        )
     return result()
 
 
@@ -65,10 +65,8 @@ def test_a_run_waits_for_the_lease_of_a_dead_one_says_so_and_takes_over(house: H
 
 
 def leases_end_in_a_thread(run: SyncRun) -> None:
-    try:
+    with database():
         leases_end(run)
-    finally:
-        connections.close_all()
 
 
 def test_a_dead_worker_run_is_superseded_by_a_command_when_no_worker_lives(house: House, old: SyncRun) -> None:
