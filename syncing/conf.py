@@ -3,6 +3,7 @@
 import math
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 
@@ -56,3 +57,16 @@ def project_dir() -> Path:
 
 def settings_module() -> str:
     return str(settings.SETTINGS_MODULE)
+
+
+def queue() -> dict[str, Any]:
+    """The settings of django-q2."""
+    return dict(settings.Q_CLUSTER)
+
+
+def cache_backend() -> str:
+    return str(settings.CACHES["default"]["BACKEND"])
+
+
+def has_connection_pool() -> bool:
+    return bool(settings.DATABASES["default"].get("OPTIONS", {}).get("pool"))

@@ -190,6 +190,7 @@ def extend_masters(held: Sequence[MasterClaim]) -> set[int]:
     return kept
 
 
-def release_master(claim: MasterClaim) -> None:
-    """Gives the reading back, so that the next lane may do it."""
-    SyncRun.objects.filter(pk=claim.run_id, fence=claim.fence, **_UNREAD).update(lease_until=None)
+def release_master(claim: MasterClaim, *, counts: bool = True) -> None:
+    """Gives the reading back, so that the next lane may do it; an attempt that was handed back does not count."""
+    mine = SyncRun.objects.filter(pk=claim.run_id, fence=claim.fence, **_UNREAD)
+    mine.update(lease_until=None, attempts=claim.attempts if counts else claim.attempts - 1)

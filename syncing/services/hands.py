@@ -29,10 +29,25 @@ BLOCKED_MESSAGE = "Kommo blocked this machine's IP address, so everything was st
 
 
 class Pulse:
-    """When the lane last extended its leases; without a heartbeat nothing more may be sent."""
+    """When the lane last extended its leases; without a heartbeat nothing more may be sent.
 
-    def __init__(self) -> None:
+    A thread of its own watches it, for hands that wait for their turn or for a repeat, and for a lane whose own
+    thread hangs on the database: then `stop` is set with the code of a lost claim.
+    """
+
+    def __init__(self, stop: Stop) -> None:
+        self._stop = stop
+        self._ended = threading.Event()
         self.beaten()
+        threading.Thread(target=self._watch, name="pulse", daemon=True).start()
+
+    def _watch(self) -> None:
+        while not self._ended.wait(conf.heartbeat() / 2):
+            if self.is_stale:
+                self._stop.set(LOST)
+
+    def end(self) -> None:
+        self._ended.set()
 
     def beaten(self) -> None:
         self._at = time.monotonic()

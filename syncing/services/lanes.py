@@ -90,7 +90,7 @@ class LaneAtWork:
         self._look_due = 0.0
         self._masters_due = 0.0
         self._stop = Stop()
-        self._pulse = Pulse()
+        self._pulse = Pulse(self._stop)
         self._writer = Writer()
         self._snapshots = jobs.Snapshots()
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="account")
@@ -126,6 +126,7 @@ class LaneAtWork:
             self._collect()
         self._pool.shutdown()
         self._writer.close()
+        self._pulse.end()
 
     @property
     def _is_ending(self) -> bool:

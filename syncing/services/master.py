@@ -114,7 +114,7 @@ def settle(claim: MasterClaim, account: Account, scope: Scope, reading: Reading)
     mine.update(master_requests=run.master_requests + reading.requests)
     problem = reading.error or _other_entry(account, reading.kommo_id)
     if problem and problem["code"] in INTERRUPTIONS:
-        release_master(claim)
+        release_master(claim, counts=False)
         return False
     record_health(account.pk, problem)
     if problem or reading.snapshot is None:

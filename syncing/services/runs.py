@@ -171,8 +171,8 @@ def cancel_run(run: SyncRun, *, by: User | None) -> None:
             return
         waiting = AccountRun.objects.filter(run=run, state=AccountState.QUEUED)
         waiting.update(state=AccountState.CANCELLED, reason="cancelled", finished_at=moment, lease_until=None)
-        who = by.get_username() if by else _("the command line")
-        store.log(run.pk, _("Cancelled by %(who)s.") % {"who": who}, code="cancelled", level="warning")
+        sentence = _("Cancelled by %(who)s.") % {"who": by.get_username()} if by else _("Cancelled.")
+        store.log(run.pk, sentence, code="cancelled", level="warning")
     close_run(run.pk)
     run.refresh_from_db()
 

@@ -9,6 +9,7 @@ from django.db import connection, connections
 from pytest_django import Settings
 
 from accounts.kommo.client import KommoClient
+from accounts.kommo.errors import Halted
 from accounts.models import Account
 from accounts.simulator.faults import Fault
 from accounts.simulator.world import World
@@ -335,3 +336,24 @@ def test_the_same_message_twice_does_the_work_once(house: House) -> None:
 
     assert LogEntry.objects.filter(run=run, code="run_ended").count() == 1
     assert set(run.account_runs.values_list("fence", flat=True)) == {1}
+
+
+def test_a_wait_for_a_turn_ends_when_the_lanes_own_thread_hangs(house: House, settings: Settings) -> None:
+    """A hand that is not between two requests but within one: it waits for its turn, or to repeat."""
+    settings.SYNC_LEASE = 0.5
+    codes: list[str] = []
+
+    def replicate(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint) -> Result:
+        hand: Hand = checkpoint.__self__  # type: ignore[attr-defined]
+        hand.pulse.beaten = lambda: None  # type: ignore[method-assign]
+        try:
+            hand.stop.sleep(10)
+        except Halted as halted:
+            codes.append(halted.reason)
+            raise Interrupted(halted.reason) from halted
+        return result()
+
+    house.start(accounts=[house.accounts["north"]])
+    house.work(replicate)
+
+    assert codes == ["lost_claim"]

@@ -1,0 +1,48 @@
+"""System checks of the queue's settings."""
+
+from typing import Any
+
+import pytest
+from pytest_django import Settings
+
+from syncing.checks import check_queue
+
+
+def ids() -> set[str | None]:
+    return {message.id for message in check_queue(None)}
+
+
+def test_our_own_settings_pass() -> None:
+    assert ids() == set()
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"queue_limit": 6}, "syncing.E001"),
+        ({"bulk": 5}, "syncing.E001"),
+        ({"timeout": 60}, "syncing.E002"),
+        ({"timeout": None}, "syncing.E002"),
+        ({"retry": 120}, "syncing.E002"),
+        ({"ack_failures": False}, "syncing.E003"),
+        ({"max_attempts": 0}, "syncing.E003"),
+    ],
+)
+def test_a_queue_that_would_lose_or_repeat_work_is_refused(
+    settings: Settings, change: dict[str, Any], expected: str
+) -> None:
+    settings.Q_CLUSTER = {**settings.Q_CLUSTER, **change}
+
+    assert ids() == {expected}
+
+
+def test_a_cache_of_one_process_is_warned_of(settings: Settings) -> None:
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+
+    assert ids() == {"syncing.W001"}
+
+
+def test_a_connection_pool_is_refused(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(settings.DATABASES["default"], "OPTIONS", {"pool": True})
+
+    assert ids() == {"syncing.E004"}
