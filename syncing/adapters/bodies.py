@@ -77,7 +77,8 @@ def field_body(
         body[name] = own + status_list(wanted[name], ids)
     if "group" in changed:
         body["group_id"] = local_id(ids[wanted["group"]])
-    return body | always_sent(field, theirs, ids, wanted.get("enums") if "enums" in changed else None)
+    options = wanted.get("enums") if {"enums", "enum_codes"} & set(changed) else None
+    return body | always_sent(field, theirs, ids, options)
 
 
 def always_sent(field: CustomField, theirs: CustomField, ids: Ids, enums: Mapping[Ref, str] | None = None) -> Json:
@@ -102,7 +103,7 @@ def merged_enums(field: CustomField, theirs: CustomField, ids: Ids, enums: Mappi
     merged = []
     for ref, value in enums.items():
         existing = present.pop(ids.get(ref, ""), None)
-        code = existing.code if existing else codes.get(ref)
+        code = (existing.code if existing else None) or codes.get(ref)
         merged.append(_enum(value, 0, code, existing.id if existing else None))
     merged += [_enum(enum.value, 0, enum.code, enum.id) for enum in present.values()]
     return [{**body, "sort": 10 * position} for position, body in enumerate(merged, start=1)]

@@ -127,6 +127,7 @@ class _Builder:
         attributes: dict[str, Any] = {"name": item.name, "is_api_only": item.is_api_only}
         if item.type in ENUM_TYPES:
             attributes["enums"] = self._enums(item)
+            attributes["enum_codes"] = self._enum_codes(item)
         if item.type == "monetary":
             attributes["currency"] = item.currency
         if item.type == "birthday":
@@ -143,6 +144,12 @@ class _Builder:
             if ref is not None:
                 enums[ref] = self.labels[ref] = enum.value
         return enums
+
+    def _enum_codes(self, item: CustomField) -> dict[Ref, str]:
+        """Option -> code, of the options that have one."""
+        coded = [enum for enum in item.enums if enum.code]
+        named = {self.named(Kind.ENUM, enum_key(item.entity, item.id, enum.id)): enum.code for enum in coded}
+        return {ref: code for ref, code in sorted(named.items(), key=str) if ref is not None and code}
 
     def _statuses(self, item: CustomField) -> dict[str, Any]:
         attributes: dict[str, Any] = {"required_statuses": self._shared(item.required_statuses)}

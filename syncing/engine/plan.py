@@ -211,6 +211,7 @@ class _Planner:
             attributes.pop("group", None)
         if any(other.kind is Kind.ENUM and other.key.rpartition("/")[0] == ref.key for other in self.blocked):
             attributes.pop("enums", None)
+            attributes.pop("enum_codes", None)
         return attributes
 
     def _reachable_group(self, group: Ref | None) -> bool:
@@ -222,6 +223,8 @@ class _Planner:
         fields: dict[str, tuple[Any, Any]] = {}
         for name, new in self._comparable(ref).items():
             old = theirs.attributes.get(name)
+            if name == "enum_codes":
+                new = self._codes_to_add(new, old or {})
             if isinstance(new, Mapping):
                 if not self._mapping_differs(old or {}, new):
                     continue
@@ -231,6 +234,10 @@ class _Planner:
         if ref in self.positions:
             fields["position"] = self.positions[ref]
         return fields
+
+    def _codes_to_add(self, ours: Mapping[Ref, str], theirs: Mapping[Ref, str]) -> dict[Ref, str]:
+        """Another code of the slave's option is kept: its own programs may know the option by it."""
+        return {option: code for option, code in ours.items() if option in self.found.keys and option not in theirs}
 
     @staticmethod
     def _mapping_differs(old: Mapping[Any, str], new: Mapping[Any, str]) -> bool:

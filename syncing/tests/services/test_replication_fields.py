@@ -240,6 +240,37 @@ def test_equal_options_pair_by_their_order(scene: Scene) -> None:
     assert len(keys) == len(set(keys)) == 3
 
 
+def test_an_option_without_a_code_gets_the_masters_and_another_code_is_kept(scene: Scene) -> None:
+    scene.master.add_field("leads", "Source", "select", enums=[("Web", "WEB"), ("Fair", "FAIR"), "Phone"])
+    north = scene.branch()
+    mine = north.account.add_field("leads", "Source", "select", enums=["Web", ("Fair", "MINE"), ("Phone", "TEL")])
+    before = [enum.id for enum in mine.enums]
+
+    result = north.sync(scene.desired())
+
+    assert result.state == "changed"
+    assert [(enum.id, enum.code) for enum in mine.enums] == list(zip(before, ("WEB", "MINE", "TEL"), strict=True))
+    assert north.sync(scene.desired()).state == "in_sync"
+
+
+def test_what_the_master_made_anew_under_its_old_name_adopts_what_the_slave_has(scene: Scene) -> None:
+    """Deleted and made again in the master: other ids there, the same things here."""
+    north = scene.branch()
+    for _ in range(2):
+        sales = scene.master.add_pipeline("Sales", stages=["New", "Offer"])
+        group = scene.master.add_group("leads", "Deal")
+        ours = scene.master.add_field("leads", "Source", "select", enums=["Web", "Fair"], group=group)
+        ours.required_statuses = [(sales.id, sales.stage("New").id)]
+        result = north.sync(scene.desired())
+        scene.master.delete_pipeline(sales)
+        scene.master.delete_field(ours)
+        scene.master.delete_group("leads", group)
+
+    assert (result.state, result.created, result.updated) == ("in_sync", 0, 0)
+    assert len(north.account.pipelines) == 2
+    assert north.wounds == (0, 0, 0)
+
+
 def test_a_batch_answer_with_options_keyed_by_index_is_understood(scene: Scene) -> None:
     scene.world.knobs.batch_patch_enums_as_object = True
     north, ours, mine = sourced(scene)

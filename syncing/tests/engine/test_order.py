@@ -1,0 +1,108 @@
+"""Order: the fewest moves, everybody else left where they are, and numbers that say so."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from syncing.engine.order import merge, moves, numbers, renumbered
+
+law = settings(max_examples=150, derandomize=True, deadline=None, database=None)
+permutations = st.integers(0, 9).flatmap(lambda size: st.permutations(range(size)))
+
+
+@st.composite
+def sequences(draw: st.DrawFn) -> tuple[list[int], list[int], set[int]]:
+    """What is there, what is wanted (some of it new), and which of the common ones move."""
+    current = draw(st.permutations(range(draw(st.integers(0, 8)))))
+    common = [item for item in current if draw(st.booleans())]
+    new = list(range(100, 100 + draw(st.integers(0, 4))))
+    target = draw(st.permutations(common + new))
+    return current, target, set(moves([i for i in current if i in target], [i for i in target if i in common]))
+
+
+@law
+@given(permutations, st.data())
+def test_without_the_moved_ones_the_rest_is_in_order(target: list[int], data: st.DataObject) -> None:
+    current = data.draw(st.permutations(target))
+    moving = moves(current, target)
+    assert [item for item in current if item not in moving] == [item for item in target if item not in moving]
+    assert (moving == frozenset()) == (list(current) == list(target))
+
+
+@law
+@given(permutations, st.data())
+def test_no_smaller_number_of_moves_would_do(target: list[int], data: st.DataObject) -> None:
+    current = data.draw(st.permutations(target))
+    rank = {item: at for at, item in enumerate(target)}
+    longest: list[int] = []
+    for at, item in enumerate(current):
+        longest.append(1 + max((longest[j] for j in range(at) if rank[current[j]] < rank[item]), default=0))
+    assert len(moves(current, target)) == len(target) - max(longest, default=0)
+
+
+def test_anchors_move_only_as_a_last_resort() -> None:
+    assert moves("bca", "abc") == {"a"}
+    assert moves("bca", "abc", anchors="a") == {"b", "c"}
+    assert moves("ba", "ab", anchors="ab") in ({"a"}, {"b"})
+
+
+@law
+@given(sequences())
+def test_the_merged_sequence_has_the_targets_order_and_leaves_others_where_they_are(
+    case: tuple[list[int], list[int], set[int]],
+) -> None:
+    current, target, moving = case
+    merged = merge(current, target, moving)
+    assert sorted(merged) == sorted(set(current) | set(target))
+    assert [item for item in merged if item in target] == list(target)
+    stay = [item for item in current if item not in moving]
+    assert [item for item in merged if item in stay] == stay
+
+
+def test_a_new_item_stands_right_behind_the_one_it_follows() -> None:
+    assert merge(["a", "own", "b"], ["a", "new", "b"]) == ["a", "new", "own", "b"]
+    assert merge(["own", "b"], ["new", "b"]) == ["own", "new", "b"]
+    assert merge([], ["x", "y"]) == ["x", "y"]
+
+
+@law
+@given(sequences(), st.data())
+def test_numbers_rise_strictly_wherever_there_is_room(
+    case: tuple[list[int], list[int], set[int]], data: st.DataObject
+) -> None:
+    current, target, moving = case
+    merged = merge(current, target, moving)
+    placing = (set(target) - set(current)) | moving
+    places = sorted(data.draw(st.lists(st.integers(1, 60), min_size=len(current), max_size=len(current))))
+    fixed = {item: number for item, number in zip(current, places, strict=True) if item not in placing}
+    wished = {item: data.draw(st.integers(-5, 80)) for item in placing}
+
+    found = numbers(merged, fixed, wished, 1, 60)
+
+    if found is None:
+        return
+    assert set(found) == placing
+    row = [{**fixed, **found}[item] for item in merged]
+    assert all(1 <= number <= 60 for number in found.values())
+    assert all(
+        a < b or (left in fixed and right in fixed)
+        for (left, a), (right, b) in zip(
+            zip(merged, row, strict=True), list(zip(merged, row, strict=True))[1:], strict=False
+        )
+    )
+
+
+def test_a_wish_is_granted_where_it_fits_and_never_against_the_order() -> None:
+    assert numbers("abc", {"a": 10, "c": 30}, {"b": 25}, 1, 100) == {"b": 25}
+    assert numbers("abc", {"a": 10, "c": 30}, {"b": 99}, 1, 100) == {"b": 20}
+    assert numbers("ab", {"a": 10}, {}, 1, 100) == {"b": 20}
+
+
+def test_no_room_is_said() -> None:
+    assert numbers("abc", {"a": 10, "c": 11}, {}, 1, 100) is None
+    assert numbers("ab", {"b": 1}, {}, 1, 100) is None
+    assert numbers("ab", {"a": 100}, {}, 1, 100) is None
+    assert numbers("ab", {"a": 5, "b": 4}, {}, 1, 100) is None
+
+
+def test_fresh_numbers_are_ten_apart() -> None:
+    assert renumbered("abc", 20) == {"a": 20, "b": 30, "c": 40}
