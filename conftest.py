@@ -5,6 +5,7 @@ import socket
 from collections.abc import Iterator
 
 import pytest
+from django.utils import translation
 from pytest_django import Settings
 
 from accounts.simulator.server import RunningServer, serve
@@ -18,6 +19,13 @@ def listens(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.fixture(autouse=True)
+def _no_language_of_another_test() -> Iterator[None]:
+    """A request in another language leaves it active in the thread; the next test must not see it."""
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture

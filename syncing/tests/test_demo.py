@@ -9,13 +9,9 @@ import time
 from pathlib import Path
 from urllib.request import urlopen
 
-import pytest
-
 from syncing.operations import demo
 from syncing.operations.envfile import ROOT, child_environment
 from syncing.operations.processes import free_port
-
-pytestmark = pytest.mark.xdist_group("demo")  # one first demo for all of them
 
 
 def start(directory: Path, *options: str) -> subprocess.Popen[str]:
@@ -50,46 +46,40 @@ def left_behind(directory: Path) -> list[str]:
     return found
 
 
-@pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int, str]:
-    directory = tmp_path_factory.mktemp("var")
-    return (directory, *run(directory, "--slaves", "6"))
-
-
-def test_the_first_demo_changes_and_verifies_every_slave(done: tuple[Path, int, str]) -> None:
-    directory, code, said = done
-    assert code == 0, said
-    assert re.search(r"^6 of 6 slaves changed and verified", said, re.MULTILINE), said
-    assert len(re.findall(r"password: \S{20} ", said)) == 1
-    assert left_behind(directory) == []
-
-
-def test_the_second_demo_finds_them_in_sync_and_serves_until_it_is_told_to_stop(
-    done: tuple[Path, int, str],
-) -> None:
-    directory, port = done[0], free_port()
+def serve(directory: Path, port: int) -> tuple[int, str]:
+    """The demo with its dashboard, told to stop as soon as the page was seen; exit code and output."""
     process = start(directory, "--port", str(port))
+    lines = []
     try:
         assert process.stdout is not None
-        lines = []
         for line in process.stdout:
             lines.append(line)
             if line.startswith("Ctrl-C stops"):
+                with urlopen(f"http://127.0.0.1:{port}/", timeout=20) as page:
+                    assert "csrfmiddlewaretoken" in page.read().decode()
                 break
-        said = "".join(lines)
-        assert re.search(r"^6 of 6 slaves in sync", said, re.MULTILINE), said
-        assert f"http://127.0.0.1:{port}" in said
-        with urlopen(f"http://127.0.0.1:{port}/", timeout=20) as page:
-            assert "csrfmiddlewaretoken" in page.read().decode()
     finally:
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=60)
-    assert process.returncode == 0
-    assert left_behind(directory) == []
+        rest, _ = process.communicate(timeout=60)
+    return process.returncode, "".join(lines) + rest
 
 
-def test_another_number_of_slaves_is_refused_with_the_way_to_start_over(done: tuple[Path, int, str]) -> None:
-    code, said = run(done[0], "--slaves", "7")
+def test_the_first_demo_changes_every_slave_and_the_second_finds_them_in_sync_and_serves(tmp_path: Path) -> None:
+    code, said = run(tmp_path, "--slaves", "6")
+    assert code == 0, said
+    assert re.search(r"^6 of 6 slaves changed and verified", said, re.MULTILINE), said
+    assert len(re.findall(r"password: \S{20} ", said)) == 1
+    assert left_behind(tmp_path) == []
+
+    port = free_port()
+    code, said = serve(tmp_path, port)
+    assert code == 0, said
+    assert re.search(r"^6 of 6 slaves in sync", said, re.MULTILINE), said
+    assert f"http://127.0.0.1:{port} " in said
+    assert not re.search(r"password: \S{20} ", said)
+    assert left_behind(tmp_path) == []
+
+    code, said = run(tmp_path, "--slaves", "7")
     assert code == 1
     assert "--reset --slaves 7" in said
 
