@@ -52,8 +52,8 @@ def read(server: RunningServer, account: SimAccount, *, with_fields: bool = True
 class Branch:
     """One slave with what we remember of it between runs.
 
-    `dies_at`: the process is killed at that event, counted from 1; events are the moments before a request is sent
-    and before its outcome is stored. `kommo_id`: whose we believe the account to be; its own if not said.
+    `dies_at`: the process is killed (`death` is raised) at that event, counted from 1; events are the moments before
+    a request is sent and before its outcome is stored. `kommo_id`: whose we believe the account to be.
     """
 
     server: RunningServer
@@ -64,6 +64,7 @@ class Branch:
     notes: list[str] = field(default_factory=list)
     kommo_id: int | None = None
     dies_at: int | None = None
+    death: Exception = field(default_factory=Killed)
     events: int = 0
 
     def __post_init__(self) -> None:
@@ -87,7 +88,7 @@ class Branch:
     def _live(self) -> None:
         self.events += 1
         if self.events == self.dies_at:
-            raise Killed
+            raise self.death
 
     def sync(self, desired: Snapshot, *, scope: Scope = Scope.FULL, writes: bool = True) -> Result:
         job = Job(self.account.subdomain, scope, writes, desired, dict(self.known), self.kommo_id)

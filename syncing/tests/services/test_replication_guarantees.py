@@ -4,11 +4,12 @@ import re
 
 import pytest
 
-from accounts.kommo.errors import ReadOnly
+from accounts.kommo.errors import Halted, ReadOnly
 from accounts.simulator.seed import seed_demo, seed_random
 from accounts.simulator.server import RunningServer
 from syncing.adapters import endpoints
 from syncing.engine.refs import Scope
+from syncing.services.contract import Interrupted
 from syncing.tests.branches import WRITES, Branch, Scene, changes, client_of
 
 LISTS = [
@@ -272,3 +273,57 @@ def test_a_scope_of_pipelines_asks_for_nothing_else(simulator: RunningServer) ->
     assert result.state == "changed"
     assert {record.path.split("?")[0].split("/")[4] for record in north.sent()} == {"pipelines"}
     assert {extra["kind"] for extra in result.document["extras"]} <= {"pipeline", "stage"}
+
+
+# -- stopping between two requests --
+
+
+def stopping(branch: Branch, at: int, death: Exception) -> Branch:
+    branch.dies_at, branch.death = at, death
+    return branch
+
+
+@pytest.mark.parametrize("death", [Interrupted("cancelled"), Halted("cancelled")])
+def test_a_cancel_between_two_requests_keeps_what_was_done_and_says_the_rest_was_not(
+    scene: Scene, death: Exception
+) -> None:
+    north = stopping(scene.branch(), 12, death)
+    desired = scene.desired()
+
+    result = north.sync(desired)
+
+    assert (result.state, result.reason, result.error) == ("cancelled", "cancelled", None)
+    assert {each["outcome"] for each in result.document["changes"]} == {"done", "skipped"}
+    assert result.created == len(changes(result, outcome="done"))
+    north.dies_at = None
+    assert north.sync(desired).state == "changed"
+    assert north.sync(desired).state == "in_sync"
+
+
+@pytest.mark.parametrize("code", ["handed_back", "lost_claim"])
+def test_an_account_that_has_to_stop_for_another_reason_gives_no_result(scene: Scene, code: str) -> None:
+    for death in (Interrupted(code), Halted(code)):
+        with pytest.raises(Interrupted) as caught:
+            stopping(scene.branch(f"north-{type(death).__name__}"), 10, death).sync(scene.desired())
+        assert caught.value.code == code
+
+
+def test_a_blocked_ip_fails_the_account_that_met_it_and_stops_the_others(scene: Scene) -> None:
+    result = stopping(scene.branch(), 10, Halted("ip_blocked")).sync(scene.desired())
+    assert (result.state, result.reason) == ("failed", "ip_blocked")
+
+
+def test_an_error_of_our_own_is_never_hidden(scene: Scene) -> None:
+    with pytest.raises(ZeroDivisionError):
+        stopping(scene.branch(), 10, ZeroDivisionError()).sync(scene.desired())
+
+
+def test_a_field_required_in_won_of_a_pipeline_in_conflict_is_made_without_it(scene: Scene) -> None:
+    sales = scene.master.pipeline("Sales")
+    scene.master.field("leads", "Source").required_statuses = [(sales.id, 142)]
+    north = scene.branch()
+    for _ in range(2):
+        north.account.add_pipeline("Sales", stages=["x"])
+    result = north.sync(scene.desired())
+    assert (result.state, result.reason) == ("partial", "conflict")
+    assert north.account.field("leads", "Source").required_statuses == []
