@@ -1,14 +1,16 @@
 """What attempts of an account run leave behind: their outcomes as log rows, and the id mappings."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Any
 
+from django.db import IntegrityError, transaction
 from django.db.models import Q
+from django.utils import timezone
 
 from syncing.engine.refs import Ref
 from syncing.models import IdMapping, LogEntry
 from syncing.services.contract import Mapped, Outcome
-from syncing.store import NAME_LENGTH, clean, short
+from syncing.store import NAME_LENGTH, clean, insert, json_value, short
 
 DONE = "done"
 WRITES = {"create": "created", "update": "updated", "delete": "deleted", "adopt": "adopted"}
@@ -20,26 +22,39 @@ WRITES = {"create": "created", "update": "updated", "delete": "deleted", "adopt"
 def keep_mappings(account_id: int, mapped: Sequence[Mapped], dropped: Sequence[Ref]) -> None:
     """Drops, then keeps. A slave item that gets a new master item leaves its old one.
 
-    That we created an item is never forgotten, whichever master item it belongs to later.
+    That we created an item is never forgotten, whichever master item it belongs to later. Must run in a transaction.
     """
-    ours = IdMapping.objects.filter(account_id=account_id)
     latest = {item.ref: item for item in mapped}
+    if not dropped:
+        try:
+            with transaction.atomic():
+                return _add(account_id, latest.values(), frozenset())
+        except IntegrityError:  # some are known already; on a first sync none is, and looking would cost more
+            pass
+    ours = IdMapping.objects.filter(account_id=account_id)
     created = _created_by_us(ours, latest.values())
     gone = _matching((ref.kind, "master_key", ref.key) for ref in (*dropped, *latest))
     gone |= _matching((item.ref.kind, "slave_key", item.slave_key) for item in latest.values())
-    if gone:
-        ours.filter(gone).delete()
-    IdMapping.objects.bulk_create(
-        IdMapping(
-            account_id=account_id,
-            kind=ref.kind,
-            master_key=ref.key,
-            slave_key=item.slave_key,
-            name=clean(item.name)[:NAME_LENGTH],
-            parent=clean(item.parent)[:NAME_LENGTH],
-            created_by_us=item.created_by_us or (ref.kind, item.slave_key) in created,
-        )
-        for ref, item in latest.items()
+    ours.filter(gone).delete()
+    return _add(account_id, latest.values(), created)
+
+
+def _add(account_id: int, items: Iterable[Mapped], created: Container[tuple[str, str]]) -> None:
+    insert(
+        IdMapping,
+        {"account": account_id, "created_at": timezone.now()},
+        ("kind", "master_key", "slave_key", "name", "parent", "created_by_us"),
+        [
+            (
+                item.ref.kind.value,
+                item.ref.key,
+                item.slave_key,
+                clean(item.name)[:NAME_LENGTH],
+                clean(item.parent)[:NAME_LENGTH],
+                item.created_by_us or (item.ref.kind, item.slave_key) in created,
+            )
+            for item in items
+        ],
     )
 
 
@@ -66,19 +81,22 @@ def _matching(triples: Iterable[tuple[str, str, str]]) -> Q:
 
 def log_outcomes(run_id: int, account_run_id: int, outcomes: Sequence[Outcome]) -> None:
     """One row per object touched."""
-    LogEntry.objects.bulk_create(
-        LogEntry(
-            run_id=run_id,
-            account_run_id=account_run_id,
-            level=LogEntry.Level.INFO if outcome.state == DONE else LogEntry.Level.WARNING,
-            code=outcome.state[:30],
-            action=outcome.action,
-            kind=outcome.kind,
-            name=clean(outcome.name)[:NAME_LENGTH],
-            message=short(outcome.message),
-            details=clean({"parent": outcome.parent, "fields": dict(outcome.fields)}),
-        )
-        for outcome in outcomes
+    insert(
+        LogEntry,
+        {"run": run_id, "account_run": account_run_id, "at": timezone.now()},
+        ("level", "code", "action", "kind", "name", "message", "details"),
+        [
+            (
+                (LogEntry.Level.INFO if outcome.state == DONE else LogEntry.Level.WARNING).value,
+                outcome.state[:30],
+                outcome.action,
+                str(outcome.kind),
+                clean(outcome.name)[:NAME_LENGTH],
+                short(outcome.message),
+                json_value(LogEntry, "details", {"parent": outcome.parent, "fields": dict(outcome.fields)}),
+            )
+            for outcome in outcomes
+        ],
     )
 
 
