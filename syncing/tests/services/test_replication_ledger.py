@@ -1,0 +1,86 @@
+"""The ledger: what was planned, what became of it, and sums that tell the truth."""
+
+from accounts.kommo.errors import ServerError
+from syncing.adapters.work import DONE, FAILED, SKIPPED, Written
+from syncing.engine.changes import Action, Change
+from syncing.engine.plan import make_plan
+from syncing.engine.refs import Kind, Ref, Scope
+from syncing.services.ledger import Ledger
+from syncing.tests.engine.items import pipeline, snapshot, stage
+
+A, B = Ref(Kind.STAGE, "1/5"), Ref(Kind.STAGE, "1/6")
+
+
+def ledger() -> Ledger:
+    made = Ledger()
+    existing = snapshot(pipeline(1, "Sales", stage(5, "old")))
+    desired = snapshot(pipeline(1, "Sales", stage(5, "New"), stage(6, "Offer")))
+    made.expect(make_plan(desired, existing, {A: "1/5"}, Scope.FULL))
+    return made
+
+
+def change(made: Ledger, ref: Ref) -> Change:
+    return made.rows[ref].change
+
+
+def states(made: Ledger) -> dict[str, str]:
+    return {row.change.name: row.state for row in made.rows.values()}
+
+
+def test_what_is_planned_counts_until_it_fails() -> None:
+    made = ledger()
+    assert (made.count(Action.UPDATE), made.count(Action.CREATE)) == (1, 1)
+    made.note([Written(change(made, A), DONE), Written(change(made, B), FAILED, "no", "validation")])
+    assert (made.count(Action.UPDATE), made.count(Action.CREATE)) == (1, 0)
+    problem = made.first_problem()
+    assert problem is not None
+    assert (problem.code, problem.message) == ("validation", "no")
+
+
+def test_only_news_are_told() -> None:
+    made = ledger()
+    assert len(made.note([Written(change(made, A), DONE)])) == 1
+    assert made.note([Written(change(made, A), DONE)]) == []
+    stranger = Change(Action.UPDATE, Ref(Kind.STAGE, "1/9"), "numbered anew", "Sales", {})
+    assert made.note([Written(stranger, FAILED, str(ServerError("x")))]) == []
+
+
+def test_a_correction_that_fails_leaves_the_created_item_unverified() -> None:
+    made = ledger()
+    made.note([Written(change(made, B), DONE)])
+    made.note([Written(Change(Action.UPDATE, B, "Offer", "Sales", {"color": ("a", "b")}), FAILED, "no")])
+    assert states(made)["Offer"] == "unverified"
+    assert not made.settled(B)
+
+
+def test_what_the_re_reading_still_shows_is_unverified_with_old_and_new() -> None:
+    made = ledger()
+    made.note([Written(change(made, A), DONE), Written(change(made, B), DONE)])
+    still = Change(Action.UPDATE, A, "New", "Sales", {"name": ("old", "New")})
+    (doubted,) = made.doubt({A: still})
+    assert (doubted.state, doubted.code) == ("unverified", "bad_answer")
+    assert "name: 'old' instead of 'New'" in doubted.message
+    assert made.first_problem() is doubted
+
+
+def test_a_failure_is_not_softened_by_the_re_reading() -> None:
+    made = ledger()
+    made.note([Written(change(made, B), FAILED, "no", "validation")])
+    assert made.doubt({B: change(made, B)}) == []
+    assert made.settled(B)
+
+
+def test_what_other_moves_have_put_in_its_place_is_done_and_nothing_stays_planned() -> None:
+    made = ledger()
+    made.note([Written(change(made, A), DONE)])
+    assert [row.change.name for row in made.believe()] == ["Offer"]
+    assert set(states(made).values()) == {DONE}
+    assert made.believe() == []
+
+
+def test_what_was_not_tried_is_skipped_and_the_rest_keeps_its_state() -> None:
+    made = ledger()
+    made.note([Written(change(made, A), DONE)])
+    made.skip_planned("The end.")
+    assert states(made) == {"New": DONE, "Offer": SKIPPED}
+    assert made.count(Action.CREATE) == 0
