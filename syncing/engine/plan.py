@@ -58,7 +58,9 @@ class _Planner:
         self.blocked = {conflict.ref for conflict in self.conflicts}
         self.shared = frozenset(self._shared_stages())
         self.ours = self._writable(normalise(desired, own_names, self.shared))
-        self.theirs = normalise(existing, lambda kind, key: found.names.get((kind, key)), self.shared)
+        self.theirs = self._in_our_words(
+            normalise(existing, lambda kind, key: found.names.get((kind, key)), self.shared)
+        )
         self.positions: dict[Ref, tuple[int, int]] = {}
         self.orders: dict[str, tuple[Ref, ...]] = {}
         self._order()
@@ -103,6 +105,11 @@ class _Planner:
             creatable = self.scope.writes_pipelines and not pipeline.is_archive
             if ref in self.found.keys or (creatable and (parent not in self.found.keys or not stage.is_system)):
                 yield ref
+
+    def _in_our_words(self, theirs: State) -> State:
+        """What Kommo names in each account's language is called by the master's names: equal plans read alike."""
+        system = {ref: self.ours.labels[ref] for ref, item in theirs.items.items() if item.system}
+        return replace(theirs, labels={**theirs.labels, **system})
 
     def _writable(self, ours: State) -> State:
         """Without hidden statuses where the account has no such feature: there they are an unknown key (5.2)."""

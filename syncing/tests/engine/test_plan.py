@@ -106,6 +106,22 @@ def test_the_digest_knows_what_is_done_and_not_where() -> None:
     assert plan(MASTER, MASTER).digest == plan(renamed, renamed).digest
 
 
+def test_the_digest_does_not_depend_on_the_accounts_language() -> None:
+    def account(number: int, main: str, won: str) -> Snapshot:
+        made = snapshot(
+            pipeline(number, "Sales", stages=(stage(142, won, editable=False), stage(number + 1, "New"))),
+            group(f"leads_{number}", "Deal"),
+            field(number, "Source", required_statuses=((number, 142),)),
+        )
+        return replace(made, groups=(group("default", main), *(made.groups or ())[1:]))
+
+    ours = account(1, "Main", "Closed - won")
+    ours = replace(ours, fields=(field(1, "Source", group_id="leads_1"),))
+    plans = [plan(ours, account(11, "Principal", "Venda ganha")), plan(ours, account(21, "Main", "Closed - won"))]
+    assert [fields(made, "Source")["group"] for made in plans] == [("Main", "Deal")] * 2
+    assert plans[0].digest == plans[1].digest
+
+
 def test_a_renamed_system_stage_is_made_with_its_pipeline_and_manual_later() -> None:
     ours = snapshot(pipeline(1, "A", stages=(stage(142, "Signed", editable=False),)))
     assert plan(ours, snapshot()).manual == ()

@@ -198,3 +198,21 @@ def test_the_second_reading_of_a_conflict_in_the_sources_is_replicated_as_well(
     again = fresh.sync(desired)
     assert (again.state, again.document["changes"]) == ("in_sync", [])
     assert fresh.wounds == south.wounds == (0, 0, 0)
+
+
+@pytest.mark.parametrize("status", [400, 422])
+def test_limits_that_are_lower_than_we_know_are_a_refusal_of_what_does_not_fit(scene: Scene, status: int) -> None:
+    scene.world.knobs.limit_status = status
+    scene.world.knobs.max_pipelines, scene.world.knobs.max_stages = 3, 6
+    scene.master.add_pipeline("Small", stages=["A", "B"])
+    scene.master.add_pipeline("Big", stages=list("ABCDEFGH"))
+    scene.master.add_field("leads", "Source")
+    north = scene.branch()
+
+    result = north.sync(scene.desired())
+
+    assert (result.state, result.reason) == ("partial", "validation")
+    assert {change["name"] for change in changes(result, kind="pipeline", outcome="failed")} == {"Big"}
+    assert {"Small"} < {pipeline.name for pipeline in north.account.pipelines.values()}
+    assert changes(result, kind="custom_field", outcome="done")
+    assert result.requests <= 40
