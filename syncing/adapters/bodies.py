@@ -45,7 +45,7 @@ def new_field_body(item: Item, field: CustomField, sort: int, ids: Ids) -> Json:
     wanted = item.attributes
     body: Json = {"name": field.name, "type": field.type, "sort": sort}
     group = wanted.get("group")
-    if group is not None and local_id(ids[group]) != DEFAULT_GROUP:  # no group means the main one
+    if group is not None and group in ids and local_id(ids[group]) != DEFAULT_GROUP:  # no group means the main one
         body["group_id"] = local_id(ids[group])
     optional = {
         "code": field.code,

@@ -53,7 +53,7 @@ def incomplete(existing: Snapshot, known: Mapping[Ref, str]) -> str | None:
     """
     if not existing.pipelines:
         return "the list of pipelines came empty, but every Kommo account has one"
-    bare = next((pipeline.name for pipeline in existing.pipelines if not pipeline.stages), None)
+    bare = next((item.name for item in existing.pipelines if not item.stages and not item.is_archive), None)
     if bare is not None:
         return f"the pipeline {bare!r} came without any stage, but every pipeline has won and lost"
     for entity in ENTITIES if existing.groups is not None and existing.fields is not None else ():

@@ -586,3 +586,25 @@ def test_a_creation_may_answer_200_or_201(scene: Scene, status: int) -> None:
     north = scene.branch()
     assert north.sync(scene.desired()).state == "changed"
     assert differences(scene.master, north.account) == []
+
+
+def test_a_field_of_a_group_that_is_not_ours_to_copy_is_made_in_the_main_group(scene: Scene) -> None:
+    products = scene.master.add_group("leads", "Products", type="linked_group")
+    ours = scene.master.add_field("leads", "Inside", group=products)
+    north = scene.branch()
+
+    assert north.sync(scene.desired()).state == "changed"
+    assert north.account.field("leads", "Inside").group_id == "default"
+    ours.name = "Still inside"
+    assert north.sync(scene.desired()).state == "changed"
+    assert north.sync(scene.desired()).state == "in_sync"
+
+
+def test_a_field_of_a_predefined_group_that_the_slave_lacks_is_made_in_the_main_group(scene: Scene) -> None:
+    scene.master.add_field("leads", "Inside", group_id="statistic")
+    north = scene.branch()
+    north.account.delete_group("leads", north.account.group("leads", "statistic"))
+
+    assert north.sync(scene.desired()).state == "changed"
+    assert north.account.field("leads", "Inside").group_id == "default"
+    assert north.sync(scene.desired()).state == "in_sync"
