@@ -101,8 +101,11 @@ def supervisor_of(worker_pid: int) -> int:
     return worker_pid
 
 
-@pytest.mark.parametrize("victim", [lane_of, cluster_of, supervisor_of], ids=lambda find: find.__name__)
-@pytest.mark.parametrize("backend", ["sqlite", "postgres+redis"])
+@pytest.mark.parametrize(
+    ("backend", "victim"),
+    [("sqlite", lane_of), ("sqlite", cluster_of), ("sqlite", supervisor_of), ("postgres+redis", lane_of)],
+    ids=["a lane", "the main process", "the supervisor", "a lane, where messages can be lost"],
+)
 def test_after_kill_9_of_a_worker_process_every_slave_converges_and_nothing_is_made_twice(
     make, backend: str, victim
 ) -> None:
