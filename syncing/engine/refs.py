@@ -11,6 +11,8 @@ class Kind(StrEnum):
     CUSTOM_FIELD = "custom_field"
     ENUM = "enum"
 
+    __hash__ = str.__hash__  # Enum's own is Python code; refs are looked up a million times a run
+
 
 class Scope(StrEnum):
     """What a run covers (the run type)."""
@@ -38,6 +40,15 @@ class Ref:
 
     kind: Kind
     key: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_hash", hash((self.kind, self.key)))
+
+    def __hash__(self) -> int:
+        return self._hash  # type: ignore[attr-defined, no-any-return]
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Ref, (self.kind, self.key)  # a hash means nothing to another process
 
     def __str__(self) -> str:
         return f"{self.kind} {self.key}"
