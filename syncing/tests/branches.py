@@ -28,9 +28,25 @@ class Killed(Exception):
     """The process is gone, as after kill -9."""
 
 
-def client_of(server: RunningServer, account: SimAccount, *, read_only: bool = False) -> KommoClient:
-    """A client without a pace to speak of, and with short pauses between repeats."""
-    pacer = Pacer(LocalSlots(), account.subdomain, 10_000)
+class Clock:
+    """Time that passes only where somebody would have slept: what was waited is `now`, in seconds."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += max(0.0, seconds)
+
+
+def client_of(
+    server: RunningServer, account: SimAccount, *, read_only: bool = False, clock: Clock | None = None
+) -> KommoClient:
+    """A client that waits for nothing but in `clock`."""
+    clock = clock or Clock()
+    pacer = Pacer(LocalSlots(clock), account.subdomain, 6, clock=clock, sleep=clock.sleep)
     url = server.url_template.format(subdomain=account.subdomain)
     return KommoClient(
         url,
@@ -39,7 +55,7 @@ def client_of(server: RunningServer, account: SimAccount, *, read_only: bool = F
         account=account.subdomain,
         policy=Policy(),
         read_only=read_only,
-        sleep=lambda seconds: None,
+        sleep=clock.sleep,
     )
 
 
@@ -66,6 +82,7 @@ class Branch:
     dies_at: int | None = None
     death: Exception = field(default_factory=Killed)
     events: int = 0
+    clock: Clock = field(default_factory=Clock)
 
     def __post_init__(self) -> None:
         self.kommo_id = self.kommo_id or self.account.account_id
@@ -93,7 +110,7 @@ class Branch:
     def sync(self, desired: Snapshot, *, scope: Scope = Scope.FULL, writes: bool = True) -> Result:
         job = Job(self.account.subdomain, scope, writes, desired, dict(self.known), self.kommo_id)
         self.events = 0
-        with client_of(self.server, self.account) as client:
+        with client_of(self.server, self.account, clock=self.clock) as client:
             return replicate(job, client, self.record, self.checkpoint)
 
     # -- what a test wants to know --

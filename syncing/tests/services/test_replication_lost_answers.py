@@ -159,10 +159,12 @@ def test_a_429_is_waited_for_and_repeated(scene: Scene, method: str, kind: str) 
     scene.master.pipeline("Sales").stage("New").name = "Fresh"
     scene.master.add_field("leads", "Later", "text")
     fault = scene.fault(kind, north, method=method, times=3)
+    started = north.clock.now
 
     result = north.sync(scene.desired())
 
     assert fault.hits == 3
+    assert north.clock.now - started >= 3, "a second each time, as Kommo asks"
     assert (result.state, result.reason) == ("changed", None)
     assert_made_once(scene, north)
 
