@@ -45,11 +45,12 @@ def _is_system_stage(ref: Ref, item: Item) -> bool:
     return ref.kind is Kind.STAGE and item.system
 
 
-def incomplete(existing: Snapshot, known: Mapping[Ref, str]) -> str | None:
+def incomplete(desired: Snapshot, existing: Snapshot, known: Mapping[Ref, str]) -> str | None:
     """The sentence that disbelieves a slave's reading; None if it may be true. `known` are the id mappings.
 
     Kommo answers 204 for an empty list, and that must never look like "nothing there, make it all again": every
-    account has a pipeline, every pipeline won and lost, every entity a main group, and a group knows its members.
+    account has a pipeline, every pipeline won and lost; where the master has a main group, the slave has one too;
+    fields name their groups, and groups their members.
     """
     if not existing.pipelines:
         return "the list of pipelines came empty, but every Kommo account has one"
@@ -58,11 +59,12 @@ def incomplete(existing: Snapshot, known: Mapping[Ref, str]) -> str | None:
         return f"the pipeline {bare!r} came without any stage, but every pipeline has won and lost"
     for entity in ENTITIES if existing.groups is not None and existing.fields is not None else ():
         groups = [group for group in existing.groups or () if group.entity == entity]
-        if not groups:
-            return f"the list of field groups of {entity} came empty, but there is always a main group"
-        mapped = any(ref.kind is Kind.CUSTOM_FIELD and key.startswith(f"{entity}/") for ref, key in known.items())
-        members = any(group.fields for group in groups)
-        if (mapped or members) and not any(item.entity == entity for item in existing.fields or ()):
+        fields = [item for item in existing.fields or () if item.entity == entity]
+        main = any(group.entity == entity and group.is_predefined for group in desired.groups or ())
+        kinds = {ref.kind for ref, key in known.items() if key.startswith(f"{entity}/")}
+        if not groups and (main or Kind.FIELD_GROUP in kinds or any(item.group_id for item in fields)):
+            return f"the list of field groups of {entity} came empty, but there is one"
+        if not fields and (Kind.CUSTOM_FIELD in kinds or any(group.fields for group in groups)):
             return f"the list of custom fields of {entity} came empty, but there were some"
     return None
 

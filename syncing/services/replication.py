@@ -111,7 +111,7 @@ class _Replication:
         return self._believed(existing)
 
     def _believed(self, existing: Snapshot) -> Snapshot:
-        if doubt := incomplete(existing, self.known):
+        if doubt := incomplete(self.job.desired, existing, self.known):
             raise BadAnswer(doubt, account=self.job.subdomain)
         return existing
 

@@ -73,10 +73,16 @@ def mains(*entities: str) -> tuple[FieldGroup, ...]:
 
 
 def test_a_reading_that_can_be_true_is_believed() -> None:
-    assert incomplete(account(), {}) is None
-    assert incomplete(Snapshot(account().pipelines), {}) is None
-    assert incomplete(account(fields=0), {Ref(Kind.CUSTOM_FIELD, "contacts/1"): "contacts/7"}) is not None
-    assert incomplete(account(fields=0), {}) is None
+    master = account()
+    assert incomplete(master, account(), {}) is None
+    assert incomplete(Snapshot(master.pipelines), Snapshot(account().pipelines), {}) is None
+    assert incomplete(master, account(fields=0), {Ref(Kind.CUSTOM_FIELD, "contacts/1"): "contacts/7"}) is not None
+    assert incomplete(master, account(fields=0), {}) is None
+
+
+def test_an_account_without_any_group_is_believed_where_the_master_has_none_either() -> None:
+    bare = replace(account(), groups=())
+    assert incomplete(bare, bare, {}) is None
 
 
 @pytest.mark.parametrize(("reading", "part"), [
@@ -87,7 +93,7 @@ def test_a_reading_that_can_be_true_is_believed() -> None:
     (replace(snapshot(pipeline(1, "A")), groups=mains("leads", "contacts", "companies")), "custom fields of leads"),
 ])  # fmt: skip
 def test_a_reading_that_cannot_be_true_is_named(reading: Snapshot, part: str) -> None:
-    said = incomplete(reading, {})
+    said = incomplete(replace(account(), groups=mains("leads", "contacts", "companies")), reading, {})
     assert said is not None
     assert part in said
 
