@@ -1,7 +1,7 @@
 # KommoSync: `make demo` shows it, `make test` proves it, `make up` runs it. Every target may be repeated.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help venv venv-dev demo setup up test check bench clean
+.PHONY: help venv venv-dev demo setup up test check bench messages clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
@@ -65,6 +65,11 @@ check: venv-dev ## format, lint, types, import rules, migrations, deploy checks,
 	$(CHECK_ENV) $(PY) manage.py check --deploy --fail-level WARNING
 	$(VENV)/bin/djlint --quiet --lint templates
 	$(PY) .ci/check_translations.py
+
+messages: venv-dev ## collect the texts of the pages for translation, and compile what is translated (needs gettext)
+	$(CHECK_ENV) $(PY) manage.py makemessages -l pt_BR -l es --no-obsolete --no-wrap --add-location file \
+	  --ignore '.venv/*' --ignore 'var/*' --ignore '*/tests/*' --ignore 'accounts/simulator/*'
+	$(CHECK_ENV) $(PY) manage.py compilemessages -l pt_BR -l es --ignore '.venv/*'
 
 clean: ## remove what can be made again (never .env or the database)
 	rm -rf var/demo var/static var/cache var/test-*.sqlite3* .pytest_cache .mypy_cache .ruff_cache .hypothesis

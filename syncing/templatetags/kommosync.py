@@ -39,6 +39,8 @@ ATTRIBUTES = {
     "is_api_only": _("Only by API"),
     "currency": _("Currency"),
     "remind": _("Reminder"),
+    "tracking_callback": _("Tracking script"),
+    "enum_codes": _("Codes of options"),
 }
 COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 ACTIONS = {

@@ -92,7 +92,7 @@ class Command(BaseCommand):
         with Stopping() as stop:
             run = self._start(group, accounts, options)
             if options["no_wait"]:
-                self._print({"run": run.pk, "state": run.state} if options["json"] else f"Run {run.pk} is {run.state}.")
+                self._print({"run": run.pk, "state": run.state})
                 return
             run = self._wait(run, stop) if options["queue"] else self._work(run, stop)
         self._show(run, options)
