@@ -50,7 +50,7 @@ bench: venv ## the figures: requests, pace, memory (BENCH_ARGS="--quick")
 
 # -- to change it --
 test: venv-dev ## every test, in the same virtual environment (TEST_ARGS="-k pacing")
-	@$(PY) -m pytest -n 2 --dist worksteal -rs $(TEST_ARGS)
+	@$(PY) -m pytest -n 3 --dist load --maxschedchunk 1 -rs $(TEST_ARGS)
 
 CHECK_ENV := KOMMOSYNC_ENV_FILE=/dev/null DATABASE_URL= REDIS_URL= DEBUG=off HTTPS_ONLY=on ALLOWED_HOSTS=sync.example.com \
   SECRET_KEY=only-for-the-check-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJ \

@@ -58,3 +58,12 @@ def redis_url() -> str:
     if not listens(6379):
         pytest.skip("needs Redis on 127.0.0.1:6379; .ci/run starts an installed one")
     return REDIS
+
+
+PROCESSES = ("test_end_to_end", "test_demo", "test_bench", "test_worker", "test_slots", "test_browser", "test_setup")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that start processes of their own come first, so that none of them is what everybody waits for last."""
+    items.sort(key=lambda item: not item.path.stem.startswith(PROCESSES))
