@@ -157,8 +157,9 @@ def _judge(run: SyncRun, claim: MasterClaim, scope: Scope, snapshot: Snapshot) -
 
 
 def last_accepted(group_id: int, scope: Scope) -> MasterSnapshot | None:
-    """The latest reading of this scope that the guard let pass."""
-    return MasterSnapshot.objects.filter(group=group_id, type=scope, accepted=True).order_by("-pk").first()
+    """The latest reading that the guard let pass and that holds (at least) what this scope reads."""
+    accepted = MasterSnapshot.objects.filter(group=group_id, type__in={scope, Scope.FULL}, accepted=True)
+    return accepted.order_by("-pk").first()
 
 
 def _accept(

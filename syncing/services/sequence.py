@@ -1,5 +1,6 @@
 """Runs of one group go one after the other: who waits for whom, and who takes over from the dead."""
 
+import logging
 import math
 from datetime import datetime
 
@@ -12,6 +13,8 @@ from syncing.services.claims import release_expired
 from syncing.services.closing import close_run, end_accounts
 
 STEP = 5
+
+logger = logging.getLogger(__name__)
 
 
 def older_open(run: SyncRun) -> list[SyncRun]:
@@ -73,6 +76,7 @@ def end_dead(run: SyncRun, note: str) -> bool:
             return False
         release_expired(run.pk)
         end_accounts(run, AccountState.CANCELLED, "cancelled", note=note)
+    logger.warning("run %s was left by a process that died: %s", run.pk, note)
     if close_run(run.pk):
         store.log(run.pk, note, code="superseded", level=LogEntry.Level.WARNING)
         return True

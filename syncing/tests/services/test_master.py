@@ -113,6 +113,13 @@ def test_a_master_that_lost_half_is_refused_with_the_numbers_and_the_way_out(
     assert slaves_asked(world) == 0
 
 
+def test_a_run_of_one_type_is_compared_with_a_full_reading(house: House, sim: SimAccount, world: World) -> None:
+    ended(house)
+    shrink(sim)
+
+    assert ended(house, type=RunType.PIPELINES).state == "refused"
+
+
 def test_a_forced_run_copies_a_shrunken_master_and_keeps_the_reason(house: House, sim: SimAccount) -> None:
     ended(house)
     shrink(sim)
