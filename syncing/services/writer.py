@@ -166,9 +166,12 @@ def final_columns(claim: Claim, result: Result, earlier: Sequence[Outcome]) -> d
 
 
 def _keep_contact(claim: Claim, result: Result) -> None:
-    """What the run learnt about the connection."""
-    wrote = result.created + result.updated + result.deleted > 0
-    record_health(claim.account_id, result.error if result.state == AccountState.FAILED else None, wrote=wrote)
+    """What the run learnt about the connection: of an account that was not asked, or not to the end, nothing."""
+    failed = result.state == AccountState.FAILED
+    untold = result.state in (AccountState.CANCELLED, AccountState.SKIPPED)
+    if failed or (result.requests and not untold):
+        wrote = result.created + result.updated + result.deleted > 0
+        record_health(claim.account_id, result.error if failed else None, wrote=wrote)
     if result.kommo_id is not None and result.reason != "wrong_account":
         remember_identity(claim.account_id, result.kommo_id)
 

@@ -5,12 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from accounts.models import Account
 from accounts.tests.factories import AccountFactory
 from syncing.engine.refs import Kind, Ref
 from syncing.models import AccountRun, IdMapping, LogEntry, MasterSnapshot, SyncRun
 from syncing.services import claims, history, writer
 from syncing.services.claims import Claim
-from syncing.services.contract import Interrupted, Mapped, Outcome
+from syncing.services.contract import Interrupted, Mapped, Outcome, Result
 from syncing.services.writer import Progress, Unit, Writer
 from syncing.tests.factories import AccountRunFactory, RunFactory
 from syncing.tests.services.conftest import result
@@ -185,6 +186,17 @@ def test_an_attempt_that_was_handed_back_in_a_cancelled_run_is_cancelled(
     assert (row(claim).state, row(claim).reason) == ("cancelled", "cancelled")
     assert "5 requests" in row(claim).note
     assert "1 created" in row(claim).note
+
+
+@pytest.mark.parametrize("end", [result("cancelled", requests=3), result("skipped"), result("in_sync")])
+def test_an_account_that_was_not_asked_to_the_end_stays_as_bad_as_it_was(
+    pen: Writer, claim: Claim, end: Result
+) -> None:
+    Account.objects.filter(pk=claim.account_id).update(health="token_revoked")
+
+    pen.finish(claim, end, [])
+
+    assert Account.objects.get(pk=claim.account_id).health == "token_revoked"
 
 
 def test_the_third_error_of_our_own_ends_the_account(pen: Writer, run: SyncRun, claim: Claim) -> None:
