@@ -162,6 +162,11 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"no_webhook_tokens": {"()": "syncing.logs.HideWebhookTokens"}},
+    "handlers": {
+        "stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["no_webhook_tokens"]},
+    },
+    # Django's own handlers would print the same without the filter.
+    "loggers": {name: {"level": "INFO", "handlers": [], "propagate": True} for name in ("django", "django.server")},
     "root": {"handlers": ["stderr"], "level": env.choice("LOG_LEVEL", "WARNING", env.LOG_LEVELS)},
 }
