@@ -117,6 +117,10 @@ class KommoClient:
     def close(self) -> None:
         self._session.close()
 
+    def pause(self, seconds: float) -> None:
+        """Waits before the next request; raises Halted at once when everything is stopped meanwhile."""
+        self._sleep(seconds)
+
     # -- verbs --
 
     def get(self, path: str, params: Params | None = None) -> JsonObject | None:

@@ -9,6 +9,7 @@ from syncing.adapters.api import Json
 from syncing.adapters.endpoints import MAX_BATCH
 
 T = TypeVar("T")
+GATEWAY_TIMEOUT = 504
 
 
 @dataclass(frozen=True)
@@ -23,18 +24,21 @@ class Entry(Generic[T]):
 Send = Callable[[list[Json]], Sequence[Json]]  # bodies -> the answered items, aligned; raises KommoError
 Find = Callable[[Sequence[Entry[T]]], Mapping[int, Json]]  # after a lost answer: index in the chunk -> its item
 Repair = Callable[[Entry[T], Validation], Entry[T] | None]
+Settle = Callable[[], None]
 Done = Callable[[Sequence[tuple[Entry[T], Json]]], None]
 Failed = Callable[[Entry[T], KommoError], None]
 
 
 def create(
     entries: Sequence[Entry[T]], send: Send, find: Find[T], done: Done[T], failed: Failed[T],
-    repair: Repair[T] | None = None,
+    settle: Settle, repair: Repair[T] | None = None,
 ) -> None:  # fmt: skip
     """POST all entries. Every one ends in `done` or `failed`; errors that concern the whole account are raised.
 
     After an unknown outcome `find` re-reads and what is there is adopted; only the rest is posted again, in halves,
-    until a culprit stands alone and has failed twice. `repair` may give an entry without its refused part.
+    until a culprit stands alone and has failed twice. Where nobody answered, Kommo may still be at it: what is not
+    there is looked for again after `settle`, before it is posted again. `repair` may give an entry without its
+    refused part.
     """
     waiting = _chunks(entries)
     while waiting:
@@ -46,12 +50,14 @@ def create(
         except (ServerError, NetworkError, BadAnswer) as error:
             if not error.outcome_unknown:
                 raise
-            waiting[:0] = _after_lost_answer(chunk, error, find, done, failed)
+            waiting[:0] = _after_lost_answer(chunk, error, _patiently(find, settle, error), done, failed)
         else:
             done(list(zip(chunk, answers, strict=True)))
 
 
-def update(entries: Sequence[Entry[T]], send: Send, done: Done[T], failed: Failed[T]) -> None:
+def update(
+    entries: Sequence[Entry[T]], send: Send, done: Done[T], failed: Failed[T], repair: Repair[T] | None = None
+) -> None:
     """PATCH all entries; as `create`, but repeating is harmless, so a failed batch is simply halved."""
     waiting = _chunks(entries)
     while waiting:
@@ -59,7 +65,7 @@ def update(entries: Sequence[Entry[T]], send: Send, done: Done[T], failed: Faile
         try:
             send([entry.body for entry in chunk])
         except Validation as error:
-            waiting[:0] = _after_refusal(chunk, error, failed, None)
+            waiting[:0] = _after_refusal(chunk, error, failed, repair)
         except (ServerError, NotFound) as error:
             if isinstance(error, NotFound) and error.no_account:
                 raise
@@ -112,6 +118,21 @@ def _only(error: Validation, index: int, *, alone: bool) -> Validation:
     return Validation(
         "", items=items, account=error.account, method=error.method, path=error.path, status=error.status
     ) if items else error  # fmt: skip
+
+
+def _patiently(find: Find[T], settle: Settle, error: KommoError) -> Find[T]:
+    """`find`, and once more after a pause if the request may still be under way (a timeout, a reset, a 504)."""
+    if not isinstance(error, NetworkError) and error.status != GATEWAY_TIMEOUT:
+        return find
+
+    def find_twice(chunk: Sequence[Entry[T]]) -> Mapping[int, Json]:
+        found = find(chunk)
+        if len(found) < len(chunk):
+            settle()
+            found = find(chunk)
+        return found
+
+    return find_twice
 
 
 def _after_lost_answer(

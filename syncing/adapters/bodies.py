@@ -77,23 +77,19 @@ def field_body(
         body[name] = own + status_list(wanted[name], ids)
     if "group" in changed:
         body["group_id"] = local_id(ids[wanted["group"]])
-    options = wanted.get("enums") if {"enums", "enum_codes"} & set(changed) else None
-    return body | always_sent(field, theirs, ids, options)
+    if {"enums", "enum_codes"} & set(changed):
+        body["enums"] = merged_enums(field, theirs, ids, wanted["enums"])
+    return body | always_sent(field, theirs)
 
 
-def always_sent(field: CustomField, theirs: CustomField, ids: Ids, enums: Mapping[Ref, str] | None = None) -> Json:
-    """What a PATCH needs for its type: the currency of monetary fields, the options with their ids.
+def always_sent(field: CustomField, theirs: CustomField) -> Json:
+    """What every PATCH needs for its type: the currency of monetary fields (kommo-api.md 5.2)."""
+    return {"currency": field.currency or theirs.currency} if field.type == "monetary" else {}
 
-    Options are sent whole every time, with the slave's ids and its own extra options: a list without ids deletes
-    the values in leads, and some PATCHes of select fields demand the list (kommo-api.md 5.2, 5.4).
-    """
-    if field.type == "monetary":
-        return {"currency": field.currency or theirs.currency}
-    if field.type not in ENUM_TYPES or theirs.is_predefined:
-        return {}
-    if enums is None:
-        return {"enums": [_enum(enum.value, enum.sort, enum.code, enum.id) for enum in theirs.enums]}
-    return {"enums": merged_enums(field, theirs, ids, enums)}
+
+def kept_enums(theirs: CustomField) -> list[Json]:
+    """The options as they are, with their ids: a list without ids deletes the values in leads (kommo-api.md 5.4)."""
+    return [_enum(enum.value, enum.sort, enum.code, enum.id) for enum in theirs.enums]
 
 
 def merged_enums(field: CustomField, theirs: CustomField, ids: Ids, enums: Mapping[Ref, str]) -> list[Json]:

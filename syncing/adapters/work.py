@@ -15,6 +15,7 @@ from syncing.engine.refs import Kind, Ref
 from syncing.engine.snapshot import Snapshot
 
 DONE, FAILED, SKIPPED = "done", "failed", "skipped"
+SETTLE = 5.0  # seconds after which a request without an answer is taken for ended
 
 Token = Hashable  # a Ref, or the key of an item that only the slave has
 
@@ -71,6 +72,10 @@ class Work:
 
     def fail(self, change: Change, error: KommoError) -> None:
         self.report([Written(change, FAILED, str(error)[:500], error.code)])
+
+    def settle(self) -> None:
+        """Gives Kommo time to end what it may still be at."""
+        self.api.pause(SETTLE)
 
     def fail_entry(self, entry: Entry[Change], error: KommoError) -> None:
         self.fail(entry.subject, error)

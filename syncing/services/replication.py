@@ -58,6 +58,10 @@ class _Stepped:
         self.checkpoint(f"reading {path}")
         return self.client.get_all(path, key, params, page_size)
 
+    def pause(self, seconds: float) -> None:
+        self.checkpoint(f"waiting {seconds:.0f} s for a request that was not answered")
+        self.client.pause(seconds)
+
     def post(self, path: str, items: list[Json]) -> Json:
         self.checkpoint(f"creating {len(items)} at {path}")
         return self.client.post(path, items)
@@ -88,6 +92,7 @@ class _Replication:
             self.ledger.skip_planned("The account was refused before the first write.")
             return self._result("refused", "limit_reached", _problem("limit_reached", refusal, "See the message."))
         if not self.job.writes:
+            self.adopted = len(self._adoptions(plan))
             return self._judged("planned" if plan.changes else "in_sync")
         self._keep_matches(plan)
         self._converge(plan, existing)
@@ -222,7 +227,7 @@ class _Replication:
         ]
         if not found and not gone:
             return
-        adopted = [ref for ref in found if not self._is_ours(ref) and self._counts(plan, ref)]
+        adopted = self._adoptions(plan)
         self.adopted += len(adopted)
         outcomes = [_adoption(plan, ref) for ref in adopted]
         mapped = [self._mapped(ref, key, self._is_ours(ref)) for ref, key in found.items()]
@@ -230,6 +235,11 @@ class _Replication:
             del self.known[ref]
         self.known.update(found)
         self.record(outcomes, mapped, gone)
+
+    def _adoptions(self, plan: Plan) -> list[Ref]:
+        """The items that were there already and are met for the first time."""
+        new = (ref for ref, key in plan.match.keys.items() if self.known.get(ref) != key)
+        return [ref for ref in new if not self._is_ours(ref) and self._counts(plan, ref)]
 
     def _is_ours(self, ref: Ref) -> bool:
         """An option that appeared with a field we have just written was made by us."""

@@ -1,13 +1,14 @@
 """Write custom fields: new ones and changed ones in batches, with options, required stages and order."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
-from accounts.kommo.errors import KommoError
+from accounts.kommo.errors import KommoError, Validation
 from syncing.adapters import batches, endpoints
 from syncing.adapters.answers import adopt, aligned, newcomers
 from syncing.adapters.api import Json
 from syncing.adapters.batches import Entry
-from syncing.adapters.bodies import field_body, new_field_body
+from syncing.adapters.bodies import field_body, kept_enums, new_field_body
 from syncing.adapters.reader import parse_field
 from syncing.adapters.work import Token, Work, sort_numbers
 from syncing.engine.changes import Action, Change
@@ -58,7 +59,7 @@ class _Fields:
 
     def _create(self, changes: Sequence[Change], sorts: dict[Token, int]) -> None:
         entries = [Entry(change, self._new_body(change, sorts)) for change in changes]
-        batches.create(entries, self._send, self._find, self._done, self.work.fail_entry)
+        batches.create(entries, self._send, self._find, self._done, self.work.fail_entry, self.work.settle)
 
     def _new_body(self, change: Change, sorts: dict[Token, int]) -> Json:
         ours = self.ours[change.ref.key]
@@ -104,7 +105,7 @@ class _Fields:
         ]
         for change in self.work.renumbered(sorts, [change.ref for change in changes]):
             entries.append(Entry(None, self._body(change, sorts[change.ref])))
-        batches.update(entries, self._patch, self._updated, self._refused)
+        batches.update(entries, self._patch, self._updated, self._refused, self._with_options)
 
     def _body(self, change: Change, sort: int | None) -> Json:
         ours, theirs = self.ours[change.ref.key], self.theirs[self.work.ids[change.ref]]
@@ -120,6 +121,14 @@ class _Fields:
         if rows := [self.work.done(entry.subject) for entry, _ in answered if entry.subject is not None]:
             self.work.report(rows)
 
+    def _with_options(self, entry: Entry[Change | None], error: Validation) -> Entry[Change | None] | None:
+        """Some PATCHes of select fields demand the options, kommo-api.md 5.4; then all of them go, with their ids."""
+        demanded = any(complaint.path == "enums" for item in error.items for complaint in item.errors)
+        if not demanded or "enums" in entry.body:
+            return None
+        theirs = self.theirs[field_key(self.entity, entry.body["id"])]
+        return replace(entry, body={**entry.body, "enums": kept_enums(theirs)})
+
     def _refused(self, entry: Entry[Change | None], error: KommoError) -> None:
         if entry.subject is not None:
             self.work.fail(entry.subject, error)
@@ -131,11 +140,13 @@ class _Fields:
         placing |= {change.ref for change in updates if {"position", "group"} & set(change.fields)}
         sorts: dict[Token, int] = {}
         for name, target in self._sequences():
-            wanted = [ref for ref in target if ref in placing or ref in self.work.plan.match.keys]
-            mine = placing & set(wanted)
+            mine = placing & set(target)
             if mine:
+                members = self._members(name)
+                here = {token for token, _ in members}
+                wanted = [ref for ref in target if ref in here or ref in mine]
                 rewrite = self.work.rewrite_order and any(ref in self.work.plan.match.keys for ref in mine)
-                current = [pair for pair in self._members(name) if pair[0] not in placing or pair[0] in mine]
+                current = [pair for pair in members if pair[0] not in placing or pair[0] in mine]
                 wished = {ref: self.ours[ref.key].sort for ref in wanted}
                 sorts |= sort_numbers(current, wanted, mine, wished, HIGHEST_SORT, rewrite=rewrite)
         return sorts

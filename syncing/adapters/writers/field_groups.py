@@ -54,7 +54,7 @@ def _write_entity(work: Work, entity: str, creates: Sequence[Change], updates: S
             for entry, item in answered
         ])  # fmt: skip
 
-    batches.create(entries, send, find, done, work.fail_entry)
+    batches.create(entries, send, find, done, work.fail_entry, work.settle)
     for change in [*updates, *work.renumbered(sorts, [change.ref for change in updates])]:
         _update(work, entity, change, sorts.get(change.ref))
 

@@ -59,7 +59,7 @@ class _Create:
 
     def write(self) -> None:
         entries = [self._entry(change) for change in self.changes]
-        batches.create(entries, self._send, self._find, self._done, self._failed, self._repair)
+        batches.create(entries, self._send, self._find, self._done, self._failed, self.work.settle, self._repair)
 
     def _new_stages(self, pipeline: Ref) -> list[Ref]:
         original = self.originals[pipeline]

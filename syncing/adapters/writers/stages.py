@@ -84,7 +84,7 @@ class _Stages:
         target = [ref for ref in order if ref in here and ref not in moving]
         sorts = sort_numbers(before, target, new, {}, HIGHEST_SORT)
         entries = [Entry(change, stage_body(self.work.item(change.ref), sorts[change.ref])) for change in changes]
-        batches.create(entries, self._send, self._find, self._done, self.work.fail_entry)
+        batches.create(entries, self._send, self._find, self._done, self.work.fail_entry, self.work.settle)
 
     def _send(self, bodies: list[Json]) -> list[Json]:
         answer = self.work.api.post(endpoints.statuses(self.pipeline.id), bodies)

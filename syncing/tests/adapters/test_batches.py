@@ -25,6 +25,7 @@ class Kommo:
     def __init__(self, *, bad: str = "", broken: str = "", names: bool = True, lost: int = 0) -> None:
         self.bad, self.broken, self.names, self.lost = bad, broken, names, lost
         self.made: list[str] = []
+        self.late: list[str] = []  # what Kommo makes after the gateway gave up
         self.requests: list[str] = []
         self.done: list[str] = []
         self.failed: list[tuple[str, str]] = []
@@ -47,6 +48,10 @@ class Kommo:
     def find(self, chunk: Sequence[Entry[str]]) -> Mapping[int, Json]:
         return {at: {"name": entry.subject} for at, entry in enumerate(chunk) if entry.subject in self.made}
 
+    def settle(self) -> None:
+        self.made += self.late
+        self.late = []
+
     def note(self, answered: Sequence[tuple[Entry[str], Json]]) -> None:
         for entry, item in answered:
             assert item.get("name", entry.subject) == entry.subject
@@ -56,7 +61,8 @@ class Kommo:
         self.failed.append((entry.subject, str(error)))
 
     def create(self, names: Sequence[str]) -> None:
-        create([Entry(name, {"name": name}) for name in names], self.send, self.find, self.note, self.fail)
+        entries = [Entry(name, {"name": name}) for name in names]
+        create(entries, self.send, self.find, self.note, self.fail, self.settle)
 
     def update(self, names: Sequence[str]) -> None:
         update([Entry(name, {"name": name}) for name in names], self.send, self.note, self.fail)
@@ -67,6 +73,21 @@ def test_at_most_50_items_go_into_a_request() -> None:
     kommo.create([chr(200 + at) for at in range(120)])
     assert kommo.requests == ["50", "50", "20"]
     assert len(kommo.done) == len(kommo.made) == 120
+
+
+@pytest.mark.parametrize("error", [NetworkError("timeout"), ServerError("gateway", status=504)])
+def test_what_kommo_makes_after_the_gateway_gave_up_is_not_sent_twice(error: KommoError) -> None:
+    kommo = Kommo()
+    error.outcome_unknown = True
+
+    def send(bodies: list[Json]) -> Sequence[Json]:
+        kommo.requests.append("post")
+        kommo.late = [str(body["name"]) for body in bodies]
+        raise error
+
+    create([Entry(name, {"name": name}) for name in "ab"], send, kommo.find, kommo.note, kommo.fail, kommo.settle)
+
+    assert (kommo.requests, kommo.done, kommo.failed) == (["post"], ["a", "b"], [])
 
 
 def test_nothing_to_do_is_no_request() -> None:
@@ -142,7 +163,7 @@ def test_a_refused_part_may_be_repaired_and_is_sent_again() -> None:
         return Entry("B", {"name": "B"})
 
     entries = [Entry(name, {"name": name}) for name in "abc"]
-    create(entries, kommo.send, kommo.find, kommo.note, kommo.fail, repair)
+    create(entries, kommo.send, kommo.find, kommo.note, kommo.fail, kommo.settle, repair)
     assert kommo.requests == ["abc", "aBc"]
     assert kommo.done == ["a", "B", "c"]
 

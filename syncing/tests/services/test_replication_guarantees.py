@@ -223,6 +223,7 @@ def test_guarantee_7_a_plan_says_what_an_apply_then_does(scene: Scene) -> None:
     assert {each["outcome"] for each in planned.document["changes"]} == {"planned"}
     assert {each["outcome"] for each in done.document["changes"]} == {"done"}
     assert planned.digest == done.digest
+    assert (planned.created, planned.updated, planned.adopted) == (done.created, done.updated, done.adopted)
     assert (planned.created, planned.updated) == (done.created, done.updated)
     assert shown_of(planned.document) == shown_of(done.document)
 
