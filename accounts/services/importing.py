@@ -12,7 +12,7 @@ from accounts.fields import WrongEncryptionKey
 from accounts.models import Account, SyncGroup
 from accounts.services.credentials import can_be_secret, forget_health, store_token
 from accounts.services.subdomains import NotASubdomain, subdomain_of
-from accounts.services.table import Row, RowError, UnreadableFile, read_table
+from accounts.services.table import Row, RowError, UnreadableFile, quoted, read_table
 
 __all__ = ["ImportRefused", "ImportReport", "RowError", "import_accounts"]
 
@@ -135,10 +135,10 @@ def _entry(row: Row, stored: Mapping[str, Account], group: SyncGroup) -> Entry:
     try:
         subdomain = subdomain_of(text)
     except NotASubdomain as error:
-        raise BadRow(_("%(text)s is not a subdomain.") % {"text": repr(text[:80])}) from error
+        raise BadRow(_("%(text)s is not a subdomain.") % {"text": quoted(text)}) from error
     role = row.cells["role"].lower()
     if role and role not in ROLES:
-        raise BadRow(_("The role is %(role)s; it must be master or slave.") % {"role": repr(role[:40])})
+        raise BadRow(_("The role is %(role)s; it must be master or slave.") % {"role": quoted(role)})
     account = stored.get(subdomain)
     if account is not None and account.group_id != group.pk:
         raise BadRow(

@@ -13,6 +13,7 @@ COLUMNS = ("subdomain", "role", "name", "token", "client_id", "client_secret", "
 DELIMITERS = ",;\t"
 LINE_END = re.compile(r"\r\n|\n|\r")  # not splitlines(): a name may hold one of its rarer separators
 UNDECODED = re.compile("[\udc80-\udcff]")
+HARMLESS = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,19}")  # as a role or a subdomain; a token is longer
 
 
 class RowError(NamedTuple):
@@ -64,6 +65,11 @@ def read_table(content: bytes) -> tuple[list[Row], list[RowError]]:
     return rows, errors
 
 
+def quoted(cell: str) -> str:
+    """`cell` for a message; *** when it might be a secret, as in a file with shifted columns or without a header."""
+    return repr(cell) if not cell or HARMLESS.fullmatch(cell) else "***"
+
+
 def _lines(content: bytes) -> Iterator[tuple[int, str]]:
     text = content.decode("utf-8-sig", errors="surrogateescape")
     return ((at, line) for at, line in enumerate(LINE_END.split(text), start=1) if line.strip())
@@ -89,7 +95,7 @@ def _columns(header: list[str]) -> tuple[list[str], str]:
     while columns and not columns[-1]:
         columns.pop()
     known = ", ".join(COLUMNS)
-    unknown = [column or '""' for column in columns if column not in COLUMNS]
+    unknown = [f"{at} ({quoted(column)})" for at, column in enumerate(columns, start=1) if column not in COLUMNS]
     if unknown:
         facts = {"columns": ", ".join(unknown)[:200], "known": known}
         return columns, _("Unknown columns: %(columns)s. Known are: %(known)s.") % facts

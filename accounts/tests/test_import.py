@@ -128,10 +128,10 @@ def test_lines_are_counted_as_an_editor_counts_them() -> None:
 @pytest.mark.parametrize(
     ("header", "says"),
     [
-        ("subdomain,color,token", "color"),
+        ("subdomain,color,token", "2 ('color')"),
         ("name,token", "subdomain"),
         ("subdomain,name,Name", "twice"),
-        ("subdomain,,token", '""'),
+        ("subdomain,,token", "2 ('')"),
     ],
 )
 def test_a_wrong_header_is_named_with_the_known_columns(header, says) -> None:
@@ -156,6 +156,22 @@ def test_no_message_quotes_a_secret() -> None:
     text = " ".join(error.message for error in report.errors)
     assert len(report.errors) == 4
     assert not any(f"token-of-{name}" in text for name in ("north", "south", "west"))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "north,slave,North,eyJ0eXAi.{secret}\n",
+        "subdomain,role,token\neyJ0eXAi.{secret},slave,north\n",
+        "subdomain,role,token\nnorth,eyJ0eXAi.{secret},slave\n",
+    ],
+    ids=["no-header", "token-as-subdomain", "token-as-role"],
+)
+def test_a_shifted_column_does_not_bring_a_secret_into_a_message(content) -> None:
+    report = load(content.format(secret="token-of-north" * 5))
+    (error,) = report.errors
+    assert "***" in error.message
+    assert "eyj0" not in error.message.lower()
 
 
 # -- one master, one group --
