@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, cast
 
 from django.core.exceptions import ValidationError
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, connection, transaction
+from django.db.models import QuerySet, TextField
+from django.db.models.functions import Cast
 from django.utils.translation import gettext as _
 
-from accounts.fields import WrongEncryptionKey
+from accounts.fields import EncryptedTextField, WrongEncryptionKey
 from accounts.models import Account, SyncGroup
 from accounts.services.credentials import can_be_secret, forget_health, store_token
 from accounts.services.subdomains import NotASubdomain, subdomain_of
@@ -45,7 +47,8 @@ class Entry:
     subdomain: str
     role: str
     values: Mapping[str, str]
-    account: Account | None  # as stored; None: it is new
+    account: Account | None  # as stored, without its secrets; None: it is new
+    secrets: Mapping[str, str | None]  # as stored; None: no key opens it
 
     @property
     def makes_master(self) -> bool:
@@ -64,7 +67,7 @@ def import_accounts(file: IO[bytes], group_name: str | None = None) -> ImportRep
     try:
         rows, errors = read_table(file.read())
         return _import(rows, errors, group_name)
-    except (UnreadableFile, WrongEncryptionKey) as error:
+    except UnreadableFile as error:
         raise ImportRefused(str(error)) from error
 
 
@@ -111,7 +114,7 @@ def _new_group(name: str) -> SyncGroup:
 
 def _entries(rows: Iterable[Row], group: SyncGroup) -> tuple[list[Entry], list[RowError]]:
     """The rows that are sound by themselves, and what is wrong with the others."""
-    stored = {account.subdomain: account for account in Account.objects.select_related("group")}
+    stored = {account.subdomain: account for account in _stored()}
     entries: dict[str, Entry] = {}
     errors = []
     for row in rows:
@@ -126,6 +129,24 @@ def _entries(rows: Iterable[Row], group: SyncGroup) -> tuple[list[Entry], list[R
         except BadRow as error:
             errors.append(RowError(row.line, str(error)))
     return list(entries.values()), errors
+
+
+def _stored() -> QuerySet[Account]:
+    """Every account, its secrets as they lie in the database: one that no key opens must not refuse a new one."""
+    as_they_lie = {f"stored_{name}": Cast(name, TextField()) for name in SECRETS}
+    return Account.objects.select_related("group").defer(*SECRETS).annotate(**as_they_lie)
+
+
+def _secrets(account: Account | None) -> dict[str, str | None]:
+    return {name: _opened(name, getattr(account, f"stored_{name}", "")) for name in SECRETS}
+
+
+def _opened(name: str, encrypted: str) -> str | None:
+    field = cast(EncryptedTextField, Account._meta.get_field(name))
+    try:
+        return field.from_db_value(encrypted, None, connection)
+    except WrongEncryptionKey:
+        return None
 
 
 def _entry(row: Row, stored: Mapping[str, Account], group: SyncGroup) -> Entry:
@@ -148,7 +169,7 @@ def _entry(row: Row, stored: Mapping[str, Account], group: SyncGroup) -> Entry:
     values = {name: row.cells[name] for name in (*PLAIN, *SECRETS) if row.cells[name]}
     _check(subdomain, values)
     kept = account.role if account is not None else Account.Role.SLAVE
-    return Entry(row.line, subdomain, role or str(kept), values, account)
+    return Entry(row.line, subdomain, role or str(kept), values, account, _secrets(account))
 
 
 def _check(subdomain: str, values: Mapping[str, str]) -> None:
@@ -172,7 +193,8 @@ def _told(error: ValidationError) -> str:
 
 def _one_master(entries: list[Entry], group: SyncGroup) -> tuple[list[Entry], list[RowError]]:
     """Drops the rows that would give the group a second master, or take away its only one."""
-    current = Account.objects.filter(group=group.pk, role=Account.Role.MASTER).first() if group.pk else None
+    masters = Account.objects.filter(group=group.pk, role=Account.Role.MASTER).defer(*SECRETS)
+    current = masters.first() if group.pk else None
     steps_down = next((each for each in entries if current and each.account == current and not each.makes_master), None)
     master, dropped = None, {}
     for entry in entries:
@@ -214,7 +236,10 @@ def _store(entry: Entry, group: SyncGroup) -> str:
 
 
 def _changes(entry: Entry, account: Account) -> bool:
-    return account.role != entry.role or any(getattr(account, name) != value for name, value in entry.values.items())
+    if account.role != entry.role:
+        return True
+    stored = {**{name: getattr(account, name) for name in PLAIN}, **entry.secrets}
+    return any(stored[name] != value for name, value in entry.values.items())
 
 
 def _fill(account: Account, entry: Entry) -> Account:
@@ -223,9 +248,9 @@ def _fill(account: Account, entry: Entry) -> Account:
         if name != "token":
             setattr(account, name, value)
     token = entry.values.get("token", "")
-    if token and token != account.token:
+    if token and token != entry.secrets["token"]:
         store_token(account, token)
-    elif not account.token and entry.values.get("refresh_token"):
+    elif entry.secrets["token"] == "" and entry.values.get("refresh_token"):
         account.credential_kind = Account.CredentialKind.OAUTH
         forget_health(account)
     return account

@@ -6,6 +6,7 @@ import pytest
 from cryptography.fernet import Fernet
 from django.core.management import CommandError, call_command
 
+from accounts.fields import WrongEncryptionKey
 from accounts.models import Account, SyncGroup
 from accounts.services import ImportRefused, ImportReport, import_accounts
 from accounts.tests.factories import AccountFactory, GroupFactory
@@ -231,11 +232,29 @@ def test_a_group_name_that_cannot_be_is_refused(name) -> None:
         load(CAST, name)
 
 
-def test_a_lost_key_refuses_the_import_and_names_the_variable(settings) -> None:
+def test_after_a_lost_key_an_import_stores_the_tokens_anew(settings) -> None:
     load(CAST)
     settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
-    with pytest.raises(ImportRefused, match="FIELD_ENCRYPTION_KEYS"):
-        load(CAST)
+    assert counts(load(CAST.replace("south,,South,token-of-south\n", ""))) == (0, 2, 0, [])
+    assert Account.objects.get(subdomain="north").token == "token-of-north"
+    with pytest.raises(WrongEncryptionKey):
+        Account.objects.get(subdomain="south")
+
+
+def test_a_secret_that_no_key_opens_stays_where_the_file_brings_no_other(settings) -> None:
+    load(CAST)
+    key = settings.FIELD_ENCRYPTION_KEYS
+    settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    assert counts(load("subdomain,name,refresh_token\nnorth,Far north,def502-of-north\nsouth,South,\n")) == (
+        0,
+        1,
+        1,
+        [],
+    )
+    settings.FIELD_ENCRYPTION_KEYS = [*settings.FIELD_ENCRYPTION_KEYS, *key]
+    north = Account.objects.get(subdomain="north")
+    assert (north.name, north.token, north.refresh_token) == ("Far north", "token-of-north", "def502-of-north")
+    assert north.credential_kind == Account.CredentialKind.LONG_LIVED
 
 
 def test_a_row_that_the_database_refuses_costs_only_itself(monkeypatch) -> None:
