@@ -117,6 +117,32 @@ def test_a_secret_that_no_key_reads_fails_its_account_and_names_the_variable(hou
     assert house.part(run, "north").state == "changed"
 
 
+@pytest.mark.parametrize(
+    ("moved", "change", "note"),
+    [(False, {"paused": True}, "paused"), (True, {"role": "master"}, "no slave"), (True, {}, "another group")],
+)
+def test_an_account_taken_out_while_its_run_waited_is_not_touched(
+    house: House, moved: bool, change: dict[str, object], note: str
+) -> None:
+    asked: list[str] = []
+
+    def look(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint) -> Result:
+        asked.append(job.subdomain)
+        return result()
+
+    run = house.start()
+    group = GroupFactory(name="Others") if moved else house.group
+    Account.objects.filter(subdomain="south").update(group=group, **change)
+    house.work(look)
+
+    part = house.part(run, "south")
+    assert (part.state, part.reason) == ("skipped", "" if moved else "paused")
+    assert note in part.note
+    assert sorted(asked) == ["east", "north", "west"]
+    run.refresh_from_db()
+    assert run.state == "partial"
+
+
 # -- stopping --
 
 
