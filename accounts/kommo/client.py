@@ -27,7 +27,7 @@ from accounts.kommo.errors import (
 from accounts.kommo.network import network_error
 from accounts.kommo.pacing import Pacer
 from accounts.kommo.pages import Listing, Params
-from accounts.kommo.quirks import account_ids
+from accounts.kommo.quirks import account_ids, jwt_claims
 from accounts.kommo.retry import Policy, decide
 from accounts.kommo.tokens import TokenSource
 
@@ -65,7 +65,8 @@ class KommoClient:
 
     `base_url` is the account's address without `/api/v4`, host-based or with a path; `timeout` is seconds to
     connect and to read; `read_only` refuses every write before anything is sent. `requests` counts every
-    attempt, `account_ids` collects whose account answered. All methods raise KommoError.
+    attempt, `account_ids` collects whose account answered; `account_id` is whose it should be, if known. All
+    methods raise KommoError.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class KommoClient:
         session: requests.Session | None = None,
         timeout: tuple[float, float] = (5, 30),
         policy: Policy = DEFAULT_POLICY,
+        account_id: int | None = None,
         read_only: bool = False,
         user_agent: str = USER_AGENT,
         sleep: Callable[[float], None] | None = None,
@@ -85,6 +87,7 @@ class KommoClient:
         on_request: Callable[[Exchange], None] | None = None,
     ) -> None:
         self.account = account
+        self.account_id = account_id
         self.read_only = read_only
         self.requests = 0
         self.account_ids: frozenset[int] = frozenset()
@@ -179,6 +182,7 @@ class KommoClient:
                 if isinstance(error, Unauthorised) and not renewed and self._tokens.refused(token):
                     renewed = True
                     continue
+                self._name_stranger(error, token)
                 self._before_repeat(error, method, attempt)
                 attempt += 1
 
@@ -189,6 +193,15 @@ class KommoClient:
             what = "the stored token has characters that no token has" if token else "no token is stored"
             raise Unauthorised(what, account=self.account, method=method, path=path)
         return token
+
+    def _name_stranger(self, error: KommoError, token: str) -> None:
+        """A refused token that names another account (unverified, section 1.4) is the wrong one, not an old one."""
+        claimed = jwt_claims(token).get("account_id")
+        if error.code != Unauthorised.code or self.account_id is None or not isinstance(claimed, int):
+            return
+        if claimed != self.account_id:
+            error.code = "wrong_account"
+            error.remedy = f"The token is of Kommo account {claimed}, this is {self.account_id}: store its own token."
 
     def _before_repeat(self, error: KommoError, method: str, attempt: int) -> None:
         """Waits until the request may be repeated; raises `error` when it may not."""

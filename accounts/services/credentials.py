@@ -88,6 +88,7 @@ def client_for(
         FixedToken(account.token),
         pacer,
         account=account.subdomain,
+        account_id=account.kommo_id,
         timeout=conf.timeout(),
         policy=policy,
         read_only=is_master or bool(read_only),

@@ -21,7 +21,7 @@ from accounts.kommo.errors import (
 from accounts.kommo.pacing import step_of
 from accounts.kommo.stopping import Stop
 from accounts.kommo.tokens import FixedToken
-from accounts.tests.kommo.world import API, TOKEN, Clock, Refreshing, make_client
+from accounts.tests.kommo.world import API, TOKEN, Clock, Refreshing, jwt, make_client
 
 URL = f"{API}/leads/pipelines"
 PATH = "/leads/pipelines"
@@ -214,6 +214,15 @@ class TestTokens:
         with pytest.raises(Unauthorised, match="Invalid user name"):
             make_client().post(PATH, [{}])
         assert requests_mock.call_count == 1
+
+    @pytest.mark.parametrize(("expected", "code"), [(7, "wrong_account"), (4711, "unauthorised"), (None, "unauthorised")])
+    def test_a_refused_token_that_names_another_account_is_the_wrong_one(
+        self, expected: int | None, code: str, requests_mock: Mocker
+    ) -> None:
+        requests_mock.get(URL, status_code=401)
+        with pytest.raises(Unauthorised) as caught:
+            make_client(tokens=FixedToken(jwt(account_id=4711)), account_id=expected).get(PATH)
+        assert caught.value.code == code
 
     @pytest.mark.parametrize("token", ["", "token\nof-north", "token of-north", "tóken-of-north"])
     def test_a_token_that_fits_no_header_is_refused_unsent_and_unquoted(
