@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 from django_q.tasks import async_task
 
+from accounts.fields import WrongEncryptionKey
 from accounts.kommo import quirks
 from accounts.kommo.client import KommoClient
 from accounts.kommo.errors import Forbidden, Halted, KommoError, NotFound, Unauthorised
@@ -51,6 +52,9 @@ SAYS_NOTHING = frozenset({"paused", "busy", "cancelled", "internal", "guard", "s
 WRONG_ACCOUNT_REMEDY = gettext_noop(
     "Correct the subdomain or the token; if another account really takes this place, delete this entry and add it anew."
 )
+UNREADABLE = gettext_noop(
+    "No key of FIELD_ENCRYPTION_KEYS opens what is stored. Put the old key back, or store a new token."
+)
 
 
 @dataclass(frozen=True)
@@ -83,12 +87,33 @@ def check_connection(account: Account, *, stop: Stop | None = None) -> HealthRep
 
 def check_connections(account_ids: Sequence[int]) -> dict[int, HealthReport]:
     """Checks several accounts at a time; those that a blocked IP kept from being asked are left out."""
-    accounts = list(Account.objects.filter(pk__in=account_ids))
+    accounts, unreadable = _loaded(account_ids)
     stop = Stop()
     with ThreadPoolExecutor(min(CHECK_THREADS, len(accounts) or 1)) as pool:
         probes = pool.map(partial(probe, stop=stop), accounts)
         pairs = [(account, found) for account, found in zip(accounts, probes, strict=True)]
-    return {account.pk: conclude(account, found) for account, found in pairs if not isinstance(found.error, Halted)}
+    asked = {account.pk: conclude(account, found) for account, found in pairs if not isinstance(found.error, Halted)}
+    return asked | {account_id: _unreadable(account_id) for account_id in unreadable}
+
+
+def _loaded(account_ids: Sequence[int]) -> tuple[list[Account], list[int]]:
+    """The accounts with their secrets, and the ids of those whose secrets no key opens; one by one for their sake."""
+    accounts: list[Account] = []
+    unreadable = []
+    for account_id in account_ids:
+        try:
+            accounts += Account.objects.filter(pk=account_id)
+        except WrongEncryptionKey:
+            unreadable.append(account_id)
+    return accounts, unreadable
+
+
+def _unreadable(account_id: int) -> HealthReport:
+    report = HealthReport(Health.ERROR, _(UNREADABLE))
+    Account.objects.filter(pk=account_id).update(
+        health=report.health, health_reason=report.reason, checked_at=timezone.now()
+    )
+    return report
 
 
 def queue_checks(account_ids: Iterable[int]) -> None:

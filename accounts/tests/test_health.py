@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from cryptography.fernet import Fernet
 from django.utils import timezone
 
 from accounts.kommo.errors import IpBlocked, NetworkError, NotFound, RateLimited, Unauthorised, Validation
@@ -115,6 +116,17 @@ def test_several_accounts_are_checked_and_one_bad_one_stops_nobody(kommo) -> Non
     north = AccountFactory(subdomain="north", token=kommo.add_account("north").token)
     reports = check_connections([west.pk, north.pk])
     assert [reports[west.pk].health, reports[north.pk].health] == [Health.UNPAID, Health.CONNECTED]
+
+
+def test_a_secret_that_no_key_opens_is_told_of_its_account_and_the_others_are_checked(kommo, settings) -> None:
+    south = AccountFactory(subdomain="south")
+    settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    north = AccountFactory(subdomain="north", token=kommo.add_account("north").token)
+    reports = check_connections([south.pk, north.pk])
+    assert [reports[south.pk].health, reports[north.pk].health] == [Health.ERROR, Health.CONNECTED]
+    stored = Account.objects.values("health", "health_reason").get(pk=south.pk)
+    assert stored == {"health": Health.ERROR, "health_reason": reports[south.pk].reason}
+    assert "FIELD_ENCRYPTION_KEYS" in reports[south.pk].reason
 
 
 def test_a_blocked_ip_stops_the_checks_and_blames_no_account_that_was_not_asked(kommo) -> None:
