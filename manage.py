@@ -1,6 +1,7 @@
 #!/usr/bin/env python
 """Django's command line; a wrong setting ends in one sentence instead of a traceback."""
 
+import json
 import os
 import sys
 
@@ -9,6 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
 
 USAGE_OR_CONFIGURATION = 2
+REMEDY = "Put right the variable in the environment or in .env, then run again."
 
 
 def main() -> None:
@@ -17,8 +19,26 @@ def main() -> None:
         settings.INSTALLED_APPS  # noqa: B018  (loads the settings)
     except ImproperlyConfigured as error:
         sys.stderr.write(f"Configuration error: {error}\n")
+        if "sync_all" in sys.argv[1:2] and "--json" in sys.argv:
+            sys.stdout.write(json.dumps(failed_document(str(error)), ensure_ascii=False) + "\n")
         sys.exit(USAGE_OR_CONFIGURATION)
     execute_from_command_line(sys.argv)
+
+
+def failed_document(message: str) -> dict[str, object]:
+    """What `sync_all --json` owes its reader; as syncing.selectors.documents, which needs the settings to be loaded."""
+    return {
+        "run": None,
+        "type": None,
+        "mode": None,
+        "state": "failed",
+        "reason": None,
+        "error": {"code": "configuration", "message": message, "remedy": REMEDY},
+        "duration_s": 0.0,
+        "master": None,
+        "totals": {},
+        "accounts": [],
+    }
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 SQLITE = "django.db.backends.sqlite3"
 LOG_LEVELS = [logging.getLevelName(level) for level in range(10, 60, 10)]
+HOST = re.compile(r"\Ahttps?://[^\s/:?#]+[^\s]*\Z")
 ENV_LINE = re.compile(r"\A(?:export )?[A-Za-z_0-9]+=.*\Z")
 
 
@@ -83,6 +84,14 @@ def time_zone(name: str, default: str) -> str:
     if raw not in available_timezones():
         raise ImproperlyConfigured(f"{name} is {raw!r}; it must be a name as Europe/Lisbon or UTC.")
     return raw
+
+
+def url(name: str, default: str) -> str:
+    """The web address in variable `name`, without a slash at its end."""
+    value = scheme_of(name, (text(name) or default).rstrip("/"), ("https", "http"))
+    if not HOST.match(value):
+        raise ImproperlyConfigured(f"{name} must be a URL with a host, as {default}")
+    return value
 
 
 def url_template(name: str, default: str) -> str:

@@ -28,7 +28,7 @@ CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS", default=[])
 
 # -- Kommo --
 KOMMO_URL_TEMPLATE = env.url_template("KOMMO_URL_TEMPLATE", "https://{subdomain}.kommo.com")
-KOMMO_OAUTH_URL = env.text("KOMMO_OAUTH_URL") or "https://www.kommo.com/oauth"
+KOMMO_OAUTH_URL = env.url("KOMMO_OAUTH_URL", "https://www.kommo.com/oauth")
 KOMMO_RATE_PER_ACCOUNT = env.number("KOMMO_RATE_PER_ACCOUNT", 6, 0.1, 1000)
 KOMMO_RATE_PER_IP = env.number("KOMMO_RATE_PER_IP", 6, 0, 10000)
 KOMMO_TIMEOUT = env.number("KOMMO_TIMEOUT", 30, 0.1, 600)

@@ -1,0 +1,41 @@
+"""A wrong value of the environment, as somebody meets it who runs `manage.py`."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from syncing.operations.envfile import ROOT, child_environment
+from syncing.selectors.documents import failed_document
+
+
+def manage(tmp_path: Path, *args: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "manage.py", *args],
+        cwd=ROOT,
+        env={**child_environment(tmp_path / ".env"), "VAR_DIR": str(tmp_path), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("value", ["foo", "https://", "ftp://kommo.example/oauth"])
+def test_an_oauth_address_that_is_none_is_refused_by_name(tmp_path: Path, value: str) -> None:
+    done = manage(tmp_path, "check", KOMMO_OAUTH_URL=value)
+    assert done.returncode == 2
+    assert done.stderr.startswith("Configuration error: KOMMO_OAUTH_URL must be a URL")
+    assert done.stdout == ""
+
+
+def test_sync_all_prints_its_document_even_when_the_settings_cannot_be_loaded(tmp_path: Path) -> None:
+    done = manage(tmp_path, "sync_all", "--json", KOMMO_TIMEOUT="soon")
+    assert done.returncode == 2
+    assert done.stderr.startswith("Configuration error: KOMMO_TIMEOUT is 'soon'")
+    document = json.loads(done.stdout)
+    assert document.keys() == failed_document("", "", "").keys()
+    assert document["error"].keys() == {"code", "message", "remedy"}
+    assert (document["state"], document["error"]["code"]) == ("failed", "configuration")
+    assert "KOMMO_TIMEOUT" in document["error"]["message"]
