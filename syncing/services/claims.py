@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 
+from accounts.models import SyncGroup
 from syncing import conf, store
 from syncing.models import RUN_OPEN, AccountRun, AccountState, RunState, SyncRun
 
@@ -164,11 +165,35 @@ def _nobody_reads(moment: datetime) -> Q:
     return Q(lease_until=None) | Q(lease_until__lt=moment)
 
 
-def claim_master(run: SyncRun) -> MasterClaim | None:
-    """Takes the reading of the master; None when another was faster, or an older run of the group is still open."""
+def ahead(run: SyncRun) -> QuerySet[SyncRun]:
+    """The open runs of the group that come before `run`, in order: those that were begun, then the older ones.
+
+    An older run may be overtaken while nobody has begun it; from then on it waits for the one that overtook it.
+    """
+    others = SyncRun.objects.filter(group=run.group_id, state__in=RUN_OPEN).exclude(pk=run.pk).order_by("pk")
+    older = Q(pk__lt=run.pk)
+    return others.filter(older & Q(fence__gt=0) if run.fence else older | Q(fence__gt=0))
+
+
+UNTOUCHED = Q(fence=0, queued_to_workers=True)  # waits for the workers; nobody has begun it
+
+
+def claim_master(run: SyncRun, *, foreground: bool = False) -> MasterClaim | None:
+    """Takes the reading of the master; None when another was faster, or a run of the group comes before.
+
+    A command does not wait for runs that no worker has begun (`foreground`; whether one lives, the caller knows).
+    """
+    with transaction.atomic():
+        SyncGroup.objects.select_for_update().get(pk=run.group_id)  # or two runs could overtake each other
+        before = ahead(run)
+        if (before.exclude(UNTOUCHED) if foreground else before).exists():
+            return None
+        return _take_master(run)
+
+
+def _take_master(run: SyncRun) -> MasterClaim | None:
     moment = store.now()
-    older = SyncRun.objects.filter(group=OuterRef("group"), pk__lt=OuterRef("pk"), state__in=RUN_OPEN)
-    free = SyncRun.objects.filter(_nobody_reads(moment), ~Exists(older), pk=run.pk, fence=run.fence, **_UNREAD)
+    free = SyncRun.objects.filter(_nobody_reads(moment), pk=run.pk, fence=run.fence, **_UNREAD)
     won = free.update(
         state=RunState.RUNNING,
         fence=run.fence + 1,

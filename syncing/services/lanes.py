@@ -226,7 +226,7 @@ class LaneAtWork:
                 self._take_master(run)
 
     def _take_master(self, run: SyncRun) -> None:
-        claim = claims.claim_master(run)
+        claim = claims.claim_master(run, foreground=self.run_id is not None)
         if claim is None:
             return
         task = master.prepare(run)

@@ -8,8 +8,7 @@ from django.db import transaction
 
 from syncing import conf, store
 from syncing.models import RUN_OPEN, AccountRun, AccountState, LogEntry, SyncRun
-from syncing.services import presence
-from syncing.services.claims import release_expired
+from syncing.services import claims, presence
 from syncing.services.closing import close_run, end_accounts
 
 STEP = 5
@@ -17,18 +16,17 @@ STEP = 5
 logger = logging.getLogger(__name__)
 
 
-def older_open(run: SyncRun) -> list[SyncRun]:
-    """The open runs of the same group that come first."""
-    return list(SyncRun.objects.filter(group=run.group_id, pk__lt=run.pk, state__in=RUN_OPEN).order_by("pk"))
-
-
 def clear_way(run: SyncRun, *, foreground: bool) -> str:
-    """Ends older runs whose process died; "" when `run` may begin, else a sentence what it waits for."""
-    for old in older_open(run):
-        reason = why_alive(old, foreground=foreground)
+    """Ends runs before it whose process died; "" when `run` may begin, else a sentence what it waits for.
+
+    A run that nobody has begun, queued for workers of whom none lives, is left to them: a command goes first.
+    """
+    for other in claims.ahead(run):
+        reason = why_alive(other, foreground=foreground)
         if reason:
-            return f"waiting for run {old.pk} of the same group: {reason}"
-        supersede(old, by=run)
+            return f"waiting for run {other.pk} of the same group: {reason}"
+        if other.fence or not other.queued_to_workers:
+            supersede(other, by=run)
     return ""
 
 
@@ -72,9 +70,10 @@ def supersede(old: SyncRun, *, by: SyncRun) -> bool:
 def end_dead(run: SyncRun, note: str) -> bool:
     """Cancels what is open of a run whose process died; True for the one caller who ended it."""
     with transaction.atomic():
-        if not SyncRun.objects.filter(pk=run.pk, state__in=RUN_OPEN).update(lease_until=None):
+        dead = SyncRun.objects.filter(pk=run.pk, state__in=RUN_OPEN, fence=run.fence)  # nobody took it up meanwhile
+        if not dead.update(lease_until=None):
             return False
-        release_expired(run.pk)
+        claims.release_expired(run.pk)
         end_accounts(run, AccountState.CANCELLED, "cancelled", note=note)
     logger.warning("run %s was left by a process that died: %s", run.pk, note)
     if close_run(run.pk):

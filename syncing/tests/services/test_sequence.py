@@ -7,7 +7,7 @@ import pytest
 
 from syncing import conf, store
 from syncing.models import AccountRun, SyncRun
-from syncing.services import foreground, presence, reaper
+from syncing.services import claims, foreground, presence, reaper, sequence
 from syncing.services.contract import Result
 from syncing.tests.services.conftest import House, all_well, database, result
 
@@ -77,6 +77,31 @@ def test_a_dead_worker_run_is_superseded_by_a_command_when_no_worker_lives(house
 
     old.refresh_from_db()
     assert (run.state, old.state) == ("succeeded", "cancelled")
+
+
+def test_a_command_goes_before_a_run_that_no_worker_has_begun_and_leaves_it_alone(house: House) -> None:
+    first = house.start()
+
+    run, said = follow(house, mode="plan", accounts=[house.accounts["north"]])
+
+    first.refresh_from_db()
+    assert run.finished_at
+    assert (said, first.state, set(house.states(first).values())) == ([], "queued", {"queued"})
+    house.work()
+    first.refresh_from_db()
+    assert first.state == "succeeded"
+
+
+def test_an_overtaken_run_waits_for_the_command_that_overtook_it(house: House) -> None:
+    first = house.start()
+    run = house.start(to_workers=False, mode="plan")
+    assert claims.claim_master(run, foreground=True) is not None
+
+    house.work()
+
+    first.refresh_from_db()
+    assert first.state == "queued"
+    assert f"run {run.pk}" in sequence.clear_way(first, foreground=False)
 
 
 def test_a_waiting_run_of_living_workers_comes_first(house: House) -> None:
