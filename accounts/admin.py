@@ -14,7 +14,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from accounts import conf
+from accounts import badges, conf
 from accounts.confirmation import ask, is_confirmed
 from accounts.forms import IS_SET, AccountForm, ImportForm
 from accounts.models import Account, SyncGroup
@@ -29,17 +29,6 @@ else:
 
 Health = Account.Health
 SECRETS = ("token", "client_secret", "refresh_token")
-BADGES = {
-    Health.UNKNOWN: "ks-idle",
-    Health.CONNECTED: "ks-ok",
-    Health.UNREACHABLE: "ks-warn",
-    Health.IP_BLOCKED: "ks-warn",
-    Health.ERROR: "ks-warn",
-}
-
-
-def badge(css: str, text: object) -> str:
-    return format_html('<span class="ks-badge {}">{}</span>', css, text)
 
 
 @admin.register(SyncGroup)
@@ -63,7 +52,7 @@ class SyncGroupAdmin(GroupModelAdmin):
 
     @admin.display(description=_("master"), ordering="master_subdomain")
     def master(self, group: Any) -> str:
-        return group.master_subdomain or badge("ks-bad", _("none"))
+        return group.master_subdomain or badges.mark(badges.BAD, _("none"))
 
     @admin.display(description=_("accounts"), ordering="account_count")
     def accounts_link(self, group: Any) -> str:
@@ -121,7 +110,7 @@ class AccountAdmin(AccountModelAdmin):
     @admin.display(description=_("health"), ordering="health")
     def health_badge(self, account: Account) -> str:
         health = Health(account.health)
-        mark = badge(BADGES.get(health, "ks-bad"), health.label)
+        mark = badges.mark(badges.HEALTH_TONES[health], health.label)
         if not account.health_reason:
             return mark
         return format_html('{} <span class="ks-reason">{}</span>', mark, account.health_reason)
@@ -132,11 +121,11 @@ class AccountAdmin(AccountModelAdmin):
         if expires_at is None:
             return "-"
         day = date_format(timezone.localtime(expires_at), "SHORT_DATE_FORMAT")
-        return badge("ks-bad", day) if expires_at <= timezone.now() else day
+        return badges.mark(badges.BAD, day) if expires_at <= timezone.now() else day
 
     @admin.display(description=_("stored token"))
     def token_state(self, account: Any) -> str:
-        return IS_SET if getattr(account, "has_token", False) else badge("ks-bad", _("none"))
+        return IS_SET if getattr(account, "has_token", False) else badges.mark(badges.BAD, _("none"))
 
     # -- action "Check connection" --
 

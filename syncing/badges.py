@@ -1,15 +1,17 @@
 """How a state looks: one tone per state, whatever it is the state of."""
 
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-OK, INFO, WARN, BAD, IDLE = "ok", "info", "warn", "bad", "idle"
+from accounts.badges import BAD, HEALTH_TONES, IDLE, INFO, OK, WARN, mark
+
+__all__ = ["BAD", "IDLE", "INFO", "OK", "WARN", "badge", "tone"]
 
 TONES = {
-    **dict.fromkeys(["succeeded", "in_sync", "changed", "connected", "done"], OK),
+    **HEALTH_TONES,
+    **dict.fromkeys(["succeeded", "in_sync", "changed", "done"], OK),
     **dict.fromkeys(["running", "planned", "info"], INFO),
-    **dict.fromkeys(["partial", "refused", "unverified", "warning", "conflict", "manual", "unreachable"], WARN),
-    **dict.fromkeys(["queued", "skipped", "cancelled", "unknown", "paused"], IDLE),
+    **dict.fromkeys(["partial", "refused", "unverified", "warning", "conflict", "manual"], WARN),
+    **dict.fromkeys(["queued", "skipped", "cancelled", "paused"], IDLE),
 }
 
 
@@ -19,4 +21,4 @@ def tone(state: str) -> str:
 
 
 def badge(state: str, label: str) -> SafeString:
-    return format_html('<span class="ks-badge ks-{}">{}</span>', tone(state), label)
+    return mark(tone(state), label)
