@@ -26,7 +26,7 @@ def work_to_the_end(
 ) -> SyncRun:
     """Works `run` until it has ended, waiting for older runs of its group; gives the run as it ended.
 
-    When `stop` is set, the run is cancelled, or left to the workers if they have it as well.
+    When `stop` is set, the run is cancelled, or left to the workers, or another command, if they have it as well.
     """
     name = presence.new_name()
     presence.arrive(name, presence.Kind.FOREGROUND, run_id=run.pk)
@@ -42,7 +42,8 @@ def work_to_the_end(
                 replicate=replicate,
             )
             _wait(run, name, stop, say)
-        if _is_open(run) and not run.queued_to_workers:
+        presence.leave(name)  # before looking: of two that stop at once, the last one has to cancel
+        if _is_open(run) and not run.queued_to_workers and not _others(run):
             cancel_run(run, by=None)
     finally:
         presence.leave(name)
@@ -66,6 +67,11 @@ def say_why(run: SyncRun, reason: str, say: Say) -> None:
     if reason and reason != run.note:
         SyncRun.objects.filter(pk=run.pk).update(note=store.short(reason))
         say(reason)
+
+
+def _others(run: SyncRun) -> bool:
+    """Whether another command works the run too: it asked for the same while the run waited."""
+    return presence.living().filter(kind=presence.Kind.FOREGROUND, run=run).exists()
 
 
 def _is_open(run: SyncRun) -> bool:

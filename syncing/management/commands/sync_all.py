@@ -122,7 +122,7 @@ class Command(BaseCommand):
         run = work_to_the_end(run, stop=stop, say=progress.say, on_progress=progress)
         progress.end()
         if stop.is_set():
-            self._say(f"Stopped: run {run.pk} {'goes on in the workers' if run.is_open else 'is ' + run.state}.")
+            self._say(f"Stopped: run {run.pk} {'goes on without this command' if run.is_open else 'is ' + run.state}.")
         return run
 
     def _wait(self, run: SyncRun, stop: Stopping) -> SyncRun:

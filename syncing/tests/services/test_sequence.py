@@ -165,6 +165,17 @@ def test_an_interrupted_command_leaves_a_run_that_others_joined_to_the_workers(h
     assert set(house.states(run).values()) == {"queued"}
 
 
+def test_an_interrupted_command_leaves_a_run_to_the_other_command_that_joined_it(house: House) -> None:
+    run = house.start(to_workers=False)
+    presence.arrive("other command", presence.Kind.FOREGROUND, run_id=run.pk)
+    house.stop.set()
+
+    assert foreground.work_to_the_end(run, stop=house.stop).state == "queued"
+    presence.leave("other command")
+
+    assert foreground.work_to_the_end(run, stop=house.stop).state == "cancelled"
+
+
 # -- the reaper --
 
 
