@@ -9,15 +9,14 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
-from accounts import __version__
+from accounts.kommo import client
 from accounts.kommo.pacing import Slots
 
 PLACEHOLDER = "{subdomain}"
 IP_KEY = "ip"  # all machines share one: several may leave through the same address, and nobody can tell from inside
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 LONGEST_CONNECT = 5.0
-# A stable, descriptive agent: requests with an empty or odd one were grey-listed (kommo-api.md section 2).
-USER_AGENT = f"KommoSync/{__version__} (configuration sync for Kommo; python-requests)"
+USER_AGENT = client.USER_AGENT
 
 
 def url_template() -> str:

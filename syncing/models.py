@@ -288,6 +288,3 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return self.name
-
-
-RUN_OPEN_FILTER = Q(state__in=RUN_OPEN)

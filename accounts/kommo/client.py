@@ -14,6 +14,7 @@ from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import HTTPError
 
+from accounts import __version__
 from accounts.kommo.answers import Answer, JsonObject, error_of, read
 from accounts.kommo.errors import (
     BadAnswer,
@@ -34,7 +35,7 @@ from accounts.kommo.tokens import TokenSource
 logger = logging.getLogger(__name__)
 
 # A stable, descriptive agent: requests without one were grey-listed (kommo-api.md section 2).
-USER_AGENT = "KommoSync/1.0 (configuration sync; python-requests)"
+USER_AGENT = f"KommoSync/{__version__} (configuration sync for Kommo; python-requests)"
 PAGE_SIZE = 250  # Kommo's largest page (kommo-api.md section 2)
 DEFAULT_POLICY = Policy()
 

@@ -7,6 +7,7 @@ import pytest
 import requests
 from requests_mock import Mocker
 
+from accounts import __version__, conf
 from accounts.kommo.client import Exchange
 from accounts.kommo.errors import (
     BadAnswer,
@@ -40,6 +41,12 @@ class TestSending:
         assert sent.json() == [{"name": "Sales 🚀"}]
         assert sent.timeout == (5, 30)
         assert sent.verify
+
+    def test_it_says_which_version_it_is(self, requests_mock: Mocker) -> None:
+        requests_mock.get(URL, json=DONE)
+        make_client().get(PATH)
+        assert requests_mock.last_request.headers["User-Agent"].startswith(f"KommoSync/{__version__} ")
+        assert conf.USER_AGENT == requests_mock.last_request.headers["User-Agent"]
 
     def test_it_speaks_to_accounts_below_a_path_too(self, requests_mock: Mocker) -> None:
         requests_mock.patch("http://127.0.0.1:8100/north/api/v4/leads/pipelines/1", json=DONE)
@@ -215,7 +222,9 @@ class TestTokens:
             make_client().post(PATH, [{}])
         assert requests_mock.call_count == 1
 
-    @pytest.mark.parametrize(("expected", "code"), [(7, "wrong_account"), (4711, "unauthorised"), (None, "unauthorised")])
+    @pytest.mark.parametrize(
+        ("expected", "code"), [(7, "wrong_account"), (4711, "unauthorised"), (None, "unauthorised")]
+    )
     def test_a_refused_token_that_names_another_account_is_the_wrong_one(
         self, expected: int | None, code: str, requests_mock: Mocker
     ) -> None:
