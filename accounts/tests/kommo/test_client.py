@@ -46,7 +46,7 @@ class TestSending:
         requests_mock.get(URL, json=DONE)
         make_client().get(PATH)
         assert requests_mock.last_request.headers["User-Agent"].startswith(f"KommoSync/{__version__} ")
-        assert conf.USER_AGENT == requests_mock.last_request.headers["User-Agent"]
+        assert requests_mock.last_request.headers["User-Agent"] == conf.USER_AGENT
 
     def test_it_speaks_to_accounts_below_a_path_too(self, requests_mock: Mocker) -> None:
         requests_mock.patch("http://127.0.0.1:8100/north/api/v4/leads/pipelines/1", json=DONE)
