@@ -80,7 +80,6 @@ class Hand:
     shown: str = ""
     client: KommoClient | None = None
     outcomes: list[Outcome] = field(default_factory=list)
-    lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def requests(self) -> int:

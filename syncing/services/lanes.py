@@ -120,13 +120,15 @@ class LaneAtWork:
     def leave(self) -> None:
         """Hands back what is still there and ends the threads."""
         self._interrupt(HANDED_BACK)
-        while self._hands or self._masters:
-            self._beat()
-            self._wait()
-            self._collect()
-        self._pool.shutdown()
-        self._writer.close()
-        self._pulse.end()
+        try:
+            while self._hands or self._masters:
+                self._beat()
+                self._wait()
+                self._collect()
+        finally:  # the database may be away: then no thread stays behind either
+            self._pool.shutdown()
+            self._pulse.end()
+            self._writer.close()
 
     @property
     def _is_ending(self) -> bool:
@@ -143,7 +145,8 @@ class LaneAtWork:
         self._beat_accounts()
         self._beat_masters()
         self._pulse.beaten()
-        if block.happened_since(self._began):
+        if not self._stop.is_set and block.happened_since(self._began):
+            self._announced = True  # by who met it; once more would end the runs that began since
             self._stop.set(BLOCKED)
 
     def _beat_accounts(self) -> None:

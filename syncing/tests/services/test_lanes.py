@@ -2,10 +2,11 @@
 
 import logging
 import threading
+import time
 from datetime import timedelta
 
 import pytest
-from django.db import connection, connections
+from django.db import OperationalError, connection, connections
 from pytest_django import Settings
 
 from accounts.kommo.client import KommoClient
@@ -256,6 +257,31 @@ def test_a_lane_claims_no_more_when_its_slice_is_over(house: House) -> None:
     assert (run.state, again.state) == ("succeeded", "queued")
 
 
+def test_a_lane_whose_database_went_away_leaves_no_thread_behind(
+    house: House, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    settings.SYNC_LEASE = 1
+    before = set(threading.enumerate())
+
+    def gone(name: str) -> None:
+        raise OperationalError("the connection is closed")
+
+    def replicate(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint) -> Result:
+        monkeypatch.setattr(lanes.presence, "beat", gone)
+        time.sleep(0.6)  # a long answer: the next two heartbeats fail
+        checkpoint("reading")
+        return result()
+
+    house.start()
+    with pytest.raises(OperationalError):
+        house.work(replicate)
+
+    mine = [thread for thread in set(threading.enumerate()) - before if thread.name.startswith(("account_", "pulse"))]
+    for thread in mine:
+        thread.join(2)
+    assert not [thread.name for thread in mine if thread.is_alive()]
+
+
 # -- a blocked IP --
 
 
@@ -304,6 +330,28 @@ def test_a_block_that_another_lane_met_stops_this_one(house: House, settings: Se
 
     run.refresh_from_db()
     assert (run.state, run.reason) == ("failed", "ip_blocked")
+
+
+def test_a_block_is_announced_once_by_who_met_it(
+    house: House, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.SYNC_LEASE = 1
+    announced: list[bool] = []
+    announce = lanes.block.announce
+    monkeypatch.setattr(lanes.block, "announce", lambda: (announced.append(True), announce()))
+
+    def replicate(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint) -> Result:
+        if job.subdomain == "north":
+            with database():
+                announce()
+        while True:
+            client.get("/leads/pipelines")
+            checkpoint("reading")
+
+    house.start()
+    house.work(replicate)
+
+    assert not announced
 
 
 def test_a_run_begun_after_a_block_may_try_again(house: House) -> None:
