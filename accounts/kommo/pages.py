@@ -44,6 +44,8 @@ class Listing:
     def _collect(self, answer: JsonObject) -> None:
         embedded = answer.get("_embedded")
         items = embedded.get(self._key) if isinstance(embedded, dict) else None
+        if items is None and not embedded and answer.get("_total_items") in (0, "0"):
+            items = []
         if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
             raise self._bad(f"the answer has no list of {self._key}")
         for item in items:
@@ -66,6 +68,8 @@ class Listing:
 
     def _count(self, answer: JsonObject, name: str) -> int | None:
         value = answer.get(name)
+        if isinstance(value, str) and value.isdecimal():
+            value = int(value)
         if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
             raise self._bad(f"{name} is not a number")
         return value

@@ -47,6 +47,10 @@ def create(
             answers = send([entry.body for entry in chunk])
         except Validation as error:
             waiting[:0] = _after_refusal(chunk, error, failed, repair)
+        except NotFound as error:
+            if error.no_account:
+                raise
+            waiting[:0] = _after_refusal(chunk, Validation(error.detail, status=error.status), failed, None)
         except (ServerError, NetworkError, BadAnswer) as error:
             if not error.outcome_unknown:
                 raise

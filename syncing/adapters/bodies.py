@@ -13,10 +13,11 @@ from syncing.engine.resources.stages import Description, Stage
 Ids = Mapping[Ref, str]  # ref -> the account's own key
 
 
-def stage_body(item: Item, sort: int, theirs: Stage | None = None) -> Json:
+def stage_body(item: Item, sort: int, theirs: Stage | None = None, *, described: bool = True) -> Json:
     """Name, colour and sort go together always: a PATCH without the name blanks it (kommo-api.md 4.1)."""
-    body: Json = {"name": item.attributes["name"], "color": item.attributes["color"], "sort": sort}
-    if texts := item.attributes.get("descriptions"):
+    body: Json = {"name": item.attributes["name"], "color": item.attributes["color"], "sort": max(1, sort)}
+    texts = item.attributes.get("descriptions")
+    if texts and described:
         known = {text.level: text for text in (theirs.descriptions or ())} if theirs else {}
         wanted = [_description(level, text, known.get(level)) for level, text in texts.items()]
         if changed := [body for body in wanted if body is not None]:

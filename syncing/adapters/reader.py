@@ -9,9 +9,9 @@ from accounts.kommo.quirks import enums_list
 from syncing.adapters import endpoints
 from syncing.adapters.api import Api, Json
 from syncing.engine.resources.custom_fields import ENTITIES, CustomField, Enum, StageId
-from syncing.engine.resources.field_groups import LINKED_GROUP, FieldGroup
+from syncing.engine.resources.field_groups import LINKED_GROUP, PREDEFINED_GROUPS, FieldGroup
 from syncing.engine.resources.pipelines import Pipeline
-from syncing.engine.resources.stages import Description, Stage
+from syncing.engine.resources.stages import INCOMING_TYPE, LOST, WON, Description, Stage
 from syncing.engine.snapshot import Snapshot
 
 T = TypeVar("T")
@@ -49,7 +49,10 @@ class Reader:
         return self._each(items, parse_pipeline)
 
     def with_descriptions(self, pipelines: Iterable[Pipeline], described: Container[int]) -> tuple[Pipeline, ...]:
-        return tuple(self._described(item) if item.id in described else item for item in pipelines)
+        """An archived pipeline is not copied, so nothing more is asked about it."""
+        return tuple(
+            self._described(item) if item.id in described and not item.is_archive else item for item in pipelines
+        )
 
     def groups_and_fields(self, entities: Iterable[str]) -> tuple[tuple[FieldGroup, ...], tuple[CustomField, ...]]:
         groups: list[FieldGroup] = []
@@ -96,30 +99,34 @@ def with_membership(fields: tuple[CustomField, ...], groups: tuple[FieldGroup, .
 
 
 def parse_pipeline(item: Json) -> Pipeline:
+    stages = tuple(parse_stage(stage) for stage in item["_embedded"]["statuses"])
     return Pipeline(
         id=int(item["id"]),
         name=str(item["name"] or ""),
-        sort=int(item["sort"]),
-        is_main=bool(item["is_main"]),
-        is_unsorted_on=bool(item["is_unsorted_on"]),
-        is_archive=bool(item.get("is_archive", False)),
-        stages=tuple(parse_stage(stage) for stage in item["_embedded"]["statuses"]),
+        sort=int(item.get("sort") or 0),
+        is_main=bool(item.get("is_main")),
+        is_unsorted_on=bool(item.get("is_unsorted_on", any(stage.type == INCOMING_TYPE for stage in stages))),
+        is_archive=bool(item.get("is_archive")),
+        stages=stages,
     )
 
 
 def parse_stage(item: Json) -> Stage:
+    """Incoming by its type; where none is told, by being locked (kommo-api.md 4.3)."""
+    stage_id, editable = int(item["id"]), bool(item.get("is_editable", True))
+    locked = INCOMING_TYPE if not editable and stage_id not in (WON, LOST) else 0
     return Stage(
-        id=int(item["id"]),
+        id=stage_id,
         name=str(item["name"] or ""),
-        sort=int(item["sort"]),
+        sort=int(item.get("sort") or 0),
         color=str(item.get("color") or "").lower(),
-        type=int(item.get("type") or 0),
-        editable=bool(item.get("is_editable", True)),
+        type=locked if item.get("type") is None else int(item["type"]),
+        editable=editable,
     )
 
 
 def parse_descriptions(item: Json) -> tuple[Description, ...]:
-    texts = item.get("descriptions") or ()
+    texts = item.get("descriptions") or (item.get("_embedded") or {}).get("descriptions") or ()
     if isinstance(texts, dict):
         texts = texts.values()
     return tuple(
@@ -135,7 +142,7 @@ def parse_group(entity: str, item: Json) -> FieldGroup:
         id=str(item["id"]),
         name=str(item["name"] or ""),
         sort=int(item.get("sort") or 0),
-        is_predefined=bool(item.get("is_predefined", False)),
+        is_predefined=bool(item.get("is_predefined", str(item["id"]) in PREDEFINED_GROUPS)),
         fields=tuple(int(field_id) for field_id in item.get("fields") or ()),
     )
 
@@ -150,7 +157,7 @@ def parse_field(entity: str, item: Json) -> CustomField:
         code=item.get("code") or None,
         group_id=str(item["group_id"]) if item.get("group_id") else None,
         is_api_only=bool(item.get("is_api_only")),
-        is_predefined=bool(item.get("is_predefined")),
+        is_predefined=bool(item.get("is_predefined", item.get("is_deletable") is False)),
         enums=parse_enums(item.get("enums")),
         required_statuses=_statuses(item.get("required_statuses")),
         hidden_statuses=None if item.get("hidden_statuses") is None else _statuses(item["hidden_statuses"]),

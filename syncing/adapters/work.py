@@ -128,3 +128,8 @@ def sort_numbers(
     start = start if start + len(target) <= high else 0
     step = STEP if start + STEP * len(target) <= high else 1
     return {ref: start + step * position for position, ref in enumerate(target, start=1)}
+
+
+def in_order(changes: Iterable[Change], sorts: Mapping[Token, int]) -> list[Change]:
+    """Ascending by the number to write: right also where the server numbers everything anew at each write."""
+    return sorted(changes, key=lambda change: sorts.get(change.ref, 0))

@@ -8,6 +8,7 @@ from syncing.engine.normalise import Item
 from syncing.engine.plan import Plan
 from syncing.engine.refs import Kind, Ref, pipeline_key
 from syncing.engine.resources.custom_fields import ENTITIES
+from syncing.engine.resources.field_groups import PREDEFINED_GROUPS
 from syncing.engine.resources.pipelines import MAX_PIPELINES
 from syncing.engine.resources.stages import MAX_STAGES
 from syncing.engine.snapshot import Snapshot
@@ -62,7 +63,9 @@ def incomplete(desired: Snapshot, existing: Snapshot, known: Mapping[Ref, str]) 
         fields = [item for item in existing.fields or () if item.entity == entity]
         main = any(group.entity == entity and group.is_predefined for group in desired.groups or ())
         kinds = {ref.kind for ref, key in known.items() if key.startswith(f"{entity}/")}
-        if not groups and (main or Kind.FIELD_GROUP in kinds or any(item.group_id for item in fields)):
+        if not groups and (
+            main or Kind.FIELD_GROUP in kinds or any(item.group_id not in (None, *PREDEFINED_GROUPS) for item in fields)
+        ):
             return f"the list of field groups of {entity} came empty, but there is one"
         if not fields and (Kind.CUSTOM_FIELD in kinds or any(group.fields for group in groups)):
             return f"the list of custom fields of {entity} came empty, but there were some"

@@ -66,7 +66,7 @@ LIES: dict[str, tuple[dict[str, Any] | None, ...]] = {
         page(KEY, [1], next_page=2, _total_items=2),
         page(KEY, [2], _total_items=3),
     ),
-    "_total_items is not a number": (page(KEY, [1], _total_items="1"),),
+    "_total_items is not a number": (page(KEY, [1], _total_items="many"),),
     "_page_count is not a number": (page(KEY, [1], _page_count=True),),
     "the link to the next page names no page": ({**page(KEY, [1]), "_links": {"next": {"href": "/x"}}},),
     "the link to the next page has no address": ({**page(KEY, [1]), "_links": {"next": {}}},),

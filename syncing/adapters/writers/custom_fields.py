@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from accounts.kommo.errors import KommoError, Validation
 from syncing.adapters import batches, endpoints
@@ -10,12 +11,14 @@ from syncing.adapters.api import Json
 from syncing.adapters.batches import Entry
 from syncing.adapters.bodies import field_body, kept_enums, new_field_body
 from syncing.adapters.reader import parse_field
+from syncing.adapters.repairs import demands_options, lightened
 from syncing.adapters.work import Token, Work, sort_numbers
 from syncing.engine.changes import Action, Change
 from syncing.engine.refs import Kind, Ref, enum_key, field_key, group_key
 from syncing.engine.resources.custom_fields import ENTITIES, CustomField
 from syncing.engine.resources.field_groups import DEFAULT_GROUP
 
+T = TypeVar("T")
 HIGHEST_SORT = 1_000_000
 
 
@@ -59,7 +62,7 @@ class _Fields:
 
     def _create(self, changes: Sequence[Change], sorts: dict[Token, int]) -> None:
         entries = [Entry(change, self._new_body(change, sorts)) for change in changes]
-        batches.create(entries, self._send, self._find, self._done, self.work.fail_entry, self.work.settle)
+        batches.create(entries, self._send, self._find, self._done, self.work.fail_entry, self.work.settle, _lighter)
 
     def _new_body(self, change: Change, sorts: dict[Token, int]) -> Json:
         ours = self.ours[change.ref.key]
@@ -122,10 +125,9 @@ class _Fields:
             self.work.report(rows)
 
     def _with_options(self, entry: Entry[Change | None], error: Validation) -> Entry[Change | None] | None:
-        """Some PATCHes of select fields demand the options, kommo-api.md 5.4; then all of them go, with their ids."""
-        demanded = any(complaint.path == "enums" for item in error.items for complaint in item.errors)
-        if not demanded or "enums" in entry.body:
-            return None
+        """Where the options are demanded all of them go, with their ids; else without what is refused."""
+        if not demands_options(error) or "enums" in entry.body:
+            return _lighter(entry, error)
         theirs = self.theirs[field_key(self.entity, entry.body["id"])]
         return replace(entry, body={**entry.body, "enums": kept_enums(theirs)})
 
@@ -167,3 +169,8 @@ class _Fields:
         ordered = sorted(inside, key=lambda item: (item.sort, item.id))
         keys = [field_key(self.entity, item.id) for item in ordered]
         return [(self.names.get(key, key), item.sort) for key, item in zip(keys, ordered, strict=True)]
+
+
+def _lighter(entry: Entry[T], error: Validation) -> Entry[T] | None:
+    body = lightened(entry.body, error)
+    return None if body is None else replace(entry, body=body)

@@ -8,7 +8,7 @@ from syncing.adapters.answers import adopt, aligned, newcomers
 from syncing.adapters.api import Json
 from syncing.adapters.batches import Entry
 from syncing.adapters.reader import parse_group
-from syncing.adapters.work import Token, Work, sort_numbers
+from syncing.adapters.work import Token, Work, in_order, sort_numbers
 from syncing.engine.changes import Action, Change
 from syncing.engine.refs import Kind, Ref, group_key, local_id
 from syncing.engine.resources.custom_fields import ENTITIES
@@ -55,7 +55,7 @@ def _write_entity(work: Work, entity: str, creates: Sequence[Change], updates: S
         ])  # fmt: skip
 
     batches.create(entries, send, find, done, work.fail_entry, work.settle)
-    for change in [*updates, *work.renumbered(sorts, [change.ref for change in updates])]:
+    for change in in_order([*updates, *work.renumbered(sorts, [change.ref for change in updates])], sorts):
         _update(work, entity, change, sorts.get(change.ref))
 
 

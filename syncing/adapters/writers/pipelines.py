@@ -11,14 +11,15 @@ from syncing.adapters.api import Json
 from syncing.adapters.batches import Entry
 from syncing.adapters.bodies import pipeline_body, stage_body
 from syncing.adapters.reader import parse_pipeline
-from syncing.adapters.work import Token, Work, Written, sort_numbers
+from syncing.adapters.repairs import complaints
+from syncing.adapters.work import Token, Work, Written, in_order, sort_numbers
 from syncing.engine.changes import Action, Change
 from syncing.engine.refs import Kind, Ref, pipeline_key, stage_key
 from syncing.engine.resources.pipelines import Pipeline, place
 from syncing.engine.resources.stages import LOST, WON, Stage
 
 HIGHEST_SORT = 10_000  # kommo-api.md 4.5
-STATUS_PATH = re.compile(r"_embedded\.statuses\.(\d+)")
+STATUS_PATH = re.compile(r"(?:_embedded\.)?statuses\.(\d+)(.*)")
 
 
 def write(work: Work) -> None:
@@ -26,7 +27,7 @@ def write(work: Work) -> None:
     updates = work.changes(Kind.PIPELINE, Action.UPDATE)
     sorts = _sorts(work, creates, updates)
     _Create(work, creates, sorts).write()
-    for change in [*updates, *work.renumbered(sorts, [change.ref for change in updates])]:
+    for change in in_order([*updates, *work.renumbered(sorts, [change.ref for change in updates])], sorts):
         _update(work, change, sorts)
 
 
@@ -49,13 +50,15 @@ def _sorts(work: Work, creates: Sequence[Change], updates: Sequence[Change]) -> 
 
 
 class _Create:
-    """New pipelines with their stages. `dropped` are stages that Kommo refused: a pipeline is made without them."""
+    """New pipelines with their stages. What Kommo refuses of a pipeline's stages costs only itself."""
 
     def __init__(self, work: Work, changes: Sequence[Change], sorts: Mapping[Token, int]) -> None:
         self.work, self.changes, self.sorts = work, changes, sorts
         self.originals = {Ref(Kind.PIPELINE, pipeline_key(item.id)): item for item in work.desired.pipelines}
         self.stages = {change.ref: change for change in work.changes(Kind.STAGE, Action.CREATE)}
         self.dropped: set[Ref] = set()
+        self.plain: set[Ref] = set()  # stages whose descriptions were refused
+        self.unnamed: set[Ref] = set()  # pipelines whose names of system stages were refused
 
     def write(self) -> None:
         entries = [self._entry(change) for change in self.changes]
@@ -68,10 +71,11 @@ class _Create:
 
     def _entry(self, change: Change) -> Entry[Change]:
         stages = [
-            stage_body(self.work.item(ref), 10 * number)
+            stage_body(self.work.item(ref), 10 * number, described=ref not in self.plain)
             for number, ref in enumerate(self._new_stages(change.ref), start=1)
         ]
-        bodies = _system_names(self.work, self.originals[change.ref]) + stages
+        names = [] if change.ref in self.unnamed else _system_names(self.work, self.originals[change.ref])
+        bodies = names + stages
         return Entry(change, pipeline_body(self.work.item(change.ref), self.sorts[change.ref], bodies))
 
     def _send(self, bodies: list[Json]) -> list[Json]:
@@ -95,12 +99,24 @@ class _Create:
         self.work.report(rows)
 
     def _repair(self, failing: Entry[Change], error: Validation) -> Entry[Change] | None:
-        refused = _refused_stages(failing.body, error)
-        refs = [ref for ref in self._new_stages(failing.subject.ref) if self.work.item(ref).name in refused]
-        for ref in refs:
-            self.dropped.add(ref)
-            self.work.fail(self.stages[ref], error)
-        return replace(self._entry(failing.subject), repeats=failing.repeats) if refs else None
+        """The pipeline without the descriptions, system names or stages that were refused; None if it is to blame."""
+        places = [STATUS_PATH.match(complaint.path) for complaint in complaints(error)]
+        bodies = failing.body["_embedded"]["statuses"]
+        names = len(bodies) - len(self._new_stages(failing.subject.ref))  # those of system stages come first
+        refused = {(int(at[1]), at[2].startswith(".descriptions")) for at in places if at is not None}
+        if not refused or None in places or any(at >= len(bodies) for at, _ in refused):
+            return None
+        stages = self._new_stages(failing.subject.ref)
+        for at, description in refused:
+            if at < names:
+                self.unnamed.add(failing.subject.ref)
+            elif description:
+                self.plain.add(stages[at - names])
+            else:
+                self.dropped.add(stages[at - names])
+                self.work.fail(self.stages[stages[at - names]], error)
+        repaired = self._entry(failing.subject)
+        return replace(repaired, repeats=failing.repeats) if repaired.body != failing.body else None
 
     def _failed(self, failing: Entry[Change], error: KommoError) -> None:
         children = [self.stages[ref] for ref in self._new_stages(failing.subject.ref)]
@@ -120,18 +136,6 @@ def _system_names(work: Work, pipeline: Pipeline) -> list[Json]:
         if stage.id in (WON, LOST) and name:
             named.append({"id": stage.id, "name": name})
     return named
-
-
-def _refused_stages(body: Json, error: Validation) -> set[str]:
-    """The names of the stages that the complaints are about; empty if one is about the pipeline itself."""
-    found: set[str] = set()
-    stages = body["_embedded"]["statuses"]
-    for complaint in (complaint for item in error.items for complaint in item.errors):
-        at = STATUS_PATH.match(complaint.path)
-        if at is None or int(at[1]) >= len(stages):
-            return set()
-        found.add(stages[int(at[1])]["name"])
-    return found
 
 
 def _keys(original: Pipeline, item: Json, sent: Sequence[Ref]) -> dict[Ref, str]:

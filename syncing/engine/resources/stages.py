@@ -52,7 +52,7 @@ class Stage:
     @property
     def is_system(self) -> bool:
         """Won, lost and incoming; never told by name ("Lost contact - retry" is an ordinary stage)."""
-        return self.id in (WON, LOST) or self.type == INCOMING_TYPE or not self.editable
+        return self.id in (WON, LOST) or self.type == INCOMING_TYPE
 
     @property
     def natural_id(self) -> str | None:

@@ -55,9 +55,8 @@ def without(item: dict[str, Any], *keys: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("broken", [
-    {}, without(PIPELINE, "id"), without(PIPELINE, "name"), without(PIPELINE, "sort"), without(PIPELINE, "is_main"),
-    without(PIPELINE, "is_unsorted_on"), without(PIPELINE, "_embedded"), {**PIPELINE, "_embedded": []},
-    {**PIPELINE, "_embedded": {}}, {**PIPELINE, "_embedded": {"statuses": None}}, {**PIPELINE, "sort": None},
+    {}, without(PIPELINE, "id"), without(PIPELINE, "name"), without(PIPELINE, "_embedded"), {**PIPELINE, "_embedded": []},
+    {**PIPELINE, "_embedded": {}}, {**PIPELINE, "_embedded": {"statuses": None}},
     {**PIPELINE, "id": "x"}, {**PIPELINE, "_embedded": {"statuses": [without(STAGE, "id")]}},
     {**PIPELINE, "_embedded": {"statuses": [7]}}, {**PIPELINE, "_embedded": {"statuses": [{**STAGE, "sort": "high"}]}},
 ])  # fmt: skip
@@ -97,7 +96,10 @@ def test_what_kommo_leaves_out_has_its_default() -> None:
     assert (field.name, field.sort, field.code, field.enums, field.required_statuses) == ("", 0, None, (), ())
     assert field.hidden_statuses is None, "no such feature"
     (group,) = Reader(Lists(custom_field_groups=[{"id": "default", "name": "Main"}])).groups("leads")
-    assert (group.sort, group.is_predefined, group.fields) == (0, False, ())
+    assert (group.sort, group.is_predefined, group.fields) == (0, True, ())
+    bare = {"id": 7, "name": "Sales", "_embedded": {"statuses": [{"id": 5, "name": "Incoming", "is_editable": False}]}}
+    (pipeline,) = Reader(Lists(pipelines=[bare])).pipelines()
+    assert (pipeline.sort, pipeline.is_main, pipeline.is_unsorted_on, pipeline.stages[0].type) == (0, False, True, 1)
 
 
 @pytest.mark.parametrize("value", [

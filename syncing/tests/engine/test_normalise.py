@@ -39,7 +39,7 @@ def test_default_names_count_for_system_stages_only(name: str) -> None:
 
 @pytest.mark.parametrize(("item", "system"), [
     (stage(142, "x"), True), (stage(143, "x"), True), (stage(5, "x", type=1), True),
-    (stage(5, "x", editable=False), True), (stage(5, "Lost contact - retry"), False), (stage(5, "Entrada"), False),
+    (stage(5, "x", editable=False), False), (stage(5, "Lost contact - retry"), False), (stage(5, "Entrada"), False),
 ])  # fmt: skip
 def test_a_system_stage_is_told_by_its_nature(item: Stage, system: bool) -> None:
     assert item.is_system is system
