@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 from django_q.models import OrmQ
 from pytest_django import Settings
 
@@ -17,6 +18,7 @@ from accounts.simulator.faults import Fault
 from accounts.simulator.server import RunningServer
 from accounts.simulator.world import World
 from accounts.tests.factories import AccountFactory, GroupFactory
+from syncing.management.commands import sync_all
 from syncing.management.console.report import run_report
 from syncing.management.console.signals import Stopping
 from syncing.models import AccountRun, SyncRun
@@ -238,6 +240,26 @@ def test_a_stop_in_the_middle_cancels_and_still_says_one_document(
     assert said["state"] == "cancelled"
     assert "stopped after" in said["accounts"][0]["note"]
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+@pytest.mark.parametrize("stays_away", [False, True])
+def test_a_database_that_fails_in_the_middle_ends_in_1_with_the_run(
+    master: SimAccount, monkeypatch: pytest.MonkeyPatch, stays_away: bool
+) -> None:
+    def fail(*args: object, **facts: object) -> None:
+        raise OperationalError("the connection is closed")
+
+    monkeypatch.setattr(sync_all, "work_to_the_end", fail)
+    if stays_away:
+        monkeypatch.setattr(sync_all, "run_document", fail)
+
+    code, said = document("--account", "north")
+
+    assert (code, said["run"]) == (1, SyncRun.objects.get().pk)
+    if stays_away:
+        assert (said["state"], said["error"]["code"]) == ("failed", "internal")
+    else:
+        assert (said["state"], len(said["accounts"])) == ("queued", 1)
 
 
 def test_names_cannot_break_the_report() -> None:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Any, TextIO, cast
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser, SystemCheckError
-from django.db import OperationalError, ProgrammingError
+from django.db import Error as DatabaseTrouble
+from django.db import OperationalError, ProgrammingError, connection
 
 from accounts.models import Account, SyncGroup
 from syncing.management.console.progress import ProgressBar
@@ -24,6 +25,7 @@ USAGE = 2
 GOOD = (RunState.SUCCEEDED, RunState.PLANNED)
 LOOK = 0.5  # seconds between two looks at a run that the workers do
 SETUP = "Run `python manage.py setup`, or `python manage.py migrate`."
+LOST_SIGHT = "What was written is kept; see the run when the database is back, then run again."
 
 
 class Refused(CommandError):
@@ -94,10 +96,25 @@ class Command(BaseCommand):
             if options["no_wait"]:
                 self._print({"run": run.pk, "state": run.state})
                 return
-            run = self._wait(run, stop) if options["queue"] else self._work(run, stop)
-        self._show(run, options)
+            try:
+                run = self._wait(run, stop) if options["queue"] else self._work(run, stop)
+                self._show(run_document(run), options)
+            except DatabaseTrouble as error:
+                self._show(self._broken(run, error), options)
+                sys.exit(NOT_GOOD)
         if run.state not in GOOD:
             sys.exit(NOT_GOOD)
+
+    def _broken(self, run: SyncRun, error: DatabaseTrouble) -> dict[str, Any]:
+        """The document of a run that this command lost sight of; without the database, only which run it is."""
+        message = f"The database failed while run {run.pk} was at work: {error}."
+        self._say(f"{message} {LOST_SIGHT}")
+        try:
+            connection.close_if_unusable_or_obsolete()
+            return run_document(SyncRun.objects.get(pk=run.pk))
+        except DatabaseTrouble:
+            known = failed_document("internal", message, LOST_SIGHT, type=run.type, mode=run.mode)
+            return known | {"run": run.pk}
 
     def _start(self, group: SyncGroup, accounts: Sequence[Account] | None, options: dict[str, Any]) -> SyncRun:
         try:
@@ -137,8 +154,7 @@ class Command(BaseCommand):
             self._say(f"No longer waiting: run {run.pk} goes on in the workers.")
         return run
 
-    def _show(self, run: SyncRun, options: dict[str, Any]) -> None:
-        document = run_document(run)
+    def _show(self, document: dict[str, Any], options: dict[str, Any]) -> None:
         self._print(document if options["json"] else run_report(document))
 
     def _print(self, what: dict[str, Any] | str) -> None:
