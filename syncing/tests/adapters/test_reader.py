@@ -55,7 +55,8 @@ def without(item: dict[str, Any], *keys: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("broken", [
-    {}, without(PIPELINE, "id"), without(PIPELINE, "name"), without(PIPELINE, "_embedded"), {**PIPELINE, "_embedded": []},
+    {}, without(PIPELINE, "id"), without(PIPELINE, "name"), without(PIPELINE, "_embedded"),
+    {**PIPELINE, "_embedded": []},
     {**PIPELINE, "_embedded": {}}, {**PIPELINE, "_embedded": {"statuses": None}},
     {**PIPELINE, "id": "x"}, {**PIPELINE, "_embedded": {"statuses": [without(STAGE, "id")]}},
     {**PIPELINE, "_embedded": {"statuses": [7]}}, {**PIPELINE, "_embedded": {"statuses": [{**STAGE, "sort": "high"}]}},
