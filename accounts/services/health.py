@@ -15,9 +15,8 @@ from django.utils.translation import gettext_noop
 from django_q.tasks import async_task
 
 from accounts.fields import WrongEncryptionKey
-from accounts.kommo import quirks
 from accounts.kommo.client import KommoClient
-from accounts.kommo.errors import Forbidden, Halted, KommoError, NotFound, Unauthorised
+from accounts.kommo.errors import Forbidden, Halted, KommoError, NotFound
 from accounts.kommo.retry import Policy
 from accounts.kommo.stopping import Stop
 from accounts.models import Account
@@ -203,14 +202,6 @@ def _stranger(account: Account, kommo_id: int, subdomain: str) -> str:
 def _judge_error(account: Account, error: KommoError) -> tuple[Account.Health, str]:
     if isinstance(error, CredentialProblem):
         return Health.NO_TOKEN, _(error.remedy)
-    if isinstance(error, Unauthorised) and error.code == Unauthorised.code:
-        claimed = quirks.jwt_claims(account.token).get("account_id")
-        if account.kommo_id is not None and isinstance(claimed, int) and claimed != account.kommo_id:
-            said = _("The token is of Kommo account %(claimed)d; this is %(expected)d.") % {
-                "claimed": claimed,
-                "expected": account.kommo_id,
-            }
-            return Health.WRONG_ACCOUNT, f"{said} {_(WRONG_ACCOUNT_REMEDY)}"
     return HEALTH_OF_CODE.get(error.code, Health.ERROR), _sentence(error.detail, error.remedy)
 
 
