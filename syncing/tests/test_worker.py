@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.db import OperationalError
 
 from syncing import conf
 from syncing.models import Lane
@@ -152,6 +153,37 @@ def test_a_cluster_that_takes_no_work_is_started_again(
 
     assert len(called) > 1  # at the start, and again before a restart: a message may have been lost
     assert "no lane took it" in said[0]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_waits_for_a_database_that_is_away_at_the_start_and_later(
+    said: list[str], monkeypatch: pytest.MonkeyPatch, settings: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.SYNC_LEASE = 1  # type: ignore[attr-defined]
+    monkeypatch.setattr(supervisor, "COMMAND", (sys.executable, "-c", "import time; time.sleep(60)"))
+    monkeypatch.setattr(supervisor, "ensure_schedules", away_for(2, supervisor.ensure_schedules))
+    monkeypatch.setattr(supervisor.claims, "release_expired", away_for(2, stop_this_process))
+
+    assert Supervisor(said.append).run() == 0
+
+    errors = [record for record in caplog.records if "the database is away" in record.message]
+    assert len(errors) == 2  # once per outage
+    assert not Lane.objects.exists()
+
+
+def away_for(times: int, act: Callable[[], object]) -> Callable[[], object]:
+    left = iter(range(times))
+
+    def tried() -> object:
+        if next(left, None) is not None:
+            raise OperationalError("the connection was refused")
+        return act()
+
+    return tried
+
+
+def stop_this_process() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def test_the_sign_to_drain_is_set_when_nobody_holds_the_other_end() -> None:

@@ -8,6 +8,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from typing import TypeVar
+
+from django.db import InterfaceError, OperationalError, connection, transaction
 
 from syncing import conf
 from syncing.management.console.signals import Stopping
@@ -21,6 +24,8 @@ logger = logging.getLogger(__name__)
 COMMAND = (sys.executable, "-m", "syncing.worker.cluster")
 LOOK = 0.2  # seconds
 GAVE_UP = 1
+NEVER_MIGRATED = "no such table"  # SQLite says so with the same error as of a database that is away
+T = TypeVar("T")
 
 
 class ClusterProcess:
@@ -98,17 +103,46 @@ class Supervisor:
         self._beat_due = 0.0
         self._idle_since = time.monotonic()
         self._called = False
+        self._away = False
 
     def run(self) -> int:
-        """Until SIGTERM or SIGINT: exit code 0; 1 after too many restarts."""
-        ensure_schedules()
+        """Until SIGTERM or SIGINT: exit code 0; 1 after too many restarts. Waits for a database that is away."""
         with Stopping(once=False) as stop:
-            presence.arrive(self._name, presence.Kind.WORKER)
+            while not self._tried(self._begin, False):
+                if stop.wait(conf.heartbeat()):
+                    return 0
             try:
-                reaper.reap()
+                self._tried(reaper.reap, dict[str, int]())
                 return self._supervise(stop)
             finally:
-                presence.leave(self._name)
+                self._tried(self._leave, None)
+
+    @transaction.atomic
+    def _begin(self) -> bool:
+        ensure_schedules()
+        presence.arrive(self._name, presence.Kind.WORKER)
+        return True
+
+    def _leave(self) -> None:
+        presence.leave(self._name)
+
+    def _tried(self, act: Callable[[], T], otherwise: T) -> T:
+        """What `act` gives; `otherwise` when the database is away, which is said once per outage."""
+        try:
+            found = act()
+        except (OperationalError, InterfaceError) as error:
+            if NEVER_MIGRATED in str(error):
+                raise
+            if not self._away:
+                logger.error("the database is away, the worker waits for it: %s", error)
+            self._away = True
+            self._idle_since = time.monotonic()  # nobody could take work meanwhile
+            connection.close_if_unusable_or_obsolete()
+            return otherwise
+        if self._away:
+            logger.warning("the database is back")
+        self._away = False
+        return found
 
     def _supervise(self, stop: Stopping) -> int:
         cluster = ClusterProcess()
@@ -138,6 +172,9 @@ class Supervisor:
         if time.monotonic() < self._beat_due:
             return ""
         self._beat_due = time.monotonic() + conf.heartbeat()
+        return self._tried(lambda: self._look(cluster), "")
+
+    def _look(self, cluster: ClusterProcess) -> str:
         presence.beat(self._name)
         claims.release_expired()
         return self._wedged(cluster)
