@@ -55,10 +55,6 @@ def project_dir() -> Path:
     return Path(settings.BASE_DIR)
 
 
-def settings_module() -> str:
-    return str(settings.SETTINGS_MODULE)
-
-
 def queue() -> dict[str, Any]:
     """The settings of django-q2."""
     return dict(settings.Q_CLUSTER)
