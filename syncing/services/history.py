@@ -1,6 +1,6 @@
 """What attempts of an account run leave behind: their outcomes as log rows, and the id mappings."""
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -120,6 +120,21 @@ def _outcome(row: LogEntry) -> Outcome:
         message=row.message,
         fields=row.details.get("fields", {}),
     )
+
+
+def lasting(outcomes: Sequence[Outcome], later: Iterable[Mapping[str, Any]] = ()) -> list[Outcome]:
+    """`outcomes` without the failures that a later attempt at the same thing replaced, there or in `later` changes.
+
+    What was done stays: it was written, however often.
+    """
+    seen = {(change["action"], change["kind"], change["name"], change["parent"]) for change in later}
+    kept = []
+    for outcome in reversed(outcomes):
+        what = (outcome.action, str(outcome.kind), outcome.name, outcome.parent)
+        if outcome.state == DONE or what not in seen:
+            kept.append(outcome)
+        seen.add(what)
+    return kept[::-1]
 
 
 def changes_of(outcomes: Iterable[Outcome]) -> list[dict[str, Any]]:

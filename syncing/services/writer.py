@@ -10,7 +10,7 @@ from accounts.batcher import Batcher
 from accounts.services import record_health, remember_identity
 from syncing import conf, store
 from syncing.engine.refs import Ref
-from syncing.models import AccountRun, AccountState, LogEntry, SyncRun
+from syncing.models import ACCOUNT_GOOD, AccountRun, AccountState, LogEntry, SyncRun
 from syncing.services import history
 from syncing.services.claims import Claim
 from syncing.services.contract import Interrupted, Mapped, Outcome, Result
@@ -152,7 +152,11 @@ def final_columns(claim: Claim, result: Result, earlier: Sequence[Outcome]) -> d
     if state == AccountState.IN_SYNC and done_before:
         state = AccountState.CHANGED  # by this run, though not by its last attempt
     document = dict(result.document)
-    document["changes"] = history.changes_of(earlier) + list(document.get("changes", ()))
+    changes = list(document.get("changes", ()))
+    lasting = history.lasting(earlier, changes)
+    if state in ACCOUNT_GOOD:  # what failed before is all right now, by whatever way
+        lasting = [outcome for outcome in lasting if outcome.state == history.DONE]
+    document["changes"] = history.changes_of(lasting) + changes
     return {
         "state": state,
         "reason": result.reason or "",
@@ -183,7 +187,7 @@ def _run_is_cancelled(claim: Claim) -> bool:
 def _so_far(claim: Claim, progress: Progress) -> dict[str, Any]:
     return {
         "requests": claim.requests + progress.requests,
-        "document": store.clean({"changes": history.changes_of(progress.outcomes)}),
+        "document": store.clean({"changes": history.changes_of(history.lasting(progress.outcomes))}),
         **history.counts_of(progress.outcomes),
     }
 

@@ -166,7 +166,25 @@ def test_what_an_earlier_attempt_did_counts_as_done_in_the_run(pen: Writer, clai
 
     part = row(claim)
     assert (part.state, part.created, part.adopted) == ("changed", 1, 1)
-    assert [change["outcome"] for change in part.document["changes"]] == ["done", "failed"]
+    assert [change["outcome"] for change in part.document["changes"]] == ["done"]
+
+
+def test_what_failed_in_an_earlier_attempt_is_told_by_its_last_outcome(pen: Writer, claim: Claim) -> None:
+    end = result("partial", created=1, requests=7)
+    end.document["changes"] = history.changes_of([made("Sales")])
+
+    pen.finish(claim, end, [made("Sales", "failed"), made("Leads", "failed"), made("Old")])
+
+    part = row(claim)
+    told = [(change["name"], change["outcome"]) for change in part.document["changes"]]
+    assert told == [("Leads", "failed"), ("Old", "done"), ("Sales", "done")]
+    assert part.created == 2
+
+
+def test_an_account_handed_back_twice_tells_only_the_last_outcome(pen: Writer, claim: Claim) -> None:
+    pen.interrupt(claim, "handed_back", Progress([made("Sales", "failed"), made("Sales")], 5, "writing"))
+
+    assert [change["outcome"] for change in row(claim).document["changes"]] == ["done"]
 
 
 def test_an_attempt_that_was_handed_back_waits_again_and_counts_as_no_failure(pen: Writer, claim: Claim) -> None:
