@@ -107,7 +107,7 @@ class NotFound(KommoError):
     """404. `no_account`: not the API answered, so the account itself is unknown."""
 
     code = "not_found"
-    remedy = "The item is no longer in the account: run again."
+    remedy = "Kommo does not know it: run again; if it stays, check the subdomain and the account."
     no_account_remedy: ClassVar[str] = "There is no such account: check the subdomain and KOMMO_URL_TEMPLATE."
 
     def __init__(self, detail: str = "", *, no_account: bool = False, **facts: Unpack[Facts]) -> None:

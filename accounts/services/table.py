@@ -49,8 +49,10 @@ def read_table(content: bytes) -> tuple[list[Row], list[RowError]]:
         raise UnreadableFile(_("The file is empty."))
     at, header = first
     delimiter = max(DELIMITERS, key=header.count)
+    if flaw := _flaw(header):
+        return [], [RowError(at, flaw)]
     columns, problem = _columns(_cells(header, delimiter))
-    if problem or (problem := _flaw(header)):
+    if problem:
         return [], [RowError(at, problem)]
     rows, errors = [], []
     for at, line in lines:

@@ -314,3 +314,11 @@ def test_the_command_ends_2_when_there_is_no_file_to_read(tmp_path, make) -> Non
     code, _, err = run(path)
     assert code == 2
     assert err
+
+
+@pytest.mark.parametrize("content", [b"PK\x03\x04\x9d\xe7\x00", "subdomain,nome do usu\xe1rio\n".encode("latin-1")])
+@pytest.mark.django_db
+def test_a_file_that_is_no_text_is_said_to_be_none(content: bytes) -> None:
+    report = import_accounts(io.BytesIO(content))
+    assert [line for line, _ in report.errors] == [1]
+    assert "UTF-8" in report.errors[0][1]

@@ -1,11 +1,14 @@
 """Messages to the workers. They only say "there is work": lost or doubled, they do no harm."""
 
-from functools import partial
+import logging
 
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django_q.tasks import async_task
+from redis.exceptions import RedisError
 
 from syncing.services import presence
+
+logger = logging.getLogger(__name__)
 
 LANE = "syncing.tasks.lane"  # by name: tasks import services, not the reverse
 
@@ -17,10 +20,17 @@ def call_lanes() -> int:
     """
     missing = presence.lanes_missing()
     for _ in range(missing):
-        transaction.on_commit(partial(async_task, LANE), robust=True)
+        transaction.on_commit(_send)
     return missing
 
 
 def call_lane() -> None:
     """Asks for one lane: the continuation of one whose slice is over."""
-    transaction.on_commit(partial(async_task, LANE), robust=True)
+    transaction.on_commit(_send)
+
+
+def _send() -> None:
+    try:
+        async_task(LANE)
+    except (DatabaseError, RedisError) as error:
+        logger.error("the queue did not take a message (%s); the reaper asks again", type(error).__name__)

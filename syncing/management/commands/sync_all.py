@@ -193,6 +193,7 @@ def _known_groups() -> str:
 def _accounts(subdomains: Sequence[str] | None) -> list[Account] | None:
     if subdomains is None:
         return None
+    subdomains = [subdomain.strip().lower() for subdomain in subdomains]
     accounts = list(Account.objects.filter(subdomain__in=subdomains).defer("token", "client_secret", "refresh_token"))
     unknown = sorted(set(subdomains) - {account.subdomain for account in accounts})
     if unknown:
