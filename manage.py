@@ -22,7 +22,10 @@ def main() -> None:
         if "sync_all" in sys.argv[1:2] and "--json" in sys.argv:
             sys.stdout.write(json.dumps(failed_document(str(error)), ensure_ascii=False) + "\n")
         sys.exit(USAGE_OR_CONFIGURATION)
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except BrokenPipeError:  # the reader of a pipe (`| head`) has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def failed_document(message: str) -> dict[str, object]:

@@ -66,7 +66,7 @@ class AccountAdmin(AccountModelAdmin):
 
     form = AccountForm
     change_list_template = "accounts/account_change_list.html"
-    list_display = ("label", "address", "health_badge", "role", "group", "token_expiry", "paused")
+    list_display = ("label", "address", "health_badge", "role", "group", "token_expiry", "is_paused")
     list_display_links = ("label",)
     list_filter = ("role", "group", "health", "paused")
     list_select_related = ("group",)
@@ -122,6 +122,10 @@ class AccountAdmin(AccountModelAdmin):
             return "-"
         day = date_format(timezone.localtime(expires_at), "SHORT_DATE_FORMAT")
         return badges.mark(badges.BAD, day) if expires_at <= timezone.now() else day
+
+    @admin.display(description=_("paused"), ordering="paused")
+    def is_paused(self, account: Account) -> str:
+        return badges.mark(badges.WARN, _("paused")) if account.paused else ""
 
     @admin.display(description=_("stored token"))
     def token_state(self, account: Any) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from zoneinfo import available_timezones
 
 import environ
+from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 
 SQLITE = "django.db.backends.sqlite3"
@@ -70,6 +71,20 @@ def flag(name: str, default: bool) -> bool:
 def words(name: str, default: list[str]) -> list[str]:
     """The comma-separated values of variable `name`, without empty ones."""
     return [word.strip() for word in text(name).split(",") if word.strip()] or default
+
+
+def fernet_keys(name: str) -> list[str]:
+    """The keys of a comma-separated variable; none is allowed here, `setup` makes the first."""
+    keys = words(name, default=[])
+    for number, key in enumerate(keys, start=1):
+        try:
+            Fernet(key)
+        except ValueError:
+            raise ImproperlyConfigured(
+                f"{name}: key {number} is not a Fernet key (44 characters of URL-safe base64). Put the right one back; "
+                f"for a new installation empty the variable and run `python manage.py setup`."
+            ) from None
+    return keys
 
 
 def choice(name: str, default: str, choices: list[str]) -> str:

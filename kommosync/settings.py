@@ -20,7 +20,7 @@ except OSError as error:
 
 # -- secrets: `manage.py setup` writes them; empty ones are refused where they are first needed --
 SECRET_KEY = env.text("SECRET_KEY")
-FIELD_ENCRYPTION_KEYS = env.words("FIELD_ENCRYPTION_KEYS", default=[])
+FIELD_ENCRYPTION_KEYS = env.fernet_keys("FIELD_ENCRYPTION_KEYS")
 
 DEBUG = env.flag("DEBUG", False)
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])

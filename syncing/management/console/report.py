@@ -83,7 +83,7 @@ def _named(item: Document) -> str:
 
 
 def _error(error: Document) -> str:
-    return f"{error['message']} {error['remedy']}".strip()
+    return f"{error['message'].rstrip('.')}. {error['remedy']}".strip()
 
 
 def _value(value: Any) -> str:
