@@ -111,8 +111,10 @@ def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None
 
 def children(pid: int) -> list[int]:
     """The child processes of `pid` (Linux)."""
-    listing = Path(f"/proc/{pid}/task/{pid}/children")
-    return [int(child) for child in listing.read_text().split()] if listing.exists() else []
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except (FileNotFoundError, ProcessLookupError):  # it has ended
+        return []
 
 
 def descendants(pid: int) -> list[int]:
@@ -121,8 +123,10 @@ def descendants(pid: int) -> list[int]:
 
 
 def threads(pid: int) -> int:
-    tasks = Path(f"/proc/{pid}/task")
-    return len(list(tasks.iterdir())) if tasks.exists() else 0
+    try:
+        return len(list(Path(f"/proc/{pid}/task").iterdir()))
+    except FileNotFoundError:  # it has ended
+        return 0
 
 
 def kill(pid: int) -> None:
