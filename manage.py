@@ -10,6 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
 
 USAGE_OR_CONFIGURATION = 2
+INTERRUPTED = 130
 REMEDY = "Put right the variable in the environment or in .env, then run again."
 
 
@@ -24,6 +25,8 @@ def main() -> None:
         sys.exit(USAGE_OR_CONFIGURATION)
     try:
         execute_from_command_line(sys.argv)
+    except KeyboardInterrupt:  # Ctrl-C before or after a command takes care of it itself
+        sys.exit(INTERRUPTED)
     except BrokenPipeError:  # the reader of a pipe (`| head`) has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
