@@ -167,18 +167,17 @@ class _Replication:
 
     def _converge(self, plan: Plan, existing: Snapshot) -> None:
         """Apply, re-read, plan again, until nothing is left that is worth another try; what is left is not done."""
-        current = plan
+        left = plan
         for turn in range(1, ROUNDS + 1):
-            current = self._worth_trying(current, turn)
+            current = self._worth_trying(left, turn)
             if not current.changes:
                 break
             self.ledger.expect(current)
             apply(self._work(current, existing, rewrite_order=turn >= ROUNDS - 1))
             existing = self._read_again(existing, current.changes)
-            current = self._make_plan(existing)
-            self._keep_matches(current)
-        left = self._make_plan(existing).changes
-        news = self.ledger.doubt({change.ref: change for change in left}) + self.ledger.believe()
+            left = self._make_plan(existing)
+            self._keep_matches(left)
+        news = self.ledger.doubt({change.ref: change for change in left.changes}) + self.ledger.believe()
         if news:
             self.record([row.outcome() for row in news], (), ())
 

@@ -8,7 +8,7 @@ from syncing.adapters.api import Json
 from syncing.adapters.batches import Entry
 from syncing.adapters.bodies import stage_body
 from syncing.adapters.reader import parse_stage
-from syncing.adapters.work import Token, Work, sort_numbers
+from syncing.adapters.work import Token, Work, in_order, sort_numbers
 from syncing.engine.changes import Action, Change
 from syncing.engine.order import STEP
 from syncing.engine.refs import Kind, Ref, local_id, pipeline_key, stage_key
@@ -124,9 +124,7 @@ class _Stages:
         """The last resort: every stage behind all others, one after the other."""
         target = self._target(set())
         sorts = sort_numbers(self.row, target, target, {}, HIGHEST_SORT, rewrite=True)
-        for change in sorted(
-            [*changes, *self.work.renumbered(sorts, [c.ref for c in changes])], key=lambda c: sorts[c.ref]
-        ):
+        for change in in_order([*changes, *self.work.renumbered(sorts, [c.ref for c in changes])], sorts):
             self._patch(change, sorts[change.ref])
 
     def _placed(self, asked: Mapping[Ref, int], got: Mapping[Ref, int | None]) -> None:
