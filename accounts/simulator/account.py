@@ -23,6 +23,8 @@ from accounts.simulator.model import (
     Stage,
     StatusKey,
 )
+from accounts.simulator.oauth.grants import Grants
+from accounts.simulator.oauth.integrations import SimIntegration
 
 if TYPE_CHECKING:
     from accounts.simulator.messages import Answer
@@ -57,6 +59,7 @@ class SimAccount:
         self.leads: dict[int, Lead] = {}
         self.catalogs: set[int] = set()
         self.tokens: dict[str, tokens.Token] = {}
+        self.grants = Grants(self)
         self.kept_reads: dict[tuple[str, str, str, bool], Answer] = {}
         self.lost_values = 0
         self.moved_leads = 0
@@ -74,26 +77,44 @@ class SimAccount:
     def token(self) -> str:
         """The newest long-lived token that is still good; made when there is none."""
         for token in reversed(self.tokens.values()):
-            if not token.revoked and token.expires_at > self.clock():
+            if token.kind == tokens.LONG_LIVED and self.accepts(token.value):
                 return token.value
         return self.issue_token()
 
     def issue_token(self, *, expires_in: float = tokens.YEAR, value: str | None = None) -> str:
         """A further long-lived token, valid for so many seconds (negative: expired); `value` fixes its text."""
-        now = self.clock()
-        if value is None:
-            value = tokens.make_jwt(
-                account_id=self.account_id,
-                user_id=self.user_id,
-                issued_at=min(now, now + expires_in - 1),
-                expires_at=now + expires_in,
-                serial=len(self.tokens),
-            )
-        self.tokens[value] = tokens.Token(value, now + expires_in)
+        value = self._make_jwt(expires_in) if value is None else value
+        self.tokens[value] = tokens.Token(value, self.clock() + expires_in)
         return value
 
+    def issue_access_token(self, client_id: str, expires_in: float) -> str:
+        """The access token of a pair; `grants` knows which."""
+        value = self._make_jwt(expires_in, client_id)
+        self.tokens[value] = tokens.Token(value, self.clock() + expires_in, kind=tokens.OAUTH)
+        return value
+
+    def _make_jwt(self, expires_in: float, client_id: str | None = None) -> str:
+        now = self.clock()
+        return tokens.make_jwt(
+            account_id=self.account_id,
+            user_id=self.user_id,
+            issued_at=min(now, now + expires_in - 1),
+            expires_at=now + expires_in,
+            serial=len(self.tokens),
+            client_id=client_id,
+            api_domain=self.knobs.api_domain,
+        )
+
+    def uninstall(self, integration: SimIntegration) -> str:
+        """An administrator removes an integration: all it was granted ends; gives the query of the disable hook.
+
+        kommo-api.md 1.8. Nobody is called here: whoever uninstalls plays Kommo's part with the query.
+        """
+        self.grants.revoke(integration.client_id)
+        return integration.hook_query(self.account_id)
+
     def revoke_token(self, value: str | None = None) -> None:
-        """Revokes one token, or all of the account."""
+        """Revokes one long-lived or access token, or all of the account; refresh tokens stay."""
         for token in self.tokens.values():
             if value in (None, token.value):
                 token.revoked = True

@@ -13,6 +13,7 @@ from accounts.simulator.account import SimAccount
 from accounts.simulator.faults import Fault
 from accounts.simulator.messages import Answer, encode, refused
 from accounts.simulator.model import Lead
+from accounts.simulator.oauth import control as oauth
 from accounts.simulator.world import World
 
 if TYPE_CHECKING:
@@ -170,5 +171,7 @@ ROUTES: dict[tuple[str, str], Callable[[Controlled, Body], Body]] = {
     ("POST", "limits"): _set_limits,
     ("POST", "leads"): _add_leads,
     ("POST", "edit"): _edit,
+    ("GET", "oauth"): lambda app, body: oauth.integrations(app.world),
+    ("POST", "oauth"): lambda app, body: oauth.operate(app.world, body),
     ("POST", "stop"): _stop,
 }

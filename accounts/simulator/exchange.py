@@ -11,6 +11,7 @@ from accounts.simulator.account import SimAccount
 from accounts.simulator.faults import Fault
 from accounts.simulator.limiter import Limits, Verdict
 from accounts.simulator.messages import PROBLEM, Answer, Call, Request, plain, refused
+from accounts.simulator.oauth import doors
 from accounts.simulator.problems import Refusal
 from accounts.simulator.world import World
 
@@ -45,21 +46,25 @@ def _answer(world: World, request: Request) -> Answer:
         return plain(403, "403 Forbidden")
     if verdict is Verdict.LIMITED:
         return too_many(world.limits)
-    account = world.accounts.get(request.subdomain)
-    if account is None:
+    perform = _find(world, request)
+    if perform is None:
         return plain(404, "404 Not Found")
-
-    def perform() -> Answer:
-        return _perform(world, account, request)
-
     target = f"{request.path}?{request.query}" if request.query else request.path
     fault = world.faults.take(request.subdomain, request.method, target)
     return strike(world, fault, perform) if fault else perform()
 
 
+def _find(world: World, request: Request) -> Perform | None:
+    """What answers the request; None where nobody lives."""
+    if doors.leads_to(request):
+        return doors.find(world, request)
+    account = world.accounts.get(request.address.label)
+    return None if account is None else lambda: _perform(world, account, request)
+
+
 def _perform(world: World, account: SimAccount, request: Request) -> Answer:
     try:
-        _admit(account, request)
+        _admit(world, account, request)
         handler, parts = routes.find(request.method, request.path)
         writes = request.method != "GET"
         if writes and not account.admin:
@@ -89,10 +94,11 @@ def _kept(account: SimAccount, request: Request, perform: Perform) -> Answer:
     return replace(account.kept_reads[key])
 
 
-def _admit(account: SimAccount, request: Request) -> None:
-    kind, _, token = request.authorization.partition(" ")
-    if kind != "Bearer" or not account.accepts(token.strip()):
+def _admit(world: World, account: SimAccount, request: Request) -> None:
+    if not account.accepts(request.bearer):
         raise Refusal(401, "Invalid user name or password")
+    if account.grants.use_access(request.bearer):
+        world.touch()
     if not account.paid:
         raise Refusal(402, "Payment required")
 
@@ -177,7 +183,7 @@ def _spoil(kind: str, answer: Answer) -> Answer:
 
 
 def _halve(answer: Answer) -> Answer:
-    if not answer.body:
+    if not answer.body or "json" not in answer.content_type:
         return answer
     body = json.loads(answer.body)
     for name, items in body.get("_embedded", {}).items():

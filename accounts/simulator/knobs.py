@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from accounts.simulator.tokens import API_DOMAIN
+
 
 @dataclass(slots=True)
 class Knobs:
@@ -61,3 +63,15 @@ class Knobs:
     """2, 10.5: a write of more items than this answers 504 (0: never)."""
     batch_504_applied: bool = False
     """10.5: whether the write behind that 504 was applied."""
+    refresh_rotation: str = "grace"
+    """1.3: the old refresh token ends at the first use of the new pair ("grace") or at the refresh ("strict")."""
+    foreign_refresh_status: int = 401
+    """1.3: another account's refresh token is "Token has been revoked" (401) or "Invalid refresh token" (400)."""
+    oauth_errors: str = "en"
+    """1.3: the language of title and detail in the errors of the token endpoint, "en" or "ru"."""
+    token_server_time: bool = True
+    """1.3: the token endpoint tells server_time."""
+    referer_scheme: bool = False
+    """1.2: `referer` has a scheme in front."""
+    api_domain: str = API_DOMAIN
+    """1.4, 1.6: the claim of new tokens; its first label is where a refresh token finds its account."""

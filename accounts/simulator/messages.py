@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from accounts.simulator.account import SimAccount
+from accounts.simulator.addressing import Address
 from accounts.simulator.problems import problem
 
 HAL = "application/hal+json"
@@ -18,17 +19,33 @@ PLAIN = "text/html"
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request; `path` begins with /api, `base` is what stands before it in links."""
+    """One request; `path` begins with /api or /oauth, `subdomain` is the account that log and limiter count it for."""
 
     method: str
-    path: str
     query: str
     body: bytes
     authorization: str
     ip: str
     subdomain: str
-    base: str
+    address: Address
     at: float
+    content_type: str = ""
+    refresh_token: str = ""
+
+    @property
+    def path(self) -> str:
+        return self.address.path
+
+    @property
+    def base(self) -> str:
+        """What stands before the path in links."""
+        return self.address.base
+
+    @property
+    def bearer(self) -> str:
+        """The token of the Authorization header, "" for another kind."""
+        kind, _, token = self.authorization.partition(" ")
+        return token.strip() if kind == "Bearer" else ""
 
 
 @dataclass(slots=True)

@@ -11,10 +11,14 @@ from typing import Any
 from accounts.simulator.account import SimAccount
 from accounts.simulator.knobs import Knobs
 from accounts.simulator.model import Description, Enum, Field, Group, Lead, Pipeline, Stage
+from accounts.simulator.oauth.grants import Code, Pair
+from accounts.simulator.oauth.integrations import SimIntegration
 from accounts.simulator.tokens import Token
 from accounts.simulator.world import World
 
-FORMAT = 1
+FORMAT = 2
+# Format 1 knew nothing of OAuth: all that it lacks is empty.
+READABLE = (1, FORMAT)
 FACTS = (
     "index", "subdomain", "account_id", "name", "language", "paid", "admin", "super_fields",
 )  # fmt: skip
@@ -28,7 +32,13 @@ def save(world: World, path: str | os.PathLike[str]) -> None:
     for account in list(world.accounts.values()):
         with account.lock:
             accounts.append(_dump(account))
-    document = {"format": FORMAT, "knobs": asdict(world.knobs), "accounts": accounts}
+    document = {
+        "format": FORMAT,
+        "knobs": asdict(world.knobs),
+        "accounts": accounts,
+        "former": sorted(world.former),
+        "integrations": [asdict(each) for each in list(world.integrations.values())],
+    }
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = target.with_name(f".{target.name}.{os.getpid()}")
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
@@ -39,7 +49,7 @@ def save(world: World, path: str | os.PathLike[str]) -> None:
 def load(path: str | os.PathLike[str]) -> World:
     """The world of a file; raises OSError, or ValueError for a file that is none of ours."""
     document = json.loads(Path(path).read_text(encoding="utf-8"))
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
+    if not isinstance(document, dict) or document.get("format") not in READABLE:
         raise ValueError(f"{path}: not a saved world of format {FORMAT}")
     world = World()
     # Every account shares this one object: filled, not replaced.
@@ -47,6 +57,9 @@ def load(path: str | os.PathLike[str]) -> World:
         setattr(world.knobs, name, value)
     for saved in document["accounts"]:
         _restore(world.restore_account(**saved["facts"]), saved)
+    world.former = set(document.get("former", ()))
+    for saved in document.get("integrations", ()):
+        world.integrations[saved["client_id"]] = SimIntegration(**saved)
     return world
 
 
@@ -60,6 +73,8 @@ def _dump(account: SimAccount) -> dict[str, Any]:
         "fields": {name: [asdict(each) for each in all_.values()] for name, all_ in account.fields.items()},
         "leads": [asdict(each) for each in account.leads.values()],
         "tokens": [asdict(each) for each in account.tokens.values()],
+        "codes": [asdict(each) for each in account.grants.codes.values()],
+        "pairs": [asdict(each) for each in account.grants.pairs.values()],
     }
 
 
@@ -76,6 +91,9 @@ def _restore(account: SimAccount, saved: dict[str, Any]) -> None:
         values = {int(number): value for number, value in each["values"].items()}
         account.leads[each["id"]] = Lead(**{**each, "values": values})
     account.tokens = {each["value"]: Token(**each) for each in saved["tokens"]}
+    account.grants.codes = {each["value"]: Code(**each) for each in saved.get("codes", ())}
+    for each in saved.get("pairs", ()):
+        account.grants.add(Pair(**each))
 
 
 def _pipeline(saved: dict[str, Any]) -> Pipeline:

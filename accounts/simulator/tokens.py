@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 YEAR = 365 * 24 * 3600
+API_DOMAIN = "api-c.kommo.com"
+LONG_LIVED, OAUTH = "long_lived", "oauth"
 SCOPES = ["push_notifications", "files", "crm", "files_delete", "notifications"]
 
 
@@ -19,15 +21,27 @@ class Token:
     value: str
     expires_at: float
     revoked: bool = False
-    kind: str = "long_lived"
+    kind: str = LONG_LIVED
 
 
-def make_jwt(*, account_id: int, user_id: int, issued_at: float, expires_at: float, serial: int) -> str:
-    """A token with the claims of kommo-api.md 1.4; `serial` makes two tokens of one second differ."""
+def make_jwt(
+    *,
+    account_id: int,
+    user_id: int,
+    issued_at: float,
+    expires_at: float,
+    serial: int,
+    client_id: str | None = None,
+    api_domain: str = API_DOMAIN,
+) -> str:
+    """A token with the claims of kommo-api.md 1.4; `serial` makes two tokens of one second differ.
+
+    `client_id` is the integration's; without one the token is of a private integration that nobody here knows.
+    """
     name = hashlib.sha256(f"{account_id}/{serial}/{issued_at}".encode()).hexdigest()
     head = {"typ": "JWT", "alg": "RS256", "jti": name}
     claims = {
-        "aud": f"{name[:8]}-{name[8:12]}-{name[12:16]}-{name[16:20]}-{name[20:32]}",
+        "aud": client_id or f"{name[:8]}-{name[8:12]}-{name[12:16]}-{name[16:20]}-{name[20:32]}",
         "jti": name,
         "iat": int(issued_at),
         "nbf": int(issued_at),
@@ -36,7 +50,7 @@ def make_jwt(*, account_id: int, user_id: int, issued_at: float, expires_at: flo
         "grant_type": "",
         "account_id": account_id,
         "base_domain": "kommo.com",
-        "api_domain": "api-c.kommo.com",
+        "api_domain": api_domain,
         "version": 2,
         "scopes": SCOPES,
     }

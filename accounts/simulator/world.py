@@ -13,6 +13,8 @@ from accounts.simulator.faults import Faults
 from accounts.simulator.knobs import Knobs
 from accounts.simulator.limiter import Limiter, Limits
 from accounts.simulator.log import RequestLog
+from accounts.simulator.oauth import registry
+from accounts.simulator.oauth.integrations import SimIntegration
 
 
 class World:
@@ -37,6 +39,9 @@ class World:
         self.faults = Faults()
         self.log = RequestLog()
         self.accounts: dict[str, SimAccount] = {}
+        self.former: set[str] = set()
+        """Subdomains that accounts had before they were renamed."""
+        self.integrations: dict[str, SimIntegration] = {}
         self.changes = 0
         self.cache_reads = False
         """Answers to reads are kept until the next write: only where nobody edits accounts but through HTTP."""
@@ -71,8 +76,58 @@ class World:
             )
             defaults.furnish(account, with_default_pipeline=with_default_pipeline)
             self.accounts[subdomain] = account
+            self.former.discard(subdomain)
         self.touch()
         return account
+
+    def rename_account(self, old: str, new: str) -> SimAccount:
+        """The account answers only under its new subdomain, with all it has; raises KeyError or ValueError."""
+        with self._lock:
+            if new in self.accounts:
+                raise ValueError(f"there is an account {new!r} already")
+            account = self.accounts[old]
+            account.subdomain = new
+            # In its place, as the first account is the master of the demo and the bench.
+            self.accounts = {each.subdomain: each for each in self.accounts.values()}
+            self.former = (self.former | {old}) - {new}
+            registry.follow(self.integrations, old, new)
+        self.forget_reads()
+        self.touch()
+        return account
+
+    def add_integration(
+        self,
+        name: str = "KommoSync",
+        *,
+        redirect_uri: str,
+        client_id: str | None = None,
+        client_secret: str | None = None,
+        public: bool = True,
+        account: str | None = None,
+        hook_url: str = "",
+    ) -> SimIntegration:
+        """An integration, its keys made up where none are given; `account` is a private one's (kommo-api.md 1.1).
+
+        Raises ValueError for what Kommo would not let be made.
+        """
+        keys = {"client_id": client_id, "client_secret": client_secret}
+        given = {key: value for key, value in keys.items() if value is not None}
+        integration = SimIntegration(redirect_uri, name, **given, is_public=public, account=account, hook_url=hook_url)
+        with self._lock:
+            registry.register(self.integrations, self.accounts, integration)
+        self.touch()
+        return integration
+
+    def new_secret(self, integration: SimIntegration, *, revoke_grants: bool = False) -> str:
+        """Regenerates the secret; the grants of a private integration always end with it (kommo-api.md 1.3)."""
+        secret = registry.renew_secret(self.accounts, integration, revoke_grants=revoke_grants)
+        self.touch()
+        return secret
+
+    @property
+    def api_label(self) -> str:
+        """What stands where a subdomain stands in the api_domain of the tokens (kommo-api.md 1.4, 1.6)."""
+        return self.knobs.api_domain.partition(".")[0]
 
     def restore_account(self, **facts: Any) -> SimAccount:
         """An empty account with given facts, for one that was saved before."""

@@ -1,17 +1,19 @@
-"""The simulator as one WSGI application: which account is meant, and the way from environ to answer and back."""
+"""The simulator as one WSGI application: the way from environ to answer and back."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from http.client import responses
 from itertools import count
 from typing import Any
 from urllib.parse import urlsplit
 
-from accounts.simulator import control
+from accounts.simulator import addressing, control
 from accounts.simulator.exchange import exchange
 from accounts.simulator.messages import Answer, Request
+from accounts.simulator.oauth import lookup
 from accounts.simulator.world import World
 
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
@@ -47,24 +49,23 @@ class Simulator:
         return [answer.body]
 
     def _request(self, environ: dict[str, Any], path: str, body: bytes) -> Request:
-        host = environ.get("HTTP_HOST", "")
-        subdomain = host.partition(".")[0]
-        base = f"{environ.get('wsgi.url_scheme', 'http')}://{host}"
-        first, _, rest = path[1:].partition("/")
-        if first in self.world.accounts or (subdomain not in self.world.accounts and first != "api"):
-            subdomain, path, base = first, "/" + rest, f"{base}/{first}"
+        world = self.world
+        scheme, host = environ.get("wsgi.url_scheme", "http"), environ.get("HTTP_HOST", "")
+        names = {addressing.WWW, world.api_label, *world.former}
         at = environ.get("sim.arrived")
-        return Request(
+        request = Request(
             method=environ["REQUEST_METHOD"],
-            path=path,
             query=environ.get("QUERY_STRING", ""),
             body=body,
             authorization=environ.get("HTTP_AUTHORIZATION", ""),
             ip=_ip(environ),
-            subdomain=subdomain,
-            base=base,
-            at=self.world.monotonic() if at is None else at,
+            subdomain="",
+            address=addressing.parse(scheme, host, path, world.accounts, names),
+            at=world.monotonic() if at is None else at,
+            content_type=environ.get("CONTENT_TYPE") or environ.get("HTTP_CONTENT_TYPE", ""),
+            refresh_token=environ.get("HTTP_X_REFRESH_TOKEN", ""),
         )
+        return replace(request, subdomain=lookup.counted_for(world, request))
 
     def _headers(self, answer: Answer) -> list[tuple[str, str]]:
         headers = [("X-Request-Id", f"{next(self._numbers):032x}"), *answer.headers]

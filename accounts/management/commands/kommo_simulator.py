@@ -13,6 +13,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from accounts.simulator import store
+from accounts.simulator.oauth.integrations import SimIntegration, check_redirect
 from accounts.simulator.seed import seed_demo, seed_master
 from accounts.simulator.server import RunningServer, serve
 from accounts.simulator.world import World
@@ -35,6 +36,7 @@ class Command(BaseCommand):
         parser.add_argument("--limit-key", choices=["ip", "account", "none"], default="account")
         parser.add_argument("--rate", type=int, default=7, help="requests per second that the limit allows")
         parser.add_argument("--state", type=Path, metavar="FILE", help="keep the world in this file")
+        parser.add_argument("--oauth-redirect", metavar="URI", help="have a public integration that leads back there")
         parser.add_argument("--csv", type=Path, metavar="FILE", help="write the accounts for import_accounts")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -42,6 +44,7 @@ class Command(BaseCommand):
         # Here nobody edits the accounts but through HTTP.
         world.cache_reads = True
         world.limits.key, world.limits.per_second = options["limit_key"], options["rate"]
+        integration = _integration(world, options["oauth_redirect"]) if options["oauth_redirect"] else None
         if options["csv"]:
             _write_csv(world, options["csv"])
         try:
@@ -51,6 +54,8 @@ class Command(BaseCommand):
         _stop_on_signals(server)
         slaves = len(world.accounts) - 1
         self.stdout.write(f"Simulated Kommo on {server.url_template} (1 master, {slaves} slaves)")
+        if integration is not None:
+            self.stdout.write(_keys(integration, server))
         self.stdout.flush()
         _run(server, options["state"])
 
@@ -71,6 +76,26 @@ def _world(seed: str, slaves: int, state: Path | None) -> World:
     for number in range(1, slaves + 1):
         world.add_account(f"slave-{number:03d}", name=f"Slave {number}")
     return world
+
+
+def _integration(world: World, redirect_uri: str) -> SimIntegration:
+    """The public integration of the saved world, led to this address; a new one where there is none."""
+    try:
+        check_redirect(redirect_uri)
+    except ValueError as error:
+        raise CommandError(f"--oauth-redirect: {error}") from error
+    for integration in world.integrations.values():
+        if integration.is_public:
+            integration.redirect_uri = redirect_uri
+            world.touch()
+            return integration
+    return world.add_integration(redirect_uri=redirect_uri)
+
+
+def _keys(integration: SimIntegration, server: RunningServer) -> str:
+    """One line with what an operator enters, as Kommo's page "Keys and scopes" would show it."""
+    keys = f"client id {integration.client_id}, client secret {integration.client_secret}"
+    return f"OAuth integration: {keys}, authorize at {server.url}/oauth?client_id={integration.client_id}"
 
 
 def _write_csv(world: World, path: Path) -> None:

@@ -1,0 +1,101 @@
+"""The consent page at the root of the server and what it answers to Allow and Deny (kommo-api.md 1.2)."""
+
+from __future__ import annotations
+
+from html import escape
+from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit, urlunsplit
+
+from accounts.simulator.account import SimAccount
+from accounts.simulator.messages import Answer, Request, plain
+from accounts.simulator.oauth.integrations import SimIntegration
+from accounts.simulator.world import World
+
+HTML = "text/html; charset=utf-8"
+# popup: the redirect happens in the main window, post_message: in the opened one. Without script there is one window.
+MODES = ("", "popup", "post_message")
+PAGE = """<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><title>{title}</title><link rel="icon" href="data:,"></head>
+<body>
+<h1>{title}</h1>
+{body}
+</body>
+</html>
+"""
+FORM = """<p>{name} asks for access to your account.</p>
+<form method="post">
+<p><label for="account">Account</label> <select id="account" name="account">{options}</select></p>
+<p><button id="allow" name="decision" value="allow"{disabled}>Allow</button>
+<button id="deny" name="decision" value="deny">Deny</button></p>
+</form>"""
+
+
+def consent(world: World, request: Request) -> Answer:
+    """GET shows the page; POST comes from it, to the same URL, and leads back to the integration."""
+    asked = dict(parse_qsl(request.query, keep_blank_values=True))
+    integration = world.integrations.get(asked.get("client_id", ""))
+    if integration is None:
+        return _error("There is no integration with this client_id.")
+    if asked.get("mode", "") not in MODES:
+        return _error("The mode is popup or post_message.")
+    if request.method == "GET":
+        return _ask(integration, _offered(world, integration))
+    if request.method == "POST":
+        return _decide(world, request, integration, asked.get("state"))
+    return plain(405, "405 Method Not Allowed")
+
+
+def _offered(world: World, integration: SimIntegration) -> list[SimAccount]:
+    """The accounts where the user is an administrator; of a private integration only its own."""
+    return [each for each in list(world.accounts.values()) if each.admin and integration.serves(each.subdomain)]
+
+
+def _ask(integration: SimIntegration, accounts: list[SimAccount]) -> Answer:
+    options = "".join(
+        f'<option value="{escape(each.subdomain)}">{escape(each.name)} ({escape(each.subdomain)})</option>'
+        for each in accounts
+    )
+    name = escape(integration.name)
+    form = FORM.format(name=name, options=options, disabled="" if accounts else " disabled")
+    return _page(200, f"Allow access for {name}?", form)
+
+
+def _decide(world: World, request: Request, integration: SimIntegration, state: str | None) -> Answer:
+    form = parse_qs(request.body.decode("utf-8", "replace"))
+    decision, subdomain = (form.get(name, [""])[0] for name in ("decision", "account"))
+    facts: dict[str, str] = {}
+    if decision == "allow":
+        account = next((each for each in _offered(world, integration) if each.subdomain == subdomain), None)
+        if account is None:
+            return _error("This account can not be given access to.")
+        facts["code"] = account.grants.issue_code(integration.client_id)
+        facts |= {} if state is None else {"state": state}
+        facts |= {"referer": _referer(world, request, subdomain), "client_id": integration.client_id}
+        world.touch()
+    elif decision == "deny":
+        facts |= {"error": "access_denied", "client_id": integration.client_id}
+        facts |= {} if state is None else {"state": state}
+    else:
+        return _error("Allow or Deny?")
+    return Answer(302, b"", HTML, headers=(("Location", _with(integration.redirect_uri, facts)),))
+
+
+def _referer(world: World, request: Request, subdomain: str) -> str:
+    """Without a scheme in one source, with one in another (kommo-api.md 1.2, a conflict)."""
+    address = request.address.of(subdomain)
+    return f"{request.address.scheme}://{address}" if world.knobs.referer_scheme else address
+
+
+def _with(uri: str, facts: dict[str, str]) -> str:
+    """The URL with these parameters behind those that it has."""
+    parts = urlsplit(uri)
+    query = "&".join(filter(None, (parts.query, urlencode(facts))))
+    return urlunsplit(parts._replace(query=query))
+
+
+def _error(sentence: str) -> Answer:
+    return _page(400, "This can not be done", f'<p id="error">{escape(sentence)}</p>')
+
+
+def _page(status: int, title: str, body: str) -> Answer:
+    return Answer(status, PAGE.format(title=title, body=body).encode(), HTML)
