@@ -9,14 +9,14 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
-from accounts.kommo import client
+from accounts.kommo import transport
 from accounts.kommo.pacing import Slots
 
 PLACEHOLDER = "{subdomain}"
 IP_KEY = "ip"  # all machines share one: several may leave through the same address, and nobody can tell from inside
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 LONGEST_CONNECT = 5.0
-USER_AGENT = client.USER_AGENT
+USER_AGENT = transport.USER_AGENT
 
 
 def url_template() -> str:
@@ -26,6 +26,17 @@ def url_template() -> str:
 def url_for(subdomain: str) -> str:
     """The address of one account, without `/api/v4`."""
     return url_template().replace(PLACEHOLDER, subdomain)
+
+
+def oauth_url() -> str:
+    """The consent page, without its query."""
+    return str(settings.KOMMO_OAUTH_URL)
+
+
+def oauth_origin() -> str:
+    """Scheme and host of the consent page: Kommo's common address."""
+    parts = urlsplit(oauth_url())
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def is_encrypted() -> bool:

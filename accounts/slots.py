@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from django.db import InterfaceError, OperationalError, connection, transaction
 
+from accounts import clock
 from accounts.batcher import Batcher
 from accounts.kommo.pacing import Key, Turn, held, next_turn
 from accounts.models import RequestSlot
@@ -65,7 +66,7 @@ class _Clerk:
         names = sorted({name for wish in wishes for name in wish.names})
         with transaction.atomic():
             next_at = _locked_rows(names)
-            now = _database_time()
+            now = clock.now().timestamp()  # taken when the rows are locked, not before
             read_at = time.monotonic()
             moved: dict[str, float] = {}
             dues = [self._grant(wish, now, read_at, next_at, moved) for wish in wishes]
@@ -108,15 +109,6 @@ def _locked_rows(names: Sequence[str]) -> dict[str, float]:
         RequestSlot.objects.bulk_create([RequestSlot(pk=name) for name in missing], ignore_conflicts=True)
         found = dict(rows.values_list("pk", "next_at"))
     return found
-
-
-def _database_time() -> float:
-    """Unix seconds, by the one clock that all processes share; taken when the rows are locked, not before."""
-    if connection.vendor != "postgresql":
-        return time.time()
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT extract(epoch FROM clock_timestamp())::float8")
-        return float(cursor.fetchone()[0])
 
 
 def _store(moved: dict[str, float]) -> None:

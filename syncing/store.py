@@ -1,28 +1,17 @@
 """Engine values <-> rows: id mappings, log entries, and the clock that leases go by."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from typing import Any, cast
 
 from django.db import connection
 from django.db.models import Field, Model
-from django.utils import timezone
 
+from accounts.clock import now as now
 from syncing.conf import MAX_TEXT
 from syncing.engine.refs import Kind, Ref
 from syncing.models import IdMapping, LogEntry
 
 NAME_LENGTH = 500
-
-
-def now() -> datetime:
-    """The database's time, so that machines with different clocks agree on leases (SQLite: the same machine)."""
-    if connection.vendor != "postgresql":
-        return timezone.now()
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        moment: datetime = cursor.fetchone()[0]
-    return moment
 
 
 def clean(value: Any) -> Any:

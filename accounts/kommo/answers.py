@@ -82,11 +82,12 @@ def read(answer: Answer) -> JsonObject | None:
     return document
 
 
-def error_of(answer: Answer, token: str, now: Callable[[], float] = time.time) -> KommoError:
-    """The error that an answer outside 2xx is; `token` only tells its expiry, and is kept out of the text."""
+def error_of(answer: Answer, *secrets: str, now: Callable[[], float] = time.time) -> KommoError:
+    """The error that an answer outside 2xx is; the secrets that were sent, the token first, are kept out of it."""
+    token = secrets[0]
     document = _json(answer.body or b"")
     problem = document if isinstance(document, dict) else {}
-    detail = _hide(_detail(answer, problem), token)
+    detail = _hide(_detail(answer, problem), *secrets)
     status = answer.status
     if status < 400:
         return _bad(answer, f"redirects to another address ({status}), which is never followed")
@@ -103,6 +104,14 @@ def error_of(answer: Answer, token: str, now: Callable[[], float] = time.time) -
     if status >= 500 or status == 408:
         return _server_error(answer, problem, detail, now())
     return Validation(detail, items=_items(problem, token), **answer.facts())
+
+
+def problem_of(answer: Answer, *secrets: str) -> JsonObject:
+    """The texts of a problem body, without the secrets that were sent; empty when it is none."""
+    document = _json(answer.body or b"")
+    if not isinstance(document, dict):
+        return {}
+    return {key: _hide(value[:SHOWN], *secrets) for key, value in document.items() if isinstance(value, str)}
 
 
 def _bad(answer: Answer, detail: str, retryable: bool = False) -> BadAnswer:
@@ -183,8 +192,10 @@ def _detail(answer: Answer, problem: JsonObject) -> str:
     return " ".join(text.split())[:SHOWN]
 
 
-def _hide(text: str, token: str) -> str:
-    return text.replace(token, HIDDEN) if token else text
+def _hide(text: str, *secrets: str) -> str:
+    for secret in filter(None, secrets):
+        text = text.replace(secret, HIDDEN)
+    return text
 
 
 def _items(problem: JsonObject, token: str) -> tuple[ItemError, ...]:

@@ -2,6 +2,7 @@
 
 KommoError
  +-- Unauthorised   401: unauthorised | token_expired | token_revoked
+ |    +-- GrantRefused   the token endpoint takes the code or the refresh token no more
  +-- Unpaid         402
  +-- Forbidden      403 as JSON: the user may not
  +-- IpBlocked      403 as plain text or HTML: this machine may not, nor anybody else on it
@@ -80,6 +81,15 @@ class Unauthorised(KommoError):
     def __init__(self, detail: str = "", **facts: Unpack[Facts]) -> None:
         facts.setdefault("remedy", self.remedies.get(facts.get("code", self.code), self.remedies[self.code]))
         super().__init__(detail, **facts)
+
+
+class GrantRefused(Unauthorised):
+    """4xx of the token endpoint: asking again cannot help, and could get this IP blocked (section 1.3)."""
+
+    remedies: ClassVar[dict[str, str]] = dict.fromkeys(
+        ("unauthorised", "token_expired", "token_revoked"),
+        "Connect the account again: open it in the admin and press Connect, or send its administrator an invite link.",
+    )
 
 
 class Unpaid(KommoError):

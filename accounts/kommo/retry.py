@@ -1,9 +1,13 @@
-"""Whether, and after how many seconds, a failed request is sent again: a pure decision."""
+"""Whether, and after how many seconds, a failed request is sent again: a pure decision, and the waiting."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from accounts.kommo.errors import BadAnswer, KommoError, NetworkError, RateLimited, ServerError
+from accounts.kommo.errors import BadAnswer, Halted, IpBlocked, KommoError, NetworkError, RateLimited, ServerError
+from accounts.kommo.pacing import Pacer
+
+logger = logging.getLogger(__name__)
 
 IDEMPOTENT = frozenset({"GET", "PATCH", "DELETE"})
 
@@ -45,3 +49,34 @@ def may_repeat(method: str, error: KommoError) -> bool:
     if isinstance(error, BadAnswer):
         return method == "GET"
     return isinstance(error, RateLimited | ServerError | NetworkError)
+
+
+class Repeats:
+    """What lies between a failed request and its repeat, for one account."""
+
+    def __init__(
+        self, pacer: Pacer, policy: Policy, sleep: Callable[[float], None], random: Callable[[], float]
+    ) -> None:
+        self._pacer = pacer
+        self._policy = policy
+        self._sleep = sleep
+        self._random = random
+
+    def prepare(self, error: KommoError, method: str, attempt: int) -> None:
+        """Waits until attempt + 1 may be sent; raises `error` when it may not. `method` as for `decide`."""
+        if isinstance(error, IpBlocked):
+            self._pacer.stop.set_all(error.code)
+        wait = decide(method, error, attempt, self._policy, self._random)
+        if isinstance(error, RateLimited):
+            if error.status is None:  # the pacer's own: it has decided not to wait
+                raise error
+            self._pacer.hold(max(error.retry_after or 0.0, wait or 0.0))
+        if wait is None:
+            raise error
+        logger.info("%s; attempt %d, again in %.1f s", error, attempt, wait)
+        try:
+            self._sleep(wait)
+        except Halted as halted:
+            halted.account, halted.method, halted.path = error.account, error.method, error.path
+            halted.outcome_unknown = error.outcome_unknown
+            raise

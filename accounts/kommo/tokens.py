@@ -27,3 +27,8 @@ class FixedToken:
 
     def refused(self, token: str) -> bool:
         return False
+
+
+def fit_for_header(token: str) -> bool:
+    """True for what may stand behind "Bearer": one word of printable ASCII."""
+    return bool(token) and token.isascii() and token.isprintable() and " " not in token

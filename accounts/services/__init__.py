@@ -1,13 +1,6 @@
 """What an operator does with accounts."""
 
-from accounts.services.credentials import (
-    CredentialProblem,
-    can_be_secret,
-    client_for,
-    forget_health,
-    store_token,
-    token_expiry,
-)
+from accounts.services.credentials import can_be_secret, client_for, forget_health, store_token, token_expiry
 from accounts.services.health import (
     HealthReport,
     check_connection,
@@ -19,6 +12,7 @@ from accounts.services.health import (
 from accounts.services.importing import ImportRefused, ImportReport, RowError, import_accounts
 from accounts.services.keys import Rotation, rotate, unreadable_secrets
 from accounts.services.subdomains import NotASubdomain, subdomain_of
+from accounts.services.tokens import CredentialProblem
 
 __all__ = [
     "CredentialProblem",

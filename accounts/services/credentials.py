@@ -2,30 +2,19 @@
 
 from datetime import UTC, datetime
 
-from django.utils.translation import gettext_noop
-
 from accounts import conf
 from accounts.kommo import quirks
 from accounts.kommo.client import DEFAULT_POLICY, KommoClient
-from accounts.kommo.errors import Unauthorised
 from accounts.kommo.pacing import Pacer, Slots
 from accounts.kommo.retry import Policy
 from accounts.kommo.stopping import Stop
 from accounts.kommo.tokens import FixedToken
+from accounts.kommo.transport import Transport
 from accounts.models import Account
+from accounts.services.locating import Locator
+from accounts.services.tokens import CredentialProblem, OAuthTokens
 
 LONGEST_SECRET = 8192
-
-
-class CredentialProblem(Unauthorised):
-    """There is nothing to ask Kommo with; no request was sent."""
-
-    remedy = gettext_noop(
-        "Make a long-lived token in this account (Keys and scopes of a private integration) and store it."
-    )
-
-    def __init__(self, account: str) -> None:
-        super().__init__("no token is stored", account=account, remedy=self.remedy)
 
 
 def token_expiry(token: str) -> datetime | None:
@@ -47,6 +36,7 @@ def store_token(account: Account, token: str) -> None:
     account.token = token
     account.credential_kind = Account.CredentialKind.LONG_LIVED
     account.token_expires_at = token_expiry(token)
+    account.warned_days = None
     forget_health(account)
 
 
@@ -55,6 +45,33 @@ def forget_health(account: Account) -> None:
     account.health = Account.Health.UNKNOWN
     account.health_reason = ""
     account.checked_at = None
+
+
+def transport_for(
+    account: Account,
+    *,
+    stop: Stop | None = None,
+    slots: Slots | None = None,
+    timeout: tuple[float, float] | None = None,
+) -> Transport:
+    """The way to `account`, at the common pace; nothing is asked of the database here."""
+    pacer = Pacer(
+        slots or conf.slots(),
+        conf.account_key(account.subdomain),
+        conf.rate_per_account(),
+        ip_key=conf.IP_KEY,
+        rate_per_ip=conf.rate_per_ip(),
+        stop=stop,
+    )
+    return Transport(
+        conf.url_for(account.subdomain), pacer, account=account.subdomain, timeout=timeout or conf.timeout()
+    )
+
+
+def tokens_for(account: Account, transport: Transport) -> OAuthTokens:
+    """The tokens of an account that is connected by OAuth."""
+    locator = Locator(account, transport)
+    return OAuthTokens(account.pk, transport, find=lambda pair: locator.find(pair.access_token, pair.refresh_token))
 
 
 def client_for(
@@ -73,24 +90,21 @@ def client_for(
     is_master = account.role == Account.Role.MASTER
     if is_master and read_only is False:
         raise ValueError("the master is never written")
-    if not account.token:
+    if not account.uses_oauth and not account.token:
         raise CredentialProblem(account.subdomain)
-    pacer = Pacer(
-        slots or conf.slots(),
-        conf.account_key(account.subdomain),
-        conf.rate_per_account(),
-        ip_key=conf.IP_KEY,
-        rate_per_ip=conf.rate_per_ip(),
-        stop=stop,
-    )
+    transport = transport_for(account, stop=stop, slots=slots)
+    oauth_tokens = tokens_for(account, transport) if account.uses_oauth else None
+    locator = Locator(account, transport)
+
+    def locate() -> str | None:
+        pair = oauth_tokens.pair if oauth_tokens else None
+        return locator.find(pair.access_token, pair.refresh_token) if pair else locator.find(account.token)
+
     return KommoClient(
-        conf.url_for(account.subdomain),
-        FixedToken(account.token),
-        pacer,
-        account=account.subdomain,
+        transport,
+        oauth_tokens or FixedToken(account.token),
         account_id=account.kommo_id,
-        timeout=conf.timeout(),
         policy=policy,
         read_only=is_master or bool(read_only),
-        user_agent=conf.USER_AGENT,
+        locate=locate,
     )

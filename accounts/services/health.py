@@ -20,7 +20,8 @@ from accounts.kommo.errors import Forbidden, Halted, KommoError, NotFound
 from accounts.kommo.retry import Policy
 from accounts.kommo.stopping import Stop
 from accounts.models import Account
-from accounts.services.credentials import CredentialProblem, client_for, token_expiry
+from accounts.services.credentials import client_for, token_expiry
+from accounts.services.tokens import UNREADABLE, CredentialProblem
 
 Health = Account.Health
 RunError = KommoError | Mapping[str, str]
@@ -50,9 +51,6 @@ HEALTH_OF_CODE: dict[str, Account.Health] = {
 SAYS_NOTHING = frozenset({"paused", "busy", "cancelled", "internal", "guard", "stale_plan"})
 WRONG_ACCOUNT_REMEDY = gettext_noop(
     "Correct the subdomain or the token; if another account really takes this place, delete this entry and add it anew."
-)
-UNREADABLE = gettext_noop(
-    "No key of FIELD_ENCRYPTION_KEYS opens what is stored. Put the old key back, or store a new token."
 )
 
 

@@ -15,13 +15,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.admin import AccountAdmin, SyncGroupAdmin
-from accounts.models import Account, SyncGroup
+from accounts.models import SECRETS, Account, SyncGroup
+from accounts.pages import page, person
 from syncing import badges
 from syncing.models import AccountRun, AccountState, IdMapping, LogEntry, MasterSnapshot, RunMode, SyncRun, Trigger
-from syncing.selectors.runs import SECRETS, with_last_run
+from syncing.selectors.runs import with_last_run
 from syncing.services.runs import CannotStart, Started, start_run
 from syncing.templatetags.kommosync import account_state_label
-from syncing.views.pages import page, person, refusal, run_url, to_run
+from syncing.views.pages import refusal, run_url, to_run
 
 HISTORY = (SyncRun, AccountRun, IdMapping, LogEntry, MasterSnapshot)
 

@@ -9,10 +9,10 @@ from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from accounts.pages import page
 from syncing.admin.readonly import AnyModelAdmin
 from syncing.models import ApiKey
 from syncing.services.keys import lock_with, new_key
-from syncing.views.pages import page
 
 if TYPE_CHECKING:  # generic for the type checker only
     KeyModelForm = forms.ModelForm[ApiKey]

@@ -10,12 +10,13 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import RELATED_SECRETS
+from accounts.pages import page
 from syncing import badges
 from syncing.admin.readonly import ReadOnly
 from syncing.models import AccountRun, AccountState, SyncRun
-from syncing.selectors.runs import SECRETS, with_progress
+from syncing.selectors.runs import with_progress
 from syncing.templatetags.kommosync import account_state_label, duration
-from syncing.views.pages import page
 from syncing.views.runs import run_context
 
 
@@ -99,8 +100,7 @@ class AccountRunAdmin(ReadOnly):
     list_per_page = 100
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AccountRun]:
-        secrets = [f"account__{name}" for name in SECRETS]
-        return super().get_queryset(request).select_related("account", "run__group").defer(*secrets)
+        return super().get_queryset(request).select_related("account", "run__group").defer(*RELATED_SECRETS)
 
     @admin.display(description=_("run"), ordering="pk")
     def number(self, part: AccountRun) -> str:

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from django.db.models import Count, F, Q, Subquery, Window
 from django.db.models.functions import Coalesce, RowNumber
 
-from accounts.models import Account, SyncGroup
+from accounts.models import SECRETS, Account, SyncGroup
 from syncing.models import ACCOUNT_GOOD, ACCOUNT_OPEN, RUN_OPEN, AccountRun, AccountState, SyncRun
 from syncing.selectors.runs import (
-    SECRETS,
     Progress,
     StateCount,
     last_runs,

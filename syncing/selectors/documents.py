@@ -4,7 +4,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from accounts.models import Account
+from accounts.models import RELATED_SECRETS, Account
 from syncing.models import RUN_OPEN, AccountRun, AccountState, SyncRun
 
 LISTS = ("changes", "extras", "conflicts", "manual")
@@ -13,7 +13,7 @@ LISTS = ("changes", "extras", "conflicts", "manual")
 def run_document(run: SyncRun, with_changes: bool = True) -> dict[str, Any]:
     """The document of a run, open or ended; without changes the lists of each account are left out."""
     parts = AccountRun.objects.filter(run=run).select_related("account").order_by("account__subdomain")
-    parts = parts.defer(*SECRETS) if with_changes else parts.defer("document", *SECRETS)
+    parts = parts.defer(*RELATED_SECRETS) if with_changes else parts.defer("document", *RELATED_SECRETS)
     accounts = [account_document(part, with_changes) for part in parts]
     states = [account["state"] for account in accounts]
     return {
@@ -28,9 +28,6 @@ def run_document(run: SyncRun, with_changes: bool = True) -> dict[str, Any]:
         "totals": {state: states.count(state) for state in AccountState.values},
         "accounts": accounts,
     }
-
-
-SECRETS = ("account__token", "account__client_secret", "account__refresh_token")
 
 
 def account_document(part: AccountRun, with_changes: bool = True) -> dict[str, Any]:

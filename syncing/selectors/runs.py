@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
-from accounts.models import Account, SyncGroup
+from accounts.models import RELATED_SECRETS, Account, SyncGroup
 from syncing.models import (
     ACCOUNT_OPEN,
     AccountRun,
@@ -18,9 +18,6 @@ from syncing.models import (
     RunType,
     SyncRun,
 )
-
-# Never loaded for a page: they would be decrypted for nothing.
-SECRETS = ("token", "client_secret", "refresh_token")
 
 
 @dataclass(frozen=True)
@@ -89,8 +86,7 @@ def with_last_run(accounts: QuerySet[Account]) -> QuerySet[Any]:
 
 def parts_of(run: SyncRun, state: str = "") -> QuerySet[AccountRun]:
     """The run's accounts for a table (without their change documents)."""
-    secrets = [f"account__{name}" for name in SECRETS]
-    parts = run.account_runs.select_related("account").defer("document", *secrets)
+    parts = run.account_runs.select_related("account").defer("document", *RELATED_SECRETS)
     return parts.filter(state=state) if state else parts
 
 

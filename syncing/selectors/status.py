@@ -6,9 +6,9 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError
 
 from accounts.fields import cipher
-from accounts.models import Account, SyncGroup
+from accounts.models import SECRETS, Account, SyncGroup
 from syncing.models import SyncRun
-from syncing.selectors.runs import SECRETS, Progress, last_runs, progress_of, with_last_run
+from syncing.selectors.runs import Progress, last_runs, progress_of, with_last_run
 
 
 def status() -> dict[str, Any]:

@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from accounts.models import Account, SyncGroup
+from accounts.models import SECRETS, Account, SyncGroup
 from syncing import store
 from syncing.models import (
     ACCOUNT_GOOD,
@@ -108,9 +108,6 @@ def _slaves(group: SyncGroup, run_type: str, accounts: Sequence[Account] | None)
         )
     slaves = list(members.filter(role=Account.Role.SLAVE).order_by("pk"))
     return _working(group, slaves if accounts is None else _named(group, slaves, accounts))
-
-
-SECRETS = ("token", "client_secret", "refresh_token")
 
 
 def _named(group: SyncGroup, slaves: Sequence[Account], accounts: Sequence[Account]) -> list[Account]:

@@ -10,6 +10,7 @@ from accounts.kommo.client import KommoClient
 from accounts.kommo.pacing import LocalSlots, Pacer
 from accounts.kommo.retry import Policy
 from accounts.kommo.tokens import FixedToken
+from accounts.kommo.transport import Transport
 from accounts.simulator.account import SimAccount
 from accounts.simulator.faults import Fault
 from accounts.simulator.log import Record
@@ -48,15 +49,8 @@ def client_of(
     clock = clock or Clock()
     pacer = Pacer(LocalSlots(clock), account.subdomain, 6, clock=clock, sleep=clock.sleep)
     url = server.url_template.format(subdomain=account.subdomain)
-    return KommoClient(
-        url,
-        FixedToken(account.token),
-        pacer,
-        account=account.subdomain,
-        policy=Policy(),
-        read_only=read_only,
-        sleep=clock.sleep,
-    )
+    transport = Transport(url, pacer, account=account.subdomain)
+    return KommoClient(transport, FixedToken(account.token), policy=Policy(), read_only=read_only, sleep=clock.sleep)
 
 
 def read(server: RunningServer, account: SimAccount, *, with_fields: bool = True) -> Snapshot:

@@ -1,35 +1,11 @@
-"""What all pages have in common: the frame of the admin, and parts that renew themselves."""
+"""What the pages about runs have in common."""
 
-from typing import Any, cast
-
-from django.contrib import admin, messages
-from django.contrib.auth.models import User
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
-from django.template.loader import render_to_string
-from django.template.response import TemplateResponse
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from syncing.services.runs import CannotStart, Started
-
-
-def person(request: HttpRequest) -> User:
-    """Who is logged in; the door of the admin let in nobody else."""
-    return cast(User, request.user)
-
-
-def page(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
-    """`template` inside the frame of the admin; `context` needs a title."""
-    request.current_app = admin.site.name
-    return TemplateResponse(request, template, {**admin.site.each_context(request), **context})
-
-
-def live_parts(request: HttpRequest, parts: dict[str, tuple[str, dict[str, Any]]], *, is_open: bool) -> JsonResponse:
-    """Elements to renew, by their id: (template, context) each; the page asks again soon while `is_open`."""
-    html = {name: render_to_string(template, context, request) for name, (template, context) in parts.items()}
-    response = JsonResponse({"open": is_open, "parts": html})
-    response["Cache-Control"] = "no-store"
-    return response
 
 
 def refusal(error: CannotStart) -> str:

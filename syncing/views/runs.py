@@ -13,11 +13,12 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.models import Account
+from accounts.pages import live_parts, page, person
 from syncing.models import AccountState, RunMode, RunState, SyncRun, Trigger
 from syncing.selectors.documents import run_document
 from syncing.selectors.runs import parts_of, progress_of
 from syncing.services.runs import CannotStart, Started, cancel_run, retry_failed, start_run
-from syncing.views.pages import live_parts, page, person, refusal, run_url, to_run
+from syncing.views.pages import refusal, run_url, to_run
 from syncing.views.start import may_start, require_start
 
 ACCOUNTS_PER_PAGE = 150

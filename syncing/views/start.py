@@ -11,11 +11,11 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
-from accounts.models import Account, SyncGroup
+from accounts.models import SECRETS, Account, SyncGroup
+from accounts.pages import page, person
 from syncing.models import RunMode, RunType, Trigger
-from syncing.selectors.runs import SECRETS
 from syncing.services.runs import CannotStart, start_run
-from syncing.views.pages import page, person, refusal, to_run
+from syncing.views.pages import refusal, to_run
 
 PERMISSION = {RunMode.PLAN: "syncing.plan_sync", RunMode.APPLY: "syncing.start_sync"}
 

@@ -10,8 +10,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from accounts.models import SyncGroup
+from accounts.pages import page
 from syncing.services.keys import make_webhook_token
-from syncing.views.pages import page
 
 
 @permission_required("accounts.change_syncgroup", raise_exception=True)

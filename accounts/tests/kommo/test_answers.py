@@ -41,7 +41,7 @@ def problem(status: int, detail: str, **more: Any) -> dict[str, Any]:
 
 
 def error(status: int, body: Any = b"", method: str = "GET", token: str = TOKEN, **headers: str) -> KommoError:
-    return error_of(answer(status, body, method, **headers), token, lambda: NOW)
+    return error_of(answer(status, body, method, **headers), token, now=lambda: NOW)
 
 
 class TestErrors:

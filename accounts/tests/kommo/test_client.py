@@ -8,7 +8,6 @@ import requests
 from requests_mock import Mocker
 
 from accounts import __version__, conf
-from accounts.kommo.client import Exchange
 from accounts.kommo.errors import (
     BadAnswer,
     Halted,
@@ -22,6 +21,7 @@ from accounts.kommo.errors import (
 from accounts.kommo.pacing import step_of
 from accounts.kommo.stopping import Stop
 from accounts.kommo.tokens import FixedToken
+from accounts.kommo.transport import Exchange
 from accounts.tests.kommo.world import API, TOKEN, Clock, Refreshing, jwt, make_client
 
 URL = f"{API}/leads/pipelines"

@@ -9,6 +9,7 @@ from accounts.kommo.client import KommoClient
 from accounts.kommo.pacing import LocalSlots, Pacer
 from accounts.kommo.stopping import Stop
 from accounts.kommo.tokens import FixedToken, TokenSource
+from accounts.kommo.transport import Transport
 
 NORTH = "https://north.kommo.com"
 API = f"{NORTH}/api/v4"
@@ -63,7 +64,9 @@ def make_client(
 ) -> KommoClient:
     pacer = make_pacer(clock or Clock(), rate=rate, stop=stop)
     more.setdefault("random", lambda: 0.5)
-    return KommoClient(base_url, tokens or FixedToken(TOKEN), pacer, account="north", **more)
+    carried = {name: more.pop(name) for name in ("session", "timeout", "user_agent", "on_request") if name in more}
+    transport = Transport(base_url, pacer, account="north", **carried)
+    return KommoClient(transport, tokens or FixedToken(TOKEN), **more)
 
 
 def jwt(**claims: Any) -> str:

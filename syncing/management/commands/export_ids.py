@@ -7,7 +7,7 @@ from typing import Any, TextIO, cast
 
 from django.core.management.base import BaseCommand, CommandError
 
-from accounts.models import Account
+from accounts.models import SECRETS, Account
 from syncing.selectors.ids import id_map
 
 USAGE = 2
@@ -22,7 +22,7 @@ class Command(BaseCommand):
         parser.add_argument("--format", choices=("json", "csv"), default="json")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        accounts = Account.objects.filter(subdomain=options["account"]).defer("token", "client_secret", "refresh_token")
+        accounts = Account.objects.filter(subdomain=options["account"]).defer(*SECRETS)
         account = accounts.first()
         if account is None:
             raise CommandError(f"No such account: {options['account']}.", returncode=USAGE)

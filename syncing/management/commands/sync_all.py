@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error as DatabaseTrouble
 from django.db import OperationalError, ProgrammingError, connection
 
-from accounts.models import Account, SyncGroup
+from accounts.models import SECRETS, Account, SyncGroup
 from syncing.management.console.progress import ProgressBar
 from syncing.management.console.report import run_report
 from syncing.management.console.signals import Stopping
@@ -194,7 +194,7 @@ def _accounts(subdomains: Sequence[str] | None) -> list[Account] | None:
     if subdomains is None:
         return None
     subdomains = [subdomain.strip().lower() for subdomain in subdomains]
-    accounts = list(Account.objects.filter(subdomain__in=subdomains).defer("token", "client_secret", "refresh_token"))
+    accounts = list(Account.objects.filter(subdomain__in=subdomains).defer(*SECRETS))
     unknown = sorted(set(subdomains) - {account.subdomain for account in accounts})
     if unknown:
         raise Refused("unknown_account", f"No such account: {', '.join(unknown)}.", "Check the subdomain.")

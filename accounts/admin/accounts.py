@@ -1,13 +1,13 @@
-"""The admin pages of groups and accounts; syncing adds what concerns runs."""
+"""The admin pages of accounts; syncing adds what concerns runs."""
 
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import BooleanField, Count, ExpressionWrapper, OuterRef, Q, QuerySet, Subquery
+from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
@@ -17,47 +17,16 @@ from django.utils.translation import ngettext
 from accounts import badges, conf
 from accounts.confirmation import ask, is_confirmed
 from accounts.forms import IS_SET, AccountForm, ImportForm
-from accounts.models import Account, SyncGroup
+from accounts.models import SECRETS, Account
 from accounts.services import ImportRefused, import_accounts, queue_checks
 from accounts.services.table import COLUMNS
 
 if TYPE_CHECKING:  # generic for the type checker only
-    GroupModelAdmin = admin.ModelAdmin[SyncGroup]
     AccountModelAdmin = admin.ModelAdmin[Account]
 else:
-    GroupModelAdmin = AccountModelAdmin = admin.ModelAdmin
+    AccountModelAdmin = admin.ModelAdmin
 
 Health = Account.Health
-SECRETS = ("token", "client_secret", "refresh_token")
-
-
-@admin.register(SyncGroup)
-class SyncGroupAdmin(GroupModelAdmin):
-    list_display = ("name", "master", "accounts_link", "sync_pipelines", "sync_custom_fields")
-    search_fields = ("name",)
-    readonly_fields = ("created_at",)
-    fieldsets = (
-        (None, {"fields": ("name", "created_at")}),
-        (_("What is replicated"), {"fields": ("sync_pipelines", "sync_custom_fields")}),
-        (_("Guard"), {"fields": ("max_master_shrink", "shrink_minimum_items")}),
-    )
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[SyncGroup]:
-        masters = Account.objects.filter(group=OuterRef("pk"), role=Account.Role.MASTER)
-        return (
-            super()
-            .get_queryset(request)
-            .annotate(account_count=Count("accounts"), master_subdomain=Subquery(masters.values("subdomain")[:1]))
-        )
-
-    @admin.display(description=_("master"), ordering="master_subdomain")
-    def master(self, group: Any) -> str:
-        return group.master_subdomain or badges.mark(badges.BAD, _("none"))
-
-    @admin.display(description=_("accounts"), ordering="account_count")
-    def accounts_link(self, group: Any) -> str:
-        url = reverse("admin:accounts_account_changelist")
-        return format_html('<a href="{}?group__id__exact={}">{}</a>', url, group.pk, group.account_count)
 
 
 @admin.register(Account)

@@ -1,0 +1,7 @@
+"""The admin: groups, accounts, and what connects them."""
+
+from accounts.admin import accounts, groups
+from accounts.admin.accounts import AccountAdmin
+from accounts.admin.groups import SyncGroupAdmin
+
+__all__ = ["AccountAdmin", "SyncGroupAdmin", "accounts", "groups"]

@@ -1,0 +1,47 @@
+"""The admin pages of sync groups; syncing adds what concerns runs."""
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+
+from accounts import badges
+from accounts.models import Account, SyncGroup
+
+if TYPE_CHECKING:  # generic for the type checker only
+    GroupModelAdmin = admin.ModelAdmin[SyncGroup]
+else:
+    GroupModelAdmin = admin.ModelAdmin
+
+
+@admin.register(SyncGroup)
+class SyncGroupAdmin(GroupModelAdmin):
+    list_display = ("name", "master", "accounts_link", "sync_pipelines", "sync_custom_fields")
+    search_fields = ("name",)
+    readonly_fields = ("created_at",)
+    fieldsets = (
+        (None, {"fields": ("name", "created_at")}),
+        (_("What is replicated"), {"fields": ("sync_pipelines", "sync_custom_fields")}),
+        (_("Guard"), {"fields": ("max_master_shrink", "shrink_minimum_items")}),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SyncGroup]:
+        masters = Account.objects.filter(group=OuterRef("pk"), role=Account.Role.MASTER)
+        return (
+            super()
+            .get_queryset(request)
+            .annotate(account_count=Count("accounts"), master_subdomain=Subquery(masters.values("subdomain")[:1]))
+        )
+
+    @admin.display(description=_("master"), ordering="master_subdomain")
+    def master(self, group: Any) -> str:
+        return group.master_subdomain or badges.mark(badges.BAD, _("none"))
+
+    @admin.display(description=_("accounts"), ordering="account_count")
+    def accounts_link(self, group: Any) -> str:
+        url = reverse("admin:accounts_account_changelist")
+        return format_html('<a href="{}?group__id__exact={}">{}</a>', url, group.pk, group.account_count)

@@ -1,0 +1,182 @@
+"""The stored token pair of an account: who may renew it, and every change of it, each conditional.
+
+Nothing here speaks with Kommo. A pair is only ever replaced where its generation is still the one that was refreshed,
+so a late answer, a second winner or a crash can at worst waste a request.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import F, Q, QuerySet
+
+from accounts import clock
+from accounts.kommo.oauth import Keys, Tokens
+from accounts.models import Account, AccountEvent, Integration, TokenPair
+from accounts.services import events
+
+FRESH = timedelta(seconds=60)  # an access token with less left (or a tenth of its life) is renewed before it is used
+REFRESH_LIFE = timedelta(days=90)  # three months, counted anew at each refresh (kommo-api.md section 1.3)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A pair as it was read; `mine`: the reader holds the lease to renew it."""
+
+    account_id: int
+    generation: int
+    access_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+    access_expires_at: datetime | None
+    obtained_at: datetime
+    keys: Keys
+    fence: int
+    mine: bool = False
+    leased: bool = False
+    failure: Mapping[str, str] | None = None  # of the refresh that was waited for
+    ended: bool = False
+
+    def is_fresh(self, moment: datetime) -> bool:
+        """Good for a request now, as far as its own time tells."""
+        expires = self.access_expires_at
+        if not self.access_token or expires is None:
+            return bool(self.access_token)
+        return expires - min(FRESH, (expires - self.obtained_at) / 10) > moment
+
+
+def keys_of(integration: Integration) -> Keys:
+    return Keys(integration.client_id, integration.client_secret, integration.redirect_uri)
+
+
+def take(account_id: int, *, refused: int = 0, waited_for: int = 0, lease: timedelta) -> Pair | None:
+    """The pair if it can be used; else, `mine`, the lease to renew it, or, `leased`, that somebody else has it.
+
+    `refused` is the generation whose access token Kommo refused. `waited_for` is the fence of somebody else's refresh:
+    when that failed, its `failure` is given instead of another try. None: there is no pair.
+    """
+    row = TokenPair.objects.select_related("integration").filter(pk=account_id).first()
+    if row is None or not row.refresh_token:
+        return None
+    moment, pair = clock.now(), _read(row)
+    if pair.ended or (row.generation != refused and pair.is_fresh(moment)):
+        return pair
+    if waited_for and row.failed_fence >= waited_for:
+        return replace(pair, failure=row.failure)
+    free = TokenPair.objects.filter(Q(lease_until=None) | Q(lease_until__lt=moment), pk=account_id, fence=row.fence)
+    won = free.filter(generation=row.generation).update(fence=F("fence") + 1, lease_until=moment + lease)
+    return replace(pair, mine=True, fence=row.fence + 1) if won else replace(pair, leased=True)
+
+
+def _read(row: TokenPair) -> Pair:
+    return Pair(
+        account_id=row.pk,
+        generation=row.generation,
+        access_token=row.access_token,
+        refresh_token=row.refresh_token,
+        access_expires_at=row.access_expires_at,
+        obtained_at=row.obtained_at,
+        keys=keys_of(row.integration),
+        fence=row.fence,
+        failure=row.failure if row.ended_at else None,
+        ended=row.ended_at is not None,
+    )
+
+
+def _mine(pair: Pair) -> QuerySet[TokenPair]:
+    return TokenPair.objects.filter(pk=pair.account_id, generation=pair.generation, fence=pair.fence)
+
+
+def extend(pair: Pair, lease: timedelta) -> bool:
+    """Holds the lease for `lease` from now; False when it was lost."""
+    return _mine(pair).update(lease_until=clock.now() + lease) == 1
+
+
+def release(pair: Pair) -> None:
+    """Gives the lease back without a word: nothing was asked, or nobody knows how it ended."""
+    _mine(pair).update(lease_until=None)
+
+
+def fail(pair: Pair, problem: Mapping[str, str]) -> None:
+    """The refresh failed for now: those who wait for it need not try themselves."""
+    _mine(pair).update(lease_until=None, failed_fence=pair.fence, failure=dict(problem))
+
+
+def renew(pair: Pair, tokens: Tokens) -> Pair | None:
+    """Stores the new pair in the place of the one it was refreshed from; None when that is gone.
+
+    Whoever holds the lease by now: a pair that Kommo gave is better than none.
+    """
+    moment = clock.now()
+    fresh = _columns(tokens, moment)
+    rows = TokenPair.objects.filter(pk=pair.account_id, generation=pair.generation)
+    if not rows.update(**fresh, generation=pair.generation + 1):
+        return None
+    Account.objects.filter(pk=pair.account_id).update(token_expires_at=moment + REFRESH_LIFE, warned_days=None)
+    return replace(
+        pair,
+        generation=pair.generation + 1,
+        access_token=tokens.access_token,
+        refresh_token=tokens.refresh_token,
+        access_expires_at=fresh["access_expires_at"],
+        obtained_at=moment,
+        mine=False,
+    )
+
+
+def end(pair: Pair, problem: Mapping[str, str]) -> bool:
+    """Kommo takes the refresh token no more; False when another pair is stored already, which says nothing of that."""
+    moment = clock.now()
+    rows = TokenPair.objects.filter(pk=pair.account_id, generation=pair.generation, ended_at=None)
+    ended = {"failed_fence": pair.fence, "failure": dict(problem), "lease_until": None}
+    if not rows.update(ended_at=moment, **ended):
+        return False
+    reason = f"{problem['message']} {problem['remedy']}".strip()
+    Account.objects.filter(pk=pair.account_id).update(
+        health=Account.Health.RECONNECT, health_reason=reason[:500], checked_at=moment
+    )
+    events.note(pair.account_id, AccountEvent.Code.RECONNECT, reason)
+    return True
+
+
+def keep(account: Account, integration: Integration, tokens: Tokens) -> None:
+    """Stores the pair of a consent: it replaces whatever was there, also in the hands of others."""
+    moment = clock.now()
+    columns = {**_columns(tokens, moment), "integration": integration}
+    if not TokenPair.objects.filter(pk=account.pk).update(**columns, generation=F("generation") + 1):
+        TokenPair.objects.create(account=account, **columns)
+    Account.objects.filter(pk=account.pk).update(
+        credential_kind=Account.CredentialKind.OAUTH,
+        integration=integration,
+        token_expires_at=moment + REFRESH_LIFE,
+        warned_days=None,
+    )
+
+
+def keep_refresh_token(account: Account, integration: Integration, refresh_token: str) -> None:
+    """A refresh token from a file: the first use of it brings the access token."""
+    keep(account, integration, Tokens("", refresh_token, 0.0))
+
+
+def forget(account_id: int) -> None:
+    """The pair is worth nothing any more (uninstalled, or another credential took its place); late answers too."""
+    TokenPair.objects.filter(pk=account_id).update(
+        access_token="", refresh_token="", generation=F("generation") + 1, lease_until=None, ended_at=None, failure=None
+    )
+
+
+def revive(integration: Integration) -> int:
+    """The integration's secret or address was corrected: pairs that were refused because of it may be good."""
+    return TokenPair.objects.filter(integration=integration, ended_at__isnull=False).update(ended_at=None, failure=None)
+
+
+def _columns(tokens: Tokens, moment: datetime) -> dict[str, Any]:
+    return {
+        "access_token": tokens.access_token,
+        "refresh_token": tokens.refresh_token,
+        "access_expires_at": moment + timedelta(seconds=tokens.lives) if tokens.access_token else None,
+        "obtained_at": moment,
+        "lease_until": None,
+        "failure": None,
+        "ended_at": None,
+    }

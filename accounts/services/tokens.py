@@ -1,0 +1,178 @@
+"""The access token of an OAuth account: renewed by one winner among all threads, processes and machines."""
+
+import random as _random
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+
+from django.utils import timezone
+from django.utils.translation import gettext_noop
+
+from accounts.fields import WrongEncryptionKey
+from accounts.kommo import oauth
+from accounts.kommo.errors import GrantRefused, Halted, KommoError, NotFound, Unauthorised
+from accounts.kommo.oauth import Tokens
+from accounts.kommo.retry import Policy, Repeats
+from accounts.kommo.transport import Transport
+from accounts.services import desk, pairs
+from accounts.services.pairs import Pair
+
+POLICY = Policy(attempts=3, max_wait=10)
+SHORTEST_LOOK, LONGEST_LOOK = 0.05, 0.5  # seconds between two looks at somebody else's refresh
+LEASE_MARGIN = 10.0  # seconds that a lease outlasts the timeouts of the request
+
+Ask = Callable[[Transport, oauth.Keys, str], Tokens]
+
+
+class CredentialProblem(Unauthorised):
+    """There is nothing to ask Kommo with; no request was sent."""
+
+    remedy = gettext_noop(
+        "Make a long-lived token in this account (Keys and scopes of a private integration) and store it."
+    )
+
+    def __init__(self, account: str, remedy: str = "") -> None:
+        super().__init__("no token is stored", account=account, remedy=remedy or self.remedy)
+
+
+NOT_CONNECTED = gettext_noop("Connect the account: open it in the admin and press Connect, or send an invite link.")
+UNREADABLE = gettext_noop(
+    "No key of FIELD_ENCRYPTION_KEYS opens what is stored. Put the old key back, or store a new token."
+)
+
+
+class OAuthTokens:
+    """A token source of one account (see `kommo.tokens.TokenSource`), over its stored pair.
+
+    `current` and `refused` raise KommoError, never retryable: GrantRefused when the account has to be connected
+    again, otherwise the reason why the refresh did not come about, with the old pair kept.
+    """
+
+    def __init__(
+        self,
+        account_id: int,
+        transport: Transport,
+        *,
+        find: Callable[[Pair], str | None] | None = None,
+        random: Callable[[], float] = _random.random,
+    ) -> None:
+        self._account_id = account_id
+        self._transport = transport
+        self._find = find
+        self._repeats = Repeats(transport.pacer, POLICY, transport.pacer.pause, random)
+        self._lease = timedelta(seconds=sum(transport.timeout) + LEASE_MARGIN)
+        self._pair: Pair | None = None
+
+    def __repr__(self) -> str:
+        return f"<OAuthTokens of account {self._account_id}>"
+
+    @property
+    def pair(self) -> Pair | None:
+        """As last seen; None before the first use."""
+        return self._pair
+
+    def current(self) -> str:
+        if self._pair is None or not self._pair.is_fresh(timezone.now()):
+            self._pair = self._usable(refused=0)
+        return self._pair.access_token
+
+    def refused(self, token: str) -> bool:
+        if self._pair is not None and token == self._pair.access_token:
+            self._pair = self._usable(refused=self._pair.generation)
+        return True
+
+    def renew(self) -> None:
+        """A new pair now, though the access token may be good; for an account that would lie idle too long."""
+        pair = self._take(refused=0, waited_for=0)
+        self._pair = self._usable(refused=pair.generation)
+
+    # -- one winner --
+
+    def _usable(self, refused: int) -> Pair:
+        """A pair whose access token may be used: stored by somebody else, or renewed here."""
+        waited_for, look = 0, SHORTEST_LOOK
+        while True:
+            pair = self._take(refused, waited_for)
+            if pair.ended or pair.failure is not None:
+                raise self._failure(pair)
+            if pair.mine:
+                return self._renewed(pair)
+            if not pair.leased:
+                return pair
+            waited_for = pair.fence
+            self._transport.pacer.pause(look)
+            look = min(LONGEST_LOOK, 2 * look)
+
+    def _take(self, refused: int, waited_for: int) -> Pair:
+        deed = partial(pairs.take, self._account_id, refused=refused, waited_for=waited_for, lease=self._lease)
+        try:
+            pair = desk.do(deed)
+        except WrongEncryptionKey as error:
+            raise KommoError(str(error), account=self._transport.account, code="internal", remedy=UNREADABLE) from error
+        if pair is None:
+            raise CredentialProblem(self._transport.account, NOT_CONNECTED)
+        return pair
+
+    def _failure(self, pair: Pair) -> KommoError:
+        """What the stored failure was, in the words of who met it."""
+        told = pair.failure or {}
+        kind = GrantRefused if pair.ended else KommoError
+        return kind(
+            told.get("message", ""),
+            account=self._transport.account,
+            code=told.get("code", Unauthorised.code),
+            remedy=told.get("remedy", NOT_CONNECTED),
+        )
+
+    # -- the winner --
+
+    def _renewed(self, pair: Pair) -> Pair:
+        """Asks, stores, and only then gives the new pair: until it is used, the old one is still worth something."""
+        try:
+            tokens = self._ask(pair)
+        except KommoError as error:
+            error.retryable = error.outcome_unknown = False  # it was repeated here as often as is good
+            return self._settled(pair, error)
+        except BaseException:
+            desk.do(partial(pairs.release, pair))
+            raise
+        stored = desk.do(partial(pairs.renew, pair, tokens))
+        return stored or self._usable(refused=0)
+
+    def _settled(self, pair: Pair, error: KommoError) -> Pair:
+        """Keeps how it failed; gives the pair that somebody else has stored meanwhile, else raises `error`."""
+        problem = {"code": error.code, "message": error.detail[:300], "remedy": error.remedy}
+        if isinstance(error, Halted):
+            desk.do(partial(pairs.release, pair))
+        elif not isinstance(error, GrantRefused):
+            desk.do(partial(pairs.fail, pair, problem))
+        elif not desk.do(partial(pairs.end, pair, problem)):
+            return self._usable(refused=pair.generation)
+        raise error
+
+    def _ask(self, pair: Pair) -> Tokens:
+        try:
+            return self._ask_patiently(pair)
+        except (GrantRefused, NotFound) as error:
+            # The account may have moved: then its old address knows neither it nor its tokens (section 1.6).
+            if error.status not in (401, 404) or not self._has_moved(pair):
+                raise
+        return self._ask_patiently(pair)
+
+    def _ask_patiently(self, pair: Pair) -> Tokens:
+        attempt = 1
+        while True:
+            try:
+                return oauth.refresh(self._transport, pair.keys, pair.refresh_token)
+            except KommoError as error:
+                # As a GET is repeated: the old refresh token still works after a lost answer (section 1.3).
+                self._repeats.prepare(error, "GET", attempt)
+                attempt += 1
+                desk.do(partial(pairs.extend, pair, self._lease))
+
+    def _has_moved(self, pair: Pair) -> bool:
+        address = self._find(pair) if self._find is not None else None
+        if address is None:
+            return False
+        self._transport.move_to(address)
+        return True
