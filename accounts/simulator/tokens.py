@@ -34,10 +34,7 @@ def make_jwt(
     client_id: str | None = None,
     api_domain: str = API_DOMAIN,
 ) -> str:
-    """A token with the claims of kommo-api.md 1.4; `serial` makes two tokens of one second differ.
-
-    `client_id` is the integration's; without one the token is of a private integration that nobody here knows.
-    """
+    """A token with the claims of kommo-api.md 1.4; `serial` makes two of one second differ, no client id is made up."""
     name = hashlib.sha256(f"{account_id}/{serial}/{issued_at}".encode()).hexdigest()
     head = {"typ": "JWT", "alg": "RS256", "jti": name}
     claims = {

@@ -76,7 +76,6 @@ class World:
             )
             defaults.furnish(account, with_default_pipeline=with_default_pipeline)
             self.accounts[subdomain] = account
-            self.former.discard(subdomain)
         self.touch()
         return account
 

@@ -23,16 +23,12 @@ def operate(world: World, body: Body) -> Body:
 
 def integrations(world: World) -> Body:
     """GET /_sim/oauth: every integration, and the accounts where it holds a refresh token that is not revoked."""
-    return {"integrations": [_show(world, each) for each in world.integrations.values()]}
+    return {"integrations": [_show(world, each) for each in list(world.integrations.values())]}
 
 
 def _show(world: World, integration: SimIntegration) -> Body:
-    granted = [
-        account.subdomain
-        for account in world.accounts.values()
-        if any(each.client_id == integration.client_id and not each.revoked for each in account.grants.pairs.values())
-    ]
-    return {**asdict(integration), "granted": granted}
+    holders = [each.subdomain for each in list(world.accounts.values()) if each.grants.held_by(integration.client_id)]
+    return {**asdict(integration), "granted": holders}
 
 
 def _add_integration(world: World, name: str = "KommoSync", **facts: Any) -> Body:

@@ -128,6 +128,11 @@ class Grants:
                 pair.expires_at = past if refresh else pair.expires_at
         return len(pairs)
 
+    def held_by(self, client_id: str) -> bool:
+        """Whether the integration has a refresh token here that is not revoked."""
+        with self.account.lock:
+            return any(not pair.revoked for pair in self._of(client_id))
+
     def _of(self, client_id: str | None) -> list[Pair]:
         return [pair for pair in self.pairs.values() if client_id in (None, pair.client_id)]
 
