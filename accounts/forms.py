@@ -6,8 +6,9 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Account, SyncGroup
+from accounts.models import Account, Integration, SyncGroup
 from accounts.services import NotASubdomain, can_be_secret, forget_health, store_token, subdomain_of
+from accounts.services.connecting import other_account
 
 LARGEST_FILE = 10 * 1024 * 1024
 IS_SET = "••• set"
@@ -19,6 +20,24 @@ else:
     AccountModelForm = forms.ModelForm
 
 
+class SecretField(forms.CharField):
+    """A secret that is written and never shown; spaces around it are removed, and `trimmed` says so."""
+
+    trimmed = False
+
+    def __init__(self, **kwargs: Any) -> None:
+        widget = forms.PasswordInput(attrs={"class": "vTextField", "autocomplete": "new-password"})
+        super().__init__(widget=widget, strip=False, **kwargs)
+
+    def clean(self, value: Any) -> str:
+        text = str(super().clean(value) or "")
+        stripped = text.strip()
+        self.trimmed = stripped != text
+        if not can_be_secret(stripped):
+            raise ValidationError(_("This is one word of plain letters, digits and signs; copy it again."))
+        return stripped
+
+
 class AccountForm(AccountModelForm):
     """One account; the token can be written, never read: an empty input keeps the stored one."""
 
@@ -28,16 +47,15 @@ class AccountForm(AccountModelForm):
         widget=forms.TextInput(attrs={"class": "vTextField"}),
         help_text=_("As in SUBDOMAIN.kommo.com; the account's whole address may be pasted."),
     )
-    new_token = forms.CharField(
+    new_token = SecretField(
         label=_("Long-lived token"),
         required=False,
-        widget=forms.PasswordInput(attrs={"class": "vTextField", "autocomplete": "new-password"}),
         help_text=_("Stored encrypted and never shown. Leave it empty to keep the stored one."),
     )
 
     class Meta:
         model = Account
-        fields = ["group", "role", "name", "subdomain", "paused"]
+        fields = ["group", "role", "name", "subdomain", "paused", "integration", "contact_email"]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -50,11 +68,13 @@ class AccountForm(AccountModelForm):
         except NotASubdomain as error:
             raise ValidationError(_("This is not the subdomain of an account.")) from error
 
-    def clean_new_token(self) -> str:
-        token: str = self.cleaned_data["new_token"]
-        if not can_be_secret(token):
-            raise ValidationError(_("A token is one word of plain letters, digits and signs; copy it again."))
-        return token
+    def clean_integration(self) -> Integration | None:
+        integration: Integration | None = self.cleaned_data["integration"]
+        other = other_account(integration, self.instance) if integration is not None else None
+        if other is not None:
+            message = _("This integration is private and already serves %(other)s.")
+            raise ValidationError(message, params={"other": other})
+        return integration
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()
@@ -71,7 +91,9 @@ class AccountForm(AccountModelForm):
         token = self.cleaned_data.get("new_token")
         if token:
             store_token(self.instance, token)
-        elif "subdomain" in self.changed_data and self.instance.pk:
+        elif self.cleaned_data.get("integration") and not getattr(self.instance, "has_token", False):
+            self.instance.credential_kind = Account.CredentialKind.OAUTH
+        if not token and "subdomain" in self.changed_data and self.instance.pk:
             forget_health(self.instance)
         return super().save(commit)
 

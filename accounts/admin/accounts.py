@@ -5,20 +5,21 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
+from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from accounts import badges, conf
 from accounts.confirmation import ask, is_confirmed
 from accounts.forms import IS_SET, AccountForm, ImportForm
-from accounts.models import SECRETS, Account
-from accounts.services import ImportRefused, import_accounts, queue_checks
+from accounts.models import SECRETS, Account, AccountEvent, TokenPair
+from accounts.services import ImportRefused, import_accounts, pairs, queue_checks
 from accounts.services.table import COLUMNS
 
 if TYPE_CHECKING:  # generic for the type checker only
@@ -27,6 +28,7 @@ else:
     AccountModelAdmin = admin.ModelAdmin
 
 Health = Account.Health
+EVENTS_SHOWN = 10
 
 
 @admin.register(Account)
@@ -42,12 +44,19 @@ class AccountAdmin(AccountModelAdmin):
     list_per_page = 150
     search_fields = ("name", "subdomain", "kommo_id")
     search_help_text = _("Name, subdomain or Kommo id")
-    actions = ["check_connection"]
-    readonly_fields = ("kommo_id", "health_badge", "checked_at", "token_state", "token_expiry", "created_at")
+    actions = ["check_connection", "make_invites"]
+    readonly_fields = (
+        *("kommo_id", "health_badge", "checked_at", "token_state", "pair_state", "token_expiry", "created_at"),
+        "history",
+    )
     fieldsets = (
         (None, {"fields": ("group", "role", "subdomain", "name", "paused")}),
-        (_("Credential"), {"fields": ("new_token", "token_state", "token_expiry")}),
-        (_("Connection"), {"fields": ("health_badge", "checked_at", "kommo_id", "created_at")}),
+        (_("Connected by OAuth"), {"fields": ("integration", "pair_state", "contact_email")}),
+        (_("Or by a long-lived token"), {"fields": ("new_token", "token_state")}),
+        (
+            _("Connection"),
+            {"fields": ("health_badge", "token_expiry", "checked_at", "kommo_id", "created_at", "history")},
+        ),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Account]:
@@ -56,7 +65,11 @@ class AccountAdmin(AccountModelAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Account | None = None) -> Any:
         if obj is None:
-            return ((None, {"fields": ("group", "role", "subdomain", "name", "new_token", "paused")}),)
+            return (
+                (None, {"fields": ("group", "role", "subdomain", "name", "paused")}),
+                (_("Connected by OAuth"), {"fields": ("integration", "contact_email")}),
+                (_("Or by a long-lived token"), {"fields": ("new_token",)}),
+            )
         fieldsets = super().get_fieldsets(request, obj)
         if self.has_change_permission(request, obj):
             return fieldsets
@@ -99,6 +112,50 @@ class AccountAdmin(AccountModelAdmin):
     @admin.display(description=_("stored token"))
     def token_state(self, account: Any) -> str:
         return IS_SET if getattr(account, "has_token", False) else badges.mark(badges.BAD, _("none"))
+
+    @admin.display(description=_("tokens"))
+    def pair_state(self, account: Account) -> str:
+        pair = TokenPair.objects.filter(pk=account.pk).exclude(refresh_token="").only("obtained_at", "ended_at").first()
+        if pair is None:
+            return badges.mark(badges.BAD if account.uses_oauth else badges.IDLE, _("none"))
+        since = date_format(timezone.localtime(pair.obtained_at), "SHORT_DATETIME_FORMAT")
+        if pair.ended_at:
+            return badges.mark(badges.BAD, _("refused by Kommo since %(since)s") % {"since": since})
+        return _("%(set)s, renewed %(since)s") % {"set": IS_SET, "since": since}
+
+    @admin.display(description=_("history"))
+    def history(self, account: Account) -> str:
+        events = account.events.select_related("by")[:EVENTS_SHOWN]
+        rows = [(_when(each), each.get_code_display(), each.message, each.by or "") for each in events]
+        return format_html_join("", "<div>{} <strong>{}</strong> {} {}</div>", rows) or "—"
+
+    # -- saving --
+
+    def save_model(self, request: HttpRequest, obj: Account, form: Any, change: bool) -> None:
+        field = form.fields.get("new_token")
+        if field is not None and field.trimmed:
+            messages.info(request, _("Spaces around the token were removed."))
+        super().save_model(request, obj, form, change)
+        if form.cleaned_data.get("new_token"):
+            pairs.forget(obj.pk)  # one way in: a token that is stored takes the place of a consent
+
+    def response_add(self, request: HttpRequest, obj: Account, post_url_continue: str | None = None) -> HttpResponse:
+        """An account that is connected by OAuth goes on to its connection."""
+        plain = "_addanother" not in request.POST and "_continue" not in request.POST
+        if plain and obj.uses_oauth and request.user.has_perm("accounts.connect_account"):
+            return HttpResponseRedirect(reverse("accounts:connect", args=[obj.pk]))
+        return super().response_add(request, obj, post_url_continue)
+
+    # -- action "Make invite links" --
+
+    def has_connect_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("accounts.connect_account")
+
+    @admin.action(permissions=["connect"], description=_("Make invite links"))
+    def make_invites(self, request: HttpRequest, queryset: QuerySet[Account]) -> HttpResponse:
+        """The page that asks how; it is also the one for all that need connecting."""
+        query = urlencode([("id", pk) for pk in queryset.values_list("pk", flat=True)])
+        return HttpResponseRedirect(f"{reverse('accounts:invite_many')}?{query}")
 
     # -- action "Check connection" --
 
@@ -155,3 +212,7 @@ class AccountAdmin(AccountModelAdmin):
             "columns": COLUMNS,
         }
         return TemplateResponse(request, "accounts/import_accounts.html", context)
+
+
+def _when(event: AccountEvent) -> str:
+    return date_format(timezone.localtime(event.at), "SHORT_DATETIME_FORMAT")

@@ -125,12 +125,12 @@ def probe(account: Account, *, stop: Stop | None = None) -> Probe:
     """The requests of a check, without the database, so that any thread may do it."""
     try:
         with client_for(account, read_only=True, stop=stop, policy=CHECK_POLICY) as client:
-            return _ask(client)
+            return ask(client)
     except KommoError as error:
         return Probe(error=error)
 
 
-def _ask(client: KommoClient) -> Probe:
+def ask(client: KommoClient) -> Probe:
     """GET /account for the identity, GET /users/{id} for the rights (kommo-api.md section 8)."""
     about = client.get("/account") or {}
     user_id = about.get("current_user_id")

@@ -1,4 +1,4 @@
-"""What a person may paste where a subdomain is asked for."""
+"""What a person may paste where a subdomain is asked for, and what Kommo's consent page gives back."""
 
 import re
 
@@ -23,6 +23,26 @@ def subdomain_of(text: str) -> str:
     if not re.match(SUBDOMAIN_PATTERN, found) or found in NOT_AN_ACCOUNT:
         raise NotASubdomain(text)
     return found
+
+
+def subdomain_of_referer(referer: str, expected: str) -> str | None:
+    """The subdomain in the `referer` of a consent; None when its host is not one of KOMMO_URL_TEMPLATE.
+
+    With or without a scheme (kommo-api.md section 1.2, CONFLICT). A simulator on this machine may name its accounts
+    as Kommo does (north.kommo.com), or only its own host: then it is `expected`. Nothing is ever sent to the text
+    itself, only to the address that KOMMO_URL_TEMPLATE gives the subdomain.
+    """
+    told = re.sub(r"^https?://", "", referer.strip().lower()).rstrip("/")
+    head, _, tail = re.sub(r"^https?://", "", conf.url_template().lower()).partition(conf.PLACEHOLDER)
+    match = re.fullmatch(re.escape(head) + r"([^./:?#@]+)" + re.escape(tail), told)
+    found = match[1] if match else None
+    if found is None and conf.is_loopback():
+        found = expected if told == head.rstrip("/") else _of_kommo(told)
+    return found if found and re.match(SUBDOMAIN_PATTERN, found) and found not in NOT_AN_ACCOUNT else None
+
+
+def _of_kommo(host: str) -> str | None:
+    return next((host.removesuffix(end) for end in KOMMO_HOSTS if host.endswith(end)), None)
 
 
 def _by_template(text: str) -> str | None:

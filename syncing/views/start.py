@@ -38,9 +38,10 @@ def start(request: HttpRequest, group_id: int, mode: str) -> HttpResponse:
     """GET asks, POST starts; a POST without a type (the plan button) means everything."""
     require_start(request, mode)
     group = get_object_or_404(SyncGroup, pk=group_id)
+    account = _named(request, group)
     form = StartForm({"type": RunType.FULL, **request.POST.dict()} if request.method == "POST" else None)
     if not form.is_valid():
-        return page(request, "syncing/confirm_start.html", _question(group, mode, form))
+        return page(request, "syncing/confirm_start.html", _question(group, mode, form, account))
     try:
         started = start_run(
             group=group,
@@ -48,6 +49,7 @@ def start(request: HttpRequest, group_id: int, mode: str) -> HttpResponse:
             mode=mode,
             trigger=Trigger.ADMIN,
             requested_by=person(request),
+            accounts=[account] if account else None,
         )
     except CannotStart as error:
         messages.error(request, refusal(error))
@@ -55,11 +57,20 @@ def start(request: HttpRequest, group_id: int, mode: str) -> HttpResponse:
     return to_run(request, started)
 
 
-def _question(group: SyncGroup, mode: str, form: StartForm) -> dict[str, Any]:
+def _named(request: HttpRequest, group: SyncGroup) -> Account | None:
+    """The one slave that ?account= asks for; None: the whole group."""
+    number = request.GET.get("account", "")
+    if not number:
+        return None
+    slaves = group.accounts.filter(role=Account.Role.SLAVE).defer(*SECRETS)
+    return get_object_or_404(slaves, pk=number if number.isdecimal() else 0)
+
+
+def _question(group: SyncGroup, mode: str, form: StartForm, account: Account | None) -> dict[str, Any]:
     accounts = list(group.accounts.defer(*SECRETS).order_by("subdomain"))
-    slaves = [account for account in accounts if account.role == Account.Role.SLAVE]
+    slaves = [account] if account else [each for each in accounts if each.role == Account.Role.SLAVE]
     return {
-        "title": _("Plan the whole group") if mode == RunMode.PLAN else _("Sync the whole group"),
+        "title": _title(mode, account),
         "group": group,
         "writes": mode == RunMode.APPLY,
         "form": form,
@@ -67,3 +78,10 @@ def _question(group: SyncGroup, mode: str, form: StartForm) -> dict[str, Any]:
         "slaves": [account for account in slaves if not account.paused],
         "paused": [account for account in slaves if account.paused],
     }
+
+
+def _title(mode: str, account: Account | None) -> str:
+    if account is not None:
+        text = _("Plan %(account)s") if mode == RunMode.PLAN else _("Sync %(account)s")
+        return text % {"account": account}
+    return str(_("Plan the whole group") if mode == RunMode.PLAN else _("Sync the whole group"))

@@ -1,0 +1,99 @@
+"""The list of invite links: whom they were sent to, what became of them, and withdrawing them."""
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from accounts import badges
+from accounts.models import RELATED_SECRETS, Invite
+from accounts.services import invites
+
+if TYPE_CHECKING:  # generic for the type checker only
+    InviteModelAdmin = admin.ModelAdmin[Invite]
+else:
+    InviteModelAdmin = admin.ModelAdmin
+
+
+class StateFilter(admin.SimpleListFilter):
+    title = _("state")
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("open", _("Open")), ("used", _("Used")), ("revoked", _("Withdrawn")), ("expired", _("Expired"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        chosen: dict[str | None, QuerySet[Any]] = {
+            "open": queryset.filter(invites.usable()),
+            "used": queryset.exclude(used_at=None),
+            "revoked": queryset.exclude(revoked_at=None),
+            "expired": queryset.filter(used_at=None, revoked_at=None, expires_at__lte=timezone.now()),
+        }
+        return chosen.get(self.value(), queryset)
+
+
+@admin.register(Invite)
+class InviteAdmin(InviteModelAdmin):
+    """Made on the accounts' pages; only withdrawn here."""
+
+    list_display = ("account", "state", "link", "integration", "created_by", "created_at", "expires_at", "mail")
+    list_display_links = None
+    list_filter = (StateFilter, "integration", "account__group")
+    list_select_related = ("account", "integration", "created_by")
+    search_fields = ("account__name", "account__subdomain", "email", "created_by__username")
+    search_help_text = _("Account, e-mail, or who made it")
+    list_per_page = 150
+    actions = ("revoke",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Invite]:
+        return super().get_queryset(request).defer(*RELATED_SECRETS, "integration__client_secret")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Invite | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Invite | None = None) -> bool:
+        return False
+
+    def has_connect_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("accounts.connect_account")
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        """Who may only look must not be able to use a link."""
+        columns = self.list_display
+        return columns if self.has_connect_permission(request) else tuple(name for name in columns if name != "link")
+
+    @admin.display(description=_("state"))
+    def state(self, invite: Invite) -> str:
+        if invite.used_at:
+            return badges.mark(badges.OK, _("Used"))
+        if invite.revoked_at:
+            return badges.mark(badges.IDLE, _("Withdrawn"))
+        if invite.expires_at <= timezone.now():
+            return badges.mark(badges.WARN, _("Expired"))
+        return badges.mark(badges.INFO, _("Open"))
+
+    @admin.display(description=_("link"))
+    def link(self, invite: Invite) -> str:
+        if invite.used_at or invite.revoked_at or invite.expires_at <= timezone.now():
+            return "—"
+        return format_html('<code class="ks-link">{}</code>', invites.link(invite))
+
+    @admin.display(description=_("e-mail"), ordering="sent_at")
+    def mail(self, invite: Invite) -> str:
+        if invite.send_error:
+            return format_html("{} {}", badges.mark(badges.BAD, _("not sent")), invite.send_error)
+        return invite.email if invite.sent_at else "—"
+
+    @admin.action(permissions=["connect"], description=_("Withdraw selected invite links"))
+    def revoke(self, request: HttpRequest, queryset: QuerySet[Invite]) -> None:
+        count = invites.revoke(queryset)
+        text = ngettext("%(n)d invite link withdrawn.", "%(n)d invite links withdrawn.", count)
+        self.message_user(request, text % {"n": count})

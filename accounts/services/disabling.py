@@ -1,0 +1,46 @@
+"""Kommo tells that an integration was removed from an account: a signed GET (kommo-api.md section 1.8)."""
+
+import hashlib
+import hmac
+
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.models import Account, AccountEvent, Integration
+from accounts.services import events, pairs
+
+LARGEST_ID = 2**63 - 1
+
+
+def disable(client_id: str, account_id: str, signature: str) -> bool:
+    """Turns the account "disconnected" and forgets its tokens; False when the signature is not the integration's.
+
+    An account that is not here, or has another integration by now, is left alone.
+    """
+    integration = Integration.objects.filter(client_id=client_id).first()
+    secret = integration.client_secret if integration else ""
+    expected = hmac.new(secret.encode(), f"{client_id}|{account_id}".encode(), hashlib.sha256).hexdigest()
+    signed = hmac.compare_digest(expected.encode(), signature.strip().lower().encode())
+    if integration is None or not secret or not signed:
+        return False
+    if account_id.isdecimal() and int(account_id) <= LARGEST_ID:
+        _disconnect(integration, int(account_id))
+    return True
+
+
+def _disconnect(integration: Integration, kommo_id: int) -> None:
+    accounts = Account.objects.filter(kommo_id=kommo_id).exclude(health=Account.Health.DISCONNECTED)
+    ours = Q(integration=integration) | Q(pair__integration=integration)
+    account = accounts.filter(ours).only("pk", "credential_kind").first()
+    if account is None:
+        return
+    message = _("The integration %(name)s was removed from the account in Kommo.") % {"name": integration}
+    if account.uses_oauth:
+        pairs.forget(account.pk)
+    Account.objects.filter(pk=account.pk).update(
+        health=Account.Health.DISCONNECTED,
+        health_reason=f"{message} {_('Connect it again.')}",
+        checked_at=timezone.now(),
+    )
+    events.note(account.pk, AccountEvent.Code.DISCONNECTED, message)

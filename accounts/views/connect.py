@@ -1,0 +1,105 @@
+"""Connecting an account at Kommo: the page that asks, the answer of Kommo's consent page, and how it ended."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts.models import SECRETS, Account, ConnectAttempt
+from accounts.pages import page, person
+from accounts.services import connecting, invites
+from accounts.services.connecting import Begun, CannotConnect
+
+STATES = "connect_states"
+MOST_STATES = 10
+FORBIDDEN = frozenset({"foreign_state", "foreign_host", "wrong_account"})
+
+
+@permission_required("accounts.connect_account", raise_exception=True)
+@require_http_methods(["GET", "POST"])
+@never_cache
+def connect(request: HttpRequest, account_id: int) -> HttpResponse:
+    """GET says what will happen, POST begins it."""
+    accounts = Account.objects.select_related("group", "integration").defer(*SECRETS)
+    account = get_object_or_404(accounts, pk=account_id)
+    if request.method == "POST":
+        try:
+            return to_kommo(request, connecting.begin(account, user=person(request)))
+        except CannotConnect as problem:
+            return failed(request, problem)
+    return page(request, "accounts/connect.html", _question(request, account))
+
+
+def _question(request: HttpRequest, account: Account) -> dict[str, Any]:
+    problem, elsewhere = None, ""
+    try:
+        connecting.check_integration(account, account.integration)
+    except CannotConnect as error:
+        problem = error
+    if account.integration is not None:
+        host = urlsplit(account.integration.redirect_uri).netloc
+        elsewhere = host if host != request.get_host() else ""
+    title = _("Connect %(account)s") % {"account": account}
+    return {"title": title, "account": account, "problem": problem, "elsewhere": elsewhere}
+
+
+def to_kommo(request: HttpRequest, begun: Begun) -> HttpResponse:
+    """A page that leads on to Kommo. Not a redirect: our own policy lets no form end on another host."""
+    response = render(request, "accounts/to_kommo.html", {"url": begun.url, "title": _("To Kommo")})
+    response["Referrer-Policy"] = "no-referrer"
+    return response
+
+
+def remember(request: HttpRequest, begun: Begun) -> None:
+    """Binds the state to this browser, for somebody who is not logged in."""
+    known = [*request.session.get(STATES, []), begun.state_hash]
+    request.session[STATES] = known[-MOST_STATES:]
+
+
+@require_safe
+@never_cache
+def callback(request: HttpRequest) -> HttpResponse:
+    """Where Kommo sends the browser back to: `code`, `state`, `referer`, or `error` (kommo-api.md section 1.2)."""
+    asked = request.GET
+    user = person(request) if request.user.is_authenticated else None
+    try:
+        attempt = connecting.take(asked.get("state", ""), user=user, known=request.session.get(STATES, []))
+        if "error" in asked or not asked.get("code"):
+            raise connecting.denied(attempt, asked.get("error", ""))
+        account = connecting.finish(attempt, code=asked["code"], referer=asked.get("referer", ""))
+    except CannotConnect as problem:
+        return failed(request, problem)
+    return _done(request, attempt, account)
+
+
+def _done(request: HttpRequest, attempt: ConnectAttempt, account: Account) -> HttpResponse:
+    """Elsewhere, so that reloading the page asks for nothing again."""
+    if attempt.invite_id:
+        return HttpResponseRedirect(reverse("accounts:thanks"))
+    if account.health == Account.Health.CONNECTED:
+        messages.success(request, _("%(account)s is connected.") % {"account": account})
+    else:
+        facts = {"account": account, "health": account.get_health_display(), "reason": account.health_reason}
+        messages.warning(request, _("%(account)s is connected, but: %(health)s. %(reason)s") % facts)
+    return HttpResponseRedirect(reverse("admin:accounts_account_change", args=[account.pk]))
+
+
+def failed(request: HttpRequest, problem: CannotConnect) -> HttpResponse:
+    """What happened, to which account, and the way on: for an operator, or for somebody with an invite link."""
+    again = ""
+    if problem.invite is not None and problem.code not in ("invite_used", "invite_gone"):
+        again = invites.link(problem.invite)
+    elif problem.account is not None and problem.invite is None:
+        again = reverse("accounts:connect", args=[problem.account.pk])
+    context = {"title": _("Not connected"), "problem": problem, "again": again}
+    status = 403 if problem.code in FORBIDDEN else 410 if problem.code.startswith("invite_") else 400
+    response = render(request, "accounts/connect_failed.html", context, status=status)
+    response["Referrer-Policy"] = "no-referrer"
+    return response

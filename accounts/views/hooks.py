@@ -1,0 +1,18 @@
+"""What Kommo itself calls."""
+
+from django.http import HttpRequest, JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from accounts.services.disabling import disable
+
+
+@require_safe
+@never_cache
+def disabled(request: HttpRequest) -> JsonResponse:
+    """`client_uuid`, `account_id`, `signature`: the integration was removed from an account (section 1.8)."""
+    asked = request.GET
+    if disable(asked.get("client_uuid", ""), asked.get("account_id", ""), asked.get("signature", "")):
+        return JsonResponse({"status": "ok"})
+    error = {"code": "bad_signature", "message": "The signature is not this integration's.", "remedy": ""}
+    return JsonResponse({"error": error}, status=403)
