@@ -26,6 +26,13 @@ else:
 class IntegrationForm(IntegrationModelForm):
     """One integration; its secret key can be written, never read."""
 
+    redirect_uri = forms.URLField(
+        label=_("Redirect URI"),
+        max_length=500,
+        assume_scheme="https",
+        widget=forms.URLInput(attrs={"class": "vURLField"}),
+        help_text=_("As registered in Kommo, to the letter: Kommo sends people back to it."),
+    )
     new_secret = SecretField(
         label=_("Secret key"),
         required=False,

@@ -7,12 +7,9 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from itertools import pairwise
-from pathlib import Path
 
-import psycopg
 import pytest
 from django.conf import settings
-from psycopg import sql
 
 from accounts import slots
 from accounts.kommo.pacing import Turn
@@ -53,36 +50,6 @@ def send_from_processes(database_url: str, *, requests: int, per_account: int, p
     answers = [child.communicate(timeout=90)[0] for child in children]
     assert [child.returncode for child in children] == [0] * PROCESSES
     return [(account, at) for answer in answers for account, at in json.loads(answer)]
-
-
-def make_table(database_url: str) -> None:
-    command = [sys.executable, "manage.py", "migrate", "accounts", "--skip-checks", "--verbosity", "0"]
-    environment = {**os.environ, "DATABASE_URL": database_url, "DJANGO_SETTINGS_MODULE": "kommosync.settings_test"}
-    subprocess.run(command, env=environment, cwd=settings.BASE_DIR, check=True, timeout=60)
-
-
-@pytest.fixture
-def sqlite_url(tmp_path: Path) -> str:
-    url = f"sqlite:///{tmp_path / 'slots.sqlite3'}"
-    make_table(url)
-    return url
-
-
-@pytest.fixture
-def postgres_database_url(postgres_url: str) -> Iterator[str]:
-    name = f"test_slots_{os.getpid()}"
-    with psycopg.connect(postgres_url, autocommit=True) as admin:
-        admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
-        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        url = f"{postgres_url.rsplit('/', 1)[0]}/{name}"
-        make_table(url)
-        yield url
-        admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
-
-
-@pytest.fixture(params=["sqlite_url", "postgres_database_url"])
-def database_url(request: pytest.FixtureRequest) -> str:
-    return str(request.getfixturevalue(request.param))
 
 
 def test_four_processes_never_send_more_than_the_rate_of_the_ip_in_any_second(database_url: str) -> None:

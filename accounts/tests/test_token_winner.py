@@ -1,0 +1,144 @@
+"""One expired pair, many who need it: one refresh, nobody fails; over threads, processes and a killed winner."""
+
+import contextlib
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from django.conf import settings
+
+from accounts.simulator.faults import Fault
+from accounts.simulator.oauth.integrations import SimIntegration
+from accounts.simulator.server import RunningServer
+from accounts.simulator.world import World
+
+PROCESSES, THREADS = 4, 50
+TOKEN_PATH = "/oauth2/access_token"
+
+
+class Crew:
+    """Processes that share one database and one simulated Kommo."""
+
+    def __init__(self, database_url: str, server: RunningServer, **env: str) -> None:
+        self.world = server.world
+        self.environment = {
+            **os.environ,
+            "DATABASE_URL": database_url,
+            "DJANGO_SETTINGS_MODULE": "kommosync.settings_test",
+            "KOMMO_URL_TEMPLATE": server.url_template,
+            "KOMMO_OAUTH_URL": f"{server.url}/oauth",
+            **env,
+        }
+
+    def start(self, *arguments: str, **more: Any) -> "subprocess.Popen[str]":
+        command = [sys.executable, "-W", "error", "-m", "accounts.tests.tokens_process", *arguments]
+        return subprocess.Popen(
+            command, env=self.environment, cwd=settings.BASE_DIR, text=True, stdout=subprocess.PIPE, **more
+        )
+
+    def prepare(self, integration: SimIntegration, *, lives: float, accounts: int = 1) -> None:
+        """Connected accounts in Kommo and in the database; `lives`: seconds that we believe the access token has."""
+        told: dict[str, Any] = {"integration": _ours(integration), "accounts": {}}
+        for number in range(accounts):
+            account = self.world.add_account(f"unit-{number}")
+            pair = account.grants.issue(integration.client_id)
+            tokens = {"access_token": pair.access, "refresh_token": pair.refresh, "lives": lives}
+            told["accounts"][account.subdomain] = tokens
+        child = self.start("prepare", stdin=subprocess.PIPE)
+        child.communicate(json.dumps(told), timeout=60)
+        assert child.returncode == 0
+
+    def use(self, processes: int, threads: int) -> list[str]:
+        children = [self.start("use", str(threads)) for _ in range(processes)]
+        answers = [child.communicate(timeout=90)[0] for child in children]
+        assert [child.returncode for child in children] == [0] * processes
+        return [outcome for answer in answers for outcome in json.loads(answer)]
+
+    @property
+    def refreshes(self) -> int:
+        return sum(record.path == TOKEN_PATH for record in self.world.log)
+
+
+def _ours(integration: SimIntegration) -> dict[str, str]:
+    return {
+        "name": integration.name,
+        "client_id": integration.client_id,
+        "client_secret": integration.client_secret,
+        "redirect_uri": integration.redirect_uri,
+    }
+
+
+@pytest.fixture
+def integration(world: World) -> SimIntegration:
+    return world.add_integration(redirect_uri="https://sync.example/oauth/callback")
+
+
+@pytest.mark.parametrize("lives", [-10, 3600], ids=["known to be expired", "refused by Kommo"])
+def test_of_200_threads_in_4_processes_one_refreshes_and_nobody_fails(
+    database_url: str, simulator: RunningServer, world: World, integration: SimIntegration, lives: float
+) -> None:
+    crew = Crew(database_url, simulator)
+    crew.prepare(integration, lives=lives)
+    world.accounts["unit-0"].grants.expire()
+    world.knobs.refresh_rotation = "strict"  # a second refresh with the old token would be the end
+    world.faults.add(Fault("slow", path=TOKEN_PATH, seconds=0.5))
+    outcomes = crew.use(PROCESSES, THREADS)
+    assert outcomes == ["ok"] * PROCESSES * THREADS
+    assert crew.refreshes == 1
+
+
+def test_119_expired_accounts_cost_119_refreshes(
+    sqlite_url: str, simulator: RunningServer, integration: SimIntegration
+) -> None:
+    crew = Crew(sqlite_url, simulator)
+    crew.prepare(integration, lives=-10, accounts=119)
+    assert crew.use(1, 119) == ["ok"] * 119
+    assert crew.refreshes == 119
+
+
+def test_a_winner_that_is_killed_between_answer_and_store_costs_nothing_but_time(
+    database_url: str, simulator: RunningServer, world: World, integration: SimIntegration
+) -> None:
+    """The new pair is lost, but was never used: the old refresh token still works (kommo-api.md section 1.3)."""
+    crew = Crew(database_url, simulator, KOMMO_TIMEOUT="3")
+    crew.prepare(integration, lives=-10)
+    fault = world.faults.add(Fault("slow", path=TOKEN_PATH, seconds=1.5))
+    child = crew.start("use", "1")
+    _wait(lambda: fault.hits == 1)
+    with written_by_nobody_else(database_url):
+        _wait(lambda: crew.refreshes == 1)  # the answer is on its way
+        time.sleep(0.5)
+        assert child.poll() is None
+        os.kill(child.pid, signal.SIGKILL)
+        child.communicate()
+    assert len(world.accounts["unit-0"].grants.pairs) == 2
+    assert crew.use(1, 3) == ["ok"] * 3
+    assert crew.refreshes == 2
+
+
+@contextlib.contextmanager
+def written_by_nobody_else(database_url: str) -> Iterator[None]:
+    """Whoever wants to store a pair has to wait."""
+    if database_url.startswith("sqlite"):
+        with contextlib.closing(sqlite3.connect(database_url.removeprefix("sqlite:///"))) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            yield
+        return
+    with psycopg.connect(database_url) as connection:
+        connection.execute("SELECT * FROM accounts_tokenpair FOR UPDATE")
+        yield
+
+
+def _wait(condition: Any, seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
