@@ -162,9 +162,9 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "filters": {"no_webhook_tokens": {"()": "syncing.logs.HideWebhookTokens"}},
+    "filters": {"no_secret_paths": {"()": "syncing.logs.HideSecretPaths"}},
     "handlers": {
-        "stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["no_webhook_tokens"]},
+        "stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["no_secret_paths"]},
     },
     # Django's own handlers would print the same without the filter.
     "loggers": {name: {"level": "INFO", "handlers": [], "propagate": True} for name in ("django", "django.server")},

@@ -3,16 +3,16 @@
 import logging
 import re
 
-# Django logs the path of every answer from 400 on, and this one is a secret (GET instead of POST is enough).
-WEBHOOK = re.compile(r"(/api/sync/webhook/)[^\s'\"]+")
+# Django logs the path of every answer from 400 on, and these are secrets (GET instead of POST is enough).
+SECRET_PATH = re.compile(r"(/api/sync/webhook/|/invite/)[^\s'\"]+")
 
 
-class HideWebhookTokens(logging.Filter):
-    """Puts `***` in the place of a webhook's token, in the message and in the traceback; drops no line."""
+class HideSecretPaths(logging.Filter):
+    """Puts `***` in the place of a webhook's token or an invite's, in the message and in the traceback; drops no line."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         message = record.getMessage()
-        if WEBHOOK.search(message):
+        if SECRET_PATH.search(message):
             record.msg, record.args = _hidden(message), None
         if record.exc_info and not record.exc_text:  # what a formatter would put there
             record.exc_text = logging.Formatter().formatException(record.exc_info)
@@ -22,4 +22,4 @@ class HideWebhookTokens(logging.Filter):
 
 
 def _hidden(text: str) -> str:
-    return WEBHOOK.sub(r"\1***", text)
+    return SECRET_PATH.sub(r"\1***", text)

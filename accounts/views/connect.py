@@ -19,7 +19,11 @@ from accounts.services.connecting import Begun, CannotConnect
 
 STATES = "connect_states"
 MOST_STATES = 10
-FORBIDDEN = frozenset({"foreign_state", "foreign_host", "wrong_account"})
+STATUS = {
+    **dict.fromkeys(("foreign_state", "foreign_host", "wrong_account"), 403),
+    **dict.fromkeys(("invite_gone", "invite_used", "invite_expired"), 410),
+    "bad_invite": 404,
+}
 
 
 @permission_required("accounts.connect_account", raise_exception=True)
@@ -99,7 +103,6 @@ def failed(request: HttpRequest, problem: CannotConnect) -> HttpResponse:
     elif problem.account is not None and problem.invite is None:
         again = reverse("accounts:connect", args=[problem.account.pk])
     context = {"title": _("Not connected"), "problem": problem, "again": again}
-    status = 403 if problem.code in FORBIDDEN else 410 if problem.code.startswith("invite_") else 400
-    response = render(request, "accounts/connect_failed.html", context, status=status)
+    response = render(request, "accounts/connect_failed.html", context, status=STATUS.get(problem.code, 400))
     response["Referrer-Policy"] = "no-referrer"
     return response
