@@ -30,7 +30,7 @@ def health(state: str) -> SafeString:
 
 
 def expiry_tone(days: int) -> str:
-    """`days` as of `expiry.days_left`; "" when it is far away."""
+    """`days` as of `expiry.days_of`; "" when it is far away."""
     if days <= expiry.LAST_CALL:
         return BAD
     if days <= expiry.URGENT:
@@ -43,7 +43,7 @@ def expires(account: Account, moment: datetime) -> SafeString | str:
     words, expires_at = expiry.phrase(account, moment), account.token_expires_at
     if not words or expires_at is None:
         return "-"
-    tone = expiry_tone(expiry.days_left(expires_at, moment))
+    tone = expiry_tone(expiry.days_of(account, moment))
     day = date_format(timezone.localtime(expires_at), "SHORT_DATE_FORMAT")
     look = f"ks-badge ks-{tone}" if tone else "ks-nowrap"
     return format_html('<span class="{}" title="{}">{}</span>', look, day, words)

@@ -13,11 +13,13 @@ DAY = timedelta(days=1)
 SOON = 30  # days; a pair renews itself every week, so one that comes here is in trouble as well
 URGENT = 7
 LAST_CALL = 1
+NEVER = 10**6  # days, as far as is known
 
 
-def days_left(expires_at: datetime, moment: datetime) -> int:
-    """Whole days, a part of one counted as one; 0 when it has expired."""
-    return max(0, math.ceil((expires_at - moment) / DAY))
+def days_of(account: Account, moment: datetime) -> int:
+    """Whole days until the account's credential ends, a part of one counted as one; 0 when it is past."""
+    expires_at = account.token_expires_at
+    return NEVER if expires_at is None else max(0, math.ceil((expires_at - moment) / DAY))
 
 
 def expiring(moment: datetime, days: int = SOON) -> Q:
@@ -41,7 +43,7 @@ def phrase(account: Account, moment: datetime) -> str:
         return ""
     if account.token_expires_at is None:
         return ""
-    days = days_left(account.token_expires_at, moment)
+    days = days_of(account, moment)
     if account.uses_oauth and days > SOON:
         return _("renews itself")
     return in_days(days)
