@@ -1,8 +1,13 @@
-"""How the health of an account looks; syncing adds the states of runs."""
+"""How the health of an account looks, and how near the end of its token; syncing adds the states of runs."""
 
+from datetime import datetime
+
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from accounts import expiry
 from accounts.models import Account
 
 OK, INFO, WARN, BAD, IDLE = "ok", "info", "warn", "bad", "idle"
@@ -17,3 +22,28 @@ HEALTH_TONES: dict[str, str] = {
 
 def mark(tone: str, text: object) -> SafeString:
     return format_html('<span class="ks-badge ks-{}">{}</span>', tone, text)
+
+
+def health(state: str) -> SafeString:
+    """The badge of a health."""
+    return mark(HEALTH_TONES[state], Account.Health(state).label)
+
+
+def expiry_tone(days: int) -> str:
+    """`days` as of `expiry.days_of`; "" when it is far away."""
+    if days <= expiry.LAST_CALL:
+        return BAD
+    if days <= expiry.URGENT:
+        return WARN
+    return INFO if days <= expiry.SOON else ""
+
+
+def expires(account: Account, moment: datetime) -> SafeString | str:
+    """When the account's credential ends: the words, the date behind them, and a tone when it is near."""
+    words, expires_at = expiry.phrase(account, moment), account.token_expires_at
+    if not words or expires_at is None:
+        return "-"
+    tone = expiry_tone(expiry.days_of(account, moment))
+    day = date_format(timezone.localtime(expires_at), "SHORT_DATE_FORMAT")
+    look = f"ks-badge ks-{tone}" if tone else "ks-nowrap"
+    return format_html('<span class="{}" title="{}">{}</span>', look, day, words)

@@ -210,6 +210,12 @@ class TokenPair(models.Model):
     access_expires_at = models.DateTimeField(null=True, blank=True)
     obtained_at = models.DateTimeField()
     generation = models.PositiveIntegerField(default=1)
+    imported_hash = models.CharField(
+        max_length=64,
+        blank=True,
+        default="",
+        help_text="Of the refresh token that a file brought; it is not taken twice.",
+    )
     fence = models.PositiveIntegerField(default=0)
     lease_until = models.DateTimeField(null=True, blank=True)
     failed_fence = models.PositiveIntegerField(default=0)

@@ -1,15 +1,14 @@
 """What the queue's workers do for the accounts; arguments are ids only."""
 
-from collections.abc import Sequence
-
-from accounts.services import health, invites
-
-
-def check_connections(account_ids: Sequence[int]) -> int:
-    """Checks these accounts; gives how many could be asked."""
-    return len(health.check_connections(account_ids))
+from accounts.services import checking
+from accounts.services import upkeep as keeping
 
 
-def send_invites(invite_ids: Sequence[int], language: str) -> int:
-    """Sends these invite links by e-mail, in this language; gives how many were sent."""
-    return invites.send_mails(invite_ids, language)
+def check_slice(check_id: int) -> str:
+    """The next accounts of a check of many."""
+    return checking.work(check_id)
+
+
+def upkeep(after: int = 0) -> str:
+    """The hourly round that keeps connections alive, and each of its continuations: accounts with a greater id."""
+    return keeping.work(after)

@@ -9,8 +9,8 @@ __all__ = ["BAD", "IDLE", "INFO", "OK", "WARN", "badge", "tone"]
 TONES = {
     **HEALTH_TONES,
     **dict.fromkeys(["succeeded", "in_sync", "changed", "done"], OK),
-    **dict.fromkeys(["running", "planned", "info"], INFO),
-    **dict.fromkeys(["partial", "refused", "unverified", "warning", "conflict", "manual"], WARN),
+    **dict.fromkeys(["running", "planned", "info", "expires_soon"], INFO),
+    **dict.fromkeys(["partial", "refused", "unverified", "warning", "conflict", "manual", "expires_now"], WARN),
     **dict.fromkeys(["queued", "skipped", "cancelled", "paused"], IDLE),
 }
 

@@ -1,5 +1,7 @@
 """What the queue calls: no arguments, no secrets, only "there is work"."""
 
+from typing import Any
+
 from django.utils import timezone
 from django_q.models import Schedule
 
@@ -8,6 +10,7 @@ from syncing.services import lanes, presence, queue, reaper
 from syncing.worker import drain
 
 REAPER = "syncing.tasks.reap"
+UPKEEP = "accounts.tasks.upkeep"
 
 
 def lane() -> str:
@@ -33,17 +36,11 @@ def reap() -> dict[str, int]:
 
 def ensure_schedules() -> None:
     """The schedules that must be there; made by code only, as one malformed row blocks them all."""
-    Schedule.objects.update_or_create(
-        name="reaper",
-        defaults={
-            "func": REAPER,
-            "schedule_type": Schedule.MINUTES,
-            "minutes": 1,
-            "repeats": -1,
-            "next_run": timezone.now(),
-            "args": None,
-            "kwargs": None,
-            "hook": None,
-            "cron": None,
-        },
-    )
+    _schedule("reaper", REAPER, {"schedule_type": Schedule.MINUTES, "minutes": 1})
+    _schedule("upkeep", UPKEEP, {"schedule_type": Schedule.HOURLY, "minutes": None})
+
+
+def _schedule(name: str, func: str, every: dict[str, Any]) -> None:
+    empty = dict.fromkeys(("args", "kwargs", "hook", "cron"))
+    defaults = {"func": func, **every, "repeats": -1, "next_run": timezone.now(), **empty}
+    Schedule.objects.update_or_create(name=name, defaults=defaults)

@@ -13,13 +13,14 @@ from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from accounts import badges, conf
+from accounts.admin.filters import TokenFilter
 from accounts.confirmation import ask, is_confirmed
 from accounts.forms import IS_SET, AccountForm, ImportForm
 from accounts.models import SECRETS, Account, AccountEvent, TokenPair
-from accounts.services import ImportRefused, import_accounts, pairs, queue_checks
+from accounts.pages import person
+from accounts.services import ImportRefused, import_accounts, pairs, start_check
 from accounts.services.table import COLUMNS
 
 if TYPE_CHECKING:  # generic for the type checker only
@@ -27,7 +28,6 @@ if TYPE_CHECKING:  # generic for the type checker only
 else:
     AccountModelAdmin = admin.ModelAdmin
 
-Health = Account.Health
 EVENTS_SHOWN = 10
 
 
@@ -39,7 +39,7 @@ class AccountAdmin(AccountModelAdmin):
     change_list_template = "accounts/account_change_list.html"
     list_display = ("label", "address", "health_badge", "role", "group", "token_expiry", "is_paused")
     list_display_links = ("label",)
-    list_filter = ("role", "group", "health", "paused")
+    list_filter = ("role", "group", "health", TokenFilter, "paused")
     list_select_related = ("group",)
     list_per_page = 150
     search_fields = ("name", "subdomain", "kommo_id")
@@ -91,19 +91,14 @@ class AccountAdmin(AccountModelAdmin):
 
     @admin.display(description=_("health"), ordering="health")
     def health_badge(self, account: Account) -> str:
-        health = Health(account.health)
-        mark = badges.mark(badges.HEALTH_TONES[health], health.label)
+        mark = badges.health(account.health)
         if not account.health_reason:
             return mark
         return format_html('{} <span class="ks-reason">{}</span>', mark, account.health_reason)
 
     @admin.display(description=_("token expires"), ordering="token_expires_at")
     def token_expiry(self, account: Account) -> str:
-        expires_at = account.token_expires_at
-        if expires_at is None:
-            return "-"
-        day = date_format(timezone.localtime(expires_at), "SHORT_DATE_FORMAT")
-        return badges.mark(badges.BAD, day) if expires_at <= timezone.now() else day
+        return badges.expires(account, timezone.now())
 
     @admin.display(description=_("paused"), ordering="paused")
     def is_paused(self, account: Account) -> str:
@@ -174,11 +169,8 @@ class AccountAdmin(AccountModelAdmin):
                 question=str(_("Two requests go to each of these accounts; nothing is written.")),
                 button=str(_("Check")),
             )
-        ids = list(queryset.values_list("pk", flat=True))
-        queue_checks(ids)
-        text = ngettext("Checking %d account; reload to see.", "Checking %d accounts; reload to see.", len(ids))
-        self.message_user(request, text % len(ids), messages.INFO)
-        return None
+        check = start_check(queryset.values_list("pk", flat=True), by=person(request))
+        return HttpResponseRedirect(reverse("accounts:check", args=[check.pk]))
 
     # -- page "Import accounts" --
 
@@ -190,7 +182,11 @@ class AccountAdmin(AccountModelAdmin):
         return [path("import/", page, name="accounts_account_import"), *super().get_urls()]
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        extra = {"has_import_permission": self.has_import_permission(request), **(extra_context or {})}
+        extra = {
+            "has_import_permission": self.has_import_permission(request),
+            "has_check_permission": self.has_check_permission(request),
+            **(extra_context or {}),
+        }
         return super().changelist_view(request, extra)
 
     def import_view(self, request: HttpRequest) -> HttpResponse:

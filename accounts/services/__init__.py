@@ -1,11 +1,11 @@
 """What an operator does with accounts."""
 
+from accounts.services.checking import start_check
 from accounts.services.credentials import can_be_secret, client_for, forget_health, store_token, token_expiry
 from accounts.services.health import (
     HealthReport,
     check_connection,
     check_connections,
-    queue_checks,
     record_health,
     remember_identity,
 )
@@ -28,10 +28,10 @@ __all__ = [
     "client_for",
     "forget_health",
     "import_accounts",
-    "queue_checks",
     "record_health",
     "remember_identity",
     "rotate",
+    "start_check",
     "store_token",
     "subdomain_of",
     "token_expiry",

@@ -1,23 +1,42 @@
 """A file of accounts as rows with line numbers, before anybody asks what they mean."""
 
-import csv
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from django.utils.translation import gettext as _
 
+from accounts.services.delimited import read_lines
+from accounts.services.formulas import unguarded
+from accounts.services.lines import Line, NotText, UnreadableFile
+from accounts.services.sheets import is_workbook, read_sheet
+
+__all__ = ["COLUMNS", "INFORMATIVE", "Row", "RowError", "RowNote", "Table", "UnreadableFile", "quoted", "read_table"]
+
 REQUIRED = ("subdomain",)
-COLUMNS = ("subdomain", "role", "name", "token", "client_id", "client_secret", "refresh_token", "redirect_uri")
-DELIMITERS = ",;\t"
-LINE_END = re.compile(r"\r\n|\n|\r")  # not splitlines(): a name may hold one of its rarer separators
-UNDECODED = re.compile("[\udc80-\udcff]")
+SECRETS = ("token", "client_secret", "refresh_token")
+COLUMNS = (
+    *("subdomain", "role", "name", "token"),
+    *("client_id", "client_secret", "refresh_token", "redirect_uri"),
+    *("email", "group"),
+)
+# What an export tells beside these; nobody sets it by a file.
+INFORMATIVE = ("credential", "health", "health_reason", "checked", "token_expires", "kommo_id", "paused")
+MOST_ROWS = 20_000
 HARMLESS = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,19}")  # as a role or a subdomain; a token is longer
+BREAKS = re.compile(r"[\0\r\n]")
 
 
 class RowError(NamedTuple):
     """What is wrong with one line; `line` counts from 1, as editors do."""
+
+    line: int
+    message: str
+
+
+class RowNote(NamedTuple):
+    """What there is to say about a line that is good; 0 is the file."""
 
     line: int
     message: str
@@ -28,43 +47,40 @@ class Row:
     """One line; a cell that is empty or missing is ""."""
 
     line: int
-    cells: dict[str, str]
+    cells: dict[str, str] = field(repr=False)
 
 
-class UnreadableFile(Exception):
-    """Not a table at all; the message is for the operator."""
+@dataclass(frozen=True)
+class Table:
+    """The rows of a file, the lines that are none, and what else there is to say."""
+
+    rows: list[Row] = field(default_factory=list)
+    errors: list[RowError] = field(default_factory=list)
+    notes: list[RowNote] = field(default_factory=list)
 
 
-def read_table(content: bytes) -> tuple[list[Row], list[RowError]]:
-    """The rows of a CSV file and the lines that are none.
-
-    Comma, semicolon or tab; BOM, blank lines, any line ending. Every line is read by itself, as no column may hold a
-    line break: a quote left open costs one row instead of the rest of the file. Raises UnreadableFile.
-    """
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise UnreadableFile(_('The file is UTF-16; save it as "CSV UTF-8".'))
-    lines = _lines(content)
-    first = next(lines, None)
-    if first is None:
+def read_table(content: bytes) -> Table:
+    """The rows of a CSV or XLSX file: what it is, its content tells. Raises UnreadableFile."""
+    lines: Iterable[Line]
+    lines, said = read_sheet(content) if is_workbook(content) else (read_lines(content), [])
+    table = Table(notes=[RowNote(0, message) for message in said])
+    rest = iter(lines)
+    header = next((line for line in rest if not line.is_blank), None)
+    if header is None:
         raise UnreadableFile(_("The file is empty."))
-    at, header = first
-    delimiter = max(DELIMITERS, key=header.count)
-    if flaw := _flaw(header):
-        return [], [RowError(at, flaw)]
-    columns, problem = _columns(_cells(header, delimiter))
+    columns, problem = _columns(header)
     if problem:
-        return [], [RowError(at, problem)]
-    rows, errors = [], []
-    for at, line in lines:
-        cells = _cells(line, delimiter)
-        if not any(cells):
-            continue
-        flaw = _flaw(line) or _too_many(cells, columns)
-        if flaw:
-            errors.append(RowError(at, flaw))
-        else:
-            rows.append(Row(at, dict.fromkeys(COLUMNS, "") | dict(zip(columns, cells, strict=False))))
-    return rows, errors
+        table.errors.append(RowError(header.number, problem))
+        return table
+    ignored = [column for column in columns if column in INFORMATIVE]
+    if ignored:
+        table.notes.append(RowNote(0, _("These columns only tell and are not read: %s.") % ", ".join(ignored)))
+    for line in rest:
+        if len(table.rows) + len(table.errors) >= MOST_ROWS:
+            raise UnreadableFile(_("The file has more than %d lines.") % MOST_ROWS)
+        if not line.is_blank:
+            _read(line, columns, table)
+    return table
 
 
 def quoted(cell: str) -> str:
@@ -72,32 +88,35 @@ def quoted(cell: str) -> str:
     return repr(cell) if not cell or HARMLESS.fullmatch(cell) else "***"
 
 
-def _lines(content: bytes) -> Iterator[tuple[int, str]]:
-    text = content.decode("utf-8-sig", errors="surrogateescape")
-    return ((at, line) for at, line in enumerate(LINE_END.split(text), start=1) if line.strip())
+def _read(line: Line, columns: list[str], table: Table) -> None:
+    """Puts the line into the table: as a row, or as an error."""
+    flaw = line.flaw or _too_many(line, columns) or _no_text(line, columns)
+    if flaw:
+        table.errors.append(RowError(line.number, flaw))
+        return
+    cells, trimmed = dict.fromkeys(COLUMNS, ""), []
+    for column, cell in zip(columns, line.cells, strict=False):
+        if column in cells and isinstance(cell, str):
+            text = cell.strip()
+            cells[column] = text if column in SECRETS else unguarded(text)
+            if text and text != cell:
+                trimmed.append(column)
+    table.rows.append(Row(line.number, cells))
+    if trimmed:
+        message = _("Spaces around %(columns)s were removed.") % {"columns": ", ".join(trimmed)}
+        table.notes.append(RowNote(line.number, message))
 
 
-def _cells(line: str, delimiter: str) -> list[str]:
-    cells = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
-    return [cell.strip() for cell in cells]
-
-
-def _flaw(line: str) -> str:
-    if UNDECODED.search(line):
-        return _('This line is not UTF-8; save the file as "CSV UTF-8".')
-    if "\0" in line:
-        return _("This line holds a NUL byte.")
-    if line.count('"') % 2:
-        return _("A quote is left open.")
-    return ""
-
-
-def _columns(header: list[str]) -> tuple[list[str], str]:
-    columns = [cell.lower() for cell in header]
+def _columns(header: Line) -> tuple[list[str], str]:
+    """The names of the columns, and what is wrong with them."""
+    columns = ["" if isinstance(cell, NotText) else cell.strip().lower() for cell in header.cells]
     while columns and not columns[-1]:
         columns.pop()
     known = ", ".join(COLUMNS)
-    unknown = [f"{at} ({quoted(column)})" for at, column in enumerate(columns, start=1) if column not in COLUMNS]
+    allowed = {*COLUMNS, *INFORMATIVE}
+    unknown = [f"{at} ({quoted(column)})" for at, column in enumerate(columns, start=1) if column not in allowed]
+    if header.flaw:
+        return columns, header.flaw
     if unknown:
         facts = {"columns": ", ".join(unknown)[:200], "known": known}
         return columns, _("Unknown columns: %(columns)s. Known are: %(known)s.") % facts
@@ -110,8 +129,19 @@ def _columns(header: list[str]) -> tuple[list[str], str]:
     return columns, ""
 
 
-def _too_many(cells: list[str], columns: list[str]) -> str:
-    if not any(cells[len(columns) :]):
+def _too_many(line: Line, columns: list[str]) -> str:
+    if not any(isinstance(cell, NotText) or cell.strip() for cell in line.cells[len(columns) :]):
         return ""
-    facts = {"cells": len(cells), "columns": len(columns)}
+    facts = {"cells": len(line.cells), "columns": len(columns)}
     return _("%(cells)d cells under %(columns)d columns; put text with the delimiter into quotes.") % facts
+
+
+def _no_text(line: Line, columns: list[str]) -> str:
+    for column, cell in zip(columns, line.cells, strict=False):
+        if column not in COLUMNS:
+            continue
+        if isinstance(cell, NotText):
+            return cell.why % {"column": column}
+        if BREAKS.search(cell.strip()):
+            return _("%(column)s holds a line break.") % {"column": column}
+    return ""

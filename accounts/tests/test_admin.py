@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from accounts.models import Account, SyncGroup
+from accounts.models import Account, ConnectionCheck, SyncGroup
 from accounts.tests.factories import AccountFactory, GroupFactory
 
 pytestmark = pytest.mark.django_db
@@ -192,20 +192,17 @@ def test_a_check_asks_first_and_names_the_accounts(admin_client) -> None:
     assert queued() == []
 
 
-def test_a_confirmed_check_is_left_to_the_workers_by_ids(admin_client, django_capture_on_commit_callbacks) -> None:
+def test_a_confirmed_check_is_left_to_the_workers_and_leads_to_its_page(
+    admin_client, django_capture_on_commit_callbacks
+) -> None:
     accounts = AccountFactory.create_batch(2)
+    AccountFactory()
     with django_capture_on_commit_callbacks(execute=True):
-        answer = admin_client.post(LIST, select(accounts, confirmed="yes"), follow=True)
-    assert "Checking 2 accounts" in answer.content.decode()
-    ((ids,),) = queued()
-    assert sorted(ids) == sorted(account.pk for account in accounts)
-
-
-def test_many_checks_are_split_into_tasks_that_end_in_time(admin_client, django_capture_on_commit_callbacks) -> None:
-    accounts = AccountFactory.create_batch(60)
-    with django_capture_on_commit_callbacks(execute=True):
-        admin_client.post(LIST, select(accounts, confirmed="yes"))
-    assert sorted(len(ids) for (ids,) in queued()) == [10, 25, 25]
+        answer = admin_client.post(LIST, select(accounts, confirmed="yes"))
+    check = ConnectionCheck.objects.get()
+    assert answer["Location"] == reverse("accounts:check", args=[check.pk])
+    assert queued() == [(check.pk,)]
+    assert set(check.items.values_list("account", flat=True)) == {account.pk for account in accounts}
 
 
 def test_a_check_needs_its_own_permission(viewer) -> None:

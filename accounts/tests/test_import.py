@@ -80,16 +80,6 @@ def test_names_keep_emoji_html_and_rare_line_separators() -> None:
     assert Account.objects.get().name == name
 
 
-def test_an_oauth_pair_is_stored_encrypted_and_its_kind_is_told() -> None:
-    load(
-        "subdomain,client_id,client_secret,refresh_token,redirect_uri\n"
-        "north,uuid-1,secret-of-north,def502-of-north,https://sync.example/cb\n"
-    )
-    account = Account.objects.get()
-    assert account.credential_kind == Account.CredentialKind.OAUTH
-    assert (account.client_secret, account.refresh_token) == ("secret-of-north", "def502-of-north")
-
-
 # -- bad rows --
 
 
@@ -245,16 +235,10 @@ def test_a_secret_that_no_key_opens_stays_where_the_file_brings_no_other(setting
     load(CAST)
     key = settings.FIELD_ENCRYPTION_KEYS
     settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
-    assert counts(load("subdomain,name,refresh_token\nnorth,Far north,def502-of-north\nsouth,South,\n")) == (
-        0,
-        1,
-        1,
-        [],
-    )
+    assert counts(load("subdomain,name,token\nnorth,Far north,\nsouth,South,\n")) == (0, 1, 1, [])
     settings.FIELD_ENCRYPTION_KEYS = [*settings.FIELD_ENCRYPTION_KEYS, *key]
     north = Account.objects.get(subdomain="north")
-    assert (north.name, north.token, north.refresh_token) == ("Far north", "token-of-north", "def502-of-north")
-    assert north.credential_kind == Account.CredentialKind.LONG_LIVED
+    assert (north.name, north.token) == ("Far north", "token-of-north")
 
 
 def test_a_row_that_the_database_refuses_costs_only_itself(monkeypatch) -> None:

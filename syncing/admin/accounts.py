@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.admin import AccountAdmin, SyncGroupAdmin
-from accounts.models import SECRETS, Account, SyncGroup
+from accounts.models import SECRETS, Account, AccountEvent, Invite, SyncGroup
 from accounts.pages import page, person
 from syncing import badges
 from syncing.models import AccountRun, AccountState, IdMapping, LogEntry, MasterSnapshot, RunMode, SyncRun, Trigger
@@ -24,7 +24,7 @@ from syncing.services.runs import CannotStart, Started, start_run
 from syncing.templatetags.kommosync import account_state_label
 from syncing.views.pages import refusal, run_url, to_run
 
-HISTORY = (SyncRun, AccountRun, IdMapping, LogEntry, MasterSnapshot)
+HISTORY = (SyncRun, AccountRun, IdMapping, LogEntry, MasterSnapshot, AccountEvent, Invite)
 
 
 class HistoryGoesAlong:

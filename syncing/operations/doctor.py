@@ -16,14 +16,18 @@ from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, connection
 from django.db.models import Count, Q
+from django.utils import timezone
 from django_q.models import Schedule
 from redis import Redis, RedisError
 
 from accounts import conf as accounts_conf
-from accounts.models import Account, SyncGroup
+from accounts import expiry
+from accounts.models import HEALTH_FINE, Account, SyncGroup
 from accounts.services import unreadable_secrets
+from accounts.services.judging import HAS_PAIR, IS_OAUTH
 from syncing.operations import envfile, firstrun
 from syncing.services import presence
+from syncing.tasks import REAPER, UPKEEP
 
 OK, WARN, FAIL = "OK", "WARN", "FAIL"
 LEAST_FREE = 500 * 1024**2  # bytes
@@ -168,8 +172,11 @@ def workers() -> Findings:
         yield Finding(OK, "worker", f"{alive} alive")
     else:
         yield Finding(WARN, "worker", "none alive: queued runs wait", "python manage.py up (or: worker)")
-    if not Schedule.objects.filter(func__startswith="syncing.").exists():
-        yield Finding(WARN, "worker", "no schedule for the reaper", "Start the worker once; it makes them.")
+    missing = {REAPER, UPKEEP} - set(Schedule.objects.values_list("func", flat=True))
+    if missing:
+        yield Finding(
+            WARN, "worker", f"no schedule for {' and '.join(sorted(missing))}", "Start the worker; it makes them."
+        )
 
 
 def groups() -> Findings:
@@ -190,15 +197,24 @@ def groups() -> Findings:
 
 def accounts() -> Findings:
     everybody = Account.objects.all()
-    without = list(everybody.filter(token="").values_list("subdomain", flat=True))
-    if without:
-        remedy = "Store a long-lived token (admin, or import_accounts)."
-        yield Finding(WARN, "accounts", f"{len(without)} without a token: {', '.join(without[:5])}", remedy)
-    good = (Account.Health.CONNECTED, Account.Health.UNKNOWN)
+    yield from _credentials()
     for row in everybody.order_by("health").values("health").annotate(number=Count("pk")):
         label = Account.Health(row["health"]).label
-        level = OK if row["health"] in good else WARN
+        level = OK if row["health"] in HEALTH_FINE else WARN
         yield Finding(level, "accounts", f"{row['number']} {label}", "Open the account in the admin; it says why.")
+
+
+def _credentials() -> Findings:
+    """Who cannot be asked at all, who has to be connected again, and who will have to be soon."""
+    now = timezone.now()
+    remedy = "Connect them (admin: Connect, or invite links), or store a long-lived token."
+    without = Account.objects.exclude(IS_OAUTH & HAS_PAIR | ~IS_OAUTH & ~Q(token=""))
+    lost = Account.objects.filter(expiry.needs_connecting()).exclude(pk__in=without.values("pk"))
+    soon = Account.objects.filter(expiry.expiring(now))
+    for rows, what in ((without, "without a token"), (lost, "need connecting"), (soon, "expire within 30 days")):
+        names = list(rows.values_list("subdomain", flat=True))
+        if names:
+            yield Finding(WARN, "accounts", f"{len(names)} {what}: {', '.join(names[:5])}", remedy)
 
 
 def clock() -> Findings:

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 from django.db.models import Count, F, Q, Subquery, Window
 from django.db.models.functions import Coalesce, RowNumber
+from django.utils import timezone
 
-from accounts.models import SECRETS, Account, SyncGroup
+from accounts import expiry
+from accounts.models import HEALTH_FINE, HEALTH_NEEDS_CONNECTING, SECRETS, Account, SyncGroup
 from syncing.models import ACCOUNT_GOOD, ACCOUNT_OPEN, RUN_OPEN, AccountRun, AccountState, SyncRun
 from syncing.selectors.runs import (
     Progress,
@@ -21,7 +23,6 @@ HISTORY = 20
 RUNS_PER_ACCOUNT = 10
 # Older runs than this do not count for the success share: the table stays quick however long it has run.
 RUNS_LOOKED_AT = 200
-FINE = (Account.Health.UNKNOWN, Account.Health.CONNECTED)
 NOT_JUDGED = (AccountState.SKIPPED, AccountState.CANCELLED)
 
 
@@ -33,13 +34,18 @@ class Overview:
     masters: int
     slaves: int
     paused: int
+    expiring: int
     health: tuple[StateCount, ...]
     states: tuple[StateCount, ...]
     never_run: int
 
     @property
     def unwell(self) -> int:
-        return sum(entry.count for entry in self.health if entry.state not in FINE)
+        return sum(entry.count for entry in self.health if entry.state not in HEALTH_FINE)
+
+    @property
+    def lost(self) -> int:
+        return sum(entry.count for entry in self.health if entry.state in HEALTH_NEEDS_CONNECTING)
 
 
 @dataclass(frozen=True)
@@ -73,18 +79,21 @@ class Share:
 def overview() -> Overview:
     roles: Counter[str] = Counter()
     health: Counter[str] = Counter()
-    paused = 0
-    rows = Account.objects.order_by().values_list("role", "health", "paused").annotate(n=Count("pk"))
-    for role, condition, is_paused, count in rows:
+    paused = expiring = 0
+    near = Count("pk", filter=expiry.expiring(timezone.now()))
+    rows = Account.objects.order_by().values_list("role", "health", "paused").annotate(n=Count("pk"), near=near)
+    for role, condition, is_paused, count, ends_soon in rows:
         roles[role] += count
         health[condition] += count
         paused += count if is_paused else 0
+        expiring += ends_soon
     states = _last_states()
     return Overview(
         total=sum(roles.values()),
         masters=roles[Account.Role.MASTER],
         slaves=roles[Account.Role.SLAVE],
         paused=paused,
+        expiring=expiring,
         health=tuple(
             StateCount(entry.value, str(entry.label), health[entry.value])
             for entry in Account.Health

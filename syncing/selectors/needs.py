@@ -1,4 +1,4 @@
-"""What needs somebody: accounts in bad health, accounts that did not get there, conflicts, manual items.
+"""What needs somebody: connections that are lost or end soon, accounts that did not get there, conflicts, manual items.
 
 Equal ones are told once, with the accounts they concern.
 """
@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import OuterRef, Subquery
+from django.db.models import OuterRef, Q, Subquery
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.models import Account
+from accounts import expiry
+from accounts.models import HEALTH_FINE, HEALTH_NEEDS_CONNECTING, Account
 from syncing import badges
 from syncing.models import ACCOUNT_OPEN, AccountRun, AccountState
 
@@ -22,7 +24,7 @@ TROUBLED = (AccountState.PARTIAL, AccountState.FAILED, AccountState.REFUSED)
 class Concern:
     """What it is about; equal concerns of several accounts are one."""
 
-    state: str  # a health, an account state, "conflict" or "manual"
+    state: str  # a health, "expires_now", "expires_soon", an account state, "conflict" or "manual"
     label: str
     title: str
     text: str
@@ -67,13 +69,37 @@ def needs() -> list[Need]:
 
 
 def _unwell(found: dict[Concern, list[Concerned]]) -> Iterator[tuple[int, str]]:
-    fine = (Account.Health.UNKNOWN, Account.Health.CONNECTED)
-    accounts = Account.objects.exclude(health__in=fine)
-    for account in accounts.only("name", "subdomain", "health", "health_reason"):
-        label = str(account.get_health_display())
-        concern = Concern(account.health, label, label, account.health_reason)
-        found[concern].append(Concerned(str(account), account.pk, None))
-        yield account.pk, account.health
+    """Adds the connections that need somebody; gives the accounts in bad health."""
+    now = timezone.now()
+    accounts = Account.objects.filter(~Q(health__in=HEALTH_FINE) | expiry.expiring(now))
+    for account in accounts.only("name", "subdomain", "health", "health_reason", "token_expires_at", "credential_kind"):
+        if account.health not in HEALTH_FINE:
+            found[_bad_health(account)].append(Concerned(str(account), account.pk, None))
+            yield account.pk, account.health
+        if account.health not in HEALTH_NEEDS_CONNECTING and (days := expiry.days_of(account, now)) <= expiry.SOON:
+            name = f"{account} ({expiry.in_days(days)})"
+            found[_expiry(account, days)].append(Concerned(name, account.pk, None))
+
+
+def _bad_health(account: Account) -> Concern:
+    label = str(account.get_health_display())
+    reason = account.health_reason
+    if not reason and account.health in HEALTH_NEEDS_CONNECTING:
+        reason = _("Open the account and press Connect, or store a new token.")
+    return Concern(account.health, label, label, reason)
+
+
+def _expiry(account: Account, days: int) -> Concern:
+    """Told apart by urgency, not by day, so that accounts that are in the same place stand together."""
+    label = _("Token expires soon")
+    state = "expires_now" if days <= expiry.URGENT else "expires_soon"
+    if account.uses_oauth:
+        text = _(
+            "These connections should have renewed themselves, and did not. Check them; the history of each says why."
+        )
+    else:
+        text = _("Make a new long-lived token in the account and store it, or connect the account by OAuth.")
+    return Concern(state, label, label, text)
 
 
 def _last_parts() -> list[Any]:

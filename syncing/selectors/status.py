@@ -32,6 +32,9 @@ def _account(account: Any) -> dict[str, Any]:
         "role": account.role,
         "paused": account.paused,
         "health": account.health,
+        "health_reason": account.health_reason or None,
+        "checked_at": account.checked_at,
+        "token_expires_at": account.token_expires_at,
         "state": account.last_state,
         "reason": account.last_reason or None,
     }

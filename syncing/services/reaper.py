@@ -3,6 +3,7 @@
 from django.db.models import Exists, Max, OuterRef
 
 from accounts.models import SyncGroup
+from accounts.services import checking
 from syncing import conf, store
 from syncing.models import (
     ACCOUNT_OPEN,
@@ -31,6 +32,7 @@ def reap() -> dict[str, int]:
         "ended": _end_hopeless() + _end_orphans(),
         "closed": _close_finished(),
         "lanes": _call_lanes(),
+        "checks": checking.resume(),
         "buried": presence.bury(),
         "pruned": _prune(),
     }

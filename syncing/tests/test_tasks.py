@@ -1,9 +1,11 @@
 """The queue's tasks: slices, continuations, schedules."""
 
 import pytest
+from django.utils.module_loading import import_string
 from django_q.models import OrmQ, Schedule
 from pytest_django import Settings
 
+from accounts.services import checking, upkeep
 from syncing import conf, tasks
 from syncing.models import Lane, SyncRun
 from syncing.services import presence
@@ -57,11 +59,15 @@ def test_schedules_are_made_once_and_mended() -> None:
 
     tasks.ensure_schedules()
 
-    schedule = Schedule.objects.get()
-    assert (schedule.func, schedule.minutes, schedule.kwargs, schedule.repeats) == ("syncing.tasks.reap", 1, None, -1)
+    kept = Schedule.objects.order_by("name").values_list("func", "schedule_type", "minutes", "kwargs", "repeats")
+    assert list(kept) == [
+        ("syncing.tasks.reap", Schedule.MINUTES, 1, None, -1),
+        ("accounts.tasks.upkeep", Schedule.HOURLY, None, None, -1),
+    ]
 
 
 @pytest.mark.django_db
 def test_every_task_can_be_found_by_its_name() -> None:
     assert callable(tasks.reap)
+    assert all(callable(import_string(name)) for name in (tasks.REAPER, tasks.UPKEEP, upkeep.TASK, checking.TASK))
     assert tasks.reap()["released"] == 0

@@ -1,4 +1,4 @@
-"""`import_accounts`: accounts from a CSV file."""
+"""`import_accounts`: accounts from a CSV or XLSX file."""
 
 import sys
 from argparse import ArgumentParser
@@ -15,13 +15,14 @@ BAD_ROWS = 1
 
 class Command(BaseCommand):
     help = (
-        "Creates and updates accounts from a CSV file with the columns subdomain, role (master or slave), name, "
-        "token; also client_id, client_secret, refresh_token, redirect_uri. An empty cell keeps what is stored."
+        "Creates and updates accounts from a CSV (or XLSX) file with the columns subdomain, role (master or slave), "
+        "name, token; also client_id, client_secret, refresh_token, redirect_uri, email, group. An empty cell keeps "
+        "what is stored. Of token and refresh_token in one row the token is used."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path, metavar="FILE.csv")
-        parser.add_argument("--group", metavar="NAME", help="the sync group; it is made if it does not exist")
+        parser.add_argument("--group", metavar="NAME", help="the sync group of the rows that name none; made if needed")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -31,6 +32,8 @@ class Command(BaseCommand):
             raise CommandError(f"{options['file']}: {error.strerror}", returncode=USAGE) from error
         except ImportRefused as error:
             raise CommandError(str(error), returncode=USAGE) from error
+        for line, message in report.said:
+            self.stdout.write(f"line {line}: {message}" if line else message)
         for line, message in report.errors:
             self.stderr.write(f"line {line}: {message}")
         self.stdout.write(

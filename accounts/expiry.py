@@ -1,0 +1,54 @@
+"""When a connection ends by itself: which accounts are near it, and how that is said."""
+
+import math
+from datetime import datetime, timedelta
+
+from django.db.models import Q
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from accounts.models import HEALTH_NEEDS_CONNECTING, Account
+
+DAY = timedelta(days=1)
+SOON = 30  # days; a pair renews itself every week, so one that comes here is in trouble as well
+URGENT = 7
+LAST_CALL = 1
+NEVER = 10**6  # days, as far as is known
+
+
+def days_of(account: Account, moment: datetime) -> int:
+    """Whole days until the account's credential ends, a part of one counted as one; 0 when it is past."""
+    expires_at = account.token_expires_at
+    return NEVER if expires_at is None else max(0, math.ceil((expires_at - moment) / DAY))
+
+
+def expiring(moment: datetime, days: int = SOON) -> Q:
+    """The accounts that are connected, as far as is known, and will not be in so many days."""
+    near = Q(token_expires_at__gt=moment, token_expires_at__lte=moment + days * DAY)
+    return near & ~Q(health__in=HEALTH_NEEDS_CONNECTING)
+
+
+def expired(moment: datetime) -> Q:
+    """The accounts whose credential is past its date, and those whose credential Kommo called expired."""
+    return Q(token_expires_at__lte=moment) | Q(health=Account.Health.TOKEN_EXPIRED)
+
+
+def needs_connecting() -> Q:
+    return Q(health__in=HEALTH_NEEDS_CONNECTING)
+
+
+def phrase(account: Account, moment: datetime) -> str:
+    """How long the account's credential is good for, in a few words; "" when nobody knows."""
+    if account.uses_oauth and account.health in HEALTH_NEEDS_CONNECTING:
+        return ""
+    if account.token_expires_at is None:
+        return ""
+    days = days_of(account, moment)
+    if account.uses_oauth and days > SOON:
+        return _("renews itself")
+    return in_days(days)
+
+
+def in_days(days: int) -> str:
+    """ "expires in 3 days", "expired"."""
+    return ngettext("expires in %d day", "expires in %d days", days) % days if days else _("expired")

@@ -1,0 +1,120 @@
+"""Which connections end soon, or have ended: each is told once at 30, 7 and 1 days, and once when it is over.
+
+`Account.warned_days` is the last threshold that was told of, 0 when the end was; a new token empties it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import F, Q, QuerySet
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from accounts import expiry
+from accounts.kommo.errors import Unauthorised
+from accounts.models import HEALTH_NEEDS_CONNECTING, SECRETS, Account, AccountEvent
+from accounts.services import events
+from accounts.services.judging import IS_OAUTH
+
+Health = Account.Health
+THRESHOLDS = (expiry.LAST_CALL, expiry.URGENT, expiry.SOON)
+OVER = 0
+# Kommo's side, or the calendar, has ended these; one that never had a token is no news.
+LOST = tuple(health for health in HEALTH_NEEDS_CONNECTING if health != Health.NO_TOKEN)
+# The others have their event from where it happened.
+EVENT_OF_END = {
+    Health.TOKEN_EXPIRED: AccountEvent.Code.EXPIRES,
+    Health.TOKEN_REVOKED: AccountEvent.Code.RECONNECT,
+    Health.UNAUTHORISED: AccountEvent.Code.RECONNECT,
+}
+
+
+@dataclass(frozen=True)
+class Item:
+    """One account, and the sentence about it."""
+
+    account: str
+    text: str
+
+
+@dataclass(frozen=True)
+class News:
+    """What nobody was told of yet."""
+
+    lost: tuple[Item, ...]
+    expiring: tuple[Item, ...]
+
+    def __len__(self) -> int:
+        return len(self.lost) + len(self.expiring)
+
+
+def take_news(moment: datetime) -> News:
+    """What has become worth telling, each thing once, whoever asks; noted as events of the accounts."""
+    _expire(moment)
+    Account.objects.filter(warned_days=OVER, health=Health.CONNECTED).update(warned_days=None)
+    return News(tuple(_newly_lost()), tuple(_newly_expiring(moment)))
+
+
+def _expire(moment: datetime) -> None:
+    """A token that is past its date has expired, unless Kommo took it after that: its date is only what it says."""
+    past = Account.objects.filter(~IS_OAUTH, token_expires_at__lte=moment).exclude(health__in=HEALTH_NEEDS_CONNECTING)
+    past.filter(Q(checked_at=None) | Q(checked_at__lte=F("token_expires_at"))).update(
+        health=Health.TOKEN_EXPIRED, health_reason=_(Unauthorised.remedies["token_expired"])
+    )
+
+
+def _newly_lost() -> Iterator[Item]:
+    lost = Account.objects.filter(health__in=LOST).exclude(warned_days=OVER)
+    for account in _light(lost):
+        if not _claim(account, OVER):
+            continue
+        code = EVENT_OF_END.get(Health(account.health))
+        if code is not None:
+            events.note(account.pk, code, account.health_reason)
+        label = str(account.get_health_display())
+        yield Item(_name(account), f"{label}. {account.health_reason}".strip())
+
+
+def _newly_expiring(moment: datetime) -> Iterator[Item]:
+    """Long-lived tokens, and pairs that come near their end because they could not be renewed for weeks."""
+    stuck = Q(pair__failure__isnull=False, pair__ended_at=None)
+    near = Account.objects.filter(expiry.expiring(moment), ~IS_OAUTH | stuck).order_by("token_expires_at")
+    for account in _light(near).select_related("pair"):
+        days = expiry.days_of(account, moment)
+        threshold = next(each for each in THRESHOLDS if days <= each)
+        known = account.warned_days is not None and account.warned_days <= threshold
+        if known or not _claim(account, threshold):
+            continue
+        text = _sentence(account, days)
+        events.note(account.pk, AccountEvent.Code.EXPIRES, text)
+        yield Item(_name(account), text)
+
+
+def _sentence(account: Account, days: int) -> str:
+    day = date_format(timezone.localtime(account.token_expires_at), "SHORT_DATE_FORMAT")
+    when = f"{expiry.in_days(days)} ({day})"
+    if not account.uses_oauth:
+        return _("The token %(when)s. Make a new one in the account and store it, or connect it by OAuth.") % {
+            "when": when
+        }
+    failure = account.pair.failure or {}
+    return _("The connection %(when)s: it could not be renewed. %(why)s") % {
+        "when": when,
+        "why": f"{failure.get('message', '')} {failure.get('remedy', '')}".strip(),
+    }
+
+
+def _light(accounts: QuerySet[Account]) -> QuerySet[Account]:
+    return accounts.defer(*SECRETS, "pair__access_token", "pair__refresh_token")
+
+
+def _claim(account: Account, threshold: int) -> bool:
+    """The row count names the one who tells."""
+    same = Account.objects.filter(pk=account.pk, warned_days=account.warned_days)
+    return same.filter(token_expires_at=account.token_expires_at).update(warned_days=threshold) == 1
+
+
+def _name(account: Account) -> str:
+    return f"{account.name} ({account.subdomain})" if account.name else account.subdomain

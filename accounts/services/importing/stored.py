@@ -1,0 +1,67 @@
+"""What is stored already, read once: an import compares every row with it."""
+
+import hashlib
+from collections import defaultdict
+from typing import cast
+
+from django.db import connection
+from django.db.models import F, Model, TextField
+from django.db.models.functions import Cast
+
+from accounts.fields import EncryptedTextField, WrongEncryptionKey
+from accounts.models import Account, Integration, SyncGroup, TokenPair
+
+
+def hash_of(refresh_token: str) -> str:
+    """What is kept of a refresh token that came from a file, to know it again after it was rotated."""
+    return hashlib.sha256(refresh_token.encode()).hexdigest()
+
+
+class Stored:
+    """Groups, accounts and integrations by the names that files use; secrets lie unopened until they are asked for.
+
+    A secret that no key opens must not keep a new one from being stored, so they are read as they lie.
+    """
+
+    def __init__(self) -> None:
+        self.groups = {group.name: group for group in SyncGroup.objects.all()}
+        lying = {"stored_token": Cast("token", TextField()), "stored_refresh": Cast("pair__refresh_token", TextField())}
+        accounts = Account.objects.select_related("group").defer("token")
+        accounts = accounts.annotate(**lying, imported_hash=F("pair__imported_hash"))
+        self.accounts = {account.subdomain: account for account in accounts}
+        integrations = Integration.objects.defer("client_secret")
+        integrations = integrations.annotate(stored_secret=Cast("client_secret", TextField()))
+        self.integrations = {integration.client_id: integration for integration in integrations}
+        self._client_ids = {integration.pk: client_id for client_id, integration in self.integrations.items()}
+        self.served: dict[str, set[str]] = defaultdict(set)
+        for account in self.accounts.values():
+            self.served[self.client_id(account)].add(account.subdomain)
+
+    def client_id(self, account: Account | None) -> str:
+        """The client id of the account's integration; "" when it has none."""
+        return self._client_ids.get(account.integration_id or 0, "") if account else ""
+
+    def master_of(self, group: SyncGroup) -> Account | None:
+        members = (account for account in self.accounts.values() if account.group_id == group.pk)
+        return next((account for account in members if account.role == Account.Role.MASTER), None)
+
+
+def token_of(account: Account) -> str | None:
+    """The stored long-lived token; None when no key opens it."""
+    return _opened(Account, "token", getattr(account, "stored_token", ""))
+
+
+def refresh_token_of(account: Account) -> str | None:
+    return _opened(TokenPair, "refresh_token", getattr(account, "stored_refresh", ""))
+
+
+def secret_of(integration: Integration) -> str | None:
+    return _opened(Integration, "client_secret", getattr(integration, "stored_secret", ""))
+
+
+def _opened(model: type[Model], name: str, encrypted: str | None) -> str | None:
+    field = cast(EncryptedTextField, model._meta.get_field(name))
+    try:
+        return field.from_db_value(encrypted or "", None, connection)
+    except WrongEncryptionKey:
+        return None

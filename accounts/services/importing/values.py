@@ -1,0 +1,129 @@
+"""What an import speaks of: a row that is sound, an integration as it shall be, and what became of each line."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from accounts.models import Account, Integration, SyncGroup
+from accounts.services.table import RowError, RowNote
+
+IS_SET = "••• set"  # all that is ever shown of a secret: that there is one,
+IS_NEW = "••• new"  # and that it becomes another
+
+
+class ImportRefused(Exception):
+    """Nothing was imported: the file is no table, or the group is not clear. The message is for the operator."""
+
+
+class BadRow(Exception):
+    """One row cannot be imported; the message says why and never quotes a secret."""
+
+
+class Action(StrEnum):
+    """What becomes of a line."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True)
+class Change:
+    """One value that becomes another, as it may be shown."""
+
+    column: str
+    old: str
+    new: str
+
+
+@dataclass
+class Wanted:
+    """An integration as the rows of the file want it; an empty value keeps what is stored."""
+
+    client_id: str
+    stored: Integration | None
+    values: dict[str, tuple[str, int]] = field(repr=False, default_factory=dict)  # column: value, line that brought it
+    users: set[str] = field(default_factory=set)  # subdomains, of the file and stored
+    done: Integration | None = None
+
+    def value(self, column: str) -> str:
+        return self.values.get(column, ("", 0))[0]
+
+    @property
+    def becomes_public(self) -> bool:
+        return len(self.users) > 1 and not (self.stored and self.stored.is_public)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A row that stands on its own feet. `given` holds its cells by column; an empty one keeps what is stored."""
+
+    line: int
+    subdomain: str
+    role: str
+    group: SyncGroup
+    account: Account | None  # as stored, without its secrets; None: it is new
+    given: Mapping[str, str] = field(repr=False)
+    integration: Wanted | None = None
+    changes: tuple[Change, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def makes_master(self) -> bool:
+        return self.role == Account.Role.MASTER
+
+    @property
+    def action(self) -> Action:
+        if self.account is None:
+            return Action.CREATED
+        return Action.UPDATED if self.changes else Action.UNCHANGED
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What becomes, or became, of one line."""
+
+    line: int
+    action: Action
+    subdomain: str = ""
+    group: str = ""
+    account: Account | None = None
+    changes: tuple[Change, ...] = ()
+    notes: tuple[str, ...] = ()
+    message: str = ""  # why it is refused
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """What becomes, or became, of the lines of a file, in their order; `notes` are of the file as a whole."""
+
+    group: str
+    outcomes: tuple[Outcome, ...]
+    notes: tuple[str, ...] = ()
+
+    def count(self, action: Action) -> int:
+        return sum(outcome.action == action for outcome in self.outcomes)
+
+    @property
+    def created(self) -> int:
+        return self.count(Action.CREATED)
+
+    @property
+    def updated(self) -> int:
+        return self.count(Action.UPDATED)
+
+    @property
+    def unchanged(self) -> int:
+        return self.count(Action.UNCHANGED)
+
+    @property
+    def errors(self) -> list[RowError]:
+        refused = (outcome for outcome in self.outcomes if outcome.action == Action.REFUSED)
+        return [RowError(outcome.line, outcome.message) for outcome in refused]
+
+    @property
+    def said(self) -> list[RowNote]:
+        """Every note, with its line; 0 is the file."""
+        of_lines = [RowNote(outcome.line, note) for outcome in self.outcomes for note in outcome.notes]
+        return [*(RowNote(0, note) for note in self.notes), *of_lines]

@@ -1,0 +1,102 @@
+"""What an answer of Kommo, or a refusal, says about an account's connection; nothing is stored here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from django.db.models import Q
+from django.utils.translation import gettext as _
+
+from accounts.kommo.errors import GrantRefused, KommoError, NotFound
+from accounts.models import HEALTH_NEEDS_CONNECTING, Account
+from accounts.services.tokens import NOT_CONNECTED, CredentialProblem
+
+Health = Account.Health
+RunError = KommoError | Mapping[str, str]
+
+# Reason codes that tell something about the connection; with any other one, Kommo did answer.
+HEALTH_OF_CODE: dict[str, Account.Health] = {
+    "unauthorised": Health.UNAUTHORISED,
+    "token_expired": Health.TOKEN_EXPIRED,
+    "token_revoked": Health.TOKEN_REVOKED,
+    "wrong_account": Health.WRONG_ACCOUNT,
+    "not_found": Health.NOT_FOUND,
+    "unpaid": Health.UNPAID,
+    "forbidden": Health.NOT_ADMIN,
+    "ip_blocked": Health.IP_BLOCKED,
+    "unreachable": Health.UNREACHABLE,
+    "rate_limited": Health.ERROR,
+    "bad_answer": Health.ERROR,
+    "server_error": Health.ERROR,
+}
+# The account was not asked, or we failed ourselves: nothing is learnt about the connection.
+SAYS_NOTHING = frozenset({"paused", "busy", "cancelled", "internal", "guard", "stale_plan"})
+
+IS_OAUTH = Q(credential_kind=Account.CredentialKind.OAUTH)
+HAS_PAIR = Q(pair__isnull=False) & ~Q(pair__refresh_token="")
+# There is something to ask Kommo with, so that an answer of Kommo can be believed.
+HAS_LIVE_CREDENTIAL = (~IS_OAUTH & ~Q(token="")) | (IS_OAUTH & HAS_PAIR & Q(pair__ended_at=None))
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A health, what happened, and what to do about it; both empty when connected."""
+
+    health: Account.Health
+    message: str = ""
+    remedy: str = ""
+
+    @property
+    def reason(self) -> str:
+        remedy = _(self.remedy) if self.remedy else ""
+        return " ".join(part for part in (self.message and self.message.rstrip(".") + ".", remedy) if part)
+
+
+def of_check(error: KommoError) -> Verdict:
+    """What a check that ended with `error` shows."""
+    if isinstance(error, CredentialProblem):
+        return Verdict(Health.NO_TOKEN, remedy=error.remedy)
+    return Verdict(HEALTH_OF_CODE.get(error.code, Health.ERROR), error.detail, error.remedy)
+
+
+def of_run(error: RunError | None) -> Verdict | None:
+    """What a run that ended with `error` (None: well) shows; None when it shows nothing."""
+    code, message, remedy = _facts(error)
+    if code in SAYS_NOTHING:
+        return None
+    health = HEALTH_OF_CODE.get(code, Health.CONNECTED)
+    if isinstance(error, NotFound) and not error.no_account:
+        health = Health.ERROR  # an item was gone, not the account
+    return Verdict(health) if health == Health.CONNECTED else Verdict(health, message, remedy)
+
+
+def _facts(error: RunError | None) -> tuple[str, str, str]:
+    if error is None:
+        return "", "", ""
+    if isinstance(error, KommoError):
+        return error.code, error.detail, error.remedy
+    return error.get("code", ""), error.get("message", ""), error.get("remedy", "")
+
+
+def by_own_rows(account_id: int, told: Verdict) -> Verdict:
+    """A refusal in the words of our own rows.
+
+    The public reason codes tell neither an account without a token from a refused one, nor a token from a pair; and
+    what Kommo told of an uninstalled integration says more than the 401 that follows.
+    """
+    if told.health not in HEALTH_NEEDS_CONNECTING:
+        return told
+    rows = Account.objects.filter(pk=account_id).annotate(is_live=HAS_LIVE_CREDENTIAL, has_pair=HAS_PAIR)
+    names = ("credential_kind", "health", "health_reason", "pair__failure", "is_live", "has_pair")
+    row = rows.values_list(*names, named=True).first()
+    if row is None:
+        return told
+    is_oauth = row.credential_kind == Account.CredentialKind.OAUTH
+    if row.health == Health.DISCONNECTED and not (is_oauth and row.is_live):
+        return Verdict(Health.DISCONNECTED, row.health_reason)
+    if not is_oauth:
+        return told if row.is_live else Verdict(Health.NO_TOKEN, told.message, told.remedy)
+    if not row.has_pair:
+        return Verdict(Health.NO_TOKEN, remedy=NOT_CONNECTED)
+    failure = (not row.is_live and row.pair__failure) or {}
+    remedy = failure.get("remedy") or GrantRefused.remedies[GrantRefused.code]
+    return Verdict(Health.RECONNECT, failure.get("message") or told.message, remedy)

@@ -1,0 +1,41 @@
+"""Telling people by e-mail what became of connections."""
+
+import logging
+from smtplib import SMTPException
+
+from django.contrib.auth import get_user_model
+from django.core.mail import EmailMessage, get_connection
+from django.template.loader import render_to_string
+from django.utils.translation import ngettext
+
+from accounts.services.forecast import News
+
+logger = logging.getLogger(__name__)
+
+TIMEOUT = 20  # seconds; a mail server that hangs must not hold a worker
+
+
+def tell(news: News) -> bool:
+    """One e-mail about all of it, to the administrators who have an address; True when it was sent.
+
+    One that cannot be sent is logged: the accounts' events and the dashboard say the same.
+    """
+    recipients = administrators()
+    if not news or not recipients:
+        return False
+    subject = ngettext(
+        "KommoSync: %d connection needs somebody", "KommoSync: %d connections need somebody", len(news)
+    ) % len(news)
+    body = render_to_string("emails/connections.txt", {"news": news})
+    try:
+        connection = get_connection(timeout=TIMEOUT)
+        return bool(EmailMessage(subject, body, to=recipients, connection=connection).send())
+    except (SMTPException, OSError) as error:
+        logger.error("the e-mail about %d connections was not sent (%s)", len(news), type(error).__name__)
+        return False
+
+
+def administrators() -> list[str]:
+    """The addresses of the active superusers."""
+    users = get_user_model().objects.filter(is_superuser=True, is_active=True).exclude(email="")
+    return sorted(set(users.values_list("email", flat=True)))

@@ -1,0 +1,98 @@
+"""XLSX workbooks: the first sheet as lines, and every cell of which Excel made something else than text."""
+
+import io
+import warnings
+import zipfile
+import zlib
+from collections.abc import Sequence
+from datetime import date, time, timedelta
+from typing import Any
+from xml.etree.ElementTree import ParseError
+
+from django.utils.translation import gettext as _
+from openpyxl import load_workbook
+
+from accounts.services.lines import Line, NotText, UnreadableFile
+
+OLD_EXCEL = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+UNPACKED = 100 * 1024 * 1024
+MOST_COLUMNS = 64
+EXACT = 10**15  # Excel keeps 15 digits
+# What openpyxl raises for archives that are none, parts that are missing, and XML that says something else.
+DAMAGED = (
+    *(zipfile.BadZipFile, zlib.error, ParseError, KeyError, IndexError, ValueError, TypeError, AttributeError),
+    *(OSError, EOFError, NotImplementedError, RuntimeError),
+)
+
+
+def is_workbook(content: bytes) -> bool:
+    """True for an archive; raises UnreadableFile for what Excel wrote before 2007 or under a password."""
+    if content.startswith(OLD_EXCEL):
+        raise UnreadableFile(_("This is an old .xls file, or one with a password; save it as .xlsx without one."))
+    return content.startswith(b"PK") and zipfile.is_zipfile(io.BytesIO(content))
+
+
+def read_sheet(content: bytes) -> tuple[list[Line], list[str]]:
+    """The lines of the first sheet, and what there is to say about the file. Raises UnreadableFile."""
+    try:
+        _check_size(content)
+        with warnings.catch_warnings():  # of what is in the file beside the cells, such as styles it lacks
+            warnings.simplefilter("ignore")
+            return _read(content)
+    except DAMAGED as error:
+        raise UnreadableFile(_("This is no XLSX file, or a damaged one; save it anew, or as CSV UTF-8.")) from error
+
+
+def _check_size(content: bytes) -> None:
+    """A small archive may hold endless text; zipfile never unpacks more than an entry says of itself."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        if sum(entry.file_size for entry in archive.infolist()) > UNPACKED:
+            raise UnreadableFile(_("Unpacked, the file is larger than 100 MB."))
+
+
+def _read(content: bytes) -> tuple[list[Line], list[str]]:
+    book = load_workbook(io.BytesIO(content), read_only=True, data_only=False, keep_links=False)
+    try:
+        if not book.worksheets:
+            raise UnreadableFile(_("The file has no sheet with cells."))
+        first = book.worksheets[0]
+        first.reset_dimensions()  # some programs write wrong ones
+        rows = enumerate(first.iter_rows(max_col=MOST_COLUMNS), start=1)
+        lines = [Line(number, _cells(row)) for number, row in rows if any(cell.value is not None for cell in row)]
+        notes = []
+        if len(book.sheetnames) > 1:
+            facts = {"count": len(book.sheetnames), "name": first.title}
+            notes.append(_("The file has %(count)d sheets; only the first one, %(name)s, was read.") % facts)
+        return lines, notes
+    finally:
+        book.close()
+
+
+def _cells(row: Sequence[Any]) -> list[str | NotText]:
+    cells = [_cell(cell.value, cell.data_type) for cell in row]
+    while cells and cells[-1] == "":
+        cells.pop()
+    return cells
+
+
+def _cell(value: Any, kind: str) -> str | NotText:
+    if value is None:
+        return ""
+    if kind == "f":
+        return NotText(_("%(column)s holds a formula; put its value in its place."))
+    if kind == "e":
+        return NotText(_("%(column)s holds an error of the sheet."))
+    if isinstance(value, date | time | timedelta):
+        return NotText(_("%(column)s holds a date, which Excel made of it; format the cell as text and type it again."))
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return _digits(value)
+    return str(value)
+
+
+def _digits(value: int | float) -> str | NotText:
+    """A number as it was typed: 123 for 123.0."""
+    if abs(value) >= EXACT:
+        return NotText(
+            _("%(column)s holds a number, of which Excel keeps 15 digits; format the cell as text and copy it again.")
+        )
+    return str(int(value)) if value == int(value) else str(value)

@@ -1,0 +1,106 @@
+"""Keeping connections alive: every hour, pairs are renewed long before they end, and who nears an end is told of.
+
+A refresh token dies after three months without use (kommo-api.md section 1.3), also that of an account that is paused
+or that nobody syncs. A round is a chain of small tasks; lost, doubled or late ones do no harm: what is due is looked
+up anew in each, and once more in each account's pair before it is renewed.
+"""
+
+import logging
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from functools import partial
+
+from django.db import DatabaseError, transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+from django_q.tasks import async_task
+from redis.exceptions import RedisError
+
+from accounts.kommo.errors import Halted, IpBlocked, KommoError
+from accounts.kommo.stopping import Stop
+from accounts.models import SECRETS, Account, ConnectAttempt, TokenPair
+from accounts.services import forecast, notices
+from accounts.services.credentials import tokens_for, transport_for
+from accounts.services.pairs import Pair
+
+logger = logging.getLogger(__name__)
+
+TASK = "accounts.tasks.upkeep"  # by name: tasks import services, not the reverse
+RENEW_BEFORE = timedelta(hours=6)  # of the 24 that an access token lives: several rounds may fail
+LONGEST_IDLE = timedelta(days=6)  # so that every refresh token is used weekly
+SLICE = 25  # accounts, each in a thread of its own: far below the queue's timeout, even if nobody answers
+ATTEMPTS_KEPT = timedelta(days=1)
+
+
+def work(after: int = 0) -> str:
+    """The next slice of a round, of the accounts whose id is greater than `after`; says what there was to do."""
+    ids = list(due(timezone.now()).filter(pk__gt=after).values_list("pk", flat=True)[:SLICE])
+    blocked = renew(ids)
+    if len(ids) == SLICE and not blocked:
+        transaction.on_commit(partial(_call, ids[-1]))
+        return "to be continued"
+    notices.tell(forecast.take_news(timezone.now()))
+    ConnectAttempt.objects.filter(created_at__lt=timezone.now() - ATTEMPTS_KEPT).delete()
+    return "blocked" if blocked else "done"
+
+
+def _call(after: int) -> None:
+    try:
+        async_task(TASK, after)
+    except (DatabaseError, RedisError) as error:
+        logger.error("the queue did not take a message (%s); the next round goes on", type(error).__name__)
+
+
+def due(moment: datetime) -> QuerySet[TokenPair]:
+    """The pairs that have to be renewed, in the order of their accounts; not those that are over or forgotten."""
+    kind = Account.CredentialKind.OAUTH
+    pairs = TokenPair.objects.filter(ended_at=None, account__credential_kind=kind).exclude(refresh_token="")
+    ends = Q(access_expires_at=None) | Q(access_expires_at__lt=moment + RENEW_BEFORE)
+    return pairs.filter(ends | Q(obtained_at__lt=moment - LONGEST_IDLE)).order_by("pk")
+
+
+def _is_due(pair: Pair, moment: datetime) -> bool:
+    """`due`, of one pair that has been read."""
+    ends = pair.access_expires_at is None or pair.access_expires_at < moment + RENEW_BEFORE
+    return ends or pair.obtained_at < moment - LONGEST_IDLE
+
+
+def renew(account_ids: Sequence[int]) -> bool:
+    """Renews the pairs of these accounts that are due; True when the IP turned out to be blocked.
+
+    One that fails stops nobody else: refused ones need reconnecting, the others are tried again in the next round.
+    """
+    accounts = list(Account.objects.filter(pk__in=account_ids).defer(*SECRETS))
+    stop = Stop()
+    with ThreadPoolExecutor(len(accounts) or 1) as pool:
+        failures = list(pool.map(partial(_renew, stop=stop), accounts))
+    for account, failure in zip(accounts, failures, strict=True):
+        if failure is not None and not isinstance(failure, Halted):
+            logger.warning("account %s: its tokens were not renewed: %s", account.subdomain, _said(failure))
+    renewed = [account.pk for account, failure in zip(accounts, failures, strict=True) if failure is None]
+    # Their integration was corrected: whether all is well again, the next check or run will tell.
+    Account.objects.filter(pk__in=renewed, health=Account.Health.RECONNECT).update(
+        health=Account.Health.UNKNOWN, health_reason=""
+    )
+    if stop.is_set:
+        logger.error("%s", IpBlocked.remedy)
+    return stop.is_set
+
+
+def _renew(account: Account, stop: Stop) -> KommoError | DatabaseError | None:
+    """In a thread of its own, without the database; gives how it failed."""
+    try:
+        with transport_for(account, stop=stop) as transport:
+            tokens = tokens_for(account, transport)
+            tokens.current()  # renews a pair that can be used no more
+            if tokens.pair is not None and _is_due(tokens.pair, timezone.now()):
+                tokens.renew()
+    except (KommoError, DatabaseError) as error:
+        return error
+    return None
+
+
+def _said(failure: KommoError | DatabaseError) -> str:
+    """The text of a database's error may hold values."""
+    return str(failure) if isinstance(failure, KommoError) else type(failure).__name__

@@ -1,0 +1,142 @@
+"""Checking many connections at once: the page that asks, and the page that shows how far it is and what it found."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.core.paginator import Paginator
+from django.db.models import Case, Count, Q, QuerySet, Value, When
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounts import badges
+from accounts.models import (
+    HEALTH_FINE,
+    HEALTH_NEEDS_CONNECTING,
+    RELATED_SECRETS,
+    Account,
+    CheckedAccount,
+    ConnectionCheck,
+)
+from accounts.pages import live_parts, page, person
+from accounts.services import start_check
+
+PER_PAGE = 150
+WAITING = "waiting"
+may_check = permission_required("accounts.check_account", raise_exception=True)
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How many accounts have one outcome; `state` is a health, or WAITING."""
+
+    state: str
+    label: str
+    tone: str
+    number: int
+
+
+@may_check
+@require_http_methods(["GET", "POST"])
+def start(request: HttpRequest) -> HttpResponse:
+    """GET asks, POST begins with all accounts, or leads to the job that is at it."""
+    if request.method == "POST":
+        return _begun(request, None)
+    running = ConnectionCheck.objects.filter(finished_at=None).first()
+    context = {"title": _("Check all connections"), "total": Account.objects.count(), "running": running}
+    return page(request, "accounts/check_start.html", context)
+
+
+@may_check
+@require_POST
+def again(request: HttpRequest, check_id: int) -> HttpResponse:
+    """Once more those that are not connected, or were not asked."""
+    ids = _items(check_id).exclude(health=Account.Health.CONNECTED).values_list("account", flat=True)
+    return _begun(request, list(ids))
+
+
+def _begun(request: HttpRequest, account_ids: Sequence[int] | None) -> HttpResponse:
+    check = start_check(account_ids, by=person(request))
+    if check.requested_by_id != request.user.pk:
+        messages.info(request, _("These accounts are being checked already; this is it."))
+    return HttpResponseRedirect(reverse("accounts:check", args=[check.pk]))
+
+
+@may_check
+@require_safe
+def check(request: HttpRequest, check_id: int) -> HttpResponse:
+    return page(request, "accounts/check.html", _context(request, check_id))
+
+
+@may_check
+@require_safe
+def check_live(request: HttpRequest, check_id: int) -> JsonResponse:
+    context = _context(request, check_id)
+    names = {"ks-check": "accounts/_check.html", "ks-checked": "accounts/_checked.html"}
+    parts = {name: (template, context) for name, template in names.items()}
+    return live_parts(request, parts, is_open=context["check"].finished_at is None)
+
+
+def _items(check_id: int) -> QuerySet[CheckedAccount]:
+    return CheckedAccount.objects.filter(check_order=check_id)
+
+
+def _context(request: HttpRequest, check_id: int) -> dict[str, Any]:
+    order = get_object_or_404(ConnectionCheck.objects.select_related("requested_by"), pk=check_id)
+    state, query = request.GET.get("health", ""), request.GET.get("q", "").strip()
+    counts = _counts(check_id)
+    total = sum(each.number for each in counts)
+    numbers = {each.state: each.number for each in counts}
+    return {
+        "title": _("Connection check #%(number)d") % {"number": order.pk},
+        "check": order,
+        "counts": counts,
+        "total": total,
+        "done": total - numbers.get(WAITING, 0),
+        "lost": sum(numbers.get(each, 0) for each in HEALTH_NEEDS_CONNECTING),
+        "unwell": sum(number for each, number in numbers.items() if each not in (*HEALTH_FINE, WAITING)),
+        "missed": numbers.get(WAITING, 0),
+        "health": state,
+        "query": query,
+        "items": _page(request, _found(_items(check_id), state, query)),
+    }
+
+
+def _counts(check_id: int) -> list[Tally]:
+    """Of each outcome that there is, in the order of the healths, those that wait at the end."""
+    rows = dict(_items(check_id).order_by().values_list("health").annotate(n=Count("pk")))
+    counts = [
+        Tally(each.value, str(each.label), badges.HEALTH_TONES[each.value], rows[each.value])
+        for each in Account.Health
+        if each.value in rows
+    ]
+    return [*counts, Tally(WAITING, _("Waiting"), badges.IDLE, rows[""])] if "" in rows else counts
+
+
+def _found(items: QuerySet[CheckedAccount], state: str, query: str) -> QuerySet[CheckedAccount]:
+    if state == WAITING:
+        items = items.filter(health="")
+    elif state in Account.Health.values:
+        items = items.filter(health=state)
+    if query:
+        items = items.filter(Q(account__name__icontains=query) | Q(account__subdomain__icontains=query))
+    return items
+
+
+def _page(request: HttpRequest, items: QuerySet[CheckedAccount]) -> Any:
+    """One page of the accounts; those that need somebody come first as soon as that is known."""
+    is_fine = Case(When(health__in=["", *HEALTH_FINE], then=Value(1)), default=Value(0))
+    rows = items.select_related("account").defer(*RELATED_SECRETS).order_by(is_fine, "pk")
+    found: Any = Paginator(rows, PER_PAGE).get_page(request.GET.get("p"))
+    found.object_list = [(item, _badge(item)) for item in found]
+    return found
+
+
+def _badge(item: CheckedAccount) -> SafeString:
+    return badges.health(item.health) if item.health else badges.mark(badges.IDLE, _("Waiting"))
