@@ -1,6 +1,8 @@
 """What the queue's workers do for the accounts; arguments are ids only."""
 
-from accounts.services import checking
+from collections.abc import Sequence
+
+from accounts.services import checking, invites
 from accounts.services import upkeep as keeping
 
 
@@ -12,3 +14,8 @@ def check_slice(check_id: int) -> str:
 def upkeep(after: int = 0) -> str:
     """The hourly round that keeps connections alive, and each of its continuations: accounts with a greater id."""
     return keeping.work(after)
+
+
+def send_invites(invite_ids: Sequence[int], language: str) -> int:
+    """Sends these invite links by e-mail, in this language; gives how many were sent."""
+    return invites.send_mails(invite_ids, language)

@@ -8,7 +8,7 @@ SECRET_PATH = re.compile(r"(/api/sync/webhook/|/invite/)[^\s'\"]+")
 
 
 class HideSecretPaths(logging.Filter):
-    """Puts `***` in the place of a webhook's token or an invite's, in the message and in the traceback; drops no line."""
+    """Puts `***` in the place of a token in a path, in the message and in the traceback; drops no line."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         message = record.getMessage()

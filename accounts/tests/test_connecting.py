@@ -1,4 +1,4 @@
-"""The way through Kommo's consent page, as browsers go it: to the end, denied, planted, replayed, into another account."""
+"""The way through Kommo's consent page, as browsers go it: to the end, denied, planted, replayed, elsewhere."""
 
 from datetime import timedelta
 from typing import Any

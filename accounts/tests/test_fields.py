@@ -10,9 +10,11 @@ from django.core.management import call_command
 from django.db import connection
 
 from accounts.fields import WrongEncryptionKey
-from accounts.models import Account
-from accounts.services import rotate, unreadable_secrets
+from accounts.kommo.oauth import Tokens
+from accounts.models import Account, Integration
+from accounts.services import pairs, rotate, unreadable_secrets
 from accounts.tests.factories import AccountFactory
+from accounts.tests.oauth import REDIRECT
 
 pytestmark = pytest.mark.django_db
 OLD, NEW, OTHER = (Fernet.generate_key().decode() for _ in range(3))
@@ -52,13 +54,16 @@ def test_no_key_or_a_malformed_one_refuses_to_store_anything(settings, keys) -> 
 
 def test_after_rotation_the_old_key_is_no_longer_needed(settings) -> None:
     settings.FIELD_ENCRYPTION_KEYS = [OLD]
-    account = AccountFactory(subdomain="north", client_secret="secret-of-north")
+    integration = Integration.objects.create(name="i", client_id="i", client_secret="secret", redirect_uri=REDIRECT)
+    account = AccountFactory(subdomain="north", integration=integration)
+    pairs.keep(account, integration, Tokens("access", "refresh", 60))
     AccountFactory(token="")
     settings.FIELD_ENCRYPTION_KEYS = [NEW, OLD]
-    assert rotate().rotated == 1
+    assert rotate().rotated == 3
     settings.FIELD_ENCRYPTION_KEYS = [NEW]
-    found = Account.objects.get(pk=account.pk)
-    assert (found.token, found.client_secret) == ("token-of-north", "secret-of-north")
+    found = Account.objects.select_related("integration", "pair").get(pk=account.pk)
+    assert (found.token, found.integration.client_secret) == ("token-of-north", "secret")
+    assert (found.pair.access_token, found.pair.refresh_token) == ("access", "refresh")
 
 
 def test_rotation_names_rows_that_no_key_opens_and_goes_on(settings) -> None:

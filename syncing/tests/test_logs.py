@@ -20,6 +20,12 @@ def log(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     return written
 
 
+def test_a_refused_invite_is_logged_without_its_address(log: io.StringIO, db: None) -> None:
+    assert Client().get("/invite/12:signature-of-twelve").status_code == 404
+    assert "/invite/***" in log.getvalue()
+    assert "signature-of-twelve" not in log.getvalue()
+
+
 @pytest.mark.parametrize("method", ["get", "head"])
 def test_a_refused_call_of_the_webhook_is_logged_without_its_token(log: io.StringIO, method: str) -> None:
     assert getattr(Client(), method)(PATH).status_code == 405
