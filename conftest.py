@@ -3,6 +3,8 @@
 import os
 import socket
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from django.utils import translation
@@ -11,6 +13,7 @@ from pytest_django import Settings
 from accounts.simulator.server import RunningServer, serve
 from accounts.simulator.world import World
 
+CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 POSTGRES = os.environ.get("TEST_POSTGRES_URL", "postgres://postgres@127.0.0.1:5432/postgres")
 REDIS = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/9")
 
@@ -60,7 +63,63 @@ def redis_url() -> str:
     return REDIS
 
 
-PROCESSES = ("test_end_to_end", "test_demo", "test_bench", "test_worker", "test_slots", "test_browser", "test_setup")
+# Without these the browser asks the outside world for updates at every start.
+SWITCHES = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-sync",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--no-first-run",
+]
+
+
+@pytest.fixture
+def browser(live_server: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A real browser; skips without. At the end none of its pages must have complained."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: make venv-dev")
+    if not CHROMIUM.exists():
+        pytest.skip(f"needs {CHROMIUM}: apt-get install chromium, or set CHROMIUM")
+    # Playwright keeps an event loop in this thread, where Django would refuse every query.
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+    complaints: list[str] = []
+
+    def watch(page: Any) -> None:
+        page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+
+    with playwright.sync_playwright() as driver:
+        made = driver.chromium.launch(executable_path=str(CHROMIUM), args=SWITCHES)
+        context = made.new_context(base_url=live_server.url)
+        context.on("page", watch)
+        context.complaints = complaints
+        yield context
+        made.close()
+    assert complaints == []
+
+
+@pytest.fixture
+def page(browser: Any, admin_user: Any) -> Any:
+    """A page of the browser whose user is logged in."""
+    made = browser.new_page()
+    made.goto("/")
+    made.fill("#id_username", "admin")
+    made.fill("#id_password", "password")
+    made.click("[type=submit]")
+    return made
+
+
+PROCESSES = (
+    "test_end_to_end",
+    "test_demo",
+    "test_bench",
+    "test_worker",
+    "test_slots",
+    "test_token_winner",
+    "test_browser",
+    "test_setup",
+)
 
 
 @pytest.hookimpl(trylast=True)

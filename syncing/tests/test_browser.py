@@ -1,9 +1,5 @@
 """A person in a real browser: from the login to the page of a run, without one complaint of the browser."""
 
-import os
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from django.test import Client
 
@@ -12,44 +8,7 @@ from accounts.tests.factories import AccountFactory
 from syncing.models import AccountState, RunState, SyncRun
 from syncing.tests.factories import AccountRunFactory, RunFactory
 
-playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install -r requirements-dev.txt")
-
-CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
-# Without these the browser asks the outside world for updates at every start.
-SWITCHES = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-sync",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--no-first-run",
-]
-
-pytestmark = [
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"needs {CHROMIUM}: apt-get install chromium, or set CHROMIUM"),
-]
-
-
-@pytest.fixture
-def page(live_server, admin_user, monkeypatch) -> Iterator:
-    """A page of a browser whose user is logged in; at the end the browser must not have complained."""
-    # Playwright keeps an event loop in this thread, where Django would refuse every query.
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-    complaints: list[str] = []
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=str(CHROMIUM), args=SWITCHES)
-        made = browser.new_page(base_url=live_server.url)
-        made.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
-        made.on("pageerror", lambda error: complaints.append(str(error)))
-        made.goto("/")
-        made.fill("#id_username", "admin")
-        made.fill("#id_password", "password")
-        made.click("[type=submit]")
-        yield made
-        browser.close()
-    assert complaints == []
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
