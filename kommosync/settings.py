@@ -47,6 +47,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django_q",
+    "import_export",
     "accounts",
     "syncing",
 ]
@@ -123,6 +124,11 @@ Q_CLUSTER = {
     "guard_cycle": 1,
     **({"redis": REDIS_URL} if REDIS_URL else {"orm": "default"}),
 }
+
+# -- files that hold secrets: never in clear on a disk --
+FILE_UPLOAD_HANDLERS = ["accounts.uploads.MemoryOnlyUploadHandler"]
+IMPORT_EXPORT_IMPORT_PERMISSION_CODE = "import"
+IMPORT_EXPORT_EXPORT_PERMISSION_CODE = "export"
 
 # -- people --
 AUTH_PASSWORD_VALIDATORS = [

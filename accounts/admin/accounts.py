@@ -3,11 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
@@ -15,13 +13,13 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 
 from accounts import badges, conf
+from accounts.admin.exchange import ExchangeMixin
 from accounts.admin.filters import TokenFilter
 from accounts.confirmation import ask, is_confirmed
-from accounts.forms import IS_SET, AccountForm, ImportForm
+from accounts.forms import IS_SET, AccountForm
 from accounts.models import SECRETS, Account, AccountEvent, TokenPair
 from accounts.pages import person
-from accounts.services import ImportRefused, import_accounts, pairs, start_check
-from accounts.services.table import COLUMNS
+from accounts.services import pairs, start_check
 
 if TYPE_CHECKING:  # generic for the type checker only
     AccountModelAdmin = admin.ModelAdmin[Account]
@@ -32,7 +30,7 @@ EVENTS_SHOWN = 10
 
 
 @admin.register(Account)
-class AccountAdmin(AccountModelAdmin):
+class AccountAdmin(ExchangeMixin, AccountModelAdmin):
     """Secrets are never loaded here: what the page cannot hold it cannot show."""
 
     form = AccountForm
@@ -44,7 +42,7 @@ class AccountAdmin(AccountModelAdmin):
     list_per_page = 150
     search_fields = ("name", "subdomain", "kommo_id")
     search_help_text = _("Name, subdomain or Kommo id")
-    actions = ["check_connection", "make_invites"]
+    actions = ["check_connection", "make_invites", "export_selected"]
     readonly_fields = (
         *("kommo_id", "health_badge", "checked_at", "token_state", "pair_state", "token_expiry", "created_at"),
         "history",
@@ -172,42 +170,9 @@ class AccountAdmin(AccountModelAdmin):
         check = start_check(queryset.values_list("pk", flat=True), by=person(request))
         return HttpResponseRedirect(reverse("accounts:check", args=[check.pk]))
 
-    # -- page "Import accounts" --
-
-    def has_import_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("accounts.import_account")
-
-    def get_urls(self) -> list[URLPattern]:
-        page = self.admin_site.admin_view(self.import_view)
-        return [path("import/", page, name="accounts_account_import"), *super().get_urls()]
-
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        extra = {
-            "has_import_permission": self.has_import_permission(request),
-            "has_check_permission": self.has_check_permission(request),
-            **(extra_context or {}),
-        }
+        extra = {"has_check_permission": self.has_check_permission(request), **(extra_context or {})}
         return super().changelist_view(request, extra)
-
-    def import_view(self, request: HttpRequest) -> HttpResponse:
-        if not self.has_import_permission(request):
-            raise PermissionDenied
-        form, report = ImportForm(request.POST or None, request.FILES or None), None
-        if request.method == "POST" and form.is_valid():
-            group = form.cleaned_data["group"]
-            try:
-                report = import_accounts(form.cleaned_data["file"], group.name if group else None)
-            except ImportRefused as error:
-                form.add_error(None, str(error))
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.model._meta,
-            "title": _("Import accounts"),
-            "form": form,
-            "report": report,
-            "columns": COLUMNS,
-        }
-        return TemplateResponse(request, "accounts/import_accounts.html", context)
 
 
 def _when(event: AccountEvent) -> str:

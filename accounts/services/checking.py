@@ -62,7 +62,9 @@ def _new(ids: frozenset[int], by: User | None) -> ConnectionCheck:
 
 def _alone(check: ConnectionCheck, ids: frozenset[int]) -> ConnectionCheck:
     """Written first and looked at then, so that of two that were asked for at the same moment the older remains."""
-    twin = _twin(ids, before=check.pk) if check.finished_at is None else None
+    if check.finished_at is not None:
+        return check
+    twin = _twin(ids, before=check.pk)
     if twin is not None:
         check.delete()
         return twin

@@ -5,7 +5,6 @@ from datetime import timedelta
 import pytest
 from cryptography.fernet import Fernet
 from django.contrib.auth.models import Permission, User
-from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -19,7 +18,6 @@ pytestmark = pytest.mark.django_db
 LIST = reverse("admin:accounts_account_changelist")
 ADD = reverse("admin:accounts_account_add")
 IMPORT = reverse("admin:accounts_account_import")
-CSV = b"subdomain,role,name,token\nnorth,slave,North,token-of-north\nsouth,boss,South,token-of-south\n"
 
 
 def page_of(account: Account) -> str:
@@ -212,40 +210,6 @@ def test_a_check_needs_its_own_permission(viewer) -> None:
     assert queued() == []
     allow(viewer, "check_account")
     assert "check_connection" in viewer.get(LIST).content.decode()
-
-
-# -- "Import accounts" --
-
-
-def upload(client, content: bytes = CSV, **more: object):
-    return client.post(IMPORT, {"file": SimpleUploadedFile("accounts.csv", content), **more})
-
-
-def test_an_import_shows_counts_and_refused_lines(admin_client) -> None:
-    html = upload(admin_client).content.decode()
-    assert "1 created" in html
-    assert "<td>3</td>" in html
-    assert "boss" in html
-    assert "token-of" not in html
-    assert Account.objects.get().subdomain == "north"
-
-
-def test_an_import_of_no_table_or_without_a_group_to_choose_says_so_in_the_form(admin_client) -> None:
-    assert "empty" in str(upload(admin_client, b"").context["form"].errors)
-    assert "UTF-16" in str(upload(admin_client, "subdomain\n".encode("utf-16")).context["form"].errors)
-    group = GroupFactory(name="Branches")
-    GroupFactory(name="Franchise")
-    assert "Branches, Franchise" in str(upload(admin_client).context["form"].errors)
-    assert "1 created" in upload(admin_client, group=group.pk).content.decode()
-
-
-def test_an_import_needs_its_own_permission_and_is_linked_for_those_who_have_it(viewer) -> None:
-    assert viewer.get(IMPORT).status_code == 403
-    assert upload(viewer).status_code == 403
-    assert IMPORT not in viewer.get(LIST).content.decode()
-    allow(viewer, "import_account")
-    assert viewer.get(IMPORT).status_code == 200
-    assert IMPORT in viewer.get(LIST).content.decode()
 
 
 # -- groups --

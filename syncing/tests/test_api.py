@@ -213,6 +213,7 @@ def test_the_status_tells_every_account_and_the_last_run_of_its_group(client, ma
     assert group["last_run"]["totals"] == {"in_sync": 1, "failed": 1}
     assert states["west"] == ("failed", "token_expired")
     assert states["south"] == (None, None)
+    assert {"health", "health_reason", "checked_at", "token_expires_at"} <= group["accounts"][0].keys()
 
 
 def test_the_status_costs_the_same_for_few_and_many(client, may_read, django_assert_max_num_queries) -> None:

@@ -3,7 +3,8 @@
 import pytest
 from django.test import Client
 
-from accounts.models import Account
+from accounts.models import Account, ConnectionCheck
+from accounts.services import checking
 from accounts.tests.factories import AccountFactory
 from syncing.models import AccountState, RunState, SyncRun
 from syncing.tests.factories import AccountRunFactory, RunFactory
@@ -59,3 +60,17 @@ def test_a_new_key_is_on_the_page_and_opens_the_api(cast, page, live_server) -> 
     secret = page.locator(".ks-secret").inner_text()
     answer = Client().get("/api/sync/status", headers={"Authorization": f"Bearer {secret}"})
     assert answer.status_code == 200
+
+
+def test_all_connections_are_checked_and_the_page_follows_to_its_end(simulator, world, page) -> None:
+    for name in ("north", "south"):
+        AccountFactory(subdomain=name, token=world.add_account(name, paid=name == "north").token)
+    page.goto("/accounts/account/")
+    page.click("text=Check all connections")
+    page.click("text=Yes, check them")
+    page.locator("text=Waiting for a worker").wait_for()
+    checking.work(ConnectionCheck.objects.get().pk)
+    page.locator("text=Do what the reason of each account says").wait_for()
+    assert page.locator("#ks-checked tbody tr").first.inner_text().startswith("South")
+    page.click("#ks-check >> text=1 Connected")
+    assert page.locator("#ks-checked tbody tr").count() == 1

@@ -1,7 +1,11 @@
 """The dashboard: what it counts, what it names, what it costs."""
 
+from datetime import timedelta
+
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.urls import reverse
+from django.utils import timezone
 
 from accounts.models import Account
 from accounts.tests.factories import AccountFactory, GroupFactory
@@ -110,6 +114,40 @@ def test_a_failed_account_comes_with_its_remedy_before_the_manual_items(cast) ->
     first, second = needs()
     assert (first.concern.title, first.concern.remedy) == ("unreachable", "Try later.")
     assert second.concern.state == "manual"
+
+
+def test_a_token_that_ends_is_told_with_its_account_and_what_to_do_the_far_ones_at_the_end(cast) -> None:
+    now = timezone.now()
+    for name, days in [("north", 3), ("south", 20), ("west", 40), ("east", 5)]:
+        Account.objects.filter(subdomain=name).update(token_expires_at=now + timedelta(days=days), health="connected")
+    Account.objects.filter(subdomain="east").update(health="token_revoked", health_reason="Revoked.")
+    AccountRunFactory(account=cast["north"], document={"manual": [MANUAL]})
+    found = needs()
+    assert [need.concern.state for need in found] == ["token_revoked", "expires_now", "manual", "expires_soon"]
+    assert [who.name for who in found[1].accounts] == ["North (expires in 3 days)"]
+    assert [who.name for who in found[3].accounts] == ["South (expires in 20 days)"]
+    assert "Make a new long-lived token" in found[1].concern.text
+
+
+@pytest.mark.parametrize(
+    "health", ["reconnect", "disconnected", "token_revoked", "unpaid", "not_admin", "wrong_account"]
+)
+def test_every_bad_health_is_told_with_the_account_its_reason_and_a_link(cast, admin_client, health) -> None:
+    Account.objects.filter(subdomain="west").update(health=health, health_reason="Do this.")
+    (need,) = needs()
+    assert (need.concern.state, need.concern.text, need.accounts[0].name) == (health, "Do this.", "West")
+    assert reverse("admin:accounts_account_change", args=[cast["west"].pk]) in admin_client.get("/").content.decode()
+
+
+def test_the_overview_counts_tokens_that_end_and_accounts_that_need_connecting(cast, admin_client) -> None:
+    Account.objects.update(token_expires_at=timezone.now() + timedelta(days=9), health="connected")
+    Account.objects.filter(subdomain__in=["west", "east"]).update(health="reconnect")
+    Account.objects.filter(subdomain="south").update(token_expires_at=None)
+    seen = dashboard.overview()
+    assert (seen.expiring, seen.lost, seen.unwell) == (2, 2, 2)
+    html = admin_client.get("/").content.decode()
+    assert "2 tokens expire within 30 days" in html
+    assert "2 need connecting" in html
 
 
 # -- the page --

@@ -11,12 +11,13 @@ from django.core.management import call_command
 from django.utils import timezone
 from pytest_django import Settings
 
-from accounts.models import Account
+from accounts.models import Account, Integration, TokenPair
 from accounts.simulator.server import RunningServer
 from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing.models import Lane
 from syncing.operations import doctor
 from syncing.operations.doctor import FAIL, OK, WARN, Finding
+from syncing.tasks import ensure_schedules
 
 pytestmark = pytest.mark.django_db
 
@@ -74,6 +75,29 @@ def test_a_group_without_a_master_and_accounts_without_a_token_are_named() -> No
         (WARN, "1 without a token: north"),
         (WARN, "1 Unpaid"),
     ]
+
+
+def test_pairs_count_as_tokens_and_what_is_lost_or_ends_soon_is_named() -> None:
+    integration = Integration.objects.create(name="KommoSync", client_id="id", redirect_uri="https://sync.example/cb")
+    for name, refresh_token in (("north", "a-refresh-token"), ("south", "")):
+        account = AccountFactory(subdomain=name, token="", credential_kind="oauth", health=Account.Health.CONNECTED)
+        TokenPair.objects.create(
+            account=account, integration=integration, refresh_token=refresh_token, obtained_at=timezone.now()
+        )
+    AccountFactory(subdomain="west", health=Account.Health.TOKEN_REVOKED)
+    AccountFactory(subdomain="east", token_expires_at=timezone.now() + timedelta(days=12))
+    assert [f.message for f in of("accounts") if f.level == WARN] == [
+        "1 without a token: south",
+        "1 need connecting: west",
+        "1 expire within 30 days: east",
+        "1 Token revoked",
+    ]
+
+
+def test_a_missing_schedule_is_named() -> None:
+    assert of("worker")[1].message == "no schedule for accounts.tasks.upkeep and syncing.tasks.reap"
+    ensure_schedules()
+    assert len(of("worker")) == 1
 
 
 def test_a_redis_that_is_down_is_said_without_its_password(settings: Settings) -> None:

@@ -3,9 +3,11 @@
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django_q.models import OrmQ
 from pytest_django import Settings
 
+from accounts.services import start_check
 from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing import conf, store
 from syncing.models import AccountRun, Lane, LogEntry, MasterSnapshot, SyncRun
@@ -150,3 +152,13 @@ def test_lanes_of_another_worker_do_not_count(settings: Settings) -> None:
         presence.arrive(f"there {number}", presence.Kind.LANE, worker="another machine")
 
     assert presence.enlist("here")
+
+
+def test_a_check_of_connections_that_nobody_works_is_called_again() -> None:
+    AccountFactory()
+    start_check()
+    OrmQ.objects.all().delete()
+
+    with time_machine.travel(store.now() + timedelta(minutes=2)):
+        assert reaper.reap()["checks"] == 1
+    assert [message.task["func"] for message in OrmQ.objects.all()] == ["accounts.tasks.check_slice"]
