@@ -5,12 +5,15 @@ from typing import Any
 
 from django.core.checks import CheckMessage, Error, Warning
 from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError
+from django.db.models import Model, Q
 
 from accounts import conf
-from accounts.fields import cipher
+from accounts.fields import WrongEncryptionKey, cipher, encrypted_columns
 
 SQLITE = "django.db.backends.sqlite3"
 SHORTEST_LOCK_WAIT = 20
+SAMPLE = 5  # secrets per table that are tried; `doctor` tries all
 KOMMO_RATE = 7  # kommo-api.md section 2
 
 
@@ -21,6 +24,38 @@ def check_encryption_keys(**kwargs: Any) -> list[CheckMessage]:
         hint = "Run `python manage.py setup`, or put a Fernet key into FIELD_ENCRYPTION_KEYS."
         return [Error(str(error), hint=hint, id="accounts.E001")]
     return []
+
+
+def check_stored_secrets(**kwargs: Any) -> list[CheckMessage]:
+    """A key that opens nothing of what is stored; without a database there is nothing to say."""
+    try:
+        found = [_opens(model, names) for model, names in encrypted_columns()]
+    except (DatabaseError, ImproperlyConfigured):
+        return []
+    if False not in found or True in found:
+        return []
+    message = "FIELD_ENCRYPTION_KEYS opens none of the stored secrets: the key that encrypted them is missing."
+    hint = (
+        "Put the old key back, behind the new one if there is one. If it is lost for good, "
+        "`python manage.py rotate_keys --clear` empties what cannot be read; then connect the accounts again."
+    )
+    return [Error(message, hint=hint, id="accounts.E004")]
+
+
+def _opens(model: type[Model], names: list[str]) -> bool | None:
+    """Whether one of the newest secrets can be read; None when there is none."""
+    if conf.has_no_database_yet():
+        return None
+    stored = model._base_manager.exclude(Q(**dict.fromkeys(names, ""))).order_by("-pk")
+    readable = [_is_readable(model, names, pk) for pk in stored.values_list("pk", flat=True)[:SAMPLE]]
+    return any(readable) if readable else None
+
+
+def _is_readable(model: type[Model], names: list[str], pk: Any) -> bool:
+    try:
+        return model._base_manager.filter(pk=pk).values_list(*names).first() is not None
+    except WrongEncryptionKey:
+        return False
 
 
 def check_secret_key(**kwargs: Any) -> list[CheckMessage]:
@@ -71,4 +106,4 @@ def check_rate(**kwargs: Any) -> list[CheckMessage]:
     return [Warning(message, hint="Use 6, except against a simulator.", id="accounts.W002")]
 
 
-CHECKS = (check_encryption_keys, check_secret_key, check_sqlite, check_url_template, check_rate)
+CHECKS = (check_encryption_keys, check_stored_secrets, check_secret_key, check_sqlite, check_url_template, check_rate)

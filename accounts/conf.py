@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.db import connection
 from django.utils.module_loading import import_string
 
 from accounts.kommo import transport
@@ -90,6 +92,13 @@ def has_secret_key() -> bool:
         return bool(settings.SECRET_KEY)
     except ImproperlyConfigured:  # Django's own way of saying that it is empty
         return False
+
+
+def has_no_database_yet() -> bool:
+    """True while the SQLite file is not there: asking would make it."""
+    database = databases()["default"]
+    is_file = database["ENGINE"].endswith("sqlite3") and "memory" not in str(database["NAME"])
+    return is_file and not Path(str(connection.settings_dict["NAME"])).exists()
 
 
 def databases() -> Mapping[str, Mapping[str, Any]]:

@@ -1,9 +1,11 @@
 """A text column that is encrypted at rest with the keys of FIELD_ENCRYPTION_KEYS; a wrong key raises."""
 
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
 from django.db import models
 
@@ -69,3 +71,11 @@ class EncryptedTextField(TextField):
             return cipher().decrypt(text.encode()).decode()
         except InvalidToken:
             return text
+
+
+def encrypted_columns() -> Iterator[tuple[type[models.Model], list[str]]]:
+    """Every model that keeps secrets, with the names of those fields."""
+    for model in apps.get_models():
+        names = [each.name for each in model._meta.concrete_fields if isinstance(each, EncryptedTextField)]
+        if names:
+            yield model, names

@@ -104,7 +104,9 @@ class AccountAdmin(ExchangeMixin, AccountModelAdmin):
 
     @admin.display(description=_("stored token"))
     def token_state(self, account: Any) -> str:
-        return IS_SET if getattr(account, "has_token", False) else badges.mark(badges.BAD, _("none"))
+        if getattr(account, "has_token", False):
+            return IS_SET
+        return badges.mark(badges.IDLE if account.uses_oauth else badges.BAD, _("none"))
 
     @admin.display(description=_("tokens"))
     def pair_state(self, account: Account) -> str:

@@ -41,7 +41,7 @@ class StateFilter(admin.SimpleListFilter):
 class InviteAdmin(InviteModelAdmin):
     """Made on the accounts' pages; only withdrawn here."""
 
-    list_display = ("account", "state", "link", "integration", "created_by", "created_at", "expires_at", "mail")
+    list_display = ("account", "state", "mail", "created_by", "created_at", "expires_at", "integration", "link")
     list_display_links = None
     list_filter = (StateFilter, "integration", "account__group")
     list_select_related = ("account", "integration", "created_by")

@@ -10,7 +10,7 @@ from accounts.services.health import (
     remember_identity,
 )
 from accounts.services.importing import ImportRefused, ImportReport, RowError, import_accounts
-from accounts.services.keys import Rotation, rotate, unreadable_secrets
+from accounts.services.keys import Rotation, clear_unreadable, rotate, unreadable_secrets
 from accounts.services.subdomains import NotASubdomain, subdomain_of
 from accounts.services.tokens import CredentialProblem
 
@@ -25,6 +25,7 @@ __all__ = [
     "can_be_secret",
     "check_connection",
     "check_connections",
+    "clear_unreadable",
     "client_for",
     "forget_health",
     "import_accounts",

@@ -1,12 +1,10 @@
 """Encryption keys in use: encrypting every secret anew, and finding those that no key opens."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-from django.apps import apps
 from django.db import models, transaction
 
-from accounts.fields import EncryptedTextField, WrongEncryptionKey
+from accounts.fields import WrongEncryptionKey, encrypted_columns
 
 
 @dataclass(frozen=True)
@@ -20,7 +18,7 @@ class Rotation:
 def rotate() -> Rotation:
     """Encrypts every stored secret anew with the first key; may run beside everything else, and again."""
     rotated, unreadable = 0, []
-    for model, names in _secret_fields():
+    for model, names in encrypted_columns():
         for row_id in model._base_manager.order_by("pk").values_list("pk", flat=True):
             try:
                 rotated += _rotate_row(model, names, row_id)
@@ -29,23 +27,26 @@ def rotate() -> Rotation:
     return Rotation(rotated, tuple(unreadable))
 
 
+def clear_unreadable() -> tuple[str, ...]:
+    """Empties every secret that no key opens, for a key that is lost for good; gives the rows."""
+    cleared = unreadable_secrets()
+    for model, names in encrypted_columns():
+        label = f"{model._meta.label} "
+        ids = [name.removeprefix(label) for name in cleared if name.startswith(label)]
+        model._base_manager.filter(pk__in=ids).update(**dict.fromkeys(names, ""))
+    return cleared
+
+
 def unreadable_secrets() -> tuple[str, ...]:
     """The rows whose secrets no key of FIELD_ENCRYPTION_KEYS opens, as "accounts.Account 7"."""
     found = []
-    for model, names in _secret_fields():
+    for model, names in encrypted_columns():
         for row_id in model._base_manager.order_by("pk").values_list("pk", flat=True):
             try:
                 model._base_manager.filter(pk=row_id).values_list(*names).first()
             except WrongEncryptionKey:
                 found.append(f"{model._meta.label} {row_id}")
     return tuple(found)
-
-
-def _secret_fields() -> Iterator[tuple[type[models.Model], list[str]]]:
-    for model in apps.get_models():
-        names = [each.name for each in model._meta.concrete_fields if isinstance(each, EncryptedTextField)]
-        if names:
-            yield model, names
 
 
 def _rotate_row(model: type[models.Model], names: list[str], row_id: object) -> int:

@@ -1,9 +1,15 @@
 """Settings that would lose data or secrets are refused with an id and a hint."""
 
+import io
+
 import pytest
+from cryptography.fernet import Fernet
 from django.conf import settings as real_settings
+from django.core.management import call_command
 
 from accounts import checks
+from accounts.models import Account
+from accounts.tests.factories import AccountFactory
 
 SOUND = {
     "ENGINE": checks.SQLITE,
@@ -54,3 +60,24 @@ def test_sqlite_with_settings_that_fail_under_load_is_refused(option, value, pro
 def test_the_databases_of_this_project_pass() -> None:
     assert real_settings.DATABASES
     assert checks.check_sqlite() == []
+
+
+def test_a_key_that_opens_nothing_is_an_error_that_names_the_variable_and_the_way_out(settings, db) -> None:
+    assert checks.check_stored_secrets() == []
+    AccountFactory()
+    assert checks.check_stored_secrets() == []
+    settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    (message,) = checks.check_stored_secrets()
+    assert message.id == "accounts.E004"
+    assert "FIELD_ENCRYPTION_KEYS" in message.msg
+    assert "--clear" in message.hint
+
+
+def test_one_secret_that_can_be_read_is_no_wrong_key(settings, db) -> None:
+    lost = AccountFactory()
+    settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    AccountFactory()
+    assert checks.check_stored_secrets() == []
+    call_command("rotate_keys", "--clear", "--no-input", stdout=io.StringIO())
+    assert Account.objects.get(pk=lost.pk).token == ""
+    assert Account.objects.exclude(pk=lost.pk).get().token

@@ -1,20 +1,37 @@
 """`rotate_keys`: encrypts every stored secret with the first of FIELD_ENCRYPTION_KEYS."""
 
 import sys
+from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
-from accounts.services import rotate
+from accounts.services import clear_unreadable, rotate, unreadable_secrets
 
 
 class Command(BaseCommand):
     help = "Put a new key before the old ones in FIELD_ENCRYPTION_KEYS, restart, run this, then remove the old ones."
+    requires_system_checks: list[str] = []  # the check of the keys would refuse the very command that repairs them
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--clear", action="store_true", help="empty what no key opens: a key is lost for good")
+        parser.add_argument("--no-input", action="store_true", help="do not ask before --clear")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["clear"]:
+            self._clear(ask=not options["no_input"])
         result = rotate()
         self.stdout.write(f"{result.rotated} rows are encrypted with the first key now.")
         for name in result.unreadable:
-            self.stderr.write(f"{name}: no key of FIELD_ENCRYPTION_KEYS opens it; store its secrets anew.")
+            self.stderr.write(f"{name}: no key of FIELD_ENCRYPTION_KEYS opens it; put the old key back, or --clear it.")
         if result.unreadable:
             sys.exit(1)
+
+    def _clear(self, *, ask: bool) -> None:
+        lost = unreadable_secrets()
+        if lost and ask:
+            self.stdout.write(f"{len(lost)} rows cannot be read: {', '.join(lost)}.")
+            if input("Empty them? Their accounts have to be connected again. [y/N] ").strip().lower() != "y":
+                raise CommandError("Nothing was changed.")
+        cleared = clear_unreadable()
+        self.stdout.write(f"{len(cleared)} rows emptied.")
