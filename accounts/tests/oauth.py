@@ -10,7 +10,7 @@ from accounts.simulator.oauth.integrations import SimIntegration
 from accounts.simulator.world import World
 from accounts.tests.factories import AccountFactory
 
-REDIRECT = "http://testserver/oauth/callback"
+REDIRECT = "https://sync.example/oauth/callback"
 TOKEN_PATH = "/oauth2/access_token"
 
 

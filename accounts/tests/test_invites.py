@@ -49,7 +49,7 @@ def north(world: World, both: tuple[Integration, SimIntegration]) -> Account:
 
 @pytest.fixture
 def link(north: Account, both: tuple[Integration, SimIntegration]) -> str:
-    return invites.link(invites.invite(north, both[0], by=None)).removeprefix("http://testserver")
+    return invites.link(invites.invite(north, both[0], by=None)).removeprefix("https://sync.example")
 
 
 def to_kommo(client: Client, link: str) -> str:
@@ -143,7 +143,7 @@ def test_all_that_need_connecting_get_a_link_in_one_csv(admin_client, north, bot
     assert [row["subdomain"] for row in rows] == ["north", "west"]
     assert rows[0]["email"] == "boss@north.example"
     assert rows[1]["name"] == "'=West"
-    assert rows[0]["link"].startswith("http://testserver/invite/")
+    assert rows[0]["link"].startswith("https://sync.example/invite/")
     revoked.refresh_from_db()
     assert revoked.integration == both[0]
 
