@@ -71,11 +71,12 @@ def _with_changes(entries: list[Entry], stored: Stored) -> list[Entry]:
 def _changes(entry: Entry, stored: Stored) -> tuple[Change, ...]:
     """What becomes of the account itself."""
     account = entry.account
-    old = {"role": account.role if account else "", "client_id": stored.client_id(account)}
-    new = {"role": entry.role, "client_id": entry.integration.client_id if entry.integration else old["client_id"]}
+    old, new = {"role": account.role if account else ""}, {"role": entry.role}
     for column in OF_THE_ACCOUNT:
         old[column] = getattr(account, FIELDS.get(column, column)) if account else ""
         new[column] = entry.given.get(column, old[column])
+    old["client_id"] = stored.client_id(account)
+    new["client_id"] = entry.integration.client_id if entry.integration else old["client_id"]
     changes = [Change(column, old[column], new[column]) for column in new if old[column] != new[column]]
     if brings_token(entry):
         changes.append(Change("token", IS_SET if getattr(account, "stored_token", "") else "", IS_NEW))

@@ -1,0 +1,75 @@
+"""A person imports and exports accounts in a real browser, without one complaint of the browser."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from accounts.models import Account
+from accounts.tests.factories import AccountFactory
+
+playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install -r requirements-dev.txt")
+
+CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
+SWITCHES = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+FILE = (
+    "subdomain,role,name,token,client_id,client_secret,refresh_token,redirect_uri\n"
+    "north,slave,North of the river,token-of-day,,,,\n"
+    "south,slave,South,,,,,\n"
+    "oslo,slave,Oslo,,0a1b2c3d-uuid, secret-of-sync ,refresh-of-oslo,https://sync.example/oauth/callback/\n"
+    "rome,boss,Rome,token-of-rome,,,,\n"
+    "no city,slave,Nowhere,token-of-nowhere,,,,\n"
+)
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"needs {CHROMIUM}: apt-get install chromium, or set CHROMIUM"),
+]
+
+
+@pytest.fixture
+def page(live_server, admin_user, monkeypatch) -> Iterator:
+    """A page of a browser whose user is logged in; at the end the browser must not have complained."""
+    # Playwright keeps an event loop in this thread, where Django would refuse every query.
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+    complaints: list[str] = []
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=str(CHROMIUM), args=SWITCHES)
+        made = browser.new_page(base_url=live_server.url)
+        made.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
+        made.on("pageerror", lambda error: complaints.append(str(error)))
+        made.goto("/")
+        made.fill("#id_username", "admin")
+        made.fill("#id_password", "password")
+        made.click("[type=submit]")
+        yield made
+        browser.close()
+    assert complaints == []
+
+
+def test_a_file_is_looked_at_confirmed_and_what_is_stored_goes_out_again(page, tmp_path) -> None:
+    AccountFactory.cast()
+    (tmp_path / "branches.csv").write_text(FILE)
+    page.goto("/accounts/account/")
+    page.click("text=Import accounts")
+    page.set_input_files("#id_import_file", tmp_path / "branches.csv")
+    page.click("text=Look at the file")
+    page.locator("text=2 · Left out").wait_for()
+    assert page.locator("#ks-refused + .ks-scroll tbody tr").count() == 2
+    assert not Account.objects.filter(subdomain="oslo").exists()
+    page.click("text=Import 2 accounts")
+    page.locator("#ks-imported").wait_for()
+    assert "1 created, 1 updated, 1 unchanged, 2 refused" in page.locator("#ks-imported").inner_text()
+    assert Account.objects.get(subdomain="north").token == "token-of-day"
+    page.click("text=To the accounts")
+    page.click("text=Export accounts")
+    with page.expect_download() as waiting:
+        page.click("input[value=Export]")
+    assert waiting.value.suggested_filename.endswith(".xlsx")
+    page.goto("/accounts/account/import/")
+    page.set_input_files("#id_import_file", waiting.value.path())
+    page.click("text=Look at the file")
+    page.locator("text=6 · Unchanged").wait_for()
+    page.click("summary")
+    assert page.locator("#ks-unchanged tbody tr").count() == 6
