@@ -120,7 +120,9 @@ class Place:
 
     def _set_port(self, port: int) -> None:
         self.simulator_port = port
-        envfile.replace(self.env_file, {"KOMMO_URL_TEMPLATE": f"http://{HOST}:{port}/{{subdomain}}"})
+        kommo = f"http://{HOST}:{port}"
+        own = {"KOMMO_URL_TEMPLATE": f"{kommo}/{{subdomain}}", "KOMMO_OAUTH_URL": f"{kommo}/oauth"}
+        envfile.replace(self.env_file, own)
 
     def _start_simulator(self, *options: str) -> None:
         child = self.start(

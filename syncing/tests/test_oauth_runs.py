@@ -56,9 +56,8 @@ def test_expired_accounts_are_renewed_at_the_start_within_the_pace(ours, world, 
 
 
 def test_a_grant_revoked_in_the_middle_fails_that_account_with_the_reason_and_the_others_go_on(both, world) -> None:
-    ours, theirs = both
     for name in ("north", "south"):
-        connected(world, ours, name)
+        connected(world, both[0], name)
     # After its first answer, Kommo refuses north's token; so does the token endpoint.
     world.faults.add(Fault("401", subdomain="north", path="/api/v4", skip=1, times=None))
     hint = '{"hint": "Token has been revoked", "detail": "x", "status": 401}'

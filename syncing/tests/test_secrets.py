@@ -1,4 +1,4 @@
-"""No secret is anywhere but encrypted: not in a column, a log, a page, an export, an e-mail or what a command prints."""
+"""No secret is anywhere but encrypted: not in a column, log, page, export, e-mail or what a command prints."""
 
 import io
 import logging
