@@ -4,7 +4,7 @@ import hashlib
 import logging
 import secrets
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from urllib.parse import urlencode
 
@@ -20,10 +20,12 @@ from accounts.kommo.errors import KommoError
 from accounts.kommo.oauth import Tokens
 from accounts.kommo.retry import Policy
 from accounts.kommo.tokens import FixedToken
+from accounts.kommo.transport import Transport
 from accounts.models import Account, AccountEvent, ConnectAttempt, Integration, Invite
 from accounts.services import events, pairs
 from accounts.services.credentials import transport_for
-from accounts.services.health import Probe, ask, conclude
+from accounts.services.health import conclude
+from accounts.services.probing import Probe, identify, with_rights
 from accounts.services.subdomains import subdomain_of_referer
 
 logger = logging.getLogger(__name__)
@@ -180,9 +182,8 @@ def finish(attempt: ConnectAttempt, *, code: str, referer: str) -> Account:
         subdomain = subdomain_of_referer(referer, account.subdomain)
         if subdomain is None:
             raise _refused(attempt, "foreign_host", _("The answer names an address that is not Kommo's."))
-        tokens, found = _exchange(attempt, subdomain, code)
-        _check_identity(attempt, found)
-        _store(attempt, tokens, found)
+        with transport_for(Account(subdomain=subdomain), timeout=TIMEOUT) as transport:
+            found = _exchange(attempt, transport, code)
     except CannotConnect as problem:
         logger.warning("account %s was not connected (%s)", account.subdomain, problem.code)
         events.note(account.pk, AccountEvent.Code.REFUSED, problem.message, by=attempt.user)
@@ -199,20 +200,22 @@ def _refused(attempt: ConnectAttempt, code: str, message: str, remedy: str = "")
     return problem
 
 
-def _exchange(attempt: ConnectAttempt, subdomain: str, code: str) -> tuple[Tokens, Probe]:
-    """The new tokens, and whose they are, asked of the account itself."""
-    place = Account(subdomain=subdomain)
-    with transport_for(place, timeout=TIMEOUT) as transport:
-        try:
-            tokens = oauth.exchange_code(transport, pairs.keys_of(attempt.integration), code)
-            client = KommoClient(transport, FixedToken(tokens.access_token), policy=POLICY, read_only=True)
-            return tokens, ask(client)
-        except KommoError as error:
-            message = _("%(account)s: Kommo answered: %(detail)s.") % {
-                "account": subdomain,
-                "detail": error.detail.rstrip("."),
-            }
-            raise _refused(attempt, error.code, message, _exchange_remedy(error)) from error
+def _exchange(attempt: ConnectAttempt, transport: Transport, code: str) -> Probe:
+    """Gets the new tokens, asks the account itself whose they are, and stores them if they are the right one's."""
+    try:
+        tokens = oauth.exchange_code(transport, pairs.keys_of(attempt.integration), code)
+        client = KommoClient(transport, FixedToken(tokens.access_token), policy=POLICY, read_only=True)
+        found = identify(client)
+    except KommoError as error:
+        facts = {"account": transport.account, "detail": error.detail.rstrip(".")}
+        message = _("%(account)s: Kommo answered: %(detail)s.") % facts
+        raise _refused(attempt, error.code, message, _exchange_remedy(error)) from error
+    _check_identity(attempt, found)
+    _store(attempt, tokens, found)
+    try:
+        return with_rights(client, found)
+    except KommoError as error:  # connected it is all the same
+        return replace(found, error=error)
 
 
 def _exchange_remedy(error: KommoError) -> str:

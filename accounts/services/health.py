@@ -18,13 +18,12 @@ from accounts.models import HEALTH_NEEDS_CONNECTING, Account
 from accounts.services import judging
 from accounts.services.credentials import token_expiry
 from accounts.services.judging import RunError, Verdict
-from accounts.services.probing import Probe, ask, probe
+from accounts.services.probing import Probe, probe
 from accounts.services.tokens import UNREADABLE
 
 __all__ = [
     "HealthReport",
     "Probe",
-    "ask",
     "check_connection",
     "check_connections",
     "check_each",

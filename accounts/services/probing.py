@@ -1,7 +1,7 @@
 """The requests of a check: whose account answers, and with which rights; the database is not asked here."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from accounts.kommo.client import KommoClient
@@ -20,6 +20,7 @@ class Probe:
 
     kommo_id: int | None = None
     subdomain: str = ""
+    user_id: int | None = None
     is_admin: bool = False
     error: KommoError | None = None
 
@@ -34,19 +35,28 @@ def probe(account: Account, *, stop: Stop | None = None) -> Probe:
 
 
 def ask(client: KommoClient) -> Probe:
-    """GET /account for the identity, GET /users/{id} for the rights (kommo-api.md section 8); raises KommoError."""
+    """Whose account answers, and with which rights; raises KommoError."""
+    return with_rights(client, identify(client))
+
+
+def identify(client: KommoClient) -> Probe:
+    """GET /account (kommo-api.md section 8): whose account answers; nothing is known of the rights yet."""
     about = client.get("/account") or {}
-    user_id = about.get("current_user_id")
-    user: Mapping[str, Any] = {}
-    if isinstance(user_id, int):
-        try:
-            user = client.get(f"/users/{user_id}") or {}
-        except Forbidden:  # only administrators see users
-            user = {}
-    rights = user.get("rights")
-    kommo_id = about.get("id")
+    kommo_id, user_id = about.get("id"), about.get("current_user_id")
     return Probe(
         kommo_id=kommo_id if isinstance(kommo_id, int) else None,
         subdomain=str(about.get("subdomain") or "").lower(),
-        is_admin=isinstance(rights, dict) and rights.get("is_admin") is True,
+        user_id=user_id if isinstance(user_id, int) else None,
     )
+
+
+def with_rights(client: KommoClient, found: Probe) -> Probe:
+    """GET /users/{id}: whether the token's user is an administrator."""
+    user: Mapping[str, Any] = {}
+    if found.user_id is not None:
+        try:
+            user = client.get(f"/users/{found.user_id}") or {}
+        except Forbidden:  # only administrators see users
+            user = {}
+    rights = user.get("rights")
+    return replace(found, is_admin=isinstance(rights, dict) and rights.get("is_admin") is True)

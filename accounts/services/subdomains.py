@@ -32,13 +32,19 @@ def subdomain_of_referer(referer: str, expected: str) -> str | None:
     as Kommo does (north.kommo.com), or only its own host: then it is `expected`. Nothing is ever sent to the text
     itself, only to the address that KOMMO_URL_TEMPLATE gives the subdomain.
     """
-    told = re.sub(r"^https?://", "", referer.strip().lower()).rstrip("/")
-    head, _, tail = re.sub(r"^https?://", "", conf.url_template().lower()).partition(conf.PLACEHOLDER)
+    told = _bare(referer)
+    head, _, tail = _bare(conf.url_template()).partition(conf.PLACEHOLDER)
     match = re.fullmatch(re.escape(head) + r"([^./:?#@]+)" + re.escape(tail), told)
     found = match[1] if match else None
     if found is None and conf.is_loopback():
         found = expected if told == head.rstrip("/") else _of_kommo(told)
     return found if found and re.match(SUBDOMAIN_PATTERN, found) and found not in NOT_AN_ACCOUNT else None
+
+
+def _bare(address: str) -> str:
+    """Without scheme; a simulator on this machine may leave out its port, Kommo has none."""
+    bare = re.sub(r"^https?://", "", address.strip().lower()).rstrip("/")
+    return re.sub(r":\d+", "", bare) if conf.is_loopback() else bare
 
 
 def _of_kommo(host: str) -> str | None:

@@ -84,7 +84,7 @@ class OAuthTokens:
     def renew(self) -> None:
         """A new pair now, though the access token may be good; for an account that would lie idle too long."""
         pair = self._take(refused=0, waited_for=0)
-        self._pair = self._usable(refused=pair.generation)
+        self._pair = self._renewed(pair) if pair.mine else self._usable(refused=pair.generation)
 
     # -- one winner --
 

@@ -15,6 +15,7 @@ from accounts.services import (
     subdomain_of,
     token_expiry,
 )
+from accounts.services.subdomains import subdomain_of_referer
 from accounts.simulator.tokens import make_jwt
 from accounts.tests.factories import AccountFactory
 
@@ -118,3 +119,39 @@ def test_an_address_of_the_projects_own_template_is_understood(settings) -> None
 def test_what_is_no_subdomain_is_refused(text) -> None:
     with pytest.raises(NotASubdomain):
         subdomain_of(text)
+
+
+KOMMO = "https://{subdomain}.kommo.com"
+BY_PATH = "http://127.0.0.1:8100/{subdomain}"
+BY_HOST = "http://{subdomain}.localhost:8100"
+
+
+@pytest.mark.parametrize(
+    ("template", "referer", "subdomain"),
+    [
+        (KOMMO, "north.kommo.com", "north"),
+        (KOMMO, "https://North.kommo.com/", "north"),
+        (KOMMO, "north.amocrm.ru", None),
+        (KOMMO, "www.kommo.com", None),
+        (KOMMO, "kommo.com", None),
+        (KOMMO, "north.kommo.com.evil.example", None),
+        (KOMMO, "evil.example/north.kommo.com", None),
+        (KOMMO, "evil.example#.kommo.com", None),
+        (KOMMO, "north.kommo.com:8443", None),
+        (KOMMO, "user@north.kommo.com", None),
+        (KOMMO, "a.b.kommo.com", None),
+        (KOMMO, "127.0.0.1", None),
+        (KOMMO, "", None),
+        (BY_PATH, "127.0.0.1:8100/north", "north"),
+        (BY_PATH, "http://127.0.0.1:8100/north/", "north"),
+        (BY_PATH, "127.0.0.1:8100", "expected"),
+        (BY_PATH, "north.kommo.com", "north"),
+        (BY_PATH, "10.0.0.1/north", None),
+        (BY_HOST, "north.localhost:8100", "north"),
+        (BY_HOST, "north.localhost", "north"),
+        (BY_HOST, "north.evil.example", None),
+    ],
+)
+def test_a_referer_names_a_subdomain_of_the_template_or_nothing(settings, template, referer, subdomain) -> None:
+    settings.KOMMO_URL_TEMPLATE = template
+    assert subdomain_of_referer(referer, "expected") == subdomain
