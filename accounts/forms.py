@@ -145,6 +145,9 @@ class ConfirmImportForm(import_export_forms.ConfirmImportForm):  # type: ignore[
     def clean_format(self) -> str:
         return ONLY_FORMAT
 
+    def clean_resource(self) -> str:
+        return ""
+
 
 class ExportForm(import_export_forms.ExportForm):  # type: ignore[misc]
     """The format of an export."""

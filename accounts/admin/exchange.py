@@ -9,6 +9,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -121,6 +122,8 @@ class ExchangeMixin(ImportExportMixin):  # type: ignore[misc]
 
     def process_import(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
         """Imports the file that this person looked at, once."""
+        if not self.has_import_permission(request):
+            raise PermissionDenied
         name = request.session.pop(UPLOAD, None)
         if name is None or request.POST.get("import_file_name") != name:
             return self._gone(request)

@@ -190,7 +190,7 @@ def test_nobody_confirms_the_file_of_somebody_else(admin_client, client, django_
     assert not Account.objects.exists()
 
 
-@pytest.mark.parametrize("changes", [{"format": "99"}, {"format": "x"}, {"resource": "7x"}, {"original_file_name": ""}])
+@pytest.mark.parametrize("changes", [{"format": "99"}, {"format": "x"}, {"resource": "7"}, {"original_file_name": ""}])
 def test_a_forged_confirmation_changes_nothing_about_the_file(admin_client, changes) -> None:
     assert confirm(admin_client, look(admin_client), **changes).status_code == 200
     assert Account.objects.count() == 2
@@ -301,7 +301,7 @@ def test_five_thousand_unchanged_rows_are_looked_at_with_a_handful_of_queries(ad
 def test_an_import_needs_its_own_permission_and_is_linked_for_those_who_have_it(viewer) -> None:
     assert viewer.get(IMPORT).status_code == 403
     assert look(viewer).status_code == 403
-    assert viewer.post(CONFIRM, {"import_file_name": "x"}).status_code in (302, 403)
+    assert viewer.post(CONFIRM, {"import_file_name": "x"}).status_code == 403
     assert IMPORT not in viewer.get(LIST).content.decode()
     User.objects.get(username="viewer").user_permissions.add(Permission.objects.get(codename="import_account"))
     assert viewer.get(IMPORT).status_code == 200

@@ -43,9 +43,9 @@ def _store(entry: Entry) -> tuple[Account, Integration | None]:
     if brings_token(entry) and getattr(account, "stored_refresh", None):
         pairs.forget(account.pk)  # one way in: a token that is stored takes the place of a consent
     if brings_pair(entry) and integration is not None:
-        token = entry.given["refresh_token"]
-        pairs.keep_refresh_token(account, integration, token)
-        TokenPair.objects.filter(pk=account.pk).update(imported_hash=hash_of(token))
+        pairs.keep_refresh_token(account, integration, entry.given["refresh_token"])
+        known = TokenPair.objects.filter(pk=account.pk)
+        known.update(imported_hash=hash_of(entry.given["refresh_token"]))
     return account, integration
 
 
