@@ -207,3 +207,33 @@ def test_a_cancel_stops_between_two_requests_and_says_how_far_it_came(make) -> N
     again = installation.place.document("sync_all", "--json")
     assert again["state"] == "succeeded"
     installation.assert_converged()
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_real_worker_keeps_oauth_accounts_alive_checks_and_syncs_them(make, backend: str) -> None:
+    world = new_franchise(slaves=3)
+    theirs = world.add_integration(redirect_uri="https://sync.example/oauth/callback")
+    installation = make(world, backend)
+    place = installation.place
+    place.csv.write_text("subdomain,client_id,client_secret,redirect_uri,refresh_token\n")
+    with place.csv.open("a") as file:
+        for account in installation.accounts[1:]:
+            pair = account.grants.issue(theirs.client_id)
+            row = (account.subdomain, theirs.client_id, theirs.client_secret, theirs.redirect_uri, pair.refresh)
+            file.write(",".join(row) + "\n")
+    place.manage("import_accounts", str(place.csv))
+    place.start_worker()
+    # What the schedule does every hour; the first time after up to half a minute.
+    place.manage("shell", "-c", "from django_q.tasks import async_task; async_task('accounts.tasks.upkeep')")
+    renewed = "SELECT count(*) FROM accounts_tokenpair WHERE generation = 2"
+    wait_until(lambda: installation.rows(renewed)[0][0] == 3, 30, "renewal of the imported refresh tokens")
+
+    place.manage("shell", "-c", "from accounts.services.checking import start_check; start_check()")
+    finished = "SELECT count(*) FROM accounts_connectioncheck WHERE finished_at IS NOT NULL"
+    wait_until(lambda: installation.rows(finished)[0][0] == 1, 30, "end of the check")
+    assert installation.rows("SELECT DISTINCT health FROM accounts_account") == [("connected",)]
+
+    document = place.document("sync_all", "--queue", "--json")
+    assert (document["state"], document["totals"]["changed"]) == ("succeeded", 3)
+    assert sum(record.path == "/oauth2/access_token" for record in world.log) == 3
+    installation.assert_converged()
