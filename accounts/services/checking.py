@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 TASK = "accounts.tasks.check_slice"  # by name: tasks import services, not the reverse
 SLICE = 25  # accounts; even if nobody answers, far below the queue's timeout
-LEASE = timedelta(minutes=1)
+LEASE = timedelta(seconds=30)  # six signs of life
 GIVE_UP = timedelta(hours=2)  # a job that ends every worker that takes it must not come back for ever
 KEPT = 20
 

@@ -19,9 +19,10 @@ from redis.exceptions import RedisError
 
 from accounts.kommo.errors import Halted, IpBlocked, KommoError
 from accounts.kommo.stopping import Stop
-from accounts.models import SECRETS, Account, ConnectAttempt, TokenPair
+from accounts.models import HEALTH_NEEDS_CONNECTING, SECRETS, Account, ConnectAttempt, TokenPair
 from accounts.services import forecast, notices
 from accounts.services.credentials import tokens_for, transport_for
+from accounts.services.judging import HAS_LIVE_CREDENTIAL
 from accounts.services.pairs import Pair
 
 logger = logging.getLogger(__name__)
@@ -79,10 +80,9 @@ def renew(account_ids: Sequence[int]) -> bool:
         if failure is not None and not isinstance(failure, Halted):
             logger.warning("account %s: its tokens were not renewed: %s", account.subdomain, _said(failure))
     renewed = [account.pk for account, failure in zip(accounts, failures, strict=True) if failure is None]
-    # Their integration was corrected: whether all is well again, the next check or run will tell.
-    Account.objects.filter(pk__in=renewed, health=Account.Health.RECONNECT).update(
-        health=Account.Health.UNKNOWN, health_reason=""
-    )
+    # A file brought them a pair, or their integration was corrected: whether all is well, a check or a run will tell.
+    lost = Account.objects.filter(HAS_LIVE_CREDENTIAL, pk__in=renewed, health__in=HEALTH_NEEDS_CONNECTING)
+    lost.update(health=Account.Health.UNKNOWN, health_reason="")
     if stop.is_set:
         logger.error("%s", IpBlocked.remedy)
     return stop.is_set

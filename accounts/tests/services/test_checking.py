@@ -109,7 +109,7 @@ def test_doubled_and_late_messages_ask_nobody_twice(simulator, world) -> None:
 def test_a_job_in_other_hands_is_left_alone(simulator, world) -> None:
     accounts(world, 1)
     check = start_check()
-    ConnectionCheck.objects.update(beat_at=timezone.now() - timedelta(seconds=30))
+    ConnectionCheck.objects.update(beat_at=timezone.now() - timedelta(seconds=10))
     assert checking.work(check.pk) == "ended, or in other hands"
     assert len(world.log) == 0
 
@@ -146,10 +146,10 @@ def test_a_lost_message_is_sent_again_by_the_reapers_round(simulator, world) -> 
     check = start_check()
     OrmQ.objects.all().delete()
     assert checking.resume() == 0
-    with time_machine.travel(timezone.now() + timedelta(minutes=2), tick=True):
-        assert checking.resume() == 1
-        assert checking.resume() == 0
-        assert run(check) == ["done"]
+    ConnectionCheck.objects.update(created_at=timezone.now() - timedelta(minutes=2))
+    assert checking.resume() == 1
+    assert checking.resume() == 0
+    assert run(check) == ["done"]
 
 
 def test_a_job_whose_worker_died_in_the_middle_goes_on_where_it_stood(simulator, world) -> None:
@@ -159,9 +159,9 @@ def test_a_job_whose_worker_died_in_the_middle_goes_on_where_it_stood(simulator,
     OrmQ.objects.all().delete()
     ConnectionCheck.objects.update(beat_at=timezone.now())  # taken, and never heard of again
     assert checking.resume() == 0
-    with time_machine.travel(timezone.now() + timedelta(minutes=3), tick=True):
-        assert checking.resume() == 1
-        assert run(check) == ["done"]
+    ConnectionCheck.objects.update(beat_at=timezone.now() - timedelta(minutes=2))
+    assert checking.resume() == 1
+    assert run(check) == ["done"]
     assert check.items.filter(health=Health.CONNECTED).count() == 30
     assert len(world.log) == 60
 

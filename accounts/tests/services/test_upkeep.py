@@ -51,12 +51,16 @@ def test_a_refresh_token_that_lay_for_six_days_is_used_though_its_access_token_l
     assert generation(account) == 2
 
 
-def test_a_refresh_token_from_a_file_is_turned_into_a_pair(kommo: Kommo) -> None:
+@pytest.mark.parametrize("health", [Health.NO_TOKEN, Health.RECONNECT, Health.DISCONNECTED])
+def test_a_refresh_token_from_a_file_is_turned_into_a_pair_and_the_account_is_lost_no_more(kommo, health) -> None:
     account = kommo.connect("north")
+    Account.objects.update(health=health, health_reason="Connect it.")
     pair = kommo.world.accounts["north"].grants.issue(kommo.sim.client_id)
     pairs.keep_refresh_token(account, kommo.integration, pair.refresh)
     upkeep.work()
     assert works(kommo, account)
+    account.refresh_from_db()
+    assert (account.health, account.health_reason) == (Health.UNKNOWN, "")
 
 
 def test_a_second_round_at_once_renews_nothing_again(kommo: Kommo) -> None:

@@ -1,0 +1,47 @@
+"""What `doctor` looks at in groups and accounts: who is there, who can be asked, who has to be connected."""
+
+from django.db.models import Count, Q
+from django.utils import timezone
+
+from accounts import expiry
+from accounts.models import HEALTH_FINE, Account, SyncGroup
+from accounts.services.judging import HAS_PAIR, IS_OAUTH
+from syncing.operations.findings import FAIL, OK, WARN, Finding, Findings
+
+
+def groups() -> Findings:
+    counted = SyncGroup.objects.annotate(
+        masters=Count("accounts", filter=Q(accounts__role=Account.Role.MASTER)),
+        slaves=Count("accounts", filter=Q(accounts__role=Account.Role.SLAVE)),
+    )
+    if not counted:
+        yield Finding(WARN, "groups", "none yet", "python manage.py import_accounts FILE.csv")
+    for group in counted:
+        if not group.masters:
+            yield Finding(FAIL, "groups", f"{group} has no master", "Give one of its accounts the role master.")
+        elif not group.slaves:
+            yield Finding(WARN, "groups", f"{group} has no slaves", "Import or add them.")
+        else:
+            yield Finding(OK, "groups", f"{group}: 1 master, {group.slaves} slaves")
+
+
+def accounts() -> Findings:
+    everybody = Account.objects.all()
+    yield from _credentials()
+    for row in everybody.order_by("health").values("health").annotate(number=Count("pk")):
+        label = Account.Health(row["health"]).label
+        level = OK if row["health"] in HEALTH_FINE else WARN
+        yield Finding(level, "accounts", f"{row['number']} {label}", "Open the account in the admin; it says why.")
+
+
+def _credentials() -> Findings:
+    """Who cannot be asked at all, who has to be connected again, and who will have to be soon."""
+    now = timezone.now()
+    remedy = "Connect them (admin: Connect, or invite links), or store a long-lived token."
+    without = Account.objects.exclude(IS_OAUTH & HAS_PAIR | ~IS_OAUTH & ~Q(token=""))
+    lost = Account.objects.filter(expiry.needs_connecting()).exclude(pk__in=without.values("pk"))
+    soon = Account.objects.filter(expiry.expiring(now))
+    for rows, what in ((without, "without a token"), (lost, "need connecting"), (soon, "expire within 30 days")):
+        names = list(rows.values_list("subdomain", flat=True))
+        if names:
+            yield Finding(WARN, "accounts", f"{len(names)} {what}: {', '.join(names[:5])}", remedy)
