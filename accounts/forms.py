@@ -7,10 +7,10 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 from import_export import forms as import_export_forms
 
+from accounts.exchange.uploads import LARGEST_FILE
 from accounts.models import Account, Integration, SyncGroup
 from accounts.services import NotASubdomain, can_be_secret, forget_health, store_token, subdomain_of
-from accounts.services.connecting import other_account
-from accounts.uploads import LARGEST_FILE
+from accounts.services.connecting.attempts import other_account
 
 ONLY_FORMAT = "0"  # of the library's list of formats
 IS_SET = "••• set"

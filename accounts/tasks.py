@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from accounts.services import checking, invites
-from accounts.services import upkeep as keeping
+from accounts.services.connecting import invites
+from accounts.services.health import checking
+from accounts.services.upkeep import renewing
 
 
 def check_slice(check_id: int) -> str:
@@ -13,7 +14,7 @@ def check_slice(check_id: int) -> str:
 
 def upkeep(after: int = 0) -> str:
     """The hourly round that keeps connections alive, and each of its continuations: accounts with a greater id."""
-    return keeping.work(after)
+    return renewing.work(after)
 
 
 def send_invites(invite_ids: Sequence[int], language: str) -> int:

@@ -126,7 +126,7 @@ Q_CLUSTER = {
 }
 
 # -- files that hold secrets: never in clear on a disk --
-FILE_UPLOAD_HANDLERS = ["accounts.uploads.MemoryOnlyUploadHandler"]
+FILE_UPLOAD_HANDLERS = ["accounts.exchange.uploads.MemoryOnlyUploadHandler"]
 IMPORT_EXPORT_IMPORT_PERMISSION_CODE = "import"
 IMPORT_EXPORT_EXPORT_PERMISSION_CODE = "export"
 

@@ -19,7 +19,8 @@ from accounts.confirmation import ask, is_confirmed
 from accounts.forms import IS_SET, AccountForm
 from accounts.models import SECRETS, Account, AccountEvent, TokenPair
 from accounts.pages import person
-from accounts.services import pairs, start_check
+from accounts.services import start_check
+from accounts.services.credentials import pairs
 
 if TYPE_CHECKING:  # generic for the type checker only
     AccountModelAdmin = admin.ModelAdmin[Account]

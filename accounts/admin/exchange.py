@@ -20,14 +20,14 @@ from import_export.admin import ImportExportMixin
 from import_export.formats.base_formats import CSV, XLSX
 
 from accounts import badges
-from accounts.formats import TableFormat
+from accounts.exchange.formats import TableFormat
+from accounts.exchange.resources import AccountResource, ImportResult
+from accounts.exchange.uploads import SealedStorage, UploadGone, forget_upload
 from accounts.forms import ConfirmImportForm, ExportForm, ImportForm
 from accounts.models import Account
 from accounts.pages import person
-from accounts.resources import AccountResource, ImportResult
 from accounts.services.importing import Action, ImportRefused, ImportReport, Outcome
-from accounts.services.table import COLUMNS, UnreadableFile
-from accounts.uploads import SealedStorage, UploadGone, forget_upload
+from accounts.services.tables.table import COLUMNS, UnreadableFile
 
 UPLOAD = "accounts_import"  # in the session: the name of the file that this person is looking at
 SHOWN = 500  # lines of each kind on a page

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.forms import IS_SET, SecretField
 from accounts.models import Account, Integration
-from accounts.services import pairs
+from accounts.services.credentials import pairs
 
 if TYPE_CHECKING:  # generic for the type checker only
     IntegrationModelAdmin = admin.ModelAdmin[Integration]

@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 
 from accounts import badges
 from accounts.models import RELATED_SECRETS, Invite
-from accounts.services import invites
+from accounts.services.connecting import invites
 
 if TYPE_CHECKING:  # generic for the type checker only
     InviteModelAdmin = admin.ModelAdmin[Invite]

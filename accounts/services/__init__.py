@@ -1,8 +1,9 @@
 """What an operator does with accounts."""
 
-from accounts.services.checking import start_check
-from accounts.services.credentials import can_be_secret, client_for, forget_health, store_token, token_expiry
-from accounts.services.health import (
+from accounts.services.credentials.opening import can_be_secret, client_for, forget_health, store_token, token_expiry
+from accounts.services.credentials.tokens import CredentialProblem
+from accounts.services.health.checking import start_check
+from accounts.services.health.recording import (
     HealthReport,
     check_connection,
     check_connections,
@@ -12,7 +13,6 @@ from accounts.services.health import (
 from accounts.services.importing import ImportRefused, ImportReport, RowError, import_accounts
 from accounts.services.keys import Rotation, clear_unreadable, rotate, unreadable_secrets
 from accounts.services.subdomains import NotASubdomain, subdomain_of
-from accounts.services.tokens import CredentialProblem
 
 __all__ = [
     "CredentialProblem",

@@ -5,7 +5,8 @@ import re
 import pytest
 
 from accounts.models import Account, Integration, Invite, TokenPair
-from accounts.services import desk, invites
+from accounts.services.connecting import invites
+from accounts.services.credentials import desk
 from accounts.tests.factories import AccountFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -7,14 +7,7 @@ import requests_mock
 
 from accounts.kommo.errors import Forbidden, ReadOnly, Unauthorised
 from accounts.models import Account
-from accounts.services import (
-    CredentialProblem,
-    NotASubdomain,
-    client_for,
-    store_token,
-    subdomain_of,
-    token_expiry,
-)
+from accounts.services import CredentialProblem, NotASubdomain, client_for, store_token, subdomain_of, token_expiry
 from accounts.services.subdomains import subdomain_of_referer
 from accounts.simulator.tokens import make_jwt
 from accounts.tests.factories import AccountFactory

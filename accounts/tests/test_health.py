@@ -9,13 +9,7 @@ from django.utils import timezone
 
 from accounts.kommo.errors import IpBlocked, NetworkError, NotFound, RateLimited, Unauthorised, Validation
 from accounts.models import Account
-from accounts.services import (
-    CredentialProblem,
-    check_connection,
-    check_connections,
-    record_health,
-    remember_identity,
-)
+from accounts.services import CredentialProblem, check_connection, check_connections, record_health, remember_identity
 from accounts.simulator.faults import Fault
 from accounts.simulator.server import serve
 from accounts.simulator.world import World

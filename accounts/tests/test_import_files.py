@@ -14,7 +14,7 @@ from openpyxl import Workbook, load_workbook
 from accounts.models import Account
 from accounts.services import ImportRefused, ImportReport, import_accounts
 from accounts.services.importing import preview_table
-from accounts.services.table import UnreadableFile, read_table
+from accounts.services.tables.table import UnreadableFile, read_table
 from accounts.tests.factories import AccountFactory, GroupFactory
 
 pytestmark = pytest.mark.django_db

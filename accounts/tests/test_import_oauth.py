@@ -9,7 +9,8 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.kommo.oauth import Tokens
 from accounts.models import Account, Integration, TokenPair
-from accounts.services import ImportReport, import_accounts, pairs
+from accounts.services import ImportReport, import_accounts
+from accounts.services.credentials import pairs
 from accounts.tests.factories import AccountFactory
 
 pytestmark = pytest.mark.django_db

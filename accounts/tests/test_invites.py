@@ -16,7 +16,7 @@ from django_q.models import OrmQ
 
 from accounts import tasks
 from accounts.models import Account, AccountEvent, Integration, Invite, TokenPair
-from accounts.services import invites
+from accounts.services.connecting import invites
 from accounts.simulator.oauth.integrations import SimIntegration
 from accounts.simulator.server import RunningServer
 from accounts.simulator.world import World

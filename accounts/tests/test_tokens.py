@@ -10,8 +10,9 @@ from accounts.kommo.errors import GrantRefused, Halted, KommoError, NotFound, Se
 from accounts.kommo.oauth import Tokens
 from accounts.kommo.stopping import Stop
 from accounts.models import Account, AccountEvent, Integration, TokenPair
-from accounts.services import CredentialProblem, client_for, desk, pairs
-from accounts.services.credentials import tokens_for, transport_for
+from accounts.services import CredentialProblem, client_for
+from accounts.services.credentials import desk, pairs
+from accounts.services.credentials.opening import tokens_for, transport_for
 from accounts.simulator.account import SimAccount
 from accounts.simulator.faults import Fault
 from accounts.simulator.oauth.integrations import SimIntegration

@@ -14,8 +14,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.models import SECRETS, Account, ConnectAttempt
 from accounts.pages import page, person
-from accounts.services import connecting, invites
-from accounts.services.connecting import Begun, CannotConnect
+from accounts.services.connecting import attempts, consent, invites
+from accounts.services.connecting.attempts import Begun, CannotConnect
 
 STATES = "connect_states"
 MOST_STATES = 10
@@ -35,7 +35,7 @@ def connect(request: HttpRequest, account_id: int) -> HttpResponse:
     account = get_object_or_404(accounts, pk=account_id)
     if request.method == "POST":
         try:
-            return to_kommo(request, connecting.begin(account, user=person(request)))
+            return to_kommo(request, attempts.begin(account, user=person(request)))
         except CannotConnect as problem:
             return failed(request, problem)
     return page(request, "accounts/connect.html", _question(request, account))
@@ -44,7 +44,7 @@ def connect(request: HttpRequest, account_id: int) -> HttpResponse:
 def _question(request: HttpRequest, account: Account) -> dict[str, Any]:
     problem, elsewhere = None, ""
     try:
-        connecting.check_integration(account, account.integration)
+        attempts.check_integration(account, account.integration)
     except CannotConnect as error:
         problem = error
     if account.integration is not None:
@@ -74,10 +74,10 @@ def callback(request: HttpRequest) -> HttpResponse:
     asked = request.GET
     user = person(request) if request.user.is_authenticated else None
     try:
-        attempt = connecting.take(asked.get("state", ""), user=user, known=request.session.get(STATES, []))
+        attempt = attempts.take(asked.get("state", ""), user=user, known=request.session.get(STATES, []))
         if "error" in asked or not asked.get("code"):
-            raise connecting.denied(attempt, asked.get("error", ""))
-        account = connecting.finish(attempt, code=asked["code"], referer=asked.get("referer", ""))
+            raise attempts.denied(attempt, asked.get("error", ""))
+        account = consent.finish(attempt, code=asked["code"], referer=asked.get("referer", ""))
     except CannotConnect as problem:
         return failed(request, problem)
     return _done(request, attempt, account)

@@ -4,7 +4,7 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from accounts.services.disabling import disable
+from accounts.services.connecting.uninstalling import disable
 
 
 @require_safe

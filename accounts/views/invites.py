@@ -15,8 +15,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.models import SECRETS, Account, Integration, Invite
 from accounts.pages import page, person
-from accounts.services import connecting, invites
-from accounts.services.connecting import CannotConnect
+from accounts.services.connecting import attempts, invites
+from accounts.services.connecting.attempts import CannotConnect
 from accounts.views.connect import failed, remember, to_kommo
 
 RISKY = ("=", "+", "-", "@", "\t", "\r")
@@ -29,7 +29,7 @@ def invite(request: HttpRequest, token: str) -> HttpResponse:
     try:
         found = invites.read(token)
         if request.method == "POST":
-            begun = connecting.begin(found.account, invite=found)
+            begun = attempts.begin(found.account, invite=found)
             remember(request, begun)
             return to_kommo(request, begun)
     except CannotConnect as problem:

@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from accounts import expiry
 from accounts.models import HEALTH_FINE, Account, SyncGroup
-from accounts.services.judging import HAS_PAIR, IS_OAUTH
+from accounts.services.health.judging import HAS_PAIR, IS_OAUTH
 from syncing.operations.findings import FAIL, OK, WARN, Finding, Findings
 
 

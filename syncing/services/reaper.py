@@ -3,7 +3,7 @@
 from django.db.models import Exists, Max, OuterRef
 
 from accounts.models import SyncGroup
-from accounts.services import checking
+from accounts.services.health import checking
 from syncing import conf, store
 from syncing.models import (
     ACCOUNT_OPEN,

@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import Account, ConnectionCheck
-from accounts.services import checking
+from accounts.services.health import checking
 from accounts.tests.factories import AccountFactory
 from syncing.models import AccountState, RunState, SyncRun
 from syncing.tests.factories import AccountRunFactory, RunFactory

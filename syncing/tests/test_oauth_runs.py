@@ -7,7 +7,7 @@ from pytest_django import Settings
 
 from accounts import slots
 from accounts.models import Account, Integration, TokenPair
-from accounts.services import desk
+from accounts.services.credentials import desk
 from accounts.simulator.faults import Fault
 from accounts.simulator.oauth.integrations import SimIntegration
 from accounts.simulator.server import RunningServer

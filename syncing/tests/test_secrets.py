@@ -14,7 +14,8 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import Account, Integration, TokenPair
-from accounts.services import desk, import_accounts
+from accounts.services import import_accounts
+from accounts.services.credentials import desk
 from accounts.simulator.seed import seed_demo
 from accounts.simulator.server import RunningServer
 from accounts.simulator.world import World

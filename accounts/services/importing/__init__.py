@@ -2,7 +2,7 @@
 
 from accounts.services.importing.running import import_accounts, import_table, preview_table
 from accounts.services.importing.values import Action, Change, ImportRefused, ImportReport, Outcome
-from accounts.services.table import RowError, RowNote
+from accounts.services.tables.table import RowError, RowNote
 
 __all__ = [
     "Action",

@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 
 from accounts.services.importing.stored import Stored, secret_of
 from accounts.services.importing.values import IS_NEW, IS_SET, BadRow, Change, Entry, Wanted
-from accounts.services.table import RowError
+from accounts.services.tables.table import RowError
 
 OF_AN_INTEGRATION = ("client_secret", "redirect_uri")
 COLUMNS = ("client_id", *OF_AN_INTEGRATION, "refresh_token")

@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 
 from accounts.services.importing.stored import Stored
 from accounts.services.importing.values import Entry
-from accounts.services.table import RowError
+from accounts.services.tables.table import RowError
 
 
 def with_one_master(entries: list[Entry], stored: Stored) -> tuple[list[Entry], list[RowError]]:

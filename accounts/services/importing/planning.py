@@ -10,7 +10,7 @@ from accounts.services.importing.masters import with_one_master
 from accounts.services.importing.rows import FIELDS, entries_of, group_for
 from accounts.services.importing.stored import Stored, hash_of, refresh_token_of, token_of
 from accounts.services.importing.values import IS_NEW, IS_SET, Change, Entry
-from accounts.services.table import RowError, Table
+from accounts.services.tables.table import RowError, Table
 
 OF_THE_ACCOUNT = ("name", "email")
 

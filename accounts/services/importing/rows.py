@@ -7,11 +7,11 @@ from django.db.models import Model
 from django.utils.translation import gettext as _
 
 from accounts.models import Account, Integration, SyncGroup
-from accounts.services.credentials import can_be_secret
+from accounts.services.credentials.opening import can_be_secret
 from accounts.services.importing.stored import Stored
 from accounts.services.importing.values import BadRow, Entry, ImportRefused
 from accounts.services.subdomains import NotASubdomain, subdomain_of
-from accounts.services.table import SECRETS, Row, RowError, quoted
+from accounts.services.tables.table import SECRETS, Row, RowError, quoted
 
 DEFAULT_GROUP = "Default"
 ROLES = frozenset(Account.Role.values)

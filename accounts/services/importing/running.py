@@ -9,7 +9,7 @@ from accounts.models import Account, SyncGroup
 from accounts.services.importing.planning import Plan, plan
 from accounts.services.importing.storing import store
 from accounts.services.importing.values import Action, BadRow, Entry, ImportRefused, ImportReport, Outcome
-from accounts.services.table import RowError, RowNote, Table, UnreadableFile, read_table
+from accounts.services.tables.table import RowError, RowNote, Table, UnreadableFile, read_table
 
 Kept = tuple[Entry, Account | None]  # a row, and the account as it is stored; None: it is still to be made
 

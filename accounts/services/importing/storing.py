@@ -6,8 +6,8 @@ from django.db import DatabaseError, transaction
 from django.utils.translation import gettext as _
 
 from accounts.models import Account, Integration, TokenPair
-from accounts.services import pairs
-from accounts.services.credentials import forget_health, store_token
+from accounts.services.credentials import pairs
+from accounts.services.credentials.opening import forget_health, store_token
 from accounts.services.importing.integrations import changed_values
 from accounts.services.importing.planning import brings_pair, brings_token
 from accounts.services.importing.rows import FIELDS

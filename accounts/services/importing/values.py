@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from accounts.models import Account, Integration, SyncGroup
-from accounts.services.table import RowError, RowNote
+from accounts.services.tables.table import RowError, RowNote
 
 IS_SET = "••• set"  # all that is ever shown of a secret: that there is one,
 IS_NEW = "••• new"  # and that it becomes another

@@ -9,7 +9,7 @@ from pytest_django import Settings
 
 from accounts.kommo.oauth import Tokens
 from accounts.models import Account, Integration, TokenPair
-from accounts.services import desk, pairs
+from accounts.services.credentials import desk, pairs
 from accounts.simulator.server import RunningServer
 from accounts.simulator.world import World
 from accounts.tests.factories import AccountFactory

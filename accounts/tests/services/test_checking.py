@@ -9,7 +9,8 @@ from django.utils import timezone
 from django_q.models import OrmQ
 
 from accounts.models import Account, CheckedAccount, ConnectionCheck
-from accounts.services import checking, start_check
+from accounts.services import start_check
+from accounts.services.health import checking
 from accounts.simulator.faults import Fault
 from accounts.simulator.world import World
 from accounts.tests.factories import AccountFactory

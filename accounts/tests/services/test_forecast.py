@@ -11,9 +11,10 @@ from django.utils import timezone, translation
 from pytest_django import Settings
 
 from accounts.models import Account, AccountEvent, TokenPair
-from accounts.services import record_health, store_token, upkeep
-from accounts.services.forecast import Item, News, take_news
-from accounts.services.notices import tell
+from accounts.services import record_health, store_token
+from accounts.services.upkeep import renewing
+from accounts.services.upkeep.forecast import Item, News, take_news
+from accounts.services.upkeep.notices import tell
 from accounts.simulator.tokens import make_jwt
 from accounts.tests.factories import AccountFactory
 from accounts.tests.services.conftest import Kommo
@@ -37,7 +38,7 @@ def rounds(hours: int, step: int = 1) -> list[str]:
     start = timezone.now()
     for hour in range(0, hours, step):
         with time_machine.travel(start + timedelta(hours=hour)):
-            upkeep.work()
+            renewing.work()
     return [message.subject for message in mail.outbox]
 
 
@@ -57,8 +58,8 @@ def test_a_token_is_told_of_at_30_7_and_1_days_and_when_it_has_expired_once_each
 
 def test_a_token_that_is_met_late_is_told_of_with_its_own_days_only(boss: User) -> None:
     ending(4.5)
-    upkeep.work()
-    upkeep.work()
+    renewing.work()
+    renewing.work()
     (message,) = mail.outbox
     assert "expires in 5 days" in message.body
 
@@ -109,7 +110,7 @@ def test_a_connection_that_is_lost_is_told_once_and_again_only_after_it_was_well
     gone = {"code": "token_revoked", "message": "Revoked.", "remedy": "Make a new one."}
     for error in (gone, gone, None, gone):
         record_health(account.pk, error)
-        upkeep.work()
+        renewing.work()
     assert [message.body.count("Token revoked. Revoked. Make a new one.") for message in mail.outbox] == [1, 1]
     assert account.events.count() == 2
 
@@ -135,7 +136,7 @@ def test_one_e_mail_tells_all_administrators_with_an_address_all_of_it(boss: Use
     for days in (0.5, 6, 25):
         ending(days)
     AccountFactory(health=Health.DISCONNECTED, health_reason="It was removed.")
-    upkeep.work()
+    renewing.work()
     (message,) = mail.outbox
     assert message.to == ["boss@branches.example"]
     assert message.subject == "KommoSync: 4 connections need somebody"
@@ -145,7 +146,7 @@ def test_one_e_mail_tells_all_administrators_with_an_address_all_of_it(boss: Use
 
 def test_a_round_without_news_sends_nothing(boss: User) -> None:
     ending(300)
-    upkeep.work()
+    renewing.work()
     assert mail.outbox == []
 
 
@@ -155,7 +156,7 @@ def test_an_e_mail_that_cannot_be_sent_is_logged_and_stops_nothing(
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 9
     ending(5, subdomain="north")
-    assert upkeep.work() == "done"
+    assert renewing.work() == "done"
     assert "was not sent (ConnectionRefusedError)" in caplog.text
     assert AccountEvent.objects.get().account.subdomain == "north"
 

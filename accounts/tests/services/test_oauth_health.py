@@ -5,9 +5,10 @@ from django.utils import timezone
 
 from accounts.kommo.errors import GrantRefused, ServerError, Unauthorised
 from accounts.models import Account, AccountEvent, TokenPair
-from accounts.services import check_connection, pairs, record_health
-from accounts.services.health import conclude
-from accounts.services.probing import Probe, probe
+from accounts.services import check_connection, record_health
+from accounts.services.credentials import pairs
+from accounts.services.health.probing import Probe, probe
+from accounts.services.health.recording import conclude
 from accounts.tests.factories import AccountFactory
 from accounts.tests.services.conftest import Kommo
 

@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from syncing.operations import doctor
+from syncing.operations.findings import FAIL
 
 
 class Command(BaseCommand):
@@ -18,7 +19,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, online: bool, **options: Any) -> None:
         failed = 0
         for finding in doctor.examine(online=online):
-            failed += finding.level == doctor.FAIL
+            failed += finding.level == FAIL
             self.stdout.write(str(finding))
         if failed:
             self.stdout.write(f"\n{failed} to mend.")

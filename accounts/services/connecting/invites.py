@@ -20,7 +20,7 @@ from django_q.tasks import async_task
 
 from accounts.models import HEALTH_NEEDS_CONNECTING, SECRETS, Account, AccountEvent, Integration, Invite
 from accounts.services import events
-from accounts.services.connecting import CannotConnect, check_integration
+from accounts.services.connecting.attempts import CannotConnect, check_integration
 
 logger = logging.getLogger(__name__)
 

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from django.utils.translation import gettext as _
 
-from accounts.services.delimited import read_lines
-from accounts.services.formulas import unguarded
-from accounts.services.lines import Line, NotText, UnreadableFile
-from accounts.services.sheets import is_workbook, read_sheet
+from accounts.services.tables.delimited import read_lines
+from accounts.services.tables.formulas import unguarded
+from accounts.services.tables.lines import Line, NotText, UnreadableFile
+from accounts.services.tables.sheets import is_workbook, read_sheet
 
 __all__ = ["COLUMNS", "INFORMATIVE", "Row", "RowError", "RowNote", "Table", "UnreadableFile", "quoted", "read_table"]
 

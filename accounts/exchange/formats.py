@@ -6,8 +6,8 @@ import tablib
 from django.utils.translation import gettext as _
 from import_export.formats.base_formats import Format
 
-from accounts.services.table import Table, UnreadableFile, read_table
-from accounts.uploads import unsealed
+from accounts.exchange.uploads import unsealed
+from accounts.services.tables.table import Table, UnreadableFile, read_table
 
 LINE = "line"
 HEADERS = (LINE, "subdomain")

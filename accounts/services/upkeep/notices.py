@@ -8,7 +8,7 @@ from django.core.mail import EmailMessage, get_connection
 from django.template.loader import render_to_string
 from django.utils.translation import ngettext
 
-from accounts.services.forecast import News
+from accounts.services.upkeep.forecast import News
 
 logger = logging.getLogger(__name__)
 

@@ -15,11 +15,11 @@ from accounts.fields import WrongEncryptionKey
 from accounts.kommo.errors import Forbidden, Halted
 from accounts.kommo.stopping import Stop
 from accounts.models import HEALTH_NEEDS_CONNECTING, Account
-from accounts.services import judging
-from accounts.services.credentials import token_expiry
-from accounts.services.judging import RunError, Verdict
-from accounts.services.probing import Probe, probe
-from accounts.services.tokens import UNREADABLE
+from accounts.services.credentials.opening import token_expiry
+from accounts.services.credentials.tokens import UNREADABLE
+from accounts.services.health import judging
+from accounts.services.health.judging import RunError, Verdict
+from accounts.services.health.probing import Probe, probe
 
 __all__ = [
     "HealthReport",

@@ -14,8 +14,8 @@ from accounts.kommo.errors import GrantRefused, Halted, KommoError, NotFound, Un
 from accounts.kommo.oauth import Tokens
 from accounts.kommo.retry import Policy, Repeats
 from accounts.kommo.transport import Transport
-from accounts.services import desk, pairs
-from accounts.services.pairs import Pair
+from accounts.services.credentials import desk, pairs
+from accounts.services.credentials.pairs import Pair
 
 POLICY = Policy(attempts=3, max_wait=10)
 SHORTEST_LOOK, LONGEST_LOOK = 0.05, 0.5  # seconds between two looks at somebody else's refresh

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from accounts.kommo.errors import GrantRefused, KommoError, NotFound
 from accounts.models import HEALTH_NEEDS_CONNECTING, Account
-from accounts.services.tokens import NOT_CONNECTED, CredentialProblem
+from accounts.services.credentials.tokens import NOT_CONNECTED, CredentialProblem
 
 Health = Account.Health
 RunError = KommoError | Mapping[str, str]

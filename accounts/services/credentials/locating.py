@@ -11,7 +11,8 @@ from accounts.kommo import oauth, quirks
 from accounts.kommo.oauth import Place
 from accounts.kommo.transport import Transport
 from accounts.models import SUBDOMAIN_PATTERN, Account, AccountEvent
-from accounts.services import desk, events
+from accounts.services import events
+from accounts.services.credentials import desk
 
 
 class Locator:

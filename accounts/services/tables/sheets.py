@@ -12,7 +12,7 @@ from xml.etree.ElementTree import ParseError
 from django.utils.translation import gettext as _
 from openpyxl import load_workbook
 
-from accounts.services.lines import Line, NotText, UnreadableFile
+from accounts.services.tables.lines import Line, NotText, UnreadableFile
 
 OLD_EXCEL = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 UNPACKED = 100 * 1024 * 1024

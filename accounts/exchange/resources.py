@@ -13,10 +13,10 @@ from import_export.fields import Field
 from import_export.results import Result, RowResult
 from import_export.widgets import Widget
 
-from accounts.formats import HEADERS, LINE, TableDataset
+from accounts.exchange.formats import HEADERS, LINE, TableDataset
 from accounts.models import SECRETS, Account
-from accounts.services.formulas import guarded
 from accounts.services.importing import Action, ImportReport, Outcome, import_table, preview_table
+from accounts.services.tables.formulas import guarded
 
 TYPES = {
     Action.CREATED: RowResult.IMPORT_TYPE_NEW,

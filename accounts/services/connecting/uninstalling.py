@@ -8,7 +8,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import Account, AccountEvent, Integration
-from accounts.services import events, pairs
+from accounts.services import events
+from accounts.services.credentials import pairs
 
 LARGEST_ID = 2**63 - 1
 

@@ -11,8 +11,8 @@ from accounts.kommo.stopping import Stop
 from accounts.kommo.tokens import FixedToken
 from accounts.kommo.transport import Transport
 from accounts.models import Account
-from accounts.services.locating import Locator
-from accounts.services.tokens import CredentialProblem, OAuthTokens
+from accounts.services.credentials.locating import Locator
+from accounts.services.credentials.tokens import CredentialProblem, OAuthTokens
 
 LONGEST_SECRET = 8192
 

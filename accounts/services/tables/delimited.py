@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from django.utils.translation import gettext as _
 
-from accounts.services.lines import Line, UnreadableFile
+from accounts.services.tables.lines import Line, UnreadableFile
 
 DELIMITERS = ",;\t"
 LINE_END = re.compile(r"\r\n|\n|\r")  # not splitlines(): a name may hold one of its rarer separators

@@ -20,10 +20,10 @@ from redis.exceptions import RedisError
 from accounts.kommo.errors import Halted, IpBlocked, KommoError
 from accounts.kommo.stopping import Stop
 from accounts.models import HEALTH_NEEDS_CONNECTING, SECRETS, Account, ConnectAttempt, TokenPair
-from accounts.services import forecast, notices
-from accounts.services.credentials import tokens_for, transport_for
-from accounts.services.judging import HAS_LIVE_CREDENTIAL
-from accounts.services.pairs import Pair
+from accounts.services.credentials.opening import tokens_for, transport_for
+from accounts.services.credentials.pairs import Pair
+from accounts.services.health.judging import HAS_LIVE_CREDENTIAL
+from accounts.services.upkeep import forecast, notices
 
 logger = logging.getLogger(__name__)
 

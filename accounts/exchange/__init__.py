@@ -1,0 +1,1 @@
+"""Accounts for django-import-export: resource, formats, and where uploads wait."""

@@ -1,0 +1,155 @@
+"""One way through Kommo's consent page: begun with a one-time state, taken up again by the browser that began it."""
+
+import hashlib
+import secrets
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import timedelta
+from urllib.parse import urlencode
+
+from django.contrib.auth.models import User
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts import conf
+from accounts.models import Account, AccountEvent, ConnectAttempt, Integration, Invite
+from accounts.services import events
+
+STATE_LIFE = timedelta(minutes=20)  # as long as a code is good (kommo-api.md section 1.2)
+
+
+class CannotConnect(Exception):
+    """The account was not connected. `code`, a sentence, and what to do; `account` and `invite` as far as known."""
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        remedy: str,
+        *,
+        account: Account | None = None,
+        invite: Invite | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.code, self.message, self.remedy = code, message, remedy
+        self.account, self.invite = account, invite
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A way that was begun: where to send the browser, and the hash that it has to bring back."""
+
+    url: str
+    state_hash: str
+
+
+def begin(account: Account, *, user: User | None = None, invite: Invite | None = None) -> Begun:
+    """A new one-time state, bound to the account and to `user`, or to the browser that holds `invite`.
+
+    Raises CannotConnect when the account has no integration that could be asked for.
+    """
+    integration = invite.integration if invite else account.integration
+    check_integration(account, integration)
+    assert integration is not None
+    state = secrets.token_urlsafe(32)
+    attempt = ConnectAttempt.objects.create(
+        state_hash=_hashed(state),
+        account=account,
+        integration=integration,
+        user=user,
+        invite=invite,
+        expires_at=timezone.now() + STATE_LIFE,
+    )
+    # post_message: the answer comes into the window that asked (kommo-api.md section 1.2).
+    query = urlencode({"client_id": integration.client_id, "state": state, "mode": "post_message"})
+    return Begun(f"{conf.oauth_url()}?{query}", attempt.state_hash)
+
+
+def check_integration(account: Account, integration: Integration | None) -> None:
+    """Raises CannotConnect unless `account` can be connected with it."""
+    if integration is None:
+        raise CannotConnect(
+            "no_integration",
+            _("%(account)s has no integration to connect with.") % {"account": account},
+            _("Choose one on the account's page; make it first under Integrations."),
+            account=account,
+        )
+    if not integration.client_secret:
+        raise CannotConnect(
+            "no_secret",
+            _("The integration %(name)s has no secret key.") % {"name": integration},
+            _("Copy it from Kommo (Keys and scopes of the integration) into the integration's page."),
+            account=account,
+        )
+    other = other_account(integration, account)
+    if other is not None:
+        raise CannotConnect(
+            "private_integration",
+            _("The integration %(name)s is private and already serves %(other)s.")
+            % {"name": integration, "other": other},
+            _("Make a private integration in each account, or mark this one as public if it is."),
+            account=account,
+        )
+
+
+def other_account(integration: Integration, account: Account) -> Account | None:
+    """The other account that a private integration serves (kommo-api.md section 1.1: one account only)."""
+    if integration.is_public:
+        return None
+    return integration.accounts.exclude(pk=account.pk).only("name", "subdomain").first()
+
+
+def take(state: str, *, user: User | None, known: Collection[str]) -> ConnectAttempt:
+    """The attempt that this state belongs to, used up from now on.
+
+    `user` is who is logged in, `known` the hashes that this browser was given. Raises CannotConnect.
+    """
+    attempt = (
+        ConnectAttempt.objects.select_related("account", "integration", "user", "invite")
+        .filter(state_hash=_hashed(state))
+        .first()
+    )
+    if attempt is None:
+        raise CannotConnect(
+            "unknown_state",
+            _("This answer belongs to nothing that was begun here."),
+            _("Open the account in KommoSync and press Connect; an integration cannot be connected from Kommo's side."),
+        )
+    _check_owner(attempt, user, known)
+    if attempt.expires_at <= timezone.now():
+        raise ended(attempt, "expired_state", _("More than 20 minutes have passed since it was begun."))
+    if not ConnectAttempt.objects.filter(pk=attempt.pk, used_at=None).update(used_at=timezone.now()):
+        raise ended(attempt, "used_state", _("This answer was used before."))
+    return attempt
+
+
+def _check_owner(attempt: ConnectAttempt, user: User | None, known: Collection[str]) -> None:
+    """A state that somebody else was given says nothing about this browser: it could be planted."""
+    mine = attempt.user == user if attempt.user_id else attempt.state_hash in known
+    if not mine:
+        raise CannotConnect(
+            "foreign_state",
+            _("Somebody else began this, or this browser is logged out."),
+            _("Log in with the user who began, in the same browser, and press Connect again.")
+            if attempt.user_id
+            else _("Open the invite link again, in this browser."),
+        )
+
+
+def ended(attempt: ConnectAttempt, code: str, message: str) -> CannotConnect:
+    remedy = _("Open the invite link again.") if attempt.invite_id else _("Press Connect again.")
+    return CannotConnect(code, message, remedy, account=attempt.account, invite=attempt.invite)
+
+
+def _hashed(state: str) -> str:
+    return hashlib.sha256(state.encode("utf-8", "replace")).hexdigest()
+
+
+def denied(attempt: ConnectAttempt, error: str) -> CannotConnect:
+    """What it means that Kommo sends somebody back without a code."""
+    if error == "access_denied":
+        message = _("Access was denied on Kommo's page, so nothing was connected.")
+    else:
+        message = _("Kommo's page ended with the error %(error)s.") % {"error": error[:60] or "-"}
+    events.note(attempt.account_id, AccountEvent.Code.REFUSED, message, by=attempt.user)
+    return ended(attempt, "denied", message)

@@ -1,0 +1,1 @@
+"""What is known of a connection: asking, judging, keeping, and checking many."""

@@ -1,0 +1,1 @@
+"""A file of accounts as rows, before anybody asks what they mean."""

@@ -1,0 +1,1 @@
+"""What keeps connections alive while nobody looks."""
