@@ -78,6 +78,15 @@ class SyncedAccountAdmin(HistoryGoesAlong, AccountAdmin):
         label = badges.badge(account.last_state, account_state_label(account.last_state))
         return format_html('<a href="{}">{}</a>', url, label)
 
+    def save_model(self, request: HttpRequest, obj: Account, form: Any, change: bool) -> None:
+        """A slave that comes to a group is offered its first plan."""
+        super().save_model(request, obj, form, change)
+        if "group" in form.changed_data and obj.role == Account.Role.SLAVE and self.has_plan_sync_permission(request):
+            url = f"{reverse('syncing:start', args=[obj.group_id, RunMode.PLAN])}?account={obj.pk}"
+            text = _("As soon as it is connected: %(link)s, which writes nothing.")
+            link = format_html('<a href="{}">{}</a>', url, _("plan its first sync"))
+            messages.info(request, format_html(text.replace("%(link)s", "{}"), link))
+
     def has_plan_sync_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("syncing.plan_sync")
 
