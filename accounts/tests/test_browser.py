@@ -86,9 +86,9 @@ def test_from_an_integration_and_a_new_account_to_plan_first_sync(page, kommo, l
     page.fill("#id_subdomain", "north")
     page.select_option("#id_integration", label="KommoSync")
     page.click("[name=_save]")
+    page.locator(".messagelist >> text=plan its first sync").wait_for()
     through_kommo(page, "Allow")
     page.locator(".field-health_badge >> text=Connected").wait_for()
-    page.locator(".messagelist >> text=plan its first sync").wait_for()
     page.click("text=Plan first sync")
     page.locator("h1:has-text('Plan north')").wait_for()
 
