@@ -94,6 +94,11 @@ def has_secret_key() -> bool:
         return False
 
 
+def sends_mail() -> bool:
+    """False while mails are only printed or thrown away: nobody would get one."""
+    return not str(settings.EMAIL_BACKEND).endswith((".console.EmailBackend", ".dummy.EmailBackend"))
+
+
 def has_no_database_yet() -> bool:
     """True while the SQLite file is not there: asking would make it."""
     database = databases()["default"]

@@ -189,6 +189,13 @@ def test_a_mail_that_cannot_be_sent_says_why_on_its_row(admin_client, north, lin
     assert "not sent" in admin_client.get(reverse("admin:accounts_invite_changelist")).text
 
 
+def test_without_a_mail_server_nobody_is_told_that_mails_are_sent(admin_client, north, settings) -> None:
+    settings.EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+    assert "EMAIL_URL" in admin_client.get(MANY).text
+    assert rows_of(admin_client.post(MANY, {"how": "email"}))[0]["subdomain"] == "north"
+    assert not OrmQ.objects.exists()
+
+
 def test_who_may_only_look_sees_no_link(client, link) -> None:
     user = User.objects.create_user("viewer", password="-", is_staff=True)
     user.user_permissions.add(Permission.objects.get(codename="view_invite"))

@@ -13,6 +13,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
+from accounts import conf
 from accounts.models import SECRETS, Account, Integration, Invite
 from accounts.pages import page, person
 from accounts.services.connecting import attempts, invites
@@ -78,6 +79,7 @@ def _question(request: HttpRequest, accounts: list[Account]) -> dict[str, Any]:
         "without_email": [each for each in accounts if not each.contact_email],
         "integrations": integrations,
         "default": public[0] if len(public) == 1 else None,
+        "sends_mail": conf.sends_mail(),
     }
 
 
@@ -91,7 +93,7 @@ def _make(request: HttpRequest, accounts: list[Account]) -> HttpResponse:
         messages.error(request, _("and %(n)d more") % {"n": len(problems) - 10})
     if not made:
         return HttpResponseRedirect(request.get_full_path())
-    if request.POST.get("how") == "email":
+    if request.POST.get("how") == "email" and conf.sends_mail():
         return _by_mail(request, made)
     return _as_csv(made)
 
