@@ -3,7 +3,7 @@
 from django.db.models import Count, Q
 from django.utils import timezone
 
-from accounts import expiry
+from accounts import conf, expiry
 from accounts.models import HEALTH_FINE, Account, SyncGroup
 from accounts.services.health.judging import HAS_PAIR, IS_OAUTH
 from syncing.operations.findings import FAIL, OK, WARN, Finding, Findings
@@ -32,6 +32,14 @@ def accounts() -> Findings:
         label = Account.Health(row["health"]).label
         level = OK if row["health"] in HEALTH_FINE else WARN
         yield Finding(level, "accounts", f"{row['number']} {label}", "Open the account in the admin; it says why.")
+
+
+def mail() -> Findings:
+    if conf.sends_mail():
+        yield Finding(OK, "mail", "warnings and invite links can be sent")
+    else:
+        remedy = "Set EMAIL_URL to a mail server; until then the dashboard tells, and invite links are a CSV."
+        yield Finding(WARN, "mail", "EMAIL_URL only prints mails: nobody gets one", remedy)
 
 
 def _credentials() -> Findings:

@@ -21,7 +21,7 @@ from accounts import conf as accounts_conf
 from accounts.models import Account
 from accounts.services import unreadable_secrets
 from syncing.operations import envfile, firstrun
-from syncing.operations.connections import accounts, groups
+from syncing.operations.connections import accounts, groups, mail
 from syncing.operations.findings import FAIL, OK, WARN, Finding, Findings
 from syncing.services import presence
 from syncing.tasks import REAPER, UPKEEP
@@ -178,7 +178,7 @@ def clock() -> Findings:
 
 
 WITHOUT_DATABASE: tuple[Callable[[], Findings], ...] = (python, environment, system_checks, redis, static_files, disk)
-WITH_DATABASE: tuple[Callable[[], Findings], ...] = (secrets, workers, groups, accounts)
+WITH_DATABASE: tuple[Callable[[], Findings], ...] = (secrets, workers, groups, accounts, mail)
 
 
 def examine(*, online: bool) -> Findings:

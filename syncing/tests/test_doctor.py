@@ -115,3 +115,11 @@ def test_the_clock_is_compared_only_when_asked_for(simulator: RunningServer) -> 
     [finding] = of("clock", online=True)
     assert finding.level == OK
     assert finding.message in ("0 s apart from north", "1 s apart from north")  # HTTP dates have whole seconds
+
+
+def test_mails_that_nobody_gets_are_named(settings: Settings) -> None:
+    assert [finding.level for finding in of("mail")] == [OK]
+    settings.EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+    (finding,) = of("mail")
+    assert finding.level == WARN
+    assert "EMAIL_URL" in str(finding)
