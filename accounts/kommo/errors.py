@@ -22,6 +22,11 @@ from typing import ClassVar, TypedDict, Unpack
 NAMED_ITEMS = 10
 
 
+def gettext_noop(text: str) -> str:
+    """Marks a text that the pages translate; this room knows no Django, `makemessages` knows the name."""
+    return text
+
+
 class Facts(TypedDict, total=False):
     """What every error may be given; all of it is kept as attributes of the same names."""
 
@@ -45,7 +50,7 @@ class KommoError(Exception):
     """
 
     code: str = "bad_answer"
-    remedy: str = "Run again; if it stays, report it with the request id."
+    remedy: str = gettext_noop("Run again; if it stays, report it with the request id.")
     retryable: bool = False
 
     def __init__(self, detail: str = "", **facts: Unpack[Facts]) -> None:
@@ -73,9 +78,9 @@ class Unauthorised(KommoError):
 
     code = "unauthorised"
     remedies: ClassVar[dict[str, str]] = {
-        "unauthorised": "Kommo does not accept the token: make a new one in this account and store it.",
-        "token_expired": "The token has expired: make a new one in this account and store it.",
-        "token_revoked": "The token was revoked: make a new one in this account and store it.",
+        "unauthorised": gettext_noop("Kommo does not accept the token: make a new one in this account and store it."),
+        "token_expired": gettext_noop("The token has expired: make a new one in this account and store it."),
+        "token_revoked": gettext_noop("The token was revoked: make a new one in this account and store it."),
     }
 
     def __init__(self, detail: str = "", **facts: Unpack[Facts]) -> None:
@@ -88,7 +93,7 @@ class GrantRefused(Unauthorised):
 
     remedies: ClassVar[dict[str, str]] = dict.fromkeys(
         ("unauthorised", "token_expired", "token_revoked"),
-        "Connect the account again: open it in the admin and press Connect, or send its administrator an invite link.",
+        gettext_noop("Connect the account again: open it in the admin and press Connect, or send an invite link."),
     )
 
 
@@ -96,29 +101,35 @@ class Unpaid(KommoError):
     """402: the account's paid or trial period is over; no use in trying again."""
 
     code = "unpaid"
-    remedy = "The account's paid or trial period has ended: renew it in Kommo, then run again."
+    remedy = gettext_noop("The account's paid or trial period has ended: renew it in Kommo, then run again.")
 
 
 class Forbidden(KommoError):
     """403 as JSON: the token's user lacks rights."""
 
     code = "forbidden"
-    remedy = "The token's user has no administrator rights: make the token as an administrator of the account."
+    remedy = gettext_noop(
+        "The token's user has no administrator rights: make the token as an administrator of the account."
+    )
 
 
 class IpBlocked(KommoError):
     """403 as plain text or HTML: Kommo blocks this IP, for every account (kommo-api.md section 2)."""
 
     code = "ip_blocked"
-    remedy = "Kommo blocks this machine's IP address: ask Kommo's support to lift it, and lower KOMMO_RATE_PER_IP."
+    remedy = gettext_noop(
+        "Kommo blocks this machine's IP address: ask Kommo's support to lift it, and lower KOMMO_RATE_PER_IP."
+    )
 
 
 class NotFound(KommoError):
     """404. `no_account`: not the API answered, so the account itself is unknown."""
 
     code = "not_found"
-    remedy = "Kommo does not know it: run again; if it stays, check the subdomain and the account."
-    no_account_remedy: ClassVar[str] = "There is no such account: check the subdomain and KOMMO_URL_TEMPLATE."
+    remedy = gettext_noop("Kommo does not know it: run again; if it stays, check the subdomain and the account.")
+    no_account_remedy: ClassVar[str] = gettext_noop(
+        "There is no such account: check the subdomain and KOMMO_URL_TEMPLATE."
+    )
 
     def __init__(self, detail: str = "", *, no_account: bool = False, **facts: Unpack[Facts]) -> None:
         if no_account:
@@ -155,7 +166,7 @@ class Validation(KommoError):
     """400, 422, the rest of 4xx: refused as it stands. `items` holds every entry of `validation-errors`."""
 
     code = "validation"
-    remedy = "Kommo refused the values: correct what the message names, in the master or in the account."
+    remedy = gettext_noop("Kommo refused the values: correct what the message names, in the master or in the account.")
 
     def __init__(self, detail: str = "", *, items: tuple[ItemError, ...] = (), **facts: Unpack[Facts]) -> None:
         named = [str(item) for item in items[:NAMED_ITEMS]]
@@ -169,7 +180,7 @@ class RateLimited(KommoError):
     """429, or a pause longer than we wait. `retry_after` seconds; `until` its end, unix seconds, if known."""
 
     code = "rate_limited"
-    remedy = "Kommo asks for a pause: run again later; if it happens often, lower KOMMO_RATE_PER_ACCOUNT."
+    remedy = gettext_noop("Kommo asks for a pause: run again later; if it happens often, lower KOMMO_RATE_PER_ACCOUNT.")
     retryable = True
 
     def __init__(self, detail: str = "", *, until: float | None = None, **facts: Unpack[Facts]) -> None:
@@ -181,7 +192,7 @@ class ServerError(KommoError):
     """5xx: Kommo failed. A write may still have happened."""
 
     code = "server_error"
-    remedy = "Kommo had an internal error: run again later."
+    remedy = gettext_noop("Kommo had an internal error: run again later.")
     retryable = True
 
 
@@ -189,7 +200,9 @@ class NetworkError(KommoError):
     """No answer. `sent` False: the connection was never made, so nothing happened; None: nobody knows."""
 
     code = "unreachable"
-    remedy = "Kommo could not be reached: check the network, the proxy and KOMMO_URL_TEMPLATE, then run again."
+    remedy = gettext_noop(
+        "Kommo could not be reached: check the network, the proxy and KOMMO_URL_TEMPLATE, then run again."
+    )
     retryable = True
 
     def __init__(self, detail: str = "", *, sent: bool | None = None, **facts: Unpack[Facts]) -> None:
@@ -201,14 +214,16 @@ class BadAnswer(KommoError):
     """An answer that cannot be trusted; never to be read as "nothing there"."""
 
     code = "bad_answer"
-    remedy = "Kommo's answer was incomplete or unexpected: run again; if it stays, report it with the request id."
+    remedy = gettext_noop(
+        "Kommo's answer was incomplete or unexpected: run again; if it stays, report it with the request id."
+    )
 
 
 class Halted(KommoError):
     """Stopped before the request was sent; `code` is the reason: ip_blocked, cancelled, or another."""
 
     code = "cancelled"
-    remedy = "Run again when you are ready."
+    remedy = gettext_noop("Run again when you are ready.")
 
     def __init__(self, reason: str = "cancelled", **facts: Unpack[Facts]) -> None:
         facts.setdefault("code", reason)

@@ -8,10 +8,12 @@ import requests
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 from urllib3.exceptions import ProxyError as PoolProxyError
 
-from accounts.kommo.errors import Facts, NetworkError
+from accounts.kommo.errors import Facts, NetworkError, gettext_noop
 
-NO_HOST = "There is no such host: check the subdomain and KOMMO_URL_TEMPLATE."
-NO_TRUST = "The host's certificate is not trusted: check the clock, the proxy and the CA bundle of this machine."
+NO_HOST = gettext_noop("There is no such host: check the subdomain and KOMMO_URL_TEMPLATE.")
+NO_TRUST = gettext_noop(
+    "The host's certificate is not trusted: check the clock, the proxy and the CA bundle of this machine."
+)
 NEVER_CONNECTED = (NewConnectionError, ConnectTimeoutError, PoolProxyError, ssl.SSLCertVerificationError)
 SENTENCES: tuple[tuple[type[BaseException], str], ...] = (
     (PoolProxyError, "the proxy could not be reached"),

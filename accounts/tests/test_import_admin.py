@@ -13,7 +13,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from accounts import uploads
+from accounts.exchange import uploads
 from accounts.models import Account, Integration, SyncGroup, TokenPair
 from accounts.tests.factories import AccountFactory, GroupFactory
 

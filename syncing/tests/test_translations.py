@@ -11,7 +11,7 @@ from django.conf import settings
 
 ROOT = Path(__file__).resolve().parents[2]
 LANGUAGES = ["pt_BR", "es"]
-CALLS = {"_", "gettext", "gettext_lazy", "ngettext", "ngettext_lazy"}
+CALLS = {"_", "gettext", "gettext_lazy", "gettext_noop", "ngettext", "ngettext_lazy"}
 TAG = re.compile(r"""\{%\s*translate\s+"([^"]+)"(?:\s+context\s+"([^"]+)")?""")
 PLACEHOLDER = re.compile(r"%(?:\(\w+\))?[sd]")
 REMEDY = "makemessages -l pt_BR -l es --no-obsolete --no-wrap --add-location file; translate; compilemessages"

@@ -37,11 +37,12 @@ def _disconnect(integration: Integration, kommo_id: int) -> None:
     if account is None:
         return
     message = _("The integration %(name)s was removed from the account in Kommo.") % {"name": integration}
+    remedy = _("Connect it again.")
     if account.uses_oauth:
         pairs.forget(account.pk)
     Account.objects.filter(pk=account.pk).update(
         health=Account.Health.DISCONNECTED,
-        health_reason=f"{message} {_('Connect it again.')}",
+        health_reason=f"{message} {remedy}",
         checked_at=timezone.now(),
     )
     events.note(account.pk, AccountEvent.Code.DISCONNECTED, message)
