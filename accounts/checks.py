@@ -47,8 +47,8 @@ def _opens(model: type[Model], names: list[str]) -> bool | None:
     if conf.has_no_database_yet():
         return None
     stored = model._base_manager.exclude(Q(**dict.fromkeys(names, ""))).order_by("-pk")
-    readable = [_is_readable(model, names, pk) for pk in stored.values_list("pk", flat=True)[:SAMPLE]]
-    return any(readable) if readable else None
+    sample = list(stored.values_list("pk", flat=True)[:SAMPLE])
+    return any(_is_readable(model, names, pk) for pk in sample) if sample else None
 
 
 def _is_readable(model: type[Model], names: list[str], pk: Any) -> bool:

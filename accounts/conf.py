@@ -94,6 +94,11 @@ def has_secret_key() -> bool:
         return False
 
 
+def language() -> str:
+    """The language of who has chosen none."""
+    return str(settings.LANGUAGE_CODE)
+
+
 def sends_mail() -> bool:
     """False while mails are only printed or thrown away: nobody would get one."""
     return not str(settings.EMAIL_BACKEND).endswith((".console.EmailBackend", ".dummy.EmailBackend"))

@@ -33,10 +33,6 @@ def expired(moment: datetime) -> Q:
     return Q(token_expires_at__lte=moment) | Q(health=Account.Health.TOKEN_EXPIRED)
 
 
-def needs_connecting() -> Q:
-    return Q(health__in=HEALTH_NEEDS_CONNECTING)
-
-
 def phrase(account: Account, moment: datetime) -> str:
     """How long the account's credential is good for, in a few words; "" when nobody knows."""
     if account.uses_oauth and account.health in HEALTH_NEEDS_CONNECTING:

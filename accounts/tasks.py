@@ -17,6 +17,6 @@ def upkeep(after: int = 0) -> str:
     return renewing.work(after)
 
 
-def send_invites(invite_ids: Sequence[int], language: str) -> int:
-    """Sends these invite links by e-mail, in this language; gives how many were sent."""
-    return invites.send_mails(invite_ids, language)
+def send_invites(invite_ids: Sequence[int]) -> int:
+    """Sends these invite links by e-mail; gives how many were sent."""
+    return invites.send_mails(invite_ids)

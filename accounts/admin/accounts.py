@@ -9,7 +9,6 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
-from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 
 from accounts import badges, conf
@@ -21,6 +20,7 @@ from accounts.models import SECRETS, Account, AccountEvent, TokenPair
 from accounts.pages import person
 from accounts.services import start_check
 from accounts.services.credentials import pairs
+from accounts.views.invites import many_page, named
 
 if TYPE_CHECKING:  # generic for the type checker only
     AccountModelAdmin = admin.ModelAdmin[Account]
@@ -150,8 +150,8 @@ class AccountAdmin(ExchangeMixin, AccountModelAdmin):
     @admin.action(permissions=["connect"], description=_("Make invite links"))
     def make_invites(self, request: HttpRequest, queryset: QuerySet[Account]) -> HttpResponse:
         """The page that asks how; it is also the one for all that need connecting."""
-        query = urlencode([("id", pk) for pk in queryset.values_list("pk", flat=True)])
-        return HttpResponseRedirect(f"{reverse('accounts:invite_many')}?{query}")
+        accounts = named(list(queryset.values_list("pk", flat=True))).order_by("subdomain")
+        return many_page(request, list(accounts), named=True)
 
     # -- action "Check connection" --
 

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts import expiry
+from accounts.models import NEEDS_CONNECTING
 
 SOON, EXPIRED, CONNECT = "soon", "expired", "connect"
 
@@ -30,6 +31,6 @@ class TokenFilter(admin.SimpleListFilter):
         wanted = {
             SOON: expiry.expiring(now),
             EXPIRED: expiry.expired(now),
-            CONNECT: expiry.needs_connecting(),
+            CONNECT: NEEDS_CONNECTING,
         }.get(self.value() or "")
         return queryset if wanted is None else queryset.filter(wanted)

@@ -79,7 +79,6 @@ class IntegrationAdmin(IntegrationModelAdmin):
         return (
             super()
             .get_queryset(request)
-            .defer("client_secret")
             .annotate(
                 account_count=Count("accounts", distinct=True),
                 connected_count=Count("accounts", filter=well, distinct=True),

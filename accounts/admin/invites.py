@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from accounts import badges
-from accounts.models import RELATED_SECRETS, Invite
+from accounts.models import RELATED_INTEGRATION_SECRETS, RELATED_SECRETS, Invite
 from accounts.services.connecting import invites
 
 if TYPE_CHECKING:  # generic for the type checker only
@@ -20,19 +20,28 @@ else:
     InviteModelAdmin = admin.ModelAdmin
 
 
+State = Invite.State
+TONES = {
+    State.OPEN: badges.INFO,
+    State.USED: badges.OK,
+    State.WITHDRAWN: badges.IDLE,
+    State.EXPIRED: badges.WARN,
+}
+
+
 class StateFilter(admin.SimpleListFilter):
     title = _("state")
     parameter_name = "state"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("open", _("Open")), ("used", _("Used")), ("revoked", _("Withdrawn")), ("expired", _("Expired"))]
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
+        return State.choices
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         chosen: dict[str | None, QuerySet[Any]] = {
-            "open": queryset.filter(invites.usable()),
-            "used": queryset.exclude(used_at=None),
-            "revoked": queryset.exclude(revoked_at=None),
-            "expired": queryset.filter(used_at=None, revoked_at=None, expires_at__lte=timezone.now()),
+            State.OPEN: queryset.filter(invites.usable()),
+            State.USED: queryset.exclude(used_at=None),
+            State.WITHDRAWN: queryset.filter(used_at=None).exclude(withdrawn_at=None),
+            State.EXPIRED: queryset.filter(used_at=None, withdrawn_at=None, expires_at__lte=timezone.now()),
         }
         return chosen.get(self.value(), queryset)
 
@@ -48,10 +57,10 @@ class InviteAdmin(InviteModelAdmin):
     search_fields = ("account__name", "account__subdomain", "email", "created_by__username")
     search_help_text = _("Account, e-mail, or who made it")
     list_per_page = 150
-    actions = ("revoke",)
+    actions = ("withdraw",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Invite]:
-        return super().get_queryset(request).defer(*RELATED_SECRETS, "integration__client_secret")
+        return super().get_queryset(request).defer(*RELATED_SECRETS, *RELATED_INTEGRATION_SECRETS)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -72,17 +81,12 @@ class InviteAdmin(InviteModelAdmin):
 
     @admin.display(description=_("state"))
     def state(self, invite: Invite) -> str:
-        if invite.used_at:
-            return badges.mark(badges.OK, _("Used"))
-        if invite.revoked_at:
-            return badges.mark(badges.IDLE, _("Withdrawn"))
-        if invite.expires_at <= timezone.now():
-            return badges.mark(badges.WARN, _("Expired"))
-        return badges.mark(badges.INFO, _("Open"))
+        state = invite.state(timezone.now())
+        return badges.mark(TONES[state], state.label)
 
     @admin.display(description=_("link"))
     def link(self, invite: Invite) -> str:
-        if invite.used_at or invite.revoked_at or invite.expires_at <= timezone.now():
+        if invite.state(timezone.now()) != State.OPEN:
             return "—"
         return format_html('<code class="ks-link">{}</code>', invites.link(invite))
 
@@ -90,10 +94,12 @@ class InviteAdmin(InviteModelAdmin):
     def mail(self, invite: Invite) -> str:
         if invite.send_error:
             return format_html("{} {}", badges.mark(badges.BAD, _("not sent")), invite.send_error)
-        return invite.email if invite.sent_at else "—"
+        if invite.email and not invite.sent_at:
+            return format_html("{} {}", badges.mark(badges.IDLE, _("waiting")), invite.email)
+        return invite.email or "—"
 
     @admin.action(permissions=["connect"], description=_("Withdraw selected invite links"))
-    def revoke(self, request: HttpRequest, queryset: QuerySet[Invite]) -> None:
-        count = invites.revoke(queryset)
+    def withdraw(self, request: HttpRequest, queryset: QuerySet[Invite]) -> None:
+        count = invites.withdraw(queryset)
         text = ngettext("%(n)d invite link withdrawn.", "%(n)d invite links withdrawn.", count)
         self.message_user(request, text % {"n": count})

@@ -14,7 +14,7 @@ from import_export.results import Result, RowResult
 from import_export.widgets import Widget
 
 from accounts.exchange.formats import HEADERS, LINE, TableDataset
-from accounts.models import SECRETS, Account
+from accounts.models import RELATED_INTEGRATION_SECRETS, SECRETS, Account
 from accounts.services.importing import Action, ImportReport, Outcome, import_table, preview_table
 from accounts.services.tables.formulas import guarded
 
@@ -89,7 +89,7 @@ class AccountResource(resources.ModelResource):  # type: ignore[misc]
 
     def filter_export(self, queryset: QuerySet[Account], **kwargs: Any) -> QuerySet[Account]:
         rows = queryset.select_related("group", "integration")
-        return rows.defer(*SECRETS, "integration__client_secret")
+        return rows.defer(*SECRETS, *RELATED_INTEGRATION_SECRETS)
 
     # -- import --
 

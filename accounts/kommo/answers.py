@@ -4,7 +4,7 @@ import json
 import math
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -29,6 +29,7 @@ from accounts.kommo.quirks import token_expiry
 
 JsonObject = dict[str, Any]
 SHOWN = 300  # characters of a foreign text that may enter an error
+LOOKED_AT = 65_536  # bytes of a page that is no JSON
 HIDDEN = "***"
 
 
@@ -87,7 +88,7 @@ def error_of(answer: Answer, *secrets: str, now: Callable[[], float] = time.time
     token = secrets[0]
     document = _json(answer.body or b"")
     problem = document if isinstance(document, dict) else {}
-    detail = _hide(_detail(answer, problem), *secrets)
+    detail = _shown(_detail(answer, problem), secrets)
     status = answer.status
     if status < 400:
         return _bad(answer, f"redirects to another address ({status}), which is never followed")
@@ -103,7 +104,7 @@ def error_of(answer: Answer, *secrets: str, now: Callable[[], float] = time.time
         return _rate_limited(answer, problem, detail, now())
     if status >= 500 or status == 408:
         return _server_error(answer, problem, detail, now())
-    return Validation(detail, items=_items(problem, token), **answer.facts())
+    return Validation(detail, items=_items(problem, secrets), **answer.facts())
 
 
 def problem_of(answer: Answer, *secrets: str) -> JsonObject:
@@ -111,7 +112,7 @@ def problem_of(answer: Answer, *secrets: str) -> JsonObject:
     document = _json(answer.body or b"")
     if not isinstance(document, dict):
         return {}
-    return {key: _hide(value[:SHOWN], *secrets) for key, value in document.items() if isinstance(value, str)}
+    return {key: _shown(value, secrets) for key, value in document.items() if isinstance(value, str)}
 
 
 def _bad(answer: Answer, detail: str, retryable: bool = False) -> BadAnswer:
@@ -187,31 +188,32 @@ def _until_date(text: str, now: float) -> float:
 def _detail(answer: Answer, problem: JsonObject) -> str:
     for key in ("detail", "title", "hint"):
         if isinstance(problem.get(key), str) and problem[key].strip():
-            return str(problem[key]).strip()[:SHOWN]
-    text = re.sub(r"<[^>]*>", " ", (answer.body or b"")[:4096].decode("utf-8", "replace"))
-    return " ".join(text.split())[:SHOWN]
+            return str(problem[key]).strip()
+    text = re.sub(r"<[^>]*>", " ", (answer.body or b"")[:LOOKED_AT].decode("utf-8", "replace"))
+    return " ".join(text.split())
 
 
-def _hide(text: str, *secrets: str) -> str:
+def _shown(text: str, secrets: Sequence[str]) -> str:
+    """What of a foreign text may be shown: hidden first and cut then, as a part of a secret is one, too."""
     for secret in filter(None, secrets):
         text = text.replace(secret, HIDDEN)
-    return text
+    return text[:SHOWN]
 
 
-def _items(problem: JsonObject, token: str) -> tuple[ItemError, ...]:
+def _items(problem: JsonObject, secrets: Sequence[str]) -> tuple[ItemError, ...]:
     entries = problem.get("validation-errors")
     if not isinstance(entries, list):
         return ()
-    return tuple(_item(entry, token) for entry in entries if isinstance(entry, dict))
+    return tuple(_item(entry, secrets) for entry in entries if isinstance(entry, dict))
 
 
-def _item(entry: JsonObject, token: str) -> ItemError:
+def _item(entry: JsonObject, secrets: Sequence[str]) -> ItemError:
     name = entry.get("request_id")
     errors = entry.get("errors")
     return ItemError(
         request_id=None if name is None else str(name),
         errors=tuple(
-            FieldError(*(_hide(str(error.get(key) or "")[:SHOWN], token) for key in ("code", "path", "detail")))
+            FieldError(*(_shown(str(error.get(key) or ""), secrets) for key in ("code", "path", "detail")))
             for error in (errors if isinstance(errors, list) else ())
             if isinstance(error, dict)
         ),

@@ -131,9 +131,8 @@ class KommoClient:
             except KommoError as error:
                 # An earlier attempt may have been applied, whatever the last one says.
                 unknown = error.outcome_unknown = unknown or error.outcome_unknown
-                refused = isinstance(error, Unauthorised)
-                if token and not (refused and renewed) and self._may_go_on(error, token, unknown):
-                    renewed = renewed or refused
+                if self._may_go_on(error, token, renewed, unknown):
+                    renewed = renewed or isinstance(error, Unauthorised)
                     continue
                 self._name_stranger(error, token)
                 self._repeats.prepare(error, method, attempt)
@@ -147,12 +146,15 @@ class KommoClient:
             raise Unauthorised(what, account=self.account, method=method, path=path)
         return token
 
-    def _may_go_on(self, error: KommoError, token: str, unknown: bool) -> bool:
-        """True when the request is worth one repeat: there is another token now, or the account has moved."""
+    def _may_go_on(self, error: KommoError, token: str, renewed: bool, unknown: bool) -> bool:
+        """True when the request is worth one repeat: there is another token now, or the account has moved.
+
+        Without a `token` nothing was sent; a token that was `renewed` for this request is not renewed again.
+        """
         try:
             if isinstance(error, Unauthorised):
-                return self._tokens.refused(token)
-            return _nobody_there(error) and self._moved()
+                return bool(token) and not renewed and self._tokens.refused(token)
+            return bool(token) and _nobody_there(error) and self._moved()
         except KommoError as failure:
             failure.outcome_unknown = unknown  # of the request itself: a renewal writes nothing
             raise
@@ -188,7 +190,7 @@ class KommoClient:
 
     def _headers_for(self, token: str) -> CaseInsensitiveDict[str]:
         if self._headers[0] != token:
-            self._headers = (token, self._transport.headers(Authorization=f"Bearer {token}"))
+            self._headers = (token, self._transport.headers({"Authorization": f"Bearer {token}"}))
         return self._headers[1]
 
 

@@ -28,7 +28,7 @@ ACCESS_LIFE = 86_400.0  # seconds, when the answer does not say
 
 
 @dataclass(frozen=True)
-class Keys:
+class ClientKeys:
     """What an integration shows at the token endpoint; `redirect_uri` is compared there in both grants."""
 
     client_id: str
@@ -44,12 +44,6 @@ class Tokens:
     refresh_token: str = field(repr=False)
     lives: float
 
-    @property
-    def account_id(self) -> int | None:
-        """Whose it says it is: unverified, for comparing only (section 1.4)."""
-        claimed = jwt_claims(self.access_token).get("account_id")
-        return claimed if isinstance(claimed, int) else None
-
 
 @dataclass(frozen=True)
 class Place:
@@ -59,7 +53,7 @@ class Place:
     subdomain: str
 
 
-def exchange_code(transport: Transport, keys: Keys, code: str) -> Tokens:
+def exchange_code(transport: Transport, keys: ClientKeys, code: str) -> Tokens:
     """The first pair for a code of the consent page: valid for 20 minutes, once.
 
     Raises GrantRefused when Kommo does not take it, or another KommoError.
@@ -67,7 +61,7 @@ def exchange_code(transport: Transport, keys: Keys, code: str) -> Tokens:
     return _grant(transport, keys, "authorization_code", "code", code)
 
 
-def refresh(transport: Transport, keys: Keys, refresh_token: str) -> Tokens:
+def refresh(transport: Transport, keys: ClientKeys, refresh_token: str) -> Tokens:
     """A new pair. Until it is used, the old refresh token may be used again, as after a lost answer (section 1.3).
 
     Raises GrantRefused when Kommo takes it no more, or another KommoError: then nothing is known to be lost.
@@ -77,7 +71,7 @@ def refresh(transport: Transport, keys: Keys, refresh_token: str) -> Tokens:
 
 def place_by_refresh_token(transport: Transport, base_url: str, refresh_token: str) -> Place:
     """Where the account of this refresh token is; `base_url` is that of the token's `api_domain`."""
-    return _place(transport, base_url, CURRENT_SUBDOMAIN, {"X_Refresh_Token": refresh_token}, refresh_token)
+    return _place(transport, base_url, CURRENT_SUBDOMAIN, {"X-Refresh-Token": refresh_token}, refresh_token)
 
 
 def place_by_access_token(transport: Transport, base_url: str, access_token: str) -> Place:
@@ -97,7 +91,7 @@ def api_domain(access_token: str) -> str:
 # -- one exchange each --
 
 
-def _grant(transport: Transport, keys: Keys, grant_type: str, name: str, value: str) -> Tokens:
+def _grant(transport: Transport, keys: ClientKeys, grant_type: str, name: str, value: str) -> Tokens:
     body = {
         "client_id": keys.client_id,
         "client_secret": keys.client_secret,
@@ -107,7 +101,7 @@ def _grant(transport: Transport, keys: Keys, grant_type: str, name: str, value: 
     }
     data = json.dumps(body, separators=(",", ":")).encode()
     url = transport.base_url + ENDPOINT
-    answer = transport.send("POST", ENDPOINT, url, transport.headers(), data)
+    answer = transport.send("POST", ENDPOINT, url, transport.headers({}), data)
     if not 200 <= answer.status < 300:
         raise _refusal(answer, value, keys.client_secret)
     return _tokens(answer)
@@ -139,7 +133,7 @@ def _seconds(value: Any) -> float:
 
 
 def _place(transport: Transport, base_url: str, path: str, headers: dict[str, str], secret: str) -> Place:
-    answer = transport.send("GET", path, base_url.rstrip("/") + path, transport.headers(**headers))
+    answer = transport.send("GET", path, base_url.rstrip("/") + path, transport.headers(headers))
     if not 200 <= answer.status < 300:
         raise error_of(answer, secret)
     document = read(answer) or {}

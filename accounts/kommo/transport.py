@@ -93,10 +93,9 @@ class Transport:
         # Proxies and CA bundle of the environment, looked up once: it costs more than the request itself.
         self._environment: Any = self._session.merge_environment_settings(self.base_url, {}, True, None, None)
 
-    def headers(self, **more: str) -> CaseInsensitiveDict[str]:
-        """The headers of every request, and `more` (`_` stands for `-`)."""
-        named = {name.replace("_", "-"): value for name, value in more.items()}
-        return CaseInsensitiveDict({**self._common, **named})
+    def headers(self, more: Mapping[str, str]) -> CaseInsensitiveDict[str]:
+        """The headers of every request, and `more`."""
+        return CaseInsensitiveDict({**self._common, **more})
 
     def send(
         self, method: str, path: str, url: str, headers: CaseInsensitiveDict[str], data: bytes | None = None

@@ -11,7 +11,7 @@ from accounts.services.health.recording import (
     remember_identity,
 )
 from accounts.services.importing import ImportRefused, ImportReport, RowError, import_accounts
-from accounts.services.keys import Rotation, clear_unreadable, rotate, unreadable_secrets
+from accounts.services.keys import Rotation, clear, rotate, unreadable_secrets
 from accounts.services.subdomains import NotASubdomain, subdomain_of
 
 __all__ = [
@@ -25,7 +25,7 @@ __all__ = [
     "can_be_secret",
     "check_connection",
     "check_connections",
-    "clear_unreadable",
+    "clear",
     "client_for",
     "forget_health",
     "import_accounts",

@@ -3,6 +3,8 @@
 import logging
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from accounts.models import Account, AccountEvent
 
 logger = logging.getLogger(__name__)
@@ -19,3 +21,8 @@ def note(account_id: int, code: AccountEvent.Code, message: str = "", *, by: Any
     level = logging.WARNING if code in WORRYING else logging.INFO
     logger.log(level, "account %s: %s. %s", subdomain, code.value, message)
     return event
+
+
+def renamed(account_id: int, new: str, old: str, *, by: Any = None) -> None:
+    """The account has another subdomain in Kommo."""
+    note(account_id, Code.RENAMED, _("The account is %(new)s now; it was %(old)s.") % {"new": new, "old": old}, by=by)

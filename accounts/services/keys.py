@@ -1,10 +1,12 @@
 """Encryption keys in use: encrypting every secret anew, and finding those that no key opens."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from django.db import models, transaction
 
 from accounts.fields import WrongEncryptionKey, encrypted_columns
+from accounts.models import HAS_CREDENTIAL, Account
 
 
 @dataclass(frozen=True)
@@ -27,14 +29,14 @@ def rotate() -> Rotation:
     return Rotation(rotated, tuple(unreadable))
 
 
-def clear_unreadable() -> tuple[str, ...]:
-    """Empties every secret that no key opens, for a key that is lost for good; gives the rows."""
-    cleared = unreadable_secrets()
+def clear(rows: Collection[str]) -> None:
+    """Empties the secrets of these rows of `unreadable_secrets`; they have to be stored anew."""
     for model, names in encrypted_columns():
         label = f"{model._meta.label} "
-        ids = [name.removeprefix(label) for name in cleared if name.startswith(label)]
+        ids = [row.removeprefix(label) for row in rows if row.startswith(label)]
         model._base_manager.filter(pk__in=ids).update(**dict.fromkeys(names, ""))
-    return cleared
+    without = Account.objects.exclude(HAS_CREDENTIAL).exclude(health=Account.Health.DISCONNECTED)
+    without.update(health=Account.Health.NO_TOKEN, health_reason="")
 
 
 def unreadable_secrets() -> tuple[str, ...]:

@@ -99,7 +99,7 @@ def test_a_denied_invite_leads_back_to_the_link_and_stays_good(client, link) -> 
 
 def test_a_withdrawn_link_is_refused_even_on_the_way_back(client, admin_client, link) -> None:
     asked = decide(to_kommo(client, link))
-    action = {"action": "revoke", "_selected_action": [Invite.objects.get().pk]}
+    action = {"action": "withdraw", "_selected_action": [Invite.objects.get().pk]}
     admin_client.post(reverse("admin:accounts_invite_changelist"), action)
     assert client.get(link).status_code == 410
     assert come_back(client, asked).status_code == 410
@@ -162,7 +162,7 @@ def test_the_selected_accounts_of_the_list_come_to_the_same_page(admin_client, n
 
 def test_an_account_that_cannot_be_invited_is_named_and_the_others_go_on(admin_client, north) -> None:
     other = AccountFactory(subdomain="other", token="", name="Other")
-    answer = admin_client.post(MANY, {"how": "email", "id": [north.pk, other.pk]}, follow=True)
+    answer = admin_client.post(MANY, {"how": "email", "ids": f"{north.pk},{other.pk}"}, follow=True)
     assert "Other has no integration" in answer.text
     assert Invite.objects.get().account == north
 
@@ -172,9 +172,9 @@ def test_mails_are_sent_by_the_workers_and_the_list_says_so(admin_client, north,
     AccountFactory(subdomain="west", token="", credential_kind="oauth", integration=both[0])
     answer = admin_client.post(MANY, {"how": "email"}, follow=True)
     assert "no e-mail address" in answer.text
-    ids, language = OrmQ.objects.get().task["args"]
+    (ids,) = OrmQ.objects.get().task["args"]
     assert mail.outbox == []
-    assert tasks.send_invites(ids, language) == 1
+    assert tasks.send_invites(ids) == 1
     (message,) = mail.outbox
     assert message.to == ["boss@north.example"]
     assert invites.link(Invite.objects.get(email="boss@north.example")) in message.body
@@ -184,7 +184,8 @@ def test_mails_are_sent_by_the_workers_and_the_list_says_so(admin_client, north,
 def test_a_mail_that_cannot_be_sent_says_why_on_its_row(admin_client, north, link, settings) -> None:
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 9
-    assert invites.send_mails([Invite.objects.get().pk], "en") == 0
+    assert invites.ask_for_mails(Invite.objects.select_related("account")) == 1
+    assert invites.send_mails([Invite.objects.get().pk]) == 0
     assert "ConnectionRefusedError" in Invite.objects.get().send_error
     assert "not sent" in admin_client.get(reverse("admin:accounts_invite_changelist")).text
 
@@ -238,3 +239,41 @@ def test_an_uninstall_elsewhere_is_accepted_and_changes_nothing(client, both, wo
     assert client.get(f"/oauth/disabled?{both[1].hook_query(12345)}").status_code == 200
     account.refresh_from_db()
     assert account.health == Account.Health.CONNECTED
+
+
+def test_a_mail_whose_message_got_lost_is_sent_by_the_next_round(north, link) -> None:
+    invites.ask_for_mails(Invite.objects.select_related("account"))
+    assert [each.pk for each in invites.unsent()] == [Invite.objects.get().pk]
+    assert invites.send_mails([each.pk for each in invites.unsent()]) == 1
+    assert not invites.unsent().exists()
+    assert invites.send_mails([Invite.objects.get().pk]) == 0
+
+
+def test_a_link_in_a_csv_is_no_mail_that_waits(admin_client, north) -> None:
+    admin_client.post(MANY, {"how": "csv"})
+    assert not invites.unsent().exists()
+
+
+@pytest.mark.parametrize("ids", ["abc", "9" * 30, "1,,2", "-1", "1;2"])
+def test_what_is_no_id_is_never_taken_for_all(ids, admin_client, north) -> None:
+    assert admin_client.get(MANY, {"ids": ids}).status_code == 404
+    assert admin_client.post(MANY, {"ids": ids, "how": "csv"}).status_code == 404
+    assert not Invite.objects.exists()
+
+
+def test_many_links_cost_a_fixed_few_queries_each(admin_client, north, both, django_assert_max_num_queries) -> None:
+    for number in range(20):
+        AccountFactory(subdomain=f"unit-{number}", token="", credential_kind="oauth", integration=both[0])
+    admin_client.post(MANY, {"how": "csv"})
+    with django_assert_max_num_queries(21 * 5 + 15):
+        assert len(rows_of(admin_client.post(MANY, {"how": "csv"}))) == 21
+
+
+def test_the_pages_read_no_secret(admin_client, client, north, link, settings) -> None:
+    settings.FIELD_ENCRYPTION_KEYS = ["MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2NzgwMDA="]
+    assert client.get(link).status_code == 200
+    pages = [reverse(f"admin:accounts_{model}_changelist") for model in ("invite", "integration", "account")]
+    pages += [MANY, reverse("accounts:connect", args=[north.pk])]
+    pages += [reverse("admin:accounts_account_change", args=[north.pk]), reverse("admin:accounts_account_add")]
+    for url in pages:
+        assert admin_client.get(url).status_code == 200

@@ -19,7 +19,8 @@ from django.utils import timezone  # noqa: E402
 
 from accounts.kommo.errors import KommoError  # noqa: E402
 from accounts.models import Account, Integration, SyncGroup, TokenPair  # noqa: E402
-from accounts.services import client_for, desk  # noqa: E402
+from accounts.services import client_for  # noqa: E402
+from accounts.services.credentials import desk  # noqa: E402
 
 
 def prepare(told: dict[str, Any]) -> None:

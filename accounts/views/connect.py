@@ -10,9 +10,9 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_GET, require_http_methods
 
-from accounts.models import SECRETS, Account, ConnectAttempt
+from accounts.models import Account, ConnectAttempt
 from accounts.pages import page, person
 from accounts.services.connecting import attempts, consent, invites
 from accounts.services.connecting.attempts import Begun, CannotConnect
@@ -31,8 +31,7 @@ STATUS = {
 @never_cache
 def connect(request: HttpRequest, account_id: int) -> HttpResponse:
     """GET says what will happen, POST begins it."""
-    accounts = Account.objects.select_related("group", "integration").defer(*SECRETS)
-    account = get_object_or_404(accounts, pk=account_id)
+    account = get_object_or_404(invites.for_page(Account.objects.all()), pk=account_id)
     if request.method == "POST":
         try:
             return to_kommo(request, attempts.begin(account, user=person(request)))
@@ -67,7 +66,7 @@ def remember(request: HttpRequest, begun: Begun) -> None:
     request.session[STATES] = known[-MOST_STATES:]
 
 
-@require_safe
+@require_GET  # a HEAD would use up the state
 @never_cache
 def callback(request: HttpRequest) -> HttpResponse:
     """Where Kommo sends the browser back to: `code`, `state`, `referer`, or `error` (kommo-api.md section 1.2)."""

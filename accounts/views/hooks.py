@@ -2,12 +2,12 @@
 
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_GET
 
 from accounts.services.connecting.uninstalling import disable
 
 
-@require_safe
+@require_GET
 @never_cache
 def disabled(request: HttpRequest) -> JsonResponse:
     """`client_uuid`, `account_id`, `signature`: the integration was removed from an account (section 1.8)."""

@@ -1,11 +1,13 @@
 """Invite links: the pages of who was invited, and the page that makes many of them at once."""
 
 import csv
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -14,13 +16,14 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts import conf
-from accounts.models import SECRETS, Account, Integration, Invite
+from accounts.models import Account, Integration, Invite
 from accounts.pages import page, person
 from accounts.services.connecting import attempts, invites
 from accounts.services.connecting.attempts import CannotConnect
+from accounts.services.tables.formulas import guarded
 from accounts.views.connect import failed, remember, to_kommo
 
-RISKY = ("=", "+", "-", "@", "\t", "\r")
+LONGEST_ID = 18  # digits; longer ones overflow
 
 
 @require_http_methods(["GET", "POST"])
@@ -55,26 +58,41 @@ def thanks(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @never_cache
 def invite_many(request: HttpRequest) -> HttpResponse:
-    """Links for the accounts named by `id`, or for all that need connecting: as CSV or by e-mail."""
-    accounts = _accounts(request)
-    if request.method == "POST" and accounts:
-        return _make(request, accounts)
-    return page(request, "accounts/invite_many.html", _question(request, accounts))
+    """Links for the accounts that `ids` names, or for all that need connecting: as CSV or by e-mail."""
+    ids = _ids((request.POST or request.GET).get("ids", ""))
+    accounts = invites.needing_connection() if ids is None else named(ids)
+    chosen = list(accounts.order_by("subdomain"))
+    if request.method == "POST" and chosen:
+        return _make(request, chosen)
+    return many_page(request, chosen, named=ids is not None)
 
 
-def _accounts(request: HttpRequest) -> list[Account]:
-    ids = [int(value) for value in (request.POST or request.GET).getlist("id") if value.isdecimal()]
-    named = Account.objects.filter(pk__in=ids).select_related("integration").defer(*SECRETS)
-    return list((named if ids else invites.needing_connection()).order_by("subdomain"))
+def named(ids: Sequence[int]) -> QuerySet[Account]:
+    return invites.for_page(Account.objects.filter(pk__in=ids))
 
 
-def _question(request: HttpRequest, accounts: list[Account]) -> dict[str, Any]:
+def many_page(request: HttpRequest, accounts: list[Account], *, named: bool) -> HttpResponse:
+    """The page that asks how; `named`: these accounts were chosen, not found to need it."""
+    return page(request, "accounts/invite_many.html", _question(accounts, named))
+
+
+def _ids(text: str) -> list[int] | None:
+    """ "3,17": the ids; None for none at all. Whatever is no id is a mistake, never "all"."""
+    if not text:
+        return None
+    parts = text.split(",")
+    if not all(part.isdecimal() and len(part) <= LONGEST_ID for part in parts):
+        raise Http404
+    return [int(part) for part in parts]
+
+
+def _question(accounts: list[Account], named: bool) -> dict[str, Any]:
     integrations = list(Integration.objects.exclude(client_secret=""))
     public = [each for each in integrations if each.is_public]
     return {
         "title": _("Invite links"),
         "accounts": accounts,
-        "named": bool(request.GET.getlist("id")),
+        "ids": ",".join(str(each.pk) for each in accounts) if named else "",
         "without_integration": [each for each in accounts if each.integration_id is None],
         "without_email": [each for each in accounts if not each.contact_email],
         "integrations": integrations,
@@ -85,7 +103,8 @@ def _question(request: HttpRequest, accounts: list[Account]) -> dict[str, Any]:
 
 def _make(request: HttpRequest, accounts: list[Account]) -> HttpResponse:
     number = request.POST.get("integration", "")
-    fallback = Integration.objects.filter(pk=number).first() if number.isdecimal() else None
+    usable = number.isdecimal() and len(number) <= LONGEST_ID
+    fallback = Integration.objects.filter(pk=number).first() if usable else None
     made, problems = invites.invite_all(accounts, fallback, by=person(request))
     for problem in problems[:10]:
         messages.error(request, f"{problem.account}: {problem.message} {problem.remedy}")
@@ -99,12 +118,17 @@ def _make(request: HttpRequest, accounts: list[Account]) -> HttpResponse:
 
 
 def _by_mail(request: HttpRequest, made: list[Invite]) -> HttpResponse:
-    count = invites.queue_mails(made)
+    count = invites.ask_for_mails(made)
     text = ngettext("%(n)d invite link is being sent.", "%(n)d invite links are being sent.", count)
     messages.success(request, text % {"n": count})
-    if count < len(made):
-        text = _("%(n)d accounts have no e-mail address: enter it on their pages, or use the CSV.")
-        messages.warning(request, text % {"n": len(made) - count})
+    without = len(made) - count
+    if without:
+        text = ngettext(
+            "%(n)d account has no e-mail address: enter it on its page, or use the CSV.",
+            "%(n)d accounts have no e-mail address: enter it on their pages, or use the CSV.",
+            without,
+        )
+        messages.warning(request, text % {"n": without})
     return HttpResponseRedirect(reverse("admin:accounts_invite_changelist"))
 
 
@@ -117,10 +141,5 @@ def _as_csv(made: list[Invite]) -> HttpResponse:
     for each in made:
         account = each.account
         cells = (account.subdomain, account.name, account.contact_email, invites.link(each))
-        rows.writerow([*map(_harmless, cells), each.expires_at.date().isoformat()])
+        rows.writerow([*map(guarded, cells), each.expires_at.date().isoformat()])
     return response
-
-
-def _harmless(text: str) -> str:
-    """Spreadsheets would take such a cell for a formula."""
-    return f"'{text}" if text.startswith(RISKY) else text

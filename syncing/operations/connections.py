@@ -4,8 +4,7 @@ from django.db.models import Count, Q
 from django.utils import timezone
 
 from accounts import conf, expiry
-from accounts.models import HEALTH_FINE, Account, SyncGroup
-from accounts.services.health.judging import HAS_PAIR, IS_OAUTH
+from accounts.models import HAS_CREDENTIAL, HEALTH_FINE, NEEDS_CONNECTING, Account, SyncGroup
 from syncing.operations.findings import FAIL, OK, WARN, Finding, Findings
 
 
@@ -46,8 +45,8 @@ def _credentials() -> Findings:
     """Who cannot be asked at all, who has to be connected again, and who will have to be soon."""
     now = timezone.now()
     remedy = "Connect them (admin: Connect, or invite links), or store a long-lived token."
-    without = Account.objects.exclude(IS_OAUTH & HAS_PAIR | ~IS_OAUTH & ~Q(token=""))
-    lost = Account.objects.filter(expiry.needs_connecting()).exclude(pk__in=without.values("pk"))
+    without = Account.objects.exclude(HAS_CREDENTIAL)
+    lost = Account.objects.filter(NEEDS_CONNECTING).exclude(pk__in=without.values("pk"))
     soon = Account.objects.filter(expiry.expiring(now))
     for rows, what in ((without, "without a token"), (lost, "need connecting"), (soon, "expire within 30 days")):
         names = list(rows.values_list("subdomain", flat=True))

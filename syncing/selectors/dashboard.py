@@ -8,7 +8,7 @@ from django.db.models.functions import Coalesce, RowNumber
 from django.utils import timezone
 
 from accounts import expiry
-from accounts.models import HEALTH_FINE, HEALTH_NEEDS_CONNECTING, SECRETS, Account, SyncGroup
+from accounts.models import HEALTH_FINE, NEEDS_CONNECTING, SECRETS, Account, SyncGroup
 from syncing.models import ACCOUNT_GOOD, ACCOUNT_OPEN, RUN_OPEN, AccountRun, AccountState, SyncRun
 from syncing.selectors.runs import (
     Progress,
@@ -35,6 +35,7 @@ class Overview:
     slaves: int
     paused: int
     expiring: int
+    lost: int  # need connecting
     health: tuple[StateCount, ...]
     states: tuple[StateCount, ...]
     never_run: int
@@ -42,10 +43,6 @@ class Overview:
     @property
     def unwell(self) -> int:
         return sum(entry.count for entry in self.health if entry.state not in HEALTH_FINE)
-
-    @property
-    def lost(self) -> int:
-        return sum(entry.count for entry in self.health if entry.state in HEALTH_NEEDS_CONNECTING)
 
 
 @dataclass(frozen=True)
@@ -79,14 +76,18 @@ class Share:
 def overview() -> Overview:
     roles: Counter[str] = Counter()
     health: Counter[str] = Counter()
-    paused = expiring = 0
+    paused = expiring = lost = 0
     near = Count("pk", filter=expiry.expiring(timezone.now()))
-    rows = Account.objects.order_by().values_list("role", "health", "paused").annotate(n=Count("pk"), near=near)
-    for role, condition, is_paused, count, ends_soon in rows:
+    apart = Count("pk", filter=NEEDS_CONNECTING)
+    rows = Account.objects.order_by().values_list("role", "health", "paused")
+    for role, condition, is_paused, count, ends_soon, unconnected in rows.annotate(
+        n=Count("pk"), near=near, apart=apart
+    ):
         roles[role] += count
         health[condition] += count
         paused += count if is_paused else 0
         expiring += ends_soon
+        lost += unconnected
     states = _last_states()
     return Overview(
         total=sum(roles.values()),
@@ -94,6 +95,7 @@ def overview() -> Overview:
         slaves=roles[Account.Role.SLAVE],
         paused=paused,
         expiring=expiring,
+        lost=lost,
         health=tuple(
             StateCount(entry.value, str(entry.label), health[entry.value])
             for entry in Account.Health

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from accounts.services import clear_unreadable, rotate, unreadable_secrets
+from accounts.services import clear, rotate, unreadable_secrets
 
 
 class Command(BaseCommand):
@@ -30,8 +30,8 @@ class Command(BaseCommand):
     def _clear(self, *, ask: bool) -> None:
         lost = unreadable_secrets()
         if lost and ask:
-            self.stdout.write(f"{len(lost)} rows cannot be read: {', '.join(lost)}.")
+            self.stdout.write(f"No key opens the secrets of {len(lost)} rows: {', '.join(lost)}.")
             if input("Empty them? Their accounts have to be connected again. [y/N] ").strip().lower() != "y":
                 raise CommandError("Nothing was changed.")
-        cleared = clear_unreadable()
-        self.stdout.write(f"{len(cleared)} rows emptied.")
+        clear(lost)
+        self.stdout.write(f"{len(lost)} rows emptied.")

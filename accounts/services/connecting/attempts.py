@@ -12,7 +12,15 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import conf
-from accounts.models import Account, AccountEvent, ConnectAttempt, Integration, Invite
+from accounts.models import (
+    RELATED_INTEGRATION_SECRETS,
+    RELATED_SECRETS,
+    Account,
+    AccountEvent,
+    ConnectAttempt,
+    Integration,
+    Invite,
+)
 from accounts.services import events
 
 STATE_LIFE = timedelta(minutes=20)  # as long as a code is good (kommo-api.md section 1.2)
@@ -49,8 +57,7 @@ def begin(account: Account, *, user: User | None = None, invite: Invite | None =
     Raises CannotConnect when the account has no integration that could be asked for.
     """
     integration = invite.integration if invite else account.integration
-    check_integration(account, integration)
-    assert integration is not None
+    integration = check_integration(account, integration)
     state = secrets.token_urlsafe(32)
     attempt = ConnectAttempt.objects.create(
         state_hash=_hashed(state),
@@ -65,8 +72,8 @@ def begin(account: Account, *, user: User | None = None, invite: Invite | None =
     return Begun(f"{conf.oauth_url()}?{query}", attempt.state_hash)
 
 
-def check_integration(account: Account, integration: Integration | None) -> None:
-    """Raises CannotConnect unless `account` can be connected with it."""
+def check_integration(account: Account, integration: Integration | None) -> Integration:
+    """The integration again; raises CannotConnect unless `account` can be connected with it. Reads no secret."""
     if integration is None:
         raise CannotConnect(
             "no_integration",
@@ -74,7 +81,7 @@ def check_integration(account: Account, integration: Integration | None) -> None
             _("Choose one on the account's page; make it first under Integrations."),
             account=account,
         )
-    if not integration.client_secret:
+    if not Integration.objects.filter(pk=integration.pk).exclude(client_secret="").exists():
         raise CannotConnect(
             "no_secret",
             _("The integration %(name)s has no secret key.") % {"name": integration},
@@ -90,6 +97,7 @@ def check_integration(account: Account, integration: Integration | None) -> None
             _("Make a private integration in each account, or mark this one as public if it is."),
             account=account,
         )
+    return integration
 
 
 def other_account(integration: Integration, account: Account) -> Account | None:
@@ -106,6 +114,7 @@ def take(state: str, *, user: User | None, known: Collection[str]) -> ConnectAtt
     """
     attempt = (
         ConnectAttempt.objects.select_related("account", "integration", "user", "invite")
+        .defer(*RELATED_SECRETS, *RELATED_INTEGRATION_SECRETS)
         .filter(state_hash=_hashed(state))
         .first()
     )

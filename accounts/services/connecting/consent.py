@@ -17,6 +17,7 @@ from accounts.kommo.transport import Transport
 from accounts.models import Account, AccountEvent, ConnectAttempt, Invite
 from accounts.services import events
 from accounts.services.connecting.attempts import CannotConnect, ended
+from accounts.services.connecting.invites import usable
 from accounts.services.credentials import pairs
 from accounts.services.credentials.opening import transport_for
 from accounts.services.health.probing import Probe, identify, with_rights
@@ -115,9 +116,7 @@ def _store(attempt: ConnectAttempt, tokens: Tokens, found: Probe) -> None:
             Account.objects.filter(pk=account.pk).update(**changes)
             pairs.keep(account, attempt.integration, tokens)
             if "subdomain" in changes:
-                message = _("The account is %(new)s now; it was %(old)s.")
-                facts = {"new": found.subdomain, "old": account.subdomain}
-                events.note(account.pk, AccountEvent.Code.RENAMED, message % facts, by=attempt.user)
+                events.renamed(account.pk, found.subdomain, account.subdomain, by=attempt.user)
             events.note(account.pk, AccountEvent.Code.CONNECTED, _how(attempt), by=attempt.user)
     except IntegrityError as error:
         message = _("Another entry has this subdomain or this Kommo account.")
@@ -135,8 +134,6 @@ def _use_invite(attempt: ConnectAttempt) -> None:
     """The row count names the one who may use it: an invite that was revoked or used meanwhile connects nobody."""
     if attempt.invite_id is None:
         return
-    now = timezone.now()
-    usable = Invite.objects.filter(pk=attempt.invite_id, used_at=None, revoked_at=None, expires_at__gt=now)
-    if not usable.update(used_at=now):
+    if not Invite.objects.filter(usable(), pk=attempt.invite_id).update(used_at=timezone.now()):
         remedy = _("Ask whoever sent it for a new one.")
         raise _refused(attempt, "invite_gone", _("This invite link is not valid any more."), remedy)

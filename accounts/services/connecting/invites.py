@@ -1,9 +1,8 @@
 """Invite links: a branch's own administrator connects one account, without a login here (signed, once, revocable)."""
 
 import logging
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from datetime import timedelta
-from functools import partial
 from smtplib import SMTPException
 from urllib.parse import urlsplit
 
@@ -16,10 +15,19 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
-from django_q.tasks import async_task
 
-from accounts.models import HEALTH_NEEDS_CONNECTING, SECRETS, Account, AccountEvent, Integration, Invite
-from accounts.services import events
+from accounts import conf
+from accounts.models import (
+    NEEDS_CONNECTING,
+    RELATED_INTEGRATION_SECRETS,
+    RELATED_SECRETS,
+    SECRETS,
+    Account,
+    AccountEvent,
+    Integration,
+    Invite,
+)
+from accounts.services import events, queue
 from accounts.services.connecting.attempts import CannotConnect, check_integration
 
 logger = logging.getLogger(__name__)
@@ -27,19 +35,22 @@ logger = logging.getLogger(__name__)
 SALT = "accounts.invite"
 LIFE = timedelta(days=14)
 MAILS_PER_TASK = 20
+TASK = "accounts.tasks.send_invites"  # by name: tasks import services, not the reverse
 
 
 def needing_connection() -> QuerySet[Account]:
-    """Accounts that only a person in Kommo can connect: never connected by OAuth, or not any more."""
-    Kind = Account.CredentialKind
-    unwell = Q(health__in=HEALTH_NEEDS_CONNECTING)
-    never = Q(credential_kind=Kind.OAUTH, pair=None) | Q(credential_kind=Kind.LONG_LIVED, token="")
-    return Account.objects.filter(unwell | never).select_related("group", "integration").defer(*SECRETS)
+    """Accounts that only a person in Kommo can connect."""
+    return for_page(Account.objects.filter(NEEDS_CONNECTING))
+
+
+def for_page(accounts: QuerySet[Account]) -> QuerySet[Account]:
+    """With what the pages show, and no secret."""
+    return accounts.select_related("group", "integration").defer(*SECRETS, *RELATED_INTEGRATION_SECRETS)
 
 
 def usable() -> Q:
     """Invites that still lead somewhere."""
-    return Q(used_at=None, revoked_at=None, expires_at__gt=timezone.now())
+    return Q(used_at=None, withdrawn_at=None, expires_at__gt=timezone.now())
 
 
 def invite(account: Account, integration: Integration | None, *, by: User | None) -> Invite:
@@ -47,22 +58,21 @@ def invite(account: Account, integration: Integration | None, *, by: User | None
 
     Raises CannotConnect when the account cannot be connected with it.
     """
-    check_integration(account, integration)
-    assert integration is not None
+    integration = check_integration(account, integration)
     with transaction.atomic():
         Account.objects.select_for_update().only("pk").get(pk=account.pk)
         known = Invite.objects.filter(usable(), account=account, integration=integration).first()
         if known is not None:
+            known.account, known.integration = account, integration
             return known
         made = Invite.objects.create(
             account=account,
             integration=integration,
             created_by=by,
-            email=account.contact_email,
             expires_at=timezone.now() + LIFE,
         )
         Account.objects.filter(pk=account.pk, integration=None).update(integration=integration)
-        events.note(account.pk, AccountEvent.Code.INVITED, account.contact_email, by=by)
+        events.note(account.pk, AccountEvent.Code.INVITED, by=by)
     return made
 
 
@@ -96,46 +106,71 @@ def read(token: str) -> Invite:
         number = int(signing.Signer(salt=SALT).unsign(token))
     except (signing.BadSignature, ValueError) as error:
         raise CannotConnect("bad_invite", _("This is not a whole invite link."), remedy) from error
-    found = Invite.objects.select_related("account", "integration").filter(pk=number).first()
-    if found is None or found.revoked_at:
+    found = (
+        Invite.objects.select_related("account", "integration")
+        .defer(*RELATED_SECRETS, *RELATED_INTEGRATION_SECRETS)
+        .filter(pk=number)
+        .first()
+    )
+    state = found.state(timezone.now()) if found else Invite.State.WITHDRAWN
+    if found is None or state == Invite.State.WITHDRAWN:
         raise CannotConnect("invite_gone", _("This invite link was withdrawn."), remedy)
-    if found.used_at:
+    if state == Invite.State.USED:
         thanks = _("If you connected the account, there is nothing more to do.")
         raise CannotConnect("invite_used", _("This invite link was used already."), thanks, invite=found)
-    if found.expires_at <= timezone.now():
+    if state == Invite.State.EXPIRED:
         raise CannotConnect("invite_expired", _("This invite link has expired."), remedy)
     return found
 
 
-def revoke(invites: QuerySet[Invite]) -> int:
+def withdraw(invites: QuerySet[Invite]) -> int:
     """Withdraws the links that could still be used; gives their number."""
-    return invites.filter(usable()).update(revoked_at=timezone.now())
+    return invites.filter(usable()).update(withdrawn_at=timezone.now())
 
 
 # -- by e-mail --
 
 
-def queue_mails(invites: Sequence[Invite]) -> int:
-    """Leaves the sending to the workers, once the transaction is committed; gives how many have an address."""
-    ids = [each.pk for each in invites if each.email]
+def ask_for_mails(invites: Iterable[Invite]) -> int:
+    """Notes to whom, and in which language, each link goes, and leaves the sending to the workers.
+
+    Gives how many have an address.
+    """
+    asked = [each for each in invites if each.account.contact_email]
+    for each in asked:
+        each.email, each.sent_at, each.send_error = each.account.contact_email, None, ""
+        each.language = translation.get_language() or ""
+    Invite.objects.bulk_update(asked, ["email", "language", "sent_at", "send_error"])
+    queue_mails(asked)
+    return len(asked)
+
+
+def queue_mails(invites: Iterable[Invite]) -> None:
+    ids = [each.pk for each in invites]
     for at in range(0, len(ids), MAILS_PER_TASK):
-        part = ids[at : at + MAILS_PER_TASK]
-        transaction.on_commit(partial(async_task, "accounts.tasks.send_invites", part, translation.get_language()))
-    return len(ids)
+        queue.send(TASK, ids[at : at + MAILS_PER_TASK])
 
 
-def send_mails(invite_ids: Collection[int], language: str) -> int:
-    """Sends each invite that can still be used; what was not sent says why on its row. Gives how many were sent."""
-    waiting = Invite.objects.filter(usable(), pk__in=list(invite_ids)).select_related("account", "integration")
-    with translation.override(language):
-        return sum(_send(each) for each in waiting if each.email)
+def unsent() -> QuerySet[Invite]:
+    """Those whose e-mail was asked for, and which no worker has taken up."""
+    return Invite.objects.filter(usable(), sent_at=None, send_error="").exclude(email="").only("pk")
+
+
+def send_mails(invite_ids: Collection[int]) -> int:
+    """Sends each invite that is not sent yet and can still be used; what was not sent says why on its row.
+
+    Gives how many were sent.
+    """
+    waiting = Invite.objects.filter(usable(), pk__in=list(invite_ids), sent_at=None).exclude(email="")
+    return sum(_send(each) for each in waiting.select_related("account", "integration"))
 
 
 def _send(invite: Invite) -> bool:
-    context = {"invite": invite, "account": invite.account, "link": link(invite)}
-    subject = _("Please connect %(account)s") % {"account": invite.account}
-    body = render_to_string("emails/invite.txt", context)
     rows = Invite.objects.filter(pk=invite.pk)
+    context = {"invite": invite, "account": invite.account, "link": link(invite)}
+    with translation.override(invite.language or conf.language()):
+        subject = _("Please connect %(account)s") % {"account": invite.account}
+        body = render_to_string("emails/invite.txt", context)
     try:
         send_mail(" ".join(subject.split()), body, None, [invite.email])
     except (SMTPException, OSError) as error:

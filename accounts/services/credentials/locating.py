@@ -4,13 +4,12 @@ import re
 from functools import partial
 
 from django.db import IntegrityError, transaction
-from django.utils.translation import gettext as _
 
 from accounts import conf
 from accounts.kommo import oauth, quirks
 from accounts.kommo.oauth import Place
 from accounts.kommo.transport import Transport
-from accounts.models import SUBDOMAIN_PATTERN, Account, AccountEvent
+from accounts.models import SUBDOMAIN_PATTERN, Account
 from accounts.services import events
 from accounts.services.credentials import desk
 
@@ -41,7 +40,7 @@ class Locator:
         """The ways to ask, those first that the tokens themselves name. No other host than the template's is asked."""
         domain = oauth.api_domain(access_token)
         questions: list[oauth.Question] = []
-        if refresh_token and domain:
+        if refresh_token and re.match(SUBDOMAIN_PATTERN, domain):
             address = conf.url_for(domain)
             questions.append(partial(oauth.place_by_refresh_token, self._transport, address, refresh_token))
         if access_token:
@@ -58,6 +57,5 @@ def move(account_id: int, old: str, place: Place) -> bool:
                 return False
     except IntegrityError:
         return False
-    message = _("The account is %(new)s now; it was %(old)s.") % {"new": place.subdomain, "old": old}
-    events.note(account_id, AccountEvent.Code.RENAMED, message)
+    events.renamed(account_id, place.subdomain, old)
     return True

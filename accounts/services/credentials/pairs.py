@@ -12,7 +12,7 @@ from typing import Any
 from django.db.models import F, Q, QuerySet
 
 from accounts import clock
-from accounts.kommo.oauth import Keys, Tokens
+from accounts.kommo.oauth import ClientKeys, Tokens
 from accounts.models import Account, AccountEvent, Integration, TokenPair
 from accounts.services import events
 
@@ -30,7 +30,7 @@ class Pair:
     refresh_token: str = field(repr=False)
     access_expires_at: datetime | None
     obtained_at: datetime
-    keys: Keys
+    keys: ClientKeys
     fence: int
     mine: bool = False
     leased: bool = False
@@ -45,8 +45,8 @@ class Pair:
         return expires - min(FRESH, (expires - self.obtained_at) / 10) > moment
 
 
-def keys_of(integration: Integration) -> Keys:
-    return Keys(integration.client_id, integration.client_secret, integration.redirect_uri)
+def keys_of(integration: Integration) -> ClientKeys:
+    return ClientKeys(integration.client_id, integration.client_secret, integration.redirect_uri)
 
 
 def take(account_id: int, *, refused: int = 0, waited_for: int = 0, lease: timedelta) -> Pair | None:

@@ -21,14 +21,14 @@ POLICY = Policy(attempts=3, max_wait=10)
 SHORTEST_LOOK, LONGEST_LOOK = 0.05, 0.5  # seconds between two looks at somebody else's refresh
 LEASE_MARGIN = 10.0  # seconds that a lease outlasts the timeouts of the request
 
-Ask = Callable[[Transport, oauth.Keys, str], Tokens]
+Ask = Callable[[Transport, oauth.ClientKeys, str], Tokens]
 
 
 class CredentialProblem(Unauthorised):
     """There is nothing to ask Kommo with; no request was sent."""
 
     remedy = gettext_noop(
-        "Make a long-lived token in this account (Keys and scopes of a private integration) and store it."
+        "Make a long-lived token in this account (ClientKeys and scopes of a private integration) and store it."
     )
 
     def __init__(self, account: str, remedy: str = "") -> None:

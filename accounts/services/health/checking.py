@@ -4,28 +4,24 @@ Rows are the truth, messages only say "there is work": lost, doubled or late, th
 slices, one after another; who works a slice holds the job until its last sign of life is `LEASE` old.
 """
 
-import logging
 from collections.abc import Iterable
 from datetime import timedelta
 from functools import partial
 
 from django.contrib.auth.models import User
-from django.db import DatabaseError, transaction
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django_q.tasks import async_task
-from redis.exceptions import RedisError
 
 from accounts import clock
 from accounts.kommo.errors import IpBlocked
 from accounts.kommo.stopping import Stop
 from accounts.models import Account, CheckedAccount, ConnectionCheck
+from accounts.services import queue
 from accounts.services.health import recording
 from accounts.services.health.recording import HealthReport
-
-logger = logging.getLogger(__name__)
 
 TASK = "accounts.tasks.check_slice"  # by name: tasks import services, not the reverse
 SLICE = 25  # accounts; even if nobody answers, far below the queue's timeout
@@ -68,23 +64,8 @@ def _alone(check: ConnectionCheck, ids: frozenset[int]) -> ConnectionCheck:
     if twin is not None:
         check.delete()
         return twin
-    call(check.pk)
+    queue.send(TASK, check.pk)
     return check
-
-
-def call(check_id: int) -> None:
-    """Asks the workers to go on with the job, once the transaction is committed.
-
-    A broker that is down is logged, not raised: `resume` asks again.
-    """
-    transaction.on_commit(partial(_send, check_id))
-
-
-def _send(check_id: int) -> None:
-    try:
-        async_task(TASK, check_id)
-    except (DatabaseError, RedisError) as error:
-        logger.error("the queue did not take a message (%s); it is sent again later", type(error).__name__)
 
 
 # -- in a worker --
@@ -104,7 +85,7 @@ def work(check_id: int) -> str:
         _finish(check_id, "")
         return "done"
     ConnectionCheck.objects.filter(pk=check_id).update(beat_at=clock.now() - LEASE)
-    call(check_id)
+    queue.send(TASK, check_id)
     return "to be continued"
 
 
@@ -168,5 +149,5 @@ def _call_again(check_id: int) -> bool:
     """The row count names the one who asks, so that there is one message a minute at most."""
     if not _forsaken().filter(pk=check_id).update(beat_at=clock.now() - LEASE):
         return False
-    call(check_id)
+    queue.send(TASK, check_id)
     return True

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from accounts.kommo.errors import GrantRefused, KommoError, NotFound
-from accounts.models import HEALTH_NEEDS_CONNECTING, Account
+from accounts.models import HAS_LIVE_CREDENTIAL, HAS_PAIR, HEALTH_NEEDS_CONNECTING, Account
 from accounts.services.credentials.tokens import NOT_CONNECTED, CredentialProblem
 
 Health = Account.Health
@@ -31,11 +31,6 @@ HEALTH_OF_CODE: dict[str, Account.Health] = {
 # The account was not asked, or we failed ourselves: nothing is learnt about the connection.
 SAYS_NOTHING = frozenset({"paused", "busy", "cancelled", "internal", "guard", "stale_plan"})
 
-IS_OAUTH = Q(credential_kind=Account.CredentialKind.OAUTH)
-HAS_PAIR = Q(pair__isnull=False) & ~Q(pair__refresh_token="")
-# There is something to ask Kommo with, so that an answer of Kommo can be believed.
-HAS_LIVE_CREDENTIAL = (~IS_OAUTH & ~Q(token="")) | (IS_OAUTH & HAS_PAIR & Q(pair__ended_at=None))
-
 
 @dataclass(frozen=True)
 class Verdict:
@@ -55,7 +50,7 @@ def of_check(error: KommoError) -> Verdict:
     """What a check that ended with `error` shows."""
     if isinstance(error, CredentialProblem):
         return Verdict(Health.NO_TOKEN, remedy=error.remedy)
-    return Verdict(HEALTH_OF_CODE.get(error.code, Health.ERROR), error.detail, error.remedy)
+    return Verdict(_health_of(error, error.code) or Health.ERROR, error.detail, error.remedy)
 
 
 def of_run(error: RunError | None) -> Verdict | None:
@@ -63,10 +58,15 @@ def of_run(error: RunError | None) -> Verdict | None:
     code, message, remedy = _facts(error)
     if code in SAYS_NOTHING:
         return None
-    health = HEALTH_OF_CODE.get(code, Health.CONNECTED)
-    if isinstance(error, NotFound) and not error.no_account:
-        health = Health.ERROR  # an item was gone, not the account
+    health = _health_of(error, code) or Health.CONNECTED
     return Verdict(health) if health == Health.CONNECTED else Verdict(health, message, remedy)
+
+
+def _health_of(error: RunError | None, code: str) -> Account.Health | None:
+    """None: the code tells nothing about the connection."""
+    if isinstance(error, NotFound) and not error.no_account:
+        return Health.ERROR  # an item was gone, not the account
+    return HEALTH_OF_CODE.get(code)
 
 
 def _facts(error: RunError | None) -> tuple[str, str, str]:
@@ -93,8 +93,13 @@ def by_own_rows(account_id: int, told: Verdict) -> Verdict:
     is_oauth = row.credential_kind == Account.CredentialKind.OAUTH
     if row.health == Health.DISCONNECTED and not (is_oauth and row.is_live):
         return Verdict(Health.DISCONNECTED, row.health_reason)
-    if not is_oauth:
-        return told if row.is_live else Verdict(Health.NO_TOKEN, told.message, told.remedy)
+    if is_oauth:
+        return _of_pair(row, told)
+    return told if row.is_live else Verdict(Health.NO_TOKEN, told.message, told.remedy)
+
+
+def _of_pair(row: Any, told: Verdict) -> Verdict:
+    """There is no pair, or one that only a person can replace."""
     if not row.has_pair:
         return Verdict(Health.NO_TOKEN, remedy=NOT_CONNECTED)
     failure = (not row.is_live and row.pair__failure) or {}

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_noop
 from accounts.fields import WrongEncryptionKey
 from accounts.kommo.errors import Forbidden, Halted
 from accounts.kommo.stopping import Stop
-from accounts.models import HEALTH_NEEDS_CONNECTING, Account
+from accounts.models import HAS_LIVE_CREDENTIAL, HEALTH_NEEDS_CONNECTING, Account
 from accounts.services.credentials.opening import token_expiry
 from accounts.services.credentials.tokens import UNREADABLE
 from accounts.services.health import judging
@@ -144,7 +144,7 @@ def _credential(account: Account) -> tuple[str, str]:
 def _believable(account_id: int, verdict: Verdict) -> QuerySet[Account]:
     """The account's row, if it still has what it was asked with: uninstalled meanwhile, it is not connected."""
     rows = Account.objects.filter(pk=account_id)
-    return rows if verdict.health in HEALTH_NEEDS_CONNECTING else rows.filter(judging.HAS_LIVE_CREDENTIAL)
+    return rows if verdict.health in HEALTH_NEEDS_CONNECTING else rows.filter(HAS_LIVE_CREDENTIAL)
 
 
 def _judge(account: Account, found: Probe) -> Verdict:

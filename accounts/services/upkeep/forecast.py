@@ -14,9 +14,8 @@ from django.utils.translation import gettext as _
 
 from accounts import expiry
 from accounts.kommo.errors import Unauthorised
-from accounts.models import HEALTH_NEEDS_CONNECTING, SECRETS, Account, AccountEvent
+from accounts.models import HEALTH_NEEDS_CONNECTING, IS_OAUTH, SECRETS, Account, AccountEvent
 from accounts.services import events
-from accounts.services.health.judging import IS_OAUTH
 
 Health = Account.Health
 THRESHOLDS = (expiry.LAST_CALL, expiry.URGENT, expiry.SOON)

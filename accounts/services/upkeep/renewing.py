@@ -11,18 +11,25 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import partial
 
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError
 from django.db.models import Q, QuerySet
 from django.utils import timezone
-from django_q.tasks import async_task
-from redis.exceptions import RedisError
 
 from accounts.kommo.errors import Halted, IpBlocked, KommoError
 from accounts.kommo.stopping import Stop
-from accounts.models import HEALTH_NEEDS_CONNECTING, SECRETS, Account, ConnectAttempt, TokenPair
+from accounts.models import (
+    HAS_LIVE_CREDENTIAL,
+    HEALTH_NEEDS_CONNECTING,
+    SECRETS,
+    Account,
+    AccountEvent,
+    ConnectAttempt,
+    TokenPair,
+)
+from accounts.services import queue
+from accounts.services.connecting import invites
+from accounts.services.credentials import desk
 from accounts.services.credentials.opening import tokens_for, transport_for
-from accounts.services.credentials.pairs import Pair
-from accounts.services.health.judging import HAS_LIVE_CREDENTIAL
 from accounts.services.upkeep import forecast, notices
 
 logger = logging.getLogger(__name__)
@@ -32,6 +39,7 @@ RENEW_BEFORE = timedelta(hours=6)  # of the 24 that an access token lives: sever
 LONGEST_IDLE = timedelta(days=6)  # so that every refresh token is used weekly
 SLICE = 25  # accounts, each in a thread of its own: far below the queue's timeout, even if nobody answers
 ATTEMPTS_KEPT = timedelta(days=1)
+EVENTS_KEPT = timedelta(days=365)
 
 
 def work(after: int = 0) -> str:
@@ -39,18 +47,17 @@ def work(after: int = 0) -> str:
     ids = list(due(timezone.now()).filter(pk__gt=after).values_list("pk", flat=True)[:SLICE])
     blocked = renew(ids)
     if len(ids) == SLICE and not blocked:
-        transaction.on_commit(partial(_call, ids[-1]))
+        queue.send(TASK, ids[-1])
         return "to be continued"
     notices.tell(forecast.take_news(timezone.now()))
-    ConnectAttempt.objects.filter(created_at__lt=timezone.now() - ATTEMPTS_KEPT).delete()
+    invites.queue_mails(invites.unsent())
+    _prune(timezone.now())
     return "blocked" if blocked else "done"
 
 
-def _call(after: int) -> None:
-    try:
-        async_task(TASK, after)
-    except (DatabaseError, RedisError) as error:
-        logger.error("the queue did not take a message (%s); the next round goes on", type(error).__name__)
+def _prune(moment: datetime) -> None:
+    ConnectAttempt.objects.filter(created_at__lt=moment - ATTEMPTS_KEPT).delete()
+    AccountEvent.objects.filter(at__lt=moment - EVENTS_KEPT).delete()
 
 
 def due(moment: datetime) -> QuerySet[TokenPair]:
@@ -59,12 +66,6 @@ def due(moment: datetime) -> QuerySet[TokenPair]:
     pairs = TokenPair.objects.filter(ended_at=None, account__credential_kind=kind).exclude(refresh_token="")
     ends = Q(access_expires_at=None) | Q(access_expires_at__lt=moment + RENEW_BEFORE)
     return pairs.filter(ends | Q(obtained_at__lt=moment - LONGEST_IDLE)).order_by("pk")
-
-
-def _is_due(pair: Pair, moment: datetime) -> bool:
-    """`due`, of one pair that has been read."""
-    ends = pair.access_expires_at is None or pair.access_expires_at < moment + RENEW_BEFORE
-    return ends or pair.obtained_at < moment - LONGEST_IDLE
 
 
 def renew(account_ids: Sequence[int]) -> bool:
@@ -94,7 +95,7 @@ def _renew(account: Account, stop: Stop) -> KommoError | DatabaseError | None:
         with transport_for(account, stop=stop) as transport:
             tokens = tokens_for(account, transport)
             tokens.current()  # renews a pair that can be used no more
-            if tokens.pair is not None and _is_due(tokens.pair, timezone.now()):
+            if desk.do(due(timezone.now()).filter(pk=account.pk).exists):
                 tokens.renew()
     except (KommoError, DatabaseError) as error:
         return error

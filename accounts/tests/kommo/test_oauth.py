@@ -14,11 +14,11 @@ from accounts.kommo.errors import (
     ServerError,
     Unpaid,
 )
-from accounts.kommo.oauth import Keys, Place, Tokens
+from accounts.kommo.oauth import ClientKeys, Place, Tokens
 from accounts.kommo.transport import Transport
 from accounts.tests.kommo.world import NORTH, Clock, jwt, make_pacer
 
-KEYS = Keys("client-7", "secret-of-north", "https://sync.example/oauth/callback")
+KEYS = ClientKeys("client-7", "secret-of-north", "https://sync.example/oauth/callback")
 ENDPOINT = f"{NORTH}/oauth2/access_token"
 
 
@@ -99,13 +99,27 @@ def test_everything_else_says_nothing_about_the_grant(transport, kommo, answer, 
     assert not isinstance(failure.value, GrantRefused)
 
 
-def test_no_secret_gets_into_an_error_or_a_repr(transport, kommo) -> None:
-    told = "bad old-refresh-token of client secret-of-north"
-    kommo.post(ENDPOINT, status_code=400, json={"hint": told, "detail": told})
+def problem(text: str) -> dict:
+    error = {"code": "NotSupportedChoice", "path": text, "detail": text}
+    return {"hint": text, "detail": text, "validation-errors": [{"request_id": "0", "errors": [error]}]}
+
+
+@pytest.mark.parametrize("old", ["old-refresh-token", "def502" + "x" * 600], ids=["short", "as long as Kommo's"])
+@pytest.mark.parametrize("padding", [0, 250])
+def test_no_secret_gets_into_an_error_or_a_repr(transport, kommo, old, padding) -> None:
+    told = "." * padding + f"bad {old} of client secret-of-north"
+    kommo.post(ENDPOINT, status_code=400, json=problem(told))
     with pytest.raises(KommoError) as refused:
-        oauth.refresh(transport, KEYS, "old-refresh-token")
+        oauth.refresh(transport, KEYS, old)
     shown = f"{refused.value!r} {refused.value} {vars(refused.value)} {KEYS!r} {Tokens('aaa', 'rrr', 1)!r}"
-    assert not [secret for secret in ("old-refresh-token", "secret-of-north", "aaa", "rrr") if secret in shown]
+    assert not [secret for secret in (old[:12], "secret-of-north", "aaa", "rrr") if secret in shown]
+
+
+def test_no_secret_gets_into_an_error_of_a_page_that_is_no_json(transport, kommo) -> None:
+    kommo.post(ENDPOINT, status_code=500, text="<p>" + "." * 290 + "old-refresh-token secret-of-north")
+    with pytest.raises(ServerError) as failure:
+        oauth.refresh(transport, KEYS, "old-refresh-token")
+    assert "old-" not in failure.value.detail
 
 
 def test_the_place_of_an_account_is_asked_by_refresh_or_access_token(transport, kommo) -> None:
