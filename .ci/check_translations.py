@@ -1,9 +1,11 @@
-"""Ends 1 when a committed .mo file does not say the same as its .po file."""
+"""Ends 1 when a text is not translated, or a committed .mo file does not say the same as its .po file."""
 
 import sys
 from pathlib import Path
 
 import polib
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def stale(source: Path) -> bool:
@@ -20,12 +22,22 @@ def stale(source: Path) -> bool:
     )
 
 
+def missing(source: Path) -> int:
+    catalogue = polib.pofile(str(source))
+    return len(catalogue.untranslated_entries()) + len(catalogue.fuzzy_entries())
+
+
+def name(source: Path) -> Path:
+    return source.relative_to(ROOT)
+
+
 def main() -> int:
-    locale = Path(__file__).resolve().parent.parent / "locale"
-    bad = [source for source in sorted(locale.rglob("*.po")) if stale(source)]
-    for source in bad:
-        print(f"{source.relative_to(locale.parent)}: run `python manage.py compilemessages`")
-    return 1 if bad else 0
+    locale = ROOT / "locale"
+    sources = sorted(locale.rglob("*.po"))
+    complaints = [f"{name(source)}: run `python manage.py compilemessages`" for source in sources if stale(source)]
+    complaints += [f"{name(source)}: {missing(source)} texts to translate" for source in sources if missing(source)]
+    print("\n".join(complaints), end="\n" if complaints else "")
+    return 1 if complaints else 0
 
 
 if __name__ == "__main__":

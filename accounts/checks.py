@@ -98,6 +98,18 @@ def check_url_template(**kwargs: Any) -> list[CheckMessage]:
     return [Warning(message, hint="Use https://.", id="accounts.W001")]
 
 
+def check_oauth_url(**kwargs: Any) -> list[CheckMessage]:
+    """People are sent to it, and tokens, when an account is looked for under a new subdomain."""
+    if conf.is_loopback() != conf.oauth_is_loopback():
+        message = "Only one of KOMMO_URL_TEMPLATE and KOMMO_OAUTH_URL is a simulator on this machine."
+        hint = "Let both lead to the simulator, or both to Kommo: its tokens are worth nothing at the other."
+        return [Warning(message, hint=hint, id="accounts.W004")]
+    if conf.oauth_url().startswith("https://") or conf.oauth_is_loopback():
+        return []
+    message = "KOMMO_OAUTH_URL is http:// to another machine: tokens travel in the clear."
+    return [Warning(message, hint="Use https://.", id="accounts.W003")]
+
+
 def check_rate(**kwargs: Any) -> list[CheckMessage]:
     rate = conf.rate_per_account()
     if rate <= KOMMO_RATE or conf.is_loopback():
@@ -106,4 +118,12 @@ def check_rate(**kwargs: Any) -> list[CheckMessage]:
     return [Warning(message, hint="Use 6, except against a simulator.", id="accounts.W002")]
 
 
-CHECKS = (check_encryption_keys, check_stored_secrets, check_secret_key, check_sqlite, check_url_template, check_rate)
+CHECKS = (
+    check_encryption_keys,
+    check_stored_secrets,
+    check_secret_key,
+    check_sqlite,
+    check_url_template,
+    check_oauth_url,
+    check_rate,
+)

@@ -35,10 +35,19 @@ def oauth_url() -> str:
     return str(settings.KOMMO_OAUTH_URL)
 
 
-def oauth_origin() -> str:
-    """Scheme and host of the consent page: Kommo's common address."""
+def common_address() -> str:
+    """Kommo's address for all accounts, without a path: that of the consent page.
+
+    With a simulator on this machine and no consent page of its own, it is the simulator's: no token leaves it.
+    """
+    if is_loopback() and not oauth_is_loopback():
+        return url_for("www")
     parts = urlsplit(oauth_url())
     return f"{parts.scheme}://{parts.netloc}"
+
+
+def oauth_is_loopback() -> bool:
+    return (urlsplit(oauth_url()).hostname or "") in LOOPBACK_HOSTS
 
 
 def is_encrypted() -> bool:
@@ -77,9 +86,9 @@ def slots() -> Slots:
     return _slots(settings.KOMMO_SLOTS)
 
 
-def account_key(subdomain: str) -> str:
-    """The name that the pace of one account is kept under."""
-    return f"account:{subdomain}"
+def account_key(account_id: int | None, subdomain: str) -> str:
+    """The name that the pace of one account is kept under: the same when its subdomain changes."""
+    return f"account:{account_id or subdomain}"
 
 
 def encryption_keys() -> tuple[str, ...]:

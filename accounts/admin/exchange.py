@@ -21,9 +21,9 @@ from import_export.formats.base_formats import CSV, XLSX
 
 from accounts import badges
 from accounts.exchange.formats import TableFormat
+from accounts.exchange.forms import ConfirmImportForm, ExportForm, ImportForm
 from accounts.exchange.resources import AccountResource, ImportResult
 from accounts.exchange.uploads import SealedStorage, UploadGone, forget_upload
-from accounts.forms import ConfirmImportForm, ExportForm, ImportForm
 from accounts.models import Account
 from accounts.pages import person
 from accounts.services.importing import Action, ImportRefused, ImportReport, Outcome

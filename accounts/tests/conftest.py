@@ -1,9 +1,11 @@
-"""Databases of their own, for tests with processes of their own."""
+"""Databases of their own, for tests with processes of their own; their tables are made once and copied."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -18,23 +20,45 @@ def make_tables(database_url: str) -> None:
     subprocess.run(command, env=environment, cwd=settings.BASE_DIR, check=True, timeout=60)
 
 
-@pytest.fixture
-def sqlite_url(tmp_path: Path) -> str:
-    url = f"sqlite:///{tmp_path / 'own.sqlite3'}"
-    make_tables(url)
-    return url
+@contextmanager
+def database(server: str, name: str, template: str = "template1") -> Iterator[str]:
+    """A fresh database on a PostgreSQL server, as a copy of `template`; its URL."""
+    with psycopg.connect(server, autocommit=True) as admin:
+        drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+        admin.execute(drop)
+        create = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        admin.execute(create.format(sql.Identifier(name), sql.Identifier(template)))
+        try:
+            yield f"{server.rsplit('/', 1)[0]}/{name}"
+        finally:
+            admin.execute(drop)
+
+
+@pytest.fixture(scope="session")
+def sqlite_tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("tables") / "tables.sqlite3"
+    make_tables(f"sqlite:///{file}")
+    return file
 
 
 @pytest.fixture
-def postgres_database_url(postgres_url: str) -> Iterator[str]:
-    name = f"test_accounts_{os.getpid()}"
-    with psycopg.connect(postgres_url, autocommit=True) as admin:
-        admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
-        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        url = f"{postgres_url.rsplit('/', 1)[0]}/{name}"
+def sqlite_url(sqlite_tables: Path, tmp_path: Path) -> str:
+    shutil.copy(sqlite_tables, tmp_path / "own.sqlite3")
+    return f"sqlite:///{tmp_path / 'own.sqlite3'}"
+
+
+@pytest.fixture(scope="session")
+def postgres_tables(postgres_url: str) -> Iterator[str]:
+    name = f"tables_accounts_{os.getpid()}"
+    with database(postgres_url, name) as url:
         make_tables(url)
+        yield name
+
+
+@pytest.fixture
+def postgres_database_url(postgres_url: str, postgres_tables: str) -> Iterator[str]:
+    with database(postgres_url, f"test_accounts_{os.getpid()}", postgres_tables) as url:
         yield url
-        admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 @pytest.fixture(params=["sqlite_url", "postgres_database_url"])

@@ -36,6 +36,21 @@ def test_a_wrong_setting_is_named_with_an_id_and_a_hint(settings, check, name, v
     assert message.hint
 
 
+@pytest.mark.parametrize(
+    ("template", "oauth", "id"),
+    [
+        ("https://{subdomain}.kommo.com", "https://www.kommo.com/oauth", None),
+        ("http://127.0.0.1:8100/{subdomain}", "http://127.0.0.1:8100/oauth", None),
+        ("https://{subdomain}.kommo.com", "http://www.kommo.com/oauth", "accounts.W003"),
+        ("http://127.0.0.1:8100/{subdomain}", "https://www.kommo.com/oauth", "accounts.W004"),
+        ("https://{subdomain}.kommo.com", "http://127.0.0.1:8100/oauth", "accounts.W004"),
+    ],
+)
+def test_the_consent_page_belongs_to_the_accounts_and_is_encrypted(settings, template, oauth, id) -> None:
+    settings.KOMMO_URL_TEMPLATE, settings.KOMMO_OAUTH_URL = template, oauth
+    assert [message.id for message in checks.check_oauth_url()] == ([id] if id else [])
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1:8100", "localhost", "[::1]:8100"])
 def test_a_simulator_on_this_machine_may_be_http_and_quick(settings, host) -> None:
     settings.KOMMO_URL_TEMPLATE = f"http://{host}/{{subdomain}}"

@@ -1,18 +1,10 @@
 """A person imports and exports accounts in a real browser, without one complaint of the browser."""
 
-import os
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from accounts.models import Account
 from accounts.tests.factories import AccountFactory
 
-playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install -r requirements-dev.txt")
-
-CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
-SWITCHES = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 FILE = (
     "subdomain,role,name,token,client_id,client_secret,refresh_token,redirect_uri\n"
     "north,slave,North of the river,token-of-day,,,,\n"
@@ -22,30 +14,7 @@ FILE = (
     "no city,slave,Nowhere,token-of-nowhere,,,,\n"
 )
 
-pytestmark = [
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"needs {CHROMIUM}: apt-get install chromium, or set CHROMIUM"),
-]
-
-
-@pytest.fixture
-def page(live_server, admin_user, monkeypatch) -> Iterator:
-    """A page of a browser whose user is logged in; at the end the browser must not have complained."""
-    # Playwright keeps an event loop in this thread, where Django would refuse every query.
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-    complaints: list[str] = []
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=str(CHROMIUM), args=SWITCHES)
-        made = browser.new_page(base_url=live_server.url)
-        made.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
-        made.on("pageerror", lambda error: complaints.append(str(error)))
-        made.goto("/")
-        made.fill("#id_username", "admin")
-        made.fill("#id_password", "password")
-        made.click("[type=submit]")
-        yield made
-        browser.close()
-    assert complaints == []
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_a_file_is_looked_at_confirmed_and_what_is_stored_goes_out_again(page, tmp_path) -> None:

@@ -28,6 +28,7 @@ from accounts.pages import live_parts, page, person
 from accounts.services import start_check
 
 PER_PAGE = 150
+LAST = 10
 WAITING = "waiting"
 may_check = permission_required("accounts.check_account", raise_exception=True)
 
@@ -49,7 +50,10 @@ def start(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         return _begun(request, None)
     running = ConnectionCheck.objects.filter(finished_at=None).first()
-    context = {"title": _("Check all connections"), "total": Account.objects.count(), "running": running}
+    ended = ConnectionCheck.objects.filter(finished_at__isnull=False).select_related("requested_by")
+    last = ended.annotate(number=Count("items"))[:LAST]
+    total = Account.objects.count()
+    context = {"title": _("Check all connections"), "total": total, "running": running, "last": last}
     return page(request, "accounts/check_start.html", context)
 
 

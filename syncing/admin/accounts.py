@@ -83,9 +83,10 @@ class SyncedAccountAdmin(HistoryGoesAlong, AccountAdmin):
         super().save_model(request, obj, form, change)
         if "group" in form.changed_data and obj.role == Account.Role.SLAVE and self.has_plan_sync_permission(request):
             url = f"{reverse('syncing:start', args=[obj.group_id, RunMode.PLAN])}?account={obj.pk}"
-            text = _("As soon as it is connected: %(link)s, which writes nothing.")
             link = format_html('<a href="{}">{}</a>', url, _("plan its first sync"))
-            messages.info(request, format_html(text.replace("%(link)s", "{}"), link))
+            messages.info(
+                request, format_html(_("As soon as it is connected: {link}, which writes nothing."), link=link)
+            )
 
     def has_plan_sync_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("syncing.plan_sync")

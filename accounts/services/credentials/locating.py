@@ -44,7 +44,7 @@ class Locator:
             address = conf.url_for(domain)
             questions.append(partial(oauth.place_by_refresh_token, self._transport, address, refresh_token))
         if access_token:
-            address = conf.oauth_origin()
+            address = conf.common_address()
             questions.append(partial(oauth.place_by_access_token, self._transport, address, access_token))
         return questions
 

@@ -8,11 +8,10 @@ from accounts.kommo.client import DEFAULT_POLICY, KommoClient
 from accounts.kommo.pacing import Pacer, Slots
 from accounts.kommo.retry import Policy
 from accounts.kommo.stopping import Stop
-from accounts.kommo.tokens import FixedToken
 from accounts.kommo.transport import Transport
 from accounts.models import Account
 from accounts.services.credentials.locating import Locator
-from accounts.services.credentials.tokens import CredentialProblem, OAuthTokens
+from accounts.services.credentials.tokens import CredentialProblem, LongLivedToken, OAuthTokens
 
 LONGEST_SECRET = 8192
 
@@ -57,7 +56,7 @@ def transport_for(
     """The way to `account`, at the common pace; nothing is asked of the database here."""
     pacer = Pacer(
         slots or conf.slots(),
-        conf.account_key(account.subdomain),
+        conf.account_key(account.pk, account.subdomain),
         conf.rate_per_account(),
         ip_key=conf.IP_KEY,
         rate_per_ip=conf.rate_per_ip(),
@@ -70,8 +69,7 @@ def transport_for(
 
 def tokens_for(account: Account, transport: Transport) -> OAuthTokens:
     """The tokens of an account that is connected by OAuth."""
-    locator = Locator(account, transport)
-    return OAuthTokens(account.pk, transport, find=lambda pair: locator.find(pair.access_token, pair.refresh_token))
+    return OAuthTokens(account.pk, transport, Locator(account, transport))
 
 
 def client_for(
@@ -93,18 +91,16 @@ def client_for(
     if not account.uses_oauth and not account.token:
         raise CredentialProblem(account.subdomain)
     transport = transport_for(account, stop=stop, slots=slots)
-    oauth_tokens = tokens_for(account, transport) if account.uses_oauth else None
-    locator = Locator(account, transport)
-
-    def locate() -> str | None:
-        pair = oauth_tokens.pair if oauth_tokens else None
-        return locator.find(pair.access_token, pair.refresh_token) if pair else locator.find(account.token)
-
+    tokens: OAuthTokens | LongLivedToken = (
+        tokens_for(account, transport)
+        if account.uses_oauth
+        else LongLivedToken(account.token, Locator(account, transport))
+    )
     return KommoClient(
         transport,
-        oauth_tokens or FixedToken(account.token),
+        tokens,
         account_id=account.kommo_id,
         policy=policy,
         read_only=is_master or bool(read_only),
-        locate=locate,
+        locate=tokens.locate,
     )

@@ -13,8 +13,10 @@ from accounts.kommo import oauth
 from accounts.kommo.errors import GrantRefused, Halted, KommoError, NotFound, Unauthorised
 from accounts.kommo.oauth import Tokens
 from accounts.kommo.retry import Policy, Repeats
+from accounts.kommo.tokens import FixedToken
 from accounts.kommo.transport import Transport
 from accounts.services.credentials import desk, pairs
+from accounts.services.credentials.locating import Locator
 from accounts.services.credentials.pairs import Pair
 
 POLICY = Policy(attempts=3, max_wait=10)
@@ -41,6 +43,18 @@ UNREADABLE = gettext_noop(
 )
 
 
+class LongLivedToken(FixedToken):
+    """A token source of one account whose token a person stored."""
+
+    def __init__(self, token: str, locator: Locator) -> None:
+        super().__init__(token)
+        self._locator = locator
+
+    def locate(self) -> str | None:
+        """Where the account is now, if its token tells another place than the one that is known."""
+        return self._locator.find(self.current())
+
+
 class OAuthTokens:
     """A token source of one account (see `kommo.tokens.TokenSource`), over its stored pair.
 
@@ -52,24 +66,19 @@ class OAuthTokens:
         self,
         account_id: int,
         transport: Transport,
+        locator: Locator,
         *,
-        find: Callable[[Pair], str | None] | None = None,
         random: Callable[[], float] = _random.random,
     ) -> None:
         self._account_id = account_id
         self._transport = transport
-        self._find = find
+        self._locator = locator
         self._repeats = Repeats(transport.pacer, POLICY, transport.pacer.pause, random)
         self._lease = timedelta(seconds=sum(transport.timeout) + LEASE_MARGIN)
         self._pair: Pair | None = None
 
     def __repr__(self) -> str:
         return f"<OAuthTokens of account {self._account_id}>"
-
-    @property
-    def pair(self) -> Pair | None:
-        """As last seen; None before the first use."""
-        return self._pair
 
     def current(self) -> str:
         if self._pair is None or not self._pair.is_fresh(timezone.now()):
@@ -80,6 +89,11 @@ class OAuthTokens:
         if self._pair is not None and token == self._pair.access_token:
             self._pair = self._usable(refused=self._pair.generation)
         return True
+
+    def locate(self) -> str | None:
+        """Where the account is now, if its tokens tell another place than the one that is known."""
+        pair = self._pair
+        return None if pair is None else self._locator.find(pair.access_token, pair.refresh_token)
 
     def renew(self) -> None:
         """A new pair now, though the access token may be good; for an account that would lie idle too long."""
@@ -171,7 +185,7 @@ class OAuthTokens:
                 desk.do(partial(pairs.extend, pair, self._lease))
 
     def _has_moved(self, pair: Pair) -> bool:
-        address = self._find(pair) if self._find is not None else None
+        address = self._locator.find(pair.access_token, pair.refresh_token)
         if address is None:
             return False
         self._transport.move_to(address)
