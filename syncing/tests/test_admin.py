@@ -401,3 +401,28 @@ def test_a_group_page_has_its_buttons(admin_client) -> None:
     html = admin_client.get(reverse("admin:accounts_syncgroup_change", args=[group.pk])).content.decode()
     for url in (start_url(group, "plan"), start_url(group, "apply"), reverse("syncing:webhook_token", args=[group.pk])):
         assert f'href="{url}"' in html
+
+
+# -- planning one account --
+
+
+def test_one_slave_is_planned_from_its_own_page(admin_client) -> None:
+    cast = AccountFactory.cast()
+    url = f"{reverse('syncing:start', args=[cast['north'].group_id, 'plan'])}?account={cast['north'].pk}"
+    page = admin_client.get(url).text
+    assert "Plan North" in page
+    assert "South" not in page
+    admin_client.post(url)
+    run = SyncRun.objects.get()
+    assert (run.mode, run.whole_group) == (RunMode.PLAN, False)
+    assert [part.account for part in run.account_runs.all()] == [cast["north"]]
+
+
+@pytest.mark.parametrize("account", ["master", "abc", "999999", "9" * 30])
+def test_what_is_no_slave_of_the_group_is_not_planned(account, admin_client) -> None:
+    cast = AccountFactory.cast()
+    number = cast["master"].pk if account == "master" else account
+    url = f"{reverse('syncing:start', args=[cast['north'].group_id, 'plan'])}?account={number}"
+    assert admin_client.get(url).status_code == 404
+    assert admin_client.post(url).status_code == 404
+    assert not SyncRun.objects.exists()

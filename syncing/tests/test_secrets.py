@@ -8,14 +8,17 @@ from typing import Any
 
 import pytest
 from django.contrib import admin
+from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
 from accounts.models import Account, Integration, TokenPair
-from accounts.services import import_accounts
+from accounts.services import import_accounts, start_check
+from accounts.services.connecting import invites
 from accounts.services.credentials import desk
+from accounts.services.upkeep import renewing
 from accounts.simulator.seed import seed_demo
 from accounts.simulator.server import RunningServer
 from accounts.simulator.world import World
@@ -97,13 +100,21 @@ def pages(client: Client) -> Iterator[str]:
     """Every list of the admin and every object's page, the dashboard, and the pages beside them."""
     for model, _ in admin.site._registry.items():
         name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
-        yield client.get(reverse(f"{name}_changelist")).text
+        yield shown(client, reverse(f"{name}_changelist"))
         for row in model._base_manager.values_list("pk", flat=True)[:8]:
             for page in ("change", "history", "delete"):
-                yield client.get(reverse(f"{name}_{page}", args=[row])).text
+                yield shown(client, reverse(f"{name}_{page}", args=[row]), 200, 403)
     account = Account.objects.filter(integration__isnull=False).first()
-    for url in ("/", "/connections/invite", reverse("accounts:connect", args=[account.pk])):
-        yield client.get(url).text
+    check = reverse("accounts:check", args=[start_check().pk])
+    for url in ("/", "/connections/invite", reverse("accounts:connect", args=[account.pk]), check):
+        yield shown(client, url)
+    yield shown(client, "/oauth/callback?state=x&code=y", 400)
+
+
+def shown(client: Client, url: str, *statuses: int) -> str:
+    answer = client.get(url)
+    assert answer.status_code in (statuses or (200,)), (url, answer.status_code)
+    return str(answer.text)
 
 
 def exports(client: Client) -> Iterator[str]:
@@ -130,19 +141,27 @@ def test_no_secret_of_the_demo_is_anywhere_in_clear(demo, world, ear, admin_clie
     come_back(admin_client, decide(begin(admin_client, unit), account="unit-003"))
     _, out, errors = sync("--json")
     _, planned, _ = sync("--plan")
+    User.objects.filter(username="admin").update(email="admin@sync.example")
+    renewing.work()
+    Account.objects.filter(pk=unit.pk).update(contact_email="boss@unit.example")
+    invited = invites.invite(Account.objects.get(pk=unit.pk), unit.integration, by=None)
+    invites.ask_for_mails([invited])
+    invites.send_mails([invited.pk])
     call_command("doctor", stdout=(said := io.StringIO()))
     told = {
         "output": out + errors + planned + said.getvalue(),
-        "log": ear.heard.getvalue(),
         "columns": columns(),
         "pages": "\n".join(pages(admin_client)),
         "exports": "\n".join(exports(admin_client)),
         "mails": str([(mail.subject, mail.body) for mail in mailoutbox]),
         "reprs": repr([*Account.objects.all(), *Integration.objects.all(), *TokenPair.objects.all()]),
     }
+    told["log"] = ear.heard.getvalue()  # the last: also of what was said over the pages
     secrets = demo | issued(world)
     assert len(secrets) > 10
-    assert [where for where in ("output", "log", "columns", "pages", "exports") if "unit-003" not in told[where]] == []
+    assert [
+        where for where in ("output", "log", "columns", "pages", "exports", "mails") if "unit-003" not in told[where]
+    ] == []
     assert TokenPair.objects.get(account=unit).refresh_token in secrets  # what is looked for is what is stored
     found = [(where, secret[:12]) for where, text in told.items() for secret in secrets if secret in text]
     assert found == []
