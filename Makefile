@@ -52,7 +52,7 @@ bench: venv ## the figures: requests, pace, memory (BENCH_ARGS="--quick")
 test: venv-dev ## every test, in the same virtual environment (TEST_ARGS="-k pacing")
 	@$(PY) -m pytest -n 3 --dist load --maxschedchunk 1 -rs $(TEST_ARGS)
 
-CHECK_ENV := KOMMOSYNC_ENV_FILE=/dev/null DATABASE_URL= REDIS_URL= DEBUG=off HTTPS_ONLY=on ALLOWED_HOSTS=sync.example.com \
+CHECK_ENV := KOMMOSYNC_ENV_FILE=/dev/null VAR_DIR=var/check DATABASE_URL= REDIS_URL= DEBUG=off HTTPS_ONLY=on ALLOWED_HOSTS=sync.example.com \
   SECRET_KEY=only-for-the-check-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJ \
   FIELD_ENCRYPTION_KEYS=MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=
 
@@ -72,5 +72,5 @@ messages: venv-dev ## collect the texts of the pages for translation, and compil
 	$(CHECK_ENV) $(PY) manage.py compilemessages -l pt_BR -l es --ignore '.venv/*'
 
 clean: ## remove what can be made again (never .env or the database)
-	rm -rf var/demo var/static var/cache var/test-*.sqlite3* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf var/check var/demo var/static var/cache var/test-*.sqlite3* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find accounts syncing kommosync -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -32,6 +32,10 @@ class SecretField(forms.CharField):
         text = str(super().clean(value) or "")
         stripped = text.strip()
         self.trimmed = stripped != text
+        if self.required and not stripped:
+            raise ValidationError(self.error_messages["required"], code="required")
+        if text and not stripped:
+            raise ValidationError(_("There is nothing but spaces; copy it again."))
         if not can_be_secret(stripped):
             raise ValidationError(_("This is one word of plain letters, digits and signs; copy it again."))
         return stripped

@@ -19,7 +19,7 @@ from accounts.forms import IS_SET, AccountForm
 from accounts.models import SECRETS, Account, AccountEvent, TokenPair
 from accounts.pages import person
 from accounts.services import start_check
-from accounts.services.credentials import pairs
+from accounts.services.credentials.opening import give_up_pair
 from accounts.views.invites import many_page, named
 
 if TYPE_CHECKING:  # generic for the type checker only
@@ -93,7 +93,8 @@ class AccountAdmin(ExchangeMixin, AccountModelAdmin):
         mark = badges.health(account.health)
         if not account.health_reason:
             return mark
-        return format_html('{} <span class="ks-reason">{}</span>', mark, account.health_reason)
+        reason = account.health_reason
+        return format_html('{} <span class="ks-reason" title="{}">{}</span>', mark, reason, reason)
 
     @admin.display(description=_("token expires"), ordering="token_expires_at")
     def token_expiry(self, account: Account) -> str:
@@ -133,7 +134,7 @@ class AccountAdmin(ExchangeMixin, AccountModelAdmin):
             messages.info(request, _("Spaces around the token were removed."))
         super().save_model(request, obj, form, change)
         if form.cleaned_data.get("new_token"):
-            pairs.forget(obj.pk)  # one way in: a token that is stored takes the place of a consent
+            give_up_pair(obj.pk, by=request.user)
 
     def response_add(self, request: HttpRequest, obj: Account, post_url_continue: str | None = None) -> HttpResponse:
         """An account that is connected by OAuth goes on to its connection."""

@@ -1,6 +1,7 @@
 """The admin pages of integrations: id, secret key (written, never shown), redirect URI, and whom they serve."""
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from django import forms
 from django.contrib import admin, messages
@@ -12,7 +13,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from accounts.forms import IS_SET, SecretField
-from accounts.models import Account, Integration
+from accounts.models import Account, ConnectAttempt, Integration, Invite
 from accounts.services.credentials import pairs
 
 if TYPE_CHECKING:  # generic for the type checker only
@@ -71,8 +72,9 @@ class IntegrationAdmin(IntegrationModelAdmin):
     search_help_text = _("Name, id, redirect URI, or an account that it serves")
     fieldsets = (
         (None, {"fields": ("name", "is_public")}),
-        (_("As in Kommo: Keys and scopes"), {"fields": ("client_id", "new_secret", "redirect_uri")}),
+        (_("As in Kommo: Keys and scopes"), {"fields": ("client_id", "new_secret", "redirect_uri", "hook")}),
     )
+    readonly_fields = ("hook",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Integration]:
         well = Q(accounts__health=Account.Health.CONNECTED)
@@ -99,6 +101,17 @@ class IntegrationAdmin(IntegrationModelAdmin):
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         address = request.build_absolute_uri(reverse("accounts:callback"))
         return {"redirect_uri": address, **super().get_changeform_initial_data(request)}
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Its invite links go along, though nobody may delete those by themselves."""
+        to_delete, counts, lacking, protected = super().get_deleted_objects(objs, request)
+        alone = {model._meta.verbose_name for model in (Invite, ConnectAttempt)}
+        return to_delete, counts, {name for name in lacking if name not in alone}, protected
+
+    @admin.display(description=_("address of the hook on uninstalling"))
+    def hook(self, integration: Integration) -> str:
+        parts = urlsplit(integration.redirect_uri)
+        return f"{parts.scheme}://{parts.netloc}{reverse('accounts:disabled')}" if parts.netloc else "—"
 
     @admin.display(description=_("accounts"), ordering="account_count")
     def accounts_link(self, integration: Any) -> str:

@@ -50,7 +50,7 @@ class StateFilter(admin.SimpleListFilter):
 class InviteAdmin(InviteModelAdmin):
     """Made on the accounts' pages; only withdrawn here."""
 
-    list_display = ("account", "state", "mail", "created_by", "created_at", "expires_at", "integration", "link")
+    list_display = ("account", "state", "link", "mail", "created_by", "created_at", "expires_at", "integration")
     list_display_links = None
     list_filter = (StateFilter, "integration", "account__group")
     list_select_related = ("account", "integration", "created_by")
@@ -88,7 +88,9 @@ class InviteAdmin(InviteModelAdmin):
     def link(self, invite: Invite) -> str:
         if invite.state(timezone.now()) != State.OPEN:
             return "—"
-        return format_html('<code class="ks-link">{}</code>', invites.link(invite))
+        return format_html(
+            '<input class="ks-link" type="text" readonly value="{}" aria-label="{}">', invites.link(invite), _("link")
+        )
 
     @admin.display(description=_("e-mail"), ordering="sent_at")
     def mail(self, invite: Invite) -> str:

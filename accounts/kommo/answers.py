@@ -189,7 +189,8 @@ def _detail(answer: Answer, problem: JsonObject) -> str:
     for key in ("detail", "title", "hint"):
         if isinstance(problem.get(key), str) and problem[key].strip():
             return str(problem[key]).strip()
-    text = re.sub(r"<[^>]*>", " ", (answer.body or b"")[:LOOKED_AT].decode("utf-8", "replace"))
+    page = (answer.body or b"")[:LOOKED_AT].decode("utf-8", "replace")
+    text = re.sub(r"<head\b.*?</head>|<[^>]*>", " ", page, flags=re.DOTALL | re.IGNORECASE)  # the title says it twice
     return " ".join(text.split())
 
 

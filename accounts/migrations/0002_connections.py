@@ -84,6 +84,7 @@ class Migration(migrations.Migration):
                 ('at', models.DateTimeField(auto_now_add=True, verbose_name='at')),
                 ('code', models.CharField(choices=[('connected', 'Connected'), ('reconnect', 'Reconnect needed'), ('disconnected', 'Disconnected'), ('renamed', 'Subdomain changed'), ('refused', 'Connection refused'), ('invited', 'Invited'), ('expires', 'Token expires soon')], max_length=12, verbose_name='what')),
                 ('message', models.CharField(blank=True, max_length=500, verbose_name='message')),
+                ('former_subdomain', models.CharField(blank=True, db_index=True, editable=False, max_length=63)),
                 ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='events', to='accounts.account', verbose_name='account')),
                 ('by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='by')),
             ],

@@ -81,6 +81,7 @@ class AccountEvent(models.Model):
     at = models.DateTimeField(_("at"), auto_now_add=True)
     code = models.CharField(_("what"), max_length=12, choices=Code.choices)
     message = models.CharField(_("message"), max_length=500, blank=True)
+    former_subdomain = models.CharField(max_length=63, blank=True, editable=False, db_index=True)
     by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("by")
     )

@@ -25,4 +25,6 @@ def note(account_id: int, code: AccountEvent.Code, message: str = "", *, by: Any
 
 def renamed(account_id: int, new: str, old: str, *, by: Any = None) -> None:
     """The account has another subdomain in Kommo."""
-    note(account_id, Code.RENAMED, _("The account is %(new)s now; it was %(old)s.") % {"new": new, "old": old}, by=by)
+    message = _("The account is %(new)s now; it was %(old)s.") % {"new": new, "old": old}
+    event = note(account_id, Code.RENAMED, message, by=by)
+    AccountEvent.objects.filter(pk=event.pk).update(former_subdomain=old)

@@ -36,7 +36,7 @@ def clear(rows: Collection[str]) -> None:
         ids = [row.removeprefix(label) for row in rows if row.startswith(label)]
         model._base_manager.filter(pk__in=ids).update(**dict.fromkeys(names, ""))
     without = Account.objects.exclude(HAS_CREDENTIAL).exclude(health=Account.Health.DISCONNECTED)
-    without.update(health=Account.Health.NO_TOKEN, health_reason="")
+    without.update(health=Account.Health.NO_TOKEN, health_reason="", token_expires_at=None)
 
 
 def unreadable_secrets() -> tuple[str, ...]:

@@ -7,10 +7,13 @@ from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from accounts.kommo.oauth import Tokens
+from accounts.kommo.oauth import Place, Tokens
 from accounts.models import Account, Integration, TokenPair
-from accounts.services import ImportReport, import_accounts
-from accounts.services.credentials import pairs
+from accounts.services import CredentialProblem, ImportReport, client_for, import_accounts
+from accounts.services.credentials import desk, pairs
+from accounts.services.credentials.locating import move
+from accounts.services.importing import preview_table
+from accounts.services.tables.table import read_table
 from accounts.tests.factories import AccountFactory
 
 pytestmark = pytest.mark.django_db
@@ -217,3 +220,38 @@ def test_an_import_writes_only_what_it_changes() -> None:
         load("subdomain,name\nnorth,North\n")
     (update,) = [query["sql"] for query in queries if query["sql"].startswith("UPDATE")]
     assert update.startswith('UPDATE "accounts_account" SET "name" = \'North\' WHERE')
+
+
+# -- what happened to accounts since --
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_account_that_only_has_an_integration_waits_for_its_consent() -> None:
+    load(NORTH)
+    load("subdomain,client_id\nsouth,uuid-1\n")
+    south = Account.objects.get(subdomain="south")
+    assert south.credential_kind == Account.CredentialKind.OAUTH
+    with pytest.raises(CredentialProblem) as problem, client_for(south) as client:
+        client.get("/account")
+    desk.close()
+    assert "Connect" in problem.value.remedy
+
+
+def test_a_token_that_takes_the_place_of_a_consent_is_told_before_and_kept_as_an_event() -> None:
+    load(NORTH)
+    file = "subdomain,token\nnorth,token-of-day\n"
+    changes = preview_table(read_table(file.encode()), None).outcomes[0].changes
+    assert [change.column for change in changes] == ["token", "refresh_token"]
+    load(file)
+    account = Account.objects.get()
+    assert (account.credential_kind, account.pair.refresh_token) == (Account.CredentialKind.LONG_LIVED, "")
+    assert "takes the place" in account.events.get().message
+
+
+def test_the_old_name_of_a_renamed_account_makes_no_second_entry() -> None:
+    load(NORTH)
+    account = Account.objects.get()
+    assert move(account.pk, "north", Place(7, "north-2"))
+    report = load("subdomain,name\nnorth,North\n")
+    assert counts(report) == (0, 0, 0, [2])
+    assert "north-2" in report.errors[0].message

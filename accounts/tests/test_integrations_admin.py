@@ -6,7 +6,8 @@ from django.contrib.messages import get_messages
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import Integration, TokenPair
+from accounts.models import Account, Integration, TokenPair
+from accounts.services.connecting import invites
 from accounts.tests.factories import AccountFactory
 
 pytestmark = pytest.mark.django_db
@@ -45,12 +46,12 @@ def test_a_secret_key_is_stored_trimmed_and_that_is_said(admin_client) -> None:
     assert "Spaces around the secret key were removed" in said(answer)
 
 
-@pytest.mark.parametrize("secret", ["", "two words", "café", "x" * 9000])
+@pytest.mark.parametrize("secret", ["", "   ", "two words", "café", "x" * 9000])
 def test_what_can_be_no_secret_key_is_refused_without_being_shown(secret, admin_client) -> None:
     answer = admin_client.post(ADD, form(new_secret=secret))
     assert answer.status_code == 200
     assert not Integration.objects.exists()
-    assert not secret or secret not in answer.text
+    assert not secret.strip() or secret not in answer.text
 
 
 def test_the_secret_key_is_in_no_page_and_an_empty_input_keeps_it(admin_client, integration) -> None:
@@ -105,3 +106,17 @@ def test_the_list_is_searched_by_the_accounts_it_serves(admin_client, integratio
     AccountFactory(subdomain="north", integration=integration)
     assert "id-of-sync" in admin_client.get(LIST, {"q": "north"}).text
     assert "id-of-sync" not in admin_client.get(LIST, {"q": "nobody"}).text
+
+
+def test_the_page_shows_the_address_of_the_hook(admin_client, integration) -> None:
+    assert "https://sync.example/oauth/disabled" in admin_client.get(page_of(integration)).text
+
+
+def test_one_that_was_only_invited_with_can_be_deleted(admin_client, integration) -> None:
+    account = AccountFactory(token="", integration=integration)
+    invites.invite(account, integration, by=None)
+    Account.objects.update(integration=None)
+    url = reverse("admin:accounts_integration_delete", args=[integration.pk])
+    assert "permission" not in admin_client.get(url).text
+    admin_client.post(url, {"post": "yes"})
+    assert not Integration.objects.exists()

@@ -277,3 +277,8 @@ def test_the_pages_read_no_secret(admin_client, client, north, link, settings) -
     pages += [reverse("admin:accounts_account_change", args=[north.pk]), reverse("admin:accounts_account_add")]
     for url in pages:
         assert admin_client.get(url).status_code == 200
+
+
+def test_a_link_of_another_database_means_no_row_of_this_one(client, link) -> None:
+    Invite.objects.update(created_at=timezone.now() + timedelta(seconds=1))
+    assert client.get(link).status_code == 410

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.contrib import messages
@@ -11,6 +12,7 @@ from django.db.models import Case, Count, Q, QuerySet, Value, When
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -30,6 +32,7 @@ from accounts.services import start_check
 PER_PAGE = 150
 LAST = 10
 WAITING = "waiting"
+PATIENCE = timedelta(seconds=15)  # within it a living worker has taken it up
 may_check = permission_required("accounts.check_account", raise_exception=True)
 
 
@@ -106,10 +109,15 @@ def _context(request: HttpRequest, check_id: int) -> dict[str, Any]:
         "lost": sum(numbers.get(each, 0) for each in HEALTH_NEEDS_CONNECTING),
         "unwell": sum(number for each, number in numbers.items() if each not in (*HEALTH_FINE, WAITING)),
         "missed": numbers.get(WAITING, 0),
+        "waits_long": order.finished_at is None and order.beat_at is None and _age(order) > PATIENCE,
         "health": state,
         "query": query,
         "items": _page(request, _found(_items(check_id), state, query)),
     }
+
+
+def _age(order: ConnectionCheck) -> timedelta:
+    return timezone.now() - order.created_at
 
 
 def _counts(check_id: int) -> list[Tally]:

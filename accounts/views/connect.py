@@ -18,6 +18,7 @@ from accounts.services.connecting import attempts, consent, invites
 from accounts.services.connecting.attempts import Begun, CannotConnect
 
 STATES = "connect_states"
+CONNECTED = "connected_account"
 MOST_STATES = 10
 STATUS = {
     **dict.fromkeys(("foreign_state", "foreign_host", "wrong_account"), 403),
@@ -85,6 +86,7 @@ def callback(request: HttpRequest) -> HttpResponse:
 def _done(request: HttpRequest, attempt: ConnectAttempt, account: Account) -> HttpResponse:
     """Elsewhere, so that reloading the page asks for nothing again."""
     if attempt.invite_id:
+        request.session[CONNECTED] = str(account)
         return HttpResponseRedirect(reverse("accounts:thanks"))
     if account.health == Account.Health.CONNECTED:
         messages.success(request, _("%(account)s is connected.") % {"account": account})
@@ -101,7 +103,8 @@ def failed(request: HttpRequest, problem: CannotConnect) -> HttpResponse:
         again = invites.link(problem.invite)
     elif problem.account is not None and problem.invite is None:
         again = reverse("accounts:connect", args=[problem.account.pk])
-    context = {"title": _("Not connected"), "problem": problem, "again": again}
+    title = _("Used already") if problem.code == "invite_used" else _("Not connected")
+    context = {"title": title, "problem": problem, "again": again}
     response = render(request, "accounts/connect_failed.html", context, status=STATUS.get(problem.code, 400))
     response["Referrer-Policy"] = "no-referrer"
     return response

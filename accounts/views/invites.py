@@ -21,7 +21,7 @@ from accounts.pages import page, person
 from accounts.services.connecting import attempts, invites
 from accounts.services.connecting.attempts import CannotConnect
 from accounts.services.tables.formulas import guarded
-from accounts.views.connect import failed, remember, to_kommo
+from accounts.views.connect import CONNECTED, failed, remember, to_kommo
 
 LONGEST_ID = 18  # digits; longer ones overflow
 
@@ -51,7 +51,8 @@ def invite(request: HttpRequest, token: str) -> HttpResponse:
 @require_safe
 @never_cache
 def thanks(request: HttpRequest) -> HttpResponse:
-    return render(request, "accounts/thanks.html", {"title": _("Thank you")})
+    account = request.session.get(CONNECTED, "")
+    return render(request, "accounts/thanks.html", {"title": _("Thank you"), "account": account})
 
 
 @permission_required("accounts.connect_account", raise_exception=True)
@@ -119,7 +120,11 @@ def _make(request: HttpRequest, accounts: list[Account]) -> HttpResponse:
 
 def _by_mail(request: HttpRequest, made: list[Invite]) -> HttpResponse:
     count = invites.ask_for_mails(made)
-    text = ngettext("%(n)d invite link is being sent.", "%(n)d invite links are being sent.", count)
+    text = ngettext(
+        "%(n)d invite link was handed to the workers; this list says when it is sent.",
+        "%(n)d invite links were handed to the workers; this list says when they are sent.",
+        count,
+    )
     messages.success(request, text % {"n": count})
     without = len(made) - count
     if without:

@@ -5,6 +5,7 @@ from django.utils import timezone
 
 from accounts import conf, expiry
 from accounts.models import HAS_CREDENTIAL, HEALTH_FINE, NEEDS_CONNECTING, Account, SyncGroup
+from accounts.services.upkeep.notices import administrators
 from syncing.operations.findings import FAIL, OK, WARN, Finding, Findings
 
 
@@ -34,7 +35,10 @@ def accounts() -> Findings:
 
 
 def mail() -> Findings:
-    if conf.sends_mail():
+    if conf.sends_mail() and not administrators():
+        remedy = "Enter the e-mail address of a superuser (admin, Users)."
+        yield Finding(WARN, "mail", "no superuser has an e-mail address: nobody is warned", remedy)
+    elif conf.sends_mail():
         yield Finding(OK, "mail", "warnings and invite links can be sent")
     else:
         remedy = "Set EMAIL_URL to a mail server; until then the dashboard tells, and invite links are a CSV."

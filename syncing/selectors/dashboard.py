@@ -36,13 +36,10 @@ class Overview:
     paused: int
     expiring: int
     lost: int  # need connecting
+    unwell: int  # need somebody, those among them
     health: tuple[StateCount, ...]
     states: tuple[StateCount, ...]
     never_run: int
-
-    @property
-    def unwell(self) -> int:
-        return sum(entry.count for entry in self.health if entry.state not in HEALTH_FINE)
 
 
 @dataclass(frozen=True)
@@ -76,18 +73,16 @@ class Share:
 def overview() -> Overview:
     roles: Counter[str] = Counter()
     health: Counter[str] = Counter()
-    paused = expiring = lost = 0
+    paused = expiring = lost = unwell = 0
     near = Count("pk", filter=expiry.expiring(timezone.now()))
     apart = Count("pk", filter=NEEDS_CONNECTING)
+    bad = Count("pk", filter=NEEDS_CONNECTING | ~Q(health__in=HEALTH_FINE))
     rows = Account.objects.order_by().values_list("role", "health", "paused")
-    for role, condition, is_paused, count, ends_soon, unconnected in rows.annotate(
-        n=Count("pk"), near=near, apart=apart
-    ):
+    for role, condition, is_paused, count, *numbers in rows.annotate(n=Count("pk"), near=near, apart=apart, bad=bad):
         roles[role] += count
         health[condition] += count
         paused += count if is_paused else 0
-        expiring += ends_soon
-        lost += unconnected
+        expiring, lost, unwell = expiring + numbers[0], lost + numbers[1], unwell + numbers[2]
     states = _last_states()
     return Overview(
         total=sum(roles.values()),
@@ -96,6 +91,7 @@ def overview() -> Overview:
         paused=paused,
         expiring=expiring,
         lost=lost,
+        unwell=unwell,
         health=tuple(
             StateCount(entry.value, str(entry.label), health[entry.value])
             for entry in Account.Health

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from accounts import expiry
 from accounts.models import HEALTH_FINE, HEALTH_NEEDS_CONNECTING, Account
+from accounts.services.health.judging import HEALTH_OF_CODE
 from syncing import badges
 from syncing.models import ACCOUNT_OPEN, AccountRun, AccountState
 
@@ -120,7 +121,8 @@ def _last_parts() -> list[Any]:
 
 
 def _concerns(part: dict[str, Any], health: str) -> Iterator[Concern]:
-    if part["state"] in TROUBLED and part["reason"] != health:
+    told = bool(health) and part["reason"] in HEALTH_OF_CODE  # the connection's own line says it better
+    if part["state"] in TROUBLED and not told:
         error = part["error"] or {}
         label = str(AccountState(part["state"]).label)
         title = part["reason"] or label

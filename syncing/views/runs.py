@@ -17,6 +17,7 @@ from accounts.pages import live_parts, page, person
 from syncing.models import AccountState, RunMode, RunState, SyncRun, Trigger
 from syncing.selectors.documents import run_document
 from syncing.selectors.runs import parts_of, progress_of
+from syncing.services.presence import workers_alive
 from syncing.services.runs import CannotStart, Started, cancel_run, retry_failed, start_run
 from syncing.views.pages import refusal, run_url, to_run
 from syncing.views.start import may_start, require_start
@@ -55,6 +56,7 @@ def run_context(request: HttpRequest, run: SyncRun) -> dict[str, Any]:
         "may_retry": not run.is_open
         and may_start(request, run.mode)
         and any(entry.state in RETRIED for entry in progress.states),
+        "stuck": run.state == RunState.QUEUED and run.queued_to_workers and not workers_alive(),
         "may_force": is_forceable(run) and request.user.has_perm("syncing.start_sync"),
     }
 

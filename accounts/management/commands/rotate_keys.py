@@ -31,6 +31,8 @@ class Command(BaseCommand):
         lost = unreadable_secrets()
         if lost and ask:
             self.stdout.write(f"No key opens the secrets of {len(lost)} rows: {', '.join(lost)}.")
+            if not sys.stdin.isatty():
+                raise CommandError("Nothing was changed: nobody is there to confirm it. Add --no-input if it is meant.")
             if input("Empty them? Their accounts have to be connected again. [y/N] ").strip().lower() != "y":
                 raise CommandError("Nothing was changed.")
         clear(lost)

@@ -96,22 +96,29 @@ def link(invite: Invite) -> str:
 
 
 def _token(invite: Invite) -> str:
-    return signing.Signer(salt=SALT).sign(str(invite.pk))
+    return signing.Signer(salt=SALT).sign(f"{invite.pk}-{_birth(invite)}")
+
+
+def _birth(invite: Invite) -> str:
+    """So that the row of another database, or of a restored one, that has the same number is not meant."""
+    return str(round(invite.created_at.timestamp() * 1000))
 
 
 def read(token: str) -> Invite:
     """The invite of a link that may still be used; raises CannotConnect."""
     remedy = _("Ask whoever sent it for a new one.")
     try:
-        number = int(signing.Signer(salt=SALT).unsign(token))
-    except (signing.BadSignature, ValueError) as error:
+        number, _dash, birth = signing.Signer(salt=SALT).unsign(token).partition("-")
+    except signing.BadSignature as error:
         raise CannotConnect("bad_invite", _("This is not a whole invite link."), remedy) from error
     found = (
-        Invite.objects.select_related("account", "integration")
+        Invite.objects.select_related("account__group", "integration")
         .defer(*RELATED_SECRETS, *RELATED_INTEGRATION_SECRETS)
         .filter(pk=number)
         .first()
     )
+    if found is not None and _birth(found) != birth:
+        found = None
     state = found.state(timezone.now()) if found else Invite.State.WITHDRAWN
     if found is None or state == Invite.State.WITHDRAWN:
         raise CannotConnect("invite_gone", _("This invite link was withdrawn."), remedy)

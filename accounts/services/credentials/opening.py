@@ -1,6 +1,9 @@
 """What an account is let in with: storing a token, and opening a client with it."""
 
 from datetime import UTC, datetime
+from typing import Any
+
+from django.utils.translation import gettext as _
 
 from accounts import conf
 from accounts.kommo import quirks
@@ -9,9 +12,11 @@ from accounts.kommo.pacing import Pacer, Slots
 from accounts.kommo.retry import Policy
 from accounts.kommo.stopping import Stop
 from accounts.kommo.transport import Transport
-from accounts.models import Account
+from accounts.models import Account, AccountEvent, TokenPair
+from accounts.services import events
+from accounts.services.credentials import pairs
 from accounts.services.credentials.locating import Locator
-from accounts.services.credentials.tokens import CredentialProblem, LongLivedToken, OAuthTokens
+from accounts.services.credentials.tokens import NOT_CONNECTED, CredentialProblem, LongLivedToken, OAuthTokens
 
 LONGEST_SECRET = 8192
 
@@ -37,6 +42,14 @@ def store_token(account: Account, token: str) -> None:
     account.token_expires_at = token_expiry(token)
     account.warned_days = None
     forget_health(account)
+
+
+def give_up_pair(account_id: int, *, by: Any = None) -> None:
+    """One way in: a long-lived token that was stored takes the place of a consent."""
+    if TokenPair.objects.filter(pk=account_id).exclude(refresh_token="").exists():
+        pairs.forget(account_id)
+        message = _("A long-lived token takes the place of the connection by OAuth.")
+        events.note(account_id, AccountEvent.Code.CONNECTED, message, by=by)
 
 
 def forget_health(account: Account) -> None:
@@ -89,7 +102,7 @@ def client_for(
     if is_master and read_only is False:
         raise ValueError("the master is never written")
     if not account.uses_oauth and not account.token:
-        raise CredentialProblem(account.subdomain)
+        raise CredentialProblem(account.subdomain, NOT_CONNECTED if account.integration_id else "")
     transport = transport_for(account, stop=stop, slots=slots)
     tokens: OAuthTokens | LongLivedToken = (
         tokens_for(account, transport)

@@ -131,7 +131,7 @@ def end(pair: Pair, problem: Mapping[str, str]) -> bool:
     ended = {"failed_fence": pair.fence, "failure": dict(problem), "lease_until": None}
     if not rows.update(ended_at=moment, **ended):
         return False
-    reason = f"{problem['message']} {problem['remedy']}".strip()
+    reason = f"{problem['message'].rstrip('.')}. {problem['remedy']}".strip(". ") + "."
     Account.objects.filter(pk=pair.account_id).update(
         health=Account.Health.RECONNECT, health_reason=reason[:500], checked_at=moment
     )

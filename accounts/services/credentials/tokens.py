@@ -30,7 +30,7 @@ class CredentialProblem(Unauthorised):
     """There is nothing to ask Kommo with; no request was sent."""
 
     remedy = gettext_noop(
-        "Make a long-lived token in this account (ClientKeys and scopes of a private integration) and store it."
+        "Make a long-lived token in this account (Keys and scopes of a private integration) and store it."
     )
 
     def __init__(self, account: str, remedy: str = "") -> None:

@@ -80,6 +80,8 @@ def _changes(entry: Entry, stored: Stored) -> tuple[Change, ...]:
     changes = [Change(column, old[column], new[column]) for column in new if old[column] != new[column]]
     if brings_token(entry):
         changes.append(Change("token", IS_SET if getattr(account, "stored_token", "") else "", IS_NEW))
+        if getattr(account, "stored_refresh", ""):
+            changes.append(Change("refresh_token", IS_SET, ""))  # the token takes the place of the consent
     if brings_pair(entry):
         changes.append(Change("refresh_token", IS_SET if getattr(account, "stored_refresh", "") else "", IS_NEW))
     return tuple(changes)

@@ -64,6 +64,9 @@ def _entry(row: Row, default: SyncGroup | None, stored: Stored) -> Entry:
     subdomain, role = _subdomain(row), _role(row)
     group = _group(row, default, stored)
     account = stored.accounts.get(subdomain)
+    if account is None and subdomain in stored.renamed:
+        facts = {"old": subdomain, "new": stored.renamed[subdomain]}
+        raise BadRow(_("%(old)s was renamed in Kommo and is here as %(new)s; write its new subdomain.") % facts)
     if account is not None and account.group_id != group.pk:
         facts = {"subdomain": subdomain, "group": account.group.name}
         raise BadRow(_("%(subdomain)s is already in the group %(group)s.") % facts)

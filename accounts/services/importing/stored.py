@@ -9,7 +9,7 @@ from django.db.models import F, Model, TextField
 from django.db.models.functions import Cast
 
 from accounts.fields import EncryptedTextField, WrongEncryptionKey
-from accounts.models import Account, Integration, SyncGroup, TokenPair
+from accounts.models import Account, AccountEvent, Integration, SyncGroup, TokenPair
 
 
 def hash_of(refresh_token: str) -> str:
@@ -29,6 +29,8 @@ class Stored:
         accounts = Account.objects.select_related("group").defer("token")
         accounts = accounts.annotate(**lying, imported_hash=F("pair__imported_hash"))
         self.accounts = {account.subdomain: account for account in accounts}
+        renamed = AccountEvent.objects.exclude(former_subdomain="").order_by("pk")
+        self.renamed = dict(renamed.values_list("former_subdomain", "account__subdomain"))
         integrations = Integration.objects.defer("client_secret")
         integrations = integrations.annotate(stored_secret=Cast("client_secret", TextField()))
         self.integrations = {integration.client_id: integration for integration in integrations}

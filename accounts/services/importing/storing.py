@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Account, Integration, TokenPair
 from accounts.services.credentials import pairs
-from accounts.services.credentials.opening import forget_health, store_token
+from accounts.services.credentials.opening import forget_health, give_up_pair, store_token
 from accounts.services.importing.integrations import changed_values
 from accounts.services.importing.planning import brings_pair, brings_token
 from accounts.services.importing.rows import FIELDS
@@ -41,7 +41,7 @@ def _store(entry: Entry) -> tuple[Account, Integration | None]:
     integration = _integration(entry.integration, entry) if entry.integration else None
     account = _account(entry, integration)
     if brings_token(entry) and getattr(account, "stored_refresh", None):
-        pairs.forget(account.pk)  # one way in: a token that is stored takes the place of a consent
+        give_up_pair(account.pk)
     if brings_pair(entry) and integration is not None:
         pairs.keep_refresh_token(account, integration, entry.given["refresh_token"])
         known = TokenPair.objects.filter(pk=account.pk)
@@ -62,6 +62,8 @@ def _account(entry: Entry, integration: Integration | None) -> Account:
         store_token(account, entry.given["token"])
     elif brings_pair(entry):
         forget_health(account)
+    elif integration is not None and not getattr(account, "stored_token", ""):
+        account.credential_kind = Account.CredentialKind.OAUTH  # it waits for its consent
     if account.pk is None:
         account.save(force_insert=True)
     else:  # nothing else: a check or a run may write beside us

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from syncing.operations import doctor
-from syncing.operations.findings import FAIL
+from syncing.operations.findings import FAIL, WARN
 
 
 class Command(BaseCommand):
@@ -17,11 +17,12 @@ class Command(BaseCommand):
         parser.add_argument("--online", action="store_true", help="also ask one account for the time (one request)")
 
     def handle(self, *args: Any, online: bool, **options: Any) -> None:
-        failed = 0
+        failed = warned = 0
         for finding in doctor.examine(online=online):
             failed += finding.level == FAIL
+            warned += finding.level == WARN
             self.stdout.write(str(finding))
         if failed:
             self.stdout.write(f"\n{failed} to mend.")
             sys.exit(1)
-        self.stdout.write("\nNothing has to be mended.")
+        self.stdout.write("\nNothing has to be mended." + (f" {warned} to look at." if warned else ""))
