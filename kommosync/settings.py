@@ -126,6 +126,8 @@ Q_CLUSTER = {
 }
 
 # -- files that hold secrets: never in clear on a disk --
+# A selection of many accounts is confirmed by as many fields.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
 FILE_UPLOAD_HANDLERS = ["accounts.exchange.uploads.MemoryOnlyUploadHandler"]
 IMPORT_EXPORT_IMPORT_PERMISSION_CODE = "import"
 IMPORT_EXPORT_EXPORT_PERMISSION_CODE = "export"

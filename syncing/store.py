@@ -7,6 +7,7 @@ from django.db import connection
 from django.db.models import Field, Model
 
 from accounts.clock import now as now
+from accounts.kommo.answers import storable
 from syncing.conf import MAX_TEXT
 from syncing.engine.refs import Kind, Ref
 from syncing.models import IdMapping, LogEntry
@@ -17,7 +18,7 @@ NAME_LENGTH = 500
 def clean(value: Any) -> Any:
     """`value` without what a database cannot keep: NUL characters, halves of surrogate pairs."""
     if isinstance(value, str):
-        return value.replace("\x00", "").encode("utf-8", "replace").decode()
+        return storable(value)
     if isinstance(value, Mapping):
         return {clean(key): clean(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -198,7 +198,12 @@ def _shown(text: str, secrets: Sequence[str]) -> str:
     """What of a foreign text may be shown: hidden first and cut then, as a part of a secret is one, too."""
     for secret in filter(None, secrets):
         text = text.replace(secret, HIDDEN)
-    return text[:SHOWN]
+    return storable(text)[:SHOWN]
+
+
+def storable(text: str) -> str:
+    """`text` without what a database cannot keep: NUL characters, halves of surrogate pairs."""
+    return text.replace("\x00", "").encode("utf-8", "replace").decode()
 
 
 def _items(problem: JsonObject, secrets: Sequence[str]) -> tuple[ItemError, ...]:

@@ -2,7 +2,7 @@
 
 import json
 import random as _random
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from types import TracebackType
 from typing import Self
 from urllib.parse import quote, urlencode
@@ -10,15 +10,16 @@ from urllib.parse import quote, urlencode
 from requests.structures import CaseInsensitiveDict
 
 from accounts.kommo.answers import JsonObject, error_of, read
-from accounts.kommo.errors import BadAnswer, KommoError, NotFound, ReadOnly, Unauthorised
+from accounts.kommo.errors import BadAnswer, KommoError, ReadOnly, Unauthorised, gettext_noop, nobody_there
 from accounts.kommo.pages import Listing, Params
 from accounts.kommo.quirks import account_ids, jwt_claims
 from accounts.kommo.retry import Policy, Repeats
-from accounts.kommo.tokens import TokenSource, fit_for_header
+from accounts.kommo.tokens import Moved, TokenSource, fit_for_header
 from accounts.kommo.transport import Transport
 
 PAGE_SIZE = 250  # Kommo's largest page (kommo-api.md section 2)
 DEFAULT_POLICY = Policy()
+STRANGER_REMEDY = gettext_noop("Check the subdomain and the token of this account, then check its connection.")
 
 
 class KommoClient:
@@ -40,7 +41,7 @@ class KommoClient:
         read_only: bool = False,
         sleep: Callable[[float], None] | None = None,
         random: Callable[[], float] = _random.random,
-        locate: Callable[[], str | None] | None = None,
+        locate: Callable[[], Moved | None] | None = None,
     ) -> None:
         self.account = transport.account
         self.account_id = account_id
@@ -110,6 +111,9 @@ class KommoClient:
     # -- one request with its repeats --
 
     def _write(self, method: str, path: str, body: JsonObject | list[JsonObject]) -> JsonObject:
+        strangers = self.account_ids - {self.account_id}
+        if self.account_id is not None and strangers:
+            raise self._stranger(sorted(strangers))
         answer = self._request(method, path, body=body)
         if answer is None:  # read() lets nothing but an object pass here
             raise BadAnswer("no object", account=self.account, method=method, path=path, outcome_unknown=True)
@@ -154,18 +158,34 @@ class KommoClient:
         try:
             if isinstance(error, Unauthorised):
                 return bool(token) and not renewed and self._tokens.refused(token)
-            return bool(token) and _nobody_there(error) and self._moved()
+            return bool(token) and nobody_there(error) and self._moved()
         except KommoError as failure:
             failure.outcome_unknown = unknown  # of the request itself: a renewal writes nothing
             raise
 
     def _moved(self) -> bool:
+        """Moves to where the account is now, if somebody knows, and it is really the one that lives there."""
         locate, self._locate = self._locate, None
-        address = locate() if locate is not None else None
-        if address is None:
+        moved = locate() if locate is not None else None
+        if moved is None:
             return False
-        self._transport.move_to(address)
+        before = self._transport.base_url
+        self._transport.move_to(moved.address)
+        about = self.get("/account") or {}
+        if self.account_id is not None and about.get("id") != self.account_id:
+            self._transport.move_to(before)
+            raise self._stranger({about.get("id")})
+        moved.keep()
         return True
+
+    def _stranger(self, seen: Collection[object]) -> KommoError:
+        """Another account answers than the one that is meant: nothing more may be written."""
+        return Unauthorised(
+            f"the account behind this address is {', '.join(map(str, seen))}, not {self.account_id}",
+            account=self.account,
+            code="wrong_account",
+            remedy=STRANGER_REMEDY,
+        )
 
     def _name_stranger(self, error: KommoError, token: str) -> None:
         """A refused token that names another account (unverified, section 1.4) is the wrong one, not an old one."""
@@ -192,10 +212,3 @@ class KommoClient:
         if self._headers[0] != token:
             self._headers = (token, self._transport.headers({"Authorization": f"Bearer {token}"}))
         return self._headers[1]
-
-
-def _nobody_there(error: KommoError) -> bool:
-    """No account answers here (any more): none of this name, or only a way to another address."""
-    if isinstance(error, NotFound):
-        return error.no_account
-    return isinstance(error, BadAnswer) and error.status is not None and 300 <= error.status < 400

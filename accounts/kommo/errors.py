@@ -238,3 +238,10 @@ class Halted(KommoError):
 
 class ReadOnly(TypeError):
     """A write through a client that was opened for reading; nothing was sent."""
+
+
+def nobody_there(error: KommoError) -> bool:
+    """No account answers here (any more): none of this name, or only a way to another address."""
+    if isinstance(error, NotFound):
+        return error.no_account
+    return isinstance(error, BadAnswer) and error.status is not None and 300 <= error.status < 400

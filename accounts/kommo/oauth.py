@@ -25,6 +25,9 @@ ENDPOINT = "/oauth2/access_token"
 CURRENT_SUBDOMAIN = "/oauth2/account/current/subdomain"
 SUBDOMAIN = "/oauth2/account/subdomain"
 ACCESS_LIFE = 86_400.0  # seconds, when the answer does not say
+LONGEST_LIFE = 5 * 365 * ACCESS_LIFE  # of a long-lived token (section 1.5)
+# Said by what stands before Kommo, not of the grant: no such method, a proxy's login, another server, too early.
+NOT_OF_THE_GRANT = frozenset({405, 407, 421, 425})
 
 
 @dataclass(frozen=True)
@@ -108,10 +111,15 @@ def _grant(transport: Transport, keys: ClientKeys, grant_type: str, name: str, v
 
 
 def _refusal(answer: Answer, *secrets: str) -> KommoError:
-    """4xx but 402, 404, 408, 429 and a blocked IP: the grant is dead. The hint tells most (section 1.3)."""
+    """4xx but 402, 404, 408, 429 and a blocked IP: the grant is dead. The hint tells most (section 1.3).
+
+    Only Kommo's API can say so: a page of a proxy or a firewall says nothing about the grant.
+    """
     error = error_of(answer, *secrets)
     if not isinstance(error, Unauthorised | Validation | Forbidden):
         return error
+    if answer.status in NOT_OF_THE_GRANT or not problem_of(answer):
+        return BadAnswer(error.detail, **answer.facts(outcome_unknown=True))
     hint = problem_of(answer, *secrets).get("hint", "")
     said = f"{hint} {error.detail}".lower()
     code = "token_revoked" if "revoked" in said else "token_expired" if "expired" in said else "unauthorised"
@@ -122,14 +130,15 @@ def _tokens(answer: Answer) -> Tokens:
     """Raises BadAnswer unless both tokens are there and fit for a header: half a pair must never be stored."""
     document = read(answer) or {}
     access, fresh = document.get("access_token"), document.get("refresh_token")
-    if not isinstance(access, str) or not isinstance(fresh, str) or not fit_for_header(access + fresh):
+    if not all(isinstance(each, str) and fit_for_header(each) for each in (access, fresh)):
         raise BadAnswer("the answer holds no token pair", **answer.facts(outcome_unknown=True, retryable=True))
-    return Tokens(access, fresh, _seconds(document.get("expires_in")))
+    return Tokens(str(access), str(fresh), _seconds(document.get("expires_in")))
 
 
 def _seconds(value: Any) -> float:
+    """Seconds of a life that can be one; for all else, the documented one."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number and value > 0 else ACCESS_LIFE
+    return float(value) if is_number and 0 < value <= LONGEST_LIFE else ACCESS_LIFE
 
 
 def _place(transport: Transport, base_url: str, path: str, headers: dict[str, str], secret: str) -> Place:

@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+LATEST = 10.0**12  # unix seconds that somebody can mean
+
 
 def enums_list(value: Any) -> list[dict[str, Any]]:
     """Options of a field as a list, in order: a batch PATCH may answer an object keyed by index.
@@ -38,7 +40,9 @@ def jwt_claims(token: str) -> dict[str, Any]:
 def token_expiry(token: str) -> float | None:
     """When the token says that it ends, in unix seconds; None when it does not say."""
     exp = jwt_claims(token).get("exp")
-    return float(exp) if isinstance(exp, int | float) and not isinstance(exp, bool) else None
+    if isinstance(exp, bool) or not isinstance(exp, int | float) or not abs(exp) < LATEST:
+        return None
+    return float(exp)
 
 
 def account_ids(answer: Mapping[str, Any]) -> frozenset[int]:

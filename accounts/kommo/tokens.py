@@ -1,6 +1,7 @@
 """The port a client takes its access token from, and the simplest thing that fits it."""
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
 
 
 class TokenSource(Protocol):
@@ -11,6 +12,13 @@ class TokenSource(Protocol):
 
     def refused(self, token: str) -> bool:
         """Told that Kommo answered 401 to `token`; True when `current` now has another, worth one repeat."""
+
+
+class Moved(NamedTuple):
+    """Where an account is now; `keep` remembers it, once it is sure that the account lives there."""
+
+    address: str
+    keep: Callable[[], object]
 
 
 class FixedToken:

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from accounts.kommo.answers import storable
 from accounts.models import Account, AccountEvent
 
 logger = logging.getLogger(__name__)
@@ -16,7 +17,9 @@ MESSAGE_LENGTH = 500
 
 def note(account_id: int, code: AccountEvent.Code, message: str = "", *, by: Any = None) -> AccountEvent:
     """Keeps one event, and says it in the log; `message` never holds a secret."""
-    event = AccountEvent.objects.create(account_id=account_id, code=code, message=message[:MESSAGE_LENGTH], by=by)
+    event = AccountEvent.objects.create(
+        account_id=account_id, code=code, message=storable(message)[:MESSAGE_LENGTH], by=by
+    )
     subdomain = Account.objects.filter(pk=account_id).values_list("subdomain", flat=True).first()
     level = logging.WARNING if code in WORRYING else logging.INFO
     logger.log(level, "account %s: %s. %s", subdomain, code.value, message)

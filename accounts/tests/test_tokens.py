@@ -1,10 +1,13 @@
 """The stored pair of an account in use: renewed when it must be, kept when that fails, ended when Kommo says so."""
 
+import json
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from accounts.kommo.errors import GrantRefused, Halted, KommoError, NotFound, ServerError
 from accounts.kommo.oauth import Tokens
@@ -252,3 +255,101 @@ def test_the_tokens_of_a_pair_show_in_no_repr(north) -> None:
         shown = f"{row!r} {row} {pair!r} {client!r} {vars(client)!r}"
     secrets = (row.access_token, row.refresh_token, row.integration.client_secret)
     assert not [secret for secret in secrets if secret in shown]
+
+
+# -- found by attacking it --
+
+
+def test_a_deed_that_fails_takes_no_other_along() -> None:
+    def wrong() -> None:
+        raise OverflowError("not of the others' making")
+
+    outcomes: list[Any] = []
+    start = threading.Barrier(6)
+
+    def work(deed: Any) -> None:
+        start.wait()
+        try:
+            outcomes.append(desk.do(deed))
+        except OverflowError as error:
+            outcomes.append(error)
+
+    crew = [threading.Thread(target=work, args=(wrong if at % 2 else lambda: "done",)) for at in range(6)]
+    for thread in crew:
+        thread.start()
+    for thread in crew:
+        thread.join()
+    assert sum(each == "done" for each in outcomes) == 3
+    assert sum(isinstance(each, OverflowError) for each in outcomes) == 3
+
+
+def test_an_odd_hint_ends_the_pair_and_is_stored(north, world) -> None:
+    body = '{"hint": "Invalid \\u0000 refresh \\ud800 token"}'
+    world.faults.add(Fault("answer", path=TOKEN_PATH, status=400, body=body, content_type="application/problem+json"))
+    with pytest.raises(GrantRefused):
+        ask(north)
+    assert pair_of(north).ended_at is not None
+    assert north.events.get().code == AccountEvent.Code.RECONNECT
+
+
+@pytest.mark.parametrize(("status", "body"), [(400, "<html>Bad Request</html>"), (401, "proxy"), (405, "{}")])
+def test_a_page_of_what_stands_before_kommo_does_not_end_the_pair(status, body, north, world) -> None:
+    world.faults.add(Fault("answer", path=TOKEN_PATH, status=status, body=body, content_type="text/html", times=None))
+    with pytest.raises(KommoError):
+        ask(north)
+    assert pair_of(north).ended_at is None
+    world.faults.clear()
+    assert ask(north)["subdomain"] == "north"
+
+
+def test_a_refusal_of_keys_that_are_corrected_by_now_does_not_end_the_pair(north, ours) -> None:
+    late = desk.do(lambda: pairs.take(north.pk, lease=pairs.FRESH))
+    Integration.objects.filter(pk=ours.pk).update(client_secret="corrected")
+    assert not desk.do(lambda: pairs.end(late, {"code": "unauthorised", "message": "m", "remedy": "r"}))
+    assert pair_of(north).ended_at is None
+
+
+def test_a_pair_that_came_after_all_takes_the_bad_health_back(north, theirs, ours) -> None:
+    first = desk.do(lambda: pairs.take(north.pk, lease=pairs.FRESH))
+    desk.do(lambda: pairs.end(first, {"code": "token_revoked", "message": "m", "remedy": "r"}))
+    pair = theirs.grants.refresh(ours.client_id, first.refresh_token)
+    desk.do(lambda: pairs.renew(first, Tokens(pair.access, pair.refresh, 86400)))
+    north.refresh_from_db()
+    assert north.health == Account.Health.UNKNOWN
+
+
+def test_a_lease_of_a_clock_that_was_set_back_binds_nobody(north) -> None:
+    TokenPair.objects.update(lease_until=timezone.now() + timedelta(days=365))
+    assert ask(north)["subdomain"] == "north"
+
+
+def test_a_client_that_was_loaded_before_a_move_finds_it_done(world, ours) -> None:
+    account = connected(world, ours, "south")
+    world.rename_account("south", "south-2")
+    with client_for(account, read_only=True) as first, client_for(account, read_only=True) as second:
+        assert first.get("/account")["subdomain"] == "south-2"
+        assert second.get("/account")["subdomain"] == "south-2"
+    assert account.events.count() == 1
+
+
+def test_a_token_endpoint_that_redirects_is_looked_for_elsewhere(north, world) -> None:
+    world.rename_account("north", "north-2")
+    world.add_account("other")
+    world.faults.add(Fault("answer", subdomain="north", path=TOKEN_PATH, status=301, body=""))
+    assert ask(north)["subdomain"] == "north-2"
+
+
+def test_a_stranger_at_the_new_address_is_refused_and_the_entry_stays(north, world, ours) -> None:
+    """A look-up that is wrong: Kommo names the right id, but somebody else lives there."""
+    account = connected(world, ours, "south")
+    stranger = world.add_account("victim")
+    stranger.tokens[account.pair.access_token] = world.accounts["south"].tokens[account.pair.access_token]
+    world.rename_account("south", "south-2")
+    said = {"id": account.kommo_id, "subdomain": "victim"}
+    world.faults.add(Fault("answer", path="/oauth2/account/", body=json.dumps(said), times=None))
+    with client_for(account) as client, pytest.raises(KommoError) as refused:
+        client.post("/leads/pipelines", [{"name": "x"}])
+    assert refused.value.code == "wrong_account"
+    assert [record.method for record in world.log.of("victim")] == ["GET"]
+    account.refresh_from_db()
+    assert account.subdomain == "south"

@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import badges
+from accounts.kommo.answers import storable
 from accounts.models import (
     HEALTH_FINE,
     HEALTH_NEEDS_CONNECTING,
@@ -96,7 +97,7 @@ def _items(check_id: int) -> QuerySet[CheckedAccount]:
 
 def _context(request: HttpRequest, check_id: int) -> dict[str, Any]:
     order = get_object_or_404(ConnectionCheck.objects.select_related("requested_by"), pk=check_id)
-    state, query = request.GET.get("health", ""), request.GET.get("q", "").strip()
+    state, query = request.GET.get("health", ""), storable(request.GET.get("q", "")).strip()
     counts = _counts(check_id)
     total = sum(each.number for each in counts)
     numbers = {each.state: each.number for each in counts}

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -75,6 +76,8 @@ def callback(request: HttpRequest) -> HttpResponse:
     user = person(request) if request.user.is_authenticated else None
     try:
         attempt = attempts.take(asked.get("state", ""), user=user, known=request.session.get(STATES, []))
+        if attempt.user_id and not request.user.has_perm("accounts.connect_account"):
+            raise PermissionDenied
         if "error" in asked or not asked.get("code"):
             raise attempts.denied(attempt, asked.get("error", ""))
         account = consent.finish(attempt, code=asked["code"], referer=asked.get("referer", ""))

@@ -4,6 +4,7 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
+from accounts.kommo.answers import storable
 from accounts.services.connecting.uninstalling import disable
 
 
@@ -12,7 +13,8 @@ from accounts.services.connecting.uninstalling import disable
 def disabled(request: HttpRequest) -> JsonResponse:
     """`client_uuid`, `account_id`, `signature`: the integration was removed from an account (section 1.8)."""
     asked = request.GET
-    if disable(asked.get("client_uuid", ""), asked.get("account_id", ""), asked.get("signature", "")):
+    names = ("client_uuid", "account_id", "signature")
+    if disable(*(storable(asked.get(name, "")) for name in names)):
         return JsonResponse({"status": "ok"})
     error = {"code": "bad_signature", "message": "The signature is not this integration's.", "remedy": ""}
     return JsonResponse({"error": error}, status=403)

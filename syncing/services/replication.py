@@ -158,6 +158,7 @@ class _Replication:
                 rest = tuple(item for item in fields if item.entity != entity)
                 fields = rest + with_membership(self.reader.fields(entity), groups)
             existing = replace(existing, groups=groups, fields=fields) if self.job.scope.writes_fields else existing
+        self._check_identity()
         return self._believed(existing)
 
     def _make_plan(self, existing: Snapshot) -> Plan:

@@ -7,6 +7,7 @@ from typing import Any
 from django.db import DatabaseError, OperationalError, connection, transaction
 
 from accounts.batcher import Batcher
+from accounts.models import Account
 from accounts.services import record_health, remember_identity
 from syncing import conf, store
 from syncing.engine.refs import Ref
@@ -26,6 +27,7 @@ class Unit:
 
     claim: Claim
     act: Callable[[], None]
+    after_write: bool = False  # what the account has become since its last request: more would follow
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Writer:
             history.log_outcomes(claim.run_id, claim.account_run_id, outcomes)
             history.keep_mappings(claim.account_id, mapped, dropped)
 
-        self._batcher.call(Unit(claim, act))
+        self._batcher.call(Unit(claim, act, after_write=True))
 
     def finish(self, claim: Claim, result: Result, earlier: Sequence[Outcome], note: str = "") -> None:
         """The end of an account run; what earlier attempts of it did counts as done in it."""
@@ -114,13 +116,22 @@ def commit(units: Sequence[Unit]) -> Sequence[bool | BaseException]:
 def _commit(units: Sequence[Unit]) -> list[bool | BaseException]:
     with transaction.atomic():
         held = _held({unit.claim.account_run_id for unit in units})
-        return [_store(unit, held) for unit in units]
+        masters = _masters(units)
+        lost = [unit.after_write and unit.claim.account_id in masters for unit in units]
+        return [Interrupted(LOST) if gone else _store(unit, held) for unit, gone in zip(units, lost, strict=True)]
 
 
 def _held(account_run_ids: set[int]) -> dict[int, int]:
     """The fences of the account runs that are in work, locked until the commit, in the order of their keys."""
     rows = AccountRun.objects.select_for_update().filter(pk__in=account_run_ids, state=AccountState.RUNNING)
     return dict(rows.order_by("pk").values_list("pk", "fence"))
+
+
+def _masters(units: Sequence[Unit]) -> set[int]:
+    """The accounts that became a master while they were written (by an import, say): they are as good as lost."""
+    written = {unit.claim.account_id for unit in units if unit.after_write}
+    masters = Account.objects.filter(pk__in=written).exclude(role=Account.Role.SLAVE)
+    return set(masters.values_list("pk", flat=True)) if written else set()
 
 
 def _store(unit: Unit, held: dict[int, int]) -> bool | BaseException:

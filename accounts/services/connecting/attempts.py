@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import conf
+from accounts.kommo.answers import storable
 from accounts.models import (
     RELATED_INTEGRATION_SECRETS,
     RELATED_SECRETS,
@@ -159,6 +160,6 @@ def denied(attempt: ConnectAttempt, error: str) -> CannotConnect:
     if error == "access_denied":
         message = _("Access was denied on Kommo's page, so nothing was connected.")
     else:
-        message = _("Kommo's page ended with the error %(error)s.") % {"error": error[:60] or "-"}
+        message = _("Kommo's page ended with the error %(error)s.") % {"error": storable(error)[:60] or "-"}
     events.note(attempt.account_id, AccountEvent.Code.REFUSED, message, by=attempt.user)
     return ended(attempt, "denied", message)

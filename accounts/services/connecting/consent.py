@@ -3,7 +3,7 @@
 import logging
 from dataclasses import replace
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, OperationalError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -44,7 +44,8 @@ def finish(attempt: ConnectAttempt, *, code: str, referer: str) -> Account:
             found = _exchange(attempt, transport, code)
     except CannotConnect as problem:
         logger.warning("account %s was not connected (%s)", account.subdomain, problem.code)
-        events.note(account.pk, AccountEvent.Code.REFUSED, problem.message, by=attempt.user)
+        if Account.objects.filter(pk=account.pk).exists():
+            events.note(account.pk, AccountEvent.Code.REFUSED, problem.message, by=attempt.user)
         raise
     account.refresh_from_db()
     conclude(account, found)
@@ -69,7 +70,7 @@ def _exchange(attempt: ConnectAttempt, transport: Transport, code: str) -> Probe
         message = _("%(account)s: Kommo answered: %(detail)s.") % facts
         raise _refused(attempt, error.code, message, _exchange_remedy(error)) from error
     _check_identity(attempt, found)
-    _store(attempt, tokens, found)
+    _store(attempt, tokens, found, transport.account)
     try:
         return with_rights(client, found)
     except KommoError as error:  # connected it is all the same
@@ -104,23 +105,30 @@ def _check_identity(attempt: ConnectAttempt, found: Probe) -> None:
         raise _refused(attempt, "wrong_account", message, _("Delete one of the two entries."))
 
 
-def _store(attempt: ConnectAttempt, tokens: Tokens, found: Probe) -> None:
-    """Pair, identity, a changed subdomain and the use of the invite: all in one commit, or none of it."""
+def _store(attempt: ConnectAttempt, tokens: Tokens, found: Probe, subdomain: str) -> None:
+    """Pair, identity, a changed subdomain and the use of the invite: all in one commit, or none of it.
+
+    `subdomain` is where the account has answered.
+    """
     account = attempt.account
     changes = {"kommo_id": found.kommo_id, "token": ""}  # one way in: an older long-lived token is not kept
-    if found.subdomain and found.subdomain != account.subdomain:
-        changes["subdomain"] = found.subdomain
+    if subdomain != account.subdomain:
+        changes["subdomain"] = subdomain
     try:
         with transaction.atomic():
+            if not Account.objects.select_for_update().filter(pk=account.pk).exists():
+                raise _refused(attempt, "not_found", _("This account was deleted here meanwhile."))
             _use_invite(attempt)
             Account.objects.filter(pk=account.pk).update(**changes)
             pairs.keep(account, attempt.integration, tokens)
             if "subdomain" in changes:
-                events.renamed(account.pk, found.subdomain, account.subdomain, by=attempt.user)
+                events.renamed(account.pk, subdomain, account.subdomain, by=attempt.user)
             events.note(account.pk, AccountEvent.Code.CONNECTED, _how(attempt), by=attempt.user)
     except IntegrityError as error:
         message = _("Another entry has this subdomain or this Kommo account.")
         raise _refused(attempt, "wrong_account", message, _("Delete one of the two entries.")) from error
+    except OperationalError as error:
+        raise _refused(attempt, "internal", _("The database was too busy to store the connection.")) from error
 
 
 def _how(attempt: ConnectAttempt) -> str:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from django.contrib.auth.models import User
 from django.core import signing
-from django.core.mail import send_mail
+from django.core.mail import BadHeaderError, send_mail
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.template.loader import render_to_string
@@ -180,7 +180,7 @@ def _send(invite: Invite) -> bool:
         body = render_to_string("emails/invite.txt", context)
     try:
         send_mail(" ".join(subject.split()), body, None, [invite.email])
-    except (SMTPException, OSError) as error:
+    except (SMTPException, OSError, BadHeaderError) as error:
         logger.warning("the invite of %s was not sent: %s", invite.account.subdomain, type(error).__name__)
         rows.update(send_error=f"{type(error).__name__}: {error}"[:200])
         return False

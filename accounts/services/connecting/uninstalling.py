@@ -11,7 +11,7 @@ from accounts.models import Account, AccountEvent, Integration
 from accounts.services import events
 from accounts.services.credentials import pairs
 
-LARGEST_ID = 2**63 - 1
+LONGEST_ID = 18  # digits; longer ones overflow
 
 
 def disable(client_id: str, account_id: str, signature: str) -> bool:
@@ -25,14 +25,14 @@ def disable(client_id: str, account_id: str, signature: str) -> bool:
     signed = hmac.compare_digest(expected.encode(), signature.strip().lower().encode())
     if integration is None or not secret or not signed:
         return False
-    if account_id.isdecimal() and int(account_id) <= LARGEST_ID:
+    if account_id.isdecimal() and len(account_id) <= LONGEST_ID:
         _disconnect(integration, int(account_id))
     return True
 
 
 def _disconnect(integration: Integration, kommo_id: int) -> None:
     accounts = Account.objects.filter(kommo_id=kommo_id).exclude(health=Account.Health.DISCONNECTED)
-    ours = Q(integration=integration) | Q(pair__integration=integration)
+    ours = Q(pair__integration=integration) | Q(pair=None, integration=integration)
     account = accounts.filter(ours).only("pk", "credential_kind").first()
     if account is None:
         return

@@ -4,14 +4,19 @@ import re
 from functools import partial
 
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext_noop
 
 from accounts import conf
 from accounts.kommo import oauth, quirks
+from accounts.kommo.errors import NotFound
 from accounts.kommo.oauth import Place
+from accounts.kommo.tokens import Moved
 from accounts.kommo.transport import Transport
 from accounts.models import SUBDOMAIN_PATTERN, Account
 from accounts.services import events
 from accounts.services.credentials import desk
+
+TAKEN = gettext_noop("Correct the subdomains of the two entries, or delete the one that is old.")
 
 
 class Locator:
@@ -23,18 +28,25 @@ class Locator:
         self._subdomain = account.subdomain
         self._transport = transport
 
-    def find(self, access_token: str, refresh_token: str = "") -> str | None:
-        """The account's new address, stored already; None when Kommo does not tell, or tells of another account."""
+    def find(self, access_token: str, refresh_token: str = "") -> Moved | None:
+        """The account's new address; None when Kommo does not tell, or tells of another account.
+
+        Raises NotFound when another entry has the new subdomain: a person has to say which is which.
+        """
         place = oauth.first_place(*self._questions(access_token, refresh_token))
         expected = self._kommo_id or quirks.jwt_claims(access_token).get("account_id")
         if place is None or place.account_id != expected or place.subdomain == self._subdomain:
             return None
         if not re.match(SUBDOMAIN_PATTERN, place.subdomain):
             return None
-        if not desk.do(partial(move, self._account_id, self._subdomain, place)):
-            return None
+        if desk.do(Account.objects.filter(subdomain=place.subdomain).exclude(pk=self._account_id).exists):
+            detail = f"it is {place.subdomain} now, which another entry here has"
+            raise NotFound(detail, no_account=True, account=self._subdomain, remedy=TAKEN)
+        return Moved(conf.url_for(place.subdomain), partial(self._keep, place))
+
+    def _keep(self, place: Place) -> None:
+        desk.do(partial(move, self._account_id, self._subdomain, place))
         self._subdomain = place.subdomain
-        return conf.url_for(place.subdomain)
 
     def _questions(self, access_token: str, refresh_token: str) -> list[oauth.Question]:
         """The ways to ask, those first that the tokens themselves name. No other host than the template's is asked."""
@@ -51,9 +63,12 @@ class Locator:
 
 def move(account_id: int, old: str, place: Place) -> bool:
     """Gives the account its new subdomain, with a note; False when another entry has it, or it changed meanwhile."""
+    entries = Account.objects.filter(pk=account_id)
+    if entries.filter(subdomain=place.subdomain).exists():
+        return True  # somebody else has found it, too
     try:
         with transaction.atomic():
-            if not Account.objects.filter(pk=account_id, subdomain=old).update(subdomain=place.subdomain):
+            if not entries.filter(subdomain=old).update(subdomain=place.subdomain):
                 return False
     except IntegrityError:
         return False

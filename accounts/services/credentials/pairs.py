@@ -17,6 +17,7 @@ from accounts.models import Account, AccountEvent, Integration, TokenPair
 from accounts.services import events
 
 FRESH = timedelta(seconds=60)  # an access token with less left (or a tenth of its life) is renewed before it is used
+LONGEST_LEASE = timedelta(minutes=25)  # the longest KOMMO_TIMEOUT twice, and more
 REFRESH_LIFE = timedelta(days=90)  # three months, counted anew at each refresh (kommo-api.md section 1.3)
 
 
@@ -63,7 +64,9 @@ def take(account_id: int, *, refused: int = 0, waited_for: int = 0, lease: timed
         return pair
     if waited_for and row.failed_fence >= waited_for:
         return replace(pair, failure=row.failure)
-    free = TokenPair.objects.filter(Q(lease_until=None) | Q(lease_until__lt=moment), pk=account_id, fence=row.fence)
+    # A lease that ends later than any can is of a clock that was set back.
+    over = Q(lease_until=None) | Q(lease_until__lt=moment) | Q(lease_until__gt=moment + LONGEST_LEASE)
+    free = TokenPair.objects.filter(over, pk=account_id, fence=row.fence)
     won = free.filter(generation=row.generation).update(fence=F("fence") + 1, lease_until=moment + lease)
     return replace(pair, mine=True, fence=row.fence + 1) if won else replace(pair, leased=True)
 
@@ -85,6 +88,13 @@ def _read(row: TokenPair) -> Pair:
 
 def _mine(pair: Pair) -> QuerySet[TokenPair]:
     return TokenPair.objects.filter(pk=pair.account_id, generation=pair.generation, fence=pair.fence)
+
+
+def _locked(account_id: int) -> QuerySet[Account]:
+    """The account's row, locked before its pair's, as everybody does: or two could wait for each other."""
+    entry = Account.objects.filter(pk=account_id)
+    entry.select_for_update().values_list("pk").first()
+    return entry
 
 
 def extend(pair: Pair, lease: timedelta) -> bool:
@@ -109,10 +119,13 @@ def renew(pair: Pair, tokens: Tokens) -> Pair | None:
     """
     moment = clock.now()
     fresh = _columns(tokens, moment)
+    account = _locked(pair.account_id)
     rows = TokenPair.objects.filter(pk=pair.account_id, generation=pair.generation)
     if not rows.update(**fresh, generation=pair.generation + 1):
         return None
-    Account.objects.filter(pk=pair.account_id).update(token_expires_at=moment + REFRESH_LIFE, warned_days=None)
+    account.update(token_expires_at=moment + REFRESH_LIFE, warned_days=None)
+    # A refusal that came in between was of a pair that is not the last: a check or a run will tell.
+    account.filter(health=Account.Health.RECONNECT).update(health=Account.Health.UNKNOWN, health_reason="")
     return replace(
         pair,
         generation=pair.generation + 1,
@@ -126,26 +139,28 @@ def renew(pair: Pair, tokens: Tokens) -> Pair | None:
 
 def end(pair: Pair, problem: Mapping[str, str]) -> bool:
     """Kommo takes the refresh token no more; False when another pair is stored already, which says nothing of that."""
-    moment = clock.now()
+    moment, account = clock.now(), _locked(pair.account_id)
     rows = TokenPair.objects.filter(pk=pair.account_id, generation=pair.generation, ended_at=None)
+    stored = rows.select_related("integration").first()
+    if stored is None or keys_of(stored.integration) != pair.keys:
+        release(pair)  # refused were keys that are corrected by now
+        return False
     ended = {"failed_fence": pair.fence, "failure": dict(problem), "lease_until": None}
     if not rows.update(ended_at=moment, **ended):
         return False
     reason = f"{problem['message'].rstrip('.')}. {problem['remedy']}".strip(". ") + "."
-    Account.objects.filter(pk=pair.account_id).update(
-        health=Account.Health.RECONNECT, health_reason=reason[:500], checked_at=moment
-    )
+    account.update(health=Account.Health.RECONNECT, health_reason=reason[:500], checked_at=moment)
     events.note(pair.account_id, AccountEvent.Code.RECONNECT, reason)
     return True
 
 
 def keep(account: Account, integration: Integration, tokens: Tokens) -> None:
     """Stores the pair of a consent: it replaces whatever was there, also in the hands of others."""
-    moment = clock.now()
+    moment, entry = clock.now(), _locked(account.pk)
     columns = {**_columns(tokens, moment), "integration": integration}
     if not TokenPair.objects.filter(pk=account.pk).update(**columns, generation=F("generation") + 1):
         TokenPair.objects.create(account=account, **columns)
-    Account.objects.filter(pk=account.pk).update(
+    entry.update(
         credential_kind=Account.CredentialKind.OAUTH,
         integration=integration,
         token_expires_at=moment + REFRESH_LIFE,

@@ -1,27 +1,34 @@
 """The access token of an OAuth account: renewed by one winner among all threads, processes and machines."""
 
+import logging
 import random as _random
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 
+from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
 from accounts.fields import WrongEncryptionKey
 from accounts.kommo import oauth
-from accounts.kommo.errors import GrantRefused, Halted, KommoError, NotFound, Unauthorised
+from accounts.kommo.errors import GrantRefused, Halted, KommoError, Unauthorised, nobody_there
 from accounts.kommo.oauth import Tokens
 from accounts.kommo.retry import Policy, Repeats
-from accounts.kommo.tokens import FixedToken
+from accounts.kommo.tokens import FixedToken, Moved
 from accounts.kommo.transport import Transport
 from accounts.services.credentials import desk, pairs
 from accounts.services.credentials.locating import Locator
 from accounts.services.credentials.pairs import Pair
 
+logger = logging.getLogger(__name__)
+
 POLICY = Policy(attempts=3, max_wait=10)
 SHORTEST_LOOK, LONGEST_LOOK = 0.05, 0.5  # seconds between two looks at somebody else's refresh
 LEASE_MARGIN = 10.0  # seconds that a lease outlasts the timeouts of the request
+LEASES_WAITED = 4  # several may hold it after each other; a clock that was set back must not make it endless
+STORE_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)  # seconds
 
 Ask = Callable[[Transport, oauth.ClientKeys, str], Tokens]
 
@@ -50,7 +57,7 @@ class LongLivedToken(FixedToken):
         super().__init__(token)
         self._locator = locator
 
-    def locate(self) -> str | None:
+    def locate(self) -> Moved | None:
         """Where the account is now, if its token tells another place than the one that is known."""
         return self._locator.find(self.current())
 
@@ -90,7 +97,7 @@ class OAuthTokens:
             self._pair = self._usable(refused=self._pair.generation)
         return True
 
-    def locate(self) -> str | None:
+    def locate(self) -> Moved | None:
         """Where the account is now, if its tokens tell another place than the one that is known."""
         pair = self._pair
         return None if pair is None else self._locator.find(pair.access_token, pair.refresh_token)
@@ -105,7 +112,8 @@ class OAuthTokens:
     def _usable(self, refused: int) -> Pair:
         """A pair whose access token may be used: stored by somebody else, or renewed here."""
         waited_for, look = 0, SHORTEST_LOOK
-        while True:
+        deadline = time.monotonic() + LEASES_WAITED * self._lease.total_seconds()
+        while time.monotonic() < deadline:
             pair = self._take(refused, waited_for)
             if pair.ended or pair.failure is not None:
                 raise self._failure(pair)
@@ -116,6 +124,7 @@ class OAuthTokens:
             waited_for = pair.fence
             self._transport.pacer.pause(look)
             look = min(LONGEST_LOOK, 2 * look)
+        raise KommoError("nobody ended the refresh of its tokens", account=self._transport.account, code="unreachable")
 
     def _take(self, refused: int, waited_for: int) -> Pair:
         deed = partial(pairs.take, self._account_id, refused=refused, waited_for=waited_for, lease=self._lease)
@@ -150,8 +159,17 @@ class OAuthTokens:
         except BaseException:
             desk.do(partial(pairs.release, pair))
             raise
-        stored = desk.do(partial(pairs.renew, pair, tokens))
-        return stored or self._usable(refused=0)
+        return self._stored(pair, tokens) or self._usable(refused=0)
+
+    def _stored(self, pair: Pair, tokens: Tokens) -> Pair | None:
+        """A database that is away is waited for: in Kommo's strict reading the old pair is worth nothing by now."""
+        for pause in STORE_PAUSES:
+            try:
+                return desk.do(partial(pairs.renew, pair, tokens))
+            except (OperationalError, InterfaceError):
+                logger.error("account %s: the database does not take its new pair", self._transport.account)
+                time.sleep(pause)
+        return desk.do(partial(pairs.renew, pair, tokens))
 
     def _settled(self, pair: Pair, error: KommoError) -> Pair:
         """Keeps how it failed; gives the pair that somebody else has stored meanwhile, else raises `error`."""
@@ -167,11 +185,16 @@ class OAuthTokens:
     def _ask(self, pair: Pair) -> Tokens:
         try:
             return self._ask_patiently(pair)
-        except (GrantRefused, NotFound) as error:
+        except KommoError as error:
             # The account may have moved: then its old address knows neither it nor its tokens (section 1.6).
-            if error.status not in (401, 404) or not self._has_moved(pair):
+            lost = isinstance(error, GrantRefused) or nobody_there(error)
+            moved = self._locator.find(pair.access_token, pair.refresh_token) if lost else None
+            if moved is None:
                 raise
-        return self._ask_patiently(pair)
+        self._transport.move_to(moved.address)
+        tokens = self._ask_patiently(pair)
+        moved.keep()
+        return tokens
 
     def _ask_patiently(self, pair: Pair) -> Tokens:
         attempt = 1
@@ -183,10 +206,3 @@ class OAuthTokens:
                 self._repeats.prepare(error, "GET", attempt)
                 attempt += 1
                 desk.do(partial(pairs.extend, pair, self._lease))
-
-    def _has_moved(self, pair: Pair) -> bool:
-        address = self._locator.find(pair.access_token, pair.refresh_token)
-        if address is None:
-            return False
-        self._transport.move_to(address)
-        return True

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from accounts.kommo.answers import storable
 from accounts.kommo.client import KommoClient
 from accounts.kommo.errors import Forbidden, KommoError
 from accounts.kommo.retry import Policy
@@ -45,7 +46,7 @@ def identify(client: KommoClient) -> Probe:
     kommo_id, user_id = about.get("id"), about.get("current_user_id")
     return Probe(
         kommo_id=kommo_id if isinstance(kommo_id, int) else None,
-        subdomain=str(about.get("subdomain") or "").lower(),
+        subdomain=storable(str(about.get("subdomain") or "")).lower(),
         user_id=user_id if isinstance(user_id, int) else None,
     )
 

@@ -1,5 +1,6 @@
 """The health of an account: checking its connection, and keeping what checks and runs learn."""
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -33,12 +34,15 @@ __all__ = [
     "remember_identity",
 ]
 
+logger = logging.getLogger(__name__)
+
 Health = Account.Health
 
 REASON_LENGTH = 500
 FRESH = timedelta(minutes=1)  # a run that confirms what is known need not write more often
 CHECK_THREADS = 10
 SIGN_OF_LIFE = 5.0  # seconds between two calls of `beat` while nobody answers
+OWN_ERROR = gettext_noop("An error of KommoSync itself: look into the worker's log and report it.")
 WRONG_ACCOUNT_REMEDY = gettext_noop(
     "Correct the subdomain or the token; if another account really takes this place, delete this entry and add it anew."
 )
@@ -78,11 +82,16 @@ def check_each(
     `beat` is called every few seconds until the last one has come.
     """
     accounts, unreadable = _loaded(account_ids)
-    yield from ((account_id, _unreadable(account_id)) for account_id in unreadable)
+    yield from ((account_id, _failed(account_id, _(UNREADABLE))) for account_id in unreadable)
     with ThreadPoolExecutor(min(CHECK_THREADS, len(accounts) or 1)) as pool:
         asked = {pool.submit(probe, account, stop=stop): account for account in accounts}
         for future in _as_they_come(set(asked), beat):
-            account, found = asked[future], future.result()
+            account, failure = asked[future], future.exception()
+            if failure is not None:
+                logger.error("account %s: the check failed", account.subdomain, exc_info=failure)
+                yield account.pk, _failed(account.pk, _(OWN_ERROR))
+                continue
+            found = future.result()
             if not isinstance(found.error, Halted):
                 yield account.pk, conclude(account, found)
 
@@ -106,8 +115,8 @@ def _loaded(account_ids: Sequence[int]) -> tuple[list[Account], list[int]]:
     return accounts, unreadable
 
 
-def _unreadable(account_id: int) -> HealthReport:
-    report = HealthReport(Health.ERROR, _(UNREADABLE))
+def _failed(account_id: int, reason: str) -> HealthReport:
+    report = HealthReport(Health.ERROR, reason)
     Account.objects.filter(pk=account_id).update(
         health=report.health, health_reason=report.reason, checked_at=timezone.now()
     )

@@ -10,6 +10,7 @@ from accounts.services.tables.lines import Line, UnreadableFile
 
 DELIMITERS = ",;\t"
 LINE_END = re.compile(r"\r\n|\n|\r")  # not splitlines(): a name may hold one of its rarer separators
+LONGEST_LINE = 100_000  # characters; far above what all columns together may hold
 UNDECODED = re.compile("[\udc80-\udcff]")
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
@@ -50,4 +51,6 @@ def _flaw(line: str) -> str:
         return _("This line holds a NUL byte.")
     if line.count('"') % 2:
         return _("A quote is left open.")
+    if len(line) > LONGEST_LINE:
+        return _("This line is longer than any can be.")
     return ""

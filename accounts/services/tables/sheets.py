@@ -4,7 +4,7 @@ import io
 import warnings
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, time, timedelta
 from typing import Any
 from xml.etree.ElementTree import ParseError
@@ -15,8 +15,9 @@ from openpyxl import load_workbook
 from accounts.services.tables.lines import Line, NotText, UnreadableFile
 
 OLD_EXCEL = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-UNPACKED = 100 * 1024 * 1024
+UNPACKED = 30 * 1024 * 1024
 MOST_COLUMNS = 64
+LAST_ROW = 100_000  # one number in a small file may say that a sheet has no end
 EXACT = 10**15  # Excel keeps 15 digits
 # What openpyxl raises for archives that are none, parts that are missing, and XML that says something else.
 DAMAGED = (
@@ -47,7 +48,7 @@ def _check_size(content: bytes) -> None:
     """A small archive may hold endless text; zipfile never unpacks more than an entry says of itself."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         if sum(entry.file_size for entry in archive.infolist()) > UNPACKED:
-            raise UnreadableFile(_("Unpacked, the file is larger than 100 MB."))
+            raise UnreadableFile(_("Unpacked, the file is larger than 30 MB."))
 
 
 def _read(content: bytes) -> tuple[list[Line], list[str]]:
@@ -57,8 +58,10 @@ def _read(content: bytes) -> tuple[list[Line], list[str]]:
             raise UnreadableFile(_("The file has no sheet with cells."))
         first = book.worksheets[0]
         first.reset_dimensions()  # some programs write wrong ones
-        rows = enumerate(first.iter_rows(max_col=MOST_COLUMNS), start=1)
-        lines = [Line(number, _cells(row)) for number, row in rows if any(cell.value is not None for cell in row)]
+        rows = enumerate(first.iter_rows(max_row=LAST_ROW, max_col=MOST_COLUMNS), start=1)
+        lines = [
+            Line(number, _cells(row)) for number, row in _near(rows) if any(cell.value is not None for cell in row)
+        ]
         notes = []
         if len(book.sheetnames) > 1:
             facts = {"count": len(book.sheetnames), "name": first.title}
@@ -66,6 +69,13 @@ def _read(content: bytes) -> tuple[list[Line], list[str]]:
         return lines, notes
     finally:
         book.close()
+
+
+def _near(rows: Iterable[tuple[int, Any]]) -> Iterator[tuple[int, Any]]:
+    for number, row in rows:
+        if number >= LAST_ROW:
+            raise UnreadableFile(_("The sheet has cells below line %d; delete what stands there.") % LAST_ROW)
+        yield number, row
 
 
 def _cells(row: Sequence[Any]) -> list[str | NotText]:

@@ -9,9 +9,7 @@ import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from functools import partial
 
-from django.db import DatabaseError
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
@@ -76,7 +74,8 @@ def renew(account_ids: Sequence[int]) -> bool:
     accounts = list(Account.objects.filter(pk__in=account_ids).defer(*SECRETS))
     stop = Stop()
     with ThreadPoolExecutor(len(accounts) or 1) as pool:
-        failures = list(pool.map(partial(_renew, stop=stop), accounts))
+        renewals = [pool.submit(_renew, account, stop) for account in accounts]
+    failures = [each.exception() or each.result() for each in renewals]
     for account, failure in zip(accounts, failures, strict=True):
         if failure is not None and not isinstance(failure, Halted):
             logger.warning("account %s: its tokens were not renewed: %s", account.subdomain, _said(failure))
@@ -89,7 +88,7 @@ def renew(account_ids: Sequence[int]) -> bool:
     return stop.is_set
 
 
-def _renew(account: Account, stop: Stop) -> KommoError | DatabaseError | None:
+def _renew(account: Account, stop: Stop) -> KommoError | None:
     """In a thread of its own, without the database; gives how it failed."""
     try:
         with transport_for(account, stop=stop) as transport:
@@ -97,11 +96,11 @@ def _renew(account: Account, stop: Stop) -> KommoError | DatabaseError | None:
             tokens.current()  # renews a pair that can be used no more
             if desk.do(due(timezone.now()).filter(pk=account.pk).exists):
                 tokens.renew()
-    except (KommoError, DatabaseError) as error:
+    except KommoError as error:
         return error
     return None
 
 
-def _said(failure: KommoError | DatabaseError) -> str:
-    """The text of a database's error may hold values."""
+def _said(failure: BaseException) -> str:
+    """The text of an error that is not Kommo's may hold values."""
     return str(failure) if isinstance(failure, KommoError) else type(failure).__name__

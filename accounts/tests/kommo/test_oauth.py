@@ -1,5 +1,7 @@
 """The token endpoint as the client sees it: what an answer means, and that no secret gets into an error."""
 
+import json
+
 import pytest
 import requests_mock
 
@@ -88,6 +90,13 @@ def test_a_refused_grant_is_final_and_says_why(transport, kommo, status, body, c
         ({"status_code": 403, "text": "<html>403 Forbidden</html>"}, IpBlocked),
         ({"status_code": 200, "text": ""}, BadAnswer),
         ({"status_code": 200, "json": {"access_token": "a"}}, BadAnswer),
+        ({"status_code": 200, "json": {"access_token": "a", "refresh_token": ""}}, BadAnswer),
+        ({"status_code": 200, "json": {"access_token": "", "refresh_token": "r"}}, BadAnswer),
+        ({"status_code": 301, "headers": {"Location": "https://north-2.kommo.com"}}, BadAnswer),
+        ({"status_code": 400, "text": "<html>Bad Request</html>"}, BadAnswer),
+        ({"status_code": 401, "text": "proxy"}, BadAnswer),
+        ({"status_code": 407, "json": {"title": "Proxy Authentication Required"}}, BadAnswer),
+        ({"status_code": 421, "json": {"title": "Misdirected Request"}}, BadAnswer),
         ({"status_code": 200, "json": {"access_token": "a b", "refresh_token": "r"}}, BadAnswer),
         ({"status_code": 200, "json": []}, BadAnswer),
     ],
@@ -143,3 +152,16 @@ def test_the_api_domain_is_read_only_below_the_tokens_own_base() -> None:
     assert oauth.api_domain(jwt(api_domain="api-c.kommo.com", base_domain="kommo.com")) == "api-c"
     assert oauth.api_domain(jwt(api_domain="evil.example", base_domain="kommo.com")) == ""
     assert oauth.api_domain("no jwt") == ""
+
+
+@pytest.mark.parametrize("told", [None, 0, -1, "x", True, float("inf"), float("nan"), 1e12, 10**400])
+def test_a_life_that_can_be_none_is_the_documented_one(transport, kommo, told) -> None:
+    kommo.post(ENDPOINT, text=json.dumps({"access_token": "a", "refresh_token": "r", "expires_in": told}))
+    assert oauth.refresh(transport, KEYS, "old").lives == 86400
+
+
+def test_what_no_database_keeps_is_taken_out_of_foreign_texts(transport, kommo) -> None:
+    kommo.post(ENDPOINT, status_code=400, text='{"hint": "a\\u0000b\\ud800c"}')
+    with pytest.raises(GrantRefused) as refused:
+        oauth.refresh(transport, KEYS, "old")
+    assert refused.value.detail == "ab?c"

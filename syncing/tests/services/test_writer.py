@@ -84,6 +84,15 @@ def test_a_stale_fence_may_not_write(pen: Writer, claim: Claim) -> None:
     assert row(claim).state == "running"
 
 
+def test_an_account_that_became_the_master_meanwhile_is_written_no_more(pen: Writer, claim: Claim) -> None:
+    Account.objects.filter(pk=claim.account_id).update(role=Account.Role.MASTER)
+    with pytest.raises(Interrupted) as lost:
+        pen.record(claim, [made()], [mapped("7", "70")], [])
+    assert lost.value.code == "lost_claim"
+    pen.finish(claim, result("skipped"), [])
+    assert row(claim).state == "skipped"
+
+
 def test_an_account_that_was_taken_back_may_not_be_written(pen: Writer, claim: Claim) -> None:
     AccountRun.objects.filter(pk=claim.account_run_id).update(state="queued")
 
