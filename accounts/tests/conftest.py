@@ -1,4 +1,4 @@
-"""Databases of their own, for tests with processes of their own; their tables are made once and copied."""
+"""An integration known on both sides, Kommo's consent page, and databases of their own for tests with processes."""
 
 import os
 import shutil
@@ -10,14 +10,38 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from django.conf import settings
+from django.conf import settings as real_settings
 from psycopg import sql
+from pytest_django import Settings
+
+from accounts.models import Integration
+from accounts.simulator.oauth.integrations import SimIntegration
+from accounts.simulator.server import RunningServer
+from accounts.simulator.world import World
+from accounts.tests.oauth import integrated
+
+
+@pytest.fixture
+def both(world: World) -> tuple[Integration, SimIntegration]:
+    """One integration, ours and the simulated Kommo's."""
+    return integrated(world)
+
+
+@pytest.fixture
+def consent_page(simulator: RunningServer, settings: Settings, tmp_path: Path) -> RunningServer:
+    """The simulated Kommo, its consent page included."""
+    settings.KOMMO_OAUTH_URL = f"{simulator.url}/oauth"
+    settings.STATIC_ROOT = tmp_path
+    return simulator
+
+
+# -- databases of their own: their tables are made once and copied --
 
 
 def make_tables(database_url: str) -> None:
     command = [sys.executable, "manage.py", "migrate", "accounts", "--skip-checks", "--verbosity", "0"]
     environment = {**os.environ, "DATABASE_URL": database_url, "DJANGO_SETTINGS_MODULE": "kommosync.settings_test"}
-    subprocess.run(command, env=environment, cwd=settings.BASE_DIR, check=True, timeout=60)
+    subprocess.run(command, env=environment, cwd=real_settings.BASE_DIR, check=True, timeout=60)
 
 
 @contextmanager

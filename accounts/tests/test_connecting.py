@@ -15,25 +15,12 @@ from django.utils import timezone
 from accounts.models import Account, AccountEvent, ConnectAttempt, Integration, TokenPair
 from accounts.simulator.faults import Fault
 from accounts.simulator.oauth.integrations import SimIntegration
-from accounts.simulator.server import RunningServer
 from accounts.simulator.world import World
 from accounts.tests.factories import AccountFactory
-from accounts.tests.oauth import connected, integrated
+from accounts.tests.oauth import connected
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("consent_page")]
 CALLBACK = "/oauth/callback"
-
-
-@pytest.fixture(autouse=True)
-def kommo(simulator: RunningServer, settings: Any, tmp_path: Any) -> RunningServer:
-    settings.KOMMO_OAUTH_URL = f"{simulator.url}/oauth"
-    settings.STATIC_ROOT = tmp_path
-    return simulator
-
-
-@pytest.fixture
-def both(world: World) -> tuple[Integration, SimIntegration]:
-    return integrated(world)
 
 
 @pytest.fixture

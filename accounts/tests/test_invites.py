@@ -18,26 +18,13 @@ from accounts import tasks
 from accounts.models import Account, AccountEvent, Integration, Invite, TokenPair
 from accounts.services.connecting import invites
 from accounts.simulator.oauth.integrations import SimIntegration
-from accounts.simulator.server import RunningServer
 from accounts.simulator.world import World
 from accounts.tests.factories import AccountFactory
-from accounts.tests.oauth import connected, integrated
+from accounts.tests.oauth import connected
 from accounts.tests.test_connecting import come_back, decide
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("consent_page")]
 MANY = reverse("accounts:invite_many")
-
-
-@pytest.fixture(autouse=True)
-def kommo(simulator: RunningServer, settings: Any, tmp_path: Any) -> RunningServer:
-    settings.KOMMO_OAUTH_URL = f"{simulator.url}/oauth"
-    settings.STATIC_ROOT = tmp_path
-    return simulator
-
-
-@pytest.fixture
-def both(world: World) -> tuple[Integration, SimIntegration]:
-    return integrated(world)
 
 
 @pytest.fixture

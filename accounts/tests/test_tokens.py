@@ -20,7 +20,7 @@ from accounts.simulator.account import SimAccount
 from accounts.simulator.faults import Fault
 from accounts.simulator.oauth.integrations import SimIntegration
 from accounts.simulator.world import World
-from accounts.tests.oauth import TOKEN_PATH, connected, integrated, refreshes
+from accounts.tests.oauth import TOKEN_PATH, connected, refreshes
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("simulator", "own_desk")]
 
@@ -29,11 +29,6 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 def own_desk() -> Iterator[None]:
     yield
     desk.close()
-
-
-@pytest.fixture
-def both(world: World) -> tuple[Integration, SimIntegration]:
-    return integrated(world)
 
 
 @pytest.fixture
