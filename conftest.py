@@ -10,6 +10,7 @@ import pytest
 from django.utils import translation
 from pytest_django import Settings
 
+from accounts.services.credentials import desk
 from accounts.simulator.server import RunningServer, serve
 from accounts.simulator.world import World
 
@@ -29,6 +30,13 @@ def _no_language_of_another_test() -> Iterator[None]:
     """A request in another language leaves it active in the thread; the next test must not see it."""
     yield
     translation.deactivate()
+
+
+@pytest.fixture(autouse=True)
+def _no_desk_of_another_test() -> Iterator[None]:
+    """Its connection would keep the database of the tests from being dropped."""
+    yield
+    desk.close()
 
 
 @pytest.fixture

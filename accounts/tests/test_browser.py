@@ -6,7 +6,6 @@ import pytest
 
 from accounts.models import Account, Integration, Invite, TokenPair
 from accounts.services.connecting import invites
-from accounts.services.credentials import desk
 from accounts.tests.factories import AccountFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -18,8 +17,7 @@ def kommo(simulator, settings, world):
     settings.KOMMO_OAUTH_URL = f"{simulator.url}/oauth"
     for name in ("north", "south"):
         world.add_account(name)
-    yield world
-    desk.close()
+    return world
 
 
 @pytest.fixture

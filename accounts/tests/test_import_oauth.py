@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from accounts.kommo.oauth import Place, Tokens
 from accounts.models import Account, Integration, TokenPair
 from accounts.services import CredentialProblem, ImportReport, client_for, import_accounts
-from accounts.services.credentials import desk, pairs
+from accounts.services.credentials import pairs
 from accounts.services.credentials.locating import move
 from accounts.services.importing import preview_table
 from accounts.services.tables.table import read_table
@@ -233,7 +233,6 @@ def test_an_account_that_only_has_an_integration_waits_for_its_consent() -> None
     assert south.credential_kind == Account.CredentialKind.OAUTH
     with pytest.raises(CredentialProblem) as problem, client_for(south) as client:
         client.get("/account")
-    desk.close()
     assert "Connect" in problem.value.remedy
 
 

@@ -2,7 +2,6 @@
 
 import json
 import threading
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -22,13 +21,7 @@ from accounts.simulator.oauth.integrations import SimIntegration
 from accounts.simulator.world import World
 from accounts.tests.oauth import TOKEN_PATH, connected, refreshes
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("simulator", "own_desk")]
-
-
-@pytest.fixture
-def own_desk() -> Iterator[None]:
-    yield
-    desk.close()
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("simulator")]
 
 
 @pytest.fixture

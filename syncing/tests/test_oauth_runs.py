@@ -7,7 +7,6 @@ from pytest_django import Settings
 
 from accounts import slots
 from accounts.models import Account, Integration, TokenPair
-from accounts.services.credentials import desk
 from accounts.simulator.faults import Fault
 from accounts.simulator.oauth.integrations import SimIntegration
 from accounts.simulator.server import RunningServer
@@ -28,7 +27,6 @@ def both(simulator: RunningServer, world: World) -> Iterator[tuple[Integration, 
     master.add_pipeline("Sales", stages=["New", "Offer"])
     AccountFactory(master=True, token=master.token, kommo_id=master.account_id)
     yield integrated(world)
-    desk.close()
     slots.close()
 
 

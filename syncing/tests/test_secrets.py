@@ -17,7 +17,6 @@ from django.urls import reverse
 from accounts.models import Account, Integration, TokenPair
 from accounts.services import import_accounts, start_check
 from accounts.services.connecting import invites
-from accounts.services.credentials import desk
 from accounts.services.upkeep import renewing
 from accounts.simulator.seed import seed_demo
 from accounts.simulator.server import RunningServer
@@ -53,7 +52,7 @@ def ear() -> Iterator[Ear]:
 
 
 @pytest.fixture
-def demo(simulator: RunningServer, world: World, settings: Any, tmp_path: Any) -> Iterator[set[str]]:
+def demo(simulator: RunningServer, world: World, settings: Any, tmp_path: Any) -> set[str]:
     """The demo's franchise, imported from a file: some branches by OAuth, one of them revoked. Gives every secret."""
     settings.KOMMO_OAUTH_URL = f"{simulator.url}/oauth"
     settings.STATIC_ROOT = tmp_path
@@ -74,8 +73,7 @@ def demo(simulator: RunningServer, world: World, settings: Any, tmp_path: Any) -
     report = import_accounts(io.BytesIO("\n".join([header, *rows]).encode()), "Demo")
     assert (report.created, report.errors) == (SLAVES + 1, [])
     world.accounts["unit-001"].uninstall(theirs)
-    yield secrets
-    desk.close()
+    return secrets
 
 
 def issued(world: World) -> set[str]:

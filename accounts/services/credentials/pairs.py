@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
 from accounts import clock
@@ -112,6 +113,7 @@ def fail(pair: Pair, problem: Mapping[str, str]) -> None:
     _mine(pair).update(lease_until=None, failed_fence=pair.fence, failure=dict(problem))
 
 
+@transaction.atomic
 def renew(pair: Pair, tokens: Tokens) -> Pair | None:
     """Stores the new pair in the place of the one it was refreshed from; None when that is gone.
 
@@ -137,6 +139,7 @@ def renew(pair: Pair, tokens: Tokens) -> Pair | None:
     )
 
 
+@transaction.atomic
 def end(pair: Pair, problem: Mapping[str, str]) -> bool:
     """Kommo takes the refresh token no more; False when another pair is stored already, which says nothing of that."""
     moment, account = clock.now(), _locked(pair.account_id)
@@ -154,6 +157,7 @@ def end(pair: Pair, problem: Mapping[str, str]) -> bool:
     return True
 
 
+@transaction.atomic
 def keep(account: Account, integration: Integration, tokens: Tokens) -> None:
     """Stores the pair of a consent: it replaces whatever was there, also in the hands of others."""
     moment, entry = clock.now(), _locked(account.pk)

@@ -1,6 +1,5 @@
 """Accounts that are connected by OAuth with a simulated Kommo."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +8,7 @@ from pytest_django import Settings
 
 from accounts.kommo.oauth import Tokens
 from accounts.models import Account, Integration, TokenPair
-from accounts.services.credentials import desk, pairs
+from accounts.services.credentials import pairs
 from accounts.simulator.server import RunningServer
 from accounts.simulator.world import World
 from accounts.tests.factories import AccountFactory
@@ -51,7 +50,6 @@ class Kommo:
 
 
 @pytest.fixture
-def kommo(simulator: RunningServer, world: World, settings: Settings, transactional_db: None) -> Iterator[Kommo]:
+def kommo(simulator: RunningServer, world: World, settings: Settings, transactional_db: None) -> Kommo:
     settings.KOMMO_OAUTH_URL = f"{simulator.url}/oauth"
-    yield Kommo(world)
-    desk.close()
+    return Kommo(world)
