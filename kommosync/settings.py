@@ -40,7 +40,7 @@ SYNC_THREADS = env.number("SYNC_THREADS", 40, 1, 200, int)
 SYNC_LEASE = env.number("SYNC_LEASE", 30, 2, 600)
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "django.contrib.admin.apps.SimpleAdminConfig",  # the pages are loaded with the URLs: workers need none
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -10,25 +10,20 @@ from accounts.services.health.recording import (
     record_health,
     remember_identity,
 )
-from accounts.services.importing import ImportRefused, ImportReport, RowError, import_accounts
 from accounts.services.keys import Rotation, clear, rotate, unreadable_secrets
 from accounts.services.subdomains import NotASubdomain, subdomain_of
 
 __all__ = [
     "CredentialProblem",
     "HealthReport",
-    "ImportRefused",
-    "ImportReport",
     "NotASubdomain",
     "Rotation",
-    "RowError",
     "can_be_secret",
     "check_connection",
     "check_connections",
     "clear",
     "client_for",
     "forget_health",
-    "import_accounts",
     "record_health",
     "remember_identity",
     "rotate",

@@ -13,8 +13,8 @@ from django.urls import reverse
 from openpyxl import load_workbook
 
 from accounts.models import Account, Integration
-from accounts.services import import_accounts
 from accounts.services.credentials import pairs
+from accounts.services.importing import import_accounts
 from accounts.tests.factories import AccountFactory, GroupFactory
 
 pytestmark = pytest.mark.django_db

@@ -8,7 +8,7 @@ from django.core.management import CommandError, call_command
 
 from accounts.fields import WrongEncryptionKey
 from accounts.models import Account, SyncGroup
-from accounts.services import ImportRefused, ImportReport, import_accounts
+from accounts.services.importing import ImportRefused, ImportReport, import_accounts
 from accounts.tests.factories import AccountFactory, GroupFactory
 
 pytestmark = pytest.mark.django_db

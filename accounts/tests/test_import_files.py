@@ -12,8 +12,7 @@ import pytest
 from openpyxl import Workbook, load_workbook
 
 from accounts.models import Account
-from accounts.services import ImportRefused, ImportReport, import_accounts
-from accounts.services.importing import preview_table
+from accounts.services.importing import ImportRefused, ImportReport, import_accounts, preview_table
 from accounts.services.tables.table import UnreadableFile, read_table
 from accounts.tests.factories import AccountFactory, GroupFactory
 

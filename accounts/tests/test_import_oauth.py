@@ -9,10 +9,10 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.kommo.oauth import Place, Tokens
 from accounts.models import Account, Integration, TokenPair
-from accounts.services import CredentialProblem, ImportReport, client_for, import_accounts
+from accounts.services import CredentialProblem, client_for
 from accounts.services.credentials import pairs
 from accounts.services.credentials.locating import move
-from accounts.services.importing import preview_table
+from accounts.services.importing import ImportReport, import_accounts, preview_table
 from accounts.services.tables.table import read_table
 from accounts.tests.factories import AccountFactory
 

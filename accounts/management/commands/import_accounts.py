@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from accounts.services import ImportRefused, import_accounts
+from accounts.services.importing import ImportRefused, import_accounts
 
 USAGE = 2
 BAD_ROWS = 1
