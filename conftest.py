@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connections
 from django.utils import translation
 from pytest_django import Settings
 
@@ -104,6 +105,7 @@ def browser(live_server: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         context.complaints = complaints
         yield context
         made.close()
+        connections.close_all()  # a running event loop has its own, which nobody sees afterwards
     assert complaints == []
 
 
