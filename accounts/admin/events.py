@@ -1,7 +1,5 @@
 """What happened to the connections, to be looked at only."""
 
-from typing import TYPE_CHECKING
-
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -11,12 +9,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from accounts import badges
+from accounts.admin.readonly import ReadOnly
 from accounts.models import RELATED_SECRETS, AccountEvent
-
-if TYPE_CHECKING:  # generic for the type checker only
-    EventModelAdmin = admin.ModelAdmin[AccountEvent]
-else:
-    EventModelAdmin = admin.ModelAdmin
 
 Code = AccountEvent.Code
 TONES = {
@@ -29,7 +23,7 @@ TONES = {
 
 
 @admin.register(AccountEvent)
-class AccountEventAdmin(EventModelAdmin):
+class AccountEventAdmin(ReadOnly):
     list_display = ("at", "what", "account_link", "message", "by")
     list_display_links = None
     list_filter = ("code", "at", "account__group")
@@ -39,7 +33,6 @@ class AccountEventAdmin(EventModelAdmin):
     date_hierarchy = "at"
     list_per_page = 100
     show_full_result_count = False
-    actions = None
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AccountEvent]:
         return super().get_queryset(request).defer(*RELATED_SECRETS)
@@ -52,12 +45,3 @@ class AccountEventAdmin(EventModelAdmin):
     def account_link(self, event: AccountEvent) -> SafeString:
         url = reverse("admin:accounts_account_change", args=[event.account_id])
         return format_html('<a href="{}">{}</a>', url, event.account)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False

@@ -1,6 +1,6 @@
 """The list of invite links: whom they were sent to, what became of them, and withdrawing them."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -11,14 +11,9 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from accounts import badges
+from accounts.admin.readonly import ReadOnly
 from accounts.models import RELATED_INTEGRATION_SECRETS, RELATED_SECRETS, Invite
 from accounts.services.connecting import invites
-
-if TYPE_CHECKING:  # generic for the type checker only
-    InviteModelAdmin = admin.ModelAdmin[Invite]
-else:
-    InviteModelAdmin = admin.ModelAdmin
-
 
 State = Invite.State
 TONES = {
@@ -47,7 +42,7 @@ class StateFilter(admin.SimpleListFilter):
 
 
 @admin.register(Invite)
-class InviteAdmin(InviteModelAdmin):
+class InviteAdmin(ReadOnly):
     """Made on the accounts' pages; only withdrawn here."""
 
     list_display = ("account", "state", "link", "mail", "created_by", "created_at", "expires_at", "integration")
@@ -61,15 +56,6 @@ class InviteAdmin(InviteModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Invite]:
         return super().get_queryset(request).defer(*RELATED_SECRETS, *RELATED_INTEGRATION_SECRETS)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Invite | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Invite | None = None) -> bool:
-        return False
 
     def has_connect_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("accounts.connect_account")

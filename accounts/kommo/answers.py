@@ -28,6 +28,7 @@ from accounts.kommo.errors import (
 from accounts.kommo.quirks import token_expiry
 
 JsonObject = dict[str, Any]
+LONGEST_ID = 18  # digits; longer ones overflow
 SHOWN = 300  # characters of a foreign text that may enter an error
 LOOKED_AT = 65_536  # bytes of a page that is no JSON
 HIDDEN = "***"
@@ -204,6 +205,11 @@ def _shown(text: str, secrets: Sequence[str]) -> str:
 def storable(text: str) -> str:
     """`text` without what a database cannot keep: NUL characters, halves of surrogate pairs."""
     return text.replace("\x00", "").encode("utf-8", "replace").decode()
+
+
+def storable_id(text: str) -> int | None:
+    """The id in `text`; None when it is none, or none that a database can look for."""
+    return int(text) if text.isdecimal() and len(text) <= LONGEST_ID else None
 
 
 def _items(problem: JsonObject, secrets: Sequence[str]) -> tuple[ItemError, ...]:

@@ -16,14 +16,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts import conf
+from accounts.kommo.answers import storable_id
 from accounts.models import Account, Integration, Invite
 from accounts.pages import page, person
 from accounts.services.connecting import attempts, invites
 from accounts.services.connecting.attempts import CannotConnect
 from accounts.services.tables.formulas import guarded
 from accounts.views.connect import CONNECTED, failed, remember, to_kommo
-
-LONGEST_ID = 18  # digits; longer ones overflow
 
 
 @require_http_methods(["GET", "POST"])
@@ -82,9 +81,10 @@ def _ids(text: str) -> list[int] | None:
     if not text:
         return None
     parts = text.split(",")
-    if not all(part.isdecimal() and len(part) <= LONGEST_ID for part in parts):
+    ids = [number for part in parts if (number := storable_id(part)) is not None]
+    if len(ids) < len(parts):
         raise Http404
-    return [int(part) for part in parts]
+    return ids
 
 
 def _question(accounts: list[Account], named: bool) -> dict[str, Any]:
@@ -103,9 +103,8 @@ def _question(accounts: list[Account], named: bool) -> dict[str, Any]:
 
 
 def _make(request: HttpRequest, accounts: list[Account]) -> HttpResponse:
-    number = request.POST.get("integration", "")
-    usable = number.isdecimal() and len(number) <= LONGEST_ID
-    fallback = Integration.objects.filter(pk=number).first() if usable else None
+    number = storable_id(request.POST.get("integration", ""))
+    fallback = None if number is None else Integration.objects.filter(pk=number).first()
     made, problems = invites.invite_all(accounts, fallback, by=person(request))
     for problem in problems[:10]:
         messages.error(request, f"{problem.account}: {problem.message} {problem.remedy}")

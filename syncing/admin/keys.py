@@ -9,8 +9,8 @@ from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from accounts.admin.readonly import AnyModelAdmin
 from accounts.pages import page
-from syncing.admin.readonly import AnyModelAdmin
 from syncing.models import ApiKey
 from syncing.services.keys import lock_with, new_key
 

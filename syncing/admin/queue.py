@@ -6,7 +6,7 @@ from django.contrib import admin
 from django_q.admin import FailAdmin, QueueAdmin, ScheduleAdmin, TaskAdmin
 from django_q.models import Failure, OrmQ, Schedule, Success
 
-from syncing.admin.readonly import ReadOnly
+from accounts.admin.readonly import ReadOnly
 
 
 class ReadOnlySchedules(ReadOnly, ScheduleAdmin):  # type: ignore[misc]

@@ -1,36 +1,15 @@
 """Tables that are only looked at: what ran, which item is which, what was said."""
 
 import json
-from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
-from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from accounts.admin.readonly import ReadOnly
 from syncing import badges
 from syncing.models import IdMapping, LogEntry, MasterSnapshot
-
-if TYPE_CHECKING:  # generic for the type checker only
-    AnyModelAdmin = admin.ModelAdmin[Any]
-else:
-    AnyModelAdmin = admin.ModelAdmin
-
-
-class ReadOnly(AnyModelAdmin):
-    """Nothing can be added, edited or deleted by hand."""
-
-    actions = None
-
-    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
 
 
 @admin.register(IdMapping)

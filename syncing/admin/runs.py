@@ -10,10 +10,10 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from accounts.admin.readonly import ReadOnly
 from accounts.models import RELATED_SECRETS
 from accounts.pages import page
 from syncing import badges
-from syncing.admin.readonly import ReadOnly
 from syncing.models import AccountRun, AccountState, SyncRun
 from syncing.selectors.runs import with_progress
 from syncing.templatetags.kommosync import account_state_label, duration

@@ -11,13 +11,13 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
+from accounts.kommo.answers import storable_id
 from accounts.models import SECRETS, Account, SyncGroup
 from accounts.pages import page, person
 from syncing.models import RunMode, RunType, Trigger
 from syncing.services.runs import CannotStart, start_run
 from syncing.views.pages import refusal, to_run
 
-LONGEST_ID = 18  # digits; longer ones overflow
 PERMISSION = {RunMode.PLAN: "syncing.plan_sync", RunMode.APPLY: "syncing.start_sync"}
 
 
@@ -64,7 +64,7 @@ def _named(request: HttpRequest, group: SyncGroup) -> Account | None:
     if not number:
         return None
     slaves = group.accounts.filter(role=Account.Role.SLAVE).defer(*SECRETS)
-    return get_object_or_404(slaves, pk=number if number.isdecimal() and len(number) <= LONGEST_ID else 0)
+    return get_object_or_404(slaves, pk=storable_id(number))
 
 
 def _question(group: SyncGroup, mode: str, form: StartForm, account: Account | None) -> dict[str, Any]:

@@ -7,11 +7,10 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts.kommo.answers import storable_id
 from accounts.models import Account, AccountEvent, Integration
 from accounts.services import events
 from accounts.services.credentials import pairs
-
-LONGEST_ID = 18  # digits; longer ones overflow
 
 
 def disable(client_id: str, account_id: str, signature: str) -> bool:
@@ -25,8 +24,9 @@ def disable(client_id: str, account_id: str, signature: str) -> bool:
     signed = hmac.compare_digest(expected.encode(), signature.strip().lower().encode())
     if integration is None or not secret or not signed:
         return False
-    if account_id.isdecimal() and len(account_id) <= LONGEST_ID:
-        _disconnect(integration, int(account_id))
+    kommo_id = storable_id(account_id)
+    if kommo_id is not None:
+        _disconnect(integration, kommo_id)
     return True
 
 
