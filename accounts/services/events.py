@@ -26,6 +26,11 @@ def note(account_id: int, code: AccountEvent.Code, message: str = "", *, by: Any
     return event
 
 
+def told(message: str, remedy: str) -> str:
+    """What happened and what to do about it, as one text; `remedy` is translated here, either may be empty."""
+    return " ".join(part for part in (message and message.rstrip(".") + ".", remedy and _(remedy)) if part)
+
+
 def renamed(account_id: int, new: str, old: str, *, by: Any = None) -> None:
     """The account has another subdomain in Kommo."""
     message = _("The account is %(new)s now; it was %(old)s.") % {"new": new, "old": old}

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from accounts.kommo.errors import GrantRefused, Halted, KommoError, NotFound, ServerError
 from accounts.kommo.oauth import Tokens
@@ -172,6 +172,16 @@ def test_a_late_refusal_does_not_end_a_pair_that_somebody_else_has_stored_meanwh
         assert desk.do(lambda: pairs.renew(late, Tokens(pair.access, pair.refresh, 86400)))
         assert not desk.do(lambda: pairs.end(late, {"code": "token_revoked", "message": "m", "remedy": "r"}))
         assert tokens_for(north, transport).current() == pair.access
+
+
+def test_the_reason_of_an_end_is_told_in_the_language_of_the_installation(north) -> None:
+    remedy = GrantRefused.remedies["token_revoked"]
+    pair = pairs.take(north.pk, lease=pairs.FRESH)
+    with translation.override("pt-br"):
+        assert pairs.end(pair, {"code": "token_revoked", "message": "m.", "remedy": remedy})
+        said = f"m. {translation.gettext(remedy)}"
+    assert remedy not in said
+    assert Account.objects.get(pk=north.pk).health_reason == AccountEvent.objects.get().message == said
 
 
 def test_a_pair_that_came_after_all_takes_the_end_back(north, theirs, ours) -> None:

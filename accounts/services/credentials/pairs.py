@@ -151,7 +151,7 @@ def end(pair: Pair, problem: Mapping[str, str]) -> bool:
     ended = {"failed_fence": pair.fence, "failure": dict(problem), "lease_until": None}
     if not rows.update(ended_at=moment, **ended):
         return False
-    reason = f"{problem['message'].rstrip('.')}. {problem['remedy']}".strip(". ") + "."
+    reason = events.told(problem["message"], problem["remedy"])
     account.update(health=Account.Health.RECONNECT, health_reason=reason[:500], checked_at=moment)
     events.note(pair.account_id, AccountEvent.Code.RECONNECT, reason)
     return True

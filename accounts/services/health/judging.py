@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.utils.translation import gettext as _
-
 from accounts.kommo.errors import GrantRefused, KommoError, NotFound
 from accounts.models import HAS_LIVE_CREDENTIAL, HAS_PAIR, HEALTH_NEEDS_CONNECTING, Account
+from accounts.services import events
 from accounts.services.credentials.tokens import NOT_CONNECTED, CredentialProblem
 
 Health = Account.Health
@@ -42,8 +41,7 @@ class Verdict:
 
     @property
     def reason(self) -> str:
-        remedy = _(self.remedy) if self.remedy else ""
-        return " ".join(part for part in (self.message and self.message.rstrip(".") + ".", remedy) if part)
+        return events.told(self.message, self.remedy)
 
 
 def of_check(error: KommoError) -> Verdict:

@@ -101,7 +101,7 @@ def _sentence(account: Account, days: int) -> str:
     failure = account.pair.failure or {}
     return _("The connection %(when)s: it could not be renewed. %(why)s") % {
         "when": when,
-        "why": f"{failure.get('message', '').rstrip('.')}. {failure.get('remedy', '')}".strip(". ") + ".",
+        "why": events.told(failure.get("message", ""), failure.get("remedy", "")),
     }
 
 
