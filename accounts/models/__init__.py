@@ -10,7 +10,7 @@ from accounts.models.accounts import (
 )
 from accounts.models.checks import CheckedAccount, ConnectionCheck
 from accounts.models.connecting import AccountEvent, ConnectAttempt, Invite
-from accounts.models.groups import SyncGroup
+from accounts.models.groups import SyncGroup, Unmatched, WaveUnit
 from accounts.models.integrations import INTEGRATION_SECRETS, RELATED_INTEGRATION_SECRETS, Integration
 from accounts.models.slots import RequestSlot
 from accounts.models.tokens import HAS_CREDENTIAL, HAS_LIVE_CREDENTIAL, HAS_PAIR, IS_OAUTH, NEEDS_CONNECTING, TokenPair
@@ -38,4 +38,6 @@ __all__ = [
     "RequestSlot",
     "SyncGroup",
     "TokenPair",
+    "Unmatched",
+    "WaveUnit",
 ]

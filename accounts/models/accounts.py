@@ -87,6 +87,9 @@ class Account(models.Model):
         help_text=_("When the connection ends if nobody does anything; a token pair renews itself long before."),
     )
     warned_days = models.PositiveSmallIntegerField(null=True, blank=True, editable=False)
+    is_pilot = models.BooleanField(
+        _("pilot"), default=False, help_text=_("Runs of the whole group begin with the pilots.")
+    )
     paused = models.BooleanField(_("paused"), default=False, help_text=_("Runs skip this account."))
     health = models.CharField(
         _("health"), max_length=14, choices=Health.choices, default=Health.UNKNOWN, editable=False

@@ -4,20 +4,30 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from syncing.adapters.gate import Gate
 from syncing.engine.refs import Ref, Scope
+from syncing.engine.rules import NO_RULES, Rules
 from syncing.engine.snapshot import Snapshot
 
 
 @dataclass(frozen=True)
 class Job:
-    """Everything that the work on one slave needs; loaded before, so that the thread never asks the database."""
+    """Everything that the work on one account needs; loaded before, so that the thread never asks the database.
+
+    Usually `desired` is the master's and the account a slave. For a rollback it is what the slave had before; for a
+    promotion it is a slave's and the account the master, with `known` turned round.
+    """
 
     subdomain: str
     scope: Scope
     writes: bool  # False: plan only
-    desired: Snapshot  # the master's
+    desired: Snapshot
     known: Mapping[Ref, str]  # id mappings: ref -> the slave's key
     kommo_id: int | None = None  # the account's own id as stored; None: not met yet
+    rules: Rules = NO_RULES
+    approved_digest: str = ""  # only the plan with this digest may be carried out; "": any
+    base: Snapshot | None = None  # the master as it was when the slave was last equal to it
+    gate: Gate | None = None  # of a promotion: opened for exactly the plan
 
 
 @dataclass(frozen=True)
@@ -42,6 +52,7 @@ class Outcome:
     state: str  # done | failed | unverified | skipped
     message: str = ""
     fields: Mapping[str, list[Any]] = field(default_factory=dict)  # attribute -> [old, new]
+    key: str = ""  # the account's own key of the item, where it is known
 
 
 @dataclass(frozen=True)
@@ -59,10 +70,14 @@ class Result:
     adopted: int
     requests: int
     kommo_id: int | None  # as the answers showed it
+    differences: tuple[dict[str, Any], ...] | None = None  # what differs now (see engine.threeway); None: not known
+    converged: bool = False  # read, and equal to `desired` as far as the rules go
 
 
 # Stores what has happened before the next request goes out; blocks until it is committed; raises LostClaim.
 Record = Callable[[Sequence[Outcome], Sequence[Mapped], Sequence[Ref]], None]  # outcomes, mappings to keep, to drop
+# Stores the account as it was read, before the first write of it goes out; blocks until it is committed.
+Keep = Callable[[Snapshot], None]
 # Called between two requests with a short note; raises Interrupted when the account must stop.
 Checkpoint = Callable[[str], None]
 

@@ -93,11 +93,16 @@ def log_outcomes(run_id: int, account_run_id: int, outcomes: Sequence[Outcome]) 
                 str(outcome.kind),
                 clean(outcome.name)[:NAME_LENGTH],
                 short(outcome.message),
-                json_value(LogEntry, "details", {"parent": outcome.parent, "fields": dict(outcome.fields)}),
+                json_value(LogEntry, "details", _details(outcome)),
             )
             for outcome in outcomes
         ],
     )
+
+
+def _details(outcome: Outcome) -> dict[str, Any]:
+    details: dict[str, Any] = {"parent": outcome.parent, "fields": dict(outcome.fields)}
+    return details | ({"key": outcome.key} if outcome.key else {})
 
 
 def outcomes_so_far(account_run_ids: Iterable[int]) -> dict[int, list[Outcome]]:
@@ -119,6 +124,7 @@ def _outcome(row: LogEntry) -> Outcome:
         state=row.code,
         message=row.message,
         fields=row.details.get("fields", {}),
+        key=row.details.get("key", ""),
     )
 
 

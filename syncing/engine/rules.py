@@ -1,0 +1,63 @@
+"""Rules: what one account is to be given of the master, what it may lose, and how much may happen at once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from syncing.engine.refs import Kind, Ref
+
+WHOLE = ""  # as an attribute: the item itself
+
+
+class Unmatched(StrEnum):
+    """What becomes of an item of the slave that the master does not have."""
+
+    KEEP = "keep"
+    DELETE_CREATED = "delete_created"  # only what we made there
+    DELETE_ALL = "delete_all"
+
+
+@dataclass(frozen=True)
+class Exclusion:
+    """An item of this name (as in the master), with all inside it, or without a name the whole kind: left out."""
+
+    kind: Kind
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much a run may do to one account; shares in percent. None in `Rules`: whatever the plan says."""
+
+    max_update_share: int = 30
+    max_delete_share: int = 10
+    minimum_items: int = 10
+    max_deletes: int = 20
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Everything beside the two snapshots that a plan depends on; all of it in refs or in the slave's keys.
+
+    `created`: the slave's items that we made, as (kind, slave key). `accepted`: differences that are kept out, as
+    (ref, attribute) or (ref, WHOLE). `only`: the plan is about these refs alone and about these attributes of each
+    (an empty set: the whole item); None: about all. `in_use`: refs of items that must not be deleted, and why.
+    """
+
+    unmatched: Mapping[Kind, Unmatched] = field(default_factory=dict)  # a kind that is missing is kept
+    created: frozenset[tuple[Kind, str]] = frozenset()
+    exclusions: frozenset[Exclusion] = frozenset()
+    accepted: frozenset[tuple[Ref, str]] = frozenset()
+    only: Mapping[Ref, frozenset[str]] | None = None
+    in_use: Mapping[Ref, str] = field(default_factory=dict)
+    limits: Limits | None = None
+
+    def unmatched_of(self, kind: Kind) -> Unmatched:
+        return self.unmatched.get(kind, Unmatched.KEEP)
+
+    @property
+    def may_delete(self) -> bool:
+        return any(policy is not Unmatched.KEEP for policy in self.unmatched.values())
+
+
+NO_RULES = Rules()

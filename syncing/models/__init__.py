@@ -1,0 +1,48 @@
+"""What was run, what came of it in every account, and what people decided about it."""
+
+from syncing.models.audit import AuditEntry, Final
+from syncing.models.drift import AcceptedDifference, Drift, DriftChange
+from syncing.models.exclusions import Exclusion
+from syncing.models.keys import ApiKey
+from syncing.models.lanes import Lane
+from syncing.models.log import LogEntry
+from syncing.models.mappings import IdMapping
+from syncing.models.runs import AccountRun, SyncRun
+from syncing.models.snapshots import MasterSnapshot, SlaveSnapshot
+from syncing.models.states import (
+    ACCOUNT_GOOD,
+    ACCOUNT_OPEN,
+    RUN_OPEN,
+    AccountState,
+    RunMode,
+    RunPurpose,
+    RunState,
+    RunType,
+    Trigger,
+)
+
+__all__ = [
+    "ACCOUNT_GOOD",
+    "ACCOUNT_OPEN",
+    "RUN_OPEN",
+    "AcceptedDifference",
+    "AccountRun",
+    "AccountState",
+    "ApiKey",
+    "AuditEntry",
+    "Drift",
+    "DriftChange",
+    "Exclusion",
+    "Final",
+    "IdMapping",
+    "Lane",
+    "LogEntry",
+    "MasterSnapshot",
+    "RunMode",
+    "RunPurpose",
+    "RunState",
+    "RunType",
+    "SlaveSnapshot",
+    "SyncRun",
+    "Trigger",
+]

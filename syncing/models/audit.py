@@ -1,0 +1,64 @@
+"""Who decided what, when and why; never changed afterwards."""
+
+from typing import Any, NoReturn
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Final(Exception):
+    """An audit entry is never changed or deleted."""
+
+
+class FinalQuerySet(models.QuerySet["AuditEntry"]):
+    def update(self, **kwargs: Any) -> NoReturn:
+        raise Final("audit entries are never changed")
+
+    def delete(self) -> NoReturn:
+        raise Final("audit entries are never deleted")
+
+
+class AuditEntry(models.Model):
+    """One decision. Names instead of foreign keys: it outlives the people, accounts and runs that it speaks of."""
+
+    class Action(models.TextChoices):
+        STARTED = "started", _("Started")
+        APPROVED = "approved", _("Approved")
+        OVERRODE = "overrode", _("Overrode limits")
+        CANCELLED = "cancelled", _("Cancelled")
+        CONTINUED = "continued", _("Continued")
+        ROLLED_BACK = "rolled_back", _("Rolled back")
+        PROPOSED = "proposed", _("Proposed for the master")
+        PROMOTED = "promoted", _("Promoted to the master")
+        ACCEPTED = "accepted", _("Accepted a difference")
+        WITHDREW = "withdrew", _("Withdrew an exception")
+        POLICY = "policy", _("Changed the policy")
+
+    at = models.DateTimeField(_("at"), auto_now_add=True, db_index=True)
+    actor = models.CharField(_("who"), max_length=150, help_text=_("User, API key, or what started it."))
+    via = models.CharField(_("by way of"), max_length=8)
+    action = models.CharField(_("action"), max_length=11, choices=Action.choices)
+    group = models.CharField(_("sync group"), max_length=120, blank=True)
+    account = models.CharField(_("account"), max_length=63, blank=True)
+    run = models.PositiveBigIntegerField(_("run"), null=True)
+    reason = models.CharField(_("reason"), max_length=500, blank=True)
+    details = models.JSONField(_("details"), default=dict)
+
+    objects = FinalQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("audit entry")
+        verbose_name_plural = _("audit")
+        ordering = ["-pk"]
+        indexes = [models.Index(fields=["action", "-at"])]
+
+    def __str__(self) -> str:
+        return f"{self.actor}: {self.get_action_display()}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            raise Final("audit entries are never changed")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise Final("audit entries are never deleted")

@@ -1,0 +1,30 @@
+"""Keys for the REST API."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class ApiKey(models.Model):
+    """A key for the REST API; only its hash is kept, the key itself is shown once."""
+
+    class Scope(models.TextChoices):
+        READ = "read", _("Read")
+        TRIGGER = "trigger", _("Trigger")
+        APPROVE = "approve", _("Approve")
+        PROMOTE = "promote", _("Promote")
+
+    name = models.CharField(_("name"), max_length=120, unique=True)
+    prefix = models.CharField(_("begins with"), max_length=12, editable=False)
+    key_hash = models.CharField(max_length=64, unique=True, editable=False)
+    scopes = models.JSONField(_("scopes"), default=list)
+    revoked = models.BooleanField(_("revoked"), default=False)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    last_used_at = models.DateTimeField(_("last used"), null=True, blank=True, editable=False)
+
+    class Meta:
+        verbose_name = _("API key")
+        verbose_name_plural = _("API keys")
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name

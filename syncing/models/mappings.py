@@ -1,0 +1,31 @@
+"""Which item of the slave is which item of the master."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Account
+
+
+class IdMapping(models.Model):
+    """Which item of the slave is which item of the master. Keys are those of `engine.refs`."""
+
+    account = models.ForeignKey(Account, models.CASCADE, related_name="id_mappings", verbose_name=_("account"))
+    kind = models.CharField(_("kind"), max_length=12)
+    master_key = models.CharField(_("master key"), max_length=120)
+    slave_key = models.CharField(_("slave key"), max_length=120)
+    name = models.CharField(_("name"), max_length=500, blank=True)
+    parent = models.CharField(_("parent"), max_length=500, blank=True)
+    created_by_us = models.BooleanField(_("created by us"), default=False)
+    created_at = models.DateTimeField(_("since"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("id mapping")
+        verbose_name_plural = _("id mappings")
+        ordering = ["account", "kind", "master_key"]
+        constraints = [
+            models.UniqueConstraint(fields=["account", "kind", "master_key"], name="one_slave_item_per_master_item"),
+            models.UniqueConstraint(fields=["account", "kind", "slave_key"], name="one_master_item_per_slave_item"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.master_key} -> {self.slave_key}"

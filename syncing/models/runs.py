@@ -1,0 +1,163 @@
+"""One execution for one group, and its part for each account."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Account, SyncGroup
+from syncing.models.snapshots import MasterSnapshot
+from syncing.models.states import RUN_OPEN, AccountState, RunMode, RunPurpose, RunState, RunType, Trigger
+
+
+class SyncRun(models.Model):
+    """One execution for one group."""
+
+    group = models.ForeignKey(SyncGroup, models.CASCADE, related_name="runs", verbose_name=_("sync group"))
+    type = models.CharField(_("type"), max_length=13, choices=RunType.choices, default=RunType.FULL)
+    mode = models.CharField(_("mode"), max_length=5, choices=RunMode.choices, default=RunMode.APPLY)
+    purpose = models.CharField(
+        _("purpose"), max_length=9, choices=RunPurpose.choices, default=RunPurpose.SYNC, editable=False
+    )
+    trigger = models.CharField(_("trigger"), max_length=8, choices=Trigger.choices)
+    state = models.CharField(_("state"), max_length=9, choices=RunState.choices, default=RunState.QUEUED)
+    reason = models.CharField(_("reason"), max_length=20, blank=True)
+    error = models.JSONField(_("error"), null=True, blank=True)
+    note = models.CharField(_("note"), max_length=500, blank=True, help_text=_("What it is doing or waiting for."))
+    queued_to_workers = models.BooleanField(default=True, editable=False)
+    whole_group = models.BooleanField(default=True, editable=False)
+    forced = models.BooleanField(_("forced"), default=False)
+    force_reason = models.CharField(_("reason for forcing"), max_length=500, blank=True)
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("requested by"),
+    )
+    approved_plan = models.ForeignKey(
+        "self",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="applied_by",
+        verbose_name=_("approved plan"),
+        help_text=_("The plan run whose plans, and no others, this run may carry out."),
+    )
+    reverts = models.ForeignKey(
+        "self",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="reverted_by",
+        verbose_name=_("rolls back"),
+    )
+    source = models.ForeignKey(
+        Account,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="+",
+        verbose_name=_("source"),
+        help_text=_("The slave whose items a promotion brings to the master."),
+    )
+    picked = models.JSONField(
+        default=list, blank=True, editable=False, help_text="Of a promotion: [{kind, slave_key, attribute}]."
+    )
+    wave = models.PositiveSmallIntegerField(default=0, editable=False, help_text="Accounts up to it may be worked.")
+    wave_due_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="The next wave may start.")
+    wave_held = models.BooleanField(default=False, editable=False, help_text="The next wave waits for a person.")
+    snapshot = models.ForeignKey(
+        MasterSnapshot, models.SET_NULL, null=True, blank=True, editable=False, related_name="runs"
+    )
+    master_requests = models.PositiveIntegerField(_("requests to the master"), default=0)
+    totals = models.JSONField(_("totals"), default=dict, blank=True)
+    cancel_requested_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # The reading of the master is claimed like an account: fence, lease, attempts.
+    fence = models.PositiveIntegerField(default=0, editable=False)
+    lease_until = models.DateTimeField(null=True, blank=True, editable=False)
+    attempts = models.PositiveSmallIntegerField(default=0, editable=False)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    started_at = models.DateTimeField(_("started"), null=True, blank=True)
+    finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("sync run")
+        verbose_name_plural = _("sync runs")
+        ordering = ["-pk"]
+        indexes = [models.Index(fields=["group", "state"])]
+        permissions = [
+            ("plan_sync", _("Can plan a sync")),
+            ("start_sync", _("Can start a sync that writes")),
+            ("cancel_sync", _("Can cancel a sync")),
+            ("approve_plan", _("Can approve a plan")),
+            ("override_limits", _("Can override the limits")),
+            ("roll_back", _("Can roll a sync back")),
+            ("promote", _("Can promote items to the master")),
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.pk} {self.group} {self.get_type_display()}"
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in RUN_OPEN
+
+    @property
+    def writes(self) -> bool:
+        return self.mode == RunMode.APPLY
+
+
+class AccountRun(models.Model):
+    """The part of a run for one slave."""
+
+    run = models.ForeignKey(SyncRun, models.CASCADE, related_name="account_runs", verbose_name=_("run"))
+    account = models.ForeignKey(Account, models.CASCADE, related_name="account_runs", verbose_name=_("account"))
+    state = models.CharField(_("state"), max_length=9, choices=AccountState.choices, default=AccountState.QUEUED)
+    reason = models.CharField(_("reason"), max_length=20, blank=True)
+    error = models.JSONField(_("error"), null=True, blank=True)
+    note = models.CharField(_("note"), max_length=500, blank=True, help_text=_("What it is doing or waiting for."))
+    wave = models.PositiveSmallIntegerField(_("wave"), default=0, editable=False)
+    plan_digest = models.CharField(max_length=64, blank=True, editable=False)
+    approved_digest = models.CharField(max_length=64, blank=True, editable=False, help_text="Only this plan may run.")
+    content_digest = models.CharField(
+        max_length=64, blank=True, editable=False, db_index=True, help_text="Equal documents have the same."
+    )
+    document = models.JSONField(
+        _("changes"),
+        default=dict,
+        blank=True,
+        help_text=_("changes, extras, conflicts, manual: as in the run document."),
+    )
+    created = models.PositiveIntegerField(_("created"), default=0)
+    updated = models.PositiveIntegerField(_("updated"), default=0)
+    deleted = models.PositiveIntegerField(_("deleted"), default=0)
+    adopted = models.PositiveIntegerField(_("adopted"), default=0)
+    requests = models.PositiveIntegerField(_("requests"), default=0)
+    crashes = models.PositiveSmallIntegerField(default=0, editable=False, help_text="Claims whose lease ran out.")
+    errors = models.PositiveSmallIntegerField(
+        default=0, editable=False, help_text="Attempts that ended in an error of our own."
+    )
+    fence = models.PositiveIntegerField(default=0, editable=False)
+    lease_until = models.DateTimeField(null=True, blank=True, editable=False)
+    lane = models.CharField(max_length=64, blank=True, editable=False)
+    started_at = models.DateTimeField(_("started"), null=True, blank=True)
+    finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("account run")
+        verbose_name_plural = _("account runs")
+        ordering = ["run", "account__subdomain"]
+        constraints = [
+            models.UniqueConstraint(fields=["run", "account"], name="one_part_per_account"),
+            # Guarantee 6, kept by the database itself: two lanes may ask at the same moment.
+            models.UniqueConstraint(fields=["account"], condition=Q(state="running"), name="one_writer_per_account"),
+        ]
+        indexes = [models.Index(fields=["state", "lease_until"]), models.Index(fields=["account", "state"])]
+
+    def __str__(self) -> str:
+        return f"#{self.run_id} {self.account}"

@@ -1,0 +1,63 @@
+"""Kinds and states of runs and of their parts; groups of states are named here once."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class RunType(models.TextChoices):
+    FULL = "full", _("Everything")
+    PIPELINES = "pipelines", _("Pipelines and stages")
+    CUSTOM_FIELDS = "custom_fields", _("Field groups and custom fields")
+
+
+class RunMode(models.TextChoices):
+    PLAN = "plan", _("Plan")
+    APPLY = "apply", _("Apply")
+
+
+class Trigger(models.TextChoices):
+    ADMIN = "admin", _("Admin")
+    COMMAND = "command", _("Command line")
+    API = "api", _("REST API")
+    WEBHOOK = "webhook", _("Webhook")
+    SCHEDULE = "schedule", _("Schedule")
+
+
+class RunPurpose(models.TextChoices):
+    """Whose configuration a run brings to which accounts."""
+
+    SYNC = "sync", _("Sync")  # the master's to the slaves
+    DRIFT = "drift", _("Drift check")  # the same, only looked at, on a schedule
+    ROLLBACK = "rollback", _("Rollback")  # what a slave had before an earlier run, to that slave
+    PROMOTION = "promotion", _("Promotion")  # chosen items of one slave, to the master
+
+
+class RunState(models.TextChoices):
+    QUEUED = "queued", _("Queued")
+    RUNNING = "running", _("Running")
+    PLANNED = "planned", _("Planned")
+    SUCCEEDED = "succeeded", _("Succeeded")
+    PARTIAL = "partial", _("Partial")
+    FAILED = "failed", _("Failed")
+    REFUSED = "refused", _("Refused")
+    CANCELLED = "cancelled", _("Cancelled")
+
+
+RUN_OPEN = (RunState.QUEUED, RunState.RUNNING)
+
+
+class AccountState(models.TextChoices):
+    QUEUED = "queued", _("Queued")
+    RUNNING = "running", _("Running")
+    PLANNED = "planned", _("Planned")
+    IN_SYNC = "in_sync", _("In sync")
+    CHANGED = "changed", _("Changed and verified")
+    PARTIAL = "partial", _("Partial")
+    FAILED = "failed", _("Failed")
+    REFUSED = "refused", _("Refused")
+    SKIPPED = "skipped", _("Skipped")
+    CANCELLED = "cancelled", _("Cancelled")
+
+
+ACCOUNT_OPEN = (AccountState.QUEUED, AccountState.RUNNING)
+ACCOUNT_GOOD = (AccountState.IN_SYNC, AccountState.CHANGED, AccountState.PLANNED)
