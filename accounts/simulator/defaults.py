@@ -18,7 +18,7 @@ from accounts.simulator.model import (
 )
 
 if TYPE_CHECKING:
-    from accounts.simulator.account import SimAccount
+    from accounts.simulator.configuration import Configuration
 
 # kommo-api.md 4.4: colours that are read in default pipelines and refused in writes.
 DEFAULT_COLORS = ("#99ccff", "#ffff99", "#ffcc66", "#ffcccc")
@@ -75,7 +75,7 @@ def names_of(language: str) -> Names:
     return NAMES.get(language, NAMES["en"])
 
 
-def furnish(account: SimAccount, *, with_default_pipeline: bool) -> None:
+def furnish(account: Configuration, *, with_default_pipeline: bool) -> None:
     """Fills a new account as Kommo does."""
     names = names_of(account.language)
     for entity in ENTITIES:
@@ -95,7 +95,7 @@ def furnish(account: SimAccount, *, with_default_pipeline: bool) -> None:
         account.add_pipeline(names.pipeline, stages=stages, is_main=True)
 
 
-def system_stages(account: SimAccount) -> list[Stage]:
+def system_stages(account: Configuration) -> list[Stage]:
     """The three stages that the server adds to every pipeline."""
     names = names_of(account.language)
     return [
@@ -106,7 +106,7 @@ def system_stages(account: SimAccount) -> list[Stage]:
 
 
 def _predefine(
-    account: SimAccount,
+    account: Configuration,
     entity: str,
     name: str,
     type_: str,

@@ -71,6 +71,11 @@ class Pipeline:
         return [stage for stage in self.stages if stage.type != INCOMING_TYPE or self.is_unsorted_on]
 
     @property
+    def incoming(self) -> Stage:
+        """The stage of the leads that nobody has accepted yet, hidden or not."""
+        return next(stage for stage in self.stages if stage.type == INCOMING_TYPE)
+
+    @property
     def ordinary(self) -> list[Stage]:
         return [stage for stage in self.stages if not stage.is_system]
 
@@ -146,3 +151,14 @@ class Lead:
     status_id: int
     values: dict[int, Any] = field(default_factory=dict)
     is_deleted: bool = False
+
+
+@dataclass(slots=True)
+class Card:
+    """A contact or company, only as far as configuration can hurt it; unsorted: it came with an incoming lead."""
+
+    id: int
+    name: str
+    values: dict[int, Any] = field(default_factory=dict)
+    is_deleted: bool = False
+    is_unsorted: bool = False

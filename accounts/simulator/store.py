@@ -10,15 +10,16 @@ from typing import Any
 
 from accounts.simulator.account import SimAccount
 from accounts.simulator.knobs import Knobs
-from accounts.simulator.model import Description, Enum, Field, Group, Lead, Pipeline, Stage
+from accounts.simulator.model import Card, Description, Enum, Field, Group, Lead, Pipeline, Stage
 from accounts.simulator.oauth.grants import Code, Pair
 from accounts.simulator.oauth.integrations import SimIntegration
+from accounts.simulator.people import Loss
 from accounts.simulator.tokens import Token
 from accounts.simulator.world import World
 
-FORMAT = 2
-# Format 1 knew nothing of OAuth: all that it lacks is empty.
-READABLE = (1, FORMAT)
+FORMAT = 3
+# Format 1 knew nothing of OAuth, format 2 nothing of contacts, companies and losses: all that they lack is empty.
+READABLE = (1, 2, FORMAT)
 FACTS = (
     "index", "subdomain", "account_id", "name", "language", "paid", "admin", "super_fields",
 )  # fmt: skip
@@ -72,6 +73,9 @@ def _dump(account: SimAccount) -> dict[str, Any]:
         "groups": {name: [asdict(each) for each in all_.values()] for name, all_ in account.groups.items()},
         "fields": {name: [asdict(each) for each in all_.values()] for name, all_ in account.fields.items()},
         "leads": [asdict(each) for each in account.leads.values()],
+        "contacts": [asdict(each) for each in account.contacts.values()],
+        "companies": [asdict(each) for each in account.companies.values()],
+        "losses": [asdict(each) for each in account.losses],
         "tokens": [asdict(each) for each in account.tokens.values()],
         "codes": [asdict(each) for each in account.grants.codes.values()],
         "pairs": [asdict(each) for each in account.grants.pairs.values()],
@@ -87,13 +91,23 @@ def _restore(account: SimAccount, saved: dict[str, Any]) -> None:
         account.groups[entity] = {each["id"]: Group(**each) for each in groups}
     for entity, fields in saved["fields"].items():
         account.fields[entity] = {each["id"]: _field(each) for each in fields}
-    for each in saved["leads"]:
-        values = {int(number): value for number, value in each["values"].items()}
-        account.leads[each["id"]] = Lead(**{**each, "values": values})
+    _restore_people(account, saved)
     account.tokens = {each["value"]: Token(**each) for each in saved["tokens"]}
     account.grants.codes = {each["value"]: Code(**each) for each in saved.get("codes", ())}
     for each in saved.get("pairs", ()):
         account.grants.add(Pair(**each))
+
+
+def _restore_people(account: SimAccount, saved: dict[str, Any]) -> None:
+    account.leads.update({each["id"]: Lead(**_held(each)) for each in saved["leads"]})
+    account.contacts.update({each["id"]: Card(**_held(each)) for each in saved.get("contacts", ())})
+    account.companies.update({each["id"]: Card(**_held(each)) for each in saved.get("companies", ())})
+    account.losses.extend(Loss(**each) for each in saved.get("losses", ()))
+
+
+def _held(saved: dict[str, Any]) -> dict[str, Any]:
+    """JSON knows no numbers as keys."""
+    return {**saved, "values": {int(number): value for number, value in saved["values"].items()}}
 
 
 def _pipeline(saved: dict[str, Any]) -> Pipeline:

@@ -1,0 +1,186 @@
+"""The configuration of one account: its things, how they are found, and raw edits as its users make them by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
+
+from accounts.simulator import defaults
+from accounts.simulator.knobs import Knobs
+from accounts.simulator.model import (
+    DEFAULT_SORT,
+    ENTITIES,
+    INCOMING_TYPE,
+    PALETTE,
+    Description,
+    Enum,
+    Field,
+    Group,
+    Pipeline,
+    Stage,
+    StatusKey,
+)
+
+StageSpec = str | tuple[str, str]
+Named = TypeVar("Named", Pipeline, Group, Field)
+
+
+class Configuration:
+    """Pipelines, groups and fields; every id that `next_id` gives belongs to them alone (except 142 and 143)."""
+
+    def __init__(self, *, knobs: Knobs, clock: Callable[[], float], language: str, last_id: int) -> None:
+        self.knobs = knobs
+        self.clock = clock
+        self.language = language
+        self.last_id = last_id
+        self.pipelines: dict[int, Pipeline] = {}
+        self.groups: dict[str, dict[str, Group]] = {entity: {} for entity in ENTITIES}
+        self.fields: dict[str, dict[int, Field]] = {entity: {} for entity in ENTITIES}
+
+    def next_id(self) -> int:
+        self.last_id += 1
+        return self.last_id
+
+    # -- finding -----------------------------------------------------------------------------------------------
+    @property
+    def ordered_pipelines(self) -> list[Pipeline]:
+        main_first = self.knobs.main_pipeline_first
+        return sorted(self.pipelines.values(), key=lambda each: (main_first and not each.is_main, each.sort, each.id))
+
+    def pipeline(self, key: int | str) -> Pipeline:
+        """The pipeline of this id or (first) of this name; raises KeyError."""
+        return _find(self.ordered_pipelines, key)
+
+    def stage(self, pipeline: int | str, stage: int | str) -> Stage:
+        return self.pipeline(pipeline).stage(stage)
+
+    def group(self, entity: str, key: str) -> Group:
+        """The group of this id or (first) of this name; raises KeyError."""
+        return _find(self.groups[entity].values(), key)
+
+    def field(self, entity: str, key: int | str) -> Field:
+        """The field of this id, code or (first) name; raises KeyError."""
+        for field in self.fields[entity].values():
+            if key in (field.id, field.code):
+                return field
+        return _find(self.fields[entity].values(), key)
+
+    def members(self, entity: str, group_id: str) -> list[Field]:
+        """The fields of one group in the order of the card."""
+        inside = [each for each in self.fields[entity].values() if each.group_id == group_id]
+        return sorted(inside, key=lambda each: (each.sort, each.id))
+
+    def has_status(self, key: StatusKey) -> bool:
+        pipeline = self.pipelines.get(key[0])
+        return pipeline is not None and any(stage.id == key[1] for stage in pipeline.stages)
+
+    # -- raw edits: what a user can do in the interface, without the rules of the API ---------------------------
+    def add_pipeline(
+        self,
+        name: str,
+        *,
+        stages: Sequence[StageSpec] = (),
+        sort: int | None = None,
+        is_main: bool = False,
+        is_unsorted_on: bool = True,
+        is_archive: bool = False,
+    ) -> Pipeline:
+        """A pipeline with its system stages; a stage is a name or (name, colour)."""
+        if sort is None:
+            sort = 1 + max((each.sort for each in self.pipelines.values()), default=0)
+        pipeline = Pipeline(self.next_id(), name, sort, is_unsorted_on=is_unsorted_on, is_archive=is_archive)
+        pipeline.stages = defaults.system_stages(self)
+        self.pipelines[pipeline.id] = pipeline
+        for spec in stages:
+            stage_name, color = (spec, None) if isinstance(spec, str) else spec
+            self.add_stage(pipeline, stage_name, color=color)
+        if is_main or len(self.pipelines) == 1:
+            self.set_main(pipeline)
+        self.arrange(pipeline)
+        return pipeline
+
+    def add_stage(
+        self, pipeline: Pipeline, name: str, *, color: str | None = None, sort: int | None = None, **descriptions: str
+    ) -> Stage:
+        """A stage at its sort (else behind the last); further keywords are descriptions by level."""
+        ordinary = pipeline.ordinary
+        if sort is None:
+            sort = max((each.sort for each in ordinary), default=defaults.INCOMING_SORT) + 10
+        stage = Stage(self.next_id(), name, sort, color or PALETTE[len(ordinary) % len(PALETTE)])
+        for level, text in descriptions.items():
+            self.describe(stage, level, text)
+        pipeline.stages.append(stage)
+        self.arrange(pipeline)
+        return stage
+
+    def describe(self, stage: Stage, level: str, text: str) -> None:
+        """Writes or overwrites one level of a stage's descriptions."""
+        now = int(self.clock())
+        old = stage.descriptions.get(level)
+        if old is None:
+            stage.descriptions[level] = Description(self.next_id(), level, text, now, now)
+        else:
+            old.description, old.updated_at = text, now
+
+    def add_group(self, entity: str, name: str, *, sort: int | None = None, type: str = "custom_field_group") -> Group:
+        if sort is None:
+            sort = 1 + max((each.sort for each in self.groups[entity].values()), default=0)
+        group = Group(f"{entity}_{10_000_000_000_000 + self.next_id()}", name, sort, type=type)
+        self.groups[entity][group.id] = group
+        return group
+
+    def add_field(
+        self, entity: str, name: str, type: str = "text", *, enums: Iterable[Any] = (), **facts: Any
+    ) -> Field:
+        """A field; an enum is its value, or (value, code); `group` may be a Group; other facts as in Field."""
+        group = facts.pop("group", None)
+        if group is not None:
+            facts["group_id"] = group.id
+        field = Field(self.next_id(), entity, name, type, **facts)
+        for enum in enums:
+            value, code = (enum, None) if isinstance(enum, str) else enum
+            self.add_enum(field, value, code=code)
+        self.fields[entity][field.id] = field
+        return field
+
+    def add_enum(self, field: Field, value: str, *, sort: int | None = None, code: str | None = None) -> Enum:
+        enum = Enum(self.next_id(), value, DEFAULT_SORT + len(field.enums) if sort is None else sort, code)
+        field.enums.append(enum)
+        return enum
+
+    def set_main(self, pipeline: Pipeline) -> None:
+        """Moves the main flag; the sort of the main pipeline is automatic (kommo-api.md 4.1)."""
+        for each in self.pipelines.values():
+            each.is_main = each is pipeline
+        self.arrange_pipelines()
+
+    def arrange_pipelines(self) -> None:
+        """Gives the main pipeline the first number, where the knob says so."""
+        if self.knobs.main_pipeline_first:
+            for each in self.pipelines.values():
+                each.sort = 1 if each.is_main else each.sort
+
+    def arrange(self, pipeline: Pipeline) -> None:
+        """Puts the stages into order and numbers the ordinary ones anew (kommo-api.md 4.5)."""
+        first = [stage for stage in pipeline.stages if stage.type == INCOMING_TYPE]
+        last = [stage for stage in pipeline.stages if stage.is_system and stage.type != INCOMING_TYPE]
+        ordinary = sorted(pipeline.ordinary, key=lambda stage: (stage.sort, stage.id))
+        if self.knobs.renumber:
+            start = 20 if pipeline.is_unsorted_on else 10
+            for at, stage in enumerate(ordinary):
+                stage.sort = start + 10 * at
+        pipeline.stages = first + ordinary + sorted(last, key=lambda stage: stage.id)
+
+    def forget_statuses(self, gone: Callable[[StatusKey], bool]) -> None:
+        """Takes the statuses that are gone out of the required and hidden ones of every field (ASSUMED)."""
+        for fields in self.fields.values():
+            for field in fields.values():
+                field.required_statuses = [key for key in field.required_statuses if not gone(key)]
+                field.hidden_statuses = [key for key in field.hidden_statuses if not gone(key)]
+
+
+def _find(things: Iterable[Named], key: int | str) -> Named:
+    for thing in things:
+        if key in (thing.id, thing.name):
+            return thing
+    raise KeyError(key)

@@ -1,0 +1,87 @@
+"""Leads, contacts and companies of one account, and what deletions in its configuration took from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from accounts.simulator.model import Card, Enum, Field, Lead, Pipeline, Stage
+
+Holder = Lead | Card
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """One lead that the deletion of a stage moved, or one value that the deletion of a field or an option took.
+
+    `cause` is "stage", "field" or "enum" and `cause_id` was its id; `value` is as it was stored (an option is its id).
+    """
+
+    cause: str
+    cause_id: int
+    entity: str
+    holder_id: int
+    in_trash: bool
+    at: int
+    field_id: int | None = None
+    value: Any = None
+    pipeline_id: int | None = None
+    moved_to: int | None = None
+
+
+class People:
+    """Everyone who can hold a value, and the list of what was done to them; `clock` dates the losses."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.clock = clock
+        self.leads: dict[int, Lead] = {}
+        self.contacts: dict[int, Card] = {}
+        self.companies: dict[int, Card] = {}
+        self.losses: list[Loss] = []
+
+    def of(self, entity: str) -> Mapping[int, Holder]:
+        """The leads, contacts or companies by id; raises KeyError for another entity."""
+        holders: dict[str, Mapping[int, Holder]] = {
+            "leads": self.leads,
+            "contacts": self.contacts,
+            "companies": self.companies,
+        }
+        return holders[entity]
+
+    def move(self, pipeline: Pipeline, gone: Stage, to: Stage) -> int:
+        """Moves the leads of a stage that is gone, those in the trash too; gives how many."""
+        moved = [lead for lead in self.leads.values() if (lead.pipeline_id, lead.status_id) == (pipeline.id, gone.id)]
+        for lead in moved:
+            lead.status_id = to.id
+            self._note("stage", gone.id, "leads", lead, pipeline_id=pipeline.id, moved_to=to.id)
+        return len(moved)
+
+    def lose_field(self, gone: Field) -> int:
+        """Takes every value of a field that is gone; gives how many."""
+        holders = [holder for holder in self.of(gone.entity).values() if gone.id in holder.values]
+        for holder in holders:
+            value = holder.values.pop(gone.id)
+            self._note("field", gone.id, gone.entity, holder, field_id=gone.id, value=value)
+        return len(holders)
+
+    def lose_enum(self, field: Field, gone: Enum) -> int:
+        """Takes every value that is an option that is gone, out of several chosen ones too; gives how many."""
+        lost = 0
+        for holder in self.of(field.entity).values():
+            value = holder.values.get(field.id)
+            chosen = value if isinstance(value, list) else [value]
+            if gone.id not in chosen:
+                continue
+            left = [each for each in chosen if each != gone.id]
+            if left:
+                holder.values[field.id] = left
+            else:
+                del holder.values[field.id]
+            self._note("enum", gone.id, field.entity, holder, field_id=field.id, value=gone.id)
+            lost += 1
+        return lost
+
+    def _note(self, cause: str, cause_id: int, entity: str, holder: Holder, **facts: Any) -> None:
+        at = int(self.clock())
+        self.losses.append(Loss(cause, cause_id, entity, holder.id, in_trash=holder.is_deleted, at=at, **facts))
