@@ -18,7 +18,7 @@ from accounts.simulator.faults import Fault
 from accounts.simulator.server import RunningServer
 from accounts.simulator.world import World
 from accounts.tests.factories import AccountFactory, GroupFactory
-from syncing.management.commands import sync_all
+from syncing.management.console import running
 from syncing.management.console.report import run_report
 from syncing.management.console.signals import Stopping
 from syncing.models import AccountRun, SyncRun
@@ -250,9 +250,9 @@ def test_a_database_that_fails_in_the_middle_ends_in_1_with_the_run(
     def fail(*args: object, **facts: object) -> None:
         raise OperationalError("the connection is closed")
 
-    monkeypatch.setattr(sync_all, "work_to_the_end", fail)
+    monkeypatch.setattr(running, "work_to_the_end", fail)
     if stays_away:
-        monkeypatch.setattr(sync_all, "run_document", fail)
+        monkeypatch.setattr(running, "run_document", fail)
 
     code, said = document("--account", "north")
 

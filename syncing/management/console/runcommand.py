@@ -1,0 +1,102 @@
+"""What the commands that start a run have in common: their flags, their errors, and seeing the run through."""
+
+import json
+import sys
+from argparse import ArgumentParser
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser, SystemCheckError
+from django.db import OperationalError, ProgrammingError
+
+from accounts.models import SECRETS, Account
+from syncing.management.console.running import Refused, add_run_flags, check_run_flags, run_command
+from syncing.management.console.signals import Stopping
+from syncing.models import RunMode, SyncRun
+from syncing.selectors.documents import failed_document
+from syncing.services.runs import CannotStart, Started
+
+SETUP = "Run `python manage.py setup`, or `python manage.py migrate`."
+
+
+class RunCommand(BaseCommand):
+    """Exit 0: all is good; 1: anything else happened; 2: nothing was started, and with --json a document says why.
+
+    A command defines `start`, and `add_arguments` with a call of this one's at its end.
+    """
+
+    def start(self, options: dict[str, Any]) -> Started:
+        """Starts the run that was asked for; raises Refused or CannotStart."""
+        raise NotImplementedError
+
+    def facts(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """What the document of a run that was not started tells beside the error: type and mode."""
+        return {"type": options.get("type"), "mode": RunMode.PLAN if options.get("plan") else RunMode.APPLY}
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        add_run_flags(parser)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        check_run_flags(options)
+        with Stopping() as stop:
+            try:
+                started = self.start(options)
+            except CannotStart as error:
+                raise Refused(error.code, error.message, error.remedy) from error
+            run_command(started, options, self.stdout, self.stderr, stop=stop)
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        parser = super().create_parser(prog_name, subcommand, **kwargs)
+        complain = parser.error
+
+        def error(message: str) -> None:
+            if "--json" in sys.argv:
+                self._print(failed_document("usage", message, f"See `python manage.py {subcommand} --help`."))
+            complain(message)
+
+        parser.error = error  # type: ignore[method-assign]
+        return parser
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        try:
+            return super().execute(*args, **options)
+        except Refused as error:
+            self._print_refusal(options, error)
+            raise
+        except SystemCheckError as error:
+            refused = Refused("configuration", str(error), "Put right what it names, then run again.")
+            self._print_refusal(options, refused)
+            raise refused from error
+        except (OperationalError, ProgrammingError) as error:
+            refused = Refused("configuration", f"The database is not ready: {error}.", SETUP)
+            self._print_refusal(options, refused)
+            raise refused from error
+
+    def _print_refusal(self, options: Mapping[str, Any], error: Refused) -> None:
+        if options["json"]:
+            self._print(failed_document(error.code, error.message, error.remedy, **self.facts(options)))
+
+    def _print(self, document: dict[str, Any]) -> None:
+        self.stdout.write(json.dumps(document, ensure_ascii=False))
+
+
+def named_accounts(subdomains: Sequence[str] | None) -> list[Account] | None:
+    """The accounts that --account names (None: it was not used); raises Refused for unknown ones."""
+    if subdomains is None:
+        return None
+    subdomains = [subdomain.strip().lower() for subdomain in subdomains]
+    accounts = list(Account.objects.filter(subdomain__in=subdomains).defer(*SECRETS))
+    unknown = sorted(set(subdomains) - {account.subdomain for account in accounts})
+    if unknown:
+        raise Refused("unknown_account", f"No such account: {', '.join(unknown)}.", "Check the subdomain.")
+    return accounts
+
+
+def named_run(number: int) -> SyncRun:
+    """The run of this number; raises Refused."""
+    run = SyncRun.objects.select_related("group").filter(pk=number).first()
+    if run is None:
+        newest = SyncRun.objects.values_list("pk", flat=True).first()
+        remedy = f"The newest is {newest}." if newest else "There is none yet: `python manage.py sync_all --plan`."
+        raise Refused("no_such_run", f"There is no run {number}.", remedy)
+    return run

@@ -1,0 +1,117 @@
+"""Seeing a run through for the command that started it: worked here or by the workers, shown at its end."""
+
+import json
+import sys
+from argparse import ArgumentParser
+from collections.abc import Mapping
+from typing import Any, TextIO, cast
+
+from django.core.management.base import CommandError, OutputWrapper
+from django.db import Error as DatabaseTrouble
+from django.db import connection
+
+from syncing.management.console.progress import ProgressBar
+from syncing.management.console.report import run_report
+from syncing.management.console.signals import Stopping
+from syncing.models import RunState, SyncRun
+from syncing.selectors.documents import failed_document, run_document
+from syncing.services import presence
+from syncing.services.foreground import work_to_the_end
+from syncing.services.runs import Started
+
+NOT_GOOD = 1
+USAGE = 2
+GOOD = (RunState.SUCCEEDED, RunState.PLANNED)
+LOOK = 0.5  # seconds between two looks at a run that the workers do
+LOST_SIGHT = "What was written is kept; see the run when the database is back, then run again."
+
+Options = Mapping[str, Any]
+
+
+class Refused(CommandError):
+    """Nothing was started; `code` and `remedy` are for the document."""
+
+    def __init__(self, code: str, message: str, remedy: str) -> None:
+        super().__init__(f"{message} {remedy}".strip(), returncode=USAGE)
+        self.code, self.message, self.remedy = code, message, remedy
+
+
+def add_run_flags(parser: ArgumentParser) -> None:
+    """The flags of every command that starts a run: --queue, --no-wait, --json."""
+    parser.add_argument("--queue", action="store_true", help="leave the work to the workers and wait for its end")
+    parser.add_argument("--no-wait", action="store_true", help="with --queue: print the run and leave")
+    parser.add_argument("--json", action="store_true", help="one JSON document on stdout, the rest on stderr")
+
+
+def check_run_flags(options: Options) -> None:
+    """Raises Refused for flags that make no sense together."""
+    if options["no_wait"] and not options["queue"]:
+        raise Refused("usage", "--no-wait is for --queue.", "")
+
+
+def run_command(
+    started: Started, options: Options, stdout: OutputWrapper, stderr: OutputWrapper, *, stop: Stopping | None = None
+) -> None:
+    """Works or awaits the run, as the flags say, and shows it; leaves with exit code 1 unless all is good.
+
+    `stop`: the sign of a caller who listens for signals already.
+    """
+    if started.joined:
+        stderr.write(f"Joined run {started.run.pk}, which asked for the same and still waited.")
+    if options["no_wait"]:
+        stdout.write(json.dumps({"run": started.run.pk, "state": started.run.state}))
+        return
+    if stop is None:
+        with Stopping() as stop:
+            state = _see_through(started.run, options, stdout, stderr, stop)
+    else:
+        state = _see_through(started.run, options, stdout, stderr, stop)
+    if state not in GOOD:
+        sys.exit(NOT_GOOD)
+
+
+def _see_through(
+    run: SyncRun, options: Options, stdout: OutputWrapper, stderr: OutputWrapper, stop: Stopping
+) -> str | None:
+    """The state in which the run ended; None when the database failed meanwhile."""
+    try:
+        run = (_wait if options["queue"] else _work)(run, stderr, stop)
+        document, state = run_document(run), run.state
+    except DatabaseTrouble as error:
+        document, state = _broken(run, stderr, error), None
+    stdout.write(json.dumps(document, ensure_ascii=False) if options["json"] else run_report(document))
+    return state
+
+
+def _work(run: SyncRun, stderr: OutputWrapper, stop: Stopping) -> SyncRun:
+    progress = ProgressBar(run, cast(TextIO, stderr._out))
+    run = work_to_the_end(run, stop=stop, say=progress.say, on_progress=progress)
+    progress.end()
+    if stop.is_set():
+        stderr.write(f"Stopped: run {run.pk} {'goes on without this command' if run.is_open else 'is ' + run.state}.")
+    return run
+
+
+def _wait(run: SyncRun, stderr: OutputWrapper, stop: Stopping) -> SyncRun:
+    progress = ProgressBar(run, cast(TextIO, stderr._out))
+    while run.is_open and not stop.wait(LOOK):
+        if not presence.workers_alive():
+            progress.say("No worker is alive: start one with `python manage.py worker` (or `up`).")
+        progress()
+        run.refresh_from_db()
+    progress.end()
+    if run.is_open:
+        stderr.write(f"No longer waiting: run {run.pk} goes on in the workers.")
+    return run
+
+
+def _broken(run: SyncRun, stderr: OutputWrapper, error: DatabaseTrouble) -> dict[str, Any]:
+    """The document of a run that this command lost sight of; without the database, only which run it is."""
+    message = f"The database failed while run {run.pk} was at work: {error}."
+    stderr.write(f"{message} {LOST_SIGHT}")
+    try:
+        connection.close_if_unusable_or_obsolete()
+        return run_document(SyncRun.objects.get(pk=run.pk))
+    except DatabaseTrouble:
+        known = failed_document("internal", message, LOST_SIGHT, type=run.type, mode=run.mode)
+        return known | {"run": run.pk}
