@@ -91,6 +91,7 @@ class SyncGroup(models.Model):
     drift_hours = models.PositiveSmallIntegerField(
         _("look for drift every (hours)"), default=0, help_text=_("0: never by itself. It only reads.")
     )
+    drift_problem = models.CharField(max_length=500, blank=True, editable=False, help_text="Why it could not begin.")
     webhook_token_hash = models.CharField(max_length=64, blank=True, editable=False, db_index=True)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 

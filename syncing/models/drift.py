@@ -27,6 +27,12 @@ class Drift(models.Model):
         help_text=_("As in selectors.drift: what differs, by whose doing, since when; extras among them."),
     )
     count = models.PositiveIntegerField(_("differences"), default=0, help_text=_("Without extras."))
+    # Counted when stored, so that lists and the dashboard need not read the differences of every account.
+    by_master = models.PositiveIntegerField(default=0, editable=False, help_text="The master moved on.")
+    by_slave = models.PositiveIntegerField(default=0, editable=False, help_text="Somebody edited the slave.")
+    by_both = models.PositiveIntegerField(default=0, editable=False)
+    by_unknown = models.PositiveIntegerField(default=0, editable=False)
+    extras = models.PositiveIntegerField(default=0, editable=False, help_text="Items that only the slave has.")
     run = models.ForeignKey(SyncRun, models.SET_NULL, null=True, related_name="+", verbose_name=_("run"))
     checked_at = models.DateTimeField(_("checked"))
     since = models.DateTimeField(_("since"), null=True, help_text=_("When the oldest difference was first seen."))
