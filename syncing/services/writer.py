@@ -10,6 +10,7 @@ from accounts.batcher import Batcher
 from accounts.models import Account
 from accounts.services import record_health, remember_identity
 from syncing import conf, store
+from syncing.engine.collapse import content_digest
 from syncing.engine.refs import Ref
 from syncing.models import ACCOUNT_GOOD, AccountRun, AccountState, LogEntry, SyncRun
 from syncing.services import history
@@ -168,12 +169,14 @@ def final_columns(claim: Claim, result: Result, earlier: Sequence[Outcome]) -> d
     if state in ACCOUNT_GOOD:  # what failed before is all right now, by whatever way
         lasting = [outcome for outcome in lasting if outcome.state == history.DONE]
     document["changes"] = history.changes_of(lasting) + changes
+    document = store.clean(document)
     return {
         "state": state,
         "reason": result.reason or "",
         "error": store.clean(result.error),
-        "document": store.clean(document),
+        "document": document,
         "plan_digest": result.digest,
+        "content_digest": content_digest(document) if result.digest else "",  # without a plan it is like nobody's
         "finished_at": store.now(),
         "requests": claim.requests + result.requests,
         **{column: getattr(result, column) + before[column] for column in before},

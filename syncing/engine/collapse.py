@@ -1,0 +1,116 @@
+"""Collapse: the plans of many accounts as the few that differ, and what tells two of them apart; pure."""
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from syncing.engine.changes import Action
+
+Document = Mapping[str, Any]  # changes, extras, conflicts, manual: as in the run document (design.md section 8)
+Row = Mapping[str, Any]
+Member = TypeVar("Member", bound=Hashable)
+
+LISTS = ("changes", "extras", "conflicts", "manual")
+# What became of a change, or may become of it, does not make it another change.
+FATE = frozenset({"outcome", "message"})
+NUMBER = re.compile(r"\d+")
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How many items a plan is about, by what is done with them."""
+
+    created: int = 0
+    updated: int = 0
+    deleted: int = 0
+    extras: int = 0
+    conflicts: int = 0
+    manual: int = 0
+
+    @property
+    def changes(self) -> int:
+        return self.created + self.updated + self.deleted
+
+
+@dataclass(frozen=True)
+class Distinct(Generic[Member]):
+    """One plan, and everybody who has it."""
+
+    digest: str
+    members: tuple[Member, ...]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What tells a plan from another: (list name, row) of what only this one has, and of what only the other has."""
+
+    here: tuple[tuple[str, Row], ...]
+    missing: tuple[tuple[str, Row], ...]
+
+
+def content_digest(document: Document) -> str:
+    """The same for documents that say the same, whatever the order of their keys and rows, and however it ended."""
+    content = {name: sorted(_content(name, row) for row in document.get(name, ())) for name in LISTS}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _content(name: str, row: Row) -> str:
+    """A row as text. The number of leads in a kept item is each account's own and makes no other plan."""
+    said = dict(row)
+    if name == "changes":
+        said = {key: value for key, value in row.items() if key not in FATE}
+    elif name == "extras" and row.get("message"):
+        said["message"] = NUMBER.sub("#", row["message"])
+    return json.dumps(said, sort_keys=True, default=list)
+
+
+NOTHING = content_digest({})  # the digest of a plan without a single row
+
+
+def collapse(digests: Iterable[tuple[Member, str]]) -> tuple[Distinct[Member], ...]:
+    """Every member in exactly one plan; the most common plan first, of equally common ones the first to appear."""
+    found: dict[str, list[Member]] = {}
+    for member, digest in digests:
+        found.setdefault(digest, []).append(member)
+    plans = [Distinct(digest, tuple(members)) for digest, members in found.items()]
+    return tuple(sorted(plans, key=lambda plan: -len(plan.members)))
+
+
+def tally(document: Document) -> Tally:
+    """The counts of a document, done or not."""
+    actions = Counter(row["action"] for row in document.get("changes", ()))
+    counts = {name: len(document.get(name, ())) for name in LISTS if name != "changes"}
+    return Tally(actions[Action.CREATE], actions[Action.UPDATE], actions[Action.DELETE], **counts)
+
+
+def difference(document: Document, other: Document) -> Difference:
+    """What tells `document` from `other`, row by row; nothing exactly when their digests are equal."""
+    return Difference(tuple(_beyond(document, other)), tuple(_beyond(other, document)))
+
+
+def _beyond(document: Document, other: Document) -> Iterator[tuple[str, Row]]:
+    """The rows of `document` that `other` lacks; of equal ones as many as it has more."""
+    there = Counter((name, _content(name, row)) for name, row in rows(other))
+    for name, row in rows(document):
+        key = (name, _content(name, row))
+        if there[key]:
+            there[key] -= 1
+        else:
+            yield name, row
+
+
+def rows(document: Document) -> Iterator[tuple[str, Row]]:
+    """(list name, row): what a person has to decide first."""
+    for name in ("conflicts", "manual", "changes", "extras"):
+        for row in document.get(name, ()):
+            yield name, row
+
+
+def mentions(row: Row, text: str) -> bool:
+    """Does the item's name, or its parent's, contain `text`, whatever the case?"""
+    wanted = text.casefold()
+    return any(wanted in str(row.get(key) or "").casefold() for key in ("name", "parent"))
