@@ -16,6 +16,7 @@ from syncing.models import (
     AccountRun,
     AccountState,
     RunMode,
+    RunPurpose,
     RunState,
     RunType,
     SyncRun,
@@ -50,6 +51,7 @@ def start_run(
     group: SyncGroup,
     type: str = RunType.FULL,
     mode: str = RunMode.APPLY,
+    purpose: str = RunPurpose.SYNC,
     trigger: str,
     requested_by: User | None = None,
     accounts: Sequence[Account] | None = None,
@@ -68,7 +70,7 @@ def start_run(
         # The group's row is locked, so that of two triggers at once the second sees the first one's run.
         group = SyncGroup.objects.select_for_update().get(pk=group.pk)
         slaves = _slaves(group, type, accounts)
-        asked = {"group": group, "type": type, "mode": mode, "forced": forced}
+        asked = {"group": group, "type": type, "mode": mode, "purpose": purpose, "forced": forced}
         waiting = _waiting_twin(asked, {slave.pk for slave in slaves})
         if waiting is not None:
             return Started(_joined(waiting, to_workers), True)

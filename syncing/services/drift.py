@@ -1,0 +1,162 @@
+"""Drift: how far a slave is from its master, as runs saw it; stored with the end of the account's part of a run."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from syncing import store
+from syncing.engine.refs import Kind, Scope
+from syncing.engine.rules import WHOLE
+from syncing.models import AcceptedDifference, Drift, DriftChange, RunPurpose, SyncRun
+from syncing.services.claims import Claim
+from syncing.services.contract import Result
+
+Row = dict[str, Any]  # a difference: as in contract.Result, and `first_seen` (ISO 8601)
+WATCHED = (RunPurpose.SYNC, RunPurpose.DRIFT)  # the others compare with something else than the master
+EXTRA = "extra"
+PIPELINE_KINDS = frozenset({Kind.PIPELINE.value, Kind.STAGE.value})
+FIELD_KINDS = frozenset({Kind.FIELD_GROUP.value, Kind.CUSTOM_FIELD.value, Kind.ENUM.value})
+# What a change of drift keeps of a difference.
+HISTORY = ("action", "kind", "name", "parent", "attribute", "ours", "theirs", "cause")
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The run that looked: what it covers, and what the group's policy covers now."""
+
+    snapshot_id: int
+    covered: frozenset[str]
+    in_policy: frozenset[str]
+
+    @property
+    def bases(self) -> dict[str, Any]:
+        """The columns that name the master which the slave was just found equal to."""
+        columns = {}
+        if PIPELINE_KINDS <= self.covered:
+            columns["base_pipelines_id"] = self.snapshot_id
+        if FIELD_KINDS <= self.covered:
+            columns["base_fields_id"] = self.snapshot_id
+        return columns
+
+
+def keep(claim: Claim, result: Result) -> None:
+    """Stores what `result` tells of the account's drift; nothing when it tells nothing. Must run in a transaction."""
+    if result.differences is None:
+        return
+    frame = _frame(claim)
+    if frame is None:
+        return
+    before = Drift.objects.select_for_update().filter(pk=claim.account_id).first()
+    old: list[Row] = before.differences if before else []
+    now = store.now()
+    found = _without_accepted(claim.account_id, store.clean(result.differences))
+    rows = _dated(found, old, now)
+    rows += [row for row in old if row["kind"] in frame.in_policy - frame.covered]
+    columns = {**columns_of(rows), "run_id": claim.run_id, "checked_at": now}
+    if result.converged:
+        columns |= frame.bases
+    if result.converged and not columns["count"]:
+        columns["converged_at"] = now
+    _write(claim.account_id, before, columns)
+    _note_change(claim, old, rows, now)
+
+
+def _frame(claim: Claim) -> Frame | None:
+    """None: the run did not compare with the master."""
+    columns = ("purpose", "snapshot__type", "group__sync_pipelines", "group__sync_custom_fields")
+    purpose, scope, pipelines, fields = SyncRun.objects.values_list(*columns).get(pk=claim.run_id)
+    if purpose not in WATCHED or scope is None:
+        return None
+    covered = Scope(scope)
+    return Frame(
+        snapshot_id=claim.snapshot_id,
+        covered=_kinds(covered.writes_pipelines, covered.writes_fields),
+        in_policy=_kinds(pipelines, fields),
+    )
+
+
+def _kinds(pipelines: bool, fields: bool) -> frozenset[str]:
+    return (PIPELINE_KINDS if pipelines else frozenset()) | (FIELD_KINDS if fields else frozenset())
+
+
+def identity(row: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    """What makes a difference the same one in two runs, whatever its values."""
+    return row["kind"], row["key"], row["attribute"], row["action"]
+
+
+def _dated(found: Iterable[Row], old: Iterable[Row], now: datetime) -> list[Row]:
+    """With the moment when each was first seen."""
+    since = {identity(row): row["first_seen"] for row in old}
+    moment = now.isoformat()
+    return [{**row, "first_seen": since.get(identity(row), moment)} for row in found]
+
+
+def _without_accepted(account_id: int, rows: Sequence[Row]) -> list[Row]:
+    """What was accepted while the run was under way does not come back with its end."""
+    if not rows:
+        return []
+    accepted = AcceptedDifference.objects.filter(account=account_id, withdrawn_at=None)
+    kept_out = list(accepted.values_list("kind", "key", "attribute"))
+    return [row for row in rows if not any(is_meant(row, *what) for what in kept_out)]
+
+
+def is_meant(row: Row, kind: str, key: str, attribute: str) -> bool:
+    """Whether an exception for this item, or for one attribute of it, covers the difference.
+
+    A whole pipeline goes with its stages, as in the plans.
+    """
+    if row["kind"] == kind and row["key"] == key:
+        return attribute in (WHOLE, row["attribute"])
+    whole_pipeline = kind == Kind.PIPELINE and attribute == WHOLE
+    return bool(whole_pipeline and row["kind"] == Kind.STAGE and row["key"].startswith(f"{key}/"))
+
+
+def columns_of(rows: Sequence[Row]) -> dict[str, Any]:
+    """The columns of Drift that follow from its differences."""
+    real = [row for row in rows if row["action"] != EXTRA]
+    causes = Counter(row["cause"] for row in real)
+    since = min((row["first_seen"] for row in real), default=None)
+    return {
+        "state": Drift.State.DRIFTED if real else Drift.State.IN_SYNC,
+        "differences": list(rows),
+        "count": len(real),
+        "by_master": causes["master"],
+        "by_slave": causes["slave"],
+        "by_both": causes["both"],
+        "by_unknown": len(real) - causes["master"] - causes["slave"] - causes["both"],
+        "extras": len(rows) - len(real),
+        "since": since and datetime.fromisoformat(since),
+    }
+
+
+def _write(account_id: int, before: Drift | None, columns: dict[str, Any]) -> None:
+    if before is None:
+        Drift.objects.create(account_id=account_id, **columns)
+        return
+    if columns["differences"] == before.differences:
+        del columns["differences"]  # the one column that may be large
+    Drift.objects.filter(pk=account_id).update(**columns)
+
+
+def _note_change(claim: Claim, old: Sequence[Row], new: Sequence[Row], now: datetime) -> None:
+    known, seen = _values(old), _values(new)
+    if known == seen:
+        return
+    DriftChange.objects.create(
+        account_id=claim.account_id,
+        run_id=claim.run_id,
+        at=now,
+        appeared=[remembered(row) for row in new if known.get(identity(row)) != seen[identity(row)]],
+        gone=[remembered(row) for row in old if seen.get(identity(row)) != known[identity(row)]],
+    )
+
+
+def _values(rows: Iterable[Row]) -> dict[tuple[str, str, str, str], tuple[Any, Any]]:
+    return {identity(row): (row["ours"], row["theirs"]) for row in rows}
+
+
+def remembered(row: Row) -> Row:
+    """A difference as a change of drift keeps it."""
+    return {name: row[name] for name in HISTORY}
