@@ -16,11 +16,12 @@ class Drift(models.Model):
     class State(models.TextChoices):
         IN_SYNC = "in_sync", _("In sync")
         DRIFTED = "drifted", _("Drifted")
+        CONFLICT = "conflict", _("Conflict")  # no difference that a run could settle, but not equal either
 
     account = models.OneToOneField(
         Account, models.CASCADE, primary_key=True, related_name="drift", verbose_name=_("account")
     )
-    state = models.CharField(_("state"), max_length=7, choices=State.choices)
+    state = models.CharField(_("state"), max_length=8, choices=State.choices)
     differences = models.JSONField(
         _("differences"),
         default=list,

@@ -55,9 +55,11 @@ def keep(claim: Claim, result: Result) -> None:
     rows = _dated(found, old, now)
     rows += [row for row in old if row["kind"] in frame.in_policy - frame.covered]
     columns = {**columns_of(rows), "run_id": claim.run_id, "checked_at": now}
+    if not columns["count"] and (not result.converged or _still_in_conflict(before, frame)):
+        columns["state"] = Drift.State.CONFLICT
     if result.converged:
         columns |= frame.bases
-    if result.converged and not columns["count"]:
+    if columns["state"] == Drift.State.IN_SYNC:
         columns["converged_at"] = now
     _write(claim.account_id, before, columns)
     _note_change(claim, old, rows, now)
@@ -79,6 +81,11 @@ def _frame(claim: Claim) -> Frame | None:
 
 def _kinds(pipelines: bool, fields: bool) -> frozenset[str]:
     return (PIPELINE_KINDS if pipelines else frozenset()) | (FIELD_KINDS if fields else frozenset())
+
+
+def _still_in_conflict(before: Drift | None, frame: Frame) -> bool:
+    """The conflict may lie in what this run did not look at."""
+    return before is not None and before.state == Drift.State.CONFLICT and not frame.in_policy <= frame.covered
 
 
 def identity(row: Mapping[str, Any]) -> tuple[str, str, str, str]:
