@@ -1,0 +1,58 @@
+"""Waves: which accounts of a writing run come first, and whether the next ones may follow."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+WELL = frozenset({"changed", "in_sync"})
+FAILED = frozenset({"failed", "refused", "partial"})
+NO_VERDICT = "stale_plan"  # what was approved is not what would be done now: nothing was tried
+
+
+def split(pilots: Sequence[bool], *, size: int, percent: bool = False) -> list[int]:
+    """The wave of each account (0, 1, 2, ... without gaps), in the order given; `pilots` says which of them are pilots.
+
+    Pilots come first if there are others as well. The others follow in their order, `size` at a time, or `size`
+    percent of all accounts (rounded up); 0: all at once.
+    """
+    first = int(any(pilots) and not all(pilots))
+    step = _step(len(pilots), size, percent)
+    waves, others = [], 0
+    for is_pilot in pilots:
+        if first and is_pilot:
+            waves.append(0)
+            continue
+        waves.append(first + others // step)
+        others += 1
+    return waves
+
+
+def _step(accounts: int, size: int, percent: bool) -> int:
+    if not size:
+        return max(1, accounts)
+    return -(-size * accounts // 100) if percent else size
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How a wave went: the accounts that were tried, and those of them that failed."""
+
+    tried: int
+    failed: int
+
+    @property
+    def percent(self) -> float:
+        return 100 * self.failed / self.tried if self.tried else 0.0
+
+    def passes(self, max_percent: int) -> bool:
+        """Whether the next wave may start: at most `max_percent` of what was tried has failed."""
+        return self.failed * 100 <= max_percent * self.tried
+
+
+def tally(ends: Mapping[tuple[str, str], int]) -> Tally:
+    """Judges a wave by how many of its accounts ended with which (state, reason).
+
+    What was skipped or cancelled was not tried, nor was an account that has changed since its plan was approved.
+    """
+    judged = {end: count for end, count in ends.items() if end[1] != NO_VERDICT}
+    failed = sum(count for (state, _), count in judged.items() if state in FAILED)
+    return Tally(failed + sum(count for (state, _), count in judged.items() if state in WELL), failed)
