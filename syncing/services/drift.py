@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from syncing import store
+from django.db.models import Count, Q, QuerySet
+
+from syncing import conf, store
 from syncing.engine.refs import Kind, Scope
 from syncing.engine.rules import WHOLE
-from syncing.models import AcceptedDifference, Drift, DriftChange, RunPurpose, SyncRun
+from syncing.models import AcceptedDifference, Drift, DriftChange, MasterSnapshot, RunPurpose, SyncRun
 from syncing.services.claims import Claim
 from syncing.services.contract import Result
 
@@ -34,9 +36,9 @@ class Frame:
     def bases(self) -> dict[str, Any]:
         """The columns that name the master which the slave was just found equal to."""
         columns = {}
-        if PIPELINE_KINDS <= self.covered:
+        if self.covered >= PIPELINE_KINDS:
             columns["base_pipelines_id"] = self.snapshot_id
-        if FIELD_KINDS <= self.covered:
+        if self.covered >= FIELD_KINDS:
             columns["base_fields_id"] = self.snapshot_id
         return columns
 
@@ -167,3 +169,25 @@ def _values(rows: Iterable[Row]) -> dict[tuple[str, str, str, str], tuple[Any, A
 def remembered(row: Row) -> Row:
     """A difference as a change of drift keeps it."""
     return {name: row[name] for name in HISTORY}
+
+
+# -- what is old --
+
+
+def bases() -> QuerySet[MasterSnapshot]:
+    """The masters that slaves were last equal to: whose doing a difference is cannot be told without them."""
+    return MasterSnapshot.objects.filter(Q(bases_of_pipelines__isnull=False) | Q(bases_of_fields__isnull=False))
+
+
+def prune() -> int:
+    """The oldest changes of accounts that have more of them than are kept; gives how many went."""
+    many = (
+        DriftChange.objects.order_by().values("account").annotate(n=Count("pk")).filter(n__gt=conf.KEEP_DRIFT_CHANGES)
+    )
+    return sum(_prune(account_id) for account_id in many.values_list("account", flat=True))
+
+
+def _prune(account_id: int) -> int:
+    changes = DriftChange.objects.filter(account=account_id).order_by("-pk")
+    youngest = changes.values_list("pk", flat=True)[conf.KEEP_DRIFT_CHANGES : conf.KEEP_DRIFT_CHANGES + 1].first()
+    return changes.filter(pk__lte=youngest).delete()[0] if youngest else 0

@@ -14,7 +14,7 @@ from syncing.models import (
     MasterSnapshot,
     SyncRun,
 )
-from syncing.services import claims, closing, lanes, presence, queue, sequence
+from syncing.services import claims, closing, drift, drift_checks, lanes, presence, queue, sequence
 
 ORPHANED = "the process that worked this run has died"
 TOO_MANY_READS = store.problem(
@@ -31,10 +31,11 @@ def reap() -> dict[str, int]:
         "cancelled": _cancel_stragglers(),
         "ended": _end_hopeless() + _end_orphans(),
         "closed": _close_finished(),
+        "drift": drift_checks.start_due(),
         "lanes": _call_lanes(),
         "checks": checking.resume(),
         "buried": presence.bury(),
-        "pruned": _prune(),
+        "pruned": _prune() + drift.prune(),
     }
 
 
@@ -87,4 +88,5 @@ def _prune_snapshots(group: int, oldest: int) -> int:
     ours = MasterSnapshot.objects.filter(group=group)
     needed = SyncRun.objects.filter(group=group, pk__gt=oldest, snapshot__isnull=False).values("snapshot")
     latest = ours.order_by().values("type").annotate(pk_max=Max("pk")).values("pk_max")  # the guard compares with it
-    return ours.exclude(pk__in=needed).exclude(pk__in=latest).delete()[0]
+    old = ours.exclude(pk__in=needed).exclude(pk__in=latest)
+    return old.exclude(pk__in=drift.bases()).delete()[0]

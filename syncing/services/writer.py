@@ -13,7 +13,7 @@ from syncing import conf, store
 from syncing.engine.collapse import content_digest
 from syncing.engine.refs import Ref
 from syncing.models import ACCOUNT_GOOD, AccountRun, AccountState, LogEntry, SyncRun
-from syncing.services import history
+from syncing.services import drift, history
 from syncing.services.claims import Claim
 from syncing.services.contract import Interrupted, Mapped, Outcome, Result
 
@@ -66,6 +66,7 @@ class Writer:
         def act() -> None:
             _end(claim, note=note, **final_columns(claim, result, earlier))
             _keep_contact(claim, result)
+            drift.keep(claim, result)
 
         self._batcher.call(Unit(claim, act))
 

@@ -1,0 +1,138 @@
+"""Exceptions: differences that a person accepts for one account, withdraws again, or has taken back."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from accounts.models import Account
+from syncing import store
+from syncing.engine.rules import WHOLE
+from syncing.models import AcceptedDifference, AuditEntry, Drift, DriftChange, RunMode
+from syncing.services import audit
+from syncing.services.audit import Actor
+from syncing.services.drift import Row, columns_of, is_meant, remembered
+from syncing.services.runs import Started, start_run
+
+
+class CannotAccept(Exception):
+    """An exception cannot be made or withdrawn as asked. `code`, a sentence, and what to do."""
+
+    def __init__(self, code: str, message: str, remedy: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.remedy = remedy
+
+
+def accept(
+    account: Account,
+    *,
+    kind: str,
+    key: str,
+    attribute: str = WHOLE,
+    reason: str,
+    by: User | None,
+    actor: Actor,
+) -> AcceptedDifference:
+    """Keeps a difference that is there now out of the account's plans, or with WHOLE all of its item.
+
+    `kind` and `key` are those of the difference. Raises CannotAccept.
+    """
+    _check(account, reason)
+    with transaction.atomic():
+        drift = Drift.objects.select_for_update().filter(pk=account.pk).first()
+        rows = drift.differences if drift else []
+        own = next((row for row in rows if (row["kind"], row["key"]) == (kind, key)), None)
+        meant = [row for row in rows if is_meant(row, kind, key, attribute)]
+        if drift is None or own is None or not meant:
+            raise _no_such_difference(account)
+        accepted = AcceptedDifference.objects.create(
+            account=account,
+            kind=kind,
+            key=key,
+            attribute=attribute,
+            name=own["name"][: store.NAME_LENGTH],
+            parent=own["parent"][: store.NAME_LENGTH],
+            reason=audit.tidy(reason),
+            accepted_by=by,
+        )
+        _move_out(drift, meant)
+        audit.note(
+            AuditEntry.Action.ACCEPTED,
+            by=actor,
+            group=account.group,
+            account=account,
+            reason=reason,
+            details=_told(accepted),
+        )
+    return accepted
+
+
+def withdraw(accepted: AcceptedDifference, *, by: User | None, actor: Actor) -> None:
+    """Ends an exception: the next run looks at the item again. Raises CannotAccept when it has ended already."""
+    with transaction.atomic():
+        still = AcceptedDifference.objects.filter(pk=accepted.pk, withdrawn_at=None)
+        if not still.update(withdrawn_at=store.now(), withdrawn_by=by):
+            raise CannotAccept(
+                "already_withdrawn",
+                _("%(account)s: this exception was withdrawn before.") % {"account": accepted.account},
+                _("Look at the account's drift again."),
+            )
+        account, details = accepted.account, _told(accepted)
+        audit.note(AuditEntry.Action.WITHDREW, by=actor, group=account.group, account=account, details=details)
+    accepted.refresh_from_db(fields=["withdrawn_at", "withdrawn_by"])
+
+
+def revert(account: Account, *, by: User | None, trigger: str) -> Started:
+    """A run that takes back all that differs in the account, or where plans need approval its plan.
+
+    Raises CannotStart.
+    """
+    mode = RunMode.PLAN if account.group.requires_approval else RunMode.APPLY
+    return start_run(group=account.group, mode=mode, trigger=trigger, requested_by=by, accounts=[account])
+
+
+def _check(account: Account, reason: str) -> None:
+    """Only slaves differ from something; an exception without a reason helps nobody later."""
+    if account.role != Account.Role.SLAVE:
+        raise CannotAccept(
+            "not_a_slave",
+            _("%(account)s is the master: it differs from nothing.") % {"account": account},
+            _("Name a slave of its group."),
+        )
+    if not audit.tidy(reason):
+        raise CannotAccept(
+            "no_reason",
+            _("%(account)s: an exception needs a reason.") % {"account": account},
+            _("Say why the difference may stay."),
+        )
+
+
+def _no_such_difference(account: Account) -> CannotAccept:
+    return CannotAccept(
+        "no_such_difference",
+        _("%(account)s: there is no such difference now.") % {"account": account},
+        _("Look at the account's drift again; a check now shows what differs at the moment."),
+    )
+
+
+def _move_out(drift: Drift, meant: Sequence[Row]) -> None:
+    """The accepted differences leave the account's drift at once, and its history says when."""
+    rows = [row for row in drift.differences if row not in meant]
+    Drift.objects.filter(pk=drift.pk).update(**columns_of(rows))
+    gone = [remembered(row) for row in meant]
+    DriftChange.objects.create(account_id=drift.pk, at=store.now(), appeared=[], gone=gone)
+
+
+def _told(accepted: AcceptedDifference) -> dict[str, Any]:
+    return {
+        "exception": accepted.pk,
+        "kind": accepted.kind,
+        "key": accepted.key,
+        "attribute": accepted.attribute,
+        "name": accepted.name,
+        "parent": accepted.parent,
+    }
