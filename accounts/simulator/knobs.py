@@ -30,11 +30,22 @@ class Knobs:
     default_stages: bool = False
     """4.2: a pipeline created without stages gets the default ones."""
     main_pipeline_deletable: bool = False
-    """4.6: the main pipeline may be deleted when another exists."""
+    """4.6: the main pipeline may be deleted when another exists, and the first of the others becomes main.
+    Nothing was found on it; ASSUMED refused, as there is to be exactly one main pipeline (4.1)."""
     undeletable_status: int = 400
     """4.6, 5.5: the status of every refused DELETE (400 or 422)."""
     delete_status: int = 204
     """4: a DELETE answers 204, or 200 with {}."""
+    unknown_filter: str = "ignore"
+    """3: a filter that a list of leads, contacts or companies does not understand: "ignore" (ASSUMED) or "400"."""
+    filters_enabled: bool = True
+    """amoCRM's filters-api: the account has the filters of these lists (False: all are ignored)."""
+    trash_is_bare: bool = True
+    """amoCRM's leads-api: a lead of with=only_deleted shows its id, is_deleted and who changed it when, no more."""
+    trash_filtered: bool = True
+    """4.6: the filters work with=only_deleted too (ASSUMED; False: it is always the whole trash)."""
+    unsorted_in_leads: bool = False
+    """7.1: the list of leads also has the incoming ones (ASSUMED not: they have a list of their own)."""
     limit_status: int = 422
     """2: the status when 50 pipelines or 100 stages would be passed."""
     max_pipelines: int = 50

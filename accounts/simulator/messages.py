@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 from accounts.simulator.account import SimAccount
@@ -15,6 +16,7 @@ from accounts.simulator.problems import problem
 HAL = "application/hal+json"
 PROBLEM = "application/problem+json"
 PLAIN = "text/html"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,8 @@ class Request:
     at: float
     content_type: str = ""
     refresh_token: str = ""
+    halved: bool = False
+    """Under the fault "silent_half"."""
 
     @property
     def path(self) -> str:
@@ -69,6 +73,7 @@ class Call:
         self.body = request.body
         self.base = request.base
         self.path = request.path
+        self.halved = request.halved
         self._query = request.query
 
     @cached_property
@@ -86,6 +91,10 @@ class Call:
 
     def wants(self, extra: str) -> bool:
         return extra in (self.parameter("with") or "").split(",")
+
+    def shown(self, items: Sequence[T]) -> Sequence[T]:
+        """The items that a list is to hold: all, or the first half (rounded down) as if there were no others."""
+        return items[: len(items) // 2] if self.halved else items
 
     @property
     def url(self) -> str:

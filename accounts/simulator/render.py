@@ -1,4 +1,4 @@
-"""How accounts' things look in answers: exactly the documented keys (kommo-api.md 4.1, 4.7, 5.2, 5.5, 8)."""
+"""How accounts' configuration looks in answers: exactly the documented keys (kommo-api.md 4.1, 4.7, 5.2, 5.5, 8)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from accounts.simulator.model import (
     Enum,
     Field,
     Group,
-    Lead,
     Pipeline,
     Stage,
     StatusKey,
@@ -118,31 +117,6 @@ def group(account: SimAccount, entity: str, item: Group, base: str) -> Body:
         "sort": item.sort,
         "_links": link(f"{base}/api/v4/{entity}/custom_fields/groups/{item.id}"),
     }
-
-
-def lead(account: SimAccount, item: Lead, base: str) -> Body:
-    return {
-        "id": item.id,
-        "name": item.name,
-        "price": 0,
-        "pipeline_id": item.pipeline_id,
-        "status_id": item.status_id,
-        "is_deleted": item.is_deleted,
-        "account_id": account.account_id,
-        "custom_fields_values": [_value(account, number, value) for number, value in item.values.items()] or None,
-        "_links": link(f"{base}/api/v4/leads/{item.id}"),
-    }
-
-
-def _value(account: SimAccount, number: int, value: Any) -> Body:
-    item = account.fields["leads"].get(number)
-    values = []
-    for each in value if isinstance(value, list) else [value]:
-        found = next((enum for enum in item.enums if enum.id == each), None) if item else None
-        values.append(
-            {"value": each} if found is None else {"value": found.value, "enum_id": found.id, "enum_code": found.code}
-        )
-    return {"field_id": number, "field_name": item.name if item else None, "values": values}
 
 
 def _enum(item: Enum) -> Body:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from accounts.simulator.api import accounts, fields, groups, leads, pipelines, stages
+from accounts.simulator.api import accounts, cards, fields, groups, leads, pipelines, stages
 from accounts.simulator.messages import Answer, Call
 from accounts.simulator.problems import Refusal
 
@@ -30,6 +30,8 @@ _TABLE: list[tuple[str, dict[str, Handler]]] = [
     (r"users/(\d+)", {"GET": accounts.show_user}),
     ("webhooks", {"GET": accounts.list_webhooks}),
     ("leads", {"GET": leads.list_page}),
+    ("leads/unsorted", {"GET": leads.list_unsorted}),
+    ("(contacts|companies)", {"GET": cards.list_page}),
     ("leads/pipelines", {"GET": pipelines.list_all, "POST": pipelines.create}),
     (r"leads/pipelines/(\d+)", {"GET": pipelines.show, "PATCH": pipelines.update, "DELETE": pipelines.delete}),
     (

@@ -1,39 +1,50 @@
-"""Leads, read only: enough to count who stands in a stage."""
+"""Leads and incoming leads, read only: enough to count who stands in a stage and who holds a value."""
 
 from __future__ import annotations
 
-import re
-
-from accounts.simulator import render
+from accounts.simulator import render_people as render
 from accounts.simulator.api import paging
+from accounts.simulator.api.filters import Filters
 from accounts.simulator.messages import Answer, Call
-
-STATUS_FILTER = re.compile(r"filter\[statuses\]\[(\d+)\]\[(pipeline_id|status_id)\]")
+from accounts.simulator.model import Lead
 
 
 def list_page(call: Call) -> Answer:
-    """A page of leads, of the stages or pipelines of the filter; deleted ones only `with=only_deleted`."""
-    deleted = call.wants("only_deleted")
-    leads = [lead for lead in call.account.leads.values() if lead.is_deleted == deleted]
-    wanted = _wanted_statuses(call)
-    if wanted:
-        leads = [lead for lead in leads if (lead.pipeline_id, lead.status_id) in wanted]
-    pipelines = call.filter_values("pipeline_id")
+    """A page of leads; those in the trash only `with=only_deleted`, those not yet accepted by knob only."""
+    in_trash = call.wants("only_deleted")
+    leads = [lead for lead in call.account.leads.values() if lead.is_deleted == in_trash]
+    if not in_trash and not call.knobs.unsorted_in_leads:
+        leads = [lead for lead in leads if not call.account.is_unsorted(lead)]
+    wanted = _filter(call, leads)
+    if not in_trash or call.knobs.trash_filtered:
+        leads = wanted
+    show = render.deleted_lead if in_trash and call.knobs.trash_is_bare else render.lead
+    return paging.page_of(
+        call, paging.in_order(call, leads), "leads", lambda lead: show(call.account, lead, call.base), totals=False
+    )
+
+
+def list_unsorted(call: Call) -> Answer:
+    """A page of the leads that nobody has accepted yet; its filter takes one pipeline, not several."""
+    filters = Filters(call)
+    pipelines = filters.numbers("pipeline_id", many=False)
+    filters.finish()
+    leads = [lead for lead in call.account.leads.values() if not lead.is_deleted and call.account.is_unsorted(lead)]
     if pipelines:
-        leads = [lead for lead in leads if str(lead.pipeline_id) in pipelines]
-    if call.parameter("order[id]") == "desc":
-        leads.reverse()
-    return paging.page_of(call, leads, "leads", lambda lead: render.lead(call.account, lead, call.base), totals=False)
+        leads = [lead for lead in leads if lead.pipeline_id in pipelines]
+    return paging.page_of(
+        call, leads, "unsorted", lambda lead: render.unsorted(call.account, lead, call.base), totals=False
+    )
 
 
-def _wanted_statuses(call: Call) -> set[tuple[int, int]]:
-    parts: dict[str, dict[str, int]] = {}
-    for key, value in call.query:
-        match = STATUS_FILTER.fullmatch(key)
-        if match and value.isdecimal():
-            parts.setdefault(match[1], {})[match[2]] = int(value)
-    return {
-        (each["pipeline_id"], each["status_id"])
-        for each in parts.values()
-        if len(each) == len(("pipeline_id", "status_id"))
-    }
+def _filter(call: Call, leads: list[Lead]) -> list[Lead]:
+    filters = Filters(call)
+    statuses, pipelines, numbers = filters.statuses(), filters.numbers("pipeline_id"), filters.numbers("id")
+    filters.finish()
+    return [
+        lead
+        for lead in leads
+        if (not statuses or (lead.pipeline_id, lead.status_id) in statuses)
+        and (not pipelines or lead.pipeline_id in pipelines)
+        and (not numbers or lead.id in numbers)
+    ]

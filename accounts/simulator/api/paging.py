@@ -16,10 +16,14 @@ T = TypeVar("T")
 
 
 def page_of(call: Call, items: Sequence[T], plural: str, render: Callable[[T], Any], *, totals: bool = True) -> Answer:
-    """The page that the query asks for; raises Refusal for a limit over 250 (422) or a number that is none (400)."""
+    """The page that the query asks for; raises Refusal for a limit over 250 (422) or a number that is none (400).
+
+    Without `totals` nothing tells how much there is: only the link to the next page, as long as there is one.
+    """
     page, limit = _number(call, "page", 1), _number(call, "limit", DEFAULT_LIMIT)
     if limit > MAX_LIMIT:
         raise Refusal(422, f"Limit {MAX_LIMIT} per page")
+    items = call.shown(items)
     shown = items[(page - 1) * limit : page * limit]
     if not shown:
         return nothing()
@@ -28,9 +32,14 @@ def page_of(call: Call, items: Sequence[T], plural: str, render: Callable[[T], A
     body["_page"] = page
     if totals:
         body["_page_count"] = count
-    body["_links"] = _links(call, page, limit, count)
+    body["_links"] = _links(call, page, limit, count, totals=totals)
     body["_embedded"] = {plural: [render(item) for item in shown]}
     return success(body)
+
+
+def in_order(call: Call, items: Sequence[T]) -> Sequence[T]:
+    """The items, which are kept in the order of their ids, as order[id] wants them; other orders are not known here."""
+    return items[::-1] if call.parameter("order[id]") == "desc" else items
 
 
 def _number(call: Call, name: str, default: int) -> int:
@@ -42,7 +51,7 @@ def _number(call: Call, name: str, default: int) -> int:
     return int(text)
 
 
-def _links(call: Call, page: int, limit: int, count: int) -> dict[str, Any]:
+def _links(call: Call, page: int, limit: int, count: int, *, totals: bool) -> dict[str, Any]:
     kept = [(key, value) for key, value in call.query if key not in ("page", "limit")]
 
     def href(number: int) -> dict[str, str]:
@@ -51,7 +60,7 @@ def _links(call: Call, page: int, limit: int, count: int) -> dict[str, Any]:
 
     links: dict[str, Any] = link(call.url)
     if page < count:
-        links |= {"next": href(page + 1), "last": href(count)}
+        links |= {"next": href(page + 1)} | ({"last": href(count)} if totals else {})
     if page > 1:
         links |= {"first": href(1), "prev": href(page - 1)}
     return links

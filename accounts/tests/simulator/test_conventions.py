@@ -125,16 +125,3 @@ def test_the_account_is_named_by_host_too(app, account):
 def test_every_answer_has_a_request_id_of_its_own(north):
     ids = {north.get("account").headers["X-Request-Id"] for _ in range(3)}
     assert len(ids) == 3
-
-
-def test_leads_are_listed_by_stage(north, account):
-    pipeline = account.pipeline("Pipeline")
-    stage = pipeline.ordinary[0]
-    field = account.add_field("leads", "Source", "select", enums=["Web"])
-    lead = account.add_lead(pipeline.id, stage.id, {field.id: field.enums[0].id})
-    account.add_lead(pipeline.id, 142)
-    query = f"filter[statuses][0][pipeline_id]={pipeline.id}&filter[statuses][0][status_id]={stage.id}"
-    (found,) = north.get(f"leads?{query}").items("leads")
-    assert (found["id"], found["custom_fields_values"][0]["values"][0]["value"]) == (lead.id, "Web")
-    assert north.get(f"leads?{query}&page=2").status == 204
-    assert len(north.get("leads").items("leads")) == 2

@@ -1,0 +1,59 @@
+"""The filters of one list of leads, contacts or companies: what is understood, and what becomes of the rest."""
+
+from __future__ import annotations
+
+import re
+
+from accounts.simulator.messages import Call
+from accounts.simulator.model import StatusKey
+from accounts.simulator.problems import Refusal
+
+STATUS = re.compile(r"filter\[statuses\]\[(\d+)\]\[(pipeline_id|status_id)\]")
+PAIR = {"pipeline_id", "status_id"}
+
+
+class Filters:
+    """Each method takes out the filters that it understands; `finish` deals with those that nobody took.
+
+    Kommo ignores what it does not understand, so that a list may be longer than its reader thinks.
+    """
+
+    def __init__(self, call: Call) -> None:
+        self.knobs = call.knobs
+        self.left = _given(call) if call.knobs.filters_enabled else []
+
+    def numbers(self, name: str, *, many: bool = True) -> set[int]:
+        """The numbers of filter[name], where `many` also of filter[name][] and filter[name][0]; empty: no filter."""
+        pattern = re.compile(rf"filter\[{name}\]" + (r"(\[\d*\])?" if many else ""))
+        taken = [(key, value) for key, value in self.left if pattern.fullmatch(key) and value.isdecimal()]
+        self._take(taken)
+        return {int(value) for _, value in taken}
+
+    def statuses(self) -> set[StatusKey]:
+        """The whole pairs of filter[statuses][n][pipeline_id] and [status_id]; half a pair is not understood."""
+        pairs: dict[str, dict[str, tuple[str, str]]] = {}
+        for key, value in self.left:
+            match = STATUS.fullmatch(key)
+            if match and value.isdecimal():
+                pairs.setdefault(match[1], {})[match[2]] = (key, value)
+        whole = [pair for pair in pairs.values() if set(pair) == PAIR]
+        for pair in whole:
+            self._take(list(pair.values()))
+        return {(int(pair["pipeline_id"][1]), int(pair["status_id"][1])) for pair in whole}
+
+    def finish(self) -> None:
+        """Raises Refusal for what is left, if the knob says so."""
+        if self.left and self.knobs.unknown_filter == "400":
+            raise Refusal(400, f"Unknown filter {self.left[0][0]}")
+
+    def _take(self, taken: list[tuple[str, str]]) -> None:
+        self.left = [each for each in self.left if each not in taken]
+
+
+def _given(call: Call) -> list[tuple[str, str]]:
+    """As PHP reads a query: of a key that is given twice the last counts, unless it ends with []."""
+    given: dict[tuple[str, int], tuple[str, str]] = {}
+    for at, (key, value) in enumerate(call.query):
+        if key == "filter" or key.startswith("filter["):
+            given[key, at if key.endswith("[]") else 0] = (key, value)
+    return list(given.values())
