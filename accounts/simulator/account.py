@@ -41,7 +41,7 @@ class SimAccount(Configuration):
         self.catalogs: set[int] = set()
         self.tokens: dict[str, tokens.Token] = {}
         self.grants = Grants(self)
-        self.kept_reads: dict[tuple[str, str, str, bool], Answer] = {}
+        self.kept_reads: dict[tuple[str, str, str, bool, bool], Answer] = {}
         self.lost_values = 0
         self.moved_leads = 0
         self.blanked_names = 0

@@ -51,6 +51,9 @@ def _answer(world: World, request: Request) -> Answer:
         return plain(404, "404 Not Found")
     target = f"{request.path}?{request.query}" if request.query else request.path
     fault = world.faults.take(request.subdomain, request.method, target)
+    if fault is not None and fault.kind == "silent_half":
+        # The list itself is halved before it is paged, so that nothing in the answer looks wrong.
+        perform = _find(world, replace(request, halved=True)) or perform
     return strike(world, fault, perform) if fault else perform()
 
 
@@ -85,7 +88,7 @@ def _perform(world: World, account: SimAccount, request: Request) -> Answer:
 
 
 def _kept(account: SimAccount, request: Request, perform: Perform) -> Answer:
-    key = (request.path, request.query, request.base, account.admin)
+    key = (request.path, request.query, request.base, account.admin, request.halved)
     if key not in account.kept_reads:
         if len(account.kept_reads) >= MAX_KEPT:
             account.kept_reads.clear()
@@ -177,6 +180,8 @@ def _spoil(kind: str, answer: Answer) -> Answer:
             return Answer(200)
         case "half":
             return _halve(answer)
+        case "silent_half":
+            return answer
     answer.declared = len(answer.body)
     answer.body = answer.body[: len(answer.body) // 2]
     return answer

@@ -27,6 +27,7 @@ KINDS = {
     "empty": "applied, 200 without a body",
     "no_content": "not applied, 204 as if the list were empty",
     "half": "applied, the list in the answer loses its second half, the totals stay",
+    "silent_half": "a list reads as if its second half did not exist: totals, pages and links agree with what is left",
     "answer": "not applied, `status` and `body` as given",
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from accounts.simulator import problems, render, validation
-from accounts.simulator.messages import Answer, Call, deleted, success
+from accounts.simulator.messages import Answer, Call, deleted, nothing, success
 from accounts.simulator.model import MAIN_GROUP, Group
 from accounts.simulator.problems import ItemError, Refusal
 from accounts.simulator.validation import Item, Rule
@@ -27,8 +27,10 @@ def find(call: Call, entity: str, name: str) -> Group:
 
 
 def list_all(call: Call, entity: str) -> Answer:
-    """All groups in one answer: this list has no pages, and the main group is always there."""
-    groups = sorted(call.account.groups[entity].values(), key=lambda each: each.sort)
+    """All groups in one answer: this list has no pages, and the main group is there unless a fault hides it."""
+    groups = call.shown(sorted(call.account.groups[entity].values(), key=lambda each: each.sort))
+    if not groups:
+        return nothing()
     return success(_list(call, [_body(call, entity, each) for each in groups]))
 
 

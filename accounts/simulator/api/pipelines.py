@@ -37,7 +37,7 @@ def find(call: Call, number: str) -> Pipeline:
 
 def list_all(call: Call) -> Answer:
     """All pipelines with their stages, in one answer: this list has no pages."""
-    items = call.account.ordered_pipelines
+    items = call.shown(call.account.ordered_pipelines)
     if not items:
         return nothing()
     return success(_list(call, [render.pipeline(call.account, each, call.base) for each in items]))

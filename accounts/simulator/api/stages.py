@@ -38,7 +38,7 @@ def find(pipeline: Pipeline, number: str) -> Stage:
 
 
 def list_all(call: Call, pipeline: Pipeline) -> Answer:
-    return success(_list(call, [_body(call, pipeline, each) for each in pipeline.listed]))
+    return success(_list(call, [_body(call, pipeline, each) for each in call.shown(pipeline.listed)]))
 
 
 def show(call: Call, pipeline: Pipeline, number: str) -> Answer:

@@ -45,7 +45,7 @@ def test_a_fault_applies_the_write_exactly_if_it_says_so(world, north, account, 
         north.post("leads/pipelines", [PIPELINE])
     except AnswerLost:
         assert world.log[-1].status == 0
-    applied = kind.endswith("_applied") or kind in ("truncated", "garbage", "empty", "half")
+    applied = kind.endswith("_applied") or kind in ("truncated", "garbage", "empty", "half", "silent_half")
     assert len(account.pipelines) == 1 + applied
 
 
@@ -68,6 +68,60 @@ def test_half_an_answer_keeps_its_totals(world, north):
     world.faults.add(Fault("half"))
     body = north.get("leads/custom_fields").body
     assert (body["_total_items"], len(body["_embedded"]["custom_fields"])) == (10, 5)
+
+
+LISTS = (
+    "leads", "leads/unsorted", "contacts", "companies", "leads/custom_fields", "leads/custom_fields/groups",
+    "leads/pipelines", "leads/pipelines/{id}/statuses",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_a_silent_half_is_the_first_half_and_agrees_with_itself(world, north, account, path):
+    pipeline = account.add_pipeline("Used", stages=["A"])
+    for _ in range(4):
+        account.add_lead(pipeline.id, 142)
+        account.add_unsorted(pipeline.id)
+        account.add_contact()
+        account.add_company()
+    path = path.format(id=pipeline.id)
+    (whole,) = north.get(path).body["_embedded"].values()
+    world.faults.add(Fault("silent_half", method="GET", path=f"/api/v4/{path}"))
+
+    body = north.get(path).body
+
+    (left,) = body["_embedded"].values()
+    assert left == whole[: len(whole) // 2]
+    assert (body.get("_total_items", len(left)), body.get("_page_count", 1)) == (len(left), 1)
+    assert set(body["_links"]) == {"self"}
+    assert list(north.get(path).body["_embedded"].values()) == [whole]
+
+
+def test_a_silent_half_of_many_pages_has_half_the_pages(world, north, account):
+    numbers = [account.add_contact().id for _ in range(10)]
+    fault = world.faults.add(Fault("silent_half", path="/api/v4/contacts", times=None))
+
+    first, second = (north.get(f"contacts?limit=3&page={page}").body for page in (1, 2))
+
+    seen = [each["id"] for body in (first, second) for each in body["_embedded"]["contacts"]]
+    assert seen == numbers[:5]
+    assert ("next" in first["_links"], "next" in second["_links"]) == (True, False)
+    assert north.get("contacts?limit=3&page=3").status == 204
+    assert fault.hits == 3
+
+
+def test_a_silent_half_of_one_is_nothing(world, north, account):
+    account.add_company()
+    world.faults.add(Fault("silent_half", times=2))
+    assert [north.get(path).status for path in ("companies", "companies/custom_fields/groups")] == [204, 204]
+    assert north.get("companies").status == 200
+
+
+def test_a_silent_half_is_never_kept_for_the_next_reader(world, north, account):
+    world.cache_reads = True
+    world.faults.add(Fault("silent_half", skip=1))
+    found = [len(north.get("leads/custom_fields").items("custom_fields")) for _ in range(3)]
+    assert found == [10, 5, 10]
 
 
 def test_an_empty_list_can_be_pretended(world, north):
