@@ -1,4 +1,4 @@
-"""The simulator's own routes under /_sim/, for tests and the demo over HTTP: state, log, faults, knobs, edits, stop."""
+"""The simulator's own routes under /_sim/, for tests and the demo over HTTP: state, log, losses, faults, edits."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from accounts.simulator import edits
 from accounts.simulator.account import SimAccount
 from accounts.simulator.faults import Fault
 from accounts.simulator.messages import Answer, encode, refused
-from accounts.simulator.model import Lead
+from accounts.simulator.model import Card, Lead
 from accounts.simulator.oauth import control as oauth
 from accounts.simulator.world import World
 
@@ -76,6 +76,8 @@ def summary(world: World, account: SimAccount) -> Body:
         "groups": {entity: len(groups) for entity, groups in account.groups.items()},
         "fields": {entity: len(fields) for entity, fields in account.fields.items()},
         "leads": len(account.leads),
+        "contacts": len(account.contacts),
+        "companies": len(account.companies),
         "lost_values": account.lost_values,
         "moved_leads": account.moved_leads,
         "blanked_names": account.blanked_names,
@@ -125,15 +127,39 @@ def _set(world: World, target: Dataclass, body: Body) -> Body:
 
 
 def _add_leads(app: Controlled, body: Body) -> Body:
-    """{subdomain, pipeline_id, status_id, values: {field id: value}, count}"""
-    account = app.world.accounts[body["subdomain"]]
-    values = {int(number): value for number, value in body.get("values", {}).items()}
+    """{subdomain, pipeline_id, status_id (or none: an incoming lead), values: {field id: value}, is_deleted, count}"""
+
+    def add(account: SimAccount, **facts: Any) -> Lead:
+        return account.add_lead(**facts) if "status_id" in facts else account.add_unsorted(**facts)
+
+    return {"leads": _add_people(app, body, add)}
+
+
+def _add_contacts(app: Controlled, body: Body) -> Body:
+    """{subdomain, values: {field id: value}, is_deleted, is_unsorted, count}"""
+    return {"contacts": _add_people(app, body, SimAccount.add_contact)}
+
+
+def _add_companies(app: Controlled, body: Body) -> Body:
+    """{subdomain, values: {field id: value}, is_deleted, count}"""
+    return {"companies": _add_people(app, body, SimAccount.add_company)}
+
+
+def _add_people(app: Controlled, body: Body, add: Callable[..., Lead | Card]) -> list[int]:
+    facts = dict(body)
+    account = app.world.accounts[facts.pop("subdomain")]
+    count = facts.pop("count", 1)
+    facts["values"] = {int(number): value for number, value in facts.get("values", {}).items()}
     with account.lock:
-        made: list[Lead] = [
-            account.add_lead(body["pipeline_id"], body["status_id"], values) for _ in range(body.get("count", 1))
-        ]
+        made = [add(account, **facts) for _ in range(count)]
     app.world.touch()
-    return {"leads": [lead.id for lead in made]}
+    return [each.id for each in made]
+
+
+def _losses(app: Controlled, body: Body) -> Body:
+    """What deletions took, by subdomain; accounts that lost nothing are left out."""
+    accounts = {name: list(account.losses) for name, account in app.world.accounts.items()}
+    return {name: [asdict(loss) for loss in losses] for name, losses in accounts.items() if losses}
 
 
 def _edit(app: Controlled, body: Body) -> Body:
@@ -170,6 +196,9 @@ ROUTES: dict[tuple[str, str], Callable[[Controlled, Body], Body]] = {
     ("POST", "knobs"): _set_knobs,
     ("POST", "limits"): _set_limits,
     ("POST", "leads"): _add_leads,
+    ("POST", "contacts"): _add_contacts,
+    ("POST", "companies"): _add_companies,
+    ("GET", "losses"): _losses,
     ("POST", "edit"): _edit,
     ("GET", "oauth"): lambda app, body: oauth.integrations(app.world),
     ("POST", "oauth"): lambda app, body: oauth.operate(app.world, body),

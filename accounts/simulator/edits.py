@@ -6,16 +6,16 @@ from collections.abc import Callable
 from typing import Any
 
 from accounts.simulator.account import SimAccount
-from accounts.simulator.model import Enum, Field, Group, Pipeline, Stage
+from accounts.simulator.model import Card, Enum, Field, Group, Lead, Pipeline, Stage
 
-Edited = Pipeline | Stage | Group | Field | Enum | SimAccount
+Edited = Pipeline | Stage | Group | Field | Enum | Lead | Card | SimAccount
 ACCOUNT_FACTS = ("paid", "admin", "language", "name", "super_fields", "account_id")
 
 
 def change(account: SimAccount, kind: str, key: Any = None, **attributes: Any) -> Edited:
-    """Sets attributes of one thing: kind is account, pipeline, stage, group, field or enum.
+    """Sets attributes of one thing: kind is account, pipeline, stage, group, field, enum, lead, contact or company.
 
-    Key: a pipeline's or field's id, [pipeline id, stage id], [entity, group id], [field id, enum id].
+    Key: an id of its own, or [pipeline id, stage id], [entity, group id], [field id, enum id].
     Raises KeyError for an unknown thing, AttributeError for an unknown attribute.
     """
     with account.lock:
@@ -33,7 +33,7 @@ def change(account: SimAccount, kind: str, key: Any = None, **attributes: Any) -
 
 
 def remove(account: SimAccount, kind: str, key: Any) -> None:
-    """Deletes one thing, with what that does to leads; kinds and keys as in `change`."""
+    """Deletes one thing of the configuration, with what that does to leads; kinds and keys as in `change`."""
     with account.lock:
         item = _find(account, kind, key)
         if isinstance(item, Pipeline):
@@ -85,6 +85,12 @@ def _find(account: SimAccount, kind: str, key: Any) -> Edited:
             return _field(account, key)
         case "enum":
             return _field(account, key[0]).enum(key[1])
+        case "lead":
+            return account.leads[key]
+        case "contact":
+            return account.contacts[key]
+        case "company":
+            return account.companies[key]
     raise KeyError(kind)
 
 

@@ -28,6 +28,18 @@ def test_a_removed_option_takes_its_values_along(account):
     assert (account.lost_values, field.enums) == (1, [])
 
 
+def test_leads_and_cards_are_changed_by_their_ids(account):
+    pipeline = account.pipeline("Pipeline")
+    lead, contact, company = account.add_lead(pipeline.id, 142), account.add_contact(), account.add_company()
+    edits.change(account, "lead", lead.id, status_id=143, is_deleted=True)
+    edits.change(account, "contact", contact.id, is_unsorted=True)
+    edits.change(account, "company", company.id, is_deleted=True)
+    assert (lead.status_id, lead.is_deleted) == (143, True)
+    assert (contact.is_unsorted, company.is_deleted) == (True, True)
+    with pytest.raises(KeyError):
+        edits.remove(account, "lead", lead.id)
+
+
 def test_things_are_added_by_kind(account):
     pipeline = edits.add(account, "pipeline", name="Sales", stages=["A"], is_main=True)
     stage = edits.add(account, "stage", pipeline_id=pipeline.id, name="B", sort=1)

@@ -127,6 +127,38 @@ def test_the_state_counts_what_was_asked_and_harmed(world, connection):
     assert (state["requests"], state["statuses"]) == (1, {"200": 1})
 
 
+def test_who_holds_values_is_added_and_what_was_lost_is_read(world, connection):
+    account = world.accounts["north"]
+    world.add_account("south")
+    pipeline, field = account.pipeline("Pipeline"), account.add_field("contacts", "Budget")
+    where = {"subdomain": "north", "pipeline_id": pipeline.id}
+    trash = {**where, "status_id": 142, "is_deleted": True}
+    held = {"subdomain": "north", "values": {str(field.id): 5}}
+    incoming, deleted = (ask(connection, "POST", "/_sim/leads", body)[1]["leads"][0] for body in (where, trash))
+    contact = ask(connection, "POST", "/_sim/contacts", held)[1]["contacts"][0]
+    assert len(ask(connection, "POST", "/_sim/companies", {"subdomain": "north", "count": 2})[1]["companies"]) == 2
+    assert account.is_unsorted(account.leads[incoming])
+    assert account.leads[deleted].is_deleted
+    assert ask(connection, "GET", "/_sim/losses")[1] == {}
+    ask(connection, "DELETE", f"/north/api/v4/contacts/custom_fields/{field.id}")
+    losses = ask(connection, "GET", "/_sim/losses")[1]
+    (loss,) = losses.pop("north")
+    assert (loss["cause"], loss["entity"], loss["holder_id"], loss["value"]) == ("field", "contacts", contact, 5)
+    assert losses == {}
+    north = ask(connection, "GET", "/_sim/state")[1]["accounts"]["north"]
+    assert [north[each] for each in ("leads", "contacts", "companies", "lost_values")] == [2, 1, 2, 1]
+    assert ask(connection, "POST", "/_sim/contacts", {**held, "moon": 1})[0] == 400
+
+
+def test_a_list_is_halved_for_ever_over_http(connection):
+    path = "/north/api/v4/leads/custom_fields?page=1"
+    fault = {"kind": "silent_half", "method": "GET", "path": "/leads/custom_fields?", "times": None}
+    ask(connection, "POST", "/_sim/faults", fault)
+    assert [ask(connection, "GET", path)[1]["_total_items"] for _ in range(3)] == [5, 5, 5]
+    ask(connection, "DELETE", "/_sim/faults")
+    assert ask(connection, "GET", path)[1]["_total_items"] == 10
+
+
 def test_faults_knobs_and_limits_are_set_over_http(world, connection):
     ask(connection, "POST", "/_sim/faults", {"kind": "500", "path": "account"})
     assert ask(connection, "GET", "/north/api/v4/account")[0] == 500
