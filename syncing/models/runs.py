@@ -74,6 +74,9 @@ class SyncRun(models.Model):
     snapshot = models.ForeignKey(
         MasterSnapshot, models.SET_NULL, null=True, blank=True, editable=False, related_name="runs"
     )
+    deletes_allowed = models.BooleanField(
+        default=False, editable=False, help_text="The reading of the master is beyond doubt: policies may delete."
+    )
     master_requests = models.PositiveIntegerField(_("requests to the master"), default=0)
     totals = models.JSONField(_("totals"), default=dict, blank=True)
     cancel_requested_at = models.DateTimeField(null=True, blank=True, editable=False)
