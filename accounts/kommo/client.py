@@ -17,6 +17,9 @@ from accounts.kommo.retry import Policy, Repeats
 from accounts.kommo.tokens import Moved, TokenSource, fit_for_header
 from accounts.kommo.transport import Transport
 
+# Whether a write may go out: method, path, body (of a DELETE: None).
+Gate = Callable[[str, str, object], bool]
+
 PAGE_SIZE = 250  # Kommo's largest page (kommo-api.md section 2)
 DEFAULT_POLICY = Policy()
 STRANGER_REMEDY = gettext_noop("Check the subdomain and the token of this account, then check its connection.")
@@ -26,8 +29,8 @@ class KommoClient:
     """Requests to one account, one after another (not for several threads at once).
 
     `transport` is the account's, and closed with the client; `read_only` refuses every write before anything is
-    sent. `requests` counts every attempt, `account_ids` collects whose account answered; `account_id` is whose it
-    should be, if known. `locate` is asked once when no account answers at the address, for the one where the account
+    sent, a `gate` those that it says no to. `requests` counts every attempt, `account_ids` collects whose account
+    answered; `account_id` is whose it should be, if known. `locate` is asked once when no account answers at the address, for the one where the account
     is now (None: unknown). All methods raise KommoError.
     """
 
@@ -39,6 +42,7 @@ class KommoClient:
         policy: Policy = DEFAULT_POLICY,
         account_id: int | None = None,
         read_only: bool = False,
+        gate: Gate | None = None,
         sleep: Callable[[float], None] | None = None,
         random: Callable[[], float] = _random.random,
         locate: Callable[[], Moved | None] | None = None,
@@ -46,6 +50,7 @@ class KommoClient:
         self.account = transport.account
         self.account_id = account_id
         self.read_only = read_only
+        self._gate = gate
         self.account_ids: frozenset[int] = frozenset()
         self._transport = transport
         self._tokens = tokens
@@ -122,8 +127,8 @@ class KommoClient:
     def _request(
         self, method: str, path: str, *, params: Params | None = None, body: object = None
     ) -> JsonObject | None:
-        if self.read_only and method != "GET":
-            raise ReadOnly(f"{self.account}: {method} {path} on a read-only client")
+        if method != "GET":
+            self._check_write(method, path, body)
         query = "?" + urlencode(params, doseq=True) if params else ""
         data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
         attempt, renewed, unknown = 1, False, False
@@ -141,6 +146,12 @@ class KommoClient:
                 self._name_stranger(error, token)
                 self._repeats.prepare(error, method, attempt)
                 attempt += 1
+
+    def _check_write(self, method: str, path: str, body: object) -> None:
+        if self.read_only:
+            raise ReadOnly(f"{self.account}: {method} {path} on a read-only client")
+        if self._gate is not None and not self._gate(method, path, body):
+            raise ReadOnly(f"{self.account}: {method} {path} is not among what was approved")
 
     def _token(self, method: str, path: str) -> str:
         """The token, fit for a header: requests would quote an unfit one, whole, in its error."""

@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 
 from accounts import conf
 from accounts.kommo import quirks
-from accounts.kommo.client import DEFAULT_POLICY, KommoClient
+from accounts.kommo.client import DEFAULT_POLICY, Gate, KommoClient
 from accounts.kommo.pacing import Pacer, Slots
 from accounts.kommo.retry import Policy
 from accounts.kommo.stopping import Stop
@@ -89,18 +89,22 @@ def client_for(
     account: Account,
     *,
     read_only: bool | None = None,
+    gate: Gate | None = None,
     stop: Stop | None = None,
     slots: Slots | None = None,
     policy: Policy = DEFAULT_POLICY,
 ) -> KommoClient:
     """A client of `account`, which must be loaded with its secrets: nothing is asked of the database here.
 
-    A master's client is always read-only: the master is never written. `read_only` is for slaves (None: may write);
-    `stop` is shared by clients that have to stop together. Raises CredentialProblem when no token is stored.
+    A master's client is always read-only, unless a `gate` lets through what was approved for it, write by write:
+    the one way to write a master. `read_only` is for slaves (None: may write); `stop` is shared by clients that have
+    to stop together. Raises CredentialProblem when no token is stored.
     """
     is_master = account.role == Account.Role.MASTER
     if is_master and read_only is False:
-        raise ValueError("the master is never written")
+        raise ValueError("the master is never written, except through a gate")
+    if gate is not None and (not is_master or read_only is not None):
+        raise ValueError("a gate is for writing a master")
     if not account.uses_oauth and not account.token:
         raise CredentialProblem(account.subdomain, NOT_CONNECTED if account.integration_id else "")
     transport = transport_for(account, stop=stop, slots=slots)
@@ -114,6 +118,7 @@ def client_for(
         tokens,
         account_id=account.kommo_id,
         policy=policy,
-        read_only=is_master or bool(read_only),
+        read_only=(is_master and gate is None) or bool(read_only),
+        gate=gate,
         locate=tokens.locate,
     )
