@@ -14,6 +14,7 @@ from syncing.models import (
     AccountRun,
     AccountState,
     RunMode,
+    RunPurpose,
     RunState,
     RunType,
     SyncRun,
@@ -100,12 +101,15 @@ def last_runs() -> list[SyncRun]:
 def waiting_run(group: SyncGroup) -> SyncRun | None:
     """The run of everything for the whole group whose master nobody has begun to read: what a webhook joins.
 
-    Only reads, so that a burst of webhooks does not queue for the database's one writer.
+    Where plans need approval, that is a plan. Only reads, so that a burst of webhooks does not queue for the
+    database's one writer.
     """
     waiting = SyncRun.objects.filter(
         group=group,
         type=RunType.FULL,
-        mode=RunMode.APPLY,
+        mode=RunMode.PLAN if group.requires_approval else RunMode.APPLY,
+        purpose=RunPurpose.SYNC,
+        approved_plan=None,
         state=RunState.QUEUED,
         whole_group=True,
         forced=False,

@@ -1,8 +1,6 @@
 """What can be asked of runs: start, cancel, retry; and close, which nobody has to ask for."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -11,39 +9,26 @@ from django.utils.translation import gettext as _
 from accounts.models import SECRETS, Account, SyncGroup
 from syncing import store
 from syncing.models import (
-    ACCOUNT_GOOD,
     RUN_OPEN,
     AccountRun,
     AccountState,
+    AuditEntry,
     RunMode,
     RunPurpose,
-    RunState,
     RunType,
     SyncRun,
+    Trigger,
 )
-from syncing.services import queue
+from syncing.services import audit
+from syncing.services.audit import Actor
 from syncing.services.closing import close_run
+from syncing.services.making import CannotStart, Order, Started, locked, make_run
 from syncing.services.master import scope_of
 
-__all__ = ["CannotStart", "Started", "cancel_run", "close_run", "retry_failed", "start_run"]
+__all__ = ["CannotStart", "Started", "cancel_run", "close_run", "start_run"]
 
-
-class CannotStart(Exception):
-    """A run cannot be made as asked. `code`, a sentence, and what to do."""
-
-    def __init__(self, code: str, message: str, remedy: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.remedy = remedy
-
-
-@dataclass(frozen=True)
-class Started:
-    """The run that will do it; `joined`: it was waiting already."""
-
-    run: SyncRun
-    joined: bool
+NOBODY = {actor.via: actor for actor in (audit.COMMAND, audit.API, audit.WEBHOOK, audit.SCHEDULE)}
+UNATTENDED = (Trigger.WEBHOOK, Trigger.SCHEDULE)
 
 
 def start_run(
@@ -51,9 +36,10 @@ def start_run(
     group: SyncGroup,
     type: str = RunType.FULL,
     mode: str = RunMode.APPLY,
-    purpose: str = RunPurpose.SYNC,
     trigger: str,
+    purpose: str = RunPurpose.SYNC,
     requested_by: User | None = None,
+    by: Actor | None = None,
     accounts: Sequence[Account] | None = None,
     forced: bool = False,
     force_reason: str = "",
@@ -61,31 +47,43 @@ def start_run(
 ) -> Started:
     """Makes a run for `accounts` (None: every slave of the group), or joins the same one that still waits.
 
-    `to_workers` hands it to the lanes, else the caller works it itself. Raises CannotStart.
+    `by` is for the audit (None: `requested_by`, else what `trigger` says). `to_workers` hands it to the lanes, else
+    the caller works it itself. Where plans need approval, a trigger without a person plans. Raises CannotStart.
     """
-    force_reason = force_reason.strip()[:500]
+    force_reason = audit.tidy(force_reason)
     if forced and not force_reason:
         raise CannotStart("no_reason", _("A forced run needs a reason."), _("Say why with --reason TEXT."))
-    with transaction.atomic():
-        # The group's row is locked, so that of two triggers at once the second sees the first one's run.
-        group = SyncGroup.objects.select_for_update().get(pk=group.pk)
+    with locked(group) as group:
         slaves = _slaves(group, type, accounts)
-        asked = {"group": group, "type": type, "mode": mode, "purpose": purpose, "forced": forced}
-        waiting = _waiting_twin(asked, {slave.pk for slave in slaves})
-        if waiting is not None:
-            return Started(_joined(waiting, to_workers), True)
-        run = SyncRun.objects.create(
-            **asked,
-            trigger=trigger,
+        if group.requires_approval and mode == RunMode.APPLY:
+            mode = _mode_without_approval(group, trigger)
+        by = by or actor_of(requested_by, trigger)
+        started = make_run(
+            Order(group, type, mode, purpose, forced, force_reason),
+            slaves,
+            by=by,
             requested_by=requested_by,
-            force_reason=force_reason,
             whole_group=accounts is None,
-            queued_to_workers=to_workers,
+            to_workers=to_workers,
         )
-        AccountRun.objects.bulk_create(_part(run, slave) for slave in slaves)
-        if to_workers:
-            queue.call_lanes()
-    return Started(run, False)
+        if forced:
+            audit.note(AuditEntry.Action.OVERRODE, by=by, run=started.run, reason=force_reason)
+    return started
+
+
+def actor_of(user: User | None, trigger: str) -> Actor:
+    """For the audit: the person, else what came without one."""
+    return Actor.of_user(user, trigger) if user else NOBODY.get(trigger, Actor(trigger, trigger))
+
+
+def _mode_without_approval(group: SyncGroup, trigger: str) -> RunMode:
+    if trigger in UNATTENDED:
+        return RunMode.PLAN
+    raise CannotStart(
+        "approval_needed",
+        _("In the group %(group)s nothing is written but what was planned and approved.") % {"group": group.name},
+        _("Start a plan and have it approved: on its page, by `approve RUN`, or over the REST API."),
+    )
 
 
 def _slaves(group: SyncGroup, run_type: str, accounts: Sequence[Account] | None) -> list[Account]:
@@ -137,32 +135,11 @@ def _working(group: SyncGroup, slaves: list[Account]) -> list[Account]:
     return slaves
 
 
-def _waiting_twin(asked: dict[str, Any], wanted: Collection[int]) -> SyncRun | None:
-    """The run for the same accounts whose master nobody has begun to read."""
-    waiting = SyncRun.objects.filter(**asked, state=RunState.QUEUED, fence=0, cancel_requested_at=None)
-    for run in waiting.select_for_update().order_by("-pk"):
-        if set(run.account_runs.values_list("account_id", flat=True)) == set(wanted):
-            return run
-    return None
+def cancel_run(run: SyncRun, *, by: User | None, actor: Actor | None = None) -> None:
+    """Stops `run`: waiting accounts at once, those in work between two requests; ended runs stay as they are.
 
-
-def _joined(run: SyncRun, to_workers: bool) -> SyncRun:
-    """A run that waited for its own process is given to the workers when somebody counts on them."""
-    if to_workers and not run.queued_to_workers:
-        run.queued_to_workers = True
-        run.save(update_fields=["queued_to_workers"])
-        queue.call_lanes()
-    return run
-
-
-def _part(run: SyncRun, slave: Account) -> AccountRun:
-    if not slave.paused:
-        return AccountRun(run=run, account=slave)
-    return AccountRun(run=run, account=slave, state=AccountState.SKIPPED, reason="paused", finished_at=store.now())
-
-
-def cancel_run(run: SyncRun, *, by: User | None) -> None:
-    """Stops `run`: waiting accounts at once, those in work between two requests; ended runs stay as they are."""
+    `actor` is for the audit (None: the user in the admin, else a command).
+    """
     moment = store.now()
     with transaction.atomic():
         mine = SyncRun.objects.filter(pk=run.pk, state__in=RUN_OPEN, cancel_requested_at=None)
@@ -172,30 +149,11 @@ def cancel_run(run: SyncRun, *, by: User | None) -> None:
         waiting.update(state=AccountState.CANCELLED, reason="cancelled", finished_at=moment, lease_until=None)
         sentence = _("Cancelled by %(who)s.") % {"who": by.get_username()} if by else _("Cancelled.")
         store.log(run.pk, sentence, code="cancelled", level="warning")
+        audit.note(
+            AuditEntry.Action.CANCELLED,
+            by=actor or actor_of(by, Trigger.ADMIN if by else Trigger.COMMAND),
+            run=run,
+            details={"mode": run.mode, "purpose": run.purpose},
+        )
     close_run(run.pk)
     run.refresh_from_db()
-
-
-def retry_failed(run: SyncRun, *, by: User | None, trigger: str = "", to_workers: bool = True) -> Started:
-    """A new run of the same kind for the accounts of `run` that are not good. Raises CannotStart."""
-    bad = AccountRun.objects.filter(run=run).exclude(state__in=ACCOUNT_GOOD)
-    still = Account.objects.filter(pk__in=bad.values("account"), group=run.group_id, role=Account.Role.SLAVE).defer(
-        *SECRETS
-    )
-    if run.state in RUN_OPEN:
-        raise CannotStart(
-            "still_open", _("Run %(run)d has not ended.") % {"run": run.pk}, _("Wait for its end, or cancel it.")
-        )
-    if not still:
-        raise CannotStart(
-            "nothing_failed", _("Every account of run %(run)d is good.") % {"run": run.pk}, _("Start a new run.")
-        )
-    return start_run(
-        group=run.group,
-        type=run.type,
-        mode=run.mode,
-        trigger=trigger or run.trigger,
-        requested_by=by,
-        accounts=list(still),
-        to_workers=to_workers,
-    )

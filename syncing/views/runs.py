@@ -12,13 +12,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts.models import Account
 from accounts.pages import live_parts, page, person
 from syncing.models import AccountState, RunMode, RunState, SyncRun, Trigger
 from syncing.selectors.documents import run_document
 from syncing.selectors.runs import parts_of, progress_of
+from syncing.services.again import FORCE, force_again, is_forceable, refused_by_limits, retry_failed
+from syncing.services.audit import Actor
 from syncing.services.presence import workers_alive
-from syncing.services.runs import CannotStart, Started, cancel_run, retry_failed, start_run
+from syncing.services.runs import CannotStart, cancel_run
 from syncing.views.pages import refusal, run_url, to_run
 from syncing.views.start import may_start, require_start
 
@@ -45,6 +46,7 @@ def run_context(request: HttpRequest, run: SyncRun) -> dict[str, Any]:
     """Everything the page of a run shows."""
     state = request.GET.get("state", "")
     progress = progress_of([run])[run.pk]
+    refused = run.state == RunState.REFUSED or any(entry.state == AccountState.REFUSED for entry in progress.states)
     paginator = Paginator(parts_of(run, state if state in AccountState.values else ""), ACCOUNTS_PER_PAGE)
     return {
         "run": run,
@@ -57,12 +59,12 @@ def run_context(request: HttpRequest, run: SyncRun) -> dict[str, Any]:
         and may_start(request, run.mode)
         and any(entry.state in RETRIED for entry in progress.states),
         "stuck": run.state == RunState.QUEUED and run.queued_to_workers and not workers_alive(),
-        "may_force": is_forceable(run) and request.user.has_perm("syncing.start_sync"),
+        "may_force": refused and _may_force(request, run),
     }
 
 
-def is_forceable(run: SyncRun) -> bool:
-    return run.state == RunState.REFUSED and run.reason == "guard"
+def _may_force(request: HttpRequest, run: SyncRun) -> bool:
+    return may_start(request, run.mode) and request.user.has_perm(FORCE) and is_forceable(run)
 
 
 def _run(run_id: int) -> SyncRun:
@@ -103,33 +105,23 @@ def retry(request: HttpRequest, run_id: int) -> HttpResponse:
     return _started(request, run, lambda: retry_failed(run, by=person(request), trigger=Trigger.ADMIN))
 
 
-@permission_required("syncing.start_sync", raise_exception=True)
+@permission_required(FORCE, raise_exception=True)
 @require_http_methods(["GET", "POST"])
 def force(request: HttpRequest, run_id: int) -> HttpResponse:
-    """Run again although the master shrank: needs a reason, which stays in the record."""
+    """Run again without limits what they refused: needs a reason, which stays in the record."""
     run = _run(run_id)
+    require_start(request, run.mode)
     form = ForceForm(request.POST or None)
     if not is_forceable(run):
-        messages.error(request, _("Only a run that the shrink guard refused can be forced."))
+        messages.error(request, _("Only what the limits refused can be forced."))
         return HttpResponseRedirect(run_url(run.pk))
     if not form.is_valid():
-        context = {"title": _("Run again, forced"), "run": run, "form": form, "writes": run.mode == RunMode.APPLY}
-        return page(request, "syncing/confirm_force.html", context)
-    return _started(request, run, lambda: _forced(request, run, form.cleaned_data["reason"]))
-
-
-def _forced(request: HttpRequest, run: SyncRun, reason: str) -> Started:
-    accounts = None if run.whole_group else list(Account.objects.filter(account_runs__run=run))
-    return start_run(
-        group=run.group,
-        type=run.type,
-        mode=run.mode,
-        accounts=accounts,
-        trigger=Trigger.ADMIN,
-        requested_by=person(request),
-        forced=True,
-        force_reason=reason,
-    )
+        writes = run.mode == RunMode.APPLY
+        context = {"title": _("Run again, forced"), "run": run, "form": form, "writes": writes}
+        return page(request, "syncing/confirm_force.html", context | {"refused": refused_by_limits(run).count()})
+    who, reason = person(request), form.cleaned_data["reason"]
+    actor = Actor.of_user(who, Trigger.ADMIN)
+    return _started(request, run, lambda: force_again(run, by=who, actor=actor, reason=reason))
 
 
 def _started(request: HttpRequest, run: SyncRun, starting: Any) -> HttpResponse:

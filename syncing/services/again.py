@@ -1,0 +1,141 @@
+"""Runs that follow from a run: what failed is tried again, what the limits refused is forced."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+
+from accounts.models import SECRETS, Account
+from syncing.models import ACCOUNT_GOOD, RUN_OPEN, AccountRun, AccountState, AuditEntry, RunPurpose, RunState, SyncRun
+from syncing.services import audit
+from syncing.services.audit import Actor
+from syncing.services.making import CannotStart, Order, Started, locked, make_run
+from syncing.services.runs import actor_of, start_run
+
+GUARD, STALE = "guard", "stale_plan"
+FORCE = "syncing.override_limits"
+
+
+def retry_failed(
+    run: SyncRun, *, by: User | None, trigger: str = "", actor: Actor | None = None, to_workers: bool = True
+) -> Started:
+    """A new run of the same kind for the accounts of `run` that are not good; raises CannotStart.
+
+    What an approved run could not do is retried as it was approved; what is stale needs a new review.
+    """
+    actor = actor or actor_of(by, trigger or run.trigger)
+    bad = AccountRun.objects.filter(run=run).exclude(state__in=ACCOUNT_GOOD)
+    if run.state in RUN_OPEN:
+        raise CannotStart(
+            "still_open", _("Run %(run)d has not ended.") % {"run": run.pk}, _("Wait for its end, or cancel it.")
+        )
+    if not bad.exists():
+        raise CannotStart(
+            "nothing_failed", _("Every account of run %(run)d is good.") % {"run": run.pk}, _("Start a new run.")
+        )
+    fresh = bad.exclude(reason=STALE)
+    if not fresh.exists():
+        raise CannotStart(
+            "stale_plan",
+            _("The accounts of run %(run)d that are not good changed since they were reviewed.") % {"run": run.pk},
+            _("Have them planned and reviewed again."),
+        )
+    return follow(run, fresh, actor=actor, requested_by=by, to_workers=to_workers)
+
+
+def is_forceable(run: SyncRun) -> bool:
+    """Whether the limits refused the run, or some of its accounts."""
+    return not run.is_open and (_master_refused(run) or refused_by_limits(run).exists())
+
+
+def refused_by_limits(run: SyncRun) -> QuerySet[AccountRun]:
+    return run.account_runs.filter(state=AccountState.REFUSED, reason=GUARD)
+
+
+def _master_refused(run: SyncRun) -> bool:
+    """Not an account but the master itself: it shrank, and no account was asked."""
+    return run.state == RunState.REFUSED and run.reason == GUARD and not refused_by_limits(run).exists()
+
+
+def force_again(run: SyncRun, *, by: User, reason: str, actor: Actor | None = None, to_workers: bool = True) -> Started:
+    """The run once more without limits, for the accounts that they refused; raises CannotStart."""
+    if not by.has_perm(FORCE):
+        raise CannotStart("not_allowed", _("You may not override the limits."), _("Ask somebody who may."))
+    reason = audit.tidy(reason)
+    if not reason:
+        raise CannotStart("no_reason", _("A forced run needs a reason."), _("Say why."))
+    if not is_forceable(run):
+        raise CannotStart(
+            "nothing_refused",
+            _("The limits refused no account of run %(run)d.") % {"run": run.pk},
+            _("Start a new run, or retry what failed."),
+        )
+    everybody = _master_refused(run)
+    return follow(
+        run,
+        run.account_runs.all() if everybody else refused_by_limits(run),
+        actor=actor or actor_of(by, run.trigger),
+        requested_by=by,
+        force_reason=reason,
+        whole_group=everybody and run.whole_group,
+        to_workers=to_workers,
+    )
+
+
+def follow(
+    run: SyncRun,
+    parts: QuerySet[AccountRun],
+    *,
+    actor: Actor,
+    requested_by: User | None,
+    force_reason: str = "",
+    whole_group: bool = False,
+    to_workers: bool = True,
+    **other: Any,
+) -> Started:
+    """A run like `run` (with what is `other` in it) for the accounts of `parts`, as they were approved if they were.
+
+    It is forced when there is a `force_reason`. Raises CannotStart.
+    """
+    order = Order.like(run, forced=bool(force_reason), force_reason=force_reason, **other)
+    if order.purpose in (RunPurpose.SYNC, RunPurpose.DRIFT) and order.approved_plan is None:
+        return start_run(
+            group=order.group,
+            type=order.type,
+            mode=order.mode,
+            purpose=order.purpose,
+            trigger=actor.via,
+            by=actor,
+            requested_by=requested_by,
+            accounts=None if whole_group else still_there(run, parts),
+            forced=order.forced,
+            force_reason=force_reason,
+            to_workers=to_workers,
+        )
+    if order.approved_plan and not order.forced:  # what was approved was forced, or was not
+        order = replace(order, forced=run.forced, force_reason=run.force_reason)
+    digests = dict(parts.values_list("account", "approved_digest")) if order.approved_plan else {}
+    with locked(run.group):
+        started = make_run(
+            order, still_there(run, parts), by=actor, requested_by=requested_by, digests=digests, to_workers=to_workers
+        )
+        if force_reason:
+            audit.note(AuditEntry.Action.OVERRODE, by=actor, run=started.run, reason=force_reason)
+    return started
+
+
+def still_there(run: SyncRun, parts: QuerySet[AccountRun]) -> Sequence[Account]:
+    """Those of the accounts that are in the group yet, in the role they had; raises CannotStart if none is."""
+    role = Account.Role.MASTER if run.purpose == RunPurpose.PROMOTION else Account.Role.SLAVE
+    found = Account.objects.filter(pk__in=parts.values("account"), group=run.group_id, role=role)
+    accounts = list(found.defer(*SECRETS).order_by("pk"))
+    if not accounts:
+        raise CannotStart(
+            "no_slaves",
+            _("None of these accounts is in the group %(group)s any more.") % {"group": run.group.name},
+            _("Start a new run."),
+        )
+    return accounts
