@@ -3,6 +3,13 @@
 MAX_BATCH = 50  # items per write request that Kommo recommends; 250 is its limit, kommo-api.md 2
 
 PIPELINES = "/leads/pipelines"
+LEADS = "/leads"
+UNSORTED = "/leads/unsorted"
+
+
+def entities(entity: str) -> str:
+    """The leads, contacts or companies themselves."""
+    return f"/{entity}"
 
 
 def pipeline(pipeline_id: str | int) -> str:
@@ -19,6 +26,10 @@ def status(pipeline_id: str | int, status_id: str | int) -> str:
 
 def custom_fields(entity: str) -> str:
     return f"/{entity}/custom_fields"
+
+
+def custom_field(entity: str, field_id: str | int) -> str:
+    return f"{custom_fields(entity)}/{field_id}"
 
 
 def field_groups(entity: str) -> str:

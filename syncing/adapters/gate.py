@@ -3,6 +3,8 @@
 from collections.abc import Collection
 
 from syncing.adapters.api import Json
+from syncing.engine.plan import Plan
+from syncing.engine.snapshot import Snapshot
 
 
 class Gate:
@@ -11,7 +13,8 @@ class Gate:
     def __init__(self) -> None:
         self._open = False
 
-    def open(self) -> None:
+    def open(self, plan: Plan, existing: Snapshot) -> None:
+        """Called once, after every check, with the plan that is about to be carried out in the account as read."""
         self._open = True
 
     def __call__(self, method: str, path: str, body: Json | Collection[Json] | None) -> bool:

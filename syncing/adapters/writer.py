@@ -1,7 +1,7 @@
-"""Carry out a plan: parents before children, every kind by its own writer."""
+"""Carry out a plan: parents before children, every kind by its own writer; deletions last."""
 
 from syncing.adapters.work import Work
-from syncing.adapters.writers import custom_fields, field_groups, pipelines, stages
+from syncing.adapters.writers import custom_fields, deletions, field_groups, pipelines, stages
 
 
 def apply(work: Work) -> None:
@@ -10,3 +10,4 @@ def apply(work: Work) -> None:
     stages.write(work)
     field_groups.write(work)
     custom_fields.write(work)
+    deletions.write(work)

@@ -16,7 +16,7 @@ class Action(StrEnum):
 
 @dataclass(frozen=True)
 class Change:
-    """One item to create or update. `fields`: attribute -> (old, new), in words for people, without any id."""
+    """One item to create, update or delete. `fields`: attribute -> (old, new), in words for people, without any id."""
 
     action: Action
     ref: Ref
@@ -27,11 +27,12 @@ class Change:
 
 @dataclass(frozen=True)
 class Extra:
-    """An item that only the slave has; it is kept."""
+    """An item that only the slave has and that is kept; `message`: why, where the policy would have deleted it."""
 
-    kind: str
+    ref: Ref
     name: str
     parent: str
+    message: str = ""
 
 
 @dataclass(frozen=True)

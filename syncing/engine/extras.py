@@ -1,58 +1,88 @@
-"""Extras: what only the slave has; it is kept, and named so that nobody wonders."""
+"""What only the slave has: found, and named so that equal ones of several accounts are called alike."""
 
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from syncing.engine.changes import Extra
-from syncing.engine.match import Match
-from syncing.engine.refs import Kind, Scope, enum_key, field_key, group_key, pipeline_key, stage_key
+from syncing.engine.match import Match, normal_name
+from syncing.engine.refs import Kind, Ref, Scope, enum_key, field_key, group_key, pipeline_key, stage_key
 from syncing.engine.resources.custom_fields import CustomField
 from syncing.engine.resources.field_groups import DEFAULT_GROUP
 from syncing.engine.snapshot import Snapshot
 
 
-def find_extras(existing: Snapshot, found: Match, scope: Scope) -> Iterator[Extra]:
-    """The slave's items that no item of the master stands behind; system and predefined ones do not count."""
+@dataclass(frozen=True)
+class Own:
+    """An item of the slave that no item of the master stands behind.
+
+    `ref` is made of names, as there is no id of the master: `=old pipeline`, `7/=old stage`, `leads/=text:notes`,
+    `leads/12/=value`; of namesakes the second is `...#2`. `key` is the slave's own.
+    """
+
+    ref: Ref
+    key: str
+    name: str
+    parent: str
+
+
+def find_own(existing: Snapshot, found: Match, scope: Scope) -> tuple[Own, ...]:
+    """Without system and predefined items, and without what is inside of an own item."""
+    finder = _Finder(existing, found)
+    rows: list[Own] = []
     if scope.writes_pipelines:
-        yield from _pipelines(existing, found)
+        rows += finder.pipelines()
     if scope.writes_fields:
-        yield from _groups(existing, found)
-        yield from _fields(existing, found)
+        rows += [*finder.groups(), *finder.fields()]
+    return tuple(rows)
 
 
-def _is_extra(found: Match, kind: Kind, key: str) -> bool:
-    return (kind, key) not in found.names and (kind, key) not in found.contested
+class _Finder:
+    def __init__(self, existing: Snapshot, found: Match) -> None:
+        self.existing, self.found = existing, found
+        self.seen: Counter[tuple[Kind, str]] = Counter()
 
+    def _own(self, kind: Kind, key: str, inside: str, name: str, parent: str, type_: str = "") -> Iterator[Own]:
+        """Nothing when the item is the master's as well, or takes part in a conflict."""
+        if (kind, key) in self.found.names or (kind, key) in self.found.contested:
+            return
+        called = f"{inside}={type_}{normal_name(name)}"
+        self.seen[kind, called] += 1
+        number = self.seen[kind, called]
+        yield Own(Ref(kind, called if number == 1 else f"{called}#{number}"), key, name, parent)
 
-def _pipelines(existing: Snapshot, found: Match) -> Iterator[Extra]:
-    for pipeline in existing.pipelines:
-        if (Kind.PIPELINE, pipeline_key(pipeline.id)) not in found.names:
-            if _is_extra(found, Kind.PIPELINE, pipeline_key(pipeline.id)):
-                yield Extra(Kind.PIPELINE, pipeline.name, "")
-            continue
-        for stage in pipeline.stages:
-            if not stage.is_system and _is_extra(found, Kind.STAGE, stage_key(pipeline.id, stage.id)):
-                yield Extra(Kind.STAGE, stage.name, pipeline.name)
+    def pipelines(self) -> Iterator[Own]:
+        for pipeline in self.existing.pipelines:
+            key = pipeline_key(pipeline.id)
+            ref = self.found.names.get((Kind.PIPELINE, key))
+            if ref is None:
+                yield from self._own(Kind.PIPELINE, key, "", pipeline.name, "")
+                continue
+            for stage in pipeline.stages:
+                if not stage.is_system:
+                    inner = stage_key(pipeline.id, stage.id)
+                    yield from self._own(Kind.STAGE, inner, f"{ref.key}/", stage.name, pipeline.name)
 
+    def groups(self) -> Iterator[Own]:
+        for group in self.existing.groups or ():
+            if not group.is_predefined:
+                key = group_key(group.entity, group.id)
+                yield from self._own(Kind.FIELD_GROUP, key, f"{group.entity}/", group.name, group.entity)
 
-def _groups(existing: Snapshot, found: Match) -> Iterator[Extra]:
-    for group in existing.groups or ():
-        if not group.is_predefined and _is_extra(found, Kind.FIELD_GROUP, group_key(group.entity, group.id)):
-            yield Extra(Kind.FIELD_GROUP, group.name, group.entity)
-
-
-def _fields(existing: Snapshot, found: Match) -> Iterator[Extra]:
-    names = {group_key(group.entity, group.id): group.name for group in existing.groups or ()}
-    for item in existing.fields or ():
-        if item.is_predefined:
-            continue
-        if (Kind.CUSTOM_FIELD, field_key(item.entity, item.id)) in found.names:
-            yield from _enums(item, found)
-        elif _is_extra(found, Kind.CUSTOM_FIELD, field_key(item.entity, item.id)):
+    def fields(self) -> Iterator[Own]:
+        names = {group_key(group.entity, group.id): group.name for group in self.existing.groups or ()}
+        for item in self.existing.fields or ():
+            if item.is_predefined:
+                continue
+            key = field_key(item.entity, item.id)
+            ref = self.found.names.get((Kind.CUSTOM_FIELD, key))
+            if ref is not None:
+                yield from self._enums(item, ref)
+                continue
             group = names.get(group_key(item.entity, item.group_id or DEFAULT_GROUP))
-            yield Extra(Kind.CUSTOM_FIELD, item.name, f"{item.entity}/{group}" if group else item.entity)
+            parent = f"{item.entity}/{group}" if group else item.entity
+            yield from self._own(Kind.CUSTOM_FIELD, key, f"{item.entity}/", item.name, parent, f"{item.type}:")
 
-
-def _enums(item: CustomField, found: Match) -> Iterator[Extra]:
-    for enum in item.enums:
-        if _is_extra(found, Kind.ENUM, enum_key(item.entity, item.id, enum.id)):
-            yield Extra(Kind.ENUM, enum.value, item.name)
+    def _enums(self, item: CustomField, ref: Ref) -> Iterator[Own]:
+        for enum in item.enums:
+            key = enum_key(item.entity, item.id, enum.id)
+            yield from self._own(Kind.ENUM, key, f"{ref.key}/", enum.value, item.name)

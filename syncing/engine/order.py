@@ -77,11 +77,6 @@ def numbers(
     return result
 
 
-def renumbered(sequence: Sequence[T], low: int) -> dict[T, int]:
-    """Fresh numbers for all: low, low + 10, ..."""
-    return {item: low + STEP * position for position, item in enumerate(sequence)}
-
-
 def _run_length(sequence: Sequence[T], start: int, fixed: Mapping[T, int]) -> int:
     """How many items from `start` on have no number yet."""
     end = start

@@ -1,16 +1,17 @@
 """Safety: what is refused before the first write, with a sentence that says why."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
-from syncing.engine.changes import Action
+from syncing.engine.changes import Action, Change
 from syncing.engine.normalise import Item
 from syncing.engine.plan import Plan
 from syncing.engine.refs import Kind, Ref, pipeline_key
 from syncing.engine.resources.custom_fields import ENTITIES
 from syncing.engine.resources.field_groups import PREDEFINED_GROUPS
 from syncing.engine.resources.pipelines import MAX_PIPELINES
-from syncing.engine.resources.stages import MAX_STAGES
+from syncing.engine.resources.stages import LOST, MAX_STAGES, WON
+from syncing.engine.rules import Limits
 from syncing.engine.snapshot import Snapshot
 
 SMALLEST_ENTITY = 3  # fields of one entity that may go altogether without a question
@@ -44,6 +45,73 @@ def limits(plan: Plan, existing: Snapshot) -> str | None:
 
 def _is_system_stage(ref: Ref, item: Item) -> bool:
     return ref.kind is Kind.STAGE and item.system
+
+
+def thresholds(plan: Plan, existing: Snapshot, known: Mapping[Ref, str], limits: Limits) -> str | None:
+    """The sentence that refuses an account in which too much would happen at once; None if it may be written.
+
+    Updates are counted of the items that were kept in step before (`known`): what is met for the first time is
+    adopted, and that is meant to change much. Deletions are counted of all items of the account that are its own.
+    """
+    kept = [ref for ref in plan.match.keys if ref in known and ref.kind is not Kind.ENUM and not _is_system(plan, ref)]
+    updated = {change.ref for change in plan.changes if change.action is Action.UPDATE}
+    deleted = [change for change in plan.changes if change.action is Action.DELETE]
+    if len(deleted) > limits.max_deletes:
+        return f"{len(deleted)} items would be deleted; {limits.max_deletes} are allowed in one run. {OVERRIDE}"
+    return _share(
+        "updated", len(updated & set(kept)), len(kept), "items kept in step", limits.max_update_share, limits
+    ) or _share("deleted", *_deletions(deleted, existing), "items of the account", limits.max_delete_share, limits)
+
+
+OVERRIDE = "If that is meant, run again with --force --reason, or raise the limit of the group."
+
+
+def _share(done: str, count: int, total: int, of: str, allowed: int, limits: Limits) -> str | None:
+    if total < limits.minimum_items or count * 100 <= allowed * total:
+        return None
+    return f"{count} of {total} {of} ({count * 100 / total:.2f}%) would be {done}; {allowed}% are allowed. {OVERRIDE}"
+
+
+def _deletions(deleted: Sequence[Change], existing: Snapshot) -> tuple[int, int]:
+    """Items that would go and items that there are; a pipeline goes with its stages, options are part of a field."""
+    gone = 0
+    for change in deleted:
+        if change.ref.kind is not Kind.ENUM:
+            stages = change.fields.get("stages", ((), None))[0]
+            gone += 1 + len(stages)
+    total = len(existing.pipelines) + sum(not stage.is_system for _, stage in existing.stages())
+    total += sum(not group.is_predefined for group in existing.groups or ())
+    return gone, total + sum(not item.is_predefined for item in existing.fields or ())
+
+
+def _is_system(plan: Plan, ref: Ref) -> bool:
+    return ref in plan.desired.items and plan.desired.items[ref].system
+
+
+def doubt(master: Snapshot) -> str | None:
+    """The sentence that forbids deletions after this reading of the master; None if its parts agree with each other.
+
+    Half a list looks like a short one. But pipelines have won and lost and one of them is the main one, groups name
+    their members, fields their group and the stages that require them: what is named and missing was not read.
+    """
+    if not any(pipeline.is_main for pipeline in master.pipelines):
+        return "the main pipeline is missing"
+    pipelines = {pipeline.id for pipeline in master.pipelines}
+    stages = {(pipeline.id, stage.id) for pipeline, stage in master.stages()}
+    for pipeline in master.pipelines:
+        if not pipeline.is_archive and not {(pipeline.id, WON), (pipeline.id, LOST)} <= stages:
+            return f"the pipeline {pipeline.name!r} lacks its system stages"
+    fields = {(item.entity, item.id) for item in master.fields or ()}
+    for group in master.groups or ():
+        if any((group.entity, number) not in fields for number in group.fields):
+            return f"the field group {group.name!r} of {group.entity} names fields that are missing"
+    groups = {(group.entity, group.id) for group in master.groups or ()}
+    for item in master.fields or ():
+        if item.group_id not in (None, *PREDEFINED_GROUPS) and (item.entity, item.group_id) not in groups:
+            return f"the field group of the field {item.name!r} of {item.entity} is missing"
+        if not {pipeline for pipeline, _ in item.required_statuses} <= pipelines:
+            return f"a pipeline that requires the field {item.name!r} of {item.entity} is missing"
+    return None
 
 
 def incomplete(desired: Snapshot, existing: Snapshot, known: Mapping[Ref, str]) -> str | None:
@@ -109,8 +177,3 @@ def _kinds(snapshot: Snapshot) -> Iterator[tuple[str, frozenset[object]]]:
         yield "options", frozenset((item.entity, item.id, enum.id) for item in snapshot.fields for enum in item.enums)
         for entity in sorted({item.entity for item in snapshot.fields} | set(ENTITIES)):
             yield f"custom fields of {entity}", frozenset(i.id for i in snapshot.fields if i.entity == entity)
-
-
-def counts(snapshot: Snapshot) -> Mapping[str, int]:
-    """Items by kind, for people."""
-    return {label: len(ids) for label, ids in _kinds(snapshot) if " of " not in label}

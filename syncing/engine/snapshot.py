@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from syncing.engine.refs import Kind, Ref, enum_key, field_key, group_key, pipeline_key, stage_key
 from syncing.engine.resources.custom_fields import CustomField, Enum
 from syncing.engine.resources.field_groups import FieldGroup
 from syncing.engine.resources.pipelines import Pipeline
@@ -24,6 +25,20 @@ class Snapshot:
         for pipeline in self.pipelines:
             for stage in pipeline.stages:
                 yield pipeline, stage
+
+
+def items(snapshot: Snapshot) -> Iterator[Ref]:
+    """Everything in it, under the account's own keys."""
+    for pipeline in snapshot.pipelines:
+        yield Ref(Kind.PIPELINE, pipeline_key(pipeline.id))
+        for stage in pipeline.stages:
+            yield Ref(Kind.STAGE, stage_key(pipeline.id, stage.id))
+    for group in snapshot.groups or ():
+        yield Ref(Kind.FIELD_GROUP, group_key(group.entity, group.id))
+    for item in snapshot.fields or ():
+        yield Ref(Kind.CUSTOM_FIELD, field_key(item.entity, item.id))
+        for enum in item.enums:
+            yield Ref(Kind.ENUM, enum_key(item.entity, item.id, enum.id))
 
 
 def to_document(snapshot: Snapshot) -> dict[str, Any]:

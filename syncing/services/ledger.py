@@ -23,11 +23,11 @@ class Row:
     code: str = ""
     attempts: int = 0
 
-    def outcome(self) -> Outcome:
+    def outcome(self, key: str = "") -> Outcome:
         change = self.change
         fields = {name: list(pair) for name, pair in change.fields.items()}
         kind = str(change.ref.kind)
-        return Outcome(str(change.action), kind, change.name, change.parent, self.state, self.message, fields)
+        return Outcome(str(change.action), kind, change.name, change.parent, self.state, self.message, fields, key)
 
     def document(self) -> dict[str, Any]:
         change = self.change
@@ -106,4 +106,6 @@ class Ledger:
 def _still(change: Change) -> str:
     if change.action is Action.CREATE:
         return "that it is not there."
+    if change.action is Action.DELETE:
+        return "that it is still there."
     return "; ".join(f"{name}: {old!r} instead of {new!r}" for name, (old, new) in change.fields.items()) + "."

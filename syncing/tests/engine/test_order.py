@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from syncing.engine.order import merge, moves, numbers, renumbered
+from syncing.engine.order import merge, moves, numbers
 
 law = settings(max_examples=150, derandomize=True, deadline=None, database=None)
 permutations = st.integers(0, 9).flatmap(lambda size: st.permutations(range(size)))
@@ -102,7 +102,3 @@ def test_no_room_is_said() -> None:
     assert numbers("ab", {"b": 1}, {}, 1, 100) is None
     assert numbers("ab", {"a": 100}, {}, 1, 100) is None
     assert numbers("ab", {"a": 5, "b": 4}, {}, 1, 100) is None
-
-
-def test_fresh_numbers_are_ten_apart() -> None:
-    assert renumbered("abc", 20) == {"a": 20, "b": 30, "c": 40}

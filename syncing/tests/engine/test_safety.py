@@ -7,7 +7,7 @@ import pytest
 from syncing.engine.plan import make_plan
 from syncing.engine.refs import Kind, Ref, Scope
 from syncing.engine.resources.field_groups import FieldGroup
-from syncing.engine.safety import counts, empty, incomplete, limits, shrink
+from syncing.engine.safety import empty, incomplete, limits, shrink
 from syncing.engine.snapshot import Snapshot
 from syncing.tests.engine.items import field, group, pipeline, snapshot, stage
 
@@ -57,12 +57,6 @@ def test_a_master_without_any_pipeline_is_not_believed() -> None:
     assert empty(snapshot()) is not None
     assert empty(snapshot(pipeline(1, "A", is_archive=True))) is not None
     assert empty(account()) is None
-
-
-def test_counts_are_by_kind() -> None:
-    assert counts(account(stages=4, fields=3, contacts=2, pipelines=2)) == {
-        "pipelines": 2, "stages": 4, "field groups": 0, "custom fields": 5, "options": 0
-    }  # fmt: skip
 
 
 # -- a slave's reading --

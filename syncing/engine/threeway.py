@@ -1,0 +1,130 @@
+"""Three-way: whether the master moved on or somebody edited the slave, by the master that both were last equal to."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from syncing.engine.changes import Action, Change
+from syncing.engine.compare import mapping_differs
+from syncing.engine.normalise import State, normalise, own_names
+from syncing.engine.plan import Plan
+from syncing.engine.refs import Kind, Ref
+from syncing.engine.rules import WHOLE
+from syncing.engine.snapshot import Snapshot
+
+EXTRA = "extra"  # as an action: only the slave has it, and it stays
+
+
+class Cause(StrEnum):
+    MASTER = "master"  # the master moved on
+    SLAVE = "slave"  # somebody edited the slave
+    BOTH = "both"
+    UNKNOWN = "unknown"  # they were never equal, as far as we know
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One attribute, or a whole item (attribute WHOLE), that is not the same in both; values in words."""
+
+    action: str
+    ref: Ref
+    slave_key: str  # "" when the slave does not have the item
+    name: str
+    parent: str
+    attribute: str
+    ours: Any  # the master's
+    theirs: Any  # the slave's
+    cause: Cause
+
+
+def differences(plan: Plan, base: Snapshot | None) -> tuple[Difference, ...]:
+    """What a plan would change and what it would leave as an extra; `base`: the master at the last convergence."""
+    return tuple(_Explainer(plan, base).rows())
+
+
+class _Explainer:
+    def __init__(self, plan: Plan, base: Snapshot | None) -> None:
+        self.plan = plan
+        self.base = None if base is None else normalise(base, own_names, plan.shared_stages)
+        self.kinds = _kinds_of(base)
+
+    def rows(self) -> Iterator[Difference]:
+        for change in self.plan.changes:
+            if change.action is Action.UPDATE:
+                for attribute, (old, new) in change.fields.items():
+                    yield self._row(change, attribute, new, old, self._updated(change.ref, attribute))
+            else:
+                yield self._whole(change)
+        for extra in self.plan.extras:
+            key, cause = self.plan.own[extra.ref], self._known(extra.ref, Cause.SLAVE)
+            yield Difference(EXTRA, extra.ref, key, extra.name, extra.parent, WHOLE, None, extra.name, cause)
+
+    def _row(self, change: Change, attribute: str, ours: Any, theirs: Any, cause: Cause) -> Difference:
+        key = self.plan.match.keys.get(change.ref) or self.plan.own.get(change.ref, "")
+        return Difference(
+            str(change.action), change.ref, key, change.name, change.parent, attribute, ours, theirs, cause
+        )
+
+    def _whole(self, change: Change) -> Difference:
+        if change.action is Action.DELETE:
+            # Deleted is what we made and the master no longer has, or by policy what the slave made itself.
+            return self._row(change, WHOLE, None, change.name, self._known(change.ref, Cause.MASTER))
+        was_there = self.base is not None and change.ref in self.base.items
+        cause = Cause.SLAVE if was_there else Cause.MASTER
+        return self._row(change, WHOLE, change.name, None, self._known(change.ref, cause))
+
+    def _known(self, ref: Ref, cause: Cause) -> Cause:
+        return cause if ref.kind in self.kinds else Cause.UNKNOWN
+
+    def _updated(self, ref: Ref, attribute: str) -> Cause:
+        if self.base is None or ref.kind not in self.kinds:
+            return Cause.UNKNOWN
+        then = self.base.items.get(ref)
+        if then is None:
+            return Cause.MASTER  # new in the master, and the slave had one of that name
+        if attribute == "position":
+            return self._moved(ref, self.base)
+        now, there = self.plan.desired.items[ref], self.plan.existing.items[ref]
+        value = then.attributes.get(attribute)
+        return _cause(
+            master=_differs(value, now.attributes.get(attribute)),
+            slave=_differs(there.attributes.get(attribute), value),
+        )
+
+    def _moved(self, ref: Ref, base: State) -> Cause:
+        name = self.plan.desired.items[ref].siblings or ""
+        then = base.sequences.get(name, ())
+        return _cause(
+            master=_reordered(then, self.plan.desired.sequences.get(name, ())),
+            slave=_reordered(then, self.plan.existing.sequences.get(name, ())),
+        )
+
+
+def _cause(*, master: bool, slave: bool) -> Cause:
+    if master and slave:
+        return Cause.BOTH
+    if master:
+        return Cause.MASTER
+    return Cause.SLAVE if slave else Cause.UNKNOWN
+
+
+def _differs(old: Any, new: Any) -> bool:
+    """As plans compare: absent and empty are the same, and of options only those that `new` has count."""
+    if isinstance(old, Mapping) or isinstance(new, Mapping):
+        return mapping_differs(old or {}, new or {})
+    return bool((old or None) != (new or None))
+
+
+def _reordered(then: Sequence[Ref], now: Sequence[Ref]) -> bool:
+    both = set(then) & set(now)
+    return [ref for ref in then if ref in both] != [ref for ref in now if ref in both]
+
+
+def _kinds_of(base: Snapshot | None) -> Collection[Kind]:
+    """The kinds that `base` speaks of."""
+    if base is None:
+        return ()
+    of_pipelines = (Kind.PIPELINE, Kind.STAGE) if base.pipelines else ()
+    of_fields = (Kind.FIELD_GROUP, Kind.CUSTOM_FIELD, Kind.ENUM) if base.fields is not None else ()
+    return (*of_pipelines, *of_fields)

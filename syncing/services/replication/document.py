@@ -1,0 +1,50 @@
+"""The part of the run document that names the items of one account (design.md section 8), and its differences."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from syncing.engine.changes import Extra
+from syncing.engine.plan import Plan
+from syncing.engine.snapshot import Snapshot
+from syncing.engine.threeway import differences
+from syncing.services.ledger import Ledger
+
+EMPTY: dict[str, Any] = {"changes": [], "extras": [], "conflicts": [], "manual": []}
+
+
+def document(plan: Plan | None, ledger: Ledger) -> dict[str, Any]:
+    if plan is None:
+        return dict(EMPTY)
+    return {
+        "changes": [row.document() for row in ledger.rows.values()],
+        "extras": [_extra(extra) for extra in plan.extras],
+        "conflicts": [
+            {"kind": str(c.ref.kind), "name": c.name, "parent": c.parent, "message": c.message} for c in plan.conflicts
+        ],
+        "manual": [{"kind": m.kind, "name": m.name, "parent": m.parent, "message": m.message} for m in plan.manual],
+    }
+
+
+def _extra(extra: Extra) -> dict[str, Any]:
+    row = {"kind": str(extra.ref.kind), "name": extra.name, "parent": extra.parent}
+    return {**row, "message": extra.message} if extra.message else row
+
+
+def difference_rows(plan: Plan, base: Snapshot | None) -> tuple[dict[str, Any], ...]:
+    """What differs now, as rows of plain JSON types; `base`: the master at the last convergence."""
+    rows: Iterable[dict[str, Any]] = (
+        {
+            "action": each.action,
+            "kind": str(each.ref.kind),
+            "key": each.ref.key,
+            "slave_key": each.slave_key,
+            "name": each.name,
+            "parent": each.parent,
+            "attribute": each.attribute,
+            "ours": each.ours,
+            "theirs": each.theirs,
+            "cause": str(each.cause),
+        }
+        for each in differences(plan, base)
+    )
+    return tuple(rows)

@@ -1,0 +1,219 @@
+"""The account's part itself: read, plan, check, apply, read again, verify."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from accounts.kommo.client import KommoClient
+from accounts.kommo.errors import Halted, IpBlocked, KommoError
+from syncing.adapters.reader import Reader
+from syncing.adapters.usage import in_use
+from syncing.adapters.work import Work, Written
+from syncing.adapters.writer import apply
+from syncing.engine.changes import Action
+from syncing.engine.plan import Plan, make_plan
+from syncing.engine.rules import Rules
+from syncing.engine.safety import limits, thresholds
+from syncing.engine.snapshot import Snapshot
+from syncing.services.contract import Checkpoint, Interrupted, Job, Keep, Outcome, Record, Result
+from syncing.services.ledger import Ledger, Row
+from syncing.services.replication.document import difference_rows, document
+from syncing.services.replication.memory import Memory, News
+from syncing.services.replication.reading import Reading
+from syncing.services.replication.stepped import Stepped
+
+CANCELLED = "cancelled"
+ROUNDS = 4  # apply and re-read at most so often: the order may need more than one, everything else has two
+LIMIT_REMEDY = "Make room in the account; the message says where."
+GUARD_REMEDY = "Look at the plan; if it is meant, run this account again, forced, and say why."
+STALE = "The account has changed since its plan was approved, so nothing was written."
+STALE_REMEDY = "Look at the new plan and approve that one."
+
+
+def _nowhere(snapshot: Snapshot) -> None:
+    """For callers that keep no snapshots."""
+
+
+def replicate(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep = _nowhere) -> Result:
+    """Read the account, plan, and (if the job writes) check, keep what was there, apply, re-read and verify.
+
+    Errors of Kommo, and a cancel, end in a Result; `Interrupted` for another reason and errors of our own are raised.
+    """
+    part = _Part(job, client, record, checkpoint, keep)
+    try:
+        return part.run()
+    except Halted as halt:
+        if halt.reason == CANCELLED:
+            return part.stopped(CANCELLED, halt)
+        if halt.reason == IpBlocked.code:
+            return part.stopped("failed", halt)
+        raise Interrupted(halt.reason) from halt
+    except Interrupted as stop:
+        if stop.code == CANCELLED:
+            return part.stopped(CANCELLED, Halted(CANCELLED))
+        raise
+    except KommoError as error:
+        return part.stopped("failed", error)
+
+
+class _Part:
+    """The state of one account's part: what is known of it, and what has been done."""
+
+    def __init__(self, job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> None:
+        self.job, self.client, self.record, self.keep = job, client, record, keep
+        self.api = Stepped(client, checkpoint)
+        self.ledger = Ledger()
+        self.rules: Rules = job.rules
+        self.memory = Memory(job.known, self.ledger)
+        self.reading = Reading(job, client, Reader(self.api), self.memory.known)
+        self.plan: Plan | None = None  # the first one: what the account is told about
+        self.left: Plan | None = None  # what there is still to do
+        self.adopted = 0
+
+    def run(self) -> Result:
+        existing = self.reading.first()
+        self.plan = self.left = plan = self._first_plan(existing)
+        self.memory.plan = plan
+        self.ledger.expect(plan)
+        if (refusal := self._refusal(plan, existing)) is not None:
+            return refusal
+        if not self.job.writes:
+            self.adopted = len(self.memory.adoptions(plan))
+            return self._judged("planned" if plan.changes else "in_sync")
+        if self.job.gate is not None:
+            self.job.gate.open(plan, existing)
+        if plan.changes:
+            self.keep(existing)
+        self._remember(plan)
+        self._converge(plan, existing)
+        return self._judged("changed" if self.ledger.rows else "in_sync")
+
+    def stopped(self, state: str, error: KommoError) -> Result:
+        """The result of a part that an error of the account, or a cancel, has cut short."""
+        self.left = None  # nobody knows how far it came
+        self.ledger.skip_planned("Not tried: the account's run ended before.")
+        problem = None if state == CANCELLED else _problem(error.code, str(error), error.remedy)
+        return self._result(state, error.code, problem)
+
+    # -- plan and check --
+
+    def _make_plan(self, existing: Snapshot) -> Plan:
+        return make_plan(self.job.desired, existing, self.memory.known, self.job.scope, self.rules)
+
+    def _first_plan(self, existing: Snapshot) -> Plan:
+        """With what would be deleted, but is in use, left where it is; that may keep what it is in as well."""
+        plan = self._make_plan(existing)
+        deletions = [change for change in plan.changes if change.action is Action.DELETE]
+        if not deletions:
+            return plan
+        used = in_use(self.api, deletions, plan.own, existing)
+        self.rules = replace(self.rules, in_use=used)
+        return self._make_plan(existing) if used else plan
+
+    def _refusal(self, plan: Plan, existing: Snapshot) -> Result | None:
+        """Before the first write: Kommo's limits, another plan than the approved one, more than the group allows."""
+        if sentence := limits(plan, existing):
+            return self._refused("limit_reached", sentence, LIMIT_REMEDY)
+        if self.job.approved_digest and self.job.approved_digest != plan.digest:
+            return self._refused("stale_plan", STALE, STALE_REMEDY)
+        allowed = self.rules.limits
+        if allowed and (sentence := thresholds(plan, existing, self.memory.known, allowed)):
+            return self._refused("guard", sentence, GUARD_REMEDY)
+        return None
+
+    def _refused(self, reason: str, sentence: str, remedy: str) -> Result:
+        self.ledger.skip_planned("The account was refused before the first write.")
+        return self._result("refused", reason, _problem(reason, sentence, remedy))
+
+    # -- apply and verify --
+
+    def _converge(self, plan: Plan, existing: Snapshot) -> None:
+        """Apply, re-read, plan again, until nothing is left that is worth another try; what is left is not done."""
+        left = plan
+        for turn in range(1, ROUNDS + 1):
+            current = self._worth_trying(left, turn)
+            if not current.changes:
+                break
+            self.ledger.expect(current)
+            apply(self._work(current, existing, rewrite_order=turn >= ROUNDS - 1))
+            existing = self.reading.again(existing, current.changes)
+            self.left = left = self._make_plan(existing)
+            self._remember(left)
+        news = self.ledger.doubt({change.ref: change for change in left.changes}) + self.ledger.believe()
+        if news:
+            self.record([self._outcome(row, left) for row in news], (), ())
+
+    def _worth_trying(self, plan: Plan, turn: int) -> Plan:
+        """A create is never repeated here (the writer looks up lost ones); an update once, a move in every turn."""
+        if turn == 1:
+            return plan
+        changes = tuple(
+            change
+            for change in plan.changes
+            if change.action is Action.UPDATE
+            and not self.ledger.settled(change.ref)
+            and (turn == 2 or set(change.fields) == {"position"})
+        )
+        return replace(plan, changes=changes)
+
+    def _work(self, plan: Plan, existing: Snapshot, *, rewrite_order: bool) -> Work:
+        def written(items: Sequence[Written]) -> None:
+            self._written(items, plan)
+
+        ids = dict(plan.match.keys)
+        return Work(self.api, self.reading.reader, plan, self.job.desired, existing, ids, written, rewrite_order)
+
+    # -- record --
+
+    def _written(self, items: Sequence[Written], plan: Plan) -> None:
+        """Stored before the next request goes out."""
+        rows = self.ledger.note(items)
+        keys = {row.change.ref: self.memory.key_of(row.change.ref, plan) for row in rows}
+        news = self.memory.of_writes(items, plan)
+        new = {ref: key for item in items for ref, key in item.keys.items()}
+        news.outcomes = [self._outcome(row, plan, new.get(row.change.ref) or keys[row.change.ref]) for row in rows]
+        self._store(news)
+
+    def _remember(self, plan: Plan) -> None:
+        news = self.memory.of_matches(plan)
+        self.adopted += len(news.outcomes)
+        self._store(news)
+
+    def _store(self, news: News) -> None:
+        if news:
+            self.record(news.outcomes, news.mapped, news.dropped)
+
+    def _outcome(self, row: Row, plan: Plan, key: str = "") -> Outcome:
+        return row.outcome(key or self.memory.key_of(row.change.ref, plan))
+
+    # -- result --
+
+    def _judged(self, good: str) -> Result:
+        assert self.plan is not None
+        problem = self.ledger.first_problem()
+        if problem is not None:
+            return self._result("partial", problem.code or "validation", None)
+        if self.plan.conflicts:
+            return self._result("partial", "conflict", None)
+        return self._result(good, None, None)
+
+    def _result(self, state: str, reason: str | None, error: dict[str, str] | None) -> Result:
+        seen, left = self.client.account_ids, self.left
+        return Result(
+            state=state,
+            reason=reason,
+            error=error,
+            document=document(self.plan, self.ledger),
+            digest=self.plan.digest if self.plan else "",
+            created=self.ledger.count(Action.CREATE),
+            updated=self.ledger.count(Action.UPDATE),
+            deleted=self.ledger.count(Action.DELETE),
+            adopted=self.adopted,
+            requests=self.client.requests,
+            kommo_id=next(iter(seen)) if len(seen) == 1 else None,
+            differences=None if left is None else difference_rows(left, self.job.base),
+            converged=left is not None and not left.changes and not left.conflicts,
+        )
+
+
+def _problem(code: str, message: str, remedy: str) -> dict[str, str]:
+    return {"code": code, "message": message[:500], "remedy": remedy}

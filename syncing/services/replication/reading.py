@@ -1,0 +1,97 @@
+"""What of an account is read for its part of a run, at first and again after writes; a doubtful reading raises."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from accounts.kommo.client import KommoClient
+from accounts.kommo.errors import BadAnswer, KommoError
+from syncing.adapters.reader import Reader, with_membership
+from syncing.engine.changes import Action, Change
+from syncing.engine.match import match
+from syncing.engine.refs import Kind, Ref, pipeline_key
+from syncing.engine.resources.custom_fields import ENTITIES
+from syncing.engine.resources.pipelines import Pipeline
+from syncing.engine.safety import incomplete
+from syncing.engine.snapshot import Snapshot
+from syncing.services.contract import Job
+
+OF_FIELDS = (Kind.FIELD_GROUP, Kind.CUSTOM_FIELD, Kind.ENUM)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Reads one account for its job; `known` is the caller's and grows while the account is worked."""
+
+    job: Job
+    client: KommoClient
+    reader: Reader
+    known: Mapping[Ref, str]
+
+    def first(self) -> Snapshot:
+        pipelines = self.reader.pipelines()
+        self._check_identity()
+        existing = Snapshot(self._with_descriptions(pipelines))
+        if self.job.scope.writes_fields:
+            groups, fields = self.reader.groups_and_fields(ENTITIES)
+            existing = replace(existing, groups=groups, fields=fields)
+        return self._believed(existing)
+
+    def again(self, existing: Snapshot, changes: Iterable[Change]) -> Snapshot:
+        """Only what was written."""
+        touched = _touched(changes)
+        if touched & {(Kind.PIPELINE, ""), (Kind.STAGE, "")}:
+            existing = replace(existing, pipelines=self._with_descriptions(self.reader.pipelines()))
+        for entity in ENTITIES:
+            groups, fields = existing.groups or (), existing.fields or ()
+            if (Kind.FIELD_GROUP, entity) in touched:
+                others = tuple(group for group in groups if group.entity != entity)
+                groups = others + self.reader.groups(entity)
+            if (Kind.CUSTOM_FIELD, entity) in touched:
+                rest = tuple(item for item in fields if item.entity != entity)
+                fields = rest + with_membership(self.reader.fields(entity), groups)
+            existing = replace(existing, groups=groups, fields=fields) if self.job.scope.writes_fields else existing
+        self._check_identity()
+        return self._believed(existing)
+
+    def _believed(self, existing: Snapshot) -> Snapshot:
+        if doubt := incomplete(self.job.desired, existing, self.known):
+            raise BadAnswer(doubt, account=self.job.subdomain)
+        return existing
+
+    def _check_identity(self) -> None:
+        """The answers that a run reads anyway tell whose they are (design.md, rules of the door)."""
+        expected, seen = self.job.kommo_id, self.client.account_ids
+        if expected is not None and seen and seen != {expected}:
+            raise KommoError(
+                f"the account behind this subdomain is {', '.join(map(str, sorted(seen)))}, not {expected}",
+                account=self.job.subdomain,
+                code="wrong_account",
+                remedy="Check the subdomain and the token of this account; nothing was written.",
+            )
+
+    def _with_descriptions(self, pipelines: tuple[Pipeline, ...]) -> tuple[Pipeline, ...]:
+        """Read only where the master has descriptions: a request per pipeline."""
+        wanted = {
+            Ref(Kind.PIPELINE, pipeline_key(pipeline.id))
+            for pipeline, stage in self.job.desired.stages()
+            if stage.descriptions and not stage.is_system
+        }
+        if not wanted or not self.job.scope.writes_pipelines:
+            return pipelines
+        keys = match(Snapshot(self.job.desired.pipelines), Snapshot(pipelines), self.known).keys
+        described = {int(keys[ref]) for ref in wanted if ref in keys}
+        return self.reader.with_descriptions(pipelines, described)
+
+
+def _touched(changes: Iterable[Change]) -> set[tuple[Kind, str]]:
+    """What to read again: (kind, entity); a field that changes its group changes the group's list too."""
+    touched: set[tuple[Kind, str]] = set()
+    for change in changes:
+        kind = change.ref.kind
+        entity = change.ref.key.partition("/")[0] if kind in OF_FIELDS else ""
+        touched.add((Kind.CUSTOM_FIELD if kind is Kind.ENUM else kind, entity))
+        if kind is Kind.CUSTOM_FIELD and change.action is Action.UPDATE and "group" in change.fields:
+            touched.add((Kind.FIELD_GROUP, entity))
+        if kind is Kind.FIELD_GROUP and change.action is Action.DELETE:
+            touched.add((Kind.CUSTOM_FIELD, entity))  # those that came into it meanwhile are in the main group now
+    return touched

@@ -1,0 +1,37 @@
+"""The client of an account, with a checkpoint between two requests."""
+
+from accounts.kommo.client import KommoClient
+from accounts.kommo.pages import Params
+from syncing.adapters.api import Json
+from syncing.services.contract import Checkpoint
+
+
+class Stepped:
+    """Each call says first what it is about to do; there the account may be stopped."""
+
+    def __init__(self, client: KommoClient, checkpoint: Checkpoint) -> None:
+        self.client, self.checkpoint, self.account = client, checkpoint, client.account
+
+    def get(self, path: str, params: Params | None = None) -> Json | None:
+        self.checkpoint(f"reading {path}")
+        return self.client.get(path, params)
+
+    def get_all(self, path: str, key: str, params: Params | None = None, page_size: int | None = 250) -> list[Json]:
+        self.checkpoint(f"reading {path}")
+        return self.client.get_all(path, key, params, page_size)
+
+    def pause(self, seconds: float) -> None:
+        self.checkpoint(f"waiting {seconds:.0f} s for a request that was not answered")
+        self.client.pause(seconds)
+
+    def post(self, path: str, items: list[Json]) -> Json:
+        self.checkpoint(f"creating {len(items)} at {path}")
+        return self.client.post(path, items)
+
+    def patch(self, path: str, body: Json | list[Json]) -> Json:
+        self.checkpoint(f"updating {path}")
+        return self.client.patch(path, body)
+
+    def delete(self, path: str) -> None:
+        self.checkpoint(f"deleting {path}")
+        self.client.delete(path)
