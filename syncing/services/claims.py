@@ -10,7 +10,7 @@ from django.db.models.functions import Coalesce
 
 from accounts.models import SyncGroup
 from syncing import conf, store
-from syncing.models import RUN_OPEN, AccountRun, AccountState, RunState, SyncRun
+from syncing.models import RUN_OPEN, AccountRun, AccountState, RunMode, RunState, SyncRun
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,10 @@ def claimable(run_id: int | None = None) -> QuerySet[AccountRun]:
     elsewhere = AccountRun.objects.filter(account=OuterRef("account"), state=AccountState.RUNNING)
     waiting = AccountRun.objects.filter(
         ~Exists(elsewhere),
+        Q(run__wave_due_at=None) | Q(run__wave_due_at__lte=store.now()),
         state=AccountState.QUEUED,
+        wave__lte=F("run__wave"),
+        run__wave_held=False,
         run__state=RunState.RUNNING,
         run__snapshot__isnull=False,
         run__cancel_requested_at=None,
@@ -169,10 +172,20 @@ def ahead(run: SyncRun) -> QuerySet[SyncRun]:
     """The open runs of the group that come before `run`, in order: those that were begun, then the older ones.
 
     An older run may be overtaken while nobody has begun it; from then on it waits for the one that overtook it.
+    A run that only reads also overtakes one that rests between two waves (for days, perhaps), with all that wait
+    behind that one: no two runs ever have the same account in work, and each has a master of its own.
     """
     others = SyncRun.objects.filter(group=run.group_id, state__in=RUN_OPEN).exclude(pk=run.pk).order_by("pk")
+    rests = resting(store.now())
+    if not run.writes and others.filter(rests).exists():
+        others = others.exclude(rests).exclude(mode=RunMode.APPLY, fence=0)
     older = Q(pk__lt=run.pk)
     return others.filter(older & Q(fence__gt=0) if run.fence else older | Q(fence__gt=0))
+
+
+def resting(moment: datetime) -> Q:
+    """Runs between two waves: nothing of them is in work until they are continued, or their pause is over."""
+    return Q(Q(wave_held=True) | Q(wave_due_at__gt=moment), state=RunState.RUNNING)
 
 
 UNTOUCHED = Q(fence=0, queued_to_workers=True)  # waits for the workers; nobody has begun it

@@ -45,6 +45,8 @@ def close_run(run_id: int) -> bool:
         error=error,
         totals=totals(rows, counts),
         note="",
+        wave_held=False,
+        wave_due_at=None,
         lease_until=None,
         finished_at=store.now(),
     )
@@ -79,6 +81,8 @@ def totals(rows: QuerySet[AccountRun], counts: Mapping[str, int]) -> dict[str, A
 
 def _cause(run: SyncRun, state: RunState, rows: QuerySet[AccountRun]) -> tuple[str, dict[str, str] | None]:
     """Reason and error of the run: its own, or those of the account that tells most."""
+    if run.error and not run.reason:  # stopped between two waves: what was done before stands, so it is not refused
+        return run.error["code"], run.error
     if run.reason or state not in (RunState.FAILED, RunState.REFUSED):
         return run.reason, run.error
     telling = rows.exclude(reason="").order_by("finished_at", "pk")

@@ -6,8 +6,7 @@ from collections.abc import Callable
 
 from syncing import conf, store
 from syncing.models import SyncRun
-from syncing.services import claims, lanes, presence, replication, sequence
-from syncing.services.closing import close_run
+from syncing.services import claims, lanes, presence, replication, sequence, waves
 from syncing.services.hands import Replicate
 from syncing.services.lanes import StopSign
 from syncing.services.runs import cancel_run
@@ -28,19 +27,20 @@ def work_to_the_end(
 
     When `stop` is set, the run is cancelled, or left to the workers, or another command, if they have it as well.
     """
-    name = presence.new_name()
+    name, say = presence.new_name(), _once(say)
     presence.arrive(name, presence.Kind.FOREGROUND, run_id=run.pk)
     try:
         while not stop.is_set() and _is_open(run):
-            lanes.work(
-                name=name,
-                slice_s=math.inf,
-                threads=conf.threads(1),
-                stop=stop,
-                run_id=run.pk,
-                on_progress=on_progress,
-                replicate=replicate,
-            )
+            if lanes.has_work(run.pk):
+                lanes.work(
+                    name=name,
+                    slice_s=math.inf,
+                    threads=conf.threads(1),
+                    stop=stop,
+                    run_id=run.pk,
+                    on_progress=on_progress,
+                    replicate=replicate,
+                )
             _wait(run, name, stop, say)
         presence.leave(name)  # before looking: of two that stop at once, the last one has to cancel
         if _is_open(run) and not run.queued_to_workers and not _others(run):
@@ -51,15 +51,30 @@ def work_to_the_end(
 
 
 def _wait(run: SyncRun, name: str, stop: StopSign, say: Say) -> None:
-    """Nothing can be begun at the moment: an older run is in the way, or another lane has what is left."""
-    if not _is_open(run) or close_run(run.pk):
+    """Nothing can be begun now: an older run is in the way, another lane has what is left, or the next wave waits."""
+    if not _is_open(run) or waves.settle(run.pk):
         return
     claims.release_expired(run.pk)
     presence.beat(name)
     if run.snapshot_id is None:
         say_why(run, sequence.clear_way(run, foreground=True), say)
+    elif reason := waves.waits_for(run):
+        say(reason)
     if not stop.is_set() and not lanes.has_work(run.pk):
         time.sleep(PAUSE)
+
+
+def _once(say: Say) -> Say:
+    """Says a sentence when it is another one than the last."""
+    last = ""
+
+    def saying(sentence: str) -> None:
+        nonlocal last
+        if sentence != last:
+            last = sentence
+            say(sentence)
+
+    return saying
 
 
 def say_why(run: SyncRun, reason: str, say: Say) -> None:

@@ -12,10 +12,10 @@ from syncing.engine.snapshot import Snapshot, from_document
 from syncing.models import AccountState, MasterSnapshot, SyncRun
 from syncing.services import history
 from syncing.services.claims import Claim
-from syncing.services.closing import close_run
 from syncing.services.contract import Interrupted, Job, Outcome, Result
 from syncing.services.hands import Hand, Pulse
 from syncing.services.master import KEY_REMEDY
+from syncing.services.waves import settle
 from syncing.services.writer import Writer
 
 KEPT_SNAPSHOTS = 4
@@ -95,7 +95,7 @@ def _end(claim: Claim, writer: Writer, result: Result, earlier: Sequence[Outcome
         writer.finish(claim, result, earlier, note)
     except Interrupted:
         return  # the claim was lost meanwhile: its new holder looks for itself
-    close_run(claim.run_id)
+    settle(claim.run_id)
 
 
 def _untouched(state: AccountState, reason: str, error: dict[str, str] | None = None) -> Result:

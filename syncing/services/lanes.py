@@ -12,9 +12,8 @@ from accounts.models import Account
 from syncing import conf, store
 from syncing.engine.refs import Scope
 from syncing.models import SyncRun
-from syncing.services import block, claims, jobs, master, presence, queue, replication, sequence
+from syncing.services import block, claims, jobs, master, presence, queue, replication, sequence, waves
 from syncing.services.claims import MasterClaim
-from syncing.services.closing import close_run
 from syncing.services.hands import BLOCKED, Hand, Pulse, Replicate
 from syncing.services.master import Reading
 from syncing.services.writer import LOST, Writer
@@ -193,7 +192,7 @@ class LaneAtWork:
         for future in done:
             self._log_if_unstored(self._hands.pop(future), future)
         for run_id in ended - {hand.claim.run_id for hand in self._hands.values()}:
-            close_run(run_id)
+            waves.settle(run_id)
         for reading in [future for future in self._masters if future.done()]:
             self._settle(self._masters.pop(reading), reading)
 

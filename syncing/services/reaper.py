@@ -1,6 +1,6 @@
 """Repairs what died: leases that ran out, runs nobody closed, lanes that are missing, rows that are old."""
 
-from django.db.models import Exists, Max, OuterRef
+from django.db.models import Exists, Max, OuterRef, Q
 
 from accounts.models import SyncGroup
 from accounts.services.health import checking
@@ -14,7 +14,7 @@ from syncing.models import (
     MasterSnapshot,
     SyncRun,
 )
-from syncing.services import claims, closing, drift, drift_checks, lanes, presence, queue, sequence
+from syncing.services import claims, closing, drift, drift_checks, lanes, presence, queue, sequence, waves
 
 ORPHANED = "the process that worked this run has died"
 TOO_MANY_READS = store.problem(
@@ -30,6 +30,7 @@ def reap() -> dict[str, int]:
         "released": claims.release_expired(),
         "cancelled": _cancel_stragglers(),
         "ended": _end_hopeless() + _end_orphans(),
+        "waves": _decide_about_waves(),
         "closed": _close_finished(),
         "drift": drift_checks.start_due(),
         "lanes": _call_lanes(),
@@ -60,6 +61,11 @@ def _end_orphans() -> int:
     return sum(sequence.end_dead(run, ORPHANED) for run in dead)
 
 
+def _decide_about_waves() -> int:
+    """Waves that have ended: whoever came last died before the next one was decided about."""
+    return sum(waves.advance(pk) for pk in list(waves.finished().values_list("pk", flat=True)))
+
+
 def _close_finished() -> int:
     """Open runs whose accounts have all ended: whoever came last died before it could close them."""
     still_open = AccountRun.objects.filter(run=OuterRef("pk"), state__in=ACCOUNT_OPEN)
@@ -72,21 +78,26 @@ def _call_lanes() -> int:
 
 
 def _prune() -> int:
-    """Log entries of old runs, and master snapshots that no run and no guard needs any more."""
+    """Log entries of old runs, and master snapshots that no run and no guard needs any more.
+
+    An open run keeps both, however many have overtaken it while it waits for its next wave.
+    """
     count = 0
     for group in SyncGroup.objects.values_list("pk", flat=True):
         runs = SyncRun.objects.filter(group=group).exclude(state__in=RUN_OPEN).order_by("-pk")
         oldest = runs.values_list("pk", flat=True)[conf.KEEP_LOGS_OF : conf.KEEP_LOGS_OF + 1].first()
         if oldest is None:
             continue
-        count += LogEntry.objects.filter(run__group=group, run__lte=oldest).delete()[0]
+        old = LogEntry.objects.filter(run__group=group, run__lte=oldest)
+        count += old.exclude(run__state__in=RUN_OPEN).delete()[0]
         count += _prune_snapshots(group, oldest)
     return count
 
 
 def _prune_snapshots(group: int, oldest: int) -> int:
     ours = MasterSnapshot.objects.filter(group=group)
-    needed = SyncRun.objects.filter(group=group, pk__gt=oldest, snapshot__isnull=False).values("snapshot")
+    wanted = SyncRun.objects.filter(Q(pk__gt=oldest) | Q(state__in=RUN_OPEN), group=group, snapshot__isnull=False)
+    needed = wanted.values("snapshot")
     latest = ours.order_by().values("type").annotate(pk_max=Max("pk")).values("pk_max")  # the guard compares with it
     old = ours.exclude(pk__in=needed).exclude(pk__in=latest)
     return old.exclude(pk__in=drift.bases()).delete()[0]

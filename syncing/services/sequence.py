@@ -8,7 +8,7 @@ from django.db import transaction
 
 from syncing import conf, store
 from syncing.models import RUN_OPEN, AccountRun, AccountState, LogEntry, SyncRun
-from syncing.services import claims, presence
+from syncing.services import claims, presence, waves
 from syncing.services.closing import close_run, end_accounts
 
 STEP = 5
@@ -33,7 +33,9 @@ def clear_way(run: SyncRun, *, foreground: bool) -> str:
 def why_alive(run: SyncRun, *, foreground: bool) -> str:
     """Why `run` has to be waited for; "" when nobody works it and nobody will."""
     moment = store.now()
-    left = lease_left(run, moment)
+    left, rest = lease_left(run, moment), waves.waits_for(run)
+    if rest and (left > 0 or run.queued_to_workers):
+        return rest
     if left > 0:
         return f"it is in work; if its process has died, this run takes over within {_rounded(left)} s"
     if not run.queued_to_workers:

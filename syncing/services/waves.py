@@ -1,0 +1,182 @@
+"""Waves of a run: the next one starts when the last has ended, not too much of it failed, and nobody has to be asked.
+
+The decision about a wave is one conditional UPDATE of the run's row. What it goes by, ended account runs, changes no
+more: who dies before the UPDATE has decided nothing, who dies after it has left nothing undone but a message.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Count, Exists, Max, OuterRef, QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from syncing import store
+from syncing.engine.waves import FAILED, NO_VERDICT, Tally, tally
+from syncing.models import ACCOUNT_OPEN, AccountRun, AccountState, AuditEntry, LogEntry, RunState, SyncRun
+from syncing.services import audit, queue
+from syncing.services.audit import Actor
+from syncing.services.claims import resting
+from syncing.services.closing import close_run, end_accounts
+from syncing.services.making import CannotStart
+
+NAMED = 3  # failed accounts that a sentence tells about
+TOLD = 80  # characters of what it tells about each
+GUARD_REMEDY = "Repair what failed, then retry what failed or run again; or raise the failures that the group allows."
+UNDECIDED = {"state": RunState.RUNNING, "cancel_requested_at": None, "error__isnull": True}
+
+
+def settle(run_id: int) -> bool:
+    """What follows when accounts of a run have ended: the next wave, or the end of the run (then True)."""
+    advance(run_id)
+    return close_run(run_id)
+
+
+# -- from wave to wave --
+
+
+def finished() -> QuerySet[SyncRun]:
+    """Runs whose present wave has ended, with others behind it that nobody has decided about."""
+    parts = AccountRun.objects.filter(run=OuterRef("pk"))
+    at_work = parts.filter(state__in=ACCOUNT_OPEN, wave__lte=OuterRef("wave"))
+    behind = parts.filter(state=AccountState.QUEUED, wave__gt=OuterRef("wave"))
+    return SyncRun.objects.filter(~Exists(at_work), Exists(behind), **UNDECIDED)
+
+
+def advance(run_id: int) -> bool:
+    """Decides about the next wave if the present one has ended; True for the one caller who did."""
+    run = finished().filter(pk=run_id).select_related("group").first()
+    if run is None:
+        return False
+    ended = _tally(run)
+    if ended.passes(run.group.max_failure_share):
+        return _open_next(run, ended)
+    return _stop(run, ended)
+
+
+def _tally(run: SyncRun) -> Tally:
+    rows = AccountRun.objects.filter(run=run, wave=run.wave).order_by().values_list("state", "reason")
+    return tally({(state, reason): number for state, reason, number in rows.annotate(Count("pk"))})
+
+
+def _undecided(run: SyncRun) -> QuerySet[SyncRun]:
+    """The row, while it shows what was decided about: the row count of an UPDATE names the one who decided."""
+    return SyncRun.objects.filter(pk=run.pk, wave=run.wave, **UNDECIDED)
+
+
+def _open_next(run: SyncRun, ended: Tally) -> bool:
+    """The next wave may be worked: at once, after the pause, or when somebody continues the run."""
+    held, pause = run.group.wave_hold, timedelta(minutes=run.group.wave_wait)
+    due = store.now() + pause if pause and not held else None
+    rests = held or due is not None
+    done, following = _done(run.wave + 1, count(run)), _following(run.wave + 2, held, due)
+    note = f"{done}; {following}" if rests else ""
+    with transaction.atomic():
+        if not _undecided(run).update(wave=run.wave + 1, wave_held=held, wave_due_at=due, note=note):
+            return False
+        store.log(run.pk, f"{done}: {ended.failed} of {ended.tried} accounts failed; {following}", code="wave")
+        if run.queued_to_workers and not rests:
+            queue.call_lanes()
+    return True
+
+
+def _stop(run: SyncRun, ended: Tally) -> bool:
+    """Too much of the wave failed: the accounts behind it are not touched."""
+    error = store.problem("guard", _verdict(run, ended), GUARD_REMEDY)
+    with transaction.atomic():
+        if not _undecided(run).update(error=error, note=""):
+            return False
+        end_accounts(run, AccountState.SKIPPED, "guard", error=error)
+        store.log(run.pk, error["message"], code="guard", level=LogEntry.Level.ERROR)
+    return True
+
+
+# -- in the hands of a person --
+
+
+def continue_run(run: SyncRun, *, by: Actor, wave: int | None = None) -> SyncRun:
+    """Starts the next wave of a run that is held or in its pause; raises CannotStart when nothing waits.
+
+    `wave`: the number of the wave that is meant to start (1, 2, ...), so that an old page starts no later one.
+    """
+    with transaction.atomic():
+        waiting = SyncRun.objects.filter(resting(store.now()), pk=run.pk, cancel_requested_at=None)
+        meant = waiting if wave is None else waiting.filter(wave=wave - 1)
+        if not meant.update(wave_held=False, wave_due_at=None, note=""):
+            raise _nothing_to_continue(run)
+        run.refresh_from_db()
+        facts = {"wave": run.wave + 1, "waves": count(run)}
+        audit.note(AuditEntry.Action.CONTINUED, by=by, run=run, details=facts)
+        sentence = _("Continued with wave %(wave)d of %(waves)d by %(who)s.")
+        store.log(run.pk, sentence % {**facts, "who": by.name}, code="wave")
+        if run.queued_to_workers:
+            queue.call_lanes()
+    return run
+
+
+def _nothing_to_continue(run: SyncRun) -> CannotStart:
+    run.refresh_from_db()
+    if not run.is_open:
+        message = _("Run %(run)d has ended.") % {"run": run.pk}
+        return CannotStart("nothing_to_continue", message, _("Retry what failed, or start a new run."))
+    return CannotStart(
+        "nothing_to_continue",
+        _("Run %(run)d does not wait to be continued.") % {"run": run.pk},
+        _("Look at the run: this wave has been started already, or the one before it is still at work."),
+    )
+
+
+# -- in words --
+
+
+def count(run: SyncRun) -> int:
+    """How many waves the run has."""
+    last = AccountRun.objects.filter(run=run).aggregate(last=Max("wave"))["last"]
+    return int(last or 0) + 1
+
+
+def waits_for(run: SyncRun) -> str:
+    """What the next wave of `run` waits for; "" when it does not wait."""
+    held, due = run.wave_held, run.wave_due_at
+    waits = held or (due is not None and due > store.now())
+    if not waits or run.state != RunState.RUNNING or run.cancel_requested_at:
+        return ""
+    remedy = f"'continue_run {run.pk}' or Continue on its page"
+    wish = f"waiting for {remedy}" if held else f"{_following(run.wave + 1, held, due)}, or by {remedy}"
+    return f"{_done(run.wave, count(run))}; {wish}"
+
+
+def _done(number: int, total: int) -> str:
+    return f"wave {number} of {total} is done"
+
+
+def _following(number: int, held: bool, due: datetime | None) -> str:
+    if held:
+        return "waits for Continue"
+    return f"wave {number} starts {f'at {_clock(due)}' if due else 'now'}"
+
+
+def _clock(moment: datetime) -> str:
+    return f"{timezone.localtime(moment):%Y-%m-%d %H:%M}"
+
+
+def _verdict(run: SyncRun, ended: Tally) -> str:
+    """Which wave failed, by how much, and who in it and why."""
+    limit = run.group.max_failure_share
+    return (
+        f"{ended.failed} of {ended.tried} accounts of wave {run.wave + 1} of {count(run)} failed "
+        f"({ended.percent:.2f}%; {limit}% are allowed), so the accounts behind it were not touched: "
+        f"{'; '.join(_failures(run, ended))}."
+    )
+
+
+def _failures(run: SyncRun, ended: Tally) -> Iterator[str]:
+    bad = AccountRun.objects.filter(run=run, wave=run.wave, state__in=FAILED).exclude(reason=NO_VERDICT)
+    for name, state, reason, error in bad.order_by("finished_at", "pk").values_list(
+        "account__subdomain", "state", "reason", "error__message"
+    )[:NAMED]:
+        why = ": ".join(filter(None, (reason, (error or "")[:TOLD].rstrip(" ."))))
+        yield f"{name} {state}{f' ({why})' if why else ''}"
+    if ended.failed > NAMED:
+        yield f"and {ended.failed - NAMED} more"
