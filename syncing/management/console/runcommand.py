@@ -6,6 +6,7 @@ from argparse import ArgumentParser
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandParser, SystemCheckError
 from django.db import OperationalError, ProgrammingError
 
@@ -100,3 +101,13 @@ def named_run(number: int) -> SyncRun:
         remedy = f"The newest is {newest}." if newest else "There is none yet: `python manage.py sync_all --plan`."
         raise Refused("no_such_run", f"There is no run {number}.", remedy)
     return run
+
+
+def named_user(username: str) -> User:
+    """The active user of this name; raises Refused."""
+    user = User.objects.filter(username=username, is_active=True).first()
+    if user is None:
+        raise Refused(
+            "no_such_user", f"There is no active user {username!r}.", "Name one that can log in to the admin."
+        )
+    return user

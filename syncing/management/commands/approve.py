@@ -1,0 +1,32 @@
+"""`approve RUN --by USERNAME`: has a reviewed plan carried out, here or by the workers."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from syncing.management.console.runcommand import RunCommand, named_accounts, named_run, named_user
+from syncing.models import Trigger
+from syncing.services.approvals import approve
+from syncing.services.audit import Actor
+from syncing.services.making import Started
+
+
+class Command(RunCommand):
+    help = "Approves a plan run: each account is planned anew, and written only if the plan is still the same."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("run", type=int, metavar="RUN", help="the number of the plan run")
+        parser.add_argument("--by", metavar="USERNAME", required=True, help="who approves; needs the permission to")
+        parser.add_argument("--account", metavar="SUBDOMAIN", action="append", help="only this one; may be repeated")
+        parser.add_argument("--reason", metavar="TEXT", default="", help="why; kept in the audit")
+        super().add_arguments(parser)
+
+    def start(self, options: dict[str, Any]) -> Started:
+        who = named_user(options["by"])
+        return approve(
+            named_run(options["run"]),
+            by=who,
+            actor=Actor.of_user(who, Trigger.COMMAND),
+            accounts=named_accounts(options["account"]),
+            reason=options["reason"],
+            to_workers=options["queue"],
+        )

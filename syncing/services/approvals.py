@@ -1,0 +1,210 @@
+"""Approving what was reviewed: a plan run becomes a run that may do exactly what was planned, account by account."""
+
+from collections.abc import Sequence
+
+from django.contrib.auth.models import User
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils.translation import gettext as _
+
+from accounts.models import Account, SyncGroup
+from syncing.models import (
+    RUN_OPEN,
+    AccountRun,
+    AccountState,
+    ApiKey,
+    AuditEntry,
+    RunMode,
+    RunPurpose,
+    RunState,
+    SyncRun,
+)
+from syncing.services import audit
+from syncing.services.again import STALE, follow, still_there
+from syncing.services.audit import Actor
+from syncing.services.making import CannotStart, Order, Started, locked, make_run
+
+APPROVE, PROMOTE = "syncing.approve_plan", "syncing.promote"
+SCOPES = {APPROVE: ApiKey.Scope.APPROVE, PROMOTE: ApiKey.Scope.PROMOTE}
+REVIEWABLE = (RunState.PLANNED, RunState.PARTIAL)
+APPLIED = (AccountState.CHANGED, AccountState.IN_SYNC)
+
+Approver = User | ApiKey
+
+
+def approve(
+    plan: SyncRun,
+    *,
+    by: Approver,
+    actor: Actor,
+    accounts: Sequence[Account] | None = None,
+    reason: str = "",
+    to_workers: bool = True,
+) -> Started:
+    """Starts the run that carries out `plan` for `accounts` (None: all that have a plan to approve).
+
+    It reads and plans each account anew, and writes only where the plan is still the approved one. Raises CannotStart.
+    """
+    with locked(plan.group) as group:
+        plan.refresh_from_db()
+        _check_plan(plan)
+        _check_approver(group, plan, by, actor)
+        parts = _chosen(plan, accounts)
+        members = _working(still_there(plan, parts))
+        started = make_run(
+            _order(plan),
+            members,
+            by=actor,
+            requested_by=by if isinstance(by, User) else None,
+            whole_group=plan.whole_group and accounts is None,
+            digests=dict(parts.values_list("account", "plan_digest")),
+            to_workers=to_workers,
+        )
+        details = {"applied_by": started.run.pk, "accounts": [member.subdomain for member in members]}
+        audit.note(AuditEntry.Action.APPROVED, by=actor, run=plan, reason=reason, details=details)
+    return started
+
+
+def approvable(plan: SyncRun) -> QuerySet[AccountRun]:
+    """The accounts whose plans can be approved: neither carried out already nor known to be out of date."""
+    later = AccountRun.objects.filter(run__approved_plan=plan, account=OuterRef("account"))
+    settled = later.filter(Q(state__in=APPLIED) | Q(reason=STALE))
+    return plan.account_runs.filter(~Exists(settled), state=AccountState.PLANNED).exclude(plan_digest="")
+
+
+def is_approvable(plan: SyncRun) -> bool:
+    """Whether somebody may approve it now."""
+    return (
+        plan.mode == RunMode.PLAN
+        and plan.state in REVIEWABLE
+        and not _open_approvals(plan).exists()
+        and approvable(plan).exists()
+    )
+
+
+def may_approve(plan: SyncRun, by: Approver) -> bool:
+    """Whether the permissions (of a key: the scopes) suffice."""
+    return not any(_lacks(by, permission) for permission in _needed(plan))
+
+
+def stale(run: SyncRun) -> QuerySet[AccountRun]:
+    """The accounts that were not written because they had changed since they were reviewed."""
+    return run.account_runs.filter(state=AccountState.REFUSED, reason=STALE)
+
+
+def review_again(run: SyncRun, *, by: User | None, actor: Actor, to_workers: bool = True) -> Started:
+    """A new plan run for exactly the accounts of `run` that are stale; raises CannotStart."""
+    if run.is_open:
+        raise CannotStart(
+            "still_open", _("Run %(run)d has not ended.") % {"run": run.pk}, _("Wait for its end, or cancel it.")
+        )
+    if not stale(run).exists():
+        raise CannotStart(
+            "nothing_stale",
+            _("No account of run %(run)d changed since it was reviewed.") % {"run": run.pk},
+            _("Start a new plan, or retry what failed."),
+        )
+    return follow(
+        run,
+        stale(run),
+        actor=actor,
+        requested_by=by,
+        to_workers=to_workers,
+        mode=RunMode.PLAN,
+        approved_plan=None,
+    )
+
+
+def _order(plan: SyncRun) -> Order:
+    """What a drift check found is applied by an ordinary sync; what was planned without limits is applied so."""
+    order = Order.like(plan, mode=RunMode.APPLY, approved_plan=plan)
+    purpose = RunPurpose.SYNC if plan.purpose == RunPurpose.DRIFT else plan.purpose
+    return Order(**order.facts | {"purpose": purpose, "forced": plan.forced, "force_reason": plan.force_reason})
+
+
+def _open_approvals(plan: SyncRun) -> QuerySet[SyncRun]:
+    return SyncRun.objects.filter(approved_plan=plan, state__in=RUN_OPEN)
+
+
+def _check_plan(plan: SyncRun) -> None:
+    facts = {"run": plan.pk, "state": plan.get_state_display()}
+    if plan.mode != RunMode.PLAN:
+        raise CannotStart("no_plan", _("Run %(run)d is no plan.") % facts, _("Approve a plan run."))
+    if plan.is_open:
+        raise CannotStart("still_open", _("Run %(run)d has not ended.") % facts, _("Wait for its end."))
+    if plan.state not in REVIEWABLE:
+        raise CannotStart("no_plan", _("Run %(run)d has no plan to approve: %(state)s.") % facts, _("Plan again."))
+    at_work = _open_approvals(plan).first()
+    if at_work is not None:
+        raise CannotStart(
+            "already_approved",
+            _("Run %(run)d was approved already; run %(other)d carries it out.") % {**facts, "other": at_work.pk},
+            _("Wait for its end."),
+        )
+
+
+def _check_approver(group: SyncGroup, plan: SyncRun, by: Approver, actor: Actor) -> None:
+    lacking = [permission for permission in _needed(plan) if _lacks(by, permission)]
+    if lacking:
+        raise CannotStart(
+            "not_allowed",
+            _("%(who)s may not approve run %(run)d: %(permissions)s is missing.")
+            % {"who": actor.name, "run": plan.pk, "permissions": ", ".join(_called(by, each) for each in lacking)},
+            _("Ask somebody who may."),
+        )
+    if group.approver_must_differ and _asked_for(plan, by, actor):
+        raise CannotStart(
+            "same_person",
+            _("%(who)s asked for the plan and so cannot approve it.") % {"who": actor.name},
+            _("The group %(group)s wants another person's approval.") % {"group": group.name},
+        )
+
+
+def _needed(plan: SyncRun) -> tuple[str, ...]:
+    return (APPROVE, PROMOTE) if plan.purpose == RunPurpose.PROMOTION else (APPROVE,)
+
+
+def _lacks(by: Approver, permission: str) -> bool:
+    return SCOPES[permission] not in by.scopes if isinstance(by, ApiKey) else not by.has_perm(permission)
+
+
+def _called(by: Approver, permission: str) -> str:
+    return SCOPES[permission].value if isinstance(by, ApiKey) else permission
+
+
+def _asked_for(plan: SyncRun, by: Approver, actor: Actor) -> bool:
+    """Whether it is the very person, or the very API key, that started the plan; who joined it did not."""
+    if isinstance(by, User):
+        return plan.requested_by_id == by.pk
+    started = AuditEntry.objects.filter(
+        action=AuditEntry.Action.STARTED, run=plan.pk, actor=actor.name, via=actor.via
+    ).values_list("details", flat=True)
+    return any("joined" not in details for details in started)
+
+
+def _chosen(plan: SyncRun, accounts: Sequence[Account] | None) -> QuerySet[AccountRun]:
+    """The account runs to approve; raises CannotStart when there is none, or when one was named in vain."""
+    parts = approvable(plan)
+    if accounts is not None:
+        wanted = {account.pk: account.subdomain for account in accounts}
+        parts = parts.filter(account__in=wanted)
+        missing = sorted(wanted[pk] for pk in wanted.keys() - set(parts.values_list("account", flat=True)))
+        if missing:
+            raise CannotStart(
+                "not_planned",
+                _("Run %(run)d has no plan to approve for: %(accounts)s.")
+                % {"run": plan.pk, "accounts": ", ".join(missing)},
+                _("Name only accounts that are planned and not carried out yet, or plan again."),
+            )
+    if not parts.exists():
+        raise CannotStart(
+            "nothing_to_approve",
+            _("Run %(run)d has nothing to approve: no account with a plan is left.") % {"run": plan.pk},
+            _("Plan again, or have what changed meanwhile reviewed again."),
+        )
+    return parts
+
+
+def _working(accounts: Sequence[Account]) -> Sequence[Account]:
+    if all(account.paused for account in accounts):
+        raise CannotStart("paused", _("All of these accounts are paused."), _("Resume at least one of them first."))
+    return accounts
