@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 from syncing.engine.changes import Action, Change
@@ -45,9 +46,13 @@ def differences(plan: Plan, base: Snapshot | None) -> tuple[Difference, ...]:
 
 class _Explainer:
     def __init__(self, plan: Plan, base: Snapshot | None) -> None:
-        self.plan = plan
-        self.base = None if base is None else normalise(base, own_names, plan.shared_stages)
+        self.plan, self._base = plan, base
         self.kinds = _kinds_of(base)
+
+    @cached_property
+    def base(self) -> State | None:
+        """Only when there is a change to explain: most accounts have none."""
+        return None if self._base is None else normalise(self._base, own_names, self.plan.shared_stages)
 
     def rows(self) -> Iterator[Difference]:
         for change in self.plan.changes:
