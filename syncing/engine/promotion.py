@@ -1,12 +1,18 @@
 """Promotion: chosen items of one slave, laid over the master as it is, so that a plan brings them and nothing else."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from syncing.engine.match import match
-from syncing.engine.overlay import Overlay
-from syncing.engine.refs import Kind, Ref
+from syncing.engine.overlay.book import Book
+from syncing.engine.overlay.fields import Fields
+from syncing.engine.overlay.pipelines import Pipelines
+from syncing.engine.refs import Kind, Ref, enum_key, field_key, group_key, pipeline_key, stage_key
+from syncing.engine.resources.custom_fields import CustomField, Enum
+from syncing.engine.resources.field_groups import FieldGroup
+from syncing.engine.resources.pipelines import Pipeline
+from syncing.engine.resources.stages import Stage
 from syncing.engine.rules import WHOLE
 from syncing.engine.snapshot import Snapshot, from_document, items, to_document
 
@@ -21,8 +27,10 @@ ATTRIBUTES: Mapping[Kind, tuple[str, ...]] = {
         *("enums", "enum_codes", "required_statuses", "hidden_statuses"),
     ),
     Kind.ENUM: (),
-}  # fmt: skip
-ORDER = (Kind.PIPELINE, Kind.STAGE, Kind.FIELD_GROUP, Kind.CUSTOM_FIELD, Kind.ENUM)
+}
+ORDER = (Kind.PIPELINE, Kind.STAGE, Kind.FIELD_GROUP, Kind.CUSTOM_FIELD, Kind.ENUM)  # parents before children
+
+Thing = Pipeline | Stage | FieldGroup | CustomField | Enum
 
 
 @dataclass(frozen=True, order=True)
@@ -43,7 +51,7 @@ class Pick:
 class Proposal:
     """What the master is to become.
 
-    `desired`: the master with the picks in it; new items come last in their lists, under keys that no account has.
+    `desired`: the master with the picks in it; new items come last in their lists, under ids that no account has.
     `only`: what the plan is about, as in `Rules`. `origins`: ref of a new item -> the slave's own key of it.
     `problems`: sentences about picks that cannot be brought; `remarks`: what stays behind of those that can.
     """
@@ -62,36 +70,78 @@ class Proposal:
 
 def propose(source: Snapshot, master: Snapshot, known: Mapping[Ref, str], picks: Iterable[Pick]) -> Proposal:
     """Lay `picks` of `source` over `master`. `known`: the item under the slave's own key -> the master's key."""
-    found = match(source, master, known)
-    overlay = Overlay(source, master, found)
-    conflicts = {conflict.ref: conflict.message for conflict in found.conflicts}
+    book = Book(match(source, master, known))
+    pipelines = Pipelines(book, source, master)
+    fields = Fields(book, source, master, pipelines)
+    things = _by_own_key(source)
+    places = {ref: place for place, ref in enumerate(things)}
+    conflicts = {conflict.ref: conflict.message for conflict in book.found.conflicts}
     problems: list[str] = []
-    for pick in sorted(set(picks), key=lambda pick: (ORDER.index(pick.kind), overlay.place(pick.own), pick)):
-        name = overlay.name(pick.own)
-        if name is None:
-            problems.append(f"The {pick.kind} {pick.key} is not in the account any more.")
-        elif pick.own in conflicts:
-            problems.append(f"The {pick.kind} {name!r}: {conflicts[pick.own]}")
-        elif pick.attribute == POSITION:
-            problems.append(f"The {pick.kind} {name!r}: nothing is moved in the master; do it in Kommo.")
-        elif reason := overlay.bring(pick.own, _attributes(pick)):
-            problems.append(f"The {pick.kind} {name!r}: {reason}")
-    return Proposal(overlay.result(), overlay.only, overlay.origins, tuple(problems), tuple(overlay.remarks))
+    for pick in sorted(set(picks), key=lambda pick: (ORDER.index(pick.kind), places.get(pick.own, -1), pick)):
+        thing = things.get(pick.own)
+        reason = conflicts.get(pick.own) or _unfit(pick, thing)
+        if not reason and thing is not None:
+            reason = _bring(pipelines, fields, thing, pick)
+        if reason:
+            problems.append(f"{pick.kind} {_name(thing, pick.key)!r}: {reason}")
+    desired = Snapshot(
+        tuple(pipelines.ours.values()),
+        None if master.groups is None else tuple(fields.groups.values()),
+        None if master.fields is None else tuple(fields.fields.values()),
+    )
+    return Proposal(desired, book.only, book.origins, tuple(problems), tuple(dict.fromkeys(book.remarks)))
 
 
-def _attributes(pick: Pick) -> tuple[str, ...]:
-    return ATTRIBUTES[pick.kind] if pick.attribute == WHOLE else (pick.attribute,)
+def _by_own_key(source: Snapshot) -> dict[Ref, Thing]:
+    """In the order in which people see them, so that several new ones of a list keep it."""
+    found: dict[Ref, Thing] = {}
+    for pipeline in sorted(source.pipelines, key=lambda item: (item.sort, item.id)):
+        found[Ref(Kind.PIPELINE, pipeline_key(pipeline.id))] = pipeline
+        for stage in sorted(pipeline.stages, key=lambda item: (item.sort, item.id)):
+            found[Ref(Kind.STAGE, stage_key(pipeline.id, stage.id))] = stage
+    for group in sorted(source.groups or (), key=lambda item: (item.sort, item.id)):
+        found[Ref(Kind.FIELD_GROUP, group_key(group.entity, group.id))] = group
+    for field in sorted(source.fields or (), key=lambda item: (item.sort, item.id)):
+        found[Ref(Kind.CUSTOM_FIELD, field_key(field.entity, field.id))] = field
+        for enum in sorted(field.enums, key=lambda item: item.sort):
+            found[Ref(Kind.ENUM, enum_key(field.entity, field.id, enum.id))] = enum
+    return found
+
+
+def _name(thing: Thing | None, key: str) -> str:
+    if thing is None:
+        return key
+    return thing.value if isinstance(thing, Enum) else thing.name
+
+
+def _unfit(pick: Pick, thing: Thing | None) -> str:
+    if thing is None:
+        return "it is not in the account any more."
+    return "nothing is moved in the master; do that in Kommo." if pick.attribute == POSITION else ""
+
+
+def _bring(pipelines: Pipelines, fields: Fields, thing: Thing, pick: Pick) -> str:
+    attributes: Sequence[str] = ATTRIBUTES[pick.kind] if pick.attribute == WHOLE else (pick.attribute,)
+    if isinstance(thing, Pipeline):
+        return pipelines.bring(thing, attributes)
+    if isinstance(thing, Stage):
+        return pipelines.bring_stage(thing, pick.own, attributes)
+    if isinstance(thing, FieldGroup):
+        return fields.bring_group(thing, attributes)
+    if isinstance(thing, CustomField):
+        return fields.bring(thing, attributes)
+    return fields.bring_option(thing, pick.own)
 
 
 def proposal_document(proposal: Proposal) -> dict[str, Any]:
-    """As JSON; readable as a snapshot too: that is what the master is to become."""
+    """As JSON; it can be read as a snapshot, too: that is what the master is to become."""
     only = [[ref.kind.value, ref.key, sorted(attributes)] for ref, attributes in proposal.only.items()]
     origins = [[ref.kind.value, ref.key, key] for ref, key in proposal.origins.items()]
     return {**to_document(proposal.desired), "only": only, "origins": origins}
 
 
 def proposal_from(document: Mapping[str, Any]) -> Proposal:
-    """The inverse; without problems and remarks, which were told when it was made."""
+    """The inverse, without problems and remarks: they were told when it was made."""
     return Proposal(
         from_document(dict(document)),
         {Ref(Kind(kind), key): frozenset(attributes) for kind, key, attributes in document["only"]},
