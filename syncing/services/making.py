@@ -20,7 +20,7 @@ from syncing.models import (
     RunType,
     SyncRun,
 )
-from syncing.services import audit, queue
+from syncing.services import audit, queue, splitting
 from syncing.services.audit import Actor
 
 
@@ -102,7 +102,8 @@ def make_run(
         queued_to_workers=to_workers,
     )
     digests = digests or {}
-    AccountRun.objects.bulk_create(_part(run, account, digests.get(account.pk, "")) for account in accounts)
+    parts = (_part(run, account, digests.get(account.pk, "")) for account in accounts)
+    AccountRun.objects.bulk_create(splitting.number(run, parts))
     _note_start(run, by, accounts=len(accounts))
     if to_workers:
         queue.call_lanes()
