@@ -18,13 +18,33 @@ from accounts.admin import AccountAdmin, SyncGroupAdmin
 from accounts.models import SECRETS, Account, AccountEvent, Invite, SyncGroup
 from accounts.pages import page, person
 from syncing import badges
-from syncing.models import AccountRun, AccountState, IdMapping, LogEntry, MasterSnapshot, RunMode, SyncRun, Trigger
+from syncing.admin.drift import DriftFilter, drift_link
+from syncing.admin.exclusions import ExclusionInline
+from syncing.models import (
+    AcceptedDifference,
+    AccountRun,
+    AccountState,
+    Drift,
+    DriftChange,
+    Exclusion,
+    IdMapping,
+    LogEntry,
+    MasterSnapshot,
+    RunMode,
+    SlaveSnapshot,
+    SyncRun,
+    Trigger,
+)
 from syncing.selectors.runs import with_last_run
+from syncing.services import exclusions
+from syncing.services.audit import Actor
 from syncing.services.runs import CannotStart, Started, start_run
 from syncing.templatetags.kommosync import account_state_label
 from syncing.views.pages import refusal, run_url, to_run
 
-HISTORY = (SyncRun, AccountRun, IdMapping, LogEntry, MasterSnapshot, AccountEvent, Invite)
+OF_RUNS = (SyncRun, AccountRun, IdMapping, LogEntry, MasterSnapshot, SlaveSnapshot)
+OF_ACCOUNTS = (AccountEvent, Invite, Drift, DriftChange, AcceptedDifference, Exclusion)
+HISTORY = OF_RUNS + OF_ACCOUNTS
 
 
 class HistoryGoesAlong:
@@ -56,19 +76,20 @@ admin.site.unregister(SyncGroup)
 
 
 def _with_last_run(columns: Sequence[str]) -> Any:
-    """Health and last run side by side: the two that say whether somebody is needed."""
+    """Health, last run and drift side by side: what says whether somebody is needed."""
     after = columns.index("health_badge") + 1
-    return [*columns[:after], "last_run", *columns[after:]]
+    return [*columns[:after], "last_run", "drift_state", *columns[after:]]
 
 
 @admin.register(Account)
 class SyncedAccountAdmin(HistoryGoesAlong, AccountAdmin):
     list_display = _with_last_run(AccountAdmin.list_display)
-    list_filter = (*AccountAdmin.list_filter, LastRunFilter)  # type: ignore[assignment]
+    list_filter = (*AccountAdmin.list_filter, LastRunFilter, DriftFilter)  # type: ignore[assignment]
+    list_select_related = ("group", "drift")
     actions = [*(AccountAdmin.actions or []), "plan_selected", "sync_selected", "sync_group"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Account]:
-        return with_last_run(super().get_queryset(request))
+        return with_last_run(super().get_queryset(request)).defer(*SECRETS, "drift__differences")
 
     @admin.display(description=gettext_lazy("last run"), ordering="last_state")
     def last_run(self, account: Any) -> SafeString | str:
@@ -77,6 +98,20 @@ class SyncedAccountAdmin(HistoryGoesAlong, AccountAdmin):
         url = reverse("admin:syncing_accountrun_change", args=[account.last_part])
         label = badges.badge(account.last_state, account_state_label(account.last_state))
         return format_html('<a href="{}">{}</a>', url, label)
+
+    @admin.display(description=gettext_lazy("drift"), ordering="drift__count")
+    def drift_state(self, account: Any) -> SafeString | str:
+        return drift_link(account)
+
+    def get_inlines(self, request: HttpRequest, obj: Account | None) -> Any:
+        """Only a slave that is there already can be spared something."""
+        is_slave = obj is not None and obj.role == Account.Role.SLAVE
+        return [*super().get_inlines(request, obj), *([ExclusionInline] if is_slave else [])]
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        before = exclusions.described(form.instance)
+        super().save_formset(request, form, formset, change)
+        exclusions.note_change(form.instance, before, by=Actor.of_user(person(request), Trigger.ADMIN))
 
     def save_model(self, request: HttpRequest, obj: Account, form: Any, change: bool) -> None:
         """A slave that comes to a group is offered its first plan."""

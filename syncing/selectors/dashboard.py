@@ -10,6 +10,7 @@ from django.utils import timezone
 from accounts import expiry
 from accounts.models import HEALTH_FINE, NEEDS_CONNECTING, SECRETS, Account, SyncGroup
 from syncing.models import ACCOUNT_GOOD, ACCOUNT_OPEN, RUN_OPEN, AccountRun, AccountState, SyncRun
+from syncing.selectors.drift import Summary, summary
 from syncing.selectors.runs import (
     Progress,
     StateCount,
@@ -28,7 +29,7 @@ NOT_JUDGED = (AccountState.SKIPPED, AccountState.CANCELLED)
 
 @dataclass(frozen=True)
 class Overview:
-    """All accounts by role, health, and the state of their last run."""
+    """All accounts by role, health, the state of their last run, and drift."""
 
     total: int
     masters: int
@@ -40,6 +41,7 @@ class Overview:
     health: tuple[StateCount, ...]
     states: tuple[StateCount, ...]
     never_run: int
+    drift: Summary
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,7 @@ def overview() -> Overview:
         ),
         states=state_counts(states),
         never_run=states.get("", 0),
+        drift=summary(),
     )
 
 

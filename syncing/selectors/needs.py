@@ -1,4 +1,4 @@
-"""What needs somebody: connections that are lost or end soon, accounts that did not get there, conflicts, manual items.
+"""What needs somebody: lost or ending connections, accounts that did not get there, conflicts, manual items, edits.
 
 Equal ones are told once, with the accounts they concern.
 """
@@ -17,6 +17,7 @@ from accounts.models import HEALTH_FINE, HEALTH_NEEDS_CONNECTING, Account
 from accounts.services.health.judging import HEALTH_OF_CODE
 from syncing import badges
 from syncing.models import ACCOUNT_OPEN, AccountRun, AccountState
+from syncing.selectors.drift import Edit, edits
 
 TROUBLED = (AccountState.PARTIAL, AccountState.FAILED, AccountState.REFUSED)
 
@@ -25,7 +26,7 @@ TROUBLED = (AccountState.PARTIAL, AccountState.FAILED, AccountState.REFUSED)
 class Concern:
     """What it is about; equal concerns of several accounts are one."""
 
-    state: str  # a health, "expires_now", "expires_soon", an account state, "conflict" or "manual"
+    state: str  # a health, "expires_now", "expires_soon", an account state, "conflict", "manual", "edited"
     label: str
     title: str
     text: str
@@ -37,6 +38,7 @@ class Concerned:
     name: str
     account_id: int
     part_id: int | None  # the account run that shows it
+    by_drift: bool = False  # the account's drift shows it
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,8 @@ def needs() -> list[Need]:
         who = Concerned(part["account__name"] or part["account__subdomain"], part["account"], part["pk"])
         for concern in _concerns(part, unwell.get(part["account"], "")):
             found[concern].append(who)
+    for account, edit in edits():
+        found[_edited(edit)].append(Concerned(str(account), account.pk, None, by_drift=True))
     rank = {badges.BAD: 0, badges.WARN: 1}
     ordered = sorted(
         found.items(),
@@ -132,3 +136,16 @@ def _concerns(part: dict[str, Any], health: str) -> Iterator[Concern]:
         for item in part["document__conflicts" if kind == "conflict" else "document__manual"] or []:
             where = f" ({item['parent']})" if item.get("parent") else ""
             yield Concern(kind, label, f"{item['name']}{where}", item.get("message", ""))
+
+
+def _edited(edit: Edit) -> Concern:
+    """The same edit in several accounts is told once."""
+    where = f" ({edit.parent})" if edit.parent else ""
+    if edit.action == "create":
+        text = _("Somebody deleted it in the account.")
+    elif edit.action == "delete":
+        text = _("Somebody made it in the account; the policy deletes it.")
+    else:
+        text = _("Somebody edited it in the account.")
+    remedy = _("Its drift page says what: revert it, accept it as an exception, or promote it to the master.")
+    return Concern("edited", _("Edited in accounts"), f"{edit.name}{where}", text, remedy)

@@ -111,7 +111,7 @@ def _without_accepted(account_id: int, rows: Sequence[Row]) -> list[Row]:
     return [row for row in rows if not any(is_meant(row, *what) for what in kept_out)]
 
 
-def is_meant(row: Row, kind: str, key: str, attribute: str) -> bool:
+def is_meant(row: Mapping[str, Any], kind: str, key: str, attribute: str) -> bool:
     """Whether an exception for this item, or for one attribute of it, covers the difference.
 
     A whole pipeline goes with its stages, as in the plans.

@@ -1,0 +1,117 @@
+"""Drift in the admin: its entry in the menu leads to its own pages; exceptions and their ends are a list to search."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from accounts.admin.readonly import ReadOnly
+from accounts.models import RELATED_SECRETS
+from syncing import badges
+from syncing.models import AcceptedDifference, Drift
+from syncing.selectors.drift import CAUSES, EDITED, NEVER
+from syncing.templatetags.kommosync import attribute_label, cause_label, drift_badge, kind_label
+
+
+@admin.register(Drift)
+class DriftAdmin(ReadOnly):
+    """The pages themselves are syncing.views.drift."""
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        return HttpResponseRedirect(reverse("syncing:drift"))
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        drift = self.get_object(request, object_id)
+        url = reverse("syncing:drift_account", args=[drift.pk]) if drift else reverse("syncing:drift")
+        return HttpResponseRedirect(url)
+
+
+class IsActiveFilter(admin.SimpleListFilter):
+    title = _("state")
+    parameter_name = "active"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("yes", _("In force")), ("no", _("Withdrawn"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() not in ("yes", "no"):
+            return queryset
+        return queryset.filter(withdrawn_at__isnull=self.value() == "yes")
+
+
+@admin.register(AcceptedDifference)
+class AcceptedDifferenceAdmin(ReadOnly):
+    list_display = [
+        "account_link",
+        "kind_name",
+        "name",
+        "parent",
+        "what",
+        "reason",
+        "accepted_by",
+        "accepted_at",
+        "end",
+    ]
+    list_display_links = ["name"]
+    list_filter = [IsActiveFilter, "kind", "account__group", "accepted_at"]
+    search_fields = ["name", "parent", "reason", "account__subdomain", "account__name", "accepted_by__username"]
+    list_per_page = 100
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AcceptedDifference]:
+        rows = super().get_queryset(request).select_related("account", "accepted_by", "withdrawn_by")
+        return rows.defer(*RELATED_SECRETS)
+
+    @admin.display(description=_("account"), ordering="account__subdomain")
+    def account_link(self, accepted: AcceptedDifference) -> SafeString:
+        url = reverse("syncing:drift_account", args=[accepted.account_id])
+        return format_html('<a href="{}">{}</a>', url, accepted.account)
+
+    @admin.display(description=_("kind"), ordering="kind")
+    def kind_name(self, accepted: AcceptedDifference) -> str:
+        return kind_label(accepted.kind)
+
+    @admin.display(description=_("what"), ordering="attribute")
+    def what(self, accepted: AcceptedDifference) -> str:
+        return attribute_label(accepted.attribute) if accepted.attribute else str(_("The whole item"))
+
+    @admin.display(description=_("state"), ordering="withdrawn_at")
+    def end(self, accepted: AcceptedDifference) -> SafeString:
+        if accepted.withdrawn_at is None:
+            return badges.mark(badges.INFO, _("In force"))
+        return badges.mark(badges.IDLE, _("Withdrawn"))
+
+
+class DriftFilter(admin.SimpleListFilter):
+    """For the list of accounts."""
+
+    title = _("drift")
+    parameter_name = "drift"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        causes = [(cause, cause_label(cause)) for cause in CAUSES]
+        return [*Drift.State.choices, ("edited", _("Edited by somebody")), *causes, (NEVER, _("Never checked"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        asked = self.value()
+        if asked in CAUSES:
+            return queryset.filter(**{f"drift__by_{asked}__gt": 0})
+        if asked in Drift.State.values:
+            return queryset.filter(drift__state=asked)
+        if asked == "edited":
+            return queryset.filter(EDITED)
+        return queryset.filter(drift=None, role="slave") if asked == NEVER else queryset
+
+
+def drift_link(account: Any) -> SafeString | str:
+    """The column of the list of accounts; `account` came with its drift."""
+    if account.role != account.Role.SLAVE:
+        return ""
+    url = reverse("syncing:drift_account", args=[account.pk])
+    return format_html('<a href="{}">{}</a>', url, drift_badge(getattr(account, "drift", None)))

@@ -1,0 +1,211 @@
+"""Reads about drift: which slaves differ from their master, in what, by whose doing, since when."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Self
+
+from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+
+from accounts.models import SECRETS, Account, SyncGroup
+from syncing.models import AcceptedDifference, Drift, DriftChange
+
+CAUSES = ("master", "slave", "both", "unknown")
+NEVER = "never"  # as a state: nobody has looked yet
+STATES = (*Drift.State.values, NEVER)
+EXTRA = "extra"
+EDITED_CAUSE = "edited"  # slave or both, as a filter
+EDITED = Q(drift__by_slave__gt=0) | Q(drift__by_both__gt=0)
+# Of a difference, what pages, the API and the command tell.
+TOLD = ("action", "kind", "key", "slave_key", "name", "parent", "attribute", "ours", "theirs", "cause", "first_seen")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One attribute, or a whole item (attribute ""), that is not the same in the master and in the slave."""
+
+    action: str  # create | update | delete: what a run would do; extra: only the slave has it, and it stays
+    kind: str
+    key: str
+    slave_key: str
+    name: str
+    parent: str
+    attribute: str
+    ours: Any
+    theirs: Any
+    cause: str
+    first_seen: datetime
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Self:
+        moment = datetime.fromisoformat(row["first_seen"])
+        return cls(**{name: row[name] for name in TOLD if name != "first_seen"}, first_seen=moment)
+
+    @property
+    def is_extra(self) -> bool:
+        return self.action == EXTRA
+
+    def mentions(self, text: str) -> bool:
+        words = (self.name, self.parent, self.attribute, self.kind, str(self.ours or ""), str(self.theirs or ""))
+        return any(text in word.casefold() for word in words)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """How many slaves are in which state; `edited`: somebody edited them."""
+
+    in_sync: int
+    drifted: int
+    conflict: int
+    never: int
+    edited: int
+
+    @property
+    def states(self) -> list[tuple[str, int]]:
+        return [(state, getattr(self, state)) for state in STATES if getattr(self, state)]
+
+
+def slaves() -> QuerySet[Account]:
+    """Every slave with its drift (without the differences themselves), the ones that differ most first."""
+    accounts = Account.objects.filter(role=Account.Role.SLAVE).select_related("group", "drift")
+    accounts = accounts.defer(*SECRETS, "drift__differences")
+    return accounts.order_by(F("drift__count").desc(nulls_last=True), "subdomain")
+
+
+def listing(*, text: str = "", group: int | None = None, state: str = "", cause: str = "") -> QuerySet[Any]:
+    """`slaves` with the number of their `exceptions`; unknown states and causes are no filter."""
+    accounts = slaves()
+    if text:
+        accounts = accounts.filter(Q(name__icontains=text) | Q(subdomain__icontains=text))
+    if group is not None:
+        accounts = accounts.filter(group=group)
+    if state == NEVER:
+        accounts = accounts.filter(drift__isnull=True)
+    elif state in STATES:
+        accounts = accounts.filter(drift__state=state)
+    if cause in CAUSES:
+        accounts = accounts.filter(**{f"drift__by_{cause}__gt": 0})
+    elif cause == EDITED_CAUSE:
+        accounts = accounts.filter(EDITED)
+    active = AcceptedDifference.objects.filter(account=OuterRef("pk"), withdrawn_at=None).order_by()
+    count = active.values("account").annotate(n=Count("pk")).values("n")
+    return accounts.annotate(exceptions=Coalesce(Subquery(count), 0))
+
+
+def summary(group: int | None = None) -> Summary:
+    """Of all slaves, or of those of one group; one query."""
+    accounts = Account.objects.filter(role=Account.Role.SLAVE).order_by()
+    if group is not None:
+        accounts = accounts.filter(group=group)
+    states = {state: Count("pk", filter=Q(drift__state=state)) for state in Drift.State.values}
+    never = Count("pk", filter=Q(drift__isnull=True))
+    return Summary(**accounts.aggregate(**states, never=never, edited=Count("pk", filter=EDITED)))
+
+
+def differences_of(drift: Drift | None, text: str = "") -> list[Difference]:
+    """In the order of a plan, extras at the end; those that mention `text`."""
+    rows = [Difference.of(row) for row in (drift.differences if drift else ())]
+    wanted = text.strip().casefold()
+    return sorted((row for row in rows if not wanted or row.mentions(wanted)), key=lambda row: row.is_extra)
+
+
+def drift_of(account: Account) -> Drift | None:
+    """What is known of the account's drift, differences included; None: nobody has looked yet."""
+    return Drift.objects.filter(pk=account.pk).select_related("run").first()
+
+
+def exceptions_of(account: Account) -> QuerySet[AcceptedDifference]:
+    """What is accepted in the account at the moment."""
+    return account.accepted.filter(withdrawn_at=None).select_related("accepted_by")
+
+
+def changes_of(account: Account) -> QuerySet[DriftChange]:
+    """The history of its drift, the youngest first."""
+    return account.drift_changes.select_related("run")
+
+
+# -- edits, for the dashboard --
+
+
+@dataclass(frozen=True)
+class Edit:
+    """An item that somebody edited in a slave; equal ones of several slaves are equal."""
+
+    kind: str
+    name: str
+    parent: str
+    action: str
+
+
+def edits() -> Iterator[tuple[Account, Edit]]:
+    """Every edit of every slave that was edited, account by account."""
+    edited = Account.objects.filter(EDITED, role=Account.Role.SLAVE).select_related("drift").defer(*SECRETS)
+    for account in edited.order_by("subdomain"):
+        rows = (
+            row for row in account.drift.differences if row["action"] != EXTRA and row["cause"] in ("slave", "both")
+        )
+        found = {Edit(row["kind"], row["name"], row["parent"], row["action"]): None for row in rows}  # in order, once
+        yield from ((account, edit) for edit in found)
+
+
+# -- documents, for the API and the command --
+
+
+def documents(group: SyncGroup | None = None, accounts: Iterable[Account] | None = None) -> list[dict[str, Any]]:
+    """The drift of slaves: of a group, of the named ones, or of all; in the order of their subdomains."""
+    wanted = Account.objects.filter(role=Account.Role.SLAVE).select_related("group", "drift").defer(*SECRETS)
+    if group is not None:
+        wanted = wanted.filter(group=group)
+    if accounts is not None:
+        wanted = wanted.filter(pk__in=[account.pk for account in accounts])
+    wanted = wanted.order_by("subdomain").prefetch_related("exclusions")
+    found = list(wanted)
+    accepted = _accepted(found)
+    return [_document(account, accepted.get(account.pk, [])) for account in found]
+
+
+def _accepted(accounts: Iterable[Account]) -> dict[int, list[dict[str, Any]]]:
+    rows = AcceptedDifference.objects.filter(account__in=list(accounts), withdrawn_at=None)
+    found: dict[int, list[dict[str, Any]]] = {}
+    for row in rows.select_related("accepted_by").order_by("pk"):
+        found.setdefault(row.account_id, []).append(exception_document(row))
+    return found
+
+
+def exception_document(accepted: AcceptedDifference) -> dict[str, Any]:
+    return {
+        "id": accepted.pk,
+        "kind": accepted.kind,
+        "key": accepted.key,
+        "attribute": accepted.attribute,
+        "name": accepted.name,
+        "parent": accepted.parent,
+        "reason": accepted.reason,
+        "accepted_by": accepted.accepted_by.get_username() if accepted.accepted_by else None,
+        "accepted_at": accepted.accepted_at.isoformat(),
+        "withdrawn_at": accepted.withdrawn_at and accepted.withdrawn_at.isoformat(),
+    }
+
+
+def _document(account: Account, accepted: list[dict[str, Any]]) -> dict[str, Any]:
+    drift: Drift | None = getattr(account, "drift", None)
+    return {
+        "subdomain": account.subdomain,
+        "group": account.group.name,
+        "state": drift.state if drift else "unknown",
+        "count": drift.count if drift else None,
+        "causes": {cause: getattr(drift, f"by_{cause}") for cause in CAUSES} if drift else None,
+        "extras": drift.extras if drift else None,
+        "since": _iso(drift.since) if drift else None,
+        "checked_at": _iso(drift.checked_at) if drift else None,
+        "converged_at": _iso(drift.converged_at) if drift else None,
+        "run": drift.run_id if drift else None,
+        "differences": [{name: row[name] for name in TOLD} for row in (drift.differences if drift else ())],
+        "accepted": accepted,
+        "exclusions": [{"kind": each.kind, "name": each.name} for each in account.exclusions.all()],
+    }
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None

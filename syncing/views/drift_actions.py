@@ -1,0 +1,155 @@
+"""What can be done about drift: look again, take it back, accept it with a reason, withdraw that."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods, require_POST
+
+from accounts.kommo.answers import storable_id
+from accounts.models import RELATED_SECRETS, Account, SyncGroup
+from accounts.pages import page, person
+from syncing.models import AcceptedDifference, Trigger
+from syncing.selectors import drift as reads
+from syncing.services.audit import Actor
+from syncing.services.drift import is_meant
+from syncing.services.drift_checks import check_now
+from syncing.services.exceptions import CannotAccept, accept, revert, withdraw
+from syncing.services.runs import CannotStart, Started
+from syncing.views.drift import slave
+from syncing.views.pages import refusal, to_run
+
+SHOWN = 200  # differences of an account that a question lists
+
+
+class AcceptForm(forms.Form):
+    kind = forms.CharField(max_length=12, widget=forms.HiddenInput)
+    key = forms.CharField(max_length=500, strip=False, widget=forms.HiddenInput)
+    attribute = forms.CharField(max_length=30, required=False, widget=forms.HiddenInput)
+    reason = forms.CharField(
+        label=gettext_lazy("Reason"),
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 3, "cols": 60}),
+        help_text=gettext_lazy("Why may it stay? Kept with the exception and in the audit."),
+    )
+
+
+def _back(account: Account) -> HttpResponseRedirect:
+    return HttpResponseRedirect(reverse("syncing:drift_account", args=[account.pk]))
+
+
+def _actor(request: HttpRequest) -> Actor:
+    return Actor.of_user(person(request), Trigger.ADMIN)
+
+
+# -- looking again --
+
+
+@permission_required("syncing.plan_sync", raise_exception=True)
+@require_POST
+def check(request: HttpRequest) -> HttpResponse:
+    """A read-only run of the group that the form names."""
+    group = get_object_or_404(SyncGroup, pk=storable_id(request.POST.get("group", "")))
+    back = HttpResponseRedirect(reverse("syncing:drift"))
+    return _started(request, back, lambda: check_now(group, trigger=Trigger.ADMIN, by=person(request)))
+
+
+@permission_required("syncing.plan_sync", raise_exception=True)
+@require_POST
+def check_account(request: HttpRequest, account_id: int) -> HttpResponse:
+    account = slave(account_id)
+    asked = {"trigger": Trigger.ADMIN, "by": person(request), "accounts": [account]}
+    return _started(request, _back(account), lambda: check_now(account.group, **asked))
+
+
+# -- taking it back --
+
+
+@require_http_methods(["GET", "POST"])
+def take_back(request: HttpRequest, account_id: int) -> HttpResponse:
+    """GET names everything that goes back, as a run cannot leave out some of it; POST starts the run."""
+    account = slave(account_id)
+    needed = "plan_sync" if account.group.requires_approval else "start_sync"
+    if not request.user.has_perm(f"syncing.{needed}"):
+        raise PermissionDenied
+    if request.method == "POST":
+        by = person(request)
+        return _started(request, _back(account), lambda: revert(account, by=by, trigger=Trigger.ADMIN))
+    rows = [row for row in reads.differences_of(reads.drift_of(account)) if not row.is_extra]
+    context = {
+        "title": _("Revert %(account)s") % {"account": account},
+        "account": account,
+        "differences": rows[:SHOWN],
+        "more": len(rows[SHOWN:]),
+        "only_plans": account.group.requires_approval,
+    }
+    return page(request, "syncing/drift_revert.html", context)
+
+
+def _started(request: HttpRequest, back: HttpResponseRedirect, starting: Any) -> HttpResponse:
+    try:
+        started: Started = starting()
+    except CannotStart as error:
+        messages.error(request, refusal(error))
+        return back
+    return to_run(request, started)
+
+
+# -- exceptions --
+
+
+@permission_required("syncing.accept_drift", raise_exception=True)
+@require_http_methods(["GET", "POST"])
+def accept_difference(request: HttpRequest, account_id: int) -> HttpResponse:
+    """GET asks for the reason, POST accepts; ?kind=&key=&attribute= say what (no attribute: the whole item)."""
+    account = slave(account_id)
+    form = AcceptForm(request.POST) if request.method == "POST" else AcceptForm(initial=request.GET.dict())
+    if not form.is_valid():
+        return _question(request, account, form)
+    try:
+        accepted = accept(account, **form.cleaned_data, by=person(request), actor=_actor(request))
+    except CannotAccept as error:
+        messages.error(request, f"{error.message} {error.remedy}")
+        return _back(account)
+    text = _("Accepted: %(name)s. Runs leave it alone in this account until the exception is withdrawn.")
+    messages.success(request, text % {"name": accepted.name})
+    return _back(account)
+
+
+def _question(request: HttpRequest, account: Account, form: AcceptForm) -> HttpResponse:
+    kind, key, attribute = (str(form[name].value() or "") for name in ("kind", "key", "attribute"))
+    found = reads.differences_of(reads.drift_of(account))
+    rows = [row for row in found if is_meant(vars(row), kind, key, attribute)]
+    if not rows:
+        messages.error(request, _("There is no such difference now. It may be settled or accepted already."))
+        return _back(account)
+    context = {
+        "title": _("Accept a difference"),
+        "account": account,
+        "form": form,
+        "whole": not attribute,
+        "differences": rows[:SHOWN],
+        "more": len(rows[SHOWN:]),
+    }
+    return page(request, "syncing/drift_accept.html", context)
+
+
+@permission_required("syncing.accept_drift", raise_exception=True)
+@require_POST
+def withdraw_exception(request: HttpRequest, exception_id: int) -> HttpResponse:
+    exceptions = AcceptedDifference.objects.select_related("account__group").defer(*RELATED_SECRETS)
+    accepted = get_object_or_404(exceptions, pk=exception_id)
+    try:
+        withdraw(accepted, by=person(request), actor=_actor(request))
+    except CannotAccept as error:
+        messages.error(request, f"{error.message} {error.remedy}")
+    else:
+        messages.success(request, _("Withdrawn. The next check shows what differs there now; Check now starts one."))
+    return _back(accepted.account)
