@@ -10,7 +10,7 @@ from django.db.models.functions import Coalesce
 
 from accounts.models import SyncGroup
 from syncing import conf, store
-from syncing.models import RUN_OPEN, AccountRun, AccountState, RunMode, RunState, SyncRun
+from syncing.models import RUN_OPEN, AccountRun, AccountState, RunMode, RunPurpose, RunState, SyncRun
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,8 @@ class Claim:
     writes: bool
     fence: int
     requests: int  # sent by earlier attempts
+    purpose: str = RunPurpose.SYNC
+    approved_digest: str = ""
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,8 @@ def _claim(row: AccountRun) -> Claim:
         writes=row.run.writes,
         fence=row.fence,
         requests=row.requests,
+        purpose=row.run.purpose,
+        approved_digest=row.approved_digest,
     )
 
 

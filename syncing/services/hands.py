@@ -14,6 +14,7 @@ from accounts.models import Account
 from accounts.services import client_for
 from syncing import conf, store
 from syncing.engine.refs import Ref
+from syncing.engine.snapshot import Snapshot
 from syncing.models import AccountState
 from syncing.services import history
 from syncing.services.claims import Claim
@@ -76,6 +77,7 @@ class Hand:
     stop: Stop
     earlier: Sequence[Outcome] = ()
     others: frozenset[int] = frozenset()  # Kommo ids of all other entries
+    remember: history.Remember = history.remember_slave
     note: str = ""
     shown: str = ""
     client: KommoClient | None = None
@@ -92,8 +94,15 @@ class Hand:
     # -- given to replicate --
 
     def record(self, outcomes: Sequence[Outcome], mapped: Sequence[Mapped], dropped: Sequence[Ref]) -> None:
-        self.writer.record(self.claim, outcomes, mapped, dropped)
+        self.writer.record(self.claim, outcomes, mapped, dropped, self.remember)
         self.outcomes += outcomes
+        if self.job.gate is not None:
+            for item in mapped:
+                if item.created_by_us:
+                    self.job.gate.admit(item.ref.kind, item.slave_key)
+
+    def keep(self, before: Snapshot) -> None:
+        self.writer.keep(self.claim, store.packed(before))
 
     def checkpoint(self, note: str) -> None:
         self.note = note
@@ -122,10 +131,16 @@ class Hand:
 
     def _replicate(self, replicate: Replicate) -> Result:
         try:
-            with client_for(self.account, read_only=not self.job.writes, stop=self.stop) as self.client:
+            with self._opened() as self.client:
                 return replicate(self.job, self.client, self.record, self.checkpoint)
         except KommoError as error:
             return failed(error, self.outcomes, self.requests)
+
+    def _opened(self) -> KommoClient:
+        """Only a promotion that was approved has a gate, and only through it a master is written."""
+        if self.job.writes and self.job.gate is not None:
+            return client_for(self.account, gate=self.job.gate, stop=self.stop)
+        return client_for(self.account, read_only=not self.job.writes, stop=self.stop)
 
     def _interrupted(self, code: str) -> None:
         if code != LOST:

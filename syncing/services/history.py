@@ -1,13 +1,13 @@
 """What attempts of an account run leave behind: their outcomes as log rows, and the id mappings."""
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from syncing.engine.refs import Ref
+from syncing.engine.refs import Kind, Ref
 from syncing.models import IdMapping, LogEntry
 from syncing.services.contract import Mapped, Outcome
 from syncing.store import NAME_LENGTH, clean, insert, json_value, short
@@ -16,7 +16,20 @@ DONE = "done"
 WRITES = {"create": "created", "update": "updated", "delete": "deleted", "adopt": "adopted"}
 
 
+OPTION = "option"  # as the code of a log entry: an option that was made with or in its field, which has its own entry
+
+# What becomes of the id mappings: of which account, what happened, mappings to keep, to drop. In a transaction.
+Remember = Callable[[int, Sequence[Outcome], Sequence[Mapped], Sequence[Ref]], None]
+
+
 # -- id mappings --
+
+
+def remember_slave(
+    account_id: int, outcomes: Sequence[Outcome], mapped: Sequence[Mapped], dropped: Sequence[Ref]
+) -> None:
+    """Of a slave that is brought to its master: as told."""
+    keep_mappings(account_id, mapped, dropped)
 
 
 def keep_mappings(account_id: int, mapped: Sequence[Mapped], dropped: Sequence[Ref]) -> None:
@@ -96,6 +109,26 @@ def log_outcomes(run_id: int, account_run_id: int, outcomes: Sequence[Outcome]) 
                 json_value(LogEntry, "details", _details(outcome)),
             )
             for outcome in outcomes
+        ],
+    )
+
+
+def log_options(run_id: int, account_run_id: int, mapped: Sequence[Mapped]) -> None:
+    """The options that we made: a rollback asks for them one by one."""
+    made = [item for item in mapped if item.created_by_us and item.ref.kind is Kind.ENUM]
+    insert(
+        LogEntry,
+        {"run": run_id, "account_run": account_run_id, "at": timezone.now(), "level": "info", "code": OPTION},
+        ("action", "kind", "name", "message", "details"),
+        [
+            (
+                "",
+                item.ref.kind.value,
+                clean(item.name)[:NAME_LENGTH],
+                "",
+                json_value(LogEntry, "details", {"parent": item.parent, "key": item.slave_key}),
+            )
+            for item in made
         ],
     )
 

@@ -12,7 +12,7 @@ from accounts.services import record_health, remember_identity
 from syncing import conf, store
 from syncing.engine.collapse import content_digest
 from syncing.engine.refs import Ref
-from syncing.models import ACCOUNT_GOOD, AccountRun, AccountState, LogEntry, SyncRun
+from syncing.models import ACCOUNT_GOOD, AccountRun, AccountState, LogEntry, RunPurpose, SyncRun
 from syncing.services import drift, history
 from syncing.services.claims import Claim
 from syncing.services.contract import Interrupted, Mapped, Outcome, Result
@@ -50,13 +50,27 @@ class Writer:
         self._batcher.close()
 
     def record(
-        self, claim: Claim, outcomes: Sequence[Outcome], mapped: Sequence[Mapped], dropped: Sequence[Ref]
+        self,
+        claim: Claim,
+        outcomes: Sequence[Outcome],
+        mapped: Sequence[Mapped],
+        dropped: Sequence[Ref],
+        remember: history.Remember = history.remember_slave,
     ) -> None:
-        """Log rows and id mappings of what has just happened."""
+        """Log rows of what has just happened, and what `remember` makes of the id mappings."""
 
         def act() -> None:
             history.log_outcomes(claim.run_id, claim.account_run_id, outcomes)
-            history.keep_mappings(claim.account_id, mapped, dropped)
+            history.log_options(claim.run_id, claim.account_run_id, mapped)
+            remember(claim.account_id, outcomes, mapped, dropped)
+
+        self._batcher.call(Unit(claim, act, after_write=True))
+
+    def keep(self, claim: Claim, document: bytes) -> None:
+        """The account as it was before the first write (`store.packed`)."""
+
+        def act() -> None:
+            store.keep_snapshot(claim.account_run_id, claim.account_id, document)
 
         self._batcher.call(Unit(claim, act, after_write=True))
 
@@ -118,8 +132,8 @@ def commit(units: Sequence[Unit]) -> Sequence[bool | BaseException]:
 def _commit(units: Sequence[Unit]) -> list[bool | BaseException]:
     with transaction.atomic():
         held = _held({unit.claim.account_run_id for unit in units})
-        masters = _masters(units)
-        lost = [unit.after_write and unit.claim.account_id in masters for unit in units]
+        turned = _turned(units)
+        lost = [unit.after_write and unit.claim.account_run_id in turned for unit in units]
         return [Interrupted(LOST) if gone else _store(unit, held) for unit, gone in zip(units, lost, strict=True)]
 
 
@@ -129,11 +143,18 @@ def _held(account_run_ids: set[int]) -> dict[int, int]:
     return dict(rows.order_by("pk").values_list("pk", "fence"))
 
 
-def _masters(units: Sequence[Unit]) -> set[int]:
-    """The accounts that became a master while they were written (by an import, say): they are as good as lost."""
-    written = {unit.claim.account_id for unit in units if unit.after_write}
-    masters = Account.objects.filter(pk__in=written).exclude(role=Account.Role.SLAVE)
-    return set(masters.values_list("pk", flat=True)) if written else set()
+def _turned(units: Sequence[Unit]) -> set[int]:
+    """Account runs whose account has another role now (by an import, say): they are as good as lost.
+
+    Only what was approved for it may be written to a master.
+    """
+    written = [unit.claim for unit in units if unit.after_write]
+    if not written:
+        return set()
+    rows = Account.objects.filter(pk__in={claim.account_id for claim in written}, role=Account.Role.MASTER)
+    masters = set(rows.values_list("pk", flat=True))
+    wrong = (claim for claim in written if (claim.account_id in masters) != (claim.purpose == RunPurpose.PROMOTION))
+    return {claim.account_run_id for claim in wrong}
 
 
 def _store(unit: Unit, held: dict[int, int]) -> bool | BaseException:
