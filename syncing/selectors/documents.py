@@ -1,20 +1,21 @@
 """The run as one JSON document: what `sync_all --json` prints and the REST API answers (design.md section 8)."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from django.utils import timezone
 
 from accounts.models import RELATED_SECRETS, Account
+from syncing.engine.collapse import LISTS, collapse, tally
 from syncing.models import RUN_OPEN, AccountRun, AccountState, SyncRun
+from syncing.selectors.plans import Plan, every_plan, unplanned
 
-LISTS = ("changes", "extras", "conflicts", "manual")
 
-
-def run_document(run: SyncRun, with_changes: bool = True) -> dict[str, Any]:
-    """The document of a run, open or ended; without changes the lists of each account are left out."""
+def run_document(run: SyncRun) -> dict[str, Any]:
+    """The document of a run, open or ended."""
     parts = AccountRun.objects.filter(run=run).select_related("account").order_by("account__subdomain")
-    parts = parts.defer(*RELATED_SECRETS) if with_changes else parts.defer("document", *RELATED_SECRETS)
-    accounts = [account_document(part, with_changes) for part in parts]
+    accounts = [account_document(part) for part in parts.defer(*RELATED_SECRETS)]
     states = [account["state"] for account in accounts]
     return {
         "run": run.pk,
@@ -27,12 +28,13 @@ def run_document(run: SyncRun, with_changes: bool = True) -> dict[str, Any]:
         "master": {"subdomain": _master(run), "requests": run.master_requests},
         "totals": {state: states.count(state) for state in AccountState.values},
         "accounts": accounts,
+        "plans": _plans(accounts),
     }
 
 
-def account_document(part: AccountRun, with_changes: bool = True) -> dict[str, Any]:
-    """One account's part of the document."""
-    document = {
+def account_document(part: AccountRun) -> dict[str, Any]:
+    """One account's part of the document; `plan` is the same for accounts about which the same is said."""
+    return {
         "subdomain": part.account.subdomain,
         "state": part.state,
         "reason": part.reason or None,
@@ -41,10 +43,52 @@ def account_document(part: AccountRun, with_changes: bool = True) -> dict[str, A
         "updated": part.updated,
         "deleted": part.deleted,
         "adopted": part.adopted,
+        "plan": part.content_digest or None,
+        **{name: part.document.get(name, []) for name in LISTS},
+        "note": part.note or None,
+        "error": part.error,
     }
-    if with_changes:
-        document |= {name: part.document.get(name, []) for name in LISTS}
-    return document | {"note": part.note or None, "error": part.error}
+
+
+def _plans(accounts: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Each distinct plan once, the most common first, with the accounts that have it."""
+    documents = {account["subdomain"]: account for account in accounts}
+    found = collapse((account["subdomain"], account["plan"]) for account in accounts if account["plan"])
+    return [
+        {"plan": each.digest, "accounts": list(each.members), **_counts(documents[each.members[0]])} for each in found
+    ]
+
+
+def _counts(document: Mapping[str, Any]) -> dict[str, int]:
+    return asdict(tally(document))
+
+
+def plan_document(run: SyncRun) -> dict[str, Any]:
+    """What the REST API answers about the plans of a run: the changes once per plan, not once per account.
+
+    `example` is the account whose document it is: in others the messages of extras may have other numbers.
+    """
+    return {
+        "run": run.pk,
+        "type": run.type,
+        "mode": run.mode,
+        "state": run.state,
+        "plans": [_plan(plan) for plan in every_plan(run)],
+        "without_plan": [
+            {"subdomain": each.subdomain, "state": each.state, "reason": each.reason or None, "error": each.error}
+            for each in unplanned(run, AccountState.values)
+        ],
+    }
+
+
+def _plan(plan: Plan) -> dict[str, Any]:
+    return {
+        "plan": plan.digest,
+        "accounts": [member.subdomain for member in plan.members],
+        "example": plan.example.subdomain,
+        **_counts(plan.document),
+        **{name: plan.document.get(name, []) for name in LISTS},
+    }
 
 
 def failed_document(code: str, message: str, remedy: str, **known: Any) -> dict[str, Any]:
@@ -60,6 +104,7 @@ def failed_document(code: str, message: str, remedy: str, **known: Any) -> dict[
         "master": None,
         "totals": dict.fromkeys(AccountState.values, 0),
         "accounts": [],
+        "plans": [],
     }
 
 

@@ -1,23 +1,26 @@
-"""A run document as text: the table of accounts, what is wrong, and every planned change."""
+"""A run document as text: the table of accounts, the plans, and what is wrong."""
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from syncing.management.console.plans import named, plan_blocks, remarks
 from syncing.operations.tables import table
 
 Document = Mapping[str, Any]
-SIGNS = {"create": "+", "update": "~", "delete": "-"}
 HEAD = ("account", "state", "created", "updated", "deleted", "adopted", "requests", "reason")
 
 
 def run_report(document: Document) -> str:
-    """The whole document for a person; a plan with every change, field by field."""
+    """The whole document for a person; each distinct plan once, with every change, field by field."""
     parts = [table(HEAD, [_row(account) for account in document["accounts"]])]
-    if document["mode"] == "plan":
-        parts += ["\n".join(_plan(account)) for account in document["accounts"] if _has_plan(account)]
+    parts += plan_blocks([account for account in document["accounts"] if _is_plan(document, account)])
     parts += ["\n".join(_problems(document))] if any(_problems(document)) else []
     return "\n\n".join([*parts, summary(document)])
+
+
+def _is_plan(document: Document, account: Document) -> bool:
+    """Nothing of it was written: the run only looked, or refused this account."""
+    return bool(document["mode"] == "plan" or account["state"] == "refused")
 
 
 def summary(document: Document) -> str:
@@ -32,28 +35,6 @@ def _row(account: Document) -> tuple[Any, ...]:
     return (account["subdomain"], account["state"], *counts, account["reason"] or "")
 
 
-def _has_plan(account: Document) -> bool:
-    return any(account[name] for name in ("changes", "extras", "conflicts", "manual"))
-
-
-def _plan(account: Document) -> Iterator[str]:
-    yield f"{account['subdomain']}: {len(account['changes'])} changes"
-    for change in account["changes"]:
-        yield f"  {SIGNS.get(change['action'], '?')} {change['action']} {_named(change)}"
-        for name, (old, new) in sorted(change["fields"].items()):
-            yield f"      {name}: {_value(old)} -> {_value(new)}"
-    for extra in account["extras"]:
-        yield f"  = extra, kept: {_named(extra)}"
-    yield from _remarks(account)
-
-
-def _remarks(account: Document) -> Iterator[str]:
-    for conflict in account["conflicts"]:
-        yield f"  ! conflict: {_named(conflict)}: {conflict['message']}"
-    for item in account["manual"]:
-        yield f"  * by hand: {_named(item)}: {item['message']}"
-
-
 def _problems(document: Document) -> Iterator[str]:
     """What somebody has to look at; conflicts of a plan are shown with it."""
     if document["error"]:
@@ -63,28 +44,19 @@ def _problems(document: Document) -> Iterator[str]:
             yield f"{account['subdomain']}: {_error(account['error'])}"
         if account["note"]:
             yield f"{account['subdomain']}: {account['note']}"
-        if document["mode"] != "plan":
+        if not _is_plan(document, account):
             yield from _unfinished(account)
 
 
 def _unfinished(account: Document) -> Iterator[str]:
     wrong = [change for change in account["changes"] if change["outcome"] in ("failed", "unverified", "skipped")]
-    remarks = list(_remarks(account))
-    if wrong or remarks:
+    said = list(remarks(account))
+    if wrong or said:
         yield f"{account['subdomain']}:"
     for change in wrong:
-        yield f"  {change['outcome']}: {change['action']} {_named(change)} {change.get('message', '')}".rstrip()
-    yield from remarks
-
-
-def _named(item: Document) -> str:
-    parent = f" in {item['parent']}" if item.get("parent") else ""
-    return f"{item['kind']} {item['name']!r}{parent}"
+        yield f"  {change['outcome']}: {change['action']} {named(change)} {change.get('message', '')}".rstrip()
+    yield from said
 
 
 def _error(error: Document) -> str:
     return f"{error['message'].rstrip('.')}. {error['remedy']}".strip()
-
-
-def _value(value: Any) -> str:
-    return "(none)" if value is None else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,103 @@
+"""The plans of a run as text: each distinct one once, with its accounts, every change field by field."""
+
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from syncing.engine.collapse import Difference, collapse, difference
+from syncing.selectors.plan_rows import field_texts
+
+Document = Mapping[str, Any]
+Accounts = Sequence[Document]
+SIGNS = {"create": "+", "update": "~", "delete": "-"}
+WIDTH = 100
+TOLD = 10  # so many rows tell two plans apart
+
+
+def plan_blocks(accounts: Accounts) -> list[str]:
+    """A block of lines for each distinct plan, the most common first; what is in sync without a remark has none."""
+    known = {account["subdomain"]: account for account in accounts}
+    # An account of an older run has no digest: it stands for itself.
+    digests = ((name, account.get("plan") or f"of {name}") for name, account in known.items() if has_plan(account))
+    groups = [[known[name] for name in each.members] for each in collapse(digests)]
+    common = next((group for group in groups if len(group) > 1 and _is_busy(group)), None)
+    blocks = ["\n".join(_block(group, common)) for group in groups]
+    return [_headline(groups, common, accounts), *blocks] if common else blocks
+
+
+def has_plan(account: Document) -> bool:
+    return any(account[name] for name in ("changes", "extras", "conflicts", "manual"))
+
+
+def _is_busy(group: Accounts) -> bool:
+    return any(account["state"] != "in_sync" for account in group)
+
+
+def _headline(groups: Sequence[Accounts], common: Accounts, accounts: Accounts) -> str:
+    differ = sum(len(group) for group in groups if group is not common and _is_busy(group))
+    in_sync = sum(account["state"] == "in_sync" for account in accounts)
+    parts = [_title(common), f"{differ} differ", f"{in_sync} in sync"]
+    return "; ".join(part for part in parts if not part.startswith("0 "))
+
+
+def _title(group: Accounts) -> str:
+    number = len(group[0]["changes"])
+    changes = f"{number} change{'' if number == 1 else 's'}"
+    return f"{group[0]['subdomain']}: {changes}" if len(group) == 1 else f"{len(group)} accounts: the same {changes}"
+
+
+def _block(group: Accounts, common: Accounts | None) -> Iterator[str]:
+    yield _title(group)
+    if len(group) > 1:
+        yield wrapped(account["subdomain"] for account in group)
+    if common is not None and group is not common and _is_busy(group):
+        yield from _unlike(difference(group[0], common[0]))
+    yield from _rows(group[0])
+
+
+def wrapped(names: Iterator[str]) -> str:
+    """Names as a paragraph; none is broken in the middle."""
+    filler = textwrap.TextWrapper(
+        WIDTH, initial_indent="    ", subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+    )
+    return filler.fill(", ".join(names))
+
+
+def _unlike(found: Difference) -> Iterator[str]:
+    """What tells a plan from the most common one."""
+    for title, rows in (("only here", found.here), ("not here", found.missing)):
+        for name, row in rows[:TOLD]:
+            yield f"    {title}: {_line(name, row)}"
+        if len(rows) > TOLD:
+            yield f"    {title}: and {len(rows) - TOLD} more"
+
+
+def _rows(document: Document) -> Iterator[str]:
+    for change in document["changes"]:
+        yield f"  {_line('changes', change)}"
+        yield from (f"      {text}" for text in field_texts(change))
+    for extra in document["extras"]:
+        yield f"  {_line('extras', extra)}"
+    yield from remarks(document)
+
+
+def remarks(document: Document) -> Iterator[str]:
+    """What somebody has to do: conflicts, and what the API cannot do."""
+    for name in ("conflicts", "manual"):
+        yield from (f"  {_line(name, row)}" for row in document[name])
+
+
+def _line(name: str, row: Document) -> str:
+    """One row of a document in one line."""
+    if name == "changes":
+        return f"{SIGNS.get(row['action'], '?')} {row['action']} {named(row)}"
+    if name == "extras":
+        message = row.get("message")
+        return f"= extra: {named(row)}: {message}" if message else f"= extra, kept: {named(row)}"
+    sign = "! conflict" if name == "conflicts" else "* by hand"
+    return f"{sign}: {named(row)}: {row['message']}"
+
+
+def named(item: Document) -> str:
+    parent = f" in {item['parent']}" if item.get("parent") else ""
+    return f"{item['kind']} {item['name']!r}{parent}"

@@ -1,0 +1,51 @@
+"""The plans of a run as a table: a row for each account and change."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from accounts.models import RELATED_SECRETS
+from syncing.engine.collapse import rows
+from syncing.models import AccountRun, SyncRun
+
+HEAD = ("account", "name", "state", "plan", "what", "kind", "item", "parent", "fields", "outcome", "message")
+WHAT = {"extras": "extra", "conflicts": "conflict", "manual": "by hand"}
+SHORT = 12  # so much of a digest tells two plans apart
+AT_ONCE = 20  # documents in memory
+
+
+def plan_rows(run: SyncRun) -> Iterator[tuple[str, ...]]:
+    """Cells as text, under `HEAD`. Every account has a row, also one about which there is nothing to say."""
+    parts = AccountRun.objects.filter(run=run).select_related("account").defer(*RELATED_SECRETS)
+    for part in parts.order_by("account__subdomain").iterator(chunk_size=AT_ONCE):
+        account, problem = part.account, _problem(part)
+        known = (account.subdomain, account.name, part.state, part.content_digest[:SHORT])
+        said = [_cells(name, row) for name, row in rows(part.document)]
+        if problem or not said:
+            said.insert(0, ("", "", "", "", "", "", problem))
+        yield from ((*known, *cells) for cells in said)
+
+
+def _cells(name: str, row: Mapping[str, Any]) -> tuple[str, ...]:
+    what = row["action"] if name == "changes" else WHAT[name]
+    fields = "; ".join(field_texts(row)) if name == "changes" else ""
+    return (what, row["kind"], row["name"], row.get("parent") or "", fields, row.get("outcome", ""), _message(row))
+
+
+def _message(row: Mapping[str, Any]) -> str:
+    return row.get("message") or ""
+
+
+def _problem(part: AccountRun) -> str:
+    error = part.error or {}
+    return f"{error.get('message', '')} {error.get('remedy', '')}".strip() or part.note
+
+
+def field_texts(change: Mapping[str, Any]) -> Iterator[str]:
+    """What a change does, attribute by attribute: `name: old -> new`."""
+    for name, (old, new) in sorted(change["fields"].items()):
+        yield f"{name}: {_shown(old)} -> {_shown(new)}"
+
+
+def _shown(value: Any) -> str:
+    return "(none)" if value is None else json.dumps(value, ensure_ascii=False)
