@@ -72,8 +72,8 @@ def _leads(api: Api, stages: Sequence[StageId]) -> str:
 
 
 def _told(leads: Sequence[Json], stages: Sequence[StageId], where: str) -> str:
-    """A filter that Kommo did not heed shows leads of other stages: then nothing was counted."""
-    if any((lead.get("pipeline_id"), lead.get("status_id")) not in stages for lead in leads):
+    """A filter that Kommo did not heed shows leads of other stages: then nothing was counted. The trash may be bare."""
+    if any("status_id" in lead and (lead.get("pipeline_id"), lead["status_id"]) not in stages for lead in leads):
         return UNREADABLE.format(error="it shows leads of other stages")
     more = " or more" if len(leads) == PAGE else ""
     return f"Kept: {len(leads)}{more} lead{'s are' if len(leads) > 1 else ' is'} in it{where}."

@@ -6,7 +6,6 @@ from typing import Any
 from syncing.engine.changes import Action, Change, Extra
 from syncing.engine.exclusions import excludes
 from syncing.engine.extras import Own
-from syncing.engine.match import Match
 from syncing.engine.refs import Kind, Ref, enum_key, field_key, group_key, pipeline_key, stage_key
 from syncing.engine.resources.custom_fields import CREATABLE_TYPES, CustomField
 from syncing.engine.resources.field_groups import DEFAULT_GROUP
@@ -28,13 +27,18 @@ MEMBERS = "Kept: there are fields in it."
 
 
 def sort_out(
-    existing: Snapshot, found: Match, rules: Rules, own: Sequence[Own], blocked: Collection[Ref] = ()
+    existing: Snapshot,
+    rules: Rules,
+    own: Sequence[Own],
+    blocked: Collection[Ref] = (),
+    leaving: Collection[str] = (),
 ) -> tuple[tuple[Change, ...], tuple[Extra, ...]]:
     """The deletions in their order, and the extras that stay.
 
-    `blocked`: the master's items that this plan does not touch; nothing inside of them is deleted.
+    `blocked`: the master's items that this plan does not touch; nothing inside of them is deleted. `leaving`: keys of
+    fields that it moves to another group.
     """
-    judge = _Judge(existing, found, rules, blocked)
+    judge = _Judge(existing, rules, blocked, leaving)
     changes: list[Change] = []
     extras: list[Extra] = []
     rows = sorted(own, key=lambda item: (ORDER.index(item.ref.kind), item.ref.key))
@@ -55,13 +59,13 @@ def _in_reading_order(extras: Sequence[Extra], own: Iterable[Own]) -> list[Extra
 class _Judge:
     """Says of one item after the other why it stays; remembers what goes, as a last one of its kind must stay."""
 
-    def __init__(self, existing: Snapshot, found: Match, rules: Rules, blocked: Collection[Ref]) -> None:
-        self.found, self.rules = found, rules
+    def __init__(self, existing: Snapshot, rules: Rules, blocked: Collection[Ref], leaving: Collection[str]) -> None:
+        self.rules = rules
         self.untouched = {*blocked, *(_parent(ref) for ref in blocked if ref.kind is Kind.ENUM)}
         self.untouched |= {ref for ref, attribute in rules.accepted if attribute == "enums"}
         self.pipelines = {pipeline_key(pipeline.id): pipeline for pipeline in existing.pipelines}
         self.fields = {field_key(item.entity, item.id): item for item in existing.fields or ()}
-        self.members = _members(existing)
+        self.members = {group: keys - set(leaving) for group, keys in _members(existing).items()}
         self.gone: set[tuple[Kind, str]] = set()
 
     def keeps(self, item: Own) -> str | None:

@@ -83,7 +83,7 @@ class _Planner:
             for item in sorted(self.desired.fields or (), key=lambda item: (item.entity, item.sort, item.id)):
                 self._plan_field(item)
         own = find_own(self.existing, self.found, self.scope)
-        deletions, extras = sort_out(self.existing, self.found, self.rules, own, self.blocked)
+        deletions, extras = sort_out(self.existing, self.rules, own, self.blocked, self._leaving())
         return Plan(
             changes=(*self.changes, *deletions),
             conflicts=tuple(each for each in self.conflicts if self._in_scope(each.ref) and self._is_meant(each.ref)),
@@ -96,6 +96,11 @@ class _Planner:
             shared_stages=self.shared,
             own={item.ref: item.key for item in own},
         )
+
+    def _leaving(self) -> frozenset[str]:
+        """The account's fields that this plan moves to another group."""
+        moved = (change for change in self.changes if change.ref.kind is Kind.CUSTOM_FIELD and "group" in change.fields)
+        return frozenset(self.found.keys[change.ref] for change in moved if change.action is Action.UPDATE)
 
     # -- what the plan is about --
 

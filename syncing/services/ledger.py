@@ -77,6 +77,8 @@ class Ledger:
         """Written, but the re-reading still shows a difference: that is not done."""
         doubted = []
         for ref, change in remaining.items():
+            if change.action is Action.DELETE and ref not in self.rows:
+                continue  # it came free only now: nobody was told of it, so it waits for the next run
             row = self.rows.setdefault(ref, Row(change))
             if row.state in (DONE, PLANNED):
                 row.state, row.code = UNVERIFIED, "bad_answer"
