@@ -7,8 +7,8 @@ from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path, re_path
 
 from syncing import webhooks
-from syncing.api import endpoints, health
-from syncing.views import dashboard, runs, start, tokens
+from syncing.api import decisions, endpoints, health
+from syncing.views import approve, dashboard, drift, drift_actions, plans, runs, start, tokens
 
 app_name = "syncing"
 
@@ -25,14 +25,29 @@ urlpatterns: list[URLPattern] = [
     staff("groups/<int:group_id>/webhook", tokens.webhook_token, "webhook_token"),
     staff("runs/<int:run_id>/live", runs.run_live, "run_live"),
     staff("runs/<int:run_id>/document.json", runs.run_json, "run_json"),
+    staff("runs/<int:run_id>/plan.csv", plans.plan_csv, "plan_csv"),
+    staff("runs/<int:run_id>/plan.txt", plans.plan_text, "plan_text"),
+    staff("runs/<int:run_id>/plans/<str:digest>", plans.plan, "plan"),
     staff("runs/<int:run_id>/cancel", runs.cancel, "cancel"),
     staff("runs/<int:run_id>/retry", runs.retry, "retry"),
     staff("runs/<int:run_id>/force", runs.force, "force"),
+    staff("runs/<int:run_id>/approve", approve.approve, "approve"),
+    staff("runs/<int:run_id>/review", approve.review, "review"),
+    staff("drift/", drift.drift, "drift"),
+    staff("drift/check", drift_actions.check, "drift_check"),
+    staff("drift/exceptions/<int:exception_id>/withdraw", drift_actions.withdraw_exception, "withdraw"),
+    staff("drift/<int:account_id>/", drift.drift_account, "drift_account"),
+    staff("drift/<int:account_id>/check", drift_actions.check_account, "drift_check_account"),
+    staff("drift/<int:account_id>/revert", drift_actions.take_back, "revert"),
+    staff("drift/<int:account_id>/accept", drift_actions.accept_difference, "accept"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("api/sync/trigger", endpoints.trigger, name="api_trigger"),
     path("api/sync/status", endpoints.status, name="api_status"),
     path("api/sync/runs/<int:run_id>", endpoints.run, name="api_run"),
+    path("api/sync/runs/<int:run_id>/plan", endpoints.plan, name="api_plan"),
+    path("api/sync/runs/<int:run_id>/approve", decisions.approve, name="api_approve"),
+    path("api/audit", decisions.audit, name="api_audit"),
     path("api/sync/webhook/<str:token>", webhooks.webhook, name="webhook"),
     path("api/accounts/<str:subdomain>/ids", endpoints.ids, name="api_ids"),
     re_path("^api/", endpoints.unknown, name="api_unknown"),

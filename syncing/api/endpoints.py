@@ -8,12 +8,13 @@ from accounts.models import Account
 from syncing.api.http import ApiError, endpoint, json_body
 from syncing.api.order import read_order
 from syncing.models import ApiKey, SyncRun, Trigger
-from syncing.selectors.documents import run_document
+from syncing.selectors.documents import plan_document, run_document
 from syncing.selectors.ids import id_map
 from syncing.selectors.status import status as status_document
+from syncing.services.audit import Actor
 from syncing.services.keys import sign
 from syncing.services.presence import workers_alive
-from syncing.services.runs import CannotStart, start_run
+from syncing.services.runs import CannotStart, Started, start_run
 
 READ, TRIGGER = ApiKey.Scope.READ, ApiKey.Scope.TRIGGER
 
@@ -23,10 +24,20 @@ def trigger(request: HttpRequest) -> JsonResponse:
     order = read_order(json_body(request))
     try:
         started = start_run(
-            group=order.group, type=order.type, mode=order.mode, accounts=order.accounts, trigger=Trigger.API
+            group=order.group,
+            type=order.type,
+            mode=order.mode,
+            accounts=order.accounts,
+            trigger=Trigger.API,
+            by=Actor.of_key(request.api_key),  # type: ignore[attr-defined]
         )
     except CannotStart as error:
         raise ApiError(409, error.code, error.message, error.remedy) from error
+    return accepted(request, started)
+
+
+def accepted(request: HttpRequest, started: Started) -> JsonResponse:
+    """Which run will do it, and where to look at it; the key is noted in the run's log."""
     sign(started.run, request.api_key, joined=started.joined)  # type: ignore[attr-defined]
     url = request.build_absolute_uri(reverse("syncing:api_run", args=[started.run.pk]))
     return JsonResponse({"run": started.run.pk, "status_url": url}, status=202)
@@ -40,10 +51,21 @@ def status(request: HttpRequest) -> JsonResponse:
 
 @endpoint("GET", READ)
 def run(request: HttpRequest, run_id: int) -> JsonResponse:
-    found = SyncRun.objects.filter(pk=run_id).first()
+    return JsonResponse(run_document(found_run(run_id)))
+
+
+@endpoint("GET", READ)
+def plan(request: HttpRequest, run_id: int) -> JsonResponse:
+    """The changes once per distinct plan, not once per account."""
+    return JsonResponse(plan_document(found_run(run_id)))
+
+
+def found_run(run_id: int) -> SyncRun:
+    """The run; raises ApiError 404."""
+    found = SyncRun.objects.select_related("group").filter(pk=run_id).first()
     if found is None:
         raise ApiError(404, "no_such_run", f"There is no run {run_id}.", "See /api/sync/status for the last runs.")
-    return JsonResponse(run_document(found))
+    return found
 
 
 @endpoint("GET", READ)
@@ -59,5 +81,8 @@ def ids(request: HttpRequest, subdomain: str) -> JsonResponse:
 @csrf_exempt
 def unknown(request: HttpRequest) -> JsonResponse:
     """Everything else under /api/: JSON, not the login page of the admin."""
-    remedy = "There are /api/sync/trigger, /api/sync/status, /api/sync/runs/ID, /api/accounts/SUBDOMAIN/ids."
+    remedy = (
+        "There are /api/sync/trigger, /api/sync/status, /api/sync/runs/ID, /api/sync/runs/ID/plan, "
+        "/api/sync/runs/ID/approve, /api/accounts/SUBDOMAIN/ids, /api/audit."
+    )
     return ApiError(404, "no_such_endpoint", "There is nothing here.", remedy).response()

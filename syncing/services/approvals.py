@@ -71,19 +71,25 @@ def approvable(plan: SyncRun) -> QuerySet[AccountRun]:
     return plan.account_runs.filter(~Exists(settled), state=AccountState.PLANNED).exclude(plan_digest="")
 
 
-def is_approvable(plan: SyncRun) -> bool:
-    """Whether somebody may approve it now."""
-    return (
-        plan.mode == RunMode.PLAN
-        and plan.state in REVIEWABLE
-        and not _open_approvals(plan).exists()
-        and approvable(plan).exists()
-    )
+def obstacle(plan: SyncRun, *, by: Approver, actor: Actor) -> CannotStart | None:
+    """Why the plan cannot be approved now, at all or by them; None when it can."""
+    try:
+        _check_plan(plan)
+        _check_approver(plan.group, plan, by, actor)
+        _chosen(plan, None)
+    except CannotStart as error:
+        return error
+    return None
 
 
 def may_approve(plan: SyncRun, by: Approver) -> bool:
-    """Whether the permissions (of a key: the scopes) suffice."""
+    """Whether the permissions (of a key: the scopes) suffice, whatever the state of the plan."""
     return not any(_lacks(by, permission) for permission in _needed(plan))
+
+
+def is_approvable(plan: SyncRun) -> bool:
+    """Whether there is something to approve, whoever does it."""
+    return plan.mode == RunMode.PLAN and plan.state in REVIEWABLE and approvable(plan).exists()
 
 
 def stale(run: SyncRun) -> QuerySet[AccountRun]:

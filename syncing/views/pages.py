@@ -5,6 +5,7 @@ from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from accounts.kommo.answers import storable
 from syncing.services.runs import CannotStart, Started
 
 
@@ -19,6 +20,11 @@ def to_run(request: HttpRequest, started: Started) -> HttpResponseRedirect:
     else:
         messages.success(request, _("Run %(number)s is queued.") % {"number": started.run.pk})
     return HttpResponseRedirect(run_url(started.run.pk))
+
+
+def searched(request: HttpRequest) -> str:
+    """What the search box of a page asks for."""
+    return storable(request.GET.get("q", "")).strip()
 
 
 def run_url(run_id: int) -> str:

@@ -15,12 +15,14 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.pages import live_parts, page, person
 from syncing.models import AccountState, RunMode, RunState, SyncRun, Trigger
 from syncing.selectors.documents import run_document
+from syncing.selectors.grid import search
 from syncing.selectors.runs import parts_of, progress_of
 from syncing.services.again import FORCE, force_again, is_forceable, refused_by_limits, retry_failed
 from syncing.services.audit import Actor
 from syncing.services.presence import workers_alive
 from syncing.services.runs import CannotStart, cancel_run
-from syncing.views.pages import refusal, run_url, to_run
+from syncing.views.approve import decisions
+from syncing.views.pages import refusal, run_url, searched, to_run
 from syncing.views.start import may_start, require_start
 
 ACCOUNTS_PER_PAGE = 150
@@ -47,9 +49,14 @@ def run_context(request: HttpRequest, run: SyncRun) -> dict[str, Any]:
     state = request.GET.get("state", "")
     progress = progress_of([run])[run.pk]
     refused = run.state == RunState.REFUSED or any(entry.state == AccountState.REFUSED for entry in progress.states)
-    paginator = Paginator(parts_of(run, state if state in AccountState.values else ""), ACCOUNTS_PER_PAGE)
+    query = searched(request)
+    found = search(run, query)
+    parts = parts_of(run, state if state in AccountState.values else "")
+    paginator = Paginator(parts if found is None else parts.filter(found.parts), ACCOUNTS_PER_PAGE)
     return {
         "run": run,
+        "query": query,
+        "found": found,
         "progress": progress,
         "state": state,
         "parts": paginator.get_page(request.GET.get("p")),
@@ -60,6 +67,7 @@ def run_context(request: HttpRequest, run: SyncRun) -> dict[str, Any]:
         and any(entry.state in RETRIED for entry in progress.states),
         "stuck": run.state == RunState.QUEUED and run.queued_to_workers and not workers_alive(),
         "may_force": refused and _may_force(request, run),
+        **decisions(request, run, {entry.state for entry in progress.states}),
     }
 
 
