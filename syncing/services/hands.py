@@ -183,7 +183,10 @@ def failed(error: KommoError, outcomes: Sequence[Outcome], requests: int) -> Res
         error=store.problem(error.code, str(error), error.remedy),
         document={"changes": history.changes_of(outcomes), "extras": [], "conflicts": [], "manual": []},
         digest="",
-        **counts,
+        created=counts["created"],
+        updated=counts["updated"],
+        deleted=counts["deleted"],
+        adopted=counts["adopted"],
         requests=requests,
         kommo_id=None,
     )

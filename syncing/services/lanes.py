@@ -8,14 +8,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from accounts.kommo.stopping import Stop
-from accounts.models import Account
 from syncing import conf, store
-from syncing.engine.refs import Scope
 from syncing.models import SyncRun
-from syncing.services import block, claims, jobs, master, presence, queue, replication, sequence, waves
+from syncing.services import block, claims, jobs, master, presence, queue, readings, replication, sequence, waves
 from syncing.services.claims import MasterClaim
 from syncing.services.hands import BLOCKED, Hand, Pulse, Replicate
-from syncing.services.master import Reading
+from syncing.services.readings import Reading, Task
 from syncing.services.writer import LOST, Writer
 
 logger = logging.getLogger(__name__)
@@ -35,8 +33,7 @@ class MasterHand:
     """A master at reading."""
 
     claim: MasterClaim
-    account: Account
-    scope: Scope
+    task: Task
     stop: Stop
 
 
@@ -94,7 +91,7 @@ class LaneAtWork:
         self._snapshots = jobs.Snapshots()
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="account")
         self._hands: dict[Future[None], Hand] = {}
-        self._masters: dict[Future[Reading], MasterHand] = {}
+        self._masters: dict[Future[list[Reading]], MasterHand] = {}
         self._announced = False
 
     # -- one turn --
@@ -202,11 +199,11 @@ class LaneAtWork:
         if error is not None:
             logger.error("run %s: %s was not stored", hand.claim.run_id, hand.account.subdomain, exc_info=error)
 
-    def _settle(self, held: MasterHand, future: Future[Reading]) -> None:
+    def _settle(self, held: MasterHand, future: Future[list[Reading]]) -> None:
         error = future.exception()
         if error is not None:
             master.failed_inside(held.claim, error)
-        elif master.settle(held.claim, held.account, held.scope, future.result()) and self.run_id is None:
+        elif master.settle(held.claim, held.task, future.result()) and self.run_id is None:
             queue.call_lanes()  # the others had nothing to do while the master was read
 
     # -- what is new --
@@ -231,10 +228,10 @@ class LaneAtWork:
         claim = claims.claim_master(run, foreground=self.run_id is not None)
         if claim is None:
             return
-        task = master.prepare(run)
+        task = master.prepare(claim, run)
         if task is not None:
-            held = MasterHand(claim, *task, Stop(self._stop))
-            self._masters[self._pool.submit(master.read, *task, held.stop)] = held
+            held = MasterHand(claim, task, Stop(self._stop))
+            self._masters[self._pool.submit(readings.read, task, held.stop)] = held
 
     def _take_accounts(self) -> None:
         taken = claims.claim_accounts(self.name, self._free, self.run_id) if self._free else []

@@ -1,46 +1,37 @@
 """The master, read once per run: claimed, read without the database, then accepted or refused."""
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 
-from accounts.kommo.errors import KommoError
-from accounts.kommo.stopping import Stop
 from accounts.models import Account, SyncGroup
-from accounts.services import client_for, record_health, remember_identity
+from accounts.services import record_health, remember_identity
 from syncing import conf, store
-from syncing.adapters.reader import ALL, NONE, Reader
 from syncing.engine import safety
 from syncing.engine.refs import Scope
 from syncing.engine.snapshot import Snapshot, fingerprint, from_document, to_document
-from syncing.models import RUN_OPEN, LogEntry, MasterSnapshot, RunType, SyncRun
+from syncing.models import RUN_OPEN, LogEntry, MasterSnapshot, RunPurpose, RunType, SyncRun
+from syncing.services import proposals, queue
 from syncing.services.claims import MasterClaim, release_master
 from syncing.services.closing import end_without_master
+from syncing.services.readings import WRONG_ACCOUNT_REMEDY, Reading, Task
+from syncing.services.rules import may_delete
 
 logger = logging.getLogger(__name__)
 
-WRONG_ACCOUNT_REMEDY = "Check the subdomain and the token of the master, then check its connection."
 GUARD_REMEDY = "Look at the master; if this is meant, run again forced and say why (--force --reason TEXT)."
 INTERNAL_REMEDY = "This is an error in KommoSync: look for the traceback in the log and report it."
 KEY_REMEDY = "Put the key that encrypted it back into FIELD_ENCRYPTION_KEYS, or store the token again."
 NO_MASTER = ("The group has no master any more.", "Give one account of the group the role of the master.")
+NO_SOURCE = ("The account whose items were picked is no slave of the group any more.", "Pick them in another account.")
 NOTHING_COVERED = (
     "The group's policy does not cover this type of run.",
     "Change the policy, or start another type.",
 )
+NOTHING_TO_REVERT = ("What was to be rolled back is not kept any more.", "Put it right by hand, or start a new run.")
 INTERRUPTIONS = frozenset({"handed_back", "cancelled", "lost_claim"})  # the reading stopped on our own request
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What asking the master gave: a snapshot, or an error (code, message, remedy)."""
-
-    requests: int
-    kommo_id: int | None = None
-    snapshot: Snapshot | None = None
-    error: dict[str, str] | None = None
 
 
 def scope_of(run_type: str, group: SyncGroup) -> Scope | None:
@@ -59,50 +50,46 @@ def master_of(group_id: int) -> Account | None:
     return Account.objects.filter(group=group_id, role=Account.Role.MASTER).first()
 
 
-def prepare(run: SyncRun) -> tuple[Account, Scope] | None:
-    """Whom to read and how much; None when that cannot be: then the run has ended, and says why."""
+def prepare(claim: MasterClaim, run: SyncRun) -> Task | None:
+    """What to read; None when nothing has to be (any more): the run may be worked, or it has ended and says why."""
+    if run.purpose == RunPurpose.ROLLBACK:
+        _go_without_master(claim, run)
+        return None
     try:
-        account, scope = master_of(run.group_id), scope_of(run.type, run.group)
+        master, source = master_of(run.group_id), proposals.source_of(run)
     except ImproperlyConfigured as error:  # a secret that no key of ours can read
         end_without_master(run, "internal", store.problem("internal", str(error), KEY_REMEDY))
         return None
-    if account is None:
+    scope = scope_of(run.type, run.group)
+    if master is None:
         end_without_master(run, "not_found", store.problem("not_found", *NO_MASTER))
-        return None
-    if scope is None:
+    elif scope is None:
         end_without_master(run, "conflict", store.problem("conflict", *NOTHING_COVERED))
-        return None
-    return account, scope
+    elif run.purpose != RunPurpose.PROMOTION:
+        return Task((master,), scope, _before(run, scope))
+    elif source is None:
+        end_without_master(run, "not_found", store.problem("not_found", *NO_SOURCE))
+    else:
+        return Task((source, master), scope)
+    return None
 
 
-def read(account: Account, scope: Scope, stop: Stop) -> Reading:
-    """Asks the master, through a read-only client; no database, so that any thread may do it."""
-    requests = 0
-    try:
-        with client_for(account, stop=stop) as client:
-            try:
-                described = ALL if scope.writes_pipelines else NONE
-                snapshot = Reader(client).read(with_fields=scope.writes_fields, described=described)
-            finally:
-                requests = client.requests
-    except KommoError as error:
-        return Reading(requests, error=store.problem(error.code, str(error), error.remedy))
-    return _identified(account, Reading(requests, snapshot=snapshot), client.account_ids)
+def _before(run: SyncRun, scope: Scope) -> Snapshot | None:
+    """What the master had, where something would be deleted for being gone."""
+    row = last_accepted(run.group_id, scope) if may_delete(run.group) else None
+    return None if row is None else from_document(row.document)
 
 
-def _identified(account: Account, reading: Reading, seen: frozenset[int]) -> Reading:
-    strangers = seen - {account.kommo_id} if account.kommo_id else seen
-    if (account.kommo_id and strangers) or len(seen) > 1:
-        message = (
-            f"{account.subdomain}: Kommo account {', '.join(map(str, sorted(strangers)))} answered; "
-            f"{account.kommo_id or 'one account'} is expected."
-        )
-        problem = store.problem("wrong_account", message, WRONG_ACCOUNT_REMEDY)
-        return Reading(reading.requests, error=problem)
-    return Reading(reading.requests, kommo_id=min(seen, default=None), snapshot=reading.snapshot)
+def _go_without_master(claim: MasterClaim, run: SyncRun) -> None:
+    """A rollback goes by what its accounts had; the master that the reverted run went by stands in for a reading."""
+    snapshot = run.reverts.snapshot_id if run.reverts else None
+    if snapshot is None:
+        end_without_master(run, "not_found", store.problem("not_found", *NOTHING_TO_REVERT))
+    elif _freeze(run, claim, snapshot_id=snapshot) and run.queued_to_workers:
+        queue.call_lanes()
 
 
-def settle(claim: MasterClaim, account: Account, scope: Scope, reading: Reading) -> bool:
+def settle(claim: MasterClaim, task: Task, readings: Sequence[Reading]) -> bool:
     """Stores what came of the reading; True when the run's accounts may be worked now.
 
     A claim that was lost meanwhile, or a run that was cancelled, stores nothing.
@@ -111,21 +98,20 @@ def settle(claim: MasterClaim, account: Account, scope: Scope, reading: Reading)
     if run.fence != claim.fence or run.state not in RUN_OPEN or run.cancel_requested_at:
         return False
     mine = SyncRun.objects.filter(pk=run.pk, fence=claim.fence)
-    mine.update(master_requests=run.master_requests + reading.requests)
-    problem = reading.error or _other_entry(account, reading.kommo_id)
-    if problem and problem["code"] in INTERRUPTIONS:
-        release_master(claim, counts=False)
-        return False
-    record_health(account.pk, problem)
-    if problem or reading.snapshot is None:
-        end_without_master(run, *_named(problem))
-        return False
-    return _judge(run, claim, scope, reading.snapshot)
-
-
-def _named(problem: dict[str, str] | None) -> tuple[str, dict[str, str]]:
-    error = problem or store.problem("internal", "The master was not read.", INTERNAL_REMEDY)
-    return error["code"], error
+    mine.update(master_requests=run.master_requests + sum(reading.requests for reading in readings))
+    for account, reading in zip(task.accounts, readings, strict=False):
+        problem = reading.error or _other_entry(account, reading.kommo_id)
+        if problem and problem["code"] in INTERRUPTIONS:
+            release_master(claim, counts=False)
+            return False
+        record_health(account.pk, problem)
+        if problem:
+            end_without_master(run, problem["code"], problem)
+            return False
+    snapshots = [reading.snapshot for reading in readings if reading.snapshot]
+    if run.purpose == RunPurpose.PROMOTION:
+        return _propose(run, claim, task.scope, *snapshots)
+    return _judge(run, claim, task.scope, *snapshots)
 
 
 def _other_entry(account: Account, kommo_id: int | None) -> dict[str, str] | None:
@@ -166,18 +152,37 @@ def _accept(
     run: SyncRun, claim: MasterClaim, scope: Scope, snapshot: Snapshot, previous: MasterSnapshot | None
 ) -> bool:
     """Freezes the snapshot for the run; an unchanged master keeps its stored one."""
-    digest = fingerprint(snapshot)
+    doubt = safety.doubt(snapshot)
+    if doubt and may_delete(run.group):
+        message = f"Nothing is deleted in this run, whatever the policy: in what was read of the master, {doubt}."
+        store.log(run.pk, message, code="no_deletions", level=LogEntry.Level.WARNING)
     with transaction.atomic():
-        if previous is None or previous.fingerprint != digest:
-            previous = MasterSnapshot.objects.create(
-                group_id=run.group_id,
-                type=scope,
-                document=store.clean(to_document(snapshot)),
-                fingerprint=digest,
-                accepted=True,
-            )
-        mine = SyncRun.objects.filter(pk=run.pk, fence=claim.fence, state__in=RUN_OPEN, cancel_requested_at=None)
-        return mine.update(snapshot=previous, lease_until=None, note="") == 1
+        if previous is None or previous.fingerprint != fingerprint(snapshot):
+            document = store.clean(to_document(snapshot))
+            previous = _keep(run, scope, document, fingerprint(snapshot), accepted=True)
+        return _freeze(run, claim, snapshot=previous, deletes_allowed=not doubt)
+
+
+def _propose(run: SyncRun, claim: MasterClaim, scope: Scope, source: Snapshot, master: Snapshot) -> bool:
+    """Of a promotion: what the master is to become, kept in the place of what it is."""
+    document = proposals.document_of(run, source, master)
+    if document is None:
+        return False
+    with transaction.atomic():
+        row = _keep(run, scope, document, fingerprint(master), accepted=False)
+        return _freeze(run, claim, snapshot=row)
+
+
+def _keep(run: SyncRun, scope: Scope, document: object, digest: str, *, accepted: bool) -> MasterSnapshot:
+    return MasterSnapshot.objects.create(
+        group_id=run.group_id, type=scope, document=document, fingerprint=digest, accepted=accepted
+    )
+
+
+def _freeze(run: SyncRun, claim: MasterClaim, **columns: object) -> bool:
+    """From now on the accounts of the run may be worked; False when the claim was lost or the run cancelled."""
+    mine = SyncRun.objects.filter(pk=run.pk, fence=claim.fence, state__in=RUN_OPEN, cancel_requested_at=None)
+    return mine.update(lease_until=None, note="", **columns) == 1
 
 
 def failed_inside(claim: MasterClaim, error: BaseException) -> None:

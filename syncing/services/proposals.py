@@ -1,0 +1,53 @@
+"""What a promotion brings to the master: worked out from its picks when both accounts have been read."""
+
+from typing import Any
+
+from accounts.models import Account
+from syncing import store
+from syncing.engine.promotion import Pick, Proposal, proposal_document, propose
+from syncing.engine.refs import Kind, Ref
+from syncing.engine.snapshot import Snapshot
+from syncing.models import IdMapping, LogEntry, RunPurpose, SyncRun
+from syncing.services.closing import end_without_master
+
+NOTHING_LEFT = "Nothing of what was picked can be brought to the master."
+LOOK_AGAIN = "See the log of the run; look for drift, then pick again."
+
+
+def source_of(run: SyncRun) -> Account | None:
+    """The slave that a promotion takes from, with its secrets; None when it is no slave of the group (any more)."""
+    if run.purpose != RunPurpose.PROMOTION or run.source_id is None:
+        return None
+    return Account.objects.filter(pk=run.source_id, group=run.group_id, role=Account.Role.SLAVE).first()
+
+
+def picks_of(run: SyncRun) -> list[Pick]:
+    return [Pick(Kind(item["kind"]), item["slave_key"], item["attribute"]) for item in run.picked]
+
+
+def document_of(run: SyncRun, source: Snapshot, master: Snapshot) -> dict[str, Any] | None:
+    """The proposal as it is kept with the run; None when nothing is left of it: then the run has ended."""
+    proposal = propose(source, master, _known(run), picks_of(run))
+    for sentence in proposal.problems:
+        store.log(run.pk, sentence, code="not_promoted", level=LogEntry.Level.WARNING)
+    for sentence in proposal.remarks:
+        store.log(run.pk, sentence, code="not_promoted")
+    if proposal.only:
+        document: dict[str, Any] = store.clean(proposal_document(proposal))
+        return document
+    _end(run, proposal)
+    return None
+
+
+def _end(run: SyncRun, proposal: Proposal) -> None:
+    sentence = " ".join([NOTHING_LEFT, *proposal.problems])
+    end_without_master(run, "conflict", store.problem("conflict", sentence, LOOK_AGAIN))
+
+
+def _known(run: SyncRun) -> dict[Ref, str]:
+    """The source's id mappings turned round: its own item -> the master's key."""
+    rows = IdMapping.objects.filter(account=run.source_id).order_by()
+    return {
+        Ref(Kind(kind), slave_key): master_key
+        for kind, slave_key, master_key in rows.values_list("kind", "slave_key", "master_key")
+    }

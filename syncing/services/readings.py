@@ -1,0 +1,93 @@
+"""Reading the master for a run, and for a promotion the slave it takes from: requests only, no database."""
+
+from dataclasses import dataclass
+
+from accounts.kommo.errors import BadAnswer, KommoError
+from accounts.kommo.stopping import Stop
+from accounts.models import Account
+from accounts.services import client_for
+from syncing import store
+from syncing.adapters.reader import ALL, NONE, Reader
+from syncing.engine.refs import Scope
+from syncing.engine.snapshot import Snapshot, fingerprint, items
+
+WRONG_ACCOUNT_REMEDY = "Check the subdomain and the token of the account, then check its connection."
+DOUBTFUL = "something is missing since the last run, and when it was read again the answer was another one"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What asking an account gave: a snapshot, or an error (code, message, remedy)."""
+
+    requests: int
+    kommo_id: int | None = None
+    snapshot: Snapshot | None = None
+    error: dict[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Task:
+    """What to read for a run: the master; for a promotion the slave whose items it brings, then the master.
+
+    `before`: the last accepted reading, where the policy deletes what the master no longer has.
+    """
+
+    accounts: tuple[Account, ...]
+    scope: Scope
+    before: Snapshot | None = None
+
+
+def read(task: Task, stop: Stop) -> list[Reading]:
+    """Asks the accounts of the task one after the other, through read-only clients; ends with the first error."""
+    readings: list[Reading] = []
+    for account in task.accounts:
+        readings.append(_read(account, task, stop))
+        if readings[-1].error:
+            break
+    return readings
+
+
+def _read(account: Account, task: Task, stop: Stop) -> Reading:
+    requests = 0
+    try:
+        with client_for(account, read_only=True, stop=stop) as client:
+            try:
+                snapshot = _read_surely(Reader(client), task)
+            finally:
+                requests = client.requests
+    except KommoError as error:
+        return Reading(requests, error=store.problem(error.code, str(error), error.remedy))
+    return _identified(account, Reading(requests, snapshot=snapshot), client.account_ids)
+
+
+def _read_surely(reader: Reader, task: Task) -> Snapshot:
+    """Where deletions follow from what is missing, a reading that misses something is confirmed by a second one."""
+    snapshot = _read_once(reader, task.scope)
+    if task.before is None or not _misses(snapshot, task.before):
+        return snapshot
+    again = _read_once(reader, task.scope)
+    if fingerprint(again) != fingerprint(snapshot):
+        raise BadAnswer(DOUBTFUL, account=reader.client.account)
+    return again
+
+
+def _read_once(reader: Reader, scope: Scope) -> Snapshot:
+    return reader.read(with_fields=scope.writes_fields, described=ALL if scope.writes_pipelines else NONE)
+
+
+def _misses(snapshot: Snapshot, before: Snapshot) -> bool:
+    """Whether something is gone; of what was not read this time nothing is."""
+    groups = None if snapshot.groups is None else before.groups
+    fields = None if snapshot.fields is None else before.fields
+    return not set(items(Snapshot(before.pipelines, groups, fields))) <= set(items(snapshot))
+
+
+def _identified(account: Account, reading: Reading, seen: frozenset[int]) -> Reading:
+    strangers = seen - {account.kommo_id} if account.kommo_id else seen
+    if (account.kommo_id and strangers) or len(seen) > 1:
+        message = (
+            f"{account.subdomain}: Kommo account {', '.join(map(str, sorted(strangers)))} answered; "
+            f"{account.kommo_id or 'one account'} is expected."
+        )
+        return Reading(reading.requests, error=store.problem("wrong_account", message, WRONG_ACCOUNT_REMEDY))
+    return Reading(reading.requests, kommo_id=min(seen, default=None), snapshot=reading.snapshot)

@@ -1,0 +1,69 @@
+"""The rules that a run keeps in each of its accounts: the group's policy, and what was decided for the account."""
+
+from collections import defaultdict
+from collections.abc import Collection
+
+from accounts.models import SyncGroup
+from syncing.engine.refs import Kind, Ref
+from syncing.engine.rules import Exclusion, Limits, Rules, Unmatched
+from syncing.models import AcceptedDifference, IdMapping, SyncRun
+from syncing.models import Exclusion as ExclusionRow
+
+Keys = dict[int, set[tuple[Kind, str]]]
+
+
+def unmatched_of(group: SyncGroup) -> dict[Kind, Unmatched]:
+    """What becomes of items that only a slave has, by the group's policy."""
+    chosen = {
+        Kind.PIPELINE: group.unmatched_pipelines,
+        Kind.STAGE: group.unmatched_stages,
+        Kind.FIELD_GROUP: group.unmatched_groups,
+        Kind.CUSTOM_FIELD: group.unmatched_fields,
+        Kind.ENUM: group.unmatched_options,
+    }
+    return {kind: Unmatched(policy) for kind, policy in chosen.items() if policy != Unmatched.KEEP}
+
+
+def may_delete(group: SyncGroup) -> bool:
+    """Whether the policy ever deletes anything."""
+    return bool(unmatched_of(group))
+
+
+def limits_of(run: SyncRun) -> Limits | None:
+    """None: somebody who may override them did."""
+    if run.forced:
+        return None
+    group = run.group
+    return Limits(group.max_update_share, group.max_delete_share, group.limit_minimum_items, group.max_deletes)
+
+
+def rules_for(account_ids: Collection[int], run: SyncRun) -> dict[int, Rules]:
+    """By account, in three queries at most; nothing is deleted unless the master's reading is beyond doubt."""
+    unmatched = unmatched_of(run.group) if run.deletes_allowed else {}
+    created = _created(account_ids) if unmatched else {}
+    exclusions: dict[int, set[Exclusion]] = defaultdict(set)
+    for row in ExclusionRow.objects.filter(account__in=account_ids).order_by():
+        exclusions[row.account_id].add(Exclusion(Kind(row.kind), row.name))
+    accepted: dict[int, set[tuple[Ref, str]]] = defaultdict(set)
+    for item in AcceptedDifference.objects.filter(account__in=account_ids, withdrawn_at=None).order_by():
+        accepted[item.account_id].add((Ref(Kind(item.kind), item.key), item.attribute))
+    limits = limits_of(run)
+    return {
+        account_id: Rules(
+            unmatched=unmatched,
+            created=frozenset(created.get(account_id, ())),
+            exclusions=frozenset(exclusions[account_id]),
+            accepted=frozenset(accepted[account_id]),
+            limits=limits,
+        )
+        for account_id in account_ids
+    }
+
+
+def _created(account_ids: Collection[int]) -> Keys:
+    """What we made in each account, under its own keys."""
+    found: Keys = defaultdict(set)
+    rows = IdMapping.objects.filter(account__in=account_ids, created_by_us=True).order_by()
+    for account_id, kind, key in rows.values_list("account_id", "kind", "slave_key"):
+        found[account_id].add((Kind(kind), key))
+    return found
