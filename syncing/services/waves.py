@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Count, Exists, Max, OuterRef, QuerySet
+from django.db.models import Count, Exists, OuterRef, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from syncing import store
 from syncing.engine.waves import FAILED, NO_VERDICT, Tally, tally
 from syncing.models import ACCOUNT_OPEN, AccountRun, AccountState, AuditEntry, LogEntry, RunState, SyncRun
+from syncing.selectors.waves import position, rests
 from syncing.services import audit, queue
 from syncing.services.audit import Actor
 from syncing.services.claims import resting
@@ -70,7 +71,7 @@ def _open_next(run: SyncRun, ended: Tally) -> bool:
     held, pause = run.group.wave_hold, timedelta(minutes=run.group.wave_wait)
     due = store.now() + pause if pause and not held else None
     rests = held or due is not None
-    done, following = _done(run.wave + 1, count(run)), _following(run.wave + 2, held, due)
+    done, following = _done(run.wave + 1, position(run.pk)[1]), _following(run.wave + 2, held, due)
     note = f"{done}; {following}" if rests else ""
     with transaction.atomic():
         if not _undecided(run).update(wave=run.wave + 1, wave_held=held, wave_due_at=due, note=note):
@@ -106,7 +107,7 @@ def continue_run(run: SyncRun, *, by: Actor, wave: int | None = None) -> SyncRun
         if not meant.update(wave_held=False, wave_due_at=None, note=""):
             raise _nothing_to_continue(run)
         run.refresh_from_db()
-        facts = {"wave": run.wave + 1, "waves": count(run)}
+        facts = {"wave": run.wave + 1, "waves": position(run.pk)[1]}
         audit.note(AuditEntry.Action.CONTINUED, by=by, run=run, details=facts)
         sentence = _("Continued with wave %(wave)d of %(waves)d by %(who)s.")
         store.log(run.pk, sentence % {**facts, "who": by.name}, code="wave")
@@ -130,21 +131,14 @@ def _nothing_to_continue(run: SyncRun) -> CannotStart:
 # -- in words --
 
 
-def count(run: SyncRun) -> int:
-    """How many waves the run has."""
-    last = AccountRun.objects.filter(run=run).aggregate(last=Max("wave"))["last"]
-    return int(last or 0) + 1
-
-
 def waits_for(run: SyncRun) -> str:
     """What the next wave of `run` waits for; "" when it does not wait."""
-    held, due = run.wave_held, run.wave_due_at
-    waits = held or (due is not None and due > store.now())
-    if not waits or run.state != RunState.RUNNING or run.cancel_requested_at:
+    if not rests(run):
         return ""
     remedy = f"'continue_run {run.pk}' or Continue on its page"
-    wish = f"waiting for {remedy}" if held else f"{_following(run.wave + 1, held, due)}, or by {remedy}"
-    return f"{_done(run.wave, count(run))}; {wish}"
+    held = run.wave_held
+    wish = f"waiting for {remedy}" if held else f"{_following(run.wave + 1, held, run.wave_due_at)}, or by {remedy}"
+    return f"{_done(run.wave, position(run.pk)[1])}; {wish}"
 
 
 def _done(number: int, total: int) -> str:
@@ -165,7 +159,7 @@ def _verdict(run: SyncRun, ended: Tally) -> str:
     """Which wave failed, by how much, and who in it and why."""
     limit = run.group.max_failure_share
     return (
-        f"{ended.failed} of {ended.tried} accounts of wave {run.wave + 1} of {count(run)} failed "
+        f"{ended.failed} of {ended.tried} accounts of wave {run.wave + 1} of {position(run.pk)[1]} failed "
         f"({ended.percent:.2f}%; {limit}% are allowed), so the accounts behind it were not touched: "
         f"{'; '.join(_failures(run, ended))}."
     )

@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import connections
+from django.utils import timezone
 
 from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing.models import AccountRun, LogEntry, RunMode, SyncRun
@@ -21,6 +22,9 @@ from syncing.tests.factories import AccountRunFactory, RunFactory
         (["partial", "partial"], "partial"),
         (["failed", "failed"], "failed"),
         (["failed", "refused"], "failed"),
+        (["failed", "skipped"], "failed"),  # a pilot, and those behind it
+        (["refused", "skipped"], "failed"),
+        (["changed", "failed", "skipped"], "partial"),
         (["skipped"], "failed"),
         (["refused", "refused"], "refused"),
         (["changed", "cancelled"], "cancelled"),
@@ -88,3 +92,39 @@ def test_a_failed_run_gives_the_reason_of_the_account_that_tells_most() -> None:
 
     run.refresh_from_db()
     assert (run.state, run.reason, run.error) == ("failed", "ip_blocked", blocked)
+
+
+STOPPED = {"code": "guard", "message": "1 of 2 accounts of wave 1 of 2 failed.", "remedy": "Repair it."}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("states", "expected"),
+    [
+        (["failed", "skipped"], "failed"),
+        (["changed", "failed", "skipped"], "partial"),
+        (["in_sync", "partial", "skipped"], "partial"),
+        (["refused", "skipped"], "failed"),
+        (["changed", "skipped"], "partial"),
+    ],
+)
+def test_a_run_stopped_between_two_waves_never_succeeded_and_says_why(states: list[str], expected: str) -> None:
+    run = RunFactory(state="running", error=STOPPED)
+    for state in states:
+        AccountRunFactory(run=run, account=AccountFactory(group=run.group), state=state, reason="unpaid")
+
+    close_run(run.pk)
+
+    run.refresh_from_db()
+    assert (run.state, run.reason, run.error) == (expected, "guard", STOPPED)
+
+
+@pytest.mark.django_db
+def test_what_has_ended_waits_for_nothing() -> None:
+    run = RunFactory(state="running", wave_held=True, wave_due_at=timezone.now())
+    AccountRunFactory(run=run, account=AccountFactory(group=run.group), state="cancelled")
+
+    close_run(run.pk)
+
+    run.refresh_from_db()
+    assert (run.wave_held, run.wave_due_at) == (False, None)

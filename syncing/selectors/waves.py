@@ -1,0 +1,116 @@
+"""Reads about the waves of a run: how far each is, what failed in it, and what the next one waits for."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Count, Max, Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from syncing.engine.waves import Tally, tally
+from syncing.models import ACCOUNT_OPEN, AccountRun, AccountState, RunState, SyncRun
+from syncing.selectors.runs import StateCount, state_counts
+
+HELD, PAUSED, AT_WORK, WAITS, DONE, FAILED, UNTOUCHED, CANCELLED = (
+    *("held", "paused", "running", "queued", "done", "failed", "skipped", "cancelled"),
+)
+LABELS = {
+    HELD: _("Waits for Continue"),
+    PAUSED: _("In the pause before it"),
+    AT_WORK: _("At work"),
+    WAITS: _("Waits for the wave before it"),
+    DONE: _("Done"),
+    FAILED: _("Too much failed"),
+    UNTOUCHED: _("Not touched"),
+    CANCELLED: _("Cancelled"),
+}
+Ends = Mapping[tuple[str, str], int]  # accounts by (state, reason)
+
+
+@dataclass(frozen=True)
+class Wave:
+    """One wave as people count them (1, 2, ...)."""
+
+    number: int
+    state: str
+    accounts: int
+    done: int
+    pilots: int  # as of today
+    states: tuple[StateCount, ...]
+    tally: Tally
+
+    @property
+    def label(self) -> str:
+        return str(LABELS[self.state])
+
+
+def position(run_id: int) -> tuple[int, int]:
+    """The wave that the run is in (1, 2, ...), and how many it has."""
+    rows = SyncRun.objects.filter(pk=run_id).annotate(last=Max("account_runs__wave"))
+    wave, last = rows.values_list("wave", "last").get()
+    return wave + 1, (last or 0) + 1
+
+
+def rests(run: SyncRun) -> bool:
+    """Whether the next wave waits for somebody, or for its time."""
+    paused = run.wave_due_at is not None and run.wave_due_at > timezone.now()
+    return run.state == RunState.RUNNING and not run.cancel_requested_at and (run.wave_held or paused)
+
+
+def waves_of(run: SyncRun) -> list[Wave]:
+    """The waves of a run in their order; none of a run that was not split."""
+    ends: dict[int, dict[tuple[str, str], int]] = defaultdict(dict)
+    pilots: dict[int, int] = defaultdict(int)
+    rows = AccountRun.objects.filter(run=run).order_by().values_list("wave", "state", "reason")
+    is_pilot = Count("pk", filter=Q(account__is_pilot=True))
+    for wave, state, reason, number, of_them in rows.annotate(Count("pk"), is_pilot):
+        ends[wave][state, reason] = number
+        pilots[wave] += of_them
+    if len(ends) < 2:
+        return []
+    return [_wave(run, wave, ends[wave], pilots[wave]) for wave in sorted(ends)]
+
+
+def _wave(run: SyncRun, wave: int, ends: Ends, pilots: int) -> Wave:
+    states: dict[str, int] = defaultdict(int)
+    for (state, _reason), number in ends.items():
+        states[state] += number
+    total, at_work = sum(states.values()), sum(states.get(state, 0) for state in ACCOUNT_OPEN)
+    counted = tally(ends)
+    return Wave(
+        number=wave + 1,
+        state=_open(run, wave) if at_work else _ended(run, ends, counted),
+        accounts=total,
+        done=total - at_work,
+        pilots=pilots,
+        states=state_counts(states),
+        tally=counted,
+    )
+
+
+def _open(run: SyncRun, wave: int) -> str:
+    if wave != run.wave:
+        return WAITS
+    if rests(run):
+        return HELD if run.wave_held else PAUSED
+    return AT_WORK if run.state == RunState.RUNNING else WAITS
+
+
+def _ended(run: SyncRun, ends: Ends, counted: Tally) -> str:
+    if set(ends) == {(AccountState.SKIPPED, "guard")}:
+        return UNTOUCHED
+    if all(state == AccountState.CANCELLED for state, _reason in ends):
+        return CANCELLED
+    return DONE if counted.passes(run.group.max_failure_share) else FAILED
+
+
+def waves_document(run: SyncRun) -> dict[str, Any] | None:
+    """For machines: where a run in waves is, and what it waits for ("continue", "time" or None); None: not split."""
+    number, total = position(run.pk)
+    if total == 1:
+        return None
+    waits = ("continue" if run.wave_held else "time") if rests(run) else None
+    due = run.wave_due_at.isoformat() if run.wave_due_at else None
+    return {"wave": number, "waves": total, "waits_for": waits, "due_at": due}
