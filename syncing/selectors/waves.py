@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Count, Max, Q
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from accounts.clock import now
 from syncing.engine.waves import Tally, tally
 from syncing.models import ACCOUNT_OPEN, AccountRun, AccountState, RunState, SyncRun
 from syncing.selectors.runs import StateCount, state_counts
@@ -55,7 +55,7 @@ def position(run_id: int) -> tuple[int, int]:
 
 def rests(run: SyncRun) -> bool:
     """Whether the next wave waits for somebody, or for its time."""
-    paused = run.wave_due_at is not None and run.wave_due_at > timezone.now()
+    paused = run.wave_due_at is not None and run.wave_due_at > now()
     return run.state == RunState.RUNNING and not run.cancel_requested_at and (run.wave_held or paused)
 
 

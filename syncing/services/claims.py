@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Now
 
 from accounts.models import SyncGroup
 from syncing import conf, store
@@ -45,7 +45,7 @@ def claimable(run_id: int | None = None) -> QuerySet[AccountRun]:
     elsewhere = AccountRun.objects.filter(account=OuterRef("account"), state=AccountState.RUNNING)
     waiting = AccountRun.objects.filter(
         ~Exists(elsewhere),
-        Q(run__wave_due_at=None) | Q(run__wave_due_at__lte=store.now()),
+        Q(run__wave_due_at=None) | Q(run__wave_due_at__lte=Now()),
         state=AccountState.QUEUED,
         wave__lte=F("run__wave"),
         run__wave_held=False,
@@ -180,16 +180,15 @@ def ahead(run: SyncRun) -> QuerySet[SyncRun]:
     behind that one: no two runs ever have the same account in work, and each has a master of its own.
     """
     others = SyncRun.objects.filter(group=run.group_id, state__in=RUN_OPEN).exclude(pk=run.pk).order_by("pk")
-    rests = resting(store.now())
-    if not run.writes and others.filter(rests).exists():
-        others = others.exclude(rests).exclude(mode=RunMode.APPLY, fence=0)
+    if not run.writes and others.filter(resting()).exists():
+        others = others.exclude(resting()).exclude(mode=RunMode.APPLY, fence=0)
     older = Q(pk__lt=run.pk)
     return others.filter(older & Q(fence__gt=0) if run.fence else older | Q(fence__gt=0))
 
 
-def resting(moment: datetime) -> Q:
+def resting() -> Q:
     """Runs between two waves: nothing of them is in work until they are continued, or their pause is over."""
-    return Q(Q(wave_held=True) | Q(wave_due_at__gt=moment), state=RunState.RUNNING)
+    return Q(Q(wave_held=True) | Q(wave_due_at__gt=Now()), state=RunState.RUNNING)
 
 
 UNTOUCHED = Q(fence=0, queued_to_workers=True)  # waits for the workers; nobody has begun it

@@ -102,7 +102,7 @@ def continue_run(run: SyncRun, *, by: Actor, wave: int | None = None) -> SyncRun
     `wave`: the number of the wave that is meant to start (1, 2, ...), so that an old page starts no later one.
     """
     with transaction.atomic():
-        waiting = SyncRun.objects.filter(resting(store.now()), pk=run.pk, cancel_requested_at=None)
+        waiting = SyncRun.objects.filter(resting(), pk=run.pk, cancel_requested_at=None)
         meant = waiting if wave is None else waiting.filter(wave=wave - 1)
         if not meant.update(wave_held=False, wave_due_at=None, note=""):
             raise _nothing_to_continue(run)

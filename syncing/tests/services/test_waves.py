@@ -16,7 +16,7 @@ from syncing import conf, store
 from syncing.models import AccountRun, AuditEntry, LogEntry, RunMode, RunPurpose, SyncRun
 from syncing.services import claims, foreground, presence, reaper, replication, sequence, waves
 from syncing.services.audit import COMMAND
-from syncing.services.contract import Checkpoint, Job, Record, Result
+from syncing.services.contract import Checkpoint, Job, Keep, Record, Result
 from syncing.services.making import CannotStart
 from syncing.services.runs import cancel_run
 from syncing.tests.services.conftest import House, all_well, database, result
@@ -42,7 +42,7 @@ class Slaves:
         self.states = states
         self.worked: list[str] = []
 
-    def __call__(self, job: Job, client: Any, record: Record, checkpoint: Checkpoint) -> Result:
+    def __call__(self, job: Job, client: Any, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
         self.worked.append(job.subdomain)
         state = self.states.get(job.subdomain, "changed")
         return result(state, {"failed": "unpaid", "refused": "guard"}.get(state))
@@ -211,7 +211,7 @@ def test_an_account_paused_meanwhile_and_one_that_changed_since_its_approval_are
     run = house.start()
     Account.objects.filter(subdomain="north").update(paused=True)
 
-    def replicate(job: Job, client: Any, record: Record, checkpoint: Checkpoint) -> Result:
+    def replicate(job: Job, client: Any, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
         return result("refused", "stale_plan") if job.subdomain == "south" else result()
 
     house.work(replicate)
@@ -534,7 +534,7 @@ def test_a_command_waits_says_so_once_and_goes_on_when_somebody_continues(house:
     assert sentence.startswith(f"wave 1 of 2 is done; waiting for 'continue_run {run.pk}'")
 
 
-def test_a_command_sits_through_the_pause(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_sits_through_the_pause(house: House) -> None:
     policy(house, wave_wait=1)
     run = house.start(to_workers=False)
     said: list[str] = []
@@ -629,6 +629,14 @@ def test_a_plan_overtakes_a_resting_run_and_what_waits_behind_it(house: House, h
     waves.continue_run(held, by=COMMAND)
     house.work()
     assert set(SyncRun.objects.values_list("state", flat=True)) == {"succeeded", "planned"}
+
+
+def test_plans_that_overtake_a_resting_run_still_go_one_after_the_other(house: House, held: SyncRun) -> None:
+    first = house.start(mode=RunMode.PLAN)
+    second = house.start(mode=RunMode.PLAN, type="pipelines")
+    assert claims.claim_master(first) is not None
+
+    assert claims.claim_master(second) is None
 
 
 def test_a_run_that_writes_does_not_overtake_a_resting_one(house: House, held: SyncRun) -> None:
