@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from accounts.kommo.client import KommoClient
@@ -18,6 +18,7 @@ from accounts.simulator.model import ENTITIES
 from accounts.simulator.server import RunningServer
 from syncing.adapters.reader import Reader
 from syncing.engine.refs import Kind, Ref, Scope
+from syncing.engine.rules import NO_RULES, Rules
 from syncing.engine.snapshot import Snapshot
 from syncing.services.contract import Job, Mapped, Outcome, Result
 from syncing.services.replication import replicate
@@ -63,12 +64,15 @@ class Branch:
     """One slave with what we remember of it between runs.
 
     `dies_at`: the process is killed (`death` is raised) at that event, counted from 1; events are the moments before
-    a request is sent and before its outcome is stored. `kommo_id`: whose we believe the account to be.
+    a request is sent and before its outcome is stored. `kommo_id`: whose we believe the account to be. `created`: the
+    mapped items that we made, under the account's own keys. `snapshots`: the account before the first write of a run.
     """
 
     server: RunningServer
     account: SimAccount
     known: dict[Ref, str] = field(default_factory=dict)
+    created: set[tuple[Kind, str]] = field(default_factory=set)
+    snapshots: list[Snapshot] = field(default_factory=list)
     mapped: list[Mapped] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -89,23 +93,50 @@ class Branch:
         for item in mapped:
             self.mapped.append(item)
             self.known[item.ref] = item.slave_key
+            if item.created_by_us:
+                self.created.add((item.ref.kind, item.slave_key))
         keys = [(ref.kind, key) for ref, key in self.known.items()]
+        self.created &= set(keys)
         assert len(keys) == len(set(keys)), "two items of the master are mapped to one item of the slave"
 
     def checkpoint(self, note: str) -> None:
         self._live()
         self.notes.append(note)
 
+    def keep(self, snapshot: Snapshot) -> None:
+        self._live()
+        self.snapshots.append(snapshot)
+
     def _live(self) -> None:
         self.events += 1
         if self.events == self.dies_at:
             raise self.death
 
-    def sync(self, desired: Snapshot, *, scope: Scope = Scope.FULL, writes: bool = True) -> Result:
-        job = Job(self.account.subdomain, scope, writes, desired, dict(self.known), self.kommo_id)
+    def sync(
+        self,
+        desired: Snapshot,
+        *,
+        scope: Scope = Scope.FULL,
+        writes: bool = True,
+        rules: Rules = NO_RULES,
+        approved_digest: str = "",
+        base: Snapshot | None = None,
+    ) -> Result:
+        """`rules` that name nothing as created get what we remember of that."""
+        job = Job(
+            self.account.subdomain,
+            scope,
+            writes,
+            desired,
+            dict(self.known),
+            self.kommo_id,
+            rules=replace(rules, created=rules.created or frozenset(self.created)),
+            approved_digest=approved_digest,
+            base=base,
+        )
         self.events = 0
         with client_of(self.server, self.account, clock=self.clock) as client:
-            return replicate(job, client, self.record, self.checkpoint)
+            return replicate(job, client, self.record, self.checkpoint, self.keep)
 
     # -- what a test wants to know --
 
