@@ -58,7 +58,7 @@ class AccountForm(AccountModelForm):
 
     class Meta:
         model = Account
-        fields = ["group", "role", "name", "subdomain", "paused", "integration", "contact_email"]
+        fields = ["group", "role", "name", "subdomain", "is_pilot", "paused", "integration", "contact_email"]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -36,9 +36,9 @@ class AccountAdmin(ExchangeMixin, AccountModelAdmin):
 
     form = AccountForm
     change_list_template = "accounts/account_change_list.html"
-    list_display = ("label", "address", "health_badge", "role", "group", "token_expiry", "is_paused")
+    list_display = ("label", "address", "health_badge", "role", "group", "token_expiry", "pilot", "is_paused")
     list_display_links = ("label",)
-    list_filter = ("role", "group", "health", TokenFilter, "paused")
+    list_filter = ("role", "group", "health", TokenFilter, "is_pilot", "paused")
     list_select_related = ("group",)
     list_per_page = 150
     search_fields = ("name", "subdomain", "kommo_id")
@@ -49,7 +49,7 @@ class AccountAdmin(ExchangeMixin, AccountModelAdmin):
         "history",
     )
     fieldsets = (
-        (None, {"fields": ("group", "role", "subdomain", "name", "paused")}),
+        (None, {"fields": ("group", "role", "subdomain", "name", "is_pilot", "paused")}),
         (_("Connected by OAuth"), {"fields": ("integration", "pair_state", "contact_email")}),
         (_("Or by a long-lived token"), {"fields": ("new_token", "token_state")}),
         (
@@ -65,7 +65,7 @@ class AccountAdmin(ExchangeMixin, AccountModelAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Account | None = None) -> Any:
         if obj is None:
             return (
-                (None, {"fields": ("group", "role", "subdomain", "name", "paused")}),
+                (None, {"fields": ("group", "role", "subdomain", "name", "is_pilot", "paused")}),
                 (_("Connected by OAuth"), {"fields": ("integration", "contact_email")}),
                 (_("Or by a long-lived token"), {"fields": ("new_token",)}),
             )
@@ -99,6 +99,10 @@ class AccountAdmin(ExchangeMixin, AccountModelAdmin):
     @admin.display(description=_("token expires"), ordering="token_expires_at")
     def token_expiry(self, account: Account) -> str:
         return badges.expires(account, timezone.now())
+
+    @admin.display(description=_("pilot"), ordering="is_pilot")
+    def pilot(self, account: Account) -> str:
+        return badges.mark(badges.INFO, _("pilot")) if account.is_pilot else ""
 
     @admin.display(description=_("paused"), ordering="paused")
     def is_paused(self, account: Account) -> str:

@@ -20,13 +20,47 @@ else:
 
 @admin.register(SyncGroup)
 class SyncGroupAdmin(GroupModelAdmin):
-    list_display = ("name", "master", "accounts_link", "sync_pipelines", "sync_custom_fields")
+    list_display = ("name", "master", "accounts_link", "sync_pipelines", "sync_custom_fields", "requires_approval")
+    list_filter = ("requires_approval",)
     search_fields = ("name",)
     readonly_fields = ("created_at",)
     fieldsets = (
         (None, {"fields": ("name", "created_at")}),
         (_("What is replicated"), {"fields": ("sync_pipelines", "sync_custom_fields")}),
-        (_("Guard"), {"fields": ("max_master_shrink", "shrink_minimum_items")}),
+        (
+            _("What only a slave has"),
+            {
+                "fields": (
+                    *("unmatched_pipelines", "unmatched_stages"),
+                    *("unmatched_groups", "unmatched_fields", "unmatched_options"),
+                ),
+                "description": _(
+                    "Nothing is deleted that is in use, that Kommo made itself, or that might hold the last of its "
+                    "kind; nor in a run that could not read all of the master."
+                ),
+            },
+        ),
+        (
+            _("Limits"),
+            {
+                "fields": (
+                    *("max_master_shrink", "shrink_minimum_items"),
+                    *("max_update_share", "max_delete_share", "limit_minimum_items", "max_deletes"),
+                ),
+                "description": _(
+                    "Looked at before the first write. Who may override them has to say why, and it is kept."
+                ),
+            },
+        ),
+        (_("Review"), {"fields": ("requires_approval", "approver_must_differ")}),
+        (
+            _("Waves"),
+            {
+                "fields": ("wave_size", "wave_unit", "max_failure_share", "wave_wait", "wave_hold"),
+                "description": _("Of a run that writes into the whole group: first the pilots, then wave by wave."),
+            },
+        ),
+        (_("Snapshots and drift"), {"fields": ("snapshot_days", "drift_hours")}),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SyncGroup]:

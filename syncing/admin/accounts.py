@@ -20,6 +20,7 @@ from accounts.pages import page, person
 from syncing import badges
 from syncing.admin.drift import DriftFilter, drift_link
 from syncing.admin.exclusions import ExclusionInline
+from syncing.admin.policy import note_policy
 from syncing.models import (
     AcceptedDifference,
     AccountRun,
@@ -116,6 +117,7 @@ class SyncedAccountAdmin(HistoryGoesAlong, AccountAdmin):
     def save_model(self, request: HttpRequest, obj: Account, form: Any, change: bool) -> None:
         """A slave that comes to a group is offered its first plan."""
         super().save_model(request, obj, form, change)
+        note_policy(request, form, obj, only=["is_pilot"])
         if "group" in form.changed_data and obj.role == Account.Role.SLAVE and self.has_plan_sync_permission(request):
             url = f"{reverse('syncing:start', args=[obj.group_id, RunMode.PLAN])}?account={obj.pk}"
             link = format_html('<a href="{}">{}</a>', url, _("plan its first sync"))
@@ -202,3 +204,7 @@ def _start(request: HttpRequest, group: SyncGroup, accounts: list[Account] | Non
 @admin.register(SyncGroup)
 class SyncedGroupAdmin(HistoryGoesAlong, SyncGroupAdmin):
     """Its buttons are in templates/admin/accounts/syncgroup/change_form.html."""
+
+    def save_model(self, request: HttpRequest, obj: SyncGroup, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        note_policy(request, form, obj)

@@ -10,8 +10,9 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from accounts.admin.readonly import AnyModelAdmin
-from accounts.pages import page
+from accounts.pages import page, person
 from syncing.models import ApiKey
+from syncing.services.approvals import SCOPES
 from syncing.services.keys import lock_with, new_key
 
 if TYPE_CHECKING:  # generic for the type checker only
@@ -25,7 +26,10 @@ class ApiKeyForm(KeyModelForm):
         label=_("Scopes"),
         choices=ApiKey.Scope.choices,
         widget=forms.CheckboxSelectMultiple,
-        help_text=_("Read: status, runs, ids. Trigger: start a plan or a sync."),
+        help_text=_(
+            "Read: status, runs, ids, audit. Trigger: start a plan or a sync. Approve: have a reviewed plan carried "
+            "out. Promote: with it, also one that writes the master."
+        ),
     )
 
     class Meta:
@@ -36,11 +40,21 @@ class ApiKeyForm(KeyModelForm):
 @admin.register(ApiKey)
 class ApiKeyAdmin(AnyModelAdmin):
     form = ApiKeyForm
-    list_display = ["name", "prefix", "scope_names", "revoked", "created_at", "last_used_at"]
+    list_display = ["name", "prefix", "scope_names", "made_by", "revoked", "created_at", "last_used_at"]
     list_filter = ["revoked"]
     search_fields = ["name", "prefix"]
-    readonly_fields = ["prefix", "created_at", "last_used_at"]
+    list_select_related = ["made_by"]
+    readonly_fields = ["prefix", "made_by", "created_at", "last_used_at"]
     actions = ["revoke"]
+
+    def get_form(self, request: HttpRequest, obj: ApiKey | None = None, change: bool = False, **kwargs: Any) -> Any:
+        """Nobody gives a key a right to decide that they have not themselves."""
+        form = super().get_form(request, obj, change=change, **kwargs)
+        lacking = {scope for permission, scope in SCOPES.items() if not request.user.has_perm(permission)}
+        field = form.base_fields.get("scopes")
+        if lacking and field is not None:
+            field.choices = [choice for choice in field.choices if choice[0] not in lacking]
+        return form
 
     def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> Any:
         return ["name", "scopes", "revoked", *self.readonly_fields] if obj else ["name", "scopes"]
@@ -57,6 +71,7 @@ class ApiKeyAdmin(AnyModelAdmin):
         if not change:
             request.new_secret = new_key()  # type: ignore[attr-defined]
             lock_with(obj, request.new_secret)  # type: ignore[attr-defined]
+            obj.made_by = person(request)
         super().save_model(request, obj, form, change)
 
     def response_add(self, request: HttpRequest, obj: ApiKey, post_url_continue: Any = None) -> HttpResponse:

@@ -17,6 +17,7 @@ from syncing.models import (
     RunPurpose,
     RunState,
     SyncRun,
+    Trigger,
 )
 from syncing.services import audit
 from syncing.services.again import STALE, follow, still_there
@@ -157,7 +158,7 @@ def _check_approver(group: SyncGroup, plan: SyncRun, by: Approver, actor: Actor)
             % {"who": actor.name, "run": plan.pk, "permissions": ", ".join(_called(by, each) for each in lacking)},
             _("Ask somebody who may."),
         )
-    if group.approver_must_differ and _asked_for(plan, by, actor):
+    if group.approver_must_differ and _asked_for(plan, by):
         raise CannotStart(
             "same_person",
             _("%(who)s asked for the plan and so cannot approve it.") % {"who": actor.name},
@@ -177,14 +178,23 @@ def _called(by: Approver, permission: str) -> str:
     return SCOPES[permission].value if isinstance(by, ApiKey) else permission
 
 
-def _asked_for(plan: SyncRun, by: Approver, actor: Actor) -> bool:
-    """Whether it is the very person, or the very API key, that started the plan; who joined it did not."""
-    if isinstance(by, User):
-        return plan.requested_by_id == by.pk
-    started = AuditEntry.objects.filter(
-        action=AuditEntry.Action.STARTED, run=plan.pk, actor=actor.name, via=actor.via
-    ).values_list("details", flat=True)
-    return any("joined" not in details for details in started)
+def _asked_for(plan: SyncRun, by: Approver) -> bool:
+    """Whether the plan was started by the very person or API key, or by a key that this person made.
+
+    Who only joined it, when it waited already, did not ask for it.
+    """
+    key_name = _key_that_started(plan)
+    if isinstance(by, ApiKey) and by.name == key_name:
+        return True
+    maker = ApiKey.objects.filter(name=key_name).values_list("made_by", flat=True).first() if key_name else None
+    person = by.made_by_id if isinstance(by, ApiKey) else by.pk
+    return person is not None and person in (plan.requested_by_id, maker)
+
+
+def _key_that_started(plan: SyncRun) -> str:
+    """The name of the API key; "" when it was something else."""
+    started = AuditEntry.objects.filter(action=AuditEntry.Action.STARTED, run=plan.pk, via=Trigger.API)
+    return next((entry.actor for entry in started if "joined" not in entry.details), "")
 
 
 def _chosen(plan: SyncRun, accounts: Sequence[Account] | None) -> QuerySet[AccountRun]:

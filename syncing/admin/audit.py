@@ -1,0 +1,108 @@
+"""The audit: looked at, searched, taken along; never changed."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from accounts.admin.readonly import ReadOnly
+from accounts.badges import IDLE, INFO, OK, WARN, mark
+from syncing.models import AuditEntry, Trigger
+from syncing.selectors import audit
+
+BOM = "\ufeff"  # without it, spreadsheets take UTF-8 for something else
+Action = AuditEntry.Action
+TONES = {
+    **dict.fromkeys((Action.OVERRODE, Action.ROLLED_BACK, Action.POLICY), WARN),
+    **dict.fromkeys((Action.APPROVED, Action.PROMOTED), OK),
+    **dict.fromkeys((Action.CANCELLED, Action.WITHDREW), IDLE),
+}
+
+
+def _spreadsheet(entries: QuerySet[AuditEntry]) -> Iterator[str]:
+    yield BOM
+    yield from audit.as_csv(entries)
+
+
+FORMATS: dict[str, tuple[str, Callable[[QuerySet[AuditEntry]], Iterator[str]]]] = {
+    "csv": ("text/csv; charset=utf-8", _spreadsheet),
+    "json": ("application/json", audit.as_json),
+}
+
+
+class ViaFilter(admin.SimpleListFilter):
+    title = _("by way of")
+    parameter_name = "via"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return list(Trigger.choices)
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(via=self.value()) if self.value() else queryset
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(ReadOnly):
+    list_display = ["at", "actor", "way", "action_badge", "group", "account", "run_link", "reason"]
+    list_filter = ["action", ViaFilter, ("group", admin.AllValuesFieldListFilter), "at"]
+    search_fields = ["actor", "group", "account", "reason", "run__exact"]
+    search_help_text = _("Who, group, account, reason, or the number of a run")
+    date_hierarchy = "at"
+    ordering = ["-pk"]
+    list_per_page = 100
+    show_full_result_count = False
+    fields = ("at", "actor", "way", "action_badge", "group", "account", "run_link", "reason", "content")
+    readonly_fields = fields
+    change_list_template = "syncing/audit_list.html"
+
+    @admin.display(description=_("by way of"), ordering="via")
+    def way(self, entry: AuditEntry) -> str:
+        return str(dict(Trigger.choices).get(entry.via, entry.via))
+
+    @admin.display(description=_("action"), ordering="action")
+    def action_badge(self, entry: AuditEntry) -> SafeString:
+        return mark(TONES.get(Action(entry.action), INFO), entry.get_action_display())
+
+    @admin.display(description=_("run"), ordering="run")
+    def run_link(self, entry: AuditEntry) -> SafeString | str:
+        """A run may be gone; its number stays."""
+        if entry.run is None:
+            return "—"
+        url = reverse("admin:syncing_syncrun_change", args=[entry.run])
+        return format_html('<a href="{}">#{}</a>', url, entry.run)
+
+    @admin.display(description=_("details"))
+    def content(self, entry: AuditEntry) -> SafeString:
+        text = json.dumps(entry.details, indent=2, ensure_ascii=False)
+        return format_html('<pre class="ks-document">{}</pre>', text)
+
+    # -- taking it along --
+
+    def get_urls(self) -> list[URLPattern]:
+        export = self.admin_site.admin_view(self.export)
+        return [path("export/<str:kind>", export, name="syncing_auditentry_export"), *super().get_urls()]
+
+    def export(self, request: HttpRequest, kind: str) -> HttpResponse | StreamingHttpResponse:
+        """The list as it is filtered and searched, as a file."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        if kind not in FORMATS:
+            raise Http404
+        try:
+            entries = self.get_changelist_instance(request).get_queryset(request)
+        except IncorrectLookupParameters:
+            return HttpResponseRedirect(reverse("admin:syncing_auditentry_changelist"))
+        content_type, parts = FORMATS[kind]
+        response = StreamingHttpResponse(parts(entries), content_type=content_type)
+        response["Content-Disposition"] = f'attachment; filename="audit-{timezone.localdate().isoformat()}.{kind}"'
+        return response

@@ -1,0 +1,31 @@
+"""Changes of a policy in the admin, written down with what was before."""
+
+from collections.abc import Collection
+from typing import Any
+
+from django.http import HttpRequest
+
+from accounts.models import Account, SyncGroup
+from accounts.pages import person
+from syncing.models import AuditEntry, Trigger
+from syncing.services import audit
+from syncing.services.audit import Actor
+
+
+def note_policy(request: HttpRequest, form: Any, of: SyncGroup | Account, only: Collection[str] | None = None) -> None:
+    """The fields of a saved form that changed, old -> new; `only` these, if given. Nothing changed: no entry."""
+    changed = {
+        name: [form.initial.get(name), form.cleaned_data[name]]
+        for name in form.changed_data
+        if only is None or name in only
+    }
+    if not changed:
+        return
+    account = of if isinstance(of, Account) else None
+    audit.note(
+        AuditEntry.Action.POLICY,
+        by=Actor.of_user(person(request), Trigger.ADMIN),
+        group=of.group if isinstance(of, Account) else of,
+        account=account,
+        details=changed,
+    )
