@@ -18,12 +18,12 @@ from syncing.engine.snapshot import Snapshot
 from syncing.models import AccountState
 from syncing.services import history
 from syncing.services.claims import Claim
-from syncing.services.contract import Checkpoint, Interrupted, Job, Mapped, Outcome, Record, Result
+from syncing.services.contract import Checkpoint, Interrupted, Job, Keep, Mapped, Outcome, Record, Result
 from syncing.services.writer import LOST, Progress, Writer, how_far
 
 logger = logging.getLogger(__name__)
 
-Replicate = Callable[[Job, KommoClient, Record, Checkpoint], Result]
+Replicate = Callable[[Job, KommoClient, Record, Checkpoint, Keep], Result]
 INTERRUPTIONS = frozenset({"cancelled", "handed_back", LOST})
 BLOCKED = "ip_blocked"
 BLOCKED_MESSAGE = "Kommo blocked this machine's IP address, so everything was stopped."
@@ -132,7 +132,7 @@ class Hand:
     def _replicate(self, replicate: Replicate) -> Result:
         try:
             with self._opened() as self.client:
-                return replicate(self.job, self.client, self.record, self.checkpoint)
+                return replicate(self.job, self.client, self.record, self.checkpoint, self.keep)
         except KommoError as error:
             return failed(error, self.outcomes, self.requests)
 

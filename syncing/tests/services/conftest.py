@@ -15,11 +15,11 @@ from accounts.simulator.world import World
 from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing.models import AccountRun, SyncRun, Trigger
 from syncing.services import lanes, presence
-from syncing.services.contract import Checkpoint, Job, Record, Result
+from syncing.services.contract import Checkpoint, Job, Keep, Record, Result
 from syncing.services.runs import start_run
 
 SLAVES = ("north", "south", "west", "east")
-Work = Callable[[Job, KommoClient, Record, Checkpoint], Result]
+Work = Callable[[Job, KommoClient, Record, Checkpoint, Keep], Result]
 
 
 def result(state: str = "changed", reason: str | None = None, **counts: int) -> Result:
@@ -30,7 +30,7 @@ def result(state: str = "changed", reason: str | None = None, **counts: int) -> 
     return Result(state, reason, error, document, "digest", **numbers, kommo_id=None)
 
 
-def all_well(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint) -> Result:
+def all_well(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
     checkpoint("reading")
     return result(created=1, requests=7)
 

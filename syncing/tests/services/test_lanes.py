@@ -19,7 +19,7 @@ from syncing import store
 from syncing.engine.refs import Kind, Ref
 from syncing.models import AccountRun, IdMapping, LogEntry, SyncRun
 from syncing.services import lanes
-from syncing.services.contract import Checkpoint, Interrupted, Job, Mapped, Outcome, Record, Result
+from syncing.services.contract import Checkpoint, Interrupted, Job, Keep, Mapped, Outcome, Record, Result
 from syncing.services.hands import Hand
 from syncing.services.runs import cancel_run
 from syncing.tests.services.conftest import SLAVES, House, database, result
@@ -46,7 +46,7 @@ def test_each_account_gets_its_own_mappings_and_the_masters_snapshot(house: Hous
     IdMapping.objects.create(account=house.accounts["north"], kind="pipeline", master_key="7", slave_key="70")
     jobs: dict[str, Job] = {}
 
-    def look(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint) -> Result:
+    def look(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
         jobs[job.subdomain] = job
         return result()
 
@@ -62,7 +62,7 @@ def test_no_thread_of_an_account_asks_the_database(house: House) -> None:
     """A connection opened there would be one per thread."""
     own: dict[str, list[str]] = {}
 
-    def look(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint) -> Result:
+    def look(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
         record([CREATED], [], [])
         own[job.subdomain] = [alias for alias in connections if connections[alias].connection is not None]
         return result()
@@ -76,7 +76,7 @@ def test_no_thread_of_an_account_asks_the_database(house: House) -> None:
 def test_one_accounts_bug_is_tried_three_times_and_stops_nobody_else(
     house: House, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def replicate(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint) -> Result:
+    def replicate(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
         if job.subdomain == "south":
             raise KeyError("token-of-south")
         return result()
@@ -127,7 +127,7 @@ def test_an_account_taken_out_while_its_run_waited_is_not_touched(
 ) -> None:
     asked: list[str] = []
 
-    def look(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint) -> Result:
+    def look(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
         asked.append(job.subdomain)
         return result()
 
@@ -148,7 +148,7 @@ def test_an_account_taken_out_while_its_run_waited_is_not_touched(
 
 
 def test_a_stopping_lane_hands_back_what_it_holds_and_the_next_one_goes_on(house: House) -> None:
-    def begin(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint) -> Result:
+    def begin(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
         record([CREATED], [Mapped(Ref(Kind.PIPELINE, "7"), "70", "Sales", "", True)], [])
         house.stop.set()
         while True:
@@ -163,7 +163,7 @@ def test_a_stopping_lane_hands_back_what_it_holds_and_the_next_one_goes_on(house
     assert not AccountRun.objects.exclude(errors=0, crashes=0).exists()
 
     house.stop.clear()
-    house.work(lambda job, client, record, checkpoint: result("in_sync"))
+    house.work(lambda job, client, record, checkpoint, keep: result("in_sync"))
     run.refresh_from_db()
     assert run.state == "succeeded"
     assert house.states(run)["north"] == "changed"  # by the first attempt
@@ -174,7 +174,7 @@ def test_a_cancel_stops_between_two_requests_and_says_how_far_it_came(house: Hou
     settings.SYNC_LEASE = 1
     begun = threading.Event()
 
-    def replicate(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint) -> Result:
+    def replicate(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
         record([CREATED], [], [])
         begun.set()
         while True:
@@ -203,7 +203,7 @@ def test_a_lane_that_lost_its_claim_stops_and_stores_nothing(house: House, setti
     settings.SYNC_LEASE = 1
     seen: list[str] = []
 
-    def replicate(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint) -> Result:
+    def replicate(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
         if not seen:
             seen.append(job.subdomain)
             with database():
@@ -229,7 +229,7 @@ def test_without_a_heartbeat_nothing_more_is_sent(house: House, settings: Settin
     settings.SYNC_LEASE = 0.2
     codes: list[str] = []
 
-    def replicate(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint) -> Result:
+    def replicate(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
         hand: Hand = checkpoint.__self__  # type: ignore[attr-defined]
         hand.pulse.beaten = lambda: None  # type: ignore[method-assign]
         try:
@@ -266,7 +266,7 @@ def test_a_lane_whose_database_went_away_leaves_no_thread_behind(
     def gone(name: str) -> None:
         raise OperationalError("the connection is closed")
 
-    def replicate(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint) -> Result:
+    def replicate(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
         monkeypatch.setattr(lanes.presence, "beat", gone)
         time.sleep(0.6)  # a long answer: the next two heartbeats fail
         checkpoint("reading")
@@ -295,7 +295,7 @@ def test_a_plain_403_stops_everything_in_every_group(
     SyncRun.objects.filter(pk=waiting.pk).update(queued_to_workers=False)
     world.faults.add(Fault("403_plain", subdomain="north", times=None))
 
-    def replicate(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint) -> Result:
+    def replicate(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
         while True:
             client.get("/leads/pipelines")
             checkpoint("reading")
@@ -317,7 +317,7 @@ def test_a_plain_403_stops_everything_in_every_group(
 def test_a_block_that_another_lane_met_stops_this_one(house: House, settings: Settings) -> None:
     settings.SYNC_LEASE = 1
 
-    def replicate(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint) -> Result:
+    def replicate(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
         if job.subdomain == "north":
             with database():
                 lanes.block.announce()
@@ -340,7 +340,7 @@ def test_a_block_is_announced_once_by_who_met_it(
     announce = lanes.block.announce
     monkeypatch.setattr(lanes.block, "announce", lambda: (announced.append(True), announce()))
 
-    def replicate(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint) -> Result:
+    def replicate(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
         if job.subdomain == "north":
             with database():
                 announce()
@@ -373,7 +373,7 @@ def test_an_entry_that_leads_to_the_masters_account_is_never_written(house: Hous
     world.accounts["master"].account_id = world.accounts["south"].account_id
     written: list[str] = []
 
-    def replicate(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint) -> Result:
+    def replicate(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
         checkpoint("reading")
         client.get("/leads/pipelines")
         checkpoint("writing")
@@ -392,7 +392,7 @@ def test_an_entry_that_leads_to_the_masters_account_is_never_written(house: Hous
 
 
 def test_the_end_of_an_account_is_told_to_its_health(house: House) -> None:
-    def replicate(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint) -> Result:
+    def replicate(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
         return result("failed", "unpaid") if job.subdomain == "east" else result(requests=1)
 
     house.start()
@@ -417,7 +417,7 @@ def test_a_wait_for_a_turn_ends_when_the_lanes_own_thread_hangs(house: House, se
     settings.SYNC_LEASE = 0.5
     codes: list[str] = []
 
-    def replicate(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint) -> Result:
+    def replicate(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
         hand: Hand = checkpoint.__self__  # type: ignore[attr-defined]
         hand.pulse.beaten = lambda: None  # type: ignore[method-assign]
         try:
