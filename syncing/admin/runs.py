@@ -17,6 +17,7 @@ from syncing import badges
 from syncing.models import AccountRun, AccountState, SyncRun
 from syncing.selectors.runs import with_progress
 from syncing.templatetags.kommosync import account_state_label, duration
+from syncing.views.plans import grid_context, part_context
 from syncing.views.runs import run_context
 
 
@@ -77,7 +78,9 @@ class SyncRunAdmin(ReadOnly):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         run = _found(self, request, object_id)
-        return page(request, "syncing/run.html", {"title": str(run), "opts": self.opts, **run_context(request, run)})
+        context = {"title": str(run), "opts": self.opts, **run_context(request, run)}
+        plans = grid_context(request, run, context["progress"], context["found"])
+        return page(request, "syncing/run.html", context | plans)
 
 
 @admin.register(AccountRun)
@@ -119,8 +122,7 @@ class AccountRunAdmin(ReadOnly):
     ) -> HttpResponse:
         part = _found(self, request, object_id)
         title = format_html("{}: {}", str(part.run), str(part.account))
-        context = {"title": title, "opts": self.opts, "part": part, "run": part.run, "log": part.log.all()[:500]}
-        return page(request, "syncing/part.html", context | part.document)
+        return page(request, "syncing/part.html", {"title": title, "opts": self.opts, **part_context(request, part)})
 
 
 def _found(model_admin: ReadOnly, request: HttpRequest, object_id: str) -> Any:

@@ -18,6 +18,7 @@ LISTS = ("changes", "extras", "conflicts", "manual")
 # What became of a change, or may become of it, does not make it another change.
 FATE = frozenset({"outcome", "message"})
 NUMBER = re.compile(r"\d+")
+ROW = json.JSONEncoder(sort_keys=True, default=list)  # made once: a plan may have hundreds of rows
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def _content(name: str, row: Row) -> str:
         said = {key: value for key, value in row.items() if key not in FATE}
     elif name == "extras" and row.get("message"):
         said["message"] = NUMBER.sub("#", row["message"])
-    return json.dumps(said, sort_keys=True, default=list)
+    return ROW.encode(said)
 
 
 NOTHING = content_digest({})  # the digest of a plan without a single row

@@ -4,18 +4,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.models import RELATED_SECRETS, Account
 from syncing.engine.collapse import LISTS, collapse, tally
 from syncing.models import RUN_OPEN, AccountRun, AccountState, SyncRun
-from syncing.selectors.plans import Plan, every_plan, unplanned
+from syncing.selectors.plans import Plan, every_plan, groups_of, unplanned, with_plan
+from syncing.selectors.waves import waves_document
 
 
-def run_document(run: SyncRun) -> dict[str, Any]:
-    """The document of a run, open or ended."""
-    parts = AccountRun.objects.filter(run=run).select_related("account").order_by("account__subdomain")
-    accounts = [account_document(part) for part in parts.defer(*RELATED_SECRETS)]
+def run_document(run: SyncRun, *, shared: bool = False) -> dict[str, Any]:
+    """The document of a run, open or ended.
+
+    `shared`: accounts with equal plans are given the rows of one of them, for who shows each plan once anyway.
+    """
+    accounts = _shared(run) if shared else [account_document(part, part.document) for part in _parts(run)]
     states = [account["state"] for account in accounts]
     return {
         "run": run.pk,
@@ -29,13 +33,37 @@ def run_document(run: SyncRun) -> dict[str, Any]:
         "totals": {state: states.count(state) for state in AccountState.values},
         "accounts": accounts,
         "plans": _plans(accounts),
+        "waves": waves_document(run),
     }
 
 
-def account_document(part: AccountRun) -> dict[str, Any]:
+def _parts(run: SyncRun) -> QuerySet[AccountRun]:
+    parts = AccountRun.objects.filter(run=run).select_related("account").order_by("account__subdomain")
+    return parts.defer(*RELATED_SECRETS)
+
+
+def _shared(run: SyncRun) -> list[dict[str, Any]]:
+    """The accounts with one document loaded for each distinct plan, and one for each account without a plan."""
+    plans = with_plan(run)
+    firsts = AccountRun.objects.filter(pk__in=[group.first for group in groups_of(plans)])
+    by_digest = dict(firsts.values_list("content_digest", "document"))
+    others = AccountRun.objects.filter(run=run).exclude(pk__in=plans.values("pk"))
+    own = dict(others.values_list("pk", "document"))
+
+    def document(part: AccountRun) -> Mapping[str, Any]:
+        if part.pk in own:
+            return own[part.pk]
+        # One that has ended since is loaded by itself.
+        return by_digest[part.content_digest] if part.content_digest in by_digest else part.document
+
+    return [account_document(part, document(part)) for part in _parts(run).defer("document")]
+
+
+def account_document(part: AccountRun, document: Mapping[str, Any]) -> dict[str, Any]:
     """One account's part of the document; `plan` is the same for accounts about which the same is said."""
     return {
         "subdomain": part.account.subdomain,
+        "wave": part.wave + 1,
         "state": part.state,
         "reason": part.reason or None,
         "requests": part.requests,
@@ -44,7 +72,7 @@ def account_document(part: AccountRun) -> dict[str, Any]:
         "deleted": part.deleted,
         "adopted": part.adopted,
         "plan": part.content_digest or None,
-        **{name: part.document.get(name, []) for name in LISTS},
+        **{name: document.get(name, []) for name in LISTS},
         "note": part.note or None,
         "error": part.error,
     }
@@ -105,6 +133,7 @@ def failed_document(code: str, message: str, remedy: str, **known: Any) -> dict[
         "totals": dict.fromkeys(AccountState.values, 0),
         "accounts": [],
         "plans": [],
+        "waves": None,
     }
 
 

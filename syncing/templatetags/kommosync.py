@@ -1,6 +1,7 @@
 """Badges, words and small numbers for the templates."""
 
 import re
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,11 +10,13 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
+from accounts.badges import mark
 from syncing import badges
-from syncing.models import AccountState
+from syncing.engine.collapse import Tally
+from syncing.models import AccountState, Drift
 
 register = template.Library()
 
@@ -41,6 +44,7 @@ ATTRIBUTES = {
     "remind": _("Reminder"),
     "tracking_callback": _("Tracking script"),
     "enum_codes": _("Codes of options"),
+    "stages": _("Stages"),
 }
 COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 ACTIONS = {
@@ -49,6 +53,16 @@ ACTIONS = {
     "delete": _("delete"),
     "adopt": _("adopt"),
 }
+ACTION_TONES = {"create": badges.OK, "update": badges.INFO, "delete": badges.BAD}
+# A count of a plan: what is done with the items, its tone, its sign.
+COUNTS = {
+    "created": ("create", badges.OK, "+", pgettext_lazy("items", "Created")),
+    "updated": ("update", badges.INFO, "~", pgettext_lazy("items", "Updated")),
+    "deleted": ("delete", badges.BAD, "−", pgettext_lazy("items", "Deleted")),
+    "conflicts": ("conflicts", badges.WARN, "", _("Conflicts")),
+    "manual": ("manual", badges.WARN, "", _("To be done by hand")),
+    "extras": ("extras", badges.IDLE, "", _("Extras")),
+}
 OUTCOMES = {
     "planned": _("planned"),
     "done": _("done"),
@@ -56,12 +70,53 @@ OUTCOMES = {
     "unverified": _("not verified"),
     "skipped": _("skipped"),
 }
+CAUSES = {
+    "master": (badges.INFO, _("Master moved on")),
+    "slave": (badges.WARN, _("Edited in the account")),
+    "both": (badges.BAD, _("Both changed")),
+    "unknown": (badges.IDLE, _("Cause unknown")),
+    "edited": (badges.WARN, _("Edited by somebody")),  # slave or both, as a filter
+}
 
 # As an attribute, because the policy of the pages allows no inline style.
 SWATCH = '<svg class="ks-swatch" viewBox="0 0 10 10"><rect width="10" height="10" fill="{}"/></svg>{}'
 
 register.filter("tone", badges.tone)
 badge = register.simple_tag(badges.badge, name="badge")
+
+
+@dataclass(frozen=True)
+class Counted:
+    """One of the counts of a plan, as it is shown."""
+
+    action: str
+    tone: str
+    sign: str
+    label: str
+    number: int
+
+
+@register.filter
+def counts(tally: Tally) -> list[Counted]:
+    """The counts of a plan that are not 0."""
+    numbers = asdict(tally)
+    return [
+        Counted(action, tone, sign, str(label), numbers[name])
+        for name, (action, tone, sign, label) in COUNTS.items()
+        if numbers[name]
+    ]
+
+
+@register.simple_tag
+def action_badge(action: str) -> SafeString:
+    return mark(ACTION_TONES.get(action, badges.IDLE), action_label(action))
+
+
+@register.simple_tag
+def list_badge(name: str) -> SafeString:
+    """Of a row of the list `name` of a document: what kind of remark it is."""
+    _action, tone, _sign, label = COUNTS[name]
+    return mark(tone, str(label))
 
 
 @register.simple_tag
@@ -87,6 +142,40 @@ def action_label(action: str) -> str:
 @register.filter
 def account_state_label(state: str) -> str:
     return str(dict(AccountState.choices).get(state, state))
+
+
+@register.filter
+def cause_label(cause: str) -> str:
+    return str(CAUSES[cause][1]) if cause in CAUSES else cause
+
+
+@register.simple_tag
+def cause_badge(cause: str, count: int | None = None) -> SafeString:
+    """Whose doing a difference is; with a count, of how many."""
+    tone = CAUSES[cause][0] if cause in CAUSES else badges.IDLE
+    return mark(tone, cause_label(cause) if count is None else f"{count} {cause_label(cause)}")
+
+
+@register.filter
+def drift_label(state: str) -> str:
+    return str(dict(Drift.State.choices).get(state, _("Never checked")))
+
+
+@register.simple_tag
+def drift_badge(drift: Drift | None) -> SafeString:
+    """Of an account that nobody has looked at yet, too."""
+    if not drift:
+        return mark(badges.IDLE, drift_label(""))
+    label = drift_label(drift.state)
+    return badges.badge(drift.state, f"{label} ({drift.count})" if drift.count else label)
+
+
+@register.simple_tag(takes_context=True)
+def other_page(context: Any, parameter: str, number: int) -> str:
+    """The address of another page of the list whose page is in `parameter`; what else was asked for stays."""
+    asked = context["request"].GET.copy()
+    asked[parameter] = number
+    return f"?{asked.urlencode()}"
 
 
 @register.filter

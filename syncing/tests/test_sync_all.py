@@ -29,8 +29,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 TOTALS = ["queued", "running", "planned", "in_sync", "changed", "partial", "failed", "refused", "skipped", "cancelled"]
 ACCOUNT_KEYS = {
-    *("subdomain", "state", "reason", "requests", "created", "updated", "deleted", "adopted", "note", "error"),
-    *("changes", "extras", "conflicts", "manual"),
+    *("subdomain", "state", "reason", "requests", "created", "updated", "deleted", "adopted", "plan", "note", "error"),
+    *("changes", "extras", "conflicts", "manual", "wave"),
 }
 
 
@@ -80,6 +80,7 @@ def test_its_document_is_the_one_of_the_house_plan(master: SimAccount) -> None:
     assert code == 0
     assert list(said) == [
         *("run", "type", "mode", "state", "reason", "error", "duration_s", "master", "totals", "accounts"),
+        *("plans", "waves"),
     ]
     assert (said["type"], said["mode"], said["state"], said["reason"], said["error"]) == (
         *("full", "apply", "succeeded", None, None),
@@ -111,6 +112,35 @@ def test_a_plan_shows_every_change_and_writes_nothing(master: SimAccount, world:
     assert "extra, kept: pipeline 'Old ways'" in out
     assert {record.method for record in world.log} == {"GET"}
     assert set(AccountRun.objects.values_list("state", flat=True)) == {"planned"}
+
+
+def test_equal_plans_are_printed_once_with_their_accounts(master: SimAccount, world: World) -> None:
+    document()
+    master.add_pipeline("After sales", stages=["Thanks"])
+    world.accounts["west"].add_pipeline("Own ways", stages=["One"])
+    west = next(item for item in world.accounts["west"].pipelines.values() if item.name == "Sales <b>")
+    west.name = "Sales of west"
+
+    code, out, _ = sync("--plan")
+
+    assert code == 0
+    assert out.count("+ create pipeline 'After sales'") == 2
+    assert "3 accounts: the same 2 changes; 1 differ\n" in out
+    assert "3 accounts: the same 2 changes\n    east, north, south\n  + create pipeline 'After sales'" in out
+    assert "west: 3 changes\n    only here: ~ update pipeline 'Sales <b>'\n    only here: = extra, kept:" in out
+
+
+def test_the_document_of_a_plan_names_each_distinct_plan_once(master: SimAccount, world: World) -> None:
+    world.accounts["west"].add_pipeline("Own ways", stages=["One"])
+
+    code, said = document("--plan")
+
+    plans = {tuple(plan["accounts"]): plan for plan in said["plans"]}
+    assert code == 0
+    assert list(plans) == [("east", "north", "south"), ("west",)]
+    assert {account["plan"] for account in said["accounts"]} == {plan["plan"] for plan in said["plans"]}
+    created = {account["subdomain"]: account["created"] for account in said["accounts"]}
+    assert [(plan["created"], plan["extras"]) for plan in said["plans"]] == [(created["east"], 0), (created["west"], 1)]
 
 
 def test_one_bad_account_ends_in_1_with_its_reason_and_the_others_go_on(master: SimAccount, world: World) -> None:

@@ -121,6 +121,6 @@ def _lines(run: SyncRun) -> Iterator[str]:
 def plan_text(request: HttpRequest, run_id: int) -> HttpResponse:
     """What the command line prints about the run."""
     run = _run(run_id)
-    response = HttpResponse(run_report(run_document(run)) + "\n", content_type="text/plain; charset=utf-8")
+    response = HttpResponse(run_report(run_document(run, shared=True)) + "\n", content_type="text/plain; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="kommosync-run-{run.pk}-plan.txt"'
     return response

@@ -18,6 +18,7 @@ from syncing.selectors.documents import failed_document, run_document
 from syncing.services import presence
 from syncing.services.foreground import work_to_the_end
 from syncing.services.runs import Started
+from syncing.services.waves import waits_for
 
 NOT_GOOD = 1
 USAGE = 2
@@ -76,7 +77,7 @@ def _see_through(
     """The state in which the run ended; None when the database failed meanwhile."""
     try:
         run = (_wait if options["queue"] else _work)(run, stderr, stop)
-        document, state = run_document(run), run.state
+        document, state = run_document(run, shared=not options["json"]), run.state
     except DatabaseTrouble as error:
         document, state = _broken(run, stderr, error), None
     stdout.write(json.dumps(document, ensure_ascii=False) if options["json"] else run_report(document))
@@ -95,7 +96,9 @@ def _work(run: SyncRun, stderr: OutputWrapper, stop: Stopping) -> SyncRun:
 def _wait(run: SyncRun, stderr: OutputWrapper, stop: Stopping) -> SyncRun:
     progress = ProgressBar(run, cast(TextIO, stderr._out))
     while run.is_open and not stop.wait(LOOK):
-        if not presence.workers_alive():
+        if sentence := waits_for(run):
+            progress.say(sentence)
+        elif not presence.workers_alive():
             progress.say("No worker is alive: start one with `python manage.py worker` (or `up`).")
         progress()
         run.refresh_from_db()
