@@ -55,7 +55,10 @@ class Drift(models.Model):
 
 
 class DriftChange(models.Model):
-    """One run that found other differences in a slave than the one before."""
+    """One run that found other differences in a slave than the one before; without a run: what was accepted.
+
+    Of very many differences the first are kept, and a last row {"more": number}.
+    """
 
     account = models.ForeignKey(Account, models.CASCADE, related_name="drift_changes", verbose_name=_("account"))
     run = models.ForeignKey(SyncRun, models.SET_NULL, null=True, related_name="+", verbose_name=_("run"))
@@ -71,6 +74,14 @@ class DriftChange(models.Model):
 
     def __str__(self) -> str:
         return f"{self.account} {self.at:%Y-%m-%d %H:%M}"
+
+    @property
+    def appeared_count(self) -> int:
+        return sum(row.get("more", 1) for row in self.appeared)
+
+    @property
+    def gone_count(self) -> int:
+        return sum(row.get("more", 1) for row in self.gone)
 
 
 class AcceptedDifference(models.Model):

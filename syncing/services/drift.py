@@ -1,9 +1,11 @@
 """Drift: how far a slave is from its master, as runs saw it; stored with the end of the account's part of a run."""
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from django.db.models import Count, Q, QuerySet
@@ -22,11 +24,40 @@ PIPELINE_KINDS = frozenset({Kind.PIPELINE.value, Kind.STAGE.value})
 FIELD_KINDS = frozenset({Kind.FIELD_GROUP.value, Kind.CUSTOM_FIELD.value, Kind.ENUM.value})
 # What a change of drift keeps of a difference.
 HISTORY = ("action", "kind", "name", "parent", "attribute", "ours", "theirs", "cause")
+REMEMBERED = 100  # of the differences that appear or go at once; of the others the number
+# What makes a difference the same one in two runs, whatever its values.
+identity = itemgetter("kind", "key", "attribute", "action")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a run saw of a slave, ready to be stored."""
+
+    rows: list[Row]
+    converged: bool
+
+
+def seen_in(result: Result) -> Seen | None:
+    """What `result` tells of drift; None: nothing. Asks no database, so that the account's own thread does it."""
+    if result.differences is None:
+        return None
+    text = json.dumps(result.differences, ensure_ascii=False)
+    if "\\u0000" in text or not _is_encodable(text):  # once for all: looking at each string takes ten times as long
+        return Seen(store.clean(result.differences), result.converged)
+    return Seen(json.loads(text), result.converged)
+
+
+def _is_encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 @dataclass(frozen=True)
 class Frame:
-    """The run that looked: what it covers, and what the group's policy covers now."""
+    """The run that looked: what it covers, and what the group's policy covers."""
 
     snapshot_id: int
     covered: frozenset[str]
@@ -43,32 +74,8 @@ class Frame:
         return columns
 
 
-def keep(claim: Claim, result: Result) -> None:
-    """Stores what `result` tells of the account's drift; nothing when it tells nothing. Must run in a transaction."""
-    if result.differences is None:
-        return
-    frame = _frame(claim)
-    if frame is None:
-        return
-    before = Drift.objects.select_for_update().filter(pk=claim.account_id).first()
-    old: list[Row] = before.differences if before else []
-    now = store.now()
-    found = _without_accepted(claim.account_id, store.clean(result.differences))
-    rows = _dated(found, old, now)
-    rows += [row for row in old if row["kind"] in frame.in_policy - frame.covered]
-    columns = {**columns_of(rows), "run_id": claim.run_id, "checked_at": now}
-    if not columns["count"] and (not result.converged or _still_in_conflict(before, frame)):
-        columns["state"] = Drift.State.CONFLICT
-    if result.converged:
-        columns |= frame.bases
-    if columns["state"] == Drift.State.IN_SYNC:
-        columns["converged_at"] = now
-    _write(claim.account_id, before, columns)
-    _note_change(claim, old, rows, now)
-
-
-def _frame(claim: Claim) -> Frame | None:
-    """None: the run did not compare with the master."""
+def frame_of(claim: Claim) -> Frame | None:
+    """The same for all accounts of a run. None: it does not compare slaves with their master."""
     columns = ("purpose", "snapshot__type", "group__sync_pipelines", "group__sync_custom_fields")
     purpose, scope, pipelines, fields = SyncRun.objects.values_list(*columns).get(pk=claim.run_id)
     if purpose not in WATCHED or scope is None:
@@ -85,14 +92,27 @@ def _kinds(pipelines: bool, fields: bool) -> frozenset[str]:
     return (PIPELINE_KINDS if pipelines else frozenset()) | (FIELD_KINDS if fields else frozenset())
 
 
+def keep(claim: Claim, frame: Frame, seen: Seen) -> None:
+    """Stores what was seen of the account. Must run in a transaction."""
+    before = Drift.objects.select_for_update().filter(pk=claim.account_id).first()
+    old: list[Row] = before.differences if before else []
+    now = store.now()
+    rows = _dated(_without_accepted(claim.account_id, seen.rows), old, now)
+    rows += [row for row in old if row["kind"] in frame.in_policy - frame.covered]
+    columns = {**columns_of(rows), "run_id": claim.run_id, "checked_at": now}
+    if not columns["count"] and (not seen.converged or _still_in_conflict(before, frame)):
+        columns["state"] = Drift.State.CONFLICT
+    if seen.converged:
+        columns |= frame.bases
+    if columns["state"] == Drift.State.IN_SYNC:
+        columns["converged_at"] = now
+    _write(claim.account_id, before, columns)
+    _note_change(claim, old, rows, now)
+
+
 def _still_in_conflict(before: Drift | None, frame: Frame) -> bool:
     """The conflict may lie in what this run did not look at."""
     return before is not None and before.state == Drift.State.CONFLICT and not frame.in_policy <= frame.covered
-
-
-def identity(row: Mapping[str, Any]) -> tuple[str, str, str, str]:
-    """What makes a difference the same one in two runs, whatever its values."""
-    return row["kind"], row["key"], row["attribute"], row["action"]
 
 
 def _dated(found: Iterable[Row], old: Iterable[Row], now: datetime) -> list[Row]:
@@ -150,15 +170,15 @@ def _write(account_id: int, before: Drift | None, columns: dict[str, Any]) -> No
 
 
 def _note_change(claim: Claim, old: Sequence[Row], new: Sequence[Row], now: datetime) -> None:
-    known, seen = _values(old), _values(new)
-    if known == seen:
+    was, is_now = _values(old), _values(new)
+    if was == is_now:
         return
     DriftChange.objects.create(
         account_id=claim.account_id,
         run_id=claim.run_id,
         at=now,
-        appeared=[remembered(row) for row in new if known.get(identity(row)) != seen[identity(row)]],
-        gone=[remembered(row) for row in old if seen.get(identity(row)) != known[identity(row)]],
+        appeared=remembered([row for row in new if was.get(identity(row)) != is_now[identity(row)]]),
+        gone=remembered([row for row in old if is_now.get(identity(row)) != was[identity(row)]]),
     )
 
 
@@ -166,9 +186,10 @@ def _values(rows: Iterable[Row]) -> dict[tuple[str, str, str, str], tuple[Any, A
     return {identity(row): (row["ours"], row["theirs"]) for row in rows}
 
 
-def remembered(row: Row) -> Row:
-    """A difference as a change of drift keeps it."""
-    return {name: row[name] for name in HISTORY}
+def remembered(rows: Sequence[Row]) -> list[Row]:
+    """Differences as a change of drift keeps them; of very many, a last row says how many `more` there were."""
+    kept = [{name: row[name] for name in HISTORY} for row in rows[:REMEMBERED]]
+    return [*kept, {"more": len(rows) - REMEMBERED}] if len(rows) > REMEMBERED else kept
 
 
 # -- what is old --

@@ -123,8 +123,7 @@ def _move_out(drift: Drift, meant: Sequence[Row]) -> None:
     """The accepted differences leave the account's drift at once, and its history says when."""
     rows = [row for row in drift.differences if row not in meant]
     Drift.objects.filter(pk=drift.pk).update(**columns_of(rows))
-    gone = [remembered(row) for row in meant]
-    DriftChange.objects.create(account_id=drift.pk, at=store.now(), appeared=[], gone=gone)
+    DriftChange.objects.create(account_id=drift.pk, at=store.now(), appeared=[], gone=remembered(meant))
 
 
 def _told(accepted: AcceptedDifference) -> dict[str, Any]:

@@ -45,6 +45,7 @@ class Writer:
 
     def __init__(self) -> None:
         self._batcher: Batcher[Unit, bool] = Batcher(commit, window=conf.WRITER_WINDOW, name="writer")
+        self._frames: dict[int, drift.Frame | None] = {}
 
     def close(self) -> None:
         self._batcher.close()
@@ -76,13 +77,23 @@ class Writer:
 
     def finish(self, claim: Claim, result: Result, earlier: Sequence[Outcome], note: str = "") -> None:
         """The end of an account run; what earlier attempts of it did counts as done in it."""
+        seen = drift.seen_in(result)
 
         def act() -> None:
             _end(claim, note=note, **final_columns(claim, result, earlier))
             _keep_contact(claim, result)
-            drift.keep(claim, result)
+            self._keep_drift(claim, seen)
 
         self._batcher.call(Unit(claim, act))
+
+    def _keep_drift(self, claim: Claim, seen: drift.Seen | None) -> None:
+        """In the writer's thread."""
+        if seen is None:
+            return
+        if claim.run_id not in self._frames:
+            self._frames[claim.run_id] = drift.frame_of(claim)
+        if frame := self._frames[claim.run_id]:
+            drift.keep(claim, frame, seen)
 
     def interrupt(self, claim: Claim, code: str, progress: Progress) -> None:
         """Stopped between two requests: cancelled for good, or handed back for the next attempt."""

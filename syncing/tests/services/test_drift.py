@@ -153,6 +153,13 @@ def test_the_history_tells_what_appeared_and_what_went(look) -> None:
     assert all(change.run_id for change in DriftChange.objects.all())
 
 
+def test_of_very_many_that_appear_at_once_the_history_keeps_some_and_the_number(look) -> None:
+    look(*[difference(f"7/{number}") for number in range(drift.REMEMBERED + 5)])
+    change = DriftChange.objects.get()
+    assert (len(change.appeared), change.appeared_count) == (drift.REMEMBERED + 1, drift.REMEMBERED + 5)
+    assert (change.gone, change.gone_count) == ([], 0)
+
+
 def test_nothing_differs_at_the_first_look_and_the_history_stays_empty(look) -> None:
     look()
     assert not DriftChange.objects.exists()
