@@ -1,15 +1,18 @@
 """Deletions: which of the items that only the slave has may go, by the policy and by what must never be lost."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from syncing.engine.changes import Action, Change, Extra
 from syncing.engine.exclusions import excludes
-from syncing.engine.extras import Own
+from syncing.engine.extras import Own, namesakes
+from syncing.engine.match import Match
 from syncing.engine.refs import Kind, Ref, enum_key, field_key, group_key, pipeline_key, stage_key
 from syncing.engine.resources.custom_fields import CREATABLE_TYPES, CustomField
 from syncing.engine.resources.field_groups import DEFAULT_GROUP
 from syncing.engine.resources.pipelines import Pipeline
+from syncing.engine.resources.stages import Stage
 from syncing.engine.rules import WHOLE, Rules, Unmatched
 from syncing.engine.snapshot import Snapshot
 
@@ -26,19 +29,24 @@ NOT_RESTORABLE = "Kept: the API could not make a field of this type again."
 MEMBERS = "Kept: there are fields in it."
 
 
-def sort_out(
-    existing: Snapshot,
-    rules: Rules,
-    own: Sequence[Own],
-    blocked: Collection[Ref] = (),
-    leaving: Collection[str] = (),
-) -> tuple[tuple[Change, ...], tuple[Extra, ...]]:
-    """The deletions in their order, and the extras that stay.
+@dataclass(frozen=True)
+class Beside:
+    """What the rest of the plan does, and leaves alone.
 
-    `blocked`: the master's items that this plan does not touch; nothing inside of them is deleted. `leaving`: keys of
-    fields that it moves to another group.
+    `untouched`: the master's items that it does not touch; nothing inside of them is deleted. `leaving`: keys of fields
+    that it moves to another group. `coming`: stages and options that it makes.
     """
-    judge = _Judge(existing, rules, blocked, leaving)
+
+    untouched: Collection[Ref] = ()
+    leaving: Collection[str] = ()
+    coming: Collection[Ref] = ()
+
+
+def sort_out(
+    existing: Snapshot, found: Match, rules: Rules, own: Sequence[Own], beside: Beside
+) -> tuple[tuple[Change, ...], tuple[Extra, ...]]:
+    """The deletions in their order, and the extras that stay."""
+    judge = _Judge(existing, found, rules, own, beside)
     changes: list[Change] = []
     extras: list[Extra] = []
     rows = sorted(own, key=lambda item: (ORDER.index(item.ref.kind), item.ref.key))
@@ -59,14 +67,31 @@ def _in_reading_order(extras: Sequence[Extra], own: Iterable[Own]) -> list[Extra
 class _Judge:
     """Says of one item after the other why it stays; remembers what goes, as a last one of its kind must stay."""
 
-    def __init__(self, existing: Snapshot, rules: Rules, blocked: Collection[Ref], leaving: Collection[str]) -> None:
+    def __init__(self, existing: Snapshot, found: Match, rules: Rules, own: Sequence[Own], beside: Beside) -> None:
         self.rules = rules
-        self.untouched = {*blocked, *(_parent(ref) for ref in blocked if ref.kind is Kind.ENUM)}
+        self.accepted = {namesakes(ref) for ref, attribute in rules.accepted if attribute == WHOLE}
+        self.untouched = {*beside.untouched, *(_parent(ref) for ref in beside.untouched if ref.kind is Kind.ENUM)}
         self.untouched |= {ref for ref, attribute in rules.accepted if attribute == "enums"}
         self.pipelines = {pipeline_key(pipeline.id): pipeline for pipeline in existing.pipelines}
         self.fields = {field_key(item.entity, item.id): item for item in existing.fields or ()}
-        self.members = {group: keys - set(leaving) for group, keys in _members(existing).items()}
+        members = _members(existing)
+        self.left_out_fields = self._inside_of_left_out(members, found, own)
+        self.members = {group: keys - set(beside.leaving) for group, keys in members.items()}
+        self.filled = {_parent(ref) for ref in beside.coming}
         self.gone: set[tuple[Kind, str]] = set()
+
+    def _inside_of_left_out(self, members: Mapping[str, set[str]], found: Match, own: Iterable[Own]) -> set[str]:
+        """Keys of the fields in groups that are left alone."""
+        mine = {item.key: item for item in own if item.ref.kind is Kind.FIELD_GROUP}
+        inside: set[str] = set()
+        for group, keys in members.items():
+            alone = (
+                self._is_named(mine[group])
+                if group in mine
+                else found.names.get((Kind.FIELD_GROUP, group)) in self.untouched
+            )
+            inside |= keys if alone else set()
+        return inside
 
     def keeps(self, item: Own) -> str | None:
         """None: it goes. "": it stays and nobody asked for anything else. Else why it stays all the same."""
@@ -76,63 +101,72 @@ class _Judge:
             return ""
         if policy is Unmatched.DELETE_CREATED and (kind, item.key) not in self.rules.created:
             return ""
-        reason = self._must_stay(item, policy) or self.rules.in_use.get(item.ref)
+        reason = self._must_stay(item, policy) or self.rules.in_use.get((kind, item.key))
         if reason is None:
             self.gone.add((kind, item.key))
         return reason
 
     def _is_left_out(self, item: Own) -> bool:
-        if (item.ref, WHOLE) in self.rules.accepted or _parent(item.ref) in self.untouched:
+        """Excluded or accepted, inside of something that is, or with something inside that is."""
+        if self._is_named(item) or _parent(item.ref) in self.untouched:
             return True
-        return any(excludes(exclusion, item.ref.kind, item.name) for exclusion in self.rules.exclusions)
+        if item.ref.kind is Kind.PIPELINE:
+            return any(self._is_excluded(Kind.STAGE, stage.name) for stage in _ordinary(self.pipelines[item.key]))
+        return item.ref.kind is Kind.CUSTOM_FIELD and item.key in self.left_out_fields
+
+    def _is_named(self, item: Own) -> bool:
+        return namesakes(item.ref) in self.accepted or self._is_excluded(item.ref.kind, item.name)
+
+    def _is_excluded(self, kind: Kind, name: str) -> bool:
+        return any(excludes(exclusion, kind, name) for exclusion in self.rules.exclusions)
 
     def _must_stay(self, item: Own, policy: Unmatched) -> str | None:
         if item.ref.kind is Kind.PIPELINE:
-            return self._pipeline(self.pipelines[item.key], policy)
+            return self._pipeline(item, policy)
         if item.ref.kind is Kind.STAGE:
             pipeline = self.pipelines[item.key.partition("/")[0]]
-            keys = [stage_key(pipeline.id, stage.id) for stage in pipeline.stages if not stage.is_system]
-            return LAST_STAGE if self._is_last(Kind.STAGE, keys, item.key) else None
+            return LAST_STAGE if self._is_last(item, _stage_keys(pipeline)) else None
         if item.ref.kind is Kind.FIELD_GROUP:
             staying = [key for key in self.members.get(item.key, ()) if (Kind.CUSTOM_FIELD, key) not in self.gone]
             return MEMBERS if staying else None
         field = self.fields[item.key.rpartition("/")[0] if item.ref.kind is Kind.ENUM else item.key]
-        return self._field(field, policy) if item.ref.kind is Kind.CUSTOM_FIELD else self._enum(field, item.key)
+        if item.ref.kind is Kind.CUSTOM_FIELD:
+            return self._field(field, policy)
+        return LAST_OPTION if self._is_last(item, _enum_keys(field)) else None
 
-    def _is_last(self, kind: Kind, keys: Iterable[str], key: str) -> bool:
-        return not any(other != key and (kind, other) not in self.gone for other in keys)
+    def _is_last(self, item: Own, keys: Iterable[str]) -> bool:
+        """Of what is there and stays, and what is coming, under the same parent."""
+        kind, parent = item.ref.kind, _parent(item.ref)
+        if parent is not None and parent in self.filled:
+            return False
+        return not any(other != item.key and (kind, other) not in self.gone for other in keys)
 
-    def _pipeline(self, pipeline: Pipeline, policy: Unmatched) -> str | None:
+    def _pipeline(self, item: Own, policy: Unmatched) -> str | None:
+        pipeline = self.pipelines[item.key]
         if pipeline.is_main:
             return MAIN
         if pipeline.is_archive:
             return ARCHIVED
         living = [key for key, other in self.pipelines.items() if not other.is_archive]
-        if self._is_last(Kind.PIPELINE, living, pipeline_key(pipeline.id)):
+        if self._is_last(item, living):
             return LAST_PIPELINE
-        inside = [(Kind.STAGE, stage_key(pipeline.id, stage.id)) for stage in pipeline.stages if not stage.is_system]
-        return self._foreign_inside(inside, policy)
+        return self._foreign_inside(Kind.STAGE, _stage_keys(pipeline), policy)
 
     def _field(self, field: CustomField, policy: Unmatched) -> str | None:
         if field.type not in CREATABLE_TYPES[field.entity]:
             return NOT_RESTORABLE
-        inside = [(Kind.ENUM, enum_key(field.entity, field.id, enum.id)) for enum in field.enums]
-        return self._foreign_inside(inside, policy)
+        return self._foreign_inside(Kind.ENUM, _enum_keys(field), policy)
 
-    def _enum(self, field: CustomField, key: str) -> str | None:
-        keys = [enum_key(field.entity, field.id, enum.id) for enum in field.enums]
-        return LAST_OPTION if self._is_last(Kind.ENUM, keys, key) else None
-
-    def _foreign_inside(self, inside: Iterable[tuple[Kind, str]], policy: Unmatched) -> str | None:
-        if policy is Unmatched.DELETE_ALL or all(item in self.rules.created for item in inside):
+    def _foreign_inside(self, kind: Kind, keys: Iterable[str], policy: Unmatched) -> str | None:
+        if policy is Unmatched.DELETE_ALL or all((kind, key) in self.rules.created for key in keys):
             return None
         return NOT_OURS_INSIDE
 
     def shown(self, item: Own) -> Mapping[str, tuple[Any, Any]]:
         """What goes with it: attribute -> (old, None)."""
         if item.ref.kind is Kind.PIPELINE:
-            stages = sorted(self.pipelines[item.key].stages, key=lambda stage: (stage.sort, stage.id))
-            return {"stages": ([stage.name for stage in stages if not stage.is_system], None)}
+            stages = sorted(_ordinary(self.pipelines[item.key]), key=lambda stage: (stage.sort, stage.id))
+            return {"stages": ([stage.name for stage in stages], None)}
         if item.ref.kind is Kind.CUSTOM_FIELD:
             field = self.fields[item.key]
             options = {"enums": ([enum.value for enum in field.enums], None)} if field.enums else {}
@@ -147,6 +181,18 @@ def _parent(ref: Ref) -> Ref | None:
     if ref.kind is Kind.ENUM:
         return Ref(Kind.CUSTOM_FIELD, "/".join(ref.key.split("/")[:2]))
     return None
+
+
+def _ordinary(pipeline: Pipeline) -> list[Stage]:
+    return [stage for stage in pipeline.stages if not stage.is_system]
+
+
+def _stage_keys(pipeline: Pipeline) -> list[str]:
+    return [stage_key(pipeline.id, stage.id) for stage in _ordinary(pipeline)]
+
+
+def _enum_keys(field: CustomField) -> list[str]:
+    return [enum_key(field.entity, field.id, enum.id) for enum in field.enums]
 
 
 def _members(existing: Snapshot) -> dict[str, set[str]]:

@@ -1,5 +1,6 @@
 """What only the slave has: found, and named so that equal ones of several accounts are called alike."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,19 +11,26 @@ from syncing.engine.resources.custom_fields import CustomField
 from syncing.engine.resources.field_groups import DEFAULT_GROUP
 from syncing.engine.snapshot import Snapshot
 
+NUMBER = re.compile(r"(?<!#)((?:##)*)#\d+$")  # of a namesake: the last of an odd run of #
+
 
 @dataclass(frozen=True)
 class Own:
     """An item of the slave that no item of the master stands behind.
 
     `ref` is made of names, as there is no id of the master: `=old pipeline`, `7/=old stage`, `leads/=text:notes`,
-    `leads/12/=value`; of namesakes the second is `...#2`. `key` is the slave's own.
+    `leads/12/=value`; of namesakes the second is `...#2` (a # of the name itself is doubled). `key` is the slave's own.
     """
 
     ref: Ref
     key: str
     name: str
     parent: str
+
+
+def namesakes(ref: Ref) -> Ref:
+    """One ref for all own items of a name; others stand for themselves."""
+    return Ref(ref.kind, NUMBER.sub(r"\1", ref.key))
 
 
 def find_own(existing: Snapshot, found: Match, scope: Scope) -> tuple[Own, ...]:
@@ -45,7 +53,7 @@ class _Finder:
         """Nothing when the item is the master's as well, or takes part in a conflict."""
         if (kind, key) in self.found.names or (kind, key) in self.found.contested:
             return
-        called = f"{inside}={type_}{normal_name(name)}"
+        called = f"{inside}={type_}{normal_name(name).replace('#', '##')}"
         self.seen[kind, called] += 1
         number = self.seen[kind, called]
         yield Own(Ref(kind, called if number == 1 else f"{called}#{number}"), key, name, parent)

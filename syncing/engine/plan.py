@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from syncing.engine.arrange import Arrangement, arrange
 from syncing.engine.changes import Action, Change, Extra, Manual
 from syncing.engine.compare import Comparison, Fields, keep_theirs
-from syncing.engine.deletions import sort_out
+from syncing.engine.deletions import Beside, sort_out
 from syncing.engine.exclusions import left_out
 from syncing.engine.extras import find_own
 from syncing.engine.match import Conflict, Match, match
@@ -83,7 +83,7 @@ class _Planner:
             for item in sorted(self.desired.fields or (), key=lambda item: (item.entity, item.sort, item.id)):
                 self._plan_field(item)
         own = find_own(self.existing, self.found, self.scope)
-        deletions, extras = sort_out(self.existing, self.rules, own, self.blocked, self._leaving())
+        deletions, extras = sort_out(self.existing, self.found, self.rules, own, self._beside())
         return Plan(
             changes=(*self.changes, *deletions),
             conflicts=tuple(each for each in self.conflicts if self._in_scope(each.ref) and self._is_meant(each.ref)),
@@ -97,10 +97,20 @@ class _Planner:
             own={item.ref: item.key for item in own},
         )
 
-    def _leaving(self) -> frozenset[str]:
-        """The account's fields that this plan moves to another group."""
-        moved = (change for change in self.changes if change.ref.kind is Kind.CUSTOM_FIELD and "group" in change.fields)
-        return frozenset(self.found.keys[change.ref] for change in moved if change.action is Action.UPDATE)
+    def _beside(self) -> Beside:
+        """What deletions have to know of the rest; to be called when that is planned."""
+        archived = {Ref(Kind.PIPELINE, pipeline_key(item.id)) for item in self.desired.pipelines if item.is_archive}
+        leaving: set[str] = set()
+        coming: set[Ref] = set()
+        for change in self.changes:
+            ref = change.ref
+            if change.action is Action.CREATE:
+                coming.add(ref)
+            elif ref.kind is Kind.CUSTOM_FIELD:
+                leaving |= {self.found.keys[ref]} if "group" in change.fields else set()
+                options = self.ours.items[ref].attributes["enums"] if "enums" in change.fields else ()
+                coming |= {option for option in options if option not in self.found.keys}
+        return Beside(self.blocked | archived, leaving, coming)
 
     # -- what the plan is about --
 

@@ -41,7 +41,8 @@ class Rules:
 
     `created`: the slave's items that we made, as (kind, slave key). `accepted`: differences that are kept out, as
     (ref, attribute) or (ref, WHOLE). `only`: the plan is about these refs alone and about these attributes of each
-    (an empty set: the whole item); None: about all. `in_use`: refs of items that must not be deleted, and why.
+    (an empty set: the whole item); None: about all. `in_use`: the slave's items that must not be
+    deleted, as `created`, and why.
     """
 
     unmatched: Mapping[Kind, Unmatched] = field(default_factory=dict)  # a kind that is missing is kept
@@ -49,7 +50,7 @@ class Rules:
     exclusions: frozenset[Exclusion] = frozenset()
     accepted: frozenset[tuple[Ref, str]] = frozenset()
     only: Mapping[Ref, frozenset[str]] | None = None
-    in_use: Mapping[Ref, str] = field(default_factory=dict)
+    in_use: Mapping[tuple[Kind, str], str] = field(default_factory=dict)
     limits: Limits | None = None
 
     def unmatched_of(self, kind: Kind) -> Unmatched:

@@ -1,6 +1,7 @@
 """Delete what the plan says, children first; what came into use since it was planned stays."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from accounts.kommo.errors import BadAnswer, NotFound, ServerError, Validation
 from syncing.adapters import endpoints
@@ -9,15 +10,17 @@ from syncing.adapters.reader import MALFORMED, parse_field
 from syncing.adapters.usage import in_use
 from syncing.adapters.work import Work
 from syncing.engine.changes import Action, Change
-from syncing.engine.refs import Kind, local_id
+from syncing.engine.deletions import LAST_OPTION, LAST_STAGE, MEMBERS
+from syncing.engine.refs import Kind, Ref, local_id, stage_key
 
 
 def write(work: Work) -> None:
-    """Counts once more, right before: between planning and here minutes may have passed."""
+    """Counts once more, right before: between planning and here minutes may have passed, and writes have failed."""
     changes = [change for change in work.plan.changes if change.action is Action.DELETE]
     if not changes:
         return
     used = in_use(work.api, changes, work.plan.own, work.existing)
+    used |= _last_stages(work, [change for change in changes if change.ref not in used])
     for change in changes:
         if change.ref in used:
             work.skip([change], used[change.ref])
@@ -25,8 +28,30 @@ def write(work: Work) -> None:
     _options(work, [change for change in going if change.ref.kind is Kind.ENUM])
     for change in going:
         if change.ref.kind is not Kind.ENUM:
-            path = _path(change.ref.kind, work.plan.own[change.ref])
-            _attempt(work, [change], lambda path=path: work.api.delete(path))  # type: ignore[misc]
+            _attempt(work, [change], partial(_delete, work, change))
+
+
+def _last_stages(work: Work, changes: Sequence[Change]) -> dict[Ref, str]:
+    """Those that were to be replaced by others which were not made."""
+    doomed = {work.plan.own[change.ref]: change.ref for change in changes if change.ref.kind is Kind.STAGE}
+    kept: dict[Ref, str] = {}
+    for pipeline in work.existing.pipelines:
+        before = {stage_key(pipeline.id, stage.id): stage for stage in pipeline.stages}
+        mine = [key for key in before if key in doomed]
+        made = work.made(Kind.STAGE, f"{pipeline.id}/") - before.keys()
+        staying = [key for key, stage in before.items() if not stage.is_system and key not in doomed]
+        if mine and not made and not staying:
+            kept |= {doomed[key]: LAST_STAGE for key in mine}
+    return kept
+
+
+def _delete(work: Work, change: Change) -> str:
+    """Why it stays after all, or ""."""
+    path = _path(change.ref.kind, work.plan.own[change.ref])
+    if change.ref.kind is Kind.FIELD_GROUP and (work.api.get(path) or {}).get("fields"):
+        return MEMBERS  # one of them could not be moved or deleted, or came meanwhile
+    work.api.delete(path)
+    return ""
 
 
 def _path(kind: Kind, key: str) -> str:
@@ -44,11 +69,14 @@ def _options(work: Work, changes: Sequence[Change]) -> None:
     for change in changes:
         fields.setdefault(work.plan.own[change.ref].rpartition("/")[0], []).append(change)
     for key, mine in fields.items():
-        _attempt(work, mine, lambda key=key, mine=mine: _patch_field(work, key, mine))  # type: ignore[misc]
+        _attempt(work, mine, partial(_patch_field, work, key, mine))
 
 
-def _patch_field(work: Work, key: str, changes: Sequence[Change]) -> None:
-    """Read first: a list with an option missing that came meanwhile would delete that one too (kommo-api.md 5.4)."""
+def _patch_field(work: Work, key: str, changes: Sequence[Change]) -> str:
+    """Why they stay after all, or "".
+
+    Read first: a list with an option missing that came meanwhile would delete that one too (kommo-api.md 5.4).
+    """
     entity, field_id = key.split("/")
     answer = work.api.get(endpoints.custom_field(entity, field_id))
     try:
@@ -57,13 +85,18 @@ def _patch_field(work: Work, key: str, changes: Sequence[Change]) -> None:
         raise BadAnswer("the field has an unexpected shape", account=work.api.account) from error
     gone = {int(local_id(work.plan.own[change.ref])) for change in changes}
     enums = [body for body in kept_enums(field) if body["id"] not in gone]
+    if not enums:
+        return LAST_OPTION
     work.api.patch(endpoints.custom_field(entity, field_id), {"enums": enums, **always_sent(field, field)})
+    return ""
 
 
-def _attempt(work: Work, changes: Sequence[Change], act: Callable[[], None]) -> None:
+def _attempt(work: Work, changes: Sequence[Change], act: Callable[[], str]) -> None:
     """One request for `changes`; gone already is as good as done, and the re-reading tells the rest."""
     try:
-        act()
+        if reason := act():
+            work.skip(changes, reason)
+            return
     except (Validation, ServerError) as error:
         for change in changes:
             work.fail(change, error)

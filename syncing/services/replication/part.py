@@ -11,6 +11,7 @@ from syncing.adapters.work import Work, Written
 from syncing.adapters.writer import apply
 from syncing.engine.changes import Action
 from syncing.engine.plan import Plan, make_plan
+from syncing.engine.refs import Ref
 from syncing.engine.rules import Rules
 from syncing.engine.safety import limits, thresholds
 from syncing.engine.snapshot import Snapshot
@@ -100,14 +101,20 @@ class _Part:
         return make_plan(self.job.desired, existing, self.memory.known, self.job.scope, self.rules)
 
     def _first_plan(self, existing: Snapshot) -> Plan:
-        """With what would be deleted, but is in use, left where it is; that may keep what it is in as well."""
-        plan = self._make_plan(existing)
-        deletions = [change for change in plan.changes if change.action is Action.DELETE]
-        if not deletions:
-            return plan
-        used = in_use(self.api, deletions, plan.own, existing)
-        self.rules = replace(self.rules, in_use=used)
-        return self._make_plan(existing) if used else plan
+        """With what would be deleted, but is in use, left where it is.
+
+        That may keep what it is in as well, and free what was to stay as the last one: then that is counted, too.
+        """
+        counted: set[Ref] = set()
+        while True:
+            plan = self._make_plan(existing)
+            deletions = [c for c in plan.changes if c.action is Action.DELETE and c.ref not in counted]
+            used = in_use(self.api, deletions, plan.own, existing) if deletions else {}
+            if not used:
+                return plan
+            counted |= {change.ref for change in deletions}
+            reasons = {(ref.kind, plan.own[ref]): reason for ref, reason in used.items()}
+            self.rules = replace(self.rules, in_use={**self.rules.in_use, **reasons})
 
     def _refusal(self, plan: Plan, existing: Snapshot) -> Result | None:
         """Before the first write: Kommo's limits, another plan than the approved one, more than the group allows."""
