@@ -17,6 +17,10 @@ class FinalQuerySet(models.QuerySet["AuditEntry"]):
     def delete(self) -> NoReturn:
         raise Final("audit entries are never deleted")
 
+    def bulk_create(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """It can overwrite rows; one entry is written at a time."""
+        raise Final("audit entries are never changed")
+
 
 class AuditEntry(models.Model):
     """One decision. Names instead of foreign keys: it outlives the people, accounts and runs that it speaks of."""
