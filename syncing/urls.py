@@ -8,7 +8,8 @@ from django.urls import URLPattern, path, re_path
 
 from syncing import webhooks
 from syncing.api import decisions, endpoints, health
-from syncing.views import approve, dashboard, drift, drift_actions, plans, runs, start, tokens
+from syncing.api import waves as continuing
+from syncing.views import approve, dashboard, drift, drift_actions, plans, runs, start, tokens, waves
 
 app_name = "syncing"
 
@@ -29,6 +30,7 @@ urlpatterns: list[URLPattern] = [
     staff("runs/<int:run_id>/plan.txt", plans.plan_text, "plan_text"),
     staff("runs/<int:run_id>/plans/<str:digest>", plans.plan, "plan"),
     staff("runs/<int:run_id>/cancel", runs.cancel, "cancel"),
+    staff("runs/<int:run_id>/continue", waves.continue_, "continue"),
     staff("runs/<int:run_id>/retry", runs.retry, "retry"),
     staff("runs/<int:run_id>/force", runs.force, "force"),
     staff("runs/<int:run_id>/approve", approve.approve, "approve"),
@@ -47,6 +49,7 @@ urlpatterns: list[URLPattern] = [
     path("api/sync/runs/<int:run_id>", endpoints.run, name="api_run"),
     path("api/sync/runs/<int:run_id>/plan", endpoints.plan, name="api_plan"),
     path("api/sync/runs/<int:run_id>/approve", decisions.approve, name="api_approve"),
+    path("api/sync/runs/<int:run_id>/continue", continuing.continue_, name="api_continue"),
     path("api/audit", decisions.audit, name="api_audit"),
     path("api/sync/webhook/<str:token>", webhooks.webhook, name="webhook"),
     path("api/accounts/<str:subdomain>/ids", endpoints.ids, name="api_ids"),

@@ -85,10 +85,11 @@ def with_last_run(accounts: QuerySet[Account]) -> QuerySet[Any]:
     )
 
 
-def parts_of(run: SyncRun, state: str = "") -> QuerySet[AccountRun]:
-    """The run's accounts for a table (without their change documents)."""
+def parts_of(run: SyncRun, state: str = "", wave: int | None = None) -> QuerySet[AccountRun]:
+    """The run's accounts for a table (without their change documents); `wave` is 1, 2, ..."""
     parts = run.account_runs.select_related("account").defer("document", *RELATED_SECRETS)
-    return parts.filter(state=state) if state else parts
+    parts = parts.filter(state=state) if state else parts
+    return parts if wave is None else parts.filter(wave=wave - 1)
 
 
 def last_runs() -> list[SyncRun]:

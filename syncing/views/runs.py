@@ -24,6 +24,7 @@ from syncing.services.runs import CannotStart, cancel_run
 from syncing.views.approve import decisions
 from syncing.views.pages import refusal, run_url, searched, to_run
 from syncing.views.start import may_start, require_start
+from syncing.views.waves import wave_context
 
 ACCOUNTS_PER_PAGE = 150
 RETRIED = (
@@ -51,7 +52,8 @@ def run_context(request: HttpRequest, run: SyncRun) -> dict[str, Any]:
     refused = run.state == RunState.REFUSED or any(entry.state == AccountState.REFUSED for entry in progress.states)
     query = searched(request)
     found = search(run, query)
-    parts = parts_of(run, state if state in AccountState.values else "")
+    waves = wave_context(request, run)
+    parts = parts_of(run, state if state in AccountState.values else "", waves["wave"])
     paginator = Paginator(parts if found is None else parts.filter(found.parts), ACCOUNTS_PER_PAGE)
     return {
         "run": run,
@@ -67,6 +69,7 @@ def run_context(request: HttpRequest, run: SyncRun) -> dict[str, Any]:
         and any(entry.state in RETRIED for entry in progress.states),
         "stuck": run.state == RunState.QUEUED and run.queued_to_workers and not workers_alive(),
         "may_force": refused and _may_force(request, run),
+        **waves,
         **decisions(request, run, {entry.state for entry in progress.states}),
     }
 
@@ -84,7 +87,8 @@ def _run(run_id: int) -> SyncRun:
 def run_live(request: HttpRequest, run_id: int) -> JsonResponse:
     run = _run(run_id)
     context = run_context(request, run)
-    parts = {"ks-run": ("syncing/_run.html", context), "ks-parts": ("syncing/_parts.html", context)}
+    names = {"ks-run": "_run.html", "ks-waves": "_waves.html", "ks-parts": "_parts.html"}
+    parts = {element: (f"syncing/{name}", context) for element, name in names.items()}
     return live_parts(request, parts, is_open=run.is_open)
 
 

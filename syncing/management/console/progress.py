@@ -5,6 +5,7 @@ from typing import TextIO
 
 from syncing.models import SyncRun
 from syncing.selectors.runs import progress_of
+from syncing.selectors.waves import position
 
 WIDTH = 30
 REDRAW = 0.5  # seconds, on a terminal
@@ -23,6 +24,7 @@ class ProgressBar:
         self._due = self._began + (0 if self._on_terminal else REDRAW)
         self._said = ""
         self._drawn = False
+        self._waves = position(run.pk)[1]
 
     def __call__(self) -> None:
         if time.monotonic() >= self._due:
@@ -50,7 +52,8 @@ class ProgressBar:
         filled = WIDTH * progress.done // max(1, progress.total)
         bar = f"[{'#' * filled}{'.' * (WIDTH - filled)}] " if self._on_terminal else ""
         seconds = time.monotonic() - self._began
-        text = f"run {self._run.pk}: {bar}{progress.done}/{progress.total} ({states}) {seconds:.0f} s"
+        wave = f"wave {position(self._run.pk)[0]} of {self._waves}, " if self._waves > 1 else ""
+        text = f"run {self._run.pk}: {bar}{wave}{progress.done}/{progress.total} ({states}) {seconds:.0f} s"
         self._clear()
         self._stream.write(text if self._on_terminal else text + "\n")
         self._stream.flush()

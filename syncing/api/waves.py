@@ -1,0 +1,36 @@
+"""`POST /api/sync/runs/<id>/continue`: starts the next wave of a run that waits."""
+
+from typing import Any
+
+from django.http import HttpRequest, JsonResponse
+from django.urls import reverse
+
+from syncing.api.endpoints import TRIGGER, found_run
+from syncing.api.http import ApiError, endpoint, json_body
+from syncing.api.order import wrong
+from syncing.services.audit import Actor
+from syncing.services.making import CannotStart
+from syncing.services.waves import continue_run
+
+KEYS = ("wave",)
+
+
+@endpoint("POST", TRIGGER)
+def continue_(request: HttpRequest, run_id: int) -> JsonResponse:
+    """The body may name the `wave` that is meant (its number), so that a repeated call starts no later one."""
+    body, run = json_body(request), found_run(run_id)
+    if any(name not in KEYS for name in body):
+        raise wrong("unknown_key", "The body holds a key that is not known.", KEYS)
+    by = Actor.of_key(request.api_key)  # type: ignore[attr-defined]
+    try:
+        run = continue_run(run, by=by, wave=_wave(body.get("wave")))
+    except CannotStart as error:
+        raise ApiError(409, error.code, error.message, error.remedy) from error
+    url = request.build_absolute_uri(reverse("syncing:api_run", args=[run.pk]))
+    return JsonResponse({"run": run.pk, "wave": run.wave + 1, "status_url": url}, status=202)
+
+
+def _wave(number: Any) -> int | None:
+    if number is not None and (not isinstance(number, int) or isinstance(number, bool) or not 1 <= number < 2**15):
+        raise wrong("bad_wave", "wave is no number of a wave.", ["a whole number from 1 on"])
+    return number

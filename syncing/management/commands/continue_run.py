@@ -1,0 +1,31 @@
+"""`continue_run RUN`: starts the next wave of a run that waits to be continued, or for the end of its pause."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from syncing.management.console.runcommand import named_run
+from syncing.management.console.running import Refused
+from syncing.selectors.waves import position
+from syncing.services.audit import COMMAND
+from syncing.services.making import CannotStart
+from syncing.services.presence import workers_alive
+from syncing.services.waves import continue_run
+
+
+class Command(BaseCommand):
+    help = "Starts the next wave of a run: exit 0; 2 when there is no such run, or nothing that waits."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("run", type=int, metavar="RUN", help="the number of the run")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            run = continue_run(named_run(options["run"]), by=COMMAND)
+        except CannotStart as error:
+            raise Refused(error.code, error.message, error.remedy) from error
+        wave, waves = position(run.pk)
+        self.stdout.write(f"Run {run.pk} goes on with wave {wave} of {waves}.")
+        if run.queued_to_workers and not workers_alive():
+            self.stderr.write("No worker is alive: start one with `python manage.py worker` (or `up`).")

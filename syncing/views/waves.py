@@ -1,0 +1,51 @@
+"""The waves on the page of a run: how far each is, and the button that starts the next one."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from accounts.kommo.answers import storable_id
+from accounts.pages import person
+from syncing.models import SyncRun, Trigger
+from syncing.selectors.waves import Wave, rests, waves_of
+from syncing.services.audit import Actor
+from syncing.services.making import CannotStart
+from syncing.services.waves import continue_run
+from syncing.views.pages import refusal, run_url
+
+PERMISSION = "syncing.start_sync"
+
+
+def wave_context(request: HttpRequest, run: SyncRun) -> dict[str, Any]:
+    """What `_waves.html` shows, and the wave that the table of accounts is narrowed to (None: all)."""
+    waves = waves_of(run)
+    return {
+        "waves": waves,
+        "wave": _chosen(request, waves),
+        "rests": bool(waves) and rests(run),
+        "may_continue": bool(waves) and run.is_open and request.user.has_perm(PERMISSION),
+    }
+
+
+def _chosen(request: HttpRequest, waves: list[Wave]) -> int | None:
+    number = storable_id(request.GET.get("wave", ""))
+    return number if number in {wave.number for wave in waves} else None
+
+
+@permission_required(PERMISSION, raise_exception=True)
+@require_POST
+def continue_(request: HttpRequest, run_id: int) -> HttpResponse:
+    """Starts the wave that the page was about when the button was pressed."""
+    run = get_object_or_404(SyncRun.objects.select_related("group"), pk=run_id)
+    wave = storable_id(request.POST.get("wave", ""))
+    try:
+        run = continue_run(run, by=Actor.of_user(person(request), Trigger.ADMIN), wave=wave)
+        messages.success(request, _("Wave %(wave)d starts.") % {"wave": run.wave + 1})
+    except CannotStart as error:
+        messages.error(request, refusal(error))
+    return HttpResponseRedirect(run_url(run.pk))
