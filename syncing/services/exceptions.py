@@ -16,6 +16,8 @@ from syncing.services.audit import Actor
 from syncing.services.drift import Row, columns_of, is_meant, remembered
 from syncing.services.runs import Started, start_run
 
+PERMISSION = "syncing.accept_drift"
+
 
 class CannotAccept(Exception):
     """An exception cannot be made or withdrawn as asked. `code`, a sentence, and what to do."""
@@ -39,8 +41,10 @@ def accept(
 ) -> AcceptedDifference:
     """Keeps a difference that is there now out of the account's plans, or with WHOLE all of its item.
 
-    `kind` and `key` are those of the difference. Raises CannotAccept.
+    `kind` and `key` are those of the difference. `by`: None for a key of the API, whose scope was looked at. Raises
+    CannotAccept.
     """
+    _require(by)
     _check(account, reason)
     with transaction.atomic():
         drift = Drift.objects.select_for_update().filter(pk=account.pk).first()
@@ -73,6 +77,7 @@ def accept(
 
 def withdraw(accepted: AcceptedDifference, *, by: User | None, actor: Actor) -> None:
     """Ends an exception: the next run looks at the item again. Raises CannotAccept when it has ended already."""
+    _require(by)
     with transaction.atomic():
         still = AcceptedDifference.objects.filter(pk=accepted.pk, withdrawn_at=None)
         if not still.update(withdrawn_at=store.now(), withdrawn_by=by):
@@ -93,6 +98,15 @@ def revert(account: Account, *, by: User | None, trigger: str) -> Started:
     """
     mode = RunMode.PLAN if account.group.requires_approval else RunMode.APPLY
     return start_run(group=account.group, mode=mode, trigger=trigger, requested_by=by, accounts=[account])
+
+
+def _require(by: User | None) -> None:
+    if by is not None and not by.has_perm(PERMISSION):
+        raise CannotAccept(
+            "not_allowed",
+            _("%(who)s may not accept differences or withdraw exceptions.") % {"who": by.get_username()},
+            _("Ask somebody who may, or for the permission."),
+        )
 
 
 def _check(account: Account, reason: str) -> None:

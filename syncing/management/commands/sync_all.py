@@ -3,8 +3,7 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from accounts.models import SyncGroup
-from syncing.management.console.runcommand import RunCommand, named_accounts
+from syncing.management.console.runcommand import RunCommand, named_accounts, named_group
 from syncing.management.console.running import Refused
 from syncing.models import RunMode, RunType, Trigger
 from syncing.services.runs import Started, start_run
@@ -26,7 +25,7 @@ class Command(RunCommand):
         if options["reason"].strip() and not options["force"]:
             raise Refused("usage", "--reason is for --force.", "")
         return start_run(
-            group=_group(options["group"]),
+            group=named_group(options["group"]),
             type=options["type"],
             mode=RunMode.PLAN if options["plan"] else RunMode.APPLY,
             trigger=Trigger.COMMAND,
@@ -35,22 +34,3 @@ class Command(RunCommand):
             force_reason=options["reason"],
             to_workers=options["queue"],
         )
-
-
-def _group(name: str | None) -> SyncGroup:
-    """The named group, else the only one."""
-    groups = list(SyncGroup.objects.order_by("name"))
-    if name is not None:
-        groups = [group for group in groups if group.name == name]
-        if not groups:
-            raise Refused("no_group", f"There is no sync group {name!r}.", _known_groups())
-    if not groups:
-        raise Refused("no_group", "There is no sync group yet.", "Import accounts first: import_accounts FILE.csv.")
-    if len(groups) > 1:
-        raise Refused("no_group", "There are several sync groups.", f"Name one with --group. {_known_groups()}")
-    return groups[0]
-
-
-def _known_groups() -> str:
-    names = ", ".join(SyncGroup.objects.order_by("name").values_list("name", flat=True))
-    return f"Groups: {names or 'none'}."

@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandParser, SystemCheckError
 from django.db import OperationalError, ProgrammingError
 
-from accounts.models import SECRETS, Account
+from accounts.models import SECRETS, Account, SyncGroup
 from syncing.management.console.running import Refused, add_run_flags, check_run_flags, run_command
 from syncing.management.console.signals import Stopping
 from syncing.models import RunMode, SyncRun
@@ -111,3 +111,22 @@ def named_user(username: str) -> User:
             "no_such_user", f"There is no active user {username!r}.", "Name one that can log in to the admin."
         )
     return user
+
+
+def named_group(name: str | None) -> SyncGroup:
+    """The named group, else the only one; raises Refused."""
+    groups = list(SyncGroup.objects.order_by("name"))
+    if name is not None:
+        groups = [group for group in groups if group.name == name]
+        if not groups:
+            raise Refused("no_group", f"There is no sync group {name!r}.", _known_groups())
+    if not groups:
+        raise Refused("no_group", "There is no sync group yet.", "Import accounts first: import_accounts FILE.csv.")
+    if len(groups) > 1:
+        raise Refused("no_group", "There are several sync groups.", f"Name one with --group. {_known_groups()}")
+    return groups[0]
+
+
+def _known_groups() -> str:
+    names = ", ".join(SyncGroup.objects.order_by("name").values_list("name", flat=True))
+    return f"Groups: {names or 'none'}."

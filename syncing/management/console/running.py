@@ -76,12 +76,17 @@ def _see_through(
 ) -> str | None:
     """The state in which the run ended; None when the database failed meanwhile."""
     try:
-        run = (_wait if options["queue"] else _work)(run, stderr, stop)
+        run = to_the_end(run, options, stderr, stop)
         document, state = run_document(run, shared=not options["json"]), run.state
     except DatabaseTrouble as error:
         document, state = _broken(run, stderr, error), None
     stdout.write(json.dumps(document, ensure_ascii=False) if options["json"] else run_report(document))
     return state
+
+
+def to_the_end(run: SyncRun, options: Options, stderr: OutputWrapper, stop: Stopping) -> SyncRun:
+    """Works or awaits the run, as the flags say."""
+    return (_wait if options["queue"] else _work)(run, stderr, stop)
 
 
 def _work(run: SyncRun, stderr: OutputWrapper, stop: Stopping) -> SyncRun:
