@@ -8,6 +8,7 @@ from django.urls import URLPattern, path, re_path
 
 from syncing import webhooks
 from syncing.api import decisions, endpoints, health
+from syncing.api import drift as drifting
 from syncing.api import waves as continuing
 from syncing.views import approve, dashboard, drift, drift_actions, plans, runs, start, tokens, waves
 
@@ -53,5 +54,8 @@ urlpatterns: list[URLPattern] = [
     path("api/audit", decisions.audit, name="api_audit"),
     path("api/sync/webhook/<str:token>", webhooks.webhook, name="webhook"),
     path("api/accounts/<str:subdomain>/ids", endpoints.ids, name="api_ids"),
+    path("api/accounts/<str:subdomain>/exceptions", drifting.add_exception, name="api_exceptions"),
+    path("api/accounts/<str:subdomain>/exceptions/<int:exception_id>", drifting.end_exception, name="api_exception"),
+    path("api/drift", drifting.drift, name="api_drift"),
     re_path("^api/", endpoints.unknown, name="api_unknown"),
 ]

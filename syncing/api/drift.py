@@ -1,0 +1,89 @@
+"""The endpoints of drift: what differs where, and the exceptions that are accepted."""
+
+from typing import Any
+
+from django.http import HttpRequest, JsonResponse
+
+from accounts.models import RELATED_SECRETS, SECRETS, Account, SyncGroup
+from syncing.api.endpoints import READ
+from syncing.api.http import ApiError, endpoint, json_body
+from syncing.api.order import wrong
+from syncing.models import AcceptedDifference, ApiKey
+from syncing.selectors.drift import documents, exception_document
+from syncing.services.audit import LONGEST_REASON, Actor
+from syncing.services.exceptions import CannotAccept, accept, withdraw
+
+KEYS = ("kind", "key", "attribute", "reason")
+LONGEST = {"kind": 12, "key": 500, "attribute": 30, "reason": LONGEST_REASON}
+
+
+@endpoint("GET", READ)
+def drift(request: HttpRequest) -> JsonResponse:
+    """?group= and ?account= (a slave's subdomain; may be repeated) narrow it down."""
+    return JsonResponse({"accounts": documents(_group(request), _accounts(request))})
+
+
+def _group(request: HttpRequest) -> SyncGroup | None:
+    name = request.GET.get("group")
+    if name is None:
+        return None
+    groups = {group.name: group for group in SyncGroup.objects.all()}
+    if name not in groups:
+        raise wrong("unknown_group", "There is no group of this name.", groups)
+    return groups[name]
+
+
+def _accounts(request: HttpRequest) -> list[Account] | None:
+    subdomains = request.GET.getlist("account")
+    return [_slave(subdomain) for subdomain in dict.fromkeys(subdomains)] if subdomains else None
+
+
+def _slave(subdomain: str) -> Account:
+    slaves = Account.objects.filter(role=Account.Role.SLAVE, subdomain=subdomain).select_related("group")
+    account = slaves.defer(*SECRETS).first()
+    if account is None:
+        remedy = "See /api/drift for all that have a drift."
+        raise ApiError(404, "no_such_account", "There is no slave of this subdomain.", remedy)
+    return account
+
+
+@endpoint("POST", ApiKey.Scope.APPROVE)
+def add_exception(request: HttpRequest, subdomain: str) -> JsonResponse:
+    """Accepts a difference that /api/drift shows now; without an attribute its whole item."""
+    account, what = _slave(subdomain), _what(json_body(request))
+    key: ApiKey = request.api_key  # type: ignore[attr-defined]
+    try:
+        accepted = accept(account, **what, by=None, actor=Actor.of_key(key))
+    except CannotAccept as error:
+        raise _refused(error) from error
+    return JsonResponse(exception_document(accepted), status=201)
+
+
+def _what(body: dict[str, Any]) -> dict[str, str]:
+    if any(name not in KEYS for name in body):
+        raise wrong("unknown_key", "The body holds a key that is not known.", KEYS)
+    what = {"attribute": "", **body}
+    for name in KEYS:
+        value = what.get(name)
+        if not isinstance(value, str) or len(value) > LONGEST[name]:
+            raise wrong(f"bad_{name}", f"{name} is missing, no text, or too long.", ["text, as /api/drift tells it"])
+    return what
+
+
+@endpoint("DELETE", ApiKey.Scope.APPROVE)
+def end_exception(request: HttpRequest, subdomain: str, exception_id: int) -> JsonResponse:
+    exceptions = AcceptedDifference.objects.filter(account__subdomain=subdomain).select_related("account__group")
+    accepted = exceptions.defer(*RELATED_SECRETS).filter(pk=exception_id).first()
+    if accepted is None:
+        remedy = "See `accepted` in /api/drift."
+        raise ApiError(404, "no_such_exception", "This account has no exception of this number.", remedy)
+    key: ApiKey = request.api_key  # type: ignore[attr-defined]
+    try:
+        withdraw(accepted, by=None, actor=Actor.of_key(key))
+    except CannotAccept as error:
+        raise _refused(error) from error
+    return JsonResponse(exception_document(accepted))
+
+
+def _refused(error: CannotAccept) -> ApiError:
+    return ApiError(409, error.code, error.message, error.remedy)
