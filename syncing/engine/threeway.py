@@ -39,15 +39,20 @@ class Difference:
     cause: Cause
 
 
-def differences(plan: Plan, base: Snapshot | None) -> tuple[Difference, ...]:
-    """What a plan would change and what it would leave as an extra; `base`: the master at the last convergence."""
-    return tuple(_Explainer(plan, base).rows())
+def differences(plan: Plan, base: Snapshot | None, known: Mapping[Ref, str]) -> tuple[Difference, ...]:
+    """What a plan would change and what it would leave as an extra.
+
+    `base`: the master at the last convergence. `known`: the id mappings, those of items that the master has no more
+    among them: by these it is told from what the slave made itself.
+    """
+    return tuple(_Explainer(plan, base, known).rows())
 
 
 class _Explainer:
-    def __init__(self, plan: Plan, base: Snapshot | None) -> None:
+    def __init__(self, plan: Plan, base: Snapshot | None, known: Mapping[Ref, str]) -> None:
         self.plan, self._base = plan, base
         self.kinds = _kinds_of(base)
+        self.once_the_masters = {(ref.kind, key) for ref, key in known.items()} if plan.own else frozenset()
 
     @cached_property
     def base(self) -> State | None:
@@ -62,7 +67,7 @@ class _Explainer:
             else:
                 yield self._whole(change)
         for extra in self.plan.extras:
-            key, cause = self.plan.own[extra.ref], self._known(extra.ref, Cause.SLAVE)
+            key, cause = self.plan.own[extra.ref], self._own(extra.ref)
             yield Difference(EXTRA, extra.ref, key, extra.name, extra.parent, WHOLE, None, extra.name, cause)
 
     def _row(self, change: Change, attribute: str, ours: Any, theirs: Any, cause: Cause) -> Difference:
@@ -73,11 +78,15 @@ class _Explainer:
 
     def _whole(self, change: Change) -> Difference:
         if change.action is Action.DELETE:
-            # Deleted is what we made and the master no longer has, or by policy what the slave made itself.
-            return self._row(change, WHOLE, None, change.name, self._known(change.ref, Cause.MASTER))
+            return self._row(change, WHOLE, None, change.name, self._own(change.ref))
         was_there = self.base is not None and change.ref in self.base.items
         cause = Cause.SLAVE if was_there else Cause.MASTER
         return self._row(change, WHOLE, change.name, None, self._known(change.ref, cause))
+
+    def _own(self, ref: Ref) -> Cause:
+        """Of what only the slave has: the master gave it up, or the slave made it itself."""
+        given_up = (ref.kind, self.plan.own[ref]) in self.once_the_masters
+        return self._known(ref, Cause.MASTER if given_up else Cause.SLAVE)
 
     def _known(self, ref: Ref, cause: Cause) -> Cause:
         return cause if ref.kind in self.kinds else Cause.UNKNOWN
@@ -90,12 +99,12 @@ class _Explainer:
             return Cause.MASTER  # new in the master, and the slave had one of that name
         if attribute == "position":
             return self._moved(ref, self.base)
-        now, there = self.plan.desired.items[ref], self.plan.existing.items[ref]
+        now = self.plan.desired.items[ref].attributes.get(attribute)
+        there = self.plan.existing.items[ref].attributes.get(attribute)
         value = then.attributes.get(attribute)
-        return _cause(
-            master=_differs(value, now.attributes.get(attribute)),
-            slave=_differs(there.attributes.get(attribute), value),
-        )
+        if isinstance(now, Mapping):  # what the master gave up is nobody's difference
+            value = {key: each for key, each in (value or {}).items() if key in now}
+        return _cause(master=_differs(value, now), slave=_differs(there, value))
 
     def _moved(self, ref: Ref, base: State) -> Cause:
         name = self.plan.desired.items[ref].siblings or ""

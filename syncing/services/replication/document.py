@@ -1,10 +1,11 @@
 """The part of the run document that names the items of one account (design.md section 8), and its differences."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from syncing.engine.changes import Extra
 from syncing.engine.plan import Plan
+from syncing.engine.refs import Ref
 from syncing.engine.snapshot import Snapshot
 from syncing.engine.threeway import differences
 from syncing.services.ledger import Ledger
@@ -30,8 +31,8 @@ def _extra(extra: Extra) -> dict[str, Any]:
     return {**row, "message": extra.message} if extra.message else row
 
 
-def difference_rows(plan: Plan, base: Snapshot | None) -> tuple[dict[str, Any], ...]:
-    """What differs now, as rows of plain JSON types; `base`: the master at the last convergence."""
+def difference_rows(plan: Plan, base: Snapshot | None, known: Mapping[Ref, str]) -> tuple[dict[str, Any], ...]:
+    """What differs now, as rows of plain JSON types; `base` and `known` as in `engine.threeway`."""
     rows: Iterable[dict[str, Any]] = (
         {
             "action": each.action,
@@ -45,6 +46,6 @@ def difference_rows(plan: Plan, base: Snapshot | None) -> tuple[dict[str, Any], 
             "theirs": each.theirs,
             "cause": str(each.cause),
         }
-        for each in differences(plan, base)
+        for each in differences(plan, base, known)
     )
     return tuple(rows)

@@ -217,7 +217,7 @@ class _Part:
             adopted=self.adopted,
             requests=self.client.requests,
             kommo_id=next(iter(seen)) if len(seen) == 1 else None,
-            differences=None if left is None else difference_rows(left, self.job.base),
+            differences=None if left is None else difference_rows(left, self.job.base, self.memory.known),
             converged=left is not None and not left.changes and not left.conflicts,
         )
 
