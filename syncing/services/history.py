@@ -18,6 +18,8 @@ WRITES = {"create": "created", "update": "updated", "delete": "deleted", "adopt"
 
 OPTION = "option"  # as the code of a log entry: an option that was made with or in its field, which has its own entry
 
+INSIDE = {Kind.PIPELINE.value: Kind.STAGE.value, Kind.CUSTOM_FIELD.value: Kind.ENUM.value}
+
 # What becomes of the id mappings: of which account, what happened, mappings to keep, to drop. In a transaction.
 Remember = Callable[[int, Sequence[Outcome], Sequence[Mapped], Sequence[Ref]], None]
 
@@ -30,6 +32,23 @@ def remember_slave(
 ) -> None:
     """Of a slave that is brought to its master: as told."""
     keep_mappings(account_id, mapped, dropped)
+
+
+def remember_rollback(
+    account_id: int, outcomes: Sequence[Outcome], mapped: Sequence[Mapped], dropped: Sequence[Ref]
+) -> None:
+    """Of a slave that is brought back: its mappings are to itself, so nothing of them is kept.
+
+    What the master has to do with it stays as it was, except for what is gone now; what came back with a new id is
+    met by the next sync, by its name.
+    """
+    gone = [outcome for outcome in outcomes if outcome.action == "delete" and outcome.state == DONE and outcome.key]
+    condition = _matching((outcome.kind, "slave_key", outcome.key) for outcome in gone)
+    for outcome in gone:
+        if outcome.kind in INSIDE:
+            condition |= Q(kind=INSIDE[outcome.kind], slave_key__startswith=f"{outcome.key}/")
+    if condition:
+        IdMapping.objects.filter(condition, account=account_id).delete()
 
 
 def keep_mappings(account_id: int, mapped: Sequence[Mapped], dropped: Sequence[Ref]) -> None:

@@ -1,16 +1,16 @@
 """From claims to jobs: all that a thread needs is loaded here, before."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 
 from django.core.exceptions import ImproperlyConfigured
 
 from accounts.kommo.stopping import Stop
 from accounts.models import Account
 from syncing import store
-from syncing.engine.refs import Scope
-from syncing.engine.snapshot import Snapshot, from_document
-from syncing.models import AccountState, MasterSnapshot, SyncRun
-from syncing.services import history
+from syncing.models import AccountState, RunPurpose, SlaveSnapshot, SyncRun
+from syncing.services import briefs, history
+from syncing.services.briefs import Brief, Snapshots
 from syncing.services.claims import Claim
 from syncing.services.contract import Interrupted, Job, Outcome, Result
 from syncing.services.hands import Hand, Pulse
@@ -18,53 +18,80 @@ from syncing.services.master import KEY_REMEDY
 from syncing.services.waves import settle
 from syncing.services.writer import Writer
 
-KEPT_SNAPSHOTS = 4
+__all__ = ["Snapshots", "load"]
 
-
-class Snapshots:
-    """The masters of the runs at work, parsed once per lane and shared by its threads."""
-
-    def __init__(self) -> None:
-        self._kept: dict[int, tuple[Snapshot, Scope]] = {}
-
-    def get(self, snapshot_id: int) -> tuple[Snapshot, Scope]:
-        if snapshot_id not in self._kept:
-            row = MasterSnapshot.objects.get(pk=snapshot_id)
-            while len(self._kept) >= KEPT_SNAPSHOTS:
-                del self._kept[next(iter(self._kept))]
-            self._kept[snapshot_id] = from_document(row.document), Scope(row.type)
-        return self._kept[snapshot_id]
+BRIEFS = {RunPurpose.ROLLBACK: briefs.of_rollback, RunPurpose.PROMOTION: briefs.of_promotion}
+NOT_KEPT = ("How the account was before is not kept any more.", "Put it right by hand.")
+NOT_APPROVED = (
+    "A master is written only as somebody approved it, and this was not.",
+    "Propose it again, and have that plan approved.",
+)
 
 
 def load(claims: Sequence[Claim], snapshots: Snapshots, writer: Writer, pulse: Pulse, stop: Stop) -> list[Hand]:
     """A hand for each claim; an account that may not be written or read any more ends here, the others go on."""
-    known = store.known_mappings(claim.account_id for claim in claims)
     again = [claim.account_run_id for claim in claims if claim.fence > 1]
     earlier = history.outcomes_so_far(again) if again else {}
+    begun = set(SlaveSnapshot.objects.filter(pk__in=again).values_list("pk", flat=True)) if again else set()
+    runs = SyncRun.objects.select_related("group", "reverts").in_bulk({claim.run_id for claim in claims})
+    found = _briefs(claims, runs, snapshots)
     kommo_ids = dict(Account.objects.exclude(kommo_id=None).values_list("pk", "kommo_id"))
     hands = []
     for claim in claims:
         done = earlier.get(claim.account_run_id, ())
-        account = _account(claim, writer, done)
-        if account is None:
+        account = _account(claim, runs[claim.run_id], writer, done)
+        brief = found.get(claim.account_run_id)
+        if account is None or not _is_sound(claim, brief, writer, done):
             continue
-        desired, scope = snapshots.get(claim.snapshot_id)
+        assert brief is not None
         hands.append(
             Hand(
                 claim=claim,
                 account=account,
-                job=Job(account.subdomain, scope, claim.writes, desired, known[claim.account_id], account.kommo_id),
+                job=_job(claim, account, brief, claim.account_run_id in begun),
                 writer=writer,
                 pulse=pulse,
                 stop=Stop(stop),
                 earlier=done,
                 others=frozenset(value for pk, value in kommo_ids.items() if pk != account.pk and value),
+                remember=brief.remember,
             )
         )
     return hands
 
 
-def _account(claim: Claim, writer: Writer, earlier: Sequence[Outcome]) -> Account | None:
+def _briefs(claims: Sequence[Claim], runs: Mapping[int, SyncRun], snapshots: Snapshots) -> dict[int, Brief]:
+    """By account run, run by run."""
+    of_run: dict[int, list[Claim]] = defaultdict(list)
+    for claim in claims:
+        of_run[claim.run_id].append(claim)
+    found: dict[int, Brief] = {}
+    for run_id, mine in of_run.items():
+        run = runs[run_id]
+        by_account = BRIEFS.get(RunPurpose(run.purpose), briefs.of_sync)(run, mine, snapshots)
+        found |= {
+            claim.account_run_id: by_account[claim.account_id] for claim in mine if claim.account_id in by_account
+        }
+    return found
+
+
+def _job(claim: Claim, account: Account, brief: Brief, begun: bool) -> Job:
+    """An account that was begun had the approved plan then; what is left of it has another digest."""
+    return Job(
+        account.subdomain,
+        brief.scope,
+        claim.writes,
+        brief.desired,
+        brief.known,
+        account.kommo_id,
+        brief.rules,
+        approved_digest="" if begun else claim.approved_digest,
+        base=brief.base,
+        gate=brief.gate,
+    )
+
+
+def _account(claim: Claim, run: SyncRun, writer: Writer, earlier: Sequence[Outcome]) -> Account | None:
     """The account as it is now; None when it ends here."""
     try:
         account = Account.objects.get(pk=claim.account_id)
@@ -72,22 +99,37 @@ def _account(claim: Claim, writer: Writer, earlier: Sequence[Outcome]) -> Accoun
         problem = store.problem("internal", str(error), KEY_REMEDY)
         _end(claim, writer, _untouched(AccountState.FAILED, "internal", problem), earlier)
         return None
-    reason, note = _why_not(account, claim)
+    reason, note = _why_not(account, run)
     if note:
         _end(claim, writer, _untouched(AccountState.SKIPPED, reason), earlier, note)
         return None
     return account
 
 
-def _why_not(account: Account, claim: Claim) -> tuple[str, str]:
+def _why_not(account: Account, run: SyncRun) -> tuple[str, str]:
     """Reason and sentence why it must not be written though it was when the run began; ("", "") when it may be."""
     if account.paused:
         return "paused", "paused since the run was asked for"
-    if account.role != Account.Role.SLAVE:
+    if run.purpose == RunPurpose.PROMOTION and account.role != Account.Role.MASTER:
+        return "", "it is no master any more"
+    if run.purpose != RunPurpose.PROMOTION and account.role != Account.Role.SLAVE:
         return "", "it is no slave any more"
-    if not SyncRun.objects.filter(pk=claim.run_id, group=account.group_id).exists():
+    if account.group_id != run.group_id:
         return "", "it belongs to another group now"
     return "", ""
+
+
+def _is_sound(claim: Claim, brief: Brief | None, writer: Writer, earlier: Sequence[Outcome]) -> bool:
+    """False, and the account has ended, when what its run needs is gone or was never given."""
+    if brief is None:
+        problem = store.problem("not_found", *NOT_KEPT)
+        _end(claim, writer, _untouched(AccountState.FAILED, "not_found", problem), earlier)
+        return False
+    if brief.gate is not None and claim.writes and not claim.approved_digest:
+        problem = store.problem("guard", *NOT_APPROVED)
+        _end(claim, writer, _untouched(AccountState.REFUSED, "guard", problem), earlier)
+        return False
+    return True
 
 
 def _end(claim: Claim, writer: Writer, result: Result, earlier: Sequence[Outcome], note: str = "") -> None:

@@ -1,5 +1,6 @@
 """What a promotion brings to the master: worked out from its picks when both accounts have been read."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from accounts.models import Account
@@ -8,7 +9,9 @@ from syncing.engine.promotion import Pick, Proposal, proposal_document, propose
 from syncing.engine.refs import Kind, Ref
 from syncing.engine.snapshot import Snapshot
 from syncing.models import IdMapping, LogEntry, RunPurpose, SyncRun
+from syncing.services import history
 from syncing.services.closing import end_without_master
+from syncing.services.contract import Mapped, Outcome
 
 NOTHING_LEFT = "Nothing of what was picked can be brought to the master."
 LOOK_AGAIN = "See the log of the run; look for drift, then pick again."
@@ -51,3 +54,22 @@ def _known(run: SyncRun) -> dict[Ref, str]:
         Ref(Kind(kind), slave_key): master_key
         for kind, slave_key, master_key in rows.values_list("kind", "slave_key", "master_key")
     }
+
+
+def remember(
+    source_id: int | None,
+    origins: Mapping[Ref, str],
+    account_id: int,
+    outcomes: Sequence[Outcome],
+    mapped: Sequence[Mapped],
+    dropped: Sequence[Ref],
+) -> None:
+    """What the master has been given: from now on the source's own item stands for it there."""
+    if source_id is None:
+        return
+    pairs = [
+        Mapped(Ref(item.ref.kind, item.slave_key), origins[item.ref], item.name, item.parent, created_by_us=False)
+        for item in mapped
+        if item.ref in origins
+    ]
+    history.keep_mappings(source_id, pairs, ())

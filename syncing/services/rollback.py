@@ -1,0 +1,122 @@
+"""Rolling back: a run that brings accounts to what they were before an earlier one; a plan like any other."""
+
+from collections.abc import Collection, Sequence
+
+from django.contrib.auth.models import User
+from django.utils.translation import gettext as _
+
+from accounts.models import Account
+from syncing import store
+from syncing.engine.refs import Scope
+from syncing.engine.rollback import Undo, undo
+from syncing.engine.snapshot import Snapshot
+from syncing.models import AuditEntry, RunMode, RunPurpose, SlaveSnapshot, SyncRun
+from syncing.selectors.rollback import done_by, forecast
+from syncing.services import audit
+from syncing.services.audit import Actor
+from syncing.services.making import CannotStart, Order, Started, locked, make_run
+
+__all__ = ["Before", "before", "forecast", "start"]
+
+
+def start(
+    run: SyncRun,
+    *,
+    accounts: Sequence[Account] | None = None,
+    mode: str,
+    by: Actor,
+    requested_by: User | None = None,
+    reason: str = "",
+    to_workers: bool = True,
+) -> Started:
+    """Makes a run that takes back what `run` did to `accounts` (None: all that can be). Raises CannotStart.
+
+    Where plans need approval it can only be planned; approving that plan does it.
+    """
+    check(run)
+    with locked(run.group) as group:
+        if mode == RunMode.APPLY and group.requires_approval:
+            raise CannotStart(
+                "needs_approval",
+                _("In the group %(group)s nothing is written but what was planned and approved.")
+                % {"group": group.name},
+                _("Plan the rollback, then have that plan approved."),
+            )
+        order = Order(group, run.type, mode, RunPurpose.ROLLBACK, reverts=run)
+        chosen = _chosen(run, accounts)
+        started = make_run(order, chosen, by=by, requested_by=requested_by, to_workers=to_workers)
+        details = {"reverts": run.pk, "mode": mode, "accounts": [account.subdomain for account in chosen]}
+        audit.note(AuditEntry.Action.ROLLED_BACK, by=by, run=started.run, reason=reason, details=details)
+    return started
+
+
+def check(run: SyncRun) -> None:
+    """Raises CannotStart for a run that cannot be rolled back at all."""
+    names = {"run": run.pk}
+    if run.is_open:
+        raise CannotStart("still_open", _("Run %(run)d has not ended.") % names, _("Wait for its end, or cancel it."))
+    if not run.writes:
+        raise CannotStart(
+            "nothing_written",
+            _("Run %(run)d only planned: there is nothing to take back.") % names,
+            _("Choose a run that wrote."),
+        )
+    if run.purpose == RunPurpose.PROMOTION:
+        raise CannotStart(
+            "promotion",
+            _("Run %(run)d wrote the master, and only a promotion may do that.") % names,
+            _("Take it back in Kommo, in the master itself: the run shows every old value. The slaves follow."),
+        )
+    if not SlaveSnapshot.objects.filter(account_run__run=run).exists():
+        raise CannotStart(
+            "no_snapshots",
+            _("Of no account it is kept how it was before run %(run)d.") % names,
+            _("Nothing was written in it, or it is longer ago than the group keeps snapshots."),
+        )
+
+
+def _chosen(run: SyncRun, accounts: Sequence[Account] | None) -> list[Account]:
+    """The accounts to roll back; raises CannotStart when one that was named cannot be."""
+    parts = forecast(run, None if accounts is None else [account.pk for account in accounts])
+    found = {part.account.pk for part in parts}
+    unable = [f"{part.account.subdomain}: {part.why_not}" for part in parts if part.why_not]
+    unable += [
+        _("%(account)s: It was not in that run.") % {"account": account.subdomain}
+        for account in accounts or ()
+        if account.pk not in found
+    ]
+    able = [part.account for part in parts if not part.why_not]
+    if not able or (accounts is not None and unable):
+        raise CannotStart(
+            "cannot_roll_back",
+            _("Cannot be rolled back: %(accounts)s") % {"accounts": " ".join(unable)},
+            _("Choose others, or put it right by hand."),
+        )
+    return able
+
+
+# -- for the accounts at work --
+
+
+class Before:
+    """One account as it was, and the way back."""
+
+    def __init__(self, snapshot: Snapshot, way: Undo) -> None:
+        self.desired = snapshot
+        self.rules, self.known = way.rules, way.known
+
+    def scope(self, asked: Scope) -> Scope:
+        """What the run covered, as far as it is kept."""
+        return Scope.PIPELINES if self.desired.fields is None else asked
+
+
+def before(run: SyncRun, account_ids: Collection[int]) -> dict[int, Before]:
+    """Of a rollback, by account; an account whose snapshot is gone is missing."""
+    rows = SlaveSnapshot.objects.filter(account_run__run=run.reverts_id, account__in=account_ids)
+    kept = {row.account_id: row for row in rows}
+    done = done_by([row.pk for row in kept.values()])
+    found = {}
+    for account_id, row in kept.items():
+        snapshot, did = store.unpacked(bytes(row.document)), done[row.pk]
+        found[account_id] = Before(snapshot, undo(snapshot, [each.touch for each in did.rows], did.options))
+    return found
