@@ -50,11 +50,9 @@ def _shared(run: SyncRun) -> list[dict[str, Any]]:
     others = AccountRun.objects.filter(run=run).exclude(pk__in=plans.values("pk"))
     own = dict(others.values_list("pk", "document"))
 
-    def document(part: AccountRun) -> Mapping[str, Any]:
-        if part.pk in own:
-            return own[part.pk]
-        # One that has ended since is loaded by itself.
-        return by_digest[part.content_digest] if part.content_digest in by_digest else part.document
+    def document(part: AccountRun) -> dict[str, Any]:
+        known: dict[str, Any] | None = own[part.pk] if part.pk in own else by_digest.get(part.content_digest)
+        return known if known is not None else dict(part.document)  # of one that has ended since
 
     return [account_document(part, document(part)) for part in _parts(run).defer("document")]
 

@@ -69,11 +69,12 @@ class Grid:
     same: int
     differ: int
     in_sync: int
-    quiet: list[Member]  # in sync without a single remark
-    without: list[Member]  # ended without a plan: why
+    unplanned: int
+    quiet: list[Member]  # in sync without a single remark, or those of them that were searched for
+    without: list[Member]  # ended without a plan, likewise
 
     def __bool__(self) -> bool:
-        return bool(self.distinct or self.in_sync or self.without)
+        return bool(self.distinct or self.in_sync or self.unplanned)
 
 
 def search(run: SyncRun, text: str) -> Found | None:
@@ -102,7 +103,7 @@ def grid(run: SyncRun, found: Found | None = None, page: Any = 1) -> Grid:
     wanted = [group for group in groups if found is None or found.has_some_of(group)]
     groups_shown: Page[Any] = Paginator(wanted, PLANS_PER_PAGE).get_page(page)
     plans = load(loud, list(groups_shown.object_list), common)
-    quiet = members_of(parts.filter(QUIET))
+    quiet, without = members_of(parts.filter(QUIET)), unplanned(run, ENDED)
     groups_shown.object_list = [_card(plan, found) for plan in plans]
     return Grid(
         cards=groups_shown,
@@ -110,8 +111,9 @@ def grid(run: SyncRun, found: Found | None = None, page: Any = 1) -> Grid:
         same=common.busy if common else 0,
         differ=sum(group.busy for group in groups if group != common) if common else 0,
         in_sync=sum(group.size - group.busy for group in groups) + len(quiet),
+        unplanned=len(without),
         quiet=_only(found, quiet),
-        without=_only(found, unplanned(run, ENDED)),
+        without=_only(found, without),
     )
 
 

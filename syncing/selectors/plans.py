@@ -65,6 +65,10 @@ class Plan:
         return [row for row in self.document.get("changes", ()) if row["action"] == "delete"]
 
     @property
+    def refused(self) -> int:
+        return sum(member.state == AccountState.REFUSED for member in self.members)
+
+    @property
     def is_shared(self) -> bool:
         return len(self.members) > 1
 

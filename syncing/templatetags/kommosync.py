@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
-from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext, ngettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from accounts.badges import mark
@@ -56,13 +56,15 @@ ACTIONS = {
 ACTION_TONES = {"create": badges.OK, "update": badges.INFO, "delete": badges.BAD}
 # A count of a plan: what is done with the items, its tone, its sign.
 COUNTS = {
-    "created": ("create", badges.OK, "+", pgettext_lazy("items", "Created")),
-    "updated": ("update", badges.INFO, "~", pgettext_lazy("items", "Updated")),
-    "deleted": ("delete", badges.BAD, "−", pgettext_lazy("items", "Deleted")),
-    "conflicts": ("conflicts", badges.WARN, "", _("Conflicts")),
-    "manual": ("manual", badges.WARN, "", _("To be done by hand")),
-    "extras": ("extras", badges.IDLE, "", _("Extras")),
+    "created": ("create", badges.OK, "+", ngettext_lazy("%(n)d created", "%(n)d created", "n")),
+    "updated": ("update", badges.INFO, "~", ngettext_lazy("%(n)d updated", "%(n)d updated", "n")),
+    "deleted": ("delete", badges.BAD, "−", ngettext_lazy("%(n)d deleted", "%(n)d deleted", "n")),
+    "conflicts": ("conflicts", badges.WARN, "!", ngettext_lazy("%(n)d conflict", "%(n)d conflicts", "n")),
+    "manual": ("manual", badges.WARN, "", ngettext_lazy("%(n)d by hand", "%(n)d by hand", "n")),
+    "extras": ("extras", badges.IDLE, "", ngettext_lazy("%(n)d extra", "%(n)d extras", "n")),
 }
+REMARKS = {"conflicts": (badges.WARN, _("conflict")), "manual": (badges.WARN, _("by hand"))}
+REMARKS["extras"] = (badges.IDLE, _("extra"))
 OUTCOMES = {
     "planned": _("planned"),
     "done": _("done"),
@@ -91,9 +93,7 @@ class Counted:
 
     action: str
     tone: str
-    sign: str
-    label: str
-    number: int
+    text: str
 
 
 @register.filter
@@ -101,7 +101,7 @@ def counts(tally: Tally) -> list[Counted]:
     """The counts of a plan that are not 0."""
     numbers = asdict(tally)
     return [
-        Counted(action, tone, sign, str(label), numbers[name])
+        Counted(action, tone, f"{sign} {label % {'n': numbers[name]}}".strip())
         for name, (action, tone, sign, label) in COUNTS.items()
         if numbers[name]
     ]
@@ -114,8 +114,8 @@ def action_badge(action: str) -> SafeString:
 
 @register.simple_tag
 def list_badge(name: str) -> SafeString:
-    """Of a row of the list `name` of a document: what kind of remark it is."""
-    _action, tone, _sign, label = COUNTS[name]
+    """What kind of remark a row of the list `name` of a document is."""
+    tone, label = REMARKS[name]
     return mark(tone, str(label))
 
 
