@@ -79,13 +79,13 @@ def field_body(
     if "group" in changed:
         body["group_id"] = local_id(ids[wanted["group"]])
     if {"enums", "enum_codes"} & set(changed):
-        body["enums"] = merged_enums(field, theirs, ids, wanted["enums"])
-    return body | always_sent(field, theirs)
+        body["enums"] = merged_enums(item, field, theirs, ids)
+    return body | always_sent(theirs, wanted.get("currency"))
 
 
-def always_sent(field: CustomField, theirs: CustomField) -> Json:
-    """What every PATCH needs for its type: the currency of monetary fields (kommo-api.md 5.2)."""
-    return {"currency": field.currency or theirs.currency} if field.type == "monetary" else {}
+def always_sent(theirs: CustomField, currency: str | None = None) -> Json:
+    """What every PATCH needs for its type: of monetary fields the currency (kommo-api.md 5.2), or the slave's own."""
+    return {"currency": currency or theirs.currency} if theirs.type == "monetary" else {}
 
 
 def kept_enums(theirs: CustomField) -> list[Json]:
@@ -93,15 +93,18 @@ def kept_enums(theirs: CustomField) -> list[Json]:
     return [_enum(enum.value, enum.sort, enum.code, enum.id) for enum in theirs.enums]
 
 
-def merged_enums(field: CustomField, theirs: CustomField, ids: Ids, enums: Mapping[Ref, str]) -> list[Json]:
+def merged_enums(item: Item, field: CustomField, theirs: CustomField, ids: Ids) -> list[Json]:
     """The master's options in its order under the slave's ids, the slave's own behind them."""
     present = {enum_key(theirs.entity, theirs.id, enum.id): enum for enum in theirs.enums}
-    codes = {Ref(Kind.ENUM, enum_key(field.entity, field.id, enum.id)): enum.code for enum in field.enums}
+    of_new = {Ref(Kind.ENUM, enum_key(field.entity, field.id, enum.id)): enum.code for enum in field.enums}
     merged = []
-    for ref, value in enums.items():
+    for ref, value in item.attributes["enums"].items():
         existing = present.pop(ids.get(ref, ""), None)
-        code = (existing.code if existing else None) or codes.get(ref)
-        merged.append(_enum(value, 0, code, existing.id if existing else None))
+        if existing is None:
+            merged.append(_enum(value, 0, of_new.get(ref)))
+        else:
+            code = existing.code or item.attributes["enum_codes"].get(ref)
+            merged.append(_enum(value, 0, code, existing.id))
     merged += [_enum(enum.value, 0, enum.code, enum.id) for enum in present.values()]
     return [{**body, "sort": 10 * position} for position, body in enumerate(merged, start=1)]
 

@@ -87,7 +87,7 @@ def _patch_field(work: Work, key: str, changes: Sequence[Change]) -> str:
     enums = [body for body in kept_enums(field) if body["id"] not in gone]
     if not enums:
         return LAST_OPTION
-    work.api.patch(endpoints.custom_field(entity, field_id), {"enums": enums, **always_sent(field, field)})
+    work.api.patch(endpoints.custom_field(entity, field_id), {"enums": enums, **always_sent(field)})
     return ""
 
 

@@ -54,7 +54,8 @@ def test_options_are_merged_under_the_slaves_ids_its_own_behind() -> None:
     ours = field(3, "s", "select", enums=(Enum(7, "a", 1), Enum(8, "b", 2, "B"), Enum(9, "c", 3, "C")))
     theirs = field(13, "s", "select", enums=(Enum(71, "own", 1, "OWN"), Enum(72, "old a", 2, "X"), Enum(73, "c", 3)))
     ids = {option(7): "leads/13/72", option(9): "leads/13/73"}
-    assert merged_enums(ours, theirs, ids, {option(7): "a", option(8): "b", option(9): "c"}) == [
+    wanted = item(enums={option(7): "a", option(8): "b", option(9): "c"}, enum_codes={option(8): "B", option(9): "C"})
+    assert merged_enums(wanted, ours, theirs, ids) == [
         {"id": 72, "value": "a", "sort": 10, "code": "X"},
         {"value": "b", "sort": 20, "code": "B"},
         {"id": 73, "value": "c", "sort": 30, "code": "C"},
@@ -75,13 +76,13 @@ def test_options_that_are_demanded_go_with_their_ids() -> None:
 
 @pytest.mark.parametrize("type_", ["text", "multitext", "date", "chained_list"])
 def test_other_types_carry_no_options(type_: str) -> None:
-    assert always_sent(field(3, "f", type_), field(13, "f", type_)) == {}
+    assert always_sent(field(13, "f", type_)) == {}
 
 
 def test_a_monetary_field_carries_its_currency_the_slaves_if_the_master_has_none() -> None:
     theirs = field(13, "m", "monetary", currency="EUR")
-    assert always_sent(field(3, "m", "monetary", currency="BRL"), theirs) == {"currency": "BRL"}
-    assert always_sent(field(3, "m", "monetary"), theirs) == {"currency": "EUR"}
+    assert always_sent(theirs, "BRL") == {"currency": "BRL"}
+    assert always_sent(theirs) == {"currency": "EUR"}
 
 
 def test_required_statuses_of_the_slaves_own_stages_stay_in_the_list() -> None:
