@@ -51,16 +51,19 @@ def thresholds(plan: Plan, existing: Snapshot, known: Mapping[Ref, str], limits:
     """The sentence that refuses an account in which too much would happen at once; None if it may be written.
 
     Updates are counted of the items that were kept in step before (`known`): what is met for the first time is
-    adopted, and that is meant to change much. Deletions are counted of all items of the account that are its own.
+    adopted, and that is meant to change much. Deletions are counted of all items of the account that are its own; a
+    pipeline counts with its stages.
     """
     kept = [ref for ref in plan.match.keys if ref in known and ref.kind is not Kind.ENUM and not _is_system(plan, ref)]
     updated = {change.ref for change in plan.changes if change.action is Action.UPDATE}
     deleted = [change for change in plan.changes if change.action is Action.DELETE]
-    if len(deleted) > limits.max_deletes:
-        return f"{len(deleted)} items would be deleted; {limits.max_deletes} are allowed in one run. {OVERRIDE}"
+    gone, total = _deletions(deleted, existing)
+    options = sum(change.ref.kind is Kind.ENUM for change in deleted)
+    if gone + options > limits.max_deletes:
+        return f"{gone + options} items would be deleted; {limits.max_deletes} are allowed in one run. {OVERRIDE}"
     return _share(
         "updated", len(updated & set(kept)), len(kept), "items kept in step", limits.max_update_share, limits
-    ) or _share("deleted", *_deletions(deleted, existing), "items of the account", limits.max_delete_share, limits)
+    ) or _share("deleted", gone, total, "items of the account", limits.max_delete_share, limits)
 
 
 OVERRIDE = "If that is meant, run again with --force --reason, or raise the limit of the group."

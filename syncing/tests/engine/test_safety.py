@@ -7,8 +7,9 @@ import pytest
 from syncing.engine.plan import make_plan
 from syncing.engine.refs import Kind, Ref, Scope
 from syncing.engine.resources.field_groups import FieldGroup
-from syncing.engine.safety import empty, incomplete, limits, shrink
-from syncing.engine.snapshot import Snapshot
+from syncing.engine.rules import Limits, Rules, Unmatched
+from syncing.engine.safety import doubt, empty, incomplete, limits, shrink, thresholds
+from syncing.engine.snapshot import Snapshot, items
 from syncing.tests.engine.items import field, group, pipeline, snapshot, stage
 
 
@@ -119,3 +120,126 @@ def test_100_stages_are_the_most_the_system_stages_included(ours: int, refused: 
     desired = snapshot(pipeline(1, "A", *(stage(5 + at, f"S{at}") for at in range(ours))))
     assert (refusal(desired, many(1, 900)) is not None) is refused
     assert (refusal(desired, snapshot(pipeline(11, "A"))) is not None) is refused
+
+
+# -- thresholds --
+
+ALL = Rules(unmatched=dict.fromkeys(Kind, Unmatched.DELETE_ALL))
+NO_SHARES = Limits(max_update_share=100, max_delete_share=100)
+
+
+def held(desired: Snapshot, existing: Snapshot, allowed: Limits, *, first: bool = False) -> str | None:
+    known = {} if first else {ref: ref.key for ref in items(existing)}
+    return thresholds(make_plan(desired, existing, known, Scope.FULL, ALL), existing, known, allowed)
+
+
+def renamed(number: int) -> Snapshot:
+    """Of one pipeline, ten stages and ten fields so many stages are called otherwise."""
+    full = account()
+    stages = tuple(
+        replace(each, name=each.name + "!") if 5 <= each.id < 5 + number else each for each in full.pipelines[0].stages
+    )
+    return replace(full, pipelines=(replace(full.pipelines[0], stages=stages),))
+
+
+@pytest.mark.parametrize(("number", "share", "refused"), [
+    (6, 30, False), (7, 30, True), (7, 33, True), (7, 34, False), (1, 0, True), (0, 0, False), (10, 100, False),
+])  # fmt: skip
+def test_the_share_of_updates_of_what_was_kept_in_step(number: int, share: int, refused: bool) -> None:
+    said = held(renamed(number), account(), Limits(max_update_share=share))
+    assert (said is not None) is refused
+    if said:
+        assert f"{number} of 21 items kept in step ({number * 100 / 21:.2f}%) would be updated" in said
+        assert f"{share}% are allowed" in said
+        assert "--force --reason" in said
+
+
+def test_at_the_first_contact_updates_are_not_counted() -> None:
+    here = account()
+    there = replace(here, fields=tuple(replace(item, is_api_only=True) for item in here.fields or ()))
+    assert held(here, there, Limits(max_update_share=0)) is not None
+    assert held(here, there, Limits(max_update_share=0), first=True) is None
+
+
+def test_few_items_have_no_shares() -> None:
+    allowed = Limits(max_update_share=0, minimum_items=22)
+    assert held(renamed(5), account(), allowed) is None
+    assert held(renamed(5), account(), replace(allowed, minimum_items=21)) is not None
+
+
+def test_creates_are_not_counted() -> None:
+    assert held(account(stages=60, fields=60), account(), Limits(0, 0, 0, 0)) is None
+
+
+@pytest.mark.parametrize(("kept", "share", "refused"), [
+    (8, 10, False), (7, 10, True), (7, 14, True), (7, 15, False), (10, 0, False), (9, 0, True),
+])  # fmt: skip
+def test_the_share_of_deletions_of_all_items_of_the_account(kept: int, share: int, refused: bool) -> None:
+    said = held(account(fields=kept), account(), Limits(max_delete_share=share))
+    assert (said is not None) is refused
+    if said:
+        gone = 10 - kept
+        assert f"{gone} of 21 items of the account ({gone * 100 / 21:.2f}%) would be deleted; {share}% are" in said
+
+
+@pytest.mark.parametrize(("most", "refused"), [(10, False), (9, True)])
+def test_the_absolute_number_of_deletions_holds_whatever_the_shares(most: int, refused: bool) -> None:
+    said = held(account(fields=0), account(), replace(NO_SHARES, max_deletes=most))
+    assert (said is not None) is refused
+    if said:
+        assert f"10 items would be deleted; {most} are allowed in one run" in said
+    few = replace(NO_SHARES, max_deletes=1, minimum_items=1000)
+    assert held(account(fields=8), account(), few) is not None
+
+
+def test_a_pipeline_counts_with_its_stages_and_an_option_for_itself() -> None:
+    own = pipeline(9, "Own", *(stage(90 + at, f"x{at}") for at in range(5)))
+    there = replace(account(), pipelines=(*account().pipelines, own))
+    assert "6 items would be deleted" in (held(account(), there, replace(NO_SHARES, max_deletes=5)) or "")
+    assert "6 of 27 items" in (held(account(), there, Limits(max_delete_share=22)) or "")
+    ours, theirs = field(99, "Source", "select", enums=["a"]), field(99, "Source", "select", enums=["a", "b", "c"])
+    said = held(snapshot(ours), snapshot(theirs), replace(NO_SHARES, max_deletes=1))
+    assert "2 items would be deleted" in (said or "")
+    assert held(snapshot(ours), snapshot(theirs), Limits(max_delete_share=0, minimum_items=0)) is None
+
+
+# -- doubt --
+
+
+def whole() -> Snapshot:
+    """A master whose parts name each other."""
+    made = snapshot(
+        pipeline(1, "Sales", stage(5, "New"), is_main=True),
+        pipeline(2, "Service", stage(7, "Ticket")),
+        pipeline(3, "Gone", stages=(), is_archive=True),
+        group("leads_1", "Deal", fields=(31, 32)),
+        field(31, "Source", group_id="leads_1", required_statuses=((2, 7),)),
+        field(32, "Budget", group_id="leads_1"),
+        field(33, "Note"),
+        field(34, "Utm", "tracking_data", group_id="statistic"),
+    )
+    return replace(made, groups=(*(made.groups or ()), group("default", "Main", "contacts")))
+
+
+def test_a_master_whose_parts_agree_is_beyond_doubt() -> None:
+    assert doubt(whole()) is None
+    assert doubt(Snapshot(whole().pipelines)) is None
+
+
+def lacking(**facts: object) -> Snapshot:
+    return replace(whole(), **facts)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("reading", "part"), [
+    (lacking(pipelines=whole().pipelines[1:]), "main pipeline"),
+    (lacking(pipelines=()), "main pipeline"),
+    (lacking(pipelines=(whole().pipelines[0],)), "'Source' of leads"),
+    (lacking(pipelines=(replace(whole().pipelines[0], stages=whole().pipelines[0].stages[:2]), *whole().pipelines[1:])),
+     "'Sales'"),
+    (lacking(fields=(whole().fields or ())[1:]), "'Deal' of leads"),
+    (lacking(fields=()), "'Deal' of leads"),
+    (lacking(groups=tuple(g for g in whole().groups or () if g.id != "leads_1")), "'Source' of leads"),
+    (lacking(groups=()), "'Source' of leads"),
+])  # fmt: skip
+def test_what_is_named_and_missing_was_not_read(reading: Snapshot, part: str) -> None:
+    assert part in (doubt(reading) or "")

@@ -281,7 +281,7 @@ def test_too_many_deletions_refuse_the_account(full: Scene) -> None:
     result = policy.sync(take_away(full))
     assert refused(result) == ("refused", "guard")
     assert result.error is not None
-    assert "6 items would be deleted; 5 are allowed in one run" in result.error["message"]
+    assert "7 items would be deleted; 5 are allowed in one run" in result.error["message"]
     assert north.sent("DELETE") == []
 
 
