@@ -1,8 +1,9 @@
 """The waves of a new run: decided once, when its rows are made."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
-from accounts.models import WaveUnit
+from accounts.models import Account, SyncGroup, WaveUnit
 from syncing.engine import waves
 from syncing.models import AccountRun, AccountState, RunPurpose, SyncRun
 
@@ -15,8 +16,17 @@ def number(run: SyncRun, parts: Iterable[AccountRun]) -> list[AccountRun]:
     parts = list(parts)
     if run.writes and run.purpose != RunPurpose.PROMOTION:
         worked = [part for part in parts if part.state == AccountState.QUEUED]
-        pilots = [part.account.is_pilot for part in worked]
-        percent = run.group.wave_unit == WaveUnit.PERCENT
-        for part, wave in zip(worked, waves.split(pilots, size=run.group.wave_size, percent=percent), strict=True):
+        for part, wave in zip(worked, _split(run.group, [part.account for part in worked]), strict=True):
             part.wave = wave
     return parts
+
+
+def preview(group: SyncGroup, accounts: Sequence[Account]) -> list[int]:
+    """How many of `accounts` a run that writes would have in each of its waves."""
+    sizes = Counter(_split(group, accounts))
+    return [sizes[wave] for wave in sorted(sizes)]
+
+
+def _split(group: SyncGroup, accounts: Sequence[Account]) -> list[int]:
+    pilots = [account.is_pilot for account in accounts]
+    return waves.split(pilots, size=group.wave_size, percent=group.wave_unit == WaveUnit.PERCENT)

@@ -108,6 +108,25 @@ def test_a_cancelled_run_shows_what_was_cancelled(admin_client, run) -> None:
     assert states_on(admin_client.get(url(run))) == ["done", "cancelled", "cancelled"]
 
 
+def test_the_question_before_a_sync_says_which_waves_there_will_be(admin_client, cast) -> None:
+    def asked(mode: str = "apply") -> str:
+        html = admin_client.get(reverse("syncing:start", args=[cast["north"].group_id, mode])).content.decode()
+        return " ".join(html.split())
+
+    SyncGroup.objects.update(wave_size=2, wave_hold=True)
+    Account.objects.filter(subdomain="east").update(paused=True)
+    assert "It goes in 2 waves, of 1, 2 accounts." in asked()
+    assert "press Continue before each" in asked()
+    assert "waves" not in asked("plan")
+    Account.objects.update(is_pilot=False)
+    SyncGroup.objects.update(wave_size=0)
+    assert "waves" not in asked()
+
+
+def test_the_dashboard_says_that_a_run_waits_for_somebody(admin_client, run) -> None:
+    assert "The next wave starts when somebody continues the run." in admin_client.get("/").content.decode()
+
+
 def test_a_run_of_one_wave_shows_none(admin_client, cast) -> None:
     run = RunFactory(group=cast["north"].group)
     AccountRunFactory(run=run, account=cast["north"])

@@ -16,6 +16,7 @@ from accounts.models import SECRETS, Account, SyncGroup
 from accounts.pages import page, person
 from syncing.models import RunMode, RunType, Trigger
 from syncing.services.runs import CannotStart, start_run
+from syncing.services.splitting import preview
 from syncing.views.pages import refusal, to_run
 
 PERMISSION = {RunMode.PLAN: "syncing.plan_sync", RunMode.APPLY: "syncing.start_sync"}
@@ -70,13 +71,15 @@ def _named(request: HttpRequest, group: SyncGroup) -> Account | None:
 def _question(group: SyncGroup, mode: str, form: StartForm, account: Account | None) -> dict[str, Any]:
     accounts = list(group.accounts.defer(*SECRETS).order_by("subdomain"))
     slaves = [account] if account else [each for each in accounts if each.role == Account.Role.SLAVE]
+    worked = [each for each in slaves if not each.paused]
     return {
         "title": _title(mode, account),
         "group": group,
         "writes": mode == RunMode.APPLY,
         "form": form,
         "master": next((account for account in accounts if account.role == Account.Role.MASTER), None),
-        "slaves": [account for account in slaves if not account.paused],
+        "slaves": worked,
+        "waves": preview(group, worked) if mode == RunMode.APPLY else [],
         "paused": [account for account in slaves if account.paused],
     }
 
