@@ -13,7 +13,7 @@ from syncing.middleware import POLICY
 from syncing.models import AccountState, RunState, SyncRun
 from syncing.selectors import dashboard
 from syncing.selectors.needs import needs
-from syncing.tests.factories import AccountRunFactory, RunFactory
+from syncing.tests.factories import AccountRunFactory, DriftFactory, RunFactory, difference, extra, missing
 
 pytestmark = pytest.mark.django_db
 
@@ -150,6 +150,42 @@ def test_the_overview_counts_tokens_that_end_and_accounts_that_need_connecting(c
     assert "2 need connecting" in html
 
 
+# -- drift --
+
+
+def test_the_overview_counts_accounts_that_drifted_and_those_that_somebody_edited(cast, admin_client) -> None:
+    DriftFactory(account=cast["north"])
+    DriftFactory(account=cast["south"], rows=[missing()])
+    DriftFactory(account=cast["west"], rows=[extra()])
+    seen = dashboard.overview().drift
+    assert (seen.drifted, seen.edited, seen.in_sync, seen.conflict, seen.never) == (2, 1, 1, 0, 1)
+    html = admin_client.get("/").content.decode()
+    assert all(words in html for words in ("Accounts that drifted", "1 edited by somebody", "1 never checked"))
+
+
+def test_the_same_edit_in_several_accounts_is_told_once_with_a_way_to_each(cast, admin_client) -> None:
+    rows = [difference(), difference(attribute="name", cause="both"), missing(), extra(cause="slave")]
+    for name in ("north", "south"):
+        DriftFactory(account=cast[name], rows=rows)
+    (need,) = needs()
+    assert (need.concern.state, need.concern.title) == ("edited", "Offer (Sales)")
+    assert [who.name for who in need.accounts] == ["North", "South"]
+    assert reverse("syncing:drift_account", args=[cast["south"].pk]) in admin_client.get("/").content.decode()
+
+
+def test_an_item_that_somebody_deleted_is_told_as_that(cast) -> None:
+    DriftFactory(account=cast["north"], rows=[missing(cause="slave")])
+    (need,) = needs()
+    assert "deleted" in need.concern.text
+
+
+def test_who_may_not_see_drift_has_no_card_of_it(client, cast) -> None:
+    user = User.objects.create_user("clerk", password="-", is_staff=True)
+    user.user_permissions.add(Permission.objects.get(codename="view_syncrun"))
+    client.force_login(user)
+    assert "Accounts that drifted" not in client.get("/").content.decode()
+
+
 # -- the page --
 
 
@@ -160,7 +196,7 @@ def test_the_dashboard_of_119_slaves_costs_a_fixed_few_queries(admin_client, dja
         run = RunFactory(group=group)
         for slave in slaves:
             AccountRunFactory(run=run, account=slave)
-    with django_assert_num_queries(13):
+    with django_assert_num_queries(15):
         html = admin_client.get("/").content.decode()
     assert "119 slaves" in html
 
