@@ -92,6 +92,7 @@ class AccountRunAdmin(ReadOnly):
         "reason",
         "created",
         "updated",
+        "deleted",
         "adopted",
         "requests",
         "started_at",

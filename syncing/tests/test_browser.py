@@ -8,6 +8,7 @@ from accounts.services.health import checking
 from accounts.tests.factories import AccountFactory
 from syncing.models import AccountState, RunState, SyncRun
 from syncing.tests.factories import AccountRunFactory, RunFactory
+from syncing.tests.plans import change, document, planned
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -74,3 +75,23 @@ def test_all_connections_are_checked_and_the_page_follows_to_its_end(simulator, 
     assert page.locator("#ks-checked tbody tr").first.inner_text().startswith("South")
     page.click("#ks-check >> text=1 Connected")
     assert page.locator("#ks-checked tbody tr").count() == 1
+
+
+def test_a_plan_is_reviewed_from_the_grid_to_its_last_item(cast, page) -> None:
+    run = RunFactory(group=cast["north"].group, mode="plan", state=RunState.PLANNED)
+    same = document(*(change("create", f"Stage {number}") for number in range(120)), change("delete", "Old"))
+    for name in ("north", "south"):
+        planned(run, cast[name], same)
+    planned(run, cast["west"], document(change("create", "Other <b>")))
+    page.goto(f"/syncing/syncrun/{run.pk}/change/")
+    assert page.locator(".ks-plan").count() == 2
+    assert page.locator(".ks-plan .ks-notice.ks-bad").inner_text().startswith("1 item will be deleted:")
+    west = page.locator(".ks-plan:has-text('West')")
+    west.locator("text=Show every item").click()
+    assert west.locator("td:has-text('Other <b>')").is_visible()
+    page.click("text=2 accounts: the same 121 changes")
+    page.click("text=− 1 deleted")
+    assert page.locator("tr.ks-gone").count() == page.locator(".ks-table tbody tr").count() == 1
+    page.click("text=Show all")
+    page.click("text=Next")
+    page.locator("text=Page 2 of 2").wait_for()

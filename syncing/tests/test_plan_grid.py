@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from django.urls import reverse
 from accounts.models import Account
 from accounts.tests.factories import AccountFactory
 from syncing.engine.collapse import content_digest
-from syncing.models import AccountRun, AccountState, RunMode, RunState, SyncRun
+from syncing.models import AccountRun, AccountState, LogEntry, RunMode, RunState, SyncRun
 from syncing.selectors.grid import grid
 from syncing.services.keys import create_key
 from syncing.tests.factories import AccountRunFactory, RunFactory
@@ -283,6 +284,17 @@ def test_the_page_of_an_account_tells_who_else_has_its_plan_and_leads_to_its_dri
     assert "Kept: 12 leads are in it." in html
 
 
+def test_the_page_of_an_account_leads_to_its_lines_in_the_log(admin_client, run) -> None:
+    part = planned(run, account(run, "north"), COMMON)
+    for other in (part, AccountRunFactory(run=run, account=account(run, "south"))):
+        LogEntry.objects.create(run=run, account_run=other, message=f"of {other.account.subdomain}")
+
+    html = text_of(admin_client.get(reverse("admin:syncing_accountrun_change", args=[part.pk])))
+    (link,) = re.findall(r'href="([^"]+)">Search in the log', html)
+
+    assert [entry.message for entry in admin_client.get(link).context["cl"].queryset] == ["of north"]
+
+
 # -- to take along --
 
 
@@ -318,6 +330,21 @@ def test_the_text_is_what_the_command_line_prints(admin_client, planned_run) -> 
     assert response["Content-Type"] == "text/plain; charset=utf-8"
     assert "100 accounts: the same 3 changes; 7 differ; 11 in sync" in text
     assert text.count("- delete stage 'Old stage' in Sales") == 2  # of the plan, and of what the others lack
+
+
+def test_the_text_of_a_run_that_writes_has_the_plans_that_it_refused(admin_client, run) -> None:
+    SyncRun.objects.update(mode=RunMode.APPLY)
+    error = {"code": "stale_plan", "message": "The account has changed.", "remedy": "Review it again."}
+    for name in ("east", "north"):
+        planned(run, account(run, name), COMMON, state=AccountState.REFUSED, reason="stale_plan", error=error)
+    failed = document(change("create", "Broken", outcome="failed", message="Kommo said no."))
+    planned(run, account(run, "west"), failed, state=AccountState.PARTIAL)
+
+    text = admin_client.get(reverse("syncing:plan_text", args=[run.pk])).content.decode()
+
+    assert "2 accounts: the same 3 changes\n    east, north\n  + create stage 'Contract' in Sales" in text
+    assert "north: The account has changed. Review it again." in text
+    assert "west:\n  failed: create stage 'Broken' in Sales Kommo said no." in text
 
 
 @pytest.mark.parametrize("name", ["plan_csv", "plan_text", "plan"])

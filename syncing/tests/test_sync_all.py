@@ -12,7 +12,7 @@ from django.db import OperationalError
 from django_q.models import OrmQ
 from pytest_django import Settings
 
-from accounts.models import Account
+from accounts.models import Account, SyncGroup
 from accounts.simulator.account import SimAccount
 from accounts.simulator.faults import Fault
 from accounts.simulator.server import RunningServer
@@ -141,6 +141,33 @@ def test_the_document_of_a_plan_names_each_distinct_plan_once(master: SimAccount
     assert {account["plan"] for account in said["accounts"]} == {plan["plan"] for plan in said["plans"]}
     created = {account["subdomain"]: account["created"] for account in said["accounts"]}
     assert [(plan["created"], plan["extras"]) for plan in said["plans"]] == [(created["east"], 0), (created["west"], 1)]
+
+
+def test_a_plan_shows_what_it_deletes_and_why_other_things_stay(master: SimAccount, world: World) -> None:
+    policy = dict.fromkeys(("unmatched_stages", "unmatched_pipelines"), "delete_created")
+    SyncGroup.objects.update(**policy, max_delete_share=100)
+    master.add_pipeline("Old ways", stages=["Was"])
+    document()
+    for name, leads in (("north", 12), ("south", 3)):
+        sales = world.accounts[name].pipeline("Sales <b>")
+        for _ in range(leads):
+            world.accounts[name].add_lead(sales.id, sales.stage("Offer").id)
+    master.delete_pipeline(master.pipeline("Old ways"))
+    master.delete_stage(master.pipeline("Sales <b>"), master.pipeline("Sales <b>").stage("Offer"))
+
+    _, out, _ = sync("--plan")
+    code, said = document("--plan")
+
+    assert code == 0
+    assert "2 accounts: the same 2 changes; 2 differ\n" in out
+    assert "- delete pipeline 'Old ways'\n      stages: [\"Was\"] -> (none)" in out
+    assert "= extra: stage 'Offer' in Sales <b>: Kept: 12 leads are in it." in out
+    accounts = {account["subdomain"]: account for account in said["accounts"]}
+    assert accounts["north"]["plan"] == accounts["south"]["plan"] != accounts["east"]["plan"]
+    messages = [accounts[name]["extras"][-1]["message"] for name in ("north", "south")]
+    assert messages == ["Kept: 12 leads are in it.", "Kept: 3 leads are in it."]
+    gone = [change for change in accounts["east"]["changes"] if change["action"] == "delete"]
+    assert gone[-1]["fields"] == {"stages": [["Was"], None]}
 
 
 def test_one_bad_account_ends_in_1_with_its_reason_and_the_others_go_on(master: SimAccount, world: World) -> None:
