@@ -1,0 +1,285 @@
+"""The doors of approvals and of the audit: what they refuse, with which sentence, and whom they let in."""
+
+import json
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+from django.urls import reverse
+
+from accounts.models import SyncGroup
+from accounts.tests.factories import AccountFactory, GroupFactory
+from syncing.engine.collapse import content_digest
+from syncing.models import AuditEntry, RunMode, SyncRun
+from syncing.services import audit
+from syncing.tests.factories import AccountRunFactory, RunFactory
+from syncing.tests.plans import change, document, planned
+from syncing.tests.test_approve import bearer, command, post
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def group() -> SyncGroup:
+    """The usual cast, in a group that wants approvals."""
+    group = GroupFactory(requires_approval=True)
+    AccountFactory.cast(group)
+    return group
+
+
+@pytest.fixture
+def ben(db: None) -> User:
+    """Who may approve."""
+    user = User.objects.create_user("ben", password="-", is_staff=True)
+    codes = ("approve_plan", "plan_sync", "view_syncrun")
+    user.user_permissions.add(*Permission.objects.filter(codename__in=codes))
+    return user
+
+
+def planned_run() -> int:
+    """A plan run that ended: every slave has the same plan."""
+    run = RunFactory(mode=RunMode.PLAN, state="planned", group=SyncGroup.objects.get())
+    for account in run.group.accounts.filter(role="slave"):
+        planned(run, account, document(change("create", "Offer")))
+    return run.pk
+
+
+# -- the command --
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["--by", "nobody"], "nobody"),
+        (["--by", "clerk"], "syncing.approve_plan"),
+        (["--by", "ben", "--account", "nowhere"], "nowhere"),
+        (["--by", "ben", "--account", "master"], "master"),
+        (["--by", "ben", "--no-wait"], "--queue"),
+    ],
+)
+def test_a_wrong_approval_ends_in_2_with_a_sentence_and_a_document(
+    group: SyncGroup, ben: User, args: list[str], said: str
+) -> None:
+    User.objects.create_user("clerk")
+    plan = planned_run()
+
+    code, out, errors = command("approve", str(plan), *args, "--json")
+
+    assert code == 2
+    assert said in errors
+    found = json.loads(out)
+    assert (found["run"], found["state"]) == (None, "failed")
+    assert SyncRun.objects.count() == 1
+
+
+def test_a_run_that_is_not_there_is_named_with_the_newest(group: SyncGroup, ben: User) -> None:
+    plan = planned_run()
+
+    code, _, errors = command("approve", "4711", "--by", "ben")
+
+    assert code == 2
+    assert "4711" in errors
+    assert str(plan) in errors
+
+
+def test_the_workers_can_be_left_to_it(group: SyncGroup, ben: User) -> None:
+    plan = planned_run()
+
+    code, out, _ = command("approve", str(plan), "--by", "ben", "--queue", "--no-wait", "--json")
+    said = json.loads(out)
+
+    run = SyncRun.objects.get(pk=said["run"])
+    assert (code, said["state"], run.queued_to_workers, run.requested_by) == (0, "queued", True, ben)
+
+
+@pytest.mark.parametrize(("since", "lines"), [("2000-01-31", 2), ("2199-01-01T10:00", 1)])
+def test_the_audit_can_begin_on_a_day(since: str, lines: int) -> None:
+    audit.note(AuditEntry.Action.STARTED, by=audit.COMMAND)
+
+    assert len(command("audit", "--since", since)[1].splitlines()) == lines
+
+
+@pytest.mark.parametrize("since", ["yesterday", "2026-02-30", ""])
+def test_what_is_no_day_ends_in_2(db: None, since: str) -> None:
+    code, _, errors = command("audit", f"--since={since}")
+
+    assert (code, "2026-01-31" in errors) == (2, True) if since else (0, False)
+
+
+# -- the page --
+
+
+@pytest.fixture
+def page(ben: User) -> Client:
+    client = Client()
+    client.force_login(ben)
+    return client
+
+
+def test_the_page_shows_equal_plans_together_and_applies_what_is_ticked(group: SyncGroup, page: Client) -> None:
+    plan = planned_run()
+    other = document(change("update", "New"))
+    digests = {"content_digest": content_digest(other), "plan_digest": "1" * 64}
+    SyncRun.objects.get().account_runs.filter(account__subdomain="west").update(created=0, updated=1, **digests)
+    run_page = page.get(reverse("admin:syncing_syncrun_change", args=[plan])).content.decode()
+    url = reverse("syncing:approve", args=[plan])
+    assert url in run_page
+
+    shown = page.get(url)
+    bundles = shown.context["bundles"]
+    assert [[member.subdomain for member in bundle.members] for bundle in bundles] == [
+        ["east", "north", "south"],
+        ["west"],
+    ]
+    answer = page.post(url, {"plan": [bundles[0].digest], "reason": "Looks right"})
+
+    run = SyncRun.objects.first()
+    assert run is not None
+    assert answer.url == reverse("admin:syncing_syncrun_change", args=[run.pk])
+    approved = dict(run.account_runs.values_list("account__subdomain", "approved_digest"))
+    assert approved == dict.fromkeys(("east", "north", "south"), "0" * 64)
+    assert run.approved_plan_id == plan
+    assert AuditEntry.objects.get(action="approved").reason == "Looks right"
+
+
+def test_a_search_narrows_what_is_approved(group: SyncGroup, page: Client) -> None:
+    url = reverse("syncing:approve", args=[planned_run()])
+    digest = page.get(url).context["bundles"][0].digest
+
+    page.post(f"{url}?q=NORTH", {"plan": [digest]})
+
+    run = SyncRun.objects.first()
+    assert run is not None
+    assert list(run.account_runs.values_list("account__subdomain", flat=True)) == ["north"]
+
+
+def test_nothing_ticked_approves_nothing(group: SyncGroup, page: Client) -> None:
+    url = reverse("syncing:approve", args=[planned_run()])
+
+    answer = page.post(url, {"reason": "Looks right"})
+
+    assert "at least one plan" in answer.content.decode()
+    assert SyncRun.objects.count() == 1
+
+
+def test_the_page_warns_of_accounts_that_were_written_since(group: SyncGroup, page: Client) -> None:
+    plan = planned_run()
+    written = RunFactory(group=SyncGroup.objects.get())
+    AccountRunFactory(run=written, account=written.group.accounts.get(subdomain="north"), state="changed")
+
+    html = page.get(reverse("syncing:approve", args=[plan])).content.decode()
+
+    assert "written since" in html
+
+
+def test_the_doors_of_the_page_are_shut_without_the_permission(group: SyncGroup, client: Client) -> None:
+    plan = planned_run()
+    clerk = User.objects.create_user("clerk", is_staff=True)
+    clerk.user_permissions.add(Permission.objects.get(codename="view_syncrun"))
+    client.force_login(clerk)
+    url = reverse("syncing:approve", args=[plan])
+
+    assert url not in client.get(reverse("admin:syncing_syncrun_change", args=[plan])).content.decode()
+    assert client.get(url).status_code == client.post(url, {"plan": ["x"]}).status_code == 403
+    assert client.post(reverse("syncing:review", args=[plan])).status_code == 403
+    client.logout()
+    assert client.get(url).status_code == 302
+    assert SyncRun.objects.count() == 1
+
+
+def test_who_asked_is_told_that_another_one_has_to_approve(group: SyncGroup, page: Client, ben: User) -> None:
+    SyncGroup.objects.update(approver_must_differ=True)
+    plan = planned_run()
+    SyncRun.objects.update(requested_by=ben)
+
+    answer = page.get(reverse("syncing:approve", args=[plan]), follow=True)
+
+    assert "cannot approve it" in answer.content.decode()
+
+
+def test_a_group_that_wants_approvals_offers_no_sync(group: SyncGroup, admin_client: Client) -> None:
+    group = SyncGroup.objects.get()
+    url = reverse("syncing:start", args=[group.pk, "apply"])
+    pages = [reverse("admin:index"), reverse("admin:accounts_syncgroup_change", args=[group.pk])]
+
+    assert not [page for page in pages if url in admin_client.get(page).content.decode()]
+    answer = admin_client.post(url, {"type": "full"}, follow=True)
+    assert "planned and approved" in answer.content.decode()
+    assert not SyncRun.objects.exists()
+
+
+# -- REST --
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "allowed"),
+    [
+        ({"force": True}, "unknown_key", "accounts, reason"),
+        ({"accounts": "north"}, "bad_accounts", "north"),
+        ({"accounts": []}, "bad_accounts", "north"),
+        ({"accounts": ["nobody"]}, "unknown_account", "north"),
+        ({"accounts": [None]}, "unknown_account", "north"),
+        ({"reason": 7}, "bad_reason", "500"),
+        ({"reason": "x" * 501}, "bad_reason", "500"),
+    ],
+)
+def test_a_wrong_body_approves_nothing(group: SyncGroup, client: Client, body: Any, code: str, allowed: str) -> None:
+    answer = post(client, planned_run(), bearer("approve"), body)
+
+    assert answer.status_code == 400
+    assert answer.json()["error"]["code"] == code
+    assert allowed in answer.json()["error"]["remedy"]
+    assert SyncRun.objects.count() == 1
+
+
+def test_keys_of_other_scopes_approve_nothing(group: SyncGroup, client: Client) -> None:
+    plan = planned_run()
+
+    assert post(client, plan, bearer("read", "trigger")).status_code == 403
+    assert post(client, plan, {}).status_code == 401
+    assert SyncRun.objects.count() == 1
+
+
+def test_what_cannot_be_approved_is_a_conflict_with_the_remedy(group: SyncGroup, client: Client) -> None:
+    plan, may_approve = planned_run(), bearer("approve")
+    assert post(client, plan, may_approve).status_code == 202
+
+    answer = post(client, plan, may_approve)
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "already_approved")
+    assert post(client, 4711, may_approve).status_code == 404
+
+
+def test_a_trigger_that_would_write_is_told_how_to_get_there(group: SyncGroup, client: Client) -> None:
+    answer = client.post("/api/sync/trigger", "{}", content_type="application/json", headers=bearer("trigger"))
+
+    assert answer.status_code == 409
+    assert answer.json()["error"]["code"] == "approval_needed"
+
+
+def test_the_audit_comes_in_pages_the_newest_first(client: Client) -> None:
+    for _ in range(3):
+        audit.note(AuditEntry.Action.STARTED, by=audit.COMMAND)
+    may_read = bearer("read")
+
+    first = client.get("/api/audit?limit=2", headers=may_read).json()
+    rest = client.get(f"/api/audit?limit=2&before={first['next']}", headers=may_read).json()
+
+    assert [entry["action"] for entry in first["entries"] + rest["entries"]] == ["started"] * 3
+    ids = [entry["id"] for entry in first["entries"] + rest["entries"]]
+    assert ids == sorted(ids, reverse=True)
+    assert rest["next"] is None
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=1001", "limit=x", "before=x", "before=-1"])
+def test_a_wrong_page_of_the_audit_is_told_what_is_allowed(client: Client, query: str) -> None:
+    answer = client.get(f"/api/audit?{query}", headers=bearer("read"))
+
+    assert answer.status_code == 400
+    assert answer.json()["error"]["remedy"]
+
+
+def test_the_audit_needs_a_key_that_may_read(client: Client) -> None:
+    assert client.get("/api/audit").status_code == 401
+    assert client.get("/api/audit", headers=bearer("approve")).status_code == 403
