@@ -1,5 +1,6 @@
 """API keys: made here, shown once, revoked."""
 
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -51,8 +52,8 @@ class ApiKeyAdmin(AnyModelAdmin):
         """Nobody gives a key a right to decide that they have not themselves."""
         form = super().get_form(request, obj, change=change, **kwargs)
         lacking = {scope for permission, scope in SCOPES.items() if not request.user.has_perm(permission)}
-        field = form.base_fields.get("scopes")
-        if lacking and field is not None:
+        if lacking and "scopes" in form.base_fields:
+            field = form.base_fields["scopes"] = deepcopy(form.base_fields["scopes"])  # the form's own is everybody's
             field.choices = [choice for choice in field.choices if choice[0] not in lacking]
         return form
 
