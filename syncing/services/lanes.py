@@ -10,7 +10,19 @@ from typing import Any, Protocol
 from accounts.kommo.stopping import Stop
 from syncing import conf, store
 from syncing.models import SyncRun
-from syncing.services import block, claims, jobs, master, presence, queue, readings, replication, sequence, waves
+from syncing.services import (
+    block,
+    claims,
+    jobs,
+    master,
+    presence,
+    promotion,
+    queue,
+    readings,
+    replication,
+    sequence,
+    waves,
+)
 from syncing.services.claims import MasterClaim
 from syncing.services.hands import BLOCKED, Hand, Pulse, Replicate
 from syncing.services.readings import Reading, Task
@@ -189,7 +201,8 @@ class LaneAtWork:
         for future in done:
             self._log_if_unstored(self._hands.pop(future), future)
         for run_id in ended - {hand.claim.run_id for hand in self._hands.values()}:
-            waves.settle(run_id)
+            if waves.settle(run_id):
+                promotion.follow(run_id)
         for reading in [future for future in self._masters if future.done()]:
             self._settle(self._masters.pop(reading), reading)
 

@@ -14,7 +14,19 @@ from syncing.models import (
     MasterSnapshot,
     SyncRun,
 )
-from syncing.services import claims, closing, drift, drift_checks, lanes, presence, queue, sequence, waves
+from syncing.services import (
+    claims,
+    closing,
+    drift,
+    drift_checks,
+    keeping,
+    lanes,
+    presence,
+    promotion,
+    queue,
+    sequence,
+    waves,
+)
 
 ORPHANED = "the process that worked this run has died"
 TOO_MANY_READS = store.problem(
@@ -36,7 +48,8 @@ def reap() -> dict[str, int]:
         "lanes": _call_lanes(),
         "checks": checking.resume(),
         "buried": presence.bury(),
-        "pruned": _prune() + drift.prune(),
+        "promoted": promotion.follow_up(),
+        "pruned": keeping.prune() + _prune() + drift.prune(),
     }
 
 
@@ -80,7 +93,8 @@ def _call_lanes() -> int:
 def _prune() -> int:
     """Log entries of old runs, and master snapshots that no run and no guard needs any more.
 
-    An open run keeps both, however many have overtaken it while it waits for its next wave.
+    An open run keeps both, however many have overtaken it while it waits for its next wave; so does one that can be
+    rolled back.
     """
     count = 0
     for group in SyncGroup.objects.values_list("pk", flat=True):
@@ -89,7 +103,7 @@ def _prune() -> int:
         if oldest is None:
             continue
         old = LogEntry.objects.filter(run__group=group, run__lte=oldest)
-        count += old.exclude(run__state__in=RUN_OPEN).delete()[0]
+        count += old.exclude(run__state__in=RUN_OPEN).exclude(run__in=keeping.kept_runs().values("pk")).delete()[0]
         count += _prune_snapshots(group, oldest)
     return count
 
@@ -97,7 +111,8 @@ def _prune() -> int:
 def _prune_snapshots(group: int, oldest: int) -> int:
     ours = MasterSnapshot.objects.filter(group=group)
     wanted = SyncRun.objects.filter(Q(pk__gt=oldest) | Q(state__in=RUN_OPEN), group=group, snapshot__isnull=False)
-    needed = wanted.values("snapshot")
-    latest = ours.order_by().values("type").annotate(pk_max=Max("pk")).values("pk_max")  # the guard compares with it
-    old = ours.exclude(pk__in=needed).exclude(pk__in=latest)
-    return old.exclude(pk__in=drift.bases()).delete()[0]
+    kept = keeping.kept_runs().filter(group=group, snapshot__isnull=False)
+    accepted = ours.filter(accepted=True).order_by()  # the guard compares with the latest of each type
+    latest = accepted.values("type").annotate(pk_max=Max("pk")).values("pk_max")
+    old = ours.exclude(pk__in=wanted.values("snapshot")).exclude(pk__in=kept.values("snapshot"))
+    return old.exclude(pk__in=latest).exclude(pk__in=drift.bases()).delete()[0]

@@ -37,7 +37,7 @@ def start(
     with locked(run.group) as group:
         if mode == RunMode.APPLY and group.requires_approval:
             raise CannotStart(
-                "needs_approval",
+                "approval_needed",
                 _("In the group %(group)s nothing is written but what was planned and approved.")
                 % {"group": group.name},
                 _("Plan the rollback, then have that plan approved."),

@@ -226,7 +226,7 @@ def test_a_lane_that_lost_its_claim_stops_and_stores_nothing(house: House, setti
 
 
 def test_without_a_heartbeat_nothing_more_is_sent(house: House, settings: Settings) -> None:
-    settings.SYNC_LEASE = 0.2
+    settings.SYNC_LEASE = 0.6
     codes: list[str] = []
 
     def replicate(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:

@@ -293,7 +293,7 @@ def test_it_refuses_with_a_sentence_and_what_to_do(house: House, master: SimAcco
         "plan": "nothing_written",
         "nothing": "no_snapshots",
         "account": "cannot_roll_back",
-        "approval": "needs_approval",
+        "approval": "approval_needed",
     }[what]
     if what == "open":
         run = house.start()

@@ -1,0 +1,63 @@
+"""What of a slave could be brought to its master: what only it has, and what somebody changed in it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from accounts.models import Account
+from syncing.engine.promotion import ATTRIBUTES, POSITION
+from syncing.engine.refs import Kind
+from syncing.selectors.drift import Difference, differences_of, drift_of
+
+OWN = ("extra", "delete")  # only the slave has it; whether the policy deletes it there or not
+EDITED = ("slave", "both")
+PICK = ("kind", "slave_key", "attribute")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One row of the slave's drift that can be picked."""
+
+    difference: Difference
+
+    @property
+    def value(self) -> str:
+        """As a form or a command names it; unlike names, these never fit two."""
+        return "|".join(getattr(self.difference, name) for name in PICK)
+
+    @property
+    def pick(self) -> dict[str, str]:
+        return {name: getattr(self.difference, name) for name in PICK}
+
+    @property
+    def is_new(self) -> bool:
+        return self.difference.action in OWN
+
+
+def candidates(account: Account, text: str = "") -> list[Candidate]:
+    """What of the account's drift can be promoted, as it was last seen; those that mention `text`."""
+    return [Candidate(row) for row in differences_of(drift_of(account), text) if _is_promotable(row)]
+
+
+def _is_promotable(row: Difference) -> bool:
+    if row.action in OWN:
+        return bool(row.slave_key)
+    edited = row.action == "update" and row.cause in EDITED and bool(row.slave_key)
+    return edited and row.attribute != POSITION and row.attribute in ATTRIBUTES[Kind(row.kind)]
+
+
+def chosen(found: Iterable[Candidate], values: Iterable[str]) -> list[Candidate]:
+    """Those of the candidates that a form ticked."""
+    ticked = set(values)
+    return [candidate for candidate in found if candidate.value in ticked]
+
+
+def names_of(account: Account, picked: Iterable[Mapping[str, Any]]) -> list[str]:
+    """How people call what was picked; its key where the drift does not tell (any more)."""
+    names = {(row.kind, row.slave_key): row.name for row in differences_of(drift_of(account))}
+    return [_called(names.get((item["kind"], item["slave_key"]), item["slave_key"]), item) for item in picked]
+
+
+def _called(name: str, item: Mapping[str, Any]) -> str:
+    attribute = f": {item['attribute']}" if item.get("attribute") else ""
+    return f"{item['kind']} {name}{attribute}"
