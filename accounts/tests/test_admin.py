@@ -26,7 +26,8 @@ def page_of(account: Account) -> str:
 
 def form_of(account: Account, **changes: object) -> dict[str, object]:
     known = {"group": account.group_id, "role": account.role, "name": account.name, "subdomain": account.subdomain}
-    return {**known, "new_token": "", **changes}
+    no_rows = {"exclusions-TOTAL_FORMS": 0, "exclusions-INITIAL_FORMS": 0}
+    return {**known, **no_rows, "new_token": "", **changes}
 
 
 def queued() -> list[tuple]:

@@ -86,7 +86,7 @@ def _with_last_run(columns: Sequence[str]) -> Any:
 class SyncedAccountAdmin(HistoryGoesAlong, AccountAdmin):
     list_display = _with_last_run(AccountAdmin.list_display)
     list_filter = (*AccountAdmin.list_filter, LastRunFilter, DriftFilter)  # type: ignore[assignment]
-    list_select_related = ("group", "drift")
+    list_select_related = ("group", "drift")  # type: ignore[assignment]
     actions = [*(AccountAdmin.actions or []), "plan_selected", "sync_selected", "sync_group"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Account]:

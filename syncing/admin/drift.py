@@ -1,36 +1,38 @@
-"""Drift in the admin: its entry in the menu leads to its own pages; exceptions and their ends are a list to search."""
+"""Drift in the admin: its entry in the menu shows its own pages; exceptions and their ends are a list to search."""
 
 from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from accounts import badges
 from accounts.admin.readonly import ReadOnly
 from accounts.models import RELATED_SECRETS
-from syncing import badges
 from syncing.models import AcceptedDifference, Drift
 from syncing.selectors.drift import CAUSES, EDITED, NEVER
 from syncing.templatetags.kommosync import attribute_label, cause_label, drift_badge, kind_label
+from syncing.views import drift as views
 
 
 @admin.register(Drift)
 class DriftAdmin(ReadOnly):
-    """The pages themselves are syncing.views.drift."""
+    """The pages themselves are syncing.views.drift: its list has accounts that nobody has looked at, too."""
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        return HttpResponseRedirect(reverse("syncing:drift"))
+        return views.drift(request)
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         drift = self.get_object(request, object_id)
-        url = reverse("syncing:drift_account", args=[drift.pk]) if drift else reverse("syncing:drift")
-        return HttpResponseRedirect(url)
+        if drift is None:
+            raise Http404
+        return views.drift_account(request, drift.pk)
 
 
 class IsActiveFilter(admin.SimpleListFilter):

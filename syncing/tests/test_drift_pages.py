@@ -335,10 +335,12 @@ def test_the_page_of_a_slave_leads_to_its_drift(admin_client, cast) -> None:
     assert url("drift_account", cast["master"]) not in admin_client.get(page).content.decode()
 
 
-def test_the_menu_of_the_admin_leads_to_the_pages(admin_client, cast) -> None:
-    assert admin_client.get(reverse("admin:syncing_drift_changelist")).url == LIST
+def test_the_menu_of_the_admin_shows_the_same_pages(admin_client, cast) -> None:
+    menu = reverse("admin:syncing_drift_changelist")
     page = reverse("admin:syncing_drift_change", args=[cast["north"].pk])
-    assert admin_client.get(page).url == url("drift_account", cast["north"])
+    assert len(admin_client.get(menu).context["accounts"]) == 4
+    assert admin_client.get(page).context["account"] == cast["north"]
+    assert admin_client.get(reverse("admin:syncing_drift_change", args=[0])).status_code == 404
 
 
 def test_exceptions_are_a_list_that_nobody_edits(admin_client, cast) -> None:

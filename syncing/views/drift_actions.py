@@ -1,6 +1,6 @@
 """What can be done about drift: look again, take it back, accept it with a reason, withdraw that."""
 
-from typing import Any
+from collections.abc import Callable
 
 from django import forms
 from django.contrib import messages
@@ -65,8 +65,11 @@ def check(request: HttpRequest) -> HttpResponse:
 @require_POST
 def check_account(request: HttpRequest, account_id: int) -> HttpResponse:
     account = slave(account_id)
-    asked = {"trigger": Trigger.ADMIN, "by": person(request), "accounts": [account]}
-    return _started(request, _back(account), lambda: check_now(account.group, **asked))
+
+    def starting() -> Started:
+        return check_now(account.group, trigger=Trigger.ADMIN, by=person(request), accounts=[account])
+
+    return _started(request, _back(account), starting)
 
 
 # -- taking it back --
@@ -93,9 +96,9 @@ def take_back(request: HttpRequest, account_id: int) -> HttpResponse:
     return page(request, "syncing/drift_revert.html", context)
 
 
-def _started(request: HttpRequest, back: HttpResponseRedirect, starting: Any) -> HttpResponse:
+def _started(request: HttpRequest, back: HttpResponseRedirect, starting: Callable[[], Started]) -> HttpResponse:
     try:
-        started: Started = starting()
+        started = starting()
     except CannotStart as error:
         messages.error(request, refusal(error))
         return back
