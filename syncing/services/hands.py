@@ -19,7 +19,8 @@ from syncing.models import AccountState
 from syncing.services import history
 from syncing.services.claims import Claim
 from syncing.services.contract import Checkpoint, Interrupted, Job, Keep, Mapped, Outcome, Record, Result
-from syncing.services.writer import LOST, Progress, Writer, how_far
+from syncing.services.endings import Progress, how_far
+from syncing.services.writer import LOST, Writer
 
 logger = logging.getLogger(__name__)
 

@@ -10,12 +10,12 @@ from accounts.batcher import Batcher
 from accounts.models import Account
 from accounts.services import record_health, remember_identity
 from syncing import conf, store
-from syncing.engine.collapse import content_digest
 from syncing.engine.refs import Ref
-from syncing.models import ACCOUNT_GOOD, AccountRun, AccountState, LogEntry, RunPurpose, SyncRun
+from syncing.models import AccountRun, AccountState, LogEntry, RunPurpose, SyncRun
 from syncing.services import drift, history
 from syncing.services.claims import Claim
 from syncing.services.contract import Interrupted, Mapped, Outcome, Result
+from syncing.services.endings import Progress, cancelled, failed_inside, final_columns, handed_back, so_far
 
 ATTEMPTS = 3
 UNSTORABLE = (DatabaseError, TypeError, ValueError)
@@ -29,15 +29,6 @@ class Unit:
     claim: Claim
     act: Callable[[], None]
     after_write: bool = False  # what the account has become since its last request: more would follow
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far an attempt came that did not end in a result."""
-
-    outcomes: Sequence[Outcome]
-    requests: int
-    note: str
 
 
 class Writer:
@@ -99,9 +90,9 @@ class Writer:
         """Stopped between two requests: cancelled for good, or handed back for the next attempt."""
 
         def act() -> None:
-            cancelled = code == "cancelled" or _run_is_cancelled(claim)
-            columns = _cancelled(progress) if cancelled else _handed_back(progress)
-            _end(claim, **columns, **_so_far(claim, progress))
+            is_over = code == "cancelled" or _run_is_cancelled(claim)
+            columns = cancelled(progress) if is_over else handed_back(progress)
+            _end(claim, **columns, **so_far(claim, progress))
 
         self._batcher.call(Unit(claim, act))
 
@@ -112,10 +103,10 @@ class Writer:
             facts = {"code": "internal", "level": LogEntry.Level.ERROR}
             store.log(claim.run_id, text, account_run_id=claim.account_run_id, **facts)
             errors = AccountRun.objects.values_list("errors", flat=True).get(pk=claim.account_run_id) + 1
-            columns = _failed_inside(text) if errors >= conf.MAX_ERRORS else _handed_back(progress)
+            columns = failed_inside(text) if errors >= conf.MAX_ERRORS else handed_back(progress)
             if errors < conf.MAX_ERRORS and _run_is_cancelled(claim):
-                columns = _cancelled(progress)
-            _end(claim, errors=errors, **columns, **_so_far(claim, progress))
+                columns = cancelled(progress)
+            _end(claim, errors=errors, **columns, **so_far(claim, progress))
 
         self._batcher.call(Unit(claim, act))
 
@@ -189,33 +180,6 @@ def _end(claim: Claim, **columns: object) -> None:
     AccountRun.objects.filter(pk=claim.account_run_id).update(lease_until=None, lane="", **columns)
 
 
-def final_columns(claim: Claim, result: Result, earlier: Sequence[Outcome]) -> dict[str, Any]:
-    """The columns of an account run that ended with `result` after `earlier` attempts did their part."""
-    before = history.counts_of(earlier)
-    done_before = any(before[column] for column in ("created", "updated", "deleted"))
-    state = AccountState(result.state)
-    if state == AccountState.IN_SYNC and done_before:
-        state = AccountState.CHANGED  # by this run, though not by its last attempt
-    document = dict(result.document)
-    changes = list(document.get("changes", ()))
-    lasting = history.lasting(earlier, changes)
-    if state in ACCOUNT_GOOD:  # what failed before is all right now, by whatever way
-        lasting = [outcome for outcome in lasting if outcome.state == history.DONE]
-    document["changes"] = history.changes_of(lasting) + changes
-    document = store.clean(document)
-    return {
-        "state": state,
-        "reason": result.reason or "",
-        "error": store.clean(result.error),
-        "document": document,
-        "plan_digest": result.digest,
-        "content_digest": content_digest(document) if result.digest else "",  # without a plan it is like nobody's
-        "finished_at": store.now(),
-        "requests": claim.requests + result.requests,
-        **{column: getattr(result, column) + before[column] for column in before},
-    }
-
-
 def _keep_contact(claim: Claim, result: Result) -> None:
     """What the run learnt about the connection: of an account that was not asked, or not to the end, nothing."""
     failed = result.state == AccountState.FAILED
@@ -229,44 +193,3 @@ def _keep_contact(claim: Claim, result: Result) -> None:
 
 def _run_is_cancelled(claim: Claim) -> bool:
     return SyncRun.objects.filter(pk=claim.run_id, cancel_requested_at__isnull=False).exists()
-
-
-def _so_far(claim: Claim, progress: Progress) -> dict[str, Any]:
-    return {
-        "requests": claim.requests + progress.requests,
-        "document": store.clean({"changes": history.changes_of(history.lasting(progress.outcomes))}),
-        **history.counts_of(progress.outcomes),
-    }
-
-
-def _cancelled(progress: Progress) -> dict[str, Any]:
-    return {
-        "state": AccountState.CANCELLED,
-        "reason": "cancelled",
-        "note": how_far(progress),
-        "finished_at": store.now(),
-    }
-
-
-def _handed_back(progress: Progress) -> dict[str, Any]:
-    return {"state": AccountState.QUEUED, "note": how_far(progress)}
-
-
-def _failed_inside(text: str) -> dict[str, Any]:
-    remedy = "This is an error in KommoSync: look for the traceback in the log and report it."
-    return {
-        "state": AccountState.FAILED,
-        "reason": "internal",
-        "error": store.problem("internal", text, remedy),
-        "note": "",
-        "finished_at": store.now(),
-    }
-
-
-def how_far(progress: Progress) -> str:
-    """How far an account came that was stopped."""
-    counts = history.counts_of(progress.outcomes)
-    done = ", ".join(f"{count} {column}" for column, count in counts.items() if count)
-    return store.short(
-        f"stopped after {progress.requests} requests: {done or 'nothing written'}; last: {progress.note or 'begun'}"
-    )

@@ -1,0 +1,90 @@
+"""How attempts at an account end: the columns that its part of a run gets."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from syncing import store
+from syncing.engine.collapse import content_digest
+from syncing.models import ACCOUNT_GOOD, AccountState
+from syncing.services import history
+from syncing.services.claims import Claim
+from syncing.services.contract import Outcome, Result
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far an attempt came that did not end in a result."""
+
+    outcomes: Sequence[Outcome]
+    requests: int
+    note: str
+
+
+def final_columns(claim: Claim, result: Result, earlier: Sequence[Outcome]) -> dict[str, Any]:
+    """The columns of an account run that ended with `result` after `earlier` attempts did their part."""
+    before = history.counts_of(earlier)
+    done_before = any(before[column] for column in ("created", "updated", "deleted"))
+    state = AccountState(result.state)
+    if state == AccountState.IN_SYNC and done_before:
+        state = AccountState.CHANGED  # by this run, though not by its last attempt
+    document = dict(result.document)
+    changes = list(document.get("changes", ()))
+    lasting = history.lasting(earlier, changes)
+    if state in ACCOUNT_GOOD:  # what failed before is all right now, by whatever way
+        lasting = [outcome for outcome in lasting if outcome.state == history.DONE]
+    document["changes"] = history.changes_of(lasting) + changes
+    document = store.clean(document)
+    return {
+        "state": state,
+        "reason": result.reason or "",
+        "error": store.clean(result.error),
+        "document": document,
+        "plan_digest": result.digest,
+        "content_digest": content_digest(document) if result.digest else "",  # without a plan it is like nobody's
+        "finished_at": store.now(),
+        "requests": claim.requests + result.requests,
+        **{column: getattr(result, column) + before[column] for column in before},
+    }
+
+
+def so_far(claim: Claim, progress: Progress) -> dict[str, Any]:
+    """What stays of an attempt that did not end in a result."""
+    return {
+        "requests": claim.requests + progress.requests,
+        "document": store.clean({"changes": history.changes_of(history.lasting(progress.outcomes))}),
+        **history.counts_of(progress.outcomes),
+    }
+
+
+def cancelled(progress: Progress) -> dict[str, Any]:
+    return {
+        "state": AccountState.CANCELLED,
+        "reason": "cancelled",
+        "note": how_far(progress),
+        "finished_at": store.now(),
+    }
+
+
+def handed_back(progress: Progress) -> dict[str, Any]:
+    return {"state": AccountState.QUEUED, "note": how_far(progress)}
+
+
+def failed_inside(text: str) -> dict[str, Any]:
+    remedy = "This is an error in KommoSync: look for the traceback in the log and report it."
+    return {
+        "state": AccountState.FAILED,
+        "reason": "internal",
+        "error": store.problem("internal", text, remedy),
+        "note": "",
+        "finished_at": store.now(),
+    }
+
+
+def how_far(progress: Progress) -> str:
+    """How far an account came that was stopped."""
+    counts = history.counts_of(progress.outcomes)
+    done = ", ".join(f"{count} {column}" for column, count in counts.items() if count)
+    return store.short(
+        f"stopped after {progress.requests} requests: {done or 'nothing written'}; last: {progress.note or 'begun'}"
+    )
