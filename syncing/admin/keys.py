@@ -53,8 +53,9 @@ class ApiKeyAdmin(AnyModelAdmin):
         form = super().get_form(request, obj, change=change, **kwargs)
         lacking = {scope for permission, scope in SCOPES.items() if not request.user.has_perm(permission)}
         if lacking and "scopes" in form.base_fields:
-            field = form.base_fields["scopes"] = deepcopy(form.base_fields["scopes"])  # the form's own is everybody's
-            field.choices = [choice for choice in field.choices if choice[0] not in lacking]
+            field = deepcopy(ApiKeyForm.base_fields["scopes"])  # the form's own is everybody's
+            field.choices = [choice for choice in ApiKey.Scope.choices if choice[0] not in lacking]  # type: ignore[attr-defined]
+            form.base_fields["scopes"] = field
         return form
 
     def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> Any:
