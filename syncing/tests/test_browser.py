@@ -42,6 +42,19 @@ def test_the_page_of_a_run_follows_it_to_its_end(cast, page) -> None:
     page.locator("text=Retry what failed").wait_for()
 
 
+def test_a_run_that_waits_meanwhile_is_continued_by_the_button_that_appears(cast, page) -> None:
+    run = RunFactory(group=cast["north"].group, state=RunState.RUNNING)
+    AccountRunFactory(run=run, account=cast["north"], state=AccountState.RUNNING)
+    AccountRunFactory(run=run, account=cast["south"], state=AccountState.QUEUED, wave=1)
+    page.goto(f"/syncing/syncrun/{run.pk}/change/")
+    assert not page.locator("button:has-text('Continue')").count()
+    run.account_runs.filter(wave=0).update(state=AccountState.CHANGED)
+    SyncRun.objects.update(wave=1, wave_held=True)
+    page.click("button:has-text('Continue')")
+    page.locator("text=Wave 2 starts.").wait_for()
+    assert not SyncRun.objects.get().wave_held
+
+
 def test_a_selection_is_confirmed_on_a_page_of_its_own(cast, page) -> None:
     page.goto("/accounts/account/")
     for name in ("north", "south"):
