@@ -11,8 +11,8 @@ from syncing.engine.promotion import Proposal, proposal_from
 from syncing.engine.refs import Ref, Scope
 from syncing.engine.rules import Rules
 from syncing.engine.snapshot import Snapshot, from_document
-from syncing.models import Drift, MasterSnapshot, SyncRun
-from syncing.services import history, proposals, rollback
+from syncing.models import MasterSnapshot, SyncRun
+from syncing.services import drift, history, proposals, rollback
 from syncing.services.claims import Claim
 from syncing.services.rules import rules_for
 
@@ -81,8 +81,7 @@ def of_sync(run: SyncRun, claims: Sequence[Claim], snapshots: Snapshots) -> dict
     """The master's configuration for its slaves, by account."""
     accounts = [claim.account_id for claim in claims]
     known, rules = store.known_mappings(accounts), rules_for(accounts, run)
-    rows = Drift.objects.filter(account__in=accounts).values_list("account", "base_pipelines", "base_fields")
-    bases = {account: (pipelines, fields) for account, pipelines, fields in rows.order_by()}
+    bases = drift.bases_of(accounts, run.group_id)
     desired, scope = snapshots.get(claims[0].snapshot_id)
     return {
         account: Brief(

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
@@ -190,6 +190,19 @@ def remembered(rows: Sequence[Row]) -> list[Row]:
     """Differences as a change of drift keeps them; of very many, a last row says how many `more` there were."""
     kept = [{name: row[name] for name in HISTORY} for row in rows[:REMEMBERED]]
     return [*kept, {"more": len(rows) - REMEMBERED}] if len(rows) > REMEMBERED else kept
+
+
+# -- what they were last equal to --
+
+
+def bases_of(account_ids: Collection[int], group_id: int) -> dict[int, tuple[int | None, int | None]]:
+    """By account: the master snapshots of its pipelines and of its fields; None where there is none of this group."""
+    columns = ("account", "base_pipelines", "base_pipelines__group", "base_fields", "base_fields__group")
+    rows = Drift.objects.filter(account__in=account_ids).order_by().values_list(*columns)
+    return {
+        account: (pipelines if of_pipelines == group_id else None, fields if of_fields == group_id else None)
+        for account, pipelines, of_pipelines, fields, of_fields in rows
+    }
 
 
 # -- what is old --

@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import Account, SyncGroup
-from accounts.tests.factories import AccountFactory
+from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing import conf
 from syncing.models import AcceptedDifference, Drift, DriftChange, MasterSnapshot, RunPurpose
 from syncing.services import claims, drift
@@ -130,6 +130,13 @@ def test_the_base_is_the_master_of_the_run_that_found_them_equal_part_by_part(lo
     drifted = look(difference())
     assert (drifted.base_pipelines, drifted.base_fields) == (pipelines.base_pipelines, full.base_fields)
     assert drifted.converged_at == pipelines.checked_at
+
+
+def test_the_master_of_another_group_is_no_base(look, north: Account) -> None:
+    base = look().base_fields
+    group, other = north.group_id, GroupFactory(name="Others").pk
+    assert drift.bases_of([north.pk], group) == {north.pk: (base.pk, base.pk)}
+    assert drift.bases_of([north.pk], other) == {north.pk: (None, None)}
 
 
 def test_a_conflict_alone_is_not_told_to_be_in_sync(look) -> None:
