@@ -101,6 +101,18 @@ def test_a_run_that_was_stopped_shows_which_wave_failed_and_which_were_not_touch
     assert 'id="ks-continue"' not in html
 
 
+def test_many_waves_are_paged_beginning_where_the_run_is(admin_client, run) -> None:
+    for wave, account in enumerate(AccountFactory.create_batch(42, group=run.group), start=3):
+        AccountRunFactory(run=run, account=account, wave=wave, state="queued")
+    SyncRun.objects.update(wave=21)
+
+    shown = admin_client.get(url(run)).context["waves"]
+    assert [wave.number for wave in shown] == list(range(21, 41))
+    html = admin_client.get(url(run), {"w": 3}).content.decode()
+    assert "Wave 45" in html
+    assert "?w=2" in html
+
+
 def test_a_cancelled_run_shows_what_was_cancelled(admin_client, run) -> None:
     run.account_runs.filter(wave__gt=0).update(state="cancelled", reason="cancelled")
     SyncRun.objects.update(state="cancelled", wave_held=False)
@@ -133,7 +145,7 @@ def test_a_run_of_one_wave_shows_none(admin_client, cast) -> None:
 
     response = admin_client.get(url(run))
 
-    assert response.context["waves"] == []
+    assert not response.context["waves"]
     assert 'id="ks-continue"' not in response.content.decode()
 
 

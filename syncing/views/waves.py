@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
+from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
@@ -19,13 +20,15 @@ from syncing.services.waves import continue_run
 from syncing.views.pages import refusal, run_url
 
 PERMISSION = "syncing.start_sync"
+WAVES_PER_PAGE = 20
 
 
 def wave_context(request: HttpRequest, run: SyncRun) -> dict[str, Any]:
-    """What `_waves.html` shows, and the wave that the table of accounts is narrowed to (None: all)."""
+    """What `_waves.html` shows (the wave at work, unless another page is asked for), and the wave that was chosen."""
     waves = waves_of(run)
+    here = 1 + run.wave // WAVES_PER_PAGE
     return {
-        "waves": waves,
+        "waves": Paginator(waves, WAVES_PER_PAGE).get_page(request.GET.get("w", here)) if waves else None,
         "wave": _chosen(request, waves),
         "rests": bool(waves) and rests(run),
         "may_continue": bool(waves) and run.is_open and request.user.has_perm(PERMISSION),
