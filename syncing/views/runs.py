@@ -17,7 +17,7 @@ from syncing.models import AccountState, RunMode, RunState, SyncRun, Trigger
 from syncing.selectors.documents import run_document
 from syncing.selectors.grid import search
 from syncing.selectors.runs import parts_of, progress_of
-from syncing.services.again import FORCE, force_again, is_forceable, refused_by_limits, retry_failed
+from syncing.services.again import FORCE, force_again, is_forceable, is_retriable, refused_by_limits, retry_failed
 from syncing.services.audit import Actor
 from syncing.services.presence import workers_alive
 from syncing.services.runs import CannotStart, cancel_run
@@ -66,7 +66,8 @@ def run_context(request: HttpRequest, run: SyncRun) -> dict[str, Any]:
         "may_cancel": run.is_open and request.user.has_perm("syncing.cancel_sync"),
         "may_retry": not run.is_open
         and may_start(request, run.mode)
-        and any(entry.state in RETRIED for entry in progress.states),
+        and any(entry.state in RETRIED for entry in progress.states)
+        and is_retriable(run),
         "stuck": run.state == RunState.QUEUED and run.queued_to_workers and not workers_alive(),
         "may_force": refused and _may_force(request, run),
         **waves,

@@ -7,7 +7,7 @@ from django.contrib.auth.models import Permission, User
 
 from accounts.models import SyncGroup
 from accounts.tests.factories import AccountFactory, GroupFactory
-from syncing.models import AccountState, AuditEntry, RunMode, RunState, SyncRun
+from syncing.models import AccountState, AuditEntry, RunMode, RunPurpose, RunState, SyncRun
 from syncing.services.again import force_again, is_forceable, retry_failed
 from syncing.services.making import CannotStart
 from syncing.tests.factories import AccountRunFactory, RunFactory
@@ -131,3 +131,16 @@ def test_accounts_that_left_the_group_leave_nothing_to_force(run: SyncRun, ana: 
     run.group.accounts.filter(subdomain__in=("north", "south")).update(group=others)
 
     assert refused(lambda: force_again(run, by=ana, reason="I want it")) == "no_slaves"
+
+
+def test_a_rollback_is_retried_as_one_and_only_where_it_may_write(run: SyncRun, ana: User) -> None:
+    other = RunFactory(group=run.group)
+    SyncRun.objects.filter(pk=run.pk).update(purpose=RunPurpose.ROLLBACK, reverts=other)
+    run.refresh_from_db()
+
+    again = retry_failed(run, by=ana).run
+    assert (again.purpose, again.reverts, again.mode) == (RunPurpose.ROLLBACK, other, run.mode)
+
+    SyncGroup.objects.update(requires_approval=True)
+    SyncRun.objects.filter(pk=again.pk).delete()
+    assert refused(lambda: retry_failed(run, by=ana)) == "approval_needed"
