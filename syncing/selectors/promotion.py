@@ -36,10 +36,11 @@ class Candidate:
 
 def candidates(account: Account, text: str = "") -> list[Candidate]:
     """What of the account's drift can be promoted, as it was last seen; those that mention `text`."""
-    return [Candidate(row) for row in differences_of(drift_of(account), text) if _is_promotable(row)]
+    return [Candidate(row) for row in differences_of(drift_of(account), text) if is_promotable(row)]
 
 
-def _is_promotable(row: Difference) -> bool:
+def is_promotable(row: Difference) -> bool:
+    """What only the slave has, or what somebody edited there, as far as a master can be given it."""
     if row.action in OWN:
         return bool(row.slave_key)
     edited = row.action == "update" and row.cause in EDITED and bool(row.slave_key)

@@ -17,6 +17,8 @@ from accounts.badges import mark
 from syncing import badges
 from syncing.engine.collapse import Tally
 from syncing.models import AccountState, Drift
+from syncing.selectors.drift import Difference
+from syncing.selectors.promotion import Candidate, is_promotable
 
 register = template.Library()
 
@@ -159,6 +161,12 @@ def cause_badge(cause: str, count: int | None = None) -> SafeString:
 @register.filter
 def drift_label(state: str) -> str:
     return str(dict(Drift.State.choices).get(state, _("Never checked")))
+
+
+@register.filter
+def pick(row: Difference) -> str:
+    """A difference as the page of promotions takes it; "" when it cannot be brought to the master."""
+    return Candidate(row).value if is_promotable(row) else ""
 
 
 @register.simple_tag
