@@ -1,4 +1,4 @@
-"""What needs somebody: lost or ending connections, accounts that did not get there, conflicts, manual items, edits.
+"""What needs somebody: connections, accounts that did not get there, conflicts, manual items, edits, approvals.
 
 Equal ones are told once, with the accounts they concern.
 """
@@ -16,7 +16,7 @@ from accounts import expiry
 from accounts.models import HEALTH_FINE, HEALTH_NEEDS_CONNECTING, Account
 from accounts.services.health.judging import HEALTH_OF_CODE
 from syncing import badges
-from syncing.models import ACCOUNT_OPEN, AccountRun, AccountState
+from syncing.models import ACCOUNT_OPEN, AccountRun, AccountState, RunPurpose
 from syncing.selectors.drift import Edit, edits
 
 TROUBLED = (AccountState.PARTIAL, AccountState.FAILED, AccountState.REFUSED)
@@ -119,7 +119,7 @@ def _last_parts() -> list[Any]:
     return list(
         parts.values(
             "pk", "account", "account__name", "account__subdomain", "state", "reason", "error",
-            "document__conflicts", "document__manual",
+            "document__conflicts", "document__manual", "run", "run__purpose", "run__group__requires_approval",
         )
     )  # fmt: skip
 
@@ -132,10 +132,21 @@ def _concerns(part: dict[str, Any], health: str) -> Iterator[Concern]:
         title = part["reason"] or label
         if part["reason"] or error or not part["document__conflicts"]:
             yield Concern(part["state"], label, title, error.get("message", ""), error.get("remedy", ""))
+    if part["state"] == AccountState.PLANNED and part["run__group__requires_approval"]:
+        yield from _unapproved(part)
     for kind, label in (("conflict", _("Conflict")), ("manual", _("By hand"))):
         for item in part["document__conflicts" if kind == "conflict" else "document__manual"] or []:
             where = f" ({item['parent']})" if item.get("parent") else ""
             yield Concern(kind, label, f"{item['name']}{where}", item.get("message", ""))
+
+
+def _unapproved(part: dict[str, Any]) -> Iterator[Concern]:
+    """A plan that stays one until somebody approves it; what a drift check found has lines of its own."""
+    if part["run__purpose"] != RunPurpose.DRIFT:
+        label = _("Waits for approval")
+        text = _("Nothing of this plan is written until somebody approves it.")
+        title = _("Run %(number)d") % {"number": part["run"]}
+        yield Concern(part["state"], label, title, text, _("Look at the run, then press Approve there."))
 
 
 def _edited(edit: Edit) -> Concern:

@@ -7,7 +7,7 @@ from django.contrib.auth.models import Permission, User
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import Account
+from accounts.models import Account, SyncGroup
 from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing.middleware import POLICY
 from syncing.models import AccountState, RunState, SyncRun
@@ -177,6 +177,17 @@ def test_an_item_that_somebody_deleted_is_told_as_that(cast) -> None:
     DriftFactory(account=cast["north"], rows=[missing(cause="slave")])
     (need,) = needs()
     assert "deleted" in need.concern.text
+
+
+def test_a_plan_that_waits_for_an_approval_is_told_with_its_run(cast) -> None:
+    run = finished(cast, north="planned", south="planned", west="in_sync")
+    assert needs() == []
+    SyncGroup.objects.update(requires_approval=True)
+    (need,) = needs()
+    assert (need.concern.label, need.concern.title) == ("Waits for approval", f"Run {run.pk}")
+    assert [who.name for who in need.accounts] == ["North", "South"]
+    finished(cast, north="changed", south="in_sync")
+    assert needs() == []
 
 
 def test_who_may_not_see_drift_has_no_card_of_it(client, cast) -> None:
