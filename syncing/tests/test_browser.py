@@ -7,7 +7,7 @@ from accounts.models import Account, ConnectionCheck
 from accounts.services.health import checking
 from accounts.tests.factories import AccountFactory
 from syncing.models import AccountState, RunState, SyncRun
-from syncing.tests.factories import AccountRunFactory, RunFactory
+from syncing.tests.factories import AccountRunFactory, DriftFactory, RunFactory, difference
 from syncing.tests.plans import change, document, planned
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -28,6 +28,21 @@ def test_sync_now_asks_and_leads_to_the_run(cast, page) -> None:
     page.click("text=Cancel the run")
     page.locator(".ks-badge:has-text('Cancelled')").first.wait_for()
     assert SyncRun.objects.get().state == RunState.CANCELLED
+
+
+def test_a_plan_is_approved_and_leads_to_the_run_that_carries_it_out(cast, page) -> None:
+    run = RunFactory(group=cast["north"].group, mode="plan", state=RunState.PLANNED)
+    for name in ("north", "south"):
+        planned(run, cast[name], document(change("create", "Offer")))
+    planned(run, cast["west"], document(change("update", "New")))
+    page.goto(f"/syncing/syncrun/{run.pk}/change/")
+    page.click("a:text-is('Approve')")
+    page.locator("tr:has-text('West') input[name=plan]").uncheck()
+    page.fill("#id_reason", "Looks right")
+    page.click("text=Approve and apply")
+    page.wait_for_url("**/syncing/syncrun/*/change/")
+    assert page.locator("#ks-parts tbody tr").count() == 2
+    assert SyncRun.objects.get(approved_plan=run).state == RunState.QUEUED
 
 
 def test_the_page_of_a_run_follows_it_to_its_end(cast, page) -> None:
@@ -108,3 +123,22 @@ def test_a_plan_is_reviewed_from_the_grid_to_its_last_item(cast, page) -> None:
     page.click("text=Show all")
     page.click("text=Next")
     page.locator("text=Page 2 of 2").wait_for()
+
+
+def test_an_edit_is_found_accepted_with_a_reason_and_withdrawn(cast, page) -> None:
+    DriftFactory(account=cast["north"], rows=[difference(), difference("7/72", name="Demo " * 30)])
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.click("text=1 edited by somebody")
+    page.click("text=North")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.fill("input[type=search]", "offer")
+    page.click("text=Search")
+    page.click("text=Accept whole item")
+    page.click("button:has-text('Accept')")
+    assert page.locator("textarea:invalid").count() == 1  # the reason is missing
+    page.fill("textarea", "Their own colours.")
+    page.click("button:has-text('Accept')")
+    page.locator("text=Their own colours.").wait_for()
+    assert page.locator("h2:has-text('Differences (1)')").count() == 1
+    page.click("text=Withdraw")
+    page.locator("text=The next check shows what differs there now").wait_for()

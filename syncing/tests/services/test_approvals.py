@@ -1,9 +1,11 @@
 """Approving a plan run: who may, what is refused, and what the run that carries it out is bound to."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.db import connections
 
 from accounts.models import Account, SyncGroup
 from accounts.tests.factories import AccountFactory, GroupFactory
@@ -256,6 +258,22 @@ def test_paused_accounts_are_skipped_and_nothing_starts_when_all_are(plan: SyncR
     Account.objects.filter(subdomain="west").update(paused=False)
     states = dict(by(ben, plan).run.account_runs.values_list("account__subdomain", "state"))
     assert states == {"north": "skipped", "south": "skipped", "west": "queued"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_approvals_at_once_one_starts_a_run(plan: SyncRun, ana: User, ben: User) -> None:
+    def attempt(user: User) -> str:
+        try:
+            by(user, SyncRun.objects.get(pk=plan.pk))
+        except CannotStart as error:
+            return error.code
+        finally:
+            connections.close_all()
+        return "started"
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(attempt, (ana, ben))) == ["already_approved", "started"]
+    assert SyncRun.objects.filter(approved_plan=plan).count() == 1
 
 
 # -- who may approve --
