@@ -6,6 +6,7 @@ Kommo moves the leads of a deleted stage without a word and forgets the values o
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from accounts.kommo.errors import BadAnswer, Forbidden, NotFound, Validation
@@ -21,6 +22,7 @@ PAGE = 250
 MAX_PAGES = 100  # of leads, contacts or companies: 25,000 of each
 UNCOUNTABLE = (NotFound, Forbidden, Validation)
 UNREADABLE = "Kept: Kommo does not let us count what is in it ({error})."
+INCOMING = "Kept: there are incoming leads, and Kommo does not show what they, and who came with them, hold."
 TRASH: Params = {"with": "only_deleted"}
 
 
@@ -80,11 +82,14 @@ def _told(leads: Sequence[Json], stages: Sequence[StageId], where: str) -> str:
 
 
 def _unsorted(api: Api, pipeline: int) -> str:
+    return "Kept: there are incoming leads in it." if _are_waiting(api, {"filter[pipeline_id]": pipeline}) else ""
+
+
+def _are_waiting(api: Api, where: Params) -> bool:
     try:
-        waiting = _items(api.get(endpoints.UNSORTED, {"filter[pipeline_id]": pipeline, "limit": 1}), "unsorted")
+        return bool(_items(api.get(endpoints.UNSORTED, {**where, "limit": 1}), "unsorted"))
     except UNCOUNTABLE:
-        return ""  # incoming leads are a feature; Kommo itself refuses to delete a pipeline that holds some
-    return "Kept: there are incoming leads in it." if waiting else ""
+        return False  # incoming leads are a feature; Kommo itself refuses to delete a pipeline that holds some
 
 
 def _items(answer: Json | None, key: str) -> list[Json]:
@@ -131,6 +136,12 @@ class _Values:
             return
         used = [each for each in counted if each.holders]
         self.reasons |= {each.ref: f"Kept: {entity} have values in it." for each in used}
+        if len(used) < len(counted) and self.has_incoming:
+            self._keep([each for each in counted if not each.holders], INCOMING)
+
+    @cached_property
+    def has_incoming(self) -> bool:
+        return _are_waiting(self.api, {})
 
     def _keep(self, counted: Iterable[_Counted], reason: str) -> None:
         self.reasons |= {each.ref: reason for each in counted}

@@ -34,12 +34,13 @@ class Beside:
     """What the rest of the plan does, and leaves alone.
 
     `untouched`: the master's items that it does not touch; nothing inside of them is deleted. `leaving`: keys of fields
-    that it moves to another group. `coming`: stages and options that it makes.
+    that it moves to another group. `coming`: what it makes. `moves_main`: it makes another pipeline the main one.
     """
 
     untouched: Collection[Ref] = ()
     leaving: Collection[str] = ()
     coming: Collection[Ref] = ()
+    moves_main: bool = False
 
 
 def sort_out(
@@ -68,7 +69,7 @@ class _Judge:
     """Says of one item after the other why it stays; remembers what goes, as a last one of its kind must stay."""
 
     def __init__(self, existing: Snapshot, found: Match, rules: Rules, own: Sequence[Own], beside: Beside) -> None:
-        self.rules = rules
+        self.rules, self.beside = rules, beside
         self.accepted = {namesakes(ref) for ref, attribute in rules.accepted if attribute == WHOLE}
         self.untouched = {*beside.untouched, *(_parent(ref) for ref in beside.untouched if ref.kind is Kind.ENUM)}
         self.untouched |= {ref for ref, attribute in rules.accepted if attribute == "enums"}
@@ -77,7 +78,7 @@ class _Judge:
         members = _members(existing)
         self.left_out_fields = self._inside_of_left_out(members, found, own)
         self.members = {group: keys - set(beside.leaving) for group, keys in members.items()}
-        self.filled = {_parent(ref) for ref in beside.coming}
+        self.filled = {(ref.kind, _parent(ref)) for ref in beside.coming}
         self.gone: set[tuple[Kind, str]] = set()
 
     def _inside_of_left_out(self, members: Mapping[str, set[str]], found: Match, own: Iterable[Own]) -> set[str]:
@@ -136,14 +137,14 @@ class _Judge:
 
     def _is_last(self, item: Own, keys: Iterable[str]) -> bool:
         """Of what is there and stays, and what is coming, under the same parent."""
-        kind, parent = item.ref.kind, _parent(item.ref)
-        if parent is not None and parent in self.filled:
+        kind = item.ref.kind
+        if (kind, _parent(item.ref)) in self.filled:
             return False
         return not any(other != item.key and (kind, other) not in self.gone for other in keys)
 
     def _pipeline(self, item: Own, policy: Unmatched) -> str | None:
         pipeline = self.pipelines[item.key]
-        if pipeline.is_main:
+        if pipeline.is_main and not self.beside.moves_main:
             return MAIN
         if pipeline.is_archive:
             return ARCHIVED

@@ -110,7 +110,8 @@ class _Planner:
                 leaving |= {self.found.keys[ref]} if "group" in change.fields else set()
                 options = self.ours.items[ref].attributes["enums"] if "enums" in change.fields else ()
                 coming |= {option for option in options if option not in self.found.keys}
-        return Beside(self.blocked | archived, leaving, coming)
+        moves_main = any("is_main" in change.fields for change in self.changes)
+        return Beside(self.blocked | archived, leaving, coming, moves_main)
 
     # -- what the plan is about --
 

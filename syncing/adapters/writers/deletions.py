@@ -10,7 +10,7 @@ from syncing.adapters.reader import MALFORMED, parse_field
 from syncing.adapters.usage import in_use
 from syncing.adapters.work import Work
 from syncing.engine.changes import Action, Change
-from syncing.engine.deletions import LAST_OPTION, LAST_STAGE, MEMBERS
+from syncing.engine.deletions import LAST_OPTION, LAST_STAGE, MAIN, MEMBERS
 from syncing.engine.refs import Kind, Ref, local_id, stage_key
 
 
@@ -47,9 +47,13 @@ def _last_stages(work: Work, changes: Sequence[Change]) -> dict[Ref, str]:
 
 def _delete(work: Work, change: Change) -> str:
     """Why it stays after all, or ""."""
-    path = _path(change.ref.kind, work.plan.own[change.ref])
-    if change.ref.kind is Kind.FIELD_GROUP and (work.api.get(path) or {}).get("fields"):
-        return MEMBERS  # one of them could not be moved or deleted, or came meanwhile
+    kind, path = change.ref.kind, _path(change.ref.kind, work.plan.own[change.ref])
+    if kind in (Kind.FIELD_GROUP, Kind.PIPELINE):  # what the plan counted on may have failed
+        item = work.api.get(path) or {}
+        if item.get("fields"):
+            return MEMBERS
+        if item.get("is_main"):
+            return MAIN
     work.api.delete(path)
     return ""
 

@@ -124,6 +124,15 @@ def test_the_main_pipeline_and_archived_ones_stay(rules: Rules) -> None:
     assert "archived" in kept(made)["Gone"]
 
 
+def test_a_pipeline_that_this_run_makes_no_longer_the_main_one_goes() -> None:
+    slave = snapshot(pipeline(11, "First", is_main=True), pipeline(12, "Sales"))
+    desired = snapshot(pipeline(1, "Sales", is_main=True))
+    assert gone(plan(desired, slave)) == [(P, "First")]
+    assert gone(plan(desired, snapshot(pipeline(11, "First", is_main=True)))) == [(P, "First")], "Sales is made first"
+    accepted = frozenset({(Ref(P, "1"), "is_main")})
+    assert gone(plan(desired, slave, replace(ALL, accepted=accepted))) == []
+
+
 def test_the_last_pipeline_stays_archived_ones_do_not_count() -> None:
     slave = snapshot(pipeline(11, "A"), pipeline(12, "B"), pipeline(13, "C", is_archive=True))
     made = plan(snapshot(), slave)
