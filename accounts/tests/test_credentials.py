@@ -26,6 +26,38 @@ def test_the_master_is_never_written_whatever_is_asked_for() -> None:
         client_for(master, read_only=False)
 
 
+def test_a_master_is_written_through_a_gate_alone_and_every_write_is_asked_for(settings) -> None:
+    settings.KOMMO_URL_TEMPLATE = "http://127.0.0.1:8100/{subdomain}"
+    asked: list[tuple[str, str, object]] = []
+
+    def gate(method: str, path: str, body: object) -> bool:
+        asked.append((method, path, body))
+        return method == "PATCH"
+
+    master = AccountFactory.build(master=True)
+    with requests_mock.Mocker() as kommo, client_for(master, gate=gate) as client:
+        kommo.get("http://127.0.0.1:8100/master/api/v4/account", json={"id": 1})
+        kommo.patch("http://127.0.0.1:8100/master/api/v4/leads/pipelines/1", json={"id": 1})
+        client.get("/account")
+        client.patch("/leads/pipelines/1", {"name": "x"})
+        with pytest.raises(ReadOnly):
+            client.post("/leads/pipelines", [{"name": "x"}])
+        with pytest.raises(ReadOnly):
+            client.delete("/leads/pipelines/1")
+        assert [request.method for request in kommo.request_history] == ["GET", "PATCH"]
+    assert asked == [
+        ("PATCH", "/leads/pipelines/1", {"name": "x"}),
+        ("POST", "/leads/pipelines", [{"name": "x"}]),
+        ("DELETE", "/leads/pipelines/1", None),
+    ]
+
+
+def test_a_gate_is_for_a_master_that_is_to_be_written() -> None:
+    for account, facts in ((AccountFactory.build(), {}), (AccountFactory.build(master=True), {"read_only": True})):
+        with pytest.raises(ValueError, match="gate"):
+            client_for(account, gate=lambda method, path, body: True, **facts)
+
+
 def test_a_slave_may_be_opened_for_reading_only() -> None:
     with (
         client_for(AccountFactory.build(), read_only=True) as client,

@@ -54,6 +54,12 @@ class Ref:
         return f"{self.kind} {self.key}"
 
 
+def parent_of(ref: Ref) -> Ref | None:
+    """The pipeline of a stage, the field of an option; None for what stands by itself."""
+    parent = {Kind.STAGE: Kind.PIPELINE, Kind.ENUM: Kind.CUSTOM_FIELD}.get(ref.kind)
+    return None if parent is None else Ref(parent, ref.key.rpartition("/")[0])
+
+
 def local_id(key: str) -> str:
     """The account's own id inside a key: its last part."""
     return key.rpartition("/")[2]

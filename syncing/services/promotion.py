@@ -84,7 +84,8 @@ def _check_pick(kind: str, key: str, attribute: str) -> None:
 def _checked(group: SyncGroup, source: Account) -> Account:
     """The master that is to be written; raises CannotStart."""
     members = Account.objects.filter(group=group).defer(*SECRETS)
-    if not members.filter(pk=source.pk, role=Account.Role.SLAVE).exists():
+    slave = members.filter(pk=source.pk, role=Account.Role.SLAVE).first()
+    if slave is None:
         raise CannotStart(
             "not_a_slave",
             _("%(account)s is no slave of the group %(group)s.") % {"account": source.subdomain, "group": group.name},
@@ -97,9 +98,9 @@ def _checked(group: SyncGroup, source: Account) -> Account:
             _("The group %(group)s has no master.") % {"group": group.name},
             _("Give one of its accounts the role of the master."),
         )
-    paused = master if master.paused else source if source.paused else None
-    if paused is not None:
-        raise CannotStart("paused", _("%(account)s is paused.") % {"account": paused}, _("Resume it first."))
+    for account in (master, slave):
+        if account.paused:
+            raise CannotStart("paused", _("%(account)s is paused.") % {"account": account}, _("Resume it first."))
     return master
 
 
@@ -143,6 +144,7 @@ def _owed() -> Any:
     """Promotions that wrote the master, of which nobody has said so yet."""
     told = AuditEntry.objects.filter(action=AuditEntry.Action.PROMOTED, run__isnull=False).values("run")
     wrote = Q(account_runs__created__gt=0) | Q(account_runs__updated__gt=0)
+    wrote |= Q(account_runs__adopted__gt=0)  # made by an attempt that died before it could say so
     promotions = SyncRun.objects.filter(wrote, purpose=RunPurpose.PROMOTION, mode=RunMode.APPLY)
     return promotions.exclude(state__in=RUN_OPEN).exclude(pk__in=told).order_by("pk")
 

@@ -7,12 +7,14 @@ from accounts.kommo.stopping import Stop
 from accounts.models import Account
 from accounts.services import client_for
 from syncing import store
+from syncing.adapters.asking import is_there
 from syncing.adapters.reader import ALL, NONE, Reader
-from syncing.engine.refs import Scope
+from syncing.engine.refs import Ref, Scope, parent_of
 from syncing.engine.snapshot import Snapshot, fingerprint, items
 
 WRONG_ACCOUNT_REMEDY = "Check the subdomain and the token of the account, then check its connection."
-DOUBTFUL = "something is missing since the last run, and when it was read again the answer was another one"
+CONTRADICTED = "something is missing since the last run, and when it was read again the answer was another one"
+HIDDEN = "its list does not show an item that is there when it is asked for by itself"
 
 
 @dataclass(frozen=True)
@@ -61,25 +63,30 @@ def _read(account: Account, task: Task, stop: Stop) -> Reading:
 
 
 def _read_surely(reader: Reader, task: Task) -> Snapshot:
-    """Where deletions follow from what is missing, a reading that misses something is confirmed by a second one."""
+    """Where deletions follow from what is missing, the list is read again, and what is missing asked for by itself."""
     snapshot = _read_once(reader, task.scope)
-    if task.before is None or not _misses(snapshot, task.before):
+    missing = [] if task.before is None else _missing(snapshot, task.before)
+    if not missing:
         return snapshot
-    again = _read_once(reader, task.scope)
-    if fingerprint(again) != fingerprint(snapshot):
-        raise BadAnswer(DOUBTFUL, account=reader.client.account)
-    return again
+    if fingerprint(_read_once(reader, task.scope)) != fingerprint(snapshot):
+        raise BadAnswer(CONTRADICTED, account=reader.client.account)
+    for ref in missing:
+        if is_there(reader.client, ref):
+            raise BadAnswer(f"{HIDDEN}: {ref}", account=reader.client.account)
+    return snapshot
 
 
 def _read_once(reader: Reader, scope: Scope) -> Snapshot:
     return reader.read(with_fields=scope.writes_fields, described=ALL if scope.writes_pipelines else NONE)
 
 
-def _misses(snapshot: Snapshot, before: Snapshot) -> bool:
-    """Whether something is gone; of what was not read this time nothing is."""
+def _missing(snapshot: Snapshot, before: Snapshot) -> list[Ref]:
+    """What is gone, without what was inside of something that is gone; of what was not read this time nothing is."""
     groups = None if snapshot.groups is None else before.groups
     fields = None if snapshot.fields is None else before.fields
-    return not set(items(Snapshot(before.pipelines, groups, fields))) <= set(items(snapshot))
+    here = set(items(snapshot))
+    gone = [ref for ref in items(Snapshot(before.pipelines, groups, fields)) if ref not in here]
+    return [ref for ref in gone if (parent := parent_of(ref)) is None or parent in here]
 
 
 def _identified(account: Account, reading: Reading, seen: frozenset[int]) -> Reading:

@@ -1,0 +1,33 @@
+"""Asking for one item by itself: whether what a list does not show (any more) is really gone."""
+
+from accounts.kommo.errors import NotFound
+from syncing.adapters import endpoints
+from syncing.adapters.api import Api, Json
+from syncing.adapters.reader import parse_enums
+from syncing.engine.refs import Kind, Ref, local_id
+
+
+def is_there(api: Api, ref: Ref) -> bool:
+    """By the account's own key; what is inside something that is gone is gone as well."""
+    try:
+        found = api.get(_path(ref))
+    except NotFound as error:
+        if error.no_account:
+            raise
+        return False
+    return found is not None and (ref.kind is not Kind.ENUM or _has_option(found, local_id(ref.key)))
+
+
+def _has_option(field: Json, option: str) -> bool:
+    return any(str(enum.id) == option for enum in parse_enums(field.get("enums")))
+
+
+def _path(ref: Ref) -> str:
+    parts = ref.key.split("/")
+    if ref.kind is Kind.PIPELINE:
+        return endpoints.pipeline(ref.key)
+    if ref.kind is Kind.STAGE:
+        return endpoints.status(*parts)
+    if ref.kind is Kind.FIELD_GROUP:
+        return endpoints.field_group(*parts)
+    return endpoints.custom_field(parts[0], parts[1])
