@@ -120,7 +120,7 @@ class _Part:
         """Before the first write: Kommo's limits, another plan than the approved one, more than the group allows."""
         if sentence := limits(plan, existing):
             return self._refused("limit_reached", sentence, LIMIT_REMEDY)
-        if self.job.approved_digest and self.job.approved_digest != plan.digest:
+        if self.job.approved_digest and self.job.approved_digest != plan.digest and plan.changes:
             return self._refused("stale_plan", STALE, STALE_REMEDY)
         allowed = self.rules.limits
         if allowed and (sentence := thresholds(plan, existing, self.memory.known, allowed)):

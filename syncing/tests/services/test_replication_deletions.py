@@ -299,6 +299,14 @@ def test_another_plan_than_the_approved_one_writes_nothing_and_shows_the_new_one
     assert policy.sync(full.desired(), approved_digest=result.digest).state == "changed"
 
 
+def test_where_nothing_is_left_to_do_no_approval_is_missed(full: Scene) -> None:
+    north = full.branch()
+    policy = Policy(north, {})
+    plan = policy.sync(full.desired(), writes=False)
+    policy.sync(full.desired())
+    assert policy.sync(full.desired(), approved_digest=plan.digest).state == "in_sync"
+
+
 # -- the snapshot from before --
 
 
