@@ -55,6 +55,7 @@ class _Reach:
     """How far the touch of one item reaches: refs, and the attributes concerned (none: the whole item)."""
 
     def __init__(self, before: Snapshot) -> None:
+        self.items = list(items(before))
         self.pipelines = {pipeline_key(pipeline.id): pipeline for pipeline in before.pipelines}
         self.fields = {field_key(item.entity, item.id): item for item in before.fields or ()}
 
@@ -64,6 +65,8 @@ class _Reach:
                 yield Ref(Kind.CUSTOM_FIELD, touch.key.rpartition("/")[0]), OPTIONS
                 continue
             yield Ref(touch.kind, touch.key), WHOLE_ITEM
+            if touch.action is not Action.UPDATE or PLACE & touch.attributes:
+                yield from ((ref, frozenset({"position"})) for ref in self._beside(touch))
             if touch.kind is Kind.PIPELINE:
                 yield from self._pipeline(touch)
             elif touch.kind is Kind.STAGE and touch.action is Action.DELETE:
@@ -72,6 +75,11 @@ class _Reach:
                 yield from self._members(touch.key)
             elif touch.kind is Kind.CUSTOM_FIELD:
                 yield from self._options(touch.key)
+
+    def _beside(self, touch: Touch) -> list[Ref]:
+        """Those in the same list: for want of room between two numbers, any of them may have been numbered anew."""
+        parent = touch.key.rpartition("/")[0]
+        return [ref for ref in self.items if ref.kind is touch.kind and ref.key.rpartition("/")[0] == parent]
 
     def _pipeline(self, touch: Touch) -> Iterator[tuple[Ref, frozenset[str]]]:
         """The main one takes that from another; what goes takes its stages with it."""
