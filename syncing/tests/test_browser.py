@@ -131,7 +131,7 @@ def test_an_edit_is_found_accepted_with_a_reason_and_withdrawn(cast, page) -> No
     page.click("text=1 edited by somebody")
     page.click("text=North")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    page.fill("input[type=search]", "offer")
+    page.fill("input[name=q]", "offer")
     page.click("text=Search")
     page.click("text=Accept whole item")
     page.click("button:has-text('Accept')")
@@ -140,5 +140,5 @@ def test_an_edit_is_found_accepted_with_a_reason_and_withdrawn(cast, page) -> No
     page.click("button:has-text('Accept')")
     page.locator("text=Their own colours.").wait_for()
     assert page.locator("h2:has-text('Differences (1)')").count() == 1
-    page.click("text=Withdraw")
+    page.click("button:has-text('Withdraw')")
     page.locator("text=The next check shows what differs there now").wait_for()

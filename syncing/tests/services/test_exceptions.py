@@ -1,7 +1,7 @@
 """Exceptions: what may be accepted, what becomes of it, and who is remembered for it."""
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 
 from accounts.models import Account, SyncGroup
 from accounts.tests.factories import AccountFactory
@@ -30,7 +30,10 @@ def north(cast) -> Account:
 
 @pytest.fixture
 def ana(django_user_model: type[User]) -> User:
-    return django_user_model.objects.create_user("ana", password="-")
+    """May accept differences."""
+    user = django_user_model.objects.create_user("ana", password="-")
+    user.user_permissions.add(Permission.objects.get(codename="accept_drift"))
+    return user
 
 
 def accept(account: Account, ana: User, **facts: str) -> AcceptedDifference:
@@ -130,6 +133,19 @@ def test_a_master_differs_from_nothing(cast, ana) -> None:
     with pytest.raises(CannotAccept) as refused:
         accept(cast["master"], ana)
     assert refused.value.code == "not_a_slave"
+
+
+def test_deciding_needs_the_permission(north, ana) -> None:
+    accepted = accept(north, ana)
+    bob = User.objects.create_user("bob", password="-")
+    for deciding in (
+        lambda: accept(north, bob, attribute="name"),
+        lambda: withdraw(accepted, by=bob, actor=Actor.of_user(bob, Trigger.COMMAND)),
+    ):
+        with pytest.raises(CannotAccept) as refused:
+            deciding()
+        assert refused.value.code == "not_allowed"
+    assert AcceptedDifference.objects.filter(withdrawn_at=None).count() == AuditEntry.objects.count() == 1
 
 
 def test_a_withdrawn_exception_stays_in_the_record_and_may_be_made_again(north, ana) -> None:
