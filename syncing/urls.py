@@ -9,8 +9,10 @@ from django.urls import URLPattern, path, re_path
 from syncing import webhooks
 from syncing.api import decisions, endpoints, health
 from syncing.api import drift as drifting
+from syncing.api import promote as promoting
+from syncing.api import rollback as reverting
 from syncing.api import waves as continuing
-from syncing.views import approve, dashboard, drift, drift_actions, plans, runs, start, tokens, waves
+from syncing.views import approve, dashboard, drift, drift_actions, plans, promote, rollback, runs, start, tokens, waves
 
 app_name = "syncing"
 
@@ -36,6 +38,8 @@ urlpatterns: list[URLPattern] = [
     staff("runs/<int:run_id>/force", runs.force, "force"),
     staff("runs/<int:run_id>/approve", approve.approve, "approve"),
     staff("runs/<int:run_id>/review", approve.review, "review"),
+    staff("runs/<int:run_id>/rollback", rollback.roll_back, "roll_back"),
+    staff("promote/<int:account_id>/", promote.promote, "promote"),
     staff("drift/", drift.drift, "drift"),
     staff("drift/check", drift_actions.check, "drift_check"),
     staff("drift/exceptions/<int:exception_id>/withdraw", drift_actions.withdraw_exception, "withdraw"),
@@ -51,6 +55,8 @@ urlpatterns: list[URLPattern] = [
     path("api/sync/runs/<int:run_id>/plan", endpoints.plan, name="api_plan"),
     path("api/sync/runs/<int:run_id>/approve", decisions.approve, name="api_approve"),
     path("api/sync/runs/<int:run_id>/continue", continuing.continue_, name="api_continue"),
+    path("api/sync/runs/<int:run_id>/rollback", reverting.rollback, name="api_rollback"),
+    path("api/accounts/<str:subdomain>/promote", promoting.promote, name="api_promote"),
     path("api/audit", decisions.audit, name="api_audit"),
     path("api/sync/webhook/<str:token>", webhooks.webhook, name="webhook"),
     path("api/accounts/<str:subdomain>/ids", endpoints.ids, name="api_ids"),

@@ -1,18 +1,15 @@
 """The endpoints of what people decide: approving a plan, and the audit of all decisions."""
 
-from typing import Any
-
 from django.http import HttpRequest, JsonResponse
 
 from accounts.kommo.answers import storable_id
-from accounts.models import SECRETS, Account
 from syncing.api.endpoints import READ, accepted, found_run
 from syncing.api.http import ApiError, endpoint, json_body
-from syncing.api.order import wrong
-from syncing.models import ApiKey, SyncRun
+from syncing.api.order import accounts_of_run, reason_of, wrong
+from syncing.models import ApiKey
 from syncing.selectors import audit as reads
 from syncing.services.approvals import approve as approve_plan
-from syncing.services.audit import LONGEST_REASON, Actor
+from syncing.services.audit import Actor
 from syncing.services.runs import CannotStart
 
 KEYS = ("accounts", "reason")
@@ -26,32 +23,13 @@ def approve(request: HttpRequest, run_id: int) -> JsonResponse:
     unknown = [name for name in body if name not in KEYS]
     if unknown:
         raise wrong("unknown_key", "The body holds a key that is not known.", KEYS)
-    accounts, reason = _accounts(plan, body.get("accounts")), _reason(body.get("reason", ""))
+    accounts, reason = accounts_of_run(plan, body.get("accounts")), reason_of(body)
     try:
         started = approve_plan(plan, by=key, actor=Actor.of_key(key), accounts=accounts, reason=reason)
     except CannotStart as error:
         status = 403 if error.code == "not_allowed" else 409
         raise ApiError(status, error.code, error.message, error.remedy) from error
     return accepted(request, started)
-
-
-def _accounts(plan: SyncRun, subdomains: Any) -> list[Account] | None:
-    """Those of the plan run that the body names; None: all that have something to approve."""
-    if subdomains is None:
-        return None
-    planned = Account.objects.filter(account_runs__run=plan).defer(*SECRETS)
-    known = {account.subdomain: account for account in planned}
-    if not isinstance(subdomains, list) or not subdomains:
-        raise wrong("bad_accounts", "accounts must be a list of subdomains, or left out.", known)
-    if any(not isinstance(name, str) or name not in known for name in subdomains):
-        raise wrong("unknown_account", f"Not all of these accounts are in run {plan.pk}.", known)
-    return [known[name] for name in dict.fromkeys(subdomains)]
-
-
-def _reason(text: Any) -> str:
-    if not isinstance(text, str) or len(text) > LONGEST_REASON:
-        raise wrong("bad_reason", "The reason is no text, or too long.", [f"up to {LONGEST_REASON} characters"])
-    return text
 
 
 @endpoint("GET", READ)

@@ -83,7 +83,8 @@ def unknown(request: HttpRequest) -> JsonResponse:
     """Everything else under /api/: JSON, not the login page of the admin."""
     remedy = (
         "There are /api/sync/trigger, /api/sync/status, /api/sync/runs/ID, /api/sync/runs/ID/plan, "
-        "/api/sync/runs/ID/approve, /api/sync/runs/ID/continue, /api/accounts/SUBDOMAIN/ids, "
-        "/api/accounts/SUBDOMAIN/exceptions, /api/drift, /api/audit."
+        "/api/sync/runs/ID/approve, /api/sync/runs/ID/continue, /api/sync/runs/ID/rollback, "
+        "/api/accounts/SUBDOMAIN/ids, /api/accounts/SUBDOMAIN/exceptions, /api/accounts/SUBDOMAIN/promote, "
+        "/api/drift, /api/audit."
     )
     return ApiError(404, "no_such_endpoint", "There is nothing here.", remedy).response()

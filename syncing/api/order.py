@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-from accounts.models import Account, SyncGroup
+from accounts.models import SECRETS, Account, SyncGroup
 from syncing.api.http import ApiError
-from syncing.models import RunMode, RunType
+from syncing.models import RunMode, RunType, SyncRun
+from syncing.services.audit import LONGEST_REASON
 
 KEYS = ("sync_type", "mode", "group", "accounts")
 
@@ -71,3 +72,24 @@ def _accounts(group: SyncGroup, subdomains: Any) -> list[Account] | None:
         message = f"Not a slave of the group {group.name}: {_list(unknown)}."
         raise wrong("unknown_account", message, slaves)
     return [slaves[name] for name in dict.fromkeys(subdomains)]
+
+
+def accounts_of_run(run: SyncRun, subdomains: Any) -> list[Account] | None:
+    """Those of the run that a body names; None: it names none, so all that there are."""
+    if subdomains is None:
+        return None
+    members = Account.objects.filter(account_runs__run=run).defer(*SECRETS)
+    known = {account.subdomain: account for account in members}
+    if not isinstance(subdomains, list) or not subdomains:
+        raise wrong("bad_accounts", "accounts must be a list of subdomains, or left out.", known)
+    if any(not isinstance(name, str) or name not in known for name in subdomains):
+        raise wrong("unknown_account", f"Not all of these accounts are in run {run.pk}.", known)
+    return [known[name] for name in dict.fromkeys(subdomains)]
+
+
+def reason_of(body: dict[str, Any]) -> str:
+    """The reason that a body gives; "" when it gives none."""
+    text = body.get("reason", "")
+    if not isinstance(text, str) or len(text) > LONGEST_REASON:
+        raise wrong("bad_reason", "The reason is no text, or too long.", [f"up to {LONGEST_REASON} characters"])
+    return text

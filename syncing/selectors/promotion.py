@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from accounts.models import Account
+from syncing.engine.match import normal_name
 from syncing.engine.promotion import ATTRIBUTES, POSITION
 from syncing.engine.refs import Kind
 from syncing.selectors.drift import Difference, differences_of, drift_of
@@ -51,6 +52,18 @@ def chosen(found: Iterable[Candidate], values: Iterable[str]) -> list[Candidate]
     """Those of the candidates that a form ticked."""
     ticked = set(values)
     return [candidate for candidate in found if candidate.value in ticked]
+
+
+def keys_called(found: Iterable[Candidate], kind: str, name: str) -> list[str]:
+    """The keys of candidates of this kind and name (or key); in front of the name may stand its parent and a slash."""
+    wanted = normal_name(name)
+    keys = {
+        row.slave_key: None
+        for row in (candidate.difference for candidate in found)
+        if row.kind == kind
+        and (row.slave_key == name or wanted in (normal_name(row.name), normal_name(f"{row.parent}/{row.name}")))
+    }
+    return list(keys)
 
 
 def names_of(account: Account, picked: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -11,7 +11,7 @@ from accounts.models import RELATED_SECRETS, Account
 from syncing.engine.changes import Action
 from syncing.engine.refs import Kind
 from syncing.engine.rollback import Touch
-from syncing.models import AccountRun, LogEntry, RunMode, SlaveSnapshot, SyncRun
+from syncing.models import AccountRun, LogEntry, RunMode, RunPurpose, SlaveSnapshot, SyncRun
 
 WRITES = tuple(action.value for action in Action)
 
@@ -90,7 +90,8 @@ def forecast(run: SyncRun, accounts: Collection[int] | None = None) -> list[Part
 
 def can_be_rolled_back(run: SyncRun) -> bool:
     """Whether it is worth offering."""
-    return not run.is_open and run.writes and SlaveSnapshot.objects.filter(account_run__run=run).exists()
+    can = not run.is_open and run.writes and run.purpose != RunPurpose.PROMOTION
+    return can and SlaveSnapshot.objects.filter(account_run__run=run).exists()
 
 
 def _later(run: SyncRun, account_ids: Iterable[int]) -> Mapping[int, tuple[int, ...]]:

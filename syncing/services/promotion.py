@@ -12,7 +12,7 @@ from syncing import store
 from syncing.engine.promotion import ATTRIBUTES, POSITION
 from syncing.engine.refs import Kind
 from syncing.models import RUN_OPEN, AuditEntry, LogEntry, RunMode, RunPurpose, RunType, SyncRun
-from syncing.selectors.promotion import PICK, names_of
+from syncing.selectors.promotion import PICK, Candidate, candidates, keys_called, names_of
 from syncing.services import audit
 from syncing.services.audit import Actor
 from syncing.services.making import CannotStart, Order, Started, locked, make_run
@@ -46,6 +46,36 @@ def propose(
         details = {"picked": picks, "items": names_of(source, picks)}
         audit.note(AuditEntry.Action.PROPOSED, by=by, run=started.run, account=source, reason=reason, details=details)
     return started
+
+
+def by_name(source: Account, wanted: Picked) -> list[dict[str, str]]:
+    """Picks for items that are named ({kind, name, attribute}) as the account's drift names them.
+
+    Those that have a slave_key already stay as they are. Raises CannotStart for a name that fits none, or several.
+    """
+    found = candidates(source)
+    return [_named(source, found, item) for item in wanted]
+
+
+def _named(source: Account, found: Sequence[Candidate], item: Mapping[str, Any]) -> dict[str, str]:
+    kind, name, attribute = (str(item.get(part) or "") for part in ("kind", "name", "attribute"))
+    if item.get("slave_key"):
+        return {"kind": kind, "slave_key": str(item["slave_key"]), "attribute": attribute}
+    keys = keys_called(found, kind, name)
+    names = {"kind": kind, "name": name, "account": source.subdomain}
+    if not keys:
+        raise CannotStart(
+            "no_such_item",
+            _("In %(account)s there is no %(kind)s %(name)r that could be promoted.") % names,
+            _("Look for drift first; only what the master lacks, or somebody changed in the slave, can be promoted."),
+        )
+    if len(keys) > 1:
+        raise CannotStart(
+            "ambiguous",
+            _("In %(account)s several are called %(kind)s %(name)r.") % names,
+            _("Name the parent as well (PARENT/NAME), or the key: %(keys)s.") % {"keys": ", ".join(keys)},
+        )
+    return {"kind": kind, "slave_key": keys[0], "attribute": attribute}
 
 
 def _sound(picked: Picked) -> list[dict[str, str]]:

@@ -16,6 +16,7 @@ from accounts.pages import live_parts, page, person
 from syncing.models import AccountState, RunMode, RunState, SyncRun, Trigger
 from syncing.selectors.documents import run_document
 from syncing.selectors.grid import search
+from syncing.selectors.rollback import can_be_rolled_back
 from syncing.selectors.runs import parts_of, progress_of
 from syncing.services.again import FORCE, force_again, is_forceable, is_retriable, refused_by_limits, retry_failed
 from syncing.services.audit import Actor
@@ -69,6 +70,7 @@ def run_context(request: HttpRequest, run: SyncRun) -> dict[str, Any]:
         and any(entry.state in RETRIED for entry in progress.states)
         and is_retriable(run),
         "stuck": run.state == RunState.QUEUED and run.queued_to_workers and not workers_alive(),
+        "may_roll_back": request.user.has_perm("syncing.roll_back") and can_be_rolled_back(run),
         "may_force": refused and _may_force(request, run),
         **waves,
         **decisions(request, run, {entry.state for entry in progress.states}),

@@ -1,0 +1,35 @@
+"""`POST /api/sync/runs/<id>/rollback`: plans or does the way back of a run."""
+
+from django.http import HttpRequest, JsonResponse
+
+from syncing.api.endpoints import TRIGGER, accepted, found_run
+from syncing.api.http import ApiError, endpoint, json_body
+from syncing.api.order import accounts_of_run, reason_of, wrong
+from syncing.models import RunMode
+from syncing.services import rollback as services
+from syncing.services.audit import Actor
+from syncing.services.making import CannotStart
+
+KEYS = ("accounts", "mode", "reason")
+
+
+@endpoint("POST", TRIGGER)
+def rollback(request: HttpRequest, run_id: int) -> JsonResponse:
+    """The body may name `accounts` (else all that can be), `mode` (plan, else apply) and a `reason`."""
+    body, run = json_body(request), found_run(run_id)
+    if any(name not in KEYS for name in body):
+        raise wrong("unknown_key", "The body holds a key that is not known.", KEYS)
+    mode = body.get("mode", RunMode.APPLY)
+    if not isinstance(mode, str) or mode not in RunMode.values:
+        raise wrong("bad_mode", "mode is not one of the possible values.", RunMode.values)
+    try:
+        started = services.start(
+            run,
+            accounts=accounts_of_run(run, body.get("accounts")),
+            mode=mode,
+            by=Actor.of_key(request.api_key),  # type: ignore[attr-defined]
+            reason=reason_of(body),
+        )
+    except CannotStart as error:
+        raise ApiError(409, error.code, error.message, error.remedy) from error
+    return accepted(request, started)

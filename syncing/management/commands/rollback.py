@@ -1,0 +1,49 @@
+"""`rollback RUN`: brings accounts to what they were before a run, here or by the workers."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from syncing.management.console.runcommand import RunCommand, named_accounts, named_run
+from syncing.models import RunMode
+from syncing.selectors.rollback import forecast
+from syncing.services import rollback
+from syncing.services.audit import COMMAND
+from syncing.services.making import Started
+
+
+class Command(RunCommand):
+    help = (
+        "Takes back what a run did, as a run of its own that can be planned, approved and rolled back like any other."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("run", type=int, metavar="RUN", help="the number of the run to take back")
+        parser.add_argument("--account", metavar="SUBDOMAIN", action="append", help="only this one; may be repeated")
+        parser.add_argument("--plan", action="store_true", help="show what would be done, write nothing")
+        parser.add_argument("--reason", metavar="TEXT", default="", help="why; kept in the audit")
+        super().add_arguments(parser)
+
+    def start(self, options: dict[str, Any]) -> Started:
+        run, accounts = named_run(options["run"]), named_accounts(options["account"])
+        started = rollback.start(
+            run,
+            accounts=accounts,
+            mode=RunMode.PLAN if options["plan"] else RunMode.APPLY,
+            by=COMMAND,
+            reason=options["reason"],
+            to_workers=options["queue"],
+        )
+        self._warn(started)
+        return started
+
+    def _warn(self, started: Started) -> None:
+        """What does not come back as it was, on stderr; the run itself tells the rest."""
+        accounts = started.run.account_runs.values_list("account", flat=True)
+        assert started.run.reverts is not None
+        for part in forecast(started.run.reverts, list(accounts)):
+            name = part.account.subdomain
+            if part.later:
+                runs = ", ".join(map(str, part.later))
+                self.stderr.write(f"{name}: written again by run {runs}; that is taken back in the same items.")
+            for loss in part.losses:
+                self.stderr.write(f"{name}: {loss.kind} {loss.name!r}: {loss.message}")

@@ -1,0 +1,108 @@
+"""Rolling a run back: what would come of it, for which accounts, and the start of the plan or of the rollback."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods
+
+from accounts.models import Account
+from accounts.pages import page, person
+from syncing.models import RunMode, SyncRun, Trigger
+from syncing.selectors.rollback import Part
+from syncing.services import rollback
+from syncing.services.audit import Actor
+from syncing.services.making import CannotStart, Started
+from syncing.views.pages import refusal, run_url, searched, to_run
+
+PARTS_PER_PAGE = 100
+
+
+class RollbackForm(forms.Form):
+    which = forms.ChoiceField(
+        label=gettext_lazy("Accounts"),
+        choices=[("all", gettext_lazy("All that are found")), ("ticked", gettext_lazy("Only those that are ticked"))],
+        initial="all",
+        widget=forms.RadioSelect,
+    )
+    mode = forms.ChoiceField(choices=RunMode.choices)
+    reason = forms.CharField(
+        label=gettext_lazy("Reason"),
+        max_length=500,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2, "cols": 60}),
+        help_text=gettext_lazy("May be left empty. Stays in the audit."),
+    )
+
+
+@permission_required("syncing.roll_back", raise_exception=True)
+@require_http_methods(["GET", "POST"])
+def roll_back(request: HttpRequest, run_id: int) -> HttpResponse:
+    """GET shows what comes back and what cannot; POST plans it, or does it, for the accounts that are chosen."""
+    run = get_object_or_404(SyncRun.objects.select_related("group"), pk=run_id)
+    try:
+        rollback.check(run)
+        form = RollbackForm(request.POST or None)
+        parts = _found(request, run)
+        if form.is_valid() and (chosen := _chosen(request, form, parts)):
+            return to_run(request, _start(request, run, form, chosen))
+    except CannotStart as error:
+        messages.error(request, refusal(error))
+        return HttpResponseRedirect(run_url(run.pk))
+    if request.method == "POST" and form.is_valid():
+        messages.error(request, _("Nothing was ticked: choose at least one account."))
+    return page(request, "syncing/rollback.html", _context(request, run, form, parts))
+
+
+def _found(request: HttpRequest, run: SyncRun) -> list[Part]:
+    """What the search left; those that can be rolled back first."""
+    text = searched(request).casefold()
+    parts = [
+        part for part in rollback.forecast(run) if text in f"{part.account.name} {part.account.subdomain}".casefold()
+    ]
+    return sorted(parts, key=lambda part: bool(part.why_not))
+
+
+def _chosen(request: HttpRequest, form: RollbackForm, parts: Sequence[Part]) -> list[Account]:
+    able = [part.account for part in parts if not part.why_not]
+    if form.cleaned_data["which"] == "all":
+        return able
+    ticked = set(request.POST.getlist("account"))
+    return [account for account in able if str(account.pk) in ticked]
+
+
+def _start(request: HttpRequest, run: SyncRun, form: RollbackForm, chosen: list[Account]) -> Started:
+    who = person(request)
+    return rollback.start(
+        run,
+        accounts=chosen,
+        mode=form.cleaned_data["mode"],
+        by=Actor.of_user(who, Trigger.ADMIN),
+        requested_by=who,
+        reason=form.cleaned_data["reason"],
+    )
+
+
+def _context(request: HttpRequest, run: SyncRun, form: RollbackForm, parts: Sequence[Part]) -> dict[str, Any]:
+    able = [part for part in parts if not part.why_not]
+    return {
+        "title": _("Roll back run %(number)d") % {"number": run.pk},
+        "run": run,
+        "form": form,
+        "query": searched(request),
+        "parts": Paginator(parts, PARTS_PER_PAGE).get_page(request.GET.get("p")),
+        "able": len(able),
+        "restored": sum(part.restored for part in able),
+        "deleted": sum(part.deleted for part in able),
+        "recreated": sum(part.recreated for part in able),
+        "lossy": sum(bool(part.losses) for part in able),
+        "overwritten": sum(bool(part.later) for part in able),
+        "only_plans": run.group.requires_approval,
+    }
