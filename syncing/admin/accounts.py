@@ -39,6 +39,7 @@ from syncing.models import (
 from syncing.selectors.runs import with_last_run
 from syncing.services import exclusions
 from syncing.services.audit import Actor
+from syncing.services.rules import may_delete
 from syncing.services.runs import CannotStart, Started, start_run
 from syncing.templatetags.kommosync import account_state_label
 from syncing.views.pages import refusal, run_url, to_run
@@ -171,6 +172,7 @@ class SyncedAccountAdmin(HistoryGoesAlong, AccountAdmin):
             "checkbox": ACTION_CHECKBOX_NAME,
             "selected": list((accounts if selected is None else selected).values_list("pk", flat=True)),
             "writes": mode == RunMode.APPLY,
+            "deletes": any(may_delete(account.group) for account in slaves),
             "slaves": [account for account in slaves if not account.paused],
             "paused": [account for account in slaves if account.paused],
             "masters": [account for account in chosen if account.role == Account.Role.MASTER],

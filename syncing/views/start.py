@@ -15,6 +15,7 @@ from accounts.kommo.answers import storable_id
 from accounts.models import SECRETS, Account, SyncGroup
 from accounts.pages import page, person
 from syncing.models import RunMode, RunType, Trigger
+from syncing.services.rules import may_delete
 from syncing.services.runs import CannotStart, start_run
 from syncing.services.splitting import preview
 from syncing.views.pages import refusal, to_run
@@ -76,6 +77,7 @@ def _question(group: SyncGroup, mode: str, form: StartForm, account: Account | N
         "title": _title(mode, account),
         "group": group,
         "writes": mode == RunMode.APPLY,
+        "deletes": may_delete(group),
         "form": form,
         "master": next((account for account in accounts if account.role == Account.Role.MASTER), None),
         "slaves": worked,
