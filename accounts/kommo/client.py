@@ -30,8 +30,8 @@ class KommoClient:
 
     `transport` is the account's, and closed with the client; `read_only` refuses every write before anything is
     sent, a `gate` those that it says no to. `requests` counts every attempt, `account_ids` collects whose account
-    answered; `account_id` is whose it should be, if known. `locate` is asked once when no account answers at the address, for the one where the account
-    is now (None: unknown). All methods raise KommoError.
+    answered; `account_id` is whose it should be, if known. `locate` is asked once when no account answers at the
+    address, for the one where the account is now (None: unknown). All methods raise KommoError.
     """
 
     def __init__(
