@@ -62,7 +62,7 @@ def test_every_slave_is_listed_the_ones_that_differ_most_first(admin_client, cas
 @pytest.mark.parametrize(
     ("asked", "found"),
     [
-        ({"q": "NOR"}, ["north"]),
+        ({"q": " NOR\0"}, ["north"]),
         ({"state": "drifted"}, ["north", "south"]),
         ({"state": "in_sync"}, ["west"]),
         ({"state": "never"}, ["east"]),
@@ -306,6 +306,17 @@ def test_what_does_not_differ_cannot_be_accepted(admin_client, cast, asked) -> N
     assert "no such difference now" in response.content.decode()
     admin_client.post(url("accept", cast["north"]), {**asked, "reason": "So."}, follow=True)
     assert not AcceptedDifference.objects.exists()
+
+
+def test_what_can_be_brought_to_the_master_leads_there_ticked(admin_client, cast) -> None:
+    promote = url("promote", cast["north"])
+    html = admin_client.get(url("drift_account", cast["north"])).content.decode()
+    for pick in ("stage%7C9%2F91%7Ccolor", "pipeline%7C99%7C"):
+        assert f'href="{promote}?pick={pick}"' in html
+    ticked = admin_client.get(promote, {"pick": "stage|9/91|color"}).context["ticked"]
+    assert ticked == {"stage|9/91|color"}
+    south = admin_client.get(url("drift_account", cast["south"])).content.decode()
+    assert "?pick=" not in south  # the master has it already
 
 
 # -- where it is linked --

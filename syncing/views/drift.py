@@ -13,11 +13,12 @@ from accounts.kommo.answers import storable_id
 from accounts.models import SECRETS, Account, SyncGroup
 from accounts.pages import page
 from syncing.selectors import drift as reads
+from syncing.views.pages import searched
 
 ACCOUNTS_PER_PAGE = 100
 DIFFERENCES_PER_PAGE = 50
 CHANGES_PER_PAGE = 10
-FILTERS = ("q", "group", "state", "cause")
+FILTERS = ("group", "state", "cause")
 
 
 def slave(account_id: int) -> Account:
@@ -30,7 +31,7 @@ def slave(account_id: int) -> Account:
 @require_safe
 def drift(request: HttpRequest) -> HttpResponse:
     """Every slave, the ones that differ most first."""
-    asked = {name: request.GET.get(name, "").strip() for name in FILTERS}
+    asked = {"q": searched(request), **{name: request.GET.get(name, "") for name in FILTERS}}
     group = storable_id(asked["group"])
     found = reads.listing(text=asked["q"], group=group, state=asked["state"], cause=asked["cause"])
     context = {
@@ -53,7 +54,7 @@ def drift_account(request: HttpRequest, account_id: int) -> HttpResponse:
     """One slave: what differs, what only it has, what is accepted or left out, and how it came about."""
     account = slave(account_id)
     found = reads.drift_of(account)
-    text = request.GET.get("q", "").strip()
+    text = searched(request)
     rows = reads.differences_of(found, text)
     context = {
         "title": _("Drift of %(account)s") % {"account": account},
