@@ -127,6 +127,8 @@ def _why_not(run: SyncRun, row: AccountRun, done: Done | None) -> str:
                 "days": run.group.snapshot_days
             }
         return _("The run wrote nothing there.")
+    if not done.rows and not done.options:
+        return _("The run wrote nothing there.")
     if account.role != Account.Role.SLAVE or account.group_id != run.group_id:
         return _("It is no slave of the group %(group)s any more.") % {"group": run.group.name}
     return _("It is paused.") if account.paused else ""

@@ -155,6 +155,17 @@ def test_a_search_narrows_what_all_means(clerk: Client, run: SyncRun) -> None:
     assert part.account.subdomain == "south"
 
 
+def test_ticks_and_all_at_once_are_asked_about(clerk: Client, run: SyncRun) -> None:
+    allow("roll_back")
+    north = run.group.accounts.get(subdomain="north")
+
+    html = clerk.post(page_of(run), {"which": "all", "mode": "apply", "account": str(north.pk)}).content.decode()
+
+    assert "choose one of the two" in html
+    assert f'value="{north.pk}" checked' in html
+    assert SyncRun.objects.count() == 1
+
+
 def test_without_a_tick_nothing_starts(clerk: Client, run: SyncRun) -> None:
     allow("roll_back")
 

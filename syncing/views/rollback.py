@@ -7,7 +7,7 @@ from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -41,6 +41,17 @@ class RollbackForm(forms.Form):
         help_text=gettext_lazy("May be left empty. Stays in the audit."),
     )
 
+    def __init__(self, data: QueryDict | None) -> None:
+        super().__init__(data)
+        self.ticked = set(data.getlist("account")) if data else set()
+
+    def clean_which(self) -> str:
+        """Who ticks some and leaves the choice at all has to say which of the two is meant."""
+        which: str = self.cleaned_data["which"]
+        if which == "all" and self.ticked:
+            raise forms.ValidationError(_("Some accounts are ticked, but all are chosen: choose one of the two."))
+        return which
+
 
 @permission_required("syncing.roll_back", raise_exception=True)
 @require_http_methods(["GET", "POST"])
@@ -51,7 +62,7 @@ def roll_back(request: HttpRequest, run_id: int) -> HttpResponse:
         rollback.check(run)
         form = RollbackForm(request.POST or None)
         parts = _found(request, run)
-        if form.is_valid() and (chosen := _chosen(request, form, parts)):
+        if form.is_valid() and (chosen := _chosen(form, parts)):
             return to_run(request, _start(request, run, form, chosen))
     except CannotStart as error:
         messages.error(request, refusal(error))
@@ -70,12 +81,11 @@ def _found(request: HttpRequest, run: SyncRun) -> list[Part]:
     return sorted(parts, key=lambda part: bool(part.why_not))
 
 
-def _chosen(request: HttpRequest, form: RollbackForm, parts: Sequence[Part]) -> list[Account]:
+def _chosen(form: RollbackForm, parts: Sequence[Part]) -> list[Account]:
     able = [part.account for part in parts if not part.why_not]
     if form.cleaned_data["which"] == "all":
         return able
-    ticked = set(request.POST.getlist("account"))
-    return [account for account in able if str(account.pk) in ticked]
+    return [account for account in able if str(account.pk) in form.ticked]
 
 
 def _start(request: HttpRequest, run: SyncRun, form: RollbackForm, chosen: list[Account]) -> Started:
@@ -99,6 +109,7 @@ def _context(request: HttpRequest, run: SyncRun, form: RollbackForm, parts: Sequ
         "query": searched(request),
         "parts": Paginator(parts, PARTS_PER_PAGE).get_page(request.GET.get("p")),
         "able": len(able),
+        "ticked": form.ticked,
         "restored": sum(part.restored for part in able),
         "deleted": sum(part.deleted for part in able),
         "recreated": sum(part.recreated for part in able),
