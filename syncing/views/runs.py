@@ -21,6 +21,7 @@ from syncing.selectors.runs import parts_of, progress_of
 from syncing.services.again import FORCE, force_again, is_forceable, is_retriable, refused_by_limits, retry_failed
 from syncing.services.audit import Actor
 from syncing.services.presence import workers_alive
+from syncing.services.rules import may_delete
 from syncing.services.runs import CannotStart, cancel_run
 from syncing.views.approve import decisions
 from syncing.views.pages import refusal, run_url, searched, to_run
@@ -133,7 +134,8 @@ def force(request: HttpRequest, run_id: int) -> HttpResponse:
     if not form.is_valid():
         writes = run.mode == RunMode.APPLY
         context = {"title": _("Run again, forced"), "run": run, "form": form, "writes": writes}
-        return page(request, "syncing/confirm_force.html", context | {"refused": refused_by_limits(run).count()})
+        context |= {"refused": refused_by_limits(run).count(), "deletes": may_delete(run.group)}
+        return page(request, "syncing/confirm_force.html", context)
     who, reason = person(request), form.cleaned_data["reason"]
     actor = Actor.of_user(who, Trigger.ADMIN)
     return _started(request, run, lambda: force_again(run, by=who, actor=actor, reason=reason))
