@@ -4,7 +4,6 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from accounts.kommo.stopping import Stop
@@ -23,9 +22,8 @@ from syncing.services import (
     sequence,
     waves,
 )
-from syncing.services.claims import MasterClaim
 from syncing.services.hands import BLOCKED, Hand, Pulse, Replicate
-from syncing.services.readings import Reading, Task
+from syncing.services.readings import MasterHand, Reading
 from syncing.services.writer import LOST, Writer
 
 logger = logging.getLogger(__name__)
@@ -38,15 +36,6 @@ class StopSign(Protocol):
     """What tells a lane to end soon: a threading.Event, or anything like it."""
 
     def is_set(self) -> bool: ...
-
-
-@dataclass(frozen=True)
-class MasterHand:
-    """A master at reading."""
-
-    claim: MasterClaim
-    task: Task
-    stop: Stop
 
 
 def work(
