@@ -15,7 +15,8 @@ class Job:
     """Everything that the work on one account needs; loaded before, so that the thread never asks the database.
 
     Usually `desired` is the master's and the account a slave. For a rollback it is what the slave had before; for a
-    promotion it is a slave's and the account the master, with `known` turned round.
+    promotion the account is the master, and `desired` is the master with the picked items of a slave in it. In both,
+    `known` lets every item of the account stand for itself.
     """
 
     subdomain: str
