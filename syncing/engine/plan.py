@@ -187,7 +187,16 @@ class _Planner:
 
     def _arrange(self) -> Arrangement:
         unmoved = {ref for ref, attribute in self.rules.accepted if attribute == "position"}
-        return arrange(self.ours.sequences, self.theirs.sequences, self.blocked | unmoved, self._is_anchor)
+        out = self.blocked | unmoved | self._other_main()
+        return arrange(self.ours.sequences, self.theirs.sequences, out, self._is_anchor)
+
+    def _other_main(self) -> set[Ref]:
+        """The account's main pipeline, where that may stay though the master has another: Kommo puts it first."""
+        for ref, item in self.ours.items.items():
+            if item.attributes.get("is_main") and ref not in self.blocked and self._is_meant(ref):
+                return set()
+        mains = {ref for ref, item in self.theirs.items.items() if item.attributes.get("is_main")}
+        return {ref for ref in mains if not self.ours.items[ref].attributes.get("is_main")}
 
     def _is_anchor(self, ref: Ref) -> bool:
         """Predefined, main, or nothing that this plan may move."""

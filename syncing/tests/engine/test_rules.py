@@ -12,7 +12,7 @@ from syncing.engine.plan import Plan, make_plan
 from syncing.engine.refs import Kind, Ref, Scope
 from syncing.engine.resources.custom_fields import Enum
 from syncing.engine.resources.stages import Description
-from syncing.engine.rules import Rules, Unmatched
+from syncing.engine.rules import Exclusion, Rules, Unmatched
 from syncing.engine.snapshot import Snapshot, items
 from syncing.tests.engine.items import field, group, pipeline, snapshot, stage
 
@@ -140,6 +140,17 @@ def test_an_accepted_place_stays_and_the_others_are_put_in_order_without_it() ->
     made = plan(accepting((NEW, "position"), (Ref(S, "1/6"), "position")))
     assert made.orders["stages of 1"] == ()
     assert all("position" not in change.fields for change in made.changes if change.ref.kind is S)
+
+
+def test_another_main_pipeline_that_is_accepted_stays_first_without_a_word() -> None:
+    """Kommo puts it there by itself."""
+    names = ("A", "B", "C")
+    ours = snapshot(*(pipeline(at, name, is_main=name == "A") for at, name in enumerate(names, start=1)))
+    theirs = snapshot(pipeline(3, "C", sort=0, is_main=True), pipeline(1, "A"), pipeline(2, "B"))
+    assert "is_main" in differing(plan(Rules(), ours, theirs))[SALES]
+    assert plan(accepting((SALES, "is_main")), ours, theirs).changes == ()
+    excluded = Rules(exclusions=frozenset({Exclusion(P, "A")}))
+    assert plan(excluded, ours, theirs).changes == ()
 
 
 def test_an_acceptance_of_what_is_no_difference_any_more_changes_nothing() -> None:
