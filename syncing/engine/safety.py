@@ -112,8 +112,9 @@ def doubt(master: Snapshot) -> str | None:
     for item in master.fields or ():
         if item.group_id not in (None, *PREDEFINED_GROUPS) and (item.entity, item.group_id) not in groups:
             return f"the field group of the field {item.name!r} of {item.entity} is missing"
-        if not {pipeline for pipeline, _ in item.required_statuses} <= pipelines:
-            return f"a pipeline that requires the field {item.name!r} of {item.entity} is missing"
+        statuses = (*item.required_statuses, *(item.hidden_statuses or ()))
+        if not {pipeline for pipeline, _ in statuses} <= pipelines:
+            return f"a pipeline that requires or hides the field {item.name!r} of {item.entity} is missing"
     return None
 
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from copy import deepcopy
 from dataclasses import replace
 from random import Random
@@ -24,8 +25,9 @@ from syncing.engine.resources.pipelines import place
 from syncing.engine.resources.stages import palette_color
 from syncing.engine.rollback import Touch, undo
 from syncing.engine.rules import NO_RULES, Exclusion, Rules, Unmatched
+from syncing.engine.safety import doubt
 from syncing.engine.snapshot import Snapshot, items
-from syncing.services.contract import Result
+from syncing.services.replication.contract import Result
 from syncing.tests.branches import Branch, Killed, Scene, inventory, read
 from syncing.tests.random_edits import edit
 from syncing.tests.services.test_replication_laws import scene_of, slave_of
@@ -131,6 +133,15 @@ def used(account: SimAccount) -> set[Key]:
     return found
 
 
+def _not_empty(account: SimAccount) -> set[Key]:
+    """The pipelines with stages of their own and the fields with options."""
+    full: set[Key] = {(Kind.PIPELINE, str(number)) for number, each in account.pipelines.items() if each.ordinary}
+    for entity in ENTITIES:
+        fields = account.fields[entity].values()
+        full |= {(Kind.CUSTOM_FIELD, field_key(entity, item.id)) for item in fields if item.enums}
+    return full
+
+
 class Story:
     """A master and a slave that live on between the runs; each run is watched."""
 
@@ -160,16 +171,21 @@ class Story:
         populate(self.south.account, self.rng, share=self.rng.choice((0.05, 0.2)))
 
     def sync(self, rules: Rules, desired: Snapshot | None = None) -> Result:
-        """Whatever the rules: nobody loses a value or a place, no name is blanked, system things stay."""
+        with self.watched():
+            return self.south.sync(desired or self.desired(), rules=rules)
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Whatever the rules: nobody loses a value or a place, no name is blanked, what Kommo needs stays."""
         account = self.south.account
-        before, wounds, own = held(account), self.south.wounds, system(account)
-        result = self.south.sync(desired or self.desired(), rules=rules)
+        before, wounds, own, full = held(account), self.south.wounds, system(account), _not_empty(account)
+        yield
         assert held(account) == before
         assert self.south.wounds == wounds
         assert [pipeline.is_main for pipeline in account.pipelines.values()].count(True) == 1
         gone = {each for each in own - system(account) if each[0] in account.pipelines or isinstance(each[0], str)}
         assert gone == set()
-        return result
+        assert (full & here(account)) <= _not_empty(account), "the last stage, the last option"
 
     def settled(self, rules: Rules, result: Result) -> None:
         """The next plan is empty."""
@@ -359,6 +375,37 @@ def test_accepted_differences_stay_and_the_rest_comes_to_rest(anywhere: RunningS
             assert (row["kind"], row["slave_key"] or row["key"], row["attribute"]) in left, row
 
 
+# -- killed, and answers that get lost: at random --
+
+TROUBLE = ("reset", "reset_applied", "504", "504_applied", "500", "500_applied", "garbage", "429", "no_content", "half")
+
+
+@law
+@given(seed=seeds)
+def test_whatever_befalls_a_run_nothing_is_lost_and_the_next_one_gets_there(anywhere: RunningServer, seed: int) -> None:
+    story = Story(anywhere, seed)
+    south, rng = story.south, story.rng
+    rules = rng.choice((OURS, ALL))
+    story.sync(rules)
+    story.live()
+    desired, before, made = story.desired(), here(south.account), set(south.created)
+    with story.watched():
+        if seed % 2:
+            south.dies_at = rng.randint(1, 60)
+        for _ in range(rng.randint(1, 3)):
+            facts = {"method": rng.choice((None, "GET", "POST", "PATCH", "DELETE")), "skip": rng.randint(0, 20)}
+            story.scene.fault(rng.choice(TROUBLE), south, **facts)
+        with suppress(Killed):
+            south.sync(desired, rules=rules)
+    south.dies_at = None
+    story.scene.world.faults.clear()
+    assert rules is ALL or before - here(south.account) <= made
+
+    result = story.sync(rules, desired)
+
+    story.settled(rules, result)
+
+
 # -- taken back --
 
 
@@ -431,6 +478,41 @@ def _drawn(item: CustomField, called: dict[tuple[int, int], str], but: set[tuple
     ]
     rest = (item.type, item.code, item.is_api_only, item.remind or "never", item.currency, item.tracking_callback)
     return item.name, rest, [each for each in options if ("enum", each[0]) not in but], statuses
+
+
+# -- half a master --
+
+
+@law
+@given(seed=seeds)
+def test_half_a_master_is_doubted_wherever_the_rest_names_what_is_missing(anywhere: RunningServer, seed: int) -> None:
+    """Otherwise it is the guard against a shrunken master, and asking again, that find out."""
+    whole = scene_of(anywhere, seed, duplicates=seed % 2 == 0).desired()
+    assert doubt(whole) is None
+    groups, fields = whole.groups or (), whole.fields or ()
+    halves = [replace(whole, pipelines=whole.pipelines[: len(whole.pipelines) // 2])]
+    for entity in ENTITIES:
+        theirs = [group for group in groups if group.entity == entity]
+        gone = theirs[len(theirs) // 2 :]
+        halves.append(replace(whole, groups=tuple(group for group in groups if group not in gone)))
+        some = [item for item in fields if item.entity == entity]
+        lost = some[len(some) // 2 :]
+        halves.append(replace(whole, fields=tuple(item for item in fields if item not in lost)))
+    for half in halves:
+        assert (doubt(half) is not None) == _names_what_is_missing(half), half
+
+
+def _names_what_is_missing(master: Snapshot) -> bool:
+    fields = {(item.entity, item.id) for item in master.fields or ()}
+    groups = {(group.entity, group.id) for group in master.groups or ()} | {(entity, None) for entity in ENTITIES}
+    groups |= {(entity, name) for entity in ENTITIES for name in ("default", "statistic")}
+    pipelines = {pipeline.id for pipeline in master.pipelines}
+    named = {(group.entity, number) for group in master.groups or () for number in group.fields}
+    homes = {(item.entity, item.group_id) for item in master.fields or ()}
+    statuses = [(*item.required_statuses, *(item.hidden_statuses or ())) for item in master.fields or ()]
+    required = {pipeline for each in statuses for pipeline, _ in each}
+    has_main = any(pipeline.is_main for pipeline in master.pipelines)
+    return not (has_main and named <= fields and homes <= groups and required <= pipelines)
 
 
 # -- killed, and answers that get lost --
