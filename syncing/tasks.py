@@ -6,7 +6,7 @@ from django.utils import timezone
 from django_q.models import Schedule
 
 from syncing import conf
-from syncing.services import lanes, presence, queue, reaper
+from syncing.services.work import lanes, presence, queue, reaper
 from syncing.worker import drain
 
 REAPER = "syncing.tasks.reap"

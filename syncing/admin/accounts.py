@@ -37,10 +37,10 @@ from syncing.models import (
     Trigger,
 )
 from syncing.selectors.runs import with_last_run
-from syncing.services import exclusions
 from syncing.services.audit import Actor
-from syncing.services.rules import may_delete
-from syncing.services.runs import CannotStart, Started, start_run
+from syncing.services.decisions import exclusions
+from syncing.services.runs.starting import CannotStart, Started, start_run
+from syncing.services.work.rules import may_delete
 from syncing.templatetags.kommosync import account_state_label
 from syncing.views.pages import refusal, run_url, to_run
 

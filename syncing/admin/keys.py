@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 from accounts.admin.readonly import AnyModelAdmin
 from accounts.pages import page, person
 from syncing.models import ApiKey
-from syncing.services.approvals import SCOPES
+from syncing.services.decisions.approvals import SCOPES
 from syncing.services.keys import lock_with, new_key
 
 if TYPE_CHECKING:  # generic for the type checker only

@@ -8,9 +8,9 @@ from syncing.api.http import ApiError, endpoint, json_body
 from syncing.api.order import accounts_of_run, reason_of, wrong
 from syncing.models import ApiKey
 from syncing.selectors import audit as reads
-from syncing.services.approvals import approve as approve_plan
 from syncing.services.audit import Actor
-from syncing.services.runs import CannotStart
+from syncing.services.decisions.approvals import approve as approve_plan
+from syncing.services.runs.starting import CannotStart
 
 KEYS = ("accounts", "reason")
 USUAL, MOST = 100, 1000  # entries of one answer

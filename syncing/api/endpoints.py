@@ -13,8 +13,8 @@ from syncing.selectors.ids import id_map
 from syncing.selectors.status import status as status_document
 from syncing.services.audit import Actor
 from syncing.services.keys import sign
-from syncing.services.presence import workers_alive
-from syncing.services.runs import CannotStart, Started, start_run
+from syncing.services.runs.starting import CannotStart, Started, start_run
+from syncing.services.work.presence import workers_alive
 
 READ, TRIGGER = ApiKey.Scope.READ, ApiKey.Scope.TRIGGER
 

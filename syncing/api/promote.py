@@ -9,9 +9,9 @@ from syncing.api.endpoints import accepted
 from syncing.api.http import ApiError, endpoint, json_body
 from syncing.api.order import reason_of, wrong
 from syncing.models import ApiKey
-from syncing.services import promotion
 from syncing.services.audit import Actor
-from syncing.services.making import CannotStart
+from syncing.services.decisions import promotion
+from syncing.services.runs.making import CannotStart
 
 KEYS = ("items", "reason")
 ITEM_KEYS = ("kind", "name", "slave_key", "attribute")

@@ -9,8 +9,8 @@ from syncing.api.endpoints import TRIGGER, found_run
 from syncing.api.http import ApiError, endpoint, json_body
 from syncing.api.order import wrong
 from syncing.services.audit import Actor
-from syncing.services.making import CannotStart
-from syncing.services.waves import continue_run
+from syncing.services.runs.making import CannotStart
+from syncing.services.runs.waves import continue_run
 
 KEYS = ("wave",)
 

@@ -23,7 +23,7 @@ from accounts.services import unreadable_secrets
 from syncing.operations import envfile, firstrun
 from syncing.operations.connections import accounts, groups, mail
 from syncing.operations.findings import FAIL, OK, WARN, Finding, Findings
-from syncing.services import presence
+from syncing.services.work import presence
 from syncing.tasks import REAPER, UPKEEP
 
 LEAST_FREE = 500 * 1024**2  # bytes

@@ -20,8 +20,8 @@ from syncing.adapters.reader import Reader
 from syncing.engine.refs import Kind, Ref, Scope
 from syncing.engine.rules import NO_RULES, Rules
 from syncing.engine.snapshot import Snapshot
-from syncing.services.contract import Job, Mapped, Outcome, Result
 from syncing.services.replication import replicate
+from syncing.services.replication.contract import Job, Mapped, Outcome, Result
 
 WRITES = ("POST", "PATCH", "DELETE")
 

@@ -17,8 +17,8 @@ from accounts.simulator.world import World
 from accounts.tests.factories import AccountFactory
 from syncing.management.console.signals import Stopping
 from syncing.models import AuditEntry, RunMode, SyncRun
-from syncing.services.foreground import work_to_the_end
 from syncing.services.keys import create_key, make_webhook_token
+from syncing.services.work.foreground import work_to_the_end
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -22,8 +22,8 @@ from syncing.management.console import running
 from syncing.management.console.report import run_report
 from syncing.management.console.signals import Stopping
 from syncing.models import AccountRun, SyncRun
-from syncing.services import presence
-from syncing.services.reaper import reap
+from syncing.services.work import presence
+from syncing.services.work.reaper import reap
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -9,8 +9,8 @@ from accounts.services.health import checking
 from accounts.services.upkeep import renewing
 from syncing import conf, tasks
 from syncing.models import Lane, SyncRun
-from syncing.services import presence
-from syncing.services.hands import Hand
+from syncing.services.work import presence
+from syncing.services.work.hands import Hand
 from syncing.tests.services.conftest import House, house, result
 
 __all__ = ["house"]

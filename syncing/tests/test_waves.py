@@ -19,10 +19,10 @@ from accounts.tests.factories import AccountFactory
 from syncing.models import AuditEntry, SyncRun
 from syncing.selectors.documents import run_document
 from syncing.selectors.waves import waves_of
-from syncing.services import waves
 from syncing.services.audit import COMMAND
 from syncing.services.keys import create_key
-from syncing.services.runs import cancel_run
+from syncing.services.runs import waves
+from syncing.services.runs.starting import cancel_run
 from syncing.tests.factories import AccountRunFactory, RunFactory
 
 pytestmark = pytest.mark.django_db

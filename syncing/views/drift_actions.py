@@ -19,10 +19,10 @@ from accounts.pages import page, person
 from syncing.models import AcceptedDifference, Trigger
 from syncing.selectors import drift as reads
 from syncing.services.audit import Actor
-from syncing.services.drift import is_meant
-from syncing.services.drift_checks import check_now
-from syncing.services.exceptions import CannotAccept, accept, revert, withdraw
-from syncing.services.runs import CannotStart, Started
+from syncing.services.decisions.exceptions import CannotAccept, accept, revert, withdraw
+from syncing.services.drift.checks import check_now
+from syncing.services.drift.seen import is_meant
+from syncing.services.runs.starting import CannotStart, Started
 from syncing.views.drift import slave
 from syncing.views.pages import refusal, to_run
 

@@ -4,7 +4,7 @@ import os
 import select
 import threading
 
-from syncing.services.lanes import StopSign
+from syncing.services.work.lanes import StopSign
 
 VARIABLE = "KOMMOSYNC_DRAIN_FD"
 

@@ -14,7 +14,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 
 from syncing import conf
 from syncing.management.console.signals import Stopping
-from syncing.services import claims, lanes, presence, queue, reaper
+from syncing.services.work import claims, lanes, presence, queue, reaper
 from syncing.tasks import ensure_schedules
 from syncing.worker.cluster import READY_VARIABLE
 from syncing.worker.drain import VARIABLE as DRAIN_VARIABLE

@@ -9,9 +9,9 @@ from syncing.management.console.runcommand import named_run
 from syncing.management.console.running import Refused
 from syncing.selectors.waves import position
 from syncing.services.audit import COMMAND
-from syncing.services.making import CannotStart
-from syncing.services.presence import workers_alive
-from syncing.services.waves import continue_run
+from syncing.services.runs.making import CannotStart
+from syncing.services.runs.waves import continue_run
+from syncing.services.work.presence import workers_alive
 
 
 class Command(BaseCommand):

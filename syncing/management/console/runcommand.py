@@ -15,7 +15,7 @@ from syncing.management.console.running import Refused, add_run_flags, check_run
 from syncing.management.console.signals import Stopping
 from syncing.models import RunMode, SyncRun
 from syncing.selectors.documents import failed_document
-from syncing.services.runs import CannotStart, Started
+from syncing.services.runs.starting import CannotStart, Started
 
 SETUP = "Run `python manage.py setup`, or `python manage.py migrate`."
 

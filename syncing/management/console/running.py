@@ -15,10 +15,10 @@ from syncing.management.console.report import run_report
 from syncing.management.console.signals import Stopping
 from syncing.models import RunState, SyncRun
 from syncing.selectors.documents import failed_document, run_document
-from syncing.services import presence
-from syncing.services.foreground import work_to_the_end
-from syncing.services.runs import Started
-from syncing.services.waves import waits_for
+from syncing.services.runs.starting import Started
+from syncing.services.runs.waves import waits_for
+from syncing.services.work import presence
+from syncing.services.work.foreground import work_to_the_end
 
 NOT_GOOD = 1
 USAGE = 2

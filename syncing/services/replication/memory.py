@@ -7,8 +7,8 @@ from syncing.adapters.work import DONE, Written
 from syncing.engine.changes import Action
 from syncing.engine.plan import Plan
 from syncing.engine.refs import Kind, Ref
-from syncing.services.contract import Mapped, Outcome
-from syncing.services.ledger import Ledger
+from syncing.services.replication.contract import Mapped, Outcome
+from syncing.services.replication.ledger import Ledger
 
 ADOPTED = "It was already there and is now kept in step."
 INSIDE = {Kind.PIPELINE: Kind.STAGE, Kind.CUSTOM_FIELD: Kind.ENUM}

@@ -15,9 +15,9 @@ from syncing.engine.refs import Ref
 from syncing.engine.rules import Rules
 from syncing.engine.safety import limits, thresholds
 from syncing.engine.snapshot import Snapshot
-from syncing.services.contract import Checkpoint, Interrupted, Job, Keep, Outcome, Record, Result
-from syncing.services.ledger import Ledger, Row
+from syncing.services.replication.contract import Checkpoint, Interrupted, Job, Keep, Outcome, Record, Result
 from syncing.services.replication.document import difference_rows, document
+from syncing.services.replication.ledger import Ledger, Row
 from syncing.services.replication.memory import Memory, News
 from syncing.services.replication.reading import Reading
 from syncing.services.replication.stepped import Stepped

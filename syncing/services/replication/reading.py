@@ -13,7 +13,7 @@ from syncing.engine.resources.custom_fields import ENTITIES
 from syncing.engine.resources.pipelines import Pipeline
 from syncing.engine.safety import incomplete
 from syncing.engine.snapshot import Snapshot
-from syncing.services.contract import Job
+from syncing.services.replication.contract import Job
 
 OF_FIELDS = (Kind.FIELD_GROUP, Kind.CUSTOM_FIELD, Kind.ENUM)
 

@@ -3,7 +3,7 @@
 from accounts.kommo.client import KommoClient
 from accounts.kommo.pages import Params
 from syncing.adapters.api import Json
-from syncing.services.contract import Checkpoint
+from syncing.services.replication.contract import Checkpoint
 
 
 class Stepped:

@@ -7,7 +7,7 @@ from accounts.simulator.log import Record
 from syncing.models import AccountRun, RunMode, SyncRun
 from syncing.services import replication
 from syncing.services.audit import Actor
-from syncing.services.making import Started
+from syncing.services.runs.making import Started
 from syncing.tests.services.conftest import House
 
 ANNA = Actor("anna", "admin")

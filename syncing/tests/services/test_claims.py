@@ -10,7 +10,7 @@ from accounts.models import SyncGroup
 from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing import conf, store
 from syncing.models import AccountRun, MasterSnapshot, SyncRun
-from syncing.services import claims
+from syncing.services.work import claims
 from syncing.tests.factories import AccountRunFactory, RunFactory
 
 pytestmark = pytest.mark.django_db

@@ -6,8 +6,8 @@ from accounts.simulator.account import SimAccount
 from accounts.simulator.model import Pipeline
 from syncing.models import AcceptedDifference, AccountState, Drift, Trigger
 from syncing.services.audit import Actor
-from syncing.services.drift_checks import check_now
-from syncing.services.exceptions import accept, revert, withdraw
+from syncing.services.decisions.exceptions import accept, revert, withdraw
+from syncing.services.drift.checks import check_now
 from syncing.services.replication import replicate
 from syncing.tests.services.conftest import House
 

@@ -9,9 +9,10 @@ from accounts.models import SyncGroup
 from syncing import store
 from syncing.engine.snapshot import Snapshot
 from syncing.models import AccountRun, LogEntry, MasterSnapshot, RunState, SlaveSnapshot, SyncRun
-from syncing.services import keeping, rollback
-from syncing.services.making import CannotStart
-from syncing.services.reaper import reap
+from syncing.services.decisions import rollback
+from syncing.services.runs.making import CannotStart
+from syncing.services.work import keeping
+from syncing.services.work.reaper import reap
 from syncing.tests.engine.items import field, pipeline, snapshot, stage
 from syncing.tests.factories import AccountRunFactory, RunFactory
 from syncing.tests.services.conftest import House

@@ -18,10 +18,10 @@ from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing import store
 from syncing.engine.refs import Kind, Ref
 from syncing.models import AccountRun, IdMapping, LogEntry, SyncRun
-from syncing.services import lanes
-from syncing.services.contract import Checkpoint, Interrupted, Job, Keep, Mapped, Outcome, Record, Result
-from syncing.services.hands import Hand
-from syncing.services.runs import cancel_run
+from syncing.services.replication.contract import Checkpoint, Interrupted, Job, Keep, Mapped, Outcome, Record, Result
+from syncing.services.runs.starting import cancel_run
+from syncing.services.work import lanes
+from syncing.services.work.hands import Hand
 from syncing.tests.services.conftest import SLAVES, House, database, result
 
 CREATED = Outcome("create", "pipeline", "Sales", "", "done")

@@ -8,7 +8,7 @@ from accounts.simulator.edits import change, remove
 from accounts.simulator.faults import Fault
 from accounts.simulator.world import World
 from syncing.models import LogEntry, MasterSnapshot, RunType, SyncRun
-from syncing.services import master
+from syncing.services.work import master
 from syncing.tests.services.conftest import SLAVES, House
 
 

@@ -11,8 +11,8 @@ from accounts.services import start_check
 from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing import conf, store
 from syncing.models import AccountRun, Lane, LogEntry, MasterSnapshot, SyncRun
-from syncing.services import presence, reaper
-from syncing.services.runs import start_run
+from syncing.services.runs.starting import start_run
+from syncing.services.work import presence, reaper
 from syncing.tests.factories import AccountRunFactory, RunFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -7,8 +7,9 @@ import pytest
 
 from syncing import conf, store
 from syncing.models import AccountRun, SyncRun
-from syncing.services import claims, foreground, presence, reaper, sequence
-from syncing.services.contract import Result
+from syncing.services.replication.contract import Result
+from syncing.services.runs import sequence
+from syncing.services.work import claims, foreground, presence, reaper
 from syncing.tests.services.conftest import House, all_well, database, result
 
 

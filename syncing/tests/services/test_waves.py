@@ -12,7 +12,7 @@ from accounts.tests.factories import AccountFactory
 from syncing import store
 from syncing.models import LogEntry, RunMode, RunPurpose, SyncRun
 from syncing.services import replication
-from syncing.services.contract import Checkpoint, Job, Keep, Record, Result
+from syncing.services.replication.contract import Checkpoint, Job, Keep, Record, Result
 from syncing.tests.services.conftest import House, result
 from syncing.tests.services.waving import OTHERS, PILOT, Slaves, claimed, end, numbers, policy
 

@@ -10,10 +10,11 @@ from django_q.models import OrmQ
 
 from syncing import conf, store
 from syncing.models import AuditEntry, RunMode, SyncRun
-from syncing.services import claims, foreground, presence, reaper, sequence, waves
 from syncing.services.audit import COMMAND
-from syncing.services.making import CannotStart
-from syncing.services.runs import cancel_run
+from syncing.services.runs import sequence, waves
+from syncing.services.runs.making import CannotStart
+from syncing.services.runs.starting import cancel_run
+from syncing.services.work import claims, foreground, presence, reaper
 from syncing.tests.services.conftest import House, all_well, database, result
 from syncing.tests.services.waving import OTHERS, Slaves, claimed, policy, snapshot
 

@@ -9,10 +9,10 @@ from accounts.models import Account
 from accounts.tests.factories import AccountFactory
 from syncing.engine.refs import Kind, Ref
 from syncing.models import AccountRun, IdMapping, LogEntry, MasterSnapshot, SyncRun
-from syncing.services import claims, history, writer
-from syncing.services.claims import Claim
-from syncing.services.contract import Interrupted, Mapped, Outcome, Result
-from syncing.services.writer import Progress, Unit, Writer
+from syncing.services.replication.contract import Interrupted, Mapped, Outcome, Result
+from syncing.services.work import claims, history, writer
+from syncing.services.work.claims import Claim
+from syncing.services.work.writer import Progress, Unit, Writer
 from syncing.tests.factories import AccountRunFactory, RunFactory
 from syncing.tests.services.conftest import result
 

@@ -5,8 +5,8 @@ from typing import Any
 from accounts.models import Account, SyncGroup
 from syncing import store
 from syncing.models import AccountRun, SyncRun
-from syncing.services import claims
-from syncing.services.contract import Checkpoint, Job, Keep, Record, Result
+from syncing.services.replication.contract import Checkpoint, Job, Keep, Record, Result
+from syncing.services.work import claims
 from syncing.tests.services.conftest import House, result
 
 PILOT = ["north"]

@@ -11,7 +11,7 @@ from syncing.adapters.asking import is_there
 from syncing.adapters.reader import ALL, NONE, Reader
 from syncing.engine.refs import Ref, Scope, parent_of
 from syncing.engine.snapshot import Snapshot, fingerprint, items
-from syncing.services.claims import MasterClaim
+from syncing.services.work.claims import MasterClaim
 
 WRONG_ACCOUNT_REMEDY = "Check the subdomain and the token of the account, then check its connection."
 CONTRADICTED = "something is missing since the last run, and when it was read again the answer was another one"

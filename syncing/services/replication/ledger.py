@@ -8,7 +8,7 @@ from syncing.adapters.work import DONE, FAILED, SKIPPED, Written
 from syncing.engine.changes import Action, Change
 from syncing.engine.plan import Plan
 from syncing.engine.refs import Ref
-from syncing.services.contract import Outcome
+from syncing.services.replication.contract import Outcome
 
 PLANNED, UNVERIFIED = "planned", "unverified"
 

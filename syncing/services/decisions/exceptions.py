@@ -13,8 +13,8 @@ from syncing.engine.rules import WHOLE
 from syncing.models import AcceptedDifference, AuditEntry, Drift, DriftChange, RunMode
 from syncing.services import audit
 from syncing.services.audit import Actor
-from syncing.services.drift import Row, columns_of, is_meant, remembered
-from syncing.services.runs import Started, start_run
+from syncing.services.drift.seen import Row, columns_of, is_meant, remembered
+from syncing.services.runs.starting import Started, start_run
 
 PERMISSION = "syncing.accept_drift"
 

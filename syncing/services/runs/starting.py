@@ -1,4 +1,4 @@
-"""What can be asked of runs: start, cancel, retry; and close, which nobody has to ask for."""
+"""Starting a run and cancelling it: what an operator, a schedule or a webhook asks for."""
 
 from collections.abc import Sequence
 
@@ -21,9 +21,9 @@ from syncing.models import (
 )
 from syncing.services import audit
 from syncing.services.audit import Actor
-from syncing.services.closing import close_run
-from syncing.services.making import CannotStart, Order, Started, locked, make_run
-from syncing.services.master import scope_of
+from syncing.services.runs.closing import close_run
+from syncing.services.runs.making import CannotStart, Order, Started, locked, make_run
+from syncing.services.work.master import scope_of
 
 __all__ = ["CannotStart", "Started", "cancel_run", "close_run", "start_run"]
 

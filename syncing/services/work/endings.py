@@ -7,9 +7,9 @@ from typing import Any
 from syncing import store
 from syncing.engine.collapse import content_digest
 from syncing.models import ACCOUNT_GOOD, AccountState
-from syncing.services import history
-from syncing.services.claims import Claim
-from syncing.services.contract import Outcome, Result
+from syncing.services.replication.contract import Outcome, Result
+from syncing.services.work import history
+from syncing.services.work.claims import Claim
 
 
 @dataclass(frozen=True)

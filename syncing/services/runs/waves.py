@@ -16,11 +16,12 @@ from syncing import store
 from syncing.engine.waves import FAILED, NO_VERDICT, Tally, tally
 from syncing.models import ACCOUNT_OPEN, AccountRun, AccountState, AuditEntry, LogEntry, RunState, SyncRun
 from syncing.selectors.waves import position, rests
-from syncing.services import audit, queue
+from syncing.services import audit
 from syncing.services.audit import Actor
-from syncing.services.claims import resting
-from syncing.services.closing import close_run, end_accounts
-from syncing.services.making import CannotStart
+from syncing.services.runs.closing import close_run, end_accounts
+from syncing.services.runs.making import CannotStart
+from syncing.services.work import queue
+from syncing.services.work.claims import resting
 
 NAMED = 3  # failed accounts that a sentence tells about
 TOLD = 80  # characters of what it tells about each

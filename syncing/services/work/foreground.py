@@ -6,10 +6,12 @@ from collections.abc import Callable
 
 from syncing import conf, store
 from syncing.models import SyncRun
-from syncing.services import claims, lanes, presence, replication, sequence, waves
-from syncing.services.hands import Replicate
-from syncing.services.lanes import StopSign
-from syncing.services.runs import cancel_run
+from syncing.services import replication
+from syncing.services.runs import sequence, waves
+from syncing.services.runs.starting import cancel_run
+from syncing.services.work import claims, lanes, presence
+from syncing.services.work.hands import Replicate
+from syncing.services.work.lanes import StopSign
 
 PAUSE = 0.5  # seconds between two looks when there is nothing to do but wait
 Say = Callable[[str], None]

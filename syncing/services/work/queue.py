@@ -1,7 +1,7 @@
 """Asking for lanes; the reaper asks again for what got lost."""
 
 from accounts.services import queue
-from syncing.services import presence
+from syncing.services.work import presence
 
 LANE = "syncing.tasks.lane"  # by name: tasks import services, not the reverse
 

@@ -14,19 +14,11 @@ from syncing.models import (
     MasterSnapshot,
     SyncRun,
 )
-from syncing.services import (
-    claims,
-    closing,
-    drift,
-    drift_checks,
-    keeping,
-    lanes,
-    presence,
-    promotion,
-    queue,
-    sequence,
-    waves,
-)
+from syncing.services.decisions import promotion
+from syncing.services.drift import checks as drift_checks
+from syncing.services.drift import seen as drift
+from syncing.services.runs import closing, sequence, waves
+from syncing.services.work import claims, keeping, lanes, presence, queue
 
 ORPHANED = "the process that worked this run has died"
 TOO_MANY_READS = store.problem(

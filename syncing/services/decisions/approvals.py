@@ -20,9 +20,9 @@ from syncing.models import (
     Trigger,
 )
 from syncing.services import audit
-from syncing.services.again import STALE, follow, still_there
 from syncing.services.audit import Actor
-from syncing.services.making import CannotStart, Order, Started, locked, make_run
+from syncing.services.runs.again import STALE, follow, still_there
+from syncing.services.runs.making import CannotStart, Order, Started, locked, make_run
 
 APPROVE, PROMOTE = "syncing.approve_plan", "syncing.promote"
 SCOPES = {APPROVE: ApiKey.Scope.APPROVE, PROMOTE: ApiKey.Scope.PROMOTE}

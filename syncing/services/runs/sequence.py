@@ -8,8 +8,9 @@ from django.db import transaction
 
 from syncing import conf, store
 from syncing.models import RUN_OPEN, AccountRun, AccountState, LogEntry, SyncRun
-from syncing.services import claims, presence, waves
-from syncing.services.closing import close_run, end_accounts
+from syncing.services.runs import waves
+from syncing.services.runs.closing import close_run, end_accounts
+from syncing.services.work import claims, presence
 
 STEP = 5
 

@@ -16,11 +16,11 @@ from syncing import conf, store
 from syncing.engine.refs import Ref
 from syncing.engine.snapshot import Snapshot
 from syncing.models import AccountState
-from syncing.services import history
-from syncing.services.claims import Claim
-from syncing.services.contract import Checkpoint, Interrupted, Job, Keep, Mapped, Outcome, Record, Result
-from syncing.services.endings import Progress, how_far
-from syncing.services.writer import LOST, Writer
+from syncing.services.replication.contract import Checkpoint, Interrupted, Job, Keep, Mapped, Outcome, Record, Result
+from syncing.services.work import history
+from syncing.services.work.claims import Claim
+from syncing.services.work.endings import Progress, how_far
+from syncing.services.work.writer import LOST, Writer
 
 logger = logging.getLogger(__name__)
 

@@ -21,8 +21,10 @@ from syncing.models import (
     RunType,
     SyncRun,
 )
-from syncing.services import audit, queue, splitting
+from syncing.services import audit
 from syncing.services.audit import Actor
+from syncing.services.runs import splitting
+from syncing.services.work import queue
 
 
 class CannotStart(Exception):

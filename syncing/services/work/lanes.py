@@ -9,22 +9,13 @@ from typing import Any, Protocol
 from accounts.kommo.stopping import Stop
 from syncing import conf, store
 from syncing.models import SyncRun
-from syncing.services import (
-    block,
-    claims,
-    jobs,
-    master,
-    presence,
-    promotion,
-    queue,
-    readings,
-    replication,
-    sequence,
-    waves,
-)
-from syncing.services.hands import BLOCKED, Hand, Pulse, Replicate
-from syncing.services.readings import MasterHand, Reading
-from syncing.services.writer import LOST, Writer
+from syncing.services import replication
+from syncing.services.decisions import promotion
+from syncing.services.runs import sequence, waves
+from syncing.services.work import block, claims, jobs, master, presence, queue, readings
+from syncing.services.work.hands import BLOCKED, Hand, Pulse, Replicate
+from syncing.services.work.readings import MasterHand, Reading
+from syncing.services.work.writer import LOST, Writer
 
 logger = logging.getLogger(__name__)
 

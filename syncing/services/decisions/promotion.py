@@ -15,9 +15,9 @@ from syncing.models import RUN_OPEN, AuditEntry, LogEntry, RunMode, RunPurpose, 
 from syncing.selectors.promotion import PICK, Candidate, candidates, keys_called, names_of
 from syncing.services import audit
 from syncing.services.audit import Actor
-from syncing.services.making import CannotStart, Order, Started, locked, make_run
-from syncing.services.master import scope_of
-from syncing.services.runs import actor_of, start_run
+from syncing.services.runs.making import CannotStart, Order, Started, locked, make_run
+from syncing.services.runs.starting import actor_of, start_run
+from syncing.services.work.master import scope_of
 
 MOST = 200  # items of one proposal
 OF_PIPELINES = frozenset({Kind.PIPELINE, Kind.STAGE})

@@ -7,8 +7,8 @@ from accounts.kommo.errors import IpBlocked
 from accounts.models import RequestSlot
 from syncing import conf, store
 from syncing.models import RUN_OPEN, AccountState, SyncRun
-from syncing.services.closing import close_run, end_accounts, end_without_master
-from syncing.services.hands import BLOCKED, BLOCKED_MESSAGE
+from syncing.services.runs.closing import close_run, end_accounts, end_without_master
+from syncing.services.work.hands import BLOCKED, BLOCKED_MESSAGE
 
 KEY = "blocked_at"
 

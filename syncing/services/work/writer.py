@@ -12,10 +12,11 @@ from accounts.services import record_health, remember_identity
 from syncing import conf, store
 from syncing.engine.refs import Ref
 from syncing.models import AccountRun, AccountState, LogEntry, RunPurpose, SyncRun
-from syncing.services import drift, history
-from syncing.services.claims import Claim
-from syncing.services.contract import Interrupted, Mapped, Outcome, Result
-from syncing.services.endings import Progress, cancelled, failed_inside, final_columns, handed_back, so_far
+from syncing.services.drift import seen as drift
+from syncing.services.replication.contract import Interrupted, Mapped, Outcome, Result
+from syncing.services.work import history
+from syncing.services.work.claims import Claim
+from syncing.services.work.endings import Progress, cancelled, failed_inside, final_columns, handed_back, so_far
 
 ATTEMPTS = 3
 UNSTORABLE = (DatabaseError, TypeError, ValueError)

@@ -9,9 +9,9 @@ from syncing.engine.promotion import Pick, Proposal, proposal_document, propose
 from syncing.engine.refs import Kind, Ref
 from syncing.engine.snapshot import Snapshot
 from syncing.models import IdMapping, LogEntry, RunPurpose, SyncRun
-from syncing.services import history
-from syncing.services.closing import end_without_master
-from syncing.services.contract import Mapped, Outcome
+from syncing.services.replication.contract import Mapped, Outcome
+from syncing.services.runs.closing import end_without_master
+from syncing.services.work import history
 
 NOTHING_LEFT = "Nothing of what was picked can be brought to the master."
 LOOK_AGAIN = "See the log of the run; look for drift, then pick again."

@@ -9,14 +9,14 @@ from accounts.kommo.stopping import Stop
 from accounts.models import Account
 from syncing import store
 from syncing.models import AccountState, RunPurpose, SlaveSnapshot, SyncRun
-from syncing.services import briefs, history
-from syncing.services.briefs import Brief, Snapshots
-from syncing.services.claims import Claim
-from syncing.services.contract import Interrupted, Job, Outcome, Result
-from syncing.services.hands import Hand, Pulse
-from syncing.services.master import KEY_REMEDY
-from syncing.services.waves import settle
-from syncing.services.writer import Writer
+from syncing.services.replication.contract import Interrupted, Job, Outcome, Result
+from syncing.services.runs.waves import settle
+from syncing.services.work import briefs, history
+from syncing.services.work.briefs import Brief, Snapshots
+from syncing.services.work.claims import Claim
+from syncing.services.work.hands import Hand, Pulse
+from syncing.services.work.master import KEY_REMEDY
+from syncing.services.work.writer import Writer
 
 __all__ = ["Snapshots", "load"]
 

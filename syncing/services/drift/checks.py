@@ -10,8 +10,8 @@ from django.db import transaction
 from accounts.models import Account, SyncGroup
 from syncing import store
 from syncing.models import RUN_OPEN, RunMode, RunPurpose, RunType, SyncRun, Trigger
-from syncing.services.drift import WATCHED
-from syncing.services.runs import CannotStart, Started, start_run
+from syncing.services.drift.seen import WATCHED
+from syncing.services.runs.starting import CannotStart, Started, start_run
 
 logger = logging.getLogger(__name__)
 

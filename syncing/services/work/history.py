@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from syncing.engine.refs import Kind, Ref
 from syncing.models import IdMapping, LogEntry
-from syncing.services.contract import Mapped, Outcome
+from syncing.services.replication.contract import Mapped, Outcome
 from syncing.store import NAME_LENGTH, clean, insert, json_value, short
 
 DONE = "done"

@@ -13,11 +13,11 @@ from syncing.engine import safety
 from syncing.engine.refs import Scope
 from syncing.engine.snapshot import Snapshot, fingerprint, from_document, to_document
 from syncing.models import RUN_OPEN, LogEntry, MasterSnapshot, RunPurpose, RunType, SyncRun
-from syncing.services import proposals, queue
-from syncing.services.claims import MasterClaim, release_master
-from syncing.services.closing import end_without_master
-from syncing.services.readings import WRONG_ACCOUNT_REMEDY, Reading, Task
-from syncing.services.rules import may_delete
+from syncing.services.runs.closing import end_without_master
+from syncing.services.work import proposals, queue
+from syncing.services.work.claims import MasterClaim, release_master
+from syncing.services.work.readings import WRONG_ACCOUNT_REMEDY, Reading, Task
+from syncing.services.work.rules import may_delete
 
 logger = logging.getLogger(__name__)
 
