@@ -44,6 +44,8 @@ def failed_document(message: str) -> dict[str, object]:
         "master": None,
         "totals": {},
         "accounts": [],
+        "plans": [],
+        "waves": None,
     }
 
 
