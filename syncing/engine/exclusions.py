@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from syncing.engine.match import normal_name
 from syncing.engine.refs import Kind, Ref, field_key, group_key, pipeline_key, stage_key
 from syncing.engine.resources.custom_fields import CustomField
-from syncing.engine.resources.field_groups import DEFAULT_GROUP
+from syncing.engine.resources.field_groups import DEFAULT_GROUP, FieldGroup
 from syncing.engine.rules import WHOLE, Exclusion, Rules
 from syncing.engine.snapshot import Snapshot
 
@@ -53,10 +53,16 @@ class _Finder:
     def groups(self) -> Iterator[Ref]:
         for group in self.desired.groups or ():
             ref = Ref(Kind.FIELD_GROUP, group_key(group.entity, group.id))
-            if self._excluded(Kind.FIELD_GROUP, group.name):
+            if self._is_group_excluded(group):
                 self.groups_out.add(ref.key)
-            if self._is_out(ref, group.name):
                 yield ref
+            elif (ref, WHOLE) in self.rules.accepted:
+                yield ref
+
+    def _is_group_excluded(self, group: FieldGroup) -> bool:
+        """Kommo's own groups only by their name: the main one holds what has no group, and that was not meant."""
+        meant = (each for each in self.rules.exclusions if each.name or not group.is_predefined)
+        return any(excludes(each, Kind.FIELD_GROUP, group.name) for each in meant)
 
     def fields(self) -> Iterator[Ref]:
         for item in self.desired.fields or ():

@@ -66,7 +66,8 @@ def prepare(claim: MasterClaim, run: SyncRun) -> Task | None:
     elif scope is None:
         end_without_master(run, "conflict", store.problem("conflict", *NOTHING_COVERED))
     elif run.purpose != RunPurpose.PROMOTION:
-        return Task((master,), scope, _before(run, scope))
+        deletes = may_delete(run.group)
+        return Task((master,), scope, deletes, _before(run, scope) if deletes else None)
     elif source is None:
         end_without_master(run, "not_found", store.problem("not_found", *NO_SOURCE))
     else:
@@ -75,8 +76,8 @@ def prepare(claim: MasterClaim, run: SyncRun) -> Task | None:
 
 
 def _before(run: SyncRun, scope: Scope) -> Snapshot | None:
-    """What the master had, where something would be deleted for being gone."""
-    row = last_accepted(run.group_id, scope) if may_delete(run.group) else None
+    """What the master had the last time."""
+    row = last_accepted(run.group_id, scope)
     return None if row is None else from_document(row.document)
 
 

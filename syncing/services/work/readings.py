@@ -14,7 +14,7 @@ from syncing.engine.snapshot import Snapshot, fingerprint, items
 from syncing.services.work.claims import MasterClaim
 
 WRONG_ACCOUNT_REMEDY = "Check the subdomain and the token of the account, then check its connection."
-CONTRADICTED = "something is missing since the last run, and when it was read again the answer was another one"
+CONTRADICTED = "when it was read again, as before deletions it has to be, the answer was another one"
 HIDDEN = "its list does not show an item that is there when it is asked for by itself"
 
 
@@ -32,11 +32,13 @@ class Reading:
 class Task:
     """What to read for a run: the master; for a promotion the slave whose items it brings, then the master.
 
-    `before`: the last accepted reading, where the policy deletes what the master no longer has.
+    `deletes`: the policy deletes what the master does not have, so what is missing must be sure; `before` is then the
+    last accepted reading, None for the first one.
     """
 
     accounts: tuple[Account, ...]
     scope: Scope
+    deletes: bool = False
     before: Snapshot | None = None
 
 
@@ -73,10 +75,15 @@ def _read(account: Account, task: Task, stop: Stop) -> Reading:
 
 
 def _read_surely(reader: Reader, task: Task) -> Snapshot:
-    """Where deletions follow from what is missing, the list is read again, and what is missing asked for by itself."""
+    """Where deletions may follow from what is missing, the list is read again, and what is gone asked for by itself.
+
+    There is nothing to compare the first reading with, so that one is always read twice.
+    """
     snapshot = _read_once(reader, task.scope)
+    if not task.deletes:
+        return snapshot
     missing = [] if task.before is None else _missing(snapshot, task.before)
-    if not missing:
+    if task.before is not None and not missing:
         return snapshot
     if fingerprint(_read_once(reader, task.scope)) != fingerprint(snapshot):
         raise BadAnswer(CONTRADICTED, account=reader.client.account)

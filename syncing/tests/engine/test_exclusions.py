@@ -157,3 +157,13 @@ def test_an_accepted_missing_group_takes_new_fields_of_it_along_but_not_those_th
     made = without(existing=there, accepted=accepted)
     assert "group" not in change_of(made, "Source").fields
     assert change_of(made, "Source").fields["name"] == ("e", "Source")
+
+
+def test_without_a_name_the_groups_of_people_are_meant_and_the_main_one_goes_on() -> None:
+    made = without(Exclusion(G))
+    assert {"Deal", "Source"}.isdisjoint(touched(made))
+    assert "Budget" in touched(made)
+
+
+def test_the_main_group_can_be_left_out_by_its_name() -> None:
+    assert "Budget" not in touched(without(Exclusion(G, "Main")))

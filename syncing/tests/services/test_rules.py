@@ -210,3 +210,16 @@ def test_where_nothing_would_be_deleted_the_master_is_read_once(house: House) ->
     edits.remove(master, "stage", [master.pipeline("Sales").id, master.stage("Sales", "Offer").id])
 
     assert synced(house).master_requests == first
+
+
+def test_the_first_reading_is_read_twice_as_there_is_nothing_to_compare_it_with(house: House) -> None:
+    plain = synced(house).master_requests
+    MasterSnapshot.objects.all().delete()
+    SyncGroup.objects.update(**DELETING)
+
+    assert synced(house).master_requests == 2 * plain
+
+    MasterSnapshot.objects.all().delete()
+    house.world.faults.add(Fault("silent_half", subdomain="master", path="contacts/custom_fields", times=1))
+    run = synced(house)
+    assert (run.state, run.reason) == ("failed", "bad_answer")
