@@ -49,8 +49,9 @@ bench: venv ## the figures: requests, pace, memory (BENCH_ARGS="--quick")
 	@KOMMOSYNC_ENV_FILE=/dev/null exec $(PY) manage.py bench $(BENCH_ARGS)
 
 # -- to change it --
+# Tests start many processes: without bytecode each would compile every module again.
 test: venv-dev ## every test, in the same virtual environment (TEST_ARGS="-k pacing")
-	@$(PY) -m pytest -n 3 --dist load --maxschedchunk 1 -rs $(TEST_ARGS)
+	@env -u PYTHONDONTWRITEBYTECODE $(PY) -m pytest -n 3 --dist load --maxschedchunk 1 -rs $(TEST_ARGS)
 
 CHECK_ENV := KOMMOSYNC_ENV_FILE=/dev/null VAR_DIR=var/check DATABASE_URL= REDIS_URL= DEBUG=off HTTPS_ONLY=on ALLOWED_HOSTS=sync.example.com \
   SECRET_KEY=only-for-the-check-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJ \

@@ -19,6 +19,7 @@ from accounts.simulator.server import RunningServer
 from accounts.simulator.world import World
 from syncing.operations import envfile
 from syncing.operations.simulation import Place
+from syncing.tests.tables import make_tables
 
 LEASE = 3
 
@@ -46,7 +47,10 @@ class Installation:
         self.place.__enter__()
         self.place.configure(self.values)
         envfile.replace(self.place.env_file, {"KOMMO_URL_TEMPLATE": self.template})
-        self.place.manage("migrate", "--verbosity", "0")
+        if self.database:
+            self.place.manage("migrate", "--verbosity", "0")
+        else:
+            make_tables(self.place.directory / "kommosync.sqlite3")
         rows = [f"{a.subdomain},{'slave' if n else 'master'},,{a.token}" for n, a in enumerate(self.accounts)]
         self.place.csv.write_text("subdomain,role,name,token\n" + "\n".join(rows) + "\n")
         self.place.manage("import_accounts", str(self.place.csv))

@@ -14,6 +14,7 @@ from django.db import OperationalError
 
 from syncing import conf
 from syncing.models import Lane
+from syncing.tests.tables import make_tables
 from syncing.worker import supervisor
 from syncing.worker.drain import PipeSign
 from syncing.worker.supervisor import Supervisor
@@ -66,7 +67,7 @@ def worker(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     env = {**os.environ, "DATABASE_URL": f"sqlite:///{tmp_path}/worker.sqlite3", "SYNC_WORKERS": "1"}
     manage = [sys.executable, "manage.py"]
     at = {"cwd": settings.BASE_DIR, "env": {**env, "DJANGO_SETTINGS_MODULE": "kommosync.settings_test"}, "text": True}
-    subprocess.run([*manage, "migrate", "-v0"], check=True, **at)  # type: ignore[call-overload]
+    make_tables(tmp_path / "worker.sqlite3")
     process = subprocess.Popen(  # type: ignore[call-overload]
         [*manage, "worker"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True, **at
     )
