@@ -53,9 +53,22 @@ class Difference:
     missing: tuple[tuple[str, Row], ...]
 
 
+def concerns_all(name: str, row: Row) -> bool:
+    """False for what one account has for itself and keeps, as the others have theirs: that makes no other plan."""
+    return name != "extras" or bool(row.get("message"))
+
+
+def in_common(document: Document) -> dict[str, Any]:
+    """What a document says of every account that has the same plan."""
+    rest = {name: [row for row in document.get(name, ()) if concerns_all(name, row)] for name in LISTS}
+    return {**document, **rest}
+
+
 def content_digest(document: Document) -> str:
     """The same for documents that say the same, whatever the order of their keys and rows, and however it ended."""
-    content = {name: sorted(_content(name, row) for row in document.get(name, ())) for name in LISTS}
+    content = {
+        name: sorted(_content(name, row) for row in document.get(name, ()) if concerns_all(name, row)) for name in LISTS
+    }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -69,7 +82,7 @@ def _content(name: str, row: Row) -> str:
     return ROW.encode(said)
 
 
-NOTHING = content_digest({})  # the digest of a plan without a single row
+NOTHING = content_digest({})  # the digest of a plan that wants nothing of anybody
 
 
 def collapse(digests: Iterable[tuple[Member, str]]) -> tuple[Distinct[Member], ...]:
@@ -96,7 +109,7 @@ def difference(document: Document, other: Document) -> Difference:
 def _beyond(document: Document, other: Document) -> Iterator[tuple[str, Row]]:
     """The rows of `document` that `other` lacks; of equal ones as many as it has more."""
     there = Counter((name, _content(name, row)) for name, row in rows(other))
-    for name, row in rows(document):
+    for name, row in rows(in_common(document)):
         key = (name, _content(name, row))
         if there[key]:
             there[key] -= 1

@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.models import RELATED_SECRETS, Account
-from syncing.engine.collapse import LISTS, collapse, tally
+from syncing.engine.collapse import LISTS, collapse, in_common, tally
 from syncing.models import RUN_OPEN, AccountRun, AccountState, SyncRun
 from syncing.selectors.plans import Plan, every_plan, groups_of, unplanned, with_plan
 from syncing.selectors.waves import waves_document
@@ -47,12 +47,15 @@ def _shared(run: SyncRun) -> list[dict[str, Any]]:
     plans = with_plan(run)
     firsts = AccountRun.objects.filter(pk__in=[group.first for group in groups_of(plans)])
     by_digest = dict(firsts.values_list("content_digest", "document"))
+    extras = dict(plans.order_by().values_list("pk", "document__extras"))  # each account has its own
     others = AccountRun.objects.filter(run=run).exclude(pk__in=plans.values("pk"))
     own = dict(others.values_list("pk", "document"))
 
     def document(part: AccountRun) -> dict[str, Any]:
-        known: dict[str, Any] | None = own[part.pk] if part.pk in own else by_digest.get(part.content_digest)
-        return known if known is not None else dict(part.document)  # of one that has ended since
+        known = by_digest.get(part.content_digest)
+        if part.pk in own or known is None:
+            return dict(own.get(part.pk) or part.document)  # of one that has ended since
+        return {**known, "extras": extras.get(part.pk) or []}
 
     return [account_document(part, document(part)) for part in _parts(run).defer("document")]
 
@@ -80,9 +83,12 @@ def _plans(accounts: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Each distinct plan once, the most common first, with the accounts that have it."""
     documents = {account["subdomain"]: account for account in accounts}
     found = collapse((account["subdomain"], account["plan"]) for account in accounts if account["plan"])
-    return [
-        {"plan": each.digest, "accounts": list(each.members), **_counts(documents[each.members[0]])} for each in found
-    ]
+    rows = []
+    for each in found:
+        document = documents[each.members[0]]
+        counts = asdict(tally(in_common(document) if len(each.members) > 1 else document))
+        rows.append({"plan": each.digest, "accounts": list(each.members), **counts})
+    return rows
 
 
 def _counts(document: Mapping[str, Any]) -> dict[str, int]:

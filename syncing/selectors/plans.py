@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import Count, Min, Q, QuerySet
 
-from syncing.engine.collapse import NOTHING, NUMBER, Difference, Document, Tally, difference, rows, tally
+from syncing.engine.collapse import NOTHING, NUMBER, Difference, Document, Tally, difference, in_common, rows, tally
 from syncing.models import AccountRun, AccountState, RunMode, SyncRun
 
 HAS_PLAN = (AccountState.PLANNED, AccountState.IN_SYNC, AccountState.PARTIAL, AccountState.REFUSED)
@@ -121,7 +121,7 @@ def load(parts: QuerySet[AccountRun], groups: Sequence[Group], common: Group | N
         Plan(
             digest=group.digest,
             members=tuple(members[group.digest]),
-            document=documents[group.digest],
+            document=in_common(documents[group.digest]) if group.size > 1 else documents[group.digest],
             example=next(member for member in members[group.digest] if member.part_id == group.first),
             differs=_difference(documents, group, common),
         )

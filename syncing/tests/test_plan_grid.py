@@ -155,9 +155,23 @@ def test_a_big_plan_is_on_a_page_of_its_own(admin_client, run) -> None:
     assert plan_url(run, big) in html
 
 
-def test_accounts_in_sync_with_something_of_their_own_are_a_card_after_the_others(admin_client, run) -> None:
+def test_what_accounts_have_for_themselves_makes_no_other_plan_and_none_in_sync(admin_client, run) -> None:
+    for name in ("north", "south"):
+        made = document(change("create", "Stage"), extras=[item(f"Own way of {name}")])
+        planned(run, account(run, name), made)
+    planned(run, account(run, "east"), document(extras=[item("Own way")]))
+
+    response = admin_client.get(page_of(run))
+
+    (card,) = response.context["grid"].cards
+    assert [member.subdomain for member in card.shown] == ["north", "south"]
+    assert "Own way" not in text_of(response)
+    assert "is on the account's own page" in text_of(response)
+
+
+def test_accounts_in_sync_with_a_remark_are_a_card_after_the_others(admin_client, run) -> None:
     for name in ("east", "north", "south"):
-        planned(run, account(run, name), document(extras=[item("Own way")]))
+        planned(run, account(run, name), document(extras=[item("Own way", "Kept: 1 lead is in it.")]))
     planned(run, account(run, "west"), document(change("create", "Contract")))
 
     response = admin_client.get(page_of(run))

@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from syncing.engine.collapse import Difference, collapse, difference
+from syncing.engine.collapse import Difference, collapse, concerns_all, difference, in_common
 from syncing.selectors.plan_rows import field_texts
 
 Document = Mapping[str, Any]
@@ -26,6 +26,9 @@ def plan_blocks(accounts: Accounts) -> list[str]:
 
 
 def has_plan(account: Document) -> bool:
+    """Of an account in sync, what it has for itself is no plan."""
+    if account["state"] == "in_sync":
+        account = in_common(account)
     return any(account[name] for name in ("changes", "extras", "conflicts", "manual"))
 
 
@@ -52,7 +55,13 @@ def _block(group: Accounts, common: Accounts | None) -> Iterator[str]:
         yield wrapped(account["subdomain"] for account in group)
     if common is not None and group is not common and _is_busy(group):
         yield from _unlike(difference(group[0], common[0]))
-    yield from _rows(group[0])
+    if len(group) == 1:
+        yield from _rows(group[0])
+        return
+    yield from _rows(in_common(group[0]))
+    for account in group:
+        own = [extra for extra in account["extras"] if not concerns_all("extras", extra)]
+        yield from (f"  {_line('extras', extra)} ({account['subdomain']})" for extra in own)
 
 
 def wrapped(names: Iterator[str]) -> str:

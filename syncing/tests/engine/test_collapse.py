@@ -15,6 +15,7 @@ from syncing.engine.collapse import (
     collapse,
     content_digest,
     difference,
+    in_common,
     mentions,
     rows,
     tally,
@@ -56,6 +57,8 @@ def content(document: dict[str, Any]) -> Counter[str]:
     said: Counter[str] = Counter()
     for name in LISTS:
         for row in document[name]:
+            if name == "extras" and not row.get("message"):
+                continue  # each account's own matter
             fate = ("outcome", "message") if name == "changes" else ()
             said[json.dumps([name, {k: v for k, v in row.items() if k not in fate}], sort_keys=True)] += 1
     return said
@@ -102,6 +105,13 @@ def test_a_difference_leads_from_one_plan_to_the_other(one: dict[str, Any], othe
 
     assert content(one) - content(mine) == content(other) - content(theirs)
     assert content(one) - content(other) == content(mine)
+
+
+def test_what_an_account_has_for_itself_makes_no_other_plan() -> None:
+    own = {"extras": [{"kind": "stage", "name": "Own", "parent": "Sales"}]}
+    assert content_digest(own) == NOTHING
+    assert difference(own, {}) == difference({}, {})
+    assert in_common(own)["extras"] == []
 
 
 def test_another_value_is_another_plan() -> None:
