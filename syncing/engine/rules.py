@@ -56,9 +56,5 @@ class Rules:
     def unmatched_of(self, kind: Kind) -> Unmatched:
         return self.unmatched.get(kind, Unmatched.KEEP)
 
-    @property
-    def may_delete(self) -> bool:
-        return any(policy is not Unmatched.KEEP for policy in self.unmatched.values())
-
 
 NO_RULES = Rules()

@@ -52,9 +52,11 @@ def _shared(run: SyncRun) -> list[dict[str, Any]]:
     own = dict(others.values_list("pk", "document"))
 
     def document(part: AccountRun) -> dict[str, Any]:
+        if part.pk in own:
+            return dict(own[part.pk])
         known = by_digest.get(part.content_digest)
-        if part.pk in own or known is None:
-            return dict(own.get(part.pk) or part.document)  # of one that has ended since
+        if known is None:
+            return dict(part.document)  # of one that has ended since
         return {**known, "extras": extras.get(part.pk) or []}
 
     return [account_document(part, document(part)) for part in _parts(run).defer("document")]
@@ -86,8 +88,8 @@ def _plans(accounts: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     rows = []
     for each in found:
         document = documents[each.members[0]]
-        counts = asdict(tally(in_common(document) if len(each.members) > 1 else document))
-        rows.append({"plan": each.digest, "accounts": list(each.members), **counts})
+        counted = in_common(document) if len(each.members) > 1 else document
+        rows.append({"plan": each.digest, "accounts": list(each.members), **_counts(counted)})
     return rows
 
 

@@ -15,6 +15,7 @@ from accounts.models import Account
 from accounts.tests.factories import AccountFactory
 from syncing.engine.collapse import content_digest
 from syncing.models import AccountRun, AccountState, LogEntry, RunMode, RunState, SyncRun
+from syncing.selectors.documents import run_document
 from syncing.selectors.grid import grid
 from syncing.services.keys import create_key
 from syncing.tests.factories import AccountRunFactory, RunFactory
@@ -418,3 +419,17 @@ def test_the_document_of_a_run_names_the_plan_of_each_account_and_counts_each_on
             **{"extras": 1, "conflicts": 0, "manual": 0},
         }
     ]
+
+
+def test_the_text_of_a_run_costs_the_same_for_few_and_many_accounts_without_a_plan(run) -> None:
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as seen:
+            run_document(run, shared=True)
+        return len(seen)
+
+    planned(run, account(run, "east"), COMMON)
+    few = queries()
+    for name in ("north", "south", "west"):
+        AccountRunFactory(run=run, account=account(run, name), state=AccountState.SKIPPED)
+
+    assert queries() == few
