@@ -16,6 +16,7 @@ from accounts.simulator.people import Loss, People
 
 if TYPE_CHECKING:
     from accounts.simulator.messages import Answer
+    from accounts.simulator.staleness import Before
 
 
 class SimAccount(Configuration):
@@ -42,6 +43,7 @@ class SimAccount(Configuration):
         self.tokens: dict[str, tokens.Token] = {}
         self.grants = Grants(self)
         self.kept_reads: dict[tuple[str, str, str, bool, bool], Answer] = {}
+        self.past: list[Before] = []
         self.lost_values = 0
         self.moved_leads = 0
         self.blanked_names = 0

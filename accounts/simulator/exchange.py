@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 
-from accounts.simulator import messages, routes
+from accounts.simulator import messages, routes, staleness
 from accounts.simulator.account import SimAccount
 from accounts.simulator.faults import Fault
 from accounts.simulator.limiter import Limits, Verdict
@@ -79,6 +79,10 @@ def _perform(world: World, account: SimAccount, request: Request) -> Answer:
             if writes:
                 account.kept_reads.clear()
                 world.touch()
+                staleness.note_write(account)
+            elif account.past:
+                with staleness.as_read(account):
+                    return handler(Call(account, request), *parts)
             elif world.cache_reads:
                 return _kept(account, request, lambda: handler(Call(account, request), *parts))
             answer = handler(Call(account, request), *parts)

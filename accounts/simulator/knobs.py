@@ -74,6 +74,20 @@ class Knobs:
     """2, 10.5: a write of more items than this answers 504 (0: never)."""
     batch_504_applied: bool = False
     """10.5: whether the write behind that 504 was applied."""
+    stored_names: str = ""
+    """Reports: what becomes of a name that is written, comma-separated ways of `spelling`."""
+    shown_names: str = ""
+    """Reports: what becomes of a name on its way into an answer, as `stored_names`."""
+    respelt_kinds: str = ""
+    """What both concern: of pipeline, stage, group, field and enum, comma-separated ("": all)."""
+    request_ids: bool = True
+    """3: answers to a POST name the items by their request ids (False: reports of answers without)."""
+    answers_reversed: bool = False
+    """Nothing says that the answer to a POST keeps the order of the request."""
+    stale_reads: int = 0
+    """9.16 (UNKNOWN): after a write, so many readings of the account show it as it was before."""
+    stale_seconds: float = 0.0
+    """9.16 (UNKNOWN): readings show the account as it was so many seconds ago."""
     refresh_rotation: str = "grace"
     """1.3: the old refresh token ends at the first use of the new pair ("grace") or at the refresh ("strict")."""
     foreign_refresh_status: int = 401

@@ -9,9 +9,11 @@ from functools import cached_property
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
+from accounts.simulator import spelling
 from accounts.simulator.account import SimAccount
 from accounts.simulator.addressing import Address
 from accounts.simulator.problems import problem
+from accounts.simulator.validation import request_id
 
 HAL = "application/hal+json"
 PROBLEM = "application/problem+json"
@@ -88,6 +90,18 @@ class Call:
         start = f"filter[{name}]"
         found = [value for key, value in self.query if key == start or key.startswith(start + "[")]
         return [part for value in found for part in value.split(",") if part]
+
+    def stored(self, kind: str, text: str) -> str:
+        """The name `text` as the account keeps it."""
+        return spelling.stored(self.knobs, kind, text)
+
+    def answered(self, bodies: Sequence[dict[str, Any]], items: Sequence[Any]) -> list[dict[str, Any]]:
+        """What a POST of `items` made, as its answer tells it."""
+        made = list(bodies)
+        if self.knobs.request_ids:
+            pairs = enumerate(zip(made, items, strict=True))
+            made = [{**body, "request_id": request_id(at, item)} for at, (body, item) in pairs]
+        return made[::-1] if self.knobs.answers_reversed else made
 
     def wants(self, extra: str) -> bool:
         return extra in (self.parameter("with") or "").split(",")

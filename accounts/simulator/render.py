@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from accounts.simulator import spelling
 from accounts.simulator.account import SimAccount
 from accounts.simulator.model import (
     ENUM_TYPES,
@@ -29,7 +30,7 @@ def pipeline(account: SimAccount, item: Pipeline, base: str) -> Body:
     url = f"{base}/api/v4/leads/pipelines/{item.id}"
     return {
         "id": item.id,
-        "name": item.name,
+        "name": spelling.shown(account.knobs, "pipeline", item.name),
         "sort": item.sort,
         "is_main": item.is_main,
         "is_unsorted_on": item.is_unsorted_on,
@@ -43,7 +44,7 @@ def pipeline(account: SimAccount, item: Pipeline, base: str) -> Body:
 def stage(account: SimAccount, owner: Pipeline, item: Stage, base: str, *, with_descriptions: bool = False) -> Body:
     body: Body = {
         "id": item.id,
-        "name": item.name,
+        "name": spelling.shown(account.knobs, "stage", item.name),
         "sort": item.sort,
         "is_editable": not item.is_system,
         "pipeline_id": owner.id,
@@ -75,13 +76,13 @@ def description(account: SimAccount, owner: Pipeline, item: Stage, each: Descrip
 def field(account: SimAccount, item: Field, base: str, *, enums_as_object: bool = False) -> Body:
     body: Body = {
         "id": item.id,
-        "name": item.name,
+        "name": spelling.shown(account.knobs, "field", item.name),
         "type": item.type,
         "account_id": account.account_id,
         "code": item.code,
         "sort": item.sort,
         "is_api_only": item.is_api_only,
-        "enums": enums(item, as_object=enums_as_object),
+        "enums": enums(account, item, as_object=enums_as_object),
         "group_id": _group_id(account, item),
         "required_statuses": [_status(key) for key in item.required_statuses],
         "is_deletable": not item.is_predefined,
@@ -99,17 +100,17 @@ def field(account: SimAccount, item: Field, base: str, *, enums_as_object: bool 
     return body
 
 
-def enums(item: Field, *, as_object: bool) -> list[Body] | Body | None:
+def enums(account: SimAccount, item: Field, *, as_object: bool) -> list[Body] | Body | None:
     if item.type not in ENUM_TYPES and not item.enums:
         return None
-    bodies = [_enum(each) for each in item.ordered_enums]
+    bodies = [_enum(account, each) for each in item.ordered_enums]
     return {str(at): body for at, body in enumerate(bodies)} if as_object else bodies
 
 
 def group(account: SimAccount, entity: str, item: Group, base: str) -> Body:
     return {
         "id": item.id,
-        "name": item.name,
+        "name": spelling.shown(account.knobs, "group", item.name),
         "is_predefined": item.is_predefined,
         "type": item.type,
         "fields": [each.id for each in account.members(entity, item.id)],
@@ -119,8 +120,8 @@ def group(account: SimAccount, entity: str, item: Group, base: str) -> Body:
     }
 
 
-def _enum(item: Enum) -> Body:
-    body: Body = {"id": item.id, "value": item.value, "sort": item.sort}
+def _enum(account: SimAccount, item: Enum) -> Body:
+    body: Body = {"id": item.id, "value": spelling.shown(account.knobs, "enum", item.value), "sort": item.sort}
     return body if item.code is None else {**body, "code": item.code}
 
 

@@ -11,7 +11,7 @@ from accounts.simulator.model import DEFAULT_SORT, ENUM_TYPES, MAIN_GROUP, STATI
 from accounts.simulator.problems import ItemError, Refusal
 from accounts.simulator.validation import Item
 
-PLAIN_KEYS = ("name", "sort", "is_api_only", "remind", "currency", "chained_lists", "tracking_callback")
+PLAIN_KEYS = ("sort", "is_api_only", "remind", "currency", "chained_lists", "tracking_callback")
 
 
 def find(call: Call, entity: str, number: str) -> Field:
@@ -47,7 +47,8 @@ def create(call: Call, entity: str) -> Answer:
         # kommo-api.md 5.3: seen in every account of one franchise.
         raise Refusal(500, "Our team are probably already working on it", trace_id="monetary")
     made = [_make(call, entity, item) for item in items]
-    return success(_list(call, made, items), call.knobs.fields_created_status)
+    bodies = call.answered([render.field(call.account, field, call.base) for field in made], items)
+    return success(_list(call, bodies), call.knobs.fields_created_status)
 
 
 def update_many(call: Call, entity: str) -> Answer:
@@ -57,7 +58,14 @@ def update_many(call: Call, entity: str) -> Answer:
     for field, item in zip(fields, items, strict=True):
         _apply(call, field, item)
     as_object = call.knobs.batch_patch_enums_as_object
-    return success(_list(call, fields, items, enums_as_object=as_object))
+    bodies = [
+        {
+            **render.field(call.account, field, call.base, enums_as_object=as_object),
+            "request_id": validation.request_id(index, item),
+        }
+        for index, (field, item) in enumerate(zip(fields, items, strict=True))
+    ]
+    return success(_list(call, bodies))
 
 
 def update(call: Call, entity: str, number: str) -> Answer:
@@ -111,6 +119,8 @@ def _apply(call: Call, field: Field, item: Item, *, new: bool = False) -> None:
     for key in PLAIN_KEYS:
         if key in item:
             setattr(field, key, item[key])
+    if "name" in item:
+        field.name = call.stored("field", item["name"])
     if "group_id" in item and field.type != "tracking_data":
         field.group_id = item["group_id"] or MAIN_GROUP
     for key in ("required_statuses", "hidden_statuses"):
@@ -132,19 +142,16 @@ def _replace_enums(call: Call, field: Field, items: list[Item]) -> None:
 
 
 def _enum(call: Call, old: Enum | None, item: Item) -> Enum:
+    value = call.stored("enum", item["value"])
     if old is None:
-        return Enum(call.account.next_id(), item["value"], item.get("sort", DEFAULT_SORT), item.get("code"))
-    old.value = item["value"]
+        return Enum(call.account.next_id(), value, item.get("sort", DEFAULT_SORT), item.get("code"))
+    old.value = value
     old.sort = item.get("sort", old.sort)
     old.code = item.get("code", old.code)
     return old
 
 
-def _list(call: Call, fields: list[Field], items: list[Item], *, enums_as_object: bool = False) -> Any:
-    bodies = []
-    for index, (field, item) in enumerate(zip(fields, items, strict=True)):
-        body = render.field(call.account, field, call.base, enums_as_object=enums_as_object)
-        bodies.append({**body, "request_id": validation.request_id(index, item)})
+def _list(call: Call, bodies: list[Item]) -> Any:
     return {
         "_total_items": len(bodies),
         "_links": render.link(call.url),

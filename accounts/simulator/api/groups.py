@@ -43,13 +43,10 @@ def create(call: Call, entity: str) -> Answer:
     validation.check_all(items, lambda item: _check(call, entity, item, POST_RULES))
     made = []
     for item in items:
-        group = call.account.add_group(entity, item["name"], sort=item.get("sort"))
+        group = call.account.add_group(entity, call.stored("group", item["name"]), sort=item.get("sort"))
         _set_members(call, entity, group, item.get("fields"))
         made.append(group)
-    bodies = [
-        {**_body(call, entity, group), "request_id": validation.request_id(at, item)}
-        for at, (group, item) in enumerate(zip(made, items, strict=True))
-    ]
+    bodies = call.answered([_body(call, entity, group) for group in made], items)
     return success(_list(call, bodies), call.knobs.groups_created_status)
 
 
@@ -57,7 +54,7 @@ def update(call: Call, entity: str, name: str) -> Answer:
     group = find(call, entity, name)
     item = validation.parse_object(call.body)
     validation.check_all([item], lambda each: _check(call, entity, each, PATCH_RULES))
-    group.name = item.get("name", group.name)
+    group.name = call.stored("group", item["name"]) if "name" in item else group.name
     group.sort = item.get("sort", group.sort)
     _set_members(call, entity, group, item.get("fields"))
     return success({**_body(call, entity, group), "request_id": validation.request_id(0, item)})

@@ -55,9 +55,7 @@ def create(call: Call) -> Answer:
     for item in items:
         stages.check_room(call, _listed(item))
     made = [_make(call, item) for item in items]
-    bodies = [render.pipeline(call.account, each, call.base) for each in made]
-    for index, (body, item) in enumerate(zip(bodies, items, strict=True)):
-        body["request_id"] = validation.request_id(index, item)
+    bodies = call.answered([render.pipeline(call.account, each, call.base) for each in made], items)
     return success(_list(call, bodies))
 
 
@@ -65,7 +63,7 @@ def update(call: Call, number: str) -> Answer:
     pipeline = find(call, number)
     item = validation.parse_object(call.body)
     validation.check_all([item], lambda each: _check_changes(call, pipeline, each))
-    pipeline.name = item.get("name", pipeline.name)
+    pipeline.name = call.stored("pipeline", item["name"]) if "name" in item else pipeline.name
     pipeline.sort = item.get("sort", pipeline.sort)
     pipeline.is_unsorted_on = item.get("is_unsorted_on", pipeline.is_unsorted_on)
     if item.get("is_main"):
@@ -120,7 +118,8 @@ def _check_changes(call: Call, pipeline: Pipeline, item: Item) -> list[ItemError
 def _make(call: Call, item: Item) -> Pipeline:
     account = call.account
     specs: list[Any] = item.get("_embedded", {}).get("statuses", [])
-    pipeline = Pipeline(account.next_id(), item["name"], item["sort"], is_unsorted_on=item["is_unsorted_on"])
+    name = call.stored("pipeline", item["name"])
+    pipeline = Pipeline(account.next_id(), name, item["sort"], is_unsorted_on=item["is_unsorted_on"])
     ordinary = [spec for spec in specs if "id" not in spec]
     names = {spec["id"]: spec["name"] for spec in specs if "id" in spec and "name" in spec}
     pipeline.stages = stages.named_system_stages(call, names)

@@ -52,10 +52,7 @@ def create(call: Call, pipeline: Pipeline) -> Answer:
     made = [make(call, item, len(pipeline.ordinary) + at) for at, item in enumerate(items)]
     pipeline.stages += made
     call.account.arrange(pipeline)
-    bodies = [
-        {**_body(call, pipeline, stage), "request_id": validation.request_id(at, item)}
-        for at, (stage, item) in enumerate(zip(made, items, strict=True))
-    ]
+    bodies = call.answered([_body(call, pipeline, stage) for stage in made], items)
     return success(_list(call, bodies))
 
 
@@ -101,21 +98,21 @@ def named_system_stages(call: Call, names: dict[int, str]) -> list[Stage]:
     stages = defaults.system_stages(call.account)
     for stage in stages:
         if stage.id == WON_ID or (stage.id == LOST_ID and call.knobs.lost_name_on_create):
-            stage.name = names.get(stage.id, stage.name)
+            stage.name = call.stored("stage", names[stage.id]) if stage.id in names else stage.name
     return stages
 
 
 def make(call: Call, item: Item, position: int) -> Stage:
     """A new stage of a checked item; without a colour the server picks one."""
     color = item.get("color", PALETTE[position % len(PALETTE)]).lower()
-    stage = Stage(call.account.next_id(), item["name"], item["sort"], color)
+    stage = Stage(call.account.next_id(), call.stored("stage", item["name"]), item["sort"], color)
     _describe(call, stage, item.get("descriptions", []))
     return stage
 
 
 def _apply(call: Call, stage: Stage, item: Item) -> None:
     if "name" in item:
-        stage.name = item["name"]
+        stage.name = call.stored("stage", item["name"])
     elif call.knobs.stage_patch_blanks_name:
         # kommo-api.md 4.1: seen on live accounts.
         stage.name = ""

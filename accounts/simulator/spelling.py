@@ -1,0 +1,58 @@
+"""What becomes of a name on its way into an account, or out of it: reports of servers that do not keep what was sent.
+
+Nothing of it is documented. The knobs `stored_names` and `shown_names` list these ways, `respelt_kinds` what they
+concern.
+"""
+
+from __future__ import annotations
+
+import html
+import unicodedata
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from accounts.simulator.knobs import Knobs
+
+FIRST_ASTRAL = 0x10000  # a column of three bytes a character ends before it
+SHORT = 24
+
+
+def _cut_at_emoji(text: str) -> str:
+    end = next((at for at, character in enumerate(text) if ord(character) >= FIRST_ASTRAL), len(text))
+    return text[:end]
+
+
+WAYS: dict[str, Callable[[str], str]] = {
+    "cut": _cut_at_emoji,
+    "drop": lambda text: "".join(character for character in text if ord(character) < FIRST_ASTRAL),
+    "question": lambda text: "".join(c if ord(c) < FIRST_ASTRAL else "?" for c in text),
+    "escape": lambda text: html.escape(text, quote=True),
+    "escape_plain": lambda text: html.escape(text, quote=False),
+    "trim": str.strip,
+    "collapse": lambda text: " ".join(text.split()),
+    "upper": str.upper,
+    "lower": str.lower,
+    "nfd": lambda text: unicodedata.normalize("NFD", text),
+    "short": lambda text: text[:SHORT],
+    "ascii": lambda text: unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode(),
+    "quotes": lambda text: text.translate({ord('"'): "\u201c", ord("'"): "\u2019"}),
+}
+
+
+def stored(knobs: Knobs, kind: str, text: str) -> str:
+    """A name as the account keeps it."""
+    return _through(knobs.stored_names, knobs, kind, text) if knobs.stored_names else text
+
+
+def shown(knobs: Knobs, kind: str, text: str) -> str:
+    """A name as answers show it."""
+    return _through(knobs.shown_names, knobs, kind, text) if knobs.shown_names else text
+
+
+def _through(ways: str, knobs: Knobs, kind: str, text: str) -> str:
+    if knobs.respelt_kinds and kind not in knobs.respelt_kinds.split(","):
+        return text
+    for way in ways.split(","):
+        text = WAYS[way](text)
+    return text
