@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from syncing.engine.changes import Action, Change, Extra
-from syncing.engine.exclusions import excludes
+from syncing.engine.exclusions import excluded
 from syncing.engine.extras import Own, namesakes
 from syncing.engine.match import Match
 from syncing.engine.refs import Kind, Ref, enum_key, field_key, group_key, pipeline_key, stage_key
@@ -119,7 +119,8 @@ class _Judge:
         return namesakes(item.ref) in self.accepted or self._is_excluded(item.ref.kind, item.name)
 
     def _is_excluded(self, kind: Kind, name: str) -> bool:
-        return any(excludes(exclusion, kind, name) for exclusion in self.rules.exclusions)
+        """By itself, so that case does not count: what is kept too much is not lost."""
+        return bool(excluded(self.rules.exclusions, kind, {name}))
 
     def _must_stay(self, item: Own, policy: Unmatched) -> str | None:
         if item.ref.kind is Kind.PIPELINE:

@@ -1,6 +1,7 @@
 """Exclusions: what of the master an account is not to be given, by exclusion or as an accepted difference."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
+from typing import TypeVar
 
 from syncing.engine.match import normal_name
 from syncing.engine.refs import Kind, Ref, field_key, group_key, pipeline_key, stage_key
@@ -9,12 +10,22 @@ from syncing.engine.resources.field_groups import DEFAULT_GROUP, FieldGroup
 from syncing.engine.rules import WHOLE, Exclusion, Rules
 from syncing.engine.snapshot import Snapshot
 
+T = TypeVar("T", FieldGroup, CustomField)
 
-def excludes(exclusion: Exclusion, kind: Kind, name: str) -> bool:
-    """Whether an item of this kind and name is meant; names as they are matched (case and spaces do not count)."""
-    if exclusion.kind is not kind:
-        return False
-    return not exclusion.name or normal_name(exclusion.name) == normal_name(name)
+
+def excluded(exclusions: Iterable[Exclusion], kind: Kind, names: Collection[str]) -> set[str]:
+    """Those of `names`, the names of one list, that are meant: exactly that name, else those equal but for case.
+
+    An exclusion that a person typed as "status" still means "Status", but not where both are there.
+    """
+    meant: set[str] = set()
+    for each in exclusions:
+        if each.kind is kind and not each.name:
+            return set(names)
+        if each.kind is kind:
+            folded = normal_name(each.name)
+            meant |= {each.name} if each.name in names else {name for name in names if normal_name(name) == folded}
+    return meant
 
 
 def left_out(desired: Snapshot, rules: Rules) -> frozenset[Ref]:
@@ -33,43 +44,54 @@ class _Finder:
         self.desired, self.rules = desired, rules
         self.groups_out: set[str] = set()
 
-    def _excluded(self, kind: Kind, name: str) -> bool:
-        return any(excludes(exclusion, kind, name) for exclusion in self.rules.exclusions)
+    def _excluded(self, kind: Kind, names: Collection[str]) -> set[str]:
+        return excluded(self.rules.exclusions, kind, names)
 
-    def _is_out(self, ref: Ref, name: str) -> bool:
-        return (ref, WHOLE) in self.rules.accepted or self._excluded(ref.kind, name)
+    def _is_accepted(self, ref: Ref) -> bool:
+        return (ref, WHOLE) in self.rules.accepted
 
     def pipelines(self) -> Iterator[Ref]:
+        out = self._excluded(Kind.PIPELINE, {pipeline.name for pipeline in self.desired.pipelines})
         for pipeline in self.desired.pipelines:
             ref = Ref(Kind.PIPELINE, pipeline_key(pipeline.id))
-            whole = self._is_out(ref, pipeline.name)
+            whole = pipeline.name in out or self._is_accepted(ref)
             if whole:
                 yield ref
+            inside = self._excluded(Kind.STAGE, {stage.name for stage in pipeline.stages if not stage.is_system})
             for stage in pipeline.stages:
                 inner = Ref(Kind.STAGE, stage_key(pipeline.id, stage.id))
-                if whole or (not stage.is_system and self._is_out(inner, stage.name)):
+                if whole or (not stage.is_system and (stage.name in inside or self._is_accepted(inner))):
                     yield inner
 
     def groups(self) -> Iterator[Ref]:
-        for group in self.desired.groups or ():
-            ref = Ref(Kind.FIELD_GROUP, group_key(group.entity, group.id))
-            if self._is_group_excluded(group):
-                self.groups_out.add(ref.key)
-                yield ref
-            elif (ref, WHOLE) in self.rules.accepted:
-                yield ref
-
-    def _is_group_excluded(self, group: FieldGroup) -> bool:
         """Kommo's own groups only by their name: the main one holds what has no group, and that was not meant."""
-        meant = (each for each in self.rules.exclusions if each.name or not group.is_predefined)
-        return any(excludes(each, Kind.FIELD_GROUP, group.name) for each in meant)
+        named = [each for each in self.rules.exclusions if each.name]
+        for entity, groups in _by_entity(self.desired.groups or ()).items():
+            every = {group.name for group in groups}
+            out, out_by_name = self._excluded(Kind.FIELD_GROUP, every), excluded(named, Kind.FIELD_GROUP, every)
+            for group in groups:
+                ref = Ref(Kind.FIELD_GROUP, group_key(entity, group.id))
+                if group.name in (out_by_name if group.is_predefined else out):
+                    self.groups_out.add(ref.key)
+                    yield ref
+                elif self._is_accepted(ref):
+                    yield ref
 
     def fields(self) -> Iterator[Ref]:
-        for item in self.desired.fields or ():
-            ref = Ref(Kind.CUSTOM_FIELD, field_key(item.entity, item.id))
-            if self._is_out(ref, item.name) or self._group(item) in self.groups_out:
-                yield ref
+        for entity, fields in _by_entity(self.desired.fields or ()).items():
+            out = self._excluded(Kind.CUSTOM_FIELD, {item.name for item in fields})
+            for item in fields:
+                ref = Ref(Kind.CUSTOM_FIELD, field_key(entity, item.id))
+                if item.name in out or self._is_accepted(ref) or self._group(item) in self.groups_out:
+                    yield ref
 
     @staticmethod
     def _group(item: CustomField) -> str:
         return group_key(item.entity, item.group_id or DEFAULT_GROUP)
+
+
+def _by_entity(items: Iterable[T]) -> dict[str, list[T]]:
+    lists: dict[str, list[T]] = {}
+    for item in items:
+        lists.setdefault(item.entity, []).append(item)
+    return lists

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from syncing.engine.match import Match, normal_name
+from syncing.engine.match import Match
 from syncing.engine.refs import Kind, Ref, Scope, enum_key, field_key, group_key, pipeline_key, stage_key
 from syncing.engine.resources.custom_fields import CustomField
 from syncing.engine.resources.field_groups import DEFAULT_GROUP
@@ -18,8 +18,9 @@ NUMBER = re.compile(r"(?<!#)((?:##)*)#\d+$")  # of a namesake: the last of an od
 class Own:
     """An item of the slave that no item of the master stands behind.
 
-    `ref` is made of names, as there is no id of the master: `=old pipeline`, `7/=old stage`, `leads/=text:notes`,
-    `leads/12/=value`; of namesakes the second is `...#2` (a # of the name itself is doubled). `key` is the slave's own.
+    `ref` is made of names as they are, as there is no id of the master: `=Old pipeline`, `7/=Old stage`,
+    `leads/=text:Notes`, `leads/12/=Value`; of namesakes the second is `...#2` (a # of the name itself is doubled).
+    `key` is the slave's own.
     """
 
     ref: Ref
@@ -53,7 +54,7 @@ class _Finder:
         """Nothing when the item is the master's as well, or takes part in a conflict."""
         if (kind, key) in self.found.names or (kind, key) in self.found.contested:
             return
-        called = f"{inside}={type_}{normal_name(name).replace('#', '##')}"
+        called = f"{inside}={type_}{name.replace('#', '##')}"
         self.seen[kind, called] += 1
         number = self.seen[kind, called]
         yield Own(Ref(kind, called if number == 1 else f"{called}#{number}"), key, name, parent)

@@ -1,4 +1,8 @@
-"""Match: which item of the slave is which item of the master; by id mapping, else by natural key, else unknown."""
+"""Match: which item of the slave is which item of the master; by id mapping, else by natural key, else unknown.
+
+Names come last, and exactly equal ones (as they were read, character by character) before those that are equal only
+without case, white space and Unicode form: `Status` and `STATUS` of one account are two items.
+"""
 
 import unicodedata
 from collections import defaultdict
@@ -24,7 +28,7 @@ class Conflict:
 
 @dataclass(frozen=True)
 class Candidate:
-    """One item of either side. `key` is its account's own key; `natural` are its natural keys, the strongest first.
+    """One item of either side. `key` is its account's own key; `natural` are its natural keys, names as they are.
 
     `tie` breaks a tie between namesakes (a field's group); `type` of two items that are the same must be equal.
     """
@@ -85,10 +89,7 @@ def match(desired: Snapshot, existing: Snapshot, known: Mapping[Ref, str]) -> Ma
 def _pipelines(snapshot: Snapshot) -> list[Candidate]:
     """An archived pipeline is matched by its id alone: the API can neither archive nor restore."""
     ordered = sorted(snapshot.pipelines, key=place)
-    return [
-        Candidate(pipeline_key(p.id), p.name, "", () if p.is_archive else (("name", normal_name(p.name)),))
-        for p in ordered
-    ]
+    return [Candidate(pipeline_key(p.id), p.name, "", () if p.is_archive else (("name", p.name),)) for p in ordered]
 
 
 def _stages(pipeline: Pipeline) -> list[Candidate]:
@@ -97,7 +98,7 @@ def _stages(pipeline: Pipeline) -> list[Candidate]:
             key=stage_key(pipeline.id, stage.id),
             name=stage.name,
             parent=pipeline.name,
-            natural=(("system", stage.natural_id),) if stage.natural_id else (("name", normal_name(stage.name)),),
+            natural=(("system", stage.natural_id),) if stage.natural_id else (("name", stage.name),),
             type="system" if stage.natural_id else "",
         )
         for stage in sorted(pipeline.stages, key=lambda stage: (stage.sort, stage.id))
@@ -110,7 +111,7 @@ def _groups(groups: Iterable[FieldGroup], entity: str) -> list[Candidate]:
             key=group_key(entity, group.id),
             name=group.name,
             parent=entity,
-            natural=(("id", group.id),) if group.is_predefined else (("name", normal_name(group.name)),),
+            natural=(("id", group.id),) if group.is_predefined else (("name", group.name),),
         )
         for group in sorted(groups, key=lambda group: (group.sort, group.id))
         if group.entity == entity
@@ -134,7 +135,7 @@ def _fields(fields: Iterable[CustomField], entity: str, group_of: Callable[[Cust
 
 def _field_naturals(item: CustomField) -> tuple[Hashable, ...]:
     """The code is the identity where there is one on both sides; a name never joins two different codes."""
-    name = ("name", normal_name(item.name), item.is_predefined)
+    name = ("name", item.name, item.is_predefined)
     return (("code", item.code), name) if item.code else (name,)
 
 
@@ -145,9 +146,7 @@ def _enums(entity: str, field_id: int, field_name: str, enums: Sequence[Enum]) -
             key=enum_key(entity, field_id, enum.id),
             name=enum.value,
             parent=field_name,
-            natural=(("code", enum.code), ("value", normal_name(enum.value)))
-            if enum.code
-            else (("value", normal_name(enum.value)),),
+            natural=(("code", enum.code), ("value", enum.value)) if enum.code else (("value", enum.value),),
         )
         for enum in sorted(enums, key=lambda enum: (enum.sort, positions[enum.id]))
     ]
@@ -200,12 +199,13 @@ class _Matcher:
 
     def run(self, ours: Sequence[Candidate], theirs: Sequence[Candidate]) -> None:
         ours, theirs = self._by_mapping(ours, theirs)
-        strengths = ("system", "id", "code")
-        for strength in strengths:
+        for strength in ("system", "id", "code"):
             ours, theirs = self._by_natural(ours, theirs, strength)
         ours, theirs = self._by_name_and_tie(ours, theirs)
-        ours, theirs = self._by_name(ours, theirs)
-        self._same_name_other_type(ours, theirs)
+        ours, theirs = self._pair_buckets(ours, theirs, _typed(_exact), self._pair_namesakes)
+        ours, theirs = self._pair_buckets(ours, theirs, _exact, self._refuse_other_type)
+        ours, theirs = self._pair_buckets(ours, theirs, _typed(_folded), self._pair_single)
+        self._pair_buckets(ours, theirs, _folded, self._refuse_other_type)
 
     def _ref(self, candidate: Candidate) -> Ref:
         return Ref(self.kind, candidate.key)
@@ -247,20 +247,16 @@ class _Matcher:
         self, ours: Sequence[Candidate], theirs: Sequence[Candidate]
     ) -> tuple[list[Candidate], list[Candidate]]:
         """Of several namesakes the ones in the same group, where their numbers are equal."""
+        weak = _typed(_exact)
 
         def key(candidate: Candidate) -> Hashable:
-            weak = _weak_key(candidate)
-            return None if weak is None or candidate.tie is None else (weak, candidate.tie)
+            name = weak(candidate)
+            return None if name is None or candidate.tie is None else (name, candidate.tie)
 
         def pair_equal(ours: list[Candidate], theirs: list[Candidate]) -> int:
             return self._pair_in_order(ours, theirs) if len(ours) == len(theirs) else 0
 
         return self._pair_buckets(ours, theirs, key, pair_equal)
-
-    def _by_name(
-        self, ours: Sequence[Candidate], theirs: Sequence[Candidate]
-    ) -> tuple[list[Candidate], list[Candidate]]:
-        return self._pair_buckets(ours, theirs, _weak_key, self._pair_namesakes)
 
     def _pair_buckets(
         self,
@@ -303,6 +299,25 @@ class _Matcher:
             self._conflict(our, theirs, f"{len(theirs)} items of this name in the account, {len(ours)} in the master.")
         return len(ours)
 
+    def _pair_single(self, ours: list[Candidate], theirs: list[Candidate]) -> int:
+        """Names that are equal only after folding: one to one, else nobody knows which one is meant."""
+        if not theirs:
+            return 0
+        if len(ours) == len(theirs) == 1:
+            return self._pair_in_order(ours, theirs)
+        counts = f"{len(theirs)} in the account, {len(ours)} in the master"
+        for our in ours:
+            self._conflict(our, theirs, f"Several items differ from this name in case or spaces only: {counts}.")
+        return len(ours)
+
+    def _refuse_other_type(self, ours: list[Candidate], theirs: list[Candidate]) -> int:
+        """What has the same name and was not paired by now has another type."""
+        if not theirs or self.kind is not Kind.CUSTOM_FIELD:
+            return 0
+        for our in ours:
+            self._conflict(our, theirs, _type_message(our, theirs[0]))
+        return len(ours)
+
     def _may_be_same(self, ours: Sequence[Candidate], their: Candidate) -> bool:
         """Two different codes are two different fields, whatever their names; an option's value outweighs its code."""
         if self.kind is not Kind.CUSTOM_FIELD:
@@ -310,28 +325,27 @@ class _Matcher:
         other = _code(their)
         return other is None or all(_code(our) in (None, other) for our in ours)
 
-    def _same_name_other_type(self, ours: Sequence[Candidate], theirs: Sequence[Candidate]) -> None:
-        if self.kind is not Kind.CUSTOM_FIELD:
-            return
-        names = {_untyped(their): their for their in theirs}
-        for our in ours:
-            their = names.get(_untyped(our))
-            if their is not None and their.type != our.type and self._may_be_same([our], their):
-                self._conflict(our, [their], _type_message(our, their))
-
 
 def _type_message(our: Candidate, their: Candidate) -> str:
     return f"The type differs: {our.type!r} in the master, {their.type!r} in the account; a type cannot be changed."
 
 
-def _weak_key(candidate: Candidate) -> Hashable:
-    """The natural key by name, with the type; None for what is matched by id or code only."""
-    name = _untyped(candidate)
-    return None if name is None else (name, candidate.type)
-
-
-def _untyped(candidate: Candidate) -> Hashable:
+def _exact(candidate: Candidate) -> Hashable:
+    """The natural key by name, as it is; None for what is matched by id or code only."""
     return next((n for n in candidate.natural if isinstance(n, tuple) and n[0] in ("name", "value")), None)
+
+
+def _folded(candidate: Candidate) -> Hashable:
+    exact = _exact(candidate)
+    return (exact[0], normal_name(exact[1]), *exact[2:]) if isinstance(exact, tuple) else None
+
+
+def _typed(key: Callable[[Candidate], Hashable]) -> Callable[[Candidate], Hashable]:
+    def typed(candidate: Candidate) -> Hashable:
+        name = key(candidate)
+        return None if name is None else (name, candidate.type)
+
+    return typed
 
 
 def _code(candidate: Candidate) -> Hashable:

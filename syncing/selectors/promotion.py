@@ -55,15 +55,15 @@ def chosen(found: Iterable[Candidate], values: Iterable[str]) -> list[Candidate]
 
 
 def keys_called(found: Iterable[Candidate], kind: str, name: str) -> list[str]:
-    """The keys of candidates of this kind and name (or key); in front of the name may stand its parent and a slash."""
+    """The keys of candidates of this kind and name (or key); in front of the name may stand its parent and a slash.
+
+    Exactly that name; only where nothing has it, names that differ in case or spaces.
+    """
+    rows = [row for candidate in found if (row := candidate.difference).kind == kind]
+    exact = [row for row in rows if name in (row.slave_key, row.name, f"{row.parent}/{row.name}")]
     wanted = normal_name(name)
-    keys = {
-        row.slave_key: None
-        for row in (candidate.difference for candidate in found)
-        if row.kind == kind
-        and (row.slave_key == name or wanted in (normal_name(row.name), normal_name(f"{row.parent}/{row.name}")))
-    }
-    return list(keys)
+    alike = (row for row in rows if wanted in (normal_name(row.name), normal_name(f"{row.parent}/{row.name}")))
+    return list(dict.fromkeys(row.slave_key for row in exact or alike))
 
 
 def names_of(account: Account, picked: Iterable[Mapping[str, Any]]) -> list[str]:

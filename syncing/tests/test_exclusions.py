@@ -44,9 +44,14 @@ def test_kinds_and_names_are_left_out_and_who_said_so_is_written_down(admin_clie
     assert entry.details == {"exclusions": [[], ["custom_field", "pipeline Events"]]}
 
 
-def test_the_same_twice_is_refused_however_it_is_written(admin_client, cast) -> None:
-    response = save(admin_client, cast["north"], ("pipeline", "Events"), ("pipeline", "events"))
-    assert "is excluded twice" in response.content.decode()
+def test_two_names_that_differ_in_case_are_two_exclusions(admin_client, cast) -> None:
+    assert save(admin_client, cast["north"], ("pipeline", "Events"), ("pipeline", "EVENTS")).status_code == 302
+    assert kept(cast["north"]) == [("pipeline", "EVENTS"), ("pipeline", "Events")]
+
+
+def test_the_same_twice_is_refused(admin_client, cast) -> None:
+    response = save(admin_client, cast["north"], ("pipeline", "Events"), ("pipeline", " Events"))
+    assert "Please correct the duplicate" in response.content.decode()
     response = save(admin_client, cast["north"], ("stage", ""), ("stage", " "))
     assert response.status_code == 200
     assert kept(cast["north"]) == []

@@ -94,7 +94,7 @@ def test_a_run_deletes_only_what_it_covers(scope: Scope, expected: list[tuple[Ki
 
 
 def test_what_takes_part_in_a_conflict_is_neither_deleted_nor_an_extra() -> None:
-    slave = replace(SLAVE, pipelines=(*SLAVE.pipelines, pipeline(21, "sales", stage(22, "Own"))))
+    slave = replace(SLAVE, pipelines=(*SLAVE.pipelines, pipeline(21, "Sales", stage(22, "Own"))))
     made = plan(MASTER, slave)
     assert [conflict.name for conflict in made.conflicts] == ["Sales"]
     assert (P, "sales") not in gone(made)
@@ -293,8 +293,8 @@ def test_equal_deletions_have_one_digest_in_all_accounts() -> None:
 def test_namesakes_are_numbered() -> None:
     made = plan(MASTER, own_of(7_000))
     keys = [change.ref.key for change in made.changes]
-    assert {"leads/=text:note", "leads/=text:note#2", "leads/3/=fair", "leads/3/=fair#2", "=own"} <= set(keys)
-    assert made.own[Ref(F, "leads/=text:note#2")] == "leads/7002"
+    assert {"leads/=text:Note", "leads/=text:Note#2", "leads/3/=Fair", "leads/3/=Fair#2", "=Own"} <= set(keys)
+    assert made.own[Ref(F, "leads/=text:Note#2")] == "leads/7002"
 
 
 def test_a_name_that_looks_like_a_number_of_namesakes_is_no_namesake() -> None:
@@ -311,8 +311,14 @@ def test_an_accepted_one_of_several_namesakes_protects_them_all() -> None:
     """Their numbers move up when one of them goes."""
     slave = snapshot(field(21, "Note"), field(22, "Note"), field(23, "Note#2"), field(24, "Else"))
     for number in ("", "#2"):
-        accepted = frozenset({(Ref(F, f"leads/=text:note{number}"), WHOLE)})
+        accepted = frozenset({(Ref(F, f"leads/=text:Note{number}"), WHOLE)})
         assert gone(plan(snapshot(), slave, replace(ALL, accepted=accepted))) == [(F, "Else"), (F, "Note#2")]
+
+
+def test_an_accepted_one_says_nothing_of_what_differs_from_it_in_case() -> None:
+    slave = snapshot(field(21, "Note"), field(22, "NOTE"))
+    accepted = frozenset({(Ref(F, "leads/=text:NOTE"), WHOLE)})
+    assert gone(plan(snapshot(), slave, replace(ALL, accepted=accepted))) == [(F, "Note")]
 
 
 def test_a_deletion_shows_what_goes_with_it() -> None:

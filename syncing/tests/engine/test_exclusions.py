@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from syncing.engine.changes import Change
-from syncing.engine.exclusions import excludes, left_out
+from syncing.engine.exclusions import excluded, left_out
 from syncing.engine.plan import Plan, make_plan
 from syncing.engine.refs import Kind, Ref, Scope
 from syncing.engine.rules import WHOLE, Exclusion, Rules
@@ -85,9 +85,34 @@ def test_what_is_excluded_is_left_out_with_all_inside_it(
 
 
 def test_names_are_compared_as_they_are_matched() -> None:
-    assert excludes(Exclusion(P, "Déjà  vu"), P, "De\u0301ja\u0300 VU ")
-    assert not excludes(Exclusion(P, "Sales"), S, "Sales")
-    assert excludes(Exclusion(P), P, "whatever")
+    assert excluded([Exclusion(P, "Déjà  vu")], P, {"De\u0301ja\u0300 VU "}) == {"De\u0301ja\u0300 VU "}
+    assert excluded([Exclusion(P, "Sales")], S, {"Sales"}) == set()
+    assert excluded([Exclusion(P)], P, {"whatever"}) == {"whatever"}
+
+
+@pytest.mark.parametrize(("name", "left"), [
+    ("STATUS", {"STATUS"}), ("Status", {"Status"}), ("status", {"Status", "STATUS"}),
+])  # fmt: skip
+def test_of_names_that_differ_in_case_the_exact_one_is_excluded(name: str, left: set[str]) -> None:
+    for kind, master in {
+        P: snapshot(pipeline(1, "Status"), pipeline(2, "STATUS")),
+        S: snapshot(pipeline(1, "Sales", stage(5, "Status"), stage(6, "STATUS"))),
+        G: snapshot(group("leads_1", "Status"), group("leads_2", "STATUS")),
+        F: snapshot(field(1, "Status"), field(2, "STATUS")),
+    }.items():
+        rules = Rules(exclusions=frozenset({Exclusion(kind, name)}))
+        out = left_out(master, rules)
+        assert {each.name for each in all_of(master) if each.ref in out and each.ref.kind is kind} == left
+
+
+def all_of(master: Snapshot) -> list[Change]:
+    return list(make_plan(master, EMPTY, {}, Scope.FULL).changes)
+
+
+def test_an_exclusion_by_case_is_looked_for_in_each_list_by_itself() -> None:
+    master = snapshot(pipeline(1, "A", stage(5, "New")), pipeline(2, "B", stage(6, "new")))
+    rules = Rules(exclusions=frozenset({Exclusion(S, "New")}))
+    assert left_out(master, rules) == {Ref(S, "1/5"), Ref(S, "2/6")}
 
 
 def test_a_system_stage_is_not_excluded_by_its_name() -> None:

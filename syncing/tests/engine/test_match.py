@@ -4,6 +4,7 @@ import pytest
 
 from syncing.engine.match import match, normal_name
 from syncing.engine.refs import Kind, Ref
+from syncing.engine.resources.custom_fields import Enum
 from syncing.tests.engine.items import field, group, pipeline, snapshot, stage
 
 P, S, G, F, E = Kind.PIPELINE, Kind.STAGE, Kind.FIELD_GROUP, Kind.CUSTOM_FIELD, Kind.ENUM
@@ -60,7 +61,7 @@ def test_stages_are_matched_within_their_pipeline_only() -> None:
 
 
 def test_one_here_and_two_there_is_a_conflict_that_takes_both_out() -> None:
-    found = match(snapshot(pipeline(1, "A")), snapshot(pipeline(11, "A"), pipeline(12, "a")), {})
+    found = match(snapshot(pipeline(1, "A")), snapshot(pipeline(11, "A"), pipeline(12, "A")), {})
     assert found.blocked == {Ref(P, "1")}
     assert found.contested == {(P, "11"), (P, "12")}
     assert Ref(P, "1") not in found.keys
@@ -144,3 +145,80 @@ def test_options_are_matched_by_mapping_then_code_then_value() -> None:
     assert keys[Ref(E, "leads/1/101")] == "leads/11/1102"
     assert keys[Ref(E, "leads/1/102")] == "leads/11/1103"
     assert keys[Ref(E, "leads/1/103")] == "leads/11/1101"
+
+
+# -- exact before folded --
+
+# Each makes items of the given names in one list of an account; the first has the id `start`.
+LISTS = {
+    P: lambda start, names: snapshot(*(pipeline(start + at, name) for at, name in enumerate(names))),
+    S: lambda start, names: snapshot(pipeline(1, "Sales", *(stage(start + at, n) for at, n in enumerate(names)))),
+    G: lambda start, names: snapshot(*(group(f"leads_{start + at}", name) for at, name in enumerate(names))),
+    F: lambda start, names: snapshot(*(field(start + at, name) for at, name in enumerate(names))),
+    E: lambda start, names: snapshot(
+        field(1, "Answer", "select", enums=[Enum(start + at, name, at) for at, name in enumerate(names)])
+    ),
+}
+
+
+def paired(kind: Kind, ours: list[str], theirs: list[str]) -> tuple[dict[str, str], set[str]]:
+    """(name in the master -> name in the slave, names in conflict), of items of one kind."""
+    mine, other = LISTS[kind](5, ours), LISTS[kind](15, theirs)
+    found = match(mine, other, {})
+
+    def name(key: str, start: int, names: list[str]) -> str:
+        return names[int(key.rpartition("/")[2].removeprefix("leads_")) - start]
+
+    pairs = {
+        name(ref.key, 5, ours): name(key, 15, theirs)
+        for ref, key in found.keys.items()
+        if ref.kind is kind and name_is_ours(ref)
+    }
+    return pairs, {conflict.name for conflict in found.conflicts}
+
+
+def name_is_ours(ref: Ref) -> bool:
+    """Not a system stage, a main group, or what holds the items."""
+    last = ref.key.rpartition("/")[2].removeprefix("leads_")
+    return last.isdecimal() and 5 <= int(last) < 15
+
+
+@pytest.mark.parametrize("kind", LISTS)
+@pytest.mark.parametrize(("ours", "theirs", "pairs", "conflicts"), [
+    (["Status", "STATUS"], ["STATUS"], {"STATUS": "STATUS"}, set()),
+    (["new", "New"], ["New"], {"New": "New"}, set()),
+    (["yes", "Yes"], ["Yes", "yes"], {"yes": "yes", "Yes": "Yes"}, set()),
+    (["Status", "STATUS"], ["STATUS", "status"], {"STATUS": "STATUS", "Status": "status"}, set()),
+    (["New "], ["New", "New "], {"New ": "New "}, set()),
+    (["New", "New "], [" new"], {}, {"New", "New "}),
+    (["New"], ["NEW", "new"], {}, {"New"}),
+    (["New"], [" nEw"], {"New": " nEw"}, set()),
+    (["caf\u00e9", "cafe\u0301"], ["cafe\u0301"], {"cafe\u0301": "cafe\u0301"}, set()),
+])  # fmt: skip
+def test_exactly_equal_names_come_before_folded_ones_and_those_pair_one_to_one(
+    kind: Kind, ours: list[str], theirs: list[str], pairs: dict[str, str], conflicts: set[str]
+) -> None:
+    assert paired(kind, ours, theirs) == (pairs, conflicts)
+
+
+def test_the_exact_name_in_another_group_comes_before_a_folded_one_in_the_same_group() -> None:
+    ours = snapshot(group("leads_1", "Deal"), field(1, "Status", group_id="leads_1"))
+    theirs = snapshot(
+        group("leads_9", "Deal"), field(11, "STATUS", group_id="leads_9"), field(12, "Status", group_id="default")
+    )
+    assert match(ours, theirs, {}).keys[Ref(F, "leads/1")] == "leads/12"
+
+
+def test_an_exact_name_of_another_type_is_a_conflict_and_is_not_given_to_a_folded_one() -> None:
+    ours = snapshot(field(1, "Status", "text"), field(2, "STATUS", "numeric"))
+    found = match(ours, snapshot(field(11, "STATUS", "text")), {})
+    assert found.blocked == {Ref(F, "leads/2")}
+    assert Ref(F, "leads/1") not in found.keys
+    assert found.contested == {(F, "leads/11")}
+
+
+def test_a_mapping_that_folding_once_made_stays() -> None:
+    ours = snapshot(field(1, "Status"), field(2, "STATUS"))
+    found = match(ours, snapshot(field(11, "STATUS")), {Ref(F, "leads/1"): "leads/11"})
+    assert found.keys[Ref(F, "leads/1")] == "leads/11"
+    assert Ref(F, "leads/2") not in found.keys

@@ -218,7 +218,7 @@ def test_an_option_that_the_slave_deleted_is_made_again(scene: Scene) -> None:
 def test_ambiguous_options_are_a_conflict_and_the_field_keeps_its_list(scene: Scene) -> None:
     ours = scene.master.add_field("leads", "Source", "select", enums=["Web", "Fair"])
     north = scene.branch()
-    mine = north.account.add_field("leads", "Source", "select", enums=["Web", "web", "Own"])
+    mine = north.account.add_field("leads", "Source", "select", enums=["Web", "Web", "Own"])
     before = [(enum.id, enum.value) for enum in mine.enums]
     ours.is_api_only = True
 
@@ -607,4 +607,42 @@ def test_a_field_of_a_predefined_group_that_the_slave_lacks_is_made_in_the_main_
 
     assert north.sync(scene.desired()).state == "changed"
     assert north.account.field("leads", "Inside").group_id == "default"
+    assert north.sync(scene.desired()).state == "in_sync"
+
+
+# -- names that differ in case only --
+
+
+def test_fields_that_differ_in_case_only_are_two_and_the_values_stay_where_they_are(scene: Scene) -> None:
+    scene.master.add_field("leads", "Status")
+    scene.master.add_field("leads", "STATUS")
+    north = scene.branch()
+    own = north.account.add_field("leads", "STATUS")
+    stage = north.account.ordered_pipelines[0].ordinary[0]
+    lead = north.account.add_lead(north.account.ordered_pipelines[0].id, stage.id, values={own.id: "open"})
+
+    result = north.sync(scene.desired())
+
+    assert result.state == "changed"
+    assert shown(result)[-1] == ("create", "custom_field", "Status")
+    assert (own.name, lead.values) == ("STATUS", {own.id: "open"})
+    assert differences(scene.master, north.account) == []
+    assert north.sync(scene.desired()).state == "in_sync"
+
+
+def test_options_and_stages_that_differ_in_case_only_keep_their_ids(scene: Scene) -> None:
+    scene.master.add_field("leads", "Answer", "select", enums=["yes", "Yes"])
+    scene.master.add_pipeline("Deals", stages=["new", "New"])
+    north = scene.branch()
+    own = north.account.add_field("leads", "Answer", "select", enums=["Yes"])
+    mine = north.account.add_pipeline("Deals", stages=["New"])
+    option, stage = own.enums[0].id, mine.ordinary[0].id
+
+    assert north.sync(scene.desired()).state == "changed"
+
+    assert {enum.value: enum.id for enum in own.enums}["Yes"] == option
+    assert values(own) == ["yes", "Yes"]
+    assert {each.name: each.id for each in mine.ordinary}["New"] == stage
+    assert [each.name for each in mine.ordinary] == ["new", "New"]
+    assert north.wounds == (0, 0, 0)
     assert north.sync(scene.desired()).state == "in_sync"

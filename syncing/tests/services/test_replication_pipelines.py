@@ -62,7 +62,7 @@ def test_two_equal_namesakes_on_both_sides_pair_by_order(scene: Scene) -> None:
 def test_more_namesakes_in_the_master_than_in_the_slave_makes_the_missing_ones(scene: Scene) -> None:
     scene.master.add_pipeline("Sales", stages=["Call", "Call", "Call"])
     north = scene.branch()
-    kept = north.account.add_pipeline("sales ", stages=["CALL"]).ordinary[0].id
+    kept = north.account.add_pipeline("sales ", stages=["Call"]).ordinary[0].id
 
     north.sync(scene.desired())
 

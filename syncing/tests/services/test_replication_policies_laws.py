@@ -17,7 +17,7 @@ from accounts.simulator.model import ENTITIES, ENUM_TYPES
 from accounts.simulator.server import RunningServer, serve
 from accounts.simulator.world import World
 from syncing.engine.changes import Action
-from syncing.engine.exclusions import excludes, left_out
+from syncing.engine.exclusions import excluded, left_out
 from syncing.engine.match import match
 from syncing.engine.refs import Kind, Ref, enum_key, field_key, group_key, pipeline_key, stage_key
 from syncing.engine.resources.custom_fields import CustomField
@@ -324,11 +324,7 @@ def _left_out(story: Story, rules: Rules) -> set[Key]:
     found = match(story.desired(), read(story.scene.server, account), known)
     names = {key: name for key, name in _names(account).items() if key in here(account)}
     out = {(ref.kind, found.keys[ref]) for ref in left_out(story.desired(), rules) if ref in found.keys}
-    out |= {
-        key
-        for key, name in names.items()
-        if key not in found.names and any(excludes(each, key[0], name) for each in rules.exclusions)
-    }
+    out |= {key for key, name in names.items() if key not in found.names and excluded(rules.exclusions, key[0], {name})}
     for key in names:
         if key not in found.names and _home(key, account) in out:
             out.add(key)
