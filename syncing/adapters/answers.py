@@ -7,13 +7,15 @@ from accounts.kommo.errors import BadAnswer
 from syncing.adapters.api import Json
 from syncing.adapters.batches import Entry
 from syncing.adapters.reader import MALFORMED
-from syncing.engine.match import normal_name
+from syncing.engine.pairing import is_spelling, likely, with_rest
+from syncing.engine.resources.custom_fields import CustomField, Enum
 
 T = TypeVar("T")
 
 
 def aligned(answer: Json, key: str, bodies: Sequence[Json], parse: Callable[[Json], object]) -> list[Json]:
-    """The answered items in the order of the request: by `request_id` (Kommo's is the index), else by count and name.
+    """The answered items in the order of the request: by `request_id` (Kommo's is the index), else by name, the
+    others by their place, if they are as many as were sent. A name may read back differently and is still ours.
 
     Raises BadAnswer with unknown outcome if they cannot be told apart, or if `parse` cannot make sense of one: then
     the account is read again.
@@ -26,10 +28,16 @@ def aligned(answer: Json, key: str, bodies: Sequence[Json], parse: Callable[[Jso
     ordered = [by_index[str(index)] for index in range(len(bodies)) if str(index) in by_index]
     if len(ordered) == len(bodies):
         return ordered
-    names = [normal_name(str(item.get("name"))) for item in items]
-    if names == [normal_name(body["name"]) for body in bodies]:
-        return items
+    pairs = likely([body["name"] for body in bodies], [_name(item) for item in items])
+    in_order = [pairs[at] for at in sorted(pairs)] == sorted(pairs.values())
+    if len(items) == len(bodies) and (in_order or len(pairs) == len(bodies)):
+        found = with_rest(pairs, len(bodies), len(items))
+        return [items[found[at]] for at in range(len(bodies))]
     raise BadAnswer(f"the answer does not tell the new {key} apart", outcome_unknown=True)
+
+
+def _name(item: Json) -> str:
+    return str(item.get("name") or "")
 
 
 def _makes_sense(item: object, parse: Callable[[Json], object]) -> bool:
@@ -55,19 +63,45 @@ def newcomers(
     return [item for item in items if key_of(item) not in before]
 
 
-def adopt(chunk: Sequence[Entry[T]], fresh: Sequence[Json]) -> dict[int, Json]:
-    """After a lost answer: which items that were not there before are the posted ones; by name and type, in order."""
-    left = sorted(fresh, key=lambda item: (len(str(item["id"])), str(item["id"])))
-    found: dict[int, Json] = {}
-    for index, entry in enumerate(chunk):
-        twin = next((item for item in left if _same(entry.body, item)), None)
-        if twin is not None:
-            left.remove(twin)
-            found[index] = twin
+def adopt(chunk: Sequence[Entry[T]], fresh: Sequence[Json]) -> dict[int, Json | None]:
+    """After a lost answer: which items that were not there before are the posted ones, by index in the chunk.
+
+    By name among those of the same type; several that may be spellings of each other by the order of their making,
+    if they are as many. None for a posted one that may be among other items that are new as well: nobody can tell.
+    """
+    found: dict[int, Json | None] = {}
+    for kind in dict.fromkeys(entry.body.get("type") for entry in chunk):
+        mine = [index for index, entry in enumerate(chunk) if entry.body.get("type") == kind]
+        items = [item for item in fresh if kind in (None, item.get("type"))]
+        items.sort(key=lambda item: (len(str(item["id"])), str(item["id"])))
+        names, shown = [chunk[index].body["name"] for index in mine], [_name(item) for item in items]
+        pairs = likely(names, shown)
+        whole = with_rest(pairs, len(mine), len(items))
+        if all(is_spelling(names[at], shown[other]) for at, other in whole.items() if at not in pairs):
+            pairs = whole
+        others = len(items) > len(pairs)
+        for at, index in enumerate(mine):
+            if at in pairs:
+                found[index] = items[pairs[at]]
+            elif others:
+                found[index] = None
     return found
 
 
-def _same(body: Json, item: Json) -> bool:
-    return normal_name(body["name"]) == normal_name(str(item.get("name"))) and (
-        "type" not in body or body["type"] == item.get("type")
-    )
+def answered_fields(answer: Json, parse: Callable[[Json], CustomField]) -> dict[int, CustomField]:
+    """The fields that the answer to a PATCH shows, by id; what makes no sense is left to the re-reading."""
+    embedded = answer.get("_embedded")
+    items = embedded.get("custom_fields") if isinstance(embedded, dict) else None
+    shown = [parse(item) for item in items or () if _makes_sense(item, parse)] if isinstance(items, list) else []
+    return {item.id: item for item in shown}
+
+
+def new_options(posted: Sequence[Json], shown: Sequence[Enum], before: Collection[int]) -> dict[int, int]:
+    """Index of an option in `posted` (those without an id count) -> its new id, from the field as it is `shown` now.
+
+    `before`: the ids of the options that the field had. What cannot be told apart is missing.
+    """
+    waiting = [at for at, option in enumerate(posted) if "id" not in option]
+    fresh = [enum for enum in shown if enum.id not in before]
+    pairs = likely([posted[at]["value"] for at in waiting], [enum.value for enum in fresh])
+    return {waiting[at]: fresh[other].id for at, other in with_rest(pairs, len(waiting), len(fresh)).items()}

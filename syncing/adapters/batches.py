@@ -22,11 +22,14 @@ class Entry(Generic[T]):
 
 
 Send = Callable[[list[Json]], Sequence[Json]]  # bodies -> the answered items, aligned; raises KommoError
-Find = Callable[[Sequence[Entry[T]]], Mapping[int, Json]]  # after a lost answer: index in the chunk -> its item
+# After a lost answer: index in the chunk -> its item; None: it may be there, nobody can tell.
+Find = Callable[[Sequence[Entry[T]]], Mapping[int, Json | None]]
 Repair = Callable[[Entry[T], Validation], Entry[T] | None]
 Settle = Callable[[], None]
 Done = Callable[[Sequence[tuple[Entry[T], Json]]], None]
 Failed = Callable[[Entry[T], KommoError], None]
+
+UNTOLD = "its answer was lost, and which of the new items it is, if any, cannot be told; it is not made again"
 
 
 def create(
@@ -36,11 +39,12 @@ def create(
     """POST all entries. Every one ends in `done` or `failed`; errors that concern the whole account are raised.
 
     After an unknown outcome `find` re-reads and what is there is adopted; only the rest is posted again, in halves,
-    until a culprit stands alone and has failed twice. Where nobody answered, Kommo may still be at it: what is not
-    there is looked for again after `settle`, before it is posted again. `repair` may give an entry without its
-    refused part.
+    until a culprit stands alone and has failed twice. What may be there, though nobody can tell, has failed. What is
+    not there is looked for again after `settle`, before it is posted again: after the first failure, as a reading may
+    lag behind a write, and wherever nobody answered, as Kommo may still be at it. `repair` may give an entry without
+    its refused part.
     """
-    waiting = _chunks(entries)
+    waiting, looked = _chunks(entries), False
     while waiting:
         chunk = waiting.pop(0)
         try:
@@ -54,7 +58,8 @@ def create(
         except (ServerError, NetworkError, BadAnswer) as error:
             if not error.outcome_unknown:
                 raise
-            waiting[:0] = _after_lost_answer(chunk, error, _patiently(find, settle, error), done, failed)
+            patient = find if looked and not _may_still_be_at_it(error) else _patiently(find, settle)
+            waiting[:0], looked = _after_lost_answer(chunk, error, patient, done, failed), True
         else:
             done(list(zip(chunk, answers, strict=True)))
 
@@ -124,14 +129,17 @@ def _only(error: Validation, index: int, *, alone: bool) -> Validation:
     ) if items else error  # fmt: skip
 
 
-def _patiently(find: Find[T], settle: Settle, error: KommoError) -> Find[T]:
-    """`find`, and once more after a pause if the request may still be under way (a timeout, a reset, a 504)."""
-    if not isinstance(error, NetworkError) and error.status != GATEWAY_TIMEOUT:
-        return find
+def _may_still_be_at_it(error: KommoError) -> bool:
+    """Nobody answered (a timeout, a reset, a 504): the request may be under way."""
+    return isinstance(error, NetworkError) or error.status == GATEWAY_TIMEOUT
 
-    def find_twice(chunk: Sequence[Entry[T]]) -> Mapping[int, Json]:
+
+def _patiently(find: Find[T], settle: Settle) -> Find[T]:
+    """`find`, and once more after a pause where something is not there yet."""
+
+    def find_twice(chunk: Sequence[Entry[T]]) -> Mapping[int, Json | None]:
         found = find(chunk)
-        if len(found) < len(chunk):
+        if any(found.get(index) is None for index in range(len(chunk))):
             settle()
             found = find(chunk)
         return found
@@ -143,8 +151,11 @@ def _after_lost_answer(
     chunk: list[Entry[T]], error: KommoError, find: Find[T], done: Done[T], failed: Failed[T]
 ) -> list[list[Entry[T]]]:
     found = find(chunk)
-    if found:
-        done([(chunk[index], item) for index, item in found.items()])
+    if there := [(chunk[index], item) for index, item in found.items() if item is not None]:
+        done(there)
+    for index, item in found.items():
+        if item is None:
+            failed(chunk[index], BadAnswer(UNTOLD))
     rest = [replace(entry, repeats=entry.repeats + 1) for index, entry in enumerate(chunk) if index not in found]
     if len(chunk) == 1 and rest and rest[0].repeats > 1:
         failed(rest[0], error)

@@ -1,12 +1,12 @@
 """Write custom fields: new ones and changed ones in batches, with options, required stages and order."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
 from accounts.kommo.errors import KommoError, Validation
 from syncing.adapters import batches, endpoints
-from syncing.adapters.answers import adopt, aligned, newcomers
+from syncing.adapters.answers import adopt, aligned, answered_fields, new_options, newcomers
 from syncing.adapters.api import Json
 from syncing.adapters.batches import Entry
 from syncing.adapters.bodies import field_body, kept_enums, new_field_body
@@ -15,7 +15,7 @@ from syncing.adapters.repairs import demands_options, lightened
 from syncing.adapters.work import Token, Work, sort_numbers
 from syncing.engine.changes import Action, Change
 from syncing.engine.refs import Kind, Ref, enum_key, field_key, group_key
-from syncing.engine.resources.custom_fields import ENTITIES, CustomField
+from syncing.engine.resources.custom_fields import ENTITIES, CustomField, Enum
 from syncing.engine.resources.field_groups import DEFAULT_GROUP
 
 T = TypeVar("T")
@@ -34,6 +34,7 @@ class _Fields:
         self.work, self.entity = work, entity
         self.ours = self._by_key(work.desired.fields or ())
         self.theirs = self._by_key(work.existing.fields or ())
+        self.answered: dict[int, CustomField] = {}  # as the answers to PATCHes showed them
         self.names = {key: ref for ref, key in work.plan.match.keys.items() if ref.kind is Kind.CUSTOM_FIELD}
 
     def _by_key(self, fields: Sequence[CustomField]) -> dict[str, CustomField]:
@@ -72,7 +73,7 @@ class _Fields:
         answer = self.work.api.post(endpoints.custom_fields(self.entity), bodies)
         return aligned(answer, "custom_fields", bodies, self._parse)
 
-    def _find(self, chunk: Sequence[Entry[Change]]) -> dict[int, Json]:
+    def _find(self, chunk: Sequence[Entry[Change]]) -> dict[int, Json | None]:
         items = self.work.api.get_all(endpoints.custom_fields(self.entity), "custom_fields")
         before = set(self.theirs) | self.work.made(Kind.CUSTOM_FIELD, f"{self.entity}/")
         return adopt(chunk, newcomers(items, before, lambda item: field_key(self.entity, item["id"]), self._parse))
@@ -82,23 +83,32 @@ class _Fields:
 
     def _done(self, answered: Sequence[tuple[Entry[Change], Json]]) -> None:
         self.work.report([
-            self.work.done(entry.subject, self._keys(entry.subject.ref, self._parse(item)))
+            self.work.done(entry.subject, self._keys(entry, self._parse(item)))
             for entry, item in answered
         ])  # fmt: skip
 
-    def _keys(self, ref: Ref, made: CustomField) -> dict[Ref, str]:
-        """The new field's key and those of its options, by value; what is unclear is adopted at the re-reading."""
-        ours = self.ours[ref.key]
-        keys = {ref: field_key(self.entity, made.id)}
-        by_value = {enum.value: enum for enum in made.enums}
-        if len(by_value) == len(made.enums) == len(ours.enums):
-            for enum in ours.enums:
-                if enum.value in by_value:
-                    twin = by_value[enum.value]
-                    keys[Ref(Kind.ENUM, enum_key(self.entity, ours.id, enum.id))] = enum_key(
-                        self.entity, made.id, twin.id
-                    )
+    def _keys(self, entry: Entry[Change], made: CustomField) -> dict[Ref, str]:
+        """The new field's key and those of its options."""
+        ref = entry.subject.ref
+        return {ref: field_key(self.entity, made.id), **self._option_keys(ref, entry.body, made, ())}
+
+    def _option_keys(self, ref: Ref, body: Json, shown: CustomField, before: Collection[int]) -> dict[Ref, str]:
+        """The keys of the options that came with `body`, from the field as an answer shows it.
+
+        What cannot be told apart is looked for by name at the re-reading. `before`: the ids that were there.
+        """
+        posted = body.get("enums", [])
+        unknown = [enum for enum in self.ours[ref.key].enums if self._option(ref, enum) not in self.work.ids]
+        keys = {}
+        for at, number in sorted(new_options(posted, shown.enums, before).items()):
+            ours = next((enum for enum in unknown if enum.value == posted[at]["value"]), None)
+            if ours is not None:
+                unknown.remove(ours)
+                keys[self._option(ref, ours)] = enum_key(self.entity, shown.id, number)
         return keys
+
+    def _option(self, field: Ref, enum: Enum) -> Ref:
+        return Ref(Kind.ENUM, f"{field.key}/{enum.id}")
 
     # -- update --
 
@@ -117,12 +127,23 @@ class _Fields:
         return body if sort is None else {**body, "sort": sort}
 
     def _patch(self, bodies: list[Json]) -> list[Json]:
-        self.work.api.patch(endpoints.custom_fields(self.entity), bodies)
+        answer = self.work.api.patch(endpoints.custom_fields(self.entity), bodies)
+        self.answered |= answered_fields(answer, self._parse)
         return []
 
     def _updated(self, answered: Sequence[tuple[Entry[Change | None], Json]]) -> None:
-        if rows := [self.work.done(entry.subject) for entry, _ in answered if entry.subject is not None]:
+        rows = [
+            self.work.done(entry.subject, self._added(entry.subject.ref, entry.body))
+            for entry, _ in answered
+            if entry.subject is not None
+        ]
+        if rows:
             self.work.report(rows)
+
+    def _added(self, ref: Ref, body: Json) -> dict[Ref, str]:
+        """The keys of the options that a PATCH has added, as its answer shows them."""
+        shown, theirs = self.answered.get(body["id"]), self.theirs[self.work.ids[ref]]
+        return self._option_keys(ref, body, shown, {enum.id for enum in theirs.enums}) if shown else {}
 
     def _with_options(self, entry: Entry[Change | None], error: Validation) -> Entry[Change | None] | None:
         """Where the options are demanded all of them go, with their ids; else without what is refused."""

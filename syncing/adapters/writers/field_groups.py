@@ -41,7 +41,7 @@ def _write_entity(work: Work, entity: str, creates: Sequence[Change], updates: S
         answer = work.api.post(endpoints.field_groups(entity), bodies)
         return aligned(answer, "custom_field_groups", bodies, parse)
 
-    def find(chunk: Sequence[Entry[Change]]) -> dict[int, Json]:
+    def find(chunk: Sequence[Entry[Change]]) -> dict[int, Json | None]:
         items = work.api.get_all(endpoints.field_groups(entity), "custom_field_groups", page_size=None)
         ours = [group for group in work.existing.groups or () if group.entity == entity]
         before = {group_key(entity, group.id) for group in ours} | work.made(Kind.FIELD_GROUP, f"{entity}/")

@@ -14,6 +14,7 @@ from syncing.adapters.reader import parse_pipeline
 from syncing.adapters.repairs import complaints
 from syncing.adapters.work import Token, Work, Written, in_order, sort_numbers
 from syncing.engine.changes import Action, Change
+from syncing.engine.pairing import likely, with_rest
 from syncing.engine.refs import Kind, Ref, pipeline_key, stage_key
 from syncing.engine.resources.pipelines import Pipeline, place
 from syncing.engine.resources.stages import LOST, WON, Stage
@@ -81,7 +82,7 @@ class _Create:
     def _send(self, bodies: list[Json]) -> list[Json]:
         return aligned(self.work.api.post(endpoints.PIPELINES, bodies), "pipelines", bodies, parse_pipeline)
 
-    def _find(self, chunk: Sequence[Entry[Change]]) -> dict[int, Json]:
+    def _find(self, chunk: Sequence[Entry[Change]]) -> dict[int, Json | None]:
         before = {pipeline_key(item.id) for item in self.work.existing.pipelines} | self.work.made(Kind.PIPELINE)
         items = self.work.api.get_all(endpoints.PIPELINES, "pipelines", page_size=None)
         return adopt(chunk, newcomers(items, before, lambda item: pipeline_key(item["id"]), parse_pipeline))
@@ -139,7 +140,7 @@ def _system_names(work: Work, pipeline: Pipeline) -> list[Json]:
 
 
 def _keys(original: Pipeline, item: Json, sent: Sequence[Ref]) -> dict[Ref, str]:
-    """The new pipeline's key and those of its stages: system stages by nature, the others by order and name."""
+    """The new pipeline's key and those of its stages: system stages by nature, the others by name and order."""
     made = parse_pipeline(item)
     keys = {Ref(Kind.PIPELINE, pipeline_key(original.id)): pipeline_key(made.id)}
     system = {stage.natural_id: stage for stage in made.stages if stage.is_system}
@@ -149,9 +150,9 @@ def _keys(original: Pipeline, item: Json, sent: Sequence[Ref]) -> dict[Ref, str]
             keys[Ref(Kind.STAGE, stage_key(original.id, stage.id))] = stage_key(made.id, twin.id)
     wanted = [stage for stage in _ordinary(original) if Ref(Kind.STAGE, stage_key(original.id, stage.id)) in sent]
     present = _ordinary(made)
-    if [stage.name for stage in wanted] == [stage.name for stage in present]:
-        for ours, theirs in zip(wanted, present, strict=True):
-            keys[Ref(Kind.STAGE, stage_key(original.id, ours.id))] = stage_key(made.id, theirs.id)
+    pairs = likely([stage.name for stage in wanted], [stage.name for stage in present])
+    for at, other in with_rest(pairs, len(wanted), len(present)).items():
+        keys[Ref(Kind.STAGE, stage_key(original.id, wanted[at].id))] = stage_key(made.id, present[other].id)
     return keys  # stages that could not be told apart here are adopted at the re-reading
 
 

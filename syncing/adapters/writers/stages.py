@@ -90,7 +90,7 @@ class _Stages:
         answer = self.work.api.post(endpoints.statuses(self.pipeline.id), bodies)
         return aligned(answer, "statuses", bodies, parse_stage)
 
-    def _find(self, chunk: Sequence[Entry[Change]]) -> dict[int, Json]:
+    def _find(self, chunk: Sequence[Entry[Change]]) -> dict[int, Json | None]:
         items = self.work.api.get_all(endpoints.statuses(self.pipeline.id), "statuses", page_size=None)
         before = set(self.stages) | self.work.made(Kind.STAGE, f"{self.pipeline.id}/")
         return adopt(chunk, newcomers(items, before, lambda s: stage_key(self.pipeline.id, s["id"]), parse_stage))

@@ -1,0 +1,54 @@
+"""Pairing: which of the items that came into being is which of those that were sent, where the ids do not say it.
+
+Nothing here finds an item that was there before: that is done by its exact name alone (see `match`).
+"""
+
+import html
+import unicodedata
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+
+from syncing.engine.match import normal_name
+
+
+def likely(sent: Sequence[str], found: Sequence[str]) -> dict[int, int]:
+    """Index in `sent` -> index in `found`: equal names, then equal but for case and white space, then one another's
+    only possible spelling. Namesakes pair by order."""
+    pairs: dict[int, int] = {}
+    for key in (str, normal_name):
+        _pair_equal(sent, found, key, pairs)
+    left = [at for at in range(len(sent)) if at not in pairs]
+    there = [at for at in range(len(found)) if at not in pairs.values()]
+    could_be = {at: [other for other in there if is_spelling(sent[at], found[other])] for at in left}
+    for at, others in could_be.items():
+        if len(others) == 1 and sum(others[0] in rivals for rivals in could_be.values()) == 1:
+            pairs[at] = others[0]
+    return pairs
+
+
+def _pair_equal(sent: Sequence[str], found: Sequence[str], key: Callable[[str], str], pairs: dict[int, int]) -> None:
+    waiting: dict[str, list[int]] = defaultdict(list)
+    for at, name in enumerate(found):
+        if at not in pairs.values():
+            waiting[key(name)].append(at)
+    for at, name in enumerate(sent):
+        if at not in pairs and waiting[key(name)]:
+            pairs[at] = waiting[key(name)].pop(0)
+
+
+def with_rest(pairs: Mapping[int, int], sent: int, found: int) -> dict[int, int]:
+    """`pairs`, and what is left over of `sent` and `found` items in order, if it is as many of both."""
+    left = [at for at in range(sent) if at not in pairs]
+    there = [at for at in range(found) if at not in pairs.values()]
+    return dict(pairs) | (dict(zip(left, there, strict=True)) if len(left) == len(there) else {})
+
+
+def is_spelling(sent: str, shown: str) -> bool:
+    """Whether a server that escapes, trims, recases, drops or cuts what it is sent may show `sent` as `shown`."""
+    whole, part = _letters(sent), _letters(shown)
+    return whole == part or (bool(part) and whole.startswith(part))
+
+
+def _letters(text: str) -> str:
+    decomposed = unicodedata.normalize("NFKD", html.unescape(text))
+    return "".join(character for character in decomposed.casefold() if character.isalnum())
