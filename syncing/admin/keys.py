@@ -1,20 +1,20 @@
 """API keys: made here, shown once, revoked."""
 
-from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import add_never_cache_headers
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from accounts.admin.readonly import AnyModelAdmin
 from accounts.pages import page, person
-from syncing.models import ApiKey
-from syncing.services.decisions.approvals import SCOPES
-from syncing.services.keys import lock_with, new_key
+from syncing.models import ApiKey, Trigger
+from syncing.services.audit import Actor
+from syncing.services.keys import change_key, create_key, delete_keys, scopes_of
 
 if TYPE_CHECKING:  # generic for the type checker only
     KeyModelForm = forms.ModelForm[ApiKey]
@@ -37,25 +37,40 @@ class ApiKeyForm(KeyModelForm):
         model = ApiKey
         fields = ["name", "scopes", "revoked"]
 
+    who: User  # fills in the form; set by the admin
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Offers what the person could do, and what the key has already."""
+        super().__init__(*args, **kwargs)
+        self.grantable = scopes_of(self.who)
+        if self.instance.pk and not self.instance.maker_name and not self.who.is_superuser:
+            self.grantable = set()  # no person's permissions limit it: it is given nothing more here
+        if "scopes" in self.fields:
+            kept = {*self.grantable, *self.instance.scopes}
+            self.fields["scopes"].choices = [choice for choice in ApiKey.Scope.choices if choice[0] in kept]  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any] | None:
+        """Makes a revoked key work again only for those who could give it its scopes."""
+        cleaned = super().clean()
+        works_again = "revoked" in self.changed_data and not self.cleaned_data.get("revoked")
+        if works_again and not set(self.instance.scopes) <= self.grantable:
+            raise forms.ValidationError(_("This key may more than you may: make another one instead."))
+        return cleaned
+
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(AnyModelAdmin):
     form = ApiKeyForm
-    list_display = ["name", "prefix", "scope_names", "made_by", "revoked", "created_at", "last_used_at"]
+    list_display = ["name", "prefix", "scope_names", "maker", "revoked", "created_at", "last_used_at"]
     list_filter = ["revoked"]
-    search_fields = ["name", "prefix"]
+    search_fields = ["name", "prefix", "maker_name", "made_by__username"]
     list_select_related = ["made_by"]
-    readonly_fields = ["prefix", "made_by", "created_at", "last_used_at"]
+    readonly_fields = ["prefix", "maker", "created_at", "last_used_at"]
     actions = ["revoke"]
 
     def get_form(self, request: HttpRequest, obj: ApiKey | None = None, change: bool = False, **kwargs: Any) -> Any:
-        """Nobody gives a key a right to decide that they have not themselves."""
         form = super().get_form(request, obj, change=change, **kwargs)
-        lacking = {scope for permission, scope in SCOPES.items() if not request.user.has_perm(permission)}
-        if lacking and "scopes" in form.base_fields:
-            field = deepcopy(ApiKeyForm.base_fields["scopes"])  # the form's own is everybody's
-            field.choices = [choice for choice in ApiKey.Scope.choices if choice[0] not in lacking]  # type: ignore[attr-defined]
-            form.base_fields["scopes"] = field
+        form.who = person(request)  # type: ignore[attr-defined]
         return form
 
     def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> Any:
@@ -69,12 +84,28 @@ class ApiKeyAdmin(AnyModelAdmin):
         labels = dict(ApiKey.Scope.choices)
         return ", ".join(str(labels.get(scope, scope)) for scope in key.scopes)
 
+    @admin.display(description=_("made by"), ordering="maker_name")
+    def maker(self, key: ApiKey) -> str:
+        """Who limits what it may do; without a person its scopes alone do."""
+        if key.is_orphaned:
+            facts = {"name": key.made_by or key.maker_name}
+            return gettext("%(name)s, deleted or deactivated: it works no more") % facts
+        return str(key.made_by or gettext("command line"))
+
     def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
-        if not change:
-            request.new_secret = new_key()  # type: ignore[attr-defined]
-            lock_with(obj, request.new_secret)  # type: ignore[attr-defined]
-            obj.made_by = person(request)
-        super().save_model(request, obj, form, change)
+        who = person(request)
+        by = Actor.of_user(who, Trigger.ADMIN)
+        if change:
+            change_key(obj, by=by)
+            return
+        key, request.new_secret = create_key(name=obj.name, scopes=obj.scopes, maker=who, by=by)  # type: ignore[attr-defined]
+        obj.pk = key.pk
+
+    def delete_model(self, request: HttpRequest, obj: ApiKey) -> None:
+        self.delete_queryset(request, [obj])
+
+    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
+        delete_keys(queryset, by=Actor.of_user(person(request), Trigger.ADMIN))
 
     def response_add(self, request: HttpRequest, obj: ApiKey, post_url_continue: Any = None) -> HttpResponse:
         """Show the key in the answer itself: a message would lie in a cookie."""
@@ -85,5 +116,11 @@ class ApiKeyAdmin(AnyModelAdmin):
 
     @admin.action(description=_("Revoke selected API keys"), permissions=["change"])
     def revoke(self, request: HttpRequest, queryset: Any) -> None:
-        count = queryset.filter(revoked=False).update(revoked=True)
-        self.message_user(request, ngettext("%(n)d key revoked.", "%(n)d keys revoked.", count) % {"n": count})
+        by = Actor.of_user(person(request), Trigger.ADMIN)
+        working = list(queryset.filter(revoked=False))
+        for key in working:
+            key.revoked = True
+            change_key(key, by=by)
+        self.message_user(
+            request, ngettext("%(n)d key revoked.", "%(n)d keys revoked.", len(working)) % {"n": len(working)}
+        )

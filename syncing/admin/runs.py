@@ -36,7 +36,7 @@ class SyncRunAdmin(ReadOnly):
         "group",
     ]
     list_filter = ["state", "group", "type", "mode", "trigger", "created_at"]
-    search_fields = ["id__exact", "group__name", "requested_by__username", "reason"]
+    search_fields = ["id__exact", "group__name", "requested_by__username", "requester_name", "reason"]
     list_per_page = 50
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SyncRun]:
@@ -67,7 +67,7 @@ class SyncRunAdmin(ReadOnly):
 
     @admin.display(description=_("trigger"), ordering="trigger")
     def asked_by(self, run: SyncRun) -> str:
-        who = f" ({run.requested_by})" if run.requested_by else ""
+        who = f" ({run.asked_by})" if run.asked_by else ""
         return f"{run.get_trigger_display()}{who}"
 
     @admin.display(description=_("duration"))

@@ -9,6 +9,7 @@ from syncing.api.order import accounts_of_run, reason_of, wrong
 from syncing.models import ApiKey
 from syncing.selectors import audit as reads
 from syncing.services.audit import Actor
+from syncing.services.decisions.approvals import APPROVE
 from syncing.services.decisions.approvals import approve as approve_plan
 from syncing.services.runs.starting import CannotStart
 
@@ -16,7 +17,7 @@ KEYS = ("accounts", "reason")
 USUAL, MOST = 100, 1000  # entries of one answer
 
 
-@endpoint("POST", ApiKey.Scope.APPROVE)
+@endpoint("POST", ApiKey.Scope.APPROVE, APPROVE)
 def approve(request: HttpRequest, run_id: int) -> JsonResponse:
     body, plan = json_body(request), found_run(run_id)
     key: ApiKey = request.api_key  # type: ignore[attr-defined]
@@ -32,7 +33,7 @@ def approve(request: HttpRequest, run_id: int) -> JsonResponse:
     return accepted(request, started)
 
 
-@endpoint("GET", READ)
+@endpoint("GET", READ, "syncing.view_auditentry")
 def audit(request: HttpRequest) -> JsonResponse:
     """A page of entries, the newest first; `next` is the `before` of the next page."""
     before, limit = _number(request, "before"), _number(request, "limit") or USUAL

@@ -11,13 +11,13 @@ from syncing.api.order import wrong
 from syncing.models import AcceptedDifference, ApiKey
 from syncing.selectors.drift import documents, exception_document
 from syncing.services.audit import LONGEST_REASON, Actor
-from syncing.services.decisions.exceptions import CannotAccept, accept, withdraw
+from syncing.services.decisions.exceptions import PERMISSION, CannotAccept, accept, withdraw
 
 KEYS = ("kind", "key", "attribute", "reason")
 LONGEST = {"kind": 12, "key": 500, "attribute": 30, "reason": LONGEST_REASON}
 
 
-@endpoint("GET", READ)
+@endpoint("GET", READ, "syncing.view_drift")
 def drift(request: HttpRequest) -> JsonResponse:
     """?group= and ?account= (a slave's subdomain; may be repeated) narrow it down."""
     return JsonResponse({"accounts": documents(_group(request), _accounts(request))})
@@ -47,7 +47,7 @@ def _slave(subdomain: str) -> Account:
     return account
 
 
-@endpoint("POST", ApiKey.Scope.APPROVE)
+@endpoint("POST", ApiKey.Scope.APPROVE, PERMISSION)
 def add_exception(request: HttpRequest, subdomain: str) -> JsonResponse:
     """Accepts a difference that /api/drift shows now; without an attribute its whole item."""
     account, what = _slave(subdomain), _what(json_body(request))
@@ -70,7 +70,7 @@ def _what(body: dict[str, Any]) -> dict[str, str]:
     return what
 
 
-@endpoint("DELETE", ApiKey.Scope.APPROVE)
+@endpoint("DELETE", ApiKey.Scope.APPROVE, PERMISSION)
 def end_exception(request: HttpRequest, subdomain: str, exception_id: int) -> JsonResponse:
     exceptions = AcceptedDifference.objects.filter(account__subdomain=subdomain).select_related("account__group")
     accepted = exceptions.defer(*RELATED_SECRETS).filter(pk=exception_id).first()

@@ -5,23 +5,24 @@ from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
 
 from accounts.models import Account
-from syncing.api.http import ApiError, endpoint, json_body
+from syncing.api.http import ApiError, endpoint, json_body, require
 from syncing.api.order import read_order
-from syncing.models import ApiKey, SyncRun, Trigger
+from syncing.models import ApiKey, RunMode, SyncRun, Trigger
 from syncing.selectors.documents import plan_document, run_document
 from syncing.selectors.ids import id_map
 from syncing.selectors.status import status as status_document
 from syncing.services.audit import Actor
 from syncing.services.keys import sign
-from syncing.services.runs.starting import CannotStart, Started, start_run
+from syncing.services.runs.starting import PERMISSION, CannotStart, Started, start_run
 from syncing.services.work.presence import workers_alive
 
 READ, TRIGGER = ApiKey.Scope.READ, ApiKey.Scope.TRIGGER
 
 
-@endpoint("POST", TRIGGER)
+@endpoint("POST", TRIGGER, None)
 def trigger(request: HttpRequest) -> JsonResponse:
     order = read_order(json_body(request))
+    require(request, PERMISSION[RunMode(order.mode)])
     try:
         started = start_run(
             group=order.group,
@@ -43,18 +44,18 @@ def accepted(request: HttpRequest, started: Started) -> JsonResponse:
     return JsonResponse({"run": started.run.pk, "status_url": url}, status=202)
 
 
-@endpoint("GET", READ)
+@endpoint("GET", READ, "syncing.view_syncrun")
 def status(request: HttpRequest) -> JsonResponse:
     workers = {"alive": workers_alive()}
     return JsonResponse({"workers": workers, **status_document()})
 
 
-@endpoint("GET", READ)
+@endpoint("GET", READ, "syncing.view_syncrun")
 def run(request: HttpRequest, run_id: int) -> JsonResponse:
     return JsonResponse(run_document(found_run(run_id)))
 
 
-@endpoint("GET", READ)
+@endpoint("GET", READ, "syncing.view_syncrun")
 def plan(request: HttpRequest, run_id: int) -> JsonResponse:
     """The changes once per distinct plan, not once per account."""
     return JsonResponse(plan_document(found_run(run_id)))
@@ -68,7 +69,7 @@ def found_run(run_id: int) -> SyncRun:
     return found
 
 
-@endpoint("GET", READ)
+@endpoint("GET", READ, "syncing.view_idmapping")
 def ids(request: HttpRequest, subdomain: str) -> JsonResponse:
     account = Account.objects.filter(subdomain=subdomain).first()
     if account is None:

@@ -32,8 +32,11 @@ class ApiError(Exception):
         return response
 
 
-def endpoint(method: str, scope: ApiKey.Scope) -> Callable[[View], View]:
-    """Let in only `method` with a key of `scope`; the view gets the key as `request.api_key`."""
+def endpoint(method: str, scope: ApiKey.Scope, permission: str | None) -> Callable[[View], View]:
+    """Let in only `method` with a key of `scope` whose maker has `permission`; the view gets it as `request.api_key`.
+
+    `permission` None: it depends on the body, and the view asks for it by `require`.
+    """
 
     def decorate(view: View) -> View:
         @csrf_exempt
@@ -43,6 +46,8 @@ def endpoint(method: str, scope: ApiKey.Scope) -> Callable[[View], View]:
             try:
                 check_method(request, method)
                 request.api_key = authorise(request, scope)  # type: ignore[attr-defined]
+                if permission is not None:
+                    require(request, permission)
                 return view(request, *args, **kwargs)
             except ApiError as error:
                 response = error.response()
@@ -68,10 +73,20 @@ def authorise(request: HttpRequest, scope: ApiKey.Scope) -> ApiKey:
     key = keys.key_for(secret.strip())
     if key is None:
         raise ApiError(401, "bad_key", "This API key is unknown or revoked.", "Make a new one in the admin, API keys.")
+    if key.is_orphaned:
+        message = "Who made this API key was deleted or deactivated, and so it ended."
+        raise ApiError(401, "maker_gone", message, "Have somebody else make a new one in the admin, API keys.")
     if scope not in key.scopes:
         raise ApiError(403, "no_scope", f"This API key may not {scope}.", f"Give it the scope '{scope}' in the admin.")
     keys.touch(key)
     return key
+
+
+def require(request: HttpRequest, permission: str) -> None:
+    """Raises ApiError 403 unless the person who made the key of this request has the permission now."""
+    if not keys.maker_may(request.api_key, permission):  # type: ignore[attr-defined]
+        message = f"Who made this API key may not do this: {permission} is missing."
+        raise ApiError(403, "not_allowed", message, "Give that person the permission, or use another's key.")
 
 
 def json_body(request: HttpRequest) -> dict[str, Any]:

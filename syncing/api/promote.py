@@ -11,6 +11,7 @@ from syncing.api.order import reason_of, wrong
 from syncing.models import ApiKey
 from syncing.services.audit import Actor
 from syncing.services.decisions import promotion
+from syncing.services.decisions.approvals import PROMOTE
 from syncing.services.runs.making import CannotStart
 
 KEYS = ("items", "reason")
@@ -18,7 +19,7 @@ ITEM_KEYS = ("kind", "name", "slave_key", "attribute")
 LONGEST = 500
 
 
-@endpoint("POST", ApiKey.Scope.PROMOTE)
+@endpoint("POST", ApiKey.Scope.PROMOTE, PROMOTE)
 def promote(request: HttpRequest, subdomain: str) -> JsonResponse:
     """`items`: {kind, name or slave_key, attribute} each, as /api/drift tells them; no attribute: the whole item."""
     body = json_body(request)

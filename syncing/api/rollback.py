@@ -13,7 +13,7 @@ from syncing.services.runs.making import CannotStart
 KEYS = ("accounts", "mode", "reason")
 
 
-@endpoint("POST", TRIGGER)
+@endpoint("POST", TRIGGER, "syncing.roll_back")
 def rollback(request: HttpRequest, run_id: int) -> JsonResponse:
     """The body may name `accounts` (else all that can be), `mode` (plan, else apply) and a `reason`."""
     body, run = json_body(request), found_run(run_id)

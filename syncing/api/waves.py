@@ -8,14 +8,15 @@ from django.urls import reverse
 from syncing.api.endpoints import TRIGGER, found_run
 from syncing.api.http import ApiError, endpoint, json_body
 from syncing.api.order import wrong
+from syncing.models import RunMode
 from syncing.services.audit import Actor
-from syncing.services.runs.making import CannotStart
+from syncing.services.runs.starting import PERMISSION, CannotStart
 from syncing.services.runs.waves import continue_run
 
 KEYS = ("wave",)
 
 
-@endpoint("POST", TRIGGER)
+@endpoint("POST", TRIGGER, PERMISSION[RunMode.APPLY])
 def continue_(request: HttpRequest, run_id: int) -> JsonResponse:
     """The body may name the `wave` that is meant (its number), so that a repeated call starts no later one."""
     body, run = json_body(request), found_run(run_id)

@@ -37,6 +37,9 @@ class AuditEntry(models.Model):
         ACCEPTED = "accepted", _("Accepted a difference")
         WITHDREW = "withdrew", _("Withdrew an exception")
         POLICY = "policy", _("Changed the policy")
+        KEY_MADE = "key_made", _("Made a key")
+        KEY_CHANGED = "key_changed", _("Changed a key")
+        KEY_DELETED = "key_deleted", _("Deleted a key")
 
     at = models.DateTimeField(_("at"), auto_now_add=True, db_index=True)
     actor = models.CharField(_("who"), max_length=150, help_text=_("User, API key, or what started it."))

@@ -25,8 +25,10 @@ class ApiKey(models.Model):
         editable=False,
         related_name="+",
         verbose_name=_("made by"),
-        help_text=_("Who made it in the admin; what it does counts as done by the same person."),
+        help_text=_("It may do no more than this person may now, and what it does counts as done by them."),
     )
+    # Left when the person is deleted; without it the key was made on the command line, for no person.
+    maker_name = models.CharField(max_length=150, blank=True, editable=False)
     revoked = models.BooleanField(_("revoked"), default=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     last_used_at = models.DateTimeField(_("last used"), null=True, blank=True, editable=False)
@@ -38,3 +40,8 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_orphaned(self) -> bool:
+        """True when the person who made it was deleted or deactivated."""
+        return not self.made_by.is_active if self.made_by else bool(self.maker_name)

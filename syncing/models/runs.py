@@ -36,6 +36,11 @@ class SyncRun(models.Model):
         related_name="+",
         verbose_name=_("requested by"),
     )
+    # Values, as four eyes are to be told apart when a key or a user was renamed or deleted (services.audit.Actor).
+    requester_name = models.CharField(max_length=150, blank=True, editable=False)
+    requester_user_id = models.BigIntegerField(null=True, editable=False)
+    requester_username = models.CharField(max_length=150, blank=True, editable=False)
+    requester_key_id = models.BigIntegerField(null=True, editable=False)
     approved_plan = models.ForeignKey(
         "self",
         models.SET_NULL,
@@ -105,6 +110,11 @@ class SyncRun(models.Model):
 
     def __str__(self) -> str:
         return f"#{self.pk} {self.group} {self.get_type_display()}"
+
+    @property
+    def asked_by(self) -> str:
+        """The person or API key, by the name it had when it asked; "" when nobody is known."""
+        return self.requester_name if self.requester_user_id or self.requester_key_id else ""
 
     @property
     def is_open(self) -> bool:

@@ -1,21 +1,36 @@
-"""Secrets that let machines in: API keys and webhook tokens. Only their hashes are kept."""
+"""Secrets that let machines in: API keys and webhook tokens. Only their hashes are kept; who made them is audited."""
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from typing import Any
 
+from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
 from accounts.models import SyncGroup
-from syncing.models import ApiKey, LogEntry, SyncRun
+from syncing.models import ApiKey, AuditEntry, LogEntry, SyncRun
+from syncing.services import audit
+from syncing.services.audit import Actor
 
 # Long enough to be found by hash without a salt: 256 random bits.
 SECRET_BYTES = 32
 USED_AT_MOST_EVERY = timedelta(minutes=1)
+# What the buttons of the admin need for what a scope lets in; every endpoint asks for its own of them.
+PERMISSIONS: Mapping[str, tuple[str, ...]] = {
+    ApiKey.Scope.READ: (
+        *("syncing.view_syncrun", "syncing.view_drift"),
+        *("syncing.view_idmapping", "syncing.view_auditentry"),
+    ),
+    ApiKey.Scope.TRIGGER: ("syncing.plan_sync", "syncing.start_sync", "syncing.roll_back"),
+    ApiKey.Scope.APPROVE: ("syncing.approve_plan", "syncing.accept_drift"),
+    ApiKey.Scope.PROMOTE: ("syncing.promote",),
+}
+AUDITED = ("name", "scopes", "revoked")
 
 
 class AlreadyExists(Exception):
@@ -31,29 +46,67 @@ def new_key() -> str:
     return f"ks_{secrets.token_urlsafe(SECRET_BYTES)}"
 
 
-def lock_with(key: ApiKey, secret: str) -> ApiKey:
-    """Put the hash and the first characters of `secret` into the unsaved `key`."""
-    key.prefix, key.key_hash = secret[:8], digest(secret)
-    return key
+def create_key(
+    *, name: str, scopes: Iterable[str], maker: User | None = None, by: Actor = audit.COMMAND
+) -> tuple[ApiKey, str]:
+    """Makes a key and gives its secret, which is kept nowhere; raises AlreadyExists if the name is taken.
 
-
-def create_key(*, name: str, scopes: Sequence[str]) -> tuple[ApiKey, str]:
-    """A new key and its secret, which is kept nowhere; raises AlreadyExists if the name is taken."""
+    Without a `maker` it is the operators' own, who have a shell here: nothing but its scopes limits it.
+    """
     secret = new_key()
+    key = ApiKey(
+        name=name, scopes=list(dict.fromkeys(scopes)), made_by=maker, prefix=secret[:8], key_hash=digest(secret)
+    )
+    key.maker_name = maker.get_username() if maker else ""
     try:
         with transaction.atomic():
-            key = lock_with(ApiKey(name=name, scopes=sorted(set(scopes))), secret)
             key.save(force_insert=True)
+            _note(AuditEntry.Action.KEY_MADE, key, by, {"scopes": key.scopes})
     except IntegrityError as error:
         raise AlreadyExists(name) from error
     return key, secret
 
 
+def change_key(key: ApiKey, *, by: Actor) -> None:
+    """Stores another name, other scopes, or that it is revoked or not."""
+    with transaction.atomic():
+        stored = ApiKey.objects.select_for_update(of=("self",)).get(pk=key.pk)
+        changes = {column: [getattr(stored, column), getattr(key, column)] for column in AUDITED}
+        changes = {column: values for column, values in changes.items() if values[0] != values[1]}
+        if changes:
+            key.save(update_fields=list(changes))
+            _note(AuditEntry.Action.KEY_CHANGED, stored, by, changes)
+
+
+def delete_keys(keys: Iterable[ApiKey], *, by: Actor) -> None:
+    with transaction.atomic():
+        for key in keys:
+            _note(AuditEntry.Action.KEY_DELETED, key, by, {"scopes": key.scopes})
+            key.delete()
+
+
+def _note(action: str, key: ApiKey, by: Actor, details: Mapping[str, Any]) -> None:
+    facts = {"key": key.name, "id": key.pk, "begins_with": key.prefix, "made_by": key.maker_name or None}
+    audit.note(action, by=by, details={**facts, **details})
+
+
+def scopes_of(maker: User) -> set[str]:
+    """The scopes with which a key of this person could do anything."""
+    return {scope for scope, needed in PERMISSIONS.items() if any(maker.has_perm(each) for each in needed)}
+
+
 def key_for(secret: str) -> ApiKey | None:
     """The key with this secret, unless it is revoked."""
     wanted = digest(secret)
-    key = ApiKey.objects.filter(key_hash=wanted, revoked=False).first()
+    key = ApiKey.objects.select_related("made_by").filter(key_hash=wanted, revoked=False).first()
     return key if key and constant_time_compare(key.key_hash, wanted) else None
+
+
+def maker_may(key: ApiKey, permission: str) -> bool:
+    """True where the person who made the key may do it now. Nothing limits a key that was made for no person."""
+    if key.made_by is None:
+        return not key.is_orphaned
+    return key.made_by.has_perm(permission)
 
 
 def touch(key: ApiKey) -> None:
@@ -71,14 +124,16 @@ def sign(run: SyncRun, key: ApiKey, *, joined: bool) -> None:
     LogEntry.objects.create(run=run, code=what, message=f"{what.capitalize()} with the API key {key.name}.")
 
 
-def make_webhook_token(group: SyncGroup, *, rotate: bool = False) -> str:
+def make_webhook_token(group: SyncGroup, *, rotate: bool = False, by: Actor = audit.COMMAND) -> str:
     """A new webhook token of the group; the old one dies. Raises AlreadyExists unless `rotate` or there was none."""
     token = secrets.token_urlsafe(SECRET_BYTES)
     groups = SyncGroup.objects.filter(pk=group.pk)
     if not rotate:
         groups = groups.filter(webhook_token_hash="")
-    if not groups.update(webhook_token_hash=digest(token)):
-        raise AlreadyExists(group.name)
+    with transaction.atomic():
+        if not groups.update(webhook_token_hash=digest(token)):
+            raise AlreadyExists(group.name)
+        audit.note(AuditEntry.Action.KEY_MADE, by=by, group=group, details={"key": "webhook"})
     return token
 
 

@@ -16,11 +16,9 @@ from accounts.models import SECRETS, Account, SyncGroup
 from accounts.pages import page, person
 from syncing.models import RunMode, RunType, Trigger
 from syncing.services.runs.splitting import preview
-from syncing.services.runs.starting import CannotStart, start_run
+from syncing.services.runs.starting import PERMISSION, CannotStart, start_run
 from syncing.services.work.rules import may_delete
 from syncing.views.pages import refusal, to_run
-
-PERMISSION = {RunMode.PLAN: "syncing.plan_sync", RunMode.APPLY: "syncing.start_sync"}
 
 
 class StartForm(forms.Form):

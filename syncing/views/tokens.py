@@ -10,11 +10,14 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from accounts.models import SyncGroup
-from accounts.pages import page
+from accounts.pages import page, person
+from syncing.models import Trigger
+from syncing.services.audit import Actor
 from syncing.services.keys import make_webhook_token
 
 
-@permission_required("accounts.change_syncgroup", raise_exception=True)
+# Who knows the address can start what it starts.
+@permission_required(["accounts.change_syncgroup", "syncing.start_sync"], raise_exception=True)
 @require_http_methods(["GET", "POST"])
 @never_cache
 def webhook_token(request: HttpRequest, group_id: int) -> HttpResponse:
@@ -22,7 +25,8 @@ def webhook_token(request: HttpRequest, group_id: int) -> HttpResponse:
     group = get_object_or_404(SyncGroup, pk=group_id)
     context = {"title": _("Webhook of %(group)s") % {"group": group.name}, "group": group}
     if request.method == "POST":
-        path = reverse("syncing:webhook", args=[make_webhook_token(group, rotate=True)])
+        by = Actor.of_user(person(request), Trigger.ADMIN)
+        path = reverse("syncing:webhook", args=[make_webhook_token(group, rotate=True, by=by)])
         context["secret"] = request.build_absolute_uri(path)
         note = _("Made a new webhook token.")
         admin.site.get_model_admin(SyncGroup).log_change(request, group, note)

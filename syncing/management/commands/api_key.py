@@ -1,11 +1,12 @@
-"""`manage.py api_key create NAME [--scope read] [--scope trigger]`: prints the key, alone, once."""
+"""`manage.py api_key create NAME [--scope SCOPE ...] [--by USERNAME]`: prints the key, alone, once."""
 
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from syncing.models import ApiKey
-from syncing.services.keys import AlreadyExists, create_key
+from syncing.services.keys import AlreadyExists, create_key, scopes_of
 
 LONGEST = 120  # characters, as in the model
 
@@ -23,15 +24,31 @@ class Command(BaseCommand):
             choices=ApiKey.Scope.values,
             help="what the key may do, repeatable (default: read)",
         )
+        create.add_argument(
+            "--by",
+            metavar="USERNAME",
+            help="whose key it is: it may do no more than this person, and counts as them where two have to decide",
+        )
 
-    def handle(self, *args: Any, name: str, scope: list[str] | None, **options: Any) -> None:
+    def handle(self, *args: Any, name: str, scope: list[str] | None, by: str | None, **options: Any) -> None:
         if not 0 < len(name.strip()) <= LONGEST:
             raise CommandError(f"The name must have 1 to {LONGEST} characters.", returncode=2)
+        scopes = scope or [ApiKey.Scope.READ]
+        maker = self._maker(by, scopes) if by is not None else None
         try:
-            _, secret = create_key(name=name.strip(), scopes=scope or [ApiKey.Scope.READ])
+            _, secret = create_key(name=name.strip(), scopes=scopes, maker=maker)
         except AlreadyExists as error:
             raise CommandError(
                 f"There is an API key named {error} already; it cannot be shown again. "
                 "Choose another name, or delete it in the admin."
             ) from error
         self.stdout.write(secret)
+
+    def _maker(self, username: str, scopes: list[str]) -> User:
+        maker = User.objects.filter(username=username, is_active=True).first()
+        if maker is None:
+            raise CommandError(f"There is no active user {username!r}.", returncode=2)
+        lacking = sorted(set(scopes) - scopes_of(maker))
+        if lacking:
+            raise CommandError(f"{username} may do nothing of: {', '.join(lacking)}.", returncode=2)
+        return maker

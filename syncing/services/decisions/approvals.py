@@ -17,10 +17,10 @@ from syncing.models import (
     RunPurpose,
     RunState,
     SyncRun,
-    Trigger,
 )
 from syncing.services import audit
 from syncing.services.audit import Actor
+from syncing.services.keys import maker_may
 from syncing.services.runs.again import STALE, follow, still_there
 from syncing.services.runs.making import CannotStart, Order, Started, locked, make_run
 
@@ -158,7 +158,8 @@ def _check_approver(group: SyncGroup, plan: SyncRun, by: Approver, actor: Actor)
             % {"who": actor.name, "run": plan.pk, "permissions": ", ".join(_called(by, each) for each in lacking)},
             _("Ask somebody who may."),
         )
-    if group.approver_must_differ and _asked_for(plan, by):
+    # Who only joined a plan that waited already did not ask for it.
+    if group.approver_must_differ and actor.is_same_person_as(Actor.who_asked_for(plan)):
         raise CannotStart(
             "same_person",
             _("%(who)s asked for the plan and so cannot approve it.") % {"who": actor.name},
@@ -171,30 +172,14 @@ def _needed(plan: SyncRun) -> tuple[str, ...]:
 
 
 def _lacks(by: Approver, permission: str) -> bool:
-    return SCOPES[permission] not in by.scopes if isinstance(by, ApiKey) else not by.has_perm(permission)
+    if isinstance(by, ApiKey):
+        return SCOPES[permission] not in by.scopes or not maker_may(by, permission)
+    return not by.has_perm(permission)
 
 
 def _called(by: Approver, permission: str) -> str:
-    return SCOPES[permission].value if isinstance(by, ApiKey) else permission
-
-
-def _asked_for(plan: SyncRun, by: Approver) -> bool:
-    """Whether the plan was started by the very person or API key, or by a key that this person made.
-
-    Who only joined it, when it waited already, did not ask for it.
-    """
-    key_name = _key_that_started(plan)
-    if isinstance(by, ApiKey) and by.name == key_name:
-        return True
-    maker = ApiKey.objects.filter(name=key_name).values_list("made_by", flat=True).first() if key_name else None
-    person = by.made_by_id if isinstance(by, ApiKey) else by.pk
-    return person is not None and person in (plan.requested_by_id, maker)
-
-
-def _key_that_started(plan: SyncRun) -> str:
-    """The name of the API key; "" when it was something else."""
-    started = AuditEntry.objects.filter(action=AuditEntry.Action.STARTED, run=plan.pk, via=Trigger.API)
-    return next((entry.actor for entry in started if "joined" not in entry.details), "")
+    lacks_scope = isinstance(by, ApiKey) and SCOPES[permission] not in by.scopes
+    return SCOPES[permission].value if lacks_scope else permission
 
 
 def _chosen(plan: SyncRun, accounts: Sequence[Account] | None) -> QuerySet[AccountRun]:

@@ -16,7 +16,7 @@ from syncing.selectors.promotion import PICK, Candidate, candidates, keys_called
 from syncing.services import audit
 from syncing.services.audit import Actor
 from syncing.services.runs.making import CannotStart, Order, Started, locked, make_run
-from syncing.services.runs.starting import actor_of, start_run
+from syncing.services.runs.starting import start_run
 from syncing.services.work.master import scope_of
 
 MOST = 200  # items of one proposal
@@ -184,7 +184,7 @@ def _follow(run_id: int) -> bool:
     with locked(run.group) as group:
         if not _owed().filter(pk=run_id).exists():
             return False  # another process was faster
-        by = actor_of(run.requested_by, run.trigger)
+        by = Actor.who_asked_for(run)
         follower, problem = _started(run, group, by)
         sentence = problem or _("Run %(run)d brings it to the slaves.") % {"run": follower}
         store.log(run.pk, sentence, code="promoted", level=LogEntry.Level.WARNING if problem else LogEntry.Level.INFO)

@@ -108,6 +108,7 @@ def make_run(
         **order.facts,
         trigger=by.via,
         requested_by=requested_by,
+        **by.as_requester,
         whole_group=whole_group,
         queued_to_workers=to_workers,
     )

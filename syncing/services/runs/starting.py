@@ -25,9 +25,10 @@ from syncing.services.runs.closing import close_run
 from syncing.services.runs.making import CannotStart, Order, Started, locked, make_run
 from syncing.services.work.master import scope_of
 
-__all__ = ["CannotStart", "Started", "cancel_run", "close_run", "start_run"]
+__all__ = ["PERMISSION", "CannotStart", "Started", "cancel_run", "close_run", "start_run"]
 
 NOBODY = {actor.via: actor for actor in (audit.COMMAND, audit.API, audit.WEBHOOK, audit.SCHEDULE)}
+PERMISSION = {RunMode.PLAN: "syncing.plan_sync", RunMode.APPLY: "syncing.start_sync"}
 UNATTENDED = (Trigger.WEBHOOK, Trigger.SCHEDULE)
 
 

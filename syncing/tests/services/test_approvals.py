@@ -327,39 +327,6 @@ def test_a_plan_that_nobody_asked_for_is_approved_by_anybody_who_may(group: Sync
     assert by(ana, run).run.approved_plan == run
 
 
-@pytest.fixture
-def key_plan(plan: SyncRun) -> Callable[[ApiKey], SyncRun]:
-    """`plan` as if an API key had triggered it, in a group that wants another one to approve."""
-
-    def triggered(key: ApiKey) -> SyncRun:
-        SyncGroup.objects.update(approver_must_differ=True)
-        waiting = start_run(group=plan.group, mode=RunMode.PLAN, trigger=Trigger.API, by=Actor.of_key(key)).run
-        waiting.account_runs.update(state="planned", plan_digest="a" * 64)
-        return ended(waiting, "planned")
-
-    return triggered
-
-
-def test_the_very_key_that_asked_cannot_approve(key_plan: Callable[[ApiKey], SyncRun]) -> None:
-    mine, other = key_of("trigger", "approve"), key_of("approve", name="other")
-    run = key_plan(mine)
-
-    assert refused(lambda: approve(run, by=mine, actor=Actor.of_key(mine))) == "same_person"
-    assert approve(run, by=other, actor=Actor.of_key(other)).run.trigger == Trigger.API
-
-
-def test_a_key_is_the_person_who_made_it(key_plan: Callable[[ApiKey], SyncRun], ana: User, ben: User) -> None:
-    mine, hers = key_of("trigger"), key_of("approve", name="hers")
-    ApiKey.objects.update(made_by=ana)
-    mine.refresh_from_db()
-    hers.refresh_from_db()
-    run = key_plan(mine)
-
-    assert refused(lambda: by(ana, run)) == "same_person"
-    assert refused(lambda: approve(run, by=hers, actor=Actor.of_key(hers))) == "same_person"
-    assert by(ben, run).run.requested_by == ben
-
-
 # -- after it was carried out --
 
 

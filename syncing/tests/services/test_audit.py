@@ -41,8 +41,8 @@ def test_an_entry_names_who_what_where_and_why() -> None:
 def test_actors_are_called_as_they_are_known() -> None:
     key, _ = create_key(name="bot", scopes=["read"])
 
-    assert Actor.of_user(User(username="ana"), Trigger.COMMAND) == Actor("ana", "command")
-    assert Actor.of_key(key) == Actor("bot", "api")
+    assert Actor.of_user(User(pk=7, username="ana"), Trigger.COMMAND) == Actor("ana", "command", 7, "ana")
+    assert Actor.of_key(key) == Actor("bot", "api", key_id=key.pk)
     assert (audit.COMMAND.name, audit.WEBHOOK.name, audit.SCHEDULE.name) == ("command line", "webhook", "schedule")
 
 
