@@ -218,7 +218,7 @@ def test_an_upgrade_knows_who_asked_for_the_plans_that_wait() -> None:
         AuditEntry.objects.create(action=action, run=run.pk, actor=actor, via=via)
     executor = MigrationExecutor(connection)
     last = [node for node in executor.loader.graph.leaf_nodes() if node[0] == "syncing"]
-    executor.migrate([("syncing", "0002_safe_changes")])
+    executor.migrate([("syncing", "0003_own_items_by_exact_name")])
 
     MigrationExecutor(connection).migrate(last)
 

@@ -34,7 +34,7 @@ def name_who_asked(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('syncing', '0002_safe_changes'),
+        ('syncing', '0003_own_items_by_exact_name'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
