@@ -16,12 +16,14 @@ REMEDY = "Put right the variable in the environment or in .env, then run again."
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "kommosync.settings")
+    for stream in (sys.stdout, sys.stderr):  # a name that the terminal cannot show (LANG=C) must not end a command
+        stream.reconfigure(errors="backslashreplace")
     try:
         settings.INSTALLED_APPS  # noqa: B018  (loads the settings)
     except ImproperlyConfigured as error:
         sys.stderr.write(f"Configuration error: {error}\n")
         if "sync_all" in sys.argv[1:2] and "--json" in sys.argv:
-            sys.stdout.write(json.dumps(failed_document(str(error)), ensure_ascii=False) + "\n")
+            sys.stdout.write(json.dumps(failed_document(str(error))) + "\n")
         sys.exit(USAGE_OR_CONFIGURATION)
     try:
         execute_from_command_line(sys.argv)

@@ -116,7 +116,11 @@ class Call:
 
 
 def encode(payload: Any) -> bytes:
-    return json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
+    """UTF-8; half of a surrogate pair, which has no place there, as the escape that a careless server sends."""
+    try:
+        return json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:
+        return json.dumps(payload, separators=(",", ":")).encode()
 
 
 def success(payload: Any, status: int = 200) -> Answer:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import OperationalError
+from django.core.management.base import OutputWrapper
+from django.db import OperationalError, connection
 from django_q.models import OrmQ
 from pytest_django import Settings
 
@@ -19,9 +20,11 @@ from accounts.simulator.server import RunningServer
 from accounts.simulator.world import World
 from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing.management.console import running
+from syncing.management.console.output import write_json
 from syncing.management.console.report import run_report
 from syncing.management.console.signals import Stopping
 from syncing.models import AccountRun, SyncRun
+from syncing.selectors.documents import run_document
 from syncing.services.work import presence
 from syncing.services.work.reaper import reap
 
@@ -348,3 +351,71 @@ def test_tokens_are_in_no_output(master: SimAccount, settings: Settings) -> None
     said = "".join(str(part) for args in (["--json"], []) for part in sync(*args))
 
     assert not [token for token in tokens if token in said]
+
+
+# -- errors of our own --
+
+
+@pytest.mark.parametrize("column", ["unmatched_pipelines", "wave_unit"])
+def test_an_invalid_policy_value_ends_the_run_with_its_document_and_so_does_the_next_call(
+    master: SimAccount, caplog: pytest.LogCaptureFixture, column: str
+) -> None:
+    SyncGroup.objects.update(**{column: "bogus"})
+
+    for number in (1, 2):
+        code, said = document()
+        assert (code, said["state"], said["reason"]) == (1, "failed", "internal")
+        assert column in said["error"]["message"]
+        assert said["totals"]["skipped"] == 4
+        assert SyncRun.objects.filter(state="failed").count() == number
+
+
+def test_an_error_of_this_command_itself_ends_the_run_and_prints_the_document(
+    master: SimAccount, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def odd(*args: object, **facts: object) -> None:
+        raise KeyError("secret")
+
+    monkeypatch.setattr(running, "work_to_the_end", odd)
+    code, out, errors = sync("--json")
+
+    said = json.loads(out)
+    assert (code, said["state"], said["reason"]) == (1, "failed", "internal")
+    assert said["run"] == SyncRun.objects.get(state="failed").pk
+    assert "KeyError in test_sync_all.py" in errors
+    assert "secret" not in out + errors
+
+
+def test_an_error_before_the_run_is_made_prints_a_document_too(
+    master: SimAccount, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """SQLite keeps any text in a column of numbers."""
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA ignore_check_constraints = ON")
+        cursor.execute("UPDATE accounts_syncgroup SET wave_size = 'many'")
+        cursor.execute("PRAGMA ignore_check_constraints = OFF")
+
+    code, said = document()
+
+    assert (code, said["run"], said["state"], said["error"]["code"]) == (1, None, "failed", "internal")
+    assert not SyncRun.objects.exists()
+
+
+def test_a_stored_half_of_a_surrogate_pair_does_not_keep_the_document_from_being_printed(master: SimAccount) -> None:
+    sync()
+    broken = {"changes": [{"action": "create", "kind": "stage", "name": "Sal\ud800es", "parent": "", "fields": {}}]}
+    AccountRun.objects.update(document=broken)
+    out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    write_json(OutputWrapper(out), run_document(SyncRun.objects.get()))
+    out.seek(0)
+
+    assert json.loads(out.read())["accounts"][0]["changes"][0]["name"] == "Sal\ud800es"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_json_is_printed_whatever_the_terminal_can_show(encoding: str) -> None:
+    out = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    write_json(OutputWrapper(out), {"name": "Vendas às 5 😀"})
+    out.seek(0)
+
+    assert json.loads(out.read()) == {"name": "Vendas às 5 😀"}

@@ -1,22 +1,27 @@
 """What the commands that start a run have in common: their flags, their errors, and seeing the run through."""
 
-import json
+import logging
 import sys
 from argparse import ArgumentParser
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.core.management.base import BaseCommand, CommandParser, SystemCheckError
-from django.db import OperationalError, ProgrammingError
+from django.core.management.base import BaseCommand, CommandError, CommandParser, SystemCheckError
+from django.db import DatabaseError, OperationalError, ProgrammingError
 
 from accounts.models import SECRETS, Account, SyncGroup
-from syncing.management.console.running import Refused, add_run_flags, check_run_flags, run_command
+from syncing.management.console.output import write_json
+from syncing.management.console.running import NOT_GOOD, Refused, add_run_flags, check_run_flags, run_command
 from syncing.management.console.signals import Stopping
 from syncing.models import RunMode, SyncRun
 from syncing.selectors.documents import failed_document
 from syncing.services.runs.starting import CannotStart, Started
+from syncing.services.work.boundary import INTERNAL_REMEDY, bounded, where
 
+logger = logging.getLogger(__name__)
+
+NAMED = (CommandError, DatabaseError, BrokenPipeError)  # what has an end of its own
 SETUP = "Run `python manage.py setup`, or `python manage.py migrate`."
 
 
@@ -60,7 +65,8 @@ class RunCommand(BaseCommand):
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         try:
-            return super().execute(*args, **options)
+            with bounded(self._errored, but=NAMED):
+                return super().execute(*args, **options)
         except Refused as error:
             self._print_refusal(options, error)
             raise
@@ -72,13 +78,18 @@ class RunCommand(BaseCommand):
             refused = Refused("configuration", f"The database is not ready: {error}.", SETUP)
             self._print_refusal(options, refused)
             raise refused from error
+        return None
+
+    def _errored(self, error: Exception) -> None:
+        logger.error("%s: error of our own", type(self).__module__.rpartition(".")[2], exc_info=error)
+        raise Refused("internal", f"Nothing was started: {where(error)}.", INTERNAL_REMEDY, returncode=NOT_GOOD)
 
     def _print_refusal(self, options: Mapping[str, Any], error: Refused) -> None:
         if options["json"]:
             self._print(failed_document(error.code, error.message, error.remedy, **self.facts(options)))
 
     def _print(self, document: dict[str, Any]) -> None:
-        self.stdout.write(json.dumps(document, ensure_ascii=False))
+        write_json(self.stdout, document)
 
 
 def named_accounts(subdomains: Sequence[str] | None) -> list[Account] | None:

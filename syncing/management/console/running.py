@@ -10,14 +10,17 @@ from django.core.management.base import CommandError, OutputWrapper
 from django.db import Error as DatabaseTrouble
 from django.db import connection
 
+from syncing.management.console.output import write_json
 from syncing.management.console.progress import ProgressBar
 from syncing.management.console.report import run_report
 from syncing.management.console.signals import Stopping
 from syncing.models import RunState, SyncRun
 from syncing.selectors.documents import failed_document, run_document
+from syncing.services.runs.closing import fail_inside
 from syncing.services.runs.starting import Started
 from syncing.services.runs.waves import waits_for
 from syncing.services.work import presence
+from syncing.services.work.boundary import INTERNAL_REMEDY, bounded, survived, where
 from syncing.services.work.foreground import work_to_the_end
 
 NOT_GOOD = 1
@@ -32,8 +35,8 @@ Options = Mapping[str, Any]
 class Refused(CommandError):
     """Nothing was started; `code` and `remedy` are for the document."""
 
-    def __init__(self, code: str, message: str, remedy: str) -> None:
-        super().__init__(f"{message} {remedy}".strip(), returncode=USAGE)
+    def __init__(self, code: str, message: str, remedy: str, *, returncode: int = USAGE) -> None:
+        super().__init__(f"{message} {remedy}".strip(), returncode=returncode)
         self.code, self.message, self.remedy = code, message, remedy
 
 
@@ -74,13 +77,20 @@ def run_command(
 def _see_through(
     run: SyncRun, options: Options, stdout: OutputWrapper, stderr: OutputWrapper, stop: Stopping
 ) -> str | None:
-    """The state in which the run ended; None when the database failed meanwhile."""
-    try:
+    """The state in which the run ended; None when the database, or this command itself, failed meanwhile.
+
+    Whatever happens, the document is printed.
+    """
+    state, failed = None, list[Exception]()
+    with bounded(failed.append, but=(BrokenPipeError,)):
         run = to_the_end(run, options, stderr, stop)
         document, state = run_document(run, shared=not options["json"]), run.state
-    except DatabaseTrouble as error:
-        document, state = _broken(run, stderr, error), None
-    stdout.write(json.dumps(document, ensure_ascii=False) if options["json"] else run_report(document))
+    if failed:
+        document = _broken(run, stderr, failed[0])
+    if options["json"]:
+        write_json(stdout, document)
+    else:
+        stdout.write(run_report(document))
     return state
 
 
@@ -113,13 +123,17 @@ def _wait(run: SyncRun, stderr: OutputWrapper, stop: Stopping) -> SyncRun:
     return run
 
 
-def _broken(run: SyncRun, stderr: OutputWrapper, error: DatabaseTrouble) -> dict[str, Any]:
-    """The document of a run that this command lost sight of; without the database, only which run it is."""
-    message = f"The database failed while run {run.pk} was at work: {error}."
-    stderr.write(f"{message} {LOST_SIGHT}")
-    try:
+def _broken(run: SyncRun, stderr: OutputWrapper, error: Exception) -> dict[str, Any]:
+    """The document of a run that this command lost sight of; when its rows cannot be read, only which run it is."""
+    if isinstance(error, DatabaseTrouble):
+        message, remedy = f"The database failed while run {run.pk} was at work: {error}.", LOST_SIGHT
+    else:
+        message, remedy = f"This command failed while run {run.pk} was at work: {where(error)}.", INTERNAL_REMEDY
+    stderr.write(f"{message} {remedy}")
+    document = failed_document("internal", message, remedy, type=run.type, mode=run.mode) | {"run": run.pk}
+    with survived(f"run {run.pk}", but=()):
         connection.close_if_unusable_or_obsolete()
-        return run_document(SyncRun.objects.get(pk=run.pk))
-    except DatabaseTrouble:
-        known = failed_document("internal", message, LOST_SIGHT, type=run.type, mode=run.mode)
-        return known | {"run": run.pk}
+        if not isinstance(error, DatabaseTrouble) and not run.queued_to_workers:
+            fail_inside(run.pk, error)  # nobody else would end it
+        document = run_document(SyncRun.objects.get(pk=run.pk))
+    return document

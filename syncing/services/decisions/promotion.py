@@ -17,6 +17,7 @@ from syncing.services import audit
 from syncing.services.audit import Actor
 from syncing.services.runs.making import CannotStart, Order, Started, locked, make_run
 from syncing.services.runs.starting import start_run
+from syncing.services.work.boundary import survived
 from syncing.services.work.master import scope_of
 
 MOST = 200  # items of one proposal
@@ -161,7 +162,11 @@ def follow_up() -> int:
 
     What is owed is told by the rows, so that nothing is forgotten when a process dies in between.
     """
-    return sum(_follow(pk) for pk in list(_owed().values_list("pk", flat=True)))
+    count = 0
+    for pk in list(_owed().values_list("pk", flat=True)):
+        with survived(f"what follows run {pk}"):
+            count += _follow(pk)
+    return count
 
 
 def follow(run_id: int) -> None:

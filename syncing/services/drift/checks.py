@@ -12,6 +12,7 @@ from syncing import store
 from syncing.models import RUN_OPEN, RunMode, RunPurpose, RunType, SyncRun, Trigger
 from syncing.services.drift.seen import WATCHED
 from syncing.services.runs.starting import CannotStart, Started, start_run
+from syncing.services.work.boundary import survived
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +41,11 @@ def check_now(
 def start_due() -> int:
     """Starts the checks that are due by the groups' schedules; gives how many. May run anywhere, at once too."""
     groups = SyncGroup.objects.filter(drift_hours__gt=0).order_by("pk").values_list("pk", flat=True)
-    return sum(_start_if_due(pk) for pk in list(groups))
+    started = 0
+    for pk in list(groups):
+        with survived(f"the check of group {pk}"):
+            started += _start_if_due(pk)
+    return started
 
 
 def _start_if_due(group_id: int) -> bool:

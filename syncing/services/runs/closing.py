@@ -1,5 +1,6 @@
 """The end of a run: its state from its own rows, written once, by whoever comes last."""
 
+import logging
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -17,6 +18,9 @@ from syncing.models import (
     RunState,
     SyncRun,
 )
+from syncing.services.work.boundary import INTERNAL_REMEDY, where
+
+logger = logging.getLogger(__name__)
 
 State = AccountState
 SUCCESSFUL = {
@@ -91,9 +95,9 @@ def _cause(run: SyncRun, state: RunState, rows: QuerySet[AccountRun]) -> tuple[s
 
 
 def end_accounts(
-    run: SyncRun, state: AccountState, reason: str, *, note: str = "", error: dict[str, str] | None = None
+    run: SyncRun | int, state: AccountState, reason: str, *, note: str = "", error: dict[str, str] | None = None
 ) -> int:
-    """Ends every account run of `run` that waits; those in somebody's hands are not touched."""
+    """Ends every account run of `run` (a run, or its key) that waits; those in somebody's hands are not touched."""
     waiting = AccountRun.objects.filter(run=run, state=AccountState.QUEUED)
     return waiting.update(
         state=state, reason=reason, note=store.short(note), error=error, finished_at=store.now(), lease_until=None
@@ -109,3 +113,27 @@ def end_without_master(run: SyncRun, reason: str, error: dict[str, str]) -> bool
         end_accounts(run, AccountState.SKIPPED, reason)
     store.log(run.pk, error["message"], code=reason, level="error")
     return close_run(run.pk)
+
+
+def fail_inside(run_id: int, error: BaseException) -> None:
+    """Ends a run that cannot be judged, by an error of our own: what waits is skipped, what is in work ends first.
+
+    The last resort, so that no run is met with the same error for ever: it asks for nothing that may be odd.
+    """
+    logger.error("run %s: error of our own", run_id, exc_info=error)
+    told = store.problem("internal", f"The run could not be judged: {where(error)}.", INTERNAL_REMEDY)
+    mine, rows = SyncRun.objects.filter(pk=run_id, state__in=RUN_OPEN), AccountRun.objects.filter(run=run_id)
+    in_work = Exists(AccountRun.objects.filter(run=OuterRef("pk"), state=AccountState.RUNNING))
+    with transaction.atomic():
+        if not mine.update(error=told, note="", wave_held=False, wave_due_at=None):
+            return
+        store.log(run_id, told["message"], code="internal", level="error")
+        end_accounts(run_id, State.SKIPPED, "internal")
+        counts = dict(rows.values_list("state").annotate(Count("pk")).order_by())
+        mine.filter(~in_work).update(
+            state=RunState.FAILED,
+            reason="internal",
+            totals=totals(rows, counts),
+            lease_until=None,
+            finished_at=store.now(),
+        )

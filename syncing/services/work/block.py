@@ -1,13 +1,15 @@
 """A blocked IP stops everything: this lane at once, the others at their next heartbeat at the latest."""
 
 from datetime import datetime
+from functools import partial
 
 from accounts import conf as accounts_conf
 from accounts.kommo.errors import IpBlocked
 from accounts.models import RequestSlot
 from syncing import conf, store
 from syncing.models import RUN_OPEN, AccountState, SyncRun
-from syncing.services.runs.closing import close_run, end_accounts, end_without_master
+from syncing.services.runs.closing import close_run, end_accounts, end_without_master, fail_inside
+from syncing.services.work.boundary import bounded
 from syncing.services.work.hands import BLOCKED, BLOCKED_MESSAGE
 
 KEY = "blocked_at"
@@ -19,11 +21,12 @@ def announce() -> None:
     accounts_conf.slots().hold(accounts_conf.IP_KEY, 2 * conf.heartbeat())
     error = store.problem(BLOCKED, BLOCKED_MESSAGE, IpBlocked.remedy)
     for run in SyncRun.objects.filter(state__in=RUN_OPEN).order_by("pk"):
-        if run.snapshot_id is None:
-            end_without_master(run, BLOCKED, error)
-        else:
-            end_accounts(run, AccountState.FAILED, BLOCKED, error=error)
-            close_run(run.pk)
+        with bounded(partial(fail_inside, run.pk)):
+            if run.snapshot_id is None:
+                end_without_master(run, BLOCKED, error)
+            else:
+                end_accounts(run, AccountState.FAILED, BLOCKED, error=error)
+                close_run(run.pk)
 
 
 def happened_since(moment: datetime) -> bool:

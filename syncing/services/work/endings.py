@@ -9,6 +9,7 @@ from syncing.engine.collapse import content_digest
 from syncing.models import ACCOUNT_GOOD, AccountState
 from syncing.services.replication.contract import Outcome, Result
 from syncing.services.work import history
+from syncing.services.work.boundary import INTERNAL_REMEDY
 from syncing.services.work.claims import Claim
 
 
@@ -57,7 +58,7 @@ def so_far(claim: Claim, progress: Progress) -> dict[str, Any]:
     }
 
 
-def cancelled(progress: Progress) -> dict[str, Any]:
+def cancelled(progress: Progress | None) -> dict[str, Any]:
     return {
         "state": AccountState.CANCELLED,
         "reason": "cancelled",
@@ -66,23 +67,24 @@ def cancelled(progress: Progress) -> dict[str, Any]:
     }
 
 
-def handed_back(progress: Progress) -> dict[str, Any]:
+def handed_back(progress: Progress | None) -> dict[str, Any]:
     return {"state": AccountState.QUEUED, "note": how_far(progress)}
 
 
 def failed_inside(text: str) -> dict[str, Any]:
-    remedy = "This is an error in KommoSync: look for the traceback in the log and report it."
     return {
         "state": AccountState.FAILED,
         "reason": "internal",
-        "error": store.problem("internal", text, remedy),
+        "error": store.problem("internal", text, INTERNAL_REMEDY),
         "note": "",
         "finished_at": store.now(),
     }
 
 
-def how_far(progress: Progress) -> str:
-    """How far an account came that was stopped."""
+def how_far(progress: Progress | None) -> str:
+    """How far an account came that was stopped; "" when it was not begun."""
+    if progress is None:
+        return ""
     counts = history.counts_of(progress.outcomes)
     done = ", ".join(f"{count} {column}" for column, count in counts.items() if count)
     return store.short(

@@ -3,7 +3,6 @@
 import logging
 import threading
 import time
-import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -18,6 +17,7 @@ from syncing.engine.snapshot import Snapshot
 from syncing.models import AccountState
 from syncing.services.replication.contract import Checkpoint, Interrupted, Job, Keep, Mapped, Outcome, Record, Result
 from syncing.services.work import history
+from syncing.services.work.boundary import bounded, where
 from syncing.services.work.claims import Claim
 from syncing.services.work.endings import Progress, how_far
 from syncing.services.work.writer import LOST, Writer
@@ -120,15 +120,16 @@ class Hand:
     def work(self, replicate: Replicate) -> None:
         """The whole attempt; stores its end. The boundary of one account's run: no error leaves it for the others."""
         try:
-            result = self._replicate(replicate)
-            if result.reason in INTERRUPTIONS - {"cancelled"}:
-                raise Interrupted(result.reason)
-            note = how_far(self.progress()) if result.state == AccountState.CANCELLED else ""
-            self.writer.finish(self.claim, explained(result), self.earlier, note)
+            with bounded(self._errored, but=(Interrupted,)):
+                self._finish(self._replicate(replicate))
         except Interrupted as interruption:
             self._interrupted(interruption.code)
-        except Exception as error:  # noqa: BLE001  (the only one: one account's bug must not stop the others)
-            self._errored(error)
+
+    def _finish(self, result: Result) -> None:
+        if result.reason in INTERRUPTIONS - {"cancelled"}:
+            raise Interrupted(result.reason)
+        note = how_far(self.progress()) if result.state == AccountState.CANCELLED else ""
+        self.writer.finish(self.claim, explained(result), self.earlier, note)
 
     def _replicate(self, replicate: Replicate) -> Result:
         try:
@@ -159,13 +160,6 @@ class Hand:
 
     def progress(self) -> Progress:
         return Progress([*self.earlier, *self.outcomes], self.requests, self.note)
-
-
-def where(error: Exception) -> str:
-    """The kind of an error and its place in the code, never its text: that may hold a secret."""
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f" in {frames[-1].filename.rpartition('/')[2]}, line {frames[-1].lineno}" if frames else ""
-    return f"{type(error).__name__}{place}"
 
 
 def explained(result: Result) -> Result:

@@ -1,5 +1,6 @@
 """From claims to jobs: all that a thread needs is loaded here, before."""
 
+import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
@@ -12,6 +13,7 @@ from syncing.models import AccountState, RunPurpose, SlaveSnapshot, SyncRun
 from syncing.services.replication.contract import Interrupted, Job, Outcome, Result
 from syncing.services.runs.waves import settle
 from syncing.services.work import briefs, history
+from syncing.services.work.boundary import bounded, where
 from syncing.services.work.briefs import Brief, Snapshots
 from syncing.services.work.claims import Claim
 from syncing.services.work.hands import Hand, Pulse
@@ -19,6 +21,8 @@ from syncing.services.work.master import KEY_REMEDY
 from syncing.services.work.writer import Writer
 
 __all__ = ["Snapshots", "load"]
+
+logger = logging.getLogger(__name__)
 
 BRIEFS = {RunPurpose.ROLLBACK: briefs.of_rollback, RunPurpose.PROMOTION: briefs.of_promotion}
 NOT_KEPT = ("How the account was before is not kept any more.", "Put it right by hand.")
@@ -29,7 +33,33 @@ NOT_APPROVED = (
 
 
 def load(claims: Sequence[Claim], snapshots: Snapshots, writer: Writer, pulse: Pulse, stop: Stop) -> list[Hand]:
-    """A hand for each claim; an account that may not be written or read any more ends here, the others go on."""
+    """A hand for each claim; an account that may not be written or read any more ends here, the others go on.
+
+    What cannot be loaded for all at once is loaded for each by itself, so that an odd row costs its own account alone.
+    """
+    hands: list[Hand] = []
+
+    def apart(error: Exception) -> None:
+        if len(claims) == 1:
+            _errored(claims[0], writer, error)
+        for claim in claims if len(claims) > 1 else ():
+            hands.extend(load([claim], snapshots, writer, pulse, stop))
+
+    with bounded(apart):
+        return _load(claims, snapshots, writer, pulse, stop)
+    return hands
+
+
+def _errored(claim: Claim, writer: Writer, error: Exception) -> None:
+    logger.error("run %s: what account %s needs was not loaded", claim.run_id, claim.account_id, exc_info=error)
+    try:
+        writer.own_error(claim, where(error), None)
+    except Interrupted:
+        return
+    settle(claim.run_id)
+
+
+def _load(claims: Sequence[Claim], snapshots: Snapshots, writer: Writer, pulse: Pulse, stop: Stop) -> list[Hand]:
     again = [claim.account_run_id for claim in claims if claim.fence > 1]
     earlier = history.outcomes_so_far(again) if again else {}
     begun = set(SlaveSnapshot.objects.filter(pk__in=again).values_list("pk", flat=True)) if again else set()

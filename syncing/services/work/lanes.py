@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from functools import partial
 from typing import Any, Protocol
 
 from accounts.kommo.stopping import Stop
@@ -11,8 +12,9 @@ from syncing import conf, store
 from syncing.models import SyncRun
 from syncing.services import replication
 from syncing.services.decisions import promotion
-from syncing.services.runs import sequence, waves
+from syncing.services.runs import closing, sequence, waves
 from syncing.services.work import block, claims, jobs, master, presence, queue, readings
+from syncing.services.work.boundary import bounded, survived
 from syncing.services.work.hands import BLOCKED, Hand, Pulse, Replicate
 from syncing.services.work.readings import MasterHand, Reading
 from syncing.services.work.writer import LOST, Writer
@@ -57,8 +59,14 @@ def has_work(run_id: int | None = None) -> bool:
     """True when a lane could begin something now."""
     if claims.claimable(run_id).exists():
         return True
-    waiting = claims.unread(run_id).select_related("group")
-    return any(not sequence.clear_way(run, foreground=run_id is not None) for run in waiting)
+    return any(_is_next(run, foreground=run_id is not None) for run in claims.unread(run_id).select_related("group"))
+
+
+def _is_next(run: SyncRun, *, foreground: bool) -> bool:
+    """True when the run may begin; and when that cannot be told: the lane that takes it up ends it then."""
+    with survived(f"run {run.pk}"):
+        return not sequence.clear_way(run, foreground=foreground)
+    return True
 
 
 class LaneAtWork:
@@ -181,10 +189,13 @@ class LaneAtWork:
         for future in done:
             self._log_if_unstored(self._hands.pop(future), future)
         for run_id in ended - {hand.claim.run_id for hand in self._hands.values()}:
-            if waves.settle(run_id):
-                promotion.follow(run_id)
+            with bounded(partial(closing.fail_inside, run_id)):
+                if waves.settle(run_id):
+                    promotion.follow(run_id)
         for reading in [future for future in self._masters if future.done()]:
-            self._settle(self._masters.pop(reading), reading)
+            held = self._masters.pop(reading)
+            with bounded(partial(closing.fail_inside, held.claim.run_id)):
+                self._settle(held, reading)
 
     def _log_if_unstored(self, hand: Hand, future: Future[None]) -> None:
         """The end of an attempt could not even be stored: its lease runs out, the reaper takes it up."""
@@ -196,8 +207,10 @@ class LaneAtWork:
         error = future.exception()
         if error is not None:
             master.failed_inside(held.claim, error)
-        elif master.settle(held.claim, held.task, future.result()) and self.run_id is None:
-            queue.call_lanes()  # the others had nothing to do while the master was read
+            return
+        with bounded(partial(master.failed_inside, held.claim)):
+            if master.settle(held.claim, held.task, future.result()) and self.run_id is None:
+                queue.call_lanes()  # the others had nothing to do while the master was read
 
     # -- what is new --
 
@@ -214,14 +227,17 @@ class LaneAtWork:
 
     def _take_masters(self) -> None:
         for run in claims.unread(self.run_id).select_related("group"):
-            if self._free and not sequence.clear_way(run, foreground=self.run_id is not None):
-                self._take_master(run)
+            with bounded(partial(closing.fail_inside, run.pk)):
+                if self._free and not sequence.clear_way(run, foreground=self.run_id is not None):
+                    self._take_master(run)
 
     def _take_master(self, run: SyncRun) -> None:
         claim = claims.claim_master(run, foreground=self.run_id is not None)
         if claim is None:
             return
-        task = master.prepare(claim, run)
+        task = None
+        with bounded(partial(master.failed_inside, claim)):
+            task = master.prepare(claim, run)
         if task is not None:
             held = MasterHand(claim, task, Stop(self._stop))
             self._masters[self._pool.submit(readings.read, task, held.stop)] = held

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.db import transaction
 
 from accounts.models import Account, SyncGroup
@@ -15,6 +15,7 @@ from syncing.engine.snapshot import Snapshot, fingerprint, from_document, to_doc
 from syncing.models import RUN_OPEN, LogEntry, MasterSnapshot, RunPurpose, RunType, SyncRun
 from syncing.services.runs.closing import end_without_master
 from syncing.services.work import proposals, queue
+from syncing.services.work.boundary import INTERNAL_REMEDY, where
 from syncing.services.work.claims import MasterClaim, release_master
 from syncing.services.work.readings import WRONG_ACCOUNT_REMEDY, Reading, Task
 from syncing.services.work.rules import may_delete
@@ -22,7 +23,7 @@ from syncing.services.work.rules import may_delete
 logger = logging.getLogger(__name__)
 
 GUARD_REMEDY = "Look at the master; if this is meant, run again forced and say why (--force --reason TEXT)."
-INTERNAL_REMEDY = "This is an error in KommoSync: look for the traceback in the log and report it."
+POLICY_REMEDY = "Put the policy of the group right on its page, then run again."
 KEY_REMEDY = "Put the key that encrypted it back into FIELD_ENCRYPTION_KEYS, or store the token again."
 NO_MASTER = ("The group has no master any more.", "Give one account of the group the role of the master.")
 NO_SOURCE = ("The account whose items were picked is no slave of the group any more.", "Pick them in another account.")
@@ -52,6 +53,9 @@ def master_of(group_id: int) -> Account | None:
 
 def prepare(claim: MasterClaim, run: SyncRun) -> Task | None:
     """What to read; None when nothing has to be (any more): the run may be worked, or it has ended and says why."""
+    if wrong := _wrong_in_policy(run.group):
+        end_without_master(run, "internal", store.problem("internal", wrong, POLICY_REMEDY))
+        return None
     if run.purpose == RunPurpose.ROLLBACK:
         _go_without_master(claim, run)
         return None
@@ -73,6 +77,16 @@ def prepare(claim: MasterClaim, run: SyncRun) -> Task | None:
     else:
         return Task((source, master), scope)
     return None
+
+
+def _wrong_in_policy(group: SyncGroup) -> str:
+    """What of the group's policy its page would not take (a hand in the database); "" when all is sound."""
+    try:
+        group.clean_fields()
+    except ValidationError as error:
+        wrong = "; ".join(f"{name}: {' '.join(said)}" for name, said in error.message_dict.items())
+        return f"The policy of the group {group.name} cannot be kept. {wrong}"
+    return ""
 
 
 def _before(run: SyncRun, scope: Scope) -> Snapshot | None:
@@ -187,12 +201,12 @@ def _freeze(run: SyncRun, claim: MasterClaim, **columns: object) -> bool:
 
 
 def failed_inside(claim: MasterClaim, error: BaseException) -> None:
-    """An error of our own while reading the master: again, or after too many the end of the run."""
+    """An error of our own while reading or judging the master: again, or after too many the end of the run."""
     logger.error("run %s: reading the master failed", claim.run_id, exc_info=error)
     if claim.attempts < conf.MAX_ERRORS:
         release_master(claim)
         return
-    problem = store.problem("internal", f"Reading the master failed: {type(error).__name__}.", INTERNAL_REMEDY)
-    run = SyncRun.objects.get(pk=claim.run_id)
-    if run.fence == claim.fence:
+    problem = store.problem("internal", f"Reading the master failed: {where(error)}.", INTERNAL_REMEDY)
+    run = SyncRun.objects.filter(pk=claim.run_id, fence=claim.fence).first()
+    if run is not None:
         end_without_master(run, "internal", problem)

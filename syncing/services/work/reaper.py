@@ -1,6 +1,9 @@
 """Repairs what died: leases that ran out, runs nobody closed, lanes that are missing, rows that are old."""
 
-from django.db.models import Exists, Max, OuterRef, Q
+from collections.abc import Callable
+from functools import partial
+
+from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 
 from accounts.models import SyncGroup
 from accounts.services.health import checking
@@ -19,6 +22,7 @@ from syncing.services.drift import checks as drift_checks
 from syncing.services.drift import seen as drift
 from syncing.services.runs import closing, sequence, waves
 from syncing.services.work import claims, keeping, lanes, presence, queue
+from syncing.services.work.boundary import bounded, survived
 
 ORPHANED = "the process that worked this run has died"
 TOO_MANY_READS = store.problem(
@@ -30,19 +34,39 @@ TOO_MANY_READS = store.problem(
 
 def reap() -> dict[str, int]:
     """One round; gives how much of each there was to do. May run anywhere, any number of times at once."""
+    return {name: _number(name, repair) for name, repair in _repairs().items()}
+
+
+def _repairs() -> dict[str, Callable[[], int]]:
     return {
-        "released": claims.release_expired(),
-        "cancelled": _cancel_stragglers(),
-        "ended": _end_hopeless() + _end_orphans(),
-        "waves": _decide_about_waves(),
-        "closed": _close_finished(),
-        "drift": drift_checks.start_due(),
-        "lanes": _call_lanes(),
-        "checks": checking.resume(),
-        "buried": presence.bury(),
-        "promoted": promotion.follow_up(),
-        "pruned": keeping.prune() + _prune() + drift.prune(),
+        "released": claims.release_expired,
+        "cancelled": _cancel_stragglers,
+        "ended": lambda: _end_hopeless() + _end_orphans(),
+        "waves": _decide_about_waves,
+        "closed": _close_finished,
+        "drift": drift_checks.start_due,
+        "lanes": _call_lanes,
+        "checks": checking.resume,
+        "buried": presence.bury,
+        "promoted": promotion.follow_up,
+        "pruned": lambda: keeping.prune() + _prune() + drift.prune(),
     }
+
+
+def _number(name: str, repair: Callable[[], int]) -> int:
+    """What one repair had to do; one that fails keeps no other from being done."""
+    with survived(f"the repair of what is {name}"):
+        return repair()
+    return 0
+
+
+def _each(runs: QuerySet[SyncRun], act: Callable[[SyncRun], int]) -> int:
+    """`act` for each of the runs; one that cannot be judged ends, the others go on."""
+    count = 0
+    for run in list(runs.select_related("group").order_by("pk")):
+        with bounded(partial(closing.fail_inside, run.pk)):
+            count += act(run)
+    return count
 
 
 def _cancel_stragglers() -> int:
@@ -56,26 +80,29 @@ def _cancel_stragglers() -> int:
 def _end_hopeless() -> int:
     """Runs whose master killed every process that read it."""
     runs = claims.unread().filter(attempts__gte=conf.MAX_CRASHES)
-    return sum(closing.end_without_master(run, "internal", TOO_MANY_READS) for run in runs)
+    return _each(runs, lambda run: closing.end_without_master(run, "internal", TOO_MANY_READS))
 
 
 def _end_orphans() -> int:
     """Runs of commands whose process died: nobody else will work them."""
-    runs = SyncRun.objects.filter(state__in=RUN_OPEN, queued_to_workers=False).order_by("pk")
-    dead = [run for run in runs if not sequence.why_alive(run, foreground=False)]
-    return sum(sequence.end_dead(run, ORPHANED) for run in dead)
+    runs = SyncRun.objects.filter(state__in=RUN_OPEN, queued_to_workers=False)
+    return _each(runs, _end_if_dead)
+
+
+def _end_if_dead(run: SyncRun) -> bool:
+    return not sequence.why_alive(run, foreground=False) and sequence.end_dead(run, ORPHANED)
 
 
 def _decide_about_waves() -> int:
     """Waves that have ended: whoever came last died before the next one was decided about."""
-    return sum(waves.advance(pk) for pk in list(waves.finished().values_list("pk", flat=True)))
+    return _each(waves.finished(), lambda run: waves.advance(run.pk))
 
 
 def _close_finished() -> int:
     """Open runs whose accounts have all ended: whoever came last died before it could close them."""
     still_open = AccountRun.objects.filter(run=OuterRef("pk"), state__in=ACCOUNT_OPEN)
-    done = SyncRun.objects.filter(~Exists(still_open), state__in=RUN_OPEN).values_list("pk", flat=True)
-    return sum(closing.close_run(pk) for pk in list(done))
+    done = SyncRun.objects.filter(~Exists(still_open), state__in=RUN_OPEN)
+    return _each(done, lambda run: closing.close_run(run.pk))
 
 
 def _call_lanes() -> int:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import DatabaseError, OperationalError, connection, transaction
+from django.db import OperationalError, connection, transaction
 
 from accounts.batcher import Batcher
 from accounts.models import Account
@@ -15,11 +15,11 @@ from syncing.models import AccountRun, AccountState, LogEntry, RunPurpose, SyncR
 from syncing.services.drift import seen as drift
 from syncing.services.replication.contract import Interrupted, Mapped, Outcome, Result
 from syncing.services.work import history
+from syncing.services.work.boundary import bounded
 from syncing.services.work.claims import Claim
 from syncing.services.work.endings import Progress, cancelled, failed_inside, final_columns, handed_back, so_far
 
 ATTEMPTS = 3
-UNSTORABLE = (DatabaseError, TypeError, ValueError)
 LOST = "lost_claim"
 
 
@@ -97,8 +97,11 @@ class Writer:
 
         self._batcher.call(Unit(claim, act))
 
-    def own_error(self, claim: Claim, text: str, progress: Progress) -> None:
-        """An error of our own: to the queue again, or after too many the end of the account run."""
+    def own_error(self, claim: Claim, text: str, progress: Progress | None) -> None:
+        """An error of our own: to the queue again, or after too many the end of the account run.
+
+        `progress` None: it was not even begun, so what earlier attempts did stays as it is told.
+        """
 
         def act() -> None:
             facts = {"code": "internal", "level": LogEntry.Level.ERROR}
@@ -107,7 +110,7 @@ class Writer:
             columns = failed_inside(text) if errors >= conf.MAX_ERRORS else handed_back(progress)
             if errors < conf.MAX_ERRORS and _run_is_cancelled(claim):
                 columns = cancelled(progress)
-            _end(claim, errors=errors, **columns, **so_far(claim, progress))
+            _end(claim, errors=errors, **columns, **(so_far(claim, progress) if progress else {}))
 
         self._batcher.call(Unit(claim, act))
 
@@ -163,14 +166,10 @@ def _turned(units: Sequence[Unit]) -> set[int]:
 def _store(unit: Unit, held: dict[int, int]) -> bool | BaseException:
     if held.get(unit.claim.account_run_id) != unit.claim.fence:
         return Interrupted(LOST)
-    try:
-        with transaction.atomic():
-            unit.act()
-    except OperationalError:
-        raise
-    except UNSTORABLE as error:
-        return error
-    return True
+    failed: list[Exception] = []  # raised to who asked: the others of the batch have no part in it
+    with bounded(failed.append, but=(OperationalError,)), transaction.atomic():
+        unit.act()
+    return failed[0] if failed else True
 
 
 def _update(rows: Any, **columns: object) -> None:

@@ -1,0 +1,16 @@
+"""What commands print, whatever the terminal can show."""
+
+import json
+from typing import Any
+
+from django.core.management.base import OutputWrapper
+
+
+def write_json(stream: OutputWrapper, document: Any) -> None:
+    """One line of JSON; escaped where the stream has no place for a character of it (LANG=C, half an emoji)."""
+    text = json.dumps(document, ensure_ascii=False)
+    try:
+        text.encode(stream.encoding or "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(document)
+    stream.write(text)

@@ -1,0 +1,43 @@
+"""The boundary around one run, one account, one command: its error ends it, and nothing else.
+
+The only place of the project that catches whatever comes; everything else catches by name.
+"""
+
+import logging
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from django.db import InterfaceError, OperationalError
+
+logger = logging.getLogger(__name__)
+
+INTERNAL_REMEDY = "This is an error in KommoSync: look for the traceback in the log and report it."
+DATABASE_AWAY = (OperationalError, InterfaceError)  # nobody's fault, and nothing could be stored
+
+
+@contextmanager
+def bounded(
+    on_error: Callable[[Exception], object], *, but: tuple[type[Exception], ...] = DATABASE_AWAY
+) -> Iterator[None]:
+    """Gives any error of the block to `on_error` and goes on behind it; errors of the kinds in `but` are raised."""
+    try:
+        yield
+    except but:
+        raise
+    except Exception as error:  # noqa: BLE001  (one run's odd row or odd answer must not end the thread of all)
+        on_error(error)
+
+
+@contextmanager
+def survived(what: str, *, but: tuple[type[Exception], ...] = DATABASE_AWAY) -> Iterator[None]:
+    """Logs any error of the block, as one of `what`, and goes on behind it; errors of the kinds in `but` are raised."""
+    with bounded(lambda error: logger.error("%s: error of our own", what, exc_info=error), but=but):
+        yield
+
+
+def where(error: BaseException) -> str:
+    """The kind of an error and its place in the code, never its text: that may hold a secret."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" in {frames[-1].filename.rpartition('/')[2]}, line {frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{place}"
