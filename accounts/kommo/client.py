@@ -11,7 +11,7 @@ from requests.structures import CaseInsensitiveDict
 
 from accounts.kommo.answers import JsonObject, error_of, read
 from accounts.kommo.errors import BadAnswer, KommoError, ReadOnly, Unauthorised, gettext_noop, nobody_there
-from accounts.kommo.pages import Listing, Params
+from accounts.kommo.pages import Params, read_pages
 from accounts.kommo.quirks import account_ids, jwt_claims
 from accounts.kommo.retry import Policy, Repeats
 from accounts.kommo.tokens import Moved, TokenSource, fit_for_header
@@ -95,11 +95,9 @@ class KommoClient:
         `page_size` None for lists without pages (pipelines). Raises BadAnswer unless all pages came and add up:
         an incomplete list must never look like a short one.
         """
-        listing = Listing(key, account=self.account, path=path)
-        query: Params | None = {**(params or {}), **({} if page_size is None else {"limit": page_size})}
-        while query is not None:
-            query = listing.add(self.get(path, query), query)
-        return listing.items
+        query = {**(params or {}), **({} if page_size is None else {"limit": page_size})}
+        pages = read_pages(lambda each: self.get(path, each), key, query, account=self.account, path=path)
+        return [item for page in pages for item in page]
 
     def post(self, path: str, items: list[JsonObject]) -> JsonObject:
         """Creates `items`; gives Kommo's answer. Repeated only when it surely did not happen."""

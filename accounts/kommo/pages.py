@@ -1,63 +1,101 @@
 """A list that comes in pages, read to the end or not at all."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from accounts.kommo.answers import JsonObject
 from accounts.kommo.errors import BadAnswer
+from accounts.kommo.quirks import items_of
 
 Value = str | int | Sequence[str] | Sequence[int]
 Params = Mapping[str, Value]
-MAX_PAGES = 1000
+
+MAX_PAGES = 200  # of one list; each has to bring something new
+# Kommo's own page sizes (kommo-api.md 2, 5.1, N8): a page of exactly so many items may have been cut there, whatever
+# was asked for.
+PAGE_SIZES = frozenset({50, 100, 250})
 
 
-class Listing:
-    """Collects one list page by page; raises BadAnswer as soon as the pages do not add up."""
+def read_pages(
+    get: Callable[[Params], JsonObject | None], key: str, query: Params, *, account: str, path: str
+) -> Iterator[list[JsonObject]]:
+    """The items under `_embedded.{key}` page by page, none for an empty list; `get` asks for one page (None: 204).
+
+    Raises BadAnswer as soon as the pages do not add up. What ends a list: no further page is promised and the counts
+    that it names, if any, are right; or the promised page is empty, and the counts add up or the last page was not
+    full. A full page followed by an empty one proves nothing: what lies behind it was not seen.
+    """
+    listing = _Listing(key, account=account, path=path)
+    following: Params | None = query
+    while following is not None:
+        items, following = listing.add(get(following), following)
+        if items:
+            yield items
+
+
+class _Listing:
+    """What is known of a list after the pages so far."""
 
     def __init__(self, key: str, *, account: str, path: str) -> None:
-        self.items: list[JsonObject] = []
         self._key = key
         self._account = account
         self._path = path
         self._pages = 0
+        self._came = 0
+        self._size = 0  # of the largest page: what the server really gives at once
+        self._full = False  # the latest page
         self._ids: set[Any] = set()
         self._asked: set[str] = set()
         self._total: int | None = None
         self._page_count: int | None = None
 
-    def add(self, answer: JsonObject | None, query: Params) -> Params | None:
-        """Takes the answer to `query` (None: 204); gives the query of the next page, None after the last."""
-        self._pages += 1
+    def add(self, answer: JsonObject | None, query: Params) -> tuple[list[JsonObject], Params | None]:
+        """Takes the answer to `query`; gives its items and the query of the next page, None after the last."""
         self._asked.add(_name(query))
-        if answer is None:
-            if self._pages > 1:
-                raise self._bad("a further page was promised, and is empty")
-            return None
-        self._collect(answer)
-        self._note_counts(answer, query)
+        items = [] if answer is None else self._items(answer)
+        if answer is not None and (items or not self._pages):
+            self._note_counts(answer, query)
+        if not items:
+            self._check_end(promised=bool(self._pages) or bool(answer and _href(answer)))
+            return [], None
+        assert answer is not None
+        self._count(items, answer, query)
         following = self._next(answer, query)
         if following is None:
-            self._check_complete()
-        return following
+            self._check_end(promised=False)
+        return items, following
 
-    def _collect(self, answer: JsonObject) -> None:
+    def _items(self, answer: JsonObject) -> list[JsonObject]:
         embedded = answer.get("_embedded")
-        items = embedded.get(self._key) if isinstance(embedded, dict) else None
-        if items is None and not embedded and answer.get("_total_items") in (0, "0"):
-            items = []
-        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        value = embedded.get(self._key) if isinstance(embedded, dict) else None
+        if self._pages and not value:  # the empty page behind the last one comes in every shape
+            return []
+        if value is None and not embedded and answer.get("_total_items") in (0, "0"):
+            return []
+        items = items_of(value)
+        if items is None or value == {}:
             raise self._bad(f"the answer has no list of {self._key}")
-        for item in items:
-            number = item.get("id")
-            if isinstance(number, int | str):
-                if number in self._ids:
-                    raise self._bad(f"the item {number} came twice")
-                self._ids.add(number)
-        self.items += items
+        return items
+
+    def _count(self, items: Sequence[Any], answer: JsonObject, query: Params) -> None:
+        """Each page has to bring something new; one that is odd, without an id, is somebody else's to judge."""
+        ids = [item.get("id") for item in items if isinstance(item, dict)]
+        known = [number for number in ids if isinstance(number, int | str)]
+        for number in known:
+            if number in self._ids:
+                raise self._bad(f"the item {number} came twice")
+            self._ids.add(number)
+        if self._pages and not known:
+            raise self._bad("a further page brought nothing that could be told from the others")
+        limits = [limit for limit in (_limit(query), *_named_limits(answer), self._size) if limit]
+        self._pages += 1
+        self._came += len(items)
+        self._size = max(self._size, len(items))
+        self._full = len(items) in PAGE_SIZES or any(len(items) >= limit for limit in limits)
 
     def _note_counts(self, answer: JsonObject, query: Params) -> None:
-        total, count, page = (self._count(answer, name) for name in ("_total_items", "_page_count", "_page"))
+        total, count, page = (self._number(answer, name) for name in ("_total_items", "_page_count", "_page"))
         if total is not None and self._total not in (None, total):
             raise self._bad(f"the list changed while it was read ({self._total} items, then {total})")
         self._total = total if total is not None else self._total
@@ -66,7 +104,7 @@ class Listing:
         if page is not None and str(page) != asked:
             raise self._bad(f"page {asked} was asked for, page {page} came")
 
-    def _count(self, answer: JsonObject, name: str) -> int | None:
+    def _number(self, answer: JsonObject, name: str) -> int | None:
         value = answer.get(name)
         if isinstance(value, str) and value.isdecimal():
             value = int(value)
@@ -75,36 +113,65 @@ class Listing:
         return value
 
     def _next(self, answer: JsonObject, query: Params) -> Params | None:
-        links = answer.get("_links")
-        link = links.get("next") if isinstance(links, dict) else None
-        if link is None:
+        href = _href(answer)
+        if not href:
             return None
-        href = link.get("href") if isinstance(link, dict) else None
-        if not isinstance(href, str):
-            raise self._bad("the link to the next page has no address")
-        following = {**query, **self._query_of(href)}
-        if _name(following) in self._asked or self._pages >= MAX_PAGES:
+        named = _query(href)  # and nothing else of it: its host and path are not ours to follow with a token
+        following = {**query, **named}
+        leads_nowhere = not named or _name(following) in self._asked
+        if leads_nowhere and self._total == self._came:
+            return None
+        if not named:
+            raise self._bad("the link to the next page names no page")
+        if leads_nowhere or self._pages >= MAX_PAGES:
             raise self._bad("the pages never end")
         return following
 
-    def _query_of(self, href: str) -> Params:
-        """Only the query of the link: its host and path are not ours to follow with a token."""
-        try:
-            query = parse_qs(urlsplit(href).query, keep_blank_values=True)
-        except ValueError:
-            query = {}
-        if not query:
-            raise self._bad("the link to the next page names no page")
-        return query
+    def _check_end(self, *, promised: bool) -> None:
+        """Raises unless this is the end; `promised`: another page was, and nothing is on it.
 
-    def _check_complete(self) -> None:
-        if self._page_count is not None and max(1, self._page_count) != self._pages:
+        What the list says of its items outweighs what it says of its pages, and both outweigh a link.
+        """
+        if self._total is not None and self._total != self._came:
+            raise self._bad(f"{self._total} {self._key} were announced, {self._came} came")
+        if promised and self._total is None and self._page_count != self._pages and (self._full or not self._pages):
+            raise self._bad("a further page was promised, and is empty")
+        if promised or self._page_count is None:
+            return
+        if max(1, self._page_count) != max(1, self._pages) and (self._total is None or self._page_count > self._pages):
             raise self._bad(f"{self._page_count} pages were announced, {self._pages} came")
-        if self._total is not None and self._total != len(self.items):
-            raise self._bad(f"{self._total} {self._key} were announced, {len(self.items)} came")
 
     def _bad(self, detail: str) -> BadAnswer:
         return BadAnswer(detail, account=self._account, method="GET", path=self._path, status=200)
+
+
+def _link(answer: JsonObject, name: str) -> str:
+    """The address under `_links`; "" where there is none: absent, null, empty, or links as the empty list of PHP."""
+    links = answer.get("_links")
+    link = links.get(name) if isinstance(links, dict) else None
+    href = link.get("href") if isinstance(link, dict) else link
+    return href if isinstance(href, str) else ""
+
+
+def _href(answer: JsonObject) -> str:
+    return _link(answer, "next")
+
+
+def _query(href: str) -> dict[str, list[str]]:
+    try:
+        return parse_qs(urlsplit(href).query, keep_blank_values=True)
+    except ValueError:
+        return {}
+
+
+def _named_limits(answer: JsonObject) -> list[int]:
+    """How many items the server says that it gives at once, in the links to this page and to the next."""
+    return [_limit(_query(_link(answer, name))) for name in ("self", "next")]
+
+
+def _limit(query: Params) -> int:
+    text = _first(query.get("limit", ""))
+    return int(text) if text.isdecimal() else 0
 
 
 def _name(query: Params) -> str:

@@ -9,19 +9,16 @@ from typing import Any
 LATEST = 10.0**12  # unix seconds that somebody can mean
 
 
-def enums_list(value: Any) -> list[dict[str, Any]]:
-    """Options of a field as a list, in order: a batch PATCH may answer an object keyed by index.
+def items_of(value: Any) -> list[Any] | None:
+    """A list as a list, in order, also where it comes as an object keyed by index; None for anything else.
 
-    Source: kommo-api.md section 5.4.
+    Kommo is written in PHP, whose lists with a gap become such objects (kommo-api.md 5.4, reported of more lists).
     """
-    if isinstance(value, Mapping):
-        value = [value[key] for key in sorted(value, key=_index)]
-    return [item for item in value or () if isinstance(item, dict)]
-
-
-def _index(key: Any) -> tuple[int, str]:
-    text = str(key)
-    return (int(text), text) if text.isdecimal() else (1 << 30, text)
+    if isinstance(value, list):
+        return value
+    if isinstance(value, Mapping) and all(str(key).isdecimal() for key in value):
+        return [value[key] for key in sorted(value, key=int)]
+    return None
 
 
 def jwt_claims(token: str) -> dict[str, Any]:
@@ -62,5 +59,4 @@ def _embedded(holder: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     embedded = holder.get("_embedded")
     if isinstance(embedded, dict):
         for items in embedded.values():
-            if isinstance(items, list):
-                yield from (item for item in items if isinstance(item, dict))
+            yield from (item for item in items_of(items) or () if isinstance(item, dict))

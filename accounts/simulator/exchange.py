@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 
-from accounts.simulator import messages, routes, staleness
+from accounts.simulator import messages, routes, shapes, staleness
 from accounts.simulator.account import SimAccount
 from accounts.simulator.faults import Fault
 from accounts.simulator.limiter import Limits, Verdict
@@ -54,7 +54,10 @@ def _answer(world: World, request: Request) -> Answer:
     if fault is not None and fault.kind == "silent_half":
         # The list itself is halved before it is paged, so that nothing in the answer looks wrong.
         perform = _find(world, replace(request, halved=True)) or perform
-    return strike(world, fault, perform) if fault else perform()
+    answer = strike(world, fault, perform) if fault else perform()
+    for odd in world.faults.odd(request.subdomain, request.method, target):
+        answer = shapes.with_odd_item(answer, odd.item, odd.at, odd.value, missing=odd.missing)
+    return shapes.with_lists_as_objects(answer) if world.knobs.lists_as_objects else answer
 
 
 def _find(world: World, request: Request) -> Perform | None:

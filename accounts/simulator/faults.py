@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import threading
 from dataclasses import dataclass, field
+from typing import Any
 
+ODD = "odd"
 KINDS = {
     "429": "JSON with retry_after",
     "429_header": "JSON and a Retry-After header",
@@ -28,6 +30,7 @@ KINDS = {
     "no_content": "not applied, 204 as if the list were empty",
     "half": "applied, the list in the answer loses its second half, the totals stay",
     "silent_half": "a list reads as if its second half did not exist: totals, pages and links agree with what is left",
+    ODD: "applied, the item of the id `item` has `value` at the dotted path `at`, or with `missing` nothing there",
     "answer": "not applied, `status` and `body` as given",
 }
 
@@ -50,6 +53,10 @@ class Fault:
     status: int = 200
     body: str = ""
     content_type: str = "application/hal+json"
+    item: int | str = 0
+    at: str = ""
+    value: Any = None
+    missing: bool = False
     hits: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
@@ -87,7 +94,7 @@ class Faults:
             return None
         with self._lock:
             for fault in self._faults:
-                if not fault.matches(subdomain, method, target):
+                if fault.kind == ODD or not fault.matches(subdomain, method, target):
                     continue
                 if fault.skip:
                     fault.skip -= 1
@@ -95,6 +102,14 @@ class Faults:
                 self._strike(fault)
                 return fault
         return None
+
+    def odd(self, subdomain: str, method: str, target: str) -> list[Fault]:
+        """The faults of kind "odd" for this request: all of them strike, beside one of another kind."""
+        with self._lock:
+            found = [each for each in self._faults if each.kind == ODD and each.matches(subdomain, method, target)]
+            for fault in found:
+                self._strike(fault)
+        return found
 
     def _strike(self, fault: Fault) -> None:
         fault.hits += 1

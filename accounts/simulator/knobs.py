@@ -11,6 +11,11 @@ from accounts.simulator.tokens import API_DOMAIN
 class Knobs:
     """How this Kommo decides where the sources disagree; sections are those of kommo-api.md."""
 
+    lists_as_objects: bool = False
+    """5.4, reported of more lists than enums: every list inside an answer comes as an object keyed by index."""
+    empty_page_behind: str = ""
+    """3, reported: the last page of a list promises another, which answers "204" or has an empty "list", or an empty
+    list that promises another again ("endless"); "": the last page promises nothing."""
     palette: bool = True
     """4.4: a colour outside the palette is refused."""
     palette_case_sensitive: bool = False

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from accounts.kommo.errors import BadAnswer
-from accounts.kommo.quirks import enums_list
+from accounts.kommo.quirks import items_of
 from syncing.adapters import endpoints
 from syncing.adapters.api import Api, Json
 from syncing.engine.resources.custom_fields import ENTITIES, CustomField, Enum, StageId
@@ -99,7 +99,7 @@ def with_membership(fields: tuple[CustomField, ...], groups: tuple[FieldGroup, .
 
 
 def parse_pipeline(item: Json) -> Pipeline:
-    stages = tuple(parse_stage(stage) for stage in item["_embedded"]["statuses"])
+    stages = tuple(parse_stage(stage) for stage in _listed(item["_embedded"]["statuses"]))
     return Pipeline(
         id=int(item["id"]),
         name=str(item["name"] or ""),
@@ -143,7 +143,7 @@ def parse_group(entity: str, item: Json) -> FieldGroup:
         name=str(item["name"] or ""),
         sort=int(item.get("sort") or 0),
         is_predefined=bool(item.get("is_predefined", str(item["id"]) in PREDEFINED_GROUPS)),
-        fields=tuple(int(field_id) for field_id in item.get("fields") or ()),
+        fields=tuple(int(field_id) for field_id in _listed(item.get("fields") or ())),
     )
 
 
@@ -172,14 +172,19 @@ def parse_enums(value: Any) -> tuple[Enum, ...]:
 
     An option that is overlooked would be missing from the next PATCH, and lost with the values that leads hold.
     """
-    items = enums_list(value) if isinstance(value, list | dict | None) else []
-    if len(items) != len(value or ()):
-        raise ValueError("options of an unknown shape")
+    items = _listed(value or ())
     return tuple(
         Enum(int(enum["id"]), str(enum["value"]), int(enum.get("sort") or 0), enum.get("code") or None)
         for enum in items
     )
 
 
+def _listed(value: Any) -> list[Any]:
+    items = list(value) if value == () else items_of(value)
+    if items is None:
+        raise ValueError("no list")
+    return items
+
+
 def _statuses(value: Any) -> tuple[StageId, ...]:
-    return tuple((int(status["pipeline_id"]), int(status["status_id"])) for status in value or ())
+    return tuple((int(status["pipeline_id"]), int(status["status_id"])) for status in _listed(value or ()))

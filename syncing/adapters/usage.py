@@ -4,13 +4,13 @@ Kommo moves the leads of a deleted stage without a word and forgets the values o
 (kommo-api.md 4.6, 5.4). What cannot be counted counts as used.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any
+from functools import cached_property, partial
 
 from accounts.kommo.errors import BadAnswer, Forbidden, NotFound, Validation
-from accounts.kommo.pages import Params, Value
+from accounts.kommo.pages import Params, Value, read_pages
+from accounts.kommo.quirks import items_of
 from syncing.adapters import endpoints
 from syncing.adapters.api import Api, Json
 from syncing.engine.changes import Change
@@ -20,7 +20,8 @@ from syncing.engine.snapshot import Snapshot
 
 PAGE = 250
 MAX_PAGES = 100  # of leads, contacts or companies: 25,000 of each
-UNCOUNTABLE = (NotFound, Forbidden, Validation)
+REFUSED = (NotFound, Forbidden, Validation)
+UNCOUNTABLE = (*REFUSED, BadAnswer)  # a list that does not add up hides something
 UNREADABLE = "Kept: Kommo does not let us count what is in it ({error})."
 INCOMING = "Kept: there are incoming leads, and Kommo does not show what they, and who came with them, hold."
 TRASH: Params = {"with": "only_deleted"}
@@ -65,8 +66,7 @@ def _leads(api: Api, stages: Sequence[StageId]) -> str:
         asked[f"filter[statuses][{at}][status_id]"] = stage
     try:
         for where, extra in (("", {}), (" in the trash", TRASH)):
-            leads = _items(api.get(endpoints.LEADS, {**asked, **extra}), "leads")
-            if leads:
+            if leads := _first_page(api, endpoints.LEADS, "leads", {**asked, **extra}):
                 return _told(leads, stages, where)
     except UNCOUNTABLE as error:
         return UNREADABLE.format(error=error.code)
@@ -75,30 +75,35 @@ def _leads(api: Api, stages: Sequence[StageId]) -> str:
 
 def _told(leads: Sequence[Json], stages: Sequence[StageId], where: str) -> str:
     """A filter that Kommo did not heed shows leads of other stages: then nothing was counted. The trash may be bare."""
-    if any("status_id" in lead and (lead.get("pipeline_id"), lead["status_id"]) not in stages for lead in leads):
+    if any(
+        isinstance(lead, dict) and "status_id" in lead and (lead.get("pipeline_id"), lead["status_id"]) not in stages
+        for lead in leads
+    ):
         return UNREADABLE.format(error="it shows leads of other stages")
     more = " or more" if len(leads) == PAGE else ""
     return f"Kept: {len(leads)}{more} lead{'s are' if len(leads) > 1 else ' is'} in it{where}."
 
 
 def _unsorted(api: Api, pipeline: int) -> str:
-    return "Kept: there are incoming leads in it." if _are_waiting(api, {"filter[pipeline_id]": pipeline}) else ""
+    try:
+        return "Kept: there are incoming leads in it." if _are_waiting(api, {"filter[pipeline_id]": pipeline}) else ""
+    except BadAnswer as error:
+        return UNREADABLE.format(error=error.code)
 
 
 def _are_waiting(api: Api, where: Params) -> bool:
     try:
-        return bool(_items(api.get(endpoints.UNSORTED, {**where, "limit": 1}), "unsorted"))
-    except UNCOUNTABLE:
+        return bool(_first_page(api, endpoints.UNSORTED, "unsorted", {**where, "limit": 1}))
+    except REFUSED:
         return False  # incoming leads are a feature; Kommo itself refuses to delete a pipeline that holds some
 
 
-def _items(answer: Json | None, key: str) -> list[Json]:
-    if answer is None:
-        return []
-    items = (answer.get("_embedded") or {}).get(key)
-    if not isinstance(items, list):
-        raise BadAnswer(f"the answer has no list of {key}")
-    return items
+def _pages(api: Api, path: str, key: str, query: Params) -> Iterator[list[Json]]:
+    return read_pages(partial(api.get, path), key, query, account=api.account, path=path)
+
+
+def _first_page(api: Api, path: str, key: str, query: Params) -> list[Json]:
+    return next(_pages(api, path, key, query), [])
 
 
 # -- values of fields and options --
@@ -131,13 +136,12 @@ class _Values:
                     _count(entity, item, counted)
                 if all(each.holders for each in counted):
                     break
+            used = [each for each in counted if each.holders]
+            self.reasons |= {each.ref: f"Kept: {entity} have values in it." for each in used}
+            if len(used) < len(counted) and self.has_incoming:
+                self._keep([each for each in counted if not each.holders], INCOMING)
         except UNCOUNTABLE as error:
             self._keep(counted, UNREADABLE.format(error=error.code))
-            return
-        used = [each for each in counted if each.holders]
-        self.reasons |= {each.ref: f"Kept: {entity} have values in it." for each in used}
-        if len(used) < len(counted) and self.has_incoming:
-            self._keep([each for each in counted if not each.holders], INCOMING)
 
     @cached_property
     def has_incoming(self) -> bool:
@@ -148,37 +152,36 @@ class _Values:
 
     def _everything(self, entity: str) -> Iterator[list[Json]]:
         """Page by page, never all at once; of leads those in the trash too."""
-        path = endpoints.entities(entity)
-        yield from _pages(lambda query: self.api.get(path, query), entity)
-        if entity == "leads":
-            yield from _pages(lambda query: self.api.get(path, {**query, **TRASH}), entity)
-
-
-def _pages(get: Callable[[dict[str, Value]], Json | None], key: str) -> Iterator[list[Json]]:
-    page = 1
-    while True:
-        answer = get({"limit": PAGE, "page": page, "order[id]": "asc"})
-        items = _items(answer, key)
-        if items:
-            yield items
-        if answer is None or not (answer.get("_links") or {}).get("next"):
-            return
-        page += 1
+        for extra in ({}, TRASH) if entity == "leads" else ({},):
+            query: Params = {"limit": PAGE, "page": 1, "order[id]": "asc", **extra}
+            yield from _pages(self.api, endpoints.entities(entity), entity, query)
 
 
 def _count(entity: str, item: Json, counted: Iterable[_Counted]) -> None:
-    held = _held(entity, item.get("custom_fields_values") or ())
+    try:
+        held = _held(entity, item)
+    except (AttributeError, TypeError, KeyError) as error:
+        raise BadAnswer(f"one of the {entity} has an unexpected shape") from error
     for each in counted:
-        each.holders += each.key in held
+        unknown = each.ref.kind is Kind.ENUM and f"{each.key.rpartition('/')[0]}/None" in held
+        each.holders += unknown or each.key in held
 
 
-def _held(entity: str, values: Iterable[Mapping[str, Any]]) -> set[str]:
-    """The keys of the fields and options that an item has values of."""
+def _held(entity: str, item: Json) -> set[str]:
+    """The keys of the fields and options that an item has values of; `.../None` where it does not tell the option."""
     keys = set()
-    for value in values:
-        field_id = value.get("field_id")
-        keys.add(f"{entity}/{field_id}")
-        for each in value.get("values") or ():
-            if isinstance(each, dict) and each.get("enum_id"):
-                keys.add(f"{entity}/{field_id}/{each['enum_id']}")
+    for value in _listed(item.get("custom_fields_values")):
+        field_key = f"{entity}/{value['field_id']}"
+        chosen = {
+            f"{field_key}/{each.get('enum_id')}" for each in _listed(value.get("values")) if isinstance(each, dict)
+        }
+        keys |= {field_key, *chosen}
     return keys
+
+
+def _listed(value: object) -> list[Json]:
+    """A list however it comes; raises TypeError for something else, as what is in that cannot be counted."""
+    items = [] if value is None else items_of(value)
+    if items is None:
+        raise TypeError
+    return items

@@ -25,7 +25,8 @@ def page_of(call: Call, items: Sequence[T], plural: str, render: Callable[[T], A
         raise Refusal(422, f"Limit {MAX_LIMIT} per page")
     items = call.shown(items)
     shown = items[(page - 1) * limit : page * limit]
-    if not shown:
+    behind = call.knobs.empty_page_behind
+    if not shown and (page == 1 or behind in ("", "204")):
         return nothing()
     count = -(-len(items) // limit)
     body: dict[str, Any] = {"_total_items": len(items)} if totals else {}
@@ -59,7 +60,8 @@ def _links(call: Call, page: int, limit: int, count: int, *, totals: bool) -> di
         return {"href": f"{call.base}{call.path}?{query}"}
 
     links: dict[str, Any] = link(call.url)
-    if page < count:
+    behind = call.knobs.empty_page_behind
+    if page < count or (behind and page == count) or behind == "endless":
         links |= {"next": href(page + 1)} | ({"last": href(count)} if totals else {})
     if page > 1:
         links |= {"first": href(1), "prev": href(page - 1)}

@@ -6,6 +6,7 @@ import pytest
 from requests_mock import Mocker
 
 from accounts.kommo.errors import BadAnswer, ServerError
+from accounts.kommo.pages import MAX_PAGES
 from accounts.tests.kommo.world import API, make_client, page
 
 URL = f"{API}/leads/custom_fields"
@@ -53,14 +54,129 @@ def test_a_list_without_pages_is_asked_without_a_limit(requests_mock: Mocker) ->
     assert requests_mock.last_request.qs == {}
 
 
+def full(*, next_page: int | None = 2, size: int = 250, start: int = 1, **more: Any) -> dict[str, Any]:
+    return page(KEY, list(range(start, start + size)), next_page=next_page, **more)
+
+
+def hollow(next_page: int | None = None, **more: Any) -> dict[str, Any]:
+    return page(KEY, [], next_page=next_page, **more)
+
+
+def linked(body: dict[str, Any], **links: Any) -> dict[str, Any]:
+    return {**body, "_links": links}
+
+
+# What comes for the promised page behind the last one.
+EMPTY: dict[str, dict[str, Any] | None] = {
+    "204": None,
+    "an empty list": hollow(),
+    "an empty list that promises more": hollow(3),
+    "an empty list with counts of its own": hollow(_total_items=0, _page_count=0, _page=2),
+    "an empty object": {**hollow(), "_embedded": {KEY: {}}},
+    "nothing embedded": {"_embedded": []},
+    "no list": {"_links": {}},
+}
+ENDED: dict[str, dict[str, Any]] = {
+    "not full": page(KEY, [1, 2], next_page=2),
+    "full, and the items are as announced": full(_total_items=250),
+    "full, and the pages are as announced": full(_page_count=1),
+    "not full, though one page more was announced": page(KEY, [1], next_page=2, _page_count=2),
+    "as many items as announced, though one page more was": page(KEY, [1], next_page=2, _total_items=1, _page_count=2),
+}
+
+
+@pytest.mark.parametrize("empty", EMPTY)
+@pytest.mark.parametrize("last", ENDED)
+def test_an_empty_page_ends_a_list_whose_counts_add_up_or_whose_last_page_was_not_full(
+    last: str, empty: str, requests_mock: Mocker
+) -> None:
+    requests_mock.get(URL, answers(ENDED[last], EMPTY[empty]))
+    assert len(read_all()) == len(ENDED[last]["_embedded"][KEY])
+    assert requests_mock.call_count == 2
+
+
+UNENDED: dict[str, tuple[dict[str, Any], ...]] = {
+    "full as asked": (full(),),
+    "full as Kommo's default": (full(size=50),),
+    "full as its own link says": (linked(full(size=30), self={"href": "/x?limit=30"}, next={"href": "/x?page=2"}),),
+    "full as the next link says": (linked(full(size=30), next={"href": "/x?page=2&limit=30"}),),
+    "as full as the page before": (full(size=20), full(size=20, start=21, next_page=3)),
+    "full, and more pages were announced": (full(_page_count=2),),
+}
+
+
+@pytest.mark.parametrize("empty", [each for each in EMPTY if "counts" not in each])
+@pytest.mark.parametrize("last", UNENDED)
+def test_an_empty_page_behind_a_full_one_is_not_the_end_of_a_list_without_counts(
+    last: str, empty: str, requests_mock: Mocker
+) -> None:
+    requests_mock.get(URL, answers(*UNENDED[last], EMPTY[empty]))
+    with pytest.raises(BadAnswer, match="a further page was promised, and is empty"):
+        read_all()
+    assert requests_mock.call_count == len(UNENDED[last]) + 1
+
+
+def test_a_first_page_that_is_empty_and_promises_more_is_not_an_empty_list(requests_mock: Mocker) -> None:
+    requests_mock.get(URL, answers(hollow(2)))
+    with pytest.raises(BadAnswer, match="promised"):
+        read_all()
+    requests_mock.get(URL, answers(hollow(2, _total_items=0)))
+    assert read_all() == []
+
+
+@pytest.mark.parametrize("link", [None, {"href": None}, {"href": ""}, {}, ""], ids=str)
+def test_a_link_without_an_address_promises_nothing(link: Any, requests_mock: Mocker) -> None:
+    requests_mock.get(URL, answers(linked(full(), next=link)))
+    assert len(read_all()) == 250
+
+
+def test_links_as_an_empty_list_promise_nothing(requests_mock: Mocker) -> None:
+    requests_mock.get(URL, answers({**page(KEY, [1]), "_links": []}))
+    assert read_all() == [1]
+
+
+def test_a_link_is_followed_as_a_bare_address_too(requests_mock: Mocker) -> None:
+    requests_mock.get(URL, answers(linked(page(KEY, [1]), next=f"{API}/{KEY}?page=2"), page(KEY, [2])))
+    assert read_all() == [1, 2]
+
+
+@pytest.mark.parametrize("href", ["/x", f"{API}/{KEY}?page=1&limit=250"])
+def test_a_list_whose_items_are_all_there_ends_where_its_link_leads_nowhere(href: str, requests_mock: Mocker) -> None:
+    requests_mock.get(URL, answers(linked(page(KEY, [1, 2], _total_items=2), next={"href": href})))
+    assert read_all() == [1, 2]
+
+
+def test_a_list_keyed_by_index_is_a_list(requests_mock: Mocker) -> None:
+    requests_mock.get(URL, json={"_embedded": {KEY: {"1": {"id": 2}, "0": {"id": 1}}}, "_total_items": 2})
+    assert read_all() == [1, 2]
+
+
+def test_too_low_a_number_of_pages_hides_nothing_where_the_items_add_up(requests_mock: Mocker) -> None:
+    whole = {"_total_items": 2, "_page_count": 1}
+    requests_mock.get(URL, answers(page(KEY, [1], next_page=2, **whole), page(KEY, [2], **whole)))
+    assert read_all() == [1, 2]
+
+
+def test_no_more_pages_are_asked_for_than_any_list_has(requests_mock: Mocker) -> None:
+    def endless(request: Any, context: Any) -> dict[str, Any]:
+        at = int(request.qs.get("page", ["1"])[0])
+        return page(KEY, [at], next_page=at + 1)
+
+    requests_mock.get(URL, json=endless)
+    with pytest.raises(BadAnswer, match="never end"):
+        read_all()
+    assert requests_mock.call_count == MAX_PAGES
+
+
 LIES: dict[str, tuple[dict[str, Any] | None, ...]] = {
-    "a further page was promised, and is empty": (page(KEY, [1], next_page=2), None),
     "3 custom_fields were announced, 1 came": (page(KEY, [1], _total_items=3),),
     "1 custom_fields were announced, 2 came": (page(KEY, [1, 2], _total_items=1),),
+    "3 custom_fields were announced, 2 came": (page(KEY, [1, 2], next_page=2, _total_items=3), None),
     "2 pages were announced, 1 came": (page(KEY, [1], _page_count=2),),
     "1 pages were announced, 2 came": (page(KEY, [1], next_page=2, _page_count=1), page(KEY, [2])),
     "the pages never end": (page(KEY, [1], next_page=2), page(KEY, [2], next_page=2)),
     "the item 1 came twice": (page(KEY, [1], next_page=2), page(KEY, [1])),
+    "nothing that could be told": (page(KEY, [1], next_page=2), {"_embedded": {KEY: [{"name": "x"}]}}),
     "page 2 was asked for, page 1 came": (page(KEY, [1], next_page=2, _page=1), page(KEY, [2], _page=1)),
     "the list changed while it was read": (
         page(KEY, [1], next_page=2, _total_items=2),
@@ -68,8 +184,7 @@ LIES: dict[str, tuple[dict[str, Any] | None, ...]] = {
     ),
     "_total_items is not a number": (page(KEY, [1], _total_items="many"),),
     "_page_count is not a number": (page(KEY, [1], _page_count=True),),
-    "the link to the next page names no page": ({**page(KEY, [1]), "_links": {"next": {"href": "/x"}}},),
-    "the link to the next page has no address": ({**page(KEY, [1]), "_links": {"next": {}}},),
+    "the link to the next page names no page": (linked(page(KEY, [1]), next={"href": "/x"}),),
 }
 
 
@@ -94,7 +209,6 @@ def test_the_first_page_again_under_its_own_number_is_refused(requests_mock: Moc
         {"_embedded": []},
         {"_embedded": {}},
         {"_embedded": {KEY: None}},
-        {"_embedded": {KEY: [1]}},
         {"_embedded": {KEY: {}}},
     ],
     ids=str,

@@ -2,16 +2,25 @@
 
 import pytest
 
-from accounts.kommo.quirks import account_ids, enums_list, jwt_claims, token_expiry
+from accounts.kommo.quirks import account_ids, items_of, jwt_claims, token_expiry
 from accounts.kommo.tokens import FixedToken
 from accounts.tests.kommo.world import TOKEN, jwt
 
 
-def test_options_come_as_a_list_or_as_an_object_keyed_by_index() -> None:
+def test_lists_come_as_lists_or_as_objects_keyed_by_index() -> None:
     first, second, tenth = {"id": 1}, {"id": 2}, {"id": 10}
-    assert enums_list([first, second]) == [first, second]
-    assert enums_list({"10": tenth, "2": second, "1": first}) == [first, second, tenth]
-    assert enums_list(None) == []
+    assert items_of([first, second]) == [first, second]
+    assert items_of({"10": tenth, "2": second, "1": first}) == [first, second, tenth]
+    assert items_of({}) == items_of([]) == []
+
+
+@pytest.mark.parametrize("value", [None, "Web", 7, {"id": 1}, {"0": {}, "id": 1}, {"-1": {}}, {"": 1}])
+def test_anything_else_is_no_list(value: object) -> None:
+    assert items_of(value) is None
+
+
+def test_whose_account_answered_shows_in_lists_keyed_by_index_too() -> None:
+    assert account_ids({"_embedded": {"pipelines": {"0": {"id": 1, "account_id": 7}}}}) == {7}
 
 
 def test_the_claims_of_a_token_are_read_without_its_signature() -> None:

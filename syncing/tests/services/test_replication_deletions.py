@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from accounts.simulator.server import RunningServer
+from syncing.adapters.usage import UNREADABLE
 from syncing.engine.refs import Kind, Scope
 from syncing.engine.rules import NO_RULES, Limits, Unmatched
 from syncing.engine.snapshot import Snapshot
@@ -182,6 +183,56 @@ def test_what_cannot_be_counted_is_kept(full: Scene) -> None:
     result = policy.sync(desired)
     assert "does not let us count" in extras(result)["Nick"]
     assert "does not let us count" in extras(result)["Offer"]
+
+
+@pytest.mark.parametrize("behind", ["204", "list", "endless"])
+def test_an_empty_page_behind_the_last_one_neither_stops_a_run_nor_keeps_what_nobody_uses(
+    full: Scene, behind: str
+) -> None:
+    full.world.knobs.empty_page_behind = behind
+    north = full.branch()
+    policy = Policy(north, OURS)
+    assert policy.sync(full.desired()).state == "changed"
+    stage = north.account.pipeline("Sales").stage("New")
+    north.account.add_lead(north.account.pipeline("Sales").id, stage.id)
+    desired = take_away(full)
+    before = len(north.sent())
+
+    result = policy.sync(desired)
+
+    assert [row for row in shown(result) if row[0] == "delete"] == GONE
+    assert len(north.sent()) - before < 80, "no page is asked for behind an empty one"
+
+
+def test_a_value_behind_a_full_page_and_an_empty_one_is_not_lost(full: Scene) -> None:
+    """The list of leads has no counts: an empty second page says nothing of what lies behind the first."""
+    north = full.branch()
+    policy = Policy(north, OURS)
+    policy.sync(full.desired())
+    sales, note = north.account.pipeline("Sales"), north.account.field("leads", "Note")
+    for _ in range(250):
+        north.account.add_lead(sales.id, sales.stage("New").id)
+    north.account.add_lead(sales.id, sales.stage("New").id, {note.id: "on page 2"})
+    full.fault("no_content", north, path=re.compile(r"/leads\?.*page=2"), times=None)
+
+    result = policy.sync(take_away(full))
+
+    assert extras(result)["Note"] == UNREADABLE.format(error="bad_answer")
+    assert north.account.field("leads", "Note")
+    assert north.account.lost_values == 0
+    assert ("delete", "custom_field", "Nick") in shown(result), "what can be counted goes on"
+
+
+def test_use_is_counted_where_lists_are_objects_and_options_are_not_told(full: Scene) -> None:
+    full.world.knobs.lists_as_objects = True
+    north = full.branch()
+    policy = Policy(north, OURS)
+    assert policy.sync(full.desired()).state == "changed"
+    assert policy.sync(full.desired()).state == "in_sync"
+    sales, source = north.account.pipeline("Sales"), north.account.field("leads", "Source")
+    lead = north.account.add_lead(sales.id, sales.stage("New").id, {source.id: source.enums[0].id})
+    full.fault("odd", north, item=lead.id, at="custom_fields_values.0.values.0.enum_id", times=None)
+    assert extras(policy.sync(take_away(full)))["Fair"] == "Kept: leads have values in it."
 
 
 def test_what_came_into_use_after_the_plan_stays_and_the_account_is_not_done(full: Scene) -> None:

@@ -1,0 +1,59 @@
+"""Answers in odd shapes: lists as objects keyed by index, and single items that are not as documented."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from accounts.simulator.messages import Answer, encode
+
+LISTS = frozenset({
+    "pipelines", "statuses", "custom_field_groups", "custom_fields", "fields", "enums", "required_statuses",
+    "hidden_statuses", "custom_fields_values", "values", "leads", "contacts", "companies",
+})  # fmt: skip
+
+
+def with_lists_as_objects(answer: Answer) -> Answer:
+    """The same answer with every list that has something in it as an object keyed by index (kommo-api.md 5.4)."""
+    if not answer.body or "json" not in answer.content_type:
+        return answer
+    return replace(answer, body=encode(_keyed(json.loads(answer.body))))
+
+
+def _keyed(value: Any, name: str = "") -> Any:
+    if isinstance(value, dict):
+        return {key: _keyed(each, key) for key, each in value.items()}
+    if not isinstance(value, list):
+        return value
+    items = [_keyed(each) for each in value]
+    return {str(at): each for at, each in enumerate(items)} if items and name in LISTS else items
+
+
+def with_odd_item(answer: Answer, number: int | str, at: str, value: Any, *, missing: bool) -> Answer:
+    """The answer with another `value` at a dotted path inside the item of this id, or without the key there."""
+    if not answer.body or "json" not in answer.content_type:
+        return answer
+    document = json.loads(answer.body)
+    *way, last = at.split(".")
+    for item in _items(document, number):
+        holder: Any = item
+        for step in way:
+            holder = holder[int(step)] if isinstance(holder, list) else holder[step]
+        if missing:
+            del holder[last]
+        else:
+            holder[last] = value
+    return replace(answer, body=encode(document))
+
+
+def _items(value: Any, number: int | str) -> Iterator[dict[str, Any]]:
+    """Whatever has this id, at any depth."""
+    if isinstance(value, dict):
+        if value.get("id") == number:
+            yield value
+        value = list(value.values())
+    if isinstance(value, list):
+        for each in value:
+            yield from _items(each, number)
