@@ -22,7 +22,7 @@ def test_items_are_odd_where_they_are_told_to_be_and_several_at_once(world, nort
     source, main = account.field("leads", "Source"), account.ordered_pipelines[0]
     world.faults.add(Fault("odd", item=source.id, at="enums.1.value", value=None, times=None))
     world.faults.add(Fault("odd", item=source.id, at="name", missing=True, times=None))
-    world.faults.add(Fault("odd", item=main.id, at="sort", value="high"))
+    world.faults.add(Fault("odd", item=main.id, at="sort", value="high", path="pipelines"))
     for _ in range(2):
         fields = north.get("leads/custom_fields").body["_embedded"]["custom_fields"]
         (odd,) = [field for field in fields if field["id"] == source.id]
