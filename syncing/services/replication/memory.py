@@ -64,7 +64,8 @@ class Memory:
             if ours:
                 self.created.add(item.change.ref)
             news.mapped += [
-                self._mapped(ref, key, ours and not is_system(self.plan, ref)) for ref, key in item.keys.items()
+                self._mapped(ref, key, ref.kind is Kind.ENUM or (ours and not is_system(self.plan, ref)))
+                for ref, key in item.keys.items()  # an option comes into being with an update, too
             ]
             if item.change.action is Action.DELETE:
                 news.dropped += self._inside(item.change.ref.kind, plan.own[item.change.ref])
