@@ -59,6 +59,7 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "syncing.middleware.RequestBodies",  # before the first that reads a form
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -128,6 +129,7 @@ Q_CLUSTER = {
 # -- files that hold secrets: never in clear on a disk --
 # A selection of many accounts is confirmed by as many fields.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 FILE_UPLOAD_HANDLERS = ["accounts.exchange.uploads.MemoryOnlyUploadHandler"]
 IMPORT_EXPORT_IMPORT_PERMISSION_CODE = "import"
 IMPORT_EXPORT_EXPORT_PERMISSION_CODE = "export"
@@ -174,7 +176,10 @@ LOGGING = {
     "handlers": {
         "stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["no_secret_paths"]},
     },
-    # Django's own handlers would print the same without the filter.
-    "loggers": {name: {"level": "INFO", "handlers": [], "propagate": True} for name in ("django", "django.server")},
+    "loggers": {
+        # Django's own handlers would print the same without the filter.
+        **{name: {"level": "INFO", "handlers": [], "propagate": True} for name in ("django", "django.server")},
+        "waitress.queue": {"level": "ERROR"},  # it warns whenever a request waits for a thread
+    },
     "root": {"handlers": ["stderr"], "level": env.choice("LOG_LEVEL", "WARNING", env.LOG_LEVELS)},
 }

@@ -1,4 +1,4 @@
-"""The WSGI entry point (gunicorn)."""
+"""The WSGI entry point (`manage.py web`)."""
 
 import os
 

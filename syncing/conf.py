@@ -61,6 +61,11 @@ def queue() -> dict[str, Any]:
     return dict(settings.Q_CLUSTER)
 
 
+def largest_form() -> int:
+    """Bytes of a form without files."""
+    return int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+
+
 def cache_backend() -> str:
     return str(settings.CACHES["default"]["BACKEND"])
 

@@ -1,8 +1,19 @@
-"""What browsers may load from our pages: our own files, nothing inline."""
+"""What every request passes: what browsers may load from our pages, and which bodies are read at all."""
 
 from collections.abc import Callable
+from typing import Any
 
+from django.contrib.auth.models import AnonymousUser
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+
+from accounts.exchange.uploads import FilesRefused, NoFiles, may_upload
+from accounts.pages import person
+from syncing.api.http import too_large
+from syncing.web.bodies import API, BodyRule, rule_for
 
 POLICY = "; ".join(
     [
@@ -26,3 +37,57 @@ class ContentSecurityPolicy:
         response = self.get_response(request)
         response.headers.setdefault("Content-Security-Policy", POLICY)
         return response
+
+
+class RequestBodies:
+    """Refuses a body that is too large, and files that nobody asked for, before they are read.
+
+    Stands before the CSRF check, which is the first to read a form; the person is known by then.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
+        rule = rule_for(request.path_info)
+        if not rule.is_read:
+            return None
+        if rule.is_upload and request.method == "POST" and not may_upload(person(request)):
+            if isinstance(request.user, AnonymousUser):
+                return redirect_to_login(request.get_full_path())
+            raise PermissionDenied
+        if _declared_size(request) > rule.limit:
+            return _refuse_size(request, rule)
+        if request.content_type == "multipart/form-data" and not rule.is_upload and rule is not API:
+            return _refuse_files(request)
+        return None
+
+
+def _declared_size(request: HttpRequest) -> int:
+    length = str(request.META.get("CONTENT_LENGTH") or "")
+    return int(length) if length.isdecimal() else 0
+
+
+def _refuse_size(request: HttpRequest, rule: BodyRule) -> HttpResponse:
+    if rule is API:
+        return too_large().response()
+    message = _("What was sent is larger than %(limit)d MB.") % {"limit": rule.limit // 1024**2}
+    return _page(request, message, status=413)
+
+
+def _refuse_files(request: HttpRequest) -> HttpResponse | None:
+    """Reads a form, which may have come this way, up to its first file."""
+    request.upload_handlers = [NoFiles(request)]
+    try:
+        request.POST  # noqa: B018  (reading it is the point)
+    except FilesRefused:
+        return _page(request, _("Files are taken by the import of accounts only."), status=400)
+    return None
+
+
+def _page(request: HttpRequest, message: str, *, status: int) -> HttpResponse:
+    context = {"title": _("Nothing was read"), "message": message}
+    return render(request, "syncing/refused.html", context, status=status)

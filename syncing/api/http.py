@@ -89,11 +89,15 @@ def require(request: HttpRequest, permission: str) -> None:
         raise ApiError(403, "not_allowed", message, "Give that person the permission, or use another's key.")
 
 
+def too_large() -> ApiError:
+    return ApiError(413, "too_large", f"The body is over {BODY_LIMIT} bytes.", "Send the JSON object only.")
+
+
 def json_body(request: HttpRequest) -> dict[str, Any]:
     """The body as an object, {} if it is empty; raises ApiError 400 or 413. Reads no more than the limit."""
     body = request.read(BODY_LIMIT + 1)
     if len(body) > BODY_LIMIT:
-        raise ApiError(413, "too_large", f"The body is over {BODY_LIMIT} bytes.", "Send the JSON object only.")
+        raise too_large()
     try:
         value = json.loads(body) if body.strip() else {}
     except (ValueError, RecursionError) as error:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from syncing.operations.firstrun import ADMIN, PASSWORD_LINE
-from syncing.operations.processes import address, free_port, gunicorn, wait_for_http
+from syncing.operations.processes import address, free_port, wait_for_http, web_server
 from syncing.operations.simulation import HOST, Place
 from syncing.operations.supervisor import Program, Supervisor
 from syncing.operations.tables import table
@@ -104,7 +104,7 @@ class Demo:
         chosen = free_port(port, HOST)
         if chosen != port:
             self.say(f"Port {port} is in use; the dashboard takes {chosen} instead.")
-        web = Program("web server", lambda: self.place.start("web", *gunicorn(HOST, chosen)))
+        web = Program("web server", lambda: self.place.start("web", *web_server(HOST, chosen)))
         web.start()
         url = address(HOST, chosen)
         log = self.place.logs / "web.log"

@@ -68,14 +68,9 @@ def _kill_group(pid: int) -> None:
         os.killpg(pid, signal.SIGKILL)
 
 
-def gunicorn(host: str, port: int) -> list[str]:
+def web_server(host: str, port: int) -> list[str]:
     """The web server: one process, because SQLite has one writer and the pages wait for nothing else."""
-    return [
-        *(sys.executable, "-m", "gunicorn", "kommosync.wsgi:application"),
-        *("--bind", f"{_bracketed(host)}:{port}", "--workers", "1", "--threads", "8"),
-        *("--timeout", "60", "--graceful-timeout", "5", "--keep-alive", "5"),
-        *("--no-control-socket", "--log-level", "warning"),
-    ]
+    return [*MANAGE, "web", "--host", host, "--port", str(port)]
 
 
 def _bracketed(host: str) -> str:

@@ -133,7 +133,7 @@ def test_after_kill_9_of_the_web_server_a_triggered_run_goes_on_and_the_pages_co
     answer = requests.post(f"{url}/api/sync/trigger", json={"sync_type": "full"}, headers=headers, timeout=10)
     assert answer.status_code == 202, answer.text
     installation.wait_for_writes(10)
-    kill(_gunicorn(up.pid))
+    kill(_web_server(up.pid))
     assert installation.wait_for_run(90) == "succeeded"
     installation.assert_converged()
     wait_until(lambda: _answers(f"{url}/healthz"), 30, "web server")
@@ -150,9 +150,9 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _gunicorn(up: int) -> int:
+def _web_server(up: int) -> int:
     for pid in children(up):
-        if b"gunicorn" in Path(f"/proc/{pid}/cmdline").read_bytes():
+        if b"\0web\0" in Path(f"/proc/{pid}/cmdline").read_bytes():
             return pid
     raise AssertionError("no web server below `up`")
 

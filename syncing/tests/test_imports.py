@@ -17,6 +17,7 @@ DOORS = (
     "syncing.tasks",
     "syncing.management",
     "syncing.operations",
+    "syncing.web",
 )
 MIDDLE = ("syncing.store", "syncing.selectors", "syncing.adapters", "syncing.notifications")
 DJANGO = ("django", "django_q", "kommosync", "environ")

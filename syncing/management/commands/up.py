@@ -10,16 +10,16 @@ from syncing.operations.processes import (
     MANAGE,
     StartFailed,
     address,
-    gunicorn,
     port_is_free,
     spawn,
     wait_for_http,
+    web_server,
 )
 from syncing.operations.supervisor import GaveUp, Program, Supervisor
 
 
 class Command(BaseCommand):
-    help = "Run the web server (gunicorn) and the worker; stops both on Ctrl-C or SIGTERM."
+    help = "Run the web server and the worker; stops both on Ctrl-C or SIGTERM."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--port", type=int, default=8000)
@@ -31,7 +31,7 @@ class Command(BaseCommand):
             raise CommandError(
                 f"Port {port} is in use on {host}. Stop what uses it, or choose another: --port {port + 1}"
             )
-        web = Program("web server", lambda: spawn(gunicorn(host, port)))
+        web = Program("web server", lambda: spawn(web_server(host, port)))
         worker = Program("worker", lambda: spawn([*MANAGE, "worker"]))
         supervisor = Supervisor([web, worker], self._say)
         supervisor.stop_on_signals()

@@ -1,0 +1,31 @@
+"""`web`: the web server alone; `up` runs it beside a worker."""
+
+import signal
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.servers.basehttp import get_internal_wsgi_application
+
+from syncing.web.bodies import rule_for
+from syncing.web.proxies import behind_proxy
+from syncing.web.server import Server, listen, most_connections
+
+
+class Command(BaseCommand):
+    help = "Runs the web server alone, until Ctrl-C or SIGTERM; `up` runs it beside a worker."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--port", type=int, default=8000)
+        parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0: reachable by others (default: %(default)s)")
+
+    def handle(self, *args: Any, host: str, port: int, **options: Any) -> None:
+        application = behind_proxy(get_internal_wsgi_application())
+        rule_for("/")  # loads the URLs now, not at the first request
+        try:
+            listener = listen(host, port)
+        except OSError as error:
+            raise CommandError(f"Cannot listen on {host}, port {port}: {error.strerror}.") from error
+        server = Server(application, listener, connections=most_connections())
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda _number, _frame: server.stop())
+        server.run()

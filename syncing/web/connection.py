@@ -1,0 +1,153 @@
+"""One connection: how long it may take, and what happens to the rest of a body that is not wanted."""
+
+import contextlib
+import math
+import socket
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from django.db import DatabaseError, close_old_connections
+from django.http import parse_cookie
+from waitress.adjustments import Adjustments
+from waitress.channel import HTTPChannel
+
+from accounts.exchange.uploads import cookies_may_upload
+from syncing.web.request import Request
+
+if TYPE_CHECKING:
+    from syncing.web.server import Server
+
+ARRIVAL = 20.0  # seconds for the headers, and for a body on top of its bytes
+SLOWEST = 4096.0  # bytes per second that a body has to bring
+IDLE = 30.0  # seconds that a connection without a request is kept
+STALLED = 60.0  # seconds without a byte taken by a client that is being answered
+LINGER = 10.0  # seconds that the rest of an unwanted body is thrown away, so that the client sees its answer
+
+
+class Connection(HTTPChannel):  # type: ignore[misc]
+    """Receives requests in the main thread, answers them in others (waitress), and has a deadline at all times."""
+
+    request: Request | None  # the one that is arriving
+    requests: list[Request]  # those that are being answered, or wait for it
+    last_activity: float
+    is_asking = False  # whether a thread looks who sends an upload; nothing more is received meanwhile
+    is_refused = False  # whether the client may still be sending what nobody wants
+    lingers_until = 0.0
+
+    def __init__(self, server: "Server", sock: socket.socket, addr: Any, adj: Adjustments, map: Any = None) -> None:
+        super().__init__(server, sock, addr, adj, map)
+        self.parser_class = partial(Request, room=server.room)
+        self.began = self.last_activity  # when the request that is arriving began
+
+    # -- receiving --
+
+    def readable(self) -> bool:
+        return bool(self.lingers_until) or (not self.is_asking and super().readable())
+
+    def handle_read(self) -> None:
+        if not self.lingers_until:
+            super().handle_read()
+            return
+        try:
+            self.recv(self.adj.recv_bytes)
+        except OSError:
+            self.drop()
+
+    def received(self, data: bytes) -> bool:
+        before = self.request
+        is_taken: bool = super().received(data)
+        if self.request is not before:
+            self.began = time.time()
+        if self.request is not None and self.request.needs_leave:
+            self.request.has_leave = self.is_asking = True
+            self.server.add_task(Leave(self))
+        self.server.make_room()
+        return is_taken
+
+    def go_on(self, *, may_upload: bool) -> None:
+        """Receives the upload to its end, or not at all."""
+        with self.requests_lock:
+            if self.request is not None and not may_upload:
+                self.request.cut_off()
+                self.requests.append(self.request)
+                self.request = None
+                if len(self.requests) == 1:  # else the thread that answers an earlier one goes on with it
+                    self.server.add_task(self)
+            self.is_asking = False
+        self.server.pull_trigger()
+
+    # -- ending --
+
+    @property
+    def is_answered(self) -> bool:
+        """True while an answer is being made or sent."""
+        return bool(self.requests or self.total_outbufs_len or self.is_asking)
+
+    @property
+    def holds_body(self) -> bool:
+        return self.request is not None and self.request.holds_memory
+
+    @property
+    def waits_since(self) -> float:
+        return self.last_activity if self.request is None else self.began
+
+    @property
+    def deadline(self) -> float:
+        """When this connection has to go, whatever its client sends until then."""
+        if self.lingers_until:
+            return self.lingers_until
+        if self.total_outbufs_len:
+            return self.last_activity + STALLED
+        if self.is_answered:
+            return math.inf
+        if self.request is None:
+            return self.last_activity + IDLE
+        return float(self.began + ARRIVAL + self.request.body_bytes_received / SLOWEST)
+
+    def service(self) -> None:
+        request = self.requests[0]
+        self.is_refused = bool(request.error) or request.is_cut
+        super().service()
+
+    def handle_close(self) -> None:
+        if self.is_refused and self.connected and not self.lingers_until:
+            self._linger()
+        else:
+            self.drop()
+
+    def _linger(self) -> None:
+        """Says that nothing more comes, and listens on: a connection closed at once would lose the answer."""
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_WR)
+        self.lingers_until = time.time() + LINGER
+        self.will_close = False
+
+    def drop(self) -> None:
+        """Closes the connection now."""
+        if self.request is not None:
+            self.request.close()
+            self.request = None
+        super().handle_close()
+
+
+class Leave:
+    """Looks, in a thread, whether an upload comes from somebody who may upload; what waitress calls a task."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def service(self) -> None:
+        request = self._connection.request
+        may_upload = False
+        try:
+            if request is not None:
+                may_upload = cookies_may_upload(parse_cookie(request.headers.get("COOKIE", "")))
+        except DatabaseError:
+            pass  # the application says so, without the body
+        finally:
+            close_old_connections()
+            self._connection.go_on(may_upload=may_upload)
+
+    def cancel(self) -> None:
+        self._connection.cancel()

@@ -1,0 +1,130 @@
+"""One request as it arrives: its body stays in memory, within the limit of its path."""
+
+import io
+import threading
+
+from waitress.adjustments import Adjustments
+from waitress.parser import HTTPRequestParser
+
+from syncing.web.bodies import BodyRule, rule_for
+
+FREE = 64 * 1024  # bytes of an upload that are taken before it is asked who sends it
+
+
+class Room:
+    """Counts the bytes of all bodies in memory; threads end requests while the main one receives others."""
+
+    def __init__(self) -> None:
+        self.used = 0
+        self._lock = threading.Lock()
+
+    def take(self, count: int) -> None:
+        """Adds `count` bytes; a negative number gives them back."""
+        with self._lock:
+            self.used += count
+
+
+class Body:
+    """A body in memory: on a disk, where waitress puts larger ones, tokens of an import would lie in clear."""
+
+    def __init__(self, room: Room) -> None:
+        self._room = room
+        self._file = io.BytesIO()
+        self._size = 0
+
+    def __len__(self) -> int:
+        return self._size
+
+    def append(self, data: bytes) -> None:
+        self._file.write(data)
+        self._size += len(data)
+        self._room.take(len(data))
+
+    def getfile(self) -> io.BytesIO:
+        self._file.seek(0)
+        return self._file
+
+    def close(self) -> None:
+        self._room.take(-self._size)
+        self._size = 0
+        self._file.close()
+
+
+class Nothing:
+    """The body of a webhook: counted, thrown away, and empty for whoever reads it."""
+
+    def __init__(self) -> None:
+        self._size = 0
+
+    def __len__(self) -> int:
+        return self._size
+
+    def append(self, data: bytes) -> None:
+        self._size += len(data)
+
+    def getfile(self) -> io.BytesIO:
+        return io.BytesIO()
+
+    def close(self) -> None:
+        pass
+
+
+class CutOff(io.RawIOBase):
+    """What is left of a body that was not taken: reading it is an error, so that it never looks empty."""
+
+    def read(self, size: int = -1) -> bytes:
+        raise OSError("this body was larger than its limit and was not received")
+
+    def readline(self, size: int | None = -1) -> bytes:
+        return self.read()
+
+
+class Request(HTTPRequestParser):  # type: ignore[misc]
+    """Reads headers and body; a body over its limit is cut off, and the application told at once."""
+
+    rule: BodyRule | None = None  # None: there is no body
+    is_cut = False
+    has_leave = False  # whether it was asked who sends an upload
+
+    def __init__(self, adj: Adjustments, *, room: Room) -> None:
+        super().__init__(adj)
+        self._room = room
+
+    def parse_header(self, header_plus: bytes) -> None:
+        super().parse_header(header_plus)
+        if self.body_rcv is None:
+            return
+        self.rule = rule_for(self.path)
+        self.body_rcv.buf = Body(self._room) if self.rule.is_read else Nothing()
+        if self.content_length > self.rule.limit:
+            self.cut_off()
+
+    def received(self, data: bytes) -> int:
+        consumed: int = super().received(data)
+        if self.rule and not self.completed and self.body_bytes_received > self.rule.limit:
+            self.cut_off()
+        return consumed
+
+    @property
+    def needs_leave(self) -> bool:
+        """True for an upload that may take room only if the one who sends it may upload."""
+        is_upload = self.rule is not None and self.rule.is_upload and not self.completed
+        return is_upload and not self.has_leave and (self.chunked or self.content_length > FREE)
+
+    @property
+    def holds_memory(self) -> bool:
+        return self.rule is not None and self.rule.is_read
+
+    def cut_off(self) -> None:
+        """Ends the request here; the connection is closed after the answer."""
+        self.body_rcv.getbuf().close()
+        self.is_cut = self.completed = True
+        self.expect_continue = False
+        self.headers["CONNECTION"] = "close"
+        self.headers["CONTENT_LENGTH"] = str(max(self.content_length, self.body_bytes_received))
+
+    def get_body_stream(self) -> io.IOBase:
+        if self.is_cut and self.rule and self.rule.is_read:
+            return CutOff()
+        stream: io.IOBase = super().get_body_stream()
+        return stream

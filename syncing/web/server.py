@@ -1,0 +1,121 @@
+"""The server: one main loop that receives and sends, a few threads that answer, room for so many connections."""
+
+import resource
+import socket
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from waitress import wasyncore
+from waitress.adjustments import Adjustments
+from waitress.server import TcpWSGIServer
+from waitress.task import ThreadedTaskDispatcher
+
+from syncing.web.connection import Connection
+from syncing.web.request import Room
+
+THREADS = 8
+CONNECTIONS = 500  # at most; fewer where the system allows fewer open files
+OTHER_FILES = 100  # open files that are no connections
+HEADERS = 32 * 1024  # bytes of one request
+BODIES = 32 * 1024 * 1024  # bytes of all bodies in memory at a time
+GRACE = 5.0  # seconds that a stopping server gives the requests in hand
+
+WSGI = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+class Server(TcpWSGIServer):  # type: ignore[misc]
+    """When room runs out, the connection that has waited longest goes: no crowd of slow clients locks others out."""
+
+    channel_class = Connection
+    accepting: bool
+
+    def __init__(self, application: WSGI, listener: socket.socket, *, connections: int, bodies: int = BODIES) -> None:
+        self.room = Room()
+        self.connections = connections
+        self.bodies = bodies
+        self._stops_at: float | None = None
+        adj = Adjustments(
+            threads=THREADS,
+            ident="KommoSync",
+            recv_bytes=64 * 1024,
+            max_request_header_size=HEADERS,
+            max_request_body_size=1 << 50,  # the limit depends on the path: see Request
+            connection_limit=1 << 20,  # see handle_accept
+            cleanup_interval=1,
+            log_socket_errors=False,
+            clear_untrusted_proxy_headers=False,  # Django reads X-Forwarded-Proto if HTTPS_ONLY says so
+        )
+        dispatcher = ThreadedTaskDispatcher()
+        dispatcher.set_thread_count(THREADS)
+        super().__init__(
+            application,
+            {},
+            _sock=listener,
+            dispatcher=dispatcher,
+            adj=adj,
+            sockinfo=(listener.family, listener.type, listener.proto, listener.getsockname()),
+            bind_socket=False,
+        )
+
+    # -- room --
+
+    def handle_accept(self) -> None:
+        super().handle_accept()
+        if len(self.active_channels) > self.connections:
+            self._let_go()
+
+    def make_room(self) -> None:
+        """Called whenever bytes have come."""
+        if self.room.used > self.bodies:
+            self._let_go(with_body=True)
+
+    def _let_go(self, *, with_body: bool = False) -> None:
+        waiting = [
+            channel
+            for channel in self.active_channels.values()
+            if not (channel.will_close or channel.is_answered) and (not with_body or channel.holds_body)
+        ]
+        if waiting:
+            min(waiting, key=lambda channel: channel.waits_since).will_close = True
+
+    def maintenance(self, now: float) -> None:
+        for channel in self.active_channels.values():
+            if channel.deadline < now:
+                channel.will_close = True
+
+    # -- running --
+
+    def run(self) -> None:
+        """Answers until `stop`, then ends what is in hand."""
+        while self._stops_at is None or (self._is_busy() and time.monotonic() < self._stops_at):
+            wasyncore.loop(timeout=1, use_poll=True, map=self._map, count=1)
+            if self._stops_at is not None and self.accepting:
+                wasyncore.dispatcher.close(self)
+                self.accepting = False
+        self.task_dispatcher.shutdown(timeout=0)
+        for channel in list(self.active_channels.values()):
+            channel.drop()
+        self.trigger.close()
+
+    def stop(self) -> None:
+        """May be called from a signal handler or another thread."""
+        self._stops_at = time.monotonic() + GRACE
+        self.pull_trigger()
+
+    def _is_busy(self) -> bool:
+        return any(channel.is_answered for channel in self.active_channels.values())
+
+
+def most_connections() -> int:
+    """Returns how many connections the limit of open files leaves room for."""
+    allowed, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(50, min(CONNECTIONS, allowed - OTHER_FILES)) if allowed > 0 else CONNECTIONS
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Returns a bound socket; raises OSError."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((host, port))
+    return listener
