@@ -8,6 +8,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from accounts.exchange.uploads import FilesRefused, NoFiles, may_upload
@@ -57,7 +58,7 @@ class RequestBodies:
             return None
         if rule.is_upload and request.method == "POST" and not may_upload(person(request)):
             if isinstance(request.user, AnonymousUser):
-                return redirect_to_login(request.get_full_path())
+                return redirect_to_login(request.get_full_path(), reverse("admin:login"))
             raise PermissionDenied
         if _declared_size(request) > rule.limit:
             return _refuse_size(request, rule)

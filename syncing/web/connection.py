@@ -68,9 +68,10 @@ class Connection(HTTPChannel):  # type: ignore[misc]
     def go_on(self, *, may_upload: bool) -> None:
         """Receives the upload to its end, or not at all."""
         with self.requests_lock:
-            if self.request is not None and not may_upload:
-                self.request.cut_off()
-                self.requests.append(self.request)
+            request = self.request  # None: the connection has gone meanwhile
+            if request is not None and not may_upload:
+                request.cut_off()
+                self.requests.append(request)
                 self.request = None
                 if len(self.requests) == 1:  # else the thread that answers an earlier one goes on with it
                     self.server.add_task(self)

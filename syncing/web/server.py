@@ -74,15 +74,16 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         waiting = [
             channel
             for channel in self.active_channels.values()
-            if not (channel.will_close or channel.is_answered) and (not with_body or channel.holds_body)
+            if not channel.is_answered and (not with_body or channel.holds_body)
         ]
         if waiting:
-            min(waiting, key=lambda channel: channel.waits_since).will_close = True
+            min(waiting, key=lambda channel: channel.waits_since).drop()
 
     def maintenance(self, now: float) -> None:
-        for channel in self.active_channels.values():
+        """Ends what is overdue at once: waitress would wait until a client takes what is left for it."""
+        for channel in list(self.active_channels.values()):
             if channel.deadline < now:
-                channel.will_close = True
+                channel.drop()
 
     # -- running --
 
@@ -93,10 +94,9 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
             if self._stops_at is not None and self.accepting:
                 wasyncore.dispatcher.close(self)
                 self.accepting = False
-        self.task_dispatcher.shutdown(timeout=0)
+        self.task_dispatcher.shutdown(timeout=1)
         for channel in list(self.active_channels.values()):
             channel.drop()
-        self.trigger.close()
 
     def stop(self) -> None:
         """May be called from a signal handler or another thread."""

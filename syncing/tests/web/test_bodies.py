@@ -1,0 +1,134 @@
+"""Bodies at the web server: what is over the limit of its path is never stored, and the client still sees why."""
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+
+from syncing.tests.web.conftest import receive
+from syncing.web import request as requests
+from syncing.web.bodies import API, UPLOAD, WEBHOOK, rule_for
+
+FORM = rule_for("/login/").limit
+UPLOAD_PATH = "/accounts/account/import/"
+TOO_LARGE = pytest.mark.parametrize(
+    ("path", "limit"), [("/login/", FORM), ("/api/sync/trigger", API.limit), ("/nowhere", FORM)]
+)
+
+
+def post(path: str, size: int, *, more: str = "", body: bytes | None = None) -> bytes:
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {size}\r\n{more}\r\n".encode()
+    return head + (b"x" * size if body is None else body)
+
+
+def chunked(path: str, size: int, *, more: str = "") -> bytes:
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n{more}\r\n"
+    piece = 50_000
+    pieces = b"".join(b"%x\r\n%s\r\n" % (piece, b"x" * piece) for _ in range(size // piece))
+    return head.encode() + pieces + b"0\r\n\r\n"
+
+
+@TOO_LARGE
+def test_a_body_over_the_limit_is_cut_off_and_the_client_that_sends_it_all_sees_the_answer(serve, path, limit) -> None:
+    running = serve()
+    answer = running.ask(post(path, 40 * limit))
+    assert answer.endswith(f"POST {path} cut off {40 * limit} ok".encode())
+    assert b"Connection: close" in answer
+    assert running.in_loop(lambda: running.server.room.used) == 0
+
+
+@TOO_LARGE
+def test_a_body_within_the_limit_arrives(serve, path, limit) -> None:
+    assert serve().ask(post(path, limit)).endswith(f"POST {path} {limit} {limit} ok".encode())
+
+
+def test_a_chunked_body_over_the_limit_is_cut_off_when_it_passes_it(serve) -> None:
+    running = serve()
+    answer = running.ask(chunked("/login/", 10 * FORM))
+    assert b"POST /login/ cut off" in answer
+    told = int(answer.split()[-2])
+    assert FORM < told <= FORM + 70_000
+    assert running.in_loop(lambda: running.server.room.used) == 0
+
+
+def test_a_chunked_body_within_the_limit_arrives(serve) -> None:
+    assert b"POST /login/ 500000 500000 ok" in serve().ask(chunked("/login/", 500_000))
+
+
+def test_a_client_that_asks_before_it_sends_is_refused_without_sending(serve) -> None:
+    answer = serve().ask(post("/login/", 2 * FORM, more="Expect: 100-continue\r\n", body=b""))
+    assert answer.startswith(b"HTTP/1.1 200")  # of the application below; Django's says 413
+    assert b"cut off" in answer
+
+
+def test_a_client_that_asks_before_it_sends_is_told_to_go_on(serve) -> None:
+    running = serve()
+    with running.connect(post("/login/", 3, more="Expect: 100-continue\r\n", body=b"")) as client:
+        assert client.recv(100).startswith(b"HTTP/1.1 100")
+        client.sendall(b"abc")
+        assert b"POST /login/ 3 3 ok" in receive(client)
+
+
+@pytest.mark.parametrize("size", [10, WEBHOOK.limit - 1, 5 * WEBHOOK.limit])
+@pytest.mark.parametrize("build", [post, chunked])
+def test_a_body_of_a_webhook_is_thrown_away_whatever_its_size(serve, build, size) -> None:
+    running = serve()
+    answer = running.ask(build("/api/sync/webhook/token", size))
+    assert b"POST /api/sync/webhook/token 0 " in answer
+    assert running.in_loop(lambda: running.server.room.used) == 0
+
+
+def test_when_all_bodies_together_are_too_many_bytes_the_oldest_goes(serve) -> None:
+    running = serve(bodies=1_000_000)
+    old = running.connect(post("/login/", FORM, body=b"x" * 600_000))
+    running.until(lambda: running.server.room.used == 600_000)
+    with old, running.connect(post("/login/", 900_000)) as new:
+        assert b"POST /login/ 900000 900000 ok" in receive(new)
+        assert old.recv(1) == b""
+
+
+def test_headers_over_their_limit_are_refused(serve) -> None:
+    answer = serve().ask(b"GET / HTTP/1.1\r\nHost: localhost\r\nX-A: " + b"a" * 200_000 + b"\r\n\r\n")
+    assert b" 431 " in answer.splitlines()[0]
+
+
+# -- uploads: it is asked who sends them before they take room --
+
+
+@pytest.fixture
+def cookie(transactional_db: None) -> str:
+    user = User.objects.create_user("anna", is_staff=True)
+    user.user_permissions.add(Permission.objects.get(codename="import_account"))
+    client = Client()
+    client.force_login(user)
+    return f"Cookie: {settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}\r\n"
+
+
+@pytest.mark.parametrize("build", [post, chunked])
+def test_an_upload_of_a_person_who_may_arrives(serve, cookie, build) -> None:
+    assert f"POST {UPLOAD_PATH} 3000000 3000000 ok".encode() in serve().ask(build(UPLOAD_PATH, 3_000_000, more=cookie))
+
+
+@pytest.mark.parametrize("build", [post, chunked])
+@pytest.mark.parametrize("sent", ["", "Cookie: sessionid=guessed\r\n"])
+def test_an_upload_of_somebody_else_takes_no_room(serve, transactional_db, build, sent, monkeypatch) -> None:
+    taken = []
+    take = requests.Room.take
+    monkeypatch.setattr(requests.Room, "take", lambda room, count: (taken.append(count), take(room, count)))
+    assert b"cut off" in serve().ask(build(UPLOAD_PATH, 20_000_000, more=sent))
+    assert sum(count for count in taken if count > 0) < 200_000
+    assert sum(taken) == 0
+
+
+def test_an_upload_over_its_limit_is_cut_off_for_everybody(serve, cookie) -> None:
+    assert b"cut off" in serve().ask(post(UPLOAD_PATH, UPLOAD.limit + 1, more=cookie))
+
+
+def test_an_upload_behind_another_request_on_the_same_connection_is_asked_about_once(serve, transactional_db) -> None:
+    with serve().connect(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n" + post(UPLOAD_PATH, 1_000_000)) as client:
+        answers = b""
+        while answers.count(b"200 OK") < 2:
+            chunk = client.recv(65536)
+            assert chunk
+            answers += chunk
+        assert b"cut off" in answers
