@@ -9,7 +9,7 @@ from django.db import DatabaseError
 from django.db.models import Model, Q
 
 from accounts import conf
-from accounts.fields import WrongEncryptionKey, cipher, encrypted_columns
+from accounts.fields import cipher, encrypted_columns, is_readable
 
 SQLITE = "django.db.backends.sqlite3"
 SHORTEST_LOCK_WAIT = 20
@@ -47,15 +47,8 @@ def _opens(model: type[Model], names: list[str]) -> bool | None:
     if conf.has_no_database_yet():
         return None
     stored = model._base_manager.exclude(Q(**dict.fromkeys(names, ""))).order_by("-pk")
-    sample = list(stored.values_list("pk", flat=True)[:SAMPLE])
-    return any(_is_readable(model, names, pk) for pk in sample) if sample else None
-
-
-def _is_readable(model: type[Model], names: list[str], pk: Any) -> bool:
-    try:
-        return model._base_manager.filter(pk=pk).values_list(*names).first() is not None
-    except WrongEncryptionKey:
-        return False
+    sample = list(stored.values_list(*names)[:SAMPLE])
+    return any(is_readable(secrets) for secrets in sample) if sample else None
 
 
 def check_secret_key(**kwargs: Any) -> list[CheckMessage]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from django.db import models, transaction
 
-from accounts.fields import WrongEncryptionKey, encrypted_columns
+from accounts.fields import WrongEncryptionKey, encrypted_columns, is_readable
 from accounts.models import HAS_CREDENTIAL, Account
 
 
@@ -41,21 +41,20 @@ def clear(rows: Collection[str]) -> None:
 
 def unreadable_secrets() -> tuple[str, ...]:
     """The rows whose secrets no key of FIELD_ENCRYPTION_KEYS opens, as "accounts.Account 7"."""
-    found = []
-    for model, names in encrypted_columns():
-        for row_id in model._base_manager.order_by("pk").values_list("pk", flat=True):
-            try:
-                model._base_manager.filter(pk=row_id).values_list(*names).first()
-            except WrongEncryptionKey:
-                found.append(f"{model._meta.label} {row_id}")
-    return tuple(found)
+    return tuple(
+        f"{model._meta.label} {row_id}"
+        for model, names in encrypted_columns()
+        for row_id, *secrets in model._base_manager.order_by("pk").values_list("pk", *names)
+        if not is_readable(secrets)
+    )
 
 
 def _rotate_row(model: type[models.Model], names: list[str], row_id: object) -> int:
     """Reads and writes under one lock, so that a token stored meanwhile is never put back."""
     with transaction.atomic():
         row = model._base_manager.select_for_update().only(*names).filter(pk=row_id).first()
-        if row is None or not any(getattr(row, name) for name in names):
+        opened = [getattr(row, name) for name in names] if row else []  # what is not opened is saved as it lies
+        if row is None or not any(opened):
             return 0
         row.save(update_fields=names)
     return 1

@@ -42,8 +42,29 @@ def test_an_empty_token_stays_empty_and_can_be_asked_for() -> None:
 def test_a_key_that_went_missing_raises_and_names_the_variable(settings) -> None:
     AccountFactory()
     settings.FIELD_ENCRYPTION_KEYS = [OTHER]
+    account = Account.objects.get()
     with pytest.raises(WrongEncryptionKey, match="FIELD_ENCRYPTION_KEYS"):
-        Account.objects.get()
+        _ = account.token
+
+
+def test_of_many_rows_the_one_that_no_key_opens_costs_only_itself(settings) -> None:
+    lost = AccountFactory(subdomain="west")
+    settings.FIELD_ENCRYPTION_KEYS = [OTHER]
+    AccountFactory(subdomain="north")
+    found = {account.subdomain: account for account in Account.objects.select_related("group")}
+    assert found["north"].token == "token-of-north"
+    found["west"].name = "West"
+    found["west"].save()
+    lost.refresh_from_db(fields=["name"])
+    assert lost.name == "West"
+    assert unreadable_secrets() == (f"accounts.Account {lost.pk}",)
+
+
+def test_saving_what_was_not_opened_writes_it_back_as_it_lay() -> None:
+    account = AccountFactory(subdomain="north")
+    before = stored_token(account)
+    Account.objects.get().save()
+    assert stored_token(account) == before
 
 
 @pytest.mark.parametrize("keys", [[], ["short"]])

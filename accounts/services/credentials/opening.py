@@ -3,11 +3,13 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext as _
 
 from accounts import conf
 from accounts.kommo import quirks
 from accounts.kommo.client import DEFAULT_POLICY, Gate, KommoClient
+from accounts.kommo.errors import KommoError
 from accounts.kommo.pacing import Pacer, Slots
 from accounts.kommo.retry import Policy
 from accounts.kommo.stopping import Stop
@@ -16,7 +18,13 @@ from accounts.models import Account, AccountEvent, TokenPair
 from accounts.services import events
 from accounts.services.credentials import pairs
 from accounts.services.credentials.locating import Locator
-from accounts.services.credentials.tokens import NOT_CONNECTED, CredentialProblem, LongLivedToken, OAuthTokens
+from accounts.services.credentials.tokens import (
+    NOT_CONNECTED,
+    UNREADABLE,
+    CredentialProblem,
+    LongLivedToken,
+    OAuthTokens,
+)
 
 LONGEST_SECRET = 8192
 
@@ -85,6 +93,13 @@ def tokens_for(account: Account, transport: Transport) -> OAuthTokens:
     return OAuthTokens(account.pk, transport, Locator(account, transport))
 
 
+def _opened(account: Account) -> str:
+    try:
+        return str(account.token)
+    except ImproperlyConfigured as error:
+        raise KommoError(str(error), account=account.subdomain, code="internal", remedy=UNREADABLE) from error
+
+
 def client_for(
     account: Account,
     *,
@@ -98,20 +113,19 @@ def client_for(
 
     A master's client is always read-only, unless a `gate` lets through what was approved for it, write by write:
     the one way to write a master. `read_only` is for slaves (None: may write); `stop` is shared by clients that have
-    to stop together. Raises CredentialProblem when no token is stored.
+    to stop together. Raises CredentialProblem when no token is stored, KommoError when no key of ours opens it.
     """
     is_master = account.role == Account.Role.MASTER
     if is_master and read_only is False:
         raise ValueError("the master is never written, except through a gate")
     if gate is not None and (not is_master or read_only is not None):
         raise ValueError("a gate is for writing a master")
-    if not account.uses_oauth and not account.token:
+    token = "" if account.uses_oauth else _opened(account)
+    if not account.uses_oauth and not token:
         raise CredentialProblem(account.subdomain, NOT_CONNECTED if account.integration_id else "")
     transport = transport_for(account, stop=stop, slots=slots)
     tokens: OAuthTokens | LongLivedToken = (
-        tokens_for(account, transport)
-        if account.uses_oauth
-        else LongLivedToken(account.token, Locator(account, transport))
+        tokens_for(account, transport) if account.uses_oauth else LongLivedToken(token, Locator(account, transport))
     )
     return KommoClient(
         transport,

@@ -66,7 +66,7 @@ def check_connection(account: Account, *, stop: Stop | None = None) -> HealthRep
 
     Two requests at most; `account` must be loaded with its secrets.
     """
-    return conclude(account, probe(account, stop=stop))
+    return conclude(account, probe(account, stop=stop)) if _is_readable(account) else _failed(account.pk, _(UNREADABLE))
 
 
 def check_connections(account_ids: Sequence[int]) -> dict[int, HealthReport]:
@@ -104,15 +104,17 @@ def _as_they_come(waiting: "set[Future[Probe]]", beat: Callable[[], None]) -> "I
 
 
 def _loaded(account_ids: Sequence[int]) -> tuple[list[Account], list[int]]:
-    """The accounts with their secrets, and the ids of those whose secrets no key opens; one by one for their sake."""
-    accounts: list[Account] = []
-    unreadable = []
-    for account_id in account_ids:
-        try:
-            accounts += Account.objects.filter(pk=account_id)
-        except WrongEncryptionKey:
-            unreadable.append(account_id)
-    return accounts, unreadable
+    """The accounts in that order, and the ids of those whose secrets no key opens."""
+    found = Account.objects.in_bulk(account_ids)
+    unreadable = [pk for pk in account_ids if pk in found and not _is_readable(found[pk])]
+    return [found[pk] for pk in account_ids if pk in found and pk not in unreadable], unreadable
+
+
+def _is_readable(account: Account) -> bool:
+    try:
+        return account.token is not None
+    except WrongEncryptionKey:
+        return False
 
 
 def _failed(account_id: int, reason: str) -> HealthReport:

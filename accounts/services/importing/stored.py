@@ -2,14 +2,12 @@
 
 import hashlib
 from collections import defaultdict
-from typing import cast
 
-from django.db import connection
-from django.db.models import F, Model, TextField
+from django.db.models import F, TextField
 from django.db.models.functions import Cast
 
-from accounts.fields import EncryptedTextField, WrongEncryptionKey
-from accounts.models import Account, AccountEvent, Integration, SyncGroup, TokenPair
+from accounts.fields import Sealed, WrongEncryptionKey
+from accounts.models import Account, AccountEvent, Integration, SyncGroup
 
 
 def hash_of(refresh_token: str) -> str:
@@ -50,20 +48,19 @@ class Stored:
 
 def token_of(account: Account) -> str | None:
     """The stored long-lived token; None when no key opens it."""
-    return _opened(Account, "token", getattr(account, "stored_token", ""))
+    return _opened(getattr(account, "stored_token", ""))
 
 
 def refresh_token_of(account: Account) -> str | None:
-    return _opened(TokenPair, "refresh_token", getattr(account, "stored_refresh", ""))
+    return _opened(getattr(account, "stored_refresh", ""))
 
 
 def secret_of(integration: Integration) -> str | None:
-    return _opened(Integration, "client_secret", getattr(integration, "stored_secret", ""))
+    return _opened(getattr(integration, "stored_secret", ""))
 
 
-def _opened(model: type[Model], name: str, encrypted: str | None) -> str | None:
-    field = cast(EncryptedTextField, model._meta.get_field(name))
+def _opened(encrypted: str | None) -> str | None:
     try:
-        return field.from_db_value(encrypted or "", None, connection)
+        return Sealed(encrypted).opened() if encrypted else ""
     except WrongEncryptionKey:
         return None

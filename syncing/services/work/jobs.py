@@ -4,8 +4,6 @@ import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from django.core.exceptions import ImproperlyConfigured
-
 from accounts.kommo.stopping import Stop
 from accounts.models import Account
 from syncing import store
@@ -17,7 +15,6 @@ from syncing.services.work.boundary import bounded, where
 from syncing.services.work.briefs import Brief, Snapshots
 from syncing.services.work.claims import Claim
 from syncing.services.work.hands import Hand, Pulse
-from syncing.services.work.master import KEY_REMEDY
 from syncing.services.work.writer import Writer
 
 __all__ = ["Snapshots", "load"]
@@ -123,12 +120,7 @@ def _job(claim: Claim, account: Account, brief: Brief, begun: bool) -> Job:
 
 def _account(claim: Claim, run: SyncRun, writer: Writer, earlier: Sequence[Outcome]) -> Account | None:
     """The account as it is now; None when it ends here."""
-    try:
-        account = Account.objects.get(pk=claim.account_id)
-    except ImproperlyConfigured as error:  # a secret that no key of ours can read
-        problem = store.problem("internal", str(error), KEY_REMEDY)
-        _end(claim, writer, _untouched(AccountState.FAILED, "internal", problem), earlier)
-        return None
+    account = Account.objects.get(pk=claim.account_id)
     reason, note = _why_not(account, run)
     if note:
         _end(claim, writer, _untouched(AccountState.SKIPPED, reason), earlier, note)

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 
-from django.core.exceptions import ImproperlyConfigured, ValidationError
+from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from accounts.models import Account, SyncGroup
@@ -24,7 +24,6 @@ logger = logging.getLogger(__name__)
 
 GUARD_REMEDY = "Look at the master; if this is meant, run again forced and say why (--force --reason TEXT)."
 POLICY_REMEDY = "Put the policy of the group right on its page, then run again."
-KEY_REMEDY = "Put the key that encrypted it back into FIELD_ENCRYPTION_KEYS, or store the token again."
 NO_MASTER = ("The group has no master any more.", "Give one account of the group the role of the master.")
 NO_SOURCE = ("The account whose items were picked is no slave of the group any more.", "Pick them in another account.")
 NOTHING_COVERED = (
@@ -59,11 +58,7 @@ def prepare(claim: MasterClaim, run: SyncRun) -> Task | None:
     if run.purpose == RunPurpose.ROLLBACK:
         _go_without_master(claim, run)
         return None
-    try:
-        master, source = master_of(run.group_id), proposals.source_of(run)
-    except ImproperlyConfigured as error:  # a secret that no key of ours can read
-        end_without_master(run, "internal", store.problem("internal", str(error), KEY_REMEDY))
-        return None
+    master, source = master_of(run.group_id), proposals.source_of(run)
     scope = scope_of(run.type, run.group)
     if master is None:
         end_without_master(run, "not_found", store.problem("not_found", *NO_MASTER))
