@@ -104,7 +104,10 @@ class KommoClient:
         return self._write("POST", path, items)
 
     def patch(self, path: str, body: JsonObject | list[JsonObject]) -> JsonObject:
-        """Changes one item (an object) or several (a list); gives Kommo's answer."""
+        """Changes one item (an object) or several (a list); gives Kommo's answer.
+
+        Repeated while that is harmless; what sets options or descriptions only when it surely did not happen.
+        """
         return self._write("PATCH", path, body)
 
     def delete(self, path: str) -> None:
@@ -142,7 +145,7 @@ class KommoClient:
                     renewed = renewed or isinstance(error, Unauthorised)
                     continue
                 self._name_stranger(error, token)
-                self._repeats.prepare(error, method, attempt)
+                self._repeats.prepare(error, method, attempt, body)
                 attempt += 1
 
     def _check_write(self, method: str, path: str, body: object) -> None:

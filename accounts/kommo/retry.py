@@ -1,7 +1,7 @@
 """Whether, and after how many seconds, a failed request is sent again: a pure decision, and the waiting."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from accounts.kommo.errors import BadAnswer, Halted, IpBlocked, KommoError, NetworkError, RateLimited, ServerError
@@ -22,13 +22,15 @@ class Policy:
     rate_floor: float = 1.0  # a 429 without a time: the window is a second long (kommo-api.md section 2)
 
 
-def decide(method: str, error: KommoError, attempt: int, policy: Policy, random: Callable[[], float]) -> float | None:
+def decide(
+    method: str, error: KommoError, attempt: int, policy: Policy, random: Callable[[], float], body: object = None
+) -> float | None:
     """Seconds to wait before attempt + 1, or None to give up.
 
-    `attempt` counts from 1; `random` gives 0 <= x < 1 (full jitter). A pause that Kommo asks for is honoured
-    to the letter, or, longer than `policy.max_wait`, ends the trying.
+    `attempt` counts from 1; `random` gives 0 <= x < 1 (full jitter); `body` is what was sent. A pause that Kommo asks
+    for is honoured to the letter, or, longer than `policy.max_wait`, ends the trying.
     """
-    if attempt >= policy.attempts or not may_repeat(method, error):
+    if attempt >= policy.attempts or not may_repeat(method, error, body):
         return None
     if error.retry_after:
         return error.retry_after if error.retry_after <= policy.max_wait else None
@@ -36,19 +38,45 @@ def decide(method: str, error: KommoError, attempt: int, policy: Policy, random:
     return policy.rate_floor + backoff if isinstance(error, RateLimited) else backoff
 
 
-def may_repeat(method: str, error: KommoError) -> bool:
+def may_repeat(method: str, error: KommoError, body: object = None) -> bool:
     """True when sending again can neither do a thing twice nor is bound to fail.
 
-    No idempotency keys exist (kommo-api.md section 3): a POST is repeated only if it surely did not happen. A
-    PATCH after 504 says the same thing again, and may.
+    No idempotency keys exist (kommo-api.md section 3): what is not `harmless_twice` is repeated only if it surely
+    did not happen.
     """
     if not error.retryable:
         return False
-    if method not in IDEMPOTENT:
+    if not harmless_twice(method, body):
         return isinstance(error, RateLimited) or (isinstance(error, NetworkError) and error.sent is False)
     if isinstance(error, BadAnswer):
         return method == "GET"
     return isinstance(error, RateLimited | ServerError | NetworkError)
+
+
+def harmless_twice(method: str, body: object) -> bool:
+    """True when the same request again can only say the same thing again.
+
+    A PATCH that sets a list of things inside an item does more (options of a field, kommo-api.md 5.4; descriptions of
+    a stage, 4.7): what has no id in it is made once more under another id, and what a person has added since is gone.
+    """
+    if method != "PATCH":
+        return method in IDEMPOTENT
+    items = body if isinstance(body, list) else [body]
+    nameless = isinstance(body, list) and any(isinstance(item, Mapping) and "id" not in item for item in items)
+    return not nameless and not any(_sets_things(item) for item in items)
+
+
+def _sets_things(item: object) -> bool:
+    """Whether there is a list of objects in it, at any depth, that are more than references (`status_id` alone)."""
+    if not isinstance(item, Mapping):
+        return False
+    for value in item.values():
+        things = value if isinstance(value, list) else ()
+        if any(isinstance(thing, Mapping) and not all(key.endswith("_id") for key in thing) for thing in things):
+            return True
+        if _sets_things(value):
+            return True
+    return False
 
 
 class Repeats:
@@ -62,11 +90,11 @@ class Repeats:
         self._sleep = sleep
         self._random = random
 
-    def prepare(self, error: KommoError, method: str, attempt: int) -> None:
-        """Waits until attempt + 1 may be sent; raises `error` when it may not. `method` as for `decide`."""
+    def prepare(self, error: KommoError, method: str, attempt: int, body: object = None) -> None:
+        """Waits until attempt + 1 may be sent; raises `error` when it may not. `method` and `body` as for `decide`."""
         if isinstance(error, IpBlocked):
             self._pacer.stop.set_all(error.code)
-        wait = decide(method, error, attempt, self._policy, self._random)
+        wait = decide(method, error, attempt, self._policy, self._random, body)
         if isinstance(error, RateLimited):
             if error.status is None:  # the pacer's own: it has decided not to wait
                 raise error

@@ -16,7 +16,7 @@ from accounts.kommo.errors import (
     Unpaid,
     Validation,
 )
-from accounts.kommo.retry import Policy, decide
+from accounts.kommo.retry import Policy, decide, harmless_twice
 
 POLICY = Policy()
 
@@ -39,6 +39,34 @@ def test_it_never_repeats_a_post_that_may_have_happened(error: KommoError) -> No
 @pytest.mark.parametrize("error", [RateLimited(status=429), NetworkError(sent=False)])
 def test_it_repeats_a_post_that_surely_did_not_happen(error: KommoError) -> None:
     assert wait_for("POST", error) is not None
+
+
+NEW_OPTION = {"id": 7, "enums": [{"id": 1, "value": "Web"}, {"value": "Fair"}]}
+REMOVED_OPTION = {"enums": [{"id": 1, "value": "Web", "sort": 10}]}
+DESCRIBED = {"name": "New", "color": "#fffeb2", "sort": 20, "descriptions": [{"level": "newbie", "description": "Hi"}]}
+WITH_STAGES = {"name": "Sales", "_embedded": {"statuses": [{"name": "New", "sort": 10}]}}
+
+
+@pytest.mark.parametrize("body", [NEW_OPTION, [{"id": 8, "name": "A"}, NEW_OPTION], REMOVED_OPTION, DESCRIBED,
+                                  WITH_STAGES, [{"name": "without an id"}]])  # fmt: skip
+@pytest.mark.parametrize("error", [ServerError(status=504), ServerError(), NetworkError(), BadAnswer(retryable=True)])
+def test_it_never_repeats_a_patch_that_makes_or_replaces_what_is_inside_an_item(
+    error: KommoError, body: object
+) -> None:
+    assert decide("PATCH", error, 1, POLICY, lambda: 0.5, body) is None
+    assert decide("PATCH", RateLimited(status=429), 1, POLICY, lambda: 0.5, body) is not None
+    assert decide("PATCH", NetworkError(sent=False), 1, POLICY, lambda: 0.5, body) is not None
+
+
+@pytest.mark.parametrize("body", [
+    {"name": "New", "color": "#fffeb2", "sort": 20},
+    [{"id": 7, "name": "A", "sort": 3}, {"id": 8, "currency": "EUR"}],
+    {"id": 7, "required_statuses": [{"pipeline_id": 1, "status_id": 142}]},
+    {"name": "Deal", "sort": 2, "fields": [1, 2, 3]},
+])  # fmt: skip
+def test_a_patch_that_only_says_the_same_again_is_repeated(body: object) -> None:
+    assert harmless_twice("PATCH", body)
+    assert decide("PATCH", ServerError(status=504), 1, POLICY, lambda: 0.5, body) is not None
 
 
 def test_it_reads_again_after_a_truncated_answer_but_does_not_write_again() -> None:
