@@ -1,6 +1,6 @@
 """Which answered item is which posted one; also when the answer was lost."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TypeVar
 
 from accounts.kommo.errors import BadAnswer
@@ -8,6 +8,7 @@ from syncing.adapters.api import Json
 from syncing.adapters.batches import Entry
 from syncing.adapters.reader import MALFORMED
 from syncing.engine.pairing import is_spelling, likely, with_rest
+from syncing.engine.refs import Kind, Ref, enum_key
 from syncing.engine.resources.custom_fields import CustomField, Enum
 
 T = TypeVar("T")
@@ -96,12 +97,37 @@ def answered_fields(answer: Json, parse: Callable[[Json], CustomField]) -> dict[
     return {item.id: item for item in shown}
 
 
-def new_options(posted: Sequence[Json], shown: Sequence[Enum], before: Collection[int]) -> dict[int, int]:
+def new_options(
+    posted: Sequence[Json], shown: Sequence[Enum], before: Collection[int], *, certain: bool = True
+) -> dict[int, int]:
     """Index of an option in `posted` (those without an id count) -> its new id, from the field as it is `shown` now.
 
-    `before`: the ids of the options that the field had. What cannot be told apart is missing.
+    `before`: the ids of the options that the field had. What cannot be told apart is missing. Not `certain` that all
+    new ones are ours (the answer was lost): then none pairs by its place alone.
     """
     waiting = [at for at, option in enumerate(posted) if "id" not in option]
     fresh = [enum for enum in shown if enum.id not in before]
     pairs = likely([posted[at]["value"] for at in waiting], [enum.value for enum in fresh])
-    return {waiting[at]: fresh[other].id for at, other in with_rest(pairs, len(waiting), len(fresh)).items()}
+    if certain:
+        pairs = with_rest(pairs, len(waiting), len(fresh))
+    return {waiting[at]: fresh[other].id for at, other in pairs.items()}
+
+
+def option_keys(
+    ours: CustomField, body: Json, shown: CustomField, before: Collection[int], known: Mapping[Ref, str],
+    *, certain: bool = True,
+) -> dict[Ref, str]:  # fmt: skip
+    """The keys of the options of `ours`, not `known` yet, that came with `body`, from the field as it is `shown` now.
+
+    What cannot be told apart is looked for by name at the re-reading. `before` and `certain` as for `new_options`.
+    """
+    posted = body.get("enums", [])
+    refs = {Ref(Kind.ENUM, enum_key(ours.entity, ours.id, enum.id)): enum.value for enum in ours.enums}
+    unknown = {ref: value for ref, value in refs.items() if ref not in known}
+    keys: dict[Ref, str] = {}
+    for at, number in sorted(new_options(posted, shown.enums, before, certain=certain).items()):
+        ref = next((ref for ref, value in unknown.items() if value == posted[at]["value"]), None)
+        if ref is not None:
+            del unknown[ref]
+            keys[ref] = enum_key(shown.entity, shown.id, number)
+    return keys

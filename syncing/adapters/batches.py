@@ -2,14 +2,17 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Generic, TypeVar
 
 from accounts.kommo.errors import BadAnswer, KommoError, NetworkError, NotFound, ServerError, Validation
+from accounts.kommo.retry import harmless_twice
 from syncing.adapters.api import Json
 from syncing.adapters.endpoints import MAX_BATCH
 
 T = TypeVar("T")
 GATEWAY_TIMEOUT = 504
+PIECE_ERRORS = (Validation, ServerError, NetworkError, BadAnswer)
 
 
 @dataclass(frozen=True)
@@ -18,7 +21,11 @@ class Entry(Generic[T]):
 
     subject: T
     body: Json
-    repeats: int = 0
+    repeats: int = 0  # after lost answers
+    guesses: int = 0  # repairs without a complaint that says what to leave out
+    whole: Json | None = None  # the body before them
+    refused: tuple[str, ...] = ()  # the optional parts that Kommo refused, in words
+    left_out: frozenset[str] = frozenset()  # options that are not sent any more, by value
 
 
 Send = Callable[[list[Json]], Sequence[Json]]  # bodies -> the answered items, aligned; raises KommoError
@@ -26,8 +33,14 @@ Send = Callable[[list[Json]], Sequence[Json]]  # bodies -> the answered items, a
 Find = Callable[[Sequence[Entry[T]]], Mapping[int, Json | None]]
 Repair = Callable[[Entry[T], Validation], Entry[T] | None]
 Settle = Callable[[], None]
-Done = Callable[[Sequence[tuple[Entry[T], Json]]], None]
+Answered = tuple[Entry[T], Json]
+Done = Callable[[Sequence[Answered[T]]], None]
 Failed = Callable[[Entry[T], KommoError], None]
+# After a lost answer to a PATCH: what is there now as it was said, and what is still to be said, under today's ids.
+Seen = tuple[Sequence[Answered[T]], Sequence[Entry[T]]]
+Look = Callable[[Sequence[Entry[T]]], Seen[T]]
+# The body of a PATCH in pieces, each made when it is its turn; none where the refusal says what is to blame.
+Parts = Callable[[Entry[T], KommoError], Sequence[Callable[[], Json]]]
 
 UNTOLD = "its answer was lost, and which of the new items it is, if any, cannot be told; it is not made again"
 
@@ -65,27 +78,86 @@ def create(
 
 
 def update(
-    entries: Sequence[Entry[T]], send: Send, done: Done[T], failed: Failed[T], repair: Repair[T] | None = None
-) -> None:
-    """PATCH all entries; as `create`, but repeating is harmless, so a failed batch is simply halved."""
-    waiting = _chunks(entries)
+    entries: Sequence[Entry[T]], send: Send, done: Done[T], failed: Failed[T], settle: Settle,
+    repair: Repair[T] | None = None, look: Look[T] | None = None, parts: Parts[T] | None = None,
+) -> None:  # fmt: skip
+    """PATCH all entries; as `create`. Where repeating is harmless the client has done so: a failed batch is halved.
+
+    Where it is not (it makes options, and would make them twice), `look` reads again after an unknown outcome, and
+    only what is missing is sent, with the ids that are there now. What is refused without a word about the part
+    that is to blame is sent in `parts`.
+    """
+    waiting, looked = _chunks(entries), False
     while waiting:
         chunk = waiting.pop(0)
         try:
-            send([entry.body for entry in chunk])
+            answers = send([entry.body for entry in chunk])
         except Validation as error:
-            waiting[:0] = _after_refusal(chunk, error, failed, repair)
-        except (ServerError, NotFound) as error:
-            if isinstance(error, NotFound) and error.no_account:
+            alone = partial(_part_by_part, send=send, done=done, failed=failed, parts=parts)
+            waiting[:0] = _after_refusal(chunk, error, alone, repair)
+        except NotFound as error:
+            if error.no_account:
                 raise
-            if len(chunk) == 1:
-                failed(chunk[0], error)
+            waiting[:0] = _after_failure(chunk, error, failed)
+        except (ServerError, NetworkError, BadAnswer) as error:
+            if look is not None and error.outcome_unknown and not _repeatable(chunk):
+                patient = None if looked and not _may_still_be_at_it(error) else settle
+                waiting[:0], looked = _after_lost_update(chunk, error, look, done, failed, patient), True
+            elif isinstance(error, ServerError):
+                waiting[:0] = _after_failure(chunk, error, failed)
+            elif isinstance(error, BadAnswer):
+                done([(entry, {}) for entry in chunk])  # written or not: the re-reading tells
             else:
-                waiting[:0] = _halves(chunk)
-        except BadAnswer:
-            done([(entry, {}) for entry in chunk])  # written or not: the re-reading tells
+                raise
         else:
-            done([(entry, {}) for entry in chunk])
+            done(list(zip(chunk, answers, strict=True)))
+
+
+def _repeatable(chunk: Sequence[Entry[T]]) -> bool:
+    return all(harmless_twice("PATCH", entry.body) for entry in chunk)
+
+
+def _after_failure(chunk: list[Entry[T]], error: KommoError, failed: Failed[T]) -> list[list[Entry[T]]]:
+    if len(chunk) > 1:
+        return _halves(chunk)
+    failed(chunk[0], error)
+    return []
+
+
+def _after_lost_update(
+    chunk: list[Entry[T]], error: KommoError, look: Look[T], done: Done[T], failed: Failed[T], settle: Settle | None
+) -> list[list[Entry[T]]]:
+    """What does not show yet is looked for again after `settle`, if given (as in `create`)."""
+    there, missing = look(chunk)
+    if missing and settle is not None:
+        settle()
+        there, missing = look(chunk)
+    if there:
+        done(there)
+    rest = [replace(entry, repeats=entry.repeats + 1) for entry in missing]
+    if len(chunk) == 1 and rest and rest[0].repeats > 1:
+        failed(rest[0], error)
+        return []
+    return _halves(rest)
+
+
+def _part_by_part(
+    entry: Entry[T], error: KommoError, *, send: Send, done: Done[T], failed: Failed[T], parts: Parts[T] | None
+) -> None:
+    """One entry that was refused whole: each part of it alone, if it has several."""
+    pieces = parts(entry, error) if parts is not None else ()
+    refused, answer = list(entry.refused), None
+    for piece in pieces if len(pieces) > 1 else ():
+        try:
+            answer = send([piece()])[0]
+        except PIECE_ERRORS as problem:
+            if isinstance(problem, NetworkError) and not problem.outcome_unknown:
+                raise
+            refused.append(str(problem))
+    if answer is None:
+        failed(entry, error)
+    else:
+        done([(replace(entry, refused=tuple(refused)), answer)])
 
 
 def _chunks(entries: Sequence[Entry[T]]) -> list[list[Entry[T]]]:

@@ -13,9 +13,13 @@ from syncing.engine.resources.stages import Description, Stage
 Ids = Mapping[Ref, str]  # ref -> the account's own key
 
 
-def stage_body(item: Item, sort: int, theirs: Stage | None = None, *, described: bool = True) -> Json:
+def stage_body(
+    item: Item, sort: int, theirs: Stage | None = None, *, described: bool = True, coloured: bool = True
+) -> Json:
     """Name, colour and sort go together always: a PATCH without the name blanks it (kommo-api.md 4.1)."""
     body: Json = {"name": item.attributes["name"], "color": item.attributes["color"], "sort": max(1, sort)}
+    if not coloured:
+        del body["color"]
     texts = item.attributes.get("descriptions")
     if texts and described:
         known = {text.level: text for text in (theirs.descriptions or ())} if theirs else {}
@@ -81,6 +85,26 @@ def field_body(
     if {"enums", "enum_codes"} & set(changed):
         body["enums"] = merged_enums(item, field, theirs, ids)
     return body | always_sent(theirs, wanted.get("currency"))
+
+
+def present_body(theirs: CustomField) -> Json:
+    """A field as it is, in the words of a PATCH of it."""
+    statuses = {"required_statuses": theirs.required_statuses, "hidden_statuses": theirs.hidden_statuses or ()}
+    return {
+        "id": theirs.id,
+        "name": theirs.name,
+        "sort": theirs.sort,
+        "group_id": theirs.group_id or DEFAULT_GROUP,
+        "is_api_only": theirs.is_api_only,
+        "remind": theirs.remind,
+        "currency": theirs.currency,
+        "tracking_callback": theirs.tracking_callback,
+        "enums": kept_enums(theirs),
+        **{
+            name: [{"pipeline_id": pipeline, "status_id": stage} for pipeline, stage in pairs]
+            for name, pairs in statuses.items()
+        },
+    }
 
 
 def always_sent(theirs: CustomField, currency: str | None = None) -> Json:

@@ -1,18 +1,53 @@
 """Repairs: a refused optional part costs only itself; what is missing then is seen at the re-reading."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, TypeVar
 
-from accounts.kommo.errors import FieldError, Validation
+from accounts.kommo.errors import FieldError, KommoError, Validation
 from syncing.adapters.api import Json
+from syncing.adapters.batches import Entry
+
+T = TypeVar("T")
+Place = tuple[str | int, ...]  # the keys and indexes that lead to a part of a body
 
 # What a field can be made without; kommo-api.md 5.2 has conflicting readings of each.
-OPTIONAL = frozenset({
+OF_NEW_FIELD = frozenset({
     "code", "group_id", "hidden_statuses", "is_api_only", "remind", "required_statuses", "tracking_callback",
 })  # fmt: skip
-ENUM_CODE = re.compile(r"enums\.(\d+)\.code$")
-LIST_ENTRY = re.compile(r"(required_statuses|hidden_statuses)\.(\d+)")
+OF_FIELD = OF_NEW_FIELD | {"name", "sort"}
+OF_STAGE = frozenset({"color", "descriptions"})
+OF_PIPELINE = frozenset({"is_main", "is_unsorted_on", "sort"})
 ALWAYS_THERE = frozenset({"id", "currency"})
+WORD = re.compile(r"[^.\[\]/\\\s]+")
+
+
+@dataclass(frozen=True)
+class Optional:
+    """What a body may go without, and what the item is like now.
+
+    `keys` may be left out, or entries of their lists; of `needed` keys the account's own value is said instead.
+    `present` is the item now, as a body (none of one that is being made): its options are never left out, as that
+    deletes them (kommo-api.md 5.4).
+    """
+
+    keys: frozenset[str]
+    needed: frozenset[str] = frozenset()
+    present: Mapping[str, Any] = field(default_factory=dict)
+
+    def says_nothing(self, body: Json) -> bool:
+        return all(key in ALWAYS_THERE or (key in self.present and self.present[key] == body[key]) for key in body)
+
+
+@dataclass(frozen=True)
+class Lighter:
+    """A body without what was refused: the parts in words, the new options by value and in words."""
+
+    body: Json
+    parts: tuple[str, ...] = ()
+    options: Mapping[str, str] = field(default_factory=dict)
 
 
 def complaints(error: Validation) -> Iterator[FieldError]:
@@ -20,31 +55,141 @@ def complaints(error: Validation) -> Iterator[FieldError]:
         yield from item.errors
 
 
-def lightened(body: Json, error: Validation) -> Json | None:
-    """The body of a field without the optional parts that were refused; None if a complaint is about another part."""
-    light = {**body}
-    refused: dict[str, set[int]] = {}
-    for complaint in complaints(error):
-        entry, code = LIST_ENTRY.match(complaint.path), ENUM_CODE.match(complaint.path)
-        if entry is not None:
-            refused.setdefault(entry[1], set()).add(int(entry[2]))
-        elif code is not None:
-            refused.setdefault("code", set()).add(int(code[1]))
-        elif complaint.path.partition(".")[0] in OPTIONAL:
-            light.pop(complaint.path.partition(".")[0], None)
+def place(body: Json, path: str) -> Place:
+    """Where in `body` a complaint points, however it is spelled; () if nowhere.
+
+    `enums.0.value`, `enums[0][value]`, `/enums/0/value`; the item's index or the list's name may stand in front.
+    """
+    words = WORD.findall(path)
+    walks = (_walk(body, words[start:]) for start in range(len(words)))
+    return next((walk for walk in walks if walk), ())
+
+
+def _walk(body: object, words: Sequence[str]) -> Place:
+    found: list[str | int] = []
+    here = body
+    for word in words:
+        if isinstance(here, dict) and word not in here and word in (here.get("_embedded") or {}):
+            found.append("_embedded")
+            here = here["_embedded"]
+        if isinstance(here, dict) and word in here:
+            found.append(word)
+            here = here[word]
+        elif isinstance(here, list) and word.isdecimal() and int(word) < len(here):
+            found.append(int(word))
+            here = here[int(word)]
         else:
+            break
+    return tuple(found)
+
+
+def places(body: Json, error: Validation) -> list[tuple[Place, FieldError]]:
+    """Every complaint with its place; [] unless each has one."""
+    found = [(place(body, complaint.path), complaint) for complaint in complaints(error)]
+    return found if all(at for at, _ in found) else []
+
+
+def lightened(body: Json, error: Validation, optional: Optional) -> Lighter | None:
+    """The body without the parts that were refused; None if no complaint says which, or one is about another part."""
+    light = Lighter(body)
+    for at, complaint in places(body, error):
+        lighter = _without_option(light, at, complaint, optional) if at[0] == "enums" else None
+        lighter = lighter or _without_part(light, at, complaint, optional)
+        if lighter is None:
             return None
-    for name in ("required_statuses", "hidden_statuses"):
-        if name in light and name in refused:
-            light[name] = [entry for at, entry in enumerate(light[name]) if at not in refused[name]]
-    if "code" in refused and "enums" in light:
-        light["enums"] = [
-            {key: value for key, value in enum.items() if key != "code"} if at in refused["code"] else enum
-            for at, enum in enumerate(light["enums"])
-        ]
-    return light if light != body and light.keys() - ALWAYS_THERE else None
+        light = lighter
+    light = replace(light, body=_compact(light.body))
+    return None if light.body == body or optional.says_nothing(light.body) else light
+
+
+def _without_part(light: Lighter, at: Place, complaint: FieldError, optional: Optional) -> Lighter | None:
+    key, parts = str(at[0]), (*light.parts, str(complaint))
+    if key in optional.needed and optional.present.get(key, light.body[key]) != light.body[key]:
+        return replace(light, body={**light.body, key: optional.present[key]}, parts=parts)
+    if key not in optional.keys or (key in optional.needed and len(at) == 1):
+        return None
+    if len(at) > 1 and isinstance(light.body.get(key), list):
+        entries = [None if index == at[1] else entry for index, entry in enumerate(light.body[key])]
+        return replace(light, body={**light.body, key: entries}, parts=parts)
+    return replace(light, body={name: value for name, value in light.body.items() if name != key}, parts=parts)
+
+
+def _without_option(light: Lighter, at: Place, complaint: FieldError, optional: Optional) -> Lighter | None:
+    """A new option is left out, a changed one stays as it is."""
+    options = list(light.body["enums"])
+    index = int(at[1]) if len(at) > 1 else -1
+    option = options[index]
+    if index < 0 or option is None:
+        return light if option is None else None
+    said = f"option {option['value']!r}: {complaint.detail or complaint.code}"
+    if at[2:] in (("code",), ("sort",)):
+        options[index] = {key: value for key, value in option.items() if key != at[2]}
+        return replace(light, body={**light.body, "enums": options}, parts=(*light.parts, said))
+    if "id" not in option:
+        options[index] = None
+        return Lighter({**light.body, "enums": options}, light.parts, {**light.options, option["value"]: said})
+    present = next((each for each in optional.present.get("enums", ()) if each["id"] == option["id"]), option)
+    if present["value"] == option["value"]:
+        return None  # not even as it is: the list cannot be sent
+    options[index] = {**option, "value": present["value"]}
+    return replace(light, body={**light.body, "enums": options}, parts=(*light.parts, said))
+
+
+def _compact(body: Json) -> Json:
+    """Without the entries that were taken out of lists; an empty list of options is not sent."""
+    lists = {
+        key: [entry for entry in value if entry is not None] for key, value in body.items() if isinstance(value, list)
+    }
+    return {key: value for key, value in {**body, **lists}.items() if key != "enums" or value}
 
 
 def demands_options(error: Validation) -> bool:
     """Some PATCHes of select fields demand the options (kommo-api.md 5.4)."""
     return any(complaint.path.rpartition(".")[2] == "enums" for complaint in complaints(error))
+
+
+def lighter(entry: Entry[T], error: Validation, optional: Optional) -> Entry[T] | None:
+    """The change without what was refused of it."""
+    light = lightened(entry.body, error, optional)
+    if light is None:
+        return None
+    refused = (*entry.refused, *light.parts, *light.options.values())
+    return replace(entry, body=light.body, refused=refused, left_out=entry.left_out | light.options.keys())
+
+
+def pieces(entry: Entry[T], error: KommoError, optional: Optional) -> list[Callable[[], Json]]:
+    """What the change says, one by one, beside what must always be said; none if the refusal says what is to blame."""
+    if isinstance(error, Validation) and places(entry.body, error):
+        return []
+    always = {key: optional.present[key] for key in optional.needed if key in optional.present}
+    always |= {key: entry.body[key] for key in ALWAYS_THERE & entry.body.keys()}
+    news = [key for key, value in entry.body.items() if key not in always or always[key] != value]
+    return [partial(dict[str, Any], {**always, key: entry.body[key]}) for key in news]
+
+
+def lighter_new(entry: Entry[T], error: Validation, optional: Optional) -> Entry[T] | None:
+    """The item to make, without what was refused of it; without all that is optional where nothing says what.
+
+    Its other parts follow when it is there; an option that was refused is not tried again, and told.
+    """
+    light = lightened(entry.body, error, optional)
+    if light is not None:
+        if "enums" in entry.body and "enums" not in light.body:
+            return None
+        told = (*entry.refused, *light.options.values())
+        return replace(entry, body=light.body, refused=told, left_out=entry.left_out | light.options.keys())
+    return None if places(entry.body, error) else _guess(entry, optional)
+
+
+def _guess(entry: Entry[T], optional: Optional) -> Entry[T] | None:
+    """Without all optional parts, then with fewer options: whatever is left out is added when the item is there."""
+    whole = entry.whole or entry.body
+    bare = {key: value for key, value in whole.items() if key not in optional.keys}
+    options = bare.get("enums", [])
+    middle = (len(options) + 1) // 2
+    some = [options[:middle], options[middle:], options[:1], options[-1:]] if len(options) > 1 else []
+    guesses = [bare, *({**bare, "enums": fewer} for fewer in some)]
+    for number, body in enumerate(guesses[entry.guesses :], start=entry.guesses + 1):
+        if body != entry.body:
+            return replace(entry, body=body, whole=whole, guesses=number)
+    return None

@@ -1,12 +1,15 @@
 """What the writers of all kinds share: the plan at hand, the ids known so far, and how progress is told."""
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 
-from accounts.kommo.errors import BadAnswer, KommoError, NotFound, ServerError, Validation
+from accounts.kommo.errors import KommoError, Validation
+from syncing.adapters import batches
 from syncing.adapters.api import Api, Json
-from syncing.adapters.batches import Entry
+from syncing.adapters.batches import Entry, Seen
 from syncing.adapters.reader import Reader
+from syncing.adapters.repairs import Optional, lighter, pieces
 from syncing.engine.changes import Action, Change
 from syncing.engine.normalise import Item
 from syncing.engine.order import STEP, merge, numbers
@@ -15,6 +18,7 @@ from syncing.engine.refs import Kind, Ref
 from syncing.engine.snapshot import Snapshot
 
 DONE, FAILED, SKIPPED = "done", "failed", "skipped"
+UNVERIFIED = "unverified"  # written, but not as it was meant
 SETTLE = 5.0  # seconds after which a request without an answer is taken for ended
 
 Token = Hashable  # a Ref, or the key of an item that only the slave has
@@ -73,6 +77,12 @@ class Work:
     def fail(self, change: Change, error: KommoError) -> None:
         self.report([Written(change, FAILED, str(error)[:500], error.code)])
 
+    def tell_refused(self, entry: Entry[Change]) -> None:
+        """Says which parts of an item were refused; what it is without them has been told before."""
+        if entry.refused:
+            message = "Kommo refused a part of it: " + " ".join(entry.refused)
+            self.report([Written(entry.subject, UNVERIFIED, message[:500], Validation.code)])
+
     def settle(self) -> None:
         """Gives Kommo time to end what it may still be at."""
         self.api.pause(SETTLE)
@@ -80,22 +90,41 @@ class Work:
     def fail_entry(self, entry: Entry[Change], error: KommoError) -> None:
         self.fail(entry.subject, error)
 
-    def patch_one(self, change: Change, path: str, body: Json) -> Json:
-        """PATCH one item and report it; the answer, empty if the item failed or its answer was lost."""
-        try:
-            answer = self.api.patch(path, body)
-        except (Validation, ServerError) as error:
-            self.fail(change, error)
-        except NotFound as error:
-            if error.no_account:
-                raise
-            self.fail(change, error)
-        except BadAnswer:
-            self.report([self.done(change)])  # written or not: the re-reading tells
-        else:
-            self.report([self.done(change)])
-            return answer
-        return {}
+    def patch_one(
+        self,
+        change: Change,
+        path: str,
+        body: Json,
+        optional: Optional,
+        renew: Callable[[], Json | None] | None = None,
+    ) -> Json:
+        """PATCH one item and report it; the answer, empty if the item failed or its answer was lost.
+
+        What is `optional` costs only itself. `renew`, where saying it twice is not harmless: reads again and gives
+        what is still to be said, None if all of it is there.
+        """
+        answers: list[Json] = []
+
+        def send(bodies: list[Json]) -> list[Json]:
+            return [self.api.patch(path, bodies[0])]
+
+        def done(answered: Sequence[tuple[Entry[Change], Json]]) -> None:
+            for entry, answer in answered:
+                answers.append(answer)
+                self.report([self.done(change)])
+                self.tell_refused(entry)
+
+        def look(chunk: Sequence[Entry[Change]]) -> Seen[Change]:
+            entry, left = chunk[0], renew() if renew else None
+            if left is None:
+                return [(entry, {})], []
+            return [], [replace(entry, body={key: left[key] for key in left if key in entry.body})]
+
+        batches.update(
+            [Entry(change, body)], send, done, self.fail_entry, self.settle,
+            partial(lighter, optional=optional), look if renew else None, partial(pieces, optional=optional),
+        )  # fmt: skip
+        return answers[-1] if answers else {}
 
     def skip(self, changes: Iterable[Change], message: str) -> None:
         if rows := [Written(change, SKIPPED, message) for change in changes]:

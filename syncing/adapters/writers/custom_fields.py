@@ -1,24 +1,22 @@
 """Write custom fields: new ones and changed ones in batches, with options, required stages and order."""
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import replace
-from typing import TypeVar
+from collections.abc import Iterator, Sequence
+from functools import partial
 
-from accounts.kommo.errors import KommoError, Validation
 from syncing.adapters import batches, endpoints
-from syncing.adapters.answers import adopt, aligned, answered_fields, new_options, newcomers
+from syncing.adapters.answers import adopt, aligned, newcomers, option_keys
 from syncing.adapters.api import Json
 from syncing.adapters.batches import Entry
-from syncing.adapters.bodies import field_body, kept_enums, new_field_body
+from syncing.adapters.bodies import new_field_body
 from syncing.adapters.reader import parse_field
-from syncing.adapters.repairs import demands_options, lightened
+from syncing.adapters.repairs import OF_NEW_FIELD, Optional, lighter_new
 from syncing.adapters.work import Token, Work, sort_numbers
+from syncing.adapters.writers.field_updates import FieldUpdates
 from syncing.engine.changes import Action, Change
-from syncing.engine.refs import Kind, Ref, enum_key, field_key, group_key
-from syncing.engine.resources.custom_fields import ENTITIES, CustomField, Enum
+from syncing.engine.refs import Kind, Ref, field_key, group_key
+from syncing.engine.resources.custom_fields import ENTITIES, CustomField
 from syncing.engine.resources.field_groups import DEFAULT_GROUP
 
-T = TypeVar("T")
 HIGHEST_SORT = 1_000_000
 
 
@@ -34,7 +32,6 @@ class _Fields:
         self.work, self.entity = work, entity
         self.ours = self._by_key(work.desired.fields or ())
         self.theirs = self._by_key(work.existing.fields or ())
-        self.answered: dict[int, CustomField] = {}  # as the answers to PATCHes showed them
         self.names = {key: ref for ref, key in work.plan.match.keys.items() if ref.kind is Kind.CUSTOM_FIELD}
 
     def _by_key(self, fields: Sequence[CustomField]) -> dict[str, CustomField]:
@@ -49,7 +46,7 @@ class _Fields:
         updates = [change for change in updates if change not in homeless]
         sorts = self._sorts(creates, updates)
         self._create(creates, sorts)
-        self._update(updates, sorts)
+        FieldUpdates(self.work, self.entity, self.ours, self.theirs, sorts).write(updates)
 
     def _mine(self, action: Action) -> list[Change]:
         prefix = self.entity + "/"
@@ -63,7 +60,10 @@ class _Fields:
 
     def _create(self, changes: Sequence[Change], sorts: dict[Token, int]) -> None:
         entries = [Entry(change, self._new_body(change, sorts)) for change in changes]
-        batches.create(entries, self._send, self._find, self._done, self.work.fail_entry, self.work.settle, _lighter)
+        batches.create(
+            entries, self._send, self._find, self._done, self.work.fail_entry, self.work.settle,
+            partial(lighter_new, optional=Optional(OF_NEW_FIELD)),
+        )  # fmt: skip
 
     def _new_body(self, change: Change, sorts: dict[Token, int]) -> Json:
         ours = self.ours[change.ref.key]
@@ -86,75 +86,14 @@ class _Fields:
             self.work.done(entry.subject, self._keys(entry, self._parse(item)))
             for entry, item in answered
         ])  # fmt: skip
+        for entry, _ in answered:
+            self.work.tell_refused(entry)
 
     def _keys(self, entry: Entry[Change], made: CustomField) -> dict[Ref, str]:
         """The new field's key and those of its options."""
         ref = entry.subject.ref
-        return {ref: field_key(self.entity, made.id), **self._option_keys(ref, entry.body, made, ())}
-
-    def _option_keys(self, ref: Ref, body: Json, shown: CustomField, before: Collection[int]) -> dict[Ref, str]:
-        """The keys of the options that came with `body`, from the field as an answer shows it.
-
-        What cannot be told apart is looked for by name at the re-reading. `before`: the ids that were there.
-        """
-        posted = body.get("enums", [])
-        unknown = [enum for enum in self.ours[ref.key].enums if self._option(ref, enum) not in self.work.ids]
-        keys = {}
-        for at, number in sorted(new_options(posted, shown.enums, before).items()):
-            ours = next((enum for enum in unknown if enum.value == posted[at]["value"]), None)
-            if ours is not None:
-                unknown.remove(ours)
-                keys[self._option(ref, ours)] = enum_key(self.entity, shown.id, number)
-        return keys
-
-    def _option(self, field: Ref, enum: Enum) -> Ref:
-        return Ref(Kind.ENUM, f"{field.key}/{enum.id}")
-
-    # -- update --
-
-    def _update(self, changes: Sequence[Change], sorts: dict[Token, int]) -> None:
-        entries: list[Entry[Change | None]] = [
-            Entry(change, self._body(change, sorts.get(change.ref))) for change in changes
-        ]
-        for change in self.work.renumbered(sorts, [change.ref for change in changes]):
-            entries.append(Entry(None, self._body(change, sorts[change.ref])))
-        batches.update(entries, self._patch, self._updated, self._refused, self._with_options)
-
-    def _body(self, change: Change, sort: int | None) -> Json:
-        ours, theirs = self.ours[change.ref.key], self.theirs[self.work.ids[change.ref]]
-        shared = self.work.plan.shared_stages
-        body = field_body(self.work.item(change.ref), ours, theirs, change.fields, self.work.ids, shared)
-        return body if sort is None else {**body, "sort": sort}
-
-    def _patch(self, bodies: list[Json]) -> list[Json]:
-        answer = self.work.api.patch(endpoints.custom_fields(self.entity), bodies)
-        self.answered |= answered_fields(answer, self._parse)
-        return []
-
-    def _updated(self, answered: Sequence[tuple[Entry[Change | None], Json]]) -> None:
-        rows = [
-            self.work.done(entry.subject, self._added(entry.subject.ref, entry.body))
-            for entry, _ in answered
-            if entry.subject is not None
-        ]
-        if rows:
-            self.work.report(rows)
-
-    def _added(self, ref: Ref, body: Json) -> dict[Ref, str]:
-        """The keys of the options that a PATCH has added, as its answer shows them."""
-        shown, theirs = self.answered.get(body["id"]), self.theirs[self.work.ids[ref]]
-        return self._option_keys(ref, body, shown, {enum.id for enum in theirs.enums}) if shown else {}
-
-    def _with_options(self, entry: Entry[Change | None], error: Validation) -> Entry[Change | None] | None:
-        """Where the options are demanded all of them go, with their ids; else without what is refused."""
-        if not demands_options(error) or "enums" in entry.body:
-            return _lighter(entry, error)
-        theirs = self.theirs[field_key(self.entity, entry.body["id"])]
-        return replace(entry, body={**entry.body, "enums": kept_enums(theirs)})
-
-    def _refused(self, entry: Entry[Change | None], error: KommoError) -> None:
-        if entry.subject is not None:
-            self.work.fail(entry.subject, error)
+        options = option_keys(self.ours[ref.key], entry.body, made, (), self.work.ids)
+        return {ref: field_key(self.entity, made.id), **options}
 
     # -- order --
 
@@ -190,8 +129,3 @@ class _Fields:
         ordered = sorted(inside, key=lambda item: (item.sort, item.id))
         keys = [field_key(self.entity, item.id) for item in ordered]
         return [(self.names.get(key, key), item.sort) for key, item in zip(keys, ordered, strict=True)]
-
-
-def _lighter(entry: Entry[T], error: Validation) -> Entry[T] | None:
-    body = lightened(entry.body, error)
-    return None if body is None else replace(entry, body=body)

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from accounts.kommo.errors import BadAnswer, NotFound, ServerError, Validation
+from accounts.kommo.errors import BadAnswer, Forbidden, KommoError, NetworkError, NotFound, ServerError, Validation
 from syncing.adapters import endpoints
+from syncing.adapters.asking import is_there
 from syncing.adapters.bodies import always_sent, kept_enums
 from syncing.adapters.reader import MALFORMED, parse_field
 from syncing.adapters.usage import in_use
@@ -12,6 +13,9 @@ from syncing.adapters.work import Work
 from syncing.engine.changes import Action, Change
 from syncing.engine.deletions import LAST_OPTION, LAST_STAGE, MAIN, MEMBERS
 from syncing.engine.refs import Kind, Ref, local_id, stage_key
+from syncing.engine.resources.custom_fields import CustomField
+
+TRIES = 2
 
 
 def write(work: Work) -> None:
@@ -79,35 +83,77 @@ def _options(work: Work, changes: Sequence[Change]) -> None:
 def _patch_field(work: Work, key: str, changes: Sequence[Change]) -> str:
     """Why they stay after all, or "".
 
-    Read first: a list with an option missing that came meanwhile would delete that one too (kommo-api.md 5.4).
+    Read first, also before another try: a list with an option missing that came meanwhile would delete that one too
+    (kommo-api.md 5.4).
     """
     entity, field_id = key.split("/")
+    doomed = {int(local_id(work.plan.own[change.ref])) for change in changes}
+    for _ in range(TRIES):
+        field = _read_field(work, entity, field_id)
+        enums = [body for body in kept_enums(field) if body["id"] not in doomed]
+        if len(enums) == len(field.enums):
+            return ""  # they are gone already
+        if not enums:
+            return LAST_OPTION
+        try:
+            work.api.patch(endpoints.custom_field(entity, field_id), {"enums": enums, **always_sent(field)})
+        except (ServerError, NetworkError, BadAnswer) as error:
+            if not error.outcome_unknown:
+                raise
+            lost = error
+            work.settle()
+        else:
+            return ""
+    raise lost
+
+
+def _read_field(work: Work, entity: str, field_id: str) -> CustomField:
     answer = work.api.get(endpoints.custom_field(entity, field_id))
     try:
-        field = parse_field(entity, answer or {})
+        return parse_field(entity, answer or {})
     except MALFORMED as error:
         raise BadAnswer("the field has an unexpected shape", account=work.api.account) from error
-    gone = {int(local_id(work.plan.own[change.ref])) for change in changes}
-    enums = [body for body in kept_enums(field) if body["id"] not in gone]
-    if not enums:
-        return LAST_OPTION
-    work.api.patch(endpoints.custom_field(entity, field_id), {"enums": enums, **always_sent(field)})
-    return ""
 
 
 def _attempt(work: Work, changes: Sequence[Change], act: Callable[[], str]) -> None:
-    """One request for `changes`; gone already is as good as done, and the re-reading tells the rest."""
+    """One request for `changes`. Whatever was answered: gone is gone, and what is still there has failed."""
     try:
-        if reason := act():
-            work.skip(changes, reason)
-            return
-    except (Validation, ServerError) as error:
-        for change in changes:
-            work.fail(change, error)
-        return
-    except NotFound as error:
-        if error.no_account:
+        reason = act()
+    except (Validation, NotFound, Forbidden, ServerError, NetworkError, BadAnswer) as error:
+        if not _may_be_gone(error):
             raise
-    except BadAnswer:
-        pass
-    work.report([work.done(change) for change in changes])
+        _settle_deletion(work, changes, error)
+    else:
+        if reason:
+            work.skip(changes, reason)
+        else:
+            work.report([work.done(change) for change in changes])
+
+
+def _may_be_gone(error: KommoError) -> bool:
+    """The error is about the item; not about the account or the way to it, unless a lost answer came before."""
+    if isinstance(error, NotFound) and error.no_account:
+        return False
+    return error.outcome_unknown or not isinstance(error, Forbidden | NetworkError)
+
+
+def _settle_deletion(work: Work, changes: Sequence[Change], error: KommoError) -> None:
+    """Asks for each item itself; once more after a pause, if the deletion may have happened or be under way."""
+    there = [change for change in changes if _is_there(work, change)]
+    if there and error.outcome_unknown:
+        work.settle()
+        there = [change for change in there if _is_there(work, change)]
+    if gone := [change for change in changes if change not in there]:
+        work.report([work.done(change) for change in gone])
+    if there and isinstance(error, Forbidden | NetworkError):
+        raise error
+    for change in there:
+        work.fail(change, error)
+
+
+def _is_there(work: Work, change: Change) -> bool:
+    """What cannot be asked for by itself counts as there."""
+    try:
+        return is_there(work.api, Ref(change.ref.kind, work.plan.own[change.ref]))
+    except (Validation, ServerError, BadAnswer, *MALFORMED):
+        return True

@@ -8,6 +8,7 @@ from syncing.adapters.answers import adopt, aligned, newcomers
 from syncing.adapters.api import Json
 from syncing.adapters.batches import Entry
 from syncing.adapters.reader import parse_group
+from syncing.adapters.repairs import Optional
 from syncing.adapters.work import Token, Work, in_order, sort_numbers
 from syncing.engine.changes import Action, Change
 from syncing.engine.refs import Kind, Ref, group_key, local_id
@@ -66,7 +67,9 @@ def _update(work: Work, entity: str, change: Change, sort: int | None) -> None:
     body: Json = {"name": work.item(change.ref).attributes["name"], "sort": group.sort if sort is None else sort}
     if group.fields:
         body["fields"] = list(group.fields)
-    work.patch_one(change, endpoints.field_group(entity, local_id(key)), body)
+    present = {"name": group.name, "sort": group.sort, "fields": list(group.fields)}
+    optional = Optional(frozenset({"fields"}), frozenset(present), present)
+    work.patch_one(change, endpoints.field_group(entity, local_id(key)), body, optional)
 
 
 def _sorts(work: Work, entity: str, creates: Sequence[Change], updates: Sequence[Change]) -> dict[Token, int]:

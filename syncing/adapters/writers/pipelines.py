@@ -1,6 +1,5 @@
 """Write pipelines: new ones with their stages in one request, then names, flags and order."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -11,7 +10,7 @@ from syncing.adapters.api import Json
 from syncing.adapters.batches import Entry
 from syncing.adapters.bodies import pipeline_body, stage_body
 from syncing.adapters.reader import parse_pipeline
-from syncing.adapters.repairs import complaints
+from syncing.adapters.repairs import OF_PIPELINE, Optional, places
 from syncing.adapters.work import Token, Work, Written, in_order, sort_numbers
 from syncing.engine.changes import Action, Change
 from syncing.engine.pairing import likely, with_rest
@@ -20,7 +19,7 @@ from syncing.engine.resources.pipelines import Pipeline, place
 from syncing.engine.resources.stages import LOST, WON, Stage
 
 HIGHEST_SORT = 10_000  # kommo-api.md 4.5
-STATUS_PATH = re.compile(r"(?:_embedded\.)?statuses\.(\d+)(.*)")
+STATUSES = ("_embedded", "statuses")
 
 
 def write(work: Work) -> None:
@@ -59,6 +58,7 @@ class _Create:
         self.stages = {change.ref: change for change in work.changes(Kind.STAGE, Action.CREATE)}
         self.dropped: set[Ref] = set()
         self.plain: set[Ref] = set()  # stages whose descriptions were refused
+        self.colourless: set[Ref] = set()
         self.unnamed: set[Ref] = set()  # pipelines whose names of system stages were refused
 
     def write(self) -> None:
@@ -72,7 +72,9 @@ class _Create:
 
     def _entry(self, change: Change) -> Entry[Change]:
         stages = [
-            stage_body(self.work.item(ref), 10 * number, described=ref not in self.plain)
+            stage_body(
+                self.work.item(ref), 10 * number, described=ref not in self.plain, coloured=ref not in self.colourless
+            )
             for number, ref in enumerate(self._new_stages(change.ref), start=1)
         ]
         names = [] if change.ref in self.unnamed else _system_names(self.work, self.originals[change.ref])
@@ -100,22 +102,30 @@ class _Create:
         self.work.report(rows)
 
     def _repair(self, failing: Entry[Change], error: Validation) -> Entry[Change] | None:
-        """The pipeline without the descriptions, system names or stages that were refused; None if it is to blame."""
-        places = [STATUS_PATH.match(complaint.path) for complaint in complaints(error)]
-        bodies = failing.body["_embedded"]["statuses"]
-        names = len(bodies) - len(self._new_stages(failing.subject.ref))  # those of system stages come first
-        refused = {(int(at[1]), at[2].startswith(".descriptions")) for at in places if at is not None}
-        if not refused or None in places or any(at >= len(bodies) for at, _ in refused):
-            return None
+        """The pipeline without the colours, descriptions, system names or stages that were refused, or None.
+
+        Where nothing says what is to blame: without all of them but the stages. Colours and descriptions follow.
+        """
+        found = places(failing.body, error)
         stages = self._new_stages(failing.subject.ref)
-        for at, description in refused:
-            if at < names:
+        names = len(failing.body["_embedded"]["statuses"]) - len(stages)  # those of system stages come first
+        if not found:
+            self.unnamed.add(failing.subject.ref)
+            self.plain |= set(stages)
+            self.colourless |= set(stages)
+        for at, _ in found:
+            if at[:2] != STATUSES or len(at) < 3:
+                return None
+            index, part = int(at[2]), at[3] if len(at) > 3 else ""
+            if index < names:
                 self.unnamed.add(failing.subject.ref)
-            elif description:
-                self.plain.add(stages[at - names])
-            else:
-                self.dropped.add(stages[at - names])
-                self.work.fail(self.stages[stages[at - names]], error)
+            elif part == "descriptions":
+                self.plain.add(stages[index - names])
+            elif part == "color":
+                self.colourless.add(stages[index - names])
+            elif stages[index - names] not in self.dropped:
+                self.dropped.add(stages[index - names])
+                self.work.fail(self.stages[stages[index - names]], error)
         repaired = self._entry(failing.subject)
         return replace(repaired, repeats=failing.repeats) if repaired.body != failing.body else None
 
@@ -168,4 +178,6 @@ def _update(work: Work, change: Change, sorts: Mapping[Token, int]) -> None:
         body["is_main"] = True
     if change.ref in sorts:
         body["sort"] = sorts[change.ref]
-    work.patch_one(change, endpoints.pipeline(work.ids[change.ref]), body)
+    theirs = next(each for each in work.existing.pipelines if pipeline_key(each.id) == work.ids[change.ref])
+    optional = Optional(OF_PIPELINE, frozenset({"name"}), {"name": theirs.name, "sort": theirs.sort})
+    work.patch_one(change, endpoints.pipeline(work.ids[change.ref]), body, optional)

@@ -1,6 +1,7 @@
 """Write the stages of pipelines that exist: names and colours, then new ones, then the order."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from syncing.adapters import batches, endpoints
 from syncing.adapters.answers import adopt, aligned, newcomers
@@ -8,6 +9,7 @@ from syncing.adapters.api import Json
 from syncing.adapters.batches import Entry
 from syncing.adapters.bodies import stage_body
 from syncing.adapters.reader import parse_stage
+from syncing.adapters.repairs import OF_STAGE, Optional, lighter_new
 from syncing.adapters.work import Token, Work, in_order, sort_numbers
 from syncing.engine.changes import Action, Change
 from syncing.engine.order import STEP
@@ -68,9 +70,26 @@ class _Stages:
 
     def _patch(self, change: Change, sort: int) -> int | None:
         key = self.work.ids[change.ref]
-        body = stage_body(self.work.item(change.ref), sort, self.stages.get(key))
-        answer = self.work.patch_one(change, endpoints.status(self.pipeline.id, local_id(key)), body)
+        theirs = self.stages.get(key)
+        body = stage_body(self.work.item(change.ref), sort, theirs)
+        present = {"name": theirs.name, "sort": theirs.sort, "color": theirs.color} if theirs and theirs.name else {}
+        optional = Optional(OF_STAGE, frozenset({"name", "sort"}), present)
+        path = endpoints.status(self.pipeline.id, local_id(key))
+        answer = self.work.patch_one(change, path, body, optional, partial(self._still_to_say, change, sort))
         return answer.get("sort")
+
+    def _still_to_say(self, change: Change, sort: int) -> Json | None:
+        """After a lost answer: the body under the ids of the descriptions that are there now; None if all is there."""
+        key = self.work.ids[change.ref]
+        pipeline = next((each for each in self.work.reader.pipelines() if each.id == self.pipeline.id), self.pipeline)
+        described = self.work.reader.with_descriptions((pipeline,), {pipeline.id})[0]
+        theirs = {stage_key(pipeline.id, stage.id): stage for stage in described.stages}.get(key)
+        if theirs is None:
+            return None  # the re-reading tells
+        self.stages[key] = theirs
+        body = stage_body(self.work.item(change.ref), sort, theirs)
+        same = (body["name"], body["color"]) == (theirs.name, theirs.color) and "descriptions" not in body
+        return None if same else body
 
     # -- create --
 
@@ -84,7 +103,10 @@ class _Stages:
         target = [ref for ref in order if ref in here and ref not in moving]
         sorts = sort_numbers(before, target, new, {}, HIGHEST_SORT)
         entries = [Entry(change, stage_body(self.work.item(change.ref), sorts[change.ref])) for change in changes]
-        batches.create(entries, self._send, self._find, self._done, self.work.fail_entry, self.work.settle)
+        batches.create(
+            entries, self._send, self._find, self._done, self.work.fail_entry, self.work.settle,
+            partial(lighter_new, optional=Optional(OF_STAGE)),
+        )  # fmt: skip
 
     def _send(self, bodies: list[Json]) -> list[Json]:
         answer = self.work.api.post(endpoints.statuses(self.pipeline.id), bodies)

@@ -4,13 +4,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from syncing.adapters.work import DONE, FAILED, SKIPPED, Written
+from syncing.adapters.work import DONE, FAILED, SKIPPED, UNVERIFIED, Written
 from syncing.engine.changes import Action, Change
 from syncing.engine.plan import Plan
 from syncing.engine.refs import Ref
 from syncing.services.replication.contract import Outcome
 
-PLANNED, UNVERIFIED = "planned", "unverified"
+PLANNED = "planned"
 
 
 @dataclass
@@ -72,6 +72,10 @@ class Ledger:
     def settled(self, ref: Ref) -> bool:
         """Nothing more will be tried for it."""
         return ref in self.rows and self.rows[ref].state in (FAILED, SKIPPED)
+
+    def worth_another_try(self, ref: Ref) -> bool:
+        """Nothing of it was refused: a refused part is not sent again in this run."""
+        return not self.settled(ref) and not (ref in self.rows and self.rows[ref].state == UNVERIFIED)
 
     def doubt(self, remaining: Mapping[Ref, Change]) -> list[Row]:
         """Written, but the re-reading still shows a difference: that is not done."""

@@ -158,7 +158,7 @@ class _Part:
             for change in plan.changes
             if change.action is Action.UPDATE
             and not self.ledger.settled(change.ref)
-            and (turn == 2 or set(change.fields) == {"position"})
+            and ((turn == 2 and self.ledger.worth_another_try(change.ref)) or set(change.fields) == {"position"})
         )
         return replace(plan, changes=changes)
 

@@ -65,7 +65,7 @@ class Kommo:
         create(entries, self.send, self.find, self.note, self.fail, self.settle)
 
     def update(self, names: Sequence[str]) -> None:
-        update([Entry(name, {"name": name}) for name in names], self.send, self.note, self.fail)
+        update([Entry(name, {"name": name}) for name in names], self.send, self.note, self.fail, self.settle)
 
 
 def test_at_most_50_items_go_into_a_request() -> None:

@@ -1,0 +1,146 @@
+"""Write the changed custom fields of one entity in batches; options keep the ids that they have now."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from accounts.kommo.errors import KommoError, Validation
+from syncing.adapters import batches, endpoints
+from syncing.adapters.answers import answered_fields, newcomers, option_keys
+from syncing.adapters.api import Json
+from syncing.adapters.batches import Entry, Seen
+from syncing.adapters.bodies import field_body, kept_enums, present_body
+from syncing.adapters.reader import parse_field
+from syncing.adapters.repairs import ALWAYS_THERE, OF_FIELD, Optional, demands_options, lighter, pieces, places
+from syncing.adapters.work import Token, Work
+from syncing.engine.changes import Change
+from syncing.engine.refs import Ref, field_key
+from syncing.engine.resources.custom_fields import CustomField
+
+MOST_PARTS = 20  # of one field that are tried one by one
+
+
+class FieldUpdates:
+    """The changed fields of one entity. `theirs` is how they are now, kept up to date as answers come in."""
+
+    def __init__(
+        self, work: Work, entity: str, ours: Mapping[str, CustomField], theirs: Mapping[str, CustomField],
+        sorts: Mapping[Token, int],
+    ) -> None:  # fmt: skip
+        self.work, self.entity, self.ours, self.theirs, self.sorts = work, entity, ours, dict(theirs), sorts
+        self.answered: dict[int, CustomField] = {}  # what the last answer shows
+        self.made: dict[Ref, dict[Ref, str]] = {}  # field -> the keys of its options that came into being
+
+    def write(self, changes: Sequence[Change]) -> None:
+        others = self.work.renumbered(self.sorts, [change.ref for change in changes])
+        entries = [Entry(change, self._body(change)) for change in [*changes, *others]]
+        batches.update(
+            entries, self._send, self._done, self.work.fail_entry, self.work.settle,
+            self._repair, self._look, self._parts,
+        )  # fmt: skip
+
+    def _body(self, change: Change) -> Json:
+        theirs, item = self._now(change), self.work.item(change.ref)
+        shared = self.work.plan.shared_stages
+        body = field_body(item, self.ours[change.ref.key], theirs, change.fields, self.work.ids, shared)
+        return {**body, "sort": self.sorts[change.ref]} if change.ref in self.sorts else body
+
+    def _now(self, change: Change) -> CustomField:
+        return self.theirs[self.work.ids[change.ref]]
+
+    def _send(self, bodies: list[Json]) -> list[Json]:
+        answer = self.work.api.patch(endpoints.custom_fields(self.entity), bodies)
+        self.answered = answered_fields(answer, self._parse)
+        return [{} for _ in bodies]
+
+    def _done(self, answered: Sequence[tuple[Entry[Change], Json]]) -> None:
+        for entry, _ in answered:
+            shown = self.answered.pop(entry.body["id"], None)
+            if shown is not None:
+                self._note(entry, shown, certain=not entry.refused)
+        self.work.report([
+            self.work.done(entry.subject, self.made.get(entry.subject.ref)) for entry, _ in answered
+        ])  # fmt: skip
+        for entry, _ in answered:
+            self.work.tell_refused(entry)
+
+    def _note(self, entry: Entry[Change], shown: CustomField, *, certain: bool) -> None:
+        """The field as it is now, and the keys of the options that came with this entry.
+
+        `certain`: every option that is new is one of ours, so that those with other names pair in order.
+        """
+        ref, before = entry.subject.ref, {enum.id for enum in self._now(entry.subject).enums}
+        ours = self.ours[ref.key]
+        keys = option_keys(ours, entry.body, shown, before, self.work.ids, certain=certain)
+        self.work.ids.update(keys)
+        self.made.setdefault(ref, {}).update(keys)
+        self.theirs[field_key(self.entity, shown.id)] = shown
+
+    def _parse(self, item: Json) -> CustomField:
+        return parse_field(self.entity, item)
+
+    # -- what was refused --
+
+    def _optional(self, entry: Entry[Change]) -> Optional:
+        return Optional(OF_FIELD, present=present_body(self._now(entry.subject)))
+
+    def _repair(self, entry: Entry[Change], error: Validation) -> Entry[Change] | None:
+        """Where the options are demanded all of them go, with their ids; else without what is refused."""
+        if demands_options(error) and "enums" not in entry.body:
+            return replace(entry, body={**entry.body, "enums": kept_enums(self._now(entry.subject))})
+        return lighter(entry, error, self._optional(entry))
+
+    def _parts(self, entry: Entry[Change], error: KommoError) -> list[Callable[[], Json]]:
+        """Its attributes one by one; options one by one, each beside those that are there by then."""
+        if isinstance(error, Validation) and places(entry.body, error):
+            return []
+        plain = {key: value for key, value in entry.body.items() if key != "enums"}
+        parts = pieces(replace(entry, body=plain), error, Optional(OF_FIELD))
+        always = {key: entry.body[key] for key in ALWAYS_THERE & entry.body.keys()}
+        new = [option["value"] for option in entry.body.get("enums", ()) if "id" not in option]
+        kept = [option for option in entry.body.get("enums", ()) if "id" in option]
+        if kept and kept != present_body(self._now(entry.subject))["enums"]:
+            parts.append(partial(dict[str, Any], {**always, "enums": kept}))
+        parts += [
+            partial(self._with_one, replace(entry, left_out=entry.left_out | set(new) - {value})) for value in new
+        ]
+        return parts if len(parts) <= MOST_PARTS else []
+
+    def _with_one(self, entry: Entry[Change]) -> Json:
+        self._look([entry])
+        body = self._renewed(entry)
+        return {key: body[key] for key in (*(ALWAYS_THERE & body.keys()), "enums")}
+
+    # -- after a lost answer --
+
+    def _look(self, chunk: Sequence[Entry[Change]]) -> Seen[Change]:
+        """What is there now as it was said, and the rest under the ids that are there now.
+
+        A field that is not there any more is left to the re-reading.
+        """
+        items = self.work.api.get_all(endpoints.custom_fields(self.entity), "custom_fields")
+        newcomers(items, set(self.theirs), lambda item: field_key(self.entity, item["id"]), self._parse)
+        fresh = {field.id: field for field in map(self._parse, items)}
+        there: list[tuple[Entry[Change], Json]] = []
+        missing: list[Entry[Change]] = []
+        for entry in chunk:
+            if entry.body["id"] not in fresh:
+                there.append((entry, {}))
+                continue
+            self._note(entry, fresh[entry.body["id"]], certain=False)
+            renewed = replace(entry, body=self._renewed(entry))
+            if self._optional(renewed).says_nothing(renewed.body):
+                there.append((renewed, {}))
+            else:
+                missing.append(renewed)
+        return there, missing
+
+    def _renewed(self, entry: Entry[Change]) -> Json:
+        """The same body with the ids that are there now, without what was refused of it before."""
+        now = self._body(entry.subject)
+        if "enums" in entry.body and "enums" not in now:
+            now["enums"] = kept_enums(self._now(entry.subject))
+        if "enums" in now:
+            now["enums"] = [each for each in now["enums"] if "id" in each or each["value"] not in entry.left_out]
+        return {key: value for key, value in now.items() if key in entry.body}
