@@ -12,7 +12,7 @@ from accounts.simulator.faults import Fault
 from accounts.simulator.limiter import Limits, Verdict
 from accounts.simulator.messages import PROBLEM, Answer, Call, Request, plain, refused
 from accounts.simulator.oauth import doors
-from accounts.simulator.problems import Refusal
+from accounts.simulator.problems import Refusal, spelled
 from accounts.simulator.world import World
 
 TOO_MANY = "You have sent too many requests in a given amount of time. Please try again later."
@@ -55,6 +55,8 @@ def _answer(world: World, request: Request) -> Answer:
         # The list itself is halved before it is paged, so that nothing in the answer looks wrong.
         perform = _find(world, replace(request, halved=True)) or perform
     answer = strike(world, fault, perform) if fault else perform()
+    if fault is not None and fault.meanwhile is not None:
+        fault.meanwhile()
     for odd in world.faults.odd(request.subdomain, request.method, target):
         answer = shapes.with_odd_item(answer, odd.item, odd.at, odd.value, missing=odd.missing)
     return shapes.with_lists_as_objects(answer) if world.knobs.lists_as_objects else answer
@@ -90,8 +92,16 @@ def _perform(world: World, account: SimAccount, request: Request) -> Answer:
                 return _kept(account, request, lambda: handler(Call(account, request), *parts))
             answer = handler(Call(account, request), *parts)
         return plain(504, "504 Gateway Time-out") if overloaded else answer
-    except Refusal as refusal:
+    except Refusal as raised:
+        refusal = _told(world, request, raised)
         return Answer(refusal.status, messages.encode(refusal.body()), PROBLEM)
+
+
+def _told(world: World, request: Request, refusal: Refusal) -> Refusal:
+    """The refusal as this Kommo words it."""
+    if request.method == "DELETE" and refusal.status == 404:
+        return Refusal(world.knobs.deleted_twice_status, refusal.detail)
+    return spelled(refusal, world.knobs.complaint_paths)
 
 
 def _kept(account: SimAccount, request: Request, perform: Perform) -> Answer:

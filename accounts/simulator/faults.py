@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,7 +40,8 @@ KINDS = {
 class Fault:
     """One fault: strikes `times` matching requests (None: all) after letting `skip` of them pass.
 
-    `path` is a substring of, or a compiled pattern searched in, "/api/v4/...?query".
+    `path` is a substring of, or a compiled pattern searched in, "/api/v4/...?query". `meanwhile`: what a person does
+    in the account after the request was performed (or not), before its answer goes out.
     """
 
     kind: str
@@ -57,6 +59,7 @@ class Fault:
     at: str = ""
     value: Any = None
     missing: bool = False
+    meanwhile: Callable[[], object] | None = None
     hits: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,6 +61,34 @@ def invalid(failures: Sequence[tuple[str, Sequence[ItemError]]]) -> Refusal:
         {"request_id": request_id, "errors": [error.body() for error in errors]} for request_id, errors in failures
     ]
     return Refusal(400, "Request validation failed", **{"validation-errors": entries})
+
+
+def spelled(refusal: Refusal, how: str) -> Refusal:
+    """The same refusal with its complaints' paths as the knob `complaint_paths` says."""
+    entries = refusal.extra.get("validation-errors")
+    if how == "dotted" or entries is None:
+        return refusal
+    if how == "none":
+        return Refusal(refusal.status, refusal.detail)
+    spelling = SPELLINGS[how]
+    told = [
+        {**entry, "errors": [{**error, "path": spelling(error["path"], at)} for error in entry["errors"]]}
+        for at, entry in enumerate(entries)
+    ]
+    return Refusal(refusal.status, refusal.detail, **{**refusal.extra, "validation-errors": told})
+
+
+def _brackets(path: str, at: int) -> str:
+    first, *others = path.split(".")
+    return first + "".join(f"[{each}]" for each in others)
+
+
+SPELLINGS: dict[str, Callable[[str, int], str]] = {
+    "brackets": _brackets,
+    "pointer": lambda path, at: "/" + path.replace(".", "/"),
+    "indexed": lambda path, at: f"{at}.{path}",
+    "short": lambda path, at: path.removeprefix("_embedded."),
+}
 
 
 def bad_choice(path: str) -> ItemError:

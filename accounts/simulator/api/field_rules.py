@@ -130,7 +130,7 @@ def _check_parts(call: Call, entity: str, item: Item, type_: str, field: Field |
     for key in ("required_statuses", "hidden_statuses"):
         errors += _check_statuses(call, item.get(key), key)
     if type_ in ENUM_TYPES and "enums" in item:
-        errors += _check_enums(item["enums"], field)
+        errors += _check_enums(call, item["enums"], field)
     if type_ == "chained_list":
         errors += _check_chained(call, item.get("chained_lists"))
     return errors
@@ -149,7 +149,7 @@ def _check_statuses(call: Call, items: Any, key: str) -> list[ItemError]:
     return errors
 
 
-def _check_enums(items: Any, field: Field | None) -> list[ItemError]:
+def _check_enums(call: Call, items: Any, field: Field | None) -> list[ItemError]:
     if not items:
         return [problems.blank("enums")]
     rules = ENUM_RULES if field else {key: rule for key, rule in ENUM_RULES.items() if key != "id"}
@@ -158,6 +158,8 @@ def _check_enums(items: Any, field: Field | None) -> list[ItemError]:
     for index, item in enumerate(items if isinstance(items, list) else []):
         path = f"enums.{index}."
         errors += validation.check_keys(item, rules, path)
+        if isinstance(item, dict) and item.get("value") in call.knobs.refused_options:
+            errors.append(problems.bad_choice(path + "value"))
         number = item.get("id") if field and isinstance(item, dict) else None
         if isinstance(number, int):
             if number not in known:
