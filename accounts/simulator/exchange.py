@@ -50,7 +50,7 @@ def _answer(world: World, request: Request) -> Answer:
     if perform is None:
         return plain(404, "404 Not Found")
     target = f"{request.path}?{request.query}" if request.query else request.path
-    fault = world.faults.take(request.subdomain, request.method, target)
+    fault = world.faults.take(request.subdomain, request.method, target, request.body)
     if fault is not None and fault.kind == "silent_half":
         # The list itself is halved before it is paged, so that nothing in the answer looks wrong.
         perform = _find(world, replace(request, halved=True)) or perform

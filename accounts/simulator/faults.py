@@ -40,7 +40,7 @@ KINDS = {
 class Fault:
     """One fault: strikes `times` matching requests (None: all) after letting `skip` of them pass.
 
-    `path` is a substring of, or a compiled pattern searched in, "/api/v4/...?query". `meanwhile`: what a person does
+    `path` is a substring of, or a compiled pattern searched in, "/api/v4/...?query"; the body `holds` a text. `meanwhile`: what a person does
     in the account after the request was performed (or not), before its answer goes out.
     """
 
@@ -59,6 +59,7 @@ class Fault:
     at: str = ""
     value: Any = None
     missing: bool = False
+    holds: str = ""
     meanwhile: Callable[[], object] | None = None
     hits: int = field(default=0, init=False)
 
@@ -66,8 +67,10 @@ class Fault:
         if self.kind not in KINDS:
             raise ValueError(f"no fault {self.kind!r}: one of {', '.join(KINDS)}")
 
-    def matches(self, subdomain: str, method: str, target: str) -> bool:
+    def matches(self, subdomain: str, method: str, target: str, body: bytes = b"") -> bool:
         if self.subdomain not in (None, subdomain) or self.method not in (None, method):
+            return False
+        if self.holds.encode() not in body:
             return False
         if isinstance(self.path, re.Pattern):
             return self.path.search(target) is not None
@@ -91,13 +94,13 @@ class Faults:
         with self._lock:
             self._faults.clear()
 
-    def take(self, subdomain: str, method: str, target: str) -> Fault | None:
+    def take(self, subdomain: str, method: str, target: str, body: bytes = b"") -> Fault | None:
         """The fault that strikes this request."""
         if not self._faults:
             return None
         with self._lock:
             for fault in self._faults:
-                if fault.kind == ODD or not fault.matches(subdomain, method, target):
+                if fault.kind == ODD or not fault.matches(subdomain, method, target, body):
                     continue
                 if fault.skip:
                     fault.skip -= 1
