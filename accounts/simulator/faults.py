@@ -40,8 +40,8 @@ KINDS = {
 class Fault:
     """One fault: strikes `times` matching requests (None: all) after letting `skip` of them pass.
 
-    `path` is a substring of, or a compiled pattern searched in, "/api/v4/...?query"; the body `holds` a text. `meanwhile`: what a person does
-    in the account after the request was performed (or not), before its answer goes out.
+    `path` is a substring of, or a compiled pattern searched in, "/api/v4/...?query"; the body `holds` a text.
+    `meanwhile`: what a person does in the account after the request was performed (or not), before its answer goes.
     """
 
     kind: str

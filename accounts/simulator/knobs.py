@@ -105,10 +105,10 @@ class Knobs:
     """1.2: `referer` has a scheme in front."""
     api_domain: str = API_DOMAIN
     """1.4, 1.6: the claim of new tokens; its first label is where a refresh token finds its account."""
-    refused_colors: tuple[str, ...] = ()
-    """4.4, reports of 2026: these colours, in lower case, are refused though they are in the palette."""
-    refused_options: tuple[str, ...] = ()
-    """Reports of 2026: options of these values are refused, by a rule that nobody has written down."""
+    refused_colors: str = ""
+    """4.4, reports of 2026: these colours (lower case, comma-separated) are refused though they are in the palette."""
+    refused_options: str = ""
+    """Reports of 2026: options of these values (comma-separated) are refused, by some unwritten rule."""
     complaint_paths: str = "dotted"
     """3: how a complaint names what it is about: "dotted" (`enums.0.value`), "brackets" (`enums[0][value]`),
     "pointer" (`/enums/0/value`), "indexed" (`0.enums.0.value`, the item's place in front), "short" (without

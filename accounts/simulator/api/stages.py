@@ -139,7 +139,7 @@ def _check(call: Call, item: Any, rules: validation.Rules, stage: Stage | None, 
     color = item.get("color")
     if call.knobs.palette and isinstance(color, str) and color:
         known = color if call.knobs.palette_case_sensitive else color.lower()
-        if known not in PALETTE or color.lower() in call.knobs.refused_colors:
+        if known not in PALETTE or color.lower() in call.knobs.refused_colors.split(","):
             errors.append(problems.bad_choice(path + "color"))
     descriptions = item.get("descriptions")
     if isinstance(descriptions, list):

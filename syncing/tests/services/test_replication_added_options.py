@@ -181,7 +181,7 @@ def test_a_repeat_after_429_or_a_refused_connection_needs_no_reading(scene: Scen
 
     assert result.state == "changed"
     assert len(north.sent("GET")) - reads == 7 + 1
-    assert len({body for body in map(str, bodies(north.sent("PATCH")))}) == 1
+    assert len(set(map(str, bodies(north.sent("PATCH"))))) == 1
 
 
 def test_an_option_added_in_the_master_costs_one_write_and_one_reading(scene: Scene, north: Branch) -> None:
