@@ -158,7 +158,8 @@ def _check_enums(call: Call, items: Any, field: Field | None) -> list[ItemError]
     for index, item in enumerate(items if isinstance(items, list) else []):
         path = f"enums.{index}."
         errors += validation.check_keys(item, rules, path)
-        if isinstance(item, dict) and item.get("value") in call.knobs.refused_options.split(","):
+        value = item.get("value") if isinstance(item, dict) else None
+        if value and value in call.knobs.refused_options.split(","):
             errors.append(problems.bad_choice(path + "value"))
         number = item.get("id") if field and isinstance(item, dict) else None
         if isinstance(number, int):
