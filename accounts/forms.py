@@ -6,8 +6,9 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
+from accounts import conf
 from accounts.models import Account, Integration
-from accounts.services import NotASubdomain, can_be_secret, forget_health, store_token, subdomain_of
+from accounts.services import ForeignAddress, NotASubdomain, can_be_secret, forget_health, store_token, subdomain_of
 from accounts.services.connecting.attempts import other_account
 
 IS_SET = "••• set"
@@ -68,6 +69,9 @@ class AccountForm(AccountModelForm):
     def clean_subdomain(self) -> str:
         try:
             return subdomain_of(self.cleaned_data["subdomain"])
+        except ForeignAddress as error:
+            message = _("This is no address of an account here: they are all at %(known)s.")
+            raise ValidationError(message, params={"known": conf.url_template()}) from error
         except NotASubdomain as error:
             raise ValidationError(_("This is not the subdomain of an account.")) from error
 

@@ -11,10 +11,11 @@ from accounts.services.health.recording import (
     remember_identity,
 )
 from accounts.services.keys import Rotation, clear, rotate, unreadable_secrets
-from accounts.services.subdomains import NotASubdomain, subdomain_of
+from accounts.services.subdomains import ForeignAddress, NotASubdomain, subdomain_of
 
 __all__ = [
     "CredentialProblem",
+    "ForeignAddress",
     "HealthReport",
     "NotASubdomain",
     "Rotation",

@@ -6,11 +6,17 @@ from accounts import conf
 from accounts.models import SUBDOMAIN_PATTERN
 
 KOMMO_HOSTS = (".kommo.com", ".amocrm.com", ".amocrm.ru")
+SCHEME = re.compile(r"\A(?:https?:)?//")
+ADDRESS = re.compile(r"\w\.\w")  # a host; a slip of the finger such as a point at the end is none
 NOT_AN_ACCOUNT = frozenset({"www", "api", "developers"})
 
 
 class NotASubdomain(ValueError):
     """The text names no account."""
+
+
+class ForeignAddress(NotASubdomain):
+    """The text is an address, but none that KOMMO_URL_TEMPLATE gives: north.amocrm.ru is not north.kommo.com."""
 
 
 def subdomain_of(text: str) -> str:
@@ -19,7 +25,11 @@ def subdomain_of(text: str) -> str:
     Raises NotASubdomain for everything else.
     """
     pasted = text.strip().lower()
-    found = _by_template(pasted) or _by_host(pasted) or pasted
+    address = SCHEME.sub("", pasted)
+    found = _by_template(address) or (_of_simulated_kommo(address) if conf.is_loopback() else None)
+    if found is None and (address != pasted or ADDRESS.search(address)):
+        raise ForeignAddress(text)
+    found = found or pasted
     if not re.match(SUBDOMAIN_PATTERN, found) or found in NOT_AN_ACCOUNT:
         raise NotASubdomain(text)
     return found
@@ -51,17 +61,14 @@ def _of_kommo(host: str) -> str | None:
     return next((host.removesuffix(end) for end in KOMMO_HOSTS if host.endswith(end)), None)
 
 
-def _by_template(text: str) -> str | None:
-    """The subdomain when the text is an address as KOMMO_URL_TEMPLATE makes them."""
-    head, _, tail = conf.url_template().lower().partition(conf.PLACEHOLDER)
-    match = re.match(re.escape(head) + r"([^./:?#]+)" + re.escape(tail) + r"(?:[/?#]|\Z)", text)
+def _by_template(address: str) -> str | None:
+    """The subdomain when the address is one as KOMMO_URL_TEMPLATE makes them, whatever its page, port and scheme."""
+    head, _, tail = SCHEME.sub("", conf.url_template().lower()).partition(conf.PLACEHOLDER)
+    match = re.match(re.escape(head) + r"([^./:?#@]+)" + re.escape(tail) + r"\.?(?::\d+)?(?:[/?#]|\Z)", address)
     return match[1] if match else None
 
 
-def _by_host(text: str) -> str | None:
-    host = re.sub(r"^https?://", "", text)
-    host = re.split(r"[/?#:]", host, maxsplit=1)[0]
-    for ending in KOMMO_HOSTS:
-        if host.endswith(ending):
-            return host.removesuffix(ending)
-    return None
+def _of_simulated_kommo(address: str) -> str | None:
+    """A simulator on this machine stands for kommo.com."""
+    host = re.split(r"[/?#:]", address, maxsplit=1)[0]
+    return host.removesuffix(KOMMO_HOSTS[0]) if host.endswith(KOMMO_HOSTS[0]) else None

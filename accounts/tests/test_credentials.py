@@ -7,7 +7,15 @@ import requests_mock
 
 from accounts.kommo.errors import Forbidden, ReadOnly, Unauthorised
 from accounts.models import Account
-from accounts.services import CredentialProblem, NotASubdomain, client_for, store_token, subdomain_of, token_expiry
+from accounts.services import (
+    CredentialProblem,
+    ForeignAddress,
+    NotASubdomain,
+    client_for,
+    store_token,
+    subdomain_of,
+    token_expiry,
+)
 from accounts.services.subdomains import subdomain_of_referer
 from accounts.simulator.tokens import make_jwt
 from accounts.tests.factories import AccountFactory
@@ -122,7 +130,9 @@ def test_an_absurd_expiry_in_a_token_is_no_expiry(expires_at) -> None:
         "north.kommo.com",
         "https://north.kommo.com/",
         "https://north.kommo.com/leads/pipeline/?x=1",
-        "http://north.amocrm.ru",
+        "http://north.kommo.com?x=1",
+        "//north.kommo.com/leads",
+        "north.kommo.com.",
         "https://north.kommo.com:443/",
     ],
 )
@@ -134,6 +144,33 @@ def test_an_address_of_the_projects_own_template_is_understood(settings) -> None
     settings.KOMMO_URL_TEMPLATE = "http://127.0.0.1:8100/{subdomain}"
     assert subdomain_of("http://127.0.0.1:8100/north/") == "north"
     assert subdomain_of("http://127.0.0.1:8100/north") == "north"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("north.amocrm.ru", "north.amocrm.com", "https://north.amocrm.ru/leads", "north.example.com", "kommo.com"),
+        *("https://evil.example/north.kommo.com", "https://north.kommo.com@evil.example/", "http://north"),
+        *("north.kommo.com.evil.example", "a.b.kommo.com", "ftp://north.kommo.com"),
+    ],
+)
+def test_an_address_that_the_template_does_not_give_is_nobodys(text) -> None:
+    with pytest.raises(ForeignAddress):
+        subdomain_of(text)
+
+
+def test_another_template_has_other_addresses(settings) -> None:
+    settings.KOMMO_URL_TEMPLATE = "https://{subdomain}.amocrm.ru"
+    assert subdomain_of("https://north.amocrm.ru/leads") == "north"
+    with pytest.raises(ForeignAddress):
+        subdomain_of("north.kommo.com")
+
+
+def test_a_simulator_on_this_machine_stands_for_kommo_and_nothing_else(settings) -> None:
+    settings.KOMMO_URL_TEMPLATE = "http://127.0.0.1:8100/{subdomain}"
+    assert subdomain_of("https://north.kommo.com/leads") == "north"
+    with pytest.raises(ForeignAddress):
+        subdomain_of("north.amocrm.ru")
 
 
 @pytest.mark.parametrize(

@@ -269,3 +269,52 @@ def test_five_thousand_rows_are_planned_within_seconds(kind) -> None:
     started = time.perf_counter()
     assert preview_table(read_table(content)).created == 5000
     assert time.perf_counter() - started < 15
+
+
+# -- endless workbooks --
+
+FORMATTED = b'<row r="%d">' + b'<c r="A1" s="1"/>' * 100 + b"</row>"
+
+
+def _with_cells(count: int) -> bytes:
+    parts = dict(_parts(GOOD))
+    rows = b"".join(FORMATTED % row for row in range(3, 3 + count // 100))
+    name = "xl/worksheets/sheet1.xml"
+    return _packed({**parts, name: parts[name].replace(b"</sheetData>", rows + b"</sheetData>")})
+
+
+def test_a_sheet_of_more_than_200_000_cells_is_refused_before_one_is_loaded(monkeypatch) -> None:
+    loaded: list[int] = []
+    monkeypatch.setattr("accounts.services.tables.sheets._cells", lambda row: loaded.append(1) or [])
+    content = _with_cells(200_000)  # and the eight of the rows that are good
+
+    with pytest.raises(UnreadableFile, match="200,000 cells"):
+        read_table(content)
+
+    assert len(content) < 1024 * 1024
+    assert not loaded
+
+
+@pytest.mark.parametrize("bomb", ["xl/sharedStrings.xml", "xl/worksheets/other.xml"])
+def test_more_than_200_000_texts_are_refused(bomb: str) -> None:
+    content = _packed({**dict(_parts(GOOD)), bomb: b"<sst>" + b"<si><t/></si>" * 200_001 + b"</sst>"})
+
+    with pytest.raises(UnreadableFile, match="200,000 texts"):
+        read_table(content)
+
+
+def test_endless_styles_are_refused() -> None:
+    parts = dict(_parts(GOOD))
+    styles = parts["xl/styles.xml"].replace(b"</cellXfs>", b"<xf/>" * 100_000 + b"</cellXfs>")
+
+    with pytest.raises(UnreadableFile, match="too many styles"):
+        read_table(_packed({**parts, "xl/styles.xml": styles}))
+
+
+def test_another_large_sheet_beside_the_accounts_harms_nothing() -> None:
+    parts = dict(_parts(book(HEADER, ["north"], Data=[["x"]])))
+    rows = b"".join(FORMATTED % row for row in range(2, 2003))
+    name = "xl/worksheets/sheet2.xml"
+    parts[name] = parts[name].replace(b"</sheetData>", rows + b"</sheetData>")
+
+    assert [row.cells["subdomain"] for row in read_table(_packed(parts)).rows] == ["north"]

@@ -8,7 +8,8 @@ from django.utils.translation import gettext as _
 from accounts.services.importing.integrations import changes_of, with_integrations
 from accounts.services.importing.masters import with_one_master
 from accounts.services.importing.rows import FIELDS, entries_of, group_for
-from accounts.services.importing.stored import Stored, hash_of, refresh_token_of, token_of
+from accounts.services.importing.stored import Stored
+from accounts.services.importing.tokens import brings_pair, brings_token, with_own_tokens
 from accounts.services.importing.values import IS_NEW, IS_SET, Change, Entry
 from accounts.services.tables.table import RowError, Table
 
@@ -28,30 +29,16 @@ def plan(table: Table, group_name: str | None) -> Plan:
     """Raises ImportRefused when it is not clear which group the accounts go into."""
     stored = Stored()
     group = group_for(table.rows, group_name, stored)
-    entries, of_rows = entries_of(table.rows, group, stored)
-    entries, of_integrations = with_integrations(entries, stored)
-    entries, of_masters = with_one_master(entries, stored)
+    entries, errors = entries_of(table.rows, group, stored)
+    found: list[RowError] | None = None
+    while found is None or found:  # as long as a row is dropped that another one counted on
+        entries, of_tokens = with_own_tokens(entries, stored)
+        entries, of_integrations = with_integrations(entries, stored)
+        entries, of_masters = with_one_master(entries, stored)
+        found = [*of_tokens, *of_integrations, *of_masters]
+        errors += found
     names = {entry.group.name for entry in entries} or ({group.name} if group else set())
-    errors = [*table.errors, *of_rows, *of_integrations, *of_masters]
-    return Plan(", ".join(sorted(names)), _with_changes(entries, stored), errors)
-
-
-def brings_pair(entry: Entry) -> bool:
-    """True when the row's refresh token is to be stored: it is neither the stored one nor one that was rotated since.
-
-    A long-lived token beside it wins: it does not have to be kept alive.
-    """
-    token, account = entry.given.get("refresh_token"), entry.account
-    if not token or "token" in entry.given:
-        return False
-    if account is None:
-        return True
-    return getattr(account, "imported_hash", None) != hash_of(token) and refresh_token_of(account) != token
-
-
-def brings_token(entry: Entry) -> bool:
-    token, account = entry.given.get("token"), entry.account
-    return bool(token) and (account is None or token_of(account) != token)
+    return Plan(", ".join(sorted(names)), _with_changes(entries, stored), [*table.errors, *errors])
 
 
 def _with_changes(entries: list[Entry], stored: Stored) -> list[Entry]:

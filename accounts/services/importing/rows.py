@@ -6,11 +6,12 @@ from django.core.exceptions import ValidationError
 from django.db.models import Model
 from django.utils.translation import gettext as _
 
+from accounts import conf
 from accounts.models import Account, Integration, SyncGroup
 from accounts.services.credentials.opening import can_be_secret
 from accounts.services.importing.stored import Stored
 from accounts.services.importing.values import BadRow, Entry, ImportRefused
-from accounts.services.subdomains import NotASubdomain, subdomain_of
+from accounts.services.subdomains import ForeignAddress, NotASubdomain, subdomain_of
 from accounts.services.tables.table import SECRETS, Row, RowError, quoted
 
 DEFAULT_GROUP = "Default"
@@ -82,6 +83,9 @@ def _subdomain(row: Row) -> str:
         raise BadRow(_("The subdomain is missing."))
     try:
         return subdomain_of(text)
+    except ForeignAddress as error:
+        facts = {"text": quoted(text), "known": conf.url_template()}
+        raise BadRow(_("%(text)s is no address of an account here: they are all at %(known)s.") % facts) from error
     except NotASubdomain as error:
         raise BadRow(_("%(text)s is not a subdomain.") % {"text": quoted(text)}) from error
 

@@ -9,9 +9,9 @@ from accounts.models import Account, Integration, TokenPair
 from accounts.services.credentials import pairs
 from accounts.services.credentials.opening import forget_health, give_up_pair, store_token
 from accounts.services.importing.integrations import changed_values
-from accounts.services.importing.planning import brings_pair, brings_token
 from accounts.services.importing.rows import FIELDS
 from accounts.services.importing.stored import hash_of
+from accounts.services.importing.tokens import brings_pair, brings_token
 from accounts.services.importing.values import Action, BadRow, Entry, Wanted
 
 

@@ -1,4 +1,4 @@
-"""CSV as programs write it: comma, semicolon or tab, with or without a BOM, any line ending."""
+"""CSV as programs write it: comma, semicolon or tab (or as `sep=` says), with or without a BOM, any line ending."""
 
 import csv
 import re
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from django.utils.translation import gettext as _
 
-from accounts.services.tables.lines import Line, UnreadableFile
+from accounts.services.tables.lines import SEPARATOR_HINT, Line, UnreadableFile, bare
 
 DELIMITERS = ",;\t"
 LINE_END = re.compile(r"\r\n|\n|\r")  # not splitlines(): a name may hold one of its rarer separators
@@ -22,10 +22,14 @@ def read_lines(content: bytes) -> Iterator[Line]:
     """
     if content.startswith(UTF_16):
         raise UnreadableFile(_('The file is UTF-16; save it as "CSV UTF-8".'))
-    text = content.decode("utf-8-sig", errors="surrogateescape")
+    text = content.decode("utf-8-sig", errors="surrogateescape").lstrip("\ufeff")  # two, after two programs
     delimiter = ""
     for number, line in enumerate(LINE_END.split(text), start=1):
-        if not line.strip():
+        if not bare(line):
+            continue
+        hint = None if delimiter else SEPARATOR_HINT.match(line)
+        if hint:
+            delimiter = hint[1]
             continue
         delimiter = delimiter or max(DELIMITERS, key=line.count)
         flaw = _flaw(line)

@@ -1,6 +1,7 @@
 """XLSX workbooks: the first sheet as lines, and every cell of which Excel made something else than text."""
 
 import io
+import re
 import warnings
 import zipfile
 import zlib
@@ -16,7 +17,14 @@ from accounts.services.tables.lines import Line, NotText, UnreadableFile
 
 OLD_EXCEL = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 UNPACKED = 30 * 1024 * 1024
+MOST_CELLS = 200_000
+MOST_TAGS = 100_000  # of styles and the like, which openpyxl turns into objects of a kilobyte each
+CELL = re.compile(rb"<(?:\w+:)?c[\s/>]")
+TEXT = re.compile(rb"<(?:\w+:)?si[\s/>]")
+TAG = re.compile(rb"<")
+OVERLAP = 64  # bytes; a tag may lie across two chunks
 MOST_COLUMNS = 64
+SHEETS_AND_TEXTS = ("xl/worksheets/", "xl/sharedStrings")
 LAST_ROW = 100_000  # one number in a small file may say that a sheet has no end
 EXACT = 10**15  # Excel keeps 15 digits
 # What openpyxl raises for archives that are none, parts that are missing, and XML that says something else.
@@ -49,6 +57,35 @@ def _check_size(content: bytes) -> None:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         if sum(entry.file_size for entry in archive.infolist()) > UNPACKED:
             raise UnreadableFile(_("Unpacked, the file is larger than 30 MB."))
+        for name in archive.namelist():
+            if _has_more(archive, name, TEXT, MOST_CELLS):
+                raise UnreadableFile(
+                    _("The file holds more than 200,000 texts; keep the sheet with the accounts only.")
+                )
+            is_other = name.endswith((".xml", ".rels")) and not name.startswith(SHEETS_AND_TEXTS)
+            if is_other and _has_more(archive, name, TAG, MOST_TAGS):
+                raise UnreadableFile(_("The file holds too many styles; save it as CSV UTF-8."))
+
+
+def _check_cells(content: bytes, path: str) -> None:
+    """Counted before one of them is loaded; those that hold nothing but a format count too."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        if _has_more(archive, path, CELL, MOST_CELLS):
+            raise UnreadableFile(
+                _("The sheet has more than 200,000 cells; delete what is not needed, or save it as CSV.")
+            )
+
+
+def _has_more(archive: zipfile.ZipFile, name: str, pattern: re.Pattern[bytes], limit: int) -> bool:
+    """True when the pattern is found more than `limit` times in the unpacked entry."""
+    count, rest = 0, b""
+    with archive.open(name) as part:
+        while count <= limit and (chunk := part.read(1 << 16)):
+            text = rest + chunk
+            ends = [match.end() for match in pattern.finditer(text)]
+            count += len(ends)
+            rest = text[max([len(text) - OVERLAP, *ends[-1:]]) :]
+    return count > limit
 
 
 def _read(content: bytes) -> tuple[list[Line], list[str]]:
@@ -57,6 +94,7 @@ def _read(content: bytes) -> tuple[list[Line], list[str]]:
         if not book.worksheets:
             raise UnreadableFile(_("The file has no sheet with cells."))
         first = book.worksheets[0]
+        _check_cells(content, first._worksheet_path)
         first.reset_dimensions()  # some programs write wrong ones
         rows = enumerate(first.iter_rows(max_row=LAST_ROW, max_col=MOST_COLUMNS), start=1)
         lines = [

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from accounts.services.tables.delimited import read_lines
 from accounts.services.tables.formulas import unguarded
-from accounts.services.tables.lines import Line, NotText, UnreadableFile
+from accounts.services.tables.lines import Line, NotText, UnreadableFile, bare, trimmed
 from accounts.services.tables.sheets import is_workbook, read_sheet
 
 __all__ = ["COLUMNS", "INFORMATIVE", "Row", "RowError", "RowNote", "Table", "UnreadableFile", "quoted", "read_table"]
@@ -24,7 +24,10 @@ COLUMNS = (
 # What an export tells beside these; nobody sets it by a file.
 INFORMATIVE = ("credential", "health", "health_reason", "checked", "token_expires", "kommo_id", "paused")
 MOST_ROWS = 20_000
-HARMLESS = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,19}")  # as a role or a subdomain; a token is longer
+AS_WRITTEN = ("name", "group")  # what may hold invisible characters between others
+# A JSON web token, or a word that nobody would write: tokens and secrets have hundreds of characters, or 64.
+MAY_BE_SECRET = re.compile(r"eyj|(?=[a-z]*[0-9])(?=[0-9]*[a-z])[a-z0-9]{24}|[a-z0-9]{40}", re.IGNORECASE)
+LONGEST_QUOTE = 80  # characters
 BREAKS = re.compile(r"[\0\r\n]")
 
 
@@ -65,7 +68,7 @@ def read_table(content: bytes) -> Table:
     lines, said = read_sheet(content) if is_workbook(content) else (read_lines(content), [])
     table = Table(notes=[RowNote(0, message) for message in said])
     rest = iter(lines)
-    header = next((line for line in rest if not line.is_blank), None)
+    header = next((line for line in rest if not line.is_blank and not line.is_separator_hint), None)
     if header is None:
         raise UnreadableFile(_("The file is empty."))
     columns, problem = _columns(header)
@@ -85,7 +88,9 @@ def read_table(content: bytes) -> Table:
 
 def quoted(cell: str) -> str:
     """`cell` for a message; *** when it might be a secret, as in a file with shifted columns or without a header."""
-    return repr(cell) if not cell or HARMLESS.fullmatch(cell) else "***"
+    if MAY_BE_SECRET.search(cell):
+        return "***"
+    return repr(cell if len(cell) <= LONGEST_QUOTE else f"{cell[:LONGEST_QUOTE]}…")
 
 
 def _read(line: Line, columns: list[str], table: Table) -> None:
@@ -94,22 +99,27 @@ def _read(line: Line, columns: list[str], table: Table) -> None:
     if flaw:
         table.errors.append(RowError(line.number, flaw))
         return
-    cells, trimmed = dict.fromkeys(COLUMNS, ""), []
+    cells = dict.fromkeys(COLUMNS, "")
+    spaces: list[str] = []
+    invisible: list[str] = []
     for column, cell in zip(columns, line.cells, strict=False):
         if column in cells and isinstance(cell, str):
-            text = cell.strip()
+            text = trimmed(cell) if column in AS_WRITTEN else bare(cell)
             cells[column] = text if column in SECRETS else unguarded(text)
             if text and text != cell:
-                trimmed.append(column)
+                (spaces if text == cell.strip() else invisible).append(column)
     table.rows.append(Row(line.number, cells))
-    if trimmed:
-        message = _("Spaces around %(columns)s were removed.") % {"columns": ", ".join(trimmed)}
+    if spaces:
+        message = _("Spaces around %(columns)s were removed.") % {"columns": ", ".join(spaces)}
+        table.notes.append(RowNote(line.number, message))
+    if invisible:
+        message = _("Invisible characters in %(columns)s were removed.") % {"columns": ", ".join(invisible)}
         table.notes.append(RowNote(line.number, message))
 
 
 def _columns(header: Line) -> tuple[list[str], str]:
     """The names of the columns, and what is wrong with them."""
-    columns = ["" if isinstance(cell, NotText) else cell.strip().lower() for cell in header.cells]
+    columns = ["" if isinstance(cell, NotText) else bare(cell).lower() for cell in header.cells]
     while columns and not columns[-1]:
         columns.pop()
     known = ", ".join(COLUMNS)
@@ -130,7 +140,7 @@ def _columns(header: Line) -> tuple[list[str], str]:
 
 
 def _too_many(line: Line, columns: list[str]) -> str:
-    if not any(isinstance(cell, NotText) or cell.strip() for cell in line.cells[len(columns) :]):
+    if not any(isinstance(cell, NotText) or bare(cell) for cell in line.cells[len(columns) :]):
         return ""
     facts = {"cells": len(line.cells), "columns": len(columns)}
     return _("%(cells)d cells under %(columns)d columns; put text with the delimiter into quotes.") % facts
