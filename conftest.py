@@ -1,5 +1,6 @@
 """What the tests of both apps need: a simulated Kommo over real HTTP, and the services that may be there."""
 
+import gc
 import os
 import socket
 from collections.abc import Iterator
@@ -14,10 +15,12 @@ from pytest_django import Settings
 from accounts.services.credentials import desk
 from accounts.simulator.server import RunningServer, serve
 from accounts.simulator.world import World
+from accounts.tests import flushing
 
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 POSTGRES = os.environ.get("TEST_POSTGRES_URL", "postgres://postgres@127.0.0.1:5432/postgres")
 REDIS = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/9")
+flushing.install()
 
 
 def listens(port: int) -> bool:
@@ -130,6 +133,13 @@ PROCESSES = (
     "test_browser",
     "test_setup",
 )
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now lives to the end: the collector need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 @pytest.hookimpl(trylast=True)
