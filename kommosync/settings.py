@@ -1,6 +1,7 @@
 """Every setting, read once from the environment and `.env`; a wrong value stops the start with a sentence."""
 
 import os
+from datetime import timedelta
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -46,6 +47,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "axes",
     "django_q",
     "import_export",
     "accounts",
@@ -64,6 +66,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",  # the last
 ]
 
 ROOT_URLCONF = "kommosync.urls"
@@ -135,6 +138,21 @@ IMPORT_EXPORT_IMPORT_PERMISSION_CODE = "import"
 IMPORT_EXPORT_EXPORT_PERMISSION_CODE = "export"
 
 # -- people --
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+PROXIES = env.number("PROXIES", 0, 0, 10, int)
+LOGIN_FAILURES = AXES_FAILURE_LIMIT = env.number("LOGIN_FAILURES", 5, 1, 1000, int)
+LOGIN_LOCK_MINUTES = env.number("LOGIN_LOCK_MINUTES", 15, 1, 1440, int)
+AXES_COOLOFF_TIME = timedelta(minutes=LOGIN_LOCK_MINUTES)
+# By name and address together: by the name alone a stranger could lock out the operator, by the address alone all
+# who share a proxy.
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_CLIENT_IP_CALLABLE = "syncing.addresses.client_address"
+AXES_LOCKOUT_CALLABLE = "syncing.logins.locked_out"
+AXES_RESET_ON_SUCCESS = True
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # or whoever goes on trying would lock for ever
+AXES_DISABLE_ACCESS_LOG = True  # the audit tells
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
@@ -179,6 +197,7 @@ LOGGING = {
     "loggers": {
         # Django's own handlers would print the same without the filter.
         **{name: {"level": "INFO", "handlers": [], "propagate": True} for name in ("django", "django.server")},
+        "axes": {"level": "ERROR"},  # syncing.logins says it in our words
         "waitress.queue": {"level": "ERROR"},  # it warns whenever a request waits for a thread
     },
     "root": {"handlers": ["stderr"], "level": env.choice("LOG_LEVEL", "WARNING", env.LOG_LEVELS)},

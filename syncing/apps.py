@@ -1,7 +1,9 @@
 """The app of the synchronisation."""
 
 from django.apps import AppConfig
+from django.contrib.auth.signals import user_login_failed
 from django.core.checks import register
+from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
 from syncing.checks import CHECKS
@@ -14,3 +16,5 @@ class SyncingConfig(AppConfig):
     def ready(self) -> None:
         for check in CHECKS:
             register(check)
+        # After django-axes, which comes first in INSTALLED_APPS and has counted by then.
+        user_login_failed.connect(import_string("syncing.logins.on_login_failed"))

@@ -61,6 +61,16 @@ def queue() -> dict[str, Any]:
     return dict(settings.Q_CLUSTER)
 
 
+def login_lock() -> timedelta:
+    """How long nobody can log in after too many failures."""
+    return timedelta(minutes=settings.LOGIN_LOCK_MINUTES)
+
+
+def proxies() -> int:
+    """How many proxies in front add an address to X-Forwarded-For."""
+    return int(settings.PROXIES)
+
+
 def largest_form() -> int:
     """Bytes of a form without files."""
     return int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)

@@ -23,7 +23,7 @@ from syncing.selectors import audit
 BOM = "\ufeff"  # without it, spreadsheets take UTF-8 for something else
 Action = AuditEntry.Action
 TONES = {
-    **dict.fromkeys((Action.OVERRODE, Action.ROLLED_BACK, Action.POLICY), WARN),
+    **dict.fromkeys((Action.OVERRODE, Action.ROLLED_BACK, Action.POLICY, Action.LOCKED_OUT), WARN),
     **dict.fromkeys((Action.APPROVED, Action.PROMOTED), OK),
     **dict.fromkeys((Action.CANCELLED, Action.WITHDREW), IDLE),
 }

@@ -1,6 +1,7 @@
 """What every endpoint of the API does: method, Bearer key, scope, JSON in, JSON errors out."""
 
 import json
+import logging
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -9,8 +10,11 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 
+from syncing.addresses import client_address
 from syncing.models import ApiKey
 from syncing.services import keys
+
+logger = logging.getLogger(__name__)
 
 BODY_LIMIT = 64 * 1024
 
@@ -51,6 +55,8 @@ def endpoint(method: str, scope: ApiKey.Scope, permission: str | None) -> Callab
                 return view(request, *args, **kwargs)
             except ApiError as error:
                 response = error.response()
+                if error.status == 401:
+                    logger.warning("REST API: %s from %s", error.code, client_address(request))
                 if error.status == 405:
                     response["Allow"] = method
                 return response

@@ -40,6 +40,9 @@ class AuditEntry(models.Model):
         KEY_MADE = "key_made", _("Made a key")
         KEY_CHANGED = "key_changed", _("Changed a key")
         KEY_DELETED = "key_deleted", _("Deleted a key")
+        BAD_LOGIN = "bad_login", _("Failed to log in")
+        LOCKED_OUT = "locked_out", _("Was locked out")
+        UNLOCKED = "unlocked", _("Ended a lock-out")
 
     at = models.DateTimeField(_("at"), auto_now_add=True, db_index=True)
     actor = models.CharField(_("who"), max_length=150, help_text=_("User, API key, or what started it."))

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from axes.utils import reset
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractUser
@@ -57,6 +58,7 @@ def superuser(*, new_password: bool) -> tuple[Step, str | None]:
         return Step("superuser", False, ADMIN), None
     password = os.environ.get("DJANGO_SUPERUSER_PASSWORD") or secrets.token_urlsafe(15)
     _set_password(user, password)
+    reset(username=ADMIN)  # who asks for a new password may have tried the old one too often
     return Step("superuser", True, ADMIN), password
 
 

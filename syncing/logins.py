@@ -1,0 +1,63 @@
+"""Failed logins: told to the log and the audit; who fails too often waits (django-axes counts and locks)."""
+
+import logging
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from syncing import conf
+from syncing.addresses import client_address
+from syncing.models import AuditEntry, Trigger
+from syncing.services import audit
+from syncing.services.audit import Actor
+
+logger = logging.getLogger(__name__)
+
+# Never what was typed: people type their password where the name belongs, and an audit entry stays for ever.
+UNKNOWN = "unknown user"
+
+
+def on_login_failed(
+    sender: object, credentials: dict[str, Any], request: HttpRequest | None = None, **kwargs: Any
+) -> None:
+    """Receives Django's signal after django-axes has counted; an attempt during a lock-out is not counted."""
+    failures = getattr(request, "axes_failures_since_start", None)
+    if request is None or failures is None:
+        return
+    users = get_user_model()._default_manager
+    name = str(credentials.get("username", ""))
+    is_known = users.filter(username=name).exists()
+    is_locked = bool(request.axes_locked_out)  # type: ignore[attr-defined]
+    action = AuditEntry.Action.LOCKED_OUT if is_locked else AuditEntry.Action.BAD_LOGIN
+    actor, address = Actor(name if is_known else UNKNOWN, Trigger.ADMIN), client_address(request)
+    what = "locked out" if is_locked else "failed login"
+    logger.warning("%s: %s from %s (failure %s)", what, actor.name, address, failures)
+    if is_known or _is_news(action, address):
+        audit.note(action, by=actor, details={"address": address, "failures": failures})
+
+
+def _is_news(action: str, address: str) -> bool:
+    """Names are free to invent: one entry per address and lock-out, or a stranger could fill the audit."""
+    since = timezone.now() - conf.login_lock()
+    told = AuditEntry.objects.filter(action=action, at__gt=since, actor=UNKNOWN, details__address=address)
+    return not told.exists()
+
+
+def locked_out(
+    request: HttpRequest, original_response: HttpResponse | None, credentials: dict[str, Any] | None
+) -> HttpResponse:
+    """Returns the page for who has failed too often; it is the same for names that do not exist."""
+    minutes = int(conf.login_lock().total_seconds() // 60)
+    context = {
+        "title": _("Too many failed logins"),
+        "message": _("Nobody can log in with this name from this address for %(minutes)d minutes.")
+        % {"minutes": minutes},
+        "remedy": _("An operator can end this at once on the server: manage.py unlock NAME"),
+    }
+    response = render(request, "syncing/refused.html", context, status=429)
+    response["Retry-After"] = str(minutes * 60)
+    return response

@@ -1,0 +1,24 @@
+"""`unlock`: lets somebody log in again who failed too often."""
+
+from typing import Any
+
+from axes.utils import reset
+from django.core.management.base import BaseCommand, CommandParser
+
+from syncing.models import AuditEntry
+from syncing.services import audit
+
+
+class Command(BaseCommand):
+    help = "Lets users log in again at once who were locked out after too many failed logins."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("user", nargs="+", metavar="USER")
+
+    def handle(self, *args: Any, user: list[str], **options: Any) -> None:
+        for name in user:
+            if reset(username=name):
+                audit.note(AuditEntry.Action.UNLOCKED, by=audit.COMMAND, details={"user": name})
+                self.stdout.write(f"{name} can log in again.")
+            else:
+                self.stdout.write(f"{name} was not locked out.")
