@@ -39,8 +39,9 @@ Failed = Callable[[Entry[T], KommoError], None]
 # After a lost answer to a PATCH: what is there now as it was said, and what is still to be said, under today's ids.
 Seen = tuple[Sequence[Answered[T]], Sequence[Entry[T]]]
 Look = Callable[[Sequence[Entry[T]]], Seen[T]]
-# The body of a PATCH in pieces, each made when it is its turn; none where the refusal says what is to blame.
-Parts = Callable[[Entry[T], KommoError], Sequence[Callable[[], Json]]]
+# What a PATCH says, in words -> that piece of its body, made when it is its turn; none where the refusal says more.
+Pieces = Mapping[str, Callable[[], Json]]
+Parts = Callable[[Entry[T], KommoError], Pieces]
 
 UNTOLD = "its answer was lost, and which of the new items it is, if any, cannot be told; it is not made again"
 
@@ -145,17 +146,17 @@ def _part_by_part(
     entry: Entry[T], error: KommoError, *, send: Send, done: Done[T], failed: Failed[T], parts: Parts[T] | None
 ) -> None:
     """One entry that was refused whole: each part of it alone, if it has several."""
-    pieces = parts(entry, error) if parts is not None else ()
+    pieces = parts(entry, error) if parts is not None else {}
     refused, answer = list(entry.refused), None
-    for piece in pieces if len(pieces) > 1 else ():
+    for name, piece in pieces.items() if len(pieces) > 1 else ():
         try:
             answer = send([piece()])[0]
         except PIECE_ERRORS as problem:
             if isinstance(problem, NetworkError) and not problem.outcome_unknown:
                 raise
-            refused.append(str(problem))
+            refused.append(f"{name}: {problem}.")
     if answer is None:
-        failed(entry, error)
+        failed(replace(entry, refused=entry.refused or tuple(f"{name}." for name in pieces)), error)
     else:
         done([(replace(entry, refused=tuple(refused)), answer)])
 

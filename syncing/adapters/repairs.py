@@ -15,9 +15,9 @@ Place = tuple[str | int, ...]  # the keys and indexes that lead to a part of a b
 
 # What a field can be made without; kommo-api.md 5.2 has conflicting readings of each.
 OF_NEW_FIELD = frozenset({
-    "code", "group_id", "hidden_statuses", "is_api_only", "remind", "required_statuses", "tracking_callback",
+    "code", "group_id", "hidden_statuses", "is_api_only", "remind", "required_statuses", "sort", "tracking_callback",
 })  # fmt: skip
-OF_FIELD = OF_NEW_FIELD | {"name", "sort"}
+OF_FIELD = OF_NEW_FIELD | {"name"}
 OF_STAGE = frozenset({"color", "descriptions"})
 OF_PIPELINE = frozenset({"is_main", "is_unsorted_on", "sort"})
 ALWAYS_THERE = frozenset({"id", "currency"})
@@ -121,7 +121,7 @@ def _without_option(light: Lighter, at: Place, complaint: FieldError, optional: 
     option = options[index]
     if index < 0 or option is None:
         return light if option is None else None
-    said = f"option {option['value']!r}: {complaint.detail or complaint.code}"
+    said = f"{option_name(option)}: {complaint.detail or complaint.code}"
     if at[2:] in (("code",), ("sort",)):
         options[index] = {key: value for key, value in option.items() if key != at[2]}
         return replace(light, body={**light.body, "enums": options}, parts=(*light.parts, said))
@@ -157,17 +157,28 @@ def lighter(entry: Entry[T], error: Validation, optional: Optional) -> Entry[T] 
     return replace(entry, body=light.body, refused=refused, left_out=entry.left_out | light.options.keys())
 
 
-def pieces(entry: Entry[T], error: KommoError, optional: Optional) -> list[Callable[[], Json]]:
+def pieces(entry: Entry[T], error: KommoError, optional: Optional) -> dict[str, Callable[[], Json]]:
     """What the change says, one by one, beside what must always be said; none if the refusal says what is to blame."""
     if isinstance(error, Validation) and places(entry.body, error):
-        return []
+        return {}
     always = {key: optional.present[key] for key in optional.needed if key in optional.present}
     always |= {key: entry.body[key] for key in ALWAYS_THERE & entry.body.keys()}
     news = [key for key, value in entry.body.items() if key not in always or always[key] != value]
-    return [partial(dict[str, Any], {**always, key: entry.body[key]}) for key in news]
+    return {key: partial(dict[str, Any], {**always, key: entry.body[key]}) for key in news}
 
 
-def lighter_new(entry: Entry[T], error: Validation, optional: Optional) -> Entry[T] | None:
+def in_words(body: Json, error: KommoError) -> tuple[str, ...]:
+    """The options that a refusal is about, by their values: its paths only count them."""
+    found = places(body, error) if isinstance(error, Validation) else []
+    options = dict.fromkeys(int(at[1]) for at, _ in found if at[0] == "enums" and len(at) > 1)
+    return tuple(f"{option_name(body['enums'][index])}." for index in options)
+
+
+def option_name(option: Json) -> str:
+    return f"option {option['value']!r}"
+
+
+def lighter_new(entry: Entry[T], error: Validation, optional: Optional, may_guess: bool) -> Entry[T] | None:
     """The item to make, without what was refused of it; without all that is optional where nothing says what.
 
     Its other parts follow when it is there; an option that was refused is not tried again, and told.
@@ -178,7 +189,7 @@ def lighter_new(entry: Entry[T], error: Validation, optional: Optional) -> Entry
             return None
         told = (*entry.refused, *light.options.values())
         return replace(entry, body=light.body, refused=told, left_out=entry.left_out | light.options.keys())
-    return None if places(entry.body, error) else _guess(entry, optional)
+    return _guess(entry, optional) if may_guess and not places(entry.body, error) else None
 
 
 def _guess(entry: Entry[T], optional: Optional) -> Entry[T] | None:

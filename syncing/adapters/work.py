@@ -9,7 +9,7 @@ from syncing.adapters import batches
 from syncing.adapters.api import Api, Json
 from syncing.adapters.batches import Entry, Seen
 from syncing.adapters.reader import Reader
-from syncing.adapters.repairs import Optional, lighter, pieces
+from syncing.adapters.repairs import Optional, in_words, lighter, lighter_new, pieces, places
 from syncing.engine.changes import Action, Change
 from syncing.engine.normalise import Item
 from syncing.engine.order import STEP, merge, numbers
@@ -19,6 +19,8 @@ from syncing.engine.snapshot import Snapshot
 
 DONE, FAILED, SKIPPED = "done", "failed", "skipped"
 UNVERIFIED = "unverified"  # written, but not as it was meant
+MOST_MUTE = 5
+REFUSED = "Kommo refused a part of it:"
 SETTLE = 5.0  # seconds after which a request without an answer is taken for ended
 
 Token = Hashable  # a Ref, or the key of an item that only the slave has
@@ -51,6 +53,7 @@ class Work:
     ids: dict[Ref, str]
     report: Callable[[Sequence[Written]], None]
     rewrite_order: bool = False
+    mute: int = 0  # items that were refused without a word about the part that is to blame
 
     def changes(self, kind: Kind, action: Action) -> list[Change]:
         return [change for change in self.plan.changes if change.ref.kind is kind and change.action is action]
@@ -74,13 +77,15 @@ class Work:
         self.ids.update(keys or {})
         return Written(change, DONE, keys=dict(keys or {}))
 
-    def fail(self, change: Change, error: KommoError) -> None:
-        self.report([Written(change, FAILED, str(error)[:500], error.code)])
+    def fail(self, change: Change, error: KommoError, refused: Sequence[str] = ()) -> None:
+        """`refused`: the parts that are to blame, in words."""
+        message = " ".join([*([REFUSED, *refused] if refused else []), str(error)])
+        self.report([Written(change, FAILED, message[:500], error.code)])
 
     def tell_refused(self, entry: Entry[Change]) -> None:
         """Says which parts of an item were refused; what it is without them has been told before."""
         if entry.refused:
-            message = "Kommo refused a part of it: " + " ".join(entry.refused)
+            message = " ".join([REFUSED, *entry.refused])
             self.report([Written(entry.subject, UNVERIFIED, message[:500], Validation.code)])
 
     def settle(self) -> None:
@@ -88,7 +93,17 @@ class Work:
         self.api.pause(SETTLE)
 
     def fail_entry(self, entry: Entry[Change], error: KommoError) -> None:
-        self.fail(entry.subject, error)
+        self.mute += isinstance(error, Validation) and not places(entry.body, error)
+        self.fail(entry.subject, error, entry.refused or in_words(entry.body, error))
+
+    def lighter_new(self, keys: frozenset[str]) -> batches.Repair[Change]:
+        """The repair of items to make that can do without `keys`."""
+        return lambda entry, error: lighter_new(entry, error, Optional(keys), self.may_guess)
+
+    @property
+    def may_guess(self) -> bool:
+        """Looking for the part that is to blame costs requests: not for everything, where everything is refused."""
+        return self.mute < MOST_MUTE
 
     def patch_one(
         self,
@@ -122,7 +137,8 @@ class Work:
 
         batches.update(
             [Entry(change, body)], send, done, self.fail_entry, self.settle,
-            partial(lighter, optional=optional), look if renew else None, partial(pieces, optional=optional),
+            partial(lighter, optional=optional), look if renew else None,
+            partial(pieces, optional=optional) if self.may_guess else None,
         )  # fmt: skip
         return answers[-1] if answers else {}
 

@@ -1,7 +1,6 @@
 """Write custom fields: new ones and changed ones in batches, with options, required stages and order."""
 
 from collections.abc import Iterator, Sequence
-from functools import partial
 
 from syncing.adapters import batches, endpoints
 from syncing.adapters.answers import adopt, aligned, newcomers, option_keys
@@ -9,7 +8,7 @@ from syncing.adapters.api import Json
 from syncing.adapters.batches import Entry
 from syncing.adapters.bodies import new_field_body
 from syncing.adapters.reader import parse_field
-from syncing.adapters.repairs import OF_NEW_FIELD, Optional, lighter_new
+from syncing.adapters.repairs import OF_NEW_FIELD
 from syncing.adapters.work import Token, Work, sort_numbers
 from syncing.adapters.writers.field_updates import FieldUpdates
 from syncing.engine.changes import Action, Change
@@ -62,7 +61,7 @@ class _Fields:
         entries = [Entry(change, self._new_body(change, sorts)) for change in changes]
         batches.create(
             entries, self._send, self._find, self._done, self.work.fail_entry, self.work.settle,
-            partial(lighter_new, optional=Optional(OF_NEW_FIELD)),
+            self.work.lighter_new(OF_NEW_FIELD),
         )  # fmt: skip
 
     def _new_body(self, change: Change, sorts: dict[Token, int]) -> Json:

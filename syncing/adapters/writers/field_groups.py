@@ -55,7 +55,8 @@ def _write_entity(work: Work, entity: str, creates: Sequence[Change], updates: S
             for entry, item in answered
         ])  # fmt: skip
 
-    batches.create(entries, send, find, done, work.fail_entry, work.settle)
+    repair = work.lighter_new(frozenset({"sort"}))
+    batches.create(entries, send, find, done, work.fail_entry, work.settle, repair)
     for change in in_order([*updates, *work.renumbered(sorts, [change.ref for change in updates])], sorts):
         _update(work, entity, change, sorts.get(change.ref))
 

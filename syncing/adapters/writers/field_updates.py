@@ -1,6 +1,6 @@
 """Write the changed custom fields of one entity in batches; options keep the ids that they have now."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -9,10 +9,19 @@ from accounts.kommo.errors import KommoError, Validation
 from syncing.adapters import batches, endpoints
 from syncing.adapters.answers import answered_fields, newcomers, option_keys
 from syncing.adapters.api import Json
-from syncing.adapters.batches import Entry, Seen
+from syncing.adapters.batches import Entry, Pieces, Seen
 from syncing.adapters.bodies import field_body, kept_enums, present_body
 from syncing.adapters.reader import parse_field
-from syncing.adapters.repairs import ALWAYS_THERE, OF_FIELD, Optional, demands_options, lighter, pieces, places
+from syncing.adapters.repairs import (
+    ALWAYS_THERE,
+    OF_FIELD,
+    Optional,
+    demands_options,
+    lighter,
+    option_name,
+    pieces,
+    places,
+)
 from syncing.adapters.work import Token, Work
 from syncing.engine.changes import Change
 from syncing.engine.refs import Ref, field_key
@@ -91,26 +100,32 @@ class FieldUpdates:
             return replace(entry, body={**entry.body, "enums": kept_enums(self._now(entry.subject))})
         return lighter(entry, error, self._optional(entry))
 
-    def _parts(self, entry: Entry[Change], error: KommoError) -> list[Callable[[], Json]]:
+    def _parts(self, entry: Entry[Change], error: KommoError) -> Pieces:
         """Its attributes one by one; options one by one, each beside those that are there by then."""
-        if isinstance(error, Validation) and places(entry.body, error):
-            return []
+        if not self.work.may_guess or (isinstance(error, Validation) and places(entry.body, error)):
+            return {}
         plain = {key: value for key, value in entry.body.items() if key != "enums"}
         parts = pieces(replace(entry, body=plain), error, Optional(OF_FIELD))
         always = {key: entry.body[key] for key in ALWAYS_THERE & entry.body.keys()}
-        new = [option["value"] for option in entry.body.get("enums", ()) if "id" not in option]
         kept = [option for option in entry.body.get("enums", ()) if "id" in option]
-        if kept and kept != present_body(self._now(entry.subject))["enums"]:
-            parts.append(partial(dict[str, Any], {**always, "enums": kept}))
-        parts += [
-            partial(self._with_one, replace(entry, left_out=entry.left_out | set(new) - {value})) for value in new
-        ]
-        return parts if len(parts) <= MOST_PARTS else []
+        if kept and kept != kept_enums(self._now(entry.subject)):
+            parts["names and order of options"] = partial(dict[str, Any], {**always, "enums": kept})
+        for option in entry.body.get("enums", ()):
+            if "id" not in option:
+                parts[option_name(option)] = partial(self._with_one, entry, option["value"])
+        return parts if len(parts) <= MOST_PARTS else {}
 
-    def _with_one(self, entry: Entry[Change]) -> Json:
+    def _with_one(self, entry: Entry[Change], value: str) -> Json:
+        """The options as they are now, and this one."""
         self._look([entry])
-        body = self._renewed(entry)
-        return {key: body[key] for key in (*(ALWAYS_THERE & body.keys()), "enums")}
+        present = {option["id"]: option["value"] for option in kept_enums(self._now(entry.subject))}
+        now = self._renewed(entry)
+        options = [
+            {**option, "value": present.get(option.get("id"), value)}
+            for option in now["enums"]
+            if "id" in option or option["value"] == value
+        ]
+        return {**{key: now[key] for key in ALWAYS_THERE & now.keys()}, "enums": options}
 
     # -- after a lost answer --
 

@@ -10,7 +10,7 @@ from syncing.adapters.api import Json
 from syncing.adapters.batches import Entry
 from syncing.adapters.bodies import pipeline_body, stage_body
 from syncing.adapters.reader import parse_pipeline
-from syncing.adapters.repairs import OF_PIPELINE, Optional, places
+from syncing.adapters.repairs import OF_PIPELINE, Optional, Place, places
 from syncing.adapters.work import Token, Work, Written, in_order, sort_numbers
 from syncing.engine.changes import Action, Change
 from syncing.engine.pairing import likely, with_rest
@@ -59,6 +59,7 @@ class _Create:
         self.dropped: set[Ref] = set()
         self.plain: set[Ref] = set()  # stages whose descriptions were refused
         self.colourless: set[Ref] = set()
+        self.not_main: set[Ref] = set()  # pipelines that were refused as the main one
         self.unnamed: set[Ref] = set()  # pipelines whose names of system stages were refused
 
     def write(self) -> None:
@@ -79,7 +80,8 @@ class _Create:
         ]
         names = [] if change.ref in self.unnamed else _system_names(self.work, self.originals[change.ref])
         bodies = names + stages
-        return Entry(change, pipeline_body(self.work.item(change.ref), self.sorts[change.ref], bodies))
+        body = pipeline_body(self.work.item(change.ref), self.sorts[change.ref], bodies)
+        return Entry(change, {**body, "is_main": body["is_main"] and change.ref not in self.not_main})
 
     def _send(self, bodies: list[Json]) -> list[Json]:
         return aligned(self.work.api.post(endpoints.PIPELINES, bodies), "pipelines", bodies, parse_pipeline)
@@ -102,32 +104,47 @@ class _Create:
         self.work.report(rows)
 
     def _repair(self, failing: Entry[Change], error: Validation) -> Entry[Change] | None:
-        """The pipeline without the colours, descriptions, system names or stages that were refused, or None.
+        """The pipeline without what was refused in it; where nothing says what, without all that can follow.
 
-        Where nothing says what is to blame: without all of them but the stages. Colours and descriptions follow.
+        That are colours, descriptions and being the main one; then without the names of system stages.
         """
+        ref = failing.subject.ref
+        stages = self._new_stages(ref)
         found = places(failing.body, error)
-        stages = self._new_stages(failing.subject.ref)
-        names = len(failing.body["_embedded"]["statuses"]) - len(stages)  # those of system stages come first
-        if not found:
-            self.unnamed.add(failing.subject.ref)
-            self.plain |= set(stages)
-            self.colourless |= set(stages)
-        for at, _ in found:
-            if at[:2] != STATUSES or len(at) < 3:
+        if found:
+            if not all(self._leave_out(ref, stages, at, error, failing.body) for at, _ in found):
                 return None
-            index, part = int(at[2]), at[3] if len(at) > 3 else ""
-            if index < names:
-                self.unnamed.add(failing.subject.ref)
-            elif part == "descriptions":
-                self.plain.add(stages[index - names])
-            elif part == "color":
-                self.colourless.add(stages[index - names])
-            elif stages[index - names] not in self.dropped:
-                self.dropped.add(stages[index - names])
-                self.work.fail(self.stages[stages[index - names]], error)
+            return self._changed(failing)
+        self.not_main.add(ref)
+        self.plain |= set(stages)
+        self.colourless |= set(stages)
+        if (repaired := self._changed(failing)) is None:
+            self.unnamed.add(ref)
+            repaired = self._changed(failing)
+        return repaired
+
+    def _changed(self, failing: Entry[Change]) -> Entry[Change] | None:
         repaired = self._entry(failing.subject)
         return replace(repaired, repeats=failing.repeats) if repaired.body != failing.body else None
+
+    def _leave_out(self, ref: Ref, stages: Sequence[Ref], at: Place, error: Validation, body: Json) -> bool:
+        """Whether the pipeline can do without what is at this place of its body."""
+        if at == ("is_main",):
+            self.not_main.add(ref)
+            return True
+        if at[:2] != STATUSES or len(at) < 3:
+            return False
+        index = int(at[2]) - (len(body["_embedded"]["statuses"]) - len(stages))  # the names of system stages come first
+        if index < 0:
+            self.unnamed.add(ref)
+        elif at[3:4] == ("descriptions",):
+            self.plain.add(stages[index])
+        elif at[3:4] == ("color",):
+            self.colourless.add(stages[index])
+        elif stages[index] not in self.dropped:
+            self.dropped.add(stages[index])
+            self.work.fail(self.stages[stages[index]], error)
+        return True
 
     def _failed(self, failing: Entry[Change], error: KommoError) -> None:
         children = [self.stages[ref] for ref in self._new_stages(failing.subject.ref)]

@@ -9,7 +9,7 @@ from syncing.adapters.api import Json
 from syncing.adapters.batches import Entry
 from syncing.adapters.bodies import stage_body
 from syncing.adapters.reader import parse_stage
-from syncing.adapters.repairs import OF_STAGE, Optional, lighter_new
+from syncing.adapters.repairs import OF_STAGE, Optional
 from syncing.adapters.work import Token, Work, in_order, sort_numbers
 from syncing.engine.changes import Action, Change
 from syncing.engine.order import STEP
@@ -105,7 +105,7 @@ class _Stages:
         entries = [Entry(change, stage_body(self.work.item(change.ref), sorts[change.ref])) for change in changes]
         batches.create(
             entries, self._send, self._find, self._done, self.work.fail_entry, self.work.settle,
-            partial(lighter_new, optional=Optional(OF_STAGE)),
+            self.work.lighter_new(OF_STAGE),
         )  # fmt: skip
 
     def _send(self, bodies: list[Json]) -> list[Json]:
