@@ -4,7 +4,7 @@ from django.apps import AppConfig
 from django.core.checks import register
 from django.utils.translation import gettext_lazy as _
 
-from accounts.checks import CHECKS
+from accounts.checks import CHECKS, INSTALLATION
 
 
 class AccountsConfig(AppConfig):
@@ -13,4 +13,4 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         for check in CHECKS:
-            register(check)
+            register(check, INSTALLATION)

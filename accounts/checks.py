@@ -16,6 +16,10 @@ SHORTEST_LOCK_WAIT = 20
 SAMPLE = 5  # secrets per table that are tried; `doctor` tries all
 KOMMO_RATE = 7  # kommo-api.md section 2
 
+# The tag of what can be wrong with an installation. Commands ask for these: Django's own checks are of the code,
+# load every page for it, and are run by `make check` and `doctor`.
+INSTALLATION = "installation"
+
 
 def check_encryption_keys(**kwargs: Any) -> list[CheckMessage]:
     try:

@@ -6,6 +6,7 @@ from django.core.checks import register
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
+from accounts.checks import INSTALLATION
 from syncing.checks import CHECKS
 
 
@@ -15,6 +16,6 @@ class SyncingConfig(AppConfig):
 
     def ready(self) -> None:
         for check in CHECKS:
-            register(check)
+            register(check, INSTALLATION)
         # After django-axes, which comes first in INSTALLED_APPS and has counted by then.
         user_login_failed.connect(import_string("syncing.logins.on_login_failed"))

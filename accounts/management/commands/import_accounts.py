@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from accounts.checks import INSTALLATION
 from accounts.services.importing import ImportRefused, import_accounts
 
 USAGE = 2
@@ -19,6 +20,7 @@ class Command(BaseCommand):
         "name, token; also client_id, client_secret, refresh_token, redirect_uri, email, group. An empty cell keeps "
         "what is stored. Of token and refresh_token in one row the token is used."
     )
+    requires_system_checks = (INSTALLATION,)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path, metavar="FILE.csv")

@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from accounts.checks import INSTALLATION
 from syncing.models import ApiKey
 from syncing.services.keys import AlreadyExists, create_key, scopes_of
 
@@ -13,6 +14,7 @@ LONGEST = 120  # characters, as in the model
 
 class Command(BaseCommand):
     help = "Make a key for the REST API. The key is printed once; only its hash is kept."
+    requires_system_checks = (INSTALLATION,)
 
     def add_arguments(self, parser: CommandParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)

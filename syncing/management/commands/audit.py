@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
+from accounts.checks import INSTALLATION
 from syncing.selectors import audit
 
 FORMATS = {"csv": audit.as_csv, "json": audit.as_json}
@@ -15,6 +16,7 @@ FORMATS = {"csv": audit.as_csv, "json": audit.as_json}
 
 class Command(BaseCommand):
     help = "Prints the audit: who started, approved, overrode, rolled back, promoted or changed what, and why."
+    requires_system_checks = (INSTALLATION,)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--since", metavar="DATE", help="only from that day on: 2026-01-31, or 2026-01-31T18:00")

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from accounts.checks import INSTALLATION
 from syncing.management.console.runcommand import named_run
 from syncing.management.console.running import Refused
 from syncing.selectors.waves import position
@@ -16,6 +17,7 @@ from syncing.services.work.presence import workers_alive
 
 class Command(BaseCommand):
     help = "Starts the next wave of a run: exit 0; 2 when there is no such run, or nothing that waits."
+    requires_system_checks = (INSTALLATION,)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("run", type=int, metavar="RUN", help="the number of the run")

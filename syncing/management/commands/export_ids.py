@@ -7,6 +7,7 @@ from typing import Any, TextIO, cast
 
 from django.core.management.base import BaseCommand, CommandError
 
+from accounts.checks import INSTALLATION
 from accounts.models import SECRETS, Account
 from syncing.selectors.ids import id_map
 
@@ -16,6 +17,7 @@ COLUMNS = ("kind", "entity", "name", "parent", "master_id", "slave_id")
 
 class Command(BaseCommand):
     help = "Prints the id mappings of one slave."
+    requires_system_checks = (INSTALLATION,)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--account", metavar="SUBDOMAIN", required=True)

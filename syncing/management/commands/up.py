@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError, connection
 
+from accounts.checks import INSTALLATION
 from syncing.operations import firstrun
 from syncing.operations.processes import (
     MANAGE,
@@ -20,6 +21,7 @@ from syncing.operations.supervisor import GaveUp, Program, Supervisor
 
 class Command(BaseCommand):
     help = "Run the web server and the worker; stops both on Ctrl-C or SIGTERM."
+    requires_system_checks = (INSTALLATION,)
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--port", type=int, default=8000)

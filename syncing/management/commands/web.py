@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.servers.basehttp import get_internal_wsgi_application
 
+from accounts.checks import INSTALLATION
 from syncing.web.bodies import rule_for
 from syncing.web.proxies import behind_proxy
 from syncing.web.server import Server, listen, most_connections
@@ -13,6 +14,7 @@ from syncing.web.server import Server, listen, most_connections
 
 class Command(BaseCommand):
     help = "Runs the web server alone, until Ctrl-C or SIGTERM; `up` runs it beside a worker."
+    requires_system_checks = (INSTALLATION,)
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--port", type=int, default=8000)

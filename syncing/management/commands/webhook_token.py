@@ -4,12 +4,14 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from accounts.checks import INSTALLATION
 from accounts.models import SyncGroup
 from syncing.services.keys import AlreadyExists, make_webhook_token
 
 
 class Command(BaseCommand):
     help = "Make the webhook token of a group: POST /api/sync/webhook/TOKEN asks for a sync. It is printed once."
+    requires_system_checks = (INSTALLATION,)
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--group", help="name of the sync group (default: the only one)")

@@ -5,11 +5,13 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from accounts.checks import INSTALLATION
 from syncing.worker.supervisor import Supervisor
 
 
 class Command(BaseCommand):
     help = "Works queued runs, with SYNC_WORKERS lanes; ends cleanly on SIGTERM or Ctrl-C."
+    requires_system_checks = (INSTALLATION,)
 
     def handle(self, *args: Any, **options: Any) -> None:
         code = Supervisor(self._say).run()

@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser, SystemCheckError
 from django.db import DatabaseError, OperationalError, ProgrammingError
 
+from accounts.checks import INSTALLATION
 from accounts.models import SECRETS, Account, SyncGroup
 from syncing.management.console.output import write_json
 from syncing.management.console.running import NOT_GOOD, Refused, add_run_flags, check_run_flags, run_command
@@ -30,6 +31,8 @@ class RunCommand(BaseCommand):
 
     A command defines `start`, and `add_arguments` with a call of this one's at its end.
     """
+
+    requires_system_checks = (INSTALLATION,)
 
     def start(self, options: dict[str, Any]) -> Started:
         """Starts the run that was asked for; raises Refused or CannotStart."""
