@@ -5,12 +5,14 @@ from typing import Any
 from axes.utils import reset
 from django.core.management.base import BaseCommand, CommandParser
 
+from accounts.checks import INSTALLATION
 from syncing.models import AuditEntry
 from syncing.services import audit
 
 
 class Command(BaseCommand):
     help = "Lets users log in again at once who were locked out after too many failed logins."
+    requires_system_checks = (INSTALLATION,)
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("user", nargs="+", metavar="USER")
