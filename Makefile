@@ -1,7 +1,7 @@
 # KommoSync: `make demo` shows it, `make test` proves it, `make up` runs it. Every target may be repeated.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help venv venv-dev demo setup up test check bench messages clean
+.PHONY: help venv venv-dev demo setup up test test-deep check bench messages clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
@@ -10,7 +10,7 @@ RUNTIME := $(VENV)/.runtime-installed
 DEV := $(VENV)/.dev-installed
 
 help: ## what there is
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' Makefile
 
 # -- the virtual environment: made once, installed again only when the requirements changed --
 $(VENV)/bin/pip:
@@ -52,6 +52,10 @@ bench: venv ## the figures: requests, pace, memory (BENCH_ARGS="--quick")
 # Tests start many processes: without bytecode each would compile every module again.
 test: venv-dev ## every test, in the same virtual environment (TEST_ARGS="-k pacing")
 	@env -u PYTHONDONTWRITEBYTECODE $(PY) -m pytest -n 3 --dist load --maxschedchunk 1 -rs $(TEST_ARGS)
+
+# How far the laws look is said in one place: syncing/tests/laws.py.
+test-deep: venv-dev ## the laws and the kills with many examples, at random (LAW_EXAMPLES=500)
+	@$(MAKE) --no-print-directory test LAW_EXAMPLES=$(or $(LAW_EXAMPLES),200) TEST_ARGS="-m law --timeout=600 $(TEST_ARGS)"
 
 CHECK_ENV := KOMMOSYNC_ENV_FILE=/dev/null VAR_DIR=var/check DATABASE_URL= REDIS_URL= DEBUG=off HTTPS_ONLY=on ALLOWED_HOSTS=sync.example.com \
   SECRET_KEY=only-for-the-check-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJ \

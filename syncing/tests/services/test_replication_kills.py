@@ -7,12 +7,15 @@ from accounts.simulator.compare import differences
 from accounts.simulator.seed import copy_configuration, drift, seed_random
 from accounts.simulator.server import RunningServer
 from syncing.tests.branches import Branch, Killed, Scene, inventory
+from syncing.tests.laws import IS_DEEP
+
+pytestmark = pytest.mark.law
 
 
-@pytest.fixture
-def scene(simulator: RunningServer) -> Scene:
+@pytest.fixture(params=range(11, 31) if IS_DEEP else [11])
+def scene(simulator: RunningServer, request: pytest.FixtureRequest) -> Scene:
     made = Scene(simulator)
-    seed_random(made.master, 11, max_pipelines=3, max_stages=4, max_fields=4, max_groups=2)
+    seed_random(made.master, request.param, max_pipelines=3, max_stages=4, max_fields=4, max_groups=2)
     return made
 
 

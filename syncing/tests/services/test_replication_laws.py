@@ -1,15 +1,13 @@
-"""Laws that hold for any master and any slave; LAW_EXAMPLES=200 looks further than the daily run does."""
+"""Laws that hold for any master and any slave (`syncing.tests.laws`)."""
 
 import json
-import os
 import re
 from collections.abc import Iterator
 from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import given
 
 from accounts.simulator.account import SimAccount
 from accounts.simulator.compare import differences
@@ -21,17 +19,12 @@ from syncing.adapters.reader import Reader
 from syncing.engine.plan import make_plan
 from syncing.engine.refs import Scope
 from syncing.engine.snapshot import Snapshot, fingerprint, from_document, to_document
+from syncing.tests import laws
 from syncing.tests.branches import Branch, Scene, client_of, inventory
+from syncing.tests.laws import seeds
 
-EXAMPLES = int(os.environ.get("LAW_EXAMPLES", "12"))
-law = settings(
-    max_examples=EXAMPLES,
-    derandomize=EXAMPLES == 12,
-    deadline=None,
-    database=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-seeds = st.integers(0, 10_000)
+pytestmark = pytest.mark.law
+law = laws.law(daily=12)
 KNOBS: dict[str, tuple[Any, ...]] = {
     "renumber": (True, False),
     "main_pipeline_first": (True, False),

@@ -1,6 +1,5 @@
-"""Laws of the policies, for any master, any slave and any edits; LAW_EXAMPLES=300 looks further than the daily run."""
+"""Laws of the policies, for any master, any slave and any edits (`syncing.tests.laws`)."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from copy import deepcopy
@@ -9,8 +8,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import given
 
 from accounts.simulator.account import SimAccount
 from accounts.simulator.model import ENTITIES, ENUM_TYPES
@@ -28,19 +26,14 @@ from syncing.engine.rules import NO_RULES, Exclusion, Rules, Unmatched
 from syncing.engine.safety import doubt
 from syncing.engine.snapshot import Snapshot, items
 from syncing.services.replication.contract import Result
+from syncing.tests import laws
 from syncing.tests.branches import Branch, Killed, Scene, inventory, read
+from syncing.tests.laws import IS_DEEP, seeds
 from syncing.tests.random_edits import edit
 from syncing.tests.services.test_replication_laws import scene_of, slave_of
 
-EXAMPLES = int(os.environ.get("LAW_EXAMPLES", "3"))
-law = settings(
-    max_examples=EXAMPLES,
-    derandomize=EXAMPLES == 3,
-    deadline=None,
-    database=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-seeds = st.integers(0, 10**6)
+pytestmark = pytest.mark.law
+law = laws.law(daily=3)
 OURS = Rules(unmatched=dict.fromkeys(Kind, Unmatched.DELETE_CREATED))
 ALL = Rules(unmatched=dict.fromkeys(Kind, Unmatched.DELETE_ALL))
 DELETION_KNOBS: dict[str, tuple[Any, ...]] = {
@@ -564,7 +557,7 @@ def test_killed_anywhere_among_deletions_and_run_again_ends_in_the_same_state(an
     quiet = grown(scene, first, "quiet")
     assert quiet.sync(desired, rules=OURS).state == "changed"
     reference, events = inventory(quiet.account), quiet.events
-    for moment in range(1, events + 1, 1 if EXAMPLES > 3 else 7):
+    for moment in range(1, events + 1, 1 if IS_DEEP else 7):
         north = grown(scene, first, f"north-{moment}")
         north.dies_at = moment
         with pytest.raises(Killed):
