@@ -8,7 +8,11 @@ import sys
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
+from django.db import DatabaseError
 
+from accounts.database import trouble_of
+
+NOT_DONE = 1
 USAGE_OR_CONFIGURATION = 2
 INTERRUPTED = 130
 REMEDY = "Put right the variable in the environment or in .env, then run again."
@@ -29,6 +33,12 @@ def main() -> None:
         execute_from_command_line(sys.argv)
     except KeyboardInterrupt:  # Ctrl-C before or after a command takes care of it itself
         sys.exit(INTERRUPTED)
+    except DatabaseError as error:
+        trouble = trouble_of(error)
+        if trouble is None:
+            raise
+        sys.stderr.write(f"{trouble.message} {trouble.remedy}\n")
+        sys.exit(NOT_DONE if trouble.passes else USAGE_OR_CONFIGURATION)
     except BrokenPipeError:  # the reader of a pipe (`| head`) has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

@@ -100,6 +100,7 @@ if ON_SQLITE:
     }
 else:
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+    DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 10)  # seconds; else it is minutes
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # -- queue: the values measured to work; timeout is only the last resort, a lane ends itself --
@@ -190,9 +191,16 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "filters": {"no_secret_paths": {"()": "syncing.logs.HideSecretPaths"}},
+    "filters": {
+        "trouble_once": {"()": "syncing.logs.DatabaseTroubleOnce"},
+        "no_secret_paths": {"()": "syncing.logs.HideSecretPaths"},
+    },
     "handlers": {
-        "stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["no_secret_paths"]},
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "formatter": "line",
+            "filters": ["trouble_once", "no_secret_paths"],
+        },
     },
     "loggers": {
         # Django's own handlers would print the same without the filter.

@@ -5,6 +5,8 @@ from django.urls import include, path
 
 admin.autodiscover()
 
+handler500 = "syncing.views.unavailable.server_error"
+
 urlpatterns = [
     path("", include("accounts.urls")),
     path("", include("syncing.urls")),

@@ -1,9 +1,14 @@
-"""What a log line must not hold."""
+"""What a log line must not hold, and what it need not say again."""
 
 import logging
 import re
+import time
+from collections.abc import Callable
+
+from accounts.database import trouble_of
 
 # Django logs the path of every answer from 400 on, and these are secrets (GET instead of POST is enough).
+PAUSE = 60.0  # seconds
 SECRET_PATH = re.compile(r"(/api/sync/webhook/|/invite/)[^\s'\"]+")
 
 
@@ -18,6 +23,27 @@ class HideSecretPaths(logging.Filter):
             record.exc_text = logging.Formatter().formatException(record.exc_info)
         if record.exc_text:
             record.exc_text = _hidden(record.exc_text)
+        return True
+
+
+class DatabaseTroubleOnce(logging.Filter):
+    """While the database does not serve: its cause once a minute, in a sentence, in the place of every traceback."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._said: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        trouble = trouble_of(record.exc_info[1]) if record.exc_info else None
+        if trouble is None:
+            return True
+        now = self._clock()
+        if now - self._said.get(trouble.code, now - PAUSE) < PAUSE:
+            return False
+        self._said[trouble.code] = now
+        record.msg, record.args, record.exc_info = f"{trouble.message} {trouble.remedy}", None, None
+        record.exc_text = None
         return True
 
 

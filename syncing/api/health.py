@@ -6,6 +6,8 @@ from django.views.decorators.http import require_safe
 
 from syncing.selectors.status import problems
 
+RETRY_AFTER = 30  # seconds
+
 
 @require_safe
 @never_cache
@@ -18,5 +20,8 @@ def healthz(request: HttpRequest) -> JsonResponse:
 def readyz(request: HttpRequest) -> JsonResponse:
     found = problems()
     if found:
-        return JsonResponse({"status": "not ready", "problems": found}, status=503)
+        response = JsonResponse({"status": "not ready", "problems": found}, status=503)
+        response["Retry-After"] = str(RETRY_AFTER)
+        response._has_been_logged = True  # type: ignore[attr-defined]  # it is asked every few seconds; the cause is in the log already
+        return response
     return JsonResponse({"status": "ok"})

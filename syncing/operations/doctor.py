@@ -18,6 +18,7 @@ from django_q.models import Schedule
 from redis import Redis, RedisError
 
 from accounts import conf as accounts_conf
+from accounts.database import trouble_of
 from accounts.models import Account
 from accounts.services import unreadable_secrets
 from syncing.operations import envfile, firstrun
@@ -193,6 +194,7 @@ def examine(*, online: bool) -> Findings:
         for look in (*WITH_DATABASE, *([clock] if online else [])) if usable else ():
             yield from look()
     except DatabaseError as error:
-        yield Finding(FAIL, "database", f"cannot be used: {' '.join(str(error).split())[:200]}", "Check DATABASE_URL.")
+        said, trouble = " ".join(str(error).split())[:200], trouble_of(error)
+        yield Finding(FAIL, "database", f"cannot be used: {said}", trouble.remedy if trouble else "Check DATABASE_URL.")
     except ImproperlyConfigured as error:
         yield Finding(FAIL, "settings", str(error), "python manage.py setup")

@@ -1,15 +1,20 @@
 """The state of everything for machines: `GET /api/sync/status`, and whether the process can work at all."""
 
+import logging
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError
 
+from accounts.database import AWAY, trouble_of
 from accounts.fields import cipher
 from accounts.models import SECRETS, Account, SyncGroup
 from accounts.services import unreadable_secrets
+from accounts.services.readiness import check_writable
 from syncing.models import SyncRun
 from syncing.selectors.runs import Progress, last_runs, progress_of, with_last_run
+
+logger = logging.getLogger(__name__)
 
 
 def status() -> dict[str, Any]:
@@ -73,8 +78,11 @@ def problems() -> list[str]:
         # A wrong key is to be seen here, not in the middle of a run; which accounts, `doctor` tells.
         if lost := unreadable_secrets():
             found.append(f"FIELD_ENCRYPTION_KEYS does not open {len(lost)} of the stored secrets: run `doctor`.")
+        check_writable()
     except ImproperlyConfigured as error:
         found.append(str(error))
     except DatabaseError as error:
-        found.append(f"The database does not answer ({type(error).__name__}): check DATABASE_URL, run `migrate`.")
+        logger.error("not ready", exc_info=error)
+        trouble = trouble_of(error) or AWAY
+        found.append(f"{trouble.message} {trouble.remedy}")
     return found

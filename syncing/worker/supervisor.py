@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from django.db import InterfaceError, OperationalError, connection, transaction
 
+from accounts.database import NOT_READY, cause_of, trouble_of
 from syncing import conf
 from syncing.management.console.signals import Stopping
 from syncing.services.work import claims, lanes, presence, queue, reaper
@@ -24,7 +25,6 @@ logger = logging.getLogger(__name__)
 COMMAND = (sys.executable, "-m", "syncing.worker.cluster")
 LOOK = 0.2  # seconds
 GAVE_UP = 1
-NEVER_MIGRATED = "no such table"  # SQLite says so with the same error as of a database that is away
 T = TypeVar("T")
 
 
@@ -131,10 +131,10 @@ class Supervisor:
         try:
             found = act()
         except (OperationalError, InterfaceError) as error:
-            if NEVER_MIGRATED in str(error):
+            if trouble_of(error) is NOT_READY:
                 raise
             if not self._away:
-                logger.error("the database is away, the worker waits for it: %s", error)
+                logger.error("the database is away, the worker waits for it: %s", cause_of(error))
             self._away = True
             self._idle_since = time.monotonic()  # nobody could take work meanwhile
             connection.close_if_unusable_or_obsolete()

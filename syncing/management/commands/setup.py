@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError
 
+from accounts.database import cause_of
 from syncing.operations import envfile, firstrun
 from syncing.operations.processes import MANAGE
 
@@ -39,7 +40,7 @@ class Command(BaseCommand):
             for step in firstrun.steps(new_password=new_password):
                 self.stdout.write(str(step))
         except OperationalError as error:
-            raise CommandError(f"The database of DATABASE_URL cannot be used: {error}") from error
+            raise CommandError(f"The database of DATABASE_URL cannot be used: {cause_of(error)}") from error
 
     def _complete(self, path: Path, names: list[str]) -> list[str]:
         if not names:

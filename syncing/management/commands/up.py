@@ -6,6 +6,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError, connection
 
 from accounts.checks import INSTALLATION
+from accounts.database import cause_of
 from syncing.operations import firstrun
 from syncing.operations.processes import (
     MANAGE,
@@ -49,7 +50,7 @@ class Command(BaseCommand):
         try:
             waiting = firstrun.unapplied_migrations()
         except OperationalError as error:
-            raise CommandError(f"The database of DATABASE_URL cannot be used: {error}") from error
+            raise CommandError(f"The database of DATABASE_URL cannot be used: {cause_of(error)}") from error
         finally:
             connection.close()
         if waiting:

@@ -6,10 +6,13 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.servers.basehttp import get_internal_wsgi_application
 
+from accounts import conf as accounts_conf
 from accounts.checks import INSTALLATION
 from syncing.web.bodies import rule_for
 from syncing.web.proxies import behind_proxy
 from syncing.web.server import Server, listen, most_connections
+
+LOCK_WAIT = 4  # seconds; who waits at the other end is answered 503 then, and asks again
 
 
 class Command(BaseCommand):
@@ -21,6 +24,9 @@ class Command(BaseCommand):
         parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0: reachable by others (default: %(default)s)")
 
     def handle(self, *args: Any, host: str, port: int, **options: Any) -> None:
+        for database in accounts_conf.databases().values():
+            if "timeout" in database.get("OPTIONS", {}):  # of SQLite: every thread could wait so long for a lock
+                database["OPTIONS"]["timeout"] = LOCK_WAIT
         application = behind_proxy(get_internal_wsgi_application())
         rule_for("/")  # loads the URLs now, not at the first request
         try:

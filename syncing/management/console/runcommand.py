@@ -8,9 +8,10 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser, SystemCheckError
-from django.db import DatabaseError, OperationalError, ProgrammingError
+from django.db import DatabaseError
 
 from accounts.checks import INSTALLATION
+from accounts.database import NOT_READY, trouble_of
 from accounts.models import SECRETS, Account, SyncGroup
 from syncing.management.console.output import write_json
 from syncing.management.console.running import NOT_GOOD, Refused, add_run_flags, check_run_flags, run_command
@@ -23,7 +24,6 @@ from syncing.services.work.boundary import INTERNAL_REMEDY, bounded, where
 logger = logging.getLogger(__name__)
 
 NAMED = (CommandError, DatabaseError, BrokenPipeError)  # what has an end of its own
-SETUP = "Run `python manage.py setup`, or `python manage.py migrate`."
 
 
 class RunCommand(BaseCommand):
@@ -77,8 +77,8 @@ class RunCommand(BaseCommand):
             refused = Refused("configuration", str(error), "Put right what it names, then run again.")
             self._print_refusal(options, refused)
             raise refused from error
-        except (OperationalError, ProgrammingError) as error:
-            refused = Refused("configuration", f"The database is not ready: {error}.", SETUP)
+        except DatabaseError as error:
+            refused = _no_database(error)
             self._print_refusal(options, refused)
             raise refused from error
         return None
@@ -93,6 +93,16 @@ class RunCommand(BaseCommand):
 
     def _print(self, document: dict[str, Any]) -> None:
         write_json(self.stdout, document)
+
+
+def _no_database(error: DatabaseError) -> Refused:
+    """What passes by itself is a failure, everything else is for whoever set the database up."""
+    trouble = trouble_of(error)
+    if trouble is None:
+        return Refused("configuration", f"The database is not ready: {error}.", NOT_READY.remedy)
+    if trouble.passes:
+        return Refused(trouble.code, trouble.message, trouble.remedy, returncode=NOT_GOOD)
+    return Refused("configuration", trouble.message, trouble.remedy)
 
 
 def named_accounts(subdomains: Sequence[str] | None) -> list[Account] | None:

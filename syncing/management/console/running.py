@@ -10,6 +10,7 @@ from django.core.management.base import CommandError, OutputWrapper
 from django.db import Error as DatabaseTrouble
 from django.db import connection
 
+from accounts.database import cause_of
 from syncing.management.console.output import write_json
 from syncing.management.console.progress import ProgressBar
 from syncing.management.console.report import run_report
@@ -126,7 +127,7 @@ def _wait(run: SyncRun, stderr: OutputWrapper, stop: Stopping) -> SyncRun:
 def _broken(run: SyncRun, stderr: OutputWrapper, error: Exception) -> dict[str, Any]:
     """The document of a run that this command lost sight of; when its rows cannot be read, only which run it is."""
     if isinstance(error, DatabaseTrouble):
-        message, remedy = f"The database failed while run {run.pk} was at work: {error}.", LOST_SIGHT
+        message, remedy = f"The database failed while run {run.pk} was at work: {cause_of(error)}", LOST_SIGHT
     else:
         message, remedy = f"This command failed while run {run.pk} was at work: {where(error)}.", INTERNAL_REMEDY
     stderr.write(f"{message} {remedy}")

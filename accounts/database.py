@@ -1,0 +1,95 @@
+"""What keeps the database from serving, told by its errors: the real cause, and what to do."""
+
+from dataclasses import dataclass
+
+from django.db import DatabaseError, InterfaceError, OperationalError
+
+from accounts.kommo.errors import gettext_noop
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """`code` for machines; `passes`: it may be over by itself, so asking again later makes sense."""
+
+    code: str
+    message: str
+    remedy: str
+    passes: bool = True
+
+
+LOCKED = Trouble(
+    "database_locked",
+    gettext_noop("The database is locked by another process."),
+    gettext_noop("Try again in a moment; if it stays, end the process that holds it (a backup, a shell)."),
+)
+FULL = Trouble(
+    "disk_full",
+    gettext_noop("The disk of the database is full."),
+    gettext_noop("Free some space on it; nothing that was stored is lost."),
+)
+READ_ONLY = Trouble(
+    "database_read_only",
+    gettext_noop("The database can only be read."),
+    gettext_noop("Let this process write the database file and its folder, or name the server that takes writes."),
+)
+DISK = Trouble(
+    "disk_error",
+    gettext_noop("The disk of the database does not read or write."),
+    gettext_noop("Look at the disk and its space: df, and the system's log."),
+)
+AWAY = Trouble(
+    "database_away",
+    gettext_noop("The database cannot be reached."),
+    gettext_noop("Start it, or correct DATABASE_URL."),
+)
+DAMAGED = Trouble(
+    "database_damaged",
+    gettext_noop("The database file is damaged."),
+    gettext_noop("Stop everything and restore the last backup."),
+    passes=False,
+)
+NOT_READY = Trouble(
+    "not_migrated",
+    gettext_noop("The database has not all tables."),
+    gettext_noop("Run `python manage.py setup`, or `python manage.py migrate`."),
+    passes=False,
+)
+
+OF_SQLITE = {
+    "is locked": LOCKED,
+    "disk is full": FULL,
+    "readonly database": READ_ONLY,
+    "unable to open database file": AWAY,
+    "disk I/O error": DISK,
+    "malformed": DAMAGED,
+    "is not a database": DAMAGED,
+    "no such table": NOT_READY,
+}
+OF_SQLSTATE = {
+    "42P01": NOT_READY,
+    "25006": READ_ONLY,
+    "53100": FULL,
+    "55P03": LOCKED,
+    "40P01": LOCKED,
+}
+
+
+def trouble_of(error: BaseException | None) -> Trouble | None:
+    """The trouble that a database's error tells of; None when it is an error of another kind."""
+    if not isinstance(error, DatabaseError | InterfaceError):
+        return None
+    text, sqlstate = str(error), getattr(error.__cause__, "sqlstate", None)
+    if sqlstate in OF_SQLSTATE:
+        return OF_SQLSTATE[sqlstate]
+    for said, trouble in OF_SQLITE.items():
+        if said in text and "malformed JSON" not in text:
+            return trouble
+    if type(error.__cause__).__module__.startswith("sqlite3"):
+        return None  # it serves, and does not understand what it is asked
+    return AWAY if isinstance(error, OperationalError | InterfaceError) else None
+
+
+def cause_of(error: BaseException) -> str:
+    """Cause and remedy in words; the error's own text when it tells of no trouble of the database."""
+    trouble = trouble_of(error)
+    return f"{trouble.message} {trouble.remedy}" if trouble else f"{error}."

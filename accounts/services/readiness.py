@@ -1,0 +1,35 @@
+"""Can the database take what is to be stored?"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import connection
+
+from accounts import clock
+from accounts.models import RequestSlot
+
+KEY = "ready"
+PATIENCE = 1000  # milliseconds; whoever asks whether we are ready waits no longer than a few seconds
+
+
+def check_writable() -> None:
+    """Stores one row for good; raises DatabaseError. Nothing less shows a lock, a full disk, or a read-only file."""
+    with _little_patience():
+        if not RequestSlot.objects.filter(pk=KEY).update(next_at=clock.now().timestamp()):
+            RequestSlot.objects.bulk_create([RequestSlot(pk=KEY)], ignore_conflicts=True)
+
+
+@contextmanager
+def _little_patience() -> Iterator[None]:
+    """SQLite waits for a lock as long as its connection says."""
+    if connection.vendor != "sqlite":
+        yield
+        return
+    connection.ensure_connection()
+    sqlite = connection.connection
+    usual = sqlite.execute("PRAGMA busy_timeout").fetchone()[0]
+    sqlite.execute(f"PRAGMA busy_timeout = {PATIENCE}")
+    try:
+        yield
+    finally:
+        sqlite.execute(f"PRAGMA busy_timeout = {usual}")
