@@ -1,9 +1,10 @@
 """Which answered item is which posted one; also when the answer was lost."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from accounts.kommo.errors import BadAnswer
+from accounts.kommo.quirks import items_of
 from syncing.adapters.api import Json
 from syncing.adapters.batches import Entry
 from syncing.adapters.reader import MALFORMED
@@ -22,8 +23,8 @@ def aligned(answer: Json, key: str, bodies: Sequence[Json], parse: Callable[[Jso
     the account is read again.
     """
     embedded = answer.get("_embedded")
-    items = embedded.get(key) if isinstance(embedded, dict) else None
-    if not isinstance(items, list) or not all(_makes_sense(item, parse) for item in items):
+    items = items_of(embedded.get(key)) if isinstance(embedded, dict) else None
+    if items is None or not all(_makes_sense(item, parse) for item in items):
         raise BadAnswer(f"the answer does not show the new {key}", outcome_unknown=True)
     by_index = {str(item.get("request_id")): item for item in items}
     ordered = [by_index[str(index)] for index in range(len(bodies)) if str(index) in by_index]
@@ -53,10 +54,11 @@ def newcomers(
 ) -> list[Json]:
     """After a lost answer: the items that were not there `before` (keys).
 
-    Raises BadAnswer if an item makes no sense, or if nothing of what was there is there now: such a list is no proof
-    that the write did not happen.
+    Raises BadAnswer if an item makes no sense that was not there `before`, or if nothing of what was there is there
+    now: such a list is no proof that the write did not happen.
     """
-    if not all(_makes_sense(item, parse) for item in items):
+    odd = [item for item in items if not _makes_sense(item, parse)]
+    if not all(isinstance(item, dict) and "id" in item and key_of(item) in before for item in odd):
         raise BadAnswer("an item has an unexpected shape")
     keys = {key_of(item) for item in items}
     if before and not keys & set(before):
@@ -92,9 +94,13 @@ def adopt(chunk: Sequence[Entry[T]], fresh: Sequence[Json]) -> dict[int, Json | 
 def answered_fields(answer: Json, parse: Callable[[Json], CustomField]) -> dict[int, CustomField]:
     """The fields that the answer to a PATCH shows, by id; what makes no sense is left to the re-reading."""
     embedded = answer.get("_embedded")
-    items = embedded.get("custom_fields") if isinstance(embedded, dict) else None
-    shown = [parse(item) for item in items or () if _makes_sense(item, parse)] if isinstance(items, list) else []
-    return {item.id: item for item in shown}
+    items = items_of(embedded.get("custom_fields")) if isinstance(embedded, dict) else None
+    return {item.id: item for item in readable(items or (), parse)}
+
+
+def readable(items: Iterable[Json], parse: Callable[[Json], T]) -> list[T]:
+    """Those that make sense, parsed."""
+    return [parse(item) for item in items if _makes_sense(item, parse)]
 
 
 def new_options(
@@ -107,7 +113,7 @@ def new_options(
     """
     waiting = [at for at, option in enumerate(posted) if "id" not in option]
     fresh = [enum for enum in shown if enum.id not in before]
-    pairs = likely([posted[at]["value"] for at in waiting], [enum.value for enum in fresh])
+    pairs = likely([posted[at]["value"] for at in waiting], [enum.value or "" for enum in fresh])
     if certain:
         pairs = with_rest(pairs, len(waiting), len(fresh))
     return {waiting[at]: fresh[other].id for at, other in pairs.items()}

@@ -3,7 +3,7 @@
 from accounts.kommo.errors import NotFound
 from syncing.adapters import endpoints
 from syncing.adapters.api import Api, Json
-from syncing.adapters.reader import parse_enums
+from syncing.adapters.shapes import OddShape, listed
 from syncing.engine.refs import Kind, Ref, local_id
 
 
@@ -19,7 +19,11 @@ def is_there(api: Api, ref: Ref) -> bool:
 
 
 def _has_option(field: Json, option: str) -> bool:
-    return any(str(enum.id) == option for enum in parse_enums(field.get("enums")))
+    try:
+        options = listed(field, "enums")
+    except OddShape:
+        return True  # nobody can tell, and nothing must be thought gone that is not
+    return any(isinstance(each, dict) and str(each.get("id")) == option for each in options)
 
 
 def _path(ref: Ref) -> str:

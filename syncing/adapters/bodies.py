@@ -63,7 +63,8 @@ def new_field_body(item: Item, field: CustomField, sort: int, ids: Ids) -> Json:
     }
     body |= {key: value for key, value in optional.items() if value}
     if field.type in ENUM_TYPES:
-        body["enums"] = [_enum(enum.value, sort, enum.code) for enum, sort in _sorted_enums(field.enums)]
+        known = [(enum.value, sort, enum.code) for enum, sort in _sorted_enums(field.enums) if enum.value is not None]
+        body["enums"] = [_enum(*facts) for facts in known]
     return body
 
 
@@ -83,7 +84,8 @@ def field_body(
     if "group" in changed:
         body["group_id"] = local_id(ids[wanted["group"]])
     if {"enums", "enum_codes"} & set(changed):
-        body["enums"] = merged_enums(item, field, theirs, ids)
+        options = merged_enums(item, field, theirs, ids)
+        body |= {} if options is None else {"enums": options}
     return body | always_sent(theirs, wanted.get("currency"))
 
 
@@ -112,13 +114,19 @@ def always_sent(theirs: CustomField, currency: str | None = None) -> Json:
     return {"currency": currency or theirs.currency} if theirs.type == "monetary" else {}
 
 
-def kept_enums(theirs: CustomField) -> list[Json]:
-    """The options as they are, with their ids: a list without ids deletes the values in leads (kommo-api.md 5.4)."""
-    return [_enum(enum.value, enum.sort, enum.code, enum.id) for enum in theirs.enums]
+def kept_enums(theirs: CustomField) -> list[Json] | None:
+    """The options as they are, with their ids: a list without ids deletes the values in leads (kommo-api.md 5.4).
+
+    None when the value of one is not known: without it the list cannot be written, not even as it is.
+    """
+    known = [_enum(enum.value, enum.sort, enum.code, enum.id) for enum in theirs.enums if enum.value is not None]
+    return known if len(known) == len(theirs.enums) else None
 
 
-def merged_enums(item: Item, field: CustomField, theirs: CustomField, ids: Ids) -> list[Json]:
-    """The master's options in its order under the slave's ids, the slave's own behind them."""
+def merged_enums(item: Item, field: CustomField, theirs: CustomField, ids: Ids) -> list[Json] | None:
+    """The master's options in its order under the slave's ids, the slave's own behind them; None as in `kept_enums`."""
+    if kept_enums(theirs) is None:
+        return None
     present = {enum_key(theirs.entity, theirs.id, enum.id): enum for enum in theirs.enums}
     of_new = {Ref(Kind.ENUM, enum_key(field.entity, field.id, enum.id)): enum.code for enum in field.enums}
     merged = []
@@ -129,7 +137,7 @@ def merged_enums(item: Item, field: CustomField, theirs: CustomField, ids: Ids) 
         else:
             code = existing.code or item.attributes["enum_codes"].get(ref)
             merged.append(_enum(value, 0, code, existing.id))
-    merged += [_enum(enum.value, 0, enum.code, enum.id) for enum in present.values()]
+    merged += [_enum(enum.value or "", 0, enum.code, enum.id) for enum in present.values()]
     return [{**body, "sort": 10 * position} for position, body in enumerate(merged, start=1)]
 
 

@@ -1,13 +1,18 @@
-"""Read an account: Kommo's JSON to engine values; what is incomplete raises, it never looks like "nothing there"."""
+"""Read an account: Kommo's JSON to engine values; what is incomplete raises, it never looks like "nothing there".
 
-from collections.abc import Callable, Container, Iterable
+One item of an odd shape is held back, and the rest goes on; the account's lists themselves have to be whole.
+"""
+
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from accounts.kommo.errors import BadAnswer
-from accounts.kommo.quirks import items_of
 from syncing.adapters import endpoints
 from syncing.adapters.api import Api, Json
+from syncing.adapters.oddities import held_field, held_group, held_pipeline, held_stage
+from syncing.adapters.shapes import OddShape, each, fields_of, listed, number, optional_text, text
+from syncing.engine.held import Held
+from syncing.engine.refs import Kind
 from syncing.engine.resources.custom_fields import ENTITIES, CustomField, Enum, StageId
 from syncing.engine.resources.field_groups import LINKED_GROUP, PREDEFINED_GROUPS, FieldGroup
 from syncing.engine.resources.pipelines import Pipeline
@@ -31,22 +36,42 @@ NONE: Container[int] = ()
 
 
 class Reader:
-    """Reads one account through `client`; every method raises KommoError (BadAnswer for a wrong shape)."""
+    """Reads one account through `client`; every method raises KommoError.
+
+    `held`: what could not be read of the lists that were, each as it was read last.
+    """
 
     def __init__(self, client: Api) -> None:
         self.client = client
+        self._held: dict[tuple[Kind, str], list[Held]] = {}  # by kind and entity, or pipeline
+
+    @property
+    def held(self) -> tuple[Held, ...]:
+        return tuple(item for held in self._held.values() for item in held)
 
     def read(self, *, with_fields: bool, described: Container[int] = ALL) -> Snapshot:
         """The whole configuration; `described` are the pipelines whose descriptions are read, a request each."""
         pipelines = self.with_descriptions(self.pipelines(), described)
         if not with_fields:
-            return Snapshot(pipelines)
+            return Snapshot(pipelines, held=self.held)
         groups, fields = self.groups_and_fields(ENTITIES)
-        return Snapshot(pipelines, groups, fields)
+        return Snapshot(pipelines, groups, fields, self.held)
 
     def pipelines(self) -> tuple[Pipeline, ...]:
         items = self.client.get_all(endpoints.PIPELINES, "pipelines", page_size=None)
-        return self._each(items, parse_pipeline)
+        self._held = {key: held for key, held in self._held.items() if key[0] not in (Kind.PIPELINE, Kind.STAGE)}
+        return self._each(Kind.PIPELINE, "", items, self._pipeline, held_pipeline)
+
+    def _pipeline(self, item: Json) -> Pipeline:
+        """With those of its stages that can be read."""
+        raw = _statuses_of(item)
+        bare = parse_pipeline({**item, "_embedded": {"statuses": []}})
+
+        def hold(stage: Any, error: OddShape, at: int) -> Held:
+            return held_stage(bare, stage, error.inside(f"_embedded.statuses.{at}"))
+
+        stages = self._each(Kind.STAGE, str(bare.id), raw, parse_stage, hold)
+        return replace(bare, stages=stages, is_unsorted_on=_is_unsorted_on(item, stages))
 
     def with_descriptions(self, pipelines: Iterable[Pipeline], described: Container[int]) -> tuple[Pipeline, ...]:
         """An archived pipeline is not copied, so nothing more is asked about it."""
@@ -64,30 +89,71 @@ class Reader:
 
     def groups(self, entity: str) -> tuple[FieldGroup, ...]:
         items = self.client.get_all(endpoints.field_groups(entity), "custom_field_groups", page_size=None)
-        ours = [item for item in items if item.get("type") != LINKED_GROUP]
-        return self._each(ours, lambda item: parse_group(entity, item))
+
+        def hold(item: Any, error: OddShape, at: int) -> Held:
+            return held_group(entity, item, error, at)
+
+        return self._each(
+            Kind.FIELD_GROUP, entity, ordinary_groups(items), lambda item: parse_group(entity, item), hold
+        )
 
     def fields(self, entity: str) -> tuple[CustomField, ...]:
         items = self.client.get_all(endpoints.custom_fields(entity), "custom_fields")
-        return self._each(items, lambda item: parse_field(entity, item))
+
+        def hold(item: Any, error: OddShape, at: int) -> Held:
+            return held_field(entity, item, error, at)
+
+        return self._each(Kind.CUSTOM_FIELD, entity, items, lambda item: parse_field(entity, item), hold)
 
     def _described(self, pipeline: Pipeline) -> Pipeline:
-        """Descriptions come with the list of stages only, kommo-api.md 4."""
+        """Descriptions come with the list of stages only, kommo-api.md 4. A stage with odd ones is held back."""
         items = self.client.get_all(
             endpoints.statuses(pipeline.id), "statuses", {"with": "descriptions"}, page_size=None
         )
-        texts = dict(self._each(items, lambda item: (int(item["id"]), parse_descriptions(item))))
-        return replace(
-            pipeline,
-            stages=tuple(replace(stage, descriptions=texts.get(stage.id, ())) for stage in pipeline.stages),
-        )
+        texts: dict[int, tuple[Description, ...] | OddShape] = {}
+        unknown: tuple[Description, ...] | OddShape = ()  # of a stage that the list does not show
+        for item in items:
+            try:
+                stage_id = number(fields_of(item), "id")
+            except OddShape as error:
+                unknown = error
+                continue
+            try:
+                texts[stage_id] = parse_descriptions(item)
+            except OddShape as error:
+                texts[stage_id] = error
+        stages = []
+        for stage in pipeline.stages:
+            found = texts.get(stage.id, unknown)
+            if isinstance(found, OddShape):
+                raw = {"id": stage.id, "name": stage.name, "color": stage.color, "type": stage.type}
+                self._held[Kind.STAGE, str(pipeline.id)].append(held_stage(pipeline, raw, found))
+            else:
+                stages.append(replace(stage, descriptions=found))
+        return replace(pipeline, stages=tuple(stages))
 
-    def _each(self, items: Iterable[Json], parse: Callable[[Json], T]) -> tuple[T, ...]:
-        try:
-            return tuple(parse(item) for item in items)
-        except MALFORMED as error:
-            message = f"an item has an unexpected shape ({type(error).__name__}: {error})"
-            raise BadAnswer(message, account=self.client.account) from error
+    def _each(
+        self,
+        kind: Kind,
+        within: str,
+        items: Sequence[Any],
+        parse: Callable[[Json], T],
+        hold: Callable[[Any, OddShape, int], Held],
+    ) -> tuple[T, ...]:
+        """The items that can be read; the others are held back."""
+        parsed, held = [], []
+        for at, item in enumerate(items):
+            try:
+                parsed.append(parse(fields_of(item)))
+            except OddShape as error:
+                held.append(hold(item, error, at))
+        self._held[kind, within] = held
+        return tuple(parsed)
+
+
+def ordinary_groups(items: Iterable[Any]) -> list[Any]:
+    """Without those of products."""
+    return [item for item in items if not isinstance(item, dict) or item.get("type") != LINKED_GROUP]
 
 
 def with_membership(fields: tuple[CustomField, ...], groups: tuple[FieldGroup, ...]) -> tuple[CustomField, ...]:
@@ -99,92 +165,118 @@ def with_membership(fields: tuple[CustomField, ...], groups: tuple[FieldGroup, .
 
 
 def parse_pipeline(item: Json) -> Pipeline:
-    stages = tuple(parse_stage(stage) for stage in _listed(item["_embedded"]["statuses"]))
+    """Raises OddShape, as all of these."""
+    raw = _statuses_of(fields_of(item))
+    try:
+        stages = each({"statuses": raw}, "statuses", parse_stage)
+    except OddShape as error:
+        raise error.inside("_embedded") from error
     return Pipeline(
-        id=int(item["id"]),
-        name=str(item["name"] or ""),
-        sort=int(item.get("sort") or 0),
+        id=number(item, "id"),
+        name=text(item, "name"),
+        sort=number(item, "sort", 0),
         is_main=bool(item.get("is_main")),
-        is_unsorted_on=bool(item.get("is_unsorted_on", any(stage.type == INCOMING_TYPE for stage in stages))),
+        is_unsorted_on=_is_unsorted_on(item, stages),
         is_archive=bool(item.get("is_archive")),
         stages=stages,
     )
 
 
+def _statuses_of(item: Json) -> list[Any]:
+    """The stages of a pipeline as they came; every pipeline has some, so none at all is odd."""
+    embedded = item.get("_embedded")
+    if not isinstance(embedded, dict) or embedded.get("statuses") is None:
+        raise OddShape("_embedded.statuses", "is missing")
+    try:
+        return listed(embedded, "statuses")
+    except OddShape as error:
+        raise error.inside("_embedded") from error
+
+
+def _is_unsorted_on(item: Json, stages: Iterable[Stage]) -> bool:
+    return bool(item.get("is_unsorted_on", any(stage.type == INCOMING_TYPE for stage in stages)))
+
+
 def parse_stage(item: Json) -> Stage:
     """Incoming by its type; where none is told, by being locked (kommo-api.md 4.3)."""
-    stage_id, editable = int(item["id"]), bool(item.get("is_editable", True))
+    stage_id, editable = number(fields_of(item), "id"), bool(item.get("is_editable", True))
     locked = INCOMING_TYPE if not editable and stage_id not in (WON, LOST) else 0
     return Stage(
         id=stage_id,
-        name=str(item["name"] or ""),
-        sort=int(item.get("sort") or 0),
-        color=str(item.get("color") or "").lower(),
-        type=locked if item.get("type") is None else int(item["type"]),
+        name=text(item, "name"),
+        sort=number(item, "sort", 0),
+        color=(optional_text(item, "color") or "").lower(),
+        type=number(item, "type", locked),
         editable=editable,
     )
 
 
 def parse_descriptions(item: Json) -> tuple[Description, ...]:
-    texts = item.get("descriptions") or (item.get("_embedded") or {}).get("descriptions") or ()
-    if isinstance(texts, dict):
-        texts = texts.values()
-    return tuple(
-        Description(int(text["id"]) if text.get("id") else None, str(text["level"]), str(text["description"]))
-        for text in texts
-        if text.get("description")
-    )
+    """One without a text is none."""
+    embedded = item.get("_embedded")
+    holder = item if item.get("descriptions") or not isinstance(embedded, dict) else embedded
+    texts = holder.get("descriptions")
+    if isinstance(texts, dict) and all(isinstance(value, dict) for value in texts.values()):
+        holder = {"descriptions": list(texts.values())}  # by level, or by index
+    return tuple(text for text in each(holder, "descriptions", _description) if text.text)
+
+
+def _description(item: Any) -> Description:
+    item = fields_of(item)
+    told = optional_text(item, "description") or ""
+    level = text(item, "level") if told else ""
+    return Description(number(item, "id", 0) or None, level, told)
 
 
 def parse_group(entity: str, item: Json) -> FieldGroup:
+    group_id = text(fields_of(item), "id")
     return FieldGroup(
         entity=entity,
-        id=str(item["id"]),
-        name=str(item["name"] or ""),
-        sort=int(item.get("sort") or 0),
-        is_predefined=bool(item.get("is_predefined", str(item["id"]) in PREDEFINED_GROUPS)),
-        fields=tuple(int(field_id) for field_id in _listed(item.get("fields") or ())),
+        id=group_id,
+        name=text(item, "name"),
+        sort=number(item, "sort", 0),
+        is_predefined=bool(item.get("is_predefined", group_id in PREDEFINED_GROUPS)),
+        fields=each(item, "fields", lambda value: number({"id": value}, "id")),
     )
 
 
 def parse_field(entity: str, item: Json) -> CustomField:
     return CustomField(
         entity=entity,
-        id=int(item["id"]),
-        name=str(item["name"] or ""),
-        type=str(item["type"]),
-        sort=int(item.get("sort") or 0),
-        code=item.get("code") or None,
-        group_id=str(item["group_id"]) if item.get("group_id") else None,
+        id=number(fields_of(item), "id"),
+        name=text(item, "name"),
+        type=text(item, "type"),
+        sort=number(item, "sort", 0),
+        code=optional_text(item, "code") or None,
+        group_id=optional_text(item, "group_id") if item.get("group_id") else None,
         is_api_only=bool(item.get("is_api_only")),
         is_predefined=bool(item.get("is_predefined", item.get("is_deletable") is False)),
-        enums=parse_enums(item.get("enums")),
-        required_statuses=_statuses(item.get("required_statuses")),
-        hidden_statuses=None if item.get("hidden_statuses") is None else _statuses(item["hidden_statuses"]),
-        currency=item.get("currency") or None,
-        remind=item.get("remind") or None,
-        tracking_callback=item.get("tracking_callback") or None,
+        enums=each(item, "enums", _enum),
+        required_statuses=each(item, "required_statuses", _status),
+        hidden_statuses=None if item.get("hidden_statuses") is None else each(item, "hidden_statuses", _status),
+        currency=optional_text(item, "currency") or None,
+        remind=optional_text(item, "remind") or None,
+        tracking_callback=optional_text(item, "tracking_callback") or None,
     )
 
 
 def parse_enums(value: Any) -> tuple[Enum, ...]:
-    """Options as a list, or as an object keyed by index (kommo-api.md 5.4); raises ValueError for anything else.
+    """Options as a list, or as an object keyed by index (kommo-api.md 5.4).
 
     An option that is overlooked would be missing from the next PATCH, and lost with the values that leads hold.
     """
-    items = _listed(value or ())
-    return tuple(
-        Enum(int(enum["id"]), str(enum["value"]), int(enum.get("sort") or 0), enum.get("code") or None)
-        for enum in items
-    )
+    return each({"enums": value}, "enums", _enum)
 
 
-def _listed(value: Any) -> list[Any]:
-    items = list(value) if value == () else items_of(value)
-    if items is None:
-        raise ValueError("no list")
-    return items
+def _enum(item: Any) -> Enum:
+    """A value that reads null is not known."""
+    item = fields_of(item)
+    if "value" not in item:
+        raise OddShape("value", "is missing")
+    value, code = optional_text(item, "value"), optional_text(item, "code")
+    return Enum(number(item, "id"), value, number(item, "sort", 0), code or None)
 
 
-def _statuses(value: Any) -> tuple[StageId, ...]:
-    return tuple((int(status["pipeline_id"]), int(status["status_id"])) for status in _listed(value or ()))
+def _status(item: Any) -> StageId:
+    item = fields_of(item)
+    return number(item, "pipeline_id"), number(item, "status_id")

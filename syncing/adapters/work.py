@@ -65,6 +65,10 @@ class Work:
         """The account's keys of this kind under `parent` that are known by now, those just made among them."""
         return {key for ref, key in self.ids.items() if ref.kind is kind and key.startswith(parent)}
 
+    def seen(self, kind: Kind, parent: str = "") -> set[str]:
+        """As `made`, and what is held back: it was there before, too."""
+        return self.made(kind, parent) | {held.key for held in self.existing.held if held.kind is kind}
+
     def renumbered(self, sorts: Mapping[Token, int], changed: Iterable[Ref]) -> list[Change]:
         """The present items that get a new number only because there was no room beside them: no change of the plan."""
         known = set(changed)

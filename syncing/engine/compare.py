@@ -1,7 +1,7 @@
 """Compare: what of an item's attributes differs between the master and an account, in words for people."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from syncing.engine.normalise import Item, State
@@ -12,12 +12,17 @@ Fields = dict[str, tuple[Any, Any]]  # attribute -> (old, new)
 
 @dataclass(frozen=True)
 class Comparison:
-    """Both accounts in refs. `here`: refs of items that are in the account; `blocked`: what the plan does not touch."""
+    """Both accounts in refs. `here`: refs of items that are in the account; `blocked`: what the plan does not touch.
+
+    `sealed`: fields of which an option has a value that nobody knows, so that their options cannot be written: field ->
+    those options, as far as they are the master's too.
+    """
 
     ours: State
     theirs: State
     here: Collection[Ref]
     blocked: Collection[Ref]
+    sealed: Mapping[Ref, Collection[Ref]] = field(default_factory=dict)
 
     def differences(self, ref: Ref) -> Fields:
         """Of an item that is in both."""
@@ -45,10 +50,19 @@ class Comparison:
         attributes = dict(self.ours.items[ref].attributes)
         if not self._reachable_group(attributes.get("group")):
             attributes.pop("group", None)
-        if any(other.kind is Kind.ENUM and other.key.rpartition("/")[0] == ref.key for other in self.blocked):
+        if ref in self.sealed or any(
+            other.kind is Kind.ENUM and other.key.rpartition("/")[0] == ref.key for other in self.blocked
+        ):
             attributes.pop("enums", None)
             attributes.pop("enum_codes", None)
         return attributes
+
+    def lacks_options(self, ref: Ref) -> bool:
+        """Whether options of a sealed field differ, apart from those whose value is not known."""
+        unknown, here = self.sealed[ref], self.theirs.items[ref].attributes
+        wanted = self.ours.items[ref].attributes
+        values = {option: value for option, value in wanted.get("enums", {}).items() if option not in unknown}
+        return mapping_differs(here.get("enums", {}), values)
 
     def _reachable_group(self, group: Ref | None) -> bool:
         item = self.ours.items.get(group) if group else None

@@ -27,6 +27,8 @@ LAST_STAGE = "Kept: a pipeline needs a stage of its own."
 LAST_OPTION = "Kept: a field needs an option."
 NOT_RESTORABLE = "Kept: the API could not make a field of this type again."
 MEMBERS = "Kept: there are fields in it."
+UNKNOWN_OPTION = "Kept: the value of an option of its field is not known, so the list of options cannot be written."
+UNREADABLE_INSIDE = "Kept: there may be something inside that could not be read."
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,8 @@ class _Judge:
         self.members = {group: keys - set(beside.leaving) for group, keys in members.items()}
         self.filled = {(ref.kind, _parent(ref)) for ref in beside.coming}
         self.gone: set[tuple[Kind, str]] = set()
+        # What is held back may be in these: the pipelines of stages, of fields any group of the entity.
+        self.holding = {held.within for held in existing.held if held.kind in (Kind.STAGE, Kind.CUSTOM_FIELD)}
 
     def _inside_of_left_out(self, members: Mapping[str, set[str]], found: Match, own: Iterable[Own]) -> set[str]:
         """Keys of the fields in groups that are left alone."""
@@ -129,11 +133,15 @@ class _Judge:
             pipeline = self.pipelines[item.key.partition("/")[0]]
             return LAST_STAGE if self._is_last(item, _stage_keys(pipeline)) else None
         if item.ref.kind is Kind.FIELD_GROUP:
+            if item.key.partition("/")[0] in self.holding:
+                return UNREADABLE_INSIDE
             staying = [key for key in self.members.get(item.key, ()) if (Kind.CUSTOM_FIELD, key) not in self.gone]
             return MEMBERS if staying else None
         field = self.fields[item.key.rpartition("/")[0] if item.ref.kind is Kind.ENUM else item.key]
         if item.ref.kind is Kind.CUSTOM_FIELD:
             return self._field(field, policy)
+        if any(enum.value is None for enum in field.enums):
+            return UNKNOWN_OPTION
         return LAST_OPTION if self._is_last(item, _enum_keys(field)) else None
 
     def _is_last(self, item: Own, keys: Iterable[str]) -> bool:
@@ -149,6 +157,8 @@ class _Judge:
             return MAIN
         if pipeline.is_archive:
             return ARCHIVED
+        if item.key in self.holding:
+            return UNREADABLE_INSIDE
         living = [key for key, other in self.pipelines.items() if not other.is_archive]
         if self._is_last(item, living):
             return LAST_PIPELINE
@@ -171,7 +181,8 @@ class _Judge:
             return {"stages": ([stage.name for stage in stages], None)}
         if item.ref.kind is Kind.CUSTOM_FIELD:
             field = self.fields[item.key]
-            options = {"enums": ([enum.value for enum in field.enums], None)} if field.enums else {}
+            values = [enum.value for enum in field.enums if enum.value is not None]
+            options = {"enums": (values, None)} if values else {}
             return {"type": (field.type, None), **options}
         return {}
 

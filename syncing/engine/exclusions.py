@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator
 from typing import TypeVar
 
-from syncing.engine.match import normal_name
+from syncing.engine.candidates import normal_name
 from syncing.engine.refs import Kind, Ref, field_key, group_key, pipeline_key, stage_key
 from syncing.engine.resources.custom_fields import CustomField
 from syncing.engine.resources.field_groups import DEFAULT_GROUP, FieldGroup

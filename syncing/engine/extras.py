@@ -93,5 +93,7 @@ class _Finder:
 
     def _enums(self, item: CustomField, ref: Ref) -> Iterator[Own]:
         for enum in item.enums:
+            if enum.value is None:  # it is told by itself, and nothing is done about it
+                continue
             key = enum_key(item.entity, item.id, enum.id)
             yield from self._own(Kind.ENUM, key, f"{ref.key}/", enum.value, item.name)

@@ -4,16 +4,30 @@ Names come last, and exactly equal ones (as they were read, character by charact
 without case, white space and Unicode form: `Status` and `STATUS` of one account are two items.
 """
 
-import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from syncing.engine.refs import Kind, Ref, enum_key, field_key, group_key, pipeline_key, stage_key
-from syncing.engine.resources.custom_fields import CustomField, Enum
-from syncing.engine.resources.field_groups import DEFAULT_GROUP, FieldGroup
-from syncing.engine.resources.pipelines import Pipeline, place
+from syncing.engine.candidates import (
+    Candidate,
+    code_of,
+    could_be,
+    exact,
+    fields_of,
+    folded,
+    groups_of,
+    options_of,
+    pipelines_of,
+    stages_of,
+    typed,
+)  # fmt: skip
+from syncing.engine.refs import Kind, Ref, field_key, group_key, pipeline_key
+from syncing.engine.resources.custom_fields import ENTITIES, CustomField
+from syncing.engine.resources.field_groups import DEFAULT_GROUP
 from syncing.engine.snapshot import Snapshot
+
+UNREADABLE = "It came in an unexpected shape from the account, so nothing is written for it ({place})."
+MAY_BE = "It may be there, but something came in an unexpected shape, so nothing is written for it ({place})."
 
 
 @dataclass(frozen=True)
@@ -26,26 +40,12 @@ class Conflict:
     message: str
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """One item of either side. `key` is its account's own key; `natural` are its natural keys, names as they are.
-
-    `tie` breaks a tie between namesakes (a field's group); `type` of two items that are the same must be equal.
-    """
-
-    key: str
-    name: str
-    parent: str
-    natural: tuple[Hashable, ...]
-    tie: Hashable = None
-    type: str = ""
-
-
 @dataclass
 class Match:
     """The answer. `keys` and `names` are inverse; `adopted` were found by natural key.
 
-    `stale` mappings point nowhere; `contested` are the slave's items that take part in a conflict.
+    `stale` mappings point nowhere; `contested` are the slave's items that take part in a conflict, or belong to
+    something that is held back.
     """
 
     keys: dict[Ref, str] = field(default_factory=dict)
@@ -66,90 +66,22 @@ class Match:
             self.adopted.add(ref)
 
 
-def normal_name(name: str) -> str:
-    """Names that differ only in case, white space or Unicode form are the same; nothing else is (no likeness)."""
-    return " ".join(unicodedata.normalize("NFC", name).split()).casefold()
-
-
 def match(desired: Snapshot, existing: Snapshot, known: Mapping[Ref, str]) -> Match:
-    """Pair the items of two snapshots. `known` are the id mappings: ref -> the slave's key. Changes nothing."""
+    """Pair the items of two snapshots. `known` are the id mappings: ref -> the slave's key. Changes nothing.
+
+    What is held back takes part like the others, so that nothing is taken for its like: its partner in the master is a
+    conflict, its partner in the slave is contested.
+    """
     found = Match()
-    _Matcher(Kind.PIPELINE, known, found).run(_pipelines(desired), _pipelines(existing))
+    _Matcher(Kind.PIPELINE, known, found).run(pipelines_of(desired), pipelines_of(existing))
     _match_stages(desired, existing, known, found)
     if desired.groups is not None and existing.groups is not None:
-        _match_groups(desired.groups, existing.groups, known, found)
+        for entity in ENTITIES:
+            ours, theirs = groups_of(desired, entity), groups_of(existing, entity)
+            _Matcher(Kind.FIELD_GROUP, known, found).run(ours, theirs)
     if desired.fields is not None and existing.fields is not None:
-        _match_fields(desired.fields, existing.fields, known, found)
+        _match_fields(desired, existing, known, found)
     return found
-
-
-# -- the candidates of each kind --
-
-
-def _pipelines(snapshot: Snapshot) -> list[Candidate]:
-    """An archived pipeline is matched by its id alone: the API can neither archive nor restore."""
-    ordered = sorted(snapshot.pipelines, key=place)
-    return [Candidate(pipeline_key(p.id), p.name, "", () if p.is_archive else (("name", p.name),)) for p in ordered]
-
-
-def _stages(pipeline: Pipeline) -> list[Candidate]:
-    return [
-        Candidate(
-            key=stage_key(pipeline.id, stage.id),
-            name=stage.name,
-            parent=pipeline.name,
-            natural=(("system", stage.natural_id),) if stage.natural_id else (("name", stage.name),),
-            type="system" if stage.natural_id else "",
-        )
-        for stage in sorted(pipeline.stages, key=lambda stage: (stage.sort, stage.id))
-    ]
-
-
-def _groups(groups: Iterable[FieldGroup], entity: str) -> list[Candidate]:
-    return [
-        Candidate(
-            key=group_key(entity, group.id),
-            name=group.name,
-            parent=entity,
-            natural=(("id", group.id),) if group.is_predefined else (("name", group.name),),
-        )
-        for group in sorted(groups, key=lambda group: (group.sort, group.id))
-        if group.entity == entity
-    ]
-
-
-def _fields(fields: Iterable[CustomField], entity: str, group_of: Callable[[CustomField], Hashable]) -> list[Candidate]:
-    ordered = sorted((item for item in fields if item.entity == entity), key=lambda item: (item.sort, item.id))
-    return [
-        Candidate(
-            key=field_key(entity, item.id),
-            name=item.name,
-            parent=entity,
-            natural=_field_naturals(item),
-            tie=group_of(item),
-            type=item.type,
-        )
-        for item in ordered
-    ]
-
-
-def _field_naturals(item: CustomField) -> tuple[Hashable, ...]:
-    """The code is the identity where there is one on both sides; a name never joins two different codes."""
-    name = ("name", item.name, item.is_predefined)
-    return (("code", item.code), name) if item.code else (name,)
-
-
-def _enums(entity: str, field_id: int, field_name: str, enums: Sequence[Enum]) -> list[Candidate]:
-    positions = {enum.id: position for position, enum in enumerate(enums)}
-    return [
-        Candidate(
-            key=enum_key(entity, field_id, enum.id),
-            name=enum.value,
-            parent=field_name,
-            natural=(("code", enum.code), ("value", enum.value)) if enum.code else (("value", enum.value),),
-        )
-        for enum in sorted(enums, key=lambda enum: (enum.sort, positions[enum.id]))
-    ]
 
 
 # -- parents before children --
@@ -160,35 +92,25 @@ def _match_stages(desired: Snapshot, existing: Snapshot, known: Mapping[Ref, str
     for pipeline in desired.pipelines:
         key = found.keys.get(Ref(Kind.PIPELINE, pipeline_key(pipeline.id)))
         if key is not None:
-            _Matcher(Kind.STAGE, known, found).run(_stages(pipeline), _stages(theirs[key]))
+            ours, other = stages_of(pipeline, desired), stages_of(theirs[key], existing)
+            _Matcher(Kind.STAGE, known, found).run(ours, other)
 
 
-def _match_groups(
-    desired: Sequence[FieldGroup], existing: Sequence[FieldGroup], known: Mapping[Ref, str], found: Match
-) -> None:
-    for entity in sorted({group.entity for group in desired}):
-        _Matcher(Kind.FIELD_GROUP, known, found).run(_groups(desired, entity), _groups(existing, entity))
-
-
-def _match_fields(
-    desired: Sequence[CustomField], existing: Sequence[CustomField], known: Mapping[Ref, str], found: Match
-) -> None:
+def _match_fields(desired: Snapshot, existing: Snapshot, known: Mapping[Ref, str], found: Match) -> None:
     def their_group(item: CustomField) -> Hashable:
         return found.names.get((Kind.FIELD_GROUP, group_key(item.entity, item.group_id or DEFAULT_GROUP)), "unknown")
 
     def our_group(item: CustomField) -> Hashable:
         return Ref(Kind.FIELD_GROUP, group_key(item.entity, item.group_id or DEFAULT_GROUP))
 
-    for entity in sorted({item.entity for item in desired}):
-        ours, theirs = _fields(desired, entity, our_group), _fields(existing, entity, their_group)
+    for entity in ENTITIES:
+        ours, theirs = fields_of(desired, entity, our_group), fields_of(existing, entity, their_group)
         _Matcher(Kind.CUSTOM_FIELD, known, found).run(ours, theirs)
-    by_key = {field_key(item.entity, item.id): item for item in existing}
-    for item in desired:
+    by_key = {field_key(item.entity, item.id): item for item in existing.fields or ()}
+    for item in desired.fields or ():
         key = found.keys.get(Ref(Kind.CUSTOM_FIELD, field_key(item.entity, item.id)))
         if key is not None:
-            mine = _enums(item.entity, item.id, item.name, item.enums)
-            other = by_key[key]
-            _Matcher(Kind.ENUM, known, found).run(mine, _enums(item.entity, other.id, item.name, other.enums))
+            _Matcher(Kind.ENUM, known, found).run(options_of(item, item.name), options_of(by_key[key], item.name))
 
 
 class _Matcher:
@@ -202,38 +124,71 @@ class _Matcher:
         for strength in ("system", "id", "code"):
             ours, theirs = self._by_natural(ours, theirs, strength)
         ours, theirs = self._by_name_and_tie(ours, theirs)
-        ours, theirs = self._pair_buckets(ours, theirs, _typed(_exact), self._pair_namesakes)
-        ours, theirs = self._pair_buckets(ours, theirs, _exact, self._refuse_other_type)
-        ours, theirs = self._pair_buckets(ours, theirs, _typed(_folded), self._pair_single)
-        self._pair_buckets(ours, theirs, _folded, self._refuse_other_type)
+        ours, theirs = self._pair_buckets(ours, theirs, typed(exact), self._pair_namesakes)
+        ours, theirs = self._pair_buckets(ours, theirs, exact, self._refuse_other_type)
+        ours, theirs = self._pair_buckets(ours, theirs, typed(folded), self._pair_single)
+        ours, theirs = self._pair_buckets(ours, theirs, folded, self._refuse_other_type)
+        self._beside_unnamed(ours, theirs)
 
     def _ref(self, candidate: Candidate) -> Ref:
         return Ref(self.kind, candidate.key)
 
-    def _conflict(self, candidate: Candidate, theirs: Iterable[Candidate], message: str) -> None:
-        self.found.conflicts.append(Conflict(self._ref(candidate), candidate.name, candidate.parent, message))
+    def _conflict(self, our: Candidate, theirs: Iterable[Candidate], message: str) -> None:
+        if our.held is None:
+            self.found.conflicts.append(Conflict(self._ref(our), our.name, our.parent, message))
         self.found.contested.update((self.kind, their.key) for their in theirs)
 
     def _pair(self, our: Candidate, their: Candidate, *, adopted: bool = True) -> None:
-        if our.type != their.type:
+        if their.held is not None:
+            self._conflict(our, [their], UNREADABLE.format(place=their.held.place))
+        elif our.held is not None:
+            self.found.contested.add((self.kind, their.key))
+        elif our.type != their.type:
             self._conflict(our, [their], _type_message(our, their))
-            return
-        self.found.pair(self._ref(our), their.key, adopted=adopted)
+        else:
+            self.found.pair(self._ref(our), their.key, adopted=adopted)
 
     def _by_mapping(
         self, ours: Sequence[Candidate], theirs: Sequence[Candidate]
     ) -> tuple[list[Candidate], list[Candidate]]:
+        """What is held back without an id may be any mapped item that is not seen now."""
         present = {candidate.key: candidate for candidate in theirs}
+        nameless = [their for their in theirs if their.held is not None and not their.held.key]
         rest = []
         for our in ours:
             key = self.known.get(self._ref(our))
             if key in present:
                 self._pair(our, present.pop(key), adopted=False)
+            elif key is not None and nameless:
+                self._conflict(our, nameless, MAY_BE.format(place=_places(nameless)))
             else:
                 rest.append(our)
-                if key is not None:
+                if key is not None and our.held is None:
                     self.found.stale.add(self._ref(our))
+        if any(our.held is not None and not our.held.key for our in ours):
+            for key in self._once_mapped(ours) & present.keys():
+                self.found.contested.add((self.kind, present.pop(key).key))
         return rest, [candidate for candidate in theirs if candidate.key in present]
+
+    def _once_mapped(self, ours: Iterable[Candidate]) -> set[str]:
+        """The slave's items that belong to items which the master does not show."""
+        shown = {self._ref(our) for our in ours}
+        return {key for ref, key in self.known.items() if ref.kind is self.kind and ref not in shown}
+
+    def _beside_unnamed(self, ours: Sequence[Candidate], theirs: Sequence[Candidate]) -> None:
+        """What is held back and came without a name may be any item that has found no partner and is not unlike it."""
+        belonging = {key for ref, key in self.known.items() if ref.kind is self.kind} if ours and theirs else set()
+        for our in ours:
+            odd = [
+                their
+                for their in theirs
+                if _is_unnamed(their) and their.key not in belonging and our.held is None and could_be(their, our)
+            ]
+            if odd:
+                self._conflict(our, odd, MAY_BE.format(place=_places(odd)))
+            if _is_unnamed(our):
+                alike = [their for their in theirs if their.held is None and could_be(our, their)]
+                self.found.contested.update((self.kind, their.key) for their in alike)
 
     def _by_natural(
         self, ours: Sequence[Candidate], theirs: Sequence[Candidate], strength: str
@@ -247,7 +202,7 @@ class _Matcher:
         self, ours: Sequence[Candidate], theirs: Sequence[Candidate]
     ) -> tuple[list[Candidate], list[Candidate]]:
         """Of several namesakes the ones in the same group, where their numbers are equal."""
-        weak = _typed(_exact)
+        weak = typed(exact)
 
         def key(candidate: Candidate) -> Hashable:
             name = weak(candidate)
@@ -314,39 +269,27 @@ class _Matcher:
         """What has the same name and was not paired by now has another type."""
         if not theirs or self.kind is not Kind.CUSTOM_FIELD:
             return 0
+        held = next((their.held for their in theirs if their.held is not None), None)
         for our in ours:
-            self._conflict(our, theirs, _type_message(our, theirs[0]))
+            message = _type_message(our, theirs[0]) if held is None else UNREADABLE.format(place=held.place)
+            self._conflict(our, theirs, message)
         return len(ours)
 
     def _may_be_same(self, ours: Sequence[Candidate], their: Candidate) -> bool:
         """Two different codes are two different fields, whatever their names; an option's value outweighs its code."""
         if self.kind is not Kind.CUSTOM_FIELD:
             return True
-        other = _code(their)
-        return other is None or all(_code(our) in (None, other) for our in ours)
+        other = code_of(their)
+        return other is None or all(code_of(our) in (None, other) for our in ours)
+
+
+def _is_unnamed(candidate: Candidate) -> bool:
+    return candidate.held is not None and candidate.held.name is None
+
+
+def _places(candidates: Iterable[Candidate]) -> str:
+    return "; ".join(candidate.held.place for candidate in candidates if candidate.held is not None)
 
 
 def _type_message(our: Candidate, their: Candidate) -> str:
     return f"The type differs: {our.type!r} in the master, {their.type!r} in the account; a type cannot be changed."
-
-
-def _exact(candidate: Candidate) -> Hashable:
-    """The natural key by name, as it is; None for what is matched by id or code only."""
-    return next((n for n in candidate.natural if isinstance(n, tuple) and n[0] in ("name", "value")), None)
-
-
-def _folded(candidate: Candidate) -> Hashable:
-    exact = _exact(candidate)
-    return (exact[0], normal_name(exact[1]), *exact[2:]) if isinstance(exact, tuple) else None
-
-
-def _typed(key: Callable[[Candidate], Hashable]) -> Callable[[Candidate], Hashable]:
-    def typed(candidate: Candidate) -> Hashable:
-        name = key(candidate)
-        return None if name is None else (name, candidate.type)
-
-    return typed
-
-
-def _code(candidate: Candidate) -> Hashable:
-    return next((n for n in candidate.natural if isinstance(n, tuple) and n[0] == "code"), None)

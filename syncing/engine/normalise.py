@@ -137,11 +137,14 @@ class _Builder:
         return attributes
 
     def _enums(self, item: CustomField) -> dict[Ref, str]:
-        """Option -> value, in the order of the options; the account's own extra options are not in it."""
+        """Option -> value, in the order of the options.
+
+        The account's own extra options are not in it, nor those whose value is not known.
+        """
         enums: dict[Ref, str] = {}
         for enum in sorted(item.enums, key=lambda enum: enum.sort):  # stable: equal numbers keep their position
             ref = self.named(Kind.ENUM, enum_key(item.entity, item.id, enum.id))
-            if ref is not None:
+            if ref is not None and enum.value is not None:
                 enums[ref] = self.labels[ref] = enum.value
         return enums
 

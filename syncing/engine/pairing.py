@@ -8,7 +8,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
-from syncing.engine.match import normal_name
+from syncing.engine.candidates import normal_name
 
 
 def likely(sent: Sequence[str], found: Sequence[str]) -> dict[int, int]:

@@ -13,15 +13,17 @@ from syncing.engine.exclusions import left_out
 from syncing.engine.extras import find_own
 from syncing.engine.match import Conflict, Match, match
 from syncing.engine.normalise import Item, State, normalise, own_names
-from syncing.engine.refs import Kind, Ref, Scope, field_key, group_key, pipeline_key, stage_key
+from syncing.engine.refs import Kind, Ref, Scope, enum_key, field_key, group_key, pipeline_key, stage_key
 from syncing.engine.resources.custom_fields import CREATABLE_TYPES, CustomField
 from syncing.engine.resources.pipelines import Pipeline, place
 from syncing.engine.resources.stages import Stage
 from syncing.engine.rules import NO_RULES, Rules
 from syncing.engine.snapshot import Snapshot
+from syncing.engine.unread import unread
 
 NO_HIDING = "This account has no fields that are hidden by stage (a feature of its plan)."
 NOT_OURS = "Kommo makes it itself and it is not in this account."
+SEALED = "Its options differ, but the value of one of them reads null; they can only be written all together."
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class _Planner:
         theirs = normalise(existing, lambda kind, key: found.names.get((kind, key)), self.shared)
         self.ours = self._as_allowed(ours, theirs)
         self.theirs = self._in_our_words(theirs)
-        self.comparison = Comparison(self.ours, self.theirs, found.keys, self.blocked)
+        self.comparison = Comparison(self.ours, self.theirs, found.keys, self.blocked, dict(self._sealed()))
         self.arrangement = self._arrange()
         self.changes: list[Change] = []
 
@@ -82,11 +84,13 @@ class _Planner:
                 self._plan_item(Ref(Kind.FIELD_GROUP, group_key(group.entity, group.id)))
             for item in sorted(self.desired.fields or (), key=lambda item: (item.entity, item.sort, item.id)):
                 self._plan_field(item)
+        if self.rules.only is None:
+            self.manual += unread(self.desired, self.existing, self.rules, self._covers)
         own = find_own(self.existing, self.found, self.scope)
         deletions, extras = sort_out(self.existing, self.found, self.rules, own, self._beside())
         return Plan(
             changes=(*self.changes, *deletions),
-            conflicts=tuple(each for each in self.conflicts if self._in_scope(each.ref) and self._is_meant(each.ref)),
+            conflicts=tuple(self._conflicts_in_scope()),
             extras=extras,
             manual=tuple(self.manual),
             desired=self.ours,
@@ -96,6 +100,9 @@ class _Planner:
             shared_stages=self.shared,
             own={item.ref: item.key for item in own},
         )
+
+    def _conflicts_in_scope(self) -> Iterator[Conflict]:
+        return (each for each in self.conflicts if self._covers(each.ref.kind) and self._is_meant(each.ref))
 
     def _beside(self) -> Beside:
         """What deletions have to know of the rest; to be called when that is planned."""
@@ -115,8 +122,8 @@ class _Planner:
 
     # -- what the plan is about --
 
-    def _in_scope(self, ref: Ref) -> bool:
-        of_pipelines = ref.kind in (Kind.PIPELINE, Kind.STAGE)
+    def _covers(self, kind: Kind) -> bool:
+        of_pipelines = kind in (Kind.PIPELINE, Kind.STAGE)
         return self.scope.writes_pipelines if of_pipelines else self.scope.writes_fields
 
     def _is_meant(self, ref: Ref) -> bool:
@@ -146,6 +153,15 @@ class _Planner:
             creatable = self.scope.writes_pipelines and not pipeline.is_archive and self._is_meant(ref)
             if ref in self.found.keys or (creatable and (parent not in self.found.keys or not stage.is_system)):
                 yield ref
+
+    def _sealed(self) -> Iterator[tuple[Ref, Collection[Ref]]]:
+        """As in `Comparison`."""
+        for key, item in self.their_fields.items():
+            ref = self.found.names.get((Kind.CUSTOM_FIELD, key))
+            unknown = [enum_key(item.entity, item.id, enum.id) for enum in item.enums if enum.value is None]
+            if ref is not None and unknown:
+                options = (self.found.names.get((Kind.ENUM, option)) for option in unknown)
+                yield ref, {option for option in options if option is not None}
 
     def _in_our_words(self, theirs: State) -> State:
         """What Kommo names in each account's language is called by the master's names: equal plans read alike."""
@@ -241,6 +257,8 @@ class _Planner:
                 self._manual(ref, f"Its code is {item.code!r} in the master; a code can only be given at creation.")
         elif not self._can_be_made(ref, item):
             return
+        if ref in self.comparison.sealed and self.comparison.lacks_options(ref):
+            self.conflicts.append(Conflict(ref, item.name, item.entity, SEALED))
         self._plan_item(ref)
 
     def _can_be_made(self, ref: Ref, item: CustomField) -> bool:
@@ -251,6 +269,9 @@ class _Planner:
             self._manual(ref, NOT_OURS if supported else f"The API cannot create {item.type!r} fields here.")
             return False
         if group in self.left_out and group not in self.found.keys:
+            return False
+        if group is not None and group not in self.ours.items and self.desired.hides(group):
+            self.conflicts.append(Conflict(ref, item.name, item.entity, "Its group could not be read in the master."))
             return False
         if group in self.blocked and group not in self.left_out:
             label = self.ours.labels.get(group, "")

@@ -111,7 +111,7 @@ def _by_own_key(source: Snapshot) -> dict[Ref, Thing]:
 def _name(thing: Thing | None, key: str) -> str:
     if thing is None:
         return key
-    return thing.value if isinstance(thing, Enum) else thing.name
+    return (thing.value or key) if isinstance(thing, Enum) else thing.name
 
 
 def _unfit(pick: Pick, thing: Thing | None) -> str:

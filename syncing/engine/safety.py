@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from syncing.engine.changes import Action, Change
 from syncing.engine.normalise import Item
 from syncing.engine.plan import Plan
-from syncing.engine.refs import Kind, Ref, pipeline_key
+from syncing.engine.refs import Kind, Ref, field_key, group_key, pipeline_key, stage_key
 from syncing.engine.resources.custom_fields import ENTITIES
-from syncing.engine.resources.field_groups import PREDEFINED_GROUPS
+from syncing.engine.resources.field_groups import DEFAULT_GROUP, PREDEFINED_GROUPS
 from syncing.engine.resources.pipelines import MAX_PIPELINES
 from syncing.engine.resources.stages import LOST, MAX_STAGES, WON
 from syncing.engine.rules import Limits
-from syncing.engine.snapshot import Snapshot
+from syncing.engine.snapshot import Snapshot, items
 
 SMALLEST_ENTITY = 3  # fields of one entity that may go altogether without a question
 
@@ -21,13 +21,18 @@ def limits(plan: Plan, existing: Snapshot) -> str | None:
     """The sentence that refuses an account which would pass Kommo's limits; None if it may be written."""
     creates = [change.ref for change in plan.changes if change.action is Action.CREATE]
     new_pipelines = sum(ref.kind is Kind.PIPELINE for ref in creates)
-    if new_pipelines and len(existing.pipelines) + new_pipelines > MAX_PIPELINES:
+    held = Counter((each.kind, each.within) for each in existing.held)
+    pipelines = len(existing.pipelines) + held[Kind.PIPELINE, ""]
+    if new_pipelines and pipelines + new_pipelines > MAX_PIPELINES:
         return (
-            f"The account has {len(existing.pipelines)} pipelines and {new_pipelines} more are needed; "
+            f"The account has {pipelines} pipelines and {new_pipelines} more are needed; "
             f"Kommo allows {MAX_PIPELINES}. Delete or merge some that only this account has."
         )
     new_stages = Counter(ref.key.partition("/")[0] for ref in creates if ref.kind is Kind.STAGE)
-    present = {pipeline_key(pipeline.id): len(pipeline.stages) for pipeline in existing.pipelines}
+    present = {
+        key: len(pipeline.stages) + held[Kind.STAGE, key]
+        for key, pipeline in ((pipeline_key(pipeline.id), pipeline) for pipeline in existing.pipelines)
+    }
     system = Counter(
         ref.key.partition("/")[0] for ref, item in plan.desired.items.items() if _is_system_stage(ref, item)
     )
@@ -95,25 +100,30 @@ def doubt(master: Snapshot) -> str | None:
     """The sentence that forbids deletions after this reading of the master; None if its parts agree with each other.
 
     Half a list looks like a short one. But pipelines have won and lost and one of them is the main one, groups name
-    their members, fields their group and the stages that require them: what is named and missing was not read.
+    their members, fields their group and the stages that require them: what is named and missing was not read. What is
+    held back is no doubt: it is known to be there.
     """
-    if not any(pipeline.is_main for pipeline in master.pipelines):
+    held_pipelines = any(each.kind is Kind.PIPELINE for each in master.held)
+    if not any(pipeline.is_main for pipeline in master.pipelines) and not held_pipelines:
         return "the main pipeline is missing"
-    pipelines = {pipeline.id for pipeline in master.pipelines}
-    stages = {(pipeline.id, stage.id) for pipeline, stage in master.stages()}
+    shown = set(items(master))
+
+    def is_missing(kind: Kind, key: str) -> bool:
+        return Ref(kind, key) not in shown and not master.hides(Ref(kind, key))
+
     for pipeline in master.pipelines:
-        if not pipeline.is_archive and not {(pipeline.id, WON), (pipeline.id, LOST)} <= stages:
+        system = (stage_key(pipeline.id, WON), stage_key(pipeline.id, LOST))
+        if not pipeline.is_archive and any(is_missing(Kind.STAGE, key) for key in system):
             return f"the pipeline {pipeline.name!r} lacks its system stages"
-    fields = {(item.entity, item.id) for item in master.fields or ()}
     for group in master.groups or ():
-        if any((group.entity, number) not in fields for number in group.fields):
+        if any(is_missing(Kind.CUSTOM_FIELD, field_key(group.entity, number)) for number in group.fields):
             return f"the field group {group.name!r} of {group.entity} names fields that are missing"
-    groups = {(group.entity, group.id) for group in master.groups or ()}
     for item in master.fields or ():
-        if item.group_id not in (None, *PREDEFINED_GROUPS) and (item.entity, item.group_id) not in groups:
+        group_id = item.group_id or DEFAULT_GROUP
+        if group_id not in PREDEFINED_GROUPS and is_missing(Kind.FIELD_GROUP, group_key(item.entity, group_id)):
             return f"the field group of the field {item.name!r} of {item.entity} is missing"
         statuses = (*item.required_statuses, *(item.hidden_statuses or ()))
-        if not {pipeline for pipeline, _ in statuses} <= pipelines:
+        if any(is_missing(Kind.PIPELINE, pipeline_key(pipeline)) for pipeline, _ in statuses):
             return f"a pipeline that requires or hides the field {item.name!r} of {item.entity} is missing"
     return None
 
@@ -125,21 +135,30 @@ def incomplete(desired: Snapshot, existing: Snapshot, known: Mapping[Ref, str]) 
     account has a pipeline, every pipeline won and lost; where the master has a main group, the slave has one too;
     fields name their groups, and groups their members.
     """
-    if not existing.pipelines:
+    held = {(each.kind, each.within) for each in existing.held}
+    if not existing.pipelines and (Kind.PIPELINE, "") not in held:
         return "the list of pipelines came empty, but every Kommo account has one"
-    bare = next((item.name for item in existing.pipelines if not item.stages and not item.is_archive), None)
-    if bare is not None:
-        return f"the pipeline {bare!r} came without any stage, but every pipeline has won and lost"
+    for item in existing.pipelines:
+        if item.stages or item.is_archive or (Kind.STAGE, pipeline_key(item.id)) in held:
+            continue
+        return f"the pipeline {item.name!r} came without any stage, but every pipeline has won and lost"
     for entity in ENTITIES if existing.groups is not None and existing.fields is not None else ():
         groups = [group for group in existing.groups or () if group.entity == entity]
         fields = [item for item in existing.fields or () if item.entity == entity]
         main = any(group.entity == entity and group.is_predefined for group in desired.groups or ())
         kinds = {ref.kind for ref, key in known.items() if key.startswith(f"{entity}/")}
-        if not groups and (
-            main or Kind.FIELD_GROUP in kinds or any(item.group_id not in (None, *PREDEFINED_GROUPS) for item in fields)
+        if (
+            not groups
+            and (Kind.FIELD_GROUP, entity) not in held
+            and (
+                main
+                or Kind.FIELD_GROUP in kinds
+                or any(item.group_id not in (None, *PREDEFINED_GROUPS) for item in fields)
+            )
         ):
             return f"the list of field groups of {entity} came empty, but there is one"
-        if not fields and (Kind.CUSTOM_FIELD in kinds or any(group.fields for group in groups)):
+        unread = (Kind.CUSTOM_FIELD, entity) in held
+        if not fields and not unread and (Kind.CUSTOM_FIELD in kinds or any(group.fields for group in groups)):
             return f"the list of custom fields of {entity} came empty, but there were some"
     return None
 
@@ -153,7 +172,7 @@ def shrink(previous: Snapshot, current: Snapshot, max_percent: int, minimum: int
     for label, before in _kinds(previous):
         if not before or label not in after:
             continue
-        lost = len(before - after[label])
+        lost = sum(not current.hides(ref) for ref in before - after[label])
         everything = lost == len(before) and (" of " not in label or lost >= SMALLEST_ENTITY)
         if everything or (len(before) >= minimum and lost * 100 > max_percent * len(before)):
             return (
@@ -168,16 +187,23 @@ def empty(current: Snapshot) -> str | None:
     """A Kommo account always has a pipeline: a master without any was not read, whatever the answer said."""
     if any(not pipeline.is_archive for pipeline in current.pipelines):
         return None
+    if any(each.kind is Kind.PIPELINE for each in current.held):
+        return None
     return "The master has no pipeline at all. Every Kommo account has one, so this reading is not believed."
 
 
-def _kinds(snapshot: Snapshot) -> Iterator[tuple[str, frozenset[object]]]:
-    yield "pipelines", frozenset(pipeline.id for pipeline in snapshot.pipelines)
-    yield "stages", frozenset((pipeline.id, stage.id) for pipeline, stage in snapshot.stages() if not stage.is_system)
+def _kinds(snapshot: Snapshot) -> Iterator[tuple[str, frozenset[Ref]]]:
+    """By a label for people; `items` of the kind, without what Kommo makes itself (of fields, that counts as well)."""
+    yield "pipelines", frozenset(Ref(Kind.PIPELINE, pipeline_key(pipeline.id)) for pipeline in snapshot.pipelines)
+    ordinary = ((pipeline, stage) for pipeline, stage in snapshot.stages() if not stage.is_system)
+    yield "stages", frozenset(Ref(Kind.STAGE, stage_key(pipeline.id, stage.id)) for pipeline, stage in ordinary)
     if snapshot.groups is not None:
-        yield "field groups", frozenset((g.entity, g.id) for g in snapshot.groups if not g.is_predefined)
+        people = (group for group in snapshot.groups if not group.is_predefined)
+        yield "field groups", frozenset(Ref(Kind.FIELD_GROUP, group_key(group.entity, group.id)) for group in people)
     if snapshot.fields is not None:
-        yield "custom fields", frozenset((item.entity, item.id) for item in snapshot.fields)
-        yield "options", frozenset((item.entity, item.id, enum.id) for item in snapshot.fields for enum in item.enums)
+        refs = list(items(Snapshot((), None, snapshot.fields)))
+        yield "custom fields", frozenset(ref for ref in refs if ref.kind is Kind.CUSTOM_FIELD)
+        yield "options", frozenset(ref for ref in refs if ref.kind is Kind.ENUM)
         for entity in sorted({item.entity for item in snapshot.fields} | set(ENTITIES)):
-            yield f"custom fields of {entity}", frozenset(i.id for i in snapshot.fields if i.entity == entity)
+            mine = (ref for ref in refs if ref.kind is Kind.CUSTOM_FIELD and ref.key.startswith(f"{entity}/"))
+            yield f"custom fields of {entity}", frozenset(mine)

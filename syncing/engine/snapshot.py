@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from syncing.engine.held import Held, hides
 from syncing.engine.refs import Kind, Ref, enum_key, field_key, group_key, pipeline_key, stage_key
 from syncing.engine.resources.custom_fields import CustomField, Enum
 from syncing.engine.resources.field_groups import FieldGroup
@@ -15,20 +16,28 @@ from syncing.engine.resources.stages import Description, Stage
 
 @dataclass(frozen=True)
 class Snapshot:
-    """`groups` and `fields` are None when the run did not read them (type `pipelines`)."""
+    """`groups` and `fields` are None when the run did not read them (type `pipelines`).
+
+    `held`: what is there as well, but could not be read.
+    """
 
     pipelines: tuple[Pipeline, ...]
     groups: tuple[FieldGroup, ...] | None = None
     fields: tuple[CustomField, ...] | None = None
+    held: tuple[Held, ...] = ()
 
     def stages(self) -> Iterator[tuple[Pipeline, Stage]]:
         for pipeline in self.pipelines:
             for stage in pipeline.stages:
                 yield pipeline, stage
 
+    def hides(self, ref: Ref) -> bool:
+        """Whether an item that it does not show may be there all the same, under the account's own keys."""
+        return hides(self.held, ref)
+
 
 def items(snapshot: Snapshot) -> Iterator[Ref]:
-    """Everything in it, under the account's own keys."""
+    """Everything that could be read, under the account's own keys."""
     for pipeline in snapshot.pipelines:
         yield Ref(Kind.PIPELINE, pipeline_key(pipeline.id))
         for stage in pipeline.stages:
@@ -44,6 +53,8 @@ def items(snapshot: Snapshot) -> Iterator[Ref]:
 def to_document(snapshot: Snapshot) -> dict[str, Any]:
     """The snapshot as plain JSON types; `from_document` is its inverse."""
     document: dict[str, Any] = json.loads(json.dumps(asdict(snapshot)))
+    if not snapshot.held:  # as it was before there was such a thing: an equal account keeps its fingerprint
+        del document["held"]
     return document
 
 
@@ -53,6 +64,7 @@ def from_document(document: dict[str, Any]) -> Snapshot:
         pipelines=tuple(_pipeline(item) for item in document["pipelines"]),
         groups=None if groups is None else tuple(FieldGroup(**{**g, "fields": tuple(g["fields"])}) for g in groups),
         fields=None if fields is None else tuple(_field(item) for item in fields),
+        held=tuple(_held(item) for item in document.get("held", ())),
     )
 
 
@@ -60,6 +72,18 @@ def fingerprint(snapshot: Snapshot) -> str:
     """64 hex characters; equal for equal configurations."""
     text = json.dumps(to_document(snapshot), sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _held(item: dict[str, Any]) -> Held:
+    natural = item["natural"]
+    return Held(
+        **{
+            **item,
+            "kind": Kind(item["kind"]),
+            "natural": None if natural is None else (natural[0], natural[1]),
+            "signs": tuple(item["signs"]),
+        }
+    )
 
 
 def _pipeline(item: dict[str, Any]) -> Pipeline:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from accounts.models import Account
-from syncing.engine.match import normal_name
+from syncing.engine.candidates import normal_name
 from syncing.engine.promotion import ATTRIBUTES, POSITION
 from syncing.engine.refs import Kind
 from syncing.selectors.drift import Difference, differences_of, drift_of

@@ -74,7 +74,7 @@ class _Fields:
 
     def _find(self, chunk: Sequence[Entry[Change]]) -> dict[int, Json | None]:
         items = self.work.api.get_all(endpoints.custom_fields(self.entity), "custom_fields")
-        before = set(self.theirs) | self.work.made(Kind.CUSTOM_FIELD, f"{self.entity}/")
+        before = set(self.theirs) | self.work.seen(Kind.CUSTOM_FIELD, f"{self.entity}/")
         return adopt(chunk, newcomers(items, before, lambda item: field_key(self.entity, item["id"]), self._parse))
 
     def _parse(self, item: Json) -> CustomField:

@@ -11,7 +11,7 @@ from syncing.adapters.reader import MALFORMED, parse_field
 from syncing.adapters.usage import in_use
 from syncing.adapters.work import Work
 from syncing.engine.changes import Action, Change
-from syncing.engine.deletions import LAST_OPTION, LAST_STAGE, MAIN, MEMBERS
+from syncing.engine.deletions import LAST_OPTION, LAST_STAGE, MAIN, MEMBERS, UNKNOWN_OPTION
 from syncing.engine.refs import Kind, Ref, local_id, stage_key
 from syncing.engine.resources.custom_fields import CustomField
 
@@ -90,7 +90,10 @@ def _patch_field(work: Work, key: str, changes: Sequence[Change]) -> str:
     doomed = {int(local_id(work.plan.own[change.ref])) for change in changes}
     for _ in range(TRIES):
         field = _read_field(work, entity, field_id)
-        enums = [body for body in kept_enums(field) if body["id"] not in doomed]
+        kept = kept_enums(field)
+        if kept is None:
+            return UNKNOWN_OPTION
+        enums = [body for body in kept if body["id"] not in doomed]
         if len(enums) == len(field.enums):
             return ""  # they are gone already
         if not enums:

@@ -7,13 +7,12 @@ from syncing.adapters import batches, endpoints
 from syncing.adapters.answers import adopt, aligned, newcomers
 from syncing.adapters.api import Json
 from syncing.adapters.batches import Entry
-from syncing.adapters.reader import parse_group
+from syncing.adapters.reader import ordinary_groups, parse_group
 from syncing.adapters.repairs import Optional
 from syncing.adapters.work import Token, Work, in_order, sort_numbers
 from syncing.engine.changes import Action, Change
 from syncing.engine.refs import Kind, Ref, group_key, local_id
 from syncing.engine.resources.custom_fields import ENTITIES
-from syncing.engine.resources.field_groups import LINKED_GROUP
 
 HIGHEST_SORT = 1_000_000
 
@@ -45,9 +44,9 @@ def _write_entity(work: Work, entity: str, creates: Sequence[Change], updates: S
     def find(chunk: Sequence[Entry[Change]]) -> dict[int, Json | None]:
         items = work.api.get_all(endpoints.field_groups(entity), "custom_field_groups", page_size=None)
         ours = [group for group in work.existing.groups or () if group.entity == entity]
-        before = {group_key(entity, group.id) for group in ours} | work.made(Kind.FIELD_GROUP, f"{entity}/")
-        ordinary = [item for item in items if item.get("type") != LINKED_GROUP]
-        return adopt(chunk, newcomers(ordinary, before, lambda item: group_key(entity, str(item["id"])), parse))
+        before = {group_key(entity, group.id) for group in ours} | work.seen(Kind.FIELD_GROUP, f"{entity}/")
+        groups = ordinary_groups(items)
+        return adopt(chunk, newcomers(groups, before, lambda item: group_key(entity, str(item["id"])), parse))
 
     def done(answered: Sequence[tuple[Entry[Change], Json]]) -> None:
         work.report([

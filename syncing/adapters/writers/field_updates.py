@@ -7,7 +7,7 @@ from typing import Any
 
 from accounts.kommo.errors import KommoError, Validation
 from syncing.adapters import batches, endpoints
-from syncing.adapters.answers import answered_fields, newcomers, option_keys
+from syncing.adapters.answers import answered_fields, newcomers, option_keys, readable
 from syncing.adapters.api import Json
 from syncing.adapters.batches import Entry, Pieces, Seen
 from syncing.adapters.bodies import field_body, kept_enums, present_body
@@ -24,7 +24,7 @@ from syncing.adapters.repairs import (
 )
 from syncing.adapters.work import Token, Work
 from syncing.engine.changes import Change
-from syncing.engine.refs import Ref, field_key
+from syncing.engine.refs import Kind, Ref, field_key
 from syncing.engine.resources.custom_fields import CustomField
 
 MOST_PARTS = 20  # of one field that are tried one by one
@@ -97,7 +97,8 @@ class FieldUpdates:
     def _repair(self, entry: Entry[Change], error: Validation) -> Entry[Change] | None:
         """Where the options are demanded all of them go, with their ids; else without what is refused."""
         if demands_options(error) and "enums" not in entry.body:
-            return replace(entry, body={**entry.body, "enums": kept_enums(self._now(entry.subject))})
+            enums = kept_enums(self._now(entry.subject))
+            return None if enums is None else replace(entry, body={**entry.body, "enums": enums})
         return lighter(entry, error, self._optional(entry))
 
     def _parts(self, entry: Entry[Change], error: KommoError) -> Pieces:
@@ -118,14 +119,14 @@ class FieldUpdates:
     def _with_one(self, entry: Entry[Change], value: str) -> Json:
         """The options as they are now, and this one."""
         self._look([entry])
-        present = {option["id"]: option["value"] for option in kept_enums(self._now(entry.subject))}
+        present = {option["id"]: option["value"] for option in kept_enums(self._now(entry.subject)) or ()}
         now = self._renewed(entry)
         options = [
             {**option, "value": present.get(option.get("id"), value)}
-            for option in now["enums"]
+            for option in now.get("enums", ())
             if "id" in option or option["value"] == value
         ]
-        return {**{key: now[key] for key in ALWAYS_THERE & now.keys()}, "enums": options}
+        return {key: now[key] for key in ALWAYS_THERE & now.keys()} | ({"enums": options} if options else {})
 
     # -- after a lost answer --
 
@@ -135,8 +136,9 @@ class FieldUpdates:
         A field that is not there any more is left to the re-reading.
         """
         items = self.work.api.get_all(endpoints.custom_fields(self.entity), "custom_fields")
-        newcomers(items, set(self.theirs), lambda item: field_key(self.entity, item["id"]), self._parse)
-        fresh = {field.id: field for field in map(self._parse, items)}
+        before = set(self.theirs) | self.work.seen(Kind.CUSTOM_FIELD, f"{self.entity}/")
+        newcomers(items, before, lambda item: field_key(self.entity, item["id"]), self._parse)
+        fresh = {field.id: field for field in readable(items, self._parse)}
         there: list[tuple[Entry[Change], Json]] = []
         missing: list[Entry[Change]] = []
         for entry in chunk:
@@ -154,8 +156,8 @@ class FieldUpdates:
     def _renewed(self, entry: Entry[Change]) -> Json:
         """The same body with the ids that are there now, without what was refused of it before."""
         now = self._body(entry.subject)
-        if "enums" in entry.body and "enums" not in now:
-            now["enums"] = kept_enums(self._now(entry.subject))
+        if "enums" in entry.body and "enums" not in now and (kept := kept_enums(self._now(entry.subject))) is not None:
+            now["enums"] = kept
         if "enums" in now:
             now["enums"] = [each for each in now["enums"] if "id" in each or each["value"] not in entry.left_out]
         return {key: value for key, value in now.items() if key in entry.body}

@@ -87,7 +87,7 @@ class _Create:
         return aligned(self.work.api.post(endpoints.PIPELINES, bodies), "pipelines", bodies, parse_pipeline)
 
     def _find(self, chunk: Sequence[Entry[Change]]) -> dict[int, Json | None]:
-        before = {pipeline_key(item.id) for item in self.work.existing.pipelines} | self.work.made(Kind.PIPELINE)
+        before = {pipeline_key(item.id) for item in self.work.existing.pipelines} | self.work.seen(Kind.PIPELINE)
         items = self.work.api.get_all(endpoints.PIPELINES, "pipelines", page_size=None)
         return adopt(chunk, newcomers(items, before, lambda item: pipeline_key(item["id"]), parse_pipeline))
 

@@ -114,7 +114,7 @@ class _Stages:
 
     def _find(self, chunk: Sequence[Entry[Change]]) -> dict[int, Json | None]:
         items = self.work.api.get_all(endpoints.statuses(self.pipeline.id), "statuses", page_size=None)
-        before = set(self.stages) | self.work.made(Kind.STAGE, f"{self.pipeline.id}/")
+        before = set(self.stages) | self.work.seen(Kind.STAGE, f"{self.pipeline.id}/")
         return adopt(chunk, newcomers(items, before, lambda s: stage_key(self.pipeline.id, s["id"]), parse_stage))
 
     def _done(self, answered: Sequence[tuple[Entry[Change], Json]]) -> None:

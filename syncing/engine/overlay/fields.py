@@ -123,6 +123,8 @@ class Fields:
 
     def bring_option(self, item: Enum, own: Ref) -> str:
         """One option: new in a field that the master has, else the field with all its options."""
+        if item.value is None:
+            return "its value is not known: it came as null."
         owner = self.owners[own.key]
         key = self.book.found.keys.get(Ref(Kind.CUSTOM_FIELD, field_key(owner.entity, owner.id)))
         if key is None:
@@ -141,7 +143,7 @@ class Fields:
         """The value or the code of the slave's option, where it has this one; a code is only ever added."""
         own = self.book.found.names.get((Kind.ENUM, enum_key(ours.entity, ours.id, enum.id)))
         other = next((e for e in theirs.enums if own and enum_key(theirs.entity, theirs.id, e.id) == own.key), None)
-        if other is None:
+        if other is None or other.value is None:
             return enum
         return replace(enum, value=other.value) if name == "enums" else replace(enum, code=enum.code or other.code)
 

@@ -22,10 +22,10 @@ StageId = tuple[int, int]  # (pipeline id, stage id)
 
 @dataclass(frozen=True)
 class Enum:
-    """An option of a select, multiselect or radiobutton field."""
+    """An option of a select, multiselect or radiobutton field; `value` None: it is there, but came as null."""
 
     id: int
-    value: str
+    value: str | None
     sort: int
     code: str | None = None
 

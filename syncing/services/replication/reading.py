@@ -54,6 +54,7 @@ class Reading:
         return self._believed(existing)
 
     def _believed(self, existing: Snapshot) -> Snapshot:
+        existing = replace(existing, held=self.reader.held)
         if doubt := incomplete(self.job.desired, existing, self.known):
             raise BadAnswer(doubt, account=self.job.subdomain)
         return existing
@@ -78,7 +79,7 @@ class Reading:
         }
         if not wanted or not self.job.scope.writes_pipelines:
             return pipelines
-        keys = match(Snapshot(self.job.desired.pipelines), Snapshot(pipelines), self.known).keys
+        keys = match(Snapshot(self.job.desired.pipelines), Snapshot(pipelines, held=self.reader.held), self.known).keys
         described = {int(keys[ref]) for ref in wanted if ref in keys}
         return self.reader.with_descriptions(pipelines, described)
 

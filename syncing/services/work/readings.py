@@ -98,11 +98,16 @@ def _read_once(reader: Reader, scope: Scope) -> Snapshot:
 
 
 def _missing(snapshot: Snapshot, before: Snapshot) -> list[Ref]:
-    """What is gone, without what was inside of something that is gone; of what was not read this time nothing is."""
+    """What is gone, without what was inside of something that is gone; of what was not read this time nothing is.
+
+    What is held back is there.
+    """
     groups = None if snapshot.groups is None else before.groups
     fields = None if snapshot.fields is None else before.fields
     here = set(items(snapshot))
-    gone = [ref for ref in items(Snapshot(before.pipelines, groups, fields)) if ref not in here]
+    gone = [
+        ref for ref in items(Snapshot(before.pipelines, groups, fields)) if ref not in here and not snapshot.hides(ref)
+    ]
     return [ref for ref in gone if (parent := parent_of(ref)) is None or parent in here]
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from syncing.engine.match import match, normal_name
+from syncing.engine.candidates import normal_name
+from syncing.engine.match import match
 from syncing.engine.refs import Kind, Ref
 from syncing.engine.resources.custom_fields import Enum
 from syncing.tests.engine.items import field, group, pipeline, snapshot, stage

@@ -1,0 +1,82 @@
+"""Values out of foreign JSON: each is what it has to be, or the place where it is not is told; null is never a word."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from accounts.kommo.quirks import items_of
+from syncing.adapters.api import Json
+
+T = TypeVar("T")
+
+
+class OddShape(ValueError):
+    """`path` is dotted and relative to the item, as in Kommo's own errors (kommo-api.md 3)."""
+
+    def __init__(self, path: str, problem: str) -> None:
+        super().__init__(f"{path} {problem}".strip())
+        self.path, self.problem = path, problem
+
+    def inside(self, path: str) -> "OddShape":
+        return OddShape(f"{path}.{self.path}".rstrip("."), self.problem)
+
+
+def fields_of(item: Any) -> Json:
+    if not isinstance(item, dict):
+        raise OddShape("", f"is {_shown(item)}, not an object")
+    return item
+
+
+def text(item: Json, key: str) -> str:
+    if key not in item:
+        raise OddShape(key, "is missing")
+    found = optional_text(item, key)
+    if found is None:
+        raise OddShape(key, "is null")
+    return found
+
+
+def optional_text(item: Json, key: str) -> str | None:
+    """None where it is absent or null, which are the same: nobody knows."""
+    value = item.get(key)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if value is not None and not isinstance(value, str):
+        raise OddShape(key, f"is {_shown(value)}, not a text")
+    return value
+
+
+def number(item: Json, key: str, default: int | None = None) -> int:
+    """A whole number, also as text; `default` (if there is one) where it is absent or null."""
+    value = item.get(key)
+    if value is None and default is not None:
+        return default
+    if isinstance(value, str) and value.strip().removeprefix("-").isdecimal():
+        return int(value)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise OddShape(key, "is missing" if key not in item else f"is {_shown(value)}, not a number")
+    return value
+
+
+def each(item: Json, key: str, parse: Callable[[Any], T]) -> tuple[T, ...]:
+    """The parsed items of a list; none where it is absent or null."""
+    parsed = []
+    for at, value in enumerate(listed(item, key)):
+        try:
+            parsed.append(parse(value))
+        except OddShape as error:
+            raise error.inside(f"{key}.{at}") from error
+    return tuple(parsed)
+
+
+def listed(item: Json, key: str) -> list[Any]:
+    value = item.get(key)
+    items = [] if value is None else items_of(value)
+    if items is None:
+        raise OddShape(key, f"is {_shown(value)}, not a list")
+    return items
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "null"
+    return repr(value)[:40] if isinstance(value, str | int | float) else f"a JSON {type(value).__name__}"

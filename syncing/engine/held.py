@@ -1,0 +1,52 @@
+"""Held back: what is in an account but could not be read; it is neither copied, nor changed, nor deleted."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from syncing.engine.refs import Kind, Ref, local_id, parent_of
+
+
+@dataclass(frozen=True)
+class Held:
+    """One item that could not be read whole, with what could be read of it.
+
+    `key`: the account's own, "" where not even the id could be read; `within`: the key of what it is in (a pipeline, an
+    entity). `name`, `type` None: not known. `natural`: a natural key beside the name, as in `engine.match`. `signs`:
+    what else tells it from others. `path` and `problem` say what is wrong.
+    """
+
+    kind: Kind
+    key: str
+    within: str
+    name: str | None
+    parent: str
+    path: str
+    problem: str
+    type: str | None = None
+    is_predefined: bool = False
+    natural: tuple[str, str] | None = None
+    signs: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        return self.name or f"#{local_id(self.key) or '?'}"
+
+    @property
+    def place(self) -> str:
+        """For people: the id and what is wrong where."""
+        return f"id {local_id(self.key) or 'unknown'}: {f'{self.path} {self.problem}'.strip()}"
+
+
+def hides(held: Iterable[Held], ref: Ref) -> bool:
+    """Whether an item that was not read may be there all the same: under the account's own keys.
+
+    It is held back, inside of something that is, or one of those whose id could not be read.
+    """
+    parent = parent_of(ref)
+    return any(_may_be(each, ref) or (parent is not None and _may_be(each, parent)) for each in held)
+
+
+def _may_be(held: Held, ref: Ref) -> bool:
+    if held.kind is not ref.kind:
+        return False
+    return held.key == ref.key if held.key else held.within == ref.key.rpartition("/")[0]

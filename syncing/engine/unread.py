@@ -1,0 +1,30 @@
+"""What could not be read, as manual items: named with its kind, its id and the place of the problem."""
+
+from collections.abc import Callable, Iterator
+
+from syncing.engine.changes import Manual
+from syncing.engine.exclusions import excluded
+from syncing.engine.refs import Kind
+from syncing.engine.rules import Rules
+from syncing.engine.snapshot import Snapshot
+
+IN_MASTER = "It came from the master in an unexpected shape and is not copied ({place}); look at it in Kommo."
+IN_ACCOUNT = (
+    "It came from the account in an unexpected shape and is neither changed nor deleted ({place}); look at it in Kommo."
+)
+
+
+def unread(desired: Snapshot, existing: Snapshot, rules: Rules, covers: Callable[[Kind], bool]) -> tuple[Manual, ...]:
+    """Of the kinds that the plan `covers`, without what the account is not to be given."""
+    return (*_of(desired, IN_MASTER, rules, covers), *_of(existing, IN_ACCOUNT, rules, covers))
+
+
+def _of(snapshot: Snapshot, message: str, rules: Rules, covers: Callable[[Kind], bool]) -> Iterator[Manual]:
+    for held in snapshot.held:
+        if covers(held.kind) and not excluded(rules.exclusions, held.kind, {held.name or ""}):
+            yield Manual(str(held.kind), held.label, held.parent, message.format(place=held.place))
+    for item in snapshot.fields or () if covers(Kind.ENUM) else ():
+        for at, enum in enumerate(item.enums):
+            if enum.value is None:
+                place = f"id {enum.id}: enums.{at}.value is null"
+                yield Manual(str(Kind.ENUM), f"#{enum.id}", item.name, message.format(place=place))
