@@ -7,6 +7,7 @@ from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from accounts.kommo.errors import BadAnswer
 from syncing.adapters import endpoints
 from syncing.adapters.api import Api, Json
 from syncing.adapters.oddities import held_field, held_group, held_pipeline, held_stage
@@ -21,6 +22,7 @@ from syncing.engine.snapshot import Snapshot
 
 T = TypeVar("T")
 
+ODD_ITEMS = 4  # so many, and more than half of a list, are no odd items but a list that nobody can read
 MALFORMED = (KeyError, TypeError, ValueError, AttributeError)  # what a wrong shape raises when it is parsed
 
 
@@ -147,6 +149,9 @@ class Reader:
                 parsed.append(parse(fields_of(item)))
             except OddShape as error:
                 held.append(hold(item, error, at))
+        if kind is not Kind.STAGE and len(held) >= ODD_ITEMS and len(held) > len(parsed):
+            message = f"{len(held)} of {len(items)} items have an unexpected shape, one with {held[0].place}"
+            raise BadAnswer(message, account=self.client.account)
         self._held[kind, within] = held
         return tuple(parsed)
 

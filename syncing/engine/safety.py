@@ -193,15 +193,18 @@ def empty(current: Snapshot) -> str | None:
 
 
 def _kinds(snapshot: Snapshot) -> Iterator[tuple[str, frozenset[Ref]]]:
-    """By a label for people; `items` of the kind, without what Kommo makes itself (of fields, that counts as well)."""
-    yield "pipelines", frozenset(Ref(Kind.PIPELINE, pipeline_key(pipeline.id)) for pipeline in snapshot.pipelines)
+    """By a label for people: what was read, without what Kommo makes itself (of fields that counts as well), and what
+    is held back."""
+    held = [Ref(each.kind, each.key) for each in snapshot.held if each.key]
+    pipelines = [Ref(Kind.PIPELINE, pipeline_key(pipeline.id)) for pipeline in snapshot.pipelines]
+    yield "pipelines", frozenset(pipelines + [ref for ref in held if ref.kind is Kind.PIPELINE])
     ordinary = ((pipeline, stage) for pipeline, stage in snapshot.stages() if not stage.is_system)
     yield "stages", frozenset(Ref(Kind.STAGE, stage_key(pipeline.id, stage.id)) for pipeline, stage in ordinary)
     if snapshot.groups is not None:
         people = (group for group in snapshot.groups if not group.is_predefined)
         yield "field groups", frozenset(Ref(Kind.FIELD_GROUP, group_key(group.entity, group.id)) for group in people)
     if snapshot.fields is not None:
-        refs = list(items(Snapshot((), None, snapshot.fields)))
+        refs = [*items(Snapshot((), None, snapshot.fields)), *(ref for ref in held if ref.kind is Kind.CUSTOM_FIELD)]
         yield "custom fields", frozenset(ref for ref in refs if ref.kind is Kind.CUSTOM_FIELD)
         yield "options", frozenset(ref for ref in refs if ref.kind is Kind.ENUM)
         for entity in sorted({item.entity for item in snapshot.fields} | set(ENTITIES)):

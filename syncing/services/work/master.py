@@ -166,6 +166,11 @@ def _accept(
     if doubt and may_delete(run.group):
         message = f"Nothing is deleted in this run, whatever the policy: in what was read of the master, {doubt}."
         store.log(run.pk, message, code="no_deletions", level=LogEntry.Level.WARNING)
+    for held in snapshot.held:
+        message = (
+            f"Not copied: the {held.kind.replace('_', ' ')} {held.label!r} has an unexpected shape ({held.place})."
+        )
+        store.log(run.pk, message, code="held_back", level=LogEntry.Level.WARNING)
     with transaction.atomic():
         if previous is None or previous.fingerprint != fingerprint(snapshot):
             document = store.clean(to_document(snapshot))

@@ -186,3 +186,38 @@ def test_a_run_whose_master_was_taken_away_meanwhile_fails(house: House) -> None
 
     run.refresh_from_db()
     assert (run.state, run.reason) == ("failed", "not_found")
+
+
+def test_an_odd_item_of_the_master_is_logged_and_is_no_shrinking(house: House, sim: SimAccount, world: World) -> None:
+    house.group.max_master_shrink = 1
+    house.group.shrink_minimum_items = 1
+    house.group.save()
+    ended(house)
+    odd = sim.pipeline("Branch 3")
+    world.faults.add(Fault("odd", subdomain="master", item=odd.id, at="name", missing=True, times=None))
+
+    run = ended(house)
+
+    assert run.state == "succeeded", run.error
+    entry = LogEntry.objects.get(run=run, code="held_back")
+    assert f"the pipeline '#{odd.id}' has an unexpected shape (id {odd.id}: name is missing)" in entry.message
+    world.faults.clear()
+    remove(sim, "pipeline", odd.id)
+    run = ended(house)
+    assert (run.state, run.reason) == ("refused", "guard"), "what was held back counts as what was there"
+
+
+def test_where_the_policy_deletes_an_odd_item_is_not_asked_for_as_if_it_were_gone(
+    house: House, sim: SimAccount, world: World
+) -> None:
+    house.group.unmatched_pipelines = "delete_created"
+    house.group.save()
+    ended(house)
+    odd = sim.pipeline("Branch 3")
+    world.faults.add(Fault("odd", subdomain="master", item=odd.id, at="name", missing=True, times=None))
+
+    run = ended(house)
+
+    assert run.state == "succeeded", run.error
+    assert not [record for record in world.log.of("master") if record.path.endswith(f"/{odd.id}")]
+    assert run.deletes_allowed
