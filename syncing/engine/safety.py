@@ -138,6 +138,9 @@ def incomplete(desired: Snapshot, existing: Snapshot, known: Mapping[Ref, str]) 
     held = {(each.kind, each.within) for each in existing.held}
     if not existing.pipelines and (Kind.PIPELINE, "") not in held:
         return "the list of pipelines came empty, but every Kommo account has one"
+    odd = [each.path.endswith("_embedded.statuses") for each in existing.held if each.kind is Kind.PIPELINE]
+    if not existing.pipelines and all(odd):
+        return "no pipeline came with its stages, but every pipeline has won and lost"
     for item in existing.pipelines:
         if item.stages or item.is_archive or (Kind.STAGE, pipeline_key(item.id)) in held:
             continue
