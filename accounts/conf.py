@@ -70,6 +70,11 @@ def rate_per_ip() -> float:
     return float(settings.KOMMO_RATE_PER_IP)
 
 
+def outgoing_address() -> str:
+    """What the accounts see this machine under, as the operator named it; "": unknown."""
+    return ", ".join(settings.OUTGOING_ADDRESS)
+
+
 def timeout() -> tuple[float, float]:
     """Seconds to connect and to read."""
     read = float(settings.KOMMO_TIMEOUT)

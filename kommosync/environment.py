@@ -4,6 +4,7 @@ import logging
 import os
 import re
 from collections.abc import Callable
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from zoneinfo import available_timezones
@@ -71,6 +72,17 @@ def flag(name: str, default: bool) -> bool:
 def words(name: str, default: list[str]) -> list[str]:
     """The comma-separated values of variable `name`, without empty ones."""
     return [word.strip() for word in text(name).split(",") if word.strip()] or default
+
+
+def addresses(name: str) -> list[str]:
+    """The IP addresses, or networks, of a comma-separated variable; none is allowed."""
+    found = words(name, default=[])
+    for each in found:
+        try:
+            ip_network(each, strict=False)
+        except ValueError:
+            raise ImproperlyConfigured(f"{name}: {each!r} is no IP address, as 203.0.113.7") from None
+    return found
 
 
 def fernet_keys(name: str) -> list[str]:

@@ -33,6 +33,7 @@ KOMMO_OAUTH_URL = env.url("KOMMO_OAUTH_URL", "https://www.kommo.com/oauth")
 KOMMO_RATE_PER_ACCOUNT = env.number("KOMMO_RATE_PER_ACCOUNT", 6, 0.1, 1000)
 KOMMO_RATE_PER_IP = env.number("KOMMO_RATE_PER_IP", 6, 0, 10000)
 KOMMO_TIMEOUT = env.number("KOMMO_TIMEOUT", 30, 0.1, 600)
+OUTGOING_ADDRESS = env.addresses("OUTGOING_ADDRESS")
 KOMMO_SLOTS = "accounts.slots.SqlSlots"
 
 # -- work --

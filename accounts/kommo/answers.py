@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from accounts.kommo.errors import (
     BadAnswer,
@@ -24,6 +25,7 @@ from accounts.kommo.errors import (
     Unauthorised,
     Unpaid,
     Validation,
+    gettext_noop,
 )
 from accounts.kommo.quirks import token_expiry
 
@@ -32,6 +34,13 @@ LONGEST_ID = 18  # digits; longer ones overflow
 SHOWN = 300  # characters of a foreign text that may enter an error
 LOOKED_AT = 65_536  # bytes of a page that is no JSON
 HIDDEN = "***"
+# A router that has no such path, which is another thing than an API that has no such item.
+NO_SUCH_PATH = re.compile(r"cannot (get|post|patch|put|delete)\b", re.IGNORECASE)
+ITEM = re.compile(r"/(\w+_)?\d+(/|$)")
+HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
+REDIRECT_REMEDY = gettext_noop(
+    "The account may have been renamed: if the address that the message names is this account's, store its subdomain."
+)
 
 
 @dataclass(frozen=True)
@@ -92,7 +101,7 @@ def error_of(answer: Answer, *secrets: str, now: Callable[[], float] = time.time
     detail = _shown(_detail(answer, problem), secrets)
     status = answer.status
     if status < 400:
-        return _bad(answer, f"redirects to another address ({status}), which is never followed")
+        return _redirect(answer, secrets)
     if status == 401:
         return Unauthorised(detail, **answer.facts(code=_token_code(problem, token, now())))
     if status == 402:
@@ -100,7 +109,7 @@ def error_of(answer: Answer, *secrets: str, now: Callable[[], float] = time.time
     if status == 403:
         return (Forbidden if _is_api(answer, document) else IpBlocked)(detail, **answer.facts())
     if status == 404:
-        return NotFound(detail, no_account=not _is_api(answer, document), **answer.facts())
+        return NotFound(detail, no_account=not _is_api(answer, document) or _is_bare(answer, detail), **answer.facts())
     if status == 429:
         return _rate_limited(answer, problem, detail, now())
     if status >= 500 or status == 408:
@@ -114,6 +123,22 @@ def problem_of(answer: Answer, *secrets: str) -> JsonObject:
     if not isinstance(document, dict):
         return {}
     return {key: _shown(value, secrets) for key, value in document.items() if isinstance(value, str)}
+
+
+def _redirect(answer: Answer, secrets: Sequence[str]) -> BadAnswer:
+    """Of the address only the host is shown: what stands behind it may hold anything."""
+    try:
+        host = urlsplit(answer.headers.get("Location", "")).hostname or ""
+    except ValueError:
+        host = ""
+    place = _shown(host, secrets) if HOST.fullmatch(host) else "another address"
+    detail = f"redirects to {place} ({answer.status}), which is never followed"
+    return BadAnswer(detail, **answer.facts(outcome_unknown=answer.is_write, remedy=REDIRECT_REMEDY))
+
+
+def _is_bare(answer: Answer, detail: str) -> bool:
+    """True when the address has not even this path of the API: the account is not here (any more)."""
+    return NO_SUCH_PATH.match(detail) is not None and ITEM.search(answer.path) is None
 
 
 def _bad(answer: Answer, detail: str, retryable: bool = False) -> BadAnswer:

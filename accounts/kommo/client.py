@@ -13,9 +13,11 @@ from accounts.kommo.answers import JsonObject, error_of, read
 from accounts.kommo.errors import BadAnswer, KommoError, ReadOnly, Unauthorised, gettext_noop, nobody_there
 from accounts.kommo.pages import Params, read_pages
 from accounts.kommo.quirks import account_ids, jwt_claims
+from accounts.kommo.refusals import Suspicion
 from accounts.kommo.retry import Policy, Repeats
 from accounts.kommo.tokens import Moved, TokenSource, fit_for_header
 from accounts.kommo.transport import Transport
+from accounts.kommo.weather import Weather
 
 # Whether a write may go out: method, path, body (of a DELETE: None).
 Gate = Callable[[str, str, object], bool]
@@ -31,7 +33,9 @@ class KommoClient:
     `transport` is the account's, and closed with the client; `read_only` refuses every write before anything is
     sent, a `gate` those that it says no to. `requests` counts every attempt, `account_ids` collects whose account
     answered; `account_id` is whose it should be, if known. `locate` is asked once when no account answers at the
-    address, for the one where the account is now (None: unknown). All methods raise KommoError.
+    address, or its token is refused there, for the one where the account is now (None: unknown). `suspicion` says
+    what a plain 403 means (None: a blocked IP), `weather` keeps count of what the server fails at. All methods raise
+    KommoError.
     """
 
     def __init__(
@@ -46,6 +50,8 @@ class KommoClient:
         sleep: Callable[[float], None] | None = None,
         random: Callable[[], float] = _random.random,
         locate: Callable[[], Moved | None] | None = None,
+        suspicion: Suspicion | None = None,
+        weather: Weather | None = None,
     ) -> None:
         self.account = transport.account
         self.account_id = account_id
@@ -55,8 +61,9 @@ class KommoClient:
         self._transport = transport
         self._tokens = tokens
         self._sleep = sleep or transport.pacer.pause
-        self._repeats = Repeats(transport.pacer, policy, self._sleep, random)
+        self._repeats = Repeats(transport.pacer, policy, self._sleep, random, weather)
         self._locate = locate
+        self._suspicion = suspicion
         self._headers: tuple[str, CaseInsensitiveDict[str]] = ("", CaseInsensitiveDict())
 
     def __repr__(self) -> str:
@@ -73,6 +80,11 @@ class KommoClient:
     @property
     def requests(self) -> int:
         return self._transport.requests
+
+    @property
+    def failing(self) -> int:
+        """Requests that the server failed at, those of earlier attempts at this run included."""
+        return self._repeats.weather.failing
 
     def close(self) -> None:
         self._transport.close()
@@ -137,8 +149,9 @@ class KommoClient:
             token = ""
             try:
                 token = self._token(method, path)
-                return self._attempt(method, path, query, data, token)
-            except KommoError as error:
+                answer = self._attempt(method, path, query, data, token)
+            except KommoError as met:
+                error = self._suspicion.judge(met, token) if self._suspicion else met
                 # An earlier attempt may have been applied, whatever the last one says.
                 unknown = error.outcome_unknown = unknown or error.outcome_unknown
                 if self._may_go_on(error, token, renewed, unknown):
@@ -147,6 +160,9 @@ class KommoClient:
                 self._name_stranger(error, token)
                 self._repeats.prepare(error, method, attempt, body)
                 attempt += 1
+            else:
+                self._repeats.weather.went_well(method)
+                return answer
 
     def _check_write(self, method: str, path: str, body: object) -> None:
         if self.read_only:
@@ -168,12 +184,20 @@ class KommoClient:
         Without a `token` nothing was sent; a token that was `renewed` for this request is not renewed again.
         """
         try:
-            if isinstance(error, Unauthorised):
-                return bool(token) and not renewed and self._tokens.refused(token)
-            return bool(token) and nobody_there(error) and self._moved()
+            if not token:
+                return False
+            if isinstance(error, Unauthorised) and not renewed and self._tokens.refused(token):
+                return True
+            return self._may_have_moved(error, token) and self._moved()
         except KommoError as failure:
             failure.outcome_unknown = unknown  # of the request itself: a renewal writes nothing
             raise
+
+    def _may_have_moved(self, error: KommoError, token: str) -> bool:
+        """Nobody is there, or somebody who does not know the token that was good for this account before."""
+        if error.code != Unauthorised.code:
+            return nobody_there(error)
+        return self.account_id is not None and jwt_claims(token).get("account_id") in (None, self.account_id)
 
     def _moved(self) -> bool:
         """Moves to where the account is now, if somebody knows, and it is really the one that lives there."""

@@ -5,11 +5,12 @@ KommoError
  |    +-- GrantRefused   the token endpoint takes the code or the refresh token no more
  +-- Unpaid         402
  +-- Forbidden      403 as JSON: the user may not
- +-- IpBlocked      403 as plain text or HTML: this machine may not, nor anybody else on it
+ +-- IpBlocked      403 as plain text or HTML: this machine may not, nor anybody else on it, unless `refusals` finds
+ |                  that it is RequestRefused (a Validation) or IpNotAllowed (this account alone)
  +-- NotFound       404; `no_account` when the account itself is unknown
  +-- Validation     400, 422 and the other 4xx; `items` names every refused item
  +-- RateLimited    429, or a pause too long to wait for; `until`
- +-- ServerError    5xx
+ +-- ServerError    5xx; too many of them, and of no answers: OutOfService (`weather`)
  +-- NetworkError   reset, timeout, DNS, TLS, refused; `sent` False when nothing ever left
  +-- BadAnswer      truncated, not JSON, wrong shape, pages that do not add up, a redirect
  +-- Halted         everything was stopped: a blocked IP, or a cancelled run
@@ -66,6 +67,12 @@ class KommoError(Exception):
         self.outcome_unknown = facts.get("outcome_unknown", False)
         self.code = facts.get("code", type(self).code)
         self.remedy = facts.get("remedy", type(self).remedy)
+
+    @property
+    def request(self) -> Facts:
+        """What was asked of whom, and the status: for another error about the same request."""
+        names = ("account", "method", "path", "status", "request_id")
+        return Facts(**{name: getattr(self, name) for name in names})  # type: ignore[typeddict-item]
 
     def __str__(self) -> str:
         request = f"{self.method} {self.path}".strip()

@@ -10,6 +10,7 @@ from accounts.kommo.errors import (
     BadAnswer,
     Forbidden,
     GrantRefused,
+    IpBlocked,
     KommoError,
     NetworkError,
     NotFound,
@@ -156,10 +157,13 @@ Question = Callable[[], Place]
 
 
 def first_place(*questions: Question) -> Place | None:
-    """The first answer; None when nobody knows. What concerns every account (a blocked IP, a stop) is raised."""
+    """The first answer; None when nobody knows. What concerns every account (a stop, a pause) is raised.
+
+    A plain 403 of an address that is not the account's own says nothing of the account.
+    """
     for ask in questions:
         try:
             return ask()
-        except (Unauthorised, NotFound, BadAnswer, Validation, Forbidden, ServerError, NetworkError):
+        except (Unauthorised, NotFound, BadAnswer, Validation, Forbidden, IpBlocked, ServerError, NetworkError):
             continue
     return None

@@ -2,10 +2,11 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from accounts.kommo.errors import BadAnswer, Halted, IpBlocked, KommoError, NetworkError, RateLimited, ServerError
 from accounts.kommo.pacing import Pacer
+from accounts.kommo.weather import Weather
 
 logger = logging.getLogger(__name__)
 
@@ -83,23 +84,35 @@ class Repeats:
     """What lies between a failed request and its repeat, for one account."""
 
     def __init__(
-        self, pacer: Pacer, policy: Policy, sleep: Callable[[float], None], random: Callable[[], float]
+        self,
+        pacer: Pacer,
+        policy: Policy,
+        sleep: Callable[[float], None],
+        random: Callable[[], float],
+        weather: Weather | None = None,
     ) -> None:
+        self.weather = weather or Weather()
         self._pacer = pacer
         self._policy = policy
         self._sleep = sleep
         self._random = random
 
     def prepare(self, error: KommoError, method: str, attempt: int, body: object = None) -> None:
-        """Waits until attempt + 1 may be sent; raises `error` when it may not. `method` and `body` as for `decide`."""
+        """Waits until attempt + 1 may be sent; raises `error`, or what ends the account, when it may not.
+
+        `method` and `body` as for `decide`.
+        """
         if isinstance(error, IpBlocked):
             self._pacer.stop.set_all(error.code)
-        wait = decide(method, error, attempt, self._policy, self._random, body)
+        self.weather.failed(error)
+        policy = replace(self._policy, attempts=self.weather.attempts(method, self._policy.attempts))
+        wait = decide(method, error, attempt, policy, self._random, body)
         if isinstance(error, RateLimited):
             if error.status is None:  # the pacer's own: it has decided not to wait
                 raise error
             self._pacer.hold(max(error.retry_after or 0.0, wait or 0.0))
         if wait is None:
+            self.weather.gave_up(method, error)
             raise error
         logger.info("%s; attempt %d, again in %.1f s", error, attempt, wait)
         try:

@@ -1,9 +1,13 @@
 """The one switch that stops every client at once: a blocked IP, a cancelled run."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from weakref import WeakSet
 
 from accounts.kommo.errors import Halted
+
+LOOK = 0.05  # seconds between two looks of a thread that waits until another one is no longer alone
 
 
 class Stop:
@@ -14,6 +18,9 @@ class Stop:
         self._children: WeakSet[Stop] = WeakSet()
         self._lock = threading.Lock()
         self._parent = parent
+        self.root: Stop = self if parent is None else parent.root
+        self._alone = threading.Lock()  # of the root: who has it sends alone
+        self._sender: int | None = None
         self.reason = ""
         if parent is not None:
             parent._adopt(self)
@@ -52,9 +59,25 @@ class Stop:
         self._event.clear()
 
     def check(self) -> None:
-        """Raises Halted once stopped."""
+        """Raises Halted once stopped; waits as long as another thread sends alone."""
+        while self.root._sender not in (None, threading.get_ident()) and not self._event.wait(LOOK):
+            pass
         if self._event.is_set():
             raise Halted(self.reason)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Inside, no other thread below the same root begins a request; raises Halted when stopped before its turn."""
+        root = self.root
+        while not root._alone.acquire(timeout=LOOK):
+            self.check()
+        try:
+            self.check()
+            root._sender = threading.get_ident()
+            yield
+        finally:
+            root._sender = None
+            root._alone.release()
 
     def sleep(self, seconds: float) -> None:
         """Waits so long; raises Halted at once when stopped meanwhile."""

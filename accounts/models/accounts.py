@@ -43,6 +43,7 @@ class Account(models.Model):
         NOT_FOUND = "not_found", _("No such account")
         UNREACHABLE = "unreachable", _("Unreachable")
         IP_BLOCKED = "ip_blocked", _("IP address blocked")
+        IP_NOT_ALLOWED = "ip_not_allowed", _("IP address not on its whitelist")
         ERROR = "error", _("Error")
 
     group = models.ForeignKey(SyncGroup, models.PROTECT, related_name="accounts", verbose_name=_("sync group"))

@@ -48,7 +48,7 @@ def _answer(world: World, request: Request) -> Answer:
         return too_many(world.limits)
     perform = _find(world, request)
     if perform is None:
-        return plain(404, "404 Not Found")
+        return _nobody(world, request)
     target = f"{request.path}?{request.query}" if request.query else request.path
     fault = world.faults.take(request.subdomain, request.method, target, request.body)
     if fault is not None and fault.kind == "silent_half":
@@ -60,6 +60,16 @@ def _answer(world: World, request: Request) -> Answer:
     for odd in world.faults.odd(request.subdomain, request.method, target):
         answer = shapes.with_odd_item(answer, odd.item, odd.at, odd.value, missing=odd.missing)
     return shapes.with_lists_as_objects(answer) if world.knobs.lists_as_objects else answer
+
+
+def _nobody(world: World, request: Request) -> Answer:
+    """The answer of an address where no account is: none ever was, or it has another one now."""
+    readings = {
+        "json_404": lambda: refused(404, f"Cannot {request.method} {request.path}"),
+        "401": lambda: refused(401, "Invalid user name or password"),
+    }
+    answer = readings.get(world.knobs.former_address) if request.address.label in world.former else None
+    return answer() if answer else plain(404, "404 Not Found")
 
 
 def _find(world: World, request: Request) -> Perform | None:
@@ -173,6 +183,7 @@ def _instead(fault: Fault) -> Answer | None:
         "403_json": lambda: refused(403, "Insufficient rights"),
         "404": lambda: refused(404, "Not found"),
         "500": lambda: refused(500, BROKEN, trace_id=TRACE),
+        "503": lambda: plain(503, "503 Service Unavailable"),
         "504": lambda: plain(504, "504 Gateway Time-out"),
         "reset": lambda: Answer(0, lost=True),
         "no_content": messages.nothing,

@@ -15,10 +15,11 @@ KINDS = {
     "429_plain": "a body that is no JSON",
     "401": "token refused",
     "402": "account unpaid",
-    "403_plain": "blocked IP",
+    "403_plain": "blocked IP, or an account whose whitelist has another address, or a firewall (`holds`)",
     "403_json": "no rights",
     "404": "JSON, as of something that is gone",
     "500": "JSON with trace_id, not applied",
+    "503": "plain, as in an outage; not applied",
     "500_applied": "JSON with trace_id, applied before",
     "504": "gateway timeout, not applied",
     "504_applied": "gateway timeout, applied before",
@@ -40,7 +41,8 @@ KINDS = {
 class Fault:
     """One fault: strikes `times` matching requests (None: all) after letting `skip` of them pass.
 
-    `path` is a substring of, or a compiled pattern searched in, "/api/v4/...?query"; the body `holds` a text.
+    `path` is a substring of, or a compiled pattern searched in, "/api/v4/...?query"; `method` may be "write" for
+    POST, PATCH and DELETE; the body `holds` a text.
     `meanwhile`: what a person does in the account after the request was performed (or not), before its answer goes.
     """
 
@@ -68,7 +70,9 @@ class Fault:
             raise ValueError(f"no fault {self.kind!r}: one of {', '.join(KINDS)}")
 
     def matches(self, subdomain: str, method: str, target: str, body: bytes = b"") -> bool:
-        if self.subdomain not in (None, subdomain) or self.method not in (None, method):
+        if self.subdomain not in (None, subdomain):
+            return False
+        if self.method not in (None, method) and (self.method != "write" or method == "GET"):
             return False
         if self.holds.encode() not in body:
             return False

@@ -99,6 +99,8 @@ class Knobs:
     """1.3: another account's refresh token is "Token has been revoked" (401) or "Invalid refresh token" (400)."""
     oauth_errors: str = "en"
     """1.3: the language of title and detail in the errors of the token endpoint, "en" or "ru"."""
+    former_address: str = "html_404"
+    """1.6: an address that an account had before answers "html_404", "json_404" (Cannot GET ...) or "401"."""
     token_server_time: bool = True
     """1.3: the token endpoint tells server_time."""
     referer_scheme: bool = False

@@ -123,6 +123,7 @@ def test_a_secret_that_no_key_opens_is_told_of_its_account_and_the_others_are_ch
     assert "FIELD_ENCRYPTION_KEYS" in reports[south.pk].reason
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_blocked_ip_stops_the_checks_and_blames_no_account_that_was_not_asked(kommo) -> None:
     accounts = [
         AccountFactory(subdomain=f"n{number}", token=kommo.add_account(f"n{number}").token) for number in range(30)

@@ -19,6 +19,7 @@ from accounts.simulator.account import SimAccount
 from accounts.simulator.faults import Fault
 from accounts.simulator.oauth.integrations import SimIntegration
 from accounts.simulator.world import World
+from accounts.tests.factories import AccountFactory
 from accounts.tests.oauth import TOKEN_PATH, connected, refreshes
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("simulator")]
@@ -87,7 +88,9 @@ def test_a_second_refusal_is_final(world, ours) -> None:
     with pytest.raises(KommoError) as refused:
         ask(account)
     assert refused.value.code == "unauthorised"
-    assert [record.status for record in world.log] == [401, 200, 401]
+    asked = [(record.path.removeprefix("/api/v4"), record.status) for record in world.log]
+    lookup = ("/oauth2/account/current/subdomain", 200)  # the account may have moved; it has not
+    assert asked == [("/account", 401), (TOKEN_PATH, 200), ("/account", 401), lookup]
 
 
 @pytest.mark.parametrize("kind", ["500", "504", "reset", "500_applied", "reset_applied", "truncated", "garbage"])
@@ -208,13 +211,38 @@ def test_a_stop_ends_the_wait_for_somebody_elses_refresh(north) -> None:
         ask(north, stop=stop)
 
 
-def test_a_blocked_ip_at_the_token_endpoint_stops_everything_and_keeps_the_pair(north, world) -> None:
-    world.faults.add(Fault("403_plain", path=TOKEN_PATH, times=None))
+def test_a_blocked_ip_met_at_the_token_endpoint_stops_everything_and_keeps_the_pair(north, world) -> None:
+    AccountFactory(subdomain="south", token=world.add_account("south").token)
+    world.faults.add(Fault("403_plain", times=None))
     stop = Stop()
     with pytest.raises(KommoError) as blocked:
         ask(north, stop=stop)
     assert blocked.value.code == "ip_blocked"
     assert stop.is_set
+    assert pair_of(north).ended_at is None
+    assert [record.path for record in world.log] == [TOKEN_PATH, *["/api/v4/account"] * 2]  # its own, the other's
+
+
+def test_a_token_endpoint_behind_a_firewall_stops_nobody_and_keeps_the_pair(north, world) -> None:
+    world.faults.add(Fault("403_plain", path=TOKEN_PATH, times=None))
+    stop = Stop()
+    with pytest.raises(KommoError) as refused:
+        ask(north, stop=stop)
+    assert refused.value.code == "bad_answer"
+    assert not stop.is_set
+    assert pair_of(north).ended_at is None
+    world.faults.clear()
+    assert ask(north)["subdomain"] == "north"
+
+
+def test_an_account_that_alone_refuses_to_renew_its_tokens_has_another_whitelist(north, world) -> None:
+    AccountFactory(subdomain="south", token=world.add_account("south").token)
+    world.faults.add(Fault("403_plain", subdomain="north", times=None))
+    stop = Stop()
+    with pytest.raises(KommoError) as refused:
+        ask(north, stop=stop)
+    assert refused.value.code == "ip_not_allowed"
+    assert not stop.is_set
     assert pair_of(north).ended_at is None
 
 

@@ -1,6 +1,7 @@
 """What an account is let in with: storing a token, and opening a client with it."""
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -10,10 +11,12 @@ from accounts import conf
 from accounts.kommo import quirks
 from accounts.kommo.client import DEFAULT_POLICY, Gate, KommoClient
 from accounts.kommo.errors import KommoError
-from accounts.kommo.pacing import Pacer, Slots
+from accounts.kommo.pacing import Slots
+from accounts.kommo.refusals import IpNotAllowed, Suspicion
 from accounts.kommo.retry import Policy
 from accounts.kommo.stopping import Stop
 from accounts.kommo.transport import Transport
+from accounts.kommo.weather import Weather
 from accounts.models import Account, AccountEvent, TokenPair
 from accounts.services import events
 from accounts.services.credentials import pairs
@@ -25,6 +28,8 @@ from accounts.services.credentials.tokens import (
     LongLivedToken,
     OAuthTokens,
 )
+from accounts.services.credentials.transports import transport_for
+from accounts.services.credentials.witnesses import others_answer
 
 LONGEST_SECRET = 8192
 
@@ -67,30 +72,20 @@ def forget_health(account: Account) -> None:
     account.checked_at = None
 
 
-def transport_for(
-    account: Account,
-    *,
-    stop: Stop | None = None,
-    slots: Slots | None = None,
-    timeout: tuple[float, float] | None = None,
-) -> Transport:
-    """The way to `account`, at the common pace; nothing is asked of the database here."""
-    pacer = Pacer(
-        slots or conf.slots(),
-        conf.account_key(account.pk, account.subdomain),
-        conf.rate_per_account(),
-        ip_key=conf.IP_KEY,
-        rate_per_ip=conf.rate_per_ip(),
-        stop=stop,
-    )
-    return Transport(
-        conf.url_for(account.subdomain), pacer, account=account.subdomain, timeout=timeout or conf.timeout()
+def suspicion_for(account: Account, transport: Transport) -> Suspicion:
+    """Says what a plain 403 of `account` means; the other accounts that it may ask for it are looked up only then."""
+    address = conf.outgoing_address()
+    return Suspicion(
+        transport,
+        partial(others_answer, account, transport.pacer.stop),
+        refused_before=account.health == Account.Health.IP_NOT_ALLOWED,
+        remedy=f"{IpNotAllowed.remedy} ({address})" if address else IpNotAllowed.remedy,
     )
 
 
 def tokens_for(account: Account, transport: Transport) -> OAuthTokens:
     """The tokens of an account that is connected by OAuth."""
-    return OAuthTokens(account.pk, transport, Locator(account, transport))
+    return OAuthTokens(account.pk, transport, Locator(account, transport), suspicion_for(account, transport))
 
 
 def _opened(account: Account) -> str:
@@ -108,12 +103,14 @@ def client_for(
     stop: Stop | None = None,
     slots: Slots | None = None,
     policy: Policy = DEFAULT_POLICY,
+    weather: Weather | None = None,
 ) -> KommoClient:
     """A client of `account`, which must be loaded with its secrets: nothing is asked of the database here.
 
     A master's client is always read-only, unless a `gate` lets through what was approved for it, write by write:
     the one way to write a master. `read_only` is for slaves (None: may write); `stop` is shared by clients that have
-    to stop together. Raises CredentialProblem when no token is stored, KommoError when no key of ours opens it.
+    to stop together, `weather` is what is known of its server. Raises CredentialProblem when no token is stored,
+    KommoError when no key of ours opens it.
     """
     is_master = account.role == Account.Role.MASTER
     if is_master and read_only is False:
@@ -135,4 +132,6 @@ def client_for(
         read_only=(is_master and gate is None) or bool(read_only),
         gate=gate,
         locate=tokens.locate,
+        suspicion=suspicion_for(account, transport),
+        weather=weather,
     )

@@ -13,8 +13,9 @@ from django.utils.translation import gettext_noop
 
 from accounts.fields import WrongEncryptionKey
 from accounts.kommo import oauth
-from accounts.kommo.errors import GrantRefused, Halted, KommoError, Unauthorised, nobody_there
+from accounts.kommo.errors import BadAnswer, GrantRefused, Halted, KommoError, Unauthorised, nobody_there
 from accounts.kommo.oauth import Tokens
+from accounts.kommo.refusals import RequestRefused, Suspicion
 from accounts.kommo.retry import Policy, Repeats
 from accounts.kommo.tokens import FixedToken, Moved
 from accounts.kommo.transport import Transport
@@ -45,6 +46,9 @@ class CredentialProblem(Unauthorised):
 
 
 NOT_CONNECTED = gettext_noop("Connect the account: open it in the admin and press Connect, or send an invite link.")
+UNASKED = gettext_noop(
+    "A firewall before Kommo refuses to renew the token, though the account answers: run again later."
+)
 UNREADABLE = gettext_noop(
     "No key of FIELD_ENCRYPTION_KEYS opens what is stored. Put the old key back, or store a new token."
 )
@@ -74,12 +78,14 @@ class OAuthTokens:
         account_id: int,
         transport: Transport,
         locator: Locator,
+        suspicion: Suspicion,
         *,
         random: Callable[[], float] = _random.random,
     ) -> None:
         self._account_id = account_id
         self._transport = transport
         self._locator = locator
+        self._suspicion = suspicion
         self._repeats = Repeats(transport.pacer, POLICY, transport.pacer.pause, random)
         self._lease = timedelta(seconds=sum(transport.timeout) + LEASE_MARGIN)
         self._pair: Pair | None = None
@@ -201,7 +207,10 @@ class OAuthTokens:
         while True:
             try:
                 return oauth.refresh(self._transport, pair.keys, pair.refresh_token)
-            except KommoError as error:
+            except KommoError as met:
+                error = self._suspicion.judge(met, pair.access_token)
+                if isinstance(error, RequestRefused):  # of the token endpoint, not of an item
+                    raise KommoError(error.detail, code=BadAnswer.code, remedy=UNASKED, **error.request) from met
                 # As a GET is repeated: the old refresh token still works after a lost answer (section 1.3).
                 self._repeats.prepare(error, "GET", attempt)
                 attempt += 1

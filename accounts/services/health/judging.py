@@ -22,6 +22,7 @@ HEALTH_OF_CODE: dict[str, Account.Health] = {
     "unpaid": Health.UNPAID,
     "forbidden": Health.NOT_ADMIN,
     "ip_blocked": Health.IP_BLOCKED,
+    "ip_not_allowed": Health.IP_NOT_ALLOWED,
     "unreachable": Health.UNREACHABLE,
     "rate_limited": Health.ERROR,
     "bad_answer": Health.ERROR,

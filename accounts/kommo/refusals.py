@@ -1,0 +1,98 @@
+"""What a plain 403 means: this request alone is refused, this account alone, or all that this machine sends.
+
+A firewall refuses single requests, and an account whose whitelist of IP addresses does not have ours refuses all of
+them; only when others refuse us as well, Kommo has blocked our address (docs/kommo.md).
+"""
+
+import time
+from collections.abc import Callable
+from weakref import WeakKeyDictionary
+
+from accounts.kommo.answers import error_of
+from accounts.kommo.errors import IpBlocked, KommoError, NetworkError, Validation, gettext_noop
+from accounts.kommo.stopping import Stop
+from accounts.kommo.transport import Transport
+
+CLEARED_FOR = 3.0  # seconds that the answer of another account is good for: many accounts may refuse at once
+PATHS = ("/account", "/leads/pipelines")  # both cheap; the first is asked, unless that is what was refused
+
+# Whether another account answers this machine; None: there is no other one to ask.
+AskOthers = Callable[[], bool | None]
+
+
+class RequestRefused(Validation):
+    """A plain 403 of one request of an account that answers others: a firewall dislikes what is in it."""
+
+    remedy = gettext_noop(
+        "A firewall before Kommo refuses this request, while the account answers others: take what looks like code "
+        "(tags, scripts, queries) out of the item in the master."
+    )
+
+
+class IpNotAllowed(KommoError):
+    """A plain 403 of one account, while another one answers: its whitelist does not have our address."""
+
+    code = "ip_not_allowed"
+    remedy = gettext_noop("Add the outgoing address of this machine to the whitelist of IP addresses in that account.")
+
+
+class Suspicion:
+    """Finds out for one account what a plain 403 means. Meanwhile nobody else of this process begins a request.
+
+    `refused_before`: the account alone refused us the last time. If its first answer is the same again, that is what
+    it means, and nobody is asked. `remedy` is what to tell about an account that refuses us alone.
+    """
+
+    def __init__(
+        self, transport: Transport, ask_others: AskOthers, *, refused_before: bool = False, remedy: str = ""
+    ) -> None:
+        self._transport = transport
+        self._ask_others = ask_others
+        self._refused_before = refused_before
+        self._remedy = remedy or IpNotAllowed.remedy
+
+    def judge(self, error: KommoError, token: str) -> KommoError:
+        """The error that `error`, met with `token`, is. Everything is stopped when it is a blocked address."""
+        if not isinstance(error, IpBlocked) or self._transport.pacer.stop.is_set:
+            return error
+        if self._refused_before and self._transport.requests == 1:
+            return self._alone(error)
+        try:
+            with self._transport.pacer.stop.alone():
+                return self._asked(error, token)
+        except KommoError as failure:  # stopped meanwhile, or our own pace is held
+            failure.account, failure.method, failure.path = error.account, error.method, error.path
+            return failure
+
+    def _asked(self, error: IpBlocked, token: str) -> KommoError:
+        if answers(self._transport, token, path=PATHS[error.path == PATHS[0]]):
+            return RequestRefused(f"a firewall refuses this request alone: {error.detail}", **error.request)
+        stop = self._transport.pacer.stop
+        if time.monotonic() - _cleared.get(stop.root, -CLEARED_FOR) < CLEARED_FOR:
+            return self._alone(error)
+        others_answer = self._ask_others()
+        if others_answer is False:
+            stop.set_all(IpBlocked.code)
+            return error
+        if others_answer:
+            _cleared[stop.root] = time.monotonic()
+        return self._alone(error, unsure=others_answer is None)
+
+    def _alone(self, error: IpBlocked, *, unsure: bool = False) -> IpNotAllowed:
+        detail = "the account refuses every request of this machine"
+        if unsure:
+            detail += " (there is no other account to ask whether it is the only one)"
+        return IpNotAllowed(detail, remedy=self._remedy, **error.request)
+
+
+def answers(transport: Transport, token: str, path: str = PATHS[0]) -> bool:
+    """Whether the account answers one request with anything but a plain 403; a network that is silent is no answer."""
+    url = f"{transport.base_url}/api/v4{path}"
+    try:
+        answer = transport.send("GET", path, url, transport.headers({"Authorization": f"Bearer {token}"}))
+    except NetworkError:
+        return False
+    return answer.status != 403 or not isinstance(error_of(answer, token), IpBlocked)
+
+
+_cleared: "WeakKeyDictionary[Stop, float]" = WeakKeyDictionary()  # by root, when another account answered
