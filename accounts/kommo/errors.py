@@ -28,14 +28,19 @@ def gettext_noop(text: str) -> str:
     return text
 
 
-class Facts(TypedDict, total=False):
-    """What every error may be given; all of it is kept as attributes of the same names."""
+class Asked(TypedDict, total=False):
+    """What was asked of whom, and how it was answered."""
 
     account: str
     method: str
     path: str
     status: int | None
     request_id: str | None
+
+
+class Facts(Asked, total=False):
+    """What every error may be given; all of it is kept as attributes of the same names."""
+
     retry_after: float | None
     retryable: bool
     outcome_unknown: bool
@@ -69,10 +74,11 @@ class KommoError(Exception):
         self.remedy = facts.get("remedy", type(self).remedy)
 
     @property
-    def request(self) -> Facts:
-        """What was asked of whom, and the status: for another error about the same request."""
-        names = ("account", "method", "path", "status", "request_id")
-        return Facts(**{name: getattr(self, name) for name in names})  # type: ignore[typeddict-item]
+    def request(self) -> Asked:
+        """For another error about the same request."""
+        return Asked(
+            account=self.account, method=self.method, path=self.path, status=self.status, request_id=self.request_id
+        )
 
     def __str__(self) -> str:
         request = f"{self.method} {self.path}".strip()

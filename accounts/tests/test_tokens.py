@@ -14,7 +14,8 @@ from accounts.kommo.stopping import Stop
 from accounts.models import Account, AccountEvent, Integration, TokenPair
 from accounts.services import CredentialProblem, client_for
 from accounts.services.credentials import desk, pairs
-from accounts.services.credentials.opening import tokens_for, transport_for
+from accounts.services.credentials.opening import tokens_for
+from accounts.services.credentials.transports import transport_for
 from accounts.simulator.account import SimAccount
 from accounts.simulator.faults import Fault
 from accounts.simulator.oauth.integrations import SimIntegration

@@ -19,7 +19,7 @@ from accounts.services import events
 from accounts.services.connecting.attempts import CannotConnect, ended
 from accounts.services.connecting.invites import usable
 from accounts.services.credentials import pairs
-from accounts.services.credentials.opening import transport_for
+from accounts.services.credentials.transports import transport_for
 from accounts.services.health.probing import Probe, identify, with_rights
 from accounts.services.health.recording import conclude
 from accounts.services.subdomains import subdomain_of_referer

@@ -27,7 +27,8 @@ from accounts.models import (
 from accounts.services import queue
 from accounts.services.connecting import invites
 from accounts.services.credentials import desk
-from accounts.services.credentials.opening import tokens_for, transport_for
+from accounts.services.credentials.opening import tokens_for
+from accounts.services.credentials.transports import transport_for
 from accounts.services.upkeep import forecast, notices
 
 logger = logging.getLogger(__name__)
