@@ -112,7 +112,7 @@ class Repeats:
                 raise error
             self._pacer.hold(max(error.retry_after or 0.0, wait or 0.0))
         if wait is None:
-            self.weather.gave_up(method, error)
+            self.weather.gave_up(method, error, attempt)
             raise error
         logger.info("%s; attempt %d, again in %.1f s", error, attempt, wait)
         try:

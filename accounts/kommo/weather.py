@@ -44,12 +44,12 @@ class Weather:
             if self.failing >= MOST_FAILING:
                 raise _out_of_service(error, f"{self.failing} requests of this run failed, the last one with")
 
-    def gave_up(self, method: str, error: KommoError) -> None:
+    def gave_up(self, method: str, error: KommoError, attempts: int) -> None:
         """Told of a request that is not repeated any more; raises when the account has to end for it."""
         if method == "GET":
             return
         if isinstance(error, ServerError | NetworkError):
-            self._is_bad = True
+            self._is_bad = self._is_bad or attempts > 1
             self._in_a_row += 1
             if self._in_a_row >= MOST_IN_A_ROW:
                 raise _out_of_service(error, f"{self._in_a_row} writes in a row failed, the last one with")

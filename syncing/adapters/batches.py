@@ -9,6 +9,7 @@ from accounts.kommo.errors import BadAnswer, KommoError, NetworkError, NotFound,
 from accounts.kommo.retry import harmless_twice
 from syncing.adapters.api import Json
 from syncing.adapters.endpoints import MAX_BATCH
+from syncing.adapters.waiting import Waiting
 
 T = TypeVar("T")
 GATEWAY_TIMEOUT = 504
@@ -58,22 +59,24 @@ def create(
     lag behind a write, and wherever nobody answered, as Kommo may still be at it. `repair` may give an entry without
     its refused part.
     """
-    waiting, looked = _chunks(entries), False
-    while waiting:
-        chunk = waiting.pop(0)
+    waiting, looked = Waiting(_chunks(entries)), False
+    while chunk := waiting.take():
         try:
             answers = send([entry.body for entry in chunk])
         except Validation as error:
-            waiting[:0] = _after_refusal(chunk, error, failed, repair)
+            waiting.at_once(_after_refusal(chunk, error, failed, repair))
         except NotFound as error:
             if error.no_account:
                 raise
-            waiting[:0] = _after_refusal(chunk, Validation(error.detail, status=error.status), failed, None)
+            waiting.at_once(_after_refusal(chunk, Validation(error.detail, status=error.status), failed, None))
         except (ServerError, NetworkError, BadAnswer) as error:
             if not error.outcome_unknown:
                 raise
             patient = find if looked and not _may_still_be_at_it(error) else _patiently(find, settle)
-            waiting[:0], looked = _after_lost_answer(chunk, error, patient, done, failed), True
+            looked = True
+            waiting.after_neighbours(
+                _after_lost_answer(chunk, error, patient, done, failed), size=_shrunk(chunk, error)
+            )
         else:
             done(list(zip(chunk, answers, strict=True)))
 
@@ -88,30 +91,36 @@ def update(
     only what is missing is sent, with the ids that are there now. What is refused without a word about the part
     that is to blame is sent in `parts`.
     """
-    waiting, looked = _chunks(entries), False
-    while waiting:
-        chunk = waiting.pop(0)
+    waiting, looked = Waiting(_chunks(entries)), False
+    while chunk := waiting.take():
         try:
             answers = send([entry.body for entry in chunk])
         except Validation as error:
             alone = partial(_part_by_part, send=send, done=done, failed=failed, parts=parts)
-            waiting[:0] = _after_refusal(chunk, error, alone, repair)
+            waiting.at_once(_after_refusal(chunk, error, alone, repair))
         except NotFound as error:
             if error.no_account:
                 raise
-            waiting[:0] = _after_failure(chunk, error, failed)
+            waiting.at_once(_after_failure(chunk, error, failed))
         except (ServerError, NetworkError, BadAnswer) as error:
             if look is not None and error.outcome_unknown and not _repeatable(chunk):
                 patient = None if looked and not _may_still_be_at_it(error) else settle
-                waiting[:0], looked = _after_lost_update(chunk, error, look, done, failed, patient), True
-            elif isinstance(error, ServerError):
-                waiting[:0] = _after_failure(chunk, error, failed)
+                looked = True
+                rest = _after_lost_update(chunk, error, look, done, failed, patient)
+                waiting.after_neighbours(rest, size=_shrunk(chunk, error))
+            elif isinstance(error, ServerError) or (isinstance(error, NetworkError) and error.outcome_unknown):
+                waiting.after_neighbours(_after_failure(chunk, error, failed), size=_shrunk(chunk, error))
             elif isinstance(error, BadAnswer):
                 done([(entry, {}) for entry in chunk])  # written or not: the re-reading tells
             else:
                 raise
         else:
             done(list(zip(chunk, answers, strict=True)))
+
+
+def _shrunk(chunk: Sequence[Entry[T]], error: KommoError) -> int:
+    """How many items a batch may have from now on, after a gateway gave up on this one; 0: as many as before."""
+    return (len(chunk) + 1) // 2 if error.status == GATEWAY_TIMEOUT else 0
 
 
 def _repeatable(chunk: Sequence[Entry[T]]) -> bool:

@@ -293,9 +293,9 @@ def test_a_plain_403_stops_everything_in_every_group(
     AccountFactory(group=other, subdomain="other-slave")
     run, waiting = house.start(), house.start(group=other)
     SyncRun.objects.filter(pk=waiting.pk).update(queued_to_workers=False)
-    world.faults.add(Fault("403_plain", subdomain="north", times=None))
 
     def replicate(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
+        world.limiter.blocked.add("127.0.0.1")
         while True:
             client.get("/leads/pipelines")
             checkpoint("reading")
@@ -310,8 +310,8 @@ def test_a_plain_403_stops_everything_in_every_group(
     reasons = set(run.account_runs.values_list("state", "reason"))
     assert reasons == {("failed", "ip_blocked")}
     assert {part.error["code"] for part in run.account_runs.all()} == {"ip_blocked"}
-    assert not world.log.of("other-slave")
-    assert not world.log.of("west") or not world.log.of("east")  # two at a time: the last ones were never begun
+    refused = [record for record in world.log if record.status == 403]
+    assert len(refused) <= 2 + 1 + 3  # what was in flight, the account itself once more, up to three others
 
 
 def test_a_block_that_another_lane_met_stops_this_one(house: House, settings: Settings) -> None:
