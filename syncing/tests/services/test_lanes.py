@@ -12,7 +12,6 @@ from pytest_django import Settings
 from accounts.kommo.client import KommoClient
 from accounts.kommo.errors import Halted
 from accounts.models import Account
-from accounts.simulator.faults import Fault
 from accounts.simulator.world import World
 from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing import store
