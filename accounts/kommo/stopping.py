@@ -1,7 +1,7 @@
 """The one switch that stops every client at once: a blocked IP, a cancelled run."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from weakref import WeakSet
 
@@ -11,13 +11,18 @@ LOOK = 0.05  # seconds between two looks of a thread that waits until another on
 
 
 class Stop:
-    """A reason to send nothing more. A child stops with its parent: one per run below one per process."""
+    """A reason to send nothing more. A child stops with its parent: one per run below one per process.
 
-    def __init__(self, parent: "Stop | None" = None) -> None:
+    `watch` is asked at every check and gives the reason as soon as there is one ("" until then): a machine that
+    slept must not wait for a thread to notice it.
+    """
+
+    def __init__(self, parent: "Stop | None" = None, watch: Callable[[], str] | None = None) -> None:
         self._event = threading.Event()
         self._children: WeakSet[Stop] = WeakSet()
         self._lock = threading.Lock()
         self._parent = parent
+        self._watch = watch
         self.root: Stop = self if parent is None else parent.root
         self._alone = threading.Lock()  # of the root: who has it sends alone
         self._sender: int | None = None
@@ -62,8 +67,19 @@ class Stop:
         """Raises Halted once stopped; waits as long as another thread sends alone."""
         while self.root._sender not in (None, threading.get_ident()) and not self._event.wait(LOOK):
             pass
+        self.check_now()
+
+    def check_now(self) -> None:
+        """Raises Halted once stopped, or when what is watched says so."""
+        self._look()
         if self._event.is_set():
             raise Halted(self.reason)
+
+    def _look(self) -> None:
+        if self._watch is not None and (reason := self._watch()):
+            self.set(reason)
+        if self._parent is not None:
+            self._parent._look()
 
     @contextmanager
     def alone(self) -> Iterator[None]:

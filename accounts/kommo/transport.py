@@ -107,6 +107,7 @@ class Transport:
         request = _prepared(method, url, headers, data)
         try:
             self.pacer.wait()
+            self.pacer.stop.check_now()  # whoever was stopped in between may have lost the right to send
         except (Halted, RateLimited) as error:
             error.account, error.method, error.path = self.account, method, path
             raise

@@ -46,3 +46,21 @@ def test_a_finished_run_is_not_kept_in_memory() -> None:
     gc.collect()
     process.set("cancelled")
     assert len(process._children) == 0
+
+
+def test_what_a_stop_watches_is_asked_at_every_check_also_by_its_children() -> None:
+    reasons = iter(["", "lost_claim"])
+    parent = Stop(watch=lambda: next(reasons))
+    child = Stop(parent)
+
+    child.check()
+    with pytest.raises(Halted, match="lost_claim"):
+        child.check()
+    assert parent.is_set
+
+
+def test_a_wait_looks_when_it_is_over() -> None:
+    stop = Stop(watch=lambda: "lost_claim")
+
+    with pytest.raises(Halted, match="lost_claim"):
+        stop.sleep(0)

@@ -2,10 +2,10 @@
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
+from accounts.kommo import elapsed
 from accounts.kommo.client import KommoClient
 from accounts.kommo.errors import IpBlocked, KommoError
 from accounts.kommo.stopping import Stop
@@ -33,30 +33,36 @@ BLOCKED_MESSAGE = "Kommo blocked this machine's IP address, so everything was st
 class Pulse:
     """When the lane last extended its leases; without a heartbeat nothing more may be sent.
 
-    A thread of its own watches it, for hands that wait for their turn or for a repeat, and for a lane whose own
-    thread hangs on the database: then `stop` is set with the code of a lost claim.
+    `stop` asks it before every request, so that a lane whose machine slept sends nothing when it wakes. A thread of
+    its own watches it as well, for hands that wait for their turn or for a repeat, and for a lane whose own thread
+    hangs on the database: then `stop` is set with the code of a lost claim.
     """
 
-    def __init__(self, stop: Stop) -> None:
-        self._stop = stop
+    def __init__(self, clocks: Sequence[Callable[[], float]] = elapsed.CLOCKS) -> None:
+        self._clocks = clocks
         self._ended = threading.Event()
-        self.beaten()
+        self.beaten(self.moment())
+        self.stop = Stop(watch=lambda: LOST if self.is_stale else "")
         threading.Thread(target=self._watch, name="pulse", daemon=True).start()
 
     def _watch(self) -> None:
         while not self._ended.wait(conf.heartbeat() / 2):
             if self.is_stale:
-                self._stop.set(LOST)
+                self.stop.set(LOST)
 
     def end(self) -> None:
         self._ended.set()
 
-    def beaten(self) -> None:
-        self._at = time.monotonic()
+    def moment(self) -> elapsed.Moment:
+        return elapsed.moment(self._clocks)
+
+    def beaten(self, at: elapsed.Moment) -> None:
+        """`at`: before the leases were extended, for they count from then on."""
+        self._at = at
 
     @property
     def is_stale(self) -> bool:
-        return time.monotonic() - self._at > conf.stale_after()
+        return elapsed.seconds_since(self._at, self._clocks) > conf.stale_after()
 
 
 class SameAccount(KommoError):

@@ -85,8 +85,8 @@ class LaneAtWork:
         self._beat_due = 0.0
         self._look_due = 0.0
         self._masters_due = 0.0
-        self._stop = Stop()
-        self._pulse = Pulse(self._stop)
+        self._pulse = Pulse()
+        self._stop = self._pulse.stop
         self._writer = Writer()
         self._snapshots = jobs.Snapshots()
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="account")
@@ -137,10 +137,11 @@ class LaneAtWork:
         if time.monotonic() < self._beat_due:
             return
         self._beat_due = time.monotonic() + conf.heartbeat()
+        began = self._pulse.moment()
         presence.beat(self.name)
         self._beat_accounts()
         self._beat_masters()
-        self._pulse.beaten()
+        self._pulse.beaten(began)
         if not self._stop.is_set and block.happened_since(self._began):
             self._announced = True  # by who met it; once more would end the runs that began since
             self._stop.set(BLOCKED)

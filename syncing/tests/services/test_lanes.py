@@ -20,8 +20,8 @@ from syncing.models import AccountRun, IdMapping, LogEntry, SyncRun
 from syncing.services.replication.contract import Checkpoint, Interrupted, Job, Keep, Mapped, Outcome, Record, Result
 from syncing.services.runs.starting import cancel_run
 from syncing.services.work import lanes
-from syncing.services.work.hands import Hand
-from syncing.tests.services.conftest import SLAVES, House, database, result
+from syncing.services.work.hands import Hand, Pulse
+from syncing.tests.services.conftest import SLAVES, House, all_well, database, result
 
 CREATED = Outcome("create", "pipeline", "Sales", "", "done")
 
@@ -230,7 +230,7 @@ def test_without_a_heartbeat_nothing_more_is_sent(house: House, settings: Settin
 
     def replicate(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
         hand: Hand = checkpoint.__self__  # type: ignore[attr-defined]
-        hand.pulse.beaten = lambda: None  # type: ignore[method-assign]
+        hand.pulse.beaten = lambda at: None  # type: ignore[method-assign]
         try:
             while True:
                 checkpoint("reading")
@@ -418,7 +418,7 @@ def test_a_wait_for_a_turn_ends_when_the_lanes_own_thread_hangs(house: House, se
 
     def replicate(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
         hand: Hand = checkpoint.__self__  # type: ignore[attr-defined]
-        hand.pulse.beaten = lambda: None  # type: ignore[method-assign]
+        hand.pulse.beaten = lambda at: None  # type: ignore[method-assign]
         try:
             hand.stop.sleep(10)
         except Halted as halted:
@@ -430,3 +430,53 @@ def test_a_wait_for_a_turn_ends_when_the_lanes_own_thread_hangs(house: House, se
     house.work(replicate)
 
     assert codes == ["lost_claim"]
+
+
+def test_a_lane_whose_machine_slept_sends_nothing_when_it_wakes(house: House, world: World) -> None:
+    """Not even the request that had its turn already: its thread slept between that and the sending."""
+    slept = 0.0
+
+    def replicate(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
+        hand: Hand = checkpoint.__self__  # type: ignore[attr-defined]
+        pacer = client._transport.pacer
+        turn = pacer.wait
+
+        def turn_and_sleep() -> None:
+            nonlocal slept
+            turn()
+            slept = 60
+
+        hand.pulse.beaten = lambda at: None  # type: ignore[method-assign]
+        hand.pulse._clocks = (time.monotonic, lambda: time.monotonic() + slept)
+        hand.pulse._at = hand.pulse.moment()
+        pacer.wait = turn_and_sleep  # type: ignore[method-assign]
+        checkpoint("writing")
+        client.post("/leads/pipelines", [{"name": "Sales"}])
+        return result()
+
+    run = house.start(accounts=[house.accounts["north"]])
+    house.work(replicate)
+
+    assert [record.method for record in world.log.of("north")] == []
+    assert house.part(run, "north").state == "running"  # until its lease has ended; then another lane takes it
+    run.refresh_from_db()
+    assert run.state == "running"
+
+
+def test_leases_count_from_before_they_were_extended(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that sleeps while they are extended has lost them, though its lane has just had a heartbeat."""
+    now = 0.0
+
+    def extend_and_sleep(*args: object) -> dict[int, int]:
+        nonlocal now
+        now += 60
+        return {}
+
+    monkeypatch.setattr(lanes, "Pulse", lambda: Pulse((lambda: now,)))
+    monkeypatch.setattr(lanes.claims, "extend_masters", extend_and_sleep)
+    lane = lanes.LaneAtWork("lane", 60.0, 1, house.stop, None, all_well)
+    try:
+        lane._beat()
+        assert lane._pulse.is_stale
+    finally:
+        lane.leave()
