@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connections
+from django.db import connection, connections
 from django.utils import translation
 from pytest_django import Settings
 
@@ -16,6 +16,7 @@ from accounts.services.credentials import desk
 from accounts.simulator.server import RunningServer, serve
 from accounts.simulator.world import World
 from accounts.tests import flushing
+from accounts.tests.tables import make_tables, migrate, postgres_database
 
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 POSTGRES = os.environ.get("TEST_POSTGRES_URL", "postgres://postgres@127.0.0.1:5432/postgres")
@@ -68,11 +69,39 @@ def postgres_url() -> str:
 
 
 @pytest.fixture(scope="session")
+def postgres_tables(postgres_url: str) -> Iterator[str]:
+    """The name of a migrated database without data, for others to be copies of."""
+    name = f"tables_{os.getpid()}"
+    with postgres_database(postgres_url, name) as url:
+        migrate(url)
+        yield name
+
+
+@pytest.fixture(scope="session")
 def redis_url() -> str:
     """A Redis server on loopback whose database 9 may be emptied; skips without."""
     if not listens(6379):
         pytest.skip("needs Redis on 127.0.0.1:6379; .ci/run starts an installed one")
     return REDIS
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> Iterator[None]:
+    """The tests' own database begins as a copy, too."""
+    if connection.vendor != "sqlite":
+        yield
+        return
+    file = Path(connection.settings_dict["TEST"]["NAME"])
+    make_tables(file)
+    yield
+    for each in file.parent.glob(f"{file.name}*"):
+        each.unlink()
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb(django_db_keepdb: bool) -> bool:
+    """A database that is there is taken as it is: the copy."""
+    return django_db_keepdb or connection.vendor == "sqlite"
 
 
 # Without these the browser asks the outside world for updates at every start.

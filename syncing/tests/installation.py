@@ -17,9 +17,9 @@ from accounts.simulator.account import SimAccount
 from accounts.simulator.compare import differences
 from accounts.simulator.server import RunningServer
 from accounts.simulator.world import World
+from accounts.tests.tables import make_tables
 from syncing.operations import envfile
 from syncing.operations.simulation import Place
-from syncing.tests.tables import make_tables
 
 LEASE = 3
 
@@ -47,9 +47,7 @@ class Installation:
         self.place.__enter__()
         self.place.configure(self.values)
         envfile.replace(self.place.env_file, {"KOMMO_URL_TEMPLATE": self.template})
-        if self.database:
-            self.place.manage("migrate", "--verbosity", "0")
-        else:
+        if not self.database:
             make_tables(self.place.directory / "kommosync.sqlite3")
         rows = [f"{a.subdomain},{'slave' if n else 'master'},,{a.token}" for n, a in enumerate(self.accounts)]
         self.place.csv.write_text("subdomain,role,name,token\n" + "\n".join(rows) + "\n")
@@ -135,20 +133,6 @@ def threads(pid: int) -> int:
 
 def kill(pid: int) -> None:
     os.kill(pid, signal.SIGKILL)
-
-
-@contextlib.contextmanager
-def fresh_postgres(url: str, name: str) -> Iterator[str]:
-    """A database of its own on the server behind `url`; dropped afterwards."""
-    base = url.rpartition("/")[0]
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-        connection.execute(f'CREATE DATABASE "{name}"')
-    try:
-        yield f"{base}/{name}"
-    finally:
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
 
 @contextlib.contextmanager

@@ -15,12 +15,12 @@ import requests
 from accounts.simulator.seed import seed_demo, seed_master
 from accounts.simulator.server import serve
 from accounts.simulator.world import World
+from accounts.tests.tables import postgres_database
 from syncing.operations.processes import MANAGE, free_port
 from syncing.tests.installation import (
     Installation,
     children,
     descendants,
-    fresh_postgres,
     fresh_redis,
     kill,
     threads,
@@ -39,7 +39,9 @@ def make(tmp_path: Path, request: pytest.FixtureRequest, worker_id: str) -> Iter
         def build(world: World, backend: str = "sqlite", *, latency: float = 0.0, **env: str) -> Installation:
             if "postgres" in backend:
                 url = request.getfixturevalue("postgres_url")
-                env["DATABASE_URL"] = stack.enter_context(fresh_postgres(url, f"kommosync_e2e_{worker_id}"))
+                tables = request.getfixturevalue("postgres_tables")
+                name = f"kommosync_e2e_{worker_id}_{os.getpid()}"
+                env["DATABASE_URL"] = stack.enter_context(postgres_database(url, name, tables))
             if "redis" in backend:
                 number = 9 + int(worker_id.removeprefix("gw") or 0) % 6 if worker_id != "master" else 9
                 url = request.getfixturevalue("redis_url").rpartition("/")[0]

@@ -12,9 +12,9 @@ import pytest
 from django.conf import settings
 from django.db import OperationalError
 
+from accounts.tests.tables import make_tables
 from syncing import conf
 from syncing.models import Lane
-from syncing.tests.tables import make_tables
 from syncing.worker import supervisor
 from syncing.worker.drain import PipeSign
 from syncing.worker.supervisor import Supervisor

@@ -1,0 +1,74 @@
+"""Databases that have all tables already: migrated once for a state of the migrations, then copied.
+
+The file that is copied stays in `var/` for the next test run; another state of the migrations makes another.
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+import django
+import psycopg
+from django.conf import settings
+from django.db.migrations.loader import MigrationLoader
+from psycopg import sql
+
+PREFIX = "test-tables"  # `make clean` removes var/test-*.sqlite3*
+
+
+def make_tables(file: Path) -> None:
+    """Writes a migrated SQLite database without data at `file`."""
+    shutil.copyfile(_template(), file)
+
+
+def migrate(database_url: str) -> None:
+    environment = {**os.environ, "DATABASE_URL": database_url, "DJANGO_SETTINGS_MODULE": "kommosync.settings_test"}
+    command = [sys.executable, "manage.py", "migrate", "--skip-checks", "--verbosity", "0"]
+    subprocess.run(command, env=environment, cwd=settings.BASE_DIR, check=True, timeout=90)
+
+
+@cache
+def _template() -> Path:
+    directory = settings.BASE_DIR / "var"
+    directory.mkdir(exist_ok=True)
+    made = directory / f"{PREFIX}-{_state_of_migrations()}.sqlite3"
+    with open(directory / f"{PREFIX}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            for old in directory.glob(f"{PREFIX}-*.sqlite3*"):
+                old.unlink()
+            growing = made.with_name(f"{PREFIX}-growing.sqlite3")
+            migrate(f"sqlite:///{growing}")
+            growing.rename(made)
+    return made
+
+
+def _state_of_migrations() -> str:
+    """Another text for every change of a migration, of their list, or of Django."""
+    loader = MigrationLoader(None, ignore_no_migrations=True)
+    files = sorted({sys.modules[each.__module__].__file__ or "" for each in loader.disk_migrations.values()})
+    state = hashlib.sha256(django.__version__.encode())
+    for file in files:
+        state.update(file.encode() + Path(file).read_bytes())
+    return state.hexdigest()[:16]
+
+
+@contextmanager
+def postgres_database(server: str, name: str, template: str = "template1") -> Iterator[str]:
+    """A fresh database on a PostgreSQL server, as a copy of `template`; its URL."""
+    with psycopg.connect(server, autocommit=True) as admin:
+        drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+        admin.execute(drop)
+        create = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        admin.execute(create.format(sql.Identifier(name), sql.Identifier(template)))
+        try:
+            yield f"{server.rsplit('/', 1)[0]}/{name}"
+        finally:
+            admin.execute(drop)
