@@ -1,9 +1,11 @@
 #!/usr/bin/env python
 """Django's command line; a wrong setting ends in one sentence instead of a traceback."""
 
+import errno
 import json
 import os
 import sys
+from typing import TextIO
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -20,6 +22,7 @@ REMEDY = "Put right the variable in the environment or in .env, then run again."
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "kommosync.settings")
+    sys.stdout, sys.stderr = sys.stdout or _nowhere(), sys.stderr or _nowhere()  # None: closed before the start
     for stream in (sys.stdout, sys.stderr):  # a name that the terminal cannot show (LANG=C) must not end a command
         stream.reconfigure(errors="backslashreplace")
     try:
@@ -30,7 +33,10 @@ def main() -> None:
             sys.stdout.write(json.dumps(failed_document(str(error))) + "\n")
         sys.exit(USAGE_OR_CONFIGURATION)
     try:
-        execute_from_command_line(sys.argv)
+        try:
+            execute_from_command_line(sys.argv)
+        finally:
+            sys.stdout.flush()  # here, and not at the end of the interpreter, where nobody catches what goes wrong
     except KeyboardInterrupt:  # Ctrl-C before or after a command takes care of it itself
         sys.exit(INTERRUPTED)
     except DatabaseError as error:
@@ -41,6 +47,16 @@ def main() -> None:
         sys.exit(NOT_DONE if trouble.passes else USAGE_OR_CONFIGURATION)
     except BrokenPipeError:  # the reader of a pipe (`| head`) has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.stderr.write(f"The output cannot be written: {error.strerror}.\n")
+        sys.exit(NOT_DONE)
+
+
+def _nowhere() -> TextIO:
+    return open(os.devnull, "w", encoding="utf-8")
 
 
 def failed_document(message: str) -> dict[str, object]:

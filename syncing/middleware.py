@@ -1,6 +1,7 @@
 """What every request passes: what browsers may load from our pages, and which bodies are read at all."""
 
 from collections.abc import Callable
+from ipaddress import ip_address
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
@@ -13,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from accounts.exchange.uploads import FilesRefused, NoFiles, may_upload
 from accounts.pages import person
+from syncing.api.health import healthz, readyz
 from syncing.api.http import too_large
 from syncing.web.bodies import API, BodyRule, rule_for
 
@@ -38,6 +40,31 @@ class ContentSecurityPolicy:
         response = self.get_response(request)
         response.headers.setdefault("Content-Security-Policy", POLICY)
         return response
+
+
+class LocalHealth:
+    """Answers the health checks of this machine: they know neither the public host name nor HTTPS.
+
+    Stands before what would redirect or refuse them. Others get no answer that way.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+        self.views = {"/healthz": healthz, "/readyz": readyz}
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        view = self.views.get(request.path_info)
+        if view is None or not _is_loopback(request.META.get("REMOTE_ADDR", "")):
+            return self.get_response(request)
+        return view(request)
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        found = ip_address(address)
+    except ValueError:  # none, as of a Unix socket
+        return False
+    return (getattr(found, "ipv4_mapped", None) or found).is_loopback
 
 
 class RequestBodies:

@@ -89,13 +89,13 @@ class SealedStorage(CacheStorage):  # type: ignore[misc]
     CACHE_PREFIX = "import-"
 
     def save(self, data: bytes) -> None:
-        super().save(cipher().encrypt(data))
+        super().save(cipher().encrypt(data).decode())
 
     def read(self) -> bytes:
-        sealed: bytes | None = super().read()
+        sealed: str | None = super().read()
         if sealed is None:
             raise UploadGone
-        return sealed
+        return sealed.encode()
 
 
 def unsealed(sealed: bytes) -> bytes:

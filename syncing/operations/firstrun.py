@@ -4,18 +4,25 @@ import io
 import os
 import secrets
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from axes.utils import reset
 from django.conf import settings
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import User
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 ADMIN = "admin"
 PASSWORD_LINE = f"Password of {ADMIN}, shown only this once: "
+GIVEN_PASSWORD = "DJANGO_SUPERUSER_PASSWORD"  # noqa: S105  (the name of a variable)
+
+
+class PasswordRefused(Exception):
+    """The password that was given obeys not all rules; the message says which, not the password."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +40,17 @@ def unapplied_migrations() -> int:
     return len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
 
 
+def _keep_private() -> None:
+    """Only the owner reads an SQLite file, wherever it lies; its companions get the same mode from SQLite."""
+    name = str(connection.settings_dict["NAME"])
+    if connection.vendor == "sqlite" and not connection.is_in_memory_db():  # type: ignore[attr-defined]
+        with suppress(OSError):  # it cannot be made: the migration says why. It is another's: doctor says so
+            os.close(os.open(name, os.O_CREAT | os.O_RDWR, 0o600))
+            os.chmod(name, 0o600)
+
+
 def migrate() -> Step:
+    _keep_private()
     waiting = unapplied_migrations()
     if waiting:
         call_command("migrate", interactive=False, verbosity=0)
@@ -50,21 +67,34 @@ def collect_static() -> Step:
 
 def superuser(*, new_password: bool) -> tuple[Step, str | None]:
     """The superuser `admin`, and the password if one was made just now; one that exists keeps its own."""
-    users = get_user_model()._default_manager
+    users = User.objects
     user = users.filter(username=ADMIN).first()
     if user is None and not new_password and users.filter(is_superuser=True).exists():
         return Step("superuser", False), None
     if user is not None and not new_password:
         return Step("superuser", False, ADMIN), None
-    password = os.environ.get("DJANGO_SUPERUSER_PASSWORD") or secrets.token_urlsafe(15)
+    given = os.environ.get(GIVEN_PASSWORD)
+    password = given or secrets.token_urlsafe(15)
+    if given:
+        _check_password(user, given)
     _set_password(user, password)
     reset(username=ADMIN)  # who asks for a new password may have tried the old one too often
+    if given:  # who gave it knows it; it is printed nowhere
+        return Step("superuser", True, f"{ADMIN}, with the password of {GIVEN_PASSWORD}"), None
     return Step("superuser", True, ADMIN), password
 
 
-def _set_password(user: AbstractUser | None, password: str) -> None:
+def _check_password(user: User | None, password: str) -> None:
+    """Raises PasswordRefused for one that the admin would not take."""
+    try:
+        validate_password(password, user or User(username=ADMIN))
+    except ValidationError as error:
+        raise PasswordRefused(f"{GIVEN_PASSWORD} is refused: {' '.join(error.messages)}") from error
+
+
+def _set_password(user: User | None, password: str) -> None:
     if user is None:
-        get_user_model()._default_manager.create_superuser(ADMIN, "", password)
+        User.objects.create_superuser(ADMIN, "", password)
     else:
         user.set_password(password)
         user.save(update_fields=["password"])

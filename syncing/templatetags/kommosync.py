@@ -187,20 +187,23 @@ def other_page(context: Any, parameter: str, number: int) -> str:
 
 
 @register.filter
-def shown(value: Any) -> str:
-    """A value of a change as a person reads it: nothing is a dash, yes and no are words."""
+def shown(value: Any, attribute: str) -> str:
+    """A value of an attribute as a person reads it: nothing is a dash, yes and no are words.
+
+    Only a colour is shown as one: an option may be called #ff0000.
+    """
     if value is None or value in ("", [], {}):
         return "—"
     if value is True:
         return gettext("yes")
     if value is False:
         return gettext("no")
-    if isinstance(value, str) and COLOUR.fullmatch(value):
+    if attribute == "color" and isinstance(value, str) and COLOUR.fullmatch(value):
         return format_html(SWATCH, value, value)
     if isinstance(value, list):
-        return ", ".join(shown(item) for item in value)
+        return ", ".join(shown(item, "") for item in value)
     if isinstance(value, dict):
-        return ", ".join(f"{key}: {shown(item)}" for key, item in value.items())
+        return ", ".join(f"{key}: {shown(item, '')}" for key, item in value.items())
     return str(value)
 
 

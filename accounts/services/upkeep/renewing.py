@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
+from django.contrib.sessions.backends.db import SessionStore
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
@@ -57,6 +58,7 @@ def work(after: int = 0) -> str:
 def _prune(moment: datetime) -> None:
     ConnectAttempt.objects.filter(created_at__lt=moment - ATTEMPTS_KEPT).delete()
     AccountEvent.objects.filter(at__lt=moment - EVENTS_KEPT).delete()
+    SessionStore.clear_expired()
 
 
 def due(moment: datetime) -> QuerySet[TokenPair]:

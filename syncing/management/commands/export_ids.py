@@ -8,7 +8,9 @@ from typing import Any, TextIO, cast
 from django.core.management.base import BaseCommand, CommandError
 
 from accounts.checks import INSTALLATION
+from accounts.kommo.answers import storable
 from accounts.models import SECRETS, Account
+from accounts.services.tables.formulas import guarded
 from syncing.selectors.ids import id_map
 
 USAGE = 2
@@ -24,14 +26,19 @@ class Command(BaseCommand):
         parser.add_argument("--format", choices=("json", "csv"), default="json")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        accounts = Account.objects.filter(subdomain=options["account"]).defer(*SECRETS)
-        account = accounts.first()
+        subdomain = storable(options["account"]).strip().lower()
+        account = Account.objects.filter(subdomain=subdomain).defer(*SECRETS).first()
         if account is None:
-            raise CommandError(f"No such account: {options['account']}.", returncode=USAGE)
+            raise CommandError(f"No such account: {subdomain}.", returncode=USAGE)
         rows = id_map(account)
         if options["format"] == "json":
             self.stdout.write(json.dumps(rows, ensure_ascii=False))
             return
         writer = csv.DictWriter(cast(TextIO, self.stdout._out), COLUMNS)
         writer.writeheader()
-        writer.writerows({column: row[column] for column in COLUMNS} for row in rows)
+        writer.writerows({column: _cell(row[column]) for column in COLUMNS} for row in rows)
+
+
+def _cell(value: str | int) -> str | int:
+    """An id as a number; a name that a spreadsheet would take for a formula is made harmless."""
+    return guarded(value) if isinstance(value, str) else value

@@ -39,6 +39,8 @@ class Command(BaseCommand):
         try:
             for step in firstrun.steps(new_password=new_password):
                 self.stdout.write(str(step))
+        except firstrun.PasswordRefused as error:
+            raise CommandError(str(error), returncode=2) from error
         except OperationalError as error:
             raise CommandError(f"The database of DATABASE_URL cannot be used: {cause_of(error)}") from error
 
