@@ -285,7 +285,7 @@ def _ended(directory: Path) -> dict[str, Ended]:
 
 
 def test_processes_end_with_a_sentence_and_take_their_cache_from_the_settings(tmp_path: Path) -> None:
-    """`help` stands for all commands whose output leaves the process at its end. One test, as they start all at once."""
+    """`help` stands for all whose output leaves the process at its end. One test, as they start all at once."""
     ended = _ended(tmp_path)
 
     assert not [name for name, said in ended.items() if "Traceback" in said.stderr or "ignored" in said.stderr]
