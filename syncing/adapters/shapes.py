@@ -52,6 +52,8 @@ def number(item: Json, key: str, default: int | None = None) -> int:
         return default
     if isinstance(value, str) and value.strip().removeprefix("-").isdecimal():
         return int(value)
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
     if not isinstance(value, int) or isinstance(value, bool):
         raise OddShape(key, "is missing" if key not in item else f"is {_shown(value)}, not a number")
     return value

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from syncing.engine.held import Held
 from syncing.engine.plan import make_plan
 from syncing.engine.refs import Kind, Ref, Scope
 from syncing.engine.resources.field_groups import FieldGroup
@@ -243,3 +244,67 @@ def lacking(**facts: object) -> Snapshot:
 ])  # fmt: skip
 def test_what_is_named_and_missing_was_not_read(reading: Snapshot, part: str) -> None:
     assert part in (doubt(reading) or "")
+
+
+# -- what is held back is there --
+
+
+def odd(kind: Kind, key: str, within: str = "", path: str = "name") -> Held:
+    return Held(kind, key, within, None, "", path, "is missing")
+
+
+def holding(snapshot: Snapshot, *items: Held) -> Snapshot:
+    return replace(snapshot, held=items)
+
+
+@pytest.mark.parametrize("kept", [
+    odd(Kind.PIPELINE, "1"), odd(Kind.PIPELINE, ""), odd(Kind.STAGE, "", "1"),
+])  # fmt: skip
+def test_what_may_be_among_the_unread_is_not_lost(kept: Held) -> None:
+    before = snapshot(pipeline(1, "A", *(stage(number, f"S{number}") for number in range(5, 15))), pipeline(2, "B"))
+    after = snapshot(pipeline(2, "B")) if kept.kind is Kind.PIPELINE else snapshot(pipeline(1, "A"), pipeline(2, "B"))
+    assert shrink(before, after, 30, 10) is not None
+    assert shrink(before, holding(after, kept), 30, 10) is None
+
+
+def test_an_unread_item_of_another_list_explains_nothing() -> None:
+    after = holding(account(stages=5), odd(Kind.STAGE, "", "2"), odd(Kind.CUSTOM_FIELD, "", "leads"))
+    assert shrink(account(stages=10), after, 30, 10) is not None
+
+
+def test_what_was_unread_before_counts_as_what_was_there() -> None:
+    before = holding(snapshot(pipeline(1, "A")), *(odd(Kind.PIPELINE, str(number)) for number in range(2, 12)))
+    assert shrink(before, snapshot(pipeline(1, "A")), 30, 10) is not None
+
+
+def test_unread_items_leave_no_doubt_about_what_names_them() -> None:
+    whole = snapshot(
+        pipeline(1, "A", is_main=True), group("leads_1", fields=(3, 4)),
+        field(3, "F", group_id="leads_2", required_statuses=((2, 5),)),
+    )  # fmt: skip
+    assert doubt(whole) is not None
+    unread = (
+        odd(Kind.CUSTOM_FIELD, "leads/4", "leads"), odd(Kind.FIELD_GROUP, "leads/leads_2", "leads"),
+        odd(Kind.PIPELINE, "2"),
+    )  # fmt: skip
+    assert doubt(holding(whole, *unread)) is None
+    for at in range(3):
+        assert doubt(holding(whole, *unread[:at], *unread[at + 1 :])) is not None
+
+
+def test_unread_pipelines_and_stages_count_in_kommos_limits() -> None:
+    existing = snapshot(*(pipeline(number, f"P{number}") for number in range(1, 50)))
+    desired = snapshot(pipeline(90, "New"))
+    assert limits(make_plan(desired, existing, {}, Scope.FULL), existing) is None
+    full = holding(existing, replace(odd(Kind.PIPELINE, "50"), name="Odd"))
+    said = limits(make_plan(desired, full, {}, Scope.FULL), full)
+    assert said is not None
+    assert "has 50 pipelines" in said
+
+
+def test_a_slave_without_a_readable_pipeline_is_believed_unless_all_came_without_stages() -> None:
+    bare = snapshot()
+    assert incomplete(account(), bare, {}) is not None
+    assert incomplete(account(), holding(bare, odd(Kind.PIPELINE, "1")), {}) is None
+    assert incomplete(account(), holding(bare, odd(Kind.PIPELINE, "1", path="_embedded.statuses")), {}) is not None
+    assert empty(holding(bare, odd(Kind.PIPELINE, "1"))) is None

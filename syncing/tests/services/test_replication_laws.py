@@ -36,7 +36,10 @@ KNOBS: dict[str, tuple[Any, ...]] = {
     "fields_created_status": (200, 201),
     "unset_main": ("ignore", "400"),
     "monetary_patch_needs_currency": (True, False),
+    "lists_as_objects": (False, False, True),
+    "empty_page_behind": ("", "", "204", "list", "endless"),
 }
+ODD = (("name", None), ("id", "x"), ("sort", "high"), ("type", {}), ("enums.0.value", None), ("required_statuses", 7))
 
 
 @pytest.fixture(scope="module")
@@ -186,6 +189,78 @@ def test_a_changed_master_is_followed_without_losing_anything(anywhere: RunningS
         assert visible_differences(scene, south) == []
     assert leads_of(south.account) == leads
     assert south.wounds == wounds
+
+
+def make_odd(scene: Scene, branch: Branch | None, rng: Random) -> None:
+    """Some items of an account read oddly from now on."""
+    account = branch.account if branch else scene.master
+    found = [*account.pipelines.values(), *(stage for each in account.pipelines.values() for stage in each.ordinary)]
+    found += [item for items in account.fields.values() for item in items.values()]
+    for item in rng.sample(found, 3):
+        at, value = rng.choice(ODD)
+        if "enums" not in at or getattr(item, "enums", ()):
+            scene.fault("odd", branch, method="GET", item=item.id, at=at, value=value, times=None)
+
+
+@law
+@given(seed=seeds)
+def test_what_reads_oddly_is_neither_lost_nor_made_twice_and_comes_to_rest(anywhere: RunningServer, seed: int) -> None:
+    rng = Random(f"odd/{seed}")
+    scene = scene_of(anywhere, seed)
+    south = slave_of(scene, seed)
+    if rng.random() < 0.5:
+        south.sync(scene.desired())
+    leads, wounds, before = leads_of(south.account), south.wounds, ids_of(south.account)
+    for branch in rng.choice(([None], [south], [None, south])):
+        make_odd(scene, branch, rng)
+
+    first, again = south.sync(scene.desired()), south.sync(scene.desired())
+
+    assert first.state in ("changed", "in_sync", "partial"), first.error
+    assert again.document["changes"] == []
+    assert before <= ids_of(south.account)
+    assert (leads_of(south.account), south.wounds) == (leads, wounds)
+    scene.world.faults.clear()
+    last = south.sync(scene.desired())
+    if not last.document["conflicts"]:
+        assert visible_differences(scene, south) == []
+        assert south.sync(scene.desired()).state == "in_sync"
+    assert before <= ids_of(south.account)
+
+
+@law
+@given(seed=seeds)
+def test_names_that_differ_in_case_only_are_never_taken_for_each_other(anywhere: RunningServer, seed: int) -> None:
+    """A slave that has all of them by their exact names has nothing renamed, moved or made."""
+    rng = Random(f"case/{seed}")
+    scene = scene_of(anywhere, seed)
+    twins(scene.master, rng)
+    south = scene.branch("south")
+    south.sync(scene.desired())
+    south.known.clear()
+    before = ids_of(south.account)
+
+    again = south.sync(scene.desired())
+
+    assert (again.state, again.document["changes"], again.document["conflicts"]) == ("in_sync", [], [])
+    assert ids_of(south.account) == before
+    assert visible_differences(scene, south) == []
+
+
+def twins(account: SimAccount, rng: Random) -> None:
+    """Of everything that people name there is another one in other letters."""
+    other = rng.choice((str.upper, str.lower, str.swapcase))
+    for pipeline in list(account.pipelines.values()):
+        for stage in list(pipeline.ordinary):
+            if other(stage.name) != stage.name:
+                account.add_stage(pipeline, other(stage.name))
+    for item in list(account.fields["leads"].values()):
+        if item.type == "text" and not item.is_predefined and other(item.name) != item.name:
+            account.add_field("leads", other(item.name))
+        if item.type == "select":
+            for enum in list(item.enums):
+                if other(enum.value) not in [each.value for each in item.enums]:
+                    account.add_enum(item, other(enum.value))
 
 
 @law
