@@ -49,7 +49,8 @@ class Reader:
 
     @property
     def held(self) -> tuple[Held, ...]:
-        return tuple(item for held in self._held.values() for item in held)
+        in_order = (self._held[key] for key in sorted(self._held))  # not as they were read: a second reading is equal
+        return tuple(item for held in in_order for item in held)
 
     def read(self, *, with_fields: bool, described: Container[int] = ALL) -> Snapshot:
         """The whole configuration; `described` are the pipelines whose descriptions are read, a request each."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from accounts.kommo.answers import storable
 from accounts.kommo.quirks import items_of
 from syncing.adapters.api import Json
 
@@ -36,12 +37,17 @@ def text(item: Json, key: str) -> str:
 
 
 def optional_text(item: Json, key: str) -> str | None:
-    """None where it is absent or null, which are the same: nobody knows."""
+    """None where it is absent or null, which are the same: nobody knows.
+
+    What can be neither stored nor sent (half of a surrogate pair, NUL) is no text: shortened it would be another name.
+    """
     value = item.get(key)
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     if value is not None and not isinstance(value, str):
         raise OddShape(key, f"is {_shown(value)}, not a text")
+    if value is not None and storable(value) != value:
+        raise OddShape(key, f"is {_shown(storable(value))}, with characters that can be neither stored nor sent")
     return value
 
 

@@ -71,7 +71,7 @@ def from_document(document: dict[str, Any]) -> Snapshot:
 def fingerprint(snapshot: Snapshot) -> str:
     """64 hex characters; equal for equal configurations."""
     text = json.dumps(to_document(snapshot), sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
 def _held(item: dict[str, Any]) -> Held:

@@ -419,3 +419,25 @@ def test_json_is_printed_whatever_the_terminal_can_show(encoding: str) -> None:
     out.seek(0)
 
     assert json.loads(out.read()) == {"name": "Vendas às 5 😀"}
+
+
+@pytest.mark.parametrize("broken", ["Sal\ud800es", "Sal\x00es"])
+def test_a_name_that_can_be_neither_stored_nor_sent_is_held_back_and_the_rest_goes_on(
+    master: SimAccount, world: World, broken: str
+) -> None:
+    master.add_pipeline(broken, stages=["New"])
+    master.add_field("leads", "Colour", "select", enums=["red", f"green{broken}"])
+    SyncGroup.objects.update(unmatched_pipelines="delete_all", unmatched_fields="delete_all")
+    GroupFactory(name="Others")
+    own = world.accounts["south"].add_pipeline(f"Own {broken}", stages=["New"])
+
+    for state in ("changed", "in_sync"):
+        code, said = document("--group", "Branches")
+        assert (code, said["state"]) == (0, "succeeded"), said["error"]
+        assert {account["state"] for account in said["accounts"]} == {state}
+        held = [(item["kind"], item["message"]) for item in said["accounts"][0]["manual"]]
+        assert {kind for kind, message in held if "neither stored nor sent" in message} == {"pipeline", "custom_field"}
+    names = {pipeline.name for pipeline in world.accounts["north"].pipelines.values()}
+    assert "Sales <b>" in names
+    assert not any("Sal" in name and "es" in name and name != "Sales <b>" for name in names)
+    assert own.id in world.accounts["south"].pipelines
