@@ -13,7 +13,9 @@ from accounts.kommo.answers import storable
 from syncing.conf import MAX_TEXT
 from syncing.engine.refs import Kind, Ref
 from syncing.engine.snapshot import Snapshot, from_document, to_document
+from syncing.engine.stored_names import Key, StoredName
 from syncing.models import IdMapping, LogEntry, SlaveSnapshot
+from syncing.models import StoredName as StoredNameRow
 
 NAME_LENGTH = 500
 
@@ -81,6 +83,15 @@ def known_mappings(account_ids: Iterable[int]) -> dict[int, dict[Ref, str]]:
     for account_id, kind, key, slave_key in rows.values_list("account_id", "kind", "master_key", "slave_key"):
         known[account_id][Ref(Kind(kind), key)] = slave_key
     return known
+
+
+def stored_names(account_ids: Iterable[int]) -> dict[int, dict[Key, StoredName]]:
+    """For each account: what it shows otherwise than it was sent, by its own keys."""
+    found: dict[int, dict[Key, StoredName]] = {account_id: {} for account_id in account_ids}
+    rows = StoredNameRow.objects.filter(account_id__in=list(found)).order_by()
+    for account_id, kind, key, sent, shown in rows.values_list("account_id", "kind", "key", "sent", "shown"):
+        found[account_id][Kind(kind), key] = StoredName(sent, shown)
+    return found
 
 
 # -- snapshots of slaves --

@@ -16,6 +16,7 @@ from syncing.engine.order import STEP, merge, numbers
 from syncing.engine.plan import Plan
 from syncing.engine.refs import Kind, Ref
 from syncing.engine.snapshot import Snapshot
+from syncing.engine.stored_names import Key, StoredName
 
 DONE, FAILED, SKIPPED = "done", "failed", "skipped"
 UNVERIFIED = "unverified"  # written, but not as it was meant
@@ -53,6 +54,7 @@ class Work:
     ids: dict[Ref, str]
     report: Callable[[Sequence[Written]], None]
     rewrite_order: bool = False
+    stored_names: Mapping[Key, StoredName] = field(default_factory=dict)  # what the account shows otherwise than sent
     mute: int = 0  # items that were refused without a word about the part that is to blame
 
     def changes(self, kind: Kind, action: Action) -> list[Change]:

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from syncing.engine.arrange import Arrangement, arrange
 from syncing.engine.changes import Action, Change, Extra, Manual
@@ -13,7 +14,7 @@ from syncing.engine.exclusions import left_out
 from syncing.engine.extras import find_own
 from syncing.engine.match import Conflict, Match, match
 from syncing.engine.normalise import Item, State, normalise, own_names
-from syncing.engine.refs import Kind, Ref, Scope, enum_key, field_key, group_key, pipeline_key, stage_key
+from syncing.engine.refs import Kind, Ref, Scope, enum_key, field_key, group_key, parent_of, pipeline_key, stage_key
 from syncing.engine.resources.custom_fields import CREATABLE_TYPES, CustomField
 from syncing.engine.resources.pipelines import Pipeline, place
 from syncing.engine.resources.stages import Stage
@@ -40,6 +41,7 @@ class Plan:
     orders: Mapping[str, tuple[Ref, ...]]  # list name -> the order to reach, items to create among them
     shared_stages: frozenset[Ref]  # in these the master decides what is required; in the others the slave
     own: Mapping[Ref, str]  # what only the slave has: ref -> the slave's key, deletions among them
+    stored_otherwise: tuple[Change, ...] = ()  # names that the account shows otherwise than they were sent: not written
 
     @property
     def digest(self) -> str:
@@ -50,10 +52,14 @@ class Plan:
 
 
 def make_plan(
-    desired: Snapshot, existing: Snapshot, known: Mapping[Ref, str], scope: Scope, rules: Rules = NO_RULES
-) -> Plan:
-    """Compare the master (`desired`) with a slave (`existing`); `known` are the slave's id mappings."""
-    return _Planner(desired, existing, match(desired, existing, known), scope, rules).plan()
+    desired: Snapshot, existing: Snapshot, known: Mapping[Ref, str], scope: Scope, rules: Rules = NO_RULES,
+    shown: Mapping[tuple[Kind, str], str] = MappingProxyType({}),
+) -> Plan:  # fmt: skip
+    """Compare the master (`desired`) with a slave (`existing`); `known` are the slave's id mappings.
+
+    `shown`: by the slave's keys, the names that it shows otherwise than `existing` has them (`stored_names`).
+    """
+    return _Planner(desired, existing, match(desired, existing, known), scope, rules).plan(shown)
 
 
 class _Planner:
@@ -75,7 +81,7 @@ class _Planner:
         self.arrangement = self._arrange()
         self.changes: list[Change] = []
 
-    def plan(self) -> Plan:
+    def plan(self, shown: Mapping[tuple[Kind, str], str]) -> Plan:
         if self.scope.writes_pipelines:
             for pipeline in sorted(self.desired.pipelines, key=place):
                 self._plan_pipeline(pipeline)
@@ -99,10 +105,33 @@ class _Planner:
             orders=self.arrangement.orders,
             shared_stages=self.shared,
             own={item.ref: item.key for item in own},
+            stored_otherwise=tuple(self._stored_otherwise(shown)),
         )
 
     def _conflicts_in_scope(self) -> Iterator[Conflict]:
         return (each for each in self.conflicts if self._covers(each.ref.kind) and self._is_meant(each.ref))
+
+    def _stored_otherwise(self, shown: Mapping[tuple[Kind, str], str]) -> Iterator[Change]:
+        """Of items that are to have this name; what differs beside is an update."""
+        for item, name in shown.items():
+            ref = self.found.names.get(item)
+            if ref is None or not self._covers(ref.kind) or not self._decides_name(ref):
+                continue
+            owner = parent_of(ref) if ref.kind is Kind.ENUM else None
+            holder = self.ours.items[owner or ref]
+            wanted = holder.attributes.get("enums", {}).get(ref) if owner else holder.attributes.get("name")
+            there = self.theirs.items[owner or ref].attributes
+            if wanted is not None and wanted == (there["enums"].get(ref) if owner else there.get("name")):
+                parent = holder.name if owner else holder.parent
+                yield Change(Action.UPDATE, ref, wanted, parent, {"name": (name, wanted)})
+
+    def _decides_name(self, ref: Ref) -> bool:
+        """Whether this plan is about the item's name."""
+        holders = {ref, parent_of(ref) or ref}
+        attribute = "enums" if ref.kind is Kind.ENUM else "name"
+        owner = parent_of(ref) if ref.kind is Kind.ENUM else ref
+        accepted = {(owner, attribute), (ref, "name")} & self.rules.accepted
+        return not (holders & self.blocked or accepted) and self._is_meant(owner or ref)
 
     def _beside(self) -> Beside:
         """What deletions have to know of the rest; to be called when that is planned."""

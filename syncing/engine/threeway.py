@@ -40,7 +40,7 @@ class Difference:
 
 
 def differences(plan: Plan, base: Snapshot | None, known: Mapping[Ref, str]) -> tuple[Difference, ...]:
-    """What a plan would change and what it would leave as an extra.
+    """What a plan would change, what the account stores under other names, and what would be left as an extra.
 
     `base`: the master at the last convergence. `known`: the id mappings, those of items that the master has no more
     among them: by these it is told from what the slave made itself.
@@ -66,6 +66,9 @@ class _Explainer:
                     yield self._row(change, attribute, new, old, self._updated(change.ref, attribute))
             else:
                 yield self._whole(change)
+        for change in self.plan.stored_otherwise:
+            shown, sent = change.fields["name"]
+            yield self._row(change, "name", sent, shown, Cause.UNKNOWN)
         for extra in self.plan.extras:
             key, cause = self.plan.own[extra.ref], self._own(extra.ref)
             yield Difference(EXTRA, extra.ref, key, extra.name, extra.parent, WHOLE, None, extra.name, cause)

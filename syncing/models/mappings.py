@@ -29,3 +29,21 @@ class IdMapping(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.master_key} -> {self.slave_key}"
+
+
+class StoredName(models.Model):
+    """A name that an account shows otherwise than it was sent (escaped, cut, trimmed). `key` as in `IdMapping`."""
+
+    account = models.ForeignKey(Account, models.CASCADE, related_name="stored_names", verbose_name=_("account"))
+    kind = models.CharField(_("kind"), max_length=12)
+    key = models.CharField(_("key"), max_length=120)
+    sent = models.TextField(_("sent"))
+    shown = models.TextField(_("shown as"), blank=True)
+
+    class Meta:
+        verbose_name = _("stored name")
+        verbose_name_plural = _("stored names")
+        constraints = [models.UniqueConstraint(fields=["account", "kind", "key"], name="one_stored_name_per_item")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.key}: {self.sent!r} -> {self.shown!r}"

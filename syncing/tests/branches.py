@@ -20,8 +20,9 @@ from syncing.adapters.reader import Reader
 from syncing.engine.refs import Kind, Ref, Scope
 from syncing.engine.rules import NO_RULES, Rules
 from syncing.engine.snapshot import Snapshot
+from syncing.engine.stored_names import Key, StoredName
 from syncing.services.replication import replicate
-from syncing.services.replication.contract import Job, Mapped, Outcome, Result
+from syncing.services.replication.contract import NO_NOTES, Job, Mapped, Notes, Outcome, Result
 
 WRITES = ("POST", "PATCH", "DELETE")
 
@@ -73,6 +74,7 @@ class Branch:
     known: dict[Ref, str] = field(default_factory=dict)
     created: set[tuple[Kind, str]] = field(default_factory=set)
     snapshots: list[Snapshot] = field(default_factory=list)
+    stored_names: dict[Key, StoredName] = field(default_factory=dict)
     mapped: list[Mapped] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -85,8 +87,15 @@ class Branch:
     def __post_init__(self) -> None:
         self.kommo_id = self.kommo_id or self.account.account_id
 
-    def record(self, outcomes: Sequence[Outcome], mapped: Sequence[Mapped], dropped: Sequence[Ref]) -> None:
+    def record(
+        self, outcomes: Sequence[Outcome], mapped: Sequence[Mapped], dropped: Sequence[Ref], notes: Notes = NO_NOTES
+    ) -> None:
         self._live()
+        for item_key, name in notes.stored_names.items():
+            if name is None:
+                self.stored_names.pop(item_key, None)
+            else:
+                self.stored_names[item_key] = name
         self.outcomes += outcomes
         for ref in dropped:
             self.known.pop(ref, None)
@@ -133,6 +142,7 @@ class Branch:
             rules=replace(rules, created=rules.created or frozenset(self.created)),
             approved_digest=approved_digest,
             base=base,
+            stored_names=dict(self.stored_names),
         )
         self.events = 0
         with client_of(self.server, self.account, clock=self.clock) as client:

@@ -41,6 +41,7 @@ FORBIDDEN: dict[str, tuple[str, ...]] = {
 }
 VALUE_MODULES = {
     *("__future__", "abc", "bisect", "collections", "dataclasses", "enum", "functools", "hashlib", "heapq"),
+    "html",
     *("itertools", "json", "math", "operator", "re", "string", "types", "typing", "unicodedata"),
 }
 

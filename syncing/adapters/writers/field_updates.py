@@ -26,6 +26,7 @@ from syncing.adapters.work import Token, Work
 from syncing.engine.changes import Change
 from syncing.engine.refs import Kind, Ref, field_key
 from syncing.engine.resources.custom_fields import CustomField
+from syncing.engine.stored_names import field_as_sent
 
 MOST_PARTS = 20  # of one field that are tried one by one
 
@@ -87,7 +88,7 @@ class FieldUpdates:
         self.theirs[field_key(self.entity, shown.id)] = shown
 
     def _parse(self, item: Json) -> CustomField:
-        return parse_field(self.entity, item)
+        return field_as_sent(parse_field(self.entity, item), self.work.stored_names)
 
     # -- what was refused --
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from syncing.adapters.gate import Gate
 from syncing.engine.refs import Ref, Scope
 from syncing.engine.rules import NO_RULES, Rules
 from syncing.engine.snapshot import Snapshot
+from syncing.engine.stored_names import Key, StoredName
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Job:
     approved_digest: str = ""  # only the plan with this digest may be carried out; "": any
     base: Snapshot | None = None  # the master as it was when the slave was last equal to it
     gate: Gate | None = None  # of a promotion: opened for exactly the plan
+    stored_names: Mapping[Key, StoredName] = field(default_factory=dict)  # what the account shows otherwise than sent
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,19 @@ class Mapped:
     name: str
     parent: str
     created_by_us: bool
+
+
+@dataclass(frozen=True)
+class Notes:
+    """What else to remember of the account, by its own keys: names that it shows otherwise (None: not any more)."""
+
+    stored_names: Mapping[Key, StoredName | None] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.stored_names)
+
+
+NO_NOTES = Notes()
 
 
 @dataclass(frozen=True)
@@ -75,8 +90,19 @@ class Result:
     converged: bool = False  # read, and equal to `desired` as far as the rules go
 
 
-# Stores what has happened before the next request goes out; blocks until it is committed; raises LostClaim.
-Record = Callable[[Sequence[Outcome], Sequence[Mapped], Sequence[Ref]], None]  # outcomes, mappings to keep, to drop
+class Record(Protocol):
+    """Stores what has happened before the next request goes out; blocks until it is committed; raises LostClaim."""
+
+    def __call__(
+        self,
+        outcomes: Sequence[Outcome],
+        mapped: Sequence[Mapped],  # id mappings to keep
+        dropped: Sequence[Ref],  # id mappings to drop
+        notes: Notes = NO_NOTES,
+        /,
+    ) -> None: ...
+
+
 # Stores the account as it was read, before the first write of it goes out; blocks until it is committed.
 Keep = Callable[[Snapshot], None]
 # Called between two requests with a short note; raises Interrupted when the account must stop.

@@ -22,6 +22,7 @@ class Row:
     message: str = ""
     code: str = ""
     attempts: int = 0
+    named_otherwise: bool = False  # done, but for the name that Kommo made of it
 
     def outcome(self, key: str = "") -> Outcome:
         change = self.change
@@ -90,6 +91,24 @@ class Ledger:
                 doubted.append(row)
         return doubted
 
+    def tell_names(self, changes: Iterable[Change]) -> list[Row]:
+        """Names that Kommo made something else of: that is not done, and nothing is written for it again."""
+        told = []
+        for change in changes:
+            row = self.rows.get(change.ref)
+            if row is None:
+                row = self.rows[change.ref] = Row(change)
+            elif row.state in (FAILED, SKIPPED, UNVERIFIED):
+                continue
+            elif row.state == PLANNED and not row.attempts:
+                row.message = _stored_as(change)
+                continue
+            else:
+                row.named_otherwise = True
+            row.state, row.code, row.message = UNVERIFIED, "bad_answer", _stored_as(change)
+            told.append(row)
+        return told
+
     def believe(self) -> list[Row]:
         """What is as it should be after all, though nothing was sent for it: other moves have put it in its place."""
         settled = [row for row in self.rows.values() if row.state == PLANNED]
@@ -103,10 +122,17 @@ class Ledger:
                 row.state, row.message = SKIPPED, message
 
     def count(self, action: Action) -> int:
-        return sum(row.change.action is action and row.state in (DONE, PLANNED) for row in self.rows.values())
+        return sum(
+            row.change.action is action and (row.named_otherwise or row.state in (DONE, PLANNED))
+            for row in self.rows.values()
+        )
 
     def first_problem(self) -> Row | None:
         return next((row for row in self.rows.values() if row.state in (FAILED, UNVERIFIED, SKIPPED)), None)
+
+
+def _stored_as(change: Change) -> str:
+    return f"Kommo stores it as {change.fields['name'][0]!r}."
 
 
 def _still(change: Change) -> str:

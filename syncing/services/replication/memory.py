@@ -7,7 +7,7 @@ from syncing.adapters.work import DONE, Written
 from syncing.engine.changes import Action
 from syncing.engine.plan import Plan
 from syncing.engine.refs import Kind, Ref
-from syncing.services.replication.contract import Mapped, Outcome
+from syncing.services.replication.contract import NO_NOTES, Mapped, Notes, Outcome
 from syncing.services.replication.ledger import Ledger
 
 ADOPTED = "It was already there and is now kept in step."
@@ -21,9 +21,10 @@ class News:
     outcomes: list[Outcome] = field(default_factory=list)
     mapped: list[Mapped] = field(default_factory=list)
     dropped: list[Ref] = field(default_factory=list)
+    notes: Notes = NO_NOTES
 
     def __bool__(self) -> bool:
-        return bool(self.outcomes or self.mapped or self.dropped)
+        return bool(self.outcomes or self.mapped or self.dropped or self.notes)
 
 
 class Memory:
@@ -38,6 +39,7 @@ class Memory:
         self.known = dict(known)
         self.ledger = ledger
         self.created: set[Ref] = set()
+        self.made: set[Ref] = set()  # what came into being in this run, as answers said: not there only if gone again
 
     def of_matches(self, plan: Plan) -> News:
         """Remember what the matching found; forget mappings that point nowhere, or to what is now another item's."""
@@ -46,7 +48,7 @@ class Memory:
         gone = [
             ref
             for ref, key in self.known.items()
-            if ref not in found and ((ref.kind, key) in taken or ref in plan.match.stale)
+            if ref not in found and ((ref.kind, key) in taken or (ref in plan.match.stale and ref not in self.made))
         ]
         outcomes = [self._adoption(plan, ref) for ref in self.adoptions(plan)]
         mapped = [self._mapped(ref, key, self._is_ours(ref)) for ref, key in found.items()]
@@ -70,8 +72,20 @@ class Memory:
             if item.change.action is Action.DELETE:
                 news.dropped += self._inside(item.change.ref.kind, plan.own[item.change.ref])
         self._forget(news.dropped)
-        self.known.update({entry.ref: entry.slave_key for entry in news.mapped})
+        self.keep(news.mapped)
         return news
+
+    def of_arrivals(self, arrived: Mapping[Ref, str]) -> News:
+        """What came with the writes, though no answer told its key."""
+        news = News(mapped=[self._mapped(ref, key, ours=True) for ref, key in arrived.items()])
+        self.created |= arrived.keys()
+        self.keep(news.mapped)
+        return news
+
+    def keep(self, mapped: Iterable[Mapped]) -> None:
+        for entry in mapped:
+            self.known[entry.ref] = entry.slave_key
+            self.made.add(entry.ref)
 
     def _inside(self, kind: Kind, key: str) -> list[Ref]:
         """The mappings to an item of the account and to what is inside it."""

@@ -1,6 +1,6 @@
 """The account's part itself: read, plan, check, apply, read again, verify."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from accounts.kommo.client import KommoClient
@@ -15,11 +15,13 @@ from syncing.engine.refs import Ref
 from syncing.engine.rules import Rules
 from syncing.engine.safety import limits, thresholds
 from syncing.engine.snapshot import Snapshot
-from syncing.services.replication.contract import Checkpoint, Interrupted, Job, Keep, Outcome, Record, Result
+from syncing.engine.stored_names import Key, Lesson, as_sent, names_of, put_back
+from syncing.services.replication.contract import Checkpoint, Interrupted, Job, Keep, Notes, Outcome, Record, Result
 from syncing.services.replication.document import difference_rows, document
 from syncing.services.replication.ledger import Ledger, Row
 from syncing.services.replication.memory import Memory, News
 from syncing.services.replication.reading import Reading
+from syncing.services.replication.rereading import Rereading
 from syncing.services.replication.stepped import Stepped
 
 CANCELLED = "cancelled"
@@ -66,26 +68,30 @@ class _Part:
         self.rules: Rules = job.rules
         self.memory = Memory(job.known, self.ledger)
         self.reading = Reading(job, client, Reader(self.api), self.memory.known)
+        self.stored = dict(job.stored_names)
+        self.shown: dict[Key, str] = {}  # what the reading shows otherwise than it was sent
         self.plan: Plan | None = None  # the first one: what the account is told about
         self.left: Plan | None = None  # what there is still to do
         self.adopted = 0
 
     def run(self) -> Result:
-        existing = self.reading.first()
+        raw = self.reading.first()
+        existing = self._as_sent(raw)
         self.plan = self.left = plan = self._first_plan(existing)
         self.memory.plan = plan
         self.ledger.expect(plan)
         if (refusal := self._refusal(plan, existing)) is not None:
             return refusal
         if not self.job.writes:
+            self.ledger.tell_names(plan.stored_otherwise)
             self.adopted = len(self.memory.adoptions(plan))
             return self._judged("planned" if plan.changes else "in_sync")
         if self.job.gate is not None:
             self.job.gate.open(plan, existing)
         if plan.changes:
-            self.keep(existing)
+            self.keep(raw)
         self._remember(plan)
-        self._converge(plan, existing)
+        self._converge(plan, raw)
         return self._judged("changed" if self.ledger.rows else "in_sync")
 
     def stopped(self, state: str, error: KommoError) -> Result:
@@ -97,8 +103,16 @@ class _Part:
 
     # -- plan and check --
 
+    def _as_sent(self, raw: Snapshot) -> Snapshot:
+        """The account in the words that were sent; what it shows otherwise is put aside for the plan to tell."""
+        existing, self.shown = as_sent(raw, self.stored), {}
+        if existing is not raw:
+            sent = names_of(existing)
+            self.shown = {key: name for key, name in names_of(raw).items() if sent[key] != name}
+        return existing
+
     def _make_plan(self, existing: Snapshot) -> Plan:
-        return make_plan(self.job.desired, existing, self.memory.known, self.job.scope, self.rules)
+        return make_plan(self.job.desired, existing, self.memory.known, self.job.scope, self.rules, self.shown)
 
     def _first_plan(self, existing: Snapshot) -> Plan:
         """With what would be deleted, but is in use, left where it is.
@@ -133,41 +147,70 @@ class _Part:
 
     # -- apply and verify --
 
-    def _converge(self, plan: Plan, existing: Snapshot) -> None:
+    def _converge(self, plan: Plan, raw: Snapshot) -> None:
         """Apply, re-read, plan again, until nothing is left that is worth another try; what is left is not done."""
-        left = plan
+        left, existing = plan, self._as_sent(raw)
+        rereading = Rereading(self.reading, self.ledger, self.memory.known, raw)
+        spoiled: dict[str, tuple[str, str]] = {}
         for turn in range(1, ROUNDS + 1):
-            current = self._worth_trying(left, turn)
+            current = self._worth_trying(left, turn, spoiled)
             if not current.changes:
                 break
             self.ledger.expect(current)
             apply(self._work(current, existing, rewrite_order=turn >= ROUNDS - 1))
-            existing = self.reading.again(existing, current.changes)
+            before, raw = raw, rereading.after(current, raw)
+            self._store(self.memory.of_arrivals(rereading.arrivals(current, before, raw)))
+            lesson = rereading.lesson(current, before, raw, self.stored)
+            self._learn(lesson)
+            spoiled = dict(lesson.spoiled)
+            existing = self._as_sent(raw)
             self.left = left = self._make_plan(existing)
             self._remember(left)
         news = self.ledger.doubt({change.ref: change for change in left.changes}) + self.ledger.believe()
+        news += self.ledger.tell_names(left.stored_otherwise)
         if news:
             self.record([self._outcome(row, left) for row in news], (), ())
 
-    def _worth_trying(self, plan: Plan, turn: int) -> Plan:
-        """A create is never repeated here (the writer looks up lost ones); an update once, a move in every turn."""
+    def _learn(self, lesson: Lesson) -> None:
+        for key, name in lesson.stored.items():
+            if name is None:
+                self.stored.pop(key, None)
+            else:
+                self.stored[key] = name
+        self._store(News(notes=Notes(lesson.stored)))
+
+    def _worth_trying(self, plan: Plan, turn: int, spoiled: Mapping[str, tuple[str, str]]) -> Plan:
+        """A create is never repeated here (the writer looks up lost ones); an update once, a move in every turn.
+
+        Of a field whose new options do not show yet nothing is repeated: they would be made again under other ids.
+        Options of the account's own that read otherwise since they were written back are put back, once.
+        """
         if turn == 1:
             return plan
-        changes = tuple(
+        changes = [
             change
             for change in plan.changes
             if change.action is Action.UPDATE
             and not self.ledger.settled(change.ref)
             and ((turn == 2 and self.ledger.worth_another_try(change.ref)) or set(change.fields) == {"position"})
-        )
-        return replace(plan, changes=changes)
+            and not self._waits_for_options(plan, change.ref)
+        ]
+        if turn == 2:
+            changes = put_back(plan, changes, spoiled)
+        return replace(plan, changes=tuple(changes))
+
+    def _waits_for_options(self, plan: Plan, field: Ref) -> bool:
+        options = plan.desired.items[field].attributes.get("enums", ())
+        return any(option in self.memory.made and option not in plan.match.keys for option in options)
 
     def _work(self, plan: Plan, existing: Snapshot, *, rewrite_order: bool) -> Work:
         def written(items: Sequence[Written]) -> None:
             self._written(items, plan)
 
         ids = dict(plan.match.keys)
-        return Work(self.api, self.reading.reader, plan, self.job.desired, existing, ids, written, rewrite_order)
+        return Work(
+            self.api, self.reading.reader, plan, self.job.desired, existing, ids, written, rewrite_order, self.stored
+        )
 
     # -- record --
 
@@ -187,7 +230,7 @@ class _Part:
 
     def _store(self, news: News) -> None:
         if news:
-            self.record(news.outcomes, news.mapped, news.dropped)
+            self.record(news.outcomes, news.mapped, news.dropped, news.notes)
 
     def _outcome(self, row: Row, plan: Plan, key: str = "") -> Outcome:
         return row.outcome(key or self.memory.key_of(row.change.ref, plan))

@@ -34,10 +34,10 @@ class Reading:
         if self.job.scope.writes_fields:
             groups, fields = self.reader.groups_and_fields(ENTITIES)
             existing = replace(existing, groups=groups, fields=fields)
-        return self._believed(existing)
+        return self.believed(existing)
 
     def again(self, existing: Snapshot, changes: Iterable[Change]) -> Snapshot:
-        """Only what was written."""
+        """Only what was written; whether it is `believed` is for the caller to ask, as it may lag behind."""
         touched = _touched(changes)
         if touched & {(Kind.PIPELINE, ""), (Kind.STAGE, "")}:
             existing = replace(existing, pipelines=self._with_descriptions(self.reader.pipelines()))
@@ -51,9 +51,10 @@ class Reading:
                 fields = rest + with_membership(self.reader.fields(entity), groups)
             existing = replace(existing, groups=groups, fields=fields) if self.job.scope.writes_fields else existing
         self._check_identity()
-        return self._believed(existing)
+        return existing
 
-    def _believed(self, existing: Snapshot) -> Snapshot:
+    def believed(self, existing: Snapshot) -> Snapshot:
+        """Raises BadAnswer for a reading that cannot be true."""
         existing = replace(existing, held=self.reader.held)
         if doubt := incomplete(self.job.desired, existing, self.known):
             raise BadAnswer(doubt, account=self.job.subdomain)

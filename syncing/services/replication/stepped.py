@@ -21,7 +21,7 @@ class Stepped:
         return self.client.get_all(path, key, params, page_size)
 
     def pause(self, seconds: float) -> None:
-        self.checkpoint(f"waiting {seconds:.0f} s for a request that was not answered")
+        self.checkpoint(f"waiting {seconds:.0f} s for what was written to show")
         self.client.pause(seconds)
 
     def post(self, path: str, items: list[Json]) -> Json:

@@ -33,6 +33,7 @@ class Brief:
     remember: history.Remember
     base: Snapshot | None = None
     gate: Gate | None = None
+    own_words: bool = False  # `desired` was read from the account itself
 
 
 class Snapshots:
@@ -108,7 +109,9 @@ def of_rollback(run: SyncRun, claims: Sequence[Claim], snapshots: Snapshots) -> 
     _, scope = snapshots.get(claims[0].snapshot_id)
     found = rollback.before(run, [claim.account_id for claim in claims])
     return {
-        account: Brief(each.desired, each.scope(scope), each.known, each.rules, history.remember_rollback)
+        account: Brief(
+            each.desired, each.scope(scope), each.known, each.rules, history.remember_rollback, own_words=True
+        )
         for account, each in found.items()
     }
 
@@ -120,4 +123,6 @@ def of_promotion(run: SyncRun, claims: Sequence[Claim], snapshots: Snapshots) ->
     proposal = snapshots.proposal(claim.snapshot_id)
     remember = partial(proposals.remember, run.source_id, proposal.origins)
     rules = Rules(only=proposal.only)
-    return {claim.account_id: Brief(proposal.desired, scope, proposal.known, rules, remember, gate=Gate())}
+    return {
+        claim.account_id: Brief(proposal.desired, scope, proposal.known, rules, remember, gate=Gate(), own_words=True)
+    }

@@ -15,7 +15,18 @@ from syncing import conf, store
 from syncing.engine.refs import Ref
 from syncing.engine.snapshot import Snapshot
 from syncing.models import AccountState
-from syncing.services.replication.contract import Checkpoint, Interrupted, Job, Keep, Mapped, Outcome, Record, Result
+from syncing.services.replication.contract import (
+    NO_NOTES,
+    Checkpoint,
+    Interrupted,
+    Job,
+    Keep,
+    Mapped,
+    Notes,
+    Outcome,
+    Record,
+    Result,
+)
 from syncing.services.work import history
 from syncing.services.work.boundary import bounded, where
 from syncing.services.work.claims import Claim
@@ -100,8 +111,10 @@ class Hand:
 
     # -- given to replicate --
 
-    def record(self, outcomes: Sequence[Outcome], mapped: Sequence[Mapped], dropped: Sequence[Ref]) -> None:
-        self.writer.record(self.claim, outcomes, mapped, dropped, self.remember)
+    def record(
+        self, outcomes: Sequence[Outcome], mapped: Sequence[Mapped], dropped: Sequence[Ref], notes: Notes = NO_NOTES, /
+    ) -> None:
+        self.writer.record(self.claim, outcomes, mapped, dropped, self.remember, notes)
         self.outcomes += outcomes
         if self.job.gate is not None:
             for item in mapped:

@@ -8,7 +8,9 @@ from django.db.models import Q
 from django.utils import timezone
 
 from syncing.engine.refs import Kind, Ref
+from syncing.engine.stored_names import Key, StoredName
 from syncing.models import IdMapping, LogEntry
+from syncing.models import StoredName as StoredNameRow
 from syncing.services.replication.contract import Mapped, Outcome
 from syncing.store import NAME_LENGTH, clean, insert, json_value, short
 
@@ -69,6 +71,15 @@ def keep_mappings(account_id: int, mapped: Sequence[Mapped], dropped: Sequence[R
     gone |= _matching((item.ref.kind, "slave_key", item.slave_key) for item in latest.values())
     ours.filter(gone).delete()
     return _add(account_id, latest.values(), created)
+
+
+def keep_stored_names(account_id: int, names: Mapping[Key, StoredName | None]) -> None:
+    """Those that are None are forgotten. Must run in a transaction."""
+    if not names:
+        return
+    StoredNameRow.objects.filter(_matching((kind, "key", key) for kind, key in names), account=account_id).delete()
+    rows = [(kind.value, key, clean(each.sent), clean(each.shown)) for (kind, key), each in names.items() if each]
+    insert(StoredNameRow, {"account": account_id}, ("kind", "key", "sent", "shown"), rows)
 
 
 def _add(account_id: int, items: Iterable[Mapped], created: Container[tuple[str, str]]) -> None:

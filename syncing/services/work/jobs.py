@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from accounts.kommo.stopping import Stop
 from accounts.models import Account
 from syncing import store
+from syncing.engine.stored_names import Key, StoredName, as_sent
 from syncing.models import AccountState, RunPurpose, SlaveSnapshot, SyncRun
 from syncing.services.replication.contract import Interrupted, Job, Outcome, Result
 from syncing.services.runs.waves import settle
@@ -62,6 +63,7 @@ def _load(claims: Sequence[Claim], snapshots: Snapshots, writer: Writer, pulse: 
     begun = set(SlaveSnapshot.objects.filter(pk__in=again).values_list("pk", flat=True)) if again else set()
     runs = SyncRun.objects.select_related("group", "reverts").in_bulk({claim.run_id for claim in claims})
     found = _briefs(claims, runs, snapshots)
+    stored_names = store.stored_names(claim.account_id for claim in claims)
     kommo_ids = dict(Account.objects.exclude(kommo_id=None).values_list("pk", "kommo_id"))
     hands = []
     for claim in claims:
@@ -75,7 +77,7 @@ def _load(claims: Sequence[Claim], snapshots: Snapshots, writer: Writer, pulse: 
             Hand(
                 claim=claim,
                 account=account,
-                job=_job(claim, account, brief, claim.account_run_id in begun),
+                job=_job(claim, account, brief, claim.account_run_id in begun, stored_names[claim.account_id]),
                 writer=writer,
                 pulse=pulse,
                 stop=Stop(stop),
@@ -102,19 +104,20 @@ def _briefs(claims: Sequence[Claim], runs: Mapping[int, SyncRun], snapshots: Sna
     return found
 
 
-def _job(claim: Claim, account: Account, brief: Brief, begun: bool) -> Job:
+def _job(claim: Claim, account: Account, brief: Brief, begun: bool, stored_names: Mapping[Key, StoredName]) -> Job:
     """An account that was begun had the approved plan then; what is left of it has another digest."""
     return Job(
         account.subdomain,
         brief.scope,
         claim.writes,
-        brief.desired,
+        as_sent(brief.desired, stored_names) if brief.own_words else brief.desired,
         brief.known,
         account.kommo_id,
         brief.rules,
         approved_digest="" if begun else claim.approved_digest,
         base=brief.base,
         gate=brief.gate,
+        stored_names=stored_names,
     )
 
 

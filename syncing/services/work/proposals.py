@@ -8,6 +8,7 @@ from syncing import store
 from syncing.engine.promotion import Pick, Proposal, proposal_document, propose
 from syncing.engine.refs import Kind, Ref
 from syncing.engine.snapshot import Snapshot
+from syncing.engine.stored_names import as_sent
 from syncing.models import IdMapping, LogEntry, RunPurpose, SyncRun
 from syncing.services.replication.contract import Mapped, Outcome
 from syncing.services.runs.closing import end_without_master
@@ -30,7 +31,8 @@ def picks_of(run: SyncRun) -> list[Pick]:
 
 def document_of(run: SyncRun, source: Snapshot, master: Snapshot) -> dict[str, Any] | None:
     """The proposal as it is kept with the run; None when nothing is left of it: then the run has ended."""
-    proposal = propose(source, master, _known(run), picks_of(run))
+    theirs = store.stored_names([run.source_id])[run.source_id] if run.source_id else {}
+    proposal = propose(as_sent(source, theirs), master, _known(run), picks_of(run))
     for sentence in proposal.problems:
         store.log(run.pk, sentence, code="not_promoted", level=LogEntry.Level.WARNING)
     for sentence in proposal.remarks:

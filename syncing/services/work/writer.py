@@ -13,7 +13,7 @@ from syncing import conf, store
 from syncing.engine.refs import Ref
 from syncing.models import AccountRun, AccountState, LogEntry, RunPurpose, SyncRun
 from syncing.services.drift import seen as drift
-from syncing.services.replication.contract import Interrupted, Mapped, Outcome, Result
+from syncing.services.replication.contract import NO_NOTES, Interrupted, Mapped, Notes, Outcome, Result
 from syncing.services.work import history
 from syncing.services.work.boundary import bounded
 from syncing.services.work.claims import Claim
@@ -49,13 +49,15 @@ class Writer:
         mapped: Sequence[Mapped],
         dropped: Sequence[Ref],
         remember: history.Remember = history.remember_slave,
+        notes: Notes = NO_NOTES,
     ) -> None:
-        """Log rows of what has just happened, and what `remember` makes of the id mappings."""
+        """Log rows of what has just happened, what `remember` makes of the id mappings, and `notes`."""
 
         def act() -> None:
             history.log_outcomes(claim.run_id, claim.account_run_id, outcomes)
             history.log_options(claim.run_id, claim.account_run_id, mapped)
             remember(claim.account_id, outcomes, mapped, dropped)
+            history.keep_stored_names(claim.account_id, notes.stored_names)
 
         self._batcher.call(Unit(claim, act, after_write=True))
 

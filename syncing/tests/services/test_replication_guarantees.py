@@ -131,9 +131,10 @@ def test_guarantee_1_an_incomplete_list_of_the_master_is_an_error(scene: Scene, 
 def test_guarantee_1_a_re_reading_that_fails_is_no_success(scene: Scene) -> None:
     north = scene.branch()
     desired = scene.desired()
-    scene.fault("no_content", north, method="GET", path=PIPELINES, skip=1)
+    scene.fault("no_content", north, method="GET", path=PIPELINES, skip=1, times=None)
 
     result = north.sync(desired)
+    scene.world.faults.clear()
 
     assert (result.state, result.reason) == ("failed", "bad_answer")
     assert north.sync(desired).state == "in_sync"

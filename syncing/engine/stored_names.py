@@ -1,0 +1,188 @@
+"""Stored names: what an account shows under another name than it was sent, told apart from what was renamed.
+
+An account may escape a name, cut it at an emoji, trim or recase it. It is read as it was sent: so nothing is written
+a second time, and what is written back is what makes the account show the same again.
+"""
+
+import html
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from syncing.engine.changes import Action, Change
+from syncing.engine.pairing import is_spelling
+from syncing.engine.plan import Plan
+from syncing.engine.refs import Kind, Ref, enum_key, field_key, group_key, pipeline_key, stage_key
+from syncing.engine.resources.custom_fields import CustomField
+from syncing.engine.resources.pipelines import Pipeline
+from syncing.engine.snapshot import Snapshot
+
+Key = tuple[Kind, str]  # an item by the account's own key
+Rename = Callable[[Kind, str, str], str]  # kind, key, name -> name
+
+NOT_ESCAPED = re.compile(r"&(?!(?:amp|lt|gt|quot|apos|#0*39|#x27);)|[<>]")
+
+
+@dataclass(frozen=True)
+class StoredName:
+    """What was sent as an item's name, and as what the account shows it."""
+
+    sent: str
+    shown: str
+
+
+def names_of(snapshot: Snapshot) -> dict[Key, str]:
+    """Every name of an account."""
+    found: dict[Key, str] = {}
+
+    def note(kind: Kind, key: str, name: str) -> str:
+        found[kind, key] = name
+        return name
+
+    _renamed(snapshot, note)
+    return found
+
+
+def as_sent(snapshot: Snapshot, stored: Mapping[Key, StoredName]) -> Snapshot:
+    """The account as it would read if it showed what it was sent; `snapshot` itself where nothing is known.
+
+    An account that is known to escape what it is sent is taken to have escaped everything that looks like it.
+    """
+    return _renamed(snapshot, _sent_words(stored)) if stored else snapshot
+
+
+def field_as_sent(item: CustomField, stored: Mapping[Key, StoredName]) -> CustomField:
+    """One field, as `as_sent`."""
+    return _renamed_field(item, _sent_words(stored)) if stored else item
+
+
+def _sent_words(stored: Mapping[Key, StoredName]) -> Rename:
+    escaped = any(_is_escaped(name) for name in stored.values())
+
+    def sent(kind: Kind, key: str, name: str) -> str:
+        known = stored.get((kind, key))
+        if known is not None and known.shown == name:
+            return known.sent
+        return html.unescape(name) if escaped and not NOT_ESCAPED.search(name) else name
+
+    return sent
+
+
+def _is_escaped(name: StoredName) -> bool:
+    return html.unescape(name.shown) != name.shown and html.unescape(name.sent) == name.sent
+
+
+def _renamed(snapshot: Snapshot, name: Rename) -> Snapshot:
+    def pipeline(item: Pipeline) -> Pipeline:
+        stages = tuple(
+            replace(stage, name=name(Kind.STAGE, stage_key(item.id, stage.id), stage.name)) for stage in item.stages
+        )
+        return replace(item, name=name(Kind.PIPELINE, pipeline_key(item.id), item.name), stages=stages)
+
+    groups, fields = snapshot.groups, snapshot.fields
+    return replace(
+        snapshot,
+        pipelines=tuple(pipeline(item) for item in snapshot.pipelines),
+        groups=None if groups is None else tuple(
+            replace(group, name=name(Kind.FIELD_GROUP, group_key(group.entity, group.id), group.name))
+            for group in groups
+        ),
+        fields=None if fields is None else tuple(_renamed_field(item, name) for item in fields),
+    )  # fmt: skip
+
+
+def _renamed_field(item: CustomField, name: Rename) -> CustomField:
+    enums = tuple(
+        enum  # a value that reads null is unknown
+        if enum.value is None
+        else replace(enum, value=name(Kind.ENUM, enum_key(item.entity, item.id, enum.id), enum.value))
+        for enum in item.enums
+    )
+    return replace(item, name=name(Kind.CUSTOM_FIELD, field_key(item.entity, item.id), item.name), enums=enums)
+
+
+# -- what a round of writes has taught --
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """`stored`: what the account is now known to show otherwise (None: not any more).
+
+    `spoiled`: own options that were only written back and read otherwise since: key -> (was, is).
+    """
+
+    stored: Mapping[Key, StoredName | None]
+    spoiled: Mapping[str, tuple[str, str]]
+
+
+def learn(
+    plan: Plan, written: Iterable[Change], keys: Mapping[Ref, str],
+    first: Snapshot, before: Snapshot, after: Snapshot, stored: Mapping[Key, StoredName],
+) -> Lesson:  # fmt: skip
+    """From `written` changes of `plan` and the account as it showed itself at `first`, `before` these and `after`.
+
+    `keys`: the ids as they are known now. A name that reads as before although another was sent was not taken,
+    unless it may be a spelling of that.
+    """
+    was, now, at_first = names_of(before), names_of(after), names_of(first)
+    found: dict[Key, StoredName | None] = {}
+    spoiled: dict[str, tuple[str, str]] = {}
+    changes = list(written)
+    for key, sent in _sent(plan, changes, keys):
+        shown, known = now.get(key), stored.get(key)
+        if shown == sent:
+            found |= {key: None} if known else {}
+        elif shown is not None and (known or shown != was.get(key) or is_spelling(sent, shown)):
+            found[key] = StoredName(sent, shown)
+    written_back = names_of(as_sent(before, stored))
+    for key in _own_options(plan, changes, keys):
+        old, shown = at_first.get(key), now.get(key)
+        if old is None or shown is None:
+            continue
+        if shown != old:  # the next write sends what an account that escapes shows as `old`
+            spoiled[key[1]] = old, shown
+            found[key] = StoredName(html.unescape(old), shown)
+        elif written_back[key] != old:
+            found[key] = StoredName(written_back[key], old)
+    return Lesson({key: name for key, name in found.items() if stored.get(key) != name}, spoiled)
+
+
+def _sent(plan: Plan, changes: Iterable[Change], keys: Mapping[Ref, str]) -> Iterable[tuple[Key, str]]:
+    """The names that these changes have sent, by the account's keys; of fields only if it is about them."""
+    for change in changes:
+        item = plan.desired.items.get(change.ref)
+        if item is None or change.ref not in keys:
+            continue
+        of_field, is_new = change.ref.kind is Kind.CUSTOM_FIELD, change.action is Action.CREATE
+        if "name" in item.attributes and (is_new or not of_field or "name" in change.fields):
+            yield (change.ref.kind, keys[change.ref]), item.attributes["name"]
+        if is_new or _writes_options(change):
+            for ref, value in item.attributes.get("enums", {}).items():
+                if ref in keys:
+                    yield (Kind.ENUM, keys[ref]), value
+
+
+def _own_options(plan: Plan, changes: Iterable[Change], keys: Mapping[Ref, str]) -> Iterable[Key]:
+    """The options of the account itself that were written back beside the master's."""
+    fields = {keys[change.ref] for change in changes if _writes_options(change) and change.ref in keys}
+    for ref, key in plan.own.items():
+        if ref.kind is Kind.ENUM and key.rpartition("/")[0] in fields:
+            yield Kind.ENUM, key
+
+
+def _writes_options(change: Change) -> bool:
+    return change.action is Action.UPDATE and bool({"enums", "enum_codes"} & set(change.fields))
+
+
+def put_back(plan: Plan, changes: Iterable[Change], spoiled: Mapping[str, tuple[str, str]]) -> list[Change]:
+    """`changes` and those that write the options of these fields once more; `spoiled` as in `Lesson`."""
+    wanted = {change.ref: change for change in changes}
+    fields = {key.rpartition("/")[0] for key in spoiled}
+    for ref, key in plan.match.keys.items():
+        if ref.kind is Kind.CUSTOM_FIELD and key in fields:
+            mine = [pair for option, pair in spoiled.items() if option.rpartition("/")[0] == key]
+            item = plan.desired.items[ref]
+            change = wanted.get(ref, Change(Action.UPDATE, ref, item.name, item.parent, {}))
+            fields_too = {"enums": ([shown for _, shown in mine], [was for was, _ in mine]), **change.fields}
+            wanted[ref] = replace(change, fields=fields_too)
+    return list(wanted.values())

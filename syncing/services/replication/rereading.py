@@ -1,0 +1,50 @@
+"""Reading an account again after writes: until what was answered shows, and what is learnt of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from syncing.adapters.work import DONE, UNVERIFIED
+from syncing.engine.arrivals import arrived, hidden
+from syncing.engine.changes import Change
+from syncing.engine.plan import Plan
+from syncing.engine.refs import Ref
+from syncing.engine.snapshot import Snapshot
+from syncing.engine.stored_names import Key, Lesson, StoredName, learn
+from syncing.services.replication.ledger import Ledger
+from syncing.services.replication.reading import Reading
+
+PAUSES = (1.0, 3.0)  # seconds: a reading may lag behind a write for three
+
+
+@dataclass
+class Rereading:
+    """`first`: the account as it showed itself before the first write. `patient`: waiting has not been in vain yet."""
+
+    reading: Reading
+    ledger: Ledger
+    known: Mapping[Ref, str]
+    first: Snapshot
+    patient: bool = True
+
+    def after(self, plan: Plan, before: Snapshot) -> Snapshot:
+        """What was written of `plan`; a reading that shows nothing of an answered change is not believed at once."""
+        written = self._written(plan, DONE)
+        found = self.reading.again(before, plan.changes)
+        for pause in PAUSES if self.patient else ():
+            if not hidden(plan, written, self.known, before, found):
+                break
+            self.reading.reader.client.pause(pause)
+            found = self.reading.again(before, plan.changes)
+        else:
+            self.patient = self.patient and not hidden(plan, written, self.known, before, found)
+        return self.reading.believed(found)
+
+    def arrivals(self, plan: Plan, before: Snapshot, after: Snapshot) -> dict[Ref, str]:
+        return arrived(plan, self._written(plan, DONE, UNVERIFIED), self.known, before, after)
+
+    def lesson(self, plan: Plan, before: Snapshot, after: Snapshot, stored: Mapping[Key, StoredName]) -> Lesson:
+        return learn(plan, self._written(plan, DONE, UNVERIFIED), self.known, self.first, before, after, stored)
+
+    def _written(self, plan: Plan, *states: str) -> Sequence[Change]:
+        rows = self.ledger.rows
+        return [change for change in plan.changes if change.ref in rows and rows[change.ref].state in states]

@@ -1,0 +1,57 @@
+"""Names that an account stores otherwise, over whole runs: remembered, shown as drift, no business of the limits."""
+
+import pytest
+
+from accounts.simulator.account import SimAccount
+from syncing.models import Drift, IdMapping, StoredName
+from syncing.tests.services.conftest import House
+from syncing.tests.services.crm import parts, planned, synced, writes
+
+
+@pytest.fixture
+def north(house: House) -> SimAccount:
+    """The only slave that escapes; the master has nothing but names that it escapes, more than the limits allow."""
+    master = house.world.accounts["master"]
+    for number in range(12):
+        master.add_pipeline(f"A & {number}", stages=["R&D"])
+    master.add_field("leads", "F & G", "select", enums=["x & y", "z"])
+    for name in ("south", "west", "east"):
+        house.accounts[name].delete()
+    return house.world.accounts["north"]
+
+
+def test_names_that_are_stored_otherwise_are_remembered_and_written_once(house: House, north: SimAccount) -> None:
+    house.world.knobs.stored_names = "escape"
+
+    first = synced(house)
+    rows = list(StoredName.objects.values_list("kind", "sent", "shown"))
+    mapped = set(IdMapping.objects.values_list("kind", "master_key", "slave_key"))
+    since = len(house.world.log)
+    again, plan = synced(house), planned(house)
+
+    assert (first.state, again.state, plan.state) == ("partial", "partial", "partial")
+    assert ("enum", "x & y", "x &amp; y") in rows
+    assert len(rows) == 12 + 12 + 1 + 1
+    assert writes(house, "north", since) == []
+    part = parts(again)["north"]
+    assert (part.state, part.reason, part.updated, part.requests) == ("partial", "bad_answer", 0, 7)
+    assert len(part.document["changes"]) == len(rows)
+    assert set(IdMapping.objects.values_list("kind", "master_key", "slave_key")) == mapped
+    drift = Drift.objects.get(pk=house.accounts["north"].pk)
+    assert (drift.state, drift.count) == (Drift.State.DRIFTED, len(rows))
+
+
+def test_what_is_stored_otherwise_no_more_is_forgotten(house: House, north: SimAccount) -> None:
+    house.world.knobs.stored_names = "escape"
+    synced(house)
+    house.world.knobs.stored_names = ""
+    master = house.world.accounts["master"]
+    for pipeline in master.pipelines.values():
+        pipeline.name += "!"
+    house.group.max_update_share = 100
+    house.group.save()
+
+    synced(house)
+
+    assert not StoredName.objects.filter(kind="pipeline").exists()
+    assert {p.name for p in master.pipelines.values()} == {p.name for p in north.pipelines.values()}
