@@ -9,6 +9,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
@@ -16,7 +17,7 @@ from accounts.exchange.uploads import FilesRefused, NoFiles, may_upload
 from accounts.pages import person
 from syncing.api.health import healthz, readyz
 from syncing.api.http import too_large
-from syncing.web.bodies import API, BodyRule, rule_for
+from syncing.web.bodies import API, FREE, BodyRule, rule_for
 
 POLICY = "; ".join(
     [
@@ -87,8 +88,10 @@ class RequestBodies:
             if isinstance(request.user, AnonymousUser):
                 return redirect_to_login(request.get_full_path(), reverse("admin:login"))
             raise PermissionDenied
-        if _declared_size(request) > rule.limit:
-            return _refuse_size(request, rule)
+        size = _declared_size(request)
+        limit = FREE if size > FREE and not request.user.is_authenticated else rule.limit
+        if size > limit:
+            return _refuse_size(request, rule, limit)
         if request.content_type == "multipart/form-data" and not rule.is_upload and rule is not API:
             return _refuse_files(request)
         return None
@@ -99,10 +102,10 @@ def _declared_size(request: HttpRequest) -> int:
     return int(length) if length.isdecimal() else 0
 
 
-def _refuse_size(request: HttpRequest, rule: BodyRule) -> HttpResponse:
+def _refuse_size(request: HttpRequest, rule: BodyRule, limit: int) -> HttpResponse:
     if rule is API:
         return too_large().response()
-    message = _("What was sent is larger than %(limit)d MB.") % {"limit": rule.limit // 1024**2}
+    message = _("What was sent is larger than %(limit)s.") % {"limit": filesizeformat(limit)}
     return _page(request, message, status=413)
 
 

@@ -74,6 +74,16 @@ def environment() -> Findings:
     yield Finding(OK, "settings", str(path))
 
 
+def proxy() -> Findings:
+    if settings.HTTPS_ONLY and not settings.PROXIES:
+        yield Finding(
+            WARN,
+            "proxy",
+            "all visitors have the proxy's address: who fails to log in too often locks out the others as well",
+            "Let the proxy add to X-Forwarded-For, and set PROXIES=1.",
+        )
+
+
 def system_checks() -> Findings:
     for message in checks.run_checks():
         level = FAIL if message.level >= checks.ERROR else WARN
@@ -178,7 +188,15 @@ def clock() -> Findings:
     yield Finding(level, "clock", f"{skew:.0f} s apart from {account.subdomain}", "Switch time synchronisation on.")
 
 
-WITHOUT_DATABASE: tuple[Callable[[], Findings], ...] = (python, environment, system_checks, redis, static_files, disk)
+WITHOUT_DATABASE: tuple[Callable[[], Findings], ...] = (
+    python,
+    environment,
+    proxy,
+    system_checks,
+    redis,
+    static_files,
+    disk,
+)
 WITH_DATABASE: tuple[Callable[[], Findings], ...] = (secrets, workers, groups, accounts, mail)
 
 

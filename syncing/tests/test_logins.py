@@ -17,7 +17,7 @@ from pytest_django import Settings
 from syncing.addresses import client_address
 from syncing.logins import UNKNOWN
 from syncing.models import AuditEntry
-from syncing.operations import firstrun
+from syncing.operations import doctor, firstrun
 
 pytestmark = pytest.mark.django_db
 GOOD = "correct horse battery"
@@ -168,6 +168,14 @@ def test_a_new_password_of_setup_unlocks() -> None:
     fail(name=firstrun.ADMIN)
     _step, password = firstrun.superuser(new_password=True)
     assert login(firstrun.ADMIN, str(password)).status_code == 302
+
+
+@pytest.mark.parametrize(("https", "proxies", "found"), [(True, 0, 1), (True, 1, 0), (False, 0, 0)])
+def test_doctor_names_a_proxy_that_hides_the_visitors(
+    settings: Settings, https: bool, proxies: int, found: int
+) -> None:
+    settings.HTTPS_ONLY, settings.PROXIES = https, proxies
+    assert len(list(doctor.proxy())) == found
 
 
 # -- the address --

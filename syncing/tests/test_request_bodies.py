@@ -63,10 +63,15 @@ def test_a_form_that_comes_as_multipart_without_files_is_read(admin_user: User) 
 
 @pytest.mark.parametrize("kind", ["multipart/form-data; boundary=b", "application/x-www-form-urlencoded", "text/plain"])
 @pytest.mark.parametrize("path", PAGES)
-def test_a_body_over_1_mb_is_refused_unread(client: Client, path: str, kind: str) -> None:
-    response = post_unread(client, path, 1024 * 1024 + 1, kind)
+@pytest.mark.parametrize(
+    ("fixture", "limit", "said"), [("client", 64 * 1024, "64.0\xa0KB"), ("admin_client", 1024 * 1024, "1.0\xa0MB")]
+)
+def test_a_body_over_64_kb_before_the_login_and_over_1_mb_after_it_is_refused_unread(
+    request: pytest.FixtureRequest, fixture: str, limit: int, said: str, path: str, kind: str
+) -> None:
+    response = post_unread(request.getfixturevalue(fixture), path, limit + 1, kind)
     assert response.status_code == 413
-    assert "What was sent is larger than 1 MB." in response.content.decode()
+    assert f"What was sent is larger than {said}." in response.content.decode()
     assert response["Content-Security-Policy"]
 
 
@@ -88,7 +93,7 @@ def test_an_import_without_the_permission_is_refused_unread(client: Client) -> N
 def test_an_import_over_25_mb_is_refused_unread(anna: Client) -> None:
     response = post_unread(anna, IMPORT, LARGEST_REQUEST + 1)
     assert response.status_code == 413
-    assert "What was sent is larger than 25 MB." in response.content.decode()
+    assert "What was sent is larger than 25.0\xa0MB." in response.content.decode()
 
 
 def test_an_import_by_somebody_who_may_is_read(anna: Client) -> None:

@@ -8,6 +8,8 @@ from accounts.exchange.uploads import LARGEST_REQUEST, UPLOAD_VIEW
 from syncing import conf
 from syncing.api.http import BODY_LIMIT
 
+FREE = 64 * 1024  # bytes that are taken from anybody; for more it is asked who sends them
+
 
 @dataclass(frozen=True)
 class BodyRule:

@@ -4,7 +4,6 @@ import contextlib
 import math
 import socket
 import time
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.db import DatabaseError, close_old_connections
@@ -13,7 +12,7 @@ from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
 
 from accounts.exchange.uploads import cookies_may_upload
-from syncing.web.request import Request
+from syncing.web.request import Ahead, Request
 
 if TYPE_CHECKING:
     from syncing.web.server import Server
@@ -37,20 +36,24 @@ class Connection(HTTPChannel):  # type: ignore[misc]
 
     def __init__(self, server: "Server", sock: socket.socket, addr: Any, adj: Adjustments, map: Any = None) -> None:
         super().__init__(server, sock, addr, adj, map)
-        self.parser_class = partial(Request, room=server.room)
         self.began = self.last_activity  # when the request that is arriving began
 
     # -- receiving --
 
+    def parser_class(self, adj: Adjustments) -> Request:
+        """Returns what takes the next bytes; one request at a time is read."""
+        return (Ahead if self.requests else Request)(adj, room=self.server.room)
+
     def readable(self) -> bool:
-        return bool(self.lingers_until) or (not self.is_asking and super().readable())
+        is_held = self.is_asking or isinstance(self.request, Ahead)
+        return bool(self.lingers_until) or (not is_held and super().readable())
 
     def handle_read(self) -> None:
         if not self.lingers_until:
             super().handle_read()
             return
         try:
-            self.recv(self.adj.recv_bytes)
+            self.recv(64 * 1024)
         except OSError:
             self.drop()
 
@@ -110,6 +113,13 @@ class Connection(HTTPChannel):  # type: ignore[misc]
         request = self.requests[0]
         self.is_refused = bool(request.error) or request.is_cut
         super().service()
+        if isinstance(self.request, Ahead):
+            self.server.trigger.pull_trigger(self._read_on)
+
+    def _read_on(self) -> None:
+        ahead, self.request = self.request, None
+        if isinstance(ahead, Ahead):
+            self.received(ahead.data)
 
     def handle_close(self) -> None:
         if self.is_refused and self.connected and not self.lingers_until:

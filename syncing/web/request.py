@@ -5,10 +5,11 @@ import threading
 
 from waitress.adjustments import Adjustments
 from waitress.parser import HTTPRequestParser
+from waitress.utilities import BadRequest
 
-from syncing.web.bodies import BodyRule, rule_for
+from syncing.web.bodies import FREE, BodyRule, rule_for
 
-FREE = 64 * 1024  # bytes of an upload that are taken before it is asked who sends it
+PACKING = 8 * 1024  # bytes of a chunked body from which on four fifths have to be content
 
 
 class Room:
@@ -83,6 +84,8 @@ class Request(HTTPRequestParser):  # type: ignore[misc]
     """Reads headers and body; a body over its limit is cut off, and the application told at once."""
 
     rule: BodyRule | None = None  # None: there is no body
+    completed: bool
+    body_bytes_received: int
     is_cut = False
     has_leave = False  # whether it was asked who sends an upload
 
@@ -101,9 +104,17 @@ class Request(HTTPRequestParser):  # type: ignore[misc]
 
     def received(self, data: bytes) -> int:
         consumed: int = super().received(data)
-        if self.rule and not self.completed and self.body_bytes_received > self.rule.limit:
-            self.cut_off()
+        if self.rule and not self.completed:
+            if self.body_bytes_received > self.rule.limit:
+                self.cut_off()
+            elif self._is_mostly_packing():
+                self.error = BadRequest("chunks that small are not taken")
+                self.completed = True
         return consumed
+
+    def _is_mostly_packing(self) -> bool:
+        """True for a body in tiny chunks, each of which costs the main loop as much as a whole piece."""
+        return self.body_bytes_received > PACKING and len(self.body_rcv) < self.body_bytes_received * 4 // 5
 
     @property
     def needs_leave(self) -> bool:
@@ -128,3 +139,15 @@ class Request(HTTPRequestParser):  # type: ignore[misc]
             return CutOff()
         stream: io.IOBase = super().get_body_stream()
         return stream
+
+
+class Ahead(Request):
+    """What a client sends before it has its answer: kept as bytes, parsed when its turn comes."""
+
+    def __init__(self, adj: Adjustments, *, room: Room) -> None:
+        super().__init__(adj, room=room)
+        self.data = b""
+
+    def received(self, data: bytes) -> int:
+        self.data += data
+        return len(data)

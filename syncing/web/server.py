@@ -16,6 +16,7 @@ from syncing.web.request import Room
 
 THREADS = 8
 CONNECTIONS = 500  # at most; fewer where the system allows fewer open files
+ACCEPTED = 64  # at most, in one round of the loop
 OTHER_FILES = 100  # open files that are no connections
 HEADERS = 32 * 1024  # bytes of one request
 BODIES = 32 * 1024 * 1024  # bytes of all bodies in memory at a time
@@ -38,7 +39,6 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         adj = Adjustments(
             threads=THREADS,
             ident="KommoSync",
-            recv_bytes=64 * 1024,
             max_request_header_size=HEADERS,
             max_request_body_size=1 << 50,  # the limit depends on the path: see Request
             connection_limit=1 << 20,  # see handle_accept
@@ -61,9 +61,14 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
     # -- room --
 
     def handle_accept(self) -> None:
-        super().handle_accept()
-        if len(self.active_channels) > self.connections:
-            self._let_go()
+        """Takes several that wait at the door at once: between two looks at it, everybody else is served."""
+        for _ in range(ACCEPTED):
+            before = len(self.active_channels)
+            super().handle_accept()
+            if len(self.active_channels) == before:
+                break
+            if before >= self.connections:
+                self._let_go()
 
     def make_room(self) -> None:
         """Called whenever bytes have come."""

@@ -134,3 +134,25 @@ def test_two_requests_in_one_piece_are_both_answered(serve) -> None:
         while answers.count(b"200 OK") < 2 and (chunk := client.recv(65536)):
             answers += chunk
         assert answers.count(b"200 OK") == 2
+
+
+def test_many_requests_at_once_on_one_connection_are_kept_as_bytes_and_answered_in_order(serve) -> None:
+    running = serve()
+    begun, go_on = threading.Event(), threading.Event()
+    answer = running.server.application
+
+    def held(environ: dict[str, Any], start_response: Any) -> Any:
+        begun.set()
+        go_on.wait(5)
+        return answer(environ, start_response)
+
+    running.server.application = held
+    asked = b"".join(b"GET /%d HTTP/1.1\r\nHost: localhost\r\n\r\n" % number for number in range(150))
+    with running.connect(asked) as client:
+        assert begun.wait(5)
+        assert running.in_loop(lambda: [len(c.requests) for c in running.server.active_channels.values()]) == [1]
+        go_on.set()
+        answers = b""
+        while b"/149 " not in answers and (chunk := client.recv(65536)):
+            answers += chunk
+    assert [int(part.split()[0]) for part in answers.split(b"GET /")[1:]] == list(range(150))
