@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from accounts.kommo.answers import storable
 from syncing.adapters.api import Json
 from syncing.adapters.shapes import OddShape, listed, number, optional_text
 from syncing.engine.candidates import signs_of_pipeline, signs_of_stage
@@ -86,7 +87,9 @@ def _number(item: Json, key: str) -> int | None:
 
 
 def _text(item: Json, key: str) -> str | None:
+    """As far as it can be stored: for people, and to tell it from what is called otherwise."""
+    value = item.get(key)
     try:
-        return optional_text(item, key)
+        return storable(value) if isinstance(value, str) else optional_text(item, key)
     except OddShape:
         return None
