@@ -10,6 +10,8 @@ from accounts import conf
 from accounts.models import Account, Integration
 from accounts.services import ForeignAddress, NotASubdomain, can_be_secret, forget_health, store_token, subdomain_of
 from accounts.services.connecting.attempts import other_account
+from accounts.services.importing.tokens import owners_of
+from accounts.services.tables.lines import bare
 
 IS_SET = "••• set"
 
@@ -21,7 +23,7 @@ else:
 
 
 class SecretField(forms.CharField):
-    """A secret that is written and never shown; spaces around it are removed, and `trimmed` says so."""
+    """A secret that is written and never shown; spaces and what nobody sees are removed, and `trimmed` says so."""
 
     trimmed = False
 
@@ -31,7 +33,7 @@ class SecretField(forms.CharField):
 
     def clean(self, value: Any) -> str:
         text = str(super().clean(value) or "")
-        stripped = text.strip()
+        stripped = bare(text)
         self.trimmed = stripped != text
         if self.required and not stripped:
             raise ValidationError(self.error_messages["required"], code="required")
@@ -74,6 +76,14 @@ class AccountForm(AccountModelForm):
             raise ValidationError(message, params={"known": conf.url_template()}) from error
         except NotASubdomain as error:
             raise ValidationError(_("This is not the subdomain of an account.")) from error
+
+    def clean_new_token(self) -> str:
+        token: str = self.cleaned_data["new_token"]
+        owners = owners_of(token, besides=self.instance) if token else []
+        if owners:
+            message = _("This is the token of %(others)s: copy this account's own.")
+            raise ValidationError(message, params={"others": ", ".join(owners)})
+        return token
 
     def clean_integration(self) -> Integration | None:
         integration: Integration | None = self.cleaned_data["integration"]

@@ -4,6 +4,7 @@ import re
 
 from accounts import conf
 from accounts.models import SUBDOMAIN_PATTERN
+from accounts.services.tables.lines import bare
 
 KOMMO_HOSTS = (".kommo.com", ".amocrm.com", ".amocrm.ru")
 SCHEME = re.compile(r"\A(?:https?:)?//")
@@ -24,7 +25,7 @@ def subdomain_of(text: str) -> str:
 
     Raises NotASubdomain for everything else.
     """
-    pasted = text.strip().lower()
+    pasted = bare(text).lower()
     address = SCHEME.sub("", pasted)
     found = _by_template(address) or (_of_simulated_kommo(address) if conf.is_loopback() else None)
     if found is None and (address != pasted or ADDRESS.search(address)):

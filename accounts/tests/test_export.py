@@ -101,7 +101,7 @@ def test_no_secret_goes_into_an_export(cast, admin_client, kind) -> None:
     assert not any(secret in text for secret in ("token-of-", "secret-of-sync", "refresh-of-north", "gAAAA"))
 
 
-@pytest.mark.parametrize("sign", ["=", "+", "-", "@", "'="])
+@pytest.mark.parametrize("sign", ["=", "+", "-", "@", "'=", "\uff1d", "\uff20"])
 def test_no_spreadsheet_takes_a_name_for_a_formula(admin_client, sign) -> None:
     AccountFactory(subdomain="north", name=f"{sign}cmd|'/c calc'!A1")
     assert rows(export(admin_client))["north"]["name"].startswith(f"'{sign}cmd")

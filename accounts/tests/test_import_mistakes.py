@@ -242,6 +242,22 @@ def test_the_command_and_the_page_say_it(admin_client, tmp_path, capsys) -> None
     assert "&#x27;east.amocrm.ru&#x27; is no address" in page
 
 
+def test_the_page_of_an_account_takes_no_token_of_another(admin_client) -> None:
+    load(f"subdomain,token\nnorth,tok\neast,{token_of(7, 1)}\nsouth,own\n")
+    south = Account.objects.get(subdomain="south")
+    url = reverse("admin:accounts_account_change", args=[south.pk])
+    sent = {"group": south.group_id, "role": "slave", "subdomain": "so\u200buth"}
+    sent |= {"exclusions-TOTAL_FORMS": 0, "exclusions-INITIAL_FORMS": 0}
+
+    refused = [admin_client.post(url, {**sent, "new_token": token}) for token in ("tok", token_of(7, 2))]
+    taken = admin_client.post(url, {**sent, "new_token": "\ufeffo\u200bwn "})
+
+    assert "This is the token of north: copy this account" in refused[0].content.decode()
+    assert "This is the token of east: copy this account" in refused[1].content.decode()
+    assert taken.status_code == 302
+    assert tokens()["south"] == "own"
+
+
 # -- what a message shows --
 
 

@@ -52,6 +52,13 @@ def with_own_tokens(entries: list[Entry], stored: Stored) -> tuple[list[Entry], 
         entries = [entry for entry in entries if entry.line not in dropped]
 
 
+def owners_of(token: str, *, besides: Account) -> list[str]:
+    """The subdomains of other accounts that have this token, or whose token or number it names."""
+    marks = {(TOKEN, token), *_claimed(token)}
+    others = (account for account in Stored().accounts.values() if account.pk != besides.pk)
+    return [account.subdomain for account in others if not marks.isdisjoint(_stored_marks(account))]
+
+
 def _shared(entries: Iterable[Entry], kept: dict[str, set[Mark]]) -> list[RowError]:
     """The rows whose token somebody else has, or gets."""
     new = {entry.subdomain: set(_new_marks(entry)) for entry in entries if brings_token(entry) or brings_pair(entry)}

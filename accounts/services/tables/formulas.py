@@ -3,8 +3,9 @@
 import re
 
 # https://owasp.org/www-community/attacks/CSV_Injection; after quotes too, so that what comes back is what went out.
-FORMULA = re.compile(r"'*[=+\-@\t\r]")
-GUARDED = re.compile(r"'+[=+\-@\t\r]")
+# The wide forms count where Japanese or Chinese is the language of the spreadsheet.
+FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
+GUARDED = re.compile(r"'+[=+\-@\t\r\n＝＋－＠]")
 
 
 def guarded(text: str) -> str:
