@@ -46,8 +46,8 @@ class Body:
         return self._file
 
     def close(self) -> None:
-        self._room.take(-self._size)
-        self._size = 0
+        size, self._size = self._size, 0  # it may be closed twice
+        self._room.take(-size)
         self._file.close()
 
 
