@@ -21,7 +21,7 @@ ARRIVAL = 20.0  # seconds for the headers, and for a body on top of its bytes
 SLOWEST = 4096.0  # bytes per second that a body has to bring
 IDLE = 30.0  # seconds that a connection without a request is kept
 STALLED = 60.0  # seconds without a byte taken by a client that is being answered
-LINGER = 10.0  # seconds that the rest of an unwanted body is thrown away, so that the client sees its answer
+LINGER = 30.0  # seconds that the rest of an unwanted body is thrown away, so that the client sees its answer
 
 
 class Connection(HTTPChannel):  # type: ignore[misc]
