@@ -93,6 +93,10 @@ class KommoClient:
         """Waits before the next request; raises Halted at once when everything is stopped meanwhile."""
         self._sleep(seconds)
 
+    def seconds(self) -> float:
+        """The time on the clock of this client; only differences mean anything."""
+        return self._transport.pacer.now()
+
     # -- verbs --
 
     def get(self, path: str, params: Params | None = None) -> JsonObject | None:

@@ -113,6 +113,10 @@ class Pacer:
         self._sleep = sleep or self.stop.sleep
         self._not_before = -math.inf
 
+    def now(self) -> float:
+        """Seconds on the clock that paces; only differences mean anything."""
+        return self._clock()
+
     def wait(self) -> None:
         """Returns when the next request may be sent.
 

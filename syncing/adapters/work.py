@@ -55,6 +55,7 @@ class Work:
     report: Callable[[Sequence[Written]], None]
     rewrite_order: bool = False
     stored_names: Mapping[Key, StoredName] = field(default_factory=dict)  # what the account shows otherwise than sent
+    age: Callable[[str], float] = lambda path: 0.0  # seconds since the list at this path was read
     mute: int = 0  # items that were refused without a word about the part that is to blame
 
     def changes(self, kind: Kind, action: Action) -> list[Change]:

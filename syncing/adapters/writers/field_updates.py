@@ -7,7 +7,7 @@ from typing import Any
 
 from accounts.kommo.errors import KommoError, Validation
 from syncing.adapters import batches, endpoints
-from syncing.adapters.answers import answered_fields, newcomers, option_keys, readable
+from syncing.adapters.answers import answered_fields, option_keys
 from syncing.adapters.api import Json
 from syncing.adapters.batches import Entry, Pieces, Seen
 from syncing.adapters.bodies import field_body, kept_enums, present_body
@@ -28,6 +28,7 @@ from syncing.engine.refs import Kind, Ref, field_key
 from syncing.engine.resources.custom_fields import CustomField
 from syncing.engine.stored_names import field_as_sent
 
+FRESH = 10.0  # seconds that a reading may be old when options are replaced by it
 MOST_PARTS = 20  # of one field that are tried one by one
 
 
@@ -44,11 +45,23 @@ class FieldUpdates:
 
     def write(self, changes: Sequence[Change]) -> None:
         others = self.work.renumbered(self.sorts, [change.ref for change in changes])
-        entries = [Entry(change, self._body(change)) for change in [*changes, *others]]
+        entries = self._up_to_date([Entry(change, self._body(change)) for change in [*changes, *others]])
         batches.update(
             entries, self._send, self._done, self.work.fail_entry, self.work.settle,
             self._repair, self._look, self._parts,
         )  # fmt: skip
+
+    def _up_to_date(self, entries: list[Entry[Change]]) -> list[Entry[Change]]:
+        """Options are replaced as a whole, and what a person has added since we read would go with its values.
+
+        So nothing older than a few seconds is replaced; what is there as it is to be said is not said again.
+        """
+        replaces = any("enums" in entry.body for entry in entries)
+        if not replaces or self.work.age(endpoints.custom_fields(self.entity)) < FRESH:
+            return entries
+        there, missing = self._look(entries)
+        self._done(there)
+        return list(missing)
 
     def _body(self, change: Change) -> Json:
         theirs, item = self._now(change), self.work.item(change.ref)
@@ -136,10 +149,7 @@ class FieldUpdates:
 
         A field that is not there any more is left to the re-reading.
         """
-        items = self.work.api.get_all(endpoints.custom_fields(self.entity), "custom_fields")
-        before = set(self.theirs) | self.work.seen(Kind.CUSTOM_FIELD, f"{self.entity}/")
-        newcomers(items, before, lambda item: field_key(self.entity, item["id"]), self._parse)
-        fresh = {field.id: field for field in readable(items, self._parse)}
+        fresh = {field.id: field for field in self.work.reader.fields(self.entity)}
         there: list[tuple[Entry[Change], Json]] = []
         missing: list[Entry[Change]] = []
         for entry in chunk:

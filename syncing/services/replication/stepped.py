@@ -11,6 +11,7 @@ class Stepped:
 
     def __init__(self, client: KommoClient, checkpoint: Checkpoint) -> None:
         self.client, self.checkpoint, self.account = client, checkpoint, client.account
+        self._read_at: dict[str, float] = {}
 
     def get(self, path: str, params: Params | None = None) -> Json | None:
         self.checkpoint(f"reading {path}")
@@ -18,7 +19,12 @@ class Stepped:
 
     def get_all(self, path: str, key: str, params: Params | None = None, page_size: int | None = 250) -> list[Json]:
         self.checkpoint(f"reading {path}")
+        self._read_at[path] = self.client.seconds()
         return self.client.get_all(path, key, params, page_size)
+
+    def age(self, path: str) -> float:
+        """Seconds since the list at `path` was asked for last."""
+        return self.client.seconds() - self._read_at.get(path, float("-inf"))
 
     def pause(self, seconds: float) -> None:
         self.checkpoint(f"waiting {seconds:.0f} s for what was written to show")

@@ -187,3 +187,22 @@ def test_a_repeat_after_429_or_a_refused_connection_needs_no_reading(scene: Scen
 def test_an_option_added_in_the_master_costs_one_write_and_one_reading(scene: Scene, north: Branch) -> None:
     scene.master.add_enum(scene.master.field("leads", "Source"), "Radio")
     assert north.sync(scene.desired()).requests == 7 + 1 + 1
+
+
+def test_a_reading_that_is_old_when_options_are_written_is_refreshed_first(scene: Scene, north: Branch) -> None:
+    """A rate limit holds the account for 20 s between reading and writing, and a person adds an option meanwhile."""
+    scene.master.add_enum(scene.master.field("leads", "Source"), "Radio")
+    scene.master.add_group("leads", "Deal")
+
+    def meanwhile() -> None:
+        north.account.add_enum(source(north), "Mine")
+        pick(north, "Mine")
+
+    scene.fault("429", north, method="POST", path="/groups", retry_after=20, meanwhile=meanwhile)
+
+    result = north.sync(scene.desired())
+
+    assert result.state == "changed"
+    assert north.wounds == (0, 0, 0)
+    assert sorted(values(north)) == ["Fair", "Mine", "Radio", "Web"]
+    assert result.requests == 7 + 2 + 1 + 1 + 2, "one reading more than without the delay"
