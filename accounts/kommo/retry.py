@@ -20,6 +20,7 @@ class Policy:
     attempts: int = 5
     base: float = 0.5
     max_wait: float = 60.0
+    max_age: float = 10.0  # seconds after which what a PATCH says of the things in an item must be read again first
     rate_floor: float = 1.0  # a 429 without a time: the window is a second long (kommo-api.md section 2)
 
 
@@ -34,7 +35,8 @@ def decide(
     if attempt >= policy.attempts or not may_repeat(method, error, body):
         return None
     if error.retry_after:
-        return error.retry_after if error.retry_after <= policy.max_wait else None
+        longest = policy.max_wait if harmless_twice(method, body) or method == "POST" else policy.max_age
+        return error.retry_after if error.retry_after <= longest else None
     backoff = min(policy.max_wait, policy.base * 2.0 ** (attempt - 1)) * random()
     return policy.rate_floor + backoff if isinstance(error, RateLimited) else backoff
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Generic, TypeVar
 
-from accounts.kommo.errors import BadAnswer, KommoError, NetworkError, NotFound, ServerError, Validation
+from accounts.kommo.errors import BadAnswer, KommoError, NetworkError, NotFound, RateLimited, ServerError, Validation
 from accounts.kommo.retry import harmless_twice
 from syncing.adapters.api import Json
 from syncing.adapters.endpoints import MAX_BATCH
@@ -13,6 +13,7 @@ from syncing.adapters.waiting import Waiting
 
 T = TypeVar("T")
 GATEWAY_TIMEOUT = 504
+MOST_PAUSES = 3
 PIECE_ERRORS = (Validation, ServerError, NetworkError, BadAnswer)
 
 
@@ -102,8 +103,8 @@ def update(
             if error.no_account:
                 raise
             waiting.at_once(_after_failure(chunk, error, failed))
-        except (ServerError, NetworkError, BadAnswer) as error:
-            if look is not None and error.outcome_unknown and not _repeatable(chunk):
+        except (ServerError, NetworkError, BadAnswer, RateLimited) as error:
+            if look is not None and _is_out_of_date(chunk, error):
                 patient = None if looked and not _may_still_be_at_it(error) else settle
                 looked = True
                 rest = _after_lost_update(chunk, error, look, done, failed, patient)
@@ -123,8 +124,10 @@ def _shrunk(chunk: Sequence[Entry[T]], error: KommoError) -> int:
     return (len(chunk) + 1) // 2 if error.status == GATEWAY_TIMEOUT else 0
 
 
-def _repeatable(chunk: Sequence[Entry[T]]) -> bool:
-    return all(harmless_twice("PATCH", entry.body) for entry in chunk)
+def _is_out_of_date(chunk: Sequence[Entry[T]], error: KommoError) -> bool:
+    """What was sent may be there by now, or, after the long pause that Kommo asks for, something else."""
+    careful = not all(harmless_twice("PATCH", entry.body) for entry in chunk)
+    return careful and (error.outcome_unknown or isinstance(error, RateLimited))
 
 
 def _after_failure(chunk: list[Entry[T]], error: KommoError, failed: Failed[T]) -> list[list[Entry[T]]]:
@@ -139,12 +142,16 @@ def _after_lost_update(
 ) -> list[list[Entry[T]]]:
     """What does not show yet is looked for again after `settle`, if given (as in `create`)."""
     there, missing = look(chunk)
-    if missing and settle is not None:
+    if missing and settle is not None and error.outcome_unknown:
         settle()
         there, missing = look(chunk)
     if there:
         done(there)
     rest = [replace(entry, repeats=entry.repeats + 1) for entry in missing]
+    if rest and isinstance(error, RateLimited):
+        if rest[0].repeats > MOST_PAUSES:
+            raise error
+        return [rest]
     if len(chunk) == 1 and rest and rest[0].repeats > 1:
         failed(rest[0], error)
         return []

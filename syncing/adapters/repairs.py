@@ -145,7 +145,7 @@ def _compact(body: Json) -> Json:
 
 def demands_options(error: Validation) -> bool:
     """Some PATCHes of select fields demand the options (kommo-api.md 5.4)."""
-    return any(complaint.path.rpartition(".")[2] == "enums" for complaint in complaints(error))
+    return any(WORD.findall(complaint.path)[-1:] == ["enums"] for complaint in complaints(error))
 
 
 def lighter(entry: Entry[T], error: Validation, optional: Optional) -> Entry[T] | None:

@@ -58,6 +58,13 @@ def test_it_never_repeats_a_patch_that_makes_or_replaces_what_is_inside_an_item(
     assert decide("PATCH", NetworkError(sent=False), 1, POLICY, lambda: 0.5, body) is not None
 
 
+def test_a_patch_of_options_waits_ten_seconds_at_most_before_it_is_repeated() -> None:
+    """After that somebody may have added an option, which the same list of options would delete."""
+    waits = [decide("PATCH", RateLimited(retry_after=after), 1, POLICY, lambda: 0.0, NEW_OPTION) for after in (10, 11)]
+    assert waits == [10, None]
+    assert decide("PATCH", RateLimited(retry_after=11), 1, POLICY, lambda: 0.0, {"id": 7, "name": "A"}) == 11
+
+
 @pytest.mark.parametrize("body", [
     {"name": "New", "color": "#fffeb2", "sort": 20},
     [{"id": 7, "name": "A", "sort": 3}, {"id": 8, "currency": "EUR"}],

@@ -24,7 +24,7 @@ from syncing.adapters.repairs import (
 )
 from syncing.adapters.work import Token, Work
 from syncing.engine.changes import Change
-from syncing.engine.refs import Kind, Ref, field_key
+from syncing.engine.refs import Ref, field_key
 from syncing.engine.resources.custom_fields import CustomField
 from syncing.engine.stored_names import field_as_sent
 
@@ -109,10 +109,11 @@ class FieldUpdates:
         return Optional(OF_FIELD, present=present_body(self._now(entry.subject)))
 
     def _repair(self, entry: Entry[Change], error: Validation) -> Entry[Change] | None:
-        """Where the options are demanded all of them go, with their ids; else without what is refused."""
-        if demands_options(error) and "enums" not in entry.body:
-            enums = kept_enums(self._now(entry.subject))
-            return None if enums is None else replace(entry, body={**entry.body, "enums": enums})
+        """Where the options are demanded, or may be, all of them go, with their ids; else without what is refused."""
+        options = kept_enums(self._now(entry.subject))
+        mute = not places(entry.body, error) and not entry.guesses and self.work.may_guess
+        if options and "enums" not in entry.body and (demands_options(error) or mute):
+            return replace(entry, body={**entry.body, "enums": options}, guesses=1)
         return lighter(entry, error, self._optional(entry))
 
     def _parts(self, entry: Entry[Change], error: KommoError) -> Pieces:

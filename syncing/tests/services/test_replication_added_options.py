@@ -206,3 +206,33 @@ def test_a_reading_that_is_old_when_options_are_written_is_refreshed_first(scene
     assert north.wounds == (0, 0, 0)
     assert sorted(values(north)) == ["Fair", "Mine", "Radio", "Web"]
     assert result.requests == 7 + 2 + 1 + 1 + 2, "one reading more than without the delay"
+
+
+def test_after_a_long_pause_that_kommo_asks_for_the_options_are_read_again(scene: Scene, north: Branch) -> None:
+    scene.master.add_enum(scene.master.field("leads", "Source"), "Radio")
+
+    def meanwhile() -> None:
+        north.account.add_enum(source(north), "Mine")
+        pick(north, "Mine")
+
+    started = north.clock.now
+    scene.fault("429", north, method="PATCH", path=FIELDS, retry_after=30, meanwhile=meanwhile)
+
+    result = north.sync(scene.desired())
+
+    assert result.state == "changed"
+    assert north.clock.now - started >= 30, "as Kommo asks"
+    assert north.wounds == (0, 0, 0)
+    assert sorted(values(north)) == ["Fair", "Mine", "Radio", "Web"]
+
+
+@pytest.mark.parametrize("how", ["dotted", "pointer", "none"])
+def test_options_that_are_demanded_with_every_patch_go_with_their_ids(scene: Scene, north: Branch, how: str) -> None:
+    scene.world.knobs.enums_required_on_patch, scene.world.knobs.complaint_paths = True, how
+    scene.master.field("leads", "Source").name = "Origin"
+    ids = [enum.id for enum in source(north).enums]
+
+    result = north.sync(scene.desired())
+
+    assert result.state == "changed"
+    assert [enum.id for enum in north.account.field("leads", "Origin").enums] == ids
