@@ -209,7 +209,15 @@ class _Part:
 
         ids = dict(plan.match.keys)
         return Work(
-            self.api, self.reading.reader, plan, self.job.desired, existing, ids, written, rewrite_order, self.stored,
+            self.api,
+            self.reading.reader,
+            plan,
+            self.job.desired,
+            existing,
+            ids,
+            written,
+            rewrite_order,
+            self.stored,
             self.api.age,
         )
 
