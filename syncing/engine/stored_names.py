@@ -186,3 +186,14 @@ def put_back(plan: Plan, changes: Iterable[Change], spoiled: Mapping[str, tuple[
             fields_too = {"enums": ([shown for _, shown in mine], [was for was, _ in mine]), **change.fields}
             wanted[ref] = replace(change, fields=fields_too)
     return list(wanted.values())
+
+
+def not_put_back(plan: Plan, spoiled: Mapping[str, tuple[str, str]]) -> list[Change]:
+    """What is left of `spoiled`, as changes that nothing is written for."""
+    found = []
+    for ref, key in plan.own.items():
+        if ref.kind is Kind.ENUM and key in spoiled:
+            was, shown = spoiled[key]
+            field = plan.desired.items[Ref(Kind.CUSTOM_FIELD, ref.key.rpartition("/=")[0])]
+            found.append(Change(Action.UPDATE, ref, was, field.name, {"name": (shown, was)}))
+    return found

@@ -11,6 +11,8 @@ from syncing.engine.refs import Ref
 from syncing.services.replication.contract import Outcome
 
 PLANNED = "planned"
+STORED_AS = "Kommo stores it as {!r}."
+SPOILED = "It was only written back, and Kommo stores it as {!r} since."
 
 
 @dataclass
@@ -91,21 +93,21 @@ class Ledger:
                 doubted.append(row)
         return doubted
 
-    def tell_names(self, changes: Iterable[Change]) -> list[Row]:
+    def tell_names(self, changes: Iterable[Change], sentence: str = STORED_AS) -> list[Row]:
         """Names that Kommo made something else of: that is not done, and nothing is written for it again."""
         told = []
         for change in changes:
-            row = self.rows.get(change.ref)
+            row, message = self.rows.get(change.ref), sentence.format(change.fields["name"][0])
             if row is None:
                 row = self.rows[change.ref] = Row(change)
             elif row.state in (FAILED, SKIPPED, UNVERIFIED):
                 continue
             elif row.state == PLANNED and not row.attempts:
-                row.message = _stored_as(change)
+                row.message = message
                 continue
             else:
                 row.named_otherwise = True
-            row.state, row.code, row.message = UNVERIFIED, "bad_answer", _stored_as(change)
+            row.state, row.code, row.message = UNVERIFIED, "bad_answer", message
             told.append(row)
         return told
 
@@ -129,10 +131,6 @@ class Ledger:
 
     def first_problem(self) -> Row | None:
         return next((row for row in self.rows.values() if row.state in (FAILED, UNVERIFIED, SKIPPED)), None)
-
-
-def _stored_as(change: Change) -> str:
-    return f"Kommo stores it as {change.fields['name'][0]!r}."
 
 
 def _still(change: Change) -> str:

@@ -15,10 +15,10 @@ from syncing.engine.refs import Ref
 from syncing.engine.rules import Rules
 from syncing.engine.safety import limits, thresholds
 from syncing.engine.snapshot import Snapshot
-from syncing.engine.stored_names import Key, Lesson, as_sent, names_of, put_back
+from syncing.engine.stored_names import Key, Lesson, as_sent, names_of, not_put_back, put_back
 from syncing.services.replication.contract import Checkpoint, Interrupted, Job, Keep, Notes, Outcome, Record, Result
 from syncing.services.replication.document import difference_rows, document
-from syncing.services.replication.ledger import Ledger, Row
+from syncing.services.replication.ledger import SPOILED, Ledger, Row
 from syncing.services.replication.memory import Memory, News
 from syncing.services.replication.reading import Reading
 from syncing.services.replication.rereading import Rereading
@@ -26,6 +26,7 @@ from syncing.services.replication.stepped import Stepped
 
 CANCELLED = "cancelled"
 ROUNDS = 4  # apply and re-read at most so often: the order may need more than one, everything else has two
+PUT_BACK_IN = 2  # the round in which options that a write has spoiled are put back
 LIMIT_REMEDY = "Make room in the account; the message says where."
 GUARD_REMEDY = "Look at the plan; if it is meant, run this account again, forced, and say why."
 STALE = "The account has changed since its plan was approved, so nothing was written."
@@ -151,7 +152,7 @@ class _Part:
         """Apply, re-read, plan again, until nothing is left that is worth another try; what is left is not done."""
         left, existing = plan, self._as_sent(raw)
         rereading = Rereading(self.reading, self.ledger, self.memory.known, raw)
-        spoiled: dict[str, tuple[str, str]] = {}
+        spoiled: Mapping[str, tuple[str, str]] = {}
         for turn in range(1, ROUNDS + 1):
             current = self._worth_trying(left, turn, spoiled)
             if not current.changes:
@@ -162,12 +163,13 @@ class _Part:
             self._store(self.memory.of_arrivals(rereading.arrivals(current, before, raw)))
             lesson = rereading.lesson(current, before, raw, self.stored)
             self._learn(lesson)
-            spoiled = dict(lesson.spoiled)
+            spoiled = lesson.spoiled if turn <= PUT_BACK_IN else spoiled
             existing = self._as_sent(raw)
             self.left = left = self._make_plan(existing)
             self._remember(left)
         news = self.ledger.doubt({change.ref: change for change in left.changes}) + self.ledger.believe()
         news += self.ledger.tell_names(left.stored_otherwise)
+        news += self.ledger.tell_names(not_put_back(left, spoiled), SPOILED)
         if news:
             self.record([self._outcome(row, left) for row in news], (), ())
 
@@ -195,7 +197,7 @@ class _Part:
             and ((turn == 2 and self.ledger.worth_another_try(change.ref)) or set(change.fields) == {"position"})
             and not self._waits_for_options(plan, change.ref)
         ]
-        if turn == 2:
+        if turn == PUT_BACK_IN:
             changes = put_back(plan, changes, spoiled)
         return replace(plan, changes=tuple(changes))
 
