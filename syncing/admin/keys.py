@@ -89,7 +89,7 @@ class ApiKeyAdmin(AnyModelAdmin):
         """Who limits what it may do; without a person its scopes alone do."""
         if key.is_orphaned:
             facts = {"name": key.made_by or key.maker_name}
-            return gettext("%(name)s, deleted or deactivated: it works no more") % facts
+            return gettext("%(name)s, who can log in no more: it opens nothing") % facts
         return str(key.made_by or gettext("command line"))
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:

@@ -80,7 +80,7 @@ def authorise(request: HttpRequest, scope: ApiKey.Scope) -> ApiKey:
     if key is None:
         raise ApiError(401, "bad_key", "This API key is unknown or revoked.", "Make a new one in the admin, API keys.")
     if key.is_orphaned:
-        message = "Who made this API key was deleted or deactivated, and so it ended."
+        message = "Who made this API key can log in here no more, and so it ended."
         raise ApiError(401, "maker_gone", message, "Have somebody else make a new one in the admin, API keys.")
     if scope not in key.scopes:
         raise ApiError(403, "no_scope", f"This API key may not {scope}.", f"Give it the scope '{scope}' in the admin.")

@@ -43,5 +43,7 @@ class ApiKey(models.Model):
 
     @property
     def is_orphaned(self) -> bool:
-        """True when the person who made it was deleted or deactivated."""
-        return not self.made_by.is_active if self.made_by else bool(self.maker_name)
+        """True when the person who made it was deleted, deactivated, or let in here no more."""
+        if self.made_by is None:
+            return bool(self.maker_name)
+        return not (self.made_by.is_active and self.made_by.is_staff)

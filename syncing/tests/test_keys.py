@@ -105,7 +105,7 @@ def test_a_permission_that_is_taken_away_ends_what_the_key_may(client: Client, g
 
 
 @pytest.mark.parametrize("superuser", [False, True])
-@pytest.mark.parametrize("leaves", ["deactivated", "deleted"])
+@pytest.mark.parametrize("leaves", ["deactivated", "no staff", "deleted"])
 def test_the_key_of_a_person_who_left_opens_nothing(
     client: Client, group: SyncGroup, leaves: str, superuser: bool
 ) -> None:
@@ -114,6 +114,8 @@ def test_the_key_of_a_person_who_left_opens_nothing(
     headers = bearer(maker, "read")
     if leaves == "deactivated":
         User.objects.update(is_active=False)
+    elif leaves == "no staff":
+        User.objects.update(is_staff=False)
     else:
         maker.delete()
 
@@ -176,7 +178,7 @@ def test_the_command_makes_a_key_for_a_person(capsys) -> None:
     assert ApiKey.objects.get().made_by == ana
     with pytest.raises(CommandError, match="ana may do nothing of: trigger"):
         call_command("api_key", "create", "bot2", "--scope", "trigger", "--by", "ana")
-    with pytest.raises(CommandError, match="no active user 'nobody'"):
+    with pytest.raises(CommandError, match="no user 'nobody' who can log in"):
         call_command("api_key", "create", "bot2", "--by", "nobody")
     assert ApiKey.objects.count() == 1
 
@@ -226,12 +228,12 @@ def test_the_list_says_whose_key_it_is(admin_client: Client) -> None:
         create_key(name=name, scopes=["read"], maker=maker)
     listed = admin_client.get(reverse("admin:syncing_apikey_changelist")).content.decode()
     assert "command line" in listed
-    assert "works no more" not in listed
+    assert "opens nothing" not in listed
 
     ben.delete()
 
     listed = admin_client.get(reverse("admin:syncing_apikey_changelist")).content.decode()
-    assert "ben, deleted or deactivated: it works no more" in listed
+    assert "ben, who can log in no more: it opens nothing" in listed
 
 
 # -- in the audit --

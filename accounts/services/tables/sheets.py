@@ -18,7 +18,7 @@ from accounts.services.tables.lines import Line, NotText, UnreadableFile
 OLD_EXCEL = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 UNPACKED = 30 * 1024 * 1024
 MOST_CELLS = 200_000
-MOST_TAGS = 100_000  # of styles and the like, which openpyxl turns into objects of a kilobyte each
+MOST_TAGS = 30_000  # of styles and the like, which openpyxl turns into objects of a kilobyte each
 CELL = re.compile(rb"<(?:\w+:)?c[\s/>]")
 TEXT = re.compile(rb"<(?:\w+:)?si[\s/>]")
 TAG = re.compile(rb"<")

@@ -47,9 +47,9 @@ class Command(BaseCommand):
         self.stdout.write(secret)
 
     def _maker(self, username: str, scopes: list[str]) -> User:
-        maker = User.objects.filter(username=username, is_active=True).first()
+        maker = User.objects.filter(username=username, is_active=True, is_staff=True).first()
         if maker is None:
-            raise CommandError(f"There is no active user {username!r}.", returncode=2)
+            raise CommandError(f"There is no user {username!r} who can log in to the admin.", returncode=2)
         lacking = sorted(set(scopes) - scopes_of(maker))
         if lacking:
             raise CommandError(f"{username} may do nothing of: {', '.join(lacking)}.", returncode=2)
