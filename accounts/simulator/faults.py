@@ -116,10 +116,13 @@ class Faults:
     def odd(self, subdomain: str, method: str, target: str) -> list[Fault]:
         """The faults of kind "odd" for this request: all of them strike, beside one of another kind."""
         with self._lock:
-            found = [each for each in self._faults if each.kind == ODD and each.matches(subdomain, method, target)]
-            for fault in found:
-                self._strike(fault)
-        return found
+            ours = [each for each in self._faults if each.kind == ODD and each.matches(subdomain, method, target)]
+            for fault in ours:
+                if fault.skip:
+                    fault.skip -= 1
+                else:
+                    self._strike(fault)
+        return [fault for fault in ours if fault.hits]
 
     def _strike(self, fault: Fault) -> None:
         fault.hits += 1

@@ -8,7 +8,7 @@ from syncing.engine.normalise import Item
 from syncing.engine.refs import Kind, Ref, enum_key, local_id, stage_key
 from syncing.engine.resources.custom_fields import ENUM_TYPES, CustomField, Enum, StageId
 from syncing.engine.resources.field_groups import DEFAULT_GROUP
-from syncing.engine.resources.stages import Description, Stage
+from syncing.engine.resources.stages import Description, Stage, palette_color
 
 Ids = Mapping[Ref, str]  # ref -> the account's own key
 
@@ -16,10 +16,13 @@ Ids = Mapping[Ref, str]  # ref -> the account's own key
 def stage_body(
     item: Item, sort: int, theirs: Stage | None = None, *, described: bool = True, coloured: bool = True
 ) -> Json:
-    """Name, colour and sort go together always: a PATCH without the name blanks it (kommo-api.md 4.1)."""
-    body: Json = {"name": item.attributes["name"], "color": item.attributes["color"], "sort": max(1, sort)}
-    if not coloured:
-        del body["color"]
+    """Name, colour and sort go together always: a PATCH without the name blanks it (kommo-api.md 4.1).
+
+    Where the master's colour is not known the account keeps its own.
+    """
+    own = palette_color(theirs.color) if theirs and theirs.color else None
+    color = item.attributes.get("color", own) if coloured else None
+    body: Json = {"name": item.attributes["name"], "sort": max(1, sort), **({"color": color} if color else {})}
     texts = item.attributes.get("descriptions")
     if texts and described:
         known = {text.level: text for text in (theirs.descriptions or ())} if theirs else {}

@@ -200,12 +200,18 @@ def _statuses_of(item: Json) -> list[Any]:
 
 
 def _is_unsorted_on(item: Json, stages: Iterable[Stage]) -> bool:
-    return bool(item.get("is_unsorted_on", any(stage.type == INCOMING_TYPE for stage in stages)))
+    return _flag(item, "is_unsorted_on", default=any(stage.type == INCOMING_TYPE for stage in stages))
+
+
+def _flag(item: Json, key: str, *, default: bool) -> bool:
+    """Absent and null are the same: nobody knows."""
+    value = item.get(key)
+    return default if value is None else bool(value)
 
 
 def parse_stage(item: Json) -> Stage:
     """Incoming by its type; where none is told, by being locked (kommo-api.md 4.3)."""
-    stage_id, editable = number(fields_of(item), "id"), bool(item.get("is_editable", True))
+    stage_id, editable = number(fields_of(item), "id"), _flag(item, "is_editable", default=True)
     locked = INCOMING_TYPE if not editable and stage_id not in (WON, LOST) else 0
     return Stage(
         id=stage_id,
@@ -241,7 +247,7 @@ def parse_group(entity: str, item: Json) -> FieldGroup:
         id=group_id,
         name=text(item, "name"),
         sort=number(item, "sort", 0),
-        is_predefined=bool(item.get("is_predefined", group_id in PREDEFINED_GROUPS)),
+        is_predefined=_flag(item, "is_predefined", default=group_id in PREDEFINED_GROUPS),
         fields=each(item, "fields", lambda value: number({"id": value}, "id")),
     )
 
@@ -256,7 +262,7 @@ def parse_field(entity: str, item: Json) -> CustomField:
         code=optional_text(item, "code") or None,
         group_id=optional_text(item, "group_id") if item.get("group_id") else None,
         is_api_only=bool(item.get("is_api_only")),
-        is_predefined=bool(item.get("is_predefined", item.get("is_deletable") is False)),
+        is_predefined=_flag(item, "is_predefined", default=item.get("is_deletable") is False),
         enums=each(item, "enums", _enum),
         required_statuses=each(item, "required_statuses", _status),
         hidden_statuses=None if item.get("hidden_statuses") is None else each(item, "hidden_statuses", _status),

@@ -186,7 +186,7 @@ class _Matcher:
             ]
             if odd:
                 self._conflict(our, odd, MAY_BE.format(place=_places(odd)))
-            if _is_unnamed(our):
+            if _is_unnamed(our) and self._ref(our) not in self.known:
                 alike = [their for their in theirs if their.held is None and could_be(our, their)]
                 self.found.contested.update((self.kind, their.key) for their in alike)
 

@@ -87,7 +87,7 @@ class _Builder:
         if ref is None:
             return
         attributes: dict[str, Any] = {} if has_default_name(stage) else {"name": stage.name}
-        if not stage.is_system:
+        if not stage.is_system and stage.color:  # null is not known, and no colour to paint others with
             attributes["color"] = palette_color(stage.color)
         if stage.descriptions:
             attributes["descriptions"] = {text.level: text.text for text in stage.descriptions}
@@ -128,7 +128,7 @@ class _Builder:
         if item.type in ENUM_TYPES:
             attributes["enums"] = self._enums(item)
             attributes["enum_codes"] = self._enum_codes(item)
-        if item.type == "monetary":
+        if item.type == "monetary" and item.currency:
             attributes["currency"] = item.currency
         if item.type == "birthday":
             attributes["remind"] = item.remind or "never"

@@ -48,7 +48,8 @@ def undo(before: Snapshot, touches: Iterable[Touch], options: Iterable[str] = ()
         only[ref] = WHOLE_ITEM if known == WHOLE_ITEM or not attributes else attributes | (known or WHOLE_ITEM)
     only |= {Ref(kind, key): WHOLE_ITEM for kind, key in made}
     rules = Rules(unmatched=DELETE_WHAT_IT_MADE, created=frozenset(made), only=only)
-    return Undo(rules, {ref: ref.key for ref in {*items(before), *(Ref(*item) for item in made)}})
+    held = [Ref(each.kind, each.key) for each in before.held if each.key]
+    return Undo(rules, {ref: ref.key for ref in {*items(before), *held, *(Ref(*item) for item in made)}})
 
 
 class _Reach:

@@ -88,7 +88,7 @@ class _Stages:
             return None  # the re-reading tells
         self.stages[key] = theirs
         body = stage_body(self.work.item(change.ref), sort, theirs)
-        same = (body["name"], body["color"]) == (theirs.name, theirs.color) and "descriptions" not in body
+        same = (body["name"], body.get("color")) == (theirs.name, theirs.color) and "descriptions" not in body
         return None if same else body
 
     # -- create --

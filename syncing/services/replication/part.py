@@ -167,6 +167,7 @@ class _Part:
             existing = self._as_sent(raw)
             self.left = left = self._make_plan(existing)
             self._remember(left)
+        self._tell_what_came_up(left)
         news = self.ledger.doubt({change.ref: change for change in left.changes}) + self.ledger.believe()
         news += self.ledger.tell_names(left.stored_otherwise)
         news += self.ledger.tell_names(not_put_back(left, spoiled), SPOILED)
@@ -180,6 +181,16 @@ class _Part:
             else:
                 self.stored[key] = name
         self._store(News(notes=Notes(lesson.stored)))
+
+    def _tell_what_came_up(self, left: Plan) -> None:
+        """Conflicts and manual items that the first plan could not know, as of items that read oddly only now."""
+        assert self.plan is not None
+        known = {conflict.ref for conflict in self.plan.conflicts}
+        conflicts = (conflict for conflict in left.conflicts if conflict.ref not in known)
+        manual = (item for item in left.manual if item not in self.plan.manual)
+        self.plan = replace(
+            self.plan, conflicts=(*self.plan.conflicts, *conflicts), manual=(*self.plan.manual, *manual)
+        )
 
     def _worth_trying(self, plan: Plan, turn: int, spoiled: Mapping[str, tuple[str, str]]) -> Plan:
         """A create is never repeated here (the writer looks up lost ones); an update once, a move in every turn.

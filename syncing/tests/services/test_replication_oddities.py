@@ -283,6 +283,45 @@ def test_no_word_that_was_a_null_ever_leaves(scene: Scene) -> None:
     assert not any(b"None" in record.body or b"null" in record.body for record in north.sent(*WRITES))
 
 
+@pytest.mark.parametrize(("of", "at"), [
+    (offer, "color"), (offer, "is_editable"), (deals, "is_unsorted_on"), (source, "is_predefined"), (note, "code"),
+])  # fmt: skip
+def test_an_attribute_of_the_master_that_reads_null_changes_nothing_in_a_slave(
+    scene: Scene, of: Callable[[SimAccount], Any], at: str
+) -> None:
+    offer(scene.master).color = "#eb93ff"
+    north, south = scene.branch(), scene.branch("south")
+    north.sync(scene.desired())
+    before = inventory(north.account)
+    for branch in (None, north):
+        scene.fault(
+            "odd",
+            branch,
+            method="GET",
+            item=of(scene.master if branch is None else north.account).id,
+            at=at,
+            times=None,
+        )
+        assert north.sync(scene.desired()).state == "in_sync"
+    assert inventory(north.account) == before
+    assert offer(north.account).color == "#eb93ff"
+    assert south.sync(scene.desired()).state == "changed"
+
+
+def test_what_reads_oddly_only_after_it_was_written_is_told_and_is_not_done(scene: Scene) -> None:
+    scene.master.field("leads", "Note").is_api_only = True
+    north = scene.branch()
+    mine = north.account.add_field("leads", "Note")
+    # Its groups and its fields are read without it, as before the writes.
+    scene.fault("odd", north, method="GET", item=mine.id, at="type", path="leads/custom_fields", skip=2, times=None)
+
+    result = north.sync(scene.desired())
+
+    assert (result.state, result.reason, result.converged) == ("partial", "conflict", False)
+    assert [(each["kind"], each["name"]) for each in result.document["conflicts"]] == [("custom_field", "Note")]
+    assert [kind for kind, _ in manual(result)] == ["custom_field"]
+
+
 # -- lists as objects --
 
 
