@@ -76,6 +76,8 @@ class SyncRun(models.Model):
     wave = models.PositiveSmallIntegerField(default=0, editable=False, help_text="Accounts up to it may be worked.")
     wave_due_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="The next wave may start.")
     wave_held = models.BooleanField(default=False, editable=False, help_text="The next wave waits for a person.")
+    rests = models.PositiveSmallIntegerField(default=0, editable=False, help_text="Outages that it has rested for.")
+    rests_until = models.DateTimeField(null=True, blank=True, editable=False, help_text="Until then it is in a rest.")
     snapshot = models.ForeignKey(
         MasterSnapshot, models.SET_NULL, null=True, blank=True, editable=False, related_name="runs"
     )
@@ -154,6 +156,9 @@ class AccountRun(models.Model):
     crashes = models.PositiveSmallIntegerField(default=0, editable=False, help_text="Claims whose lease ran out.")
     errors = models.PositiveSmallIntegerField(
         default=0, editable=False, help_text="Attempts that ended in an error of our own."
+    )
+    failing = models.PositiveSmallIntegerField(
+        default=0, editable=False, help_text="Requests that the server failed at in attempts that were interrupted."
     )
     fence = models.PositiveIntegerField(default=0, editable=False)
     lease_until = models.DateTimeField(null=True, blank=True, editable=False)

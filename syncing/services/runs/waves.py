@@ -20,6 +20,7 @@ from syncing.services import audit
 from syncing.services.audit import Actor
 from syncing.services.runs.closing import close_run, end_accounts
 from syncing.services.runs.making import CannotStart
+from syncing.services.runs.rests import is_resting
 from syncing.services.work import queue
 from syncing.services.work.claims import resting
 
@@ -133,7 +134,9 @@ def _nothing_to_continue(run: SyncRun) -> CannotStart:
 
 
 def waits_for(run: SyncRun) -> str:
-    """What the next wave of `run` waits for; "" when it does not wait."""
+    """What `run` rests for, or its next wave waits for; "" when it does not wait."""
+    if is_resting(run):
+        return run.note
     if not rests(run):
         return ""
     remedy = f"'continue_run {run.pk}' or Continue on its page"

@@ -12,6 +12,7 @@ from django.db.models.functions import Coalesce, Now
 from accounts.models import SyncGroup
 from syncing import conf, store
 from syncing.models import RUN_OPEN, AccountRun, AccountState, RunMode, RunPurpose, RunState, SyncRun
+from syncing.services.runs import rests
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Claim:
     requests: int  # sent by earlier attempts
     purpose: str = RunPurpose.SYNC
     approved_digest: str = ""
+    failing: int = 0  # requests of earlier attempts that the server failed at
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ def claimable(run_id: int | None = None) -> QuerySet[AccountRun]:
     waiting = AccountRun.objects.filter(
         ~Exists(elsewhere),
         Q(run__wave_due_at=None) | Q(run__wave_due_at__lte=Now()),
+        rests.over(),
         state=AccountState.QUEUED,
         wave__lte=F("run__wave"),
         run__wave_held=False,
@@ -98,7 +101,18 @@ def claimable_now(wanted: Sequence[int]) -> QuerySet[AccountRun]:
 
 
 # Nothing else of the rows: of many accounts at once, one odd document would cost all of them their claims.
-CLAIMED = ("pk", "run", "account", "run__snapshot", "run__mode", "fence", "requests", "run__purpose", "approved_digest")
+CLAIMED = (
+    "pk",
+    "run",
+    "account",
+    "run__snapshot",
+    "run__mode",
+    "fence",
+    "requests",
+    "run__purpose",
+    "approved_digest",
+    "failing",
+)
 
 
 def _claim(pk: int, run_id: int, account_id: int, snapshot_id: int, mode: str, *others: Any) -> Claim:

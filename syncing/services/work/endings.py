@@ -20,6 +20,7 @@ class Progress:
     outcomes: Sequence[Outcome]
     requests: int
     note: str
+    failing: int = 0  # requests that the server failed at, those of earlier attempts included
 
 
 def final_columns(claim: Claim, result: Result, earlier: Sequence[Outcome]) -> dict[str, Any]:
@@ -53,6 +54,7 @@ def so_far(claim: Claim, progress: Progress) -> dict[str, Any]:
     """What stays of an attempt that did not end in a result."""
     return {
         "requests": claim.requests + progress.requests,
+        "failing": progress.failing,
         "document": store.clean({"changes": history.changes_of(history.lasting(progress.outcomes))}),
         **history.counts_of(progress.outcomes),
     }

@@ -9,6 +9,7 @@ from accounts.kommo import elapsed
 from accounts.kommo.client import KommoClient
 from accounts.kommo.errors import IpBlocked, KommoError
 from accounts.kommo.stopping import Stop
+from accounts.kommo.weather import Weather
 from accounts.models import Account
 from accounts.services import client_for
 from syncing import conf, store
@@ -99,6 +100,7 @@ class Hand:
     note: str = ""
     shown: str = ""
     client: KommoClient | None = None
+    ended_by: str = ""  # the reason code of its end
     outcomes: list[Outcome] = field(default_factory=list)
 
     @property
@@ -147,6 +149,7 @@ class Hand:
     def _finish(self, result: Result) -> None:
         if result.reason in INTERRUPTIONS - {"cancelled"}:
             raise Interrupted(result.reason)
+        self.ended_by = result.reason or ""
         note = how_far(self.progress()) if result.state == AccountState.CANCELLED else ""
         self.writer.finish(self.claim, explained(result), self.earlier, note)
 
@@ -159,9 +162,10 @@ class Hand:
 
     def _opened(self) -> KommoClient:
         """Only a promotion that was approved has a gate, and only through it a master is written."""
+        weather = Weather(self.claim.failing)
         if self.job.writes and self.job.gate is not None:
-            return client_for(self.account, gate=self.job.gate, stop=self.stop)
-        return client_for(self.account, read_only=not self.job.writes, stop=self.stop)
+            return client_for(self.account, gate=self.job.gate, stop=self.stop, weather=weather)
+        return client_for(self.account, read_only=not self.job.writes, stop=self.stop, weather=weather)
 
     def _interrupted(self, code: str) -> None:
         if code != LOST:
@@ -178,7 +182,8 @@ class Hand:
             logger.warning("run %s: the claim of %s was lost", self.claim.run_id, self.account.subdomain)
 
     def progress(self) -> Progress:
-        return Progress([*self.earlier, *self.outcomes], self.requests, self.note)
+        failing = self.client.failing if self.client else self.claim.failing
+        return Progress([*self.earlier, *self.outcomes], self.requests, self.note, failing)
 
 
 def explained(result: Result) -> Result:

@@ -12,7 +12,7 @@ from syncing import conf, store
 from syncing.models import SyncRun
 from syncing.services import replication
 from syncing.services.decisions import promotion
-from syncing.services.runs import closing, sequence, waves
+from syncing.services.runs import closing, rests, sequence, waves
 from syncing.services.work import block, claims, jobs, master, presence, queue, readings
 from syncing.services.work.boundary import bounded, survived
 from syncing.services.work.hands import BLOCKED, Hand, Pulse, Replicate
@@ -187,8 +187,12 @@ class LaneAtWork:
     def _collect(self) -> None:
         done = [future for future in self._hands if future.done()]
         ended = {self._hands[future].claim.run_id for future in done}
+        in_trouble = {self._hands[each].claim.run_id for each in done if self._hands[each].ended_by in rests.WEATHER}
         for future in done:
             self._log_if_unstored(self._hands.pop(future), future)
+        for run_id in in_trouble:
+            with bounded(partial(closing.fail_inside, run_id)):
+                rests.weigh(run_id)
         for run_id in ended - {hand.claim.run_id for hand in self._hands.values()}:
             with bounded(partial(closing.fail_inside, run_id)):
                 if waves.settle(run_id):

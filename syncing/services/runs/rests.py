@@ -1,0 +1,88 @@
+"""A fleet in an outage: the run rests and goes on; after the last rest, what is left of it fails (design: weather).
+
+The decision is one conditional UPDATE of the run's row, so of several lanes one makes it, and a rest outlives them all.
+"""
+
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from accounts.kommo.errors import NetworkError, ServerError
+from syncing import store
+from syncing.models import AccountRun, AccountState, LogEntry, RunState, SyncRun
+from syncing.services.runs.closing import end_accounts
+
+WEATHER = frozenset({ServerError.code, NetworkError.code})
+LOOKED_AT = 20  # accounts that have ended last
+AT_LEAST = 5  # of them
+PERCENT = 30  # ended by weather: that is an outage
+MOST = 3  # rests of one run
+MINUTE = timedelta(minutes=1)
+LONGEST = 15  # minutes
+GIVEN_UP_REMEDY = "Kommo fails at many accounts: look at its status, then retry what failed or run again."
+
+
+def over() -> Q:
+    """Account runs whose run does not rest; a rest further ahead than any can be is of a clock that was set back."""
+    moment = store.now()
+    until = "run__rests_until"
+    return Q(**{until: None}) | Q(**{f"{until}__lte": moment}) | Q(**{f"{until}__gt": moment + LONGEST * MINUTE})
+
+
+def is_resting(run: SyncRun) -> bool:
+    moment = store.now()
+    is_ahead = run.rests_until is not None and moment < run.rests_until <= moment + LONGEST * MINUTE
+    return is_ahead and run.state == RunState.RUNNING and not run.cancel_requested_at
+
+
+def weigh(run_id: int) -> bool:
+    """Lets the run rest, or fails what is left, if too many accounts ended by weather; True for the one who did."""
+    run = SyncRun.objects.filter(pk=run_id, state=RunState.RUNNING, cancel_requested_at=None).first()
+    if run is None or is_resting(run):
+        return False
+    bad, tried = _latest(run)
+    if tried < AT_LEAST or bad * 100 < PERCENT * tried or not _waiting(run):
+        return False
+    what = f"Kommo fails at many accounts ({bad} of the last {tried})"
+    return _rest(run, what) if run.rests < MOST else _give_up(run, what)
+
+
+def _latest(run: SyncRun) -> tuple[int, int]:
+    """How many of the last accounts ended by weather, and how many those are; after a rest, it counts anew."""
+    ended = AccountRun.objects.filter(run=run, finished_at__isnull=False)
+    ended = ended.exclude(state__in=(AccountState.SKIPPED, AccountState.CANCELLED))
+    if run.rests_until is not None:
+        ended = ended.filter(started_at__gte=run.rests_until)
+    rows = list(ended.order_by("-finished_at", "-pk").values_list("state", "reason")[:LOOKED_AT])
+    return sum(state == AccountState.FAILED and reason in WEATHER for state, reason in rows), len(rows)
+
+
+def _waiting(run: SyncRun) -> bool:
+    return AccountRun.objects.filter(run=run, state=AccountState.QUEUED).exists()
+
+
+def _rest(run: SyncRun, what: str) -> bool:
+    until = store.now() + min(LONGEST, 2**run.rests) * MINUTE
+    note = f"{what}: the run rests until {timezone.localtime(until):%H:%M:%S} (rest {run.rests + 1} of {MOST})"
+    with transaction.atomic():
+        if not _undecided(run).update(rests=run.rests + 1, rests_until=until, note=note):
+            return False
+        store.log(run.pk, note, code="rest", level=LogEntry.Level.WARNING)
+    return True
+
+
+def _give_up(run: SyncRun, what: str) -> bool:
+    error = store.problem(ServerError.code, f"{what}, after {MOST} rests.", GIVEN_UP_REMEDY)
+    with transaction.atomic():
+        if not _undecided(run).update(rests=run.rests + 1):
+            return False
+        end_accounts(run, AccountState.FAILED, ServerError.code, error=error)
+        store.log(run.pk, f"{what}, after {MOST} rests: what is left has failed", code="rest", level="error")
+    return True
+
+
+def _undecided(run: SyncRun) -> QuerySet[SyncRun]:
+    """The row, while nobody else has decided: the row count of an UPDATE names the one who did."""
+    return SyncRun.objects.filter(pk=run.pk, rests=run.rests, state=RunState.RUNNING, cancel_requested_at=None)

@@ -1,0 +1,192 @@
+"""A fleet in an outage: the run rests, says so, goes on, and after three rests fails what is left."""
+
+import threading
+import time
+from datetime import timedelta
+
+import pytest
+from pytest_django import Settings
+
+from accounts.kommo.client import KommoClient
+from accounts.tests.factories import AccountFactory
+from syncing import store
+from syncing.models import LogEntry, SyncRun
+from syncing.selectors.documents import run_document
+from syncing.services.replication.contract import Checkpoint, Job, Keep, Record, Result
+from syncing.services.runs import rests
+from syncing.services.runs.starting import cancel_run
+from syncing.services.work import lanes
+from syncing.services.work.foreground import work_to_the_end
+from syncing.tests.services.conftest import House, result
+
+SHORT = timedelta(seconds=0.3)
+
+
+@pytest.fixture
+def fleet(house: House, settings: Settings) -> House:
+    """Thirty slaves, in a command one after the other; nobody but the master is really asked."""
+    settings.SYNC_THREADS = settings.SYNC_WORKERS = 1
+    for number in range(26):
+        AccountFactory(group=house.group, subdomain=f"branch-{number}")
+    return house
+
+
+class Kommo:
+    """Stands in for the work on an account: fails while it is `out`, and for ever for those that are `broken`."""
+
+    def __init__(self, *, reason: str = "server_error", broken: int = 0) -> None:
+        self.reason, self.broken, self.out = reason, broken, True
+        self.asked: list[str] = []
+
+    def __call__(self, job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
+        self.asked.append(job.subdomain)
+        failing = self.out or len(self.asked) <= self.broken
+        return result("failed", self.reason, requests=5) if failing else result("in_sync", requests=7)
+
+
+def rest_is_over(run: SyncRun) -> None:
+    SyncRun.objects.filter(pk=run.pk).update(rests_until=store.now() - timedelta(microseconds=1))
+
+
+def test_a_run_rests_when_the_first_five_accounts_fail_by_weather(fleet: House) -> None:
+    kommo, run = Kommo(), fleet.start()
+
+    assert not fleet.work(kommo, threads=1)
+
+    run.refresh_from_db()
+    assert len(kommo.asked) == 5
+    assert (run.state, run.rests) == ("running", 1)
+    assert 50 < (run.rests_until - store.now()).total_seconds() <= 60
+    assert "5 of the last 5" in run.note
+    assert LogEntry.objects.get(run=run, code="rest").message == run.note
+    assert run_document(run)["rests_until"] == run.rests_until.isoformat()
+    assert not lanes.has_work()
+
+
+@pytest.mark.parametrize("reason", ["unreachable", "server_error"])
+def test_after_its_rest_a_run_goes_on_and_counts_anew(fleet: House, reason: str) -> None:
+    kommo, run = Kommo(reason=reason), fleet.start()
+    fleet.work(kommo, threads=1)
+    kommo.out = False
+    rest_is_over(run)
+
+    fleet.work(kommo, threads=4)
+
+    run.refresh_from_db()
+    assert (run.state, run.rests) == ("partial", 1)
+    assert run.totals["in_sync"] == 25
+    assert run.totals["failed"] == 5
+
+
+def test_rests_grow_and_after_three_of_them_what_is_left_fails(fleet: House) -> None:
+    kommo, run = Kommo(), fleet.start()
+    minutes = []
+    for _ in range(3):
+        fleet.work(kommo, threads=1)
+        run.refresh_from_db()
+        minutes.append(round((run.rests_until - store.now()).total_seconds() / 60))
+        rest_is_over(run)
+
+    fleet.work(kommo, threads=1)
+
+    run.refresh_from_db()
+    assert minutes == [1, 2, 4]
+    assert len(kommo.asked) == 20
+    assert (run.state, run.reason) == ("failed", "server_error")
+    assert {part.reason for part in run.account_runs.all()} == {"server_error"}
+    untouched = run.account_runs.filter(requests=0)
+    assert {part.error["message"] for part in untouched} == {
+        "Kommo fails at many accounts (5 of the last 5), after 3 rests."
+    }
+    assert len(untouched) == 10
+
+
+@pytest.mark.parametrize(("bad", "rested"), [(5, 0), (6, 1)])
+def test_thirty_percent_of_the_last_twenty_are_an_outage(fleet: House, bad: int, rested: int) -> None:
+    """Fourteen went well, then so many fail in a row."""
+    run = fleet.start()
+    asked: list[str] = []
+
+    def kommo(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
+        asked.append(job.subdomain)
+        failing = 14 < len(asked) <= 14 + bad
+        return result("failed", "server_error", requests=5) if failing else result("in_sync", requests=7)
+
+    fleet.work(kommo, threads=1)
+
+    run.refresh_from_db()
+    assert run.rests == rested
+
+
+@pytest.mark.parametrize("reason", ["unauthorised", "unpaid", "ip_not_allowed", "bad_answer"])
+def test_what_is_an_accounts_own_fault_is_no_outage(fleet: House, reason: str) -> None:
+    run = fleet.start()
+
+    fleet.work(Kommo(reason=reason), threads=4)
+
+    run.refresh_from_db()
+    assert (run.state, run.rests) == ("failed", 0)
+
+
+def test_four_accounts_that_fail_are_no_fleet(house: House) -> None:
+    run = house.start()
+
+    house.work(Kommo(), threads=1)
+
+    run.refresh_from_db()
+    assert (run.state, run.rests) == ("failed", 0)
+
+
+def test_several_lanes_decide_once(fleet: House) -> None:
+    run = fleet.start()
+    fleet.work(Kommo(), threads=1)
+    run.refresh_from_db()
+
+    assert not rests.weigh(run.pk)
+    assert LogEntry.objects.filter(run=run, code="rest").count() == 1
+
+
+def test_a_resting_run_is_cancelled_at_once(fleet: House) -> None:
+    run = fleet.start()
+    fleet.work(Kommo(), threads=1)
+
+    cancel_run(run, by=None)
+
+    run.refresh_from_db()
+    assert (run.state, run.totals["cancelled"]) == ("cancelled", 25)
+
+
+def test_a_rest_further_ahead_than_any_can_be_is_over(fleet: House) -> None:
+    """The clock was set back meanwhile."""
+    kommo, run = Kommo(), fleet.start()
+    fleet.work(kommo, threads=1)
+    SyncRun.objects.filter(pk=run.pk).update(rests_until=store.now() + timedelta(days=10))
+
+    assert lanes.has_work()
+
+
+def test_a_command_waits_through_the_rest_says_so_and_goes_on(fleet: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rests, "MINUTE", SHORT)
+    kommo, said = Kommo(), list[str]()
+    run = fleet.start(to_workers=False)
+
+    def say(sentence: str) -> None:
+        said.append(sentence)
+        kommo.out = False
+
+    work_to_the_end(run, stop=fleet.stop, say=say, replicate=kommo)
+
+    assert "rests until" in said[0]
+    assert "(rest 1 of 3)" in said[0]
+    assert (run.state, run.rests) == ("partial", 1)
+
+
+def test_a_command_that_is_stopped_while_it_rests_cancels_its_run_at_once(fleet: House) -> None:
+    run = fleet.start(to_workers=False)
+    threading.Timer(0.5, fleet.stop.set).start()
+    began = time.monotonic()
+
+    work_to_the_end(run, stop=fleet.stop, replicate=Kommo())
+
+    assert (run.state, run.rests) == ("cancelled", 1)
+    assert time.monotonic() - began < 20
