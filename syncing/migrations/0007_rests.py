@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('syncing', '0005_failed_logins'),
+        ('syncing', '0006_stored_names'),
     ]
 
     operations = [
