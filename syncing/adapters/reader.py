@@ -210,15 +210,20 @@ def _flag(item: Json, key: str, *, default: bool) -> bool:
 
 
 def parse_stage(item: Json) -> Stage:
-    """Incoming by its type; where none is told, by being locked (kommo-api.md 4.3)."""
+    """Incoming by its type; where none is told, by being locked (kommo-api.md 4.3).
+
+    A system stage needs no name: it is called in the account's language.
+    """
     stage_id, editable = number(fields_of(item), "id"), _flag(item, "is_editable", default=True)
     locked = INCOMING_TYPE if not editable and stage_id not in (WON, LOST) else 0
+    type_ = number(item, "type", locked)
+    is_system = stage_id in (WON, LOST) or type_ == INCOMING_TYPE
     return Stage(
         id=stage_id,
-        name=text(item, "name"),
+        name=(optional_text(item, "name") or "") if is_system else text(item, "name"),
         sort=number(item, "sort", 0),
         color=(optional_text(item, "color") or "").lower(),
-        type=number(item, "type", locked),
+        type=type_,
         editable=editable,
     )
 
@@ -241,13 +246,15 @@ def _description(item: Any) -> Description:
 
 
 def parse_group(entity: str, item: Json) -> FieldGroup:
+    """Kommo's own group needs no name, as a system stage."""
     group_id = text(fields_of(item), "id")
+    is_predefined = _flag(item, "is_predefined", default=group_id in PREDEFINED_GROUPS)
     return FieldGroup(
         entity=entity,
         id=group_id,
-        name=text(item, "name"),
+        name=(optional_text(item, "name") or "") if is_predefined else text(item, "name"),
         sort=number(item, "sort", 0),
-        is_predefined=_flag(item, "is_predefined", default=group_id in PREDEFINED_GROUPS),
+        is_predefined=is_predefined,
         fields=each(item, "fields", lambda value: number({"id": value}, "id")),
     )
 

@@ -63,7 +63,9 @@ class Stage:
 
 
 def has_default_name(stage: Stage) -> bool:
-    return stage.is_system and stage.name.strip().casefold() in DEFAULT_SYSTEM_NAMES
+    """One whose name is not known counts as such: there is nothing to bring."""
+    name = stage.name.strip().casefold()
+    return stage.is_system and (not name or name in DEFAULT_SYSTEM_NAMES)
 
 
 def _rgb(color: str) -> tuple[int, int, int]:

@@ -308,6 +308,19 @@ def test_an_attribute_of_the_master_that_reads_null_changes_nothing_in_a_slave(
     assert south.sync(scene.desired()).state == "changed"
 
 
+@pytest.mark.parametrize("number", [142, "default"])
+def test_what_kommo_names_itself_needs_no_name(scene: Scene, number: int | str) -> None:
+    north, south = scene.branch(), scene.branch("south")
+    north.sync(scene.desired())
+    for branch in (None, north, south):
+        scene.fault("odd", branch, method="GET", item=number, at="name", times=None)
+    assert north.sync(scene.desired()).state == "in_sync"
+    result = south.sync(scene.desired())
+    assert (result.state, result.document["manual"]) == ("changed", [])
+    scene.world.faults.clear()
+    assert differences(scene.master, south.account) == []
+
+
 def test_what_reads_oddly_only_after_it_was_written_is_told_and_is_not_done(scene: Scene) -> None:
     scene.master.field("leads", "Note").is_api_only = True
     north = scene.branch()
