@@ -1,8 +1,13 @@
-"""The clock that leases and slots go by."""
+"""The clock that leases and slots go by, and what is left in the rows when it was set back.
 
-from datetime import datetime
+Every stored time has a longest distance from the moment it is written at. What is further ahead was written by a clock
+that has been set back since: it says nothing, and is never waited for.
+"""
+
+from datetime import datetime, timedelta
 
 from django.db import connection
+from django.db.models import Q
 from django.utils import timezone
 
 
@@ -14,3 +19,11 @@ def now() -> datetime:
         cursor.execute("SELECT clock_timestamp()")
         moment: datetime = cursor.fetchone()[0]
     return moment
+
+
+SLACK = timedelta(seconds=1)  # a clock that is kept right is moved by less
+
+
+def beyond(column: str, moment: datetime, longest: timedelta = timedelta(0)) -> Q:
+    """Rows whose `column` is further ahead than `longest`, which is the most that can have been written there."""
+    return Q(**{f"{column}__gt": moment + longest + SLACK})

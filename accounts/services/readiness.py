@@ -15,7 +15,7 @@ PATIENCE = 1000  # milliseconds; whoever asks whether we are ready waits no long
 def check_writable() -> None:
     """Stores one row for good; raises DatabaseError. Nothing less shows a lock, a full disk, or a read-only file."""
     with _little_patience():
-        if not RequestSlot.objects.filter(pk=KEY).update(next_at=clock.now().timestamp()):
+        if not RequestSlot.objects.filter(pk=KEY).update(written_at=clock.now().timestamp()):
             RequestSlot.objects.bulk_create([RequestSlot(pk=KEY)], ignore_conflicts=True)
 
 

@@ -6,10 +6,12 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
 from django.conf import settings
+from django.db.models import F
 
 from accounts import slots
 from accounts.kommo.pacing import Turn
@@ -100,3 +102,48 @@ class TestSqlSlots:
         refused: Turn = table.take([("north", 0.1), ("ip", 0.1)])
         assert not refused.granted
         assert table.take([("south", 0.1), ("ip", 0.1)]).wait < 1
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("own_connection")
+class TestAClockThatWasSetBack:
+    """Rows that are further ahead than they can have been written are due now."""
+
+    KEYS = (("north", 0.2), ("ip", 0.2))
+
+    @pytest.mark.parametrize("seconds", [100, 3600, 864_000])
+    def test_what_was_written_later_than_now_is_no_reason_to_wait(
+        self, seconds: float, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        table = slots.SqlSlots()
+        later = datetime.now(UTC) + timedelta(seconds=seconds)
+        with monkeypatch.context() as patched:
+            patched.setattr(slots.clock, "now", lambda: later)
+            table.take(self.KEYS, patience=60)
+            table.hold("north", 30)
+
+        wait, granted = table.take(self.KEYS, patience=60)
+
+        assert granted
+        assert wait < 1
+        assert table.take(self.KEYS, patience=60).wait < 2
+
+    @pytest.mark.parametrize("seconds", [100, 3600, 864_000])
+    def test_a_line_that_nobody_can_stand_in_is_none(self, seconds: float) -> None:
+        table = slots.SqlSlots()
+        table.take(self.KEYS, patience=60)
+        RequestSlot.objects.filter(key="north").update(next_at=F("next_at") + seconds)
+        RequestSlot.objects.filter(key="ip").update(next_at=F("next_at") + max(seconds, 3600))
+
+        wait, granted = table.take(self.KEYS, patience=60)
+
+        assert granted
+        assert wait < 1
+
+    def test_a_pause_that_kommo_asked_for_is_kept(self) -> None:
+        """It is no line: as long as it can have been asked for, it counts."""
+        table = slots.SqlSlots()
+        table.hold("north", 3600)
+        assert not table.take(self.KEYS, patience=60).granted
+        RequestSlot.objects.filter(key="north").update(held_until=F("held_until") + 100)
+        assert table.take(self.KEYS, patience=60).granted

@@ -24,7 +24,7 @@ from accounts.services import unreadable_secrets
 from syncing.operations import envfile, firstrun
 from syncing.operations.connections import accounts, groups, mail
 from syncing.operations.findings import FAIL, OK, WARN, Finding, Findings
-from syncing.services.work import presence
+from syncing.services.work import clocks, presence
 from syncing.tasks import REAPER, UPKEEP
 
 LEAST_FREE = 500 * 1024**2  # bytes
@@ -171,6 +171,13 @@ def workers() -> Findings:
         )
 
 
+def clock_set_back() -> Findings:
+    """What was written later than now: nothing waits for it, but whatever is shown by its time is out of order."""
+    if ahead := clocks.set_back():
+        said = f"it was set back by {ahead.total_seconds():.0f} s or more: rows are written that are yet to come"
+        yield Finding(WARN, "clock", said, "Switch time synchronisation on; nothing waits for the time to catch up.")
+
+
 def clock() -> Findings:
     """One request without a token to one account: its Date header."""
     account = Account.objects.order_by("role").first()
@@ -197,7 +204,7 @@ WITHOUT_DATABASE: tuple[Callable[[], Findings], ...] = (
     static_files,
     disk,
 )
-WITH_DATABASE: tuple[Callable[[], Findings], ...] = (secrets, workers, groups, accounts, mail)
+WITH_DATABASE: tuple[Callable[[], Findings], ...] = (secrets, workers, groups, accounts, mail, clock_set_back)
 
 
 def examine(*, online: bool) -> Findings:

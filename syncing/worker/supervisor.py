@@ -15,7 +15,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from accounts.database import NOT_READY, cause_of, trouble_of
 from syncing import conf
 from syncing.management.console.signals import Stopping
-from syncing.services.work import claims, lanes, presence, queue, reaper
+from syncing.services.work import claims, clocks, lanes, presence, queue, reaper
 from syncing.tasks import ensure_schedules
 from syncing.worker.cluster import READY_VARIABLE
 from syncing.worker.drain import VARIABLE as DRAIN_VARIABLE
@@ -176,6 +176,7 @@ class Supervisor:
 
     def _look(self, cluster: ClusterProcess) -> str:
         presence.beat(self._name)
+        clocks.pull_in()
         claims.release_expired()
         return self._wedged(cluster)
 

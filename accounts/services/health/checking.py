@@ -141,7 +141,7 @@ def resume() -> int:
 def _forsaken() -> QuerySet[ConnectionCheck]:
     """Unfinished, and without a sign of life for longer than a message that is only late would take."""
     moment = clock.now()
-    never = Q(beat_at=None, created_at__lt=moment - LEASE)
+    never = Q(Q(created_at__lt=moment - LEASE) | clock.beyond("created_at", moment), beat_at=None)
     return ConnectionCheck.objects.filter(never | Q(beat_at__lt=moment - 2 * LEASE), finished_at=None)
 
 

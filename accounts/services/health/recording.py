@@ -224,5 +224,5 @@ def record_health(account_id: int, error: RunError | None, *, wrote: bool = Fals
     if verdict.health == Health.CONNECTED and not wrote:
         rows = rows.exclude(health=Health.NOT_ADMIN)
     now = timezone.now()
-    known = Q(health=verdict.health, health_reason=reason, checked_at__gt=now - FRESH)
+    known = Q(health=verdict.health, health_reason=reason, checked_at__range=(now - FRESH, now))
     return bool(rows.exclude(known).update(health=verdict.health, health_reason=reason, checked_at=now))

@@ -14,6 +14,7 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from accounts.clock import beyond
 from accounts.kommo.errors import Halted, IpBlocked, KommoError
 from accounts.kommo.stopping import Stop
 from accounts.models import (
@@ -66,7 +67,8 @@ def due(moment: datetime) -> QuerySet[TokenPair]:
     kind = Account.CredentialKind.OAUTH
     pairs = TokenPair.objects.filter(ended_at=None, account__credential_kind=kind).exclude(refresh_token="")
     ends = Q(access_expires_at=None) | Q(access_expires_at__lt=moment + RENEW_BEFORE)
-    return pairs.filter(ends | Q(obtained_at__lt=moment - LONGEST_IDLE)).order_by("pk")
+    idle = Q(obtained_at__lt=moment - LONGEST_IDLE) | beyond("obtained_at", moment)
+    return pairs.filter(ends | idle).order_by("pk")
 
 
 def renew(account_ids: Sequence[int]) -> bool:

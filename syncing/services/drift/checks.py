@@ -7,6 +7,7 @@ from datetime import timedelta
 from django.contrib.auth.models import User
 from django.db import transaction
 
+from accounts.clock import beyond
 from accounts.models import Account, SyncGroup
 from syncing import store
 from syncing.models import RUN_OPEN, RunMode, RunPurpose, RunType, SyncRun, Trigger
@@ -69,7 +70,9 @@ def is_due(group: SyncGroup) -> bool:
     if not group.drift_hours or runs.filter(state__in=RUN_OPEN).exists():
         return False
     full = runs.filter(type=RunType.FULL, whole_group=True, purpose__in=WATCHED)
-    return not full.filter(created_at__gt=store.now() - timedelta(hours=group.drift_hours)).exists()
+    moment = store.now()
+    recent = full.filter(created_at__gt=moment - timedelta(hours=group.drift_hours))
+    return not recent.exclude(beyond("created_at", moment)).exists()
 
 
 def _complain(group: SyncGroup, problem: str) -> None:

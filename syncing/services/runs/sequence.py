@@ -62,7 +62,7 @@ def lease_left(run: SyncRun, moment: datetime) -> float:
 
 def _foreground_died(run: SyncRun, moment: datetime) -> bool:
     """A process that just made the run may not have shown itself yet."""
-    return moment - run.created_at > conf.lease() or run.lanes.exists()
+    return abs(moment - run.created_at) > conf.lease() or run.lanes.exists()  # either way: clocks are set back, too
 
 
 def supersede(old: SyncRun, *, by: SyncRun) -> bool:

@@ -4,6 +4,7 @@ from datetime import datetime
 from functools import partial
 
 from accounts import conf as accounts_conf
+from accounts.clock import SLACK
 from accounts.kommo.errors import IpBlocked
 from accounts.models import RequestSlot
 from syncing import conf, store
@@ -30,5 +31,9 @@ def announce() -> None:
 
 
 def happened_since(moment: datetime) -> bool:
-    """True when a lane met a block after `moment`; runs that begin later may try again."""
-    return RequestSlot.objects.filter(key=KEY, next_at__gt=moment.timestamp()).exists()
+    """True when a lane met a block after `moment`; runs that begin later may try again.
+
+    A block that is yet to come is of a clock that was set back.
+    """
+    latest = (store.now() + SLACK).timestamp()
+    return RequestSlot.objects.filter(key=KEY, next_at__gt=moment.timestamp(), next_at__lte=latest).exists()

@@ -9,7 +9,7 @@ from syncing.models import SyncRun
 from syncing.services import replication
 from syncing.services.runs import sequence, waves
 from syncing.services.runs.starting import cancel_run
-from syncing.services.work import claims, lanes, presence
+from syncing.services.work import claims, clocks, lanes, presence
 from syncing.services.work.hands import Replicate
 from syncing.services.work.lanes import StopSign
 
@@ -56,6 +56,7 @@ def _wait(run: SyncRun, name: str, stop: StopSign, say: Say) -> None:
     """Nothing can be begun now: an older run is in the way, another lane has what is left, or the next wave waits."""
     if not _is_open(run) or waves.settle(run.pk):
         return
+    clocks.pull_in()
     claims.release_expired(run.pk)
     presence.beat(name)
     if run.snapshot_id is None:

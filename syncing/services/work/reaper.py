@@ -21,7 +21,7 @@ from syncing.services.decisions import promotion
 from syncing.services.drift import checks as drift_checks
 from syncing.services.drift import seen as drift
 from syncing.services.runs import closing, sequence, waves
-from syncing.services.work import claims, keeping, lanes, presence, queue
+from syncing.services.work import claims, clocks, keeping, lanes, presence, queue
 from syncing.services.work.boundary import bounded, survived
 
 ORPHANED = "the process that worked this run has died"
@@ -39,6 +39,7 @@ def reap() -> dict[str, int]:
 
 def _repairs() -> dict[str, Callable[[], int]]:
     return {
+        "set_back": clocks.pull_in,
         "released": claims.release_expired,
         "cancelled": _cancel_stragglers,
         "ended": lambda: _end_hopeless() + _end_orphans(),

@@ -1,0 +1,54 @@
+"""What a clock that was set back leaves in the rows (`accounts.clock`): leases, signs of life, pauses."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from axes.models import AccessAttempt
+from django.db.models import Max, QuerySet
+from django_q.models import Schedule
+
+from accounts.clock import SLACK, beyond
+from accounts.models import ConnectionCheck, RequestSlot
+from syncing import conf, store
+from syncing.models import RUN_OPEN, AccountRun, AccountState, Lane, LogEntry, SyncRun
+
+LONGEST_PERIOD = timedelta(hours=1)  # of our schedules
+
+
+def pull_in() -> int:
+    """Brings back what is further ahead than it can have been written; gives how many rows. May run anywhere, at once.
+
+    A lease begins anew rather than end: its holder, if it lives, writes it again long before that, and two must never
+    send to one account.
+    """
+    moment, count = store.now(), 0
+    for rows, column, value in _stored(moment):
+        if rows.exists():  # only then the database is asked to write
+            count += rows.update(**{column: value})
+    return count
+
+
+def _stored(moment: datetime) -> Iterator[tuple[QuerySet[Any], str, datetime]]:
+    lease = conf.lease()
+    held = AccountRun.objects.filter(state=AccountState.RUNNING)
+    open_runs = SyncRun.objects.filter(state__in=RUN_OPEN)
+    yield held.filter(beyond("lease_until", moment, lease)), "lease_until", moment + lease
+    yield open_runs.filter(beyond("lease_until", moment, lease)), "lease_until", moment + lease
+    yield Lane.objects.filter(beyond("heartbeat_at", moment)), "heartbeat_at", moment
+    for run in open_runs.filter(wave_due_at__gt=moment).select_related("group"):
+        pause = timedelta(minutes=run.group.wave_wait)
+        yield open_runs.filter(beyond("wave_due_at", moment, pause), pk=run.pk), "wave_due_at", moment
+    yield ConnectionCheck.objects.filter(beyond("beat_at", moment), finished_at=None), "beat_at", moment
+    yield Schedule.objects.filter(beyond("next_run", moment, LONGEST_PERIOD)), "next_run", moment
+    yield AccessAttempt.objects.filter(beyond("attempt_time", moment)), "attempt_time", moment
+
+
+def set_back() -> timedelta:
+    """By how much the clock was set back at least, as the newest rows tell; 0 when they are all past."""
+    moment = store.now()
+    newest = [LogEntry.objects.aggregate(at=Max("at"))["at"], SyncRun.objects.aggregate(at=Max("created_at"))["at"]]
+    written = RequestSlot.objects.aggregate(at=Max("written_at"))["at"]
+    newest.append(datetime.fromtimestamp(written, UTC) if written else None)
+    ahead = max((at - moment for at in newest if at is not None), default=timedelta(0))
+    return ahead if ahead > SLACK else timedelta(0)
