@@ -16,8 +16,9 @@ T = TypeVar("T")
 
 
 def aligned(answer: Json, key: str, bodies: Sequence[Json], parse: Callable[[Json], object]) -> list[Json]:
-    """The answered items in the order of the request: by `request_id` (Kommo's is the index), else by name, the
-    others by their place, if they are as many as were sent. A name may read back differently and is still ours.
+    """The answered items in the order of the request: by `request_id` (Kommo's is the index), else by name, namesakes
+    and the others in the order of their making, if they are as many as were sent. A name may read back differently
+    and is still ours.
 
     Raises BadAnswer with unknown outcome if they cannot be told apart, or if `parse` cannot make sense of one: then
     the account is read again.
@@ -30,12 +31,18 @@ def aligned(answer: Json, key: str, bodies: Sequence[Json], parse: Callable[[Jso
     ordered = [by_index[str(index)] for index in range(len(bodies)) if str(index) in by_index]
     if len(ordered) == len(bodies):
         return ordered
+    items = sorted(items, key=_by_making)
     pairs = likely([body["name"] for body in bodies], [_name(item) for item in items])
     in_order = [pairs[at] for at in sorted(pairs)] == sorted(pairs.values())
     if len(items) == len(bodies) and (in_order or len(pairs) == len(bodies)):
         found = with_rest(pairs, len(bodies), len(items))
         return [items[found[at]] for at in range(len(bodies))]
     raise BadAnswer(f"the answer does not tell the new {key} apart", outcome_unknown=True)
+
+
+def _by_making(item: Json) -> tuple[int, str]:
+    """Ids grow; nothing says that an answer keeps the order of its request."""
+    return len(str(item["id"])), str(item["id"])
 
 
 def _name(item: Json) -> str:
@@ -76,7 +83,7 @@ def adopt(chunk: Sequence[Entry[T]], fresh: Sequence[Json]) -> dict[int, Json | 
     for kind in dict.fromkeys(entry.body.get("type") for entry in chunk):
         mine = [index for index, entry in enumerate(chunk) if entry.body.get("type") == kind]
         items = [item for item in fresh if kind in (None, item.get("type"))]
-        items.sort(key=lambda item: (len(str(item["id"])), str(item["id"])))
+        items.sort(key=_by_making)
         names, shown = [chunk[index].body["name"] for index in mine], [_name(item) for item in items]
         pairs = likely(names, shown)
         whole = with_rest(pairs, len(mine), len(items))
