@@ -38,6 +38,10 @@ KNOBS: dict[str, tuple[Any, ...]] = {
     "monetary_patch_needs_currency": (True, False),
     "lists_as_objects": (False, False, True),
     "empty_page_behind": ("", "", "204", "list", "endless"),
+    "request_ids": (True, True, False),
+    "answers_reversed": (False, False, True),
+    "complaint_paths": ("dotted", "brackets", "pointer", "indexed", "short"),
+    "deleted_twice_status": (404, 404, 400, 422),
 }
 ODD = (("name", None), ("id", "x"), ("sort", "high"), ("type", {}), ("enums.0.value", None), ("required_statuses", 7))
 
