@@ -6,13 +6,13 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 import requests
-from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import HTTPError
 
 from accounts import __version__
 from accounts.kommo.answers import Answer
 from accounts.kommo.errors import Halted, RateLimited
+from accounts.kommo.last_look import Look, LookingAdapter
 from accounts.kommo.network import network_error
 from accounts.kommo.pacing import Pacer
 
@@ -32,10 +32,10 @@ class Exchange(NamedTuple):
 class KommoSession(requests.Session):
     """A session that looks at no redirect; one connection is enough for one account."""
 
-    def __init__(self) -> None:
+    def __init__(self, look: Look) -> None:
         super().__init__()
         for scheme in ("https://", "http://"):
-            self.mount(scheme, HTTPAdapter(pool_connections=1, pool_maxsize=2))
+            self.mount(scheme, LookingAdapter(look, pool_connections=1, pool_maxsize=2))
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
         return None
@@ -63,7 +63,7 @@ class Transport:
         self.pacer = pacer
         self.timeout = timeout
         self.requests = 0
-        self._session = session or KommoSession()
+        self._session = session or KommoSession(pacer.stop.check_now)
         self._on_request = on_request
         self._answered = False
         self._common = {
@@ -107,11 +107,11 @@ class Transport:
         request = _prepared(method, url, headers, data)
         try:
             self.pacer.wait()
-            self.pacer.stop.check_now()  # whoever was stopped in between may have lost the right to send
+            self.pacer.stop.check_now()  # whoever slept since may have lost the right to send
+            return self._exchange(method, path, request)
         except (Halted, RateLimited) as error:
             error.account, error.method, error.path = self.account, method, path
             raise
-        return self._exchange(method, path, request)
 
     def _exchange(self, method: str, path: str, request: requests.PreparedRequest) -> Answer:
         """Sends it, now; counts it, whatever comes."""
