@@ -17,7 +17,7 @@ from accounts.simulator.faults import Fault
 from accounts.simulator.oauth.integrations import SimIntegration
 from accounts.simulator.world import World
 from accounts.tests.factories import AccountFactory
-from accounts.tests.oauth import connected
+from accounts.tests.oauth import TOKEN_PATH, connected
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("consent_page")]
 CALLBACK = "/oauth/callback"
@@ -251,3 +251,15 @@ def test_an_added_account_with_an_integration_goes_on_to_its_connection(admin_cl
     made = Account.objects.get(subdomain="east")
     assert made.uses_oauth
     assert answer["Location"] == reverse("accounts:connect", args=[made.pk])
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("path", [TOKEN_PATH, "/api/v4/account", None])
+def test_an_account_that_alone_refuses_us_says_so_when_it_is_connected(admin_client, north, world, path) -> None:
+    AccountFactory(subdomain="west", token=world.add_account("west").token)
+    asked = decide(begin(admin_client, north))
+    world.faults.add(Fault("403_plain", subdomain="north", path=path, times=None))
+    answer = come_back(admin_client, asked)
+    assert answer.status_code == 400
+    assert ("whitelist" if path is None else "firewall") in answer.text
+    assert not TokenPair.objects.exists()

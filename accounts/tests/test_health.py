@@ -135,6 +135,33 @@ def test_a_blocked_ip_stops_the_checks_and_blames_no_account_that_was_not_asked(
     assert Account.objects.filter(health=Health.UNKNOWN).count() == 30 - len(reports)
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_check_of_all_finds_who_alone_refuses_us_and_asks_everybody_else(kommo, settings) -> None:
+    settings.OUTGOING_ADDRESS = ["203.0.113.7"]
+    ids = {
+        name: AccountFactory(subdomain=name, token=kommo.add_account(name).token).pk
+        for name in ("a", "b", "c", "north", "d", "south")
+    }
+    for name in ("north", "south"):
+        kommo.faults.add(Fault("403_plain", subdomain=name, times=None))
+    reports = check_connections(list(ids.values()))
+    alone = {name for name, pk in ids.items() if reports[pk].health == Health.IP_NOT_ALLOWED}
+    assert alone == {"north", "south"}
+    assert {reports[ids[name]].health for name in ids.keys() - alone} == {Health.CONNECTED}
+    assert "whitelist" in reports[ids["north"]].reason
+    assert "203.0.113.7" in reports[ids["north"]].reason
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_only_account_that_there_is_and_that_refuses_us_is_told_of_its_whitelist(kommo) -> None:
+    account = AccountFactory(subdomain="north", token=kommo.add_account("north").token)
+    kommo.faults.add(Fault("403_plain", subdomain="north", times=None))
+    report = check_connection(account)
+    assert report.health == Health.IP_NOT_ALLOWED
+    assert "no other account to ask" in report.reason
+    assert len(kommo.log) == 2
+
+
 # -- identity --
 
 

@@ -34,7 +34,6 @@ def run_document(run: SyncRun, *, shared: bool = False) -> dict[str, Any]:
         "accounts": accounts,
         "plans": _plans(accounts),
         "waves": waves_document(run),
-        "rests_until": run.rests_until.isoformat() if run.rests_until and run.is_open else None,
     }
 
 
@@ -141,7 +140,6 @@ def failed_document(code: str, message: str, remedy: str, **known: Any) -> dict[
         "accounts": [],
         "plans": [],
         "waves": None,
-        "rests_until": None,
     }
 
 

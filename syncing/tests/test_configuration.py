@@ -22,6 +22,12 @@ def manage(tmp_path: Path, *args: str, **environment: str) -> subprocess.Complet
     )
 
 
+def test_an_outgoing_address_that_is_none_is_refused_by_name(tmp_path: Path) -> None:
+    done = manage(tmp_path, "check", OUTGOING_ADDRESS="203.0.113.7, sync.example.com")
+    assert done.returncode == 2
+    assert done.stderr.startswith("Configuration error: OUTGOING_ADDRESS: 'sync.example.com' is no IP address")
+
+
 @pytest.mark.parametrize("value", ["foo", "https://", "ftp://kommo.example/oauth"])
 def test_an_oauth_address_that_is_none_is_refused_by_name(tmp_path: Path, value: str) -> None:
     done = manage(tmp_path, "check", KOMMO_OAUTH_URL=value)

@@ -19,6 +19,7 @@ from accounts.services import events
 from accounts.services.connecting.attempts import CannotConnect, ended
 from accounts.services.connecting.invites import usable
 from accounts.services.credentials import pairs
+from accounts.services.credentials.opening import suspicion_for
 from accounts.services.credentials.transports import transport_for
 from accounts.services.health.probing import Probe, identify, with_rights
 from accounts.services.health.recording import conclude
@@ -61,11 +62,15 @@ def _refused(attempt: ConnectAttempt, code: str, message: str, remedy: str = "")
 
 def _exchange(attempt: ConnectAttempt, transport: Transport, code: str) -> Probe:
     """Gets the new tokens, asks the account itself whose they are, and stores them if they are the right one's."""
+    suspicion = suspicion_for(attempt.account, transport)
     try:
         tokens = oauth.exchange_code(transport, pairs.keys_of(attempt.integration), code)
-        client = KommoClient(transport, FixedToken(tokens.access_token), policy=POLICY, read_only=True)
+        client = KommoClient(
+            transport, FixedToken(tokens.access_token), policy=POLICY, read_only=True, suspicion=suspicion
+        )
         found = identify(client)
-    except KommoError as error:
+    except KommoError as met:
+        error = suspicion.judge(met, "")
         facts = {"account": transport.account, "detail": error.detail.rstrip(".")}
         message = _("%(account)s: Kommo answered: %(detail)s.") % facts
         raise _refused(attempt, error.code, message, _exchange_remedy(error)) from error

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from accounts.simulator.faults import KINDS, Fault
-from accounts.simulator.wsgi import AnswerLost
+from accounts.simulator.wsgi import AnswerLost, call
 
 PIPELINE = {"name": "Sales", "sort": 20, "is_main": False, "is_unsorted_on": True}
 
@@ -24,6 +24,7 @@ PIPELINE = {"name": "Sales", "sort": 20, "is_main": False, "is_unsorted_on": Tru
         ("404", 404, "application/problem+json"),
         ("500", 500, "application/problem+json"),
         ("500_applied", 500, "application/problem+json"),
+        ("503", 503, "text/html"),
         ("504", 504, "text/html"),
         ("504_applied", 504, "text/html"),
         ("garbage", 200, "text/html"),
@@ -153,3 +154,23 @@ def test_a_fault_lets_some_pass_and_then_strikes_some_times(world, north):
 def test_an_unknown_fault_is_an_error():
     with pytest.raises(ValueError, match="no fault 'quake'"):
         Fault("quake")
+
+
+def test_a_fault_of_writes_strikes_every_write_and_no_reading(world, north):
+    world.faults.add(Fault("503", method="write", times=None))
+    assert north.get("leads/pipelines").status == 200
+    assert [north.post("leads/pipelines", [PIPELINE]).status, north.delete("leads/pipelines/1").status] == [503, 503]
+
+
+@pytest.mark.parametrize(("answer", "status", "text"), [
+    ("html_404", 404, b"404 Not Found"), ("json_404", 404, b"Cannot GET /api/v4/account"), ("401", 401, b"Invalid"),
+])  # fmt: skip
+def test_a_former_address_answers_as_the_knob_says_and_an_unknown_one_does_not(
+    world, app, account, answer, status, text
+):
+    world.knobs.former_address = answer
+    world.rename_account("north", "north-2")
+    replies = [call(app, "GET", f"http://sim/{name}/api/v4/account", token=account.token) for name in ("north", "who")]
+    assert replies[0][0] == status
+    assert text in replies[0][2]
+    assert (replies[1][0], b"404 Not Found" in replies[1][2]) == (404, True)
