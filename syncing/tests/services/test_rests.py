@@ -4,6 +4,8 @@ import time
 from datetime import timedelta
 
 import pytest
+from django.test import Client
+from django.urls import reverse
 from pytest_django import Settings
 
 from accounts.kommo.client import KommoClient
@@ -141,6 +143,16 @@ def test_several_lanes_decide_once(fleet: House) -> None:
 
     assert not rests.weigh(run.pk)
     assert LogEntry.objects.filter(run=run, code="rest").count() == 1
+
+
+def test_the_page_of_a_resting_run_says_so(fleet: House, admin_client: Client) -> None:
+    run = fleet.start()
+    fleet.work(Kommo(), threads=1)
+
+    page = admin_client.get(reverse("admin:syncing_syncrun_change", args=[run.pk])).content.decode()
+
+    assert "rested for it 1 times" in page
+    assert "rests until" in page  # the log
 
 
 def test_a_resting_run_is_cancelled_at_once(fleet: House) -> None:
