@@ -9,7 +9,7 @@ from accounts.kommo.errors import gettext_noop
 
 @dataclass(frozen=True)
 class Trouble:
-    """`code` for machines; `passes`: it may be over by itself, so asking again later makes sense."""
+    """`code` for machines; not `passes`: it stays until whoever set the database up puts it right."""
 
     code: str
     message: str
@@ -31,6 +31,7 @@ READ_ONLY = Trouble(
     "database_read_only",
     gettext_noop("The database can only be read."),
     gettext_noop("Let this process write the database file and its folder, or name the server that takes writes."),
+    passes=False,
 )
 DISK = Trouble(
     "disk_error",
@@ -41,6 +42,7 @@ AWAY = Trouble(
     "database_away",
     gettext_noop("The database cannot be reached."),
     gettext_noop("Start it, or correct DATABASE_URL."),
+    passes=False,
 )
 DAMAGED = Trouble(
     "database_damaged",

@@ -80,11 +80,11 @@ def stopped(path: Path) -> DatabaseError:
     [
         (locked, "database_locked", True),
         (full, "disk_full", True),
-        (read_only, "database_read_only", True),
-        (gone, "database_away", True),
+        (read_only, "database_read_only", False),
+        (gone, "database_away", False),
         (damaged, "database_damaged", False),
         (never_migrated, "not_migrated", False),
-        (stopped, "database_away", True),
+        (stopped, "database_away", False),
     ],
 )
 @pytest.mark.django_db

@@ -189,8 +189,14 @@ def test_a_command_says_the_real_cause_and_prints_its_document(cause: str) -> No
     assert said["error"]["remedy"] in str(ended.value)
 
 
-def test_tables_that_are_missing_are_a_matter_of_configuration() -> None:
-    with failing("no such table: accounts_syncgroup"), pytest.raises(CommandError, match="migrate") as ended:
+@pytest.mark.parametrize(
+    ("said", "remedy"),
+    [("no such table: accounts_syncgroup", "migrate"), ("unable to open database file", "DATABASE_URL")],
+)
+def test_tables_that_are_missing_and_a_database_that_is_not_there_are_a_matter_of_configuration(
+    said: str, remedy: str
+) -> None:
+    with failing(said), pytest.raises(CommandError, match=remedy) as ended:
         call_command("sync_all", "--json", stdout=io.StringIO(), stderr=io.StringIO(), skip_checks=True)
 
     assert ended.value.returncode == 2
