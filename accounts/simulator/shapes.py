@@ -17,9 +17,14 @@ LISTS = frozenset({
 
 def with_lists_as_objects(answer: Answer) -> Answer:
     """The same answer with every list that has something in it as an object keyed by index (kommo-api.md 5.4)."""
-    if not answer.body or "json" not in answer.content_type:
+    if not _is_whole(answer):
         return answer
     return replace(answer, body=encode(_keyed(json.loads(answer.body))))
+
+
+def _is_whole(answer: Answer) -> bool:
+    """JSON that no fault has cut."""
+    return bool(answer.body) and "json" in answer.content_type and answer.declared is None
 
 
 def _keyed(value: Any, name: str = "") -> Any:
@@ -33,7 +38,7 @@ def _keyed(value: Any, name: str = "") -> Any:
 
 def with_odd_item(answer: Answer, number: int | str, at: str, value: Any, *, missing: bool) -> Answer:
     """The answer with another `value` at a dotted path inside the item of this id, or without the key there."""
-    if not answer.body or "json" not in answer.content_type:
+    if not _is_whole(answer):
         return answer
     document = json.loads(answer.body)
     *way, last = at.split(".")

@@ -85,15 +85,16 @@ def create(
 def update(
     entries: Sequence[Entry[T]], send: Send, done: Done[T], failed: Failed[T], settle: Settle,
     repair: Repair[T] | None = None, look: Look[T] | None = None, parts: Parts[T] | None = None,
+    current: Callable[[Entry[T]], Entry[T]] = lambda entry: entry,
 ) -> None:  # fmt: skip
     """PATCH all entries; as `create`. Where repeating is harmless the client has done so: a failed batch is halved.
 
     Where it is not (it makes options, and would make them twice), `look` reads again after an unknown outcome, and
     only what is missing is sent, with the ids that are there now. What is refused without a word about the part
-    that is to blame is sent in `parts`.
+    that is to blame is sent in `parts`. `current`: an entry as it is to be said when its turn comes.
     """
     waiting, looked = Waiting(_chunks(entries)), False
-    while chunk := waiting.take():
+    while chunk := [current(entry) for entry in waiting.take()]:
         try:
             answers = send([entry.body for entry in chunk])
         except Validation as error:

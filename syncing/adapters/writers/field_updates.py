@@ -48,7 +48,7 @@ class FieldUpdates:
         entries = self._up_to_date([Entry(change, self._body(change)) for change in [*changes, *others]])
         batches.update(
             entries, self._send, self._done, self.work.fail_entry, self.work.settle,
-            self._repair, self._look, self._parts,
+            self._repair, self._look, self._parts, self._current,
         )  # fmt: skip
 
     def _up_to_date(self, entries: list[Entry[Change]]) -> list[Entry[Change]]:
@@ -163,7 +163,14 @@ class FieldUpdates:
                 there.append((renewed, {}))
             else:
                 missing.append(renewed)
+        self.theirs |= {field_key(self.entity, field.id): field for field in fresh.values()}
         return there, missing
+
+    def _current(self, entry: Entry[Change]) -> Entry[Change]:
+        """The entry with every option that is known to be there by now: one that is not named is deleted."""
+        named = {option.get("id") for option in entry.body.get("enums", ())}
+        there = {enum.id for enum in self._now(entry.subject).enums}
+        return replace(entry, body=self._renewed(entry)) if "enums" in entry.body and there - named else entry
 
     def _renewed(self, entry: Entry[Change]) -> Json:
         """The same body with the ids that are there now, without what was refused of it before."""
