@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from syncing.engine.changes import Action, Change
-from syncing.engine.pairing import likely, with_rest
+from syncing.engine.pairing import is_spelling, likely, with_rest
 from syncing.engine.plan import Plan
 from syncing.engine.refs import Kind, Ref, enum_key, field_key, group_key, pipeline_key, stage_key
 from syncing.engine.snapshot import Snapshot
@@ -71,8 +71,12 @@ def arrived(
         waiting = [(ref, name) for ref, name in wanted if ref not in keys]
         inside = f"{keys[parent]}/"
         there = [(key[1], name) for key, name in fresh if key[0] is kind and key[1].startswith(inside)]
-        pairs = likely([name for _, name in waiting], [name for _, name in there])
-        for at, other in with_rest(pairs, len(waiting), len(there)).items():
+        names, shown = [name for _, name in waiting], [name for _, name in there]
+        pairs = likely(names, shown)
+        whole = with_rest(pairs, len(names), len(shown))
+        if all(is_spelling(names[at], shown[other]) for at, other in whole.items() if at not in pairs):
+            pairs = whole  # else a person may have made one of them, and ours was refused
+        for at, other in pairs.items():
             found[waiting[at][0]] = there[other][0]
     return found
 
