@@ -3,6 +3,7 @@
 import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from accounts.kommo.stopping import Stop
 from accounts.models import Account
@@ -10,6 +11,7 @@ from syncing import store
 from syncing.engine.stored_names import Key, StoredName, as_sent
 from syncing.models import AccountState, RunPurpose, SlaveSnapshot, SyncRun
 from syncing.services.replication.contract import Interrupted, Job, Outcome, Result
+from syncing.services.runs.closing import fail_inside
 from syncing.services.runs.waves import settle
 from syncing.services.work import briefs, history
 from syncing.services.work.boundary import bounded, where
@@ -54,7 +56,12 @@ def _errored(claim: Claim, writer: Writer, error: Exception) -> None:
         writer.own_error(claim, where(error), None)
     except Interrupted:
         return
-    settle(claim.run_id)
+    _settle(claim.run_id)
+
+
+def _settle(run_id: int) -> None:
+    with bounded(partial(fail_inside, run_id)):
+        settle(run_id)
 
 
 def _load(claims: Sequence[Claim], snapshots: Snapshots, writer: Writer, pulse: Pulse, stop: Stop) -> list[Hand]:
@@ -162,7 +169,7 @@ def _end(claim: Claim, writer: Writer, result: Result, earlier: Sequence[Outcome
         writer.finish(claim, result, earlier, note)
     except Interrupted:
         return  # the claim was lost meanwhile: its new holder looks for itself
-    settle(claim.run_id)
+    _settle(claim.run_id)
 
 
 def _untouched(state: AccountState, reason: str, error: dict[str, str] | None = None) -> Result:

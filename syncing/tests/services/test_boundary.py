@@ -175,6 +175,19 @@ def test_an_odd_row_of_one_account_fails_that_account_alone(house: House, odd: o
     assert house.states(run) == {**dict.fromkeys(SLAVES, "changed"), "south": "failed"}
 
 
+def test_accounts_that_end_before_their_work_leave_no_lane_dead_when_the_run_cannot_be_judged(house: House) -> None:
+    run = house.start(accounts=[house.accounts["south"]])
+    SyncRun.objects.update(snapshot=MasterSnapshot.objects.create(**snapshot_of(house)), state="running", fence=1)
+    SyncRun.objects.update(mode="odd")
+    Account.objects.filter(subdomain="south").update(paused=True)
+
+    assert not house.work()
+
+    run.refresh_from_db()
+    assert (run.state, run.reason) == ("failed", "internal")
+    assert house.states(run) == {"south": "skipped"}
+
+
 def test_an_odd_document_of_one_account_takes_no_claim_from_the_others(house: House) -> None:
     run = house.start()
     by_hand("UPDATE syncing_accountrun SET document = '{' WHERE id = %s", house.part(run, "south").pk)
