@@ -41,7 +41,7 @@ def edit(scene: Scene, rng: Random) -> None:
 
 
 def lose(scene: Scene, north: Branch, rng: Random) -> None:
-    """Some answers are lost, and a person adds an option and picks it before the next request."""
+    """Some answers to PATCHes of options are lost, and a person adds one and picks it before the next request."""
 
     def person() -> None:
         selects = [each for each in north.account.fields["leads"].values() if each.enums]
@@ -50,7 +50,7 @@ def lose(scene: Scene, north: Branch, rng: Random) -> None:
             fill(north.account, rng)
 
     for _ in range(rng.randint(0, 3)):
-        facts = {"path": "/leads/custom_fields", "skip": rng.randint(0, 2), "meanwhile": person}
+        facts = {"path": "/leads/custom_fields", "skip": rng.randint(0, 2), "holds": "value", "meanwhile": person}
         scene.fault(rng.choice(LOST), north, method="PATCH", **facts)
 
 
