@@ -11,10 +11,11 @@ from django.db.models import Field, Model
 from accounts.clock import now as now
 from accounts.kommo.answers import storable
 from syncing.conf import MAX_TEXT
+from syncing.engine.pending import Pending, Place
 from syncing.engine.refs import Kind, Ref
 from syncing.engine.snapshot import Snapshot, from_document, to_document
 from syncing.engine.stored_names import Key, StoredName
-from syncing.models import IdMapping, LogEntry, SlaveSnapshot
+from syncing.models import IdMapping, LogEntry, PendingCreation, SlaveSnapshot
 from syncing.models import StoredName as StoredNameRow
 
 NAME_LENGTH = 500
@@ -91,6 +92,16 @@ def stored_names(account_ids: Iterable[int]) -> dict[int, dict[Key, StoredName]]
     rows = StoredNameRow.objects.filter(account_id__in=list(found)).order_by()
     for account_id, kind, key, sent, shown in rows.values_list("account_id", "kind", "key", "sent", "shown"):
         found[account_id][Kind(kind), key] = StoredName(sent, shown)
+    return found
+
+
+def pending_creations(account_ids: Iterable[int]) -> dict[int, dict[Place, Pending]]:
+    """For each account: what was sent to be made and not seen since."""
+    found: dict[int, dict[Place, Pending]] = {account_id: {} for account_id in account_ids}
+    for row in PendingCreation.objects.filter(account_id__in=list(found)).order_by():
+        kind = Kind(row.kind)
+        refs = frozenset(Ref(kind, key) for key in row.master_keys)
+        found[row.account_id][kind, row.place] = Pending(refs, frozenset(row.before))
     return found
 
 

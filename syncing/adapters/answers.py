@@ -8,7 +8,7 @@ from accounts.kommo.quirks import items_of
 from syncing.adapters.api import Json
 from syncing.adapters.batches import Entry
 from syncing.adapters.reader import MALFORMED
-from syncing.engine.pairing import is_spelling, likely, with_rest
+from syncing.engine.pairing import likely, tell_apart, with_rest
 from syncing.engine.refs import Kind, Ref, enum_key
 from syncing.engine.resources.custom_fields import CustomField, Enum
 
@@ -85,10 +85,7 @@ def adopt(chunk: Sequence[Entry[T]], fresh: Sequence[Json]) -> dict[int, Json | 
         items = [item for item in fresh if kind in (None, item.get("type"))]
         items.sort(key=_by_making)
         names, shown = [chunk[index].body["name"] for index in mine], [_name(item) for item in items]
-        pairs = likely(names, shown)
-        whole = with_rest(pairs, len(mine), len(items))
-        if all(is_spelling(names[at], shown[other]) for at, other in whole.items() if at not in pairs):
-            pairs = whole
+        pairs = tell_apart(names, shown)
         others = len(items) > len(pairs)
         for at, index in enumerate(mine):
             if at in pairs:

@@ -43,6 +43,15 @@ def with_rest(pairs: Mapping[int, int], sent: int, found: int) -> dict[int, int]
     return dict(pairs) | (dict(zip(left, there, strict=True)) if len(left) == len(there) else {})
 
 
+def tell_apart(sent: Sequence[str], shown: Sequence[str]) -> dict[int, int]:
+    """Which of the `shown` names is which of the `sent` ones; several spellings of each other pair by order."""
+    pairs = likely(sent, shown)
+    whole = with_rest(pairs, len(sent), len(shown))
+    return (
+        whole if all(is_spelling(sent[at], shown[other]) for at, other in whole.items() if at not in pairs) else pairs
+    )
+
+
 def is_spelling(sent: str, shown: str) -> bool:
     """Whether a server that escapes, trims, recases, drops or cuts what it is sent may show `sent` as `shown`."""
     whole, part = _letters(sent), _letters(shown)

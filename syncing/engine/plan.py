@@ -71,6 +71,7 @@ class _Planner:
         self.conflicts = [conflict for conflict in found.conflicts if conflict.ref not in self.left_out]
         self.manual: list[Manual] = []
         self._refuse_archived()
+        self.conflicts += [each for each in rules.untold if each.ref not in {*found.keys, *self.left_out}]
         self.blocked = frozenset({*self.left_out, *(conflict.ref for conflict in self.conflicts)})
         self.shared = frozenset(self._shared_stages())
         ours = self._writable(normalise(desired, own_names, self.shared))

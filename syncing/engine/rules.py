@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from syncing.engine.match import Conflict
 from syncing.engine.refs import Kind, Ref
 
 WHOLE = ""  # as an attribute: the item itself
@@ -42,7 +43,7 @@ class Rules:
     `created`: the slave's items that we made, as (kind, slave key). `accepted`: differences that are kept out, as
     (ref, attribute) or (ref, WHOLE). `only`: the plan is about these refs alone and about these attributes of each
     (an empty set: the whole item); None: about all. `in_use`: the slave's items that must not be
-    deleted, as `created`, and why.
+    deleted, as `created`, and why. `untold`: what may be in the account, though nobody can tell as which item.
     """
 
     unmatched: Mapping[Kind, Unmatched] = field(default_factory=dict)  # a kind that is missing is kept
@@ -52,6 +53,7 @@ class Rules:
     only: Mapping[Ref, frozenset[str]] | None = None
     in_use: Mapping[tuple[Kind, str], str] = field(default_factory=dict)
     limits: Limits | None = None
+    untold: tuple[Conflict, ...] = ()
 
     def unmatched_of(self, kind: Kind) -> Unmatched:
         return self.unmatched.get(kind, Unmatched.KEEP)

@@ -6,7 +6,7 @@ from syncing.models.exclusions import Exclusion
 from syncing.models.keys import ApiKey
 from syncing.models.lanes import Lane
 from syncing.models.log import LogEntry
-from syncing.models.mappings import IdMapping, StoredName
+from syncing.models.mappings import IdMapping, PendingCreation, StoredName
 from syncing.models.runs import AccountRun, SyncRun
 from syncing.models.snapshots import MasterSnapshot, SlaveSnapshot
 from syncing.models.states import (
@@ -38,6 +38,7 @@ __all__ = [
     "Lane",
     "LogEntry",
     "MasterSnapshot",
+    "PendingCreation",
     "RunMode",
     "RunPurpose",
     "RunState",

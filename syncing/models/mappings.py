@@ -31,6 +31,29 @@ class IdMapping(models.Model):
         return f"{self.kind} {self.master_key} -> {self.slave_key}"
 
 
+class PendingCreation(models.Model):
+    """Items that were sent to be made in one list of an account, of which nothing has been seen since.
+
+    `place` is what the list is in (see `engine.pending`), `before` what was in the list by the account's own keys.
+    """
+
+    account = models.ForeignKey(Account, models.CASCADE, related_name="pending_creations", verbose_name=_("account"))
+    kind = models.CharField(_("kind"), max_length=12)
+    place = models.CharField(_("place"), max_length=120, blank=True)
+    master_keys = models.JSONField(_("master keys"))
+    before = models.JSONField(_("before"))
+
+    class Meta:
+        verbose_name = _("pending creation")
+        verbose_name_plural = _("pending creations")
+        constraints = [
+            models.UniqueConstraint(fields=["account", "kind", "place"], name="one_pending_creation_per_list")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.place}: {self.master_keys}"
+
+
 class StoredName(models.Model):
     """A name that an account shows otherwise than it was sent (escaped, cut, trimmed). `key` as in `IdMapping`."""
 

@@ -17,6 +17,7 @@ from accounts.simulator.log import Record
 from accounts.simulator.model import ENTITIES
 from accounts.simulator.server import RunningServer
 from syncing.adapters.reader import Reader
+from syncing.engine.pending import Pending, Place
 from syncing.engine.refs import Kind, Ref, Scope
 from syncing.engine.rules import NO_RULES, Rules
 from syncing.engine.snapshot import Snapshot
@@ -75,6 +76,7 @@ class Branch:
     created: set[tuple[Kind, str]] = field(default_factory=set)
     snapshots: list[Snapshot] = field(default_factory=list)
     stored_names: dict[Key, StoredName] = field(default_factory=dict)
+    pending: dict[Place, Pending] = field(default_factory=dict)
     mapped: list[Mapped] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -96,6 +98,11 @@ class Branch:
                 self.stored_names.pop(item_key, None)
             else:
                 self.stored_names[item_key] = name
+        for place, pending in notes.pending.items():
+            if pending is None:
+                self.pending.pop(place, None)
+            else:
+                self.pending[place] = pending
         self.outcomes += outcomes
         for ref in dropped:
             self.known.pop(ref, None)
@@ -143,6 +150,7 @@ class Branch:
             approved_digest=approved_digest,
             base=base,
             stored_names=dict(self.stored_names),
+            pending=dict(self.pending),
         )
         self.events = 0
         with client_of(self.server, self.account, clock=self.clock) as client:

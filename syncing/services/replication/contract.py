@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from syncing.adapters.gate import Gate
+from syncing.engine.pending import Pending, Place
 from syncing.engine.refs import Ref, Scope
 from syncing.engine.rules import NO_RULES, Rules
 from syncing.engine.snapshot import Snapshot
@@ -31,6 +32,8 @@ class Job:
     base: Snapshot | None = None  # the master as it was when the slave was last equal to it
     gate: Gate | None = None  # of a promotion: opened for exactly the plan
     stored_names: Mapping[Key, StoredName] = field(default_factory=dict)  # what the account shows otherwise than sent
+    # Creations that were sent and not seen since; None: the account is not brought to its master, so none are noted.
+    pending: Mapping[Place, Pending] | None = None
 
 
 @dataclass(frozen=True)
@@ -46,12 +49,13 @@ class Mapped:
 
 @dataclass(frozen=True)
 class Notes:
-    """What else to remember of the account, by its own keys: names that it shows otherwise (None: not any more)."""
+    """What else to remember of the account: names that it shows otherwise, pending creations (None: not any more)."""
 
     stored_names: Mapping[Key, StoredName | None] = field(default_factory=dict)
+    pending: Mapping[Place, Pending | None] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return bool(self.stored_names)
+        return bool(self.stored_names or self.pending)
 
 
 NO_NOTES = Notes()

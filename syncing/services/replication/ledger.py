@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from accounts.kommo.errors import Validation
 from syncing.adapters.work import DONE, FAILED, SKIPPED, UNVERIFIED, Written
 from syncing.engine.changes import Action, Change
 from syncing.engine.plan import Plan
@@ -75,6 +76,14 @@ class Ledger:
     def settled(self, ref: Ref) -> bool:
         """Nothing more will be tried for it."""
         return ref in self.rows and self.rows[ref].state in (FAILED, SKIPPED)
+
+    def untold(self) -> list[Ref]:
+        """What was to be made and failed for another reason than a refusal: it may be there."""
+        return [
+            ref
+            for ref, row in self.rows.items()
+            if row.change.action is Action.CREATE and row.state == FAILED and row.code != Validation.code
+        ]
 
     def worth_another_try(self, ref: Ref) -> bool:
         """Nothing of it was refused: a refused part is not sent again in this run."""

@@ -10,6 +10,7 @@ from syncing.adapters.usage import in_use
 from syncing.adapters.work import Work, Written
 from syncing.adapters.writer import apply
 from syncing.engine.changes import Action
+from syncing.engine.pending import Pending, Place, resolve, sent_by, unsettled
 from syncing.engine.plan import Plan, make_plan
 from syncing.engine.refs import Ref
 from syncing.engine.rules import Rules
@@ -70,6 +71,7 @@ class _Part:
         self.memory = Memory(job.known, self.ledger)
         self.reading = Reading(job, client, Reader(self.api), self.memory.known)
         self.stored = dict(job.stored_names)
+        self.pending = dict(job.pending or {})
         self.shown: dict[Key, str] = {}  # what the reading shows otherwise than it was sent
         self.plan: Plan | None = None  # the first one: what the account is told about
         self.left: Plan | None = None  # what there is still to do
@@ -78,6 +80,8 @@ class _Part:
     def run(self) -> Result:
         raw = self.reading.first()
         existing = self._as_sent(raw)
+        found = self._resolve(existing)
+        self.memory.known.update(found)
         self.plan = self.left = plan = self._first_plan(existing)
         self.memory.plan = plan
         self.ledger.expect(plan)
@@ -91,6 +95,8 @@ class _Part:
             self.job.gate.open(plan, existing)
         if plan.changes:
             self.keep(raw)
+        self._store(self.memory.of_arrivals(found))
+        self._settle([])
         self._remember(plan)
         self._converge(plan, raw)
         return self._judged("changed" if self.ledger.rows else "in_sync")
@@ -158,6 +164,7 @@ class _Part:
             if not current.changes:
                 break
             self.ledger.expect(current)
+            self._announce(sent_by(current, raw, self.pending))
             apply(self._work(current, existing, rewrite_order=turn >= ROUNDS - 1))
             before, raw = raw, rereading.after(current, raw)
             self._store(self.memory.of_arrivals(rereading.arrivals(current, before, raw)))
@@ -165,6 +172,8 @@ class _Part:
             self._learn(lesson)
             spoiled = lesson.spoiled if turn <= PUT_BACK_IN else spoiled
             existing = self._as_sent(raw)
+            self._store(self.memory.of_arrivals(self._resolve(existing)))
+            self._settle(self.ledger.untold())
             self.left = left = self._make_plan(existing)
             self._remember(left)
         self._tell_what_came_up(left)
@@ -173,6 +182,26 @@ class _Part:
         news += self.ledger.tell_names(not_put_back(left, spoiled), SPOILED)
         if news:
             self.record([self._outcome(row, left) for row in news], (), ())
+
+    def _announce(self, pending: Mapping[Place, Pending]) -> None:
+        """Stored before anything is sent: whatever dies then, the next run looks for it before it sends it again."""
+        if self.job.pending is not None:
+            self.pending |= pending
+            self._store(News(notes=Notes(pending=pending)))
+
+    def _resolve(self, existing: Snapshot) -> Mapping[Ref, str]:
+        """What is pending and there after all; nothing is planned for what nobody can tell."""
+        resolved = resolve(self.job.desired, existing, self.memory.known, self.pending)
+        self.rules = replace(self.rules, untold=resolved.untold)
+        return resolved.found
+
+    def _settle(self, doubtful: Sequence[Ref]) -> None:
+        """Of all that is pending only what is still doubtful stays so."""
+        untold = [conflict.ref for conflict in self.rules.untold]
+        left = unsettled(self.pending, self.memory.known, [*doubtful, *untold])
+        changed = {place: each for place, each in left.items() if each != self.pending[place]}
+        self.pending = {place: each for place, each in left.items() if each is not None}
+        self._store(News(notes=Notes(pending=changed)))
 
     def _learn(self, lesson: Lesson) -> None:
         for key, name in lesson.stored.items():

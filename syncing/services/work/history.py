@@ -7,9 +7,10 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from syncing.engine.pending import Pending, Place
 from syncing.engine.refs import Kind, Ref
 from syncing.engine.stored_names import Key, StoredName
-from syncing.models import IdMapping, LogEntry
+from syncing.models import IdMapping, LogEntry, PendingCreation
 from syncing.models import StoredName as StoredNameRow
 from syncing.services.replication.contract import Mapped, Outcome
 from syncing.store import NAME_LENGTH, clean, insert, json_value, short
@@ -80,6 +81,26 @@ def keep_stored_names(account_id: int, names: Mapping[Key, StoredName | None]) -
     StoredNameRow.objects.filter(_matching((kind, "key", key) for kind, key in names), account=account_id).delete()
     rows = [(kind.value, key, clean(each.sent), clean(each.shown)) for (kind, key), each in names.items() if each]
     insert(StoredNameRow, {"account": account_id}, ("kind", "key", "sent", "shown"), rows)
+
+
+def keep_pending(account_id: int, pending: Mapping[Place, Pending | None]) -> None:
+    """Those that are None are settled. Must run in a transaction."""
+    if not pending:
+        return
+    PendingCreation.objects.filter(
+        _matching((kind, "place", place) for kind, place in pending), account=account_id
+    ).delete()
+    PendingCreation.objects.bulk_create(
+        PendingCreation(
+            account_id=account_id,
+            kind=kind.value,
+            place=place,
+            master_keys=sorted(ref.key for ref in each.refs),
+            before=sorted(each.before),
+        )
+        for (kind, place), each in pending.items()
+        if each is not None
+    )
 
 
 def _add(account_id: int, items: Iterable[Mapped], created: Container[tuple[str, str]]) -> None:

@@ -3,11 +3,13 @@
 import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from accounts.kommo.stopping import Stop
 from accounts.models import Account
 from syncing import store
+from syncing.engine.pending import Pending, Place
 from syncing.engine.stored_names import Key, StoredName, as_sent
 from syncing.models import AccountState, RunPurpose, SlaveSnapshot, SyncRun
 from syncing.services.replication.contract import Interrupted, Job, Outcome, Result
@@ -70,7 +72,8 @@ def _load(claims: Sequence[Claim], snapshots: Snapshots, writer: Writer, pulse: 
     begun = set(SlaveSnapshot.objects.filter(pk__in=again).values_list("pk", flat=True)) if again else set()
     runs = SyncRun.objects.select_related("group", "reverts").in_bulk({claim.run_id for claim in claims})
     found = _briefs(claims, runs, snapshots)
-    stored_names = store.stored_names(claim.account_id for claim in claims)
+    accounts = [claim.account_id for claim in claims]
+    stored_names, pending = store.stored_names(accounts), store.pending_creations(accounts)
     kommo_ids = dict(Account.objects.exclude(kommo_id=None).values_list("pk", "kommo_id"))
     hands = []
     for claim in claims:
@@ -84,7 +87,10 @@ def _load(claims: Sequence[Claim], snapshots: Snapshots, writer: Writer, pulse: 
             Hand(
                 claim=claim,
                 account=account,
-                job=_job(claim, account, brief, claim.account_run_id in begun, stored_names[claim.account_id]),
+                job=replace(
+                    _job(claim, account, brief, claim.account_run_id in begun, stored_names[claim.account_id]),
+                    pending=_pending(brief, runs[claim.run_id], pending[claim.account_id]),
+                ),
                 writer=writer,
                 pulse=pulse,
                 stop=Stop(stop),
@@ -109,6 +115,13 @@ def _briefs(claims: Sequence[Claim], runs: Mapping[int, SyncRun], snapshots: Sna
             claim.account_run_id: by_account[claim.account_id] for claim in mine if claim.account_id in by_account
         }
     return found
+
+
+def _pending(brief: Brief, run: SyncRun, known: Mapping[Place, Pending]) -> Mapping[Place, Pending] | None:
+    """Who forces a run has what is missing made, whatever was sent before."""
+    if brief.own_words:
+        return None
+    return {} if run.forced else known
 
 
 def _job(claim: Claim, account: Account, brief: Brief, begun: bool, stored_names: Mapping[Key, StoredName]) -> Job:

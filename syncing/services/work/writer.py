@@ -58,6 +58,7 @@ class Writer:
             history.log_options(claim.run_id, claim.account_run_id, mapped)
             remember(claim.account_id, outcomes, mapped, dropped)
             history.keep_stored_names(claim.account_id, notes.stored_names)
+            history.keep_pending(claim.account_id, notes.pending)
 
         self._batcher.call(Unit(claim, act, after_write=True))
 

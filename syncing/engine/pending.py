@@ -1,0 +1,138 @@
+"""Pending creations: what was sent to be made and not seen since; it is not sent again before it is seen to be gone.
+
+Between the sending and the answer anything may die; and what was made then may read back under another name.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from syncing.engine.changes import Action, Change
+from syncing.engine.match import Conflict
+from syncing.engine.pairing import likely, tell_apart, with_rest
+from syncing.engine.plan import Plan
+from syncing.engine.refs import Kind, Ref, field_key, parent_of
+from syncing.engine.snapshot import Snapshot
+from syncing.engine.stored_names import names_of
+
+Place = tuple[Kind, str]  # a list of the account: the kind, and the key of what it is in (a pipeline, field or entity)
+UNTOLD = (
+    "It was sent before, no answer told what became of it, and it may be one of the items that are new since. "
+    "Give the right one this name or delete it in Kommo, or run again with --force --reason to make it anyway."
+)
+INSIDE = {Kind.PIPELINE: Kind.STAGE, Kind.CUSTOM_FIELD: Kind.ENUM}
+
+
+@dataclass(frozen=True)
+class Pending:
+    """Items sent to be made in one list, and what was in it `before` (the account's keys)."""
+
+    refs: frozenset[Ref]
+    before: frozenset[str]
+
+
+def sent_by(plan: Plan, existing: Snapshot, earlier: Mapping[Place, Pending]) -> dict[Place, Pending]:
+    """What `plan` will send, list by list; what is pending in the same list since `earlier` stays so."""
+    refs: dict[Place, set[Ref]] = {}
+    for change in plan.changes:
+        for ref in _new(plan, change):
+            place = _place(plan, ref)
+            if place is not None:
+                refs.setdefault(place, set()).add(ref)
+    there = names_of(existing)
+    found = {}
+    for place, mine in refs.items():
+        old = earlier.get(place, Pending(frozenset(), frozenset(key for kind, key in there if kind is place[0])))
+        found[place] = Pending(old.refs | mine, old.before)
+    return found
+
+
+def _new(plan: Plan, change: Change) -> Iterable[Ref]:
+    if change.action is Action.CREATE:
+        return [change.ref]
+    if change.action is Action.UPDATE and "enums" in change.fields:
+        options = plan.desired.items[change.ref].attributes.get("enums", ())
+        return [option for option in options if option not in plan.match.keys]
+    return []
+
+
+def _place(plan: Plan, ref: Ref) -> Place | None:
+    """None for what comes inside something new."""
+    parent = parent_of(ref)
+    if parent is not None:
+        key = plan.match.keys.get(parent)
+        return None if key is None else (ref.kind, key)
+    return ref.kind, "" if ref.kind is Kind.PIPELINE else ref.key.partition("/")[0]
+
+
+def unsettled(
+    pending: Mapping[Place, Pending], known: Mapping[Ref, str], doubtful: Iterable[Ref]
+) -> dict[Place, Pending | None]:
+    """What is left of `pending`: the `doubtful` that no id is known of; None for a list without any."""
+    left = set(doubtful) - known.keys()
+    return {
+        place: Pending(each.refs & left, each.before) if each.refs & left else None for place, each in pending.items()
+    }
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """`found`: what is there after all; `untold`: what may or may not be among the new items of its list."""
+
+    found: Mapping[Ref, str]
+    untold: tuple[Conflict, ...]
+
+
+def resolve(
+    desired: Snapshot, existing: Snapshot, known: Mapping[Ref, str], pending: Mapping[Place, Pending]
+) -> Resolved:
+    """Look for what is pending among what is new in its list and nobody's yet; the rest is gone."""
+    ours, theirs = names_of(desired), names_of(existing)
+    types = {(Kind.CUSTOM_FIELD, field_key(f.entity, f.id)): f.type for f in desired.fields or ()}
+    their_types = {(Kind.CUSTOM_FIELD, field_key(f.entity, f.id)): f.type for f in existing.fields or ()}
+    taken = {(ref.kind, key) for ref, key in known.items()}
+    found: dict[Ref, str] = {}
+    untold: list[Conflict] = []
+    for (kind, parent), each in pending.items():
+        inside = f"{parent}/" if parent else ""
+        waiting = [ref for ref in sorted(each.refs) if ref not in known and (kind, ref.key) in ours]
+        fresh = [
+            item for item in theirs
+            if item[0] is kind and item[1].startswith(inside) and item[1] not in each.before and item not in taken
+        ]  # fmt: skip
+        for type_ in dict.fromkeys(types.get((kind, ref.key), "") for ref in waiting):
+            mine = [ref for ref in waiting if types.get((kind, ref.key), "") == type_]
+            others = [item for item in fresh if their_types.get(item, "") == type_]
+            names, shown = [ours[kind, ref.key] for ref in mine], [theirs[item] for item in others]
+            pairs = tell_apart(names, shown)
+            for at, ref in enumerate(mine):
+                if at in pairs:
+                    found[ref] = others[pairs[at]][1]
+                elif len(others) > len(pairs):
+                    untold.append(Conflict(ref, ours[kind, ref.key], _parent(ref, ours), UNTOLD))
+    for ref, key in dict(found).items():
+        found |= _inside(ref, key, ours, theirs)
+    return Resolved(found, tuple(untold))
+
+
+def _parent(ref: Ref, names: Mapping[Place, str]) -> str:
+    parent = parent_of(ref)
+    if parent is not None:
+        return names.get((parent.kind, parent.key), "")
+    return "" if ref.kind is Kind.PIPELINE else ref.key.partition("/")[0]
+
+
+def _inside(ref: Ref, key: str, ours: Mapping[Place, str], theirs: Mapping[Place, str]) -> dict[Ref, str]:
+    """What came with an item that was made whole."""
+    kind = INSIDE.get(ref.kind)
+    if kind is None:
+        return {}
+    wanted, there = list(_ordinary(kind, ref.key, ours)), list(_ordinary(kind, key, theirs))
+    pairs = likely([name for _, name in wanted], [name for _, name in there])
+    whole = with_rest(pairs, len(wanted), len(there))
+    return {Ref(kind, wanted[at][0]): there[other][0] for at, other in whole.items()}
+
+
+def _ordinary(kind: Kind, parent: str, names: Mapping[Place, str]) -> Iterator[tuple[str, str]]:
+    for (each, key), name in names.items():
+        if each is kind and key.startswith(f"{parent}/") and key.rpartition("/")[2] not in ("142", "143"):
+            yield key, name
