@@ -3,7 +3,7 @@
 A 5xx, a timeout or a reset may be the fault of one item, which is found by splitting batches; many of them are not.
 """
 
-from accounts.kommo.errors import KommoError, NetworkError, ServerError
+from accounts.kommo.errors import Asked, KommoError, NetworkError, ServerError
 from accounts.kommo.refusals import IpNotAllowed, RequestRefused
 
 MOST_FAILING = 25  # requests, repeats counted
@@ -61,4 +61,6 @@ class Weather:
 
 
 def _out_of_service(error: KommoError, what: str) -> OutOfService:
-    return OutOfService(f"{what}: {error.detail}", outcome_unknown=error.outcome_unknown, **error.request)
+    last = f"{error.status} {error.detail}" if error.status else error.detail
+    asked = Asked({**error.request, "status": None})  # it is not the answer to this request alone
+    return OutOfService(f"{what}: {last}", outcome_unknown=error.outcome_unknown, **asked)
