@@ -40,6 +40,12 @@ def test_answered_items_are_put_in_the_order_of_the_request(items: list[Any]) ->
     assert [item["id"] for item in aligned(answer(*items), "things", BODIES, parse)] == [1, 2]
 
 
+def test_without_request_ids_namesakes_are_told_apart_by_the_order_of_their_making() -> None:
+    bodies = [{"name": "Size", "type": "numeric"}, {"name": "Size", "type": "textarea"}]
+    items = [made(100, "Size", type="textarea"), made(99, "Size", type="numeric")]
+    assert [item["type"] for item in aligned(answer(*items), "things", bodies, parse)] == ["numeric", "textarea"]
+
+
 @pytest.mark.parametrize("document", [
     {}, {"_embedded": []}, {"_embedded": None}, {"_embedded": {"things": None}}, {"_embedded": {"other": []}},
     answer(), answer(made(1, "A")), answer(made(1, "A"), made(2, "B"), made(3, "C")), answer(7, 8),
