@@ -175,3 +175,9 @@ def pytest_collection_finish() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests that start processes of their own come first, so that none of them is what everybody waits for last."""
     items.sort(key=lambda item: not item.path.stem.startswith(PROCESSES))
+
+
+@pytest.fixture(autouse=True)
+def _no_item_is_fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that follows at once would wait for readings that lag behind, where a test has taken something away."""
+    monkeypatch.setattr("syncing.conf.FRESH", 0.0)

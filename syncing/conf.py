@@ -10,6 +10,7 @@ from django.conf import settings
 MAX_ERRORS = 3  # attempts of one account that may end in an error of our own
 MAX_CRASHES = 10  # claims that may run out: a killed process costs its neighbours an attempt as well
 MAX_TEXT = 500  # characters of an error that are kept; longer ones wedged the result queue
+FRESH = 15.0  # seconds after which every reading shows an item that was mapped
 WRITER_WINDOW = 0.02  # seconds that the lane's writer waits for company
 TICK = 0.2  # seconds between two looks of a lane
 SLICE = 60.0  # seconds after which a lane claims no more

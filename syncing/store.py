@@ -3,6 +3,7 @@
 import json
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any, cast
 
 from django.db import connection
@@ -10,6 +11,7 @@ from django.db.models import Field, Model
 
 from accounts.clock import now as now
 from accounts.kommo.answers import storable
+from syncing import conf
 from syncing.conf import MAX_TEXT
 from syncing.engine.pending import Pending, Place
 from syncing.engine.refs import Kind, Ref
@@ -103,6 +105,16 @@ def pending_creations(account_ids: Iterable[int]) -> dict[int, dict[Place, Pendi
         refs = frozenset(Ref(kind, key) for key in row.master_keys)
         found[row.account_id][kind, row.place] = Pending(refs, frozenset(row.before))
     return found
+
+
+def fresh_mappings(account_ids: Iterable[int]) -> dict[int, frozenset[Ref]]:
+    """For each account: what was mapped in the last seconds."""
+    found: dict[int, set[Ref]] = {account_id: set() for account_id in account_ids}
+    since = now() - timedelta(seconds=conf.FRESH)
+    rows = IdMapping.objects.filter(account_id__in=list(found), created_at__gte=since).order_by()
+    for account_id, kind, key in rows.values_list("account_id", "kind", "master_key"):
+        found[account_id].add(Ref(Kind(kind), key))
+    return {account_id: frozenset(refs) for account_id, refs in found.items()}
 
 
 # -- snapshots of slaves --

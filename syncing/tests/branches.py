@@ -137,6 +137,7 @@ class Branch:
         rules: Rules = NO_RULES,
         approved_digest: str = "",
         base: Snapshot | None = None,
+        fresh: frozenset[Ref] = frozenset(),
     ) -> Result:
         """`rules` that name nothing as created get what we remember of that."""
         job = Job(
@@ -151,6 +152,7 @@ class Branch:
             base=base,
             stored_names=dict(self.stored_names),
             pending=dict(self.pending),
+            fresh=fresh,
         )
         self.events = 0
         with client_of(self.server, self.account, clock=self.clock) as client:

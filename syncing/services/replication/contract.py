@@ -32,6 +32,7 @@ class Job:
     base: Snapshot | None = None  # the master as it was when the slave was last equal to it
     gate: Gate | None = None  # of a promotion: opened for exactly the plan
     stored_names: Mapping[Key, StoredName] = field(default_factory=dict)  # what the account shows otherwise than sent
+    fresh: frozenset[Ref] = frozenset()  # of `known`: mapped so short a time ago that a reading may not show it yet
     # Creations that were sent and not seen since; None: the account is not brought to its master, so none are noted.
     pending: Mapping[Place, Pending] | None = None
 

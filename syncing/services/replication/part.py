@@ -10,18 +10,18 @@ from syncing.adapters.usage import in_use
 from syncing.adapters.work import Work, Written
 from syncing.adapters.writer import apply
 from syncing.engine.changes import Action
-from syncing.engine.pending import Pending, Place, resolve, sent_by, unsettled
 from syncing.engine.plan import Plan, make_plan
 from syncing.engine.refs import Ref
 from syncing.engine.rules import Rules
 from syncing.engine.safety import limits, thresholds
 from syncing.engine.snapshot import Snapshot
-from syncing.engine.stored_names import Key, Lesson, as_sent, names_of, not_put_back, put_back
+from syncing.engine.stored_names import not_put_back, put_back
 from syncing.services.replication.contract import Checkpoint, Interrupted, Job, Keep, Notes, Outcome, Record, Result
 from syncing.services.replication.document import difference_rows, document
 from syncing.services.replication.ledger import SPOILED, Ledger, Row
 from syncing.services.replication.memory import Memory, News
 from syncing.services.replication.reading import Reading
+from syncing.services.replication.remembered import Remembered
 from syncing.services.replication.rereading import Rereading
 from syncing.services.replication.stepped import Stepped
 
@@ -70,17 +70,15 @@ class _Part:
         self.rules: Rules = job.rules
         self.memory = Memory(job.known, self.ledger)
         self.reading = Reading(job, client, Reader(self.api), self.memory.known)
-        self.stored = dict(job.stored_names)
-        self.pending = dict(job.pending or {})
-        self.shown: dict[Key, str] = {}  # what the reading shows otherwise than it was sent
+        self.remembered = Remembered.of(job)
         self.plan: Plan | None = None  # the first one: what the account is told about
         self.left: Plan | None = None  # what there is still to do
         self.adopted = 0
 
     def run(self) -> Result:
         raw = self.reading.first()
-        existing = self._as_sent(raw)
-        found = self._resolve(existing)
+        existing = self.remembered.as_sent(raw)
+        found = self.remembered.resolve(self.job.desired, existing, self.memory.known)
         self.memory.known.update(found)
         self.plan = self.left = plan = self._first_plan(existing)
         self.memory.plan = plan
@@ -96,7 +94,7 @@ class _Part:
         if plan.changes:
             self.keep(raw)
         self._store(self.memory.of_arrivals(found))
-        self._settle([])
+        self._note(self.remembered.settle(self.memory.known))
         self._remember(plan)
         self._converge(plan, raw)
         return self._judged("changed" if self.ledger.rows else "in_sync")
@@ -110,16 +108,9 @@ class _Part:
 
     # -- plan and check --
 
-    def _as_sent(self, raw: Snapshot) -> Snapshot:
-        """The account in the words that were sent; what it shows otherwise is put aside for the plan to tell."""
-        existing, self.shown = as_sent(raw, self.stored), {}
-        if existing is not raw:
-            sent = names_of(existing)
-            self.shown = {key: name for key, name in names_of(raw).items() if sent[key] != name}
-        return existing
-
     def _make_plan(self, existing: Snapshot) -> Plan:
-        return make_plan(self.job.desired, existing, self.memory.known, self.job.scope, self.rules, self.shown)
+        rules = replace(self.rules, untold=self.remembered.untold)
+        return make_plan(self.job.desired, existing, self.memory.known, self.job.scope, rules, self.remembered.shown)
 
     def _first_plan(self, existing: Snapshot) -> Plan:
         """With what would be deleted, but is in use, left where it is.
@@ -156,7 +147,7 @@ class _Part:
 
     def _converge(self, plan: Plan, raw: Snapshot) -> None:
         """Apply, re-read, plan again, until nothing is left that is worth another try; what is left is not done."""
-        left, existing = plan, self._as_sent(raw)
+        left, existing = plan, self.remembered.as_sent(raw)
         rereading = Rereading(self.reading, self.ledger, self.memory.known, raw)
         spoiled: Mapping[str, tuple[str, str]] = {}
         for turn in range(1, ROUNDS + 1):
@@ -164,16 +155,17 @@ class _Part:
             if not current.changes:
                 break
             self.ledger.expect(current)
-            self._announce(sent_by(current, raw, self.pending))
+            self._note(self.remembered.announce(current, raw))
             apply(self._work(current, existing, rewrite_order=turn >= ROUNDS - 1))
             before, raw = raw, rereading.after(current, raw)
             self._store(self.memory.of_arrivals(rereading.arrivals(current, before, raw)))
-            lesson = rereading.lesson(current, before, raw, self.stored)
-            self._learn(lesson)
+            lesson = rereading.lesson(current, before, raw, self.remembered.stored)
+            self._note(self.remembered.learn(lesson))
             spoiled = lesson.spoiled if turn <= PUT_BACK_IN else spoiled
-            existing = self._as_sent(raw)
-            self._store(self.memory.of_arrivals(self._resolve(existing)))
-            self._settle(self.ledger.untold())
+            existing = self.remembered.as_sent(raw)
+            found = self.remembered.resolve(self.job.desired, existing, self.memory.known)
+            self._store(self.memory.of_arrivals(found))
+            self._note(self.remembered.settle(self.memory.known, self.ledger.untold()))
             self.left = left = self._make_plan(existing)
             self._remember(left)
         self._tell_what_came_up(left)
@@ -182,34 +174,6 @@ class _Part:
         news += self.ledger.tell_names(not_put_back(left, spoiled), SPOILED)
         if news:
             self.record([self._outcome(row, left) for row in news], (), ())
-
-    def _announce(self, pending: Mapping[Place, Pending]) -> None:
-        """Stored before anything is sent: whatever dies then, the next run looks for it before it sends it again."""
-        if self.job.pending is not None:
-            self.pending |= pending
-            self._store(News(notes=Notes(pending=pending)))
-
-    def _resolve(self, existing: Snapshot) -> Mapping[Ref, str]:
-        """What is pending and there after all; nothing is planned for what nobody can tell."""
-        resolved = resolve(self.job.desired, existing, self.memory.known, self.pending)
-        self.rules = replace(self.rules, untold=resolved.untold)
-        return resolved.found
-
-    def _settle(self, doubtful: Sequence[Ref]) -> None:
-        """Of all that is pending only what is still doubtful stays so."""
-        untold = [conflict.ref for conflict in self.rules.untold]
-        left = unsettled(self.pending, self.memory.known, [*doubtful, *untold])
-        changed = {place: each for place, each in left.items() if each != self.pending[place]}
-        self.pending = {place: each for place, each in left.items() if each is not None}
-        self._store(News(notes=Notes(pending=changed)))
-
-    def _learn(self, lesson: Lesson) -> None:
-        for key, name in lesson.stored.items():
-            if name is None:
-                self.stored.pop(key, None)
-            else:
-                self.stored[key] = name
-        self._store(News(notes=Notes(lesson.stored)))
 
     def _tell_what_came_up(self, left: Plan) -> None:
         """Conflicts and manual items that the first plan could not know, as of items that read oddly only now."""
@@ -259,7 +223,7 @@ class _Part:
             ids,
             written,
             rewrite_order,
-            self.stored,
+            self.remembered.stored,
             self.api.age,
         )
 
@@ -282,6 +246,9 @@ class _Part:
     def _store(self, news: News) -> None:
         if news:
             self.record(news.outcomes, news.mapped, news.dropped, news.notes)
+
+    def _note(self, notes: Notes) -> None:
+        self._store(News(notes=notes))
 
     def _outcome(self, row: Row, plan: Plan, key: str = "") -> Outcome:
         return row.outcome(key or self.memory.key_of(row.change.ref, plan))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from accounts.kommo.client import KommoClient
 from accounts.kommo.errors import BadAnswer, KommoError
+from syncing.adapters.asking import is_there
 from syncing.adapters.reader import Reader, with_membership
 from syncing.engine.changes import Action, Change
 from syncing.engine.match import match
@@ -12,9 +13,10 @@ from syncing.engine.refs import Kind, Ref, pipeline_key
 from syncing.engine.resources.custom_fields import ENTITIES
 from syncing.engine.resources.pipelines import Pipeline
 from syncing.engine.safety import incomplete
-from syncing.engine.snapshot import Snapshot
+from syncing.engine.snapshot import Snapshot, items
 from syncing.services.replication.contract import Job
 
+LAG = 4.0  # seconds after which a reading shows what was written before it
 OF_FIELDS = (Kind.FIELD_GROUP, Kind.CUSTOM_FIELD, Kind.ENUM)
 
 
@@ -28,6 +30,26 @@ class Reading:
     known: Mapping[Ref, str]
 
     def first(self) -> Snapshot:
+        """What was mapped a moment ago and does not show is asked for again: a reading may lag behind that write."""
+        existing = self._first()
+        if self._missing(existing):
+            self.reader.client.pause(LAG)
+            existing = self._first()
+            hidden = next(iter(self._missing(existing)), None)
+            if hidden is not None and is_there(self.reader.client, hidden):
+                raise BadAnswer(f"the list does not show the {hidden}, but it is there", account=self.job.subdomain)
+        return existing
+
+    def _missing(self, existing: Snapshot) -> list[Ref]:
+        """By the account's own keys."""
+        if not self.job.fresh:
+            return []
+        present, wanted = set(items(existing)), set(items(self.job.desired))
+        keys = [Ref(ref.kind, self.job.known[ref]) for ref in sorted(self.job.fresh & wanted & self.job.known.keys())]
+        read = [key for key in keys if key.kind not in OF_FIELDS or self.job.scope.writes_fields]
+        return [key for key in read if key not in present and not existing.hides(key)]
+
+    def _first(self) -> Snapshot:
         pipelines = self.reader.pipelines()
         self._check_identity()
         existing = Snapshot(self._with_descriptions(pipelines))

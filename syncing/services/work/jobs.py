@@ -74,6 +74,7 @@ def _load(claims: Sequence[Claim], snapshots: Snapshots, writer: Writer, pulse: 
     found = _briefs(claims, runs, snapshots)
     accounts = [claim.account_id for claim in claims]
     stored_names, pending = store.stored_names(accounts), store.pending_creations(accounts)
+    fresh = store.fresh_mappings(accounts)
     kommo_ids = dict(Account.objects.exclude(kommo_id=None).values_list("pk", "kommo_id"))
     hands = []
     for claim in claims:
@@ -90,6 +91,7 @@ def _load(claims: Sequence[Claim], snapshots: Snapshots, writer: Writer, pulse: 
                 job=replace(
                     _job(claim, account, brief, claim.account_run_id in begun, stored_names[claim.account_id]),
                     pending=_pending(brief, runs[claim.run_id], pending[claim.account_id]),
+                    fresh=frozenset() if brief.own_words else fresh[claim.account_id],
                 ),
                 writer=writer,
                 pulse=pulse,

@@ -108,3 +108,52 @@ def test_a_lost_answer_and_a_late_reading_together_make_nothing_twice(scene: Sce
     assert differences(scene.master, north.account) == []
     assert {name: count for name, count in inventory(north.account).items() if count > 1} == {}
     assert north.wounds == (0, 0, 0)
+
+
+def test_what_was_mapped_a_moment_ago_and_does_not_show_is_looked_for_again(scene: Scene) -> None:
+    """The next run starts at once, and its first reading still shows the account as it was before the last write."""
+    north = scene.branch()
+    desired = scene.desired()
+    north.sync(desired)
+    ids = option_ids(north)
+    scene.world.knobs.stale_reads = 7
+    scene.master.add_enum(scene.master.field("leads", "Source"), "Radio")
+    scene.master.add_field("leads", "Kind", "multiselect", enums=["A", "B"])
+    desired = scene.desired()
+    north.sync(desired)
+    made = option_ids(north)
+    for each in north.account.past:
+        each.left = 7
+    since = len(north.sent("POST", "PATCH"))
+
+    result = north.sync(desired, fresh=frozenset(north.known))
+
+    assert result.state == "in_sync"
+    assert len(north.sent("POST", "PATCH")) == since
+    assert option_ids(north) == made
+    assert ids.items() <= made.items()
+
+
+def test_a_list_that_keeps_hiding_what_is_there_is_not_believed(scene: Scene) -> None:
+    north = scene.branch()
+    desired = scene.desired()
+    north.sync(desired)
+    scene.fault("silent_half", north, method="GET", path="/leads/pipelines", times=2)
+    since = len(north.sent("POST", "PATCH"))
+
+    result = north.sync(desired, fresh=frozenset(north.known))
+
+    assert (result.state, result.reason) == ("failed", "bad_answer")
+    assert len(north.sent("POST", "PATCH")) == since
+
+
+def test_what_is_gone_is_made_again_however_fresh_it_was(scene: Scene) -> None:
+    north = scene.branch()
+    desired = scene.desired()
+    north.sync(desired)
+    north.account.delete_field(north.account.field("leads", "Source"))
+
+    result = north.sync(desired, fresh=frozenset(north.known))
+
+    assert (result.state, result.created) == ("changed", 1)
+    assert differences(scene.master, north.account) == []

@@ -55,3 +55,19 @@ def test_what_is_stored_otherwise_no_more_is_forgotten(house: House, north: SimA
 
     assert not StoredName.objects.filter(kind="pipeline").exists()
     assert {p.name for p in master.pipelines.values()} == {p.name for p in north.pipelines.values()}
+
+
+def test_the_next_run_at_once_looks_again_for_what_a_late_reading_hides(
+    house: House, north: SimAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("syncing.conf.FRESH", 60.0)
+    monkeypatch.setattr("syncing.services.replication.reading.LAG", 0.0)
+    house.world.knobs.stale_reads = 7
+    synced(house)
+    for each in north.past:
+        each.left = 7
+    since = len(house.world.log)
+
+    run = synced(house)
+
+    assert (run.state, writes(house, "north", since)) == ("succeeded", [])

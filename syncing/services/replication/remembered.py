@@ -1,0 +1,64 @@
+"""What is remembered of an account beside its id mappings: names that it shows otherwise, creations not seen since."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from syncing.engine.match import Conflict
+from syncing.engine.pending import Pending, Place, resolve, sent_by, unsettled
+from syncing.engine.plan import Plan
+from syncing.engine.refs import Ref
+from syncing.engine.snapshot import Snapshot
+from syncing.engine.stored_names import Key, Lesson, StoredName, as_sent, names_of
+from syncing.services.replication.contract import NO_NOTES, Job, Notes
+
+
+@dataclass
+class Remembered:
+    """Kept up to date while the account is worked; what a method gives back as Notes is to be stored at once."""
+
+    stored: dict[Key, StoredName]
+    pending: dict[Place, Pending]
+    notes_creations: bool
+    shown: dict[Key, str] = field(default_factory=dict)  # what the last reading shows otherwise than it was sent
+    untold: tuple[Conflict, ...] = ()  # pending, and nobody can tell whether they are there
+
+    @classmethod
+    def of(cls, job: Job) -> "Remembered":
+        return cls(dict(job.stored_names), dict(job.pending or {}), job.pending is not None)
+
+    def as_sent(self, raw: Snapshot) -> Snapshot:
+        """The account in the words that were sent; what it shows otherwise is put aside for the plan to tell."""
+        existing, self.shown = as_sent(raw, self.stored), {}
+        if existing is not raw:
+            sent = names_of(existing)
+            self.shown = {key: name for key, name in names_of(raw).items() if sent[key] != name}
+        return existing
+
+    def learn(self, lesson: Lesson) -> Notes:
+        for key, name in lesson.stored.items():
+            if name is None:
+                self.stored.pop(key, None)
+            else:
+                self.stored[key] = name
+        return Notes(lesson.stored)
+
+    def announce(self, plan: Plan, existing: Snapshot) -> Notes:
+        """To be stored before anything is sent: whatever dies then, the next run looks before it sends it again."""
+        if not self.notes_creations:
+            return NO_NOTES
+        sent = sent_by(plan, existing, self.pending)
+        self.pending |= sent
+        return Notes(pending=sent)
+
+    def resolve(self, desired: Snapshot, existing: Snapshot, known: Mapping[Ref, str]) -> Mapping[Ref, str]:
+        """What is pending and there after all; the rest is `untold`, or gone."""
+        resolved = resolve(desired, existing, known, self.pending)
+        self.untold = resolved.untold
+        return resolved.found
+
+    def settle(self, known: Mapping[Ref, str], doubtful: Iterable[Ref] = ()) -> Notes:
+        """Of all that is pending only what is `doubtful` or untold stays so."""
+        left = unsettled(self.pending, known, [*doubtful, *(conflict.ref for conflict in self.untold)])
+        changed = {place: each for place, each in left.items() if each != self.pending[place]}
+        self.pending = {place: each for place, each in left.items() if each is not None}
+        return Notes(pending=changed)
