@@ -31,8 +31,10 @@ from syncing.models import (
     IdMapping,
     LogEntry,
     MasterSnapshot,
+    PendingCreation,
     RunMode,
     SlaveSnapshot,
+    StoredName,
     SyncRun,
     Trigger,
 )
@@ -45,7 +47,16 @@ from syncing.templatetags.kommosync import account_state_label
 from syncing.views.pages import refusal, run_url, to_run
 
 OF_RUNS = (SyncRun, AccountRun, IdMapping, LogEntry, MasterSnapshot, SlaveSnapshot)
-OF_ACCOUNTS = (AccountEvent, Invite, Drift, DriftChange, AcceptedDifference, Exclusion)
+OF_ACCOUNTS = (
+    AccountEvent,
+    Invite,
+    Drift,
+    DriftChange,
+    AcceptedDifference,
+    Exclusion,
+    StoredName,
+    PendingCreation,
+)
 HISTORY = OF_RUNS + OF_ACCOUNTS
 
 
