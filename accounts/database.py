@@ -30,13 +30,15 @@ FULL = Trouble(
 READ_ONLY = Trouble(
     "database_read_only",
     gettext_noop("The database can only be read."),
-    gettext_noop("Let this process write the database file and its folder, or name the server that takes writes."),
+    gettext_noop(
+        "Give this process write access to the database file and its folder, or name the server that takes writes."
+    ),
     passes=False,
 )
 DISK = Trouble(
     "disk_error",
-    gettext_noop("The disk of the database does not read or write."),
-    gettext_noop("Look at the disk and its space: df, and the system's log."),
+    gettext_noop("The disk of the database fails to read or write."),
+    gettext_noop("Check the disk: its space with df, its errors in the system's log."),
 )
 AWAY = Trouble(
     "database_away",
@@ -52,7 +54,7 @@ DAMAGED = Trouble(
 )
 NOT_READY = Trouble(
     "not_migrated",
-    gettext_noop("The database has not all tables."),
+    gettext_noop("Tables are missing in the database."),
     gettext_noop("Run `python manage.py setup`, or `python manage.py migrate`."),
     passes=False,
 )

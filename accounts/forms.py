@@ -72,7 +72,7 @@ class AccountForm(AccountModelForm):
         try:
             return subdomain_of(self.cleaned_data["subdomain"])
         except ForeignAddress as error:
-            message = _("This is no address of an account here: they are all at %(known)s.")
+            message = _("This is not the address of an account here: they are all at %(known)s.")
             raise ValidationError(message, params={"known": conf.url_template()}) from error
         except NotASubdomain as error:
             raise ValidationError(_("This is not the subdomain of an account.")) from error
@@ -81,7 +81,7 @@ class AccountForm(AccountModelForm):
         token: str = self.cleaned_data["new_token"]
         owners = owners_of(token, besides=self.instance) if token else []
         if owners:
-            message = _("This is the token of %(others)s: copy this account's own.")
+            message = _("This token belongs to %(others)s: copy this account's own.")
             raise ValidationError(message, params={"others": ", ".join(owners)})
         return token
 

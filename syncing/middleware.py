@@ -105,7 +105,7 @@ def _declared_size(request: HttpRequest) -> int:
 def _refuse_size(request: HttpRequest, rule: BodyRule, limit: int) -> HttpResponse:
     if rule is API:
         return too_large().response()
-    message = _("What was sent is larger than %(limit)s.") % {"limit": filesizeformat(limit)}
+    message = _("The request is larger than %(limit)s.") % {"limit": filesizeformat(limit)}
     return _page(request, message, status=413)
 
 
@@ -115,7 +115,7 @@ def _refuse_files(request: HttpRequest) -> HttpResponse | None:
     try:
         request.POST  # noqa: B018  (reading it is the point)
     except FilesRefused:
-        return _page(request, _("Files are taken by the import of accounts only."), status=400)
+        return _page(request, _("Only the import of accounts accepts files."), status=400)
     return None
 
 

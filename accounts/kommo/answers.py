@@ -39,7 +39,7 @@ NO_SUCH_PATH = re.compile(r"cannot (get|post|patch|put|delete)\b", re.IGNORECASE
 ITEM = re.compile(r"/(\w+_)?\d+(/|$)")
 HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
 REDIRECT_REMEDY = gettext_noop(
-    "The account may have been renamed: if the address that the message names is this account's, store its subdomain."
+    "The account may have been renamed: if the address in the message is this account's, store its subdomain."
 )
 
 

@@ -25,6 +25,7 @@ Gate = Callable[[str, str, object], bool]
 PAGE_SIZE = 250  # Kommo's largest page (kommo-api.md section 2)
 DEFAULT_POLICY = Policy()
 STRANGER_REMEDY = gettext_noop("Check the subdomain and the token of this account, then check its connection.")
+FOREIGN_TOKEN_REMEDY = gettext_noop("The token belongs to another Kommo account: store this account's own token.")
 
 
 class KommoClient:
@@ -234,7 +235,8 @@ class KommoClient:
             return
         if claimed != self.account_id:
             error.code = "wrong_account"
-            error.remedy = f"The token is of Kommo account {claimed}, this is {self.account_id}: store its own token."
+            error.detail += f" (the token belongs to Kommo account {claimed}, this is {self.account_id})"
+            error.remedy = FOREIGN_TOKEN_REMEDY
 
     # -- one attempt --
 

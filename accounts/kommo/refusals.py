@@ -6,6 +6,7 @@ them; only when others refuse us as well, Kommo has blocked our address (kommo-a
 
 import time
 from collections.abc import Callable
+from typing import ClassVar
 from weakref import WeakKeyDictionary
 
 from accounts.kommo.answers import error_of
@@ -14,6 +15,7 @@ from accounts.kommo.stopping import Stop
 from accounts.kommo.transport import Transport
 
 CLEARED_FOR = 3.0  # seconds that the answer of another account is good for: many accounts may refuse at once
+ADDRESS = "%(address)s"  # stands for our outgoing address in a remedy
 PATHS = ("/account", "/leads/pipelines")  # both cheap; the first is asked, unless that is what was refused
 
 # Whether another account answers this machine; None: there is no other one to ask.
@@ -24,8 +26,8 @@ class RequestRefused(Validation):
     """A plain 403 of one request of an account that answers others: a firewall dislikes what is in it."""
 
     remedy = gettext_noop(
-        "A firewall before Kommo refuses this request, while the account answers others: take what looks like code "
-        "(tags, scripts, queries) out of the item in the master."
+        "A firewall in front of Kommo refused this request, though the account answers others: remove what looks like "
+        "code (tags, scripts, queries) from the item in the master."
     )
 
 
@@ -34,6 +36,14 @@ class IpNotAllowed(KommoError):
 
     code = "ip_not_allowed"
     remedy = gettext_noop("Add the outgoing address of this machine to the whitelist of IP addresses in that account.")
+    named_remedy: ClassVar[str] = gettext_noop(
+        "Add the outgoing address of this machine to the whitelist of IP addresses in that account: %(address)s."
+    )
+
+    @classmethod
+    def remedy_for(cls, address: str) -> str:
+        """Returns the remedy that names our outgoing address; without one the remedy that does not."""
+        return cls.named_remedy.replace(ADDRESS, address) if address else cls.remedy
 
 
 class Suspicion:

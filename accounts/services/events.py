@@ -5,7 +5,9 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from accounts import conf
 from accounts.kommo.answers import storable
+from accounts.kommo.refusals import ADDRESS
 from accounts.models import Account, AccountEvent
 
 logger = logging.getLogger(__name__)
@@ -27,8 +29,15 @@ def note(account_id: int, code: AccountEvent.Code, message: str = "", *, by: Any
 
 
 def told(message: str, remedy: str) -> str:
-    """What happened and what to do about it, as one text; `remedy` is translated here, either may be empty."""
-    return " ".join(part for part in (message and message.rstrip(".") + ".", remedy and _(remedy)) if part)
+    """Joins what happened and what to do about it into one text; translates `remedy`; either may be empty."""
+    return " ".join(part for part in (message and message.rstrip(".") + ".", translated(remedy)) if part)
+
+
+def translated(remedy: str) -> str:
+    """Translates the remedy of an error, which is stored in English; our outgoing address in it is a placeholder."""
+    address = conf.outgoing_address()
+    text = remedy.replace(address, ADDRESS) if address else remedy
+    return _(text).replace(ADDRESS, address) if text else ""
 
 
 def renamed(account_id: int, new: str, old: str, *, by: Any = None) -> None:

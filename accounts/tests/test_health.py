@@ -5,11 +5,19 @@ from datetime import timedelta
 
 import pytest
 from cryptography.fernet import Fernet
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from accounts.kommo.errors import IpBlocked, NetworkError, NotFound, RateLimited, Unauthorised, Validation
+from accounts.kommo.refusals import IpNotAllowed
 from accounts.models import Account
-from accounts.services import CredentialProblem, check_connection, check_connections, record_health, remember_identity
+from accounts.services import (
+    CredentialProblem,
+    check_connection,
+    check_connections,
+    events,
+    record_health,
+    remember_identity,
+)
 from accounts.simulator.faults import Fault
 from accounts.simulator.server import serve
 from accounts.simulator.world import World
@@ -150,6 +158,18 @@ def test_a_check_of_all_finds_who_alone_refuses_us_and_asks_everybody_else(kommo
     assert {reports[ids[name]].health for name in ids.keys() - alone} == {Health.CONNECTED}
     assert "whitelist" in reports[ids["north"]].reason
     assert "203.0.113.7" in reports[ids["north"]].reason
+
+
+@pytest.mark.parametrize(("language", "words"), [("pt-br", "lista branca"), ("es", "lista blanca")])
+@pytest.mark.parametrize("address", ["203.0.113.7", "203.0.113.7, 2001:db8::7"])
+def test_the_remedy_that_names_our_address_speaks_the_language_of_the_installation(
+    settings, language, words, address
+) -> None:
+    settings.OUTGOING_ADDRESS = address.split(", ")
+    with translation.override(language):
+        reason = events.told("", IpNotAllowed.remedy_for(address))
+    assert words in reason
+    assert reason.endswith(f"{address}.")
 
 
 @pytest.mark.django_db(transaction=True)

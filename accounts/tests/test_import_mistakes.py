@@ -123,7 +123,9 @@ def test_an_account_of_elsewhere_is_refused_by_name(text: str) -> None:
     report = load(f"subdomain,name\n{text},North\nsouth.kommo.com,South\n")
 
     (message,) = errors(report).values()
-    assert message == f"'{text}' is no address of an account here: they are all at https://{{subdomain}}.kommo.com."
+    assert (
+        message == f"'{text}' is not the address of an account here: they are all at https://{{subdomain}}.kommo.com."
+    )
     assert [account.subdomain for account in Account.objects.all()] == ["south"]
 
 
@@ -133,7 +135,7 @@ def test_the_page_of_an_account_refuses_it_as_well(admin_client) -> None:
 
     answer = admin_client.post(reverse("admin:accounts_account_add"), {**sent, **inline})
 
-    assert "This is no address of an account here" in answer.content.decode()
+    assert "This is not the address of an account here" in answer.content.decode()
     assert not Account.objects.exists()
 
 
@@ -144,8 +146,8 @@ def test_one_token_in_two_rows_is_taken_for_neither() -> None:
     report = load("subdomain,token\nnorth,tok\nsouth,tok\neast,another\n")
 
     assert errors(report) == {
-        2: "The same token is that of south (line 3): copy each account's own.",
-        3: "The same token is that of north (line 2): copy each account's own.",
+        2: "south (line 3) has the same token: copy each account's own.",
+        3: "north (line 2) has the same token: copy each account's own.",
     }
     assert tokens() == {"east": "another"}
 
@@ -156,7 +158,7 @@ def test_a_token_that_is_stored_for_another_account_is_not_taken(again: str) -> 
 
     report = load(f"subdomain,token\n{again}south,tok\n")
 
-    assert list(errors(report).values()) == ["The same token is that of north: copy each account's own."]
+    assert list(errors(report).values()) == ["north has the same token: copy each account's own."]
     assert tokens() == {"north": "tok", "south": "old"}
 
 
@@ -194,7 +196,7 @@ def token_of(account_id: int, serial: int) -> str:
 def test_two_tokens_of_one_account_are_told_by_its_number() -> None:
     report = load(f"subdomain,token\nnorth,{token_of(7, 1)}\nsouth,{token_of(7, 2)}\neast,{token_of(8, 1)}\n")
 
-    message = "This token is of Kommo account 7, as is that of north (line 2): copy each account's own."
+    message = "This token is for Kommo account 7, like that of north (line 2): copy each account's own token."
     assert errors(report)[3] == message
     assert set(errors(report)) == {2, 3}
     assert set(tokens()) == {"east"}
@@ -205,7 +207,7 @@ def test_a_token_of_an_account_that_is_known_by_its_number_is_not_taken_for_anot
 
     report = load(f"subdomain,token\nsouth,{token_of(7, 1)}\n")
 
-    assert "Kommo account 7, as is that of north:" in errors(report)[2]
+    assert "Kommo account 7, like that of north:" in errors(report)[2]
 
 
 def test_one_refresh_token_in_two_rows_is_taken_for_neither() -> None:
@@ -214,7 +216,7 @@ def test_one_refresh_token_in_two_rows_is_taken_for_neither() -> None:
 
     report = load(header + row.format(name="north") + row.format(name="south"))
 
-    assert errors(report)[2] == "The same refresh_token is that of south (line 3): copy each account's own."
+    assert errors(report)[2] == "south (line 3) has the same refresh_token: copy each account's own."
     assert not Account.objects.exists()
     assert not Integration.objects.exists()
 
@@ -236,7 +238,7 @@ def test_the_command_and_the_page_say_it(admin_client, tmp_path, capsys) -> None
 
     assert ended.value.code == 1
     said = capsys.readouterr().err
-    assert "line 3: The same token is that of south (line 4)" in said
+    assert "line 3: south (line 4) has the same token" in said
     assert "line 5: 'east.amocrm.ru' is no address" in said
     assert "The same token is that of south (line 4)" in page
     assert "&#x27;east.amocrm.ru&#x27; is no address" in page
@@ -252,8 +254,8 @@ def test_the_page_of_an_account_takes_no_token_of_another(admin_client) -> None:
     refused = [admin_client.post(url, {**sent, "new_token": token}) for token in ("tok", token_of(7, 2))]
     taken = admin_client.post(url, {**sent, "new_token": "\ufeffo\u200bwn "})
 
-    assert "This is the token of north: copy this account" in refused[0].content.decode()
-    assert "This is the token of east: copy this account" in refused[1].content.decode()
+    assert "This token belongs to north: copy this account" in refused[0].content.decode()
+    assert "This token belongs to east: copy this account" in refused[1].content.decode()
     assert taken.status_code == 302
     assert tokens()["south"] == "own"
 

@@ -54,7 +54,7 @@ class ApiKeyForm(KeyModelForm):
         cleaned = super().clean()
         works_again = "revoked" in self.changed_data and not self.cleaned_data.get("revoked")
         if works_again and not set(self.instance.scopes) <= self.grantable:
-            raise forms.ValidationError(_("This key may more than you may: make another one instead."))
+            raise forms.ValidationError(_("This key may do more than you may: make a new one instead."))
         return cleaned
 
 
@@ -89,7 +89,7 @@ class ApiKeyAdmin(AnyModelAdmin):
         """Who limits what it may do; without a person its scopes alone do."""
         if key.is_orphaned:
             facts = {"name": key.made_by or key.maker_name}
-            return gettext("%(name)s, who can log in no more: it opens nothing") % facts
+            return gettext("%(name)s, who can no longer log in: the key opens nothing") % facts
         return str(key.made_by or gettext("command line"))
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:

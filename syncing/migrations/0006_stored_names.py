@@ -18,7 +18,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('kind', models.CharField(max_length=12, verbose_name='kind')),
                 ('key', models.CharField(max_length=120, verbose_name='key')),
-                ('sent', models.TextField(verbose_name='sent')),
+                ('sent', models.TextField(verbose_name='sent as')),
                 ('shown', models.TextField(blank=True, verbose_name='shown as')),
                 ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='stored_names', to='accounts.account', verbose_name='account')),
             ],

@@ -60,7 +60,7 @@ class StoredName(models.Model):
     account = models.ForeignKey(Account, models.CASCADE, related_name="stored_names", verbose_name=_("account"))
     kind = models.CharField(_("kind"), max_length=12)
     key = models.CharField(_("key"), max_length=120)
-    sent = models.TextField(_("sent"))
+    sent = models.TextField(_("sent as"))
     shown = models.TextField(_("shown as"), blank=True)
 
     class Meta:

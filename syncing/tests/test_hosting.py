@@ -291,7 +291,7 @@ def test_processes_end_with_a_sentence_and_take_their_cache_from_the_settings(tm
     assert not [name for name, said in ended.items() if "Traceback" in said.stderr or "ignored" in said.stderr]
     codes = {name: said.returncode for name, said in ended.items()}
     assert codes == {"settings": 0, "no tables": 2, "closed pipe": 0, "full disk": 1, "closed": 0}
-    assert ended["no tables"].stderr.startswith("The database has not all tables.")
+    assert ended["no tables"].stderr.startswith("Tables are missing in the database.")
     assert ended["no tables"].stderr.count("\n") == 1
     cache = json.loads(ended["settings"].stdout)
     assert cache["OPTIONS"] == {"serializer": "kommosync.caching.JsonSerializer"}

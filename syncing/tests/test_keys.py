@@ -233,7 +233,7 @@ def test_the_list_says_whose_key_it_is(admin_client: Client) -> None:
     ben.delete()
 
     listed = admin_client.get(reverse("admin:syncing_apikey_changelist")).content.decode()
-    assert "ben, who can log in no more: it opens nothing" in listed
+    assert "ben, who can no longer log in: the key opens nothing" in listed
 
 
 # -- in the audit --

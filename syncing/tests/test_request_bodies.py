@@ -48,7 +48,7 @@ def anna(client: Client) -> Client:
 def test_a_form_with_a_file_is_refused_everywhere_else(path: str, checks: bool) -> None:
     response = Client(enforce_csrf_checks=checks).post(path, {"name": "x", "file": file()})
     assert response.status_code == 400
-    assert "Files are taken by the import of accounts only." in response.content.decode()
+    assert "Only the import of accounts accepts files." in response.content.decode()
 
 
 def test_a_form_with_a_file_is_refused_for_who_is_logged_in(admin_client: Client) -> None:
@@ -71,7 +71,7 @@ def test_a_body_over_64_kb_before_the_login_and_over_1_mb_after_it_is_refused_un
 ) -> None:
     response = post_unread(request.getfixturevalue(fixture), path, limit + 1, kind)
     assert response.status_code == 413
-    assert f"What was sent is larger than {said}." in response.content.decode()
+    assert f"The request is larger than {said}." in response.content.decode()
     assert response["Content-Security-Policy"]
 
 
@@ -93,7 +93,7 @@ def test_an_import_without_the_permission_is_refused_unread(client: Client) -> N
 def test_an_import_over_25_mb_is_refused_unread(anna: Client) -> None:
     response = post_unread(anna, IMPORT, LARGEST_REQUEST + 1)
     assert response.status_code == 413
-    assert "What was sent is larger than 25.0\xa0MB." in response.content.decode()
+    assert "The request is larger than 25.0\xa0MB." in response.content.decode()
 
 
 def test_an_import_by_somebody_who_may_is_read(anna: Client) -> None:
@@ -132,7 +132,7 @@ def test_a_webhook_takes_any_body_files_included(client: Client, size: int) -> N
 
 def test_many_small_files_are_refused_at_the_first(client: Client) -> None:
     response = client.post("/login/", {f"file{number}": file(20) for number in range(300)})
-    assert "Files are taken by the import of accounts only." in response.content.decode()
+    assert "Only the import of accounts accepts files." in response.content.decode()
 
 
 def test_a_length_that_is_no_number_is_no_error(client: Client) -> None:

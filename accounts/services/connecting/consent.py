@@ -88,7 +88,7 @@ def _exchange_remedy(error: KommoError) -> str:
             "Press Connect again (a code is good for 20 minutes, once); if it stays, compare id, secret key and "
             "redirect URI of the integration with Kommo."
         )
-    return _(error.remedy)
+    return events.translated(error.remedy)
 
 
 def _check_identity(attempt: ConnectAttempt, found: Probe) -> None:

@@ -74,12 +74,11 @@ def forget_health(account: Account) -> None:
 
 def suspicion_for(account: Account, transport: Transport) -> Suspicion:
     """Says what a plain 403 of `account` means; the other accounts that it may ask for it are looked up only then."""
-    address = conf.outgoing_address()
     return Suspicion(
         transport,
         partial(others_answer, account, transport.pacer.stop),
         refused_before=account.health == Account.Health.IP_NOT_ALLOWED,
-        remedy=f"{IpNotAllowed.remedy} ({address})" if address else IpNotAllowed.remedy,
+        remedy=IpNotAllowed.remedy_for(conf.outgoing_address()),
     )
 
 

@@ -47,7 +47,7 @@ class CredentialProblem(Unauthorised):
 
 NOT_CONNECTED = gettext_noop("Connect the account: open it in the admin and press Connect, or send an invite link.")
 UNASKED = gettext_noop(
-    "A firewall before Kommo refuses to renew the token, though the account answers: run again later."
+    "A firewall in front of Kommo refused to renew the token, though the account answers: run again later."
 )
 UNREADABLE = gettext_noop(
     "No key of FIELD_ENCRYPTION_KEYS opens what is stored. Put the old key back, or store a new token."

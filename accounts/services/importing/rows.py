@@ -85,7 +85,7 @@ def _subdomain(row: Row) -> str:
         return subdomain_of(text)
     except ForeignAddress as error:
         facts = {"text": quoted(text), "known": conf.url_template()}
-        raise BadRow(_("%(text)s is no address of an account here: they are all at %(known)s.") % facts) from error
+        raise BadRow(_("%(text)s is not the address of an account here: they are all at %(known)s.") % facts) from error
     except NotASubdomain as error:
         raise BadRow(_("%(text)s is not a subdomain.") % {"text": quoted(text)}) from error
 

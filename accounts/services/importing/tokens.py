@@ -119,7 +119,6 @@ def _named(others: Iterable[str], lines: dict[str, int]) -> str:
 def _told(kind: str, value: str, others: str) -> str:
     facts = {"column": kind, "number": value, "others": others}
     if kind == KOMMO_ACCOUNT:
-        return (
-            _("This token is of Kommo account %(number)s, as is that of %(others)s: copy each account's own.") % facts
-        )
-    return _("The same %(column)s is that of %(others)s: copy each account's own.") % facts
+        text = _("This token is for Kommo account %(number)s, like that of %(others)s: copy each account's own token.")
+        return text % facts
+    return _("%(others)s has the same %(column)s: copy each account's own.") % facts

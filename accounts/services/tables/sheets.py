@@ -60,7 +60,7 @@ def _check_size(content: bytes) -> None:
         for name in archive.namelist():
             if _has_more(archive, name, TEXT, MOST_CELLS):
                 raise UnreadableFile(
-                    _("The file holds more than 200,000 texts; keep the sheet with the accounts only.")
+                    _("The file holds more than 200,000 texts; keep only the sheet with the accounts.")
                 )
             is_other = name.endswith((".xml", ".rels")) and not name.startswith(SHEETS_AND_TEXTS)
             if is_other and _has_more(archive, name, TAG, MOST_TAGS):

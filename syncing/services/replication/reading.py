@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from accounts.kommo.client import KommoClient
+from accounts.kommo.client import STRANGER_REMEDY, KommoClient
 from accounts.kommo.errors import BadAnswer, KommoError
 from syncing.adapters.asking import is_there
 from syncing.adapters.reader import Reader, with_membership
@@ -90,7 +90,7 @@ class Reading:
                 f"the account behind this subdomain is {', '.join(map(str, sorted(seen)))}, not {expected}",
                 account=self.job.subdomain,
                 code="wrong_account",
-                remedy="Check the subdomain and the token of this account; nothing was written.",
+                remedy=STRANGER_REMEDY,
             )
 
     def _with_descriptions(self, pipelines: tuple[Pipeline, ...]) -> tuple[Pipeline, ...]:

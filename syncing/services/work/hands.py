@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from accounts.kommo import elapsed
-from accounts.kommo.client import KommoClient
+from accounts.kommo.client import STRANGER_REMEDY, KommoClient
 from accounts.kommo.errors import IpBlocked, KommoError
 from accounts.kommo.stopping import Stop
 from accounts.kommo.weather import Weather
@@ -81,7 +81,7 @@ class SameAccount(KommoError):
     """Another entry of ours is the very account that answered: it could be the master."""
 
     code = "wrong_account"
-    remedy = "Check the subdomain and the token of this account, then check its connection."
+    remedy = STRANGER_REMEDY
 
 
 @dataclass

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
+from accounts.kommo.client import STRANGER_REMEDY
 from accounts.models import Account, SyncGroup
 from accounts.services import record_health, remember_identity
 from syncing import conf, store
@@ -17,7 +18,7 @@ from syncing.services.runs.closing import end_without_master
 from syncing.services.work import proposals, queue
 from syncing.services.work.boundary import INTERNAL_REMEDY, where
 from syncing.services.work.claims import MasterClaim, release_master
-from syncing.services.work.readings import WRONG_ACCOUNT_REMEDY, Reading, Task
+from syncing.services.work.readings import Reading, Task
 from syncing.services.work.rules import may_delete
 
 logger = logging.getLogger(__name__)
@@ -129,7 +130,7 @@ def _other_entry(account: Account, kommo_id: int | None) -> dict[str, str] | Non
     if kommo_id is None or account.kommo_id is not None or remember_identity(account.pk, kommo_id):
         return None
     message = f"{account.subdomain}: Kommo account {kommo_id} is already here under another subdomain."
-    return store.problem("wrong_account", message, WRONG_ACCOUNT_REMEDY)
+    return store.problem("wrong_account", message, STRANGER_REMEDY)
 
 
 def _judge(run: SyncRun, claim: MasterClaim, scope: Scope, snapshot: Snapshot) -> bool:

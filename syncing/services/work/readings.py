@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from accounts.kommo.client import STRANGER_REMEDY
 from accounts.kommo.errors import BadAnswer, KommoError
 from accounts.kommo.stopping import Stop
 from accounts.models import Account
@@ -13,7 +14,6 @@ from syncing.engine.refs import Ref, Scope, parent_of
 from syncing.engine.snapshot import Snapshot, fingerprint, items
 from syncing.services.work.claims import MasterClaim
 
-WRONG_ACCOUNT_REMEDY = "Check the subdomain and the token of the account, then check its connection."
 CONTRADICTED = "when it was read again, as before deletions it has to be, the answer was another one"
 HIDDEN = "its list does not show an item that is there when it is asked for by itself"
 
@@ -118,5 +118,5 @@ def _identified(account: Account, reading: Reading, seen: frozenset[int]) -> Rea
             f"{account.subdomain}: Kommo account {', '.join(map(str, sorted(strangers)))} answered; "
             f"{account.kommo_id or 'one account'} is expected."
         )
-        return Reading(reading.requests, error=store.problem("wrong_account", message, WRONG_ACCOUNT_REMEDY))
+        return Reading(reading.requests, error=store.problem("wrong_account", message, STRANGER_REMEDY))
     return Reading(reading.requests, kommo_id=min(seen, default=None), snapshot=reading.snapshot)

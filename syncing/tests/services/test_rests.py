@@ -151,7 +151,7 @@ def test_the_page_of_a_resting_run_says_so(fleet: House, admin_client: Client) -
 
     page = admin_client.get(reverse("admin:syncing_syncrun_change", args=[run.pk])).content.decode()
 
-    assert "rested for it 1 times" in page
+    assert "(rest 1)" in page
     assert "rests until" in page  # the log
 
 
