@@ -58,6 +58,8 @@ class Connection(HTTPChannel):  # type: ignore[misc]
             self.drop()
 
     def received(self, data: bytes) -> bool:
+        if self.lingers_until:  # the rest of a refused body is no request, whatever it looks like
+            return False
         before = self.request
         is_taken: bool = super().received(data)
         if self.request is not before:

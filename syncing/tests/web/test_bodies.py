@@ -1,5 +1,7 @@
 """Bodies at the web server: what is over the limit of its path is never stored, and the client still sees why."""
 
+from typing import Any
+
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import Permission, User
@@ -142,3 +144,25 @@ def test_a_body_in_tiny_chunks_is_refused_because_each_costs_as_much_as_a_large_
 def test_a_short_body_in_tiny_chunks_arrives(serve) -> None:
     head = b"POST /login/ HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
     assert b"POST /login/ 500 500 ok" in serve().ask(head + b"1\r\nx\r\n" * 500 + b"0\r\n\r\n")
+
+
+def test_what_follows_a_refused_body_is_never_taken_for_a_request(serve) -> None:
+    running = serve()
+    hidden = b"GET /hidden HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    asked: list[str] = []
+    answer = running.server.application
+
+    def recorded(environ: dict[str, Any], start_response: Any) -> Any:
+        asked.append(environ["PATH_INFO"])
+        return answer(environ, start_response)
+
+    running.server.application = recorded
+    with running.connect(post("/login/", 2 * FORM, body=hidden)) as client:
+        assert b"cut off" in receive(client)
+        running.until(lambda: any(channel.lingers_until for channel in running.server.active_channels.values()))
+        (channel,) = running.server.active_channels.values()
+        assert not running.in_loop(lambda: channel.received(hidden))  # came before the answer, is looked at after it
+        client.sendall(hidden)
+        assert client.recv(1) == b""
+    running.wait_for_connections(0)
+    assert asked == ["/login/"]
