@@ -4,7 +4,7 @@ import io
 import threading
 
 from waitress.adjustments import Adjustments
-from waitress.parser import HTTPRequestParser
+from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.utilities import BadRequest
 
 from syncing.web.bodies import FREE, BodyRule, rule_for
@@ -94,7 +94,10 @@ class Request(HTTPRequestParser):  # type: ignore[misc]
         self._room = room
 
     def parse_header(self, header_plus: bytes) -> None:
-        super().parse_header(header_plus)
+        try:
+            super().parse_header(header_plus)
+        except ValueError as error:  # of Python itself: "http://[", or a length of 5,000 digits
+            raise ParsingError("the request cannot be read") from error
         if self.body_rcv is None:
             return
         self.rule = rule_for(self.path)

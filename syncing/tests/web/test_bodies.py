@@ -94,6 +94,13 @@ def test_headers_over_their_limit_are_refused(serve) -> None:
     assert b" 431 " in answer.splitlines()[0]
 
 
+@pytest.mark.parametrize("head", ["GET http://[::1/ HTTP/1.1", f"GET / HTTP/1.1\r\nContent-Length: {'9' * 5000}"])
+def test_a_request_that_python_cannot_read_is_a_bad_one_and_no_error_of_ours(serve, head, caplog) -> None:
+    answer = serve().ask(f"{head}\r\nHost: localhost\r\n\r\n".encode())
+    assert b" 400 " in answer.splitlines()[0]
+    assert not caplog.records
+
+
 # -- uploads: it is asked who sends them before they take room --
 
 
