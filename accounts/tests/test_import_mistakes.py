@@ -239,9 +239,9 @@ def test_the_command_and_the_page_say_it(admin_client, tmp_path, capsys) -> None
     assert ended.value.code == 1
     said = capsys.readouterr().err
     assert "line 3: south (line 4) has the same token" in said
-    assert "line 5: 'east.amocrm.ru' is no address" in said
-    assert "The same token is that of south (line 4)" in page
-    assert "&#x27;east.amocrm.ru&#x27; is no address" in page
+    assert "line 5: 'east.amocrm.ru' is not the address" in said
+    assert "south (line 4) has the same token" in page
+    assert "&#x27;east.amocrm.ru&#x27; is not the address" in page
 
 
 def test_the_page_of_an_account_takes_no_token_of_another(admin_client) -> None:
