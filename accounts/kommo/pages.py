@@ -15,6 +15,7 @@ MAX_PAGES = 200  # of one list; each has to bring something new
 # Kommo's own page sizes (kommo-api.md 2, 5.1, N8): a page of exactly so many items may have been cut there, whatever
 # was asked for.
 PAGE_SIZES = frozenset({50, 100, 250})
+NAMED_BY_TEXT = "custom_field_groups"  # kommo-api.md 5.5: the only list whose ids are no numbers
 
 
 def read_pages(
@@ -45,7 +46,7 @@ class _Listing:
         self._came = 0
         self._size = 0  # of the largest page: what the server really gives at once
         self._full = False  # the latest page
-        self._ids: set[Any] = set()
+        self._ids: set[str] = set()
         self._asked: set[str] = set()
         self._total: int | None = None
         self._page_count: int | None = None
@@ -79,13 +80,13 @@ class _Listing:
         return items
 
     def _count(self, items: Sequence[Any], answer: JsonObject, query: Params) -> None:
-        """Each page has to bring something new; one that is odd, without an id, is somebody else's to judge."""
-        ids = [item.get("id") for item in items if isinstance(item, dict)]
-        known = [number for number in ids if isinstance(number, int | str)]
-        for number in known:
-            if number in self._ids:
-                raise self._bad(f"the item {number} came twice")
-            self._ids.add(number)
+        """Each page has to bring something new; an odd item, without an id that is one, is somebody else's to judge."""
+        ids = [self._id(item.get("id")) for item in items if isinstance(item, dict)]
+        known = [each for each in ids if each is not None]
+        for each in known:
+            if each in self._ids:
+                raise self._bad(f"the item {each} came twice")
+            self._ids.add(each)
         if self._pages and not known:
             raise self._bad("a further page brought nothing that could be told from the others")
         limits = [limit for limit in (_limit(query), *_named_limits(answer), self._size) if limit]
@@ -93,6 +94,13 @@ class _Listing:
         self._came += len(items)
         self._size = max(self._size, len(items))
         self._full = len(items) in PAGE_SIZES or any(len(items) >= limit for limit in limits)
+
+    def _id(self, value: Any) -> str | None:
+        """What tells an item from others: of a group any text ("leads_123", "default"), else a whole number only."""
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        text = str(value).strip() if isinstance(value, int | str) else ""
+        return text if text and (self._key == NAMED_BY_TEXT or text.isdecimal()) else None
 
     def _note_counts(self, answer: JsonObject, query: Params) -> None:
         total, count, page = (self._number(answer, name) for name in ("_total_items", "_page_count", "_page"))

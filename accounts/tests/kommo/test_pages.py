@@ -13,8 +13,8 @@ URL = f"{API}/leads/custom_fields"
 KEY = "custom_fields"
 
 
-def read_all(**more: Any) -> list[int]:
-    items = make_client().get_all("/leads/custom_fields", KEY, **more)
+def read_all(key: str = KEY, **more: Any) -> list[int]:
+    items = make_client().get_all("/leads/custom_fields", key, **more)
     return [item["id"] for item in items]
 
 
@@ -186,6 +186,27 @@ LIES: dict[str, tuple[dict[str, Any] | None, ...]] = {
     "_page_count is not a number": (page(KEY, [1], _page_count=True),),
     "the link to the next page names no page": (linked(page(KEY, [1]), next={"href": "/x"}),),
 }
+
+
+def test_an_id_that_is_no_number_tells_nothing_and_may_come_twice(requests_mock: Mocker) -> None:
+    """Such items are odd, and the reader's to hold back."""
+    odd = {"_embedded": {KEY: [{"id": 1}, {"id": "x"}, {"id": "x"}, {"id": True}, {"id": True}]}}
+    requests_mock.get(URL, json=odd)
+    assert len(read_all()) == 5
+
+
+@pytest.mark.parametrize("again", ["1", " 1", 1.0], ids=repr)
+def test_the_same_number_in_other_letters_came_twice(again: object, requests_mock: Mocker) -> None:
+    requests_mock.get(URL, json={"_embedded": {KEY: [{"id": 1}, {"id": again}]}})
+    with pytest.raises(BadAnswer, match="the item 1 came twice"):
+        read_all()
+
+
+def test_groups_are_named_by_a_text_and_none_of_them_may_come_twice(requests_mock: Mocker) -> None:
+    listed = {"_embedded": {"custom_field_groups": [{"id": "default"}, {"id": "default"}]}}
+    requests_mock.get(URL, json=listed)
+    with pytest.raises(BadAnswer, match="the item default came twice"):
+        read_all("custom_field_groups")
 
 
 @pytest.mark.parametrize("lie", LIES)

@@ -350,6 +350,20 @@ def test_an_account_whose_lists_come_as_objects_is_read_and_written_as_every_oth
     assert [len(json.loads(record.body)) for record in south.sent("POST")] == [1, 1, 3]
 
 
+def test_two_items_with_the_same_id_that_is_none_are_held_back_one_by_one(scene: Scene) -> None:
+    for name in ("First", "Second", "Third"):
+        scene.master.add_pipeline(name, stages=["New"])
+    for name in ("First", "Second"):
+        Odd("pipeline", lambda account, name=name: account.pipeline(name), "id", "x").plant(scene, scene.master)
+    north = scene.branch()
+
+    result = north.sync(scene.desired())
+
+    assert result.state == "changed"
+    assert [item["name"] for item in result.document["manual"]] == ["First", "Second"]
+    assert changes(result, kind="pipeline", name="Third", outcome="done")
+
+
 def test_a_list_that_is_odd_altogether_is_a_bad_answer(scene: Scene) -> None:
     north = scene.branch()
     north.sync(scene.desired())
