@@ -12,7 +12,7 @@ from syncing.adapters.reader import Reader
 from syncing.adapters.repairs import Optional, in_words, lighter, lighter_new, pieces, places
 from syncing.engine.changes import Action, Change
 from syncing.engine.normalise import Item
-from syncing.engine.order import STEP, merge, numbers
+from syncing.engine.order import STEP, give_way, merge, numbers
 from syncing.engine.plan import Plan
 from syncing.engine.refs import Kind, Ref
 from syncing.engine.snapshot import Snapshot
@@ -166,16 +166,23 @@ def sort_numbers(
     """The sort numbers to write so that the items of `target` come in that order.
 
     `current`: the account's sequence with its numbers; `placing`: the items to place, new ones among them. Items
-    that only the slave has keep their place. Without room between two neighbours (or with `rewrite`) all of
-    `target` is numbered anew behind everything else; without room there, from 1 on.
+    that only the slave has (and predefined ones that the master does not show) keep their number and their order among
+    the rest: without room in front of them the items come behind them, and without room there, too, the items of
+    `target` that follow are numbered anew. Without room for that (or with `rewrite`) all of `target` is numbered anew
+    behind everything else; without room there, from 1 on.
     """
-    placing = set(placing)
+    placing, ours = set(placing), set(target)
     fixed = {token: number for token, number in current if token not in placing}
     sequence = merge([token for token, _ in current], target, placing)
     wishes: dict[Token, int] = {ref: number for ref, number in wished.items()}  # noqa: C416
-    found = None if rewrite else numbers(sequence, fixed, wishes, 1, high)
-    if found is not None:
-        return found
+    following = [token for token in sequence if token in fixed and token in ours]
+    while not rewrite:
+        found = numbers(give_way(sequence, fixed, ours), fixed, wishes, 1, high)
+        if found is not None:
+            return found
+        if not following:
+            break
+        del fixed[following.pop()]
     start = max((number for _, number in current), default=0)
     start = start if start + len(target) <= high else 0
     step = STEP if start + STEP * len(target) <= high else 1

@@ -52,6 +52,22 @@ def merge(current: Sequence[T], target: Sequence[T], moving: Collection[T] = ())
     return result
 
 
+def give_way(sequence: Sequence[T], fixed: Mapping[T, int], target: Collection[T]) -> list[T]:
+    """The sequence with items that find no room in front of one that is not of `target` behind it instead.
+
+    An item has room where its neighbours' numbers in `fixed` are far enough apart; those of `target` are not passed.
+    """
+    result = list(sequence)
+    for at in range(len(result) - 1):
+        if result[at] in fixed or (at and result[at - 1] not in fixed):
+            continue
+        end = at + _run_length(result, at, fixed)
+        previous = fixed[result[at - 1]] if at else 0
+        if end < len(result) and result[end] not in target and fixed[result[end]] - previous <= end - at:
+            result.insert(at, result.pop(end))
+    return result
+
+
 def numbers(
     sequence: Sequence[T], fixed: Mapping[T, int], wished: Mapping[T, int], low: int, high: int
 ) -> dict[T, int] | None:

@@ -137,12 +137,23 @@ def test_descriptions_are_sent_by_level_with_the_id_where_there_is_one() -> None
 # -- sort numbers --
 
 
-A, B, C = (Ref(Kind.CUSTOM_FIELD, f"leads/{name}") for name in "abc")
+A, B, C, D = (Ref(Kind.CUSTOM_FIELD, f"leads/{name}") for name in "abcd")
 
 
 def test_without_room_everything_of_ours_is_numbered_anew_behind_the_rest() -> None:
     found = sort_numbers([(A, 5), ("own", 6), (B, 7)], [A, C, B], [C, B], {}, 100, rewrite=True)
     assert found == {A: 17, C: 27, B: 37}
+
+
+def test_what_finds_no_room_between_two_comes_behind_the_slaves_own_and_moves_nothing_else() -> None:
+    found = sort_numbers([(A, 4), ("own", 6)], [A, B, C], [B, C], {B: 397, C: 820}, 1000)
+    assert found == {B: 397, C: 820}
+
+
+def test_without_room_only_what_follows_is_numbered_anew_and_the_slaves_own_keeps_its_place() -> None:
+    found = sort_numbers([(D, 1), ("own", 2), (A, 4), (B, 5), ("last", 90)], [D, A, C, B], [C], {}, 1000)
+    assert found.keys() == {C, B}
+    assert 4 < found[C] < found[B] < 90
 
 
 def test_without_room_behind_the_rest_it_is_numbered_from_the_beginning() -> None:

@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from syncing.engine.order import merge, moves, numbers
+from syncing.engine.order import give_way, merge, moves, numbers
 
 law = settings(max_examples=150, derandomize=True, deadline=None, database=None)
 permutations = st.integers(0, 9).flatmap(lambda size: st.permutations(range(size)))
@@ -102,3 +102,12 @@ def test_no_room_is_said() -> None:
     assert numbers("ab", {"b": 1}, {}, 1, 100) is None
     assert numbers("ab", {"a": 100}, {}, 1, 100) is None
     assert numbers("ab", {"a": 5, "b": 4}, {}, 1, 100) is None
+
+
+def test_what_finds_no_room_in_front_of_what_is_not_ours_comes_behind_it() -> None:
+    assert give_way("axyo", {"a": 4, "o": 6}, "axy") == ["a", "o", "x", "y"]
+    assert give_way("axyo", {"a": 4, "o": 7}, "axy") == ["a", "x", "y", "o"]
+    assert give_way("xo", {"o": 1}, "x") == ["o", "x"]
+    assert give_way("axopyb", {"a": 1, "o": 2, "p": 9, "b": 10}, "axyb") == ["a", "o", "x", "p", "y", "b"]
+    assert give_way("axb", {"a": 1, "b": 2}, "axb") == ["a", "x", "b"]
+    assert give_way("", {}, "") == []

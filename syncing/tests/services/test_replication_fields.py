@@ -322,6 +322,25 @@ def test_fields_are_put_in_order_around_the_predefined_ones(scene: Scene) -> Non
     assert phone.sort == before
 
 
+@pytest.mark.parametrize("hidden", ["PHONE", "EMAIL"])
+def test_predefined_fields_keep_their_order_while_the_master_does_not_show_one_of_them(
+    scene: Scene, hidden: str
+) -> None:
+    """There is no room for both between two of them, and whoever is numbered anew may not leave the third behind."""
+    scene.master.add_field("contacts", "First", sort=400)
+    scene.master.add_field("contacts", "Last", sort=900)
+    item = scene.master.field("contacts", hidden)
+    scene.fault("odd", method="GET", item=item.id, at="name", times=None)
+    north = scene.branch()
+    before = {item.id: item.sort for item in north.account.fields["contacts"].values()}
+
+    assert north.sync(scene.desired()).state == "changed"
+
+    order = [item.code or item.name for item in north.account.members("contacts", "default")]
+    assert order == ["POSITION", "PHONE", "EMAIL", "First", "Last"]
+    assert {number: north.account.fields["contacts"][number].sort for number in before} == before
+
+
 def test_required_statuses_of_a_predefined_field_are_copied(scene: Scene) -> None:
     sales = scene.master.add_pipeline("Sales", stages=["New"])
     scene.master.field("contacts", "PHONE").required_statuses = [(sales.id, sales.stage("New").id)]
