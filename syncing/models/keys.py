@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class ApiKey(models.Model):
@@ -10,7 +11,7 @@ class ApiKey(models.Model):
 
     class Scope(models.TextChoices):
         READ = "read", _("Read")
-        TRIGGER = "trigger", _("Trigger")
+        TRIGGER = "trigger", pgettext_lazy("scope", "Trigger")
         APPROVE = "approve", _("Approve")
         PROMOTE = "promote", _("Promote")
 
