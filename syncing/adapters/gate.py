@@ -43,10 +43,12 @@ class Gate:
             path = _path(Kind.CUSTOM_FIELD, field_key(item.entity, item.id))
             self._options[path] = frozenset(enum.id for enum in item.enums)
 
-    def admit(self, kind: Kind, key: str) -> None:
-        """What was made through the gate may be put right through it."""
-        if kind is not Kind.ENUM:
-            self._items[_path(kind, key)] = ANYTHING
+    def admit(self, ref: Ref, key: str) -> None:
+        """What was made through the gate may be put right through it; a pipeline may get the rest of its stages."""
+        if ref.kind is not Kind.ENUM:
+            self._items[_path(ref.kind, key)] = ANYTHING
+        if ref.kind is Kind.PIPELINE:
+            self._names[endpoints.statuses(key)] = self._inside.get(ref.key, set())
 
     def _let_make(self, change: Change, keys: Mapping[Ref, str]) -> None:
         parent = Ref(Kind.PIPELINE, change.ref.key.partition("/")[0])

@@ -196,11 +196,14 @@ def _guess(entry: Entry[T], optional: Optional) -> Entry[T] | None:
     """Without all optional parts, then with fewer options: whatever is left out is added when the item is there."""
     whole = entry.whole or entry.body
     bare = {key: value for key, value in whole.items() if key not in optional.keys}
-    options = bare.get("enums", [])
-    middle = (len(options) + 1) // 2
-    some = [options[:middle], options[middle:], options[:1], options[-1:]] if len(options) > 1 else []
-    guesses = [bare, *({**bare, "enums": fewer} for fewer in some)]
+    guesses = [bare, *({**bare, "enums": some} for some in fewer(bare.get("enums", ())))]
     for number, body in enumerate(guesses[entry.guesses :], start=entry.guesses + 1):
         if body != entry.body:
             return replace(entry, body=body, whole=whole, guesses=number)
     return None
+
+
+def fewer(items: Sequence[T]) -> list[Sequence[T]]:
+    """Parts of a list to try where nothing says which of its items was refused: its halves, then its quarters."""
+    sizes = dict.fromkeys(((len(items) + 1) // 2, (len(items) + 3) // 4))
+    return [items[start : start + size] for size in sizes if size < len(items) for start in range(0, len(items), size)]

@@ -20,7 +20,7 @@ from syncing.engine.stored_names import Key, StoredName
 
 DONE, FAILED, SKIPPED = "done", "failed", "skipped"
 UNVERIFIED = "unverified"  # written, but not as it was meant
-MOST_MUTE = 5
+MOST_MUTE = 12
 REFUSED = "Kommo refused a part of it:"
 SETTLE = 5.0  # seconds after which a request without an answer is taken for ended
 
@@ -56,7 +56,7 @@ class Work:
     rewrite_order: bool = False
     stored_names: Mapping[Key, StoredName] = field(default_factory=dict)  # what the account shows otherwise than sent
     age: Callable[[str], float] = lambda path: 0.0  # seconds since the list at this path was read
-    mute: int = 0  # items that were refused without a word about the part that is to blame
+    mute: int = 0  # refusals of failed items, guesses among them, without a word about the part that is to blame
 
     def changes(self, kind: Kind, action: Action) -> list[Change]:
         return [change for change in self.plan.changes if change.ref.kind is kind and change.action is action]
@@ -100,7 +100,8 @@ class Work:
         self.api.pause(SETTLE)
 
     def fail_entry(self, entry: Entry[Change], error: KommoError) -> None:
-        self.mute += isinstance(error, Validation) and not places(entry.body, error)
+        if isinstance(error, Validation) and not places(entry.body, error):
+            self.mute += 1 + entry.guesses
         self.fail(entry.subject, error, entry.refused or in_words(entry.body, error))
 
     def lighter_new(self, keys: frozenset[str]) -> batches.Repair[Change]:

@@ -10,7 +10,7 @@ from syncing.adapters.api import Json
 from syncing.adapters.batches import Entry
 from syncing.adapters.bodies import pipeline_body, stage_body
 from syncing.adapters.reader import parse_pipeline
-from syncing.adapters.repairs import OF_PIPELINE, Optional, Place, places
+from syncing.adapters.repairs import OF_PIPELINE, Optional, Place, fewer, places
 from syncing.adapters.work import Token, Work, Written, in_order, sort_numbers
 from syncing.engine.changes import Action, Change
 from syncing.engine.pairing import likely, with_rest
@@ -61,15 +61,19 @@ class _Create:
         self.colourless: set[Ref] = set()
         self.not_main: set[Ref] = set()  # pipelines that were refused as the main one
         self.unnamed: set[Ref] = set()  # pipelines whose names of system stages were refused
+        self.later: set[Ref] = set()  # stages that are made when their pipeline is there
 
     def write(self) -> None:
         entries = [self._entry(change) for change in self.changes]
         batches.create(entries, self._send, self._find, self._done, self._failed, self.work.settle, self._repair)
 
-    def _new_stages(self, pipeline: Ref) -> list[Ref]:
+    def _wanted_stages(self, pipeline: Ref) -> list[Ref]:
         original = self.originals[pipeline]
         refs = [Ref(Kind.STAGE, stage_key(original.id, stage.id)) for stage in _ordinary(original)]
         return [ref for ref in refs if ref in self.stages and ref not in self.dropped]
+
+    def _new_stages(self, pipeline: Ref) -> list[Ref]:
+        return [ref for ref in self._wanted_stages(pipeline) if ref not in self.later]
 
     def _entry(self, change: Change) -> Entry[Change]:
         stages = [
@@ -104,28 +108,36 @@ class _Create:
         self.work.report(rows)
 
     def _repair(self, failing: Entry[Change], error: Validation) -> Entry[Change] | None:
-        """The pipeline without what was refused in it; where nothing says what, without all that can follow.
-
-        That are colours, descriptions and being the main one; then without the names of system stages.
-        """
+        """The pipeline without what was refused in it; where nothing says what, without what can follow."""
         ref = failing.subject.ref
         stages = self._new_stages(ref)
         found = places(failing.body, error)
-        if found:
-            if not all(self._leave_out(ref, stages, at, error, failing.body) for at, _ in found):
-                return None
-            return self._changed(failing)
-        self.not_main.add(ref)
-        self.plain |= set(stages)
-        self.colourless |= set(stages)
-        if (repaired := self._changed(failing)) is None:
-            self.unnamed.add(ref)
-            repaired = self._changed(failing)
-        return repaired
+        if not found:
+            return self._guess(failing) if self.work.may_guess else None
+        if not all(self._leave_out(ref, stages, at, error, failing.body) for at, _ in found):
+            return None
+        return self._changed(failing)
+
+    def _guess(self, failing: Entry[Change]) -> Entry[Change] | None:
+        """Bare: without colours, descriptions and being the main one; then without names of system stages, too; then
+        with half of the stages, whole, and a quarter, bare. Stages that are left out are made in the next round."""
+        ref = failing.subject.ref
+        stages = self._wanted_stages(ref)
+        guesses: list[tuple[Sequence[Ref], bool, bool]] = [(stages, True, False), (stages, True, True)]
+        guesses += [(some, at >= 2, at >= 2) for at, some in enumerate(fewer(stages))]
+        for number, (some, bare, unnamed) in enumerate(guesses[failing.guesses :], start=failing.guesses + 1):
+            self.later = self.later.union(stages).difference(some)
+            _mark(self.plain, stages, bare)
+            _mark(self.colourless, stages, bare)
+            _mark(self.not_main, [ref], bare)
+            _mark(self.unnamed, [ref], unnamed)
+            if repaired := self._changed(failing):
+                return replace(repaired, guesses=number)
+        return None
 
     def _changed(self, failing: Entry[Change]) -> Entry[Change] | None:
-        repaired = self._entry(failing.subject)
-        return replace(repaired, repeats=failing.repeats) if repaired.body != failing.body else None
+        body = self._entry(failing.subject).body
+        return replace(failing, body=body) if body != failing.body else None
 
     def _leave_out(self, ref: Ref, stages: Sequence[Ref], at: Place, error: Validation, body: Json) -> bool:
         """Whether the pipeline can do without what is at this place of its body."""
@@ -147,9 +159,13 @@ class _Create:
         return True
 
     def _failed(self, failing: Entry[Change], error: KommoError) -> None:
-        children = [self.stages[ref] for ref in self._new_stages(failing.subject.ref)]
-        self.work.fail(failing.subject, error)
+        children = [self.stages[ref] for ref in self._wanted_stages(failing.subject.ref)]
+        self.work.fail_entry(failing, error)
         self.work.skip(children, "Its pipeline was not made.")
+
+
+def _mark(marked: set[Ref], refs: Sequence[Ref], is_marked: bool) -> None:
+    (marked.update if is_marked else marked.difference_update)(refs)
 
 
 def _ordinary(pipeline: Pipeline) -> list[Stage]:

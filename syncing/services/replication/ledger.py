@@ -8,7 +8,7 @@ from accounts.kommo.errors import Validation
 from syncing.adapters.work import DONE, FAILED, SKIPPED, UNVERIFIED, Written
 from syncing.engine.changes import Action, Change
 from syncing.engine.plan import Plan
-from syncing.engine.refs import Ref
+from syncing.engine.refs import Kind, Ref
 from syncing.services.replication.contract import Outcome
 
 PLANNED = "planned"
@@ -84,6 +84,12 @@ class Ledger:
             for ref, row in self.rows.items()
             if row.change.action is Action.CREATE and row.state == FAILED and row.code != Validation.code
         ]
+
+    def was_left_out(self, change: Change) -> bool:
+        """It was to be made inside something new, and that was made without it."""
+        row = self.rows.get(change.ref)
+        is_unsent = row is not None and row.state == PLANNED and not row.attempts
+        return is_unsent and change.action is Action.CREATE and change.ref.kind is Kind.STAGE
 
     def worth_another_try(self, ref: Ref) -> bool:
         """Nothing of it was refused: a refused part is not sent again in this run."""

@@ -188,12 +188,15 @@ class _Part:
     def _worth_trying(self, plan: Plan, turn: int, spoiled: Mapping[str, tuple[str, str]]) -> Plan:
         """A create is never repeated here (the writer looks up lost ones); an update once, a move in every turn.
 
+        Stages that their new pipeline was made without have not been sent yet.
+
         Of a field whose new options do not show yet nothing is repeated: they would be made again under other ids.
         Options of the account's own that read otherwise since they were written back are put back, once.
         """
         if turn == 1:
             return plan
-        changes = [
+        late = [change for change in plan.changes if turn == 2 and self.ledger.was_left_out(change)]
+        changes = late + [
             change
             for change in plan.changes
             if change.action is Action.UPDATE

@@ -121,7 +121,7 @@ class Hand:
         if self.job.gate is not None:
             for item in mapped:
                 if item.created_by_us:
-                    self.job.gate.admit(item.ref.kind, item.slave_key)
+                    self.job.gate.admit(item.ref, item.slave_key)
 
     def keep(self, before: Snapshot) -> None:
         self.writer.keep(self.claim, store.packed(before))

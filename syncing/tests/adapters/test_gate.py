@@ -8,7 +8,7 @@ import pytest
 from syncing.adapters.gate import Gate
 from syncing.engine.plan import make_plan
 from syncing.engine.promotion import Pick, Proposal, propose
-from syncing.engine.refs import Kind, Scope
+from syncing.engine.refs import Kind, Ref, Scope
 from syncing.engine.resources.custom_fields import CustomField, Enum
 from syncing.engine.resources.pipelines import Pipeline
 from syncing.engine.rules import Rules
@@ -74,7 +74,7 @@ def test_what_was_made_through_it_may_be_put_right_but_never_deleted() -> None:
     gate = opened(changed(field(99, "Colour")), COLOUR)
     assert not gate("PATCH", "/leads/custom_fields", [{"id": 500, "sort": 7}])
 
-    gate.admit(Kind.CUSTOM_FIELD, "leads/500")
+    gate.admit(Ref(Kind.CUSTOM_FIELD, "leads/-99"), "leads/500")
 
     assert gate("PATCH", "/leads/custom_fields", [{"id": 500, "sort": 7}])
     assert not gate("PATCH", "/leads/custom_fields", [{"id": 500, "sort": 7}, {"id": 21, "sort": 8}])
@@ -125,3 +125,14 @@ def test_open_for_a_pipeline_it_lets_it_in_with_its_own_stages_and_not_as_the_ma
     assert not post("Open", "Closed")
     assert not post("Open", is_main=True)
     assert not gate("PATCH", "/leads/pipelines/1", {"name": "Sales", "is_main": True})
+
+
+def test_a_pipeline_that_was_made_with_some_of_its_stages_may_get_the_rest_of_them() -> None:
+    gate = opened(changed(pipeline(70, "Support", stage(71, "Open"), stage(72, "Closed"))), Pick(Kind.PIPELINE, "70"))
+    assert not gate("POST", "/leads/pipelines/900/statuses", [{"name": "Closed"}])
+
+    gate.admit(Ref(Kind.PIPELINE, "-70"), "900")
+
+    assert gate("POST", "/leads/pipelines/900/statuses", [{"name": "Closed"}])
+    assert not gate("POST", "/leads/pipelines/900/statuses", [{"name": "Other"}])
+    assert not gate("POST", "/leads/pipelines/1/statuses", [{"name": "Closed"}])

@@ -212,7 +212,8 @@ def test_limits_that_are_lower_than_we_know_are_a_refusal_of_what_does_not_fit(s
     result = north.sync(scene.desired())
 
     assert (result.state, result.reason) == ("partial", "validation")
-    assert {change["name"] for change in changes(result, kind="pipeline", outcome="failed")} == {"Big"}
-    assert {"Small"} < {pipeline.name for pipeline in north.account.pipelines.values()}
+    assert [stage.name for stage in north.account.pipeline("Big").ordinary] == list("ABC")
+    assert [change["name"] for change in changes(result, kind="stage", outcome="failed")] == list("DEFGH")
+    assert [stage.name for stage in north.account.pipeline("Small").ordinary] == list("AB")
     assert changes(result, kind="custom_field", outcome="done")
     assert result.requests <= 40
