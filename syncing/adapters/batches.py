@@ -45,7 +45,7 @@ Look = Callable[[Sequence[Entry[T]]], Seen[T]]
 Pieces = Mapping[str, Callable[[], Json]]
 Parts = Callable[[Entry[T], KommoError], Pieces]
 
-UNTOLD = "its answer was lost, and which of the new items it is, if any, cannot be told; it is not made again"
+UNTOLD = "its answer was lost, and it cannot be told which of the new items it is, if any; it is not made again"
 
 
 def create(

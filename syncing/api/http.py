@@ -80,8 +80,8 @@ def authorise(request: HttpRequest, scope: ApiKey.Scope) -> ApiKey:
     if key is None:
         raise ApiError(401, "bad_key", "This API key is unknown or revoked.", "Make a new one in the admin, API keys.")
     if key.is_orphaned:
-        message = "Who made this API key can log in here no more, and so it ended."
-        raise ApiError(401, "maker_gone", message, "Have somebody else make a new one in the admin, API keys.")
+        message = "The person who made this API key can no longer log in, so the key no longer works."
+        raise ApiError(401, "maker_gone", message, "Ask somebody else to make a new one in the admin (API keys).")
     if scope not in key.scopes:
         raise ApiError(403, "no_scope", f"This API key may not {scope}.", f"Give it the scope '{scope}' in the admin.")
     keys.touch(key)
@@ -91,7 +91,7 @@ def authorise(request: HttpRequest, scope: ApiKey.Scope) -> ApiKey:
 def require(request: HttpRequest, permission: str) -> None:
     """Raises ApiError 403 unless the person who made the key of this request has the permission now."""
     if not keys.maker_may(request.api_key, permission):  # type: ignore[attr-defined]
-        message = f"Who made this API key may not do this: {permission} is missing."
+        message = f"The person who made this API key may not do this: {permission} is missing."
         raise ApiError(403, "not_allowed", message, "Give that person the permission, or use another's key.")
 
 

@@ -262,7 +262,7 @@ class _Matcher:
             return self._pair_in_order(ours, theirs)
         counts = f"{len(theirs)} in the account, {len(ours)} in the master"
         for our in ours:
-            self._conflict(our, theirs, f"Several items differ from this name in case or spaces only: {counts}.")
+            self._conflict(our, theirs, f"Several items differ from this name only in case or spaces: {counts}.")
         return len(ours)
 
     def _refuse_other_type(self, ours: list[Candidate], theirs: list[Candidate]) -> int:

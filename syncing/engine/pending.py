@@ -16,7 +16,7 @@ from syncing.engine.stored_names import names_of
 
 Place = tuple[Kind, str]  # a list of the account: the kind, and the key of what it is in (a pipeline, field or entity)
 UNTOLD = (
-    "It was sent before, no answer told what became of it, and it may be one of the items that are new since. "
+    "It was sent before, but no answer said what became of it; it may be one of the items that are new since. "
     "Give the right one this name or delete it in Kommo, or run again with --force --reason to make it anyway."
 )
 INSIDE = {Kind.PIPELINE: Kind.STAGE, Kind.CUSTOM_FIELD: Kind.ENUM}

@@ -79,7 +79,7 @@ def proxy() -> Findings:
         yield Finding(
             WARN,
             "proxy",
-            "all visitors have the proxy's address: who fails to log in too often locks out the others as well",
+            "all visitors have the proxy's address: whoever fails to log in too often locks out the others as well",
             "Let the proxy add to X-Forwarded-For, and set PROXIES=1.",
         )
 
@@ -174,8 +174,8 @@ def workers() -> Findings:
 def clock_set_back() -> Findings:
     """What was written later than now: nothing waits for it, but whatever is shown by its time is out of order."""
     if ahead := clocks.set_back():
-        said = f"it was set back by {ahead.total_seconds():.0f} s or more: rows are written that are yet to come"
-        yield Finding(WARN, "clock", said, "Switch time synchronisation on; nothing waits for the time to catch up.")
+        said = f"it was set back by {ahead.total_seconds():.0f} s or more: some rows are dated in the future"
+        yield Finding(WARN, "clock", said, "Switch time synchronisation on; runs do not wait for the time to catch up.")
 
 
 def clock() -> Findings:

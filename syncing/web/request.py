@@ -111,7 +111,7 @@ class Request(HTTPRequestParser):  # type: ignore[misc]
             if self.body_bytes_received > self.rule.limit:
                 self.cut_off()
             elif self._is_mostly_packing():
-                self.error = BadRequest("chunks that small are not taken")
+                self.error = BadRequest("chunks this small are not accepted")
                 self.completed = True
         return consumed
 

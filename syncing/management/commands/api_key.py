@@ -29,7 +29,7 @@ class Command(BaseCommand):
         create.add_argument(
             "--by",
             metavar="USERNAME",
-            help="whose key it is: it may do no more than this person, and counts as them where two have to decide",
+            help="make it this person's key: it may do no more than they may, and counts as them for four eyes",
         )
 
     def handle(self, *args: Any, name: str, scope: list[str] | None, by: str | None, **options: Any) -> None:

@@ -21,7 +21,7 @@ PERCENT = 30  # ended by weather: that is an outage
 MOST = 3  # rests of one run
 MINUTE = timedelta(minutes=1)
 LONGEST = 15  # minutes
-GIVEN_UP_REMEDY = "Kommo fails at many accounts: look at its status, then retry what failed or run again."
+GIVEN_UP_REMEDY = "Kommo fails for many accounts: look at Kommo's status page, then retry what failed or run again."
 
 
 def over() -> Q:
@@ -45,7 +45,7 @@ def weigh(run_id: int) -> bool:
     bad, tried = _latest(run)
     if tried < AT_LEAST or bad * 100 < PERCENT * tried or not _waiting(run):
         return False
-    what = f"Kommo fails at many accounts ({bad} of the last {tried})"
+    what = f"Kommo fails for many accounts ({bad} of the last {tried})"
     return _rest(run, what) if run.rests < MOST else _give_up(run, what)
 
 

@@ -95,7 +95,7 @@ def test_rests_grow_and_after_three_of_them_what_is_left_fails(fleet: House) -> 
     assert {part.reason for part in run.account_runs.all()} == {"server_error"}
     untouched = run.account_runs.filter(requests=0)
     assert {part.error["message"] for part in untouched} == {
-        "Kommo fails at many accounts (5 of the last 5), after 3 rests."
+        "Kommo fails for many accounts (5 of the last 5), after 3 rests."
     }
     assert len(untouched) == 10
 
