@@ -107,7 +107,8 @@ def error_of(answer: Answer, *secrets: str, now: Callable[[], float] = time.time
     if status == 402:
         return Unpaid(detail, **answer.facts())
     if status == 403:
-        return (Forbidden if _is_api(answer, document) else IpBlocked)(detail, **answer.facts())
+        is_plain = answer.body == b"" or not _is_api(answer, document)
+        return (IpBlocked if is_plain else Forbidden)(detail, **answer.facts())
     if status == 404:
         return NotFound(detail, no_account=not _is_api(answer, document) or _is_bare(answer, detail), **answer.facts())
     if status == 429:
@@ -153,8 +154,14 @@ def _json(body: bytes) -> Any:
 
 
 def _is_api(answer: Answer, document: Any) -> bool:
-    """True when the API spoke, not a web server before it: those answer plain text or HTML (section 2)."""
-    return isinstance(document, dict) or "json" in answer.headers.get("Content-Type", "").lower()
+    """True when the API spoke, not a web server before it: those answer plain text or HTML (section 2).
+
+    Some send a page under the type that the API has: what it is called does not make it JSON.
+    """
+    if isinstance(document, dict):
+        return True
+    is_page = (answer.body or b"").lstrip().startswith(b"<")
+    return "json" in answer.headers.get("Content-Type", "").lower() and not is_page
 
 
 def _token_code(problem: JsonObject, token: str, now: float) -> str:

@@ -29,6 +29,10 @@ class RequestRefused(Validation):
         "A firewall in front of Kommo refused this request, though the account answers others: remove what looks like "
         "code (tags, scripts, queries) from the item in the master."
     )
+    remedy_of_reading = gettext_noop(
+        "A firewall before Kommo refuses this request, while the account answers others: nothing in the master is to "
+        "blame; ask who runs the firewall (a proxy of yours, or Kommo's support) to let it through."
+    )
 
 
 class IpNotAllowed(KommoError):
@@ -76,7 +80,9 @@ class Suspicion:
 
     def _asked(self, error: IpBlocked, token: str) -> KommoError:
         if answers(self._transport, token, path=PATHS[error.path == PATHS[0]]):
-            return RequestRefused(f"a firewall refuses this request alone: {error.detail}", **error.request)
+            remedy = RequestRefused.remedy_of_reading if error.method == "GET" else RequestRefused.remedy
+            detail = f"a firewall refuses this request alone: {error.detail}"
+            return RequestRefused(detail, remedy=remedy, **error.request)
         stop = self._transport.pacer.stop
         if time.monotonic() - _cleared.get(stop.root, -CLEARED_FOR) < CLEARED_FOR:
             return self._alone(error)

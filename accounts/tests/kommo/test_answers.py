@@ -81,6 +81,11 @@ class TestErrors:
     def test_a_403_that_is_not_the_api_speaking_is_a_blocked_ip(self, body: bytes | None) -> None:
         assert isinstance(error(403, body), IpBlocked)
 
+    @pytest.mark.parametrize("body", [HTML, b"\n <!DOCTYPE html><title>Attention Required!</title>", b""])
+    @pytest.mark.parametrize("name", ["application/json", "application/problem+json"])
+    def test_a_403_without_json_is_plain_whatever_it_calls_itself(self, body: bytes, name: str) -> None:
+        assert isinstance(error(403, body, Content_Type=name), IpBlocked)
+
     def test_a_403_of_the_api_that_broke_off_is_no_block(self) -> None:
         assert isinstance(error(403, None, Content_Type="application/problem+json"), Forbidden)
 

@@ -168,6 +168,29 @@ def test_an_item_that_a_firewall_refuses_fails_alone(house: House, world: World)
     assert health() == dict.fromkeys(SLAVES, "connected")
 
 
+@pytest.mark.parametrize("at", [0, 1, 2, 3, 4])
+def test_a_stage_that_a_firewall_refuses_costs_its_new_pipeline_nothing_else(
+    house: House, world: World, at: int
+) -> None:
+    names = ["Asked", "Offered", "Viewed", "Signed"]
+    stages = [*names[:at], "<script>", *names[at:]]
+    pipeline = world.accounts["master"].add_pipeline("Sales of flats", stages=stages)
+    world.faults.add(Fault("403_plain", subdomain="south", method="write", holds="<script", times=None))
+
+    run = synced(house)
+
+    changes = {row["name"]: row["outcome"] for row in house.part(run, "south").document["changes"]}
+    assert changes == {"Sales of flats": "done", "<script>": "failed", **dict.fromkeys(names, "done")}
+    made = next(each for each in world.accounts["south"].pipelines.values() if each.name == pipeline.name)
+    theirs = [(stage.name, stage.color) for stage in made.stages if stage.name in names]
+    assert theirs == [(stage.name, stage.color) for stage in pipeline.stages if stage.name in names]
+    since = len(world.log)
+
+    assert house.part(synced(house), "south").state == "partial"
+
+    assert sum(record.method != "GET" and record.status != 403 for record in list(world.log)[since:]) == 0
+
+
 def test_a_reading_that_a_firewall_refuses_fails_its_account_and_stops_nobody(house: House, world: World) -> None:
     world.faults.add(Fault("403_plain", subdomain="south", path="/contacts/custom_fields", times=None))
 
@@ -177,6 +200,7 @@ def test_a_reading_that_a_firewall_refuses_fails_its_account_and_stops_nobody(ho
     assert (part.state, part.reason) == ("failed", "validation")
     assert "/contacts/custom_fields" in part.error["message"]
     assert "firewall" in part.error["remedy"]
+    assert "nothing in the master is to blame" in part.error["remedy"]
     assert [house.states(run)[name] for name in ("north", "west", "east")] == ["in_sync"] * 3
     assert health() == dict.fromkeys(SLAVES, "connected")
 
