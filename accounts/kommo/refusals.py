@@ -30,8 +30,8 @@ class RequestRefused(Validation):
         "code (tags, scripts, queries) from the item in the master."
     )
     remedy_of_reading = gettext_noop(
-        "A firewall before Kommo refuses this request, while the account answers others: nothing in the master is to "
-        "blame; ask who runs the firewall (a proxy of yours, or Kommo's support) to let it through."
+        "A firewall in front of Kommo refused this request, though the account answers others; the master is not the "
+        "cause. Ask whoever runs the firewall (you, if it is your proxy, else Kommo's support) to let it through."
     )
 
 
