@@ -290,3 +290,28 @@ def test_a_message_never_shows_what_may_be_a_token(text: str) -> None:
 
 def test_an_endless_text_is_cut() -> None:
     assert len(quoted("no such group " * 100)) < 100
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "subdomain,token,name\nnorth,,eyJ0eXAiOiJKV1QifQ.eyJhIjoxfQ.c2ln",
+        f"subdomain,name\nnorth,{'a1' * 32}",
+        f"subdomain,client_id,client_secret,redirect_uri\nnorth,{'a1' * 32},{'0b' * 16},https://x.example/back",
+    ],
+    ids=["token as name", "secret as name", "secret as client_id"],
+)
+def test_a_secret_in_a_column_that_is_shown_is_not_stored(line: str) -> None:
+    report = load(line)
+
+    assert "looks like a token or a secret" in errors(report)[2]
+    assert not (Account.objects.exists() or Integration.objects.exists())
+
+
+@pytest.mark.parametrize("client_id", ["3f2a8c1e-5b7d-4e90-a1b2-c3d4e5f60718", "uuid-1"])
+def test_an_integration_id_and_a_long_name_are_no_secrets(client_id: str) -> None:
+    name = "Donaudampfschifffahrtsgesellschaft 2026, Filial São Paulo"
+
+    load(f'subdomain,name,client_id,client_secret,redirect_uri\nnorth,"{name}",{client_id},s,https://x.example/back')
+
+    assert (Account.objects.get().name, Integration.objects.get().client_id) == (name, client_id)

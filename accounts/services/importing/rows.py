@@ -12,10 +12,11 @@ from accounts.services.credentials.opening import can_be_secret
 from accounts.services.importing.stored import Stored
 from accounts.services.importing.values import BadRow, Entry, ImportRefused
 from accounts.services.subdomains import ForeignAddress, NotASubdomain, subdomain_of
-from accounts.services.tables.table import SECRETS, Row, RowError, quoted
+from accounts.services.tables.table import SECRETS, Row, RowError, may_be_secret, quoted
 
 DEFAULT_GROUP = "Default"
 ROLES = frozenset(Account.Role.values)
+SHOWN = ("name", "client_id")  # to everybody, and stored in clear; no form of their own tells them from a secret
 PLAIN = ("name", "email", "client_id", "redirect_uri")
 FIELDS = {"email": "contact_email"}  # a column is named as its field, but for these
 
@@ -116,6 +117,10 @@ def _check(subdomain: str, given: Mapping[str, str]) -> None:
     _check_fields(account, {"subdomain", "name", "contact_email"})
     integration = Integration(client_id=given.get("client_id", ""), redirect_uri=given.get("redirect_uri", ""))
     _check_fields(integration, {name for name in ("client_id", "redirect_uri") if name in given})
+    for column in SHOWN:
+        if may_be_secret(given.get(column, "")):
+            message = _("%(column)s looks like a token or a secret, which would be shown: are the columns mixed up?")
+            raise BadRow(message % {"column": column})
 
 
 def _check_fields(sample: Model, names: set[str]) -> None:

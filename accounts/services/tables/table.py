@@ -86,9 +86,14 @@ def read_table(content: bytes) -> Table:
     return table
 
 
+def may_be_secret(cell: str) -> bool:
+    """True for what looks like a token or a secret, as in a file with shifted columns or without a header."""
+    return bool(MAY_BE_SECRET.search(cell))
+
+
 def quoted(cell: str) -> str:
-    """`cell` for a message; *** when it might be a secret, as in a file with shifted columns or without a header."""
-    if MAY_BE_SECRET.search(cell):
+    """`cell` for a message; *** when it might be a secret."""
+    if may_be_secret(cell):
         return "***"
     return repr(cell if len(cell) <= LONGEST_QUOTE else f"{cell[:LONGEST_QUOTE]}…")
 
