@@ -1,5 +1,6 @@
 """`sync_all`: what it says, where, and how it ends."""
 
+import errno
 import io
 import json
 import signal
@@ -419,6 +420,18 @@ def test_json_is_printed_whatever_the_terminal_can_show(encoding: str) -> None:
     out.seek(0)
 
     assert json.loads(out.read()) == {"name": "Vendas às 5 😀"}
+
+
+def test_a_full_disk_for_the_document_is_no_error_of_ours(master: SimAccount, caplog) -> None:
+    class Full(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        call_command("sync_all", "--json", stdout=Full(), stderr=io.StringIO())
+
+    assert "error of our own" not in caplog.text
+    assert SyncRun.objects.get().state == "succeeded"
 
 
 @pytest.mark.parametrize("broken", ["Sal\ud800es", "Sal\x00es"])

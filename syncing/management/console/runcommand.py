@@ -1,5 +1,6 @@
 """What the commands that start a run have in common: their flags, their errors, and seeing the run through."""
 
+import errno
 import logging
 import sys
 from argparse import ArgumentParser
@@ -84,6 +85,8 @@ class RunCommand(BaseCommand):
         return None
 
     def _errored(self, error: Exception) -> None:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            raise error  # no place for the document: manage.py says so, there is no other way to
         logger.error("%s: error of our own", type(self).__module__.rpartition(".")[2], exc_info=error)
         raise Refused("internal", f"Nothing was started: {where(error)}.", INTERNAL_REMEDY, returncode=NOT_GOOD)
 
