@@ -86,6 +86,11 @@ class Connection(HTTPChannel):  # type: ignore[misc]
     # -- ending --
 
     @property
+    def is_login(self) -> bool:
+        """True when the request to be answered next brings a password."""
+        return self.requests[0].is_login
+
+    @property
     def is_answered(self) -> bool:
         """True while an answer is being made or sent."""
         return bool(self.requests or self.total_outbufs_len or self.is_asking)
@@ -146,6 +151,8 @@ class Connection(HTTPChannel):  # type: ignore[misc]
 
 class Leave:
     """Looks, in a thread, whether an upload comes from somebody who may upload; what waitress calls a task."""
+
+    is_login = False
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

@@ -3,6 +3,7 @@
 import io
 import threading
 
+from django.urls import reverse
 from waitress.adjustments import Adjustments
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.utilities import BadRequest
@@ -83,6 +84,7 @@ class CutOff(io.RawIOBase):
 class Request(HTTPRequestParser):  # type: ignore[misc]
     """Reads headers and body; a body over its limit is cut off, and the application told at once."""
 
+    command = path = ""  # until the first line has come
     rule: BodyRule | None = None  # None: there is no body
     completed: bool
     body_bytes_received: int
@@ -118,6 +120,10 @@ class Request(HTTPRequestParser):  # type: ignore[misc]
     def _is_mostly_packing(self) -> bool:
         """True for a body in tiny chunks, each of which costs the main loop as much as a whole piece."""
         return self.body_bytes_received > PACKING and len(self.body_rcv) < self.body_bytes_received * 4 // 5
+
+    @property
+    def is_login(self) -> bool:
+        return self.command == "POST" and self.path == reverse("admin:login")
 
     @property
     def needs_leave(self) -> bool:

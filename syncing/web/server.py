@@ -11,10 +11,11 @@ from waitress.adjustments import Adjustments
 from waitress.server import TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher
 
-from syncing.web.connection import Connection
+from syncing.web.connection import Connection, Leave
 from syncing.web.request import Room
 
 THREADS = 8
+LOGIN_THREADS = 2  # besides
 CONNECTIONS = 500  # at most; fewer where the system allows fewer open files
 ACCEPTED = 64  # at most, in one round of the loop
 OTHER_FILES = 100  # open files that are no connections
@@ -46,8 +47,9 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
             log_socket_errors=False,
             clear_untrusted_proxy_headers=False,  # Django reads X-Forwarded-Proto if HTTPS_ONLY says so
         )
-        dispatcher = ThreadedTaskDispatcher()
+        dispatcher, self.login_dispatcher = ThreadedTaskDispatcher(), ThreadedTaskDispatcher()
         dispatcher.set_thread_count(THREADS)
+        self.login_dispatcher.set_thread_count(LOGIN_THREADS)
         super().__init__(
             application,
             {},
@@ -92,6 +94,10 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
 
     # -- running --
 
+    def add_task(self, task: Connection | Leave) -> None:
+        """Called with who waits for a thread. Logins wait for each other only: checking a password takes 0.3 s."""
+        (self.login_dispatcher if task.is_login else self.task_dispatcher).add_task(task)
+
     def run(self) -> None:
         """Answers until `stop`, then ends what is in hand."""
         while self._stops_at is None or (self._is_busy() and time.monotonic() < self._stops_at):
@@ -99,7 +105,8 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
             if self._stops_at is not None and self.accepting:
                 wasyncore.dispatcher.close(self)
                 self.accepting = False
-        self.task_dispatcher.shutdown(timeout=1)
+        for dispatcher in (self.task_dispatcher, self.login_dispatcher):
+            dispatcher.shutdown(timeout=1)
         for channel in list(self.active_channels.values()):
             channel.drop()
 

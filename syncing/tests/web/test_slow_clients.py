@@ -10,6 +10,7 @@ import pytest
 
 from syncing.tests.web.conftest import GET, is_closed, receive
 from syncing.web.connection import ARRIVAL, IDLE, SLOWEST, STALLED
+from syncing.web.server import THREADS
 
 HALF_HEADERS = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: "
 HALF_BODY = b"POST /login/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nabc"
@@ -156,3 +157,29 @@ def test_many_requests_at_once_on_one_connection_are_kept_as_bytes_and_answered_
         while b"/149 " not in answers and (chunk := client.recv(65536)):
             answers += chunk
     assert [int(part.split()[0]) for part in answers.split(b"GET /")[1:]] == list(range(150))
+
+
+def test_a_crowd_of_logins_keeps_nobody_waiting_but_other_logins(serve) -> None:
+    go_on = threading.Event()
+
+    def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        if environ["REQUEST_METHOD"] == "POST":
+            go_on.wait(5)
+        start_response("200 OK", [("Content-Length", "2")])
+        return [b"ok"]
+
+    running = serve(application)
+    login = b"POST /login/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\nabc"
+    with ExitStack() as stack:
+        crowd = [stack.enter_context(running.connect(login + GET)) for _ in range(THREADS + 2)]
+        running.until(
+            lambda: sum(bool(each.requests) for each in running.server.active_channels.values()) == len(crowd)
+        )
+        assert running.ask().endswith(b"ok")
+        assert running.ask(GET.replace(b"/healthz", b"/login/")).endswith(b"ok")
+        go_on.set()
+        for client in crowd:
+            answers = b""
+            while answers.count(b"200 OK") < 2 and (chunk := client.recv(65536)):
+                answers += chunk
+            assert answers.count(b"200 OK") == 2
