@@ -164,7 +164,7 @@ def test_a_crowd_of_logins_keeps_nobody_waiting_but_other_logins(serve) -> None:
 
     def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         if environ["REQUEST_METHOD"] == "POST":
-            go_on.wait(5)
+            go_on.wait(15)  # longer than a client waits here
         start_response("200 OK", [("Content-Length", "2")])
         return [b"ok"]
 
