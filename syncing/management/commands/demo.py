@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from syncing.management.console.listening import port_number
 from syncing.operations import demo
 from syncing.operations.firstrun import ADMIN
 from syncing.operations.processes import StartFailed
@@ -23,7 +24,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--slaves", type=int, help="how many (first run; default: 119)")
-        parser.add_argument("--port", type=int, default=8000, help="of the dashboard (default: %(default)s)")
+        parser.add_argument("--port", type=port_number, default=8000, help="of the dashboard (default: %(default)s)")
         parser.add_argument("--no-serve", action="store_true", help="end after the table; exit 0 if all is well")
         parser.add_argument("--reset", action="store_true", help="forget the demo of before")
         parser.add_argument("--new-password", action="store_true", help="another password for the dashboard")

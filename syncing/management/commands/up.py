@@ -7,12 +7,12 @@ from django.db import OperationalError, connection
 
 from accounts.checks import INSTALLATION
 from accounts.database import cause_of
+from syncing.management.console.listening import add_address_flags, listener_at
 from syncing.operations import firstrun
 from syncing.operations.processes import (
     MANAGE,
     StartFailed,
     address,
-    port_is_free,
     spawn,
     wait_for_http,
     web_server,
@@ -25,15 +25,11 @@ class Command(BaseCommand):
     requires_system_checks = (INSTALLATION,)
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--port", type=int, default=8000)
-        parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0: reachable by others (default: %(default)s)")
+        add_address_flags(parser)
 
     def handle(self, *args: Any, host: str, port: int, **options: Any) -> None:
         self._check_database()
-        if not port_is_free(host, port):
-            raise CommandError(
-                f"Port {port} is in use on {host}. Stop what uses it, or choose another: --port {port + 1}"
-            )
+        listener_at(host, port).close()  # says now what the web server would say in a loop
         web = Program("web server", lambda: spawn(web_server(host, port)))
         worker = Program("worker", lambda: spawn([*MANAGE, "worker"]))
         supervisor = Supervisor([web, worker], self._say)

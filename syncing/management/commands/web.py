@@ -3,14 +3,15 @@
 import signal
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandParser
 from django.core.servers.basehttp import get_internal_wsgi_application
 
 from accounts import conf as accounts_conf
 from accounts.checks import INSTALLATION
+from syncing.management.console.listening import add_address_flags, listener_at
 from syncing.web.bodies import rule_for
 from syncing.web.proxies import behind_proxy
-from syncing.web.server import Server, listen, most_connections
+from syncing.web.server import Server, most_connections
 
 LOCK_WAIT = 4  # seconds; who waits at the other end is answered 503 then, and asks again
 
@@ -20,8 +21,7 @@ class Command(BaseCommand):
     requires_system_checks = (INSTALLATION,)
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--port", type=int, default=8000)
-        parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0: reachable by others (default: %(default)s)")
+        add_address_flags(parser)
 
     def handle(self, *args: Any, host: str, port: int, **options: Any) -> None:
         for database in accounts_conf.databases().values():
@@ -29,11 +29,7 @@ class Command(BaseCommand):
                 database["OPTIONS"]["timeout"] = LOCK_WAIT
         application = behind_proxy(get_internal_wsgi_application())
         rule_for("/")  # loads the URLs now, not at the first request
-        try:
-            listener = listen(host, port)
-        except OSError as error:
-            raise CommandError(f"Cannot listen on {host}, port {port}: {error.strerror}.") from error
-        server = Server(application, listener, connections=most_connections())
+        server = Server(application, listener_at(host, port), connections=most_connections())
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda _number, _frame: server.stop())
         server.run()
