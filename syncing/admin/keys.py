@@ -48,6 +48,8 @@ class ApiKeyForm(KeyModelForm):
         if "scopes" in self.fields:
             kept = {*self.grantable, *self.instance.scopes}
             self.fields["scopes"].choices = [choice for choice in ApiKey.Scope.choices if choice[0] in kept]  # type: ignore[attr-defined]
+            if not kept:
+                self.fields["scopes"].help_text = _("You may do nothing that a key could do, so you can make none.")
 
     def clean(self) -> dict[str, Any] | None:
         """Makes a revoked key work again only for those who could give it its scopes."""

@@ -154,6 +154,7 @@ def test_who_may_only_make_keys_makes_none_that_may_anything(client: Client, sco
     client.post(reverse(ADD), {"name": "bot", "scopes": [scope]})
 
     assert f'value="{scope}"' not in page
+    assert "You may do nothing that a key could do" in page
     assert not ApiKey.objects.exists()
 
 
