@@ -17,7 +17,7 @@ from accounts.exchange.uploads import FilesRefused, NoFiles, may_upload
 from accounts.pages import person
 from syncing.api.health import healthz, readyz
 from syncing.api.http import too_large
-from syncing.web.bodies import API, FREE, BodyRule, rule_for
+from syncing.web.bodies import ANONYMOUS_LIMIT, API, BodyRule, rule_for
 
 POLICY = "; ".join(
     [
@@ -89,7 +89,7 @@ class RequestBodies:
                 return redirect_to_login(request.get_full_path(), reverse("admin:login"))
             raise PermissionDenied
         size = _declared_size(request)
-        limit = FREE if size > FREE and not request.user.is_authenticated else rule.limit
+        limit = ANONYMOUS_LIMIT if size > ANONYMOUS_LIMIT and not request.user.is_authenticated else rule.limit
         if size > limit:
             return _refuse_size(request, rule, limit)
         if request.content_type == "multipart/form-data" and not rule.is_upload and rule is not API:

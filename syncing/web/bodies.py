@@ -8,7 +8,7 @@ from accounts.exchange.uploads import LARGEST_REQUEST, UPLOAD_VIEW
 from syncing import conf
 from syncing.api.http import BODY_LIMIT
 
-FREE = 64 * 1024  # bytes that are taken from anybody; for more it is asked who sends them
+ANONYMOUS_LIMIT = 64 * 1024  # bytes; for more the sender has to be known
 
 
 @dataclass(frozen=True)

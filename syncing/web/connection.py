@@ -30,7 +30,7 @@ class Connection(HTTPChannel):  # type: ignore[misc]
     request: Request | None  # the one that is arriving
     requests: list[Request]  # those that are being answered, or wait for it
     last_activity: float
-    is_asking = False  # whether a thread looks who sends an upload; nothing more is received meanwhile
+    is_checking = False  # whether a thread checks the sender of an upload; nothing more is received meanwhile
     is_refused = False  # whether the client may still be sending what nobody wants
     lingers_until = 0.0
 
@@ -45,7 +45,7 @@ class Connection(HTTPChannel):  # type: ignore[misc]
         return (Ahead if self.requests else Request)(adj, room=self.server.room)
 
     def readable(self) -> bool:
-        is_held = self.is_asking or isinstance(self.request, Ahead)
+        is_held = self.is_checking or isinstance(self.request, Ahead)
         return bool(self.lingers_until) or (not is_held and super().readable())
 
     def handle_read(self) -> None:
@@ -64,14 +64,14 @@ class Connection(HTTPChannel):  # type: ignore[misc]
         is_taken: bool = super().received(data)
         if self.request is not before:
             self.began = time.time()
-        if self.request is not None and self.request.needs_leave:
-            self.request.has_leave = self.is_asking = True
-            self.server.add_task(Leave(self))
+        if self.request is not None and self.request.needs_check:
+            self.request.is_checked = self.is_checking = True
+            self.server.add_task(UploadCheck(self))
         self.server.make_room()
         return is_taken
 
-    def go_on(self, *, may_upload: bool) -> None:
-        """Receives the upload to its end, or not at all."""
+    def resume(self, *, may_upload: bool) -> None:
+        """Receives the rest of the upload, or refuses it."""
         with self.requests_lock:
             request = self.request  # None: the connection has gone meanwhile
             if request is not None and not may_upload:
@@ -80,7 +80,7 @@ class Connection(HTTPChannel):  # type: ignore[misc]
                 self.request = None
                 if len(self.requests) == 1:  # else the thread that answers an earlier one goes on with it
                     self.server.add_task(self)
-            self.is_asking = False
+            self.is_checking = False
         self.server.pull_trigger()
 
     # -- ending --
@@ -93,7 +93,7 @@ class Connection(HTTPChannel):  # type: ignore[misc]
     @property
     def is_answered(self) -> bool:
         """True while an answer is being made or sent."""
-        return bool(self.requests or self.total_outbufs_len or self.is_asking)
+        return bool(self.requests or self.total_outbufs_len or self.is_checking)
 
     @property
     def holds_body(self) -> bool:
@@ -149,8 +149,8 @@ class Connection(HTTPChannel):  # type: ignore[misc]
         super().handle_close()
 
 
-class Leave:
-    """Looks, in a thread, whether an upload comes from somebody who may upload; what waitress calls a task."""
+class UploadCheck:
+    """Checks in a thread whether the sender of an upload may upload; waitress calls this a task."""
 
     is_login = False
 
@@ -167,7 +167,7 @@ class Leave:
             pass  # the application says so, without the body
         finally:
             close_old_connections()
-            self._connection.go_on(may_upload=may_upload)
+            self._connection.resume(may_upload=may_upload)
 
     def cancel(self) -> None:
         self._connection.cancel()

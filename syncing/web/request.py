@@ -8,9 +8,9 @@ from waitress.adjustments import Adjustments
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.utilities import BadRequest
 
-from syncing.web.bodies import FREE, BodyRule, rule_for
+from syncing.web.bodies import ANONYMOUS_LIMIT, BodyRule, rule_for
 
-PACKING = 8 * 1024  # bytes of a chunked body from which on four fifths have to be content
+OVERHEAD_FROM = 8 * 1024  # bytes of a chunked body from which on four fifths have to be content
 
 
 class Room:
@@ -52,7 +52,7 @@ class Body:
         self._file.close()
 
 
-class Nothing:
+class DiscardedBody:
     """The body of a webhook: counted, thrown away, and empty for whoever reads it."""
 
     def __init__(self) -> None:
@@ -71,7 +71,7 @@ class Nothing:
         pass
 
 
-class CutOff(io.RawIOBase):
+class CutBody(io.RawIOBase):
     """What is left of a body that was not taken: reading it is an error, so that it never looks empty."""
 
     def read(self, size: int = -1) -> bytes:
@@ -89,7 +89,7 @@ class Request(HTTPRequestParser):  # type: ignore[misc]
     completed: bool
     body_bytes_received: int
     is_cut = False
-    has_leave = False  # whether it was asked who sends an upload
+    is_checked = False  # whether its sender was checked
 
     def __init__(self, adj: Adjustments, *, room: Room) -> None:
         super().__init__(adj)
@@ -103,7 +103,7 @@ class Request(HTTPRequestParser):  # type: ignore[misc]
         if self.body_rcv is None:
             return
         self.rule = rule_for(self.path)
-        self.body_rcv.buf = Body(self._room) if self.rule.is_read else Nothing()
+        self.body_rcv.buf = Body(self._room) if self.rule.is_read else DiscardedBody()
         if self.content_length > self.rule.limit:
             self.cut_off()
 
@@ -112,24 +112,24 @@ class Request(HTTPRequestParser):  # type: ignore[misc]
         if self.rule and not self.completed:
             if self.body_bytes_received > self.rule.limit:
                 self.cut_off()
-            elif self._is_mostly_packing():
+            elif self._is_mostly_overhead():
                 self.error = BadRequest("chunks this small are not accepted")
                 self.completed = True
         return consumed
 
-    def _is_mostly_packing(self) -> bool:
+    def _is_mostly_overhead(self) -> bool:
         """True for a body in tiny chunks, each of which costs the main loop as much as a whole piece."""
-        return self.body_bytes_received > PACKING and len(self.body_rcv) < self.body_bytes_received * 4 // 5
+        return self.body_bytes_received > OVERHEAD_FROM and len(self.body_rcv) < self.body_bytes_received * 4 // 5
 
     @property
     def is_login(self) -> bool:
         return self.command == "POST" and self.path == reverse("admin:login")
 
     @property
-    def needs_leave(self) -> bool:
+    def needs_check(self) -> bool:
         """True for an upload that may take room only if the one who sends it may upload."""
         is_upload = self.rule is not None and self.rule.is_upload and not self.completed
-        return is_upload and not self.has_leave and (self.chunked or self.content_length > FREE)
+        return is_upload and not self.is_checked and (self.chunked or self.content_length > ANONYMOUS_LIMIT)
 
     @property
     def holds_memory(self) -> bool:
@@ -145,7 +145,7 @@ class Request(HTTPRequestParser):  # type: ignore[misc]
 
     def get_body_stream(self) -> io.IOBase:
         if self.is_cut and self.rule and self.rule.is_read:
-            return CutOff()
+            return CutBody()
         stream: io.IOBase = super().get_body_stream()
         return stream
 

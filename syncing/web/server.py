@@ -11,7 +11,7 @@ from waitress.adjustments import Adjustments
 from waitress.server import TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher
 
-from syncing.web.connection import Connection, Leave
+from syncing.web.connection import Connection, UploadCheck
 from syncing.web.request import Room
 
 THREADS = 8
@@ -70,14 +70,14 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
             if len(self.active_channels) == before:
                 break
             if before >= self.connections:
-                self._let_go()
+                self._drop_oldest()
 
     def make_room(self) -> None:
         """Called whenever bytes have come."""
         if self.room.used > self.bodies:
-            self._let_go(with_body=True)
+            self._drop_oldest(with_body=True)
 
-    def _let_go(self, *, with_body: bool = False) -> None:
+    def _drop_oldest(self, *, with_body: bool = False) -> None:
         waiting = [
             channel
             for channel in self.active_channels.values()
@@ -94,7 +94,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
 
     # -- running --
 
-    def add_task(self, task: Connection | Leave) -> None:
+    def add_task(self, task: Connection | UploadCheck) -> None:
         """Called with who waits for a thread. Logins wait for each other only: checking a password takes 0.3 s."""
         (self.login_dispatcher if task.is_login else self.task_dispatcher).add_task(task)
 
