@@ -27,7 +27,7 @@ class Entry(Generic[T]):
     guesses: int = 0  # repairs without a complaint that says what to leave out
     whole: Json | None = None  # the body before them
     refused: tuple[str, ...] = ()  # the optional parts that Kommo refused, in words
-    left_out: frozenset[str] = frozenset()  # options that are not sent any more, by value
+    left_out: frozenset[str] = frozenset()  # the options among them, as `repairs.option_name` calls them
 
 
 Send = Callable[[list[Json]], Sequence[Json]]  # bodies -> the answered items, aligned; raises KommoError
@@ -98,7 +98,7 @@ def update(
         try:
             answers = send([entry.body for entry in chunk])
         except Validation as error:
-            alone = partial(_part_by_part, send=send, done=done, failed=failed, parts=parts)
+            alone = partial(_part_by_part, send=send, done=done, failed=failed, parts=parts, repair=repair)
             waiting.at_once(_after_refusal(chunk, error, alone, repair))
         except NotFound as error:
             if error.no_account:
@@ -160,22 +160,35 @@ def _after_lost_update(
 
 
 def _part_by_part(
-    entry: Entry[T], error: KommoError, *, send: Send, done: Done[T], failed: Failed[T], parts: Parts[T] | None
-) -> None:
+    entry: Entry[T], error: KommoError, *, send: Send, done: Done[T], failed: Failed[T], parts: Parts[T] | None,
+    repair: Repair[T] | None,
+) -> None:  # fmt: skip
     """One entry that was refused whole: each part of it alone, if it has several."""
     pieces = parts(entry, error) if parts is not None else {}
-    refused, answer = list(entry.refused), None
+    refused, left_out, answer = list(entry.refused), set(entry.left_out), None
     for name, piece in pieces.items() if len(pieces) > 1 else ():
         try:
-            answer = send([piece()])[0]
+            answer = _send_piece(replace(entry, body=piece(), guesses=0), send, repair)
         except PIECE_ERRORS as problem:
             if isinstance(problem, NetworkError) and not problem.outcome_unknown:
                 raise
             refused.append(f"{name}: {problem}.")
+            left_out |= {name} if isinstance(problem, Validation) else set()
+    entry = replace(entry, left_out=frozenset(left_out))
     if answer is None:
         failed(replace(entry, refused=entry.refused or tuple(f"{name}." for name in pieces)), error)
     else:
         done([(replace(entry, refused=tuple(refused)), answer)])
+
+
+def _send_piece(piece: Entry[T], send: Send, repair: Repair[T] | None) -> Json:
+    try:
+        return send([piece.body])[0]
+    except Validation as error:
+        repaired = repair(piece, error) if repair else None
+        if repaired is None:
+            raise
+        return send([repaired.body])[0]
 
 
 def _chunks(entries: Sequence[Entry[T]]) -> list[list[Entry[T]]]:

@@ -43,7 +43,7 @@ class Optional:
 
 @dataclass(frozen=True)
 class Lighter:
-    """A body without what was refused: the parts in words, the new options by value and in words."""
+    """A body without what was refused: the parts in words, the new options by name (`option_name`) and in words."""
 
     body: Json
     parts: tuple[str, ...] = ()
@@ -127,7 +127,7 @@ def _without_option(light: Lighter, at: Place, complaint: FieldError, optional: 
         return replace(light, body={**light.body, "enums": options}, parts=(*light.parts, said))
     if "id" not in option:
         options[index] = None
-        return Lighter({**light.body, "enums": options}, light.parts, {**light.options, option["value"]: said})
+        return Lighter({**light.body, "enums": options}, light.parts, {**light.options, option_name(option): said})
     present = next((each for each in optional.present.get("enums", ()) if each["id"] == option["id"]), option)
     if present["value"] == option["value"]:
         return None  # not even as it is: the list cannot be sent

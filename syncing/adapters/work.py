@@ -9,7 +9,7 @@ from syncing.adapters import batches
 from syncing.adapters.api import Api, Json
 from syncing.adapters.batches import Entry, Seen
 from syncing.adapters.reader import Reader
-from syncing.adapters.repairs import Optional, in_words, lighter, lighter_new, pieces, places
+from syncing.adapters.repairs import Optional, in_words, lighter, lighter_new, option_name, pieces, places
 from syncing.engine.changes import Action, Change
 from syncing.engine.normalise import Item
 from syncing.engine.order import STEP, give_way, merge, numbers
@@ -29,13 +29,17 @@ Token = Hashable  # a Ref, or the key of an item that only the slave has
 
 @dataclass(frozen=True)
 class Written:
-    """What an answer says of one change; `keys` are the ids that came into being with it."""
+    """What an answer says of one change; `keys` are the ids that came into being with it.
+
+    `refused`: new options that were refused by name, so that they are known not to be there.
+    """
 
     change: Change
     state: str
     message: str = ""
     code: str = ""  # the reason code of a failure
     keys: Mapping[Ref, str] = field(default_factory=dict)
+    refused: frozenset[Ref] = frozenset()
 
 
 @dataclass
@@ -84,16 +88,24 @@ class Work:
         self.ids.update(keys or {})
         return Written(change, DONE, keys=dict(keys or {}))
 
-    def fail(self, change: Change, error: KommoError, refused: Sequence[str] = ()) -> None:
-        """`refused`: the parts that are to blame, in words."""
+    def fail(
+        self, change: Change, error: KommoError, refused: Sequence[str] = (), options: frozenset[Ref] = frozenset()
+    ) -> None:
+        """`refused`: the parts that are to blame, in words; `options`: the new ones among them."""
         message = " ".join([*([REFUSED, *refused] if refused else []), str(error)])
-        self.report([Written(change, FAILED, message[:500], error.code)])
+        self.report([Written(change, FAILED, message[:500], error.code, refused=options)])
 
     def tell_refused(self, entry: Entry[Change]) -> None:
         """Says which parts of an item were refused; what it is without them has been told before."""
         if entry.refused:
             message = " ".join([REFUSED, *entry.refused])
-            self.report([Written(entry.subject, UNVERIFIED, message[:500], Validation.code)])
+            refused = self._refused_options(entry)
+            self.report([Written(entry.subject, UNVERIFIED, message[:500], Validation.code, refused=refused)])
+
+    def _refused_options(self, entry: Entry[Change]) -> frozenset[Ref]:
+        options = self.item(entry.subject.ref).attributes.get("enums", {})
+        new = ((ref, option_name({"value": value})) for ref, value in options.items() if ref not in self.ids)
+        return frozenset(ref for ref, name in new if name in entry.left_out)
 
     def settle(self) -> None:
         """Gives Kommo time to end what it may still be at."""
@@ -102,7 +114,8 @@ class Work:
     def fail_entry(self, entry: Entry[Change], error: KommoError) -> None:
         if isinstance(error, Validation) and not places(entry.body, error):
             self.mute += 1 + entry.guesses
-        self.fail(entry.subject, error, entry.refused or in_words(entry.body, error))
+        refused = entry.refused or in_words(entry.body, error)
+        self.fail(entry.subject, error, refused, self._refused_options(entry))
 
     def lighter_new(self, keys: frozenset[str]) -> batches.Repair[Change]:
         """The repair of items to make that can do without `keys`."""

@@ -178,5 +178,5 @@ class FieldUpdates:
         if "enums" in entry.body and "enums" not in now and (kept := kept_enums(self._now(entry.subject))) is not None:
             now["enums"] = kept
         if "enums" in now:
-            now["enums"] = [each for each in now["enums"] if "id" in each or each["value"] not in entry.left_out]
+            now["enums"] = [each for each in now["enums"] if "id" in each or option_name(each) not in entry.left_out]
         return {key: value for key, value in now.items() if key in entry.body}

@@ -26,6 +26,12 @@ class Row:
     code: str = ""
     attempts: int = 0
     named_otherwise: bool = False  # done, but for the name that Kommo made of it
+    refused: frozenset[Ref] = frozenset()  # new options that are known not to be there
+    corrected: bool = False  # after a part was refused: the re-reading tells whether that has made up for it
+
+    @property
+    def has_refused_part(self) -> bool:
+        return self.state == UNVERIFIED and self.code == Validation.code
 
     def outcome(self, key: str = "") -> Outcome:
         change = self.change
@@ -65,6 +71,10 @@ class Ledger:
             if row is None:
                 continue  # only numbered anew: nobody's change
             row.attempts += 1
+            row.refused |= item.refused
+            if item.state == DONE and row.has_refused_part:
+                row.corrected = True
+                continue
             before = row.state
             corrected = item.change.action is not row.change.action
             row.state = UNVERIFIED if item.state != DONE and corrected else item.state
@@ -90,6 +100,15 @@ class Ledger:
         row = self.rows.get(change.ref)
         is_unsent = row is not None and row.state == PLANNED and not row.attempts
         return is_unsent and change.action is Action.CREATE and change.ref.kind is Kind.STAGE
+
+    def refused(self) -> frozenset[Ref]:
+        """What was to be made and is known not to be there: an answer has refused it."""
+        items = [
+            ref
+            for ref, row in self.rows.items()
+            if row.change.action is Action.CREATE and row.state == FAILED and row.code == Validation.code
+        ]
+        return frozenset(items).union(*(row.refused for row in self.rows.values()))
 
     def worth_another_try(self, ref: Ref) -> bool:
         """Nothing of it was refused: a refused part is not sent again in this run."""
@@ -126,11 +145,18 @@ class Ledger:
             told.append(row)
         return told
 
-    def believe(self) -> list[Row]:
-        """What is as it should be after all, though nothing was sent for it: other moves have put it in its place."""
-        settled = [row for row in self.rows.values() if row.state == PLANNED]
+    def believe(self, remaining: Mapping[Ref, Change]) -> list[Row]:
+        """What is as it should be after all, though nothing was sent for it: other moves have put it in its place.
+
+        And what a later write has put right after a part was refused.
+        """
+        settled = [
+            row
+            for ref, row in self.rows.items()
+            if row.state == PLANNED or (row.corrected and row.has_refused_part and ref not in remaining)
+        ]
         for row in settled:
-            row.state = DONE
+            row.state, row.code, row.message = DONE, "", ""
         return settled
 
     def skip_planned(self, message: str) -> None:

@@ -163,13 +163,15 @@ class _Part:
             self._note(self.remembered.learn(lesson))
             spoiled = lesson.spoiled if turn <= PUT_BACK_IN else spoiled
             existing = self.remembered.as_sent(raw)
-            found = self.remembered.resolve(self.job.desired, existing, self.memory.known)
+            refused = self.ledger.refused()
+            found = self.remembered.resolve(self.job.desired, existing, self.memory.known, refused)
             self._store(self.memory.of_arrivals(found))
             self._note(self.remembered.settle(self.memory.known, self.ledger.untold()))
             self.left = left = self._make_plan(existing)
             self._remember(left)
         self._tell_what_came_up(left)
-        news = self.ledger.doubt({change.ref: change for change in left.changes}) + self.ledger.believe()
+        remaining = {change.ref: change for change in left.changes}
+        news = self.ledger.doubt(remaining) + self.ledger.believe(remaining)
         news += self.ledger.tell_names(left.stored_otherwise)
         news += self.ledger.tell_names(not_put_back(left, spoiled), SPOILED)
         if news:

@@ -1,7 +1,7 @@
 """What is remembered of an account beside its id mappings: names that it shows otherwise, creations not seen since."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from syncing.engine.match import Conflict
 from syncing.engine.pending import Pending, Place, resolve, sent_by, unsettled
@@ -50,9 +50,12 @@ class Remembered:
         self.pending |= sent
         return Notes(pending=sent)
 
-    def resolve(self, desired: Snapshot, existing: Snapshot, known: Mapping[Ref, str]) -> Mapping[Ref, str]:
-        """What is pending and there after all; the rest is `untold`, or gone."""
-        resolved = resolve(desired, existing, known, self.pending)
+    def resolve(
+        self, desired: Snapshot, existing: Snapshot, known: Mapping[Ref, str], refused: frozenset[Ref] = frozenset()
+    ) -> Mapping[Ref, str]:
+        """What is pending and there after all; the rest is `untold`, or gone, as what is known to be `refused`."""
+        pending = {place: replace(each, refs=each.refs - refused) for place, each in self.pending.items()}
+        resolved = resolve(desired, existing, known, pending)
         self.untold = resolved.untold
         return resolved.found
 

@@ -1,7 +1,7 @@
 """The ledger: what was planned, what became of it, and sums that tell the truth."""
 
 from accounts.kommo.errors import ServerError
-from syncing.adapters.work import DONE, FAILED, SKIPPED, Written
+from syncing.adapters.work import DONE, FAILED, SKIPPED, UNVERIFIED, Written
 from syncing.engine.changes import Action, Change
 from syncing.engine.plan import make_plan
 from syncing.engine.refs import Kind, Ref, Scope
@@ -73,9 +73,28 @@ def test_a_failure_is_not_softened_by_the_re_reading() -> None:
 def test_what_other_moves_have_put_in_its_place_is_done_and_nothing_stays_planned() -> None:
     made = ledger()
     made.note([Written(change(made, A), DONE)])
-    assert [row.change.name for row in made.believe()] == ["Offer"]
+    assert [row.change.name for row in made.believe({})] == ["Offer"]
     assert set(states(made).values()) == {DONE}
-    assert made.believe() == []
+    assert made.believe({}) == []
+
+
+def test_a_refused_part_stays_told_until_a_later_write_is_seen_to_have_made_up_for_it() -> None:
+    made = ledger()
+    option = Ref(Kind.ENUM, "leads/1/2")
+    made.note([Written(change(made, A), UNVERIFIED, "no", "validation", refused=frozenset({option}))])
+    assert made.note([Written(change(made, A), DONE)]) == []
+    assert (states(made)["New"], made.refused()) == (UNVERIFIED, {option})
+    assert made.doubt({A: change(made, A)}) == []
+    assert change(made, A) not in [row.change for row in made.believe({A: change(made, A)})]
+    assert [row.change.name for row in made.believe({})] == ["New"]
+    assert made.first_problem() is None
+
+
+def test_what_was_refused_to_be_made_is_known_not_to_be_there_and_what_got_lost_is_not() -> None:
+    for code, refused in (("validation", {B}), ("server_error", set())):
+        made = ledger()
+        made.note([Written(change(made, B), FAILED, "no", code)])
+        assert made.refused() == refused
 
 
 def test_what_was_not_tried_is_skipped_and_the_rest_keeps_its_state() -> None:

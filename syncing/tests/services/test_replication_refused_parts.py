@@ -139,6 +139,60 @@ def test_one_refused_option_that_is_added_does_not_cost_the_others_or_the_new_na
     assert_steady(scene, north, 16)
 
 
+def test_what_an_answer_has_refused_may_not_be_what_a_person_has_added_meanwhile(scene: Scene) -> None:
+    """So it is no conflict for a person to settle, and made as soon as Kommo takes it."""
+    source = scene.master.add_field("leads", "Source", "select", enums=["Web"])
+    north = scene.branch()
+    north.sync(scene.desired())
+    mine = north.account.field("leads", "Source")
+    for value in ("Mail", "Shop"):
+        scene.master.add_enum(source, value)
+    scene.world.knobs.refused_options = "Mail"
+    scene.fault("reset", north, method="PATCH", holds="Mail", meanwhile=lambda: north.account.add_enum(mine, "Own"))
+
+    result = north.sync(scene.desired())
+
+    assert (result.reason, result.document["conflicts"], north.pending) == ("validation", [], {})
+    assert sorted(enum.value for enum in mine.enums) == ["Own", "Shop", "Web"]
+    scene.world.knobs.refused_options = ""
+    assert north.sync(scene.desired()).state == "changed"
+    assert sorted(enum.value for enum in mine.enums) == ["Mail", "Own", "Shop", "Web"]
+
+
+def test_a_field_that_was_refused_may_not_be_one_that_a_person_has_added_meanwhile(scene: Scene) -> None:
+    north = scene.branch()
+    north.sync(scene.desired())
+    scene.master.add_field("leads", "Fresh")
+    refusal = {"kind": "answer", "method": "POST", "path": "/leads/custom_fields", "status": 400, "times": None}
+    facts = {"body": "{}", "meanwhile": lambda: north.account.add_field("leads", "By hand")}
+    fault = scene.fault(refusal.pop("kind"), north, **refusal, **facts)
+
+    result = north.sync(scene.desired())
+
+    assert fault.hits
+    assert (result.reason, result.document["conflicts"], north.pending) == ("validation", [], {})
+    scene.world.faults.clear()
+    assert north.sync(scene.desired()).state == "changed"
+    assert north.account.field("leads", "Fresh")
+
+
+def test_a_refused_option_costs_no_move_though_options_are_demanded_with_every_patch(scene: Scene) -> None:
+    """It stays told, though a later write for the place of the field goes well."""
+    source = scene.master.add_field("leads", "Source", "select", enums=["Web"], sort=900)
+    scene.master.add_field("leads", "Note", sort=500)
+    north = scene.branch()
+    north.sync(scene.desired())
+    scene.master.add_enum(source, "Mail")
+    source.sort = 100
+    scene.world.knobs.refused_options, scene.world.knobs.enums_required_on_patch = "Mail", True
+
+    result = north.sync(scene.desired())
+
+    assert (result.state, result.reason) == ("partial", "validation")
+    assert "Mail" in told(result, "Source")
+    assert [item.name for item in north.account.members("leads", "default")][-2:] == ["Source", "Note"]
+
+
 def test_a_refused_new_value_of_an_option_leaves_the_old_one_and_its_id(scene: Scene) -> None:
     scene.master.add_field("leads", "Source", "select", enums=["Web", "Fair"])
     north = scene.branch()
