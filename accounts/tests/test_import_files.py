@@ -295,7 +295,31 @@ def test_a_sheet_of_more_than_200_000_cells_is_refused_before_one_is_loaded(monk
     assert not loaded
 
 
-@pytest.mark.parametrize("bomb", ["xl/sharedStrings.xml", "xl/worksheets/other.xml"])
+def test_cells_are_counted_whatever_the_encoding_of_the_sheet() -> None:
+    name = "xl/worksheets/sheet1.xml"
+    with zipfile.ZipFile(io.BytesIO(_with_cells(200_000))) as archive:
+        sheet = archive.read(name).decode().replace("utf-8", "utf-16").replace("UTF-8", "UTF-16")
+
+    with pytest.raises(UnreadableFile, match="200,000 cells"):
+        read_table(_packed({**dict(_parts(GOOD)), name: sheet.encode("utf-16")}))
+
+
+@pytest.mark.parametrize("where", ["</sheetData>", "</row>"])
+@pytest.mark.parametrize("bomb", ["<a>", "<a/>"])
+def test_elements_that_would_pile_up_in_memory_are_never_loaded(where: str, bomb: str, monkeypatch) -> None:
+    monkeypatch.setattr("accounts.services.tables.sheets.MOST_ELEMENTS", 3_000)
+    parts, name = dict(_parts(GOOD)), "xl/worksheets/sheet1.xml"
+    parts[name] = parts[name].replace(where.encode(), bomb.encode() * 100_000 + where.encode(), 1)
+    iterated: list[int] = []
+    monkeypatch.setattr("accounts.services.tables.sheets._cells", lambda row: iterated.append(1) or [])
+
+    with pytest.raises(UnreadableFile, match="damaged"):
+        read_table(_packed(parts))
+
+    assert not iterated
+
+
+@pytest.mark.parametrize("bomb", ["xl/sharedStrings.xml", "xl/worksheets/other.xml", "xl/other"])
 def test_more_than_200_000_texts_are_refused(bomb: str) -> None:
     content = _packed({**dict(_parts(GOOD)), bomb: b"<sst>" + b"<si><t/></si>" * 200_001 + b"</sst>"})
 

@@ -1,14 +1,15 @@
 """XLSX workbooks: the first sheet as lines, and every cell of which Excel made something else than text."""
 
 import io
-import re
 import warnings
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import date, time, timedelta
 from typing import Any
 from xml.etree.ElementTree import ParseError
+from xml.parsers import expat
 
 from django.utils.translation import gettext as _
 from openpyxl import load_workbook
@@ -19,12 +20,10 @@ OLD_EXCEL = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 UNPACKED = 30 * 1024 * 1024
 MOST_CELLS = 200_000
 MOST_TAGS = 30_000  # of styles and the like, which openpyxl turns into objects of a kilobyte each
-CELL = re.compile(rb"<(?:\w+:)?c[\s/>]")
-TEXT = re.compile(rb"<(?:\w+:)?si[\s/>]")
-TAG = re.compile(rb"<")
-OVERLAP = 64  # bytes; a tag may lie across two chunks
-MOST_COLUMNS = 64
+MOST_ELEMENTS = 250_000  # in memory at a time, a quarter of a kilobyte each
+ROWS = ("row", "si")  # of a sheet, and of the texts that sheets share
 SHEETS_AND_TEXTS = ("xl/worksheets/", "xl/sharedStrings")
+MOST_COLUMNS = 64
 LAST_ROW = 100_000  # one number in a small file may say that a sheet has no end
 EXACT = 10**15  # Excel keeps 15 digits
 # What openpyxl raises for archives that are none, parts that are missing, and XML that says something else.
@@ -58,34 +57,64 @@ def _check_size(content: bytes) -> None:
         if sum(entry.file_size for entry in archive.infolist()) > UNPACKED:
             raise UnreadableFile(_("Unpacked, the file is larger than 30 MB."))
         for name in archive.namelist():
-            if _has_more(archive, name, TEXT, MOST_CELLS):
-                raise UnreadableFile(
-                    _("The file holds more than 200,000 texts; keep only the sheet with the accounts.")
-                )
-            is_other = name.endswith((".xml", ".rels")) and not name.startswith(SHEETS_AND_TEXTS)
-            if is_other and _has_more(archive, name, TAG, MOST_TAGS):
-                raise UnreadableFile(_("The file holds too many styles; save it as CSV UTF-8."))
+            if name.endswith((".xml", ".rels")) and not name.startswith(SHEETS_AND_TEXTS):
+                if _has_more_tags(archive, name):
+                    raise UnreadableFile(_("The file holds too many styles; save it as CSV UTF-8."))
+                continue
+            too_many = _("The file holds more than 200,000 texts; keep the sheet with the accounts only.")
+            _check_elements(archive, name, "si", too_many)
 
 
 def _check_cells(content: bytes, path: str) -> None:
     """Counted before one of them is loaded; those that hold nothing but a format count too."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        if _has_more(archive, path, CELL, MOST_CELLS):
-            raise UnreadableFile(
-                _("The sheet has more than 200,000 cells; delete what is not needed, or save it as CSV.")
-            )
+        too_many = _("The sheet has more than 200,000 cells; delete what is not needed, or save it as CSV.")
+        _check_elements(archive, path, "c", too_many)
 
 
-def _has_more(archive: zipfile.ZipFile, name: str, pattern: re.Pattern[bytes], limit: int) -> bool:
-    """True when the pattern is found more than `limit` times in the unpacked entry."""
-    count, rest = 0, b""
+class _Elements:
+    """Counts the elements that openpyxl has in memory at a time.
+
+    What is inside a row, or a text, stays until that ends; everything else stays to the end of the part.
+    """
+
+    def __init__(self, counted: str) -> None:
+        self._counted = counted
+        self.found = self.outside = self.inside = self.depth = 0
+
+    def start(self, name: str, _attributes: object) -> None:
+        name = name.rpartition(":")[2]
+        self.found += name == self._counted
+        if self.depth or name in ROWS:
+            self.depth += 1
+            self.inside += 1
+        else:
+            self.outside += 1
+
+    def end(self, _name: str) -> None:
+        self.depth -= self.depth > 0
+        if not self.depth:
+            self.inside = 0
+
+
+def _check_elements(archive: zipfile.ZipFile, name: str, counted: str, too_many: str) -> None:
+    elements, parser = _Elements(counted), expat.ParserCreate()
+    parser.StartElementHandler, parser.EndElementHandler = elements.start, elements.end
+    with archive.open(name) as part, suppress(expat.ExpatError):  # openpyxl ends at the same place, if it reads this
+        while chunk := part.read(1 << 16):
+            parser.Parse(chunk)
+            if elements.found > MOST_CELLS:
+                raise UnreadableFile(too_many)
+            if max(elements.outside, elements.inside) > MOST_ELEMENTS:
+                raise ValueError(name)  # no program writes such a file
+
+
+def _has_more_tags(archive: zipfile.ZipFile, name: str) -> bool:
     with archive.open(name) as part:
-        while count <= limit and (chunk := part.read(1 << 16)):
-            text = rest + chunk
-            ends = [match.end() for match in pattern.finditer(text)]
-            count += len(ends)
-            rest = text[max([len(text) - OVERLAP, *ends[-1:]]) :]
-    return count > limit
+        count = 0
+        while count <= MOST_TAGS and (chunk := part.read(1 << 16)):
+            count += chunk.count(b"<")
+    return count > MOST_TAGS
 
 
 def _read(content: bytes) -> tuple[list[Line], list[str]]:
