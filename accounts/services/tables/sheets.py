@@ -61,7 +61,7 @@ def _check_size(content: bytes) -> None:
                 if _has_more_tags(archive, name):
                     raise UnreadableFile(_("The file holds too many styles; save it as CSV UTF-8."))
                 continue
-            too_many = _("The file holds more than 200,000 texts; keep the sheet with the accounts only.")
+            too_many = _("The file holds more than 200,000 texts; keep only the sheet with the accounts.")
             _check_elements(archive, name, "si", too_many)
 
 
