@@ -21,6 +21,7 @@ from accounts import conf as accounts_conf
 from accounts.database import trouble_of
 from accounts.models import Account
 from accounts.services import unreadable_secrets
+from accounts.services.readiness import check_writable
 from syncing.operations import envfile, firstrun
 from syncing.operations.connections import accounts, groups, mail
 from syncing.operations.findings import FAIL, OK, WARN, Finding, Findings
@@ -96,6 +97,7 @@ def database() -> Findings:
     if waiting:
         yield Finding(FAIL, "database", f"{waiting} migrations are missing", "python manage.py setup")
     else:
+        check_writable()  # who can only read it would find everything else still and old
         yield Finding(OK, "database", f"{name}, migrations complete")
     if connection.vendor == "sqlite":
         yield from _sqlite()

@@ -2,6 +2,8 @@
 
 import io
 import re
+import sqlite3
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 from cryptography.fernet import Fernet
 from django.contrib.auth.models import User
 from django.core.management import call_command
+from django.db import OperationalError, connection
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -126,3 +129,18 @@ def test_mails_that_nobody_gets_are_named(settings: Settings) -> None:
     (finding,) = of("mail")
     assert finding.level == WARN
     assert "EMAIL_URL" in str(finding)
+
+
+def test_a_database_that_takes_no_writes_is_named_and_nothing_else_is_blamed() -> None:
+    def refuse(execute: Callable[..., object], sql: str, *args: object) -> object:
+        if sql.startswith(("UPDATE", "INSERT")):
+            raise OperationalError("database is locked") from sqlite3.OperationalError("database is locked")
+        return execute(sql, *args)
+
+    with connection.execute_wrapper(refuse):
+        found = list(doctor.examine(online=False))
+
+    [database] = [finding for finding in found if finding.subject == "database"]
+    assert (database.level, database.message) == (FAIL, "cannot be used: database is locked")
+    assert "end the process that holds it" in database.remedy
+    assert not [finding for finding in found if finding.subject in ("worker", "accounts")]
