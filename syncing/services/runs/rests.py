@@ -25,16 +25,18 @@ GIVEN_UP_REMEDY = "Kommo fails for many accounts: look at Kommo's status page, t
 
 
 def over() -> Q:
-    """Account runs whose run does not rest; a rest further ahead than any can be is of a clock that was set back."""
-    moment = store.now()
-    until = "run__rests_until"
-    return Q(**{until: None}) | Q(**{f"{until}__lte": moment}) | Q(**{f"{until}__gt": moment + LONGEST * MINUTE})
+    """Account runs whose run does not rest."""
+    return Q(run__rests_until=None) | Q(run__rests_until__lte=store.now())
 
 
 def is_resting(run: SyncRun) -> bool:
-    moment = store.now()
-    is_ahead = run.rests_until is not None and moment < run.rests_until <= moment + LONGEST * MINUTE
+    is_ahead = run.rests_until is not None and run.rests_until > store.now()
     return is_ahead and run.state == RunState.RUNNING and not run.cancel_requested_at
+
+
+def length(number: int) -> timedelta:
+    """How long the first, second, ... rest of a run is."""
+    return min(LONGEST, 2 ** (number - 1)) * MINUTE
 
 
 def weigh(run_id: int) -> bool:
@@ -64,7 +66,7 @@ def _waiting(run: SyncRun) -> bool:
 
 
 def _rest(run: SyncRun, what: str) -> bool:
-    until = store.now() + min(LONGEST, 2**run.rests) * MINUTE
+    until = store.now() + length(run.rests + 1)
     note = f"{what}: the run rests until {timezone.localtime(until):%H:%M:%S} (rest {run.rests + 1} of {MOST})"
     with transaction.atomic():
         if not _undecided(run).update(rests=run.rests + 1, rests_until=until, note=note):

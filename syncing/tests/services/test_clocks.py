@@ -102,6 +102,23 @@ def test_a_pause_between_waves_is_over_when_it_is_longer_than_the_group_has_it(h
 
 
 @back
+@pytest.mark.parametrize(("rest", "minutes"), [(1, 1), (2, 2), (3, 4)])
+def test_a_rest_in_bad_weather_is_over_when_it_is_longer_than_it_can_be(
+    house: House, by: timedelta, rest: int, minutes: int
+) -> None:
+    run = house.start()
+    end = store.now() + timedelta(minutes=minutes)
+    SyncRun.objects.update(state="running", rests=rest, rests_until=end)
+    assert clocks.pull_in() == 0
+    SyncRun.objects.update(rests_until=end + by)
+
+    clocks.pull_in()
+
+    run.refresh_from_db()
+    assert run.rests_until <= store.now()
+
+
+@back
 @pytest.mark.django_db
 def test_the_schedules_of_the_queue_go_on(by: timedelta) -> None:
     tasks.ensure_schedules()

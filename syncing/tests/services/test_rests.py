@@ -165,15 +165,6 @@ def test_a_resting_run_is_cancelled_at_once(fleet: House) -> None:
     assert (run.state, run.totals["cancelled"]) == ("cancelled", 25)
 
 
-def test_a_rest_further_ahead_than_any_can_be_is_over(fleet: House) -> None:
-    """The clock was set back meanwhile."""
-    kommo, run = Kommo(), fleet.start()
-    fleet.work(kommo, threads=1)
-    SyncRun.objects.filter(pk=run.pk).update(rests_until=store.now() + timedelta(days=10))
-
-    assert lanes.has_work()
-
-
 def test_a_command_waits_through_the_rest_says_so_and_goes_on(fleet: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rests, "MINUTE", SHORT)
     kommo, said = Kommo(), list[str]()
