@@ -37,6 +37,7 @@ HIDDEN = "***"
 # A router that has no such path, which is another thing than an API that has no such item.
 NO_SUCH_PATH = re.compile(r"cannot (get|post|patch|put|delete)\b", re.IGNORECASE)
 ITEM = re.compile(r"/(\w+_)?\d+(/|$)")
+ALWAYS_THERE = ("/account", "/leads/pipelines", "/custom_fields", "/custom_fields/groups")
 HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
 REDIRECT_REMEDY = gettext_noop(
     "The account may have been renamed: if the address in the message is this account's, store its subdomain."
@@ -109,7 +110,7 @@ def error_of(answer: Answer, *secrets: str, now: Callable[[], float] = time.time
     if status == 403:
         is_plain = answer.body == b"" or not _is_api(answer, document)
         return (IpBlocked if is_plain else Forbidden)(detail, **answer.facts())
-    if status == 404:
+    if status in (404, 410):
         return NotFound(detail, no_account=not _is_api(answer, document) or _is_bare(answer, detail), **answer.facts())
     if status == 429:
         return _rate_limited(answer, problem, detail, now())
@@ -138,7 +139,12 @@ def _redirect(answer: Answer, secrets: Sequence[str]) -> BadAnswer:
 
 
 def _is_bare(answer: Answer, detail: str) -> bool:
-    """True when the address has not even this path of the API: the account is not here (any more)."""
+    """True when the address has not even this path of the API: the account is not here (any more).
+
+    What every account has is never "not found", whatever the words.
+    """
+    if not answer.is_write and answer.path.endswith(ALWAYS_THERE):
+        return True
     return NO_SUCH_PATH.match(detail) is not None and ITEM.search(answer.path) is None
 
 

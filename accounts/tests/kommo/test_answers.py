@@ -30,18 +30,25 @@ NOW = 1_800_000_000.0
 HTML = b"<html><head><title>403 Forbidden</title></head><body><center>nginx</center></body></html>"
 
 
-def answer(status: int, body: Any = b"", method: str = "GET", **headers: str) -> Answer:
+def answer(status: int, body: Any = b"", method: str = "GET", path: str = "/leads/pipelines", **headers: str) -> Answer:
     raw = body if isinstance(body, bytes | None) else json.dumps(body).encode()
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Answer("north", method, "/leads/pipelines", status, named, raw)
+    return Answer("north", method, path, status, named, raw)
 
 
 def problem(status: int, detail: str, **more: Any) -> dict[str, Any]:
     return {"title": "Problem", "type": f"https://httpstatus.es/{status}", "status": status, "detail": detail, **more}
 
 
-def error(status: int, body: Any = b"", method: str = "GET", token: str = TOKEN, **headers: str) -> KommoError:
-    return error_of(answer(status, body, method, **headers), token, now=lambda: NOW)
+def error(
+    status: int,
+    body: Any = b"",
+    method: str = "GET",
+    token: str = TOKEN,
+    path: str = "/leads/pipelines",
+    **headers: str,
+) -> KommoError:
+    return error_of(answer(status, body, method, path, **headers), token, now=lambda: NOW)
 
 
 class TestErrors:
@@ -90,11 +97,19 @@ class TestErrors:
         assert isinstance(error(403, None, Content_Type="application/problem+json"), Forbidden)
 
     def test_a_404_that_is_not_the_api_speaking_means_that_there_is_no_such_account(self) -> None:
-        plain, api = error(404, HTML), error(404, problem(404, "Pipeline not found"))
+        plain, api = error(404, HTML), error(404, problem(404, "Not found"), path="/leads/pipelines/7")
         assert isinstance(plain, NotFound)
         assert isinstance(api, NotFound)
         assert (plain.no_account, api.no_account) == (True, False)
         assert "subdomain" in plain.remedy
+
+    @pytest.mark.parametrize("status", [404, 410])
+    @pytest.mark.parametrize("path", ["/account", "/leads/pipelines", "/contacts/custom_fields/groups"])
+    def test_an_address_without_what_every_account_has_has_no_account(self, status: int, path: str) -> None:
+        read, written = (error(status, problem(status, "Not found"), path=path, method=m) for m in ("GET", "POST"))
+        assert isinstance(read, NotFound)
+        assert isinstance(written, NotFound)
+        assert (read.no_account, written.no_account) == (True, False)
 
     def test_every_entry_of_a_validation_error_is_named(self) -> None:
         body = problem(400, "Request validation failed")

@@ -36,7 +36,7 @@ def is_resting(run: SyncRun) -> bool:
 
 def length(number: int) -> timedelta:
     """How long the first, second, ... rest of a run is."""
-    return min(LONGEST, 2 ** (number - 1)) * MINUTE
+    return min(LONGEST, int(2 ** (number - 1))) * MINUTE
 
 
 def weigh(run_id: int) -> bool:
