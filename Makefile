@@ -54,7 +54,7 @@ test: venv-dev ## every test, in the same virtual environment (TEST_ARGS="-k pac
 	@env -u PYTHONDONTWRITEBYTECODE $(PY) -m pytest -n 3 --dist load --maxschedchunk 1 -rs $(TEST_ARGS)
 
 # How far the laws look is said in one place: syncing/tests/laws.py.
-test-deep: venv-dev ## the laws and the kills with many examples, at random (LAW_EXAMPLES=500)
+test-deep: venv-dev ## the laws and the kills with many examples, at random, with CI=true always the same (LAW_EXAMPLES=500)
 	@$(MAKE) --no-print-directory test LAW_EXAMPLES=$(or $(LAW_EXAMPLES),200) TEST_ARGS="-m law --timeout=600 $(TEST_ARGS)"
 
 CHECK_ENV := KOMMOSYNC_ENV_FILE=/dev/null VAR_DIR=var/check DATABASE_URL= REDIS_URL= DEBUG=off HTTPS_ONLY=on ALLOWED_HOSTS=sync.example.com \
