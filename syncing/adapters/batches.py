@@ -56,9 +56,8 @@ def create(
 
     After an unknown outcome `find` re-reads and what is there is adopted; only the rest is posted again, in halves,
     until a culprit stands alone and has failed twice. What may be there, though nobody can tell, has failed. What is
-    not there is looked for again after `settle`, before it is posted again: after the first failure, as a reading may
-    lag behind a write, and wherever nobody answered, as Kommo may still be at it. `repair` may give an entry without
-    its refused part.
+    not there after `settle` is posted again: a reading may lag behind a write, and Kommo may still be at it; after the
+    first failure only it is looked for at once as well. `repair` may give an entry without its refused part.
     """
     waiting, looked = Waiting(_chunks(entries)), False
     while chunk := waiting.take():
@@ -73,11 +72,9 @@ def create(
         except (ServerError, NetworkError, BadAnswer) as error:
             if not error.outcome_unknown:
                 raise
-            patient = find if looked and not _may_still_be_at_it(error) else _patiently(find, settle)
+            rest = _after_lost_answer(chunk, error, _patiently(find, settle, at_once=not looked), done, failed)
             looked = True
-            waiting.after_neighbours(
-                _after_lost_answer(chunk, error, patient, done, failed), size=_shrunk(chunk, error)
-            )
+            waiting.after_neighbours(rest, size=_shrunk(chunk, error))
         else:
             done(list(zip(chunk, answers, strict=True)))
 
@@ -106,9 +103,9 @@ def update(
             waiting.at_once(_after_failure(chunk, error, failed))
         except (ServerError, NetworkError, BadAnswer, RateLimited) as error:
             if look is not None and _is_out_of_date(chunk, error):
-                patient = None if looked and not _may_still_be_at_it(error) else settle
+                at_once = not looked or not error.outcome_unknown
+                rest = _after_lost_update(chunk, error, look, done, failed, settle, at_once=at_once)
                 looked = True
-                rest = _after_lost_update(chunk, error, look, done, failed, patient)
                 waiting.after_neighbours(rest, size=_shrunk(chunk, error))
             elif isinstance(error, ServerError) or (isinstance(error, NetworkError) and error.outcome_unknown):
                 waiting.after_neighbours(_after_failure(chunk, error, failed), size=_shrunk(chunk, error))
@@ -139,11 +136,18 @@ def _after_failure(chunk: list[Entry[T]], error: KommoError, failed: Failed[T]) 
 
 
 def _after_lost_update(
-    chunk: list[Entry[T]], error: KommoError, look: Look[T], done: Done[T], failed: Failed[T], settle: Settle | None
+    chunk: list[Entry[T]],
+    error: KommoError,
+    look: Look[T],
+    done: Done[T],
+    failed: Failed[T],
+    settle: Settle,
+    *,
+    at_once: bool,
 ) -> list[list[Entry[T]]]:
-    """What does not show yet is looked for again after `settle`, if given (as in `create`)."""
-    there, missing = look(chunk)
-    if missing and settle is not None and error.outcome_unknown:
+    """What does not show yet is looked for again after `settle` (as in `create`)."""
+    there, missing = look(chunk) if at_once else ((), chunk)
+    if missing and error.outcome_unknown:
         settle()
         there, missing = look(chunk)
     if there:
@@ -232,22 +236,17 @@ def _only(error: Validation, index: int, *, alone: bool) -> Validation:
     ) if items else error  # fmt: skip
 
 
-def _may_still_be_at_it(error: KommoError) -> bool:
-    """Nobody answered (a timeout, a reset, a 504): the request may be under way."""
-    return isinstance(error, NetworkError) or error.status == GATEWAY_TIMEOUT
+def _patiently(find: Find[T], settle: Settle, *, at_once: bool) -> Find[T]:
+    """`find` after a pause; with `at_once` also before, which may be enough."""
 
-
-def _patiently(find: Find[T], settle: Settle) -> Find[T]:
-    """`find`, and once more after a pause where something is not there yet."""
-
-    def find_twice(chunk: Sequence[Entry[T]]) -> Mapping[int, Json | None]:
-        found = find(chunk)
+    def find_in_time(chunk: Sequence[Entry[T]]) -> Mapping[int, Json | None]:
+        found = find(chunk) if at_once else {}
         if any(found.get(index) is None for index in range(len(chunk))):
             settle()
             found = find(chunk)
         return found
 
-    return find_twice
+    return find_in_time
 
 
 def _after_lost_answer(

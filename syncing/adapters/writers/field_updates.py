@@ -42,6 +42,7 @@ class FieldUpdates:
         self.work, self.entity, self.ours, self.theirs, self.sorts = work, entity, ours, dict(theirs), sorts
         self.answered: dict[int, CustomField] = {}  # what the last answer shows
         self.made: dict[Ref, dict[Ref, str]] = {}  # field -> the keys of its options that came into being
+        self.in_doubt = False  # an answer was lost since `theirs` was read
 
     def write(self, changes: Sequence[Change]) -> None:
         others = self.work.renumbered(self.sorts, [change.ref for change in changes])
@@ -56,12 +57,17 @@ class FieldUpdates:
 
         So nothing older than a few seconds is replaced; what is there as it is to be said is not said again.
         """
-        replaces = any("enums" in entry.body for entry in entries)
-        if not replaces or self.work.age(endpoints.custom_fields(self.entity)) < FRESH:
+        if not any(self._may_lose_options(entry) for entry in entries):
             return entries
         there, missing = self._look(entries)
         self._done(there)
         return list(missing)
+
+    def _may_lose_options(self, entry: Entry[Change]) -> bool:
+        return "enums" in entry.body and self._is_out_of_date()
+
+    def _is_out_of_date(self) -> bool:
+        return self.in_doubt or self.work.age(endpoints.custom_fields(self.entity)) >= FRESH
 
     def _body(self, change: Change) -> Json:
         theirs, item = self._now(change), self.work.item(change.ref)
@@ -73,7 +79,13 @@ class FieldUpdates:
         return self.theirs[self.work.ids[change.ref]]
 
     def _send(self, bodies: list[Json]) -> list[Json]:
-        answer = self.work.api.patch(endpoints.custom_fields(self.entity), bodies)
+        self.in_doubt = True
+        try:
+            answer = self.work.api.patch(endpoints.custom_fields(self.entity), bodies)
+        except Validation:
+            self.in_doubt = False
+            raise
+        self.in_doubt = False
         self.answered = answered_fields(answer, self._parse)
         return [{} for _ in bodies]
 
@@ -110,9 +122,13 @@ class FieldUpdates:
 
     def _repair(self, entry: Entry[Change], error: Validation) -> Entry[Change] | None:
         """Where the options are demanded, or may be, all of them go, with their ids; else without what is refused."""
-        options = kept_enums(self._now(entry.subject))
         mute = not places(entry.body, error) and not entry.guesses and self.work.may_guess
-        if options and "enums" not in entry.body and (demands_options(error) or mute):
+        if self._now(entry.subject).enums and "enums" not in entry.body and (demands_options(error) or mute):
+            if self._is_out_of_date():
+                self._look([entry])
+            options = kept_enums(self._now(entry.subject))
+            if not options:
+                return None
             return replace(entry, body={**entry.body, "enums": options}, guesses=1)
         return lighter(entry, error, self._optional(entry))
 
@@ -132,7 +148,10 @@ class FieldUpdates:
         return parts if len(parts) <= MOST_PARTS else {}
 
     def _with_one(self, entry: Entry[Change], value: str) -> Json:
-        """The options as they are now, and this one."""
+        """The options as they are now, those of the parts before among them, and this one."""
+        before = self.answered.pop(entry.body["id"], None)
+        if before is not None:
+            self._note(entry, before, certain=False)
         self._look([entry])
         present = {option["id"]: option["value"] for option in kept_enums(self._now(entry.subject)) or ()}
         now = self._renewed(entry)
@@ -150,7 +169,10 @@ class FieldUpdates:
 
         A field that is not there any more is left to the re-reading.
         """
-        fresh = {field.id: field for field in self.work.reader.fields(self.entity)}
+        fresh = self._read()
+        if any(self._hides_options(entry, fresh) for entry in chunk):
+            self.work.settle()
+            fresh = self._read()
         there: list[tuple[Entry[Change], Json]] = []
         missing: list[Entry[Change]] = []
         for entry in chunk:
@@ -166,8 +188,21 @@ class FieldUpdates:
         self.theirs |= {field_key(self.entity, field.id): field for field in fresh.values()}
         return there, missing
 
+    def _read(self) -> dict[int, CustomField]:
+        self.in_doubt = False
+        return {field.id: field for field in self.work.reader.fields(self.entity)}
+
+    def _hides_options(self, entry: Entry[Change], fresh: Mapping[int, CustomField]) -> bool:
+        """A reading without options that were there before may lag behind a write; to believe it deletes them."""
+        shown = fresh.get(entry.body["id"])
+        return shown is not None and not {enum.id for enum in self._now(entry.subject).enums} <= {
+            enum.id for enum in shown.enums
+        }
+
     def _current(self, entry: Entry[Change]) -> Entry[Change]:
-        """The entry with every option that is known to be there by now: one that is not named is deleted."""
+        """The entry with every option that is there by now: one that is not named is deleted."""
+        if self._may_lose_options(entry):
+            self._look([entry])
         named = {option.get("id") for option in entry.body.get("enums", ())}
         there = {enum.id for enum in self._now(entry.subject).enums}
         return replace(entry, body=self._renewed(entry)) if "enums" in entry.body and there - named else entry

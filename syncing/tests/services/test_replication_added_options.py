@@ -52,6 +52,34 @@ def patches(branch: Branch) -> int:
     return len([each for each in branch.sent("PATCH") if FIELDS in each.path])
 
 
+@pytest.mark.parametrize("kind", ["reset", "500", "504"])
+def test_an_option_added_while_the_answer_to_a_part_is_lost_is_kept(scene: Scene, north: Branch, kind: str) -> None:
+    """Kommo refuses two fields without a word; while a part of the first is tried a person adds to the second."""
+    for name in ("Source", "Kind"):
+        field = scene.master.field("leads", name)
+        field.name += "!"
+        for value in ("Bad", "Good"):
+            scene.master.add_enum(field, f"{name} {value}")
+    scene.world.knobs.complaint_paths, scene.world.knobs.enums_required_on_patch = "none", True
+    scene.world.knobs.refused_options = "Source Bad,Kind Bad"
+
+    def meanwhile() -> None:
+        for field in north.account.fields["leads"].values():
+            if field.enums and not any(enum.value == "Own" for enum in field.enums):
+                north.account.add_enum(field, "Own")
+                pipeline = north.account.ordered_pipelines[0]
+                north.account.add_lead(pipeline.id, pipeline.ordinary[0].id, {field.id: [field.enums[-1].id]})
+
+    scene.fault(kind, north, method="PATCH", path=FIELDS, skip=5, meanwhile=meanwhile)
+
+    result = north.sync(scene.desired())
+
+    assert result.state == "partial"
+    assert north.wounds == (0, 0, 0)
+    for field in north.account.fields["leads"].values():
+        assert not field.enums or "Own" in [enum.value for enum in field.enums]
+
+
 @pytest.mark.parametrize("kind", APPLIED)
 def test_a_value_picked_after_the_lost_answer_survives(scene: Scene, north: Branch, kind: str) -> None:
     scene.master.add_enum(scene.master.field("leads", "Source"), "Radio")

@@ -128,8 +128,9 @@ def test_late_readings_create_nothing_twice_and_lose_nothing(anywhere: RunningSe
     south.account.clock = lambda: 1_800_000_000 + south.clock.now  # what the client waits is what goes by
     own_knobs(south, stale_seconds=rng.uniform(0.5, 3))
     for _ in range(2):
-        if rng.random() < 0.5:
-            scene.fault(rng.choice(LOST), south, method=rng.choice(("POST", "PATCH")), skip=rng.randint(0, 3))
+        for _ in range(rng.choice((0, 1, 3))):
+            kind, method = rng.choice((*LOST, "500", "504")), rng.choice(("POST", "PATCH"))
+            scene.fault(kind, south, method=method, skip=rng.randint(0, 3))
         south.sync(scene.desired())
     own_knobs(south, stale_seconds=0.0)
 

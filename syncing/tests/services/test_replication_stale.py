@@ -1,5 +1,8 @@
 """Readings that lag behind writes: nothing is made twice, no option gets another id, and nobody waits for nothing."""
 
+import re
+from dataclasses import replace
+
 import pytest
 
 from accounts.simulator.compare import differences
@@ -108,6 +111,42 @@ def test_a_lost_answer_and_a_late_reading_together_make_nothing_twice(scene: Sce
     assert differences(scene.master, north.account) == []
     assert {name: count for name, count in inventory(north.account).items() if count > 1} == {}
     assert north.wounds == (0, 0, 0)
+
+
+@pytest.mark.parametrize("applied", ["500_applied", "garbage", "empty"])
+@pytest.mark.parametrize("first", ["500", "504"])
+def test_a_second_lost_answer_is_waited_for_like_the_first(scene: Scene, first: str, applied: str) -> None:
+    for number in range(4):
+        scene.master.add_pipeline(f"Pipeline {number}", stages=["New"])
+        scene.master.add_stage(scene.master.pipeline("Sales"), f"Stage {number}")
+        scene.master.add_field("leads", f"Field {number}")
+    north = scene.branch()
+    north.account.add_pipeline("Sales", stages=["New"])
+    north.account.clock = lambda: 1_800_000_000 + north.clock.now
+    north.account.knobs = replace(scene.world.knobs, stale_seconds=3.0)
+    paths = [re.compile(f"{path}$") for path in ("/leads/pipelines", "/statuses", "/leads/custom_fields")]
+    faults = [scene.fault(kind, north, method="POST", path=path) for path in paths for kind in (first, applied)]
+
+    assert north.sync(scene.desired()).state == "changed"
+
+    assert all(fault.hits for fault in faults)
+    assert differences(scene.master, north.account) == []
+    assert {name: count for name, count in inventory(north.account).items() if count > 1} == {}
+
+
+def test_options_that_are_tried_one_by_one_stay_though_the_readings_between_are_late(scene: Scene) -> None:
+    north = scene.branch()
+    north.sync(scene.desired())
+    for value in ("Radio", "Bad", "Shop", "Mail"):
+        scene.master.add_enum(scene.master.field("leads", "Source"), value)
+    scene.world.knobs.complaint_paths, scene.world.knobs.refused_options = "none", "Bad"
+    north.account.clock = lambda: 1_800_000_000 + north.clock.now
+    north.account.knobs = replace(scene.world.knobs, stale_seconds=3.0)
+
+    result = north.sync(scene.desired())
+
+    assert (result.state, result.reason) == ("partial", "validation")
+    assert sorted(option_ids(north)) == ["Fair", "Mail", "Radio", "Shop", "Web"]
 
 
 def test_what_was_mapped_a_moment_ago_and_does_not_show_is_looked_for_again(scene: Scene) -> None:
