@@ -16,7 +16,7 @@ from syncing.engine.snapshot import Snapshot, fingerprint, from_document, to_doc
 from syncing.models import RUN_OPEN, LogEntry, MasterSnapshot, RunPurpose, RunType, SyncRun
 from syncing.services.runs.closing import end_without_master
 from syncing.services.work import proposals, queue
-from syncing.services.work.boundary import INTERNAL_REMEDY, where
+from syncing.services.work.boundary import INTERNAL_REMEDY, survived, where
 from syncing.services.work.claims import MasterClaim, release_master
 from syncing.services.work.readings import Reading, Task
 from syncing.services.work.rules import may_delete
@@ -24,6 +24,10 @@ from syncing.services.work.rules import may_delete
 logger = logging.getLogger(__name__)
 
 GUARD_REMEDY = "Look at the master; if this is meant, run again forced and say why (--force --reason TEXT)."
+NOT_COMPARED = (
+    "What the master had the last time cannot be read any more, so nobody can tell what it has lost since.",
+    GUARD_REMEDY,
+)
 POLICY_REMEDY = "Put the policy of the group right on its page, then run again."
 NO_MASTER = ("The group has no master any more.", "Give one account of the group the role of the master.")
 NO_SOURCE = ("The account whose items were picked is no slave of the group any more.", "Pick them in another account.")
@@ -88,7 +92,14 @@ def _wrong_in_policy(group: SyncGroup) -> str:
 def _before(run: SyncRun, scope: Scope) -> Snapshot | None:
     """What the master had the last time."""
     row = last_accepted(run.group_id, scope)
-    return None if row is None else from_document(row.document)
+    return None if row is None else _unpacked(row)
+
+
+def _unpacked(row: MasterSnapshot) -> Snapshot | None:
+    """None when the row cannot be read any more (a hand in the database)."""
+    with survived(f"the master's snapshot {row.pk}"):
+        return from_document(row.document)
+    return None
 
 
 def _go_without_master(claim: MasterClaim, run: SyncRun) -> None:
@@ -134,16 +145,20 @@ def _other_entry(account: Account, kommo_id: int | None) -> dict[str, str] | Non
 
 
 def _judge(run: SyncRun, claim: MasterClaim, scope: Scope, snapshot: Snapshot) -> bool:
-    """The guard: a master that is empty, or lost too much since the last accepted reading, is not copied."""
+    """The guard: a master that is empty, or lost too much since the last accepted reading, is not copied.
+
+    Nor is one that cannot be compared with that reading any more.
+    """
     previous = last_accepted(run.group_id, scope)
+    before = None if previous is None else _unpacked(previous)
+    if previous is not None and before is None:
+        previous = None
+        if not run.forced:
+            end_without_master(run, "internal", store.problem("internal", *NOT_COMPARED))
+            return False
     sentence = safety.empty(snapshot)
-    if sentence is None and previous is not None:
-        sentence = safety.shrink(
-            from_document(previous.document),
-            snapshot,
-            run.group.max_master_shrink,
-            run.group.shrink_minimum_items,
-        )
+    if sentence is None and before is not None:
+        sentence = safety.shrink(before, snapshot, run.group.max_master_shrink, run.group.shrink_minimum_items)
     if sentence and not run.forced:
         end_without_master(run, "guard", store.problem("guard", sentence, GUARD_REMEDY))
         return False

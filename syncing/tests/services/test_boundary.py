@@ -1,7 +1,7 @@
 """The boundary: an odd row or an odd answer ends its own run, or its own account, and the lane goes on."""
 
-import json
 import logging
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -10,9 +10,9 @@ from django.db import OperationalError, connection
 from accounts.models import Account, SyncGroup
 from accounts.simulator.world import World
 from accounts.tests.factories import AccountFactory, GroupFactory
-from syncing.models import AccountRun, Exclusion, IdMapping, LogEntry, MasterSnapshot, SyncRun
+from syncing.models import AccountRun, AccountState, Exclusion, IdMapping, LogEntry, MasterSnapshot, SyncRun
 from syncing.services.work import lanes, reaper
-from syncing.services.work.boundary import bounded
+from syncing.services.work.boundary import bounded, where
 from syncing.tests.services.conftest import SLAVES, House
 
 SKIPPED = dict.fromkeys(SLAVES, "skipped")
@@ -119,9 +119,22 @@ def test_what_the_last_master_is_kept_as_cannot_be_read_and_only_its_run_ends(ho
     assert not house.work()
 
     assert_ended_inside(run, SKIPPED, house)
-    assert "KeyError in snapshot.py" in run.error["message"]
+    assert "cannot be read any more" in run.error["message"]
+    assert "--force" in run.error["remedy"]
     other.refresh_from_db()
     assert other.state == "succeeded"
+
+
+def test_a_forced_run_goes_without_what_the_last_master_is_kept_as_and_later_ones_go_by_its_own(house: House) -> None:
+    MasterSnapshot.objects.create(**snapshot_of(house, pipelines=[{"id": 1}]))
+
+    for facts in ({"forced": True, "force_reason": "A row was broken by hand"}, {}):
+        run = house.start(**facts)
+        house.work()
+        run.refresh_from_db()
+        assert run.state == "succeeded"
+
+    assert MasterSnapshot.objects.count() == 2
 
 
 def test_an_account_id_that_no_column_holds_ends_the_run(house: House, world: World) -> None:
@@ -238,12 +251,11 @@ def test_a_database_that_is_away_is_nobodys_fault() -> None:
         raise OperationalError("the database is away")
 
 
-def test_the_cause_is_told_without_the_text_of_the_error(house: House) -> None:
+def test_the_cause_is_told_by_its_place_in_our_code_without_the_text_of_the_error() -> None:
     """It may hold a secret."""
-    MasterSnapshot.objects.create(**snapshot_of(house, pipelines=[{"token": "secret-of-master"}]))
-    run = house.start()
+    try:
+        AccountState("secret-of-master")
+    except ValueError as error:
+        told = where(error)
 
-    house.work()
-
-    run.refresh_from_db()
-    assert "secret-of-master" not in json.dumps(run.error)
+    assert re.fullmatch(r"ValueError in test_boundary\.py, line \d+", told)
