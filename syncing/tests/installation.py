@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import sqlite3
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -85,6 +86,20 @@ class Installation:
                 return connection.execute(sql).fetchall()  # type: ignore[arg-type]
         with contextlib.closing(sqlite3.connect(self.place.directory / "kommosync.sqlite3", timeout=20)) as connection:
             return connection.execute(sql).fetchall()
+
+    def stop_between_transactions(self, process: "subprocess.Popen[Any]") -> None:
+        """Stops a process that holds no lock on the SQLite file: one that does would keep everybody else out."""
+        wait_until(lambda: self._is_free_beside(process), 20, "moment without a lock")
+
+    def _is_free_beside(self, process: "subprocess.Popen[Any]") -> bool:
+        process.send_signal(signal.SIGSTOP)
+        with contextlib.closing(sqlite3.connect(self.place.directory / "kommosync.sqlite3", timeout=0)) as connection:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                process.send_signal(signal.SIGCONT)
+                return False
+        return True
 
     def wait_for_run(self, seconds: float = 60) -> str:
         """The state in which the newest run ended."""

@@ -177,10 +177,10 @@ def test_after_kill_9_of_a_foreground_run_the_next_one_waits_takes_over_and_conv
 
 def test_a_process_that_was_stopped_longer_than_its_lease_sends_nothing_more_when_it_goes_on(make) -> None:
     """As a machine that sleeps: meanwhile another command takes over and ends the work."""
-    installation = make(new_franchise(slaves=6), latency=0.04, SYNC_LEASE="2")
+    installation = make(new_franchise(slaves=6), latency=0.04)
     first = installation.place.start("first", *MANAGE, "sync_all")
     installation.wait_for_writes(8)
-    first.send_signal(signal.SIGSTOP)
+    installation.stop_between_transactions(first)
     document = installation.place.document("sync_all", "--json")
     assert document["state"] == "succeeded", document["totals"]
     written = sum(record.method != "GET" for record in list(installation.world.log))
