@@ -14,7 +14,7 @@ from accounts.fields import cipher, encrypted_columns, is_readable
 SQLITE = "django.db.backends.sqlite3"
 SHORTEST_LOCK_WAIT = 20
 SAMPLE = 5  # secrets per table that are tried; `doctor` tries all
-KOMMO_RATE = 7  # kommo-api.md section 2
+KOMMO_RATE = 7  # docs/kommo.md 2
 
 # The tag of what can be wrong with an installation. Commands ask for these: Django's own checks are of the code,
 # load every page for it, and are run by `make check` and `doctor`.

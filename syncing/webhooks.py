@@ -1,6 +1,6 @@
 """The door for Kommo's webhooks and Salesbots: a known token asks for a sync of its group, nothing else matters.
 
-Kommo signs nothing and wants an answer within 2 s (kommo-api.md 7.1); more than 100 bad answers in two hours
+Kommo signs nothing and wants an answer within 2 s (docs/kommo.md 7.1); more than 100 bad answers in two hours
 disable the hook, so a known token always gets 202.
 """
 

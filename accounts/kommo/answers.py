@@ -74,7 +74,7 @@ class Answer:
 def read(answer: Answer) -> JsonObject | None:
     """The object in a 2xx answer, None for 204 (an empty list, a done DELETE); raises BadAnswer for all else.
 
-    A delete may answer 204 or 200 `{}` (kommo-api.md section 4); any other write says what it wrote.
+    A delete may answer 204 or 200 `{}` (docs/kommo.md 4); any other write says what it wrote.
     """
     if answer.method == "DELETE" and answer.status in (200, 202, 204):
         return None
@@ -160,7 +160,7 @@ def _json(body: bytes) -> Any:
 
 
 def _is_api(answer: Answer, document: Any) -> bool:
-    """True when the API spoke, not a web server before it: those answer plain text or HTML (section 2).
+    """True when the API spoke, not a web server before it: those answer plain text or HTML (docs/kommo.md 2).
 
     Some send a page under the type that the API has: what it is called does not make it JSON.
     """
@@ -197,7 +197,7 @@ def _server_error(answer: Answer, problem: JsonObject, detail: str, now: float) 
 
 
 def _retry_after(answer: Answer, problem: JsonObject, now: float) -> float | None:
-    """Seconds: the header, undocumented but usual, else the body's own (section 2)."""
+    """Seconds: the header, undocumented but usual, else the body's own (docs/kommo.md 2)."""
     header = answer.headers.get("Retry-After")
     for value in (header, problem.get("retry_after")):
         seconds = _seconds(value, now)

@@ -22,7 +22,7 @@ from accounts.kommo.weather import Weather
 # Whether a write may go out: method, path, body (of a DELETE: None).
 Gate = Callable[[str, str, object], bool]
 
-PAGE_SIZE = 250  # Kommo's largest page (kommo-api.md section 2)
+PAGE_SIZE = 250  # Kommo's largest page (docs/kommo.md 2)
 DEFAULT_POLICY = Policy()
 STRANGER_REMEDY = gettext_noop("Check the subdomain and the token of this account, then check its connection.")
 FOREIGN_TOKEN_REMEDY = gettext_noop("The token belongs to another Kommo account: store this account's own token.")
@@ -229,7 +229,7 @@ class KommoClient:
         )
 
     def _name_stranger(self, error: KommoError, token: str) -> None:
-        """A refused token that names another account (unverified, section 1.4) is the wrong one, not an old one."""
+        """A refused token that names another account (unverified: docs/kommo.md 1.4) is a wrong one, not an old one."""
         claimed = jwt_claims(token).get("account_id")
         if error.code != Unauthorised.code or self.account_id is None or not isinstance(claimed, int):
             return

@@ -102,7 +102,7 @@ class Unauthorised(KommoError):
 
 
 class GrantRefused(Unauthorised):
-    """4xx of the token endpoint: asking again cannot help, and could get this IP blocked (section 1.3)."""
+    """4xx of the token endpoint: asking again cannot help, and could get this IP blocked (docs/kommo.md 1.3)."""
 
     remedies: ClassVar[dict[str, str]] = dict.fromkeys(
         ("unauthorised", "token_expired", "token_revoked"),
@@ -127,7 +127,7 @@ class Forbidden(KommoError):
 
 
 class IpBlocked(KommoError):
-    """403 as plain text or HTML: Kommo blocks this IP, for every account (kommo-api.md section 2)."""
+    """403 as plain text or HTML: Kommo blocks this IP, for every account (docs/kommo.md 2)."""
 
     code = "ip_blocked"
     remedy = gettext_noop(

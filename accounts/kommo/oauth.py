@@ -1,4 +1,4 @@
-"""The token endpoint of an account, and the question where an account is now (kommo-api.md sections 1.3 and 1.6)."""
+"""The token endpoint of an account, and the question where an account is now (docs/kommo.md 1.3 and 1.6)."""
 
 import json
 from collections.abc import Callable
@@ -26,7 +26,7 @@ ENDPOINT = "/oauth2/access_token"
 CURRENT_SUBDOMAIN = "/oauth2/account/current/subdomain"
 SUBDOMAIN = "/oauth2/account/subdomain"
 ACCESS_LIFE = 86_400.0  # seconds, when the answer does not say
-LONGEST_LIFE = 5 * 365 * ACCESS_LIFE  # of a long-lived token (section 1.5)
+LONGEST_LIFE = 5 * 365 * ACCESS_LIFE  # of a long-lived token (docs/kommo.md 1.5)
 # Said by what stands before Kommo, not of the grant: no such method, a proxy's login, another server, too early.
 NOT_OF_THE_GRANT = frozenset({405, 407, 421, 425})
 
@@ -66,7 +66,7 @@ def exchange_code(transport: Transport, keys: ClientKeys, code: str) -> Tokens:
 
 
 def refresh(transport: Transport, keys: ClientKeys, refresh_token: str) -> Tokens:
-    """A new pair. Until it is used, the old refresh token may be used again, as after a lost answer (section 1.3).
+    """A new pair. Until it is used, the old refresh token still works, as after a lost answer (docs/kommo.md 1.3).
 
     Raises GrantRefused when Kommo takes it no more, or another KommoError: then nothing is known to be lost.
     """
@@ -84,7 +84,7 @@ def place_by_access_token(transport: Transport, base_url: str, access_token: str
 
 
 def api_domain(access_token: str) -> str:
-    """The first name of the token's `api_domain`, as api-c of api-c.kommo.com; "" when it has none (section 1.4)."""
+    """The first name of the token's `api_domain`, as api-c of api-c.kommo.com, or "" (docs/kommo.md 1.4)."""
     claims = jwt_claims(access_token)
     domain, base = claims.get("api_domain"), claims.get("base_domain")
     if not isinstance(domain, str) or not isinstance(base, str) or not domain.endswith(f".{base}"):
@@ -112,7 +112,7 @@ def _grant(transport: Transport, keys: ClientKeys, grant_type: str, name: str, v
 
 
 def _refusal(answer: Answer, *secrets: str) -> KommoError:
-    """4xx but 402, 404, 408, 429 and a blocked IP: the grant is dead. The hint tells most (section 1.3).
+    """4xx but 402, 404, 408, 429 and a blocked IP: the grant is dead. The hint tells most (docs/kommo.md 1.3).
 
     Only Kommo's API can say so: a page of a proxy or a firewall says nothing about the grant.
     """

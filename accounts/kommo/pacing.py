@@ -162,8 +162,8 @@ class Pacer:
     def hold(self, seconds: float) -> None:
         """Kommo asked for a pause of `seconds`.
 
-        Its pages contradict each other on whether the limit counts by IP or by account (kommo-api.md section 2,
-        CONFLICT): the account pauses for the whole time, the common IP only for the window of the limit, or one
+        Its pages contradict each other on whether the limit counts by IP or by account (docs/kommo.md 2):
+        the account pauses for the whole time, the common IP only for the window of the limit, or one
         account's 300 seconds would stop the other 118.
         """
         self._not_before = max(self._not_before, self._clock() + min(seconds, LONGEST_HOLD))

@@ -12,10 +12,10 @@ Value = str | int | Sequence[str] | Sequence[int]
 Params = Mapping[str, Value]
 
 MAX_PAGES = 200  # of one list; each has to bring something new
-# Kommo's own page sizes (kommo-api.md 2, 5.1, N8): a page of exactly so many items may have been cut there, whatever
+# Kommo's own page sizes (docs/kommo.md 2, 5.1, N8): a page of exactly so many items may have been cut there, whatever
 # was asked for.
 PAGE_SIZES = frozenset({50, 100, 250})
-NAMED_BY_TEXT = "custom_field_groups"  # kommo-api.md 5.5: the only list whose ids are no numbers
+NAMED_BY_TEXT = "custom_field_groups"  # docs/kommo.md 5.5: the only list whose ids are no numbers
 
 
 def read_pages(

@@ -12,7 +12,7 @@ LATEST = 10.0**12  # unix seconds that somebody can mean
 def items_of(value: Any) -> list[Any] | None:
     """A list as a list, in order, also where it comes as an object keyed by index; None for anything else.
 
-    Kommo is written in PHP, whose lists with a gap become such objects (kommo-api.md 5.4, reported of more lists).
+    Kommo is written in PHP, whose lists with a gap become such objects (docs/kommo.md 5.4, reported of more lists).
     """
     if isinstance(value, list):
         return value
@@ -22,7 +22,7 @@ def items_of(value: Any) -> list[Any] | None:
 
 
 def jwt_claims(token: str) -> dict[str, Any]:
-    """The claims of an access token, unverified, for display only; empty when it is no JWT (section 1.4)."""
+    """The claims of an access token, unverified, for display only; empty when it is no JWT (docs/kommo.md 1.4)."""
     parts = token.split(".")
     if len(parts) != 3:
         return {}
@@ -45,7 +45,7 @@ def token_expiry(token: str) -> float | None:
 def account_ids(answer: Mapping[str, Any]) -> frozenset[int]:
     """Every `account_id` that an answer names: at its root, on its items, on the stages inside pipelines.
 
-    They tell whose account answered, without a request for it (section 8, identity).
+    They tell whose account answered, without a request for it (docs/kommo.md 8).
     """
     return frozenset(
         found

@@ -1,7 +1,7 @@
 """What a plain 403 means: this request alone is refused, this account alone, or all that this machine sends.
 
 A firewall refuses single requests, and an account whose whitelist of IP addresses does not have ours refuses all of
-them; only when others refuse us as well, Kommo has blocked our address (kommo-api.md N1).
+them; only when others refuse us as well, Kommo has blocked our address (docs/kommo.md N1).
 """
 
 import time

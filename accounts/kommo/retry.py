@@ -21,7 +21,7 @@ class Policy:
     base: float = 0.5
     max_wait: float = 60.0
     max_age: float = 10.0  # seconds after which what a PATCH says of the things in an item must be read again first
-    rate_floor: float = 1.0  # a 429 without a time: the window is a second long (kommo-api.md section 2)
+    rate_floor: float = 1.0  # a 429 without a time: the window is a second long (docs/kommo.md 2)
 
 
 def decide(
@@ -44,7 +44,7 @@ def decide(
 def may_repeat(method: str, error: KommoError, body: object = None) -> bool:
     """True when sending again can neither do a thing twice nor is bound to fail.
 
-    No idempotency keys exist (kommo-api.md section 3): what is not `harmless_twice` is repeated only if it surely
+    No idempotency keys exist (docs/kommo.md 3): what is not `harmless_twice` is repeated only if it surely
     did not happen.
     """
     if not error.retryable:
@@ -59,7 +59,7 @@ def may_repeat(method: str, error: KommoError, body: object = None) -> bool:
 def harmless_twice(method: str, body: object) -> bool:
     """True when the same request again can only say the same thing again.
 
-    A PATCH that sets a list of things inside an item does more (options of a field, kommo-api.md 5.4; descriptions of
+    A PATCH that sets a list of things inside an item does more (options of a field, docs/kommo.md 5.4; descriptions of
     a stage, 4.7): what has no id in it is made once more under another id, and what a person has added since is gone.
     """
     if method != "PATCH":

@@ -22,7 +22,7 @@ class Moved(NamedTuple):
 
 
 class FixedToken:
-    """A long-lived token: it is what it is, nobody can refresh it (kommo-api.md section 1.5)."""
+    """A long-lived token: it is what it is, nobody can refresh it (docs/kommo.md 1.5)."""
 
     def __init__(self, token: str) -> None:
         self._token = token.strip()

@@ -16,7 +16,7 @@ from accounts.kommo.last_look import Look, LookingAdapter
 from accounts.kommo.network import network_error
 from accounts.kommo.pacing import Pacer
 
-# A stable, descriptive agent: requests without one were grey-listed (kommo-api.md section 2).
+# A stable, descriptive agent: requests without one were grey-listed (docs/kommo.md 2).
 USER_AGENT = f"KommoSync/{__version__} (configuration sync for Kommo; python-requests)"
 
 

@@ -1,4 +1,4 @@
-"""How an account's server does during one run: one in trouble is not searched for a culprit (design: weather).
+"""How an account's server does during one run: one in trouble is not searched for a culprit (docs/lifecycle.md 6).
 
 A 5xx, a timeout or a reset may be the fault of one item, which is found by splitting batches; many of them are not.
 """

@@ -17,7 +17,7 @@ class WithoutSecrets(models.Manager["Integration"]):
 
 
 class Integration(models.Model):
-    """An integration made in Kommo, with which accounts are connected by OAuth (kommo-api.md section 1.1)."""
+    """An integration made in Kommo, with which accounts are connected by OAuth (docs/kommo.md 1.1)."""
 
     name = models.CharField(_("name"), max_length=120, unique=True)
     client_id = models.CharField(_("integration id"), max_length=64, unique=True)

@@ -39,7 +39,7 @@ def subdomain_of(text: str) -> str:
 def subdomain_of_referer(referer: str, expected: str) -> str | None:
     """The subdomain in the `referer` of a consent; None when its host is not one of KOMMO_URL_TEMPLATE.
 
-    With or without a scheme (kommo-api.md section 1.2, CONFLICT). A simulator on this machine may name its accounts
+    With or without a scheme (docs/kommo.md 1.2: sources disagree). A simulator on this machine may name its accounts
     as Kommo does (north.kommo.com), or only its own host: then it is `expected`. Nothing is ever sent to the text
     itself, only to the address that KOMMO_URL_TEMPLATE gives the subdomain.
     """

@@ -92,7 +92,7 @@ class SimAccount(Configuration):
     def uninstall(self, integration: SimIntegration) -> str:
         """An administrator removes an integration: all it was granted ends; gives the query of the disable hook.
 
-        kommo-api.md 1.8. Nobody is called here: whoever uninstalls plays Kommo's part with the query.
+        docs/kommo.md 1.8. Nobody is called here: whoever uninstalls plays Kommo's part with the query.
         """
         self.grants.revoke(integration.client_id)
         return integration.hook_query(self.account_id)
@@ -150,7 +150,7 @@ class SimAccount(Configuration):
 
     # -- deletions and what they do to leads, contacts and companies ---------------------------------------------
     def delete_stage(self, pipeline: Pipeline, stage: Stage) -> None:
-        """The stage goes; its leads move to the first stage of the pipeline (kommo-api.md 4.6)."""
+        """The stage goes; its leads move to the first stage of the pipeline (docs/kommo.md 4.6)."""
         pipeline.stages.remove(stage)
         self.arrange(pipeline)
         first = (pipeline.ordinary or pipeline.listed)[0]

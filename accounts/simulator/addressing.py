@@ -6,7 +6,7 @@ from collections.abc import Container
 from dataclasses import dataclass
 
 WWW = "www"
-# Paths that stand at the root of a server too: the consent page and the look-up of a domain (kommo-api.md 1.2, 1.6).
+# Paths that stand at the root of a server too: the consent page and the look-up of a domain (docs/kommo.md 1.2, 1.6).
 AT_ROOT = ("oauth", "oauth2")
 
 
@@ -27,14 +27,14 @@ class Address:
         return f"{self.scheme}://{self.host}{inside}"
 
     def of(self, subdomain: str) -> str:
-        """The address of an account in the way that was asked, without scheme (kommo-api.md 1.2: `referer`)."""
+        """The address of an account in the way that was asked, without scheme (docs/kommo.md 1.2: `referer`)."""
         if self.by_host:
             return f"{subdomain}.{self.host.partition('.')[2]}"
         return f"{self.host}/{subdomain}"
 
     @property
     def top_level_domain(self) -> str:
-        """kommo-api.md 1.6; a path-based address stands for one below kommo.com."""
+        """docs/kommo.md 1.6; a path-based address stands for one below kommo.com."""
         return self.host.partition(":")[0].rpartition(".")[2] if self.by_host else "com"
 
 

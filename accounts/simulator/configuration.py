@@ -149,7 +149,7 @@ class Configuration:
         return enum
 
     def set_main(self, pipeline: Pipeline) -> None:
-        """Moves the main flag; the sort of the main pipeline is automatic (kommo-api.md 4.1)."""
+        """Moves the main flag; the sort of the main pipeline is automatic (docs/kommo.md 4.1)."""
         for each in self.pipelines.values():
             each.is_main = each is pipeline
         self.arrange_pipelines()
@@ -161,7 +161,7 @@ class Configuration:
                 each.sort = 1 if each.is_main else each.sort
 
     def arrange(self, pipeline: Pipeline) -> None:
-        """Puts the stages into order and numbers the ordinary ones anew (kommo-api.md 4.5)."""
+        """Puts the stages into order and numbers the ordinary ones anew (docs/kommo.md 4.5)."""
         first = [stage for stage in pipeline.stages if stage.type == INCOMING_TYPE]
         last = [stage for stage in pipeline.stages if stage.is_system and stage.type != INCOMING_TYPE]
         ordinary = sorted(pipeline.ordinary, key=lambda stage: (stage.sort, stage.id))
@@ -172,7 +172,7 @@ class Configuration:
         pipeline.stages = first + ordinary + sorted(last, key=lambda stage: stage.id)
 
     def forget_statuses(self, gone: Callable[[StatusKey], bool]) -> None:
-        """Takes the statuses that are gone out of the required and hidden ones of every field (ASSUMED)."""
+        """Takes the statuses that are gone out of the required and hidden ones of every field (assumed)."""
         for fields in self.fields.values():
             for field in fields.values():
                 field.required_statuses = [key for key in field.required_statuses if not gone(key)]

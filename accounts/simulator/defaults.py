@@ -20,7 +20,7 @@ from accounts.simulator.model import (
 if TYPE_CHECKING:
     from accounts.simulator.configuration import Configuration
 
-# kommo-api.md 4.4: colours that are read in default pipelines and refused in writes.
+# docs/kommo.md 4.4: colours that are read in default pipelines and refused in writes.
 DEFAULT_COLORS = ("#99ccff", "#ffff99", "#ffcc66", "#ffcccc")
 INCOMING_COLOR, WON_COLOR, LOST_COLOR = "#c1c1c1", "#CCFF66", "#D5D8DB"
 INCOMING_SORT, WON_SORT, LOST_SORT = 10, 10000, 11000

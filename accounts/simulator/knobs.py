@@ -1,4 +1,4 @@
-"""The switches for everything that kommo-api.md leaves open: the default is the strict or the observed reading."""
+"""The switches for everything that docs/kommo.md leaves open: the default is the strict reading, or what was seen."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from accounts.simulator.tokens import API_DOMAIN
 
 @dataclass(slots=True)
 class Knobs:
-    """How this Kommo decides where the sources disagree; sections are those of kommo-api.md."""
+    """How this Kommo decides where the sources disagree; sections are those of docs/kommo.md."""
 
     lists_as_objects: bool = False
     """5.4, reported of more lists than enums: every list inside an answer comes as an object keyed by index."""
@@ -19,7 +19,7 @@ class Knobs:
     palette: bool = True
     """4.4: a colour outside the palette is refused."""
     palette_case_sensitive: bool = False
-    """4.4, open question 5: an upper-case palette colour is refused too."""
+    """4.4: an upper-case palette colour is refused too."""
     renumber: bool = True
     """4.5: ordinary stages are numbered 10, 20, 30 anew after each write."""
     main_pipeline_first: bool = True
@@ -36,21 +36,21 @@ class Knobs:
     """4.2: a pipeline created without stages gets the default ones."""
     main_pipeline_deletable: bool = False
     """4.6: the main pipeline may be deleted when another exists, and the first of the others becomes main.
-    Nothing was found on it; ASSUMED refused, as there is to be exactly one main pipeline (4.1)."""
+    Nothing was found on it; assumed refused, as there is to be exactly one main pipeline (4.1)."""
     undeletable_status: int = 400
     """4.6, 5.5: the status of every refused DELETE (400 or 422)."""
     delete_status: int = 204
     """4: a DELETE answers 204, or 200 with {}."""
     unknown_filter: str = "ignore"
-    """3: a filter that a list of leads, contacts or companies does not understand: "ignore" (ASSUMED) or "400"."""
+    """3: a filter that a list of leads, contacts or companies does not understand: "ignore" (assumed) or "400"."""
     filters_enabled: bool = True
-    """amoCRM's filters-api: the account has the filters of these lists (False: all are ignored)."""
+    """6: the account has the filters of these lists (False: all are ignored)."""
     trash_is_bare: bool = True
-    """amoCRM's leads-api: a lead of with=only_deleted shows its id, is_deleted and who changed it when, no more."""
+    """6: a lead of with=only_deleted shows its id, is_deleted and who changed it when, no more."""
     trash_filtered: bool = True
-    """4.6: the filters work with=only_deleted too (ASSUMED; False: it is always the whole trash)."""
+    """6: the filters work with=only_deleted too (assumed; False: it is always the whole trash)."""
     unsorted_in_leads: bool = False
-    """7.1: the list of leads also has the incoming ones (ASSUMED not: they have a list of their own)."""
+    """6: the list of leads also has the incoming ones (assumed not: they have a list of their own)."""
     limit_status: int = 422
     """2: the status when 50 pipelines or 100 stages would be passed."""
     max_pipelines: int = 50
@@ -76,13 +76,13 @@ class Knobs:
     """5.1: POST of fields answers 201 or 200."""
     groups_created_status: int = 201
     batch_504_above: int = 0
-    """2, 10.5: a write of more items than this answers 504 (0: never)."""
+    """2: a write of more items than this answers 504 (0: never)."""
     batch_504_applied: bool = False
-    """10.5: whether the write behind that 504 was applied."""
+    """2: whether the write behind that 504 was applied."""
     stored_names: str = ""
-    """Reports: what becomes of a name that is written, comma-separated ways of `spelling`."""
+    """9: what becomes of a name that is written, comma-separated ways of `spelling`."""
     shown_names: str = ""
-    """Reports: what becomes of a name on its way into an answer, as `stored_names`."""
+    """9: what becomes of a name on its way into an answer, as `stored_names`."""
     respelt_kinds: str = ""
     """What both concern: of pipeline, stage, group, field and enum, comma-separated ("": all)."""
     request_ids: bool = True
@@ -90,9 +90,9 @@ class Knobs:
     answers_reversed: bool = False
     """Nothing says that the answer to a POST keeps the order of the request."""
     stale_reads: int = 0
-    """9.16 (UNKNOWN): after a write, so many readings of the account show it as it was before."""
+    """9 (assumed): after a write, so many readings of the account show it as it was before."""
     stale_seconds: float = 0.0
-    """9.16 (UNKNOWN): readings show the account as it was so many seconds ago."""
+    """9 (assumed): readings show the account as it was so many seconds ago."""
     refresh_rotation: str = "grace"
     """1.3: the old refresh token ends at the first use of the new pair ("grace") or at the refresh ("strict")."""
     foreign_refresh_status: int = 401
@@ -110,10 +110,10 @@ class Knobs:
     refused_colors: str = ""
     """4.4, reports of 2026: these colours (lower case, comma-separated) are refused though they are in the palette."""
     refused_options: str = ""
-    """Reports of 2026: options of these values (comma-separated) are refused, by some unwritten rule."""
+    """5.4, reports of 2026: options of these values (comma-separated) are refused, by some unwritten rule."""
     complaint_paths: str = "dotted"
     """3: how a complaint names what it is about: "dotted" (`enums.0.value`), "brackets" (`enums[0][value]`),
     "pointer" (`/enums/0/value`), "indexed" (`0.enums.0.value`, the item's place in front), "short" (without
-    `_embedded`) or "none" (a plain 400 without validation-errors). All but the first ASSUMED."""
+    `_embedded`) or "none" (a plain 400 without validation-errors). All but the first assumed."""
     deleted_twice_status: int = 404
     """4, reports of 2026: DELETE of what is gone answers 404, or 400, 403, 405 or 422."""

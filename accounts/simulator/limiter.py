@@ -1,4 +1,4 @@
-"""The rate limit of kommo-api.md 2: a sliding second per IP or account, 429, and a block of the IP after too many."""
+"""The rate limit of docs/kommo.md 2: a sliding second per IP or account, 429, and a block of the IP after too many."""
 
 from __future__ import annotations
 

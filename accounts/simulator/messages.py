@@ -128,12 +128,12 @@ def success(payload: Any, status: int = 200) -> Answer:
 
 
 def nothing() -> Answer:
-    """An empty list (kommo-api.md 3)."""
+    """An empty list (docs/kommo.md 3)."""
     return Answer(204)
 
 
 def deleted(call: Call) -> Answer:
-    """The answer to a DELETE, which the sources do not agree on (kommo-api.md 4)."""
+    """The answer to a DELETE, which the sources do not agree on (docs/kommo.md 4)."""
     return Answer(204) if call.knobs.delete_status == 204 else success({})
 
 

@@ -15,7 +15,7 @@ MAIN_GROUP = "default"
 STATISTIC_GROUP = "statistic"
 DEFAULT_SORT = 500
 
-# kommo-api.md 4.4: the complete palette that writes accept.
+# docs/kommo.md 4.4: the complete palette that writes accept.
 PALETTE = (
     "#fffeb2", "#fffd7f", "#fff000", "#ffeab2", "#ffdc7f", "#ffce5a", "#ffdbdb",
     "#ffc8c8", "#ff8f92", "#d6eaff", "#c1e0ff", "#98cbff", "#ebffb1", "#deff81",
@@ -28,7 +28,7 @@ StatusKey = tuple[int, int]
 
 @dataclass(slots=True)
 class Description:
-    """One hint of a stage, for one level of experience (kommo-api.md 4.7)."""
+    """One hint of a stage, for one level of experience (docs/kommo.md 4.7)."""
 
     id: int
     level: str

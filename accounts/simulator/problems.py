@@ -1,4 +1,4 @@
-"""The refusals of the API as exceptions, and their bodies (kommo-api.md 3)."""
+"""The refusals of the API as exceptions, and their bodies (docs/kommo.md 3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How accounts' configuration looks in answers: exactly the documented keys (kommo-api.md 4.1, 4.7, 5.2, 5.5, 8)."""
+"""How accounts' configuration looks in answers: exactly the documented keys (docs/kommo.md 4.1, 4.7, 5.2, 5.5, 8)."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ LISTS = frozenset({
 
 
 def with_lists_as_objects(answer: Answer) -> Answer:
-    """The same answer with every list that has something in it as an object keyed by index (kommo-api.md 5.4)."""
+    """The same answer with every list that has something in it as an object keyed by index (docs/kommo.md 5.4)."""
     if not _is_whole(answer):
         return answer
     return replace(answer, body=encode(_keyed(json.loads(answer.body))))

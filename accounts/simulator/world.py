@@ -105,7 +105,7 @@ class World:
         account: str | None = None,
         hook_url: str = "",
     ) -> SimIntegration:
-        """An integration, its keys made up where none are given; `account` is a private one's (kommo-api.md 1.1).
+        """An integration, its keys made up where none are given; `account` is a private one's (docs/kommo.md 1.1).
 
         Raises ValueError for what Kommo would not let be made.
         """
@@ -118,14 +118,14 @@ class World:
         return integration
 
     def new_secret(self, integration: SimIntegration, *, revoke_grants: bool = False) -> str:
-        """Regenerates the secret; the grants of a private integration always end with it (kommo-api.md 1.3)."""
+        """Regenerates the secret; the grants of a private integration always end with it (docs/kommo.md 1.3)."""
         secret = registry.renew_secret(self.accounts, integration, revoke_grants=revoke_grants)
         self.touch()
         return secret
 
     @property
     def api_label(self) -> str:
-        """What stands where a subdomain stands in the api_domain of the tokens (kommo-api.md 1.4, 1.6)."""
+        """What stands where a subdomain stands in the api_domain of the tokens (docs/kommo.md 1.4, 1.6)."""
         return self.knobs.api_domain.partition(".")[0]
 
     def restore_account(self, **facts: Any) -> SimAccount:

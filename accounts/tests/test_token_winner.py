@@ -98,7 +98,7 @@ def test_of_200_threads_in_4_processes_one_refreshes_and_nobody_fails(
 def test_a_winner_that_is_killed_between_answer_and_store_costs_nothing_but_time(
     database_url: str, simulator: RunningServer, world: World, integration: SimIntegration
 ) -> None:
-    """The new pair is lost, but was never used: the old refresh token still works (kommo-api.md section 1.3)."""
+    """The new pair is lost, but was never used: the old refresh token still works (docs/kommo.md 1.3)."""
     crew = Crew(database_url, simulator, KOMMO_TIMEOUT="3")
     crew.prepare(integration, lives=-10)
     fault = world.faults.add(Fault("slow", path=TOKEN_PATH, seconds=1.5))

@@ -71,7 +71,7 @@ def remember(request: HttpRequest, begun: Begun) -> None:
 @require_GET  # a HEAD would use up the state
 @never_cache
 def callback(request: HttpRequest) -> HttpResponse:
-    """Where Kommo sends the browser back to: `code`, `state`, `referer`, or `error` (kommo-api.md section 1.2)."""
+    """Where Kommo sends the browser back to: `code`, `state`, `referer`, or `error` (docs/kommo.md 1.2)."""
     asked = request.GET
     user = person(request) if request.user.is_authenticated else None
     try:

@@ -11,7 +11,7 @@ from accounts.services.connecting.uninstalling import disable
 @require_GET
 @never_cache
 def disabled(request: HttpRequest) -> JsonResponse:
-    """`client_uuid`, `account_id`, `signature`: the integration was removed from an account (section 1.8)."""
+    """`client_uuid`, `account_id`, `signature`: the integration was removed from an account (docs/kommo.md 1.8)."""
     asked = request.GET
     names = ("client_uuid", "account_id", "signature")
     if disable(*(storable(asked.get(name, "")) for name in names)):

@@ -207,7 +207,7 @@ def _halves(chunk: list[Entry[T]]) -> list[list[Entry[T]]]:
 def _after_refusal(
     chunk: list[Entry[T]], error: Validation, failed: Failed[T], repair: Repair[T] | None
 ) -> list[list[Entry[T]]]:
-    """Nothing of the batch was written (kommo-api.md 3). Take out who is named, else halve."""
+    """Nothing of the batch was written (docs/kommo.md 3). Take out who is named, else halve."""
     culprits = {int(item.request_id) for item in error.items if item.request_id and item.request_id.isdecimal()}
     culprits &= set(range(len(chunk)))
     if len(chunk) == 1:

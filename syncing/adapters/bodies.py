@@ -16,7 +16,7 @@ Ids = Mapping[Ref, str]  # ref -> the account's own key
 def stage_body(
     item: Item, sort: int, theirs: Stage | None = None, *, described: bool = True, coloured: bool = True
 ) -> Json:
-    """Name, colour and sort go together always: a PATCH without the name blanks it (kommo-api.md 4.1).
+    """Name, colour and sort go together always: a PATCH without the name blanks it (docs/kommo.md 4.1).
 
     Where the master's colour is not known the account keeps its own.
     """
@@ -113,12 +113,12 @@ def present_body(theirs: CustomField) -> Json:
 
 
 def always_sent(theirs: CustomField, currency: str | None = None) -> Json:
-    """What every PATCH needs for its type: of monetary fields the currency (kommo-api.md 5.2), or the slave's own."""
+    """What every PATCH needs for its type: of monetary fields the currency (docs/kommo.md 5.2), or the slave's own."""
     return {"currency": currency or theirs.currency} if theirs.type == "monetary" else {}
 
 
 def kept_enums(theirs: CustomField) -> list[Json] | None:
-    """The options as they are, with their ids: a list without ids deletes the values in leads (kommo-api.md 5.4).
+    """The options as they are, with their ids: a list without ids deletes the values in leads (docs/kommo.md 5.4).
 
     None when the value of one is not known: without it the list cannot be written, not even as it is.
     """

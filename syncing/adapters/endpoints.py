@@ -1,6 +1,6 @@
-"""The paths of Kommo's API v4 that we use (kommo-api.md 4 and 5.1), and the key of each list."""
+"""The paths of Kommo's API v4 that we use (docs/kommo.md 4 and 5.1), and the key of each list."""
 
-MAX_BATCH = 50  # items per write request that Kommo recommends; 250 is its limit, kommo-api.md 2
+MAX_BATCH = 50  # items per write request that Kommo recommends; 250 is its limit, docs/kommo.md 2
 
 PIPELINES = "/leads/pipelines"
 LEADS = "/leads"

@@ -15,7 +15,7 @@ Body = Json | Collection[Json] | None
 # What a body may say beside its id, by kind and by the attributes of the change.
 ALWAYS: Mapping[Kind, frozenset[str]] = {
     Kind.PIPELINE: frozenset({"name"}),
-    Kind.STAGE: frozenset({"name", "color", "sort"}),  # they go together always, kommo-api.md 4.1
+    Kind.STAGE: frozenset({"name", "color", "sort"}),  # they go together always, docs/kommo.md 4.1
     Kind.FIELD_GROUP: frozenset({"name", "sort", "fields"}),
     Kind.CUSTOM_FIELD: frozenset({"id", "currency", "enums"}),  # monetary fields and options demand them
 }

@@ -109,7 +109,7 @@ class Reader:
         return self._each(Kind.CUSTOM_FIELD, entity, items, lambda item: parse_field(entity, item), hold)
 
     def _described(self, pipeline: Pipeline) -> Pipeline:
-        """Descriptions come with the list of stages only, kommo-api.md 4. A stage with odd ones is held back."""
+        """Descriptions come with the list of stages only, docs/kommo.md 4. A stage with odd ones is held back."""
         items = self.client.get_all(
             endpoints.statuses(pipeline.id), "statuses", {"with": "descriptions"}, page_size=None
         )
@@ -163,7 +163,7 @@ def ordinary_groups(items: Iterable[Any]) -> list[Any]:
 
 
 def with_membership(fields: tuple[CustomField, ...], groups: tuple[FieldGroup, ...]) -> tuple[CustomField, ...]:
-    """A field without a group id may still be listed by a group (`group_id` null is a CONFLICT, kommo-api.md 5.2)."""
+    """A field without a group id may still be listed by a group (of `group_id` null: docs/kommo.md 5.2)."""
     member = {(group.entity, field_id): group.id for group in groups for field_id in group.fields}
     return tuple(
         item if item.group_id else replace(item, group_id=member.get((item.entity, item.id))) for item in fields
@@ -210,7 +210,7 @@ def _flag(item: Json, key: str, *, default: bool) -> bool:
 
 
 def parse_stage(item: Json) -> Stage:
-    """Incoming by its type; where none is told, by being locked (kommo-api.md 4.3).
+    """Incoming by its type; where none is told, by being locked (docs/kommo.md 4.3).
 
     A system stage needs no name: it is called in the account's language.
     """
@@ -280,7 +280,7 @@ def parse_field(entity: str, item: Json) -> CustomField:
 
 
 def parse_enums(value: Any) -> tuple[Enum, ...]:
-    """Options as a list, or as an object keyed by index (kommo-api.md 5.4).
+    """Options as a list, or as an object keyed by index (docs/kommo.md 5.4).
 
     An option that is overlooked would be missing from the next PATCH, and lost with the values that leads hold.
     """

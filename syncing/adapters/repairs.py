@@ -13,7 +13,7 @@ from syncing.adapters.batches import Entry
 T = TypeVar("T")
 Place = tuple[str | int, ...]  # the keys and indexes that lead to a part of a body
 
-# What a field can be made without; kommo-api.md 5.2 has conflicting readings of each.
+# What a field can be made without; docs/kommo.md 5.2 has conflicting readings of each.
 OF_NEW_FIELD = frozenset({
     "code", "group_id", "hidden_statuses", "is_api_only", "remind", "required_statuses", "sort", "tracking_callback",
 })  # fmt: skip
@@ -30,7 +30,7 @@ class Optional:
 
     `keys` may be left out, or entries of their lists; of `needed` keys the account's own value is said instead.
     `present` is the item now, as a body (none of one that is being made): its options are never left out, as that
-    deletes them (kommo-api.md 5.4).
+    deletes them (docs/kommo.md 5.4).
     """
 
     keys: frozenset[str]
@@ -144,7 +144,7 @@ def _compact(body: Json) -> Json:
 
 
 def demands_options(error: Validation) -> bool:
-    """Some PATCHes of select fields demand the options (kommo-api.md 5.4)."""
+    """Some PATCHes of select fields demand the options (docs/kommo.md 5.4)."""
     return any(WORD.findall(complaint.path)[-1:] == ["enums"] for complaint in complaints(error))
 
 

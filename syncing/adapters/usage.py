@@ -1,7 +1,7 @@
 """Usage: whether anything in the account hangs on what is to be deleted, counted before it is too late.
 
 Kommo moves the leads of a deleted stage without a word and forgets the values of a deleted field or option
-(kommo-api.md 4.6, 5.4). What cannot be counted counts as used.
+(docs/kommo.md 4.6, 5.4). What cannot be counted counts as used.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The endpoints of the REST API (design.md section 8); each asks a service or a selector."""
+"""The endpoints of the REST API (docs/interface.md); each asks a service or a selector."""
 
 from django.http import HttpRequest, JsonResponse
 from django.urls import reverse

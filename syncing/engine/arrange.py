@@ -26,7 +26,7 @@ def arrange(
     """Compare the lists of both accounts, without `blocked` items.
 
     Anchors are what the others are moved around: predefined fields, the main pipeline, which Kommo numbers itself
-    (kommo-api.md 4.1), and what this plan may not move. Those that stand in another order than the master's are left
+    (docs/kommo.md 4.1), and what this plan may not move. Those that stand in another order than the master's are left
     out of the comparison.
     """
     positions: dict[Ref, tuple[int, int]] = {}

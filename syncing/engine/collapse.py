@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from syncing.engine.changes import Action
 
-Document = Mapping[str, Any]  # changes, extras, conflicts, manual: as in the run document (design.md section 8)
+Document = Mapping[str, Any]  # changes, extras, conflicts, manual: as in the run document (docs/interface.md)
 Row = Mapping[str, Any]
 Member = TypeVar("Member", bound=Hashable)
 

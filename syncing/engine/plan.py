@@ -199,7 +199,7 @@ class _Planner:
         return replace(theirs, labels={**theirs.labels, **system})
 
     def _writable(self, ours: State) -> State:
-        """Without hidden statuses where the account has no such feature: there they are an unknown key (5.2)."""
+        """Without hidden statuses where the account lacks the feature: there the key is unknown (docs/kommo.md 5.2)."""
         if any(item.hidden_statuses is not None for item in self.existing.fields or ()):
             return ours
         for ref, item in ours.items.items():

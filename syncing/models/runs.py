@@ -172,7 +172,7 @@ class AccountRun(models.Model):
         ordering = ["run", "account__subdomain"]
         constraints = [
             models.UniqueConstraint(fields=["run", "account"], name="one_part_per_account"),
-            # Guarantee 6, kept by the database itself: two lanes may ask at the same moment.
+            # Guarantee 6 of docs/lifecycle.md, kept by the database itself: two lanes may ask at the same moment.
             models.UniqueConstraint(fields=["account"], condition=Q(state="running"), name="one_writer_per_account"),
         ]
         indexes = [models.Index(fields=["state", "lease_until"]), models.Index(fields=["account", "state"])]

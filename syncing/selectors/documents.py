@@ -1,4 +1,4 @@
-"""The run as one JSON document: what `sync_all --json` prints and the REST API answers (design.md section 8)."""
+"""The run as one JSON document: what `sync_all --json` prints and the REST API answers (docs/interface.md)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict

@@ -1,4 +1,4 @@
-"""Which room may import which: the house plan's directions, in their own words beside import-linter's."""
+"""Which room may import which: the layers of docs/architecture.md, in their own words beside import-linter's."""
 
 import ast
 import sys

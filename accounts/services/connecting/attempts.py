@@ -24,7 +24,7 @@ from accounts.models import (
 )
 from accounts.services import events
 
-STATE_LIFE = timedelta(minutes=20)  # as long as a code is good (kommo-api.md section 1.2)
+STATE_LIFE = timedelta(minutes=20)  # as long as a code is good (docs/kommo.md 1.2)
 
 
 class CannotConnect(Exception):
@@ -68,7 +68,7 @@ def begin(account: Account, *, user: User | None = None, invite: Invite | None =
         invite=invite,
         expires_at=timezone.now() + STATE_LIFE,
     )
-    # post_message: the answer comes into the window that asked (kommo-api.md section 1.2).
+    # post_message: the answer comes into the window that asked (docs/kommo.md 1.2).
     query = urlencode({"client_id": integration.client_id, "state": state, "mode": "post_message"})
     return Begun(f"{conf.oauth_url()}?{query}", attempt.state_hash)
 
@@ -102,7 +102,7 @@ def check_integration(account: Account, integration: Integration | None) -> Inte
 
 
 def other_account(integration: Integration, account: Account) -> Account | None:
-    """The other account that a private integration serves (kommo-api.md section 1.1: one account only)."""
+    """The other account that a private integration serves (docs/kommo.md 1.1: one account only)."""
     if integration.is_public:
         return None
     return integration.accounts.exclude(pk=account.pk).only("name", "subdomain").first()

@@ -1,4 +1,4 @@
-"""Kommo tells that an integration was removed from an account: a signed GET (kommo-api.md section 1.8)."""
+"""Kommo tells that an integration was removed from an account: a signed GET (docs/kommo.md 1.8)."""
 
 import hashlib
 import hmac

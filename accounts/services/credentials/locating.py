@@ -1,4 +1,4 @@
-"""An account whose subdomain was changed in Kommo is found again by its tokens (kommo-api.md section 1.6)."""
+"""An account whose subdomain was changed in Kommo is found again by its tokens (docs/kommo.md 1.6)."""
 
 import re
 from functools import partial

@@ -35,7 +35,7 @@ LONGEST_SECRET = 8192
 
 
 def token_expiry(token: str) -> datetime | None:
-    """When the token says that it ends, unverified, for display; None when it does not say (kommo-api.md 1.4)."""
+    """When the token says that it ends, unverified, for display; None when it does not say (docs/kommo.md 1.4)."""
     seconds = quirks.token_expiry(token)
     try:
         return None if seconds is None else datetime.fromtimestamp(seconds, UTC)

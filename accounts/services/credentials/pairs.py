@@ -19,7 +19,7 @@ from accounts.services import events
 
 FRESH = timedelta(seconds=60)  # an access token with less left (or a tenth of its life) is renewed before it is used
 LONGEST_LEASE = timedelta(minutes=25)  # the longest KOMMO_TIMEOUT twice, and more
-REFRESH_LIFE = timedelta(days=90)  # three months, counted anew at each refresh (kommo-api.md section 1.3)
+REFRESH_LIFE = timedelta(days=90)  # three months, counted anew at each refresh (docs/kommo.md 1.3)
 
 
 @dataclass(frozen=True)

@@ -192,7 +192,7 @@ class OAuthTokens:
         try:
             return self._ask_patiently(pair)
         except KommoError as error:
-            # The account may have moved: then its old address knows neither it nor its tokens (section 1.6).
+            # The account may have moved: then its old address knows neither it nor its tokens (docs/kommo.md 1.6).
             lost = isinstance(error, GrantRefused) or nobody_there(error)
             moved = self._locator.find(pair.access_token, pair.refresh_token) if lost else None
             if moved is None:
@@ -211,7 +211,7 @@ class OAuthTokens:
                 error = self._suspicion.judge(met, pair.access_token)
                 if isinstance(error, RequestRefused):  # of the token endpoint, not of an item
                     raise KommoError(error.detail, code=BadAnswer.code, remedy=UNASKED, **error.request) from met
-                # As a GET is repeated: the old refresh token still works after a lost answer (section 1.3).
+                # As a GET is repeated: the old refresh token still works after a lost answer (docs/kommo.md 1.3).
                 self._repeats.prepare(error, "GET", attempt)
                 attempt += 1
                 desk.do(partial(pairs.extend, pair, self._lease))

@@ -41,7 +41,7 @@ def ask(client: KommoClient) -> Probe:
 
 
 def identify(client: KommoClient) -> Probe:
-    """GET /account (kommo-api.md section 8): whose account answers; nothing is known of the rights yet."""
+    """GET /account (docs/kommo.md 8): whose account answers; nothing is known of the rights yet."""
     about = client.get("/account") or {}
     kommo_id, user_id = about.get("id"), about.get("current_user_id")
     return Probe(

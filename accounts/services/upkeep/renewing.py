@@ -1,6 +1,6 @@
 """Keeping connections alive: every hour, pairs are renewed long before they end, and who nears an end is told of.
 
-A refresh token dies after three months without use (kommo-api.md section 1.3), also that of an account that is paused
+A refresh token dies after three months without use (docs/kommo.md 1.3), also that of an account that is paused
 or that nobody syncs. A round is a chain of small tasks; lost, doubled or late ones do no harm: what is due is looked
 up anew in each, and once more in each account's pair before it is renewed.
 """

@@ -20,7 +20,7 @@ EXTRAS: dict[str, Any] = {
 
 
 def show_account(call: Call) -> Answer:
-    """kommo-api.md 8."""
+    """docs/kommo.md 8."""
     account = call.account
     body: dict[str, Any] = {
         "id": account.account_id,
@@ -63,7 +63,7 @@ def list_users(call: Call) -> Answer:
 
 
 def list_webhooks(call: Call) -> Answer:
-    """There are none; but only administrators may know (kommo-api.md 8)."""
+    """There are none; but only administrators may know (docs/kommo.md 8)."""
     _admins_only(call)
     return nothing()
 

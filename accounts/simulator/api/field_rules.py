@@ -1,4 +1,4 @@
-"""What a custom field may say, by type, entity and account (kommo-api.md 5.2 to 5.4)."""
+"""What a custom field may say, by type, entity and account (docs/kommo.md 5.2 to 5.4)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ COMMON_TYPES = frozenset((
     "text", "numeric", "checkbox", "select", "multiselect", "date", "url", "date_time", "textarea", "radiobutton",
     "streetaddress", "file", "monetary", "smart_address", "birthday", "legal_entity",
 ))  # fmt: skip
-# kommo-api.md 5.3. multitext is there only as PHONE and EMAIL, which Kommo makes itself.
+# docs/kommo.md 5.3. multitext is there only as PHONE and EMAIL, which Kommo makes itself.
 TYPES = {
     "leads": COMMON_TYPES | {"chained_list", "tracking_data"},
     "contacts": COMMON_TYPES,

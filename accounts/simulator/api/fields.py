@@ -1,4 +1,4 @@
-"""Custom fields, and what a write of options does to the values of leads (kommo-api.md 5.1 to 5.4)."""
+"""Custom fields, and what a write of options does to the values of leads (docs/kommo.md 5.1 to 5.4)."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def create(call: Call, entity: str) -> Answer:
     validation.check_all(items, lambda item: field_rules.check_new(call, entity, item))
     _check_codes(items)
     if call.knobs.monetary_post_500 and any(item["type"] == "monetary" for item in items):
-        # kommo-api.md 5.3: seen in every account of one franchise.
+        # docs/kommo.md 5.3: seen in every account of one franchise.
         raise Refusal(500, "Our team are probably already working on it", trace_id="monetary")
     made = [_make(call, entity, item) for item in items]
     bodies = call.answered([render.field(call.account, field, call.base) for field in made], items)
@@ -133,7 +133,7 @@ def _apply(call: Call, field: Field, item: Item, *, new: bool = False) -> None:
 
 
 def _replace_enums(call: Call, field: Field, items: list[Item]) -> None:
-    """kommo-api.md 5.4: the list replaces all; who is not named by id goes, with the values that leads hold."""
+    """docs/kommo.md 5.4: the list replaces all; who is not named by id goes, with the values that leads hold."""
     kept = {item["id"] for item in items if item.get("id")}
     for enum in [enum for enum in field.enums if enum.id not in kept]:
         call.account.delete_enum(field, enum)

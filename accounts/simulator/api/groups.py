@@ -1,4 +1,4 @@
-"""Field groups (kommo-api.md 5.5)."""
+"""Field groups (docs/kommo.md 5.5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pipelines (kommo-api.md 4.1, 4.2, 4.6)."""
+"""Pipelines (docs/kommo.md 4.1, 4.2, 4.6)."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def update(call: Call, number: str) -> Answer:
 
 
 def delete(call: Call, number: str) -> Answer:
-    """Never the last one, nor one with leads, the deleted leads included (kommo-api.md 4.6)."""
+    """Never the last one, nor one with leads, the deleted leads included (docs/kommo.md 4.6)."""
     pipeline = find(call, number)
     status = call.knobs.undeletable_status
     if len(call.account.pipelines) == 1:

@@ -1,4 +1,4 @@
-"""Stages (Kommo's "statuses") and their descriptions (kommo-api.md 4.1 to 4.7)."""
+"""Stages (Kommo's "statuses") and their descriptions (docs/kommo.md 4.1 to 4.7)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from accounts.simulator.model import LEVELS, LOST_ID, PALETTE, WON_ID, Pipeline,
 from accounts.simulator.problems import ItemError, Refusal
 from accounts.simulator.validation import Item, Rule
 
-# kommo-api.md 4.5: the range that others clamp to.
+# docs/kommo.md 4.5: the range that others clamp to.
 MAX_SORT = 10_000
 MAX_DESCRIPTION = 1000
 
@@ -65,7 +65,7 @@ def update(call: Call, pipeline: Pipeline, number: str) -> Answer:
         call.account.arrange(pipeline)
     elif call.knobs.system_stage_patch == "400":
         raise problems.invalid([(validation.request_id(0, item), [problems.bad_choice("name")])])
-    # kommo-api.md 4.3: else the write to a system stage is answered with 200 and ignored.
+    # docs/kommo.md 4.3: else the write to a system stage is answered with 200 and ignored.
     return success({**_body(call, pipeline, stage), "request_id": validation.request_id(0, item)})
 
 
@@ -114,7 +114,7 @@ def _apply(call: Call, stage: Stage, item: Item) -> None:
     if "name" in item:
         stage.name = call.stored("stage", item["name"])
     elif call.knobs.stage_patch_blanks_name:
-        # kommo-api.md 4.1: seen on live accounts.
+        # docs/kommo.md 4.1: seen on live accounts.
         stage.name = ""
         call.account.blanked_names += 1
     stage.sort = item.get("sort", stage.sort)

@@ -1,1 +1,1 @@
-"""OAuth as kommo-api.md 1 tells it: integrations, consent page, token endpoint, look-up of an account's domain."""
+"""OAuth as docs/kommo.md 1 tells it: integrations, consent page, token endpoint, look-up of an account's domain."""

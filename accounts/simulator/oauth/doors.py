@@ -29,7 +29,7 @@ def find(world: World, request: Request) -> Perform | None:
         return lambda: endpoint.exchange_token(world, account, request)
     if request.path == lookup.BY_ACCESS and (account is not None or label in ("", WWW, world.api_label)):
         return lambda: lookup.domain_of(world, request)
-    # Asked of the host in the token's api_domain, and of no other (kommo-api.md 1.6).
+    # Asked of the host in the token's api_domain, and of no other (docs/kommo.md 1.6).
     if request.path == lookup.BY_REFRESH and label == world.api_label:
         return lambda: lookup.domain_of(world, request)
     return None

@@ -1,4 +1,4 @@
-"""POST {account}/oauth2/access_token: a code or a refresh token for a pair (kommo-api.md 1.3)."""
+"""POST {account}/oauth2/access_token: a code or a refresh token for a pair (docs/kommo.md 1.3)."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def _json_object(request: Request) -> dict[str, Any]:
 
 def _client(world: World, account: SimAccount, asked: dict[str, str]) -> SimIntegration:
     integration = world.integrations.get(asked["client_id"])
-    # A private integration of another account is unknown here (1.1).
+    # A private integration of another account is unknown here (docs/kommo.md 1.1).
     if integration is None or not integration.serves(account.subdomain):
         raise refusals.bad_parameter("client_id")
     if not hmac.compare_digest(integration.client_secret.encode(), asked["client_secret"].encode()):
@@ -85,7 +85,7 @@ def _grant(world: World, account: SimAccount, integration: SimIntegration, asked
         return account.grants.redeem(integration.client_id, asked["code"])
     value = asked["refresh_token"]
     if value not in account.grants.pairs and _known_elsewhere(world, value):
-        # Kommo's own SDK takes a 401 for "perhaps the wrong domain" and looks the right one up (1.3, last point).
+        # Kommo's own SDK takes a 401 for "perhaps the wrong domain" and looks the right one up.
         raise refusals.revoked_refresh() if world.knobs.foreign_refresh_status == 401 else refusals.bad_refresh()
     return account.grants.refresh(integration.client_id, value)
 

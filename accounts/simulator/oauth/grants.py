@@ -1,4 +1,4 @@
-"""What one account has granted: codes, pairs of tokens, and when the old refresh token dies (kommo-api.md 1.3)."""
+"""What one account has granted: codes, pairs of tokens, and when the old refresh token dies (docs/kommo.md 1.3)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 CODE_LIFE = 20 * 60
 ACCESS_LIFE = 24 * 3600
-# "3 months" in kommo-api.md 1.3; the shortest three months that a calendar has.
+# "3 months" in docs/kommo.md 1.3; the shortest three months that a calendar has.
 REFRESH_LIFE = 89 * 24 * 3600
 GRACE, STRICT = "grace", "strict"
 
@@ -86,7 +86,7 @@ class Grants:
             return self.issue(client_id)
 
     def refresh(self, client_id: str, value: str) -> Pair:
-        """The next pair for a refresh token; raises OAuthRefusal. The rotation is kommo-api.md 1.3's."""
+        """The next pair for a refresh token; raises OAuthRefusal. The rotation is docs/kommo.md 1.3's."""
         with self.account.lock:
             pair = self.pairs.get(value)
             if pair is None or pair.client_id != client_id:

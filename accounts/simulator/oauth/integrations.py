@@ -20,7 +20,7 @@ def new_secret() -> str:
 
 @dataclass(slots=True)
 class SimIntegration:
-    """One integration; `account` is the subdomain of the only account of a private one (kommo-api.md 1.1).
+    """One integration; `account` is the subdomain of the only account of a private one (docs/kommo.md 1.1).
 
     Raises ValueError for a redirect address that is no http(s) URL, a private one without an account, a public one
     with one.
@@ -40,16 +40,16 @@ class SimIntegration:
             raise ValueError("a private integration has one account, a public one has none of its own")
 
     def serves(self, subdomain: str) -> bool:
-        """Whether an account may have this integration (kommo-api.md 1.1)."""
+        """Whether an account may have this integration (docs/kommo.md 1.1)."""
         return self.is_public or self.account == subdomain
 
     def signature(self, account_id: int) -> str:
-        """kommo-api.md 1.8."""
+        """docs/kommo.md 1.8."""
         signed = f"{self.client_id}|{account_id}".encode()
         return hmac.new(self.client_secret.encode(), signed, hashlib.sha256).hexdigest()
 
     def hook_query(self, account_id: int) -> str:
-        """The query with which Kommo calls the disable hook (kommo-api.md 1.8)."""
+        """The query with which Kommo calls the disable hook (docs/kommo.md 1.8)."""
         facts = {"client_uuid": self.client_id, "account_id": account_id, "signature": self.signature(account_id)}
         return urlencode(facts)
 

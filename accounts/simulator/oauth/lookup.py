@@ -1,4 +1,4 @@
-"""Where an account lives now, asked with one of its tokens (kommo-api.md 1.6)."""
+"""Where an account lives now, asked with one of its tokens (docs/kommo.md 1.6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The consent page at the root of the server and what it answers to Allow and Deny (kommo-api.md 1.2)."""
+"""The consent page at the root of the server and what it answers to Allow and Deny (docs/kommo.md 1.2)."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def _decide(world: World, request: Request, integration: SimIntegration, state: 
 
 
 def _referer(world: World, request: Request, subdomain: str) -> str:
-    """Without a scheme in one source, with one in another (kommo-api.md 1.2, a conflict)."""
+    """Without a scheme in one source, with one in another (docs/kommo.md 1.2)."""
     address = request.address.of(subdomain)
     return f"{request.address.scheme}://{address}" if world.knobs.referer_scheme else address
 

@@ -1,4 +1,4 @@
-"""The refusals of the token endpoint: hints, statuses and words of the table in kommo-api.md 1.3."""
+"""The refusals of the token endpoint: hints, statuses and words of the table in docs/kommo.md 1.3."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ def register(integrations: Integrations, accounts: Mapping[str, SimAccount], int
 
 
 def renew_secret(accounts: Mapping[str, SimAccount], integration: SimIntegration, *, revoke_grants: bool) -> str:
-    """A new secret; that of a private one always revokes its grants, of a public one on demand (kommo-api.md 1.3)."""
+    """A new secret; that of a private one always revokes its grants, of a public one on demand (docs/kommo.md 1.3)."""
     integration.client_secret = new_secret()
     if revoke_grants or not integration.is_public:
         for account in list(accounts.values()):

@@ -1,4 +1,4 @@
-"""Tokens, rights, bodies and routes: what holds for every request (kommo-api.md 1.4, 1.5, 3, 8)."""
+"""Tokens, rights, bodies and routes: what holds for every request (docs/kommo.md 1.4, 1.5, 3, 8)."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""What may be deleted and what goes with it (kommo-api.md 4.3, 4.6, 5.1, 5.5)."""
+"""What may be deleted and what goes with it (docs/kommo.md 4.3, 4.6, 5.1, 5.5)."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Custom fields as kommo-api.md 5.1 to 5.4 has them."""
+"""Custom fields as docs/kommo.md 5.1 to 5.4 has them."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Field groups as kommo-api.md 5.5 has them."""
+"""Field groups as docs/kommo.md 5.5 has them."""
 
 import re
 

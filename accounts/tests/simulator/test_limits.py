@@ -1,4 +1,4 @@
-"""Pace, blocks and the log that witnesses them (kommo-api.md 2)."""
+"""Pace, blocks and the log that witnesses them (docs/kommo.md 2)."""
 
 import json
 

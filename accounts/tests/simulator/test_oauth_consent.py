@@ -1,4 +1,4 @@
-"""The consent page and what comes back from it (kommo-api.md 1.1, 1.2)."""
+"""The consent page and what comes back from it (docs/kommo.md 1.1, 1.2)."""
 
 import re
 

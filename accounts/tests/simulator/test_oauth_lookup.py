@@ -1,4 +1,4 @@
-"""Where an account lives, asked with its tokens, and what a new subdomain changes (kommo-api.md 1.6)."""
+"""Where an account lives, asked with its tokens, and what a new subdomain changes (docs/kommo.md 1.6)."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Uninstalling, a new secret, and the signature of the disable hook (kommo-api.md 1.3, 1.8)."""
+"""Uninstalling, a new secret, and the signature of the disable hook (docs/kommo.md 1.3, 1.8)."""
 
 import hashlib
 import hmac

@@ -1,4 +1,4 @@
-"""When the old refresh token ends (kommo-api.md 1.3, "Rotation")."""
+"""When the old refresh token ends (docs/kommo.md 1.3, "Rotation")."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The token endpoint: what it gives and what it refuses (kommo-api.md 1.3, 1.4)."""
+"""The token endpoint: what it gives and what it refuses (docs/kommo.md 1.3, 1.4)."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""Pipelines as kommo-api.md 4 has them."""
+"""Pipelines as docs/kommo.md 4 has them."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Stages and descriptions as kommo-api.md 4 has them."""
+"""Stages and descriptions as docs/kommo.md 4 has them."""
 
 import pytest
 

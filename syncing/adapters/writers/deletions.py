@@ -84,7 +84,7 @@ def _patch_field(work: Work, key: str, changes: Sequence[Change]) -> str:
     """Why they stay after all, or "".
 
     Read first, also before another try: a list with an option missing that came meanwhile would delete that one too
-    (kommo-api.md 5.4).
+    (docs/kommo.md 5.4).
     """
     entity, field_id = key.split("/")
     doomed = {int(local_id(work.plan.own[change.ref])) for change in changes}

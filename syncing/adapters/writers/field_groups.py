@@ -61,7 +61,7 @@ def _write_entity(work: Work, entity: str, creates: Sequence[Change], updates: S
 
 
 def _update(work: Work, entity: str, change: Change, sort: int | None) -> None:
-    """The list of members is sent as it is: a PATCH without it might empty the group (kommo-api.md 5.5)."""
+    """The list of members is sent as it is: a PATCH without it might empty the group (docs/kommo.md 5.5)."""
     key = work.ids[change.ref]
     group = next(group for group in work.existing.groups or () if group_key(group.entity, group.id) == key)
     body: Json = {"name": work.item(change.ref).attributes["name"], "sort": group.sort if sort is None else sort}

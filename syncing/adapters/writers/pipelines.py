@@ -18,7 +18,7 @@ from syncing.engine.refs import Kind, Ref, pipeline_key, stage_key
 from syncing.engine.resources.pipelines import Pipeline, place
 from syncing.engine.resources.stages import LOST, WON, Stage
 
-HIGHEST_SORT = 10_000  # kommo-api.md 4.5
+HIGHEST_SORT = 10_000  # docs/kommo.md 4.5
 STATUSES = ("_embedded", "statuses")
 
 
@@ -173,7 +173,7 @@ def _ordinary(pipeline: Pipeline) -> list[Stage]:
 
 
 def _system_names(work: Work, pipeline: Pipeline) -> list[Json]:
-    """Won and lost can only be named at creation (kommo-api.md 4.3); default names are left to the account."""
+    """Won and lost can only be named at creation (docs/kommo.md 4.3); default names are left to the account."""
     named = []
     for stage in pipeline.stages:
         name = work.item(Ref(Kind.STAGE, stage_key(pipeline.id, stage.id))).attributes.get("name")

@@ -17,7 +17,7 @@ from syncing.engine.refs import Kind, Ref, local_id, pipeline_key, stage_key
 from syncing.engine.resources.pipelines import Pipeline
 from syncing.engine.resources.stages import INCOMING_TYPE
 
-HIGHEST_SORT = 9_999  # won stands at 10000, kommo-api.md 4.5
+HIGHEST_SORT = 9_999  # won stands at 10000, docs/kommo.md 4.5
 
 
 def write(work: Work) -> None:
@@ -31,7 +31,7 @@ def write(work: Work) -> None:
 class _Stages:
     """The stages of one pipeline. `row` is their order with sort numbers, kept up to date as answers come in.
 
-    Kommo renumbers all stages at every write (kommo-api.md 4.5). Where an answer shows something else than we
+    Kommo renumbers all stages at every write (docs/kommo.md 4.5). Where an answer shows something else than we
     reckon, the rest of the moves is left to the next round, after a re-reading.
     """
 

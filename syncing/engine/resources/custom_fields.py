@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 ENTITIES = ("leads", "contacts", "companies")
 
-# Types by entity, kommo-api.md 5.3. What is not here becomes a manual item, never another type.
+# Types by entity, docs/kommo.md 5.3. What is not here becomes a manual item, never another type.
 _COMMON_TYPES = frozenset({
     "text", "numeric", "checkbox", "select", "multiselect", "date", "url", "date_time", "textarea", "radiobutton",
     "streetaddress", "file", "monetary", "smart_address", "birthday", "legal_entity",

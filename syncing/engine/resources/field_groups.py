@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 DEFAULT_GROUP = "default"
-PREDEFINED_GROUPS = (DEFAULT_GROUP, "statistic")  # kommo-api.md 5.5
-LINKED_GROUP = "linked_group"  # product groups: not ours to copy, kommo-api.md 5.5
+PREDEFINED_GROUPS = (DEFAULT_GROUP, "statistic")  # docs/kommo.md 5.5
+LINKED_GROUP = "linked_group"  # product groups: not ours to copy, docs/kommo.md 5.5
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from syncing.engine.resources.stages import Stage
 
-MAX_PIPELINES = 50  # per account, kommo-api.md 2
+MAX_PIPELINES = 50  # per account, docs/kommo.md 2
 
 
 @dataclass(frozen=True)
@@ -21,5 +21,5 @@ class Pipeline:
 
 
 def place(pipeline: Pipeline) -> tuple[int, bool, int]:
-    """The sort key of the order that people see; the main one comes first among equal numbers (kommo-api.md 4.1)."""
+    """The sort key of the order that people see; the main one comes first among equal numbers (docs/kommo.md 4.1)."""
     return pipeline.sort, not pipeline.is_main, pipeline.id

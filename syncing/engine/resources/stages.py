@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from functools import lru_cache
 
-MAX_STAGES = 100  # per pipeline, system stages included, kommo-api.md 2
-WON, LOST = 142, 143  # the same ids in every pipeline of every account, kommo-api.md 4.3
+MAX_STAGES = 100  # per pipeline, system stages included, docs/kommo.md 2
+WON, LOST = 142, 143  # the same ids in every pipeline of every account, docs/kommo.md 4.3
 INCOMING_TYPE = 1
 
-# The complete palette that Kommo accepts, kommo-api.md 4.4.
+# The complete palette that Kommo accepts, docs/kommo.md 4.4.
 PALETTE = (
     "#fffeb2", "#fffd7f", "#fff000", "#ffeab2", "#ffdc7f", "#ffce5a", "#ffdbdb",
     "#ffc8c8", "#ff8f92", "#d6eaff", "#c1e0ff", "#98cbff", "#ebffb1", "#deff81",

@@ -78,7 +78,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Result:
-    """The account's part of the run document (design.md section 8), without the subdomain."""
+    """The account's part of the run document (docs/interface.md), without the subdomain."""
 
     state: str  # an AccountState value
     reason: str | None
@@ -96,7 +96,7 @@ class Result:
 
 
 class Record(Protocol):
-    """Stores what has happened before the next request goes out; blocks until it is committed; raises LostClaim."""
+    """Stores what has happened before the next request goes out; blocks until it is committed; raises Interrupted."""
 
     def __call__(
         self,

@@ -1,4 +1,4 @@
-"""The part of the run document that names the items of one account (design.md section 8), and its differences."""
+"""The part of the run document that names the items of one account (docs/interface.md), and its differences."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any

@@ -83,7 +83,7 @@ class Reading:
         return existing
 
     def _check_identity(self) -> None:
-        """The answers that a run reads anyway tell whose they are (design.md, rules of the door)."""
+        """The answers that a run reads anyway tell whose they are (docs/kommo.md 8)."""
         expected, seen = self.job.kommo_id, self.client.account_ids
         if expected is not None and seen and seen != {expected}:
             raise KommoError(

@@ -61,7 +61,7 @@ def close_run(run_id: int) -> bool:
 
 
 def verdict(run: SyncRun, counts: Mapping[str, int]) -> RunState:
-    """The state of a run whose accounts have all ended; guarantee 7: success only if every account is good."""
+    """The state of a run whose accounts have ended: success only if all are good (guarantee 7 of docs/lifecycle.md)."""
     if run.reason:  # the master was not read, or not accepted
         return RunState.REFUSED if run.reason == "guard" else RunState.FAILED
     states = {state for state, count in counts.items() if count}

@@ -1,4 +1,4 @@
-"""A fleet in an outage: the run rests and goes on; after the last rest, what is left of it fails (design: weather).
+"""A fleet in an outage: the run rests and goes on; after the last rest, what is left of it fails (docs/lifecycle.md 9).
 
 The decision is one conditional UPDATE of the run's row, so of several lanes one makes it, and a rest outlives them all.
 """

@@ -208,7 +208,7 @@ def test_no_options_are_no_options() -> None:
 
 
 def test_a_field_without_a_group_id_may_be_listed_by_its_group() -> None:
-    """`group_id` null is a CONFLICT (kommo-api.md 5.2)."""
+    """What `group_id` null means, sources disagree on (docs/kommo.md 5.2)."""
     _, fields = Reader(Lists(custom_fields=[FIELD], custom_field_groups=[GROUP])).groups_and_fields(["leads"])
     assert [field.group_id for field in fields] == ["leads_1"]
 

@@ -117,7 +117,7 @@ def test_a_code_beats_a_name_and_two_codes_are_never_one_field() -> None:
 
 @pytest.mark.parametrize("main", [None, "default"])
 def test_of_namesakes_the_one_in_the_same_group_is_meant_the_main_group_included(main: str | None) -> None:
-    """A field of the main group has its id or none (kommo-api.md 5.2, CONFLICT)."""
+    """A field of the main group has its id or none (docs/kommo.md 5.2: sources disagree)."""
     ours = snapshot(group("leads_1", "Deal"), field(1, "A", group_id=None))
     theirs = snapshot(group("leads_9", "Deal"), field(11, "A", group_id="leads_9"), field(12, "A", group_id=main))
     found = match(ours, theirs, {})

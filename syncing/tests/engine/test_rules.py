@@ -101,7 +101,7 @@ def test_a_plan_in_which_all_is_accepted_is_empty() -> None:
 
 
 def test_an_accepted_attribute_is_written_back_as_the_account_has_it() -> None:
-    """A stage goes with name, colour and sort always (kommo-api.md 4.1)."""
+    """A stage goes with name, colour and sort always (docs/kommo.md 4.1)."""
     by_color = plan(accepting((NEW, "color"))).desired.items[NEW]
     assert stage_body(by_color, 20, described=False) == {"name": "New", "color": "#fff000", "sort": 20}
     by_name = plan(accepting((NEW, "name"))).desired.items[NEW]

@@ -19,7 +19,7 @@ def fields(scene: Scene, number: int, *, monetary: tuple[int, ...] = ()) -> None
 
 
 def test_where_kommo_cannot_make_monetary_fields_only_those_fail(scene: Scene) -> None:
-    """40 fields with 2 monetary ones: 21 POSTs in all, and a look after each 500 (kommo-api.md 5.3)."""
+    """40 fields with 2 monetary ones: 21 POSTs in all, and a look after each 500 (docs/kommo.md 5.3)."""
     fields(scene, 40, monetary=(7, 30))
     scene.world.knobs.monetary_post_500 = True
     north = scene.branch()

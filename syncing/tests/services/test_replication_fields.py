@@ -180,7 +180,7 @@ def test_no_option_that_exists_is_ever_sent_without_its_id(scene: Scene) -> None
 
 @pytest.mark.parametrize("needed", [True, False])
 def test_a_renamed_select_field_keeps_all_its_options(scene: Scene, needed: bool) -> None:
-    """Some PATCHes of select fields demand the list: it always goes along, with ids (kommo-api.md 5.4)."""
+    """Some PATCHes of select fields demand the list: it always goes along, with ids (docs/kommo.md 5.4)."""
     scene.world.knobs.enums_required_on_patch = needed
     north, ours, mine = sourced(scene)
     before = [(enum.id, enum.value) for enum in mine.ordered_enums]

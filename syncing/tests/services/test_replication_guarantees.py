@@ -1,4 +1,4 @@
-"""Guarantees 1, 3, 4 and 7 of design.md, as far as they are one account's; 5 and 6 are the run's and the lanes'."""
+"""Guarantees 1, 3, 4 and 7 of docs/lifecycle.md, as far as they are one account's (5 and 6 are the run's)."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Crash-proof (guarantee 8), one account: killed anywhere and run again ends in the same state."""
+"""Crash-proof (guarantee 8 of docs/lifecycle.md), one account: killed anywhere and run again ends in the same state."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Exactly-once create (guarantee 2): whatever becomes of the answer to a POST, everything is made once."""
+"""Guarantee 2 of docs/lifecycle.md: whatever becomes of the answer to a POST, everything is made once."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The request budget of design.md section 7, to the request."""
+"""The request budget of docs/lifecycle.md, to the request."""
 
 import pytest
 

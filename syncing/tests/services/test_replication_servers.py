@@ -1,4 +1,4 @@
-"""Servers that are not as we think: they number otherwise, forget, or take a CONFLICT of kommo-api.md the other way."""
+"""Servers that are not as we think: they number otherwise, forget, or are the other way where sources disagree."""
 
 from collections.abc import Callable
 
