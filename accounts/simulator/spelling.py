@@ -28,6 +28,7 @@ WAYS: dict[str, Callable[[str], str]] = {
     "drop": lambda text: "".join(character for character in text if ord(character) < FIRST_ASTRAL),
     "question": lambda text: "".join(c if ord(c) < FIRST_ASTRAL else "?" for c in text),
     "escape": lambda text: html.escape(text, quote=True),
+    "escape_twice": lambda text: html.escape(html.escape(text)),
     "escape_plain": lambda text: html.escape(text, quote=False),
     "trim": str.strip,
     "collapse": lambda text: " ".join(text.split()),

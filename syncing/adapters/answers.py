@@ -8,7 +8,7 @@ from accounts.kommo.quirks import items_of
 from syncing.adapters.api import Json
 from syncing.adapters.batches import Entry
 from syncing.adapters.reader import MALFORMED
-from syncing.engine.pairing import likely, tell_apart, with_rest
+from syncing.engine.pairing import is_spelling, likely, tell_apart, with_rest
 from syncing.engine.refs import Kind, Ref, enum_key
 from syncing.engine.resources.custom_fields import CustomField, Enum
 
@@ -16,9 +16,9 @@ T = TypeVar("T")
 
 
 def aligned(answer: Json, key: str, bodies: Sequence[Json], parse: Callable[[Json], object]) -> list[Json]:
-    """The answered items in the order of the request: by `request_id` (Kommo's is the index), else by name, namesakes
-    and the others in the order of their making, if they are as many as were sent. A name may read back differently
-    and is still ours.
+    """The answered items in the order of the request: by `request_id` (Kommo's is the index), unless the names of all
+    of them plainly tell another order; else by name, namesakes and the others in the order of their making, if they
+    are as many as were sent. A name may read back differently and is still ours.
 
     Raises BadAnswer with unknown outcome if they cannot be told apart, or if `parse` cannot make sense of one: then
     the account is read again.
@@ -29,10 +29,13 @@ def aligned(answer: Json, key: str, bodies: Sequence[Json], parse: Callable[[Jso
         raise BadAnswer(f"the answer does not show the new {key}", outcome_unknown=True)
     by_index = {str(item.get("request_id")): item for item in items}
     ordered = [by_index[str(index)] for index in range(len(bodies)) if str(index) in by_index]
+    names = [body["name"] for body in bodies]
     if len(ordered) == len(bodies):
-        return ordered
+        shown = [_name(item) for item in ordered]
+        pairs = {} if all(map(is_spelling, names, shown)) else likely(names, shown)
+        return [ordered[pairs[at]] for at in range(len(bodies))] if len(pairs) == len(bodies) else ordered
     items = sorted(items, key=_by_making)
-    pairs = likely([body["name"] for body in bodies], [_name(item) for item in items])
+    pairs = likely(names, [_name(item) for item in items])
     in_order = [pairs[at] for at in sorted(pairs)] == sorted(pairs.values())
     if len(items) == len(bodies) and (in_order or len(pairs) == len(bodies)):
         found = with_rest(pairs, len(bodies), len(items))

@@ -14,7 +14,7 @@ from syncing.adapters.oddities import held_field, held_group, held_pipeline, hel
 from syncing.adapters.shapes import OddShape, each, fields_of, listed, number, optional_text, text
 from syncing.engine.held import Held
 from syncing.engine.refs import Kind
-from syncing.engine.resources.custom_fields import ENTITIES, CustomField, Enum, StageId
+from syncing.engine.resources.custom_fields import ENTITIES, ENUM_TYPES, CustomField, Enum, StageId
 from syncing.engine.resources.field_groups import LINKED_GROUP, PREDEFINED_GROUPS, FieldGroup
 from syncing.engine.resources.pipelines import Pipeline
 from syncing.engine.resources.stages import INCOMING_TYPE, LOST, WON, Description, Stage
@@ -260,11 +260,15 @@ def parse_group(entity: str, item: Json) -> FieldGroup:
 
 
 def parse_field(entity: str, item: Json) -> CustomField:
+    """A select field whose options read null is odd: nobody knows which it has."""
+    type_ = text(fields_of(item), "type")
+    if type_ in ENUM_TYPES and item.get("enums") is None:
+        raise OddShape("enums", "is missing")
     return CustomField(
         entity=entity,
-        id=number(fields_of(item), "id"),
+        id=number(item, "id"),
         name=text(item, "name"),
-        type=text(item, "type"),
+        type=type_,
         sort=number(item, "sort", 0),
         code=optional_text(item, "code") or None,
         group_id=optional_text(item, "group_id") if item.get("group_id") else None,

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from syncing.engine.candidates import normal_name
 
+MOST_ESCAPES = 3  # once when it is stored, once when it is shown, once when it is written back
+
 
 def likely(sent: Sequence[str], found: Sequence[str]) -> dict[int, int]:
     """Index in `sent` -> index in `found`: equal names, then equal but for case and white space, then one another's
@@ -59,5 +61,7 @@ def is_spelling(sent: str, shown: str) -> bool:
 
 
 def _letters(text: str) -> str:
-    decomposed = unicodedata.normalize("NFKD", html.unescape(text))
+    for _ in range(MOST_ESCAPES):
+        text = html.unescape(text)
+    decomposed = unicodedata.normalize("NFKD", text)
     return "".join(character for character in decomposed.casefold() if character.isalnum())

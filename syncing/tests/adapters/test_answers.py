@@ -35,6 +35,9 @@ def made(number: int, name: str | None, request_id: str | None = None, **more: o
     [made(1, "\N{GREEK SMALL LETTER ALPHA}"), made(2, "\N{GREEK SMALL LETTER BETA}")],
     [made(1, ""), made(2, "")],
     [made(1, None), made(2, "b")],
+    [made(2, "B", "0"), made(1, "A", "1")],
+    [made(2, "&amp;amp;", "1"), made(1, "A", "0")],
+    [made(2, "X", "1"), made(1, "B", "0")],
 ])  # fmt: skip
 def test_answered_items_are_put_in_the_order_of_the_request(items: list[Any]) -> None:
     assert [item["id"] for item in aligned(answer(*items), "things", BODIES, parse)] == [1, 2]
@@ -44,6 +47,12 @@ def test_without_request_ids_namesakes_are_told_apart_by_the_order_of_their_maki
     bodies = [{"name": "Size", "type": "numeric"}, {"name": "Size", "type": "textarea"}]
     items = [made(100, "Size", type="textarea"), made(99, "Size", type="numeric")]
     assert [item["type"] for item in aligned(answer(*items), "things", bodies, parse)] == ["numeric", "textarea"]
+
+
+def test_namesakes_that_differ_in_case_keep_the_order_of_their_request_ids() -> None:
+    bodies = [{"name": "new"}, {"name": "NEW"}, {"name": "NEW"}]
+    items = [made(3, "new", "2"), made(1, "NEW", "0"), made(2, "new", "1")]
+    assert [item["id"] for item in aligned(answer(*items), "things", bodies, parse)] == [1, 2, 3]
 
 
 @pytest.mark.parametrize("document", [
@@ -89,7 +98,7 @@ def test_an_equal_name_comes_before_one_that_differs_in_case() -> None:
     assert adopted([{"name": "A"}, {"name": "a"}], made(1, "a"), made(2, "A")) == [2, 1]
 
 
-@pytest.mark.parametrize("shown", ["R&amp;D", "r&d", " R&D ", "R&D", "R"])
+@pytest.mark.parametrize("shown", ["R&amp;D", "R&amp;amp;D", "r&d", " R&D ", "R&D", "R"])
 def test_what_reads_back_differently_is_adopted(shown: str) -> None:
     assert adopted([{"name": "R&D"}, {"name": "Plan"}], made(1, shown), made(2, "Plan")) == [1, 2]
 

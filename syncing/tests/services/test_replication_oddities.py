@@ -67,6 +67,8 @@ WITH_ID = {
     "a stage whose sort is a word": Odd("stage", offer, "sort", "high"),
     "a field whose required status has no pipeline": Odd("custom_field", note, "required_statuses.0.pipeline_id"),
     "a field whose options are a text": Odd("custom_field", source, "enums", "Web"),
+    "a field whose options are null": Odd("custom_field", source, "enums"),
+    "a field whose options are missing": Odd("custom_field", source, "enums", missing=True),
     "a field without a type": Odd("custom_field", source, "type", missing=True),
     "a group without a name": Odd("field_group", money, "name", missing=True),
 }
