@@ -1,5 +1,6 @@
 """What keeps the database from serving, told by its errors: the real cause, and what to do."""
 
+import errno
 from dataclasses import dataclass
 
 from django.db import DatabaseError, InterfaceError, OperationalError
@@ -79,7 +80,9 @@ OF_SQLSTATE = {
 
 
 def trouble_of(error: BaseException | None) -> Trouble | None:
-    """The trouble that a database's error tells of; None when it is an error of another kind."""
+    """The trouble that a database's error tells of, or one of a file beside it; None for other errors."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return FULL
     if not isinstance(error, DatabaseError | InterfaceError):
         return None
     text, sqlstate = str(error), getattr(error.__cause__, "sqlstate", None)

@@ -35,7 +35,8 @@ class DatabaseTroubleOnce(logging.Filter):
         self._said: dict[str, float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        trouble = trouble_of(record.exc_info[1]) if record.exc_info else None
+        error = record.exc_info[1] if record.exc_info else record.msg  # the queue logs a bare error, every second
+        trouble = trouble_of(error) if isinstance(error, BaseException) else None
         if trouble is None:
             return True
         now = self._clock()

@@ -1,5 +1,6 @@
 """While the database does not serve: what is answered, what the log says, and how commands end."""
 
+import errno
 import io
 import json
 import logging
@@ -172,6 +173,17 @@ def test_a_minute_later_it_is_said_again_and_another_cause_at_once() -> None:
     assert [passes("database is locked"), passes("database is locked"), passes("disk I/O error")] == [True, False, True]
     moment = 61.0
     assert passes("database is locked")
+
+
+def test_a_full_disk_is_said_once_a_minute_also_by_the_queue_which_logs_bare_errors() -> None:
+    once = DatabaseTroubleOnce(clock=lambda: 0.0)
+    errors = [OSError(errno.ENOSPC, "No space left on device"), OperationalError("database or disk is full")]
+    records = [logging.LogRecord("django-q", logging.ERROR, "", 0, error, None, None) for error in errors * 5]
+
+    said = [record.getMessage() for record in records if once.filter(record)]
+
+    assert len(said) == 1
+    assert "The disk of the database is full." in said[0]
 
 
 # -- commands --
