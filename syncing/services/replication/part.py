@@ -88,7 +88,9 @@ class _Part:
         if not self.job.writes:
             self.ledger.tell_names(plan.stored_otherwise)
             self.adopted = len(self.memory.adoptions(plan))
-            return self._judged("planned" if plan.changes else "in_sync")
+            if plan.changes and not plan.conflicts:  # names that are stored otherwise do not keep it from approval
+                return self._result("planned", None, None)
+            return self._judged("in_sync")
         if self.job.gate is not None:
             self.job.gate.open(plan, existing)
         if plan.changes:

@@ -65,12 +65,13 @@ class Reading:
             existing = replace(existing, pipelines=self._with_descriptions(self.reader.pipelines()))
         for entity in ENTITIES:
             groups, fields = existing.groups or (), existing.fields or ()
-            if (Kind.FIELD_GROUP, entity) in touched:
+            mine = self.reader.fields(entity) if (Kind.CUSTOM_FIELD, entity) in touched else None
+            if (Kind.FIELD_GROUP, entity) in touched or mine == ():  # the groups tell whether the last field is gone
                 others = tuple(group for group in groups if group.entity != entity)
                 groups = others + self.reader.groups(entity)
-            if (Kind.CUSTOM_FIELD, entity) in touched:
+            if mine is not None:
                 rest = tuple(item for item in fields if item.entity != entity)
-                fields = rest + with_membership(self.reader.fields(entity), groups)
+                fields = rest + with_membership(mine, groups)
             existing = replace(existing, groups=groups, fields=fields) if self.job.scope.writes_fields else existing
         self._check_identity()
         return existing

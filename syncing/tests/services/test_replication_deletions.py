@@ -108,6 +108,24 @@ def test_what_we_made_and_the_master_has_no_more_is_deleted_children_first_and_l
     assert not {"Offer", "Old"} & {ref.key for ref in north.known}
 
 
+@pytest.mark.parametrize("in_a_group", [True, False])
+def test_the_last_field_of_all_may_go_and_its_empty_list_is_believed(scene: Scene, *, in_a_group: bool) -> None:
+    group = scene.master.add_group("contacts", "Deal")
+    only = scene.master.add_field("contacts", "Only", group_id=group.id if in_a_group else "default")
+    for item in [each for each in scene.master.fields["contacts"].values() if each is not only]:
+        scene.master.delete_field(item)
+    north = scene.branch()
+    north.account.fields["contacts"].clear()
+    policy = Policy(north, OURS)
+    policy.sync(scene.desired())
+    scene.master.delete_field(only)
+
+    result = policy.sync(scene.desired())
+
+    assert (result.state, result.deleted) == ("changed", 1)
+    assert not north.account.fields["contacts"]
+
+
 def test_by_default_all_of_it_is_kept_and_named(full: Scene) -> None:
     north = full.branch()
     policy = Policy(north, {})

@@ -2,10 +2,13 @@
 
 import pytest
 
+from django.contrib.auth.models import User
+
 from accounts.simulator.account import SimAccount
 from syncing.models import Drift, IdMapping, StoredName
+from syncing.services.decisions.approvals import approve
 from syncing.tests.services.conftest import House
-from syncing.tests.services.crm import parts, planned, synced, writes
+from syncing.tests.services.crm import ANNA, parts, planned, synced, work, writes
 
 
 @pytest.fixture
@@ -39,6 +42,23 @@ def test_names_that_are_stored_otherwise_are_remembered_and_written_once(house: 
     assert set(IdMapping.objects.values_list("kind", "master_key", "slave_key")) == mapped
     drift = Drift.objects.get(pk=house.accounts["north"].pk)
     assert (drift.state, drift.count) == (Drift.State.DRIFTED, len(rows))
+
+
+def test_names_that_are_stored_otherwise_do_not_keep_a_plan_from_approval(house: House, north: SimAccount) -> None:
+    house.world.knobs.stored_names = "escape"
+    synced(house)
+    house.world.accounts["master"].add_field("leads", "This & that")
+
+    plan = planned(house)
+    approved = work(house, approve(plan, by=User.objects.create_superuser("ben"), actor=ANNA))
+
+    part = parts(plan)["north"]
+    assert (plan.state, part.state, part.reason, part.created) == ("planned", "planned", "", 1)
+    told = [row["message"] for row in part.document["changes"] if row["outcome"] != "planned"]
+    assert len(told) == 12 + 12 + 1 + 1
+    assert all("stores it as" in message for message in told)
+    assert north.field("leads", "This &amp; that")
+    assert (approved.state, parts(approved)["north"].created) == ("partial", 1)
 
 
 def test_what_is_stored_otherwise_no_more_is_forgotten(house: House, north: SimAccount) -> None:
