@@ -11,6 +11,7 @@ from syncing.engine.changes import Action, Change
 from syncing.engine.match import match
 from syncing.engine.refs import Kind, Ref, pipeline_key
 from syncing.engine.resources.custom_fields import ENTITIES
+from syncing.engine.resources.field_groups import FieldGroup
 from syncing.engine.resources.pipelines import Pipeline
 from syncing.engine.safety import incomplete
 from syncing.engine.snapshot import Snapshot, items
@@ -65,16 +66,20 @@ class Reading:
             existing = replace(existing, pipelines=self._with_descriptions(self.reader.pipelines()))
         for entity in ENTITIES:
             groups, fields = existing.groups or (), existing.fields or ()
-            mine = self.reader.fields(entity) if (Kind.CUSTOM_FIELD, entity) in touched else None
-            if (Kind.FIELD_GROUP, entity) in touched or mine == ():  # the groups tell whether the last field is gone
-                others = tuple(group for group in groups if group.entity != entity)
-                groups = others + self.reader.groups(entity)
-            if mine is not None:
+            if (Kind.FIELD_GROUP, entity) in touched:
+                groups = self._groups_again(groups, entity)
+            if (Kind.CUSTOM_FIELD, entity) in touched:
+                mine = self.reader.fields(entity)
+                if not mine:  # the groups tell whether the last field is gone
+                    groups = self._groups_again(groups, entity)
                 rest = tuple(item for item in fields if item.entity != entity)
                 fields = rest + with_membership(mine, groups)
             existing = replace(existing, groups=groups, fields=fields) if self.job.scope.writes_fields else existing
         self._check_identity()
         return existing
+
+    def _groups_again(self, groups: tuple[FieldGroup, ...], entity: str) -> tuple[FieldGroup, ...]:
+        return tuple(group for group in groups if group.entity != entity) + self.reader.groups(entity)
 
     def believed(self, existing: Snapshot) -> Snapshot:
         """Raises BadAnswer for a reading that cannot be true."""

@@ -1,7 +1,6 @@
 """Names that an account stores otherwise, over whole runs: remembered, shown as drift, no business of the limits."""
 
 import pytest
-
 from django.contrib.auth.models import User
 
 from accounts.simulator.account import SimAccount
