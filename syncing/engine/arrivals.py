@@ -9,9 +9,7 @@ from syncing.engine.pairing import is_spelling, likely, with_rest
 from syncing.engine.plan import Plan
 from syncing.engine.refs import Kind, Ref, enum_key, field_key, group_key, pipeline_key, stage_key
 from syncing.engine.snapshot import Snapshot
-
-Key = tuple[Kind, str]  # an item by the account's own key
-INSIDE = {Kind.PIPELINE: Kind.STAGE, Kind.CUSTOM_FIELD: Kind.ENUM}
+from syncing.engine.stored_names import Key
 
 
 def hidden(

@@ -10,7 +10,7 @@ from syncing.engine.changes import Action, Change
 from syncing.engine.match import Conflict
 from syncing.engine.pairing import likely, tell_apart, with_rest
 from syncing.engine.plan import Plan
-from syncing.engine.refs import Kind, Ref, field_key, parent_of
+from syncing.engine.refs import INSIDE, Kind, Ref, field_key, parent_of
 from syncing.engine.snapshot import Snapshot
 from syncing.engine.stored_names import names_of
 
@@ -19,7 +19,6 @@ UNTOLD = (
     "It was sent before, but no answer said what became of it; it may be one of the items that are new since. "
     "Give the right one this name or delete it in Kommo, or run again with --force --reason to make it anyway."
 )
-INSIDE = {Kind.PIPELINE: Kind.STAGE, Kind.CUSTOM_FIELD: Kind.ENUM}
 
 
 @dataclass(frozen=True)

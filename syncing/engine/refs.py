@@ -54,6 +54,9 @@ class Ref:
         return f"{self.kind} {self.key}"
 
 
+INSIDE = {Kind.PIPELINE: Kind.STAGE, Kind.CUSTOM_FIELD: Kind.ENUM}  # the kind of what is inside, by kind
+
+
 def parent_of(ref: Ref) -> Ref | None:
     """The pipeline of a stage, the field of an option; None for what stands by itself."""
     parent = {Kind.STAGE: Kind.PIPELINE, Kind.ENUM: Kind.CUSTOM_FIELD}.get(ref.kind)

@@ -6,12 +6,11 @@ from dataclasses import dataclass, field
 from syncing.adapters.work import DONE, Written
 from syncing.engine.changes import Action
 from syncing.engine.plan import Plan
-from syncing.engine.refs import Kind, Ref
+from syncing.engine.refs import INSIDE, Kind, Ref
 from syncing.services.replication.contract import NO_NOTES, Mapped, Notes, Outcome
 from syncing.services.replication.ledger import Ledger
 
 ADOPTED = "It was already there and is now kept in step."
-INSIDE = {Kind.PIPELINE: Kind.STAGE, Kind.CUSTOM_FIELD: Kind.ENUM}
 
 
 @dataclass

@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from syncing.engine.pending import Pending, Place
-from syncing.engine.refs import Kind, Ref
+from syncing.engine.refs import INSIDE, Kind, Ref
 from syncing.engine.stored_names import Key, StoredName
 from syncing.models import IdMapping, LogEntry, PendingCreation
 from syncing.models import StoredName as StoredNameRow
@@ -20,8 +20,6 @@ WRITES = {"create": "created", "update": "updated", "delete": "deleted", "adopt"
 
 
 OPTION = "option"  # as the code of a log entry: an option that was made with or in its field, which has its own entry
-
-INSIDE = {Kind.PIPELINE.value: Kind.STAGE.value, Kind.CUSTOM_FIELD.value: Kind.ENUM.value}
 
 # What becomes of the id mappings: of which account, what happened, mappings to keep, to drop. In a transaction.
 Remember = Callable[[int, Sequence[Outcome], Sequence[Mapped], Sequence[Ref]], None]
@@ -49,7 +47,7 @@ def remember_rollback(
     condition = _matching((outcome.kind, "slave_key", outcome.key) for outcome in gone)
     for outcome in gone:
         if outcome.kind in INSIDE:
-            condition |= Q(kind=INSIDE[outcome.kind], slave_key__startswith=f"{outcome.key}/")
+            condition |= Q(kind=INSIDE[Kind(outcome.kind)], slave_key__startswith=f"{outcome.key}/")
     if condition:
         IdMapping.objects.filter(condition, account=account_id).delete()
 
