@@ -55,7 +55,7 @@ test: venv-dev ## every test, in the same virtual environment (TEST_ARGS="-k pac
 
 # How far the laws look is said in one place: syncing/tests/laws.py.
 test-deep: venv-dev ## the laws and the kills with many examples, at random, with CI=true always the same (LAW_EXAMPLES=500)
-	@$(MAKE) --no-print-directory test LAW_EXAMPLES=$(or $(LAW_EXAMPLES),200) TEST_ARGS="-m law --timeout=600 $(TEST_ARGS)"
+	@$(MAKE) --no-print-directory test LAW_EXAMPLES=$(or $(LAW_EXAMPLES),150) TEST_ARGS="-m law --timeout=600 $(TEST_ARGS)"
 
 CHECK_ENV := KOMMOSYNC_ENV_FILE=/dev/null VAR_DIR=var/check DATABASE_URL= REDIS_URL= DEBUG=off HTTPS_ONLY=on ALLOWED_HOSTS=sync.example.com \
   SECRET_KEY=only-for-the-check-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJ \
