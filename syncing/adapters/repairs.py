@@ -116,11 +116,12 @@ def _without_part(light: Lighter, at: Place, complaint: FieldError, optional: Op
 
 def _without_option(light: Lighter, at: Place, complaint: FieldError, optional: Optional) -> Lighter | None:
     """A new option is left out, a changed one stays as it is."""
-    options = list(light.body["enums"])
-    index = int(at[1]) if len(at) > 1 else -1
+    if len(at) < 2:
+        return None  # the list itself
+    options, index = list(light.body["enums"]), int(at[1])
     option = options[index]
-    if index < 0 or option is None:
-        return light if option is None else None
+    if option is None:
+        return light
     said = f"{option_name(option)}: {complaint.detail or complaint.code}"
     if at[2:] in (("code",), ("sort",)):
         options[index] = {key: value for key, value in option.items() if key != at[2]}

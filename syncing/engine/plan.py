@@ -15,7 +15,7 @@ from syncing.engine.extras import find_own
 from syncing.engine.match import Conflict, Match, match
 from syncing.engine.normalise import Item, State, normalise, own_names
 from syncing.engine.refs import Kind, Ref, Scope, enum_key, field_key, group_key, parent_of, pipeline_key, stage_key
-from syncing.engine.resources.custom_fields import CREATABLE_TYPES, CustomField
+from syncing.engine.resources.custom_fields import CREATABLE_TYPES, ENUM_TYPES, CustomField
 from syncing.engine.resources.pipelines import Pipeline, place
 from syncing.engine.resources.stages import Stage
 from syncing.engine.rules import NO_RULES, Rules
@@ -23,6 +23,7 @@ from syncing.engine.snapshot import Snapshot
 from syncing.engine.unread import unread
 
 NO_HIDING = "This account has no fields that are hidden by stage (a feature of its plan)."
+NO_OPTIONS = "None of its options could be read in the master, and Kommo makes no such field without one."
 NOT_OURS = "Kommo makes it itself and it is not in this account."
 SEALED = "Its options differ, but the value of one of them reads null; they can only be written all together."
 
@@ -297,6 +298,9 @@ class _Planner:
         if self.ours.items[ref].system:
             supported = item.type in CREATABLE_TYPES[item.entity] or item.is_predefined
             self._manual(ref, NOT_OURS if supported else f"The API cannot create {item.type!r} fields here.")
+            return False
+        if item.type in ENUM_TYPES and not self.ours.items[ref].attributes["enums"]:
+            self._manual(ref, NO_OPTIONS)
             return False
         if group in self.left_out and group not in self.found.keys:
             return False

@@ -32,9 +32,15 @@ def test_a_refused_optional_part_is_left_out(path: str, key: str, left: object) 
     assert {k: v for k, v in light.body.items() if k != key} == {k: v for k, v in BODY.items() if k != key}
 
 
-@pytest.mark.parametrize("paths", [("name",), ("code", "name"), ("type",), (), ("remind",)])
+@pytest.mark.parametrize(
+    "paths", [("name",), ("code", "name"), ("type",), (), ("remind",), ("enums",), ("enums.0.value", "enums")]
+)
 def test_what_an_item_cannot_be_without_is_not_left_out(paths: tuple[str, ...]) -> None:
     assert lightened(BODY, refusal(*paths), NEW) is None
+
+
+def test_a_complaint_about_an_empty_list_of_options_names_no_option() -> None:
+    assert lightened({**BODY, "enums": []}, refusal("0.enums"), NEW) is None
 
 
 def test_a_patch_of_which_nothing_would_be_left_is_not_sent() -> None:

@@ -271,6 +271,21 @@ def test_an_option_of_the_master_that_reads_null_is_not_copied_and_keeps_its_par
         assert differences(scene.master, branch.account) == []
 
 
+def test_a_field_of_the_master_whose_options_all_read_null_is_not_made_and_named(scene: Scene) -> None:
+    ours = scene.master.add_field("leads", "Other", "select", enums=["A"])
+    scene.fault("odd", item=ours.id, at="enums.0.value", times=None)
+    north = scene.branch()
+
+    result, again = north.sync(scene.desired()), north.sync(scene.desired())
+
+    assert (result.state, again.state, again.document["changes"]) == ("changed", "in_sync", [])
+    assert [each["name"] for each in result.document["manual"] if each["kind"] == "custom_field"] == ["Other"]
+    assert not [each for each in north.sent("POST") if b'"Other"' in each.body]
+    scene.world.faults.clear()
+    assert north.sync(scene.desired()).state == "changed"
+    assert differences(scene.master, north.account) == []
+
+
 def test_no_word_that_was_a_null_ever_leaves(scene: Scene) -> None:
     north = scene.branch()
     north.sync(scene.desired())
