@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from django.db import connection, connections
 from django.utils import translation
@@ -22,6 +23,9 @@ CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 POSTGRES = os.environ.get("TEST_POSTGRES_URL", "postgres://postgres@127.0.0.1:5432/postgres")
 REDIS = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/9")
 flushing.install()
+# The same examples in every run, however slow the machine is just then; `syncing.tests.laws` looks further.
+hypothesis.settings.register_profile("always the same", deadline=None, database=None, derandomize=True)
+hypothesis.settings.load_profile("always the same")
 
 
 def listens(port: int) -> bool:
