@@ -89,11 +89,12 @@ def test_names_that_read_back_otherwise_multiply_nothing(anywhere: RunningServer
     own_knobs(south, **{rng.choice(("stored_names", "shown_names")): ways})
     before, leads, wounds = ids_of(south.account), leads_of(south.account), south.wounds
 
-    south.sync(scene.desired())
+    for _ in range(2):  # what the first run skips, as something of its group was refused, is made by the second
+        south.sync(scene.desired())
     made = sizes(south.account)
     for _ in range(RUNS):
         south.sync(scene.desired())
-        assert sizes(south.account) == made, (ways, rng)
+        assert sizes(south.account) == made, ways
 
     assert before <= ids_of(south.account), "nothing that was there is gone"
     assert leads_of(south.account) == leads
