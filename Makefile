@@ -51,7 +51,7 @@ bench: venv ## the figures: requests, pace, memory (BENCH_ARGS="--quick")
 # -- to change it --
 # Tests start many processes: without bytecode each would compile every module again.
 test: venv-dev ## every test, in the same virtual environment (TEST_ARGS="-k pacing")
-	@env -u PYTHONDONTWRITEBYTECODE $(PY) -m pytest -n 3 --dist load --maxschedchunk 1 -rs $(TEST_ARGS)
+	@env -u PYTHONDONTWRITEBYTECODE $(PY) -m pytest -n 4 --dist load --maxschedchunk 1 -rs $(TEST_ARGS)
 
 # How far the laws look is said in one place: syncing/tests/laws.py.
 test-deep: venv-dev ## the laws and the kills with many examples, at random, with CI=true always the same (LAW_EXAMPLES=500)
