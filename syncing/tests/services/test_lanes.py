@@ -152,6 +152,7 @@ def test_a_stopping_lane_hands_back_what_it_holds_and_the_next_one_goes_on(house
         house.stop.set()
         while True:
             checkpoint("reading")
+            time.sleep(0.005)  # as a request takes: spinning would starve the lane\'s own thread
 
     run = house.start()
     assert house.work(begin)
@@ -178,6 +179,7 @@ def test_a_cancel_stops_between_two_requests_and_says_how_far_it_came(house: Hou
         begun.set()
         while True:
             checkpoint("writing pipelines")
+            time.sleep(0.005)  # as a request takes: spinning would starve the lane\'s own thread
 
     run = house.start()
     lane = threading.Thread(target=in_a_thread, args=(house, replicate, 2))
@@ -211,6 +213,7 @@ def test_a_lane_that_lost_its_claim_stops_and_stores_nothing(house: House, setti
             try:
                 while True:
                     checkpoint("reading")
+                    time.sleep(0.005)  # as a request takes: spinning would starve the lane\'s own thread
             except Interrupted as lost:
                 seen.append(lost.code)
                 raise
@@ -234,6 +237,7 @@ def test_without_a_heartbeat_nothing_more_is_sent(house: House, settings: Settin
         try:
             while True:
                 checkpoint("reading")
+                time.sleep(0.005)  # as a request takes: spinning would starve the lane\'s own thread
         except Interrupted as lost:
             codes.append(lost.code)
             raise

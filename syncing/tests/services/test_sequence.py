@@ -1,6 +1,7 @@
 """Runs of one group: in order, and past those whose process died."""
 
 import threading
+import time
 from datetime import timedelta
 
 import pytest
@@ -142,6 +143,7 @@ def test_an_interrupted_command_cancels_its_run_and_says_how_far_every_account_c
         stop.set()
         while True:
             checkpoint("reading")
+            time.sleep(0.005)  # as a request takes: spinning would starve the lane\'s own thread
 
     foreground.work_to_the_end(run, stop=stop, replicate=replicate)
 
@@ -158,6 +160,7 @@ def test_an_interrupted_command_leaves_a_run_that_others_joined_to_the_workers(h
         stop.set()
         while True:
             checkpoint("reading")
+            time.sleep(0.005)  # as a request takes: spinning would starve the lane\'s own thread
 
     assert house.start().pk == run.pk  # a webhook, say
     foreground.work_to_the_end(run, stop=stop, replicate=replicate)
