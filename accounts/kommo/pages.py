@@ -173,7 +173,7 @@ def _query(href: str) -> dict[str, list[str]]:
 
 
 def _named_limits(answer: JsonObject) -> list[int]:
-    """How many items the server says that it gives at once, in the links to this page and to the next."""
+    """Returns how many items a page holds, as the links to this page and to the next say."""
     return [_limit(_query(_link(answer, name))) for name in ("self", "next")]
 
 

@@ -102,7 +102,7 @@ class Suspicion:
 
 
 def answers(transport: Transport, token: str, path: str = PATHS[0]) -> bool:
-    """Whether the account answers one request with anything but a plain 403; a network that is silent is no answer."""
+    """Returns True if the account answers one request with anything but a plain 403; a silent network is no answer."""
     url = f"{transport.base_url}/api/v4{path}"
     try:
         answer = transport.send("GET", path, url, transport.headers({"Authorization": f"Bearer {token}"}))

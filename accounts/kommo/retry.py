@@ -70,7 +70,7 @@ def harmless_twice(method: str, body: object) -> bool:
 
 
 def _sets_things(item: object) -> bool:
-    """Whether there is a list of objects in it, at any depth, that are more than references (`status_id` alone)."""
+    """Returns True if it holds, at any depth, a list of objects that are more than references (`status_id` alone)."""
     if not isinstance(item, Mapping):
         return False
     for value in item.values():

@@ -88,7 +88,7 @@ class Ledger:
         return ref in self.rows and self.rows[ref].state in (FAILED, SKIPPED)
 
     def untold(self) -> list[Ref]:
-        """What was to be made and failed for another reason than a refusal: it may be there."""
+        """Returns what was to be made and failed for another reason than a refusal: it may be there."""
         return [
             ref
             for ref, row in self.rows.items()
@@ -102,7 +102,7 @@ class Ledger:
         return is_unsent and change.action is Action.CREATE and change.ref.kind is Kind.STAGE
 
     def refused(self) -> frozenset[Ref]:
-        """What was to be made and is known not to be there: an answer has refused it."""
+        """Returns what was to be made and is known not to be there: an answer has refused it."""
         items = [
             ref
             for ref, row in self.rows.items()

@@ -75,7 +75,7 @@ class Memory:
         return news
 
     def of_arrivals(self, arrived: Mapping[Ref, str]) -> News:
-        """What came with the writes, though no answer told its key."""
+        """Remembers what came with the writes, though no answer told its key."""
         news = News(mapped=[self._mapped(ref, key, ours=True) for ref, key in arrived.items()])
         self.created |= arrived.keys()
         self.keep(news.mapped)

@@ -53,7 +53,7 @@ class Remembered:
     def resolve(
         self, desired: Snapshot, existing: Snapshot, known: Mapping[Ref, str], refused: frozenset[Ref] = frozenset()
     ) -> Mapping[Ref, str]:
-        """What is pending and there after all; the rest is `untold`, or gone, as what is known to be `refused`."""
+        """Returns what is pending and there after all; the rest is `untold`, or gone like what was `refused`."""
         pending = {place: replace(each, refs=each.refs - refused) for place, each in self.pending.items()}
         resolved = resolve(desired, existing, known, pending)
         self.untold = resolved.untold

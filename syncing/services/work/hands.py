@@ -37,7 +37,7 @@ from syncing.services.work.writer import LOST, Writer
 logger = logging.getLogger(__name__)
 
 Replicate = Callable[[Job, KommoClient, Record, Checkpoint, Keep], Result]
-INTERRUPTIONS = frozenset({"cancelled", "handed_back", LOST})
+INTERRUPTIONS = frozenset({"cancelled", "handed_back", LOST})  # we stopped it ourselves
 BLOCKED = "ip_blocked"
 BLOCKED_MESSAGE = "Kommo blocked this machine's IP address, so everything was stopped."
 

@@ -18,6 +18,7 @@ from syncing.services.runs.closing import end_without_master
 from syncing.services.work import proposals, queue
 from syncing.services.work.boundary import INTERNAL_REMEDY, survived, where
 from syncing.services.work.claims import MasterClaim, release_master
+from syncing.services.work.hands import INTERRUPTIONS
 from syncing.services.work.readings import Reading, Task
 from syncing.services.work.rules import may_delete
 
@@ -36,7 +37,6 @@ NOTHING_COVERED = (
     "Change the policy, or start another type.",
 )
 NOTHING_TO_REVERT = ("What was to be rolled back is not kept any more.", "Put it right by hand, or start a new run.")
-INTERRUPTIONS = frozenset({"handed_back", "cancelled", "lost_claim"})  # the reading stopped on our own request
 
 
 def scope_of(run_type: str, group: SyncGroup) -> Scope | None:
