@@ -82,11 +82,13 @@ def postgres_tables(postgres_url: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def redis_url() -> str:
-    """A Redis server on loopback whose database 9 may be emptied; skips without."""
+def redis_url(worker_id: str) -> str:
+    """A database of a Redis server on loopback that only this test process uses and empties; skips without a server."""
     if not listens(6379):
         pytest.skip("needs Redis on 127.0.0.1:6379; .ci/run starts an installed one")
-    return REDIS
+    server, _, first = REDIS.rpartition("/")
+    process = int(worker_id.removeprefix("gw")) if worker_id.startswith("gw") else 0
+    return f"{server}/{int(first) + process}"
 
 
 @pytest.fixture(scope="session")

@@ -43,9 +43,7 @@ def make(tmp_path: Path, request: pytest.FixtureRequest, worker_id: str) -> Iter
                 name = f"kommosync_e2e_{worker_id}_{os.getpid()}"
                 env["DATABASE_URL"] = stack.enter_context(postgres_database(url, name, tables))
             if "redis" in backend:
-                number = 9 + int(worker_id.removeprefix("gw") or 0) % 6 if worker_id != "master" else 9
-                url = request.getfixturevalue("redis_url").rpartition("/")[0]
-                env["REDIS_URL"] = stack.enter_context(fresh_redis(f"{url}/{number}"))
+                env["REDIS_URL"] = stack.enter_context(fresh_redis(request.getfixturevalue("redis_url")))
             server = stack.enter_context(serve(world, latency=latency))
             return stack.enter_context(Installation(tmp_path, world, server, **env))
 
