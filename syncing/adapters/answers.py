@@ -7,7 +7,7 @@ from accounts.kommo.errors import BadAnswer
 from accounts.kommo.quirks import items_of
 from syncing.adapters.api import Json
 from syncing.adapters.batches import Entry
-from syncing.adapters.reader import MALFORMED
+from syncing.adapters.parsing import MALFORMED
 from syncing.engine.pairing import is_spelling, likely, tell_apart, with_rest
 from syncing.engine.refs import Kind, Ref, enum_key
 from syncing.engine.resources.custom_fields import CustomField, Enum
@@ -59,7 +59,7 @@ def _makes_sense(item: object, parse: Callable[[Json], object]) -> bool:
         return False
 
 
-def newcomers(
+def new_items(
     items: Sequence[Json], before: Collection[str], key_of: Callable[[Json], str], parse: Callable[[Json], object]
 ) -> list[Json]:
     """After a lost answer: the items that were not there `before` (keys).

@@ -8,8 +8,8 @@ from typing import Generic, TypeVar
 from accounts.kommo.errors import BadAnswer, KommoError, NetworkError, NotFound, RateLimited, ServerError, Validation
 from accounts.kommo.retry import harmless_twice
 from syncing.adapters.api import Json
+from syncing.adapters.chunk_queue import ChunkQueue
 from syncing.adapters.endpoints import MAX_BATCH
-from syncing.adapters.waiting import Waiting
 
 T = TypeVar("T")
 GATEWAY_TIMEOUT = 504
@@ -39,8 +39,8 @@ Answered = tuple[Entry[T], Json]
 Done = Callable[[Sequence[Answered[T]]], None]
 Failed = Callable[[Entry[T], KommoError], None]
 # After a lost answer to a PATCH: what is there now as it was said, and what is still to be said, under today's ids.
-Seen = tuple[Sequence[Answered[T]], Sequence[Entry[T]]]
-Look = Callable[[Sequence[Entry[T]]], Seen[T]]
+UpdateCheck = tuple[Sequence[Answered[T]], Sequence[Entry[T]]]
+CheckUpdates = Callable[[Sequence[Entry[T]]], UpdateCheck[T]]
 # What a PATCH says, in words -> that piece of its body, made when it is its turn; none where the refusal says more.
 Pieces = Mapping[str, Callable[[], Json]]
 Parts = Callable[[Entry[T], KommoError], Pieces]
@@ -59,7 +59,7 @@ def create(
     not there after `settle` is posted again: a reading may lag behind a write, and Kommo may still be at it; after the
     first failure only it is looked for at once as well. `repair` may give an entry without its refused part.
     """
-    waiting, looked = Waiting(_chunks(entries)), False
+    waiting, looked = ChunkQueue(_chunks(entries)), False
     while chunk := waiting.take():
         try:
             answers = send([entry.body for entry in chunk])
@@ -81,7 +81,7 @@ def create(
 
 def update(
     entries: Sequence[Entry[T]], send: Send, done: Done[T], failed: Failed[T], settle: Settle,
-    repair: Repair[T] | None = None, look: Look[T] | None = None, parts: Parts[T] | None = None,
+    repair: Repair[T] | None = None, look: CheckUpdates[T] | None = None, parts: Parts[T] | None = None,
     current: Callable[[Entry[T]], Entry[T]] = lambda entry: entry,
 ) -> None:  # fmt: skip
     """PATCH all entries; as `create`. Where repeating is harmless the client has done so: a failed batch is halved.
@@ -90,7 +90,7 @@ def update(
     only what is missing is sent, with the ids that are there now. What is refused without a word about the part
     that is to blame is sent in `parts`. `current`: an entry as it is to be said when its turn comes.
     """
-    waiting, looked = Waiting(_chunks(entries)), False
+    waiting, looked = ChunkQueue(_chunks(entries)), False
     while chunk := [current(entry) for entry in waiting.take()]:
         try:
             answers = send([entry.body for entry in chunk])
@@ -138,7 +138,7 @@ def _after_failure(chunk: list[Entry[T]], error: KommoError, failed: Failed[T]) 
 def _after_lost_update(
     chunk: list[Entry[T]],
     error: KommoError,
-    look: Look[T],
+    look: CheckUpdates[T],
     done: Done[T],
     failed: Failed[T],
     settle: Settle,

@@ -104,7 +104,7 @@ def present_body(theirs: CustomField) -> Json:
         "remind": theirs.remind,
         "currency": theirs.currency,
         "tracking_callback": theirs.tracking_callback,
-        "enums": kept_enums(theirs),
+        "enums": present_enums(theirs),
         **{
             name: [{"pipeline_id": pipeline, "status_id": stage} for pipeline, stage in pairs]
             for name, pairs in statuses.items()
@@ -117,7 +117,7 @@ def always_sent(theirs: CustomField, currency: str | None = None) -> Json:
     return {"currency": currency or theirs.currency} if theirs.type == "monetary" else {}
 
 
-def kept_enums(theirs: CustomField) -> list[Json] | None:
+def present_enums(theirs: CustomField) -> list[Json] | None:
     """The options as they are, with their ids: a list without ids deletes the values in leads (docs/kommo.md 5.4).
 
     None when the value of one is not known: without it the list cannot be written, not even as it is.
@@ -127,8 +127,8 @@ def kept_enums(theirs: CustomField) -> list[Json] | None:
 
 
 def merged_enums(item: Item, field: CustomField, theirs: CustomField, ids: Ids) -> list[Json] | None:
-    """The master's options in its order under the slave's ids, the slave's own behind them; None as in `kept_enums`."""
-    if kept_enums(theirs) is None:
+    """The master's options in its order under the slave's ids, the slave's own behind them; None as in `present_enums`."""
+    if present_enums(theirs) is None:
         return None
     present = {enum_key(theirs.entity, theirs.id, enum.id): enum for enum in theirs.enums}
     of_new = {Ref(Kind.ENUM, enum_key(field.entity, field.id, enum.id)): enum.code for enum in field.enums}

@@ -11,21 +11,21 @@ from syncing.adapters.api import Json
 from syncing.adapters.batches import Entry
 
 T = TypeVar("T")
-Place = tuple[str | int, ...]  # the keys and indexes that lead to a part of a body
+BodyPath = tuple[str | int, ...]  # the keys and indexes that lead to a part of a body
 
 # What a field can be made without; docs/kommo.md 5.2 has conflicting readings of each.
-OF_NEW_FIELD = frozenset({
+OPTIONAL_OF_NEW_FIELD = frozenset({
     "code", "group_id", "hidden_statuses", "is_api_only", "remind", "required_statuses", "sort", "tracking_callback",
 })  # fmt: skip
-OF_FIELD = OF_NEW_FIELD | {"name"}
-OF_STAGE = frozenset({"color", "descriptions"})
-OF_PIPELINE = frozenset({"is_main", "is_unsorted_on", "sort"})
+OPTIONAL_OF_FIELD = OPTIONAL_OF_NEW_FIELD | {"name"}
+OPTIONAL_OF_STAGE = frozenset({"color", "descriptions"})
+OPTIONAL_OF_PIPELINE = frozenset({"is_main", "is_unsorted_on", "sort"})
 ALWAYS_THERE = frozenset({"id", "currency"})
 WORD = re.compile(r"[^.\[\]/\\\s]+")
 
 
 @dataclass(frozen=True)
-class Optional:
+class OptionalParts:
     """What a body may go without, and what the item is like now.
 
     `keys` may be left out, or entries of their lists; of `needed` keys the account's own value is said instead.
@@ -37,12 +37,12 @@ class Optional:
     needed: frozenset[str] = frozenset()
     present: Mapping[str, Any] = field(default_factory=dict)
 
-    def says_nothing(self, body: Json) -> bool:
+    def changes_nothing(self, body: Json) -> bool:
         return all(key in ALWAYS_THERE or (key in self.present and self.present[key] == body[key]) for key in body)
 
 
 @dataclass(frozen=True)
-class Lighter:
+class ReducedBody:
     """A body without what was refused: the parts in words, the new options by name (`option_name`) and in words."""
 
     body: Json
@@ -55,7 +55,7 @@ def complaints(error: Validation) -> Iterator[FieldError]:
         yield from item.errors
 
 
-def place(body: Json, path: str) -> Place:
+def body_path(body: Json, path: str) -> BodyPath:
     """Where in `body` a complaint points, however it is spelled; () if nowhere.
 
     `enums.0.value`, `enums[0][value]`, `/enums/0/value`; the item's index or the list's name may stand in front.
@@ -65,7 +65,7 @@ def place(body: Json, path: str) -> Place:
     return next((walk for walk in walks if walk), ())
 
 
-def _walk(body: object, words: Sequence[str]) -> Place:
+def _walk(body: object, words: Sequence[str]) -> BodyPath:
     found: list[str | int] = []
     here = body
     for word in words:
@@ -83,57 +83,63 @@ def _walk(body: object, words: Sequence[str]) -> Place:
     return tuple(found)
 
 
-def places(body: Json, error: Validation) -> list[tuple[Place, FieldError]]:
+def located_complaints(body: Json, error: Validation) -> list[tuple[BodyPath, FieldError]]:
     """Every complaint with its place; [] unless each has one."""
-    found = [(place(body, complaint.path), complaint) for complaint in complaints(error)]
+    found = [(body_path(body, complaint.path), complaint) for complaint in complaints(error)]
     return found if all(at for at, _ in found) else []
 
 
-def lightened(body: Json, error: Validation, optional: Optional) -> Lighter | None:
+def reduce_body(body: Json, error: Validation, optional: OptionalParts) -> ReducedBody | None:
     """The body without the parts that were refused; None if no complaint says which, or one is about another part."""
-    light = Lighter(body)
-    for at, complaint in places(body, error):
-        lighter = _without_option(light, at, complaint, optional) if at[0] == "enums" else None
-        lighter = lighter or _without_part(light, at, complaint, optional)
-        if lighter is None:
+    reduced = ReducedBody(body)
+    for at, complaint in located_complaints(body, error):
+        without = _without_option(reduced, at, complaint, optional) if at[0] == "enums" else None
+        without = without or _without_part(reduced, at, complaint, optional)
+        if without is None:
             return None
-        light = lighter
-    light = replace(light, body=_compact(light.body))
-    return None if light.body == body or optional.says_nothing(light.body) else light
+        reduced = without
+    reduced = replace(reduced, body=_compact(reduced.body))
+    return None if reduced.body == body or optional.changes_nothing(reduced.body) else reduced
 
 
-def _without_part(light: Lighter, at: Place, complaint: FieldError, optional: Optional) -> Lighter | None:
-    key, parts = str(at[0]), (*light.parts, str(complaint))
-    if key in optional.needed and optional.present.get(key, light.body[key]) != light.body[key]:
-        return replace(light, body={**light.body, key: optional.present[key]}, parts=parts)
+def _without_part(
+    reduced: ReducedBody, at: BodyPath, complaint: FieldError, optional: OptionalParts
+) -> ReducedBody | None:
+    key, parts = str(at[0]), (*reduced.parts, str(complaint))
+    if key in optional.needed and optional.present.get(key, reduced.body[key]) != reduced.body[key]:
+        return replace(reduced, body={**reduced.body, key: optional.present[key]}, parts=parts)
     if key not in optional.keys or (key in optional.needed and len(at) == 1):
         return None
-    if len(at) > 1 and isinstance(light.body.get(key), list):
-        entries = [None if index == at[1] else entry for index, entry in enumerate(light.body[key])]
-        return replace(light, body={**light.body, key: entries}, parts=parts)
-    return replace(light, body={name: value for name, value in light.body.items() if name != key}, parts=parts)
+    if len(at) > 1 and isinstance(reduced.body.get(key), list):
+        entries = [None if index == at[1] else entry for index, entry in enumerate(reduced.body[key])]
+        return replace(reduced, body={**reduced.body, key: entries}, parts=parts)
+    return replace(reduced, body={name: value for name, value in reduced.body.items() if name != key}, parts=parts)
 
 
-def _without_option(light: Lighter, at: Place, complaint: FieldError, optional: Optional) -> Lighter | None:
+def _without_option(
+    reduced: ReducedBody, at: BodyPath, complaint: FieldError, optional: OptionalParts
+) -> ReducedBody | None:
     """A new option is left out, a changed one stays as it is."""
     if len(at) < 2:
         return None  # the list itself
-    options, index = list(light.body["enums"]), int(at[1])
+    options, index = list(reduced.body["enums"]), int(at[1])
     option = options[index]
     if option is None:
-        return light
+        return reduced
     said = f"{option_name(option)}: {complaint.detail or complaint.code}"
     if at[2:] in (("code",), ("sort",)):
         options[index] = {key: value for key, value in option.items() if key != at[2]}
-        return replace(light, body={**light.body, "enums": options}, parts=(*light.parts, said))
+        return replace(reduced, body={**reduced.body, "enums": options}, parts=(*reduced.parts, said))
     if "id" not in option:
         options[index] = None
-        return Lighter({**light.body, "enums": options}, light.parts, {**light.options, option_name(option): said})
+        return ReducedBody(
+            {**reduced.body, "enums": options}, reduced.parts, {**reduced.options, option_name(option): said}
+        )
     present = next((each for each in optional.present.get("enums", ()) if each["id"] == option["id"]), option)
     if present["value"] == option["value"]:
         return None  # not even as it is: the list cannot be sent
     options[index] = {**option, "value": present["value"]}
-    return replace(light, body={**light.body, "enums": options}, parts=(*light.parts, said))
+    return replace(reduced, body={**reduced.body, "enums": options}, parts=(*reduced.parts, said))
 
 
 def _compact(body: Json) -> Json:
@@ -149,18 +155,18 @@ def demands_options(error: Validation) -> bool:
     return any(WORD.findall(complaint.path)[-1:] == ["enums"] for complaint in complaints(error))
 
 
-def lighter(entry: Entry[T], error: Validation, optional: Optional) -> Entry[T] | None:
+def reduce_update(entry: Entry[T], error: Validation, optional: OptionalParts) -> Entry[T] | None:
     """The change without what was refused of it."""
-    light = lightened(entry.body, error, optional)
-    if light is None:
+    reduced = reduce_body(entry.body, error, optional)
+    if reduced is None:
         return None
-    refused = (*entry.refused, *light.parts, *light.options.values())
-    return replace(entry, body=light.body, refused=refused, left_out=entry.left_out | light.options.keys())
+    refused = (*entry.refused, *reduced.parts, *reduced.options.values())
+    return replace(entry, body=reduced.body, refused=refused, left_out=entry.left_out | reduced.options.keys())
 
 
-def pieces(entry: Entry[T], error: KommoError, optional: Optional) -> dict[str, Callable[[], Json]]:
+def split_update(entry: Entry[T], error: KommoError, optional: OptionalParts) -> dict[str, Callable[[], Json]]:
     """What the change says, one by one, beside what must always be said; none if the refusal says what is to blame."""
-    if isinstance(error, Validation) and places(entry.body, error):
+    if isinstance(error, Validation) and located_complaints(entry.body, error):
         return {}
     always = {key: optional.present[key] for key in optional.needed if key in optional.present}
     always |= {key: entry.body[key] for key in ALWAYS_THERE & entry.body.keys()}
@@ -168,9 +174,9 @@ def pieces(entry: Entry[T], error: KommoError, optional: Optional) -> dict[str, 
     return {key: partial(dict[str, Any], {**always, key: entry.body[key]}) for key in news}
 
 
-def in_words(body: Json, error: KommoError) -> tuple[str, ...]:
+def refused_options(body: Json, error: KommoError) -> tuple[str, ...]:
     """The options that a refusal is about, by their values: its paths only count them."""
-    found = places(body, error) if isinstance(error, Validation) else []
+    found = located_complaints(body, error) if isinstance(error, Validation) else []
     options = dict.fromkeys(int(at[1]) for at, _ in found if at[0] == "enums" and len(at) > 1)
     return tuple(f"{option_name(body['enums'][index])}." for index in options)
 
@@ -179,32 +185,32 @@ def option_name(option: Json) -> str:
     return f"option {option['value']!r}"
 
 
-def lighter_new(entry: Entry[T], error: Validation, optional: Optional, may_guess: bool) -> Entry[T] | None:
+def reduce_creation(entry: Entry[T], error: Validation, optional: OptionalParts, may_guess: bool) -> Entry[T] | None:
     """The item to make, without what was refused of it; without all that is optional where nothing says what.
 
     Its other parts follow when it is there; an option that was refused is not tried again, and told.
     """
-    light = lightened(entry.body, error, optional)
-    if light is not None:
-        if "enums" in entry.body and "enums" not in light.body:
+    reduced = reduce_body(entry.body, error, optional)
+    if reduced is not None:
+        if "enums" in entry.body and "enums" not in reduced.body:
             return None
-        told = (*entry.refused, *light.options.values())
-        return replace(entry, body=light.body, refused=told, left_out=entry.left_out | light.options.keys())
-    return _guess(entry, optional) if may_guess and not places(entry.body, error) else None
+        told = (*entry.refused, *reduced.options.values())
+        return replace(entry, body=reduced.body, refused=told, left_out=entry.left_out | reduced.options.keys())
+    return _guess(entry, optional) if may_guess and not located_complaints(entry.body, error) else None
 
 
-def _guess(entry: Entry[T], optional: Optional) -> Entry[T] | None:
+def _guess(entry: Entry[T], optional: OptionalParts) -> Entry[T] | None:
     """Without all optional parts, then with fewer options: whatever is left out is added when the item is there."""
     whole = entry.whole or entry.body
     bare = {key: value for key, value in whole.items() if key not in optional.keys}
-    guesses = [bare, *({**bare, "enums": some} for some in fewer(bare.get("enums", ())))]
+    guesses = [bare, *({**bare, "enums": some} for some in halves_and_quarters(bare.get("enums", ())))]
     for number, body in enumerate(guesses[entry.guesses :], start=entry.guesses + 1):
         if body != entry.body:
             return replace(entry, body=body, whole=whole, guesses=number)
     return None
 
 
-def fewer(items: Sequence[T]) -> list[Sequence[T]]:
+def halves_and_quarters(items: Sequence[T]) -> list[Sequence[T]]:
     """Parts of a list to try where nothing says which of its items was refused: its halves, then its quarters."""
     sizes = dict.fromkeys(((len(items) + 1) // 2, (len(items) + 3) // 4))
     return [items[start : start + size] for size in sizes if size < len(items) for start in range(0, len(items), size)]

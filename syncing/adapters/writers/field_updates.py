@@ -9,20 +9,21 @@ from accounts.kommo.errors import KommoError, Validation
 from syncing.adapters import batches, endpoints
 from syncing.adapters.answers import answered_fields, option_keys
 from syncing.adapters.api import Json
-from syncing.adapters.batches import Entry, Pieces, Seen
-from syncing.adapters.bodies import field_body, kept_enums, present_body
-from syncing.adapters.reader import parse_field
+from syncing.adapters.batches import Entry, Pieces, UpdateCheck
+from syncing.adapters.bodies import field_body, present_body, present_enums
+from syncing.adapters.context import WriteContext
+from syncing.adapters.parsing import parse_field
 from syncing.adapters.repairs import (
     ALWAYS_THERE,
-    OF_FIELD,
-    Optional,
+    OPTIONAL_OF_FIELD,
+    OptionalParts,
     demands_options,
-    lighter,
+    located_complaints,
     option_name,
-    pieces,
-    places,
+    reduce_update,
+    split_update,
 )
-from syncing.adapters.work import Token, Work
+from syncing.adapters.sorting import RefOrKey
 from syncing.engine.changes import Change
 from syncing.engine.refs import Ref, field_key
 from syncing.engine.resources.custom_fields import CustomField
@@ -36,19 +37,19 @@ class FieldUpdates:
     """The changed fields of one entity. `theirs` is how they are now, kept up to date as answers come in."""
 
     def __init__(
-        self, work: Work, entity: str, ours: Mapping[str, CustomField], theirs: Mapping[str, CustomField],
-        sorts: Mapping[Token, int],
+        self, context: WriteContext, entity: str, ours: Mapping[str, CustomField], theirs: Mapping[str, CustomField],
+        sorts: Mapping[RefOrKey, int],
     ) -> None:  # fmt: skip
-        self.work, self.entity, self.ours, self.theirs, self.sorts = work, entity, ours, dict(theirs), sorts
+        self.context, self.entity, self.ours, self.theirs, self.sorts = context, entity, ours, dict(theirs), sorts
         self.answered: dict[int, CustomField] = {}  # what the last answer shows
         self.made: dict[Ref, dict[Ref, str]] = {}  # field -> the keys of its options that came into being
         self.in_doubt = False  # an answer was lost since `theirs` was read
 
     def write(self, changes: Sequence[Change]) -> None:
-        others = self.work.renumbered(self.sorts, [change.ref for change in changes])
+        others = self.context.renumbered(self.sorts, [change.ref for change in changes])
         entries = self._up_to_date([Entry(change, self._body(change)) for change in [*changes, *others]])
         batches.update(
-            entries, self._send, self._done, self.work.fail_entry, self.work.settle,
+            entries, self._send, self._done, self.context.fail_entry, self.context.settle,
             self._repair, self._look, self._parts, self._current,
         )  # fmt: skip
 
@@ -67,21 +68,21 @@ class FieldUpdates:
         return "enums" in entry.body and self._is_out_of_date()
 
     def _is_out_of_date(self) -> bool:
-        return self.in_doubt or self.work.age(endpoints.custom_fields(self.entity)) >= FRESH
+        return self.in_doubt or self.context.age(endpoints.custom_fields(self.entity)) >= FRESH
 
     def _body(self, change: Change) -> Json:
-        theirs, item = self._now(change), self.work.item(change.ref)
-        shared = self.work.plan.shared_stages
-        body = field_body(item, self.ours[change.ref.key], theirs, change.fields, self.work.ids, shared)
+        theirs, item = self._now(change), self.context.item(change.ref)
+        shared = self.context.plan.shared_stages
+        body = field_body(item, self.ours[change.ref.key], theirs, change.fields, self.context.ids, shared)
         return {**body, "sort": self.sorts[change.ref]} if change.ref in self.sorts else body
 
     def _now(self, change: Change) -> CustomField:
-        return self.theirs[self.work.ids[change.ref]]
+        return self.theirs[self.context.ids[change.ref]]
 
     def _send(self, bodies: list[Json]) -> list[Json]:
         self.in_doubt = True
         try:
-            answer = self.work.api.patch(endpoints.custom_fields(self.entity), bodies)
+            answer = self.context.api.patch(endpoints.custom_fields(self.entity), bodies)
         except Validation:
             self.in_doubt = False
             raise
@@ -94,11 +95,11 @@ class FieldUpdates:
             shown = self.answered.pop(entry.body["id"], None)
             if shown is not None:
                 self._note(entry, shown, certain=not entry.refused)
-        self.work.report([
-            self.work.done(entry.subject, self.made.get(entry.subject.ref)) for entry, _ in answered
+        self.context.report([
+            self.context.succeeded(entry.subject, self.made.get(entry.subject.ref)) for entry, _ in answered
         ])  # fmt: skip
         for entry, _ in answered:
-            self.work.tell_refused(entry)
+            self.context.report_refused_parts(entry)
 
     def _note(self, entry: Entry[Change], shown: CustomField, *, certain: bool) -> None:
         """The field as it is now, and the keys of the options that came with this entry.
@@ -107,40 +108,40 @@ class FieldUpdates:
         """
         ref, before = entry.subject.ref, {enum.id for enum in self._now(entry.subject).enums}
         ours = self.ours[ref.key]
-        keys = option_keys(ours, entry.body, shown, before, self.work.ids, certain=certain)
-        self.work.ids.update(keys)
+        keys = option_keys(ours, entry.body, shown, before, self.context.ids, certain=certain)
+        self.context.ids.update(keys)
         self.made.setdefault(ref, {}).update(keys)
         self.theirs[field_key(self.entity, shown.id)] = shown
 
     def _parse(self, item: Json) -> CustomField:
-        return field_as_sent(parse_field(self.entity, item), self.work.stored_names)
+        return field_as_sent(parse_field(self.entity, item), self.context.stored_names)
 
     # -- what was refused --
 
-    def _optional(self, entry: Entry[Change]) -> Optional:
-        return Optional(OF_FIELD, present=present_body(self._now(entry.subject)))
+    def _optional(self, entry: Entry[Change]) -> OptionalParts:
+        return OptionalParts(OPTIONAL_OF_FIELD, present=present_body(self._now(entry.subject)))
 
     def _repair(self, entry: Entry[Change], error: Validation) -> Entry[Change] | None:
         """Where the options are demanded, or may be, all of them go, with their ids; else without what is refused."""
-        mute = not places(entry.body, error) and not entry.guesses and self.work.may_guess
-        if self._now(entry.subject).enums and "enums" not in entry.body and (demands_options(error) or mute):
+        unexplained = not located_complaints(entry.body, error) and not entry.guesses and self.context.may_guess
+        if self._now(entry.subject).enums and "enums" not in entry.body and (demands_options(error) or unexplained):
             if self._is_out_of_date():
                 self._look([entry])
-            options = kept_enums(self._now(entry.subject))
+            options = present_enums(self._now(entry.subject))
             if not options:
                 return None
             return replace(entry, body={**entry.body, "enums": options}, guesses=1)
-        return lighter(entry, error, self._optional(entry))
+        return reduce_update(entry, error, self._optional(entry))
 
     def _parts(self, entry: Entry[Change], error: KommoError) -> Pieces:
         """Its attributes one by one; options one by one, each beside those that are there by then."""
-        if not self.work.may_guess or (isinstance(error, Validation) and places(entry.body, error)):
+        if not self.context.may_guess or (isinstance(error, Validation) and located_complaints(entry.body, error)):
             return {}
         plain = {key: value for key, value in entry.body.items() if key != "enums"}
-        parts = pieces(replace(entry, body=plain), error, Optional(OF_FIELD))
+        parts = split_update(replace(entry, body=plain), error, OptionalParts(OPTIONAL_OF_FIELD))
         always = {key: entry.body[key] for key in ALWAYS_THERE & entry.body.keys()}
         kept = [option for option in entry.body.get("enums", ()) if "id" in option]
-        if kept and kept != kept_enums(self._now(entry.subject)):
+        if kept and kept != present_enums(self._now(entry.subject)):
             parts["names and order of options"] = partial(dict[str, Any], {**always, "enums": kept})
         for option in entry.body.get("enums", ()):
             if "id" not in option:
@@ -153,7 +154,7 @@ class FieldUpdates:
         if before is not None:
             self._note(entry, before, certain=False)
         self._look([entry])
-        present = {option["id"]: option["value"] for option in kept_enums(self._now(entry.subject)) or ()}
+        present = {option["id"]: option["value"] for option in present_enums(self._now(entry.subject)) or ()}
         now = self._renewed(entry)
         options = [
             {**option, "value": present.get(option.get("id"), value)}
@@ -164,14 +165,14 @@ class FieldUpdates:
 
     # -- after a lost answer --
 
-    def _look(self, chunk: Sequence[Entry[Change]]) -> Seen[Change]:
+    def _look(self, chunk: Sequence[Entry[Change]]) -> UpdateCheck[Change]:
         """What is there now as it was said, and the rest under the ids that are there now.
 
         A field that is not there any more is left to the re-reading.
         """
         fresh = self._read()
         if any(self._hides_options(entry, fresh) for entry in chunk):
-            self.work.settle()
+            self.context.settle()
             fresh = self._read()
         there: list[tuple[Entry[Change], Json]] = []
         missing: list[Entry[Change]] = []
@@ -181,7 +182,7 @@ class FieldUpdates:
                 continue
             self._note(entry, fresh[entry.body["id"]], certain=False)
             renewed = replace(entry, body=self._renewed(entry))
-            if self._optional(renewed).says_nothing(renewed.body):
+            if self._optional(renewed).changes_nothing(renewed.body):
                 there.append((renewed, {}))
             else:
                 missing.append(renewed)
@@ -190,7 +191,7 @@ class FieldUpdates:
 
     def _read(self) -> dict[int, CustomField]:
         self.in_doubt = False
-        return {field.id: field for field in self.work.reader.fields(self.entity)}
+        return {field.id: field for field in self.context.reader.fields(self.entity)}
 
     def _hides_options(self, entry: Entry[Change], fresh: Mapping[int, CustomField]) -> bool:
         """A reading without options that were there before may lag behind a write; to believe it deletes them."""
@@ -210,7 +211,11 @@ class FieldUpdates:
     def _renewed(self, entry: Entry[Change]) -> Json:
         """The same body with the ids that are there now, without what was refused of it before."""
         now = self._body(entry.subject)
-        if "enums" in entry.body and "enums" not in now and (kept := kept_enums(self._now(entry.subject))) is not None:
+        if (
+            "enums" in entry.body
+            and "enums" not in now
+            and (kept := present_enums(self._now(entry.subject))) is not None
+        ):
             now["enums"] = kept
         if "enums" in now:
             now["enums"] = [each for each in now["enums"] if "id" in each or option_name(each) not in entry.left_out]

@@ -5,13 +5,20 @@ from dataclasses import replace
 
 from accounts.kommo.errors import KommoError, Validation
 from syncing.adapters import batches, endpoints
-from syncing.adapters.answers import adopt, aligned, newcomers
+from syncing.adapters.answers import adopt, aligned, new_items
 from syncing.adapters.api import Json
 from syncing.adapters.batches import Entry
 from syncing.adapters.bodies import pipeline_body, stage_body
-from syncing.adapters.reader import parse_pipeline
-from syncing.adapters.repairs import OF_PIPELINE, Optional, Place, fewer, places
-from syncing.adapters.work import Token, Work, Written, in_order, sort_numbers
+from syncing.adapters.context import WriteContext, Written
+from syncing.adapters.parsing import parse_pipeline
+from syncing.adapters.repairs import (
+    OPTIONAL_OF_PIPELINE,
+    BodyPath,
+    OptionalParts,
+    halves_and_quarters,
+    located_complaints,
+)
+from syncing.adapters.sorting import RefOrKey, in_order, sort_numbers
 from syncing.engine.changes import Action, Change
 from syncing.engine.pairing import likely, with_rest
 from syncing.engine.refs import Kind, Ref, pipeline_key, stage_key
@@ -22,27 +29,27 @@ HIGHEST_SORT = 10_000  # docs/kommo.md 4.5
 STATUSES = ("_embedded", "statuses")
 
 
-def write(work: Work) -> None:
-    creates = work.changes(Kind.PIPELINE, Action.CREATE)
-    updates = work.changes(Kind.PIPELINE, Action.UPDATE)
-    sorts = _sorts(work, creates, updates)
-    _Create(work, creates, sorts).write()
-    for change in in_order([*updates, *work.renumbered(sorts, [change.ref for change in updates])], sorts):
-        _update(work, change, sorts)
+def write(context: WriteContext) -> None:
+    creates = context.changes(Kind.PIPELINE, Action.CREATE)
+    updates = context.changes(Kind.PIPELINE, Action.UPDATE)
+    sorts = _sorts(context, creates, updates)
+    _Create(context, creates, sorts).write()
+    for change in in_order([*updates, *context.renumbered(sorts, [change.ref for change in updates])], sorts):
+        _update(context, change, sorts)
 
 
-def _sorts(work: Work, creates: Sequence[Change], updates: Sequence[Change]) -> dict[Token, int]:
-    names = {key: ref for ref, key in work.plan.match.keys.items() if ref.kind is Kind.PIPELINE}
-    ordered = sorted(work.existing.pipelines, key=place)
-    current: list[tuple[Token, int]] = [
+def _sorts(context: WriteContext, creates: Sequence[Change], updates: Sequence[Change]) -> dict[RefOrKey, int]:
+    names = {key: ref for ref, key in context.plan.match.keys.items() if ref.kind is Kind.PIPELINE}
+    ordered = sorted(context.existing.pipelines, key=place)
+    current: list[tuple[RefOrKey, int]] = [
         (names.get(pipeline_key(pipeline.id), pipeline_key(pipeline.id)), pipeline.sort) for pipeline in ordered
     ]
     moving = [change.ref for change in updates if "position" in change.fields]
     placing = [change.ref for change in creates] + moving
     here = {token for token, _ in current} | set(placing)
-    target = [ref for ref in work.plan.orders.get("pipelines", ()) if ref in here]
-    wished = {Ref(Kind.PIPELINE, pipeline_key(pipeline.id)): pipeline.sort for pipeline in work.desired.pipelines}
-    rewrite = work.rewrite_order and bool(moving)
+    target = [ref for ref in context.plan.orders.get("pipelines", ()) if ref in here]
+    wished = {Ref(Kind.PIPELINE, pipeline_key(pipeline.id)): pipeline.sort for pipeline in context.desired.pipelines}
+    rewrite = context.rewrite_order and bool(moving)
     return sort_numbers(current, target, placing, wished, HIGHEST_SORT, rewrite=rewrite)
 
 
@@ -52,10 +59,10 @@ def _sorts(work: Work, creates: Sequence[Change], updates: Sequence[Change]) -> 
 class _Create:
     """New pipelines with their stages. What Kommo refuses of a pipeline's stages costs only itself."""
 
-    def __init__(self, work: Work, changes: Sequence[Change], sorts: Mapping[Token, int]) -> None:
-        self.work, self.changes, self.sorts = work, changes, sorts
-        self.originals = {Ref(Kind.PIPELINE, pipeline_key(item.id)): item for item in work.desired.pipelines}
-        self.stages = {change.ref: change for change in work.changes(Kind.STAGE, Action.CREATE)}
+    def __init__(self, context: WriteContext, changes: Sequence[Change], sorts: Mapping[RefOrKey, int]) -> None:
+        self.context, self.changes, self.sorts = context, changes, sorts
+        self.originals = {Ref(Kind.PIPELINE, pipeline_key(item.id)): item for item in context.desired.pipelines}
+        self.stages = {change.ref: change for change in context.changes(Kind.STAGE, Action.CREATE)}
         self.dropped: set[Ref] = set()
         self.plain: set[Ref] = set()  # stages whose descriptions were refused
         self.colourless: set[Ref] = set()
@@ -65,7 +72,7 @@ class _Create:
 
     def write(self) -> None:
         entries = [self._entry(change) for change in self.changes]
-        batches.create(entries, self._send, self._find, self._done, self._failed, self.work.settle, self._repair)
+        batches.create(entries, self._send, self._find, self._done, self._failed, self.context.settle, self._repair)
 
     def _wanted_stages(self, pipeline: Ref) -> list[Ref]:
         original = self.originals[pipeline]
@@ -78,22 +85,27 @@ class _Create:
     def _entry(self, change: Change) -> Entry[Change]:
         stages = [
             stage_body(
-                self.work.item(ref), 10 * number, described=ref not in self.plain, coloured=ref not in self.colourless
+                self.context.item(ref),
+                10 * number,
+                described=ref not in self.plain,
+                coloured=ref not in self.colourless,
             )
             for number, ref in enumerate(self._new_stages(change.ref), start=1)
         ]
-        names = [] if change.ref in self.unnamed else _system_names(self.work, self.originals[change.ref])
+        names = [] if change.ref in self.unnamed else _system_names(self.context, self.originals[change.ref])
         bodies = names + stages
-        body = pipeline_body(self.work.item(change.ref), self.sorts[change.ref], bodies)
+        body = pipeline_body(self.context.item(change.ref), self.sorts[change.ref], bodies)
         return Entry(change, {**body, "is_main": body["is_main"] and change.ref not in self.not_main})
 
     def _send(self, bodies: list[Json]) -> list[Json]:
-        return aligned(self.work.api.post(endpoints.PIPELINES, bodies), "pipelines", bodies, parse_pipeline)
+        return aligned(self.context.api.post(endpoints.PIPELINES, bodies), "pipelines", bodies, parse_pipeline)
 
     def _find(self, chunk: Sequence[Entry[Change]]) -> dict[int, Json | None]:
-        before = {pipeline_key(item.id) for item in self.work.existing.pipelines} | self.work.seen(Kind.PIPELINE)
-        items = self.work.api.get_all(endpoints.PIPELINES, "pipelines", page_size=None)
-        return adopt(chunk, newcomers(items, before, lambda item: pipeline_key(item["id"]), parse_pipeline))
+        before = {pipeline_key(item.id) for item in self.context.existing.pipelines} | self.context.present_keys(
+            Kind.PIPELINE
+        )
+        items = self.context.api.get_all(endpoints.PIPELINES, "pipelines", page_size=None)
+        return adopt(chunk, new_items(items, before, lambda item: pipeline_key(item["id"]), parse_pipeline))
 
     def _done(self, answered: Sequence[tuple[Entry[Change], Json]]) -> None:
         rows: list[Written] = []
@@ -102,18 +114,18 @@ class _Create:
             sent = self._new_stages(ref)
             keys = _keys(self.originals[ref], item, sent)
             own = {other: key for other, key in keys.items() if other not in sent}
-            rows.append(self.work.done(entry.subject, own))
+            rows.append(self.context.succeeded(entry.subject, own))
             for stage in sent:
-                rows.append(self.work.done(self.stages[stage], {stage: keys[stage]} if stage in keys else {}))
-        self.work.report(rows)
+                rows.append(self.context.succeeded(self.stages[stage], {stage: keys[stage]} if stage in keys else {}))
+        self.context.report(rows)
 
     def _repair(self, failing: Entry[Change], error: Validation) -> Entry[Change] | None:
         """The pipeline without what was refused in it; where nothing says what, without what can follow."""
         ref = failing.subject.ref
         stages = self._new_stages(ref)
-        found = places(failing.body, error)
+        found = located_complaints(failing.body, error)
         if not found:
-            return self._guess(failing) if self.work.may_guess else None
+            return self._guess(failing) if self.context.may_guess else None
         if not all(self._leave_out(ref, stages, at, error, failing.body) for at, _ in found):
             return None
         return self._changed(failing)
@@ -124,7 +136,7 @@ class _Create:
         ref = failing.subject.ref
         stages = self._wanted_stages(ref)
         guesses: list[tuple[Sequence[Ref], bool, bool]] = [(stages, True, False), (stages, True, True)]
-        guesses += [(some, at >= 2, at >= 2) for at, some in enumerate(fewer(stages))]
+        guesses += [(some, at >= 2, at >= 2) for at, some in enumerate(halves_and_quarters(stages))]
         for number, (some, bare, unnamed) in enumerate(guesses[failing.guesses :], start=failing.guesses + 1):
             self.later = self.later.union(stages).difference(some)
             _mark(self.plain, stages, bare)
@@ -139,7 +151,7 @@ class _Create:
         body = self._entry(failing.subject).body
         return replace(failing, body=body) if body != failing.body else None
 
-    def _leave_out(self, ref: Ref, stages: Sequence[Ref], at: Place, error: Validation, body: Json) -> bool:
+    def _leave_out(self, ref: Ref, stages: Sequence[Ref], at: BodyPath, error: Validation, body: Json) -> bool:
         """Whether the pipeline can do without what is at this place of its body."""
         if at == ("is_main",):
             self.not_main.add(ref)
@@ -155,13 +167,13 @@ class _Create:
             self.colourless.add(stages[index])
         elif stages[index] not in self.dropped:
             self.dropped.add(stages[index])
-            self.work.fail(self.stages[stages[index]], error)
+            self.context.fail(self.stages[stages[index]], error)
         return True
 
     def _failed(self, failing: Entry[Change], error: KommoError) -> None:
         children = [self.stages[ref] for ref in self._wanted_stages(failing.subject.ref)]
-        self.work.fail_entry(failing, error)
-        self.work.skip(children, "Its pipeline was not made.")
+        self.context.fail_entry(failing, error)
+        self.context.skip(children, "Its pipeline was not made.")
 
 
 def _mark(marked: set[Ref], refs: Sequence[Ref], is_marked: bool) -> None:
@@ -172,11 +184,11 @@ def _ordinary(pipeline: Pipeline) -> list[Stage]:
     return [stage for stage in sorted(pipeline.stages, key=lambda s: (s.sort, s.id)) if not stage.is_system]
 
 
-def _system_names(work: Work, pipeline: Pipeline) -> list[Json]:
+def _system_names(context: WriteContext, pipeline: Pipeline) -> list[Json]:
     """Won and lost can only be named at creation (docs/kommo.md 4.3); default names are left to the account."""
     named = []
     for stage in pipeline.stages:
-        name = work.item(Ref(Kind.STAGE, stage_key(pipeline.id, stage.id))).attributes.get("name")
+        name = context.item(Ref(Kind.STAGE, stage_key(pipeline.id, stage.id))).attributes.get("name")
         if stage.id in (WON, LOST) and name:
             named.append({"id": stage.id, "name": name})
     return named
@@ -202,8 +214,8 @@ def _keys(original: Pipeline, item: Json, sent: Sequence[Ref]) -> dict[Ref, str]
 # -- update --
 
 
-def _update(work: Work, change: Change, sorts: Mapping[Token, int]) -> None:
-    wanted = work.item(change.ref).attributes
+def _update(context: WriteContext, change: Change, sorts: Mapping[RefOrKey, int]) -> None:
+    wanted = context.item(change.ref).attributes
     body: Json = {"name": wanted["name"]}
     if "is_unsorted_on" in change.fields:
         body["is_unsorted_on"] = wanted["is_unsorted_on"]
@@ -211,6 +223,6 @@ def _update(work: Work, change: Change, sorts: Mapping[Token, int]) -> None:
         body["is_main"] = True
     if change.ref in sorts:
         body["sort"] = sorts[change.ref]
-    theirs = next(each for each in work.existing.pipelines if pipeline_key(each.id) == work.ids[change.ref])
-    optional = Optional(OF_PIPELINE, frozenset({"name"}), {"name": theirs.name, "sort": theirs.sort})
-    work.patch_one(change, endpoints.pipeline(work.ids[change.ref]), body, optional)
+    theirs = next(each for each in context.existing.pipelines if pipeline_key(each.id) == context.ids[change.ref])
+    optional = OptionalParts(OPTIONAL_OF_PIPELINE, frozenset({"name"}), {"name": theirs.name, "sort": theirs.sort})
+    context.patch_one(change, endpoints.pipeline(context.ids[change.ref]), body, optional)

@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from syncing.adapters import batches, endpoints
-from syncing.adapters.answers import adopt, aligned, newcomers
+from syncing.adapters.answers import adopt, aligned, new_items
 from syncing.adapters.api import Json
 from syncing.adapters.batches import Entry
 from syncing.adapters.bodies import stage_body
-from syncing.adapters.reader import parse_stage
-from syncing.adapters.repairs import OF_STAGE, Optional
-from syncing.adapters.work import Token, Work, in_order, sort_numbers
+from syncing.adapters.context import WriteContext
+from syncing.adapters.parsing import parse_stage
+from syncing.adapters.repairs import OPTIONAL_OF_STAGE, OptionalParts
+from syncing.adapters.sorting import RefOrKey, in_order, sort_numbers
 from syncing.engine.changes import Action, Change
 from syncing.engine.order import STEP
 from syncing.engine.refs import Kind, Ref, local_id, pipeline_key, stage_key
@@ -20,12 +21,12 @@ from syncing.engine.resources.stages import INCOMING_TYPE
 HIGHEST_SORT = 9_999  # won stands at 10000, docs/kommo.md 4.5
 
 
-def write(work: Work) -> None:
-    theirs = {pipeline_key(pipeline.id): pipeline for pipeline in work.existing.pipelines}
-    names = {key: ref for ref, key in work.plan.match.keys.items() if ref.kind is Kind.STAGE}
-    for ref, key in work.plan.match.keys.items():
+def write(context: WriteContext) -> None:
+    theirs = {pipeline_key(pipeline.id): pipeline for pipeline in context.existing.pipelines}
+    names = {key: ref for ref, key in context.plan.match.keys.items() if ref.kind is Kind.STAGE}
+    for ref, key in context.plan.match.keys.items():
         if ref.kind is Kind.PIPELINE and key in theirs:
-            _Stages(work, ref, theirs[key], names).write()
+            _Stages(context, ref, theirs[key], names).write()
 
 
 class _Stages:
@@ -35,12 +36,12 @@ class _Stages:
     reckon, the rest of the moves is left to the next round, after a re-reading.
     """
 
-    def __init__(self, work: Work, parent: Ref, pipeline: Pipeline, names: Mapping[str, Ref]) -> None:
-        self.work, self.parent, self.pipeline = work, parent, pipeline
+    def __init__(self, context: WriteContext, parent: Ref, pipeline: Pipeline, names: Mapping[str, Ref]) -> None:
+        self.context, self.parent, self.pipeline = context, parent, pipeline
         self.stages = {stage_key(pipeline.id, stage.id): stage for stage in pipeline.stages}
         ordinary = sorted((s for s in pipeline.stages if not s.is_system), key=lambda s: (s.sort, s.id))
         keys = [stage_key(pipeline.id, stage.id) for stage in ordinary]
-        self.row: list[tuple[Token, int]] = [
+        self.row: list[tuple[RefOrKey, int]] = [
             (names.get(key, key), stage.sort) for key, stage in zip(keys, ordinary, strict=True)
         ]
         incoming = any(stage.type == INCOMING_TYPE for stage in pipeline.stages)
@@ -60,34 +61,36 @@ class _Stages:
 
     def _mine(self, action: Action) -> list[Change]:
         prefix = self.parent.key + "/"
-        return [change for change in self.work.changes(Kind.STAGE, action) if change.ref.key.startswith(prefix)]
+        return [change for change in self.context.changes(Kind.STAGE, action) if change.ref.key.startswith(prefix)]
 
     def _target(self, but: set[Ref]) -> list[Ref]:
         """The master's order of the stages that are here (or are being made), without `but`."""
         here = {token for token, _ in self.row}
-        order = self.work.plan.orders.get(f"stages of {self.parent.key}", ())
+        order = self.context.plan.orders.get(f"stages of {self.parent.key}", ())
         return [ref for ref in order if ref in here and ref not in but]
 
     def _patch(self, change: Change, sort: int) -> int | None:
-        key = self.work.ids[change.ref]
+        key = self.context.ids[change.ref]
         theirs = self.stages.get(key)
-        body = stage_body(self.work.item(change.ref), sort, theirs)
+        body = stage_body(self.context.item(change.ref), sort, theirs)
         present = {"name": theirs.name, "sort": theirs.sort, "color": theirs.color} if theirs and theirs.name else {}
-        optional = Optional(OF_STAGE, frozenset({"name", "sort"}), present)
+        optional = OptionalParts(OPTIONAL_OF_STAGE, frozenset({"name", "sort"}), present)
         path = endpoints.status(self.pipeline.id, local_id(key))
-        answer = self.work.patch_one(change, path, body, optional, partial(self._still_to_say, change, sort))
+        answer = self.context.patch_one(change, path, body, optional, partial(self._still_to_say, change, sort))
         return answer.get("sort")
 
     def _still_to_say(self, change: Change, sort: int) -> Json | None:
         """After a lost answer: the body under the ids of the descriptions that are there now; None if all is there."""
-        key = self.work.ids[change.ref]
-        pipeline = next((each for each in self.work.reader.pipelines() if each.id == self.pipeline.id), self.pipeline)
-        described = self.work.reader.with_descriptions((pipeline,), {pipeline.id})[0]
+        key = self.context.ids[change.ref]
+        pipeline = next(
+            (each for each in self.context.reader.pipelines() if each.id == self.pipeline.id), self.pipeline
+        )
+        described = self.context.reader.with_descriptions((pipeline,), {pipeline.id})[0]
         theirs = {stage_key(pipeline.id, stage.id): stage for stage in described.stages}.get(key)
         if theirs is None:
             return None  # the re-reading tells
         self.stages[key] = theirs
-        body = stage_body(self.work.item(change.ref), sort, theirs)
+        body = stage_body(self.context.item(change.ref), sort, theirs)
         same = (body["name"], body.get("color")) == (theirs.name, theirs.color) and "descriptions" not in body
         return None if same else body
 
@@ -98,33 +101,33 @@ class _Stages:
             return
         new = [change.ref for change in changes]
         before = list(self.row)
-        order = self.work.plan.orders.get(f"stages of {self.parent.key}", ())
+        order = self.context.plan.orders.get(f"stages of {self.parent.key}", ())
         here = {token for token, _ in before} | set(new)
         target = [ref for ref in order if ref in here and ref not in moving]
         sorts = sort_numbers(before, target, new, {}, HIGHEST_SORT)
-        entries = [Entry(change, stage_body(self.work.item(change.ref), sorts[change.ref])) for change in changes]
+        entries = [Entry(change, stage_body(self.context.item(change.ref), sorts[change.ref])) for change in changes]
         batches.create(
-            entries, self._send, self._find, self._done, self.work.fail_entry, self.work.settle,
-            self.work.lighter_new(OF_STAGE),
+            entries, self._send, self._find, self._done, self.context.fail_entry, self.context.settle,
+            self.context.creation_repair(OPTIONAL_OF_STAGE),
         )  # fmt: skip
 
     def _send(self, bodies: list[Json]) -> list[Json]:
-        answer = self.work.api.post(endpoints.statuses(self.pipeline.id), bodies)
+        answer = self.context.api.post(endpoints.statuses(self.pipeline.id), bodies)
         return aligned(answer, "statuses", bodies, parse_stage)
 
     def _find(self, chunk: Sequence[Entry[Change]]) -> dict[int, Json | None]:
-        items = self.work.api.get_all(endpoints.statuses(self.pipeline.id), "statuses", page_size=None)
-        before = set(self.stages) | self.work.seen(Kind.STAGE, f"{self.pipeline.id}/")
-        return adopt(chunk, newcomers(items, before, lambda s: stage_key(self.pipeline.id, s["id"]), parse_stage))
+        items = self.context.api.get_all(endpoints.statuses(self.pipeline.id), "statuses", page_size=None)
+        before = set(self.stages) | self.context.present_keys(Kind.STAGE, f"{self.pipeline.id}/")
+        return adopt(chunk, new_items(items, before, lambda s: stage_key(self.pipeline.id, s["id"]), parse_stage))
 
     def _done(self, answered: Sequence[tuple[Entry[Change], Json]]) -> None:
         rows, asked, got = [], {}, {}
         for entry, item in answered:
             stage = parse_stage(item)
             ref = entry.subject.ref
-            rows.append(self.work.done(entry.subject, {ref: stage_key(self.pipeline.id, stage.id)}))
+            rows.append(self.context.succeeded(entry.subject, {ref: stage_key(self.pipeline.id, stage.id)}))
             asked[ref], got[ref] = entry.body["sort"], stage.sort
-        self.work.report(rows)
+        self.context.report(rows)
         self._placed(asked, got)
 
     # -- order --
@@ -133,7 +136,7 @@ class _Stages:
         """One PATCH each, in the master's order: behind the one it follows."""
         rank = {ref: position for position, ref in enumerate(self._target(set()))}
         waiting = sorted(changes, key=lambda change: rank[change.ref])
-        if self.work.rewrite_order and waiting:
+        if self.context.rewrite_order and waiting:
             self._rewrite(waiting)
             return
         while waiting and self.known:
@@ -146,7 +149,7 @@ class _Stages:
         """The last resort: every stage behind all others, one after the other."""
         target = self._target(set())
         sorts = sort_numbers(self.row, target, target, {}, HIGHEST_SORT, rewrite=True)
-        for change in in_order([*changes, *self.work.renumbered(sorts, [c.ref for c in changes])], sorts):
+        for change in in_order([*changes, *self.context.renumbered(sorts, [c.ref for c in changes])], sorts):
             self._patch(change, sorts[change.ref])
 
     def _placed(self, asked: Mapping[Ref, int], got: Mapping[Ref, int | None]) -> None:

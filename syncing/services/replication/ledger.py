@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from accounts.kommo.errors import Validation
-from syncing.adapters.work import DONE, FAILED, SKIPPED, UNVERIFIED, Written
+from syncing.adapters.context import DONE, FAILED, SKIPPED, UNVERIFIED, Written
 from syncing.engine.changes import Action, Change
 from syncing.engine.plan import Plan
 from syncing.engine.refs import Kind, Ref

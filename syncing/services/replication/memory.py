@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from syncing.adapters.work import DONE, Written
+from syncing.adapters.context import DONE, Written
 from syncing.engine.changes import Action
 from syncing.engine.plan import Plan
 from syncing.engine.refs import INSIDE, Kind, Ref

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 from accounts.kommo.client import KommoClient
 from accounts.kommo.errors import Halted, IpBlocked, KommoError
+from syncing.adapters.context import WriteContext, Written
 from syncing.adapters.reader import Reader
 from syncing.adapters.usage import in_use
-from syncing.adapters.work import Work, Written
-from syncing.adapters.writer import apply
+from syncing.adapters.writer import apply_plan
 from syncing.engine.changes import Action
 from syncing.engine.plan import Plan, make_plan
 from syncing.engine.refs import Ref
@@ -158,7 +158,7 @@ class _Part:
                 break
             self.ledger.expect(current)
             self._note(self.remembered.announce(current, raw))
-            apply(self._work(current, existing, rewrite_order=turn >= ROUNDS - 1))
+            apply_plan(self._work(current, existing, rewrite_order=turn >= ROUNDS - 1))
             before, raw = raw, rereading.after(current, raw)
             self._store(self.memory.of_arrivals(rereading.arrivals(current, before, raw)))
             lesson = rereading.lesson(current, before, raw, self.remembered.stored)
@@ -216,12 +216,12 @@ class _Part:
         options = plan.desired.items[field].attributes.get("enums", ())
         return any(option in self.memory.made and option not in plan.match.keys for option in options)
 
-    def _work(self, plan: Plan, existing: Snapshot, *, rewrite_order: bool) -> Work:
+    def _work(self, plan: Plan, existing: Snapshot, *, rewrite_order: bool) -> WriteContext:
         def written(items: Sequence[Written]) -> None:
             self._written(items, plan)
 
         ids = dict(plan.match.keys)
-        return Work(
+        return WriteContext(
             self.api,
             self.reading.reader,
             plan,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from accounts.kommo.client import STRANGER_REMEDY, KommoClient
 from accounts.kommo.errors import BadAnswer, KommoError
-from syncing.adapters.asking import is_there
+from syncing.adapters.existence import item_exists
 from syncing.adapters.reader import Reader, with_membership
 from syncing.engine.changes import Action, Change
 from syncing.engine.match import match
@@ -37,7 +37,7 @@ class Reading:
             self.reader.client.pause(LAG)
             existing = self._first()
             hidden = next(iter(self._missing(existing)), None)
-            if hidden is not None and is_there(self.reader.client, hidden):
+            if hidden is not None and item_exists(self.reader.client, hidden):
                 raise BadAnswer(f"the list does not show the {hidden}, but it is there", account=self.job.subdomain)
         return existing
 

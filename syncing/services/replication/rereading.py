@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from syncing.adapters.work import DONE, UNVERIFIED
+from syncing.adapters.context import DONE, UNVERIFIED
 from syncing.engine.arrivals import arrived, hidden
 from syncing.engine.changes import Change
 from syncing.engine.plan import Plan

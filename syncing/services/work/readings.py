@@ -8,8 +8,8 @@ from accounts.kommo.stopping import Stop
 from accounts.models import Account
 from accounts.services import client_for
 from syncing import store
-from syncing.adapters.asking import is_there
-from syncing.adapters.reader import ALL, NONE, Reader
+from syncing.adapters.existence import item_exists
+from syncing.adapters.reader import ALL_PIPELINES, NO_PIPELINES, Reader
 from syncing.engine.refs import Ref, Scope, parent_of
 from syncing.engine.snapshot import Snapshot, fingerprint, items
 from syncing.services.work.claims import MasterClaim
@@ -88,13 +88,15 @@ def _read_surely(reader: Reader, task: Task) -> Snapshot:
     if fingerprint(_read_once(reader, task.scope)) != fingerprint(snapshot):
         raise BadAnswer(CONTRADICTED, account=reader.client.account)
     for ref in missing:
-        if is_there(reader.client, ref):
+        if item_exists(reader.client, ref):
             raise BadAnswer(f"{HIDDEN}: {ref}", account=reader.client.account)
     return snapshot
 
 
 def _read_once(reader: Reader, scope: Scope) -> Snapshot:
-    return reader.read(with_fields=scope.writes_fields, described=ALL if scope.writes_pipelines else NONE)
+    return reader.read(
+        with_fields=scope.writes_fields, described=ALL_PIPELINES if scope.writes_pipelines else NO_PIPELINES
+    )
 
 
 def _missing(snapshot: Snapshot, before: Snapshot) -> list[Ref]:

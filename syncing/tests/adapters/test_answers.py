@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from accounts.kommo.errors import BadAnswer
-from syncing.adapters.answers import adopt, aligned, new_options, newcomers
+from syncing.adapters.answers import adopt, aligned, new_items, new_options
 from syncing.adapters.batches import Entry
 from syncing.engine.resources.custom_fields import Enum
 
@@ -69,15 +69,15 @@ def test_what_cannot_be_told_apart_has_an_unknown_outcome(document: dict[str, An
 
 def test_a_look_after_a_lost_answer_finds_the_new_ones() -> None:
     items = [made(1, "old"), made(2, "A")]
-    assert newcomers(items, {"1"}, lambda item: str(item["id"]), parse) == [items[1]]
-    assert newcomers(items[:1], {"1"}, lambda item: str(item["id"]), parse) == []
-    assert newcomers([], set(), lambda item: str(item["id"]), parse) == []
+    assert new_items(items, {"1"}, lambda item: str(item["id"]), parse) == [items[1]]
+    assert new_items(items[:1], {"1"}, lambda item: str(item["id"]), parse) == []
+    assert new_items([], set(), lambda item: str(item["id"]), parse) == []
 
 
 @pytest.mark.parametrize("items", [[], [made(2, "A")], [{"name": "no id"}], [7]])
 def test_a_look_that_cannot_be_true_is_not_believed(items: list[Any]) -> None:
     with pytest.raises(BadAnswer):
-        newcomers(items, {"1"}, lambda item: str(item["id"]), parse)
+        new_items(items, {"1"}, lambda item: str(item["id"]), parse)
 
 
 def entries(*bodies: dict[str, Any]) -> list[Entry[str]]:

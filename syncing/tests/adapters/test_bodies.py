@@ -7,13 +7,13 @@ import pytest
 from syncing.adapters.bodies import (
     always_sent,
     field_body,
-    kept_enums,
     merged_enums,
     new_field_body,
+    present_enums,
     stage_body,
     status_list,
 )
-from syncing.adapters.work import sort_numbers
+from syncing.adapters.sorting import sort_numbers
 from syncing.engine.normalise import Item
 from syncing.engine.refs import Kind, Ref
 from syncing.engine.resources.custom_fields import Enum
@@ -70,7 +70,7 @@ def test_a_patch_carries_options_only_when_they_change() -> None:
 
 
 def test_options_that_are_demanded_go_with_their_ids() -> None:
-    kept = kept_enums(field(13, "s", "radiobutton", enums=("a", "b")))
+    kept = present_enums(field(13, "s", "radiobutton", enums=("a", "b")))
     assert [(enum["id"], enum["value"]) for enum in kept] == [(1301, "a"), (1302, "b")]
 
 

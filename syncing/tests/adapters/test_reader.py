@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from syncing.adapters import endpoints
-from syncing.adapters.reader import NONE, Reader, parse_enums
+from syncing.adapters.parsing import parse_enums
+from syncing.adapters.reader import NO_PIPELINES, Reader
 from syncing.engine.refs import Kind
 from syncing.engine.resources.custom_fields import Enum
 from syncing.engine.resources.stages import Description
@@ -155,13 +156,13 @@ def test_what_is_held_back_is_that_of_the_latest_reading() -> None:
 def test_a_snapshot_with_what_is_held_back_comes_back_from_its_document() -> None:
     odd = {**FIELD, "type": 1.5, "code": "SOURCE"}
     reader = Reader(Lists(pipelines=[PIPELINE, {**PIPELINE, "id": 9, "name": None}], custom_fields=[odd]))
-    snapshot = reader.read(with_fields=True, described=NONE)
+    snapshot = reader.read(with_fields=True, described=NO_PIPELINES)
     assert len(snapshot.held) == 4
     assert from_document(to_document(snapshot)) == snapshot
 
 
 def test_a_document_of_an_account_that_was_read_whole_is_as_it_always_was() -> None:
-    document = to_document(Reader(Lists(pipelines=[PIPELINE])).read(with_fields=False, described=NONE))
+    document = to_document(Reader(Lists(pipelines=[PIPELINE])).read(with_fields=False, described=NO_PIPELINES))
     assert set(document) == {"pipelines", "groups", "fields"}
     assert from_document(document).held == ()
 
@@ -223,6 +224,6 @@ def test_descriptions_are_read_where_they_are_wanted_only() -> None:
     lists = Lists(pipelines=[PIPELINE], statuses=[{**STAGE, "descriptions": texts}])
     (pipeline,) = Reader(lists).read(with_fields=False).pipelines
     assert pipeline.stages[0].descriptions == (Description(9, "newbie", "Call"),)
-    (plain,) = Reader(lists).read(with_fields=False, described=NONE).pipelines
+    (plain,) = Reader(lists).read(with_fields=False, described=NO_PIPELINES).pipelines
     assert plain.stages[0].descriptions is None
     assert lists.asked == [endpoints.PIPELINES, endpoints.statuses(1), endpoints.PIPELINES]

@@ -4,14 +4,14 @@ import pytest
 
 from accounts.kommo.errors import FieldError, ItemError, Validation
 from syncing.adapters.api import Json
-from syncing.adapters.repairs import OF_NEW_FIELD, Optional, demands_options, lightened
+from syncing.adapters.repairs import OPTIONAL_OF_NEW_FIELD, OptionalParts, demands_options, reduce_body
 
 BODY: Json = {
     "name": "Source", "type": "select", "code": "SRC", "is_api_only": True,
     "required_statuses": [{"status_id": 142}, {"status_id": 5}],
     "enums": [{"value": "Web", "code": "W"}, {"value": "Fair", "code": "F"}],
 }  # fmt: skip
-NEW = Optional(OF_NEW_FIELD)
+NEW = OptionalParts(OPTIONAL_OF_NEW_FIELD)
 
 
 def refusal(*paths: str) -> Validation:
@@ -26,7 +26,7 @@ def refusal(*paths: str) -> Validation:
     ("enums.1.code", "enums", [{"value": "Web", "code": "W"}, {"value": "Fair"}]),
 ])  # fmt: skip
 def test_a_refused_optional_part_is_left_out(path: str, key: str, left: object) -> None:
-    light = lightened(BODY, refusal(path), NEW)
+    light = reduce_body(BODY, refusal(path), NEW)
     assert light is not None
     assert light.body.get(key) == left
     assert {k: v for k, v in light.body.items() if k != key} == {k: v for k, v in BODY.items() if k != key}
@@ -36,15 +36,15 @@ def test_a_refused_optional_part_is_left_out(path: str, key: str, left: object) 
     "paths", [("name",), ("code", "name"), ("type",), (), ("remind",), ("enums",), ("enums.0.value", "enums")]
 )
 def test_what_an_item_cannot_be_without_is_not_left_out(paths: tuple[str, ...]) -> None:
-    assert lightened(BODY, refusal(*paths), NEW) is None
+    assert reduce_body(BODY, refusal(*paths), NEW) is None
 
 
 def test_a_complaint_about_an_empty_list_of_options_names_no_option() -> None:
-    assert lightened({**BODY, "enums": []}, refusal("0.enums"), NEW) is None
+    assert reduce_body({**BODY, "enums": []}, refusal("0.enums"), NEW) is None
 
 
 def test_a_patch_of_which_nothing_would_be_left_is_not_sent() -> None:
-    assert lightened({"id": 7, "currency": "EUR", "group_id": "default"}, refusal("group_id"), NEW) is None
+    assert reduce_body({"id": 7, "currency": "EUR", "group_id": "default"}, refusal("group_id"), NEW) is None
 
 
 def test_options_are_demanded_by_a_complaint_about_the_list_itself() -> None:

@@ -1,7 +1,7 @@
 """The ledger: what was planned, what became of it, and sums that tell the truth."""
 
 from accounts.kommo.errors import ServerError
-from syncing.adapters.work import DONE, FAILED, SKIPPED, UNVERIFIED, Written
+from syncing.adapters.context import DONE, FAILED, SKIPPED, UNVERIFIED, Written
 from syncing.engine.changes import Action, Change
 from syncing.engine.plan import make_plan
 from syncing.engine.refs import Kind, Ref, Scope

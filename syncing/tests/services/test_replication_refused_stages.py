@@ -4,7 +4,7 @@ import pytest
 
 from accounts.simulator.faults import Fault
 from accounts.simulator.server import RunningServer
-from syncing.adapters.repairs import fewer
+from syncing.adapters.repairs import halves_and_quarters
 from syncing.tests.branches import Branch, Scene, changes
 
 BAD = "<script>"
@@ -130,4 +130,4 @@ def test_an_answer_that_is_lost_on_the_way_makes_nothing_twice(scene: Scene) -> 
      ("abcde", ["abc", "de", "ab", "cd", "e"])],
 )  # fmt: skip
 def test_parts_of_a_list_to_try_are_its_halves_then_its_quarters(items: str, parts: list[str]) -> None:
-    assert fewer(items) == parts
+    assert halves_and_quarters(items) == parts

@@ -1,18 +1,26 @@
 """What the writers of all kinds share: the plan at hand, the ids known so far, and how progress is told."""
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 from accounts.kommo.errors import KommoError, Validation
 from syncing.adapters import batches
 from syncing.adapters.api import Api, Json
-from syncing.adapters.batches import Entry, Seen
+from syncing.adapters.batches import Entry, UpdateCheck
 from syncing.adapters.reader import Reader
-from syncing.adapters.repairs import Optional, in_words, lighter, lighter_new, option_name, pieces, places
+from syncing.adapters.repairs import (
+    OptionalParts,
+    located_complaints,
+    option_name,
+    reduce_creation,
+    reduce_update,
+    refused_options,
+    split_update,
+)
+from syncing.adapters.sorting import RefOrKey
 from syncing.engine.changes import Action, Change
 from syncing.engine.normalise import Item
-from syncing.engine.order import STEP, give_way, merge, numbers
 from syncing.engine.plan import Plan
 from syncing.engine.refs import Kind, Ref
 from syncing.engine.snapshot import Snapshot
@@ -20,11 +28,9 @@ from syncing.engine.stored_names import Key, StoredName
 
 DONE, FAILED, SKIPPED = "done", "failed", "skipped"
 UNVERIFIED = "unverified"  # written, but not as it was meant
-MOST_MUTE = 12
+MAX_UNEXPLAINED = 12
 REFUSED = "Kommo refused a part of it:"
-SETTLE = 5.0  # seconds after which a request without an answer is taken for ended
-
-Token = Hashable  # a Ref, or the key of an item that only the slave has
+SETTLE_SECONDS = 5.0  # seconds after which a request without an answer is taken for ended
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,7 @@ class Written:
 
 
 @dataclass
-class Work:
+class WriteContext:
     """One application of one plan to one account. `ids` grows as creates succeed.
 
     `report` stores what happened and must return before the next request goes out. `rewrite_order`: moving single
@@ -60,7 +66,7 @@ class Work:
     rewrite_order: bool = False
     stored_names: Mapping[Key, StoredName] = field(default_factory=dict)  # what the account shows otherwise than sent
     age: Callable[[str], float] = lambda path: 0.0  # seconds since the list at this path was read
-    mute: int = 0  # refusals of failed items, guesses among them, without a word about the part that is to blame
+    unexplained: int = 0  # refusals of failed items, guesses among them, without a word about the part that is to blame
 
     def changes(self, kind: Kind, action: Action) -> list[Change]:
         return [change for change in self.plan.changes if change.ref.kind is kind and change.action is action]
@@ -68,15 +74,15 @@ class Work:
     def item(self, ref: Ref) -> Item:
         return self.plan.desired.items[ref]
 
-    def made(self, kind: Kind, parent: str = "") -> set[str]:
+    def known_keys(self, kind: Kind, parent: str = "") -> set[str]:
         """The account's keys of this kind under `parent` that are known by now, those just made among them."""
         return {key for ref, key in self.ids.items() if ref.kind is kind and key.startswith(parent)}
 
-    def seen(self, kind: Kind, parent: str = "") -> set[str]:
-        """As `made`, and what is held back: it was there before, too."""
-        return self.made(kind, parent) | {held.key for held in self.existing.held if held.kind is kind}
+    def present_keys(self, kind: Kind, parent: str = "") -> set[str]:
+        """As `known_keys`, and what is held back: it was there before, too."""
+        return self.known_keys(kind, parent) | {held.key for held in self.existing.held if held.kind is kind}
 
-    def renumbered(self, sorts: Mapping[Token, int], changed: Iterable[Ref]) -> list[Change]:
+    def renumbered(self, sorts: Mapping[RefOrKey, int], changed: Iterable[Ref]) -> list[Change]:
         """The present items that get a new number only because there was no room beside them: no change of the plan."""
         known = set(changed)
         refs = [
@@ -84,7 +90,7 @@ class Work:
         ]
         return [Change(Action.UPDATE, ref, self.item(ref).name, self.item(ref).parent, {}) for ref in refs]
 
-    def done(self, change: Change, keys: Mapping[Ref, str] | None = None) -> Written:
+    def succeeded(self, change: Change, keys: Mapping[Ref, str] | None = None) -> Written:
         self.ids.update(keys or {})
         return Written(change, DONE, keys=dict(keys or {}))
 
@@ -95,7 +101,7 @@ class Work:
         message = " ".join([*([REFUSED, *refused] if refused else []), str(error)])
         self.report([Written(change, FAILED, message[:500], error.code, refused=options)])
 
-    def tell_refused(self, entry: Entry[Change]) -> None:
+    def report_refused_parts(self, entry: Entry[Change]) -> None:
         """Says which parts of an item were refused; what it is without them has been told before."""
         if entry.refused:
             message = " ".join([REFUSED, *entry.refused])
@@ -109,29 +115,29 @@ class Work:
 
     def settle(self) -> None:
         """Gives Kommo time to end what it may still be at."""
-        self.api.pause(SETTLE)
+        self.api.pause(SETTLE_SECONDS)
 
     def fail_entry(self, entry: Entry[Change], error: KommoError) -> None:
-        if isinstance(error, Validation) and not places(entry.body, error):
-            self.mute += 1 + entry.guesses
-        refused = entry.refused or in_words(entry.body, error)
+        if isinstance(error, Validation) and not located_complaints(entry.body, error):
+            self.unexplained += 1 + entry.guesses
+        refused = entry.refused or refused_options(entry.body, error)
         self.fail(entry.subject, error, refused, self._refused_options(entry))
 
-    def lighter_new(self, keys: frozenset[str]) -> batches.Repair[Change]:
+    def creation_repair(self, keys: frozenset[str]) -> batches.Repair[Change]:
         """The repair of items to make that can do without `keys`."""
-        return lambda entry, error: lighter_new(entry, error, Optional(keys), self.may_guess)
+        return lambda entry, error: reduce_creation(entry, error, OptionalParts(keys), self.may_guess)
 
     @property
     def may_guess(self) -> bool:
         """Looking for the part that is to blame costs requests: not for everything, where everything is refused."""
-        return self.mute < MOST_MUTE
+        return self.unexplained < MAX_UNEXPLAINED
 
     def patch_one(
         self,
         change: Change,
         path: str,
         body: Json,
-        optional: Optional,
+        optional: OptionalParts,
         renew: Callable[[], Json | None] | None = None,
     ) -> Json:
         """PATCH one item and report it; the answer, empty if the item failed or its answer was lost.
@@ -147,10 +153,10 @@ class Work:
         def done(answered: Sequence[tuple[Entry[Change], Json]]) -> None:
             for entry, answer in answered:
                 answers.append(answer)
-                self.report([self.done(change)])
-                self.tell_refused(entry)
+                self.report([self.succeeded(change)])
+                self.report_refused_parts(entry)
 
-        def look(chunk: Sequence[Entry[Change]]) -> Seen[Change]:
+        def look(chunk: Sequence[Entry[Change]]) -> UpdateCheck[Change]:
             entry, left = chunk[0], renew() if renew else None
             if left is None:
                 return [(entry, {})], []
@@ -158,51 +164,11 @@ class Work:
 
         batches.update(
             [Entry(change, body)], send, done, self.fail_entry, self.settle,
-            partial(lighter, optional=optional), look if renew else None,
-            partial(pieces, optional=optional) if self.may_guess else None,
+            partial(reduce_update, optional=optional), look if renew else None,
+            partial(split_update, optional=optional) if self.may_guess else None,
         )  # fmt: skip
         return answers[-1] if answers else {}
 
     def skip(self, changes: Iterable[Change], message: str) -> None:
         if rows := [Written(change, SKIPPED, message) for change in changes]:
             self.report(rows)
-
-
-def sort_numbers(
-    current: Sequence[tuple[Token, int]],
-    target: Sequence[Ref],
-    placing: Iterable[Ref],
-    wished: Mapping[Ref, int],
-    high: int,
-    *,
-    rewrite: bool = False,
-) -> dict[Token, int]:
-    """The sort numbers to write so that the items of `target` come in that order.
-
-    `current`: the account's sequence with its numbers; `placing`: the items to place, new ones among them. Items
-    that only the slave has (and predefined ones that the master does not show) keep their number and their order among
-    the rest: without room in front of them the items come behind them, and without room there, too, the items of
-    `target` that follow are numbered anew. Without room for that (or with `rewrite`) all of `target` is numbered anew
-    behind everything else; without room there, from 1 on.
-    """
-    placing, ours = set(placing), set(target)
-    fixed = {token: number for token, number in current if token not in placing}
-    sequence = merge([token for token, _ in current], target, placing)
-    wishes: dict[Token, int] = {ref: number for ref, number in wished.items()}  # noqa: C416
-    following = [token for token in sequence if token in fixed and token in ours]
-    while not rewrite:
-        found = numbers(give_way(sequence, fixed, ours), fixed, wishes, 1, high)
-        if found is not None:
-            return found
-        if not following:
-            break
-        del fixed[following.pop()]
-    start = max((number for _, number in current), default=0)
-    start = start if start + len(target) <= high else 0
-    step = STEP if start + STEP * len(target) <= high else 1
-    return {ref: start + step * position for position, ref in enumerate(target, start=1)}
-
-
-def in_order(changes: Iterable[Change], sorts: Mapping[Token, int]) -> list[Change]:
-    """Ascending by the number to write: right also where the server numbers everything anew at each write."""
-    return sorted(changes, key=lambda change: sorts.get(change.ref, 0))

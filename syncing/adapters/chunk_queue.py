@@ -6,7 +6,7 @@ T = TypeVar("T")
 Chunk = list[T]
 
 
-class Waiting(Generic[T]):
+class ChunkQueue(Generic[T]):
     """Chunks to send, one after the other.
 
     The halves of one that the server failed at come after its neighbours: where those go well, it is no outage, and

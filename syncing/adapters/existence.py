@@ -7,7 +7,7 @@ from syncing.adapters.shapes import OddShape, listed
 from syncing.engine.refs import Kind, Ref, local_id
 
 
-def is_there(api: Api, ref: Ref) -> bool:
+def item_exists(api: Api, ref: Ref) -> bool:
     """By the account's own key; what is inside something that is gone is gone as well."""
     try:
         found = api.get(_path(ref))
