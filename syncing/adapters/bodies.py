@@ -127,7 +127,7 @@ def present_enums(theirs: CustomField) -> list[Json] | None:
 
 
 def merged_enums(item: Item, field: CustomField, theirs: CustomField, ids: Ids) -> list[Json] | None:
-    """The master's options in its order under the slave's ids, the slave's own behind them; None as in `present_enums`."""
+    """Returns the master's options in order under the slave's ids, then the slave's own; None as in `present_enums`."""
     if present_enums(theirs) is None:
         return None
     present = {enum_key(theirs.entity, theirs.id, enum.id): enum for enum in theirs.enums}
