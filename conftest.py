@@ -13,7 +13,7 @@ from django.db import connection, connections
 from django.utils import translation
 from pytest_django import Settings
 
-from accounts.services.credentials import desk
+from accounts.services.credentials import database_thread
 from accounts.simulator.server import RunningServer, serve
 from accounts.simulator.world import World
 from accounts.tests import flushing
@@ -42,10 +42,10 @@ def _no_language_of_another_test() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _no_desk_of_another_test() -> Iterator[None]:
+def _no_database_thread_of_another_test() -> Iterator[None]:
     """Its connection would keep the database of the tests from being dropped."""
     yield
-    desk.close()
+    database_thread.close()
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from accounts.forms import IS_SET, AccountForm
 from accounts.models import SECRETS, Account, AccountEvent, TokenPair
 from accounts.pages import person
 from accounts.services import start_check
-from accounts.services.credentials.opening import give_up_pair
+from accounts.services.credentials.clients import give_up_pair
 from accounts.views.invites import many_page, named
 
 if TYPE_CHECKING:  # generic for the type checker only

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.forms import IS_SET, SecretField
 from accounts.models import Account, ConnectAttempt, Integration, Invite
-from accounts.services.credentials import pairs
+from accounts.services.credentials import token_pairs
 
 if TYPE_CHECKING:  # generic for the type checker only
     IntegrationModelAdmin = admin.ModelAdmin[Integration]
@@ -128,7 +128,7 @@ class IntegrationAdmin(IntegrationModelAdmin):
         if form.fields.get("new_secret") and form.fields["new_secret"].trimmed:
             messages.info(request, _("Spaces around the secret key were removed."))
         super().save_model(request, obj, form, change)
-        if set(form.changed_data) & {"client_id", "new_secret", "redirect_uri"} and pairs.revive(obj):
+        if set(form.changed_data) & {"client_id", "new_secret", "redirect_uri"} and token_pairs.revive(obj):
             text = _("Accounts that needed reconnecting are tried again with the corrected integration.")
             messages.info(request, text)
         if not obj.redirect_uri.endswith(reverse("accounts:callback")):

@@ -1,7 +1,7 @@
 """What an operator does with accounts."""
 
-from accounts.services.credentials.opening import can_be_secret, client_for, forget_health, store_token, token_expiry
-from accounts.services.credentials.tokens import CredentialProblem
+from accounts.services.credentials.clients import can_be_secret, client_for, forget_health, store_token, token_expiry
+from accounts.services.credentials.token_sources import CredentialProblem
 from accounts.services.health.checking import start_check
 from accounts.services.health.recording import (
     HealthReport,

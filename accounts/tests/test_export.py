@@ -13,7 +13,7 @@ from django.urls import reverse
 from openpyxl import load_workbook
 
 from accounts.models import Account, Integration
-from accounts.services.credentials import pairs
+from accounts.services.credentials import token_pairs
 from accounts.services.importing import import_accounts
 from accounts.tests.factories import AccountFactory, GroupFactory
 
@@ -37,7 +37,7 @@ def cast(db) -> dict[str, Account]:
     integration = Integration.objects.create(
         name="Sync", client_id="uuid-1", client_secret="secret-of-sync", redirect_uri="https://sync.example/cb"
     )
-    pairs.keep_refresh_token(accounts["north"], integration, "refresh-of-north")
+    token_pairs.keep_refresh_token(accounts["north"], integration, "refresh-of-north")
     Account.objects.filter(subdomain="south").update(
         contact_email="boss@south.example",
         paused=True,

@@ -13,7 +13,7 @@ from accounts.fields import WrongEncryptionKey
 from accounts.kommo.oauth import Tokens
 from accounts.models import Account, Integration
 from accounts.services import rotate, unreadable_secrets
-from accounts.services.credentials import pairs
+from accounts.services.credentials import token_pairs
 from accounts.tests.factories import AccountFactory
 from accounts.tests.oauth import REDIRECT
 
@@ -78,7 +78,7 @@ def test_after_rotation_the_old_key_is_no_longer_needed(settings) -> None:
     settings.FIELD_ENCRYPTION_KEYS = [OLD]
     integration = Integration.objects.create(name="i", client_id="i", client_secret="secret", redirect_uri=REDIRECT)
     account = AccountFactory(subdomain="north", integration=integration)
-    pairs.keep(account, integration, Tokens("access", "refresh", 60))
+    token_pairs.keep(account, integration, Tokens("access", "refresh", 60))
     AccountFactory(token="")
     settings.FIELD_ENCRYPTION_KEYS = [NEW, OLD]
     assert rotate().rotated == 3

@@ -10,8 +10,8 @@ from django.test.utils import CaptureQueriesContext
 from accounts.kommo.oauth import Place, Tokens
 from accounts.models import Account, Integration, TokenPair
 from accounts.services import CredentialProblem, client_for
-from accounts.services.credentials import pairs
-from accounts.services.credentials.locating import move
+from accounts.services.credentials import token_pairs
+from accounts.services.credentials.relocation import move
 from accounts.services.importing import ImportReport, import_accounts, preview_table
 from accounts.services.tables.table import read_table
 from accounts.tests.factories import AccountFactory
@@ -138,7 +138,7 @@ def test_a_row_that_the_database_refuses_leaves_its_integration_to_the_next(monk
 def test_a_refresh_token_that_was_rotated_since_is_not_put_back() -> None:
     load(NORTH)
     account = Account.objects.get()
-    pairs.keep(account, account.integration, Tokens("access-2", "refresh-2", 86400))
+    token_pairs.keep(account, account.integration, Tokens("access-2", "refresh-2", 86400))
     assert counts(load(NORTH)) == (0, 0, 1, [])
     pair = TokenPair.objects.get()
     assert (pair.refresh_token, pair.access_token) == ("refresh-2", "access-2")

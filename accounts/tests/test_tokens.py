@@ -13,8 +13,8 @@ from accounts.kommo.oauth import Tokens
 from accounts.kommo.stopping import Stop
 from accounts.models import Account, AccountEvent, Integration, TokenPair
 from accounts.services import CredentialProblem, client_for
-from accounts.services.credentials import desk, pairs
-from accounts.services.credentials.opening import tokens_for
+from accounts.services.credentials import database_thread, token_pairs
+from accounts.services.credentials.clients import tokens_for
 from accounts.services.credentials.transports import transport_for
 from accounts.simulator.account import SimAccount
 from accounts.simulator.faults import Fault
@@ -163,7 +163,7 @@ def test_a_changed_secret_ends_without_a_loop_and_the_right_one_makes_it_good_ag
             ask(north)
     assert refreshes(world) == 1
     Integration.objects.filter(pk=ours.pk).update(client_secret=sim.client_secret)
-    assert pairs.revive(ours) == 1
+    assert token_pairs.revive(ours) == 1
     assert ask(north)["subdomain"] == "north"
 
 
@@ -171,28 +171,30 @@ def test_a_late_refusal_does_not_end_a_pair_that_somebody_else_has_stored_meanwh
     """Two winners, as after a lease that ran out: the second one's token is revoked by the first one's use."""
     transport = transport_for(north)
     with transport:
-        late = desk.do(lambda: pairs.take(north.pk, lease=pairs.FRESH))
+        late = database_thread.run(lambda: token_pairs.take(north.pk, lease=token_pairs.FRESH))
         pair = theirs.grants.refresh(ours.client_id, late.refresh_token)
-        assert desk.do(lambda: pairs.renew(late, Tokens(pair.access, pair.refresh, 86400)))
-        assert not desk.do(lambda: pairs.end(late, {"code": "token_revoked", "message": "m", "remedy": "r"}))
+        assert database_thread.run(lambda: token_pairs.renew(late, Tokens(pair.access, pair.refresh, 86400)))
+        assert not database_thread.run(
+            lambda: token_pairs.end(late, {"code": "token_revoked", "message": "m", "remedy": "r"})
+        )
         assert tokens_for(north, transport).current() == pair.access
 
 
 def test_the_reason_of_an_end_is_told_in_the_language_of_the_installation(north) -> None:
     remedy = GrantRefused.remedies["token_revoked"]
-    pair = pairs.take(north.pk, lease=pairs.FRESH)
+    pair = token_pairs.take(north.pk, lease=token_pairs.FRESH)
     with translation.override("pt-br"):
-        assert pairs.end(pair, {"code": "token_revoked", "message": "m.", "remedy": remedy})
+        assert token_pairs.end(pair, {"code": "token_revoked", "message": "m.", "remedy": remedy})
         said = f"m. {translation.gettext(remedy)}"
     assert remedy not in said
     assert Account.objects.get(pk=north.pk).health_reason == AccountEvent.objects.get().message == said
 
 
 def test_a_pair_that_came_after_all_takes_the_end_back(north, theirs, ours) -> None:
-    first = desk.do(lambda: pairs.take(north.pk, lease=pairs.FRESH))
-    assert desk.do(lambda: pairs.end(first, {"code": "token_revoked", "message": "m", "remedy": "r"}))
+    first = database_thread.run(lambda: token_pairs.take(north.pk, lease=token_pairs.FRESH))
+    assert database_thread.run(lambda: token_pairs.end(first, {"code": "token_revoked", "message": "m", "remedy": "r"}))
     pair = theirs.grants.refresh(ours.client_id, first.refresh_token)
-    assert desk.do(lambda: pairs.renew(first, Tokens(pair.access, pair.refresh, 86400)))
+    assert database_thread.run(lambda: token_pairs.renew(first, Tokens(pair.access, pair.refresh, 86400)))
     assert ask(north)["subdomain"] == "north"
 
 
@@ -205,7 +207,7 @@ def test_an_account_that_was_never_connected_is_told_to_connect_without_a_reques
 
 
 def test_a_stop_ends_the_wait_for_somebody_elses_refresh(north) -> None:
-    desk.do(lambda: pairs.take(north.pk, lease=pairs.FRESH))
+    database_thread.run(lambda: token_pairs.take(north.pk, lease=token_pairs.FRESH))
     stop = Stop()
     threading.Timer(0.2, stop.set, ["cancelled"]).start()
     with pytest.raises(Halted):
@@ -277,7 +279,7 @@ def test_a_new_subdomain_that_another_entry_has_is_not_taken_from_it(world, ours
 
 def test_the_tokens_of_a_pair_show_in_no_repr(north) -> None:
     row = pair_of(north)
-    pair = desk.do(lambda: pairs.take(north.pk, lease=pairs.FRESH))
+    pair = database_thread.run(lambda: token_pairs.take(north.pk, lease=token_pairs.FRESH))
     with client_for(north) as client:
         shown = f"{row!r} {row} {pair!r} {client!r} {vars(client)!r}"
     secrets = (row.access_token, row.refresh_token, row.integration.client_secret)
@@ -287,17 +289,17 @@ def test_the_tokens_of_a_pair_show_in_no_repr(north) -> None:
 # -- found by attacking it --
 
 
-def test_a_deed_that_fails_takes_no_other_along() -> None:
+def test_a_call_that_fails_takes_no_other_along() -> None:
     def wrong() -> None:
         raise OverflowError("not of the others' making")
 
     outcomes: list[Any] = []
     start = threading.Barrier(6)
 
-    def work(deed: Any) -> None:
+    def work(call: Any) -> None:
         start.wait()
         try:
-            outcomes.append(desk.do(deed))
+            outcomes.append(database_thread.run(call))
         except OverflowError as error:
             outcomes.append(error)
 
@@ -330,17 +332,19 @@ def test_a_page_of_what_stands_before_kommo_does_not_end_the_pair(status, body, 
 
 
 def test_a_refusal_of_keys_that_are_corrected_by_now_does_not_end_the_pair(north, ours) -> None:
-    late = desk.do(lambda: pairs.take(north.pk, lease=pairs.FRESH))
+    late = database_thread.run(lambda: token_pairs.take(north.pk, lease=token_pairs.FRESH))
     Integration.objects.filter(pk=ours.pk).update(client_secret="corrected")
-    assert not desk.do(lambda: pairs.end(late, {"code": "unauthorised", "message": "m", "remedy": "r"}))
+    assert not database_thread.run(
+        lambda: token_pairs.end(late, {"code": "unauthorised", "message": "m", "remedy": "r"})
+    )
     assert pair_of(north).ended_at is None
 
 
 def test_a_pair_that_came_after_all_takes_the_bad_health_back(north, theirs, ours) -> None:
-    first = desk.do(lambda: pairs.take(north.pk, lease=pairs.FRESH))
-    desk.do(lambda: pairs.end(first, {"code": "token_revoked", "message": "m", "remedy": "r"}))
+    first = database_thread.run(lambda: token_pairs.take(north.pk, lease=token_pairs.FRESH))
+    database_thread.run(lambda: token_pairs.end(first, {"code": "token_revoked", "message": "m", "remedy": "r"}))
     pair = theirs.grants.refresh(ours.client_id, first.refresh_token)
-    desk.do(lambda: pairs.renew(first, Tokens(pair.access, pair.refresh, 86400)))
+    database_thread.run(lambda: token_pairs.renew(first, Tokens(pair.access, pair.refresh, 86400)))
     north.refresh_from_db()
     assert north.health == Account.Health.UNKNOWN
 

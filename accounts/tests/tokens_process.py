@@ -20,7 +20,7 @@ from django.utils import timezone  # noqa: E402
 from accounts.kommo.errors import KommoError  # noqa: E402
 from accounts.models import Account, Integration, SyncGroup, TokenPair  # noqa: E402
 from accounts.services import client_for  # noqa: E402
-from accounts.services.credentials import desk  # noqa: E402
+from accounts.services.credentials import database_thread  # noqa: E402
 
 
 def prepare(told: dict[str, Any]) -> None:
@@ -61,7 +61,7 @@ def use(threads: int) -> list[str]:
         thread.start()
     for thread in crew:
         thread.join()
-    desk.close()
+    database_thread.close()
     return outcomes
 
 

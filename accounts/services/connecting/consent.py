@@ -18,8 +18,8 @@ from accounts.models import Account, AccountEvent, ConnectAttempt, Invite
 from accounts.services import events
 from accounts.services.connecting.attempts import CannotConnect, ended
 from accounts.services.connecting.invites import usable
-from accounts.services.credentials import pairs
-from accounts.services.credentials.opening import suspicion_for
+from accounts.services.credentials import token_pairs
+from accounts.services.credentials.clients import suspicion_for
 from accounts.services.credentials.transports import transport_for
 from accounts.services.health.probing import Probe, identify, with_rights
 from accounts.services.health.recording import conclude
@@ -64,7 +64,7 @@ def _exchange(attempt: ConnectAttempt, transport: Transport, code: str) -> Probe
     """Gets the new tokens, asks the account itself whose they are, and stores them if they are the right one's."""
     suspicion = suspicion_for(attempt.account, transport)
     try:
-        tokens = oauth.exchange_code(transport, pairs.keys_of(attempt.integration), code)
+        tokens = oauth.exchange_code(transport, token_pairs.keys_of(attempt.integration), code)
         client = KommoClient(
             transport, FixedToken(tokens.access_token), policy=POLICY, read_only=True, suspicion=suspicion
         )
@@ -125,7 +125,7 @@ def _store(attempt: ConnectAttempt, tokens: Tokens, found: Probe, subdomain: str
                 raise _refused(attempt, "not_found", _("This account was deleted here meanwhile."))
             _use_invite(attempt)
             Account.objects.filter(pk=account.pk).update(**changes)
-            pairs.keep(account, attempt.integration, tokens)
+            token_pairs.keep(account, attempt.integration, tokens)
             if "subdomain" in changes:
                 events.renamed(account.pk, subdomain, account.subdomain, by=attempt.user)
             events.note(account.pk, AccountEvent.Code.CONNECTED, _how(attempt), by=attempt.user)

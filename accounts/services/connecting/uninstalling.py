@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from accounts.kommo.answers import storable_id
 from accounts.models import Account, AccountEvent, Integration
 from accounts.services import events
-from accounts.services.credentials import pairs
+from accounts.services.credentials import token_pairs
 
 
 def disable(client_id: str, account_id: str, signature: str) -> bool:
@@ -39,7 +39,7 @@ def _disconnect(integration: Integration, kommo_id: int) -> None:
     message = _("The integration %(name)s was removed from the account in Kommo.") % {"name": integration}
     remedy = _("Connect it again.")
     if account.uses_oauth:
-        pairs.forget(account.pk)
+        token_pairs.forget(account.pk)
     Account.objects.filter(pk=account.pk).update(
         health=Account.Health.DISCONNECTED,
         health_reason=f"{message} {remedy}",

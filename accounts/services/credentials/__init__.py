@@ -1,1 +1,1 @@
-"""What an account is let in with: its stored tokens, who renews them, and a client that uses them."""
+"""The stored tokens of an account, who renews them, and a client that uses them."""

@@ -9,7 +9,7 @@ from accounts.kommo.errors import RateLimited
 from accounts.kommo.refusals import answers
 from accounts.kommo.stopping import Stop
 from accounts.models import HAS_LIVE_CREDENTIAL, Account
-from accounts.services.credentials import desk
+from accounts.services.credentials import database_thread
 from accounts.services.credentials.transports import transport_for
 
 MOST = 3
@@ -24,9 +24,9 @@ SILENT = (Health.IP_NOT_ALLOWED, Health.IP_BLOCKED, Health.UNREACHABLE, Health.N
 def others_answer(account: Account, stop: Stop) -> bool | None:
     """Whether one of up to three other accounts answers, one request each; None: there is no other one to ask.
 
-    For any thread: what is needed of the database is asked at the desk. Raises Halted when everything is stopped.
+    For any thread, as the database is asked in a thread of its own. Raises Halted when everything is stopped.
     """
-    witnesses = desk.do(lambda: _witnesses(account))
+    witnesses = database_thread.run(lambda: _witnesses(account))
     return any(_answers(witness, token, stop) for witness, token in witnesses) if witnesses else None
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from accounts.kommo.errors import GrantRefused, KommoError, NotFound
 from accounts.models import HAS_LIVE_CREDENTIAL, HAS_PAIR, HEALTH_NEEDS_CONNECTING, Account
 from accounts.services import events
-from accounts.services.credentials.tokens import NOT_CONNECTED, CredentialProblem
+from accounts.services.credentials.token_sources import NOT_CONNECTED, CredentialProblem
 
 Health = Account.Health
 RunError = KommoError | Mapping[str, str]

@@ -10,7 +10,7 @@ from accounts.kommo.errors import Forbidden, KommoError
 from accounts.kommo.retry import Policy
 from accounts.kommo.stopping import Stop
 from accounts.models import Account
-from accounts.services.credentials.opening import client_for
+from accounts.services.credentials.clients import client_for
 
 CHECK_POLICY = Policy(attempts=2, max_wait=10)  # somebody waits for the answer
 

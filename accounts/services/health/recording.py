@@ -16,8 +16,8 @@ from accounts.fields import WrongEncryptionKey
 from accounts.kommo.errors import Forbidden, Halted
 from accounts.kommo.stopping import Stop
 from accounts.models import HAS_LIVE_CREDENTIAL, HEALTH_NEEDS_CONNECTING, Account
-from accounts.services.credentials.opening import token_expiry
-from accounts.services.credentials.tokens import UNREADABLE
+from accounts.services.credentials.clients import token_expiry
+from accounts.services.credentials.token_sources import UNREADABLE
 from accounts.services.health import judging
 from accounts.services.health.judging import RunError, Verdict
 from accounts.services.health.probing import Probe, probe

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from accounts import conf
 from accounts.models import Account, Integration, SyncGroup
-from accounts.services.credentials.opening import can_be_secret
+from accounts.services.credentials.clients import can_be_secret
 from accounts.services.importing.stored import Stored
 from accounts.services.importing.values import BadRow, Entry, ImportRefused
 from accounts.services.subdomains import ForeignAddress, NotASubdomain, subdomain_of

@@ -6,8 +6,8 @@ from django.db import DatabaseError, transaction
 from django.utils.translation import gettext as _
 
 from accounts.models import Account, Integration, TokenPair
-from accounts.services.credentials import pairs
-from accounts.services.credentials.opening import forget_health, give_up_pair, store_token
+from accounts.services.credentials import token_pairs
+from accounts.services.credentials.clients import forget_health, give_up_pair, store_token
 from accounts.services.importing.integrations import changed_values
 from accounts.services.importing.rows import FIELDS
 from accounts.services.importing.stored import hash_of
@@ -43,7 +43,7 @@ def _store(entry: Entry) -> tuple[Account, Integration | None]:
     if brings_token(entry) and getattr(account, "stored_refresh", None):
         give_up_pair(account.pk)
     if brings_pair(entry) and integration is not None:
-        pairs.keep_refresh_token(account, integration, entry.given["refresh_token"])
+        token_pairs.keep_refresh_token(account, integration, entry.given["refresh_token"])
         known = TokenPair.objects.filter(pk=account.pk)
         known.update(imported_hash=hash_of(entry.given["refresh_token"]))
     return account, integration
@@ -95,7 +95,7 @@ def _integration(wanted: Wanted, entry: Entry) -> Integration:
     if values:  # not through `stored`: another row compares with it when the savepoint of this one fails
         Integration.objects.filter(pk=wanted.stored.pk).update(**values)
     if credentials_change:
-        pairs.revive(wanted.stored)
+        token_pairs.revive(wanted.stored)
     return wanted.stored
 
 

@@ -28,8 +28,8 @@ from accounts.models import (
 )
 from accounts.services import queue
 from accounts.services.connecting import invites
-from accounts.services.credentials import desk
-from accounts.services.credentials.opening import tokens_for
+from accounts.services.credentials import database_thread
+from accounts.services.credentials.clients import tokens_for
 from accounts.services.credentials.transports import transport_for
 from accounts.services.upkeep import forecast, notices
 
@@ -99,7 +99,7 @@ def _renew(account: Account, stop: Stop) -> KommoError | None:
         with transport_for(account, stop=stop) as transport:
             tokens = tokens_for(account, transport)
             tokens.current()  # renews a pair that can be used no more
-            if desk.do(due(timezone.now()).filter(pk=account.pk).exists):
+            if database_thread.run(due(timezone.now()).filter(pk=account.pk).exists):
                 tokens.renew()
     except KommoError as error:
         return error

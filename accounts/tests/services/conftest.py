@@ -8,7 +8,7 @@ from pytest_django import Settings
 
 from accounts.kommo.oauth import Tokens
 from accounts.models import Account, Integration, TokenPair
-from accounts.services.credentials import pairs
+from accounts.services.credentials import token_pairs
 from accounts.simulator.server import RunningServer
 from accounts.simulator.world import World
 from accounts.tests.factories import AccountFactory
@@ -35,7 +35,7 @@ class Kommo:
         there = self.world.add_account(subdomain, **facts)
         account = AccountFactory(subdomain=subdomain, token="", kommo_id=there.account_id)
         pair = there.grants.issue(self.sim.client_id)
-        pairs.keep(account, self.integration, Tokens(pair.access, pair.refresh, 86400.0))
+        token_pairs.keep(account, self.integration, Tokens(pair.access, pair.refresh, 86400.0))
         if age:
             row = TokenPair.objects.get(pk=account.pk)
             row.obtained_at -= age

@@ -6,7 +6,7 @@ from django.utils import timezone
 from accounts.kommo.errors import GrantRefused, ServerError, Unauthorised
 from accounts.models import Account, AccountEvent, TokenPair
 from accounts.services import check_connection, record_health
-from accounts.services.credentials import pairs
+from accounts.services.credentials import token_pairs
 from accounts.services.health.probing import Probe, probe
 from accounts.services.health.recording import conclude
 from accounts.tests.factories import AccountFactory
@@ -85,7 +85,7 @@ def test_a_failed_refresh_that_may_succeed_later_is_no_reconnect(kommo: Kommo) -
 
 
 def uninstalled(account: Account) -> Account:
-    pairs.forget(account.pk)
+    token_pairs.forget(account.pk)
     Account.objects.filter(pk=account.pk).update(health=Health.DISCONNECTED, health_reason="It was removed.")
     return fresh(account)
 
@@ -109,7 +109,7 @@ def test_an_account_that_is_uninstalled_while_it_is_checked_is_not_found_connect
 def test_a_disconnected_account_that_is_connected_again_is_found_connected(kommo: Kommo) -> None:
     account = uninstalled(kommo.connect("north"))
     pair = kommo.world.accounts["north"].grants.issue(kommo.sim.client_id)
-    pairs.keep(account, kommo.integration, pairs.Tokens(pair.access, pair.refresh, 86400.0))
+    token_pairs.keep(account, kommo.integration, token_pairs.Tokens(pair.access, pair.refresh, 86400.0))
     assert check_connection(fresh(account)).health == Health.CONNECTED
 
 

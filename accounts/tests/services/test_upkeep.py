@@ -8,7 +8,7 @@ from django.utils import timezone
 from django_q.models import OrmQ
 
 from accounts.models import Account, AccountEvent, ConnectAttempt, TokenPair
-from accounts.services.credentials import pairs
+from accounts.services.credentials import token_pairs
 from accounts.services.upkeep import renewing
 from accounts.services.upkeep.renewing import SLICE
 from accounts.simulator.faults import Fault
@@ -57,7 +57,7 @@ def test_a_refresh_token_from_a_file_is_turned_into_a_pair_and_the_account_is_lo
     account = kommo.connect("north")
     Account.objects.update(health=health, health_reason="Connect it.")
     pair = kommo.world.accounts["north"].grants.issue(kommo.sim.client_id)
-    pairs.keep_refresh_token(account, kommo.integration, pair.refresh)
+    token_pairs.keep_refresh_token(account, kommo.integration, pair.refresh)
     renewing.work()
     assert works(kommo, account)
     account.refresh_from_db()
@@ -83,7 +83,7 @@ def test_what_is_over_is_left_alone(kommo: Kommo) -> None:
     for name in ("north", "south", "west"):
         kommo.connect(name, age=HOURS[24])
     TokenPair.objects.filter(account__subdomain="north").update(ended_at=timezone.now(), failure={})
-    pairs.forget(Account.objects.get(subdomain="south").pk)
+    token_pairs.forget(Account.objects.get(subdomain="south").pk)
     Account.objects.filter(subdomain="west").update(credential_kind="long_lived", token="token-of-west")
     AccountFactory(subdomain="east")
     assert list(renewing.due(timezone.now())) == []
@@ -148,7 +148,7 @@ def test_an_integration_that_was_corrected_brings_its_accounts_back(kommo: Kommo
     assert account.health == Health.RECONNECT
     kommo.integration.client_secret = kommo.sim.client_secret
     kommo.integration.save()
-    pairs.revive(kommo.integration)
+    token_pairs.revive(kommo.integration)
     renewing.work()
     account.refresh_from_db()
     assert (account.health, account.health_reason) == (Health.UNKNOWN, "")

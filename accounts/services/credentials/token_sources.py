@@ -19,9 +19,9 @@ from accounts.kommo.refusals import RequestRefused, Suspicion
 from accounts.kommo.retry import Policy, Repeats
 from accounts.kommo.tokens import FixedToken, Moved
 from accounts.kommo.transport import Transport
-from accounts.services.credentials import desk, pairs
-from accounts.services.credentials.locating import Locator
-from accounts.services.credentials.pairs import Pair
+from accounts.services.credentials import database_thread, token_pairs
+from accounts.services.credentials.relocation import Locator
+from accounts.services.credentials.token_pairs import Pair
 
 logger = logging.getLogger(__name__)
 
@@ -133,9 +133,9 @@ class OAuthTokens:
         raise KommoError("nobody ended the refresh of its tokens", account=self._transport.account, code="unreachable")
 
     def _take(self, refused: int, waited_for: int) -> Pair:
-        deed = partial(pairs.take, self._account_id, refused=refused, waited_for=waited_for, lease=self._lease)
+        call = partial(token_pairs.take, self._account_id, refused=refused, waited_for=waited_for, lease=self._lease)
         try:
-            pair = desk.do(deed)
+            pair = database_thread.run(call)
         except WrongEncryptionKey as error:
             raise KommoError(str(error), account=self._transport.account, code="internal", remedy=UNREADABLE) from error
         if pair is None:
@@ -163,7 +163,7 @@ class OAuthTokens:
             error.retryable = error.outcome_unknown = False  # it was repeated here as often as is good
             return self._settled(pair, error)
         except BaseException:
-            desk.do(partial(pairs.release, pair))
+            database_thread.run(partial(token_pairs.release, pair))
             raise
         return self._stored(pair, tokens) or self._usable(refused=0)
 
@@ -171,20 +171,20 @@ class OAuthTokens:
         """A database that is away is waited for: in Kommo's strict reading the old pair is worth nothing by now."""
         for pause in STORE_PAUSES:
             try:
-                return desk.do(partial(pairs.renew, pair, tokens))
+                return database_thread.run(partial(token_pairs.renew, pair, tokens))
             except (OperationalError, InterfaceError):
                 logger.error("account %s: the database does not take its new pair", self._transport.account)
                 time.sleep(pause)
-        return desk.do(partial(pairs.renew, pair, tokens))
+        return database_thread.run(partial(token_pairs.renew, pair, tokens))
 
     def _settled(self, pair: Pair, error: KommoError) -> Pair:
         """Keeps how it failed; gives the pair that somebody else has stored meanwhile, else raises `error`."""
         problem = {"code": error.code, "message": error.detail[:300], "remedy": error.remedy}
         if isinstance(error, Halted):
-            desk.do(partial(pairs.release, pair))
+            database_thread.run(partial(token_pairs.release, pair))
         elif not isinstance(error, GrantRefused):
-            desk.do(partial(pairs.fail, pair, problem))
-        elif not desk.do(partial(pairs.end, pair, problem)):
+            database_thread.run(partial(token_pairs.fail, pair, problem))
+        elif not database_thread.run(partial(token_pairs.end, pair, problem)):
             return self._usable(refused=pair.generation)
         raise error
 
@@ -214,4 +214,4 @@ class OAuthTokens:
                 # As a GET is repeated: the old refresh token still works after a lost answer (docs/kommo.md 1.3).
                 self._repeats.prepare(error, "GET", attempt)
                 attempt += 1
-                desk.do(partial(pairs.extend, pair, self._lease))
+                database_thread.run(partial(token_pairs.extend, pair, self._lease))

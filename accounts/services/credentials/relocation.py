@@ -14,7 +14,7 @@ from accounts.kommo.tokens import Moved
 from accounts.kommo.transport import Transport
 from accounts.models import SUBDOMAIN_PATTERN, Account
 from accounts.services import events
-from accounts.services.credentials import desk
+from accounts.services.credentials import database_thread
 
 TAKEN = gettext_noop("Correct the subdomains of the two entries, or delete the one that is old.")
 
@@ -39,13 +39,13 @@ class Locator:
             return None
         if not re.match(SUBDOMAIN_PATTERN, place.subdomain):
             return None
-        if desk.do(Account.objects.filter(subdomain=place.subdomain).exclude(pk=self._account_id).exists):
+        if database_thread.run(Account.objects.filter(subdomain=place.subdomain).exclude(pk=self._account_id).exists):
             detail = f"it is {place.subdomain} now, which another entry here has"
             raise NotFound(detail, no_account=True, account=self._subdomain, remedy=TAKEN)
         return Moved(conf.url_for(place.subdomain), partial(self._keep, place))
 
     def _keep(self, place: Place) -> None:
-        desk.do(partial(move, self._account_id, self._subdomain, place))
+        database_thread.run(partial(move, self._account_id, self._subdomain, place))
         self._subdomain = place.subdomain
 
     def _questions(self, access_token: str, refresh_token: str) -> list[oauth.Question]:

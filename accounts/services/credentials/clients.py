@@ -1,4 +1,4 @@
-"""What an account is let in with: storing a token, and opening a client with it."""
+"""Stores long-lived tokens, and makes the client of an account from what is stored."""
 
 from datetime import UTC, datetime
 from functools import partial
@@ -19,9 +19,9 @@ from accounts.kommo.transport import Transport
 from accounts.kommo.weather import Weather
 from accounts.models import Account, AccountEvent, TokenPair
 from accounts.services import events
-from accounts.services.credentials import pairs
-from accounts.services.credentials.locating import Locator
-from accounts.services.credentials.tokens import (
+from accounts.services.credentials import token_pairs
+from accounts.services.credentials.relocation import Locator
+from accounts.services.credentials.token_sources import (
     NOT_CONNECTED,
     UNREADABLE,
     CredentialProblem,
@@ -60,7 +60,7 @@ def store_token(account: Account, token: str) -> None:
 def give_up_pair(account_id: int, *, by: Any = None) -> None:
     """One way in: a long-lived token that was stored takes the place of a consent."""
     if TokenPair.objects.filter(pk=account_id).exclude(refresh_token="").exists():
-        pairs.forget(account_id)
+        token_pairs.forget(account_id)
         message = _("A long-lived token takes the place of the connection by OAuth.")
         events.note(account_id, AccountEvent.Code.CONNECTED, message, by=by)
 
