@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 
 from accounts.services.connecting import invites
-from accounts.services.health import checking
+from accounts.services.health import bulk_check
 from accounts.services.upkeep import renewing
 
 
 def check_slice(check_id: int) -> str:
     """The next accounts of a check of many."""
-    return checking.work(check_id)
+    return bulk_check.work(check_id)
 
 
 def upkeep(after: int = 0) -> str:

@@ -2,8 +2,8 @@
 
 from accounts.services.credentials.clients import can_be_secret, client_for, forget_health, store_token, token_expiry
 from accounts.services.credentials.token_sources import CredentialProblem
-from accounts.services.health.checking import start_check
-from accounts.services.health.recording import (
+from accounts.services.health.bulk_check import start_check
+from accounts.services.health.store import (
     HealthReport,
     check_connection,
     check_connections,

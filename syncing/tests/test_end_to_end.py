@@ -243,7 +243,7 @@ def test_a_real_worker_keeps_oauth_accounts_alive_checks_and_syncs_them(make, ba
     renewed = "SELECT count(*) FROM accounts_tokenpair WHERE generation = 2"
     wait_until(lambda: installation.rows(renewed)[0][0] == 3, 30, "renewal of the imported refresh tokens")
 
-    place.manage("shell", "-c", "from accounts.services.health.checking import start_check; start_check()")
+    place.manage("shell", "-c", "from accounts.services.health.bulk_check import start_check; start_check()")
     finished = "SELECT count(*) FROM accounts_connectioncheck WHERE finished_at IS NOT NULL"
     wait_until(lambda: installation.rows(finished)[0][0] == 1, 30, "end of the check")
     assert installation.rows("SELECT DISTINCT health FROM accounts_account") == [("connected",)]

@@ -21,8 +21,8 @@ from accounts.services.connecting.invites import usable
 from accounts.services.credentials import token_pairs
 from accounts.services.credentials.clients import suspicion_for
 from accounts.services.credentials.transports import transport_for
-from accounts.services.health.probing import Probe, identify, with_rights
-from accounts.services.health.recording import conclude
+from accounts.services.health.probe import Probe, identify, with_rights
+from accounts.services.health.store import conclude
 from accounts.services.subdomains import subdomain_of_referer
 
 logger = logging.getLogger(__name__)

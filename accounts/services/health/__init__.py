@@ -1,1 +1,1 @@
-"""What is known of a connection: asking, judging, keeping, and checking many."""
+"""The health of connections: asking an account, the verdict on the answer, storing it, and checking many."""

@@ -7,8 +7,8 @@ from accounts.kommo.errors import GrantRefused, ServerError, Unauthorised
 from accounts.models import Account, AccountEvent, TokenPair
 from accounts.services import check_connection, record_health
 from accounts.services.credentials import token_pairs
-from accounts.services.health.probing import Probe, probe
-from accounts.services.health.recording import conclude
+from accounts.services.health.probe import Probe, probe
+from accounts.services.health.store import conclude
 from accounts.tests.factories import AccountFactory
 from accounts.tests.services.conftest import Kommo
 

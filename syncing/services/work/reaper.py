@@ -6,7 +6,7 @@ from functools import partial
 from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 
 from accounts.models import SyncGroup
-from accounts.services.health import checking
+from accounts.services.health import bulk_check
 from syncing import conf, store
 from syncing.models import (
     ACCOUNT_OPEN,
@@ -47,7 +47,7 @@ def _repairs() -> dict[str, Callable[[], int]]:
         "closed": _close_finished,
         "drift": drift_checks.start_due,
         "lanes": _call_lanes,
-        "checks": checking.resume,
+        "checks": bulk_check.resume,
         "buried": presence.bury,
         "promoted": promotion.follow_up,
         "pruned": lambda: keeping.prune() + _prune() + drift.prune(),

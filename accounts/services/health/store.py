@@ -18,9 +18,9 @@ from accounts.kommo.stopping import Stop
 from accounts.models import HAS_LIVE_CREDENTIAL, HEALTH_NEEDS_CONNECTING, Account
 from accounts.services.credentials.clients import token_expiry
 from accounts.services.credentials.token_sources import UNREADABLE
-from accounts.services.health import judging
-from accounts.services.health.judging import RunError, Verdict
-from accounts.services.health.probing import Probe, probe
+from accounts.services.health import verdicts
+from accounts.services.health.probe import Probe, probe
+from accounts.services.health.verdicts import RunError, Verdict
 
 __all__ = [
     "HealthReport",
@@ -136,7 +136,7 @@ def conclude(account: Account, found: Probe) -> HealthReport:
     current = Account.objects.filter(pk=account.pk).first()
     is_same = current is not None and _credential(current) == _credential(account)
     current = current if current is not None and is_same else account
-    verdict = judging.by_own_rows(account.pk, _judge(current, found))
+    verdict = verdicts.by_own_rows(account.pk, _judge(current, found))
     expires_at = current.token_expires_at if current.uses_oauth else token_expiry(current.token)
     report = HealthReport(verdict.health, verdict.reason[:REASON_LENGTH], found.kommo_id, expires_at)
     if is_same:
@@ -160,7 +160,7 @@ def _believable(account_id: int, verdict: Verdict) -> QuerySet[Account]:
 
 def _judge(account: Account, found: Probe) -> Verdict:
     if found.error is not None:
-        return judging.of_check(found.error)
+        return verdicts.of_check(found.error)
     if found.kommo_id is None:
         return Verdict(Health.ERROR, _("Kommo's answer names no account id. Check KOMMO_URL_TEMPLATE."))
     stranger = _stranger(account, found.kommo_id, found.subdomain)
@@ -216,10 +216,10 @@ def record_health(account_id: int, error: RunError | None, *, wrote: bool = Fals
     `error`: what ended the account's run, as a KommoError or as the `error` of its document; None: it went well.
     Only a write that was accepted (`wrote`) shows that missing administrator rights are there again.
     """
-    told = judging.of_run(error)
+    told = verdicts.of_run(error)
     if told is None:
         return False
-    verdict = judging.by_own_rows(account_id, told)
+    verdict = verdicts.by_own_rows(account_id, told)
     rows, reason = _believable(account_id, verdict), verdict.reason[:REASON_LENGTH]
     if verdict.health == Health.CONNECTED and not wrote:
         rows = rows.exclude(health=Health.NOT_ADMIN)

@@ -20,8 +20,8 @@ from accounts.kommo.errors import IpBlocked
 from accounts.kommo.stopping import Stop
 from accounts.models import Account, CheckedAccount, ConnectionCheck
 from accounts.services import queue
-from accounts.services.health import recording
-from accounts.services.health.recording import HealthReport
+from accounts.services.health import store
+from accounts.services.health.store import HealthReport
 
 TASK = "accounts.tasks.check_slice"  # by name: tasks import services, not the reverse
 SLICE = 25  # accounts; even if nobody answers, far below the queue's timeout
@@ -101,7 +101,7 @@ def _claim(check_id: int) -> ConnectionCheck | None:
 def _check(check_id: int, account_ids: list[int]) -> bool:
     """Checks these accounts and keeps each outcome as it comes; True when the IP turned out to be blocked."""
     stop = Stop()
-    for account_id, report in recording.check_each(account_ids, stop=stop, beat=partial(_beat, check_id)):
+    for account_id, report in store.check_each(account_ids, stop=stop, beat=partial(_beat, check_id)):
         _keep(check_id, account_id, report)
     return stop.is_set
 

@@ -10,7 +10,7 @@ from django_q.models import OrmQ
 
 from accounts.models import Account, CheckedAccount, ConnectionCheck
 from accounts.services import start_check
-from accounts.services.health import checking
+from accounts.services.health import bulk_check
 from accounts.simulator.faults import Fault
 from accounts.simulator.world import World
 from accounts.tests.factories import AccountFactory
@@ -28,7 +28,7 @@ def run(check: ConnectionCheck) -> list[str]:
     said = []
     while message := OrmQ.objects.first():
         message.delete()
-        said.append(checking.work(message.task["args"][0]))
+        said.append(bulk_check.work(message.task["args"][0]))
     check.refresh_from_db()
     return said
 
@@ -59,8 +59,8 @@ def test_a_second_order_for_the_same_accounts_joins_the_job_that_is_at_it() -> N
 
 def test_of_two_orders_at_the_same_moment_the_older_remains() -> None:
     ids = frozenset([AccountFactory().pk])
-    older, younger = checking._new(ids, None), checking._new(ids, None)
-    assert checking._alone(younger, ids) == older
+    older, younger = bulk_check._new(ids, None), bulk_check._new(ids, None)
+    assert bulk_check._alone(younger, ids) == older
     assert list(ConnectionCheck.objects.all()) == [older]
 
 
@@ -77,7 +77,7 @@ def test_old_jobs_are_pruned_and_those_at_work_are_not() -> None:
         ConnectionCheck.objects.create(finished_at=timezone.now())
     other = AccountFactory()
     start_check([other.pk])
-    assert ConnectionCheck.objects.filter(finished_at__isnull=False).count() == checking.KEPT - 1
+    assert ConnectionCheck.objects.filter(finished_at__isnull=False).count() == bulk_check.KEPT - 1
     assert ConnectionCheck.objects.filter(pk=working.pk).exists()
 
 
@@ -101,8 +101,8 @@ def test_a_job_checks_every_account_in_slices_and_keeps_each_outcome(simulator, 
 def test_doubled_and_late_messages_ask_nobody_twice(simulator, world) -> None:
     accounts(world, 30)
     check = start_check()
-    assert checking.work(check.pk) == "to be continued"
-    assert checking.work(check.pk) == "done"
+    assert bulk_check.work(check.pk) == "to be continued"
+    assert bulk_check.work(check.pk) == "done"
     assert run(check) == ["ended, or in other hands"] * 2
     assert len(world.log) == 60
 
@@ -111,12 +111,12 @@ def test_a_job_in_other_hands_is_left_alone(simulator, world) -> None:
     accounts(world, 1)
     check = start_check()
     ConnectionCheck.objects.update(beat_at=timezone.now() - timedelta(seconds=10))
-    assert checking.work(check.pk) == "ended, or in other hands"
+    assert bulk_check.work(check.pk) == "ended, or in other hands"
     assert len(world.log) == 0
 
 
 def test_a_message_for_a_job_that_is_gone_does_no_harm() -> None:
-    assert checking.work(7) == "ended, or in other hands"
+    assert bulk_check.work(7) == "ended, or in other hands"
 
 
 def test_a_blocked_ip_ends_the_job_with_a_note_and_blames_nobody_who_was_not_asked(simulator, world) -> None:
@@ -146,22 +146,22 @@ def test_a_lost_message_is_sent_again_by_the_reapers_round(simulator, world) -> 
     accounts(world, 2)
     check = start_check()
     OrmQ.objects.all().delete()
-    assert checking.resume() == 0
+    assert bulk_check.resume() == 0
     ConnectionCheck.objects.update(created_at=timezone.now() - timedelta(minutes=2))
-    assert checking.resume() == 1
-    assert checking.resume() == 0
+    assert bulk_check.resume() == 1
+    assert bulk_check.resume() == 0
     assert run(check) == ["done"]
 
 
 def test_a_job_whose_worker_died_in_the_middle_goes_on_where_it_stood(simulator, world) -> None:
     accounts(world, 30)
     check = start_check()
-    checking.work(check.pk)
+    bulk_check.work(check.pk)
     OrmQ.objects.all().delete()
     ConnectionCheck.objects.update(beat_at=timezone.now())  # taken, and never heard of again
-    assert checking.resume() == 0
+    assert bulk_check.resume() == 0
     ConnectionCheck.objects.update(beat_at=timezone.now() - timedelta(minutes=2))
-    assert checking.resume() == 1
+    assert bulk_check.resume() == 1
     assert run(check) == ["done"]
     assert check.items.filter(health=Health.CONNECTED).count() == 30
     assert len(world.log) == 60
@@ -171,7 +171,7 @@ def test_a_job_that_nobody_can_end_is_given_up() -> None:
     AccountFactory()
     check = start_check()
     with time_machine.travel(timezone.now() + timedelta(hours=3)):
-        assert checking.resume() == 0
+        assert bulk_check.resume() == 0
     check.refresh_from_db()
     assert check.finished_at is not None
     assert "log" in check.note
