@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from accounts.services.connecting import invites
 from accounts.services.health import bulk_check
-from accounts.services.upkeep import renewing
+from accounts.services.upkeep import renewal
 
 
 def check_slice(check_id: int) -> str:
@@ -14,7 +14,7 @@ def check_slice(check_id: int) -> str:
 
 def upkeep(after: int = 0) -> str:
     """The hourly round that keeps connections alive, and each of its continuations: accounts with a greater id."""
-    return renewing.work(after)
+    return renewal.run_round(after)
 
 
 def send_invites(invite_ids: Sequence[int]) -> int:

@@ -5,7 +5,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from accounts.kommo.answers import storable
-from accounts.services.connecting.uninstalling import disable
+from accounts.services.connecting.uninstall import disable
 
 
 @require_GET

@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from accounts import conf, expiry
 from accounts.models import HAS_CREDENTIAL, HEALTH_FINE, NEEDS_CONNECTING, Account, SyncGroup
-from accounts.services.upkeep.notices import administrators
+from accounts.services.upkeep.emails import administrators
 from syncing.operations.findings import FAIL, OK, WARN, Finding, Findings
 
 

@@ -28,7 +28,7 @@ from django_q.status import Stat, Status
 
 from accounts.exchange.uploads import SealedStorage, unsealed
 from accounts.models import Account
-from accounts.services.upkeep import renewing
+from accounts.services.upkeep import renewal
 from accounts.tests.factories import AccountFactory
 from syncing.models import IdMapping
 from syncing.operations import firstrun
@@ -157,7 +157,7 @@ def test_sessions_that_have_expired_are_cleared_by_the_upkeep() -> None:
         session.set_expiry(timedelta(hours=hours))
         session.save()
 
-    renewing.work()
+    renewal.run_round()
 
     assert [row.expire_date > timezone.now() for row in Session.objects.all()] == [True]
 

@@ -18,7 +18,7 @@ from accounts.models import Account, Integration, TokenPair
 from accounts.services import start_check
 from accounts.services.connecting import invites
 from accounts.services.importing import import_accounts
-from accounts.services.upkeep import renewing
+from accounts.services.upkeep import renewal
 from accounts.simulator.seed import seed_demo
 from accounts.simulator.server import RunningServer
 from accounts.simulator.world import World
@@ -141,7 +141,7 @@ def test_no_secret_of_the_demo_is_anywhere_in_clear(demo, world, ear, admin_clie
     _, out, errors = sync("--json")
     _, planned, _ = sync("--plan")
     User.objects.filter(username="admin").update(email="admin@sync.example")
-    renewing.work()
+    renewal.run_round()
     Account.objects.filter(pk=unit.pk).update(contact_email="boss@unit.example")
     invited = invites.invite(Account.objects.get(pk=unit.pk), unit.integration, by=None)
     invites.ask_for_mails([invited])

@@ -6,7 +6,7 @@ from django_q.models import OrmQ, Schedule
 from pytest_django import Settings
 
 from accounts.services.health import bulk_check
-from accounts.services.upkeep import renewing
+from accounts.services.upkeep import renewal
 from syncing import conf, tasks
 from syncing.models import Lane, SyncRun
 from syncing.services.work import presence
@@ -70,5 +70,5 @@ def test_schedules_are_made_once_and_mended() -> None:
 @pytest.mark.django_db
 def test_every_task_can_be_found_by_its_name() -> None:
     assert callable(tasks.reap)
-    assert all(callable(import_string(name)) for name in (tasks.REAPER, tasks.UPKEEP, renewing.TASK, bulk_check.TASK))
+    assert all(callable(import_string(name)) for name in (tasks.REAPER, tasks.UPKEEP, renewal.TASK, bulk_check.TASK))
     assert tasks.reap()["released"] == 0

@@ -9,8 +9,8 @@ from django_q.models import OrmQ
 
 from accounts.models import Account, AccountEvent, ConnectAttempt, TokenPair
 from accounts.services.credentials import token_pairs
-from accounts.services.upkeep import renewing
-from accounts.services.upkeep.renewing import SLICE
+from accounts.services.upkeep import renewal
+from accounts.services.upkeep.renewal import SLICE
 from accounts.simulator.faults import Fault
 from accounts.tests.factories import AccountFactory
 from accounts.tests.services.conftest import Kommo
@@ -36,7 +36,7 @@ def works(kommo: Kommo, account: Account) -> bool:
 def test_a_pair_is_renewed_once_when_its_access_token_has_less_than_six_hours_left(kommo, age, renewed) -> None:
     account = kommo.connect("north", age=age)
     started = timezone.now()
-    assert renewing.work() == "done"
+    assert renewal.run_round() == "done"
     assert (generation(account), kommo.refreshes) == (1 + renewed, int(renewed))
     assert works(kommo, account)
     assert timezone.now() - started < timedelta(seconds=5)
@@ -48,7 +48,7 @@ def test_a_pair_is_renewed_once_when_its_access_token_has_less_than_six_hours_le
 def test_a_refresh_token_that_lay_for_six_days_is_used_though_its_access_token_lives(kommo: Kommo) -> None:
     account = kommo.connect("north")
     TokenPair.objects.update(obtained_at=timezone.now() - timedelta(days=6, hours=1))
-    renewing.work()
+    renewal.run_round()
     assert generation(account) == 2
 
 
@@ -58,7 +58,7 @@ def test_a_refresh_token_from_a_file_is_turned_into_a_pair_and_the_account_is_lo
     Account.objects.update(health=health, health_reason="Connect it.")
     pair = kommo.world.accounts["north"].grants.issue(kommo.sim.client_id)
     token_pairs.keep_refresh_token(account, kommo.integration, pair.refresh)
-    renewing.work()
+    renewal.run_round()
     assert works(kommo, account)
     account.refresh_from_db()
     assert (account.health, account.health_reason) == (Health.UNKNOWN, "")
@@ -66,16 +66,16 @@ def test_a_refresh_token_from_a_file_is_turned_into_a_pair_and_the_account_is_lo
 
 def test_a_second_round_at_once_renews_nothing_again(kommo: Kommo) -> None:
     account = kommo.connect("north", age=HOURS[24])
-    renewing.work()
-    renewing.work()
-    assert not renewing.renew([account.pk])
+    renewal.run_round()
+    renewal.run_round()
+    assert not renewal.renew([account.pk])
     assert kommo.refreshes == 1
 
 
 def test_paused_accounts_are_kept_alive_too(kommo: Kommo) -> None:
     account = kommo.connect("north", age=HOURS[24])
     Account.objects.update(paused=True)
-    renewing.work()
+    renewal.run_round()
     assert generation(account) == 2
 
 
@@ -86,21 +86,21 @@ def test_what_is_over_is_left_alone(kommo: Kommo) -> None:
     token_pairs.forget(Account.objects.get(subdomain="south").pk)
     Account.objects.filter(subdomain="west").update(credential_kind="long_lived", token="token-of-west")
     AccountFactory(subdomain="east")
-    assert list(renewing.due(timezone.now())) == []
-    renewing.work()
+    assert list(renewal.due(timezone.now())) == []
+    renewal.run_round()
     assert len(kommo.world.log) == 0
 
 
 def test_one_that_is_refused_needs_reconnecting_and_stops_nobody(kommo: Kommo) -> None:
     north, south = kommo.connect("north", age=HOURS[24]), kommo.connect("south", age=HOURS[24])
     kommo.world.accounts["north"].grants.revoke(kommo.sim.client_id)
-    renewing.work()
+    renewal.run_round()
     north.refresh_from_db()
     assert north.health == Health.RECONNECT
     assert AccountEvent.objects.filter(account=north).first().code == AccountEvent.Code.RECONNECT
     assert generation(south) == 2
     asked = kommo.refreshes
-    renewing.work()
+    renewal.run_round()
     assert kommo.refreshes == asked
 
 
@@ -109,14 +109,14 @@ def test_a_passing_failure_keeps_the_pair_for_the_next_round(kommo: Kommo, kind:
     account = kommo.connect("north", age=HOURS[19])
     old = TokenPair.objects.get().access_token
     kommo.world.faults.add(Fault(kind=kind, times=1000))
-    renewing.work()
+    renewal.run_round()
     assert TokenPair.objects.get().access_token == old
     assert TokenPair.objects.get().ended_at is None
     assert "its tokens were not renewed" in caplog.text
     assert old not in caplog.text
     kommo.world.faults.clear()
     with time_machine.travel(timezone.now() + timedelta(hours=1), tick=True):
-        renewing.work()
+        renewal.run_round()
     assert generation(account) == 2
 
 
@@ -124,7 +124,7 @@ def test_a_blocked_ip_stops_the_round(kommo: Kommo) -> None:
     for number in range(SLICE + 5):
         kommo.connect(f"n{number:02}", age=HOURS[24])
     kommo.world.faults.add(Fault(kind="403_plain", times=1000))
-    assert renewing.work() == "blocked"
+    assert renewal.run_round() == "blocked"
     assert OrmQ.objects.count() == 0
     assert kommo.refreshes <= SLICE
     assert not TokenPair.objects.exclude(ended_at=None).exists()
@@ -132,10 +132,10 @@ def test_a_blocked_ip_stops_the_round(kommo: Kommo) -> None:
 
 def test_many_are_renewed_in_small_tasks_that_carry_one_id(kommo: Kommo) -> None:
     accounts = [kommo.connect(f"n{number:02}", age=HOURS[24]) for number in range(SLICE + 5)]
-    assert renewing.work() == "to be continued"
+    assert renewal.run_round() == "to be continued"
     (message,) = OrmQ.objects.all()
     assert message.task["args"] == (accounts[SLICE - 1].pk,)
-    assert renewing.work(*message.task["args"]) == "done"
+    assert renewal.run_round(*message.task["args"]) == "done"
     assert kommo.refreshes == SLICE + 5
 
 
@@ -143,13 +143,13 @@ def test_an_integration_that_was_corrected_brings_its_accounts_back(kommo: Kommo
     account = kommo.connect("north", age=HOURS[24])
     kommo.integration.client_secret = "wrong"
     kommo.integration.save()
-    renewing.work()
+    renewal.run_round()
     account.refresh_from_db()
     assert account.health == Health.RECONNECT
     kommo.integration.client_secret = kommo.sim.client_secret
     kommo.integration.save()
     token_pairs.revive(kommo.integration)
-    renewing.work()
+    renewal.run_round()
     account.refresh_from_db()
     assert (account.health, account.health_reason) == (Health.UNKNOWN, "")
 
@@ -163,7 +163,7 @@ def test_ways_through_the_consent_page_are_forgotten_after_a_day(django_user_mod
             ConnectAttempt.objects.create(
                 state_hash=str(number), account=account, integration=integration, expires_at=timezone.now()
             )
-    renewing.work()
+    renewal.run_round()
     assert ConnectAttempt.objects.get().state_hash == "1"
 
 

@@ -11,7 +11,7 @@ from django_q.models import Schedule
 from pytest_django import Settings
 
 from accounts.models import ConnectionCheck, RequestSlot, SyncGroup, TokenPair
-from accounts.services.upkeep.renewing import due
+from accounts.services.upkeep.renewal import due
 from accounts.simulator.world import World
 from accounts.tests.oauth import connected, integrated
 from syncing import store, tasks

@@ -31,7 +31,7 @@ EVENT_OF_END = {
 
 
 @dataclass(frozen=True)
-class Item:
+class ConnectionWarning:
     """One account, and the sentence about it."""
 
     account: str
@@ -39,21 +39,21 @@ class Item:
 
 
 @dataclass(frozen=True)
-class News:
+class ConnectionWarnings:
     """What nobody was told of yet."""
 
-    lost: tuple[Item, ...]
-    expiring: tuple[Item, ...]
+    lost: tuple[ConnectionWarning, ...]
+    expiring: tuple[ConnectionWarning, ...]
 
     def __len__(self) -> int:
         return len(self.lost) + len(self.expiring)
 
 
-def take_news(moment: datetime) -> News:
+def take_warnings(moment: datetime) -> ConnectionWarnings:
     """What has become worth telling, each thing once, whoever asks; noted as events of the accounts."""
     _expire(moment)
     Account.objects.filter(warned_days=OVER, health=Health.CONNECTED).update(warned_days=None)
-    return News(tuple(_newly_lost()), tuple(_newly_expiring(moment)))
+    return ConnectionWarnings(tuple(_newly_lost()), tuple(_newly_expiring(moment)))
 
 
 def _expire(moment: datetime) -> None:
@@ -64,7 +64,7 @@ def _expire(moment: datetime) -> None:
     )
 
 
-def _newly_lost() -> Iterator[Item]:
+def _newly_lost() -> Iterator[ConnectionWarning]:
     lost = Account.objects.filter(health__in=LOST).exclude(warned_days=OVER)
     for account in _light(lost):
         if not _claim(account, OVER):
@@ -73,10 +73,10 @@ def _newly_lost() -> Iterator[Item]:
         if code is not None:
             events.note(account.pk, code, account.health_reason)
         label = str(account.get_health_display())
-        yield Item(_name(account), f"{label}. {account.health_reason}".strip())
+        yield ConnectionWarning(_name(account), f"{label}. {account.health_reason}".strip())
 
 
-def _newly_expiring(moment: datetime) -> Iterator[Item]:
+def _newly_expiring(moment: datetime) -> Iterator[ConnectionWarning]:
     """Long-lived tokens, and pairs that come near their end because they could not be renewed for weeks."""
     stuck = Q(pair__failure__isnull=False, pair__ended_at=None)
     near = Account.objects.filter(expiry.expiring(moment), ~IS_OAUTH | stuck).order_by("token_expires_at")
@@ -88,7 +88,7 @@ def _newly_expiring(moment: datetime) -> Iterator[Item]:
             continue
         text = _sentence(account, days)
         events.note(account.pk, AccountEvent.Code.EXPIRES, text)
-        yield Item(_name(account), text)
+        yield ConnectionWarning(_name(account), text)
 
 
 def _sentence(account: Account, days: int) -> str:

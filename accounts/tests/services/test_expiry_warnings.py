@@ -12,9 +12,9 @@ from pytest_django import Settings
 
 from accounts.models import Account, AccountEvent, TokenPair
 from accounts.services import record_health, store_token
-from accounts.services.upkeep import renewing
-from accounts.services.upkeep.forecast import Item, News, take_news
-from accounts.services.upkeep.notices import tell
+from accounts.services.upkeep import renewal
+from accounts.services.upkeep.emails import send_warnings
+from accounts.services.upkeep.expiry_warnings import ConnectionWarning, ConnectionWarnings, take_warnings
 from accounts.simulator.tokens import make_jwt
 from accounts.tests.factories import AccountFactory
 from accounts.tests.services.conftest import Kommo
@@ -38,7 +38,7 @@ def rounds(hours: int, step: int = 1) -> list[str]:
     start = timezone.now()
     for hour in range(0, hours, step):
         with time_machine.travel(start + timedelta(hours=hour)):
-            renewing.work()
+            renewal.run_round()
     return [message.subject for message in mail.outbox]
 
 
@@ -58,28 +58,28 @@ def test_a_token_is_told_of_at_30_7_and_1_days_and_when_it_has_expired_once_each
 
 def test_a_token_that_is_met_late_is_told_of_with_its_own_days_only(boss: User) -> None:
     ending(4.5)
-    renewing.work()
-    renewing.work()
+    renewal.run_round()
+    renewal.run_round()
     (message,) = mail.outbox
     assert "expires in 5 days" in message.body
 
 
 def test_a_new_token_is_warned_of_anew() -> None:
     account = ending(6)
-    assert len(take_news(timezone.now()).expiring) == 1
+    assert len(take_warnings(timezone.now()).expiring) == 1
     account.refresh_from_db()
     soon = timezone.now() + 20 * DAY
     token = make_jwt(account_id=7, user_id=1, issued_at=0, expires_at=soon.timestamp(), serial=1)
     store_token(account, token)
     account.save()
-    (item,) = take_news(timezone.now()).expiring
+    (item,) = take_warnings(timezone.now()).expiring
     assert "expires in 20 days" in item.text
 
 
 def test_an_expired_token_turns_the_health_unless_kommo_took_it_after_that() -> None:
     expired = ending(-1, health=Health.CONNECTED, checked_at=timezone.now() - 2 * DAY)
     taken = ending(-1, health=Health.CONNECTED, checked_at=timezone.now() - DAY / 2)
-    take_news(timezone.now())
+    take_warnings(timezone.now())
     expired.refresh_from_db()
     taken.refresh_from_db()
     assert (expired.health, taken.health) == (Health.TOKEN_EXPIRED, Health.CONNECTED)
@@ -88,7 +88,7 @@ def test_an_expired_token_turns_the_health_unless_kommo_took_it_after_that() -> 
 
 def test_what_is_lost_already_is_not_warned_of_as_expiring() -> None:
     ending(5, health=Health.TOKEN_REVOKED)
-    assert take_news(timezone.now()).expiring == ()
+    assert take_warnings(timezone.now()).expiring == ()
 
 
 def test_a_pair_that_renews_itself_is_never_warned_of_and_one_that_cannot_is(kommo: Kommo) -> None:
@@ -96,7 +96,7 @@ def test_a_pair_that_renews_itself_is_never_warned_of_and_one_that_cannot_is(kom
     Account.objects.update(token_expires_at=timezone.now() + 20 * DAY)
     failure = {"code": "unpaid", "message": "Payment required.", "remedy": "Pay."}
     TokenPair.objects.filter(pk=stuck.pk).update(failure=failure)
-    (item,) = take_news(timezone.now()).expiring
+    (item,) = take_warnings(timezone.now()).expiring
     assert item.account == "South (south)"
     assert "Payment required. Pay." in item.text
     assert not fine.events.exists()
@@ -110,20 +110,20 @@ def test_a_connection_that_is_lost_is_told_once_and_again_only_after_it_was_well
     gone = {"code": "token_revoked", "message": "Revoked.", "remedy": "Make a new one."}
     for error in (gone, gone, None, gone):
         record_health(account.pk, error)
-        renewing.work()
+        renewal.run_round()
     assert [message.body.count("Token revoked. Revoked. Make a new one.") for message in mail.outbox] == [1, 1]
     assert account.events.count() == 2
 
 
 def test_an_account_that_was_never_connected_is_no_news() -> None:
     AccountFactory(token="", health=Health.NO_TOKEN)
-    assert not take_news(timezone.now())
+    assert not take_warnings(timezone.now())
 
 
 def test_two_rounds_at_once_tell_a_thing_once() -> None:
     ending(5)
     seen = timezone.now()
-    assert [len(take_news(seen)), len(take_news(seen))] == [1, 0]
+    assert [len(take_warnings(seen)), len(take_warnings(seen))] == [1, 0]
 
 
 # -- the e-mail --
@@ -136,7 +136,7 @@ def test_one_e_mail_tells_all_administrators_with_an_address_all_of_it(boss: Use
     for days in (0.5, 6, 25):
         ending(days)
     AccountFactory(health=Health.DISCONNECTED, health_reason="It was removed.")
-    renewing.work()
+    renewal.run_round()
     (message,) = mail.outbox
     assert message.to == ["boss@branches.example"]
     assert message.subject == "KommoSync: 4 connections need somebody"
@@ -146,7 +146,7 @@ def test_one_e_mail_tells_all_administrators_with_an_address_all_of_it(boss: Use
 
 def test_a_round_without_news_sends_nothing(boss: User) -> None:
     ending(300)
-    renewing.work()
+    renewal.run_round()
     assert mail.outbox == []
 
 
@@ -156,7 +156,7 @@ def test_an_e_mail_that_cannot_be_sent_is_logged_and_stops_nothing(
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 9
     ending(5, subdomain="north")
-    assert renewing.work() == "done"
+    assert renewal.run_round() == "done"
     assert "was not sent (ConnectionRefusedError)" in caplog.text
     assert AccountEvent.objects.get().account.subdomain == "north"
 
@@ -164,11 +164,11 @@ def test_an_e_mail_that_cannot_be_sent_is_logged_and_stops_nothing(
 def test_a_warning_is_in_the_log_as_well(caplog: pytest.LogCaptureFixture) -> None:
     ending(5, subdomain="north")
     with caplog.at_level(logging.WARNING):
-        take_news(timezone.now())
+        take_warnings(timezone.now())
     assert "account north: expires. The token expires in 5 days" in caplog.text
 
 
 def test_names_stand_in_the_e_mail_as_they_are(boss: User) -> None:
     with translation.override("en"):
-        tell(News((Item("Bar & <Grill> (bar)", "Disconnected."),), ()))
+        send_warnings(ConnectionWarnings((ConnectionWarning("Bar & <Grill> (bar)", "Disconnected."),), ()))
     assert "- Bar & <Grill> (bar): Disconnected." in mail.outbox[0].body

@@ -8,30 +8,30 @@ from django.core.mail import EmailMessage, get_connection
 from django.template.loader import render_to_string
 from django.utils.translation import ngettext
 
-from accounts.services.upkeep.forecast import News
+from accounts.services.upkeep.expiry_warnings import ConnectionWarnings
 
 logger = logging.getLogger(__name__)
 
 TIMEOUT = 20  # seconds; a mail server that hangs must not hold a worker
 
 
-def tell(news: News) -> bool:
+def send_warnings(warnings: ConnectionWarnings) -> bool:
     """One e-mail about all of it, to the administrators who have an address; True when it was sent.
 
     One that cannot be sent is logged: the accounts' events and the dashboard say the same.
     """
     recipients = administrators()
-    if not news or not recipients:
+    if not warnings or not recipients:
         return False
     subject = ngettext(
-        "KommoSync: %d connection needs somebody", "KommoSync: %d connections need somebody", len(news)
-    ) % len(news)
-    body = render_to_string("emails/connections.txt", {"news": news})
+        "KommoSync: %d connection needs somebody", "KommoSync: %d connections need somebody", len(warnings)
+    ) % len(warnings)
+    body = render_to_string("emails/connections.txt", {"warnings": warnings})
     try:
         connection = get_connection(timeout=TIMEOUT)
         return bool(EmailMessage(subject, body, to=recipients, connection=connection).send())
     except (SMTPException, OSError) as error:
-        logger.error("the e-mail about %d connections was not sent (%s)", len(news), type(error).__name__)
+        logger.error("the e-mail about %d connections was not sent (%s)", len(warnings), type(error).__name__)
         return False
 
 

@@ -31,7 +31,7 @@ from accounts.services.connecting import invites
 from accounts.services.credentials import database_thread
 from accounts.services.credentials.clients import tokens_for
 from accounts.services.credentials.transports import transport_for
-from accounts.services.upkeep import forecast, notices
+from accounts.services.upkeep import emails, expiry_warnings
 
 logger = logging.getLogger(__name__)
 
@@ -43,14 +43,14 @@ ATTEMPTS_KEPT = timedelta(days=1)
 EVENTS_KEPT = timedelta(days=365)
 
 
-def work(after: int = 0) -> str:
+def run_round(after: int = 0) -> str:
     """The next slice of a round, of the accounts whose id is greater than `after`; says what there was to do."""
     ids = list(due(timezone.now()).filter(pk__gt=after).values_list("pk", flat=True)[:SLICE])
     blocked = renew(ids)
     if len(ids) == SLICE and not blocked:
         queue.send(TASK, ids[-1])
         return "to be continued"
-    notices.tell(forecast.take_news(timezone.now()))
+    emails.send_warnings(expiry_warnings.take_warnings(timezone.now()))
     invites.queue_mails(invites.unsent())
     _prune(timezone.now())
     return "blocked" if blocked else "done"
