@@ -1,7 +1,8 @@
 """The one thread of a process that asks the database for the threads that speak with Kommo: one connection for all."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar, cast
+from types import TracebackType
+from typing import Any, Self, TypeVar, cast
 
 from django.db import InterfaceError, OperationalError, connection, transaction
 
@@ -35,13 +36,28 @@ def _run_batch(calls: Sequence[Call]) -> list[Any]:
 
 def _result(call: Call, *, fatal: tuple[type[Exception], ...] = ()) -> Any:
     """Returns what `call` gives, or its error, as it must not take the other calls along; raises those of `fatal`."""
-    try:
-        with transaction.atomic():
-            return call()
-    except fatal:
-        raise
-    except Exception as error:  # noqa: BLE001  (the batcher raises it to the one who asked)
-        return error
+    with _Caught(fatal) as caught, transaction.atomic():
+        caught.result = call()
+    return caught.result
+
+
+class _Caught:
+    """The result of a block, or the error that ended it, unless it is one of `fatal`."""
+
+    def __init__(self, fatal: tuple[type[Exception], ...]) -> None:
+        self.result: Any = None
+        self._fatal = fatal
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        if not isinstance(error, Exception) or isinstance(error, self._fatal):
+            return False
+        self.result = error
+        return True
 
 
 _batcher: Batcher[Call, Any] = Batcher(_run_batch, name="database")
