@@ -13,10 +13,10 @@ from accounts.clock import now as now
 from accounts.kommo.answers import storable
 from syncing import conf
 from syncing.conf import MAX_TEXT
-from syncing.engine.pending import Pending, Place
+from syncing.engine.pending import ListKey, Pending
 from syncing.engine.refs import Kind, Ref
 from syncing.engine.snapshot import Snapshot, from_document, to_document
-from syncing.engine.stored_names import Key, StoredName
+from syncing.engine.stored_names import ItemKey, ShownName
 from syncing.models import IdMapping, LogEntry, PendingCreation, SlaveSnapshot
 from syncing.models import StoredName as StoredNameRow
 
@@ -88,18 +88,18 @@ def known_mappings(account_ids: Iterable[int]) -> dict[int, dict[Ref, str]]:
     return known
 
 
-def stored_names(account_ids: Iterable[int]) -> dict[int, dict[Key, StoredName]]:
+def stored_names(account_ids: Iterable[int]) -> dict[int, dict[ItemKey, ShownName]]:
     """For each account: what it shows otherwise than it was sent, by its own keys."""
-    found: dict[int, dict[Key, StoredName]] = {account_id: {} for account_id in account_ids}
+    found: dict[int, dict[ItemKey, ShownName]] = {account_id: {} for account_id in account_ids}
     rows = StoredNameRow.objects.filter(account_id__in=list(found)).order_by()
     for account_id, kind, key, sent, shown in rows.values_list("account_id", "kind", "key", "sent", "shown"):
-        found[account_id][Kind(kind), key] = StoredName(sent, shown)
+        found[account_id][Kind(kind), key] = ShownName(sent, shown)
     return found
 
 
-def pending_creations(account_ids: Iterable[int]) -> dict[int, dict[Place, Pending]]:
+def pending_creations(account_ids: Iterable[int]) -> dict[int, dict[ListKey, Pending]]:
     """For each account: what was sent to be made and not seen since."""
-    found: dict[int, dict[Place, Pending]] = {account_id: {} for account_id in account_ids}
+    found: dict[int, dict[ListKey, Pending]] = {account_id: {} for account_id in account_ids}
     for row in PendingCreation.objects.filter(account_id__in=list(found)).order_by():
         kind = Kind(row.kind)
         refs = frozenset(Ref(kind, key) for key in row.master_keys)

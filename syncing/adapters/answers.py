@@ -8,7 +8,7 @@ from accounts.kommo.quirks import items_of
 from syncing.adapters.api import Json
 from syncing.adapters.batches import Entry
 from syncing.adapters.parsing import MALFORMED
-from syncing.engine.pairing import is_spelling, likely, tell_apart, with_rest
+from syncing.engine.name_pairing import is_spelling, pair_names, pair_rest, pair_spellings
 from syncing.engine.refs import Kind, Ref, enum_key
 from syncing.engine.resources.custom_fields import CustomField, Enum
 
@@ -32,13 +32,13 @@ def aligned(answer: Json, key: str, bodies: Sequence[Json], parse: Callable[[Jso
     names = [body["name"] for body in bodies]
     if len(ordered) == len(bodies):
         shown = [_name(item) for item in ordered]
-        pairs = {} if all(map(is_spelling, names, shown)) else likely(names, shown)
+        pairs = {} if all(map(is_spelling, names, shown)) else pair_names(names, shown)
         return [ordered[pairs[at]] for at in range(len(bodies))] if len(pairs) == len(bodies) else ordered
     items = sorted(items, key=_by_making)
-    pairs = likely(names, [_name(item) for item in items])
+    pairs = pair_names(names, [_name(item) for item in items])
     in_order = [pairs[at] for at in sorted(pairs)] == sorted(pairs.values())
     if len(items) == len(bodies) and (in_order or len(pairs) == len(bodies)):
-        found = with_rest(pairs, len(bodies), len(items))
+        found = pair_rest(pairs, len(bodies), len(items))
         return [items[found[at]] for at in range(len(bodies))]
     raise BadAnswer(f"the answer does not tell the new {key} apart", outcome_unknown=True)
 
@@ -88,7 +88,7 @@ def adopt(chunk: Sequence[Entry[T]], fresh: Sequence[Json]) -> dict[int, Json | 
         items = [item for item in fresh if kind in (None, item.get("type"))]
         items.sort(key=_by_making)
         names, shown = [chunk[index].body["name"] for index in mine], [_name(item) for item in items]
-        pairs = tell_apart(names, shown)
+        pairs = pair_spellings(names, shown)
         others = len(items) > len(pairs)
         for at, index in enumerate(mine):
             if at in pairs:
@@ -120,9 +120,9 @@ def new_options(
     """
     waiting = [at for at, option in enumerate(posted) if "id" not in option]
     fresh = [enum for enum in shown if enum.id not in before]
-    pairs = likely([posted[at]["value"] for at in waiting], [enum.value or "" for enum in fresh])
+    pairs = pair_names([posted[at]["value"] for at in waiting], [enum.value or "" for enum in fresh])
     if certain:
-        pairs = with_rest(pairs, len(waiting), len(fresh))
+        pairs = pair_rest(pairs, len(waiting), len(fresh))
     return {waiting[at]: fresh[other].id for at, other in pairs.items()}
 
 

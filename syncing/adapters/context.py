@@ -24,7 +24,7 @@ from syncing.engine.normalise import Item
 from syncing.engine.plan import Plan
 from syncing.engine.refs import Kind, Ref
 from syncing.engine.snapshot import Snapshot
-from syncing.engine.stored_names import Key, StoredName
+from syncing.engine.stored_names import ItemKey, ShownName
 
 DONE, FAILED, SKIPPED = "done", "failed", "skipped"
 UNVERIFIED = "unverified"  # written, but not as it was meant
@@ -64,7 +64,8 @@ class WriteContext:
     ids: dict[Ref, str]
     report: Callable[[Sequence[Written]], None]
     rewrite_order: bool = False
-    stored_names: Mapping[Key, StoredName] = field(default_factory=dict)  # what the account shows otherwise than sent
+    # what the account shows otherwise than sent
+    stored_names: Mapping[ItemKey, ShownName] = field(default_factory=dict)
     age: Callable[[str], float] = lambda path: 0.0  # seconds since the list at this path was read
     unexplained: int = 0  # refusals of failed items, guesses among them, without a word about the part that is to blame
 

@@ -6,22 +6,24 @@ from accounts.kommo.answers import storable
 from syncing.adapters.api import Json
 from syncing.adapters.shapes import OddShape, listed, number, optional_text
 from syncing.engine.candidates import signs_of_pipeline, signs_of_stage
-from syncing.engine.held import Held
+from syncing.engine.held_items import HeldItem
 from syncing.engine.refs import Kind, field_key, group_key, pipeline_key, stage_key
 from syncing.engine.resources.field_groups import PREDEFINED_GROUPS
 from syncing.engine.resources.pipelines import Pipeline
 from syncing.engine.resources.stages import INCOMING_TYPE, LOST, WON
 
 
-def held_pipeline(item: Any, error: OddShape, at: int) -> Held:
+def held_pipeline(item: Any, error: OddShape, at: int) -> HeldItem:
     item = _fields_of(item)
     key = _key(item, pipeline_key)
     names = [_text(_fields_of(stage), "name") for stage in _stages_of(item)]
     signs = signs_of_pipeline(name for name in names if name is not None)
-    return Held(Kind.PIPELINE, key, "", _text(item, "name"), "", *_place(error, key, f"pipelines.{at}"), signs=signs)
+    return HeldItem(
+        Kind.PIPELINE, key, "", _text(item, "name"), "", *_place(error, key, f"pipelines.{at}"), signs=signs
+    )
 
 
-def held_stage(pipeline: Pipeline, item: Any, error: OddShape) -> Held:
+def held_stage(pipeline: Pipeline, item: Any, error: OddShape) -> HeldItem:
     item, within = _fields_of(item), pipeline_key(pipeline.id)
     key = _key(item, lambda number: stage_key(pipeline.id, number))
     stage_id = _number(item, "id")
@@ -31,27 +33,27 @@ def held_stage(pipeline: Pipeline, item: Any, error: OddShape) -> Held:
     elif _number(item, "type") == INCOMING_TYPE:
         natural = ("system", "incoming")
     color = _text(item, "color")
-    return Held(
+    return HeldItem(
         Kind.STAGE, key, within, _text(item, "name"), pipeline.name, error.path, error.problem,
         type="system" if natural else "", natural=natural, signs=() if color is None else signs_of_stage(color),
     )  # fmt: skip
 
 
-def held_group(entity: str, item: Any, error: OddShape, at: int) -> Held:
+def held_group(entity: str, item: Any, error: OddShape, at: int) -> HeldItem:
     item = _fields_of(item)
     group_id = _text(item, "id")
     key = group_key(entity, group_id) if group_id else ""
     natural = ("id", group_id) if group_id in PREDEFINED_GROUPS else None
-    return Held(
+    return HeldItem(
         Kind.FIELD_GROUP, key, entity, _text(item, "name"), entity, *_place(error, key, f"custom_field_groups.{at}"),
         type="", natural=natural,
     )  # fmt: skip
 
 
-def held_field(entity: str, item: Any, error: OddShape, at: int) -> Held:
+def held_field(entity: str, item: Any, error: OddShape, at: int) -> HeldItem:
     item = _fields_of(item)
     key, code = _key(item, lambda number: field_key(entity, number)), _text(item, "code")
-    return Held(
+    return HeldItem(
         Kind.CUSTOM_FIELD, key, entity, _text(item, "name"), entity, *_place(error, key, f"custom_fields.{at}"),
         type=_text(item, "type"), is_predefined=bool(item.get("is_predefined", item.get("is_deletable") is False)),
         natural=("code", code) if code else None,

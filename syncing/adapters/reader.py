@@ -22,7 +22,7 @@ from syncing.adapters.parsing import (
     raw_stages,
 )
 from syncing.adapters.shapes import OddShape, fields_of, number
-from syncing.engine.held import Held
+from syncing.engine.held_items import HeldItem
 from syncing.engine.refs import Kind
 from syncing.engine.resources.custom_fields import ENTITIES, CustomField
 from syncing.engine.resources.field_groups import FieldGroup
@@ -54,10 +54,10 @@ class Reader:
 
     def __init__(self, client: Api) -> None:
         self.client = client
-        self._held: dict[tuple[Kind, str], list[Held]] = {}  # by kind and entity, or pipeline
+        self._held: dict[tuple[Kind, str], list[HeldItem]] = {}  # by kind and entity, or pipeline
 
     @property
-    def held(self) -> tuple[Held, ...]:
+    def held(self) -> tuple[HeldItem, ...]:
         in_order = (self._held[key] for key in sorted(self._held))  # not as they were read: a second reading is equal
         return tuple(item for held in in_order for item in held)
 
@@ -79,7 +79,7 @@ class Reader:
         raw = raw_stages(item)
         bare = parse_pipeline({**item, "_embedded": {"statuses": []}})
 
-        def hold(stage: Any, error: OddShape, at: int) -> Held:
+        def hold(stage: Any, error: OddShape, at: int) -> HeldItem:
             return held_stage(bare, stage, error.inside(f"_embedded.statuses.{at}"))
 
         stages = self._each(Kind.STAGE, str(bare.id), raw, parse_stage, hold)
@@ -102,7 +102,7 @@ class Reader:
     def groups(self, entity: str) -> tuple[FieldGroup, ...]:
         items = self.client.get_all(endpoints.field_groups(entity), "custom_field_groups", page_size=None)
 
-        def hold(item: Any, error: OddShape, at: int) -> Held:
+        def hold(item: Any, error: OddShape, at: int) -> HeldItem:
             return held_group(entity, item, error, at)
 
         return self._each(
@@ -112,7 +112,7 @@ class Reader:
     def fields(self, entity: str) -> tuple[CustomField, ...]:
         items = self.client.get_all(endpoints.custom_fields(entity), "custom_fields")
 
-        def hold(item: Any, error: OddShape, at: int) -> Held:
+        def hold(item: Any, error: OddShape, at: int) -> HeldItem:
             return held_field(entity, item, error, at)
 
         return self._each(Kind.CUSTOM_FIELD, entity, items, lambda item: parse_field(entity, item), hold)
@@ -150,7 +150,7 @@ class Reader:
         within: str,
         items: Sequence[Any],
         parse: Callable[[Json], T],
-        hold: Callable[[Any, OddShape, int], Held],
+        hold: Callable[[Any, OddShape, int], HeldItem],
     ) -> tuple[T, ...]:
         """The items that can be read; the others are held back."""
         parsed, held = [], []

@@ -3,8 +3,8 @@
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 from syncing.engine.changes import Change
-from syncing.engine.order import STEP, give_way, merge, numbers
 from syncing.engine.refs import Ref
+from syncing.engine.sequences import STEP, give_way, merge, numbers
 
 RefOrKey = Hashable  # a Ref, or the key of an item that only the slave has
 

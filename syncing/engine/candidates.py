@@ -4,11 +4,11 @@ import unicodedata
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 
-from syncing.engine.held import Held
+from syncing.engine.held_items import HeldItem
 from syncing.engine.refs import Kind, enum_key, field_key, group_key, pipeline_key, stage_key
 from syncing.engine.resources.custom_fields import CustomField, Enum
 from syncing.engine.resources.field_groups import FieldGroup
-from syncing.engine.resources.pipelines import Pipeline, place
+from syncing.engine.resources.pipelines import Pipeline, display_order
 from syncing.engine.resources.stages import DEFAULT_SYSTEM_NAMES, Stage, palette_color
 from syncing.engine.snapshot import Snapshot
 
@@ -31,11 +31,11 @@ class Candidate:
     natural: tuple[Hashable, ...]
     tie: Hashable = None
     type: str = ""
-    item: Pipeline | Stage | FieldGroup | CustomField | Enum | Held | None = None
+    item: Pipeline | Stage | FieldGroup | CustomField | Enum | HeldItem | None = None
 
     @property
-    def held(self) -> Held | None:
-        return self.item if isinstance(self.item, Held) else None
+    def held(self) -> HeldItem | None:
+        return self.item if isinstance(self.item, HeldItem) else None
 
 
 def pipelines_of(snapshot: Snapshot) -> list[Candidate]:
@@ -48,7 +48,7 @@ def pipelines_of(snapshot: Snapshot) -> list[Candidate]:
             natural=() if pipeline.is_archive else (("name", pipeline.name),),
             item=pipeline,
         )
-        for pipeline in sorted(snapshot.pipelines, key=place)
+        for pipeline in sorted(snapshot.pipelines, key=display_order)
     ]
     return pipelines + _held(snapshot, Kind.PIPELINE, "")
 
@@ -149,7 +149,7 @@ def could_be(odd: Candidate, other: Candidate) -> bool:
 
 def _signs(candidate: Candidate) -> set[str]:
     item = candidate.item
-    if isinstance(item, Held):
+    if isinstance(item, HeldItem):
         return set(item.signs)
     if isinstance(item, Pipeline):
         return set(signs_of_pipeline(stage.name for stage in item.stages if not stage.is_system))
@@ -171,7 +171,7 @@ def _held(snapshot: Snapshot, kind: Kind, within: str) -> list[Candidate]:
     ]
 
 
-def _held_naturals(item: Held) -> tuple[Hashable, ...]:
+def _held_naturals(item: HeldItem) -> tuple[Hashable, ...]:
     """As those of its kind, as far as they are known."""
     strong = (item.natural,) if item.natural else ()
     if item.kind is Kind.CUSTOM_FIELD and item.name is not None:

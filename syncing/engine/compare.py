@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from syncing.engine.normalise import Item, State
+from syncing.engine.normalise import Item, NormalisedSnapshot
 from syncing.engine.refs import Kind, Ref
 
 Fields = dict[str, tuple[Any, Any]]  # attribute -> (old, new)
@@ -18,8 +18,8 @@ class Comparison:
     those options, as far as they are the master's too.
     """
 
-    ours: State
-    theirs: State
+    ours: NormalisedSnapshot
+    theirs: NormalisedSnapshot
     here: Collection[Ref]
     blocked: Collection[Ref]
     sealed: Mapping[Ref, Collection[Ref]] = field(default_factory=dict)
@@ -37,13 +37,13 @@ class Comparison:
                     continue
             elif (old or None) == (new or None):
                 continue
-            fields[name] = (show(old, self.theirs), show(new, self.ours))
+            fields[name] = (in_words(old, self.theirs), in_words(new, self.ours))
         return fields
 
     def shown_new(self, ref: Ref) -> Fields:
         """Of an item that is to be created."""
         attributes = {name: value for name, value in self.comparable(ref).items() if name != "name" and value}
-        return {name: (None, show(value, self.ours)) for name, value in attributes.items()}
+        return {name: (None, in_words(value, self.ours)) for name, value in attributes.items()}
 
     def comparable(self, ref: Ref) -> dict[str, Any]:
         """The attributes of the master's item that can be brought about in this account."""
@@ -81,7 +81,7 @@ def mapping_differs(old: Mapping[Any, str], new: Mapping[Any, str]) -> bool:
     return ordered and [key for key in old if key in new] != list(new)
 
 
-def show(value: Any, state: State) -> Any:
+def in_words(value: Any, state: NormalisedSnapshot) -> Any:
     """A value in words: refs by their names, options by their values."""
     if isinstance(value, Ref):
         return state.labels.get(value, "another group")
@@ -92,7 +92,7 @@ def show(value: Any, state: State) -> Any:
     return value
 
 
-def keep_theirs(ours: Item, theirs: Item, attributes: Collection[str]) -> Item:
+def with_account_values(ours: Item, theirs: Item, attributes: Collection[str]) -> Item:
     """The master's item with the account's own value of these attributes: no difference, and written as it is."""
     merged = {name: value for name, value in ours.attributes.items() if name not in attributes}
     merged |= {name: theirs.attributes[name] for name in attributes if name in theirs.attributes}

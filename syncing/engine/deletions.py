@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from syncing.engine.changes import Action, Change, Extra
-from syncing.engine.exclusions import excluded
-from syncing.engine.extras import Own, namesakes
+from syncing.engine.exclusions import excluded_names
 from syncing.engine.match import Match
 from syncing.engine.refs import Kind, Ref, enum_key, field_key, group_key, pipeline_key, stage_key
 from syncing.engine.resources.custom_fields import CREATABLE_TYPES, CustomField
@@ -14,6 +13,7 @@ from syncing.engine.resources.field_groups import DEFAULT_GROUP
 from syncing.engine.resources.pipelines import Pipeline
 from syncing.engine.resources.stages import Stage
 from syncing.engine.rules import WHOLE, Rules, Unmatched
+from syncing.engine.slave_only import SlaveOnly, without_number
 from syncing.engine.snapshot import Snapshot
 
 # Children first, so that nothing is gone before what is inside it was looked at.
@@ -32,7 +32,7 @@ UNREADABLE_INSIDE = "Kept: there may be something inside that could not be read.
 
 
 @dataclass(frozen=True)
-class Beside:
+class PlanContext:
     """What the rest of the plan does, and leaves alone.
 
     `untouched`: the master's items that it does not touch; nothing inside of them is deleted. `leaving`: keys of fields
@@ -45,8 +45,8 @@ class Beside:
     moves_main: bool = False
 
 
-def sort_out(
-    existing: Snapshot, found: Match, rules: Rules, own: Sequence[Own], beside: Beside
+def decide_deletions(
+    existing: Snapshot, found: Match, rules: Rules, own: Sequence[SlaveOnly], beside: PlanContext
 ) -> tuple[tuple[Change, ...], tuple[Extra, ...]]:
     """The deletions in their order, and the extras that stay."""
     judge = _Judge(existing, found, rules, own, beside)
@@ -62,7 +62,7 @@ def sort_out(
     return tuple(changes), tuple(_in_reading_order(extras, own))
 
 
-def _in_reading_order(extras: Sequence[Extra], own: Iterable[Own]) -> list[Extra]:
+def _in_reading_order(extras: Sequence[Extra], own: Iterable[SlaveOnly]) -> list[Extra]:
     by_ref = {extra.ref: extra for extra in extras}
     return [by_ref[item.ref] for item in own if item.ref in by_ref]
 
@@ -70,9 +70,11 @@ def _in_reading_order(extras: Sequence[Extra], own: Iterable[Own]) -> list[Extra
 class _Judge:
     """Says of one item after the other why it stays; remembers what goes, as a last one of its kind must stay."""
 
-    def __init__(self, existing: Snapshot, found: Match, rules: Rules, own: Sequence[Own], beside: Beside) -> None:
+    def __init__(
+        self, existing: Snapshot, found: Match, rules: Rules, own: Sequence[SlaveOnly], beside: PlanContext
+    ) -> None:
         self.rules, self.beside = rules, beside
-        self.accepted = {namesakes(ref) for ref, attribute in rules.accepted if attribute == WHOLE}
+        self.accepted = {without_number(ref) for ref, attribute in rules.accepted if attribute == WHOLE}
         self.untouched = {*beside.untouched, *(_parent(ref) for ref in beside.untouched if ref.kind is Kind.ENUM)}
         self.untouched |= {ref for ref, attribute in rules.accepted if attribute == "enums"}
         self.pipelines = {pipeline_key(pipeline.id): pipeline for pipeline in existing.pipelines}
@@ -85,7 +87,7 @@ class _Judge:
         # What is held back may be in these: the pipelines of stages, of fields any group of the entity.
         self.holding = {held.within for held in existing.held if held.kind in (Kind.STAGE, Kind.CUSTOM_FIELD)}
 
-    def _inside_of_left_out(self, members: Mapping[str, set[str]], found: Match, own: Iterable[Own]) -> set[str]:
+    def _inside_of_left_out(self, members: Mapping[str, set[str]], found: Match, own: Iterable[SlaveOnly]) -> set[str]:
         """Keys of the fields in groups that are left alone."""
         mine = {item.key: item for item in own if item.ref.kind is Kind.FIELD_GROUP}
         inside: set[str] = set()
@@ -98,7 +100,7 @@ class _Judge:
             inside |= keys if alone else set()
         return inside
 
-    def keeps(self, item: Own) -> str | None:
+    def keeps(self, item: SlaveOnly) -> str | None:
         """None: it goes. "": it stays and nobody asked for anything else. Else why it stays all the same."""
         kind = item.ref.kind
         policy = self.rules.unmatched_of(kind)
@@ -111,7 +113,7 @@ class _Judge:
             self.gone.add((kind, item.key))
         return reason
 
-    def _is_left_out(self, item: Own) -> bool:
+    def _is_left_out(self, item: SlaveOnly) -> bool:
         """Excluded or accepted, inside of something that is, or with something inside that is."""
         if self._is_named(item) or _parent(item.ref) in self.untouched:
             return True
@@ -119,14 +121,14 @@ class _Judge:
             return any(self._is_excluded(Kind.STAGE, stage.name) for stage in _ordinary(self.pipelines[item.key]))
         return item.ref.kind is Kind.CUSTOM_FIELD and item.key in self.left_out_fields
 
-    def _is_named(self, item: Own) -> bool:
-        return namesakes(item.ref) in self.accepted or self._is_excluded(item.ref.kind, item.name)
+    def _is_named(self, item: SlaveOnly) -> bool:
+        return without_number(item.ref) in self.accepted or self._is_excluded(item.ref.kind, item.name)
 
     def _is_excluded(self, kind: Kind, name: str) -> bool:
         """By itself, so that case does not count: what is kept too much is not lost."""
-        return bool(excluded(self.rules.exclusions, kind, {name}))
+        return bool(excluded_names(self.rules.exclusions, kind, {name}))
 
-    def _must_stay(self, item: Own, policy: Unmatched) -> str | None:
+    def _must_stay(self, item: SlaveOnly, policy: Unmatched) -> str | None:
         if item.ref.kind is Kind.PIPELINE:
             return self._pipeline(item, policy)
         if item.ref.kind is Kind.STAGE:
@@ -144,14 +146,14 @@ class _Judge:
             return UNKNOWN_OPTION
         return LAST_OPTION if self._is_last(item, _enum_keys(field)) else None
 
-    def _is_last(self, item: Own, keys: Iterable[str]) -> bool:
+    def _is_last(self, item: SlaveOnly, keys: Iterable[str]) -> bool:
         """Of what is there and stays, and what is coming, under the same parent."""
         kind = item.ref.kind
         if (kind, _parent(item.ref)) in self.filled:
             return False
         return not any(other != item.key and (kind, other) not in self.gone for other in keys)
 
-    def _pipeline(self, item: Own, policy: Unmatched) -> str | None:
+    def _pipeline(self, item: SlaveOnly, policy: Unmatched) -> str | None:
         pipeline = self.pipelines[item.key]
         if pipeline.is_main and not self.beside.moves_main:
             return MAIN
@@ -174,7 +176,7 @@ class _Judge:
             return None
         return NOT_OURS_INSIDE
 
-    def shown(self, item: Own) -> Mapping[str, tuple[Any, Any]]:
+    def shown(self, item: SlaveOnly) -> Mapping[str, tuple[Any, Any]]:
         """What goes with it: attribute -> (old, None)."""
         if item.ref.kind is Kind.PIPELINE:
             stages = sorted(_ordinary(self.pipelines[item.key]), key=lambda stage: (stage.sort, stage.id))

@@ -7,13 +7,13 @@ from syncing.engine.candidates import normal_name
 from syncing.engine.refs import Kind, Ref, field_key, group_key, pipeline_key, stage_key
 from syncing.engine.resources.custom_fields import CustomField
 from syncing.engine.resources.field_groups import DEFAULT_GROUP, FieldGroup
-from syncing.engine.rules import WHOLE, Exclusion, Rules
+from syncing.engine.rules import WHOLE, ExclusionRule, Rules
 from syncing.engine.snapshot import Snapshot
 
 T = TypeVar("T", FieldGroup, CustomField)
 
 
-def excluded(exclusions: Iterable[Exclusion], kind: Kind, names: Collection[str]) -> set[str]:
+def excluded_names(exclusions: Iterable[ExclusionRule], kind: Kind, names: Collection[str]) -> set[str]:
     """Those of `names`, the names of one list, that are meant: exactly that name, else those equal but for case.
 
     An exclusion that a person typed as "status" still means "Status", but not where both are there.
@@ -28,7 +28,7 @@ def excluded(exclusions: Iterable[Exclusion], kind: Kind, names: Collection[str]
     return meant
 
 
-def left_out(desired: Snapshot, rules: Rules) -> frozenset[Ref]:
+def excluded_refs(desired: Snapshot, rules: Rules) -> frozenset[Ref]:
     """The master's items that are kept out of the account's plans; with a pipeline its stages, with a group its fields.
 
     An accepted group leaves out only itself: fields that are there already go on being kept in step.
@@ -45,7 +45,7 @@ class _Finder:
         self.groups_out: set[str] = set()
 
     def _excluded(self, kind: Kind, names: Collection[str]) -> set[str]:
-        return excluded(self.rules.exclusions, kind, names)
+        return excluded_names(self.rules.exclusions, kind, names)
 
     def _is_accepted(self, ref: Ref) -> bool:
         return (ref, WHOLE) in self.rules.accepted
@@ -68,7 +68,7 @@ class _Finder:
         named = [each for each in self.rules.exclusions if each.name]
         for entity, groups in _by_entity(self.desired.groups or ()).items():
             every = {group.name for group in groups}
-            out, out_by_name = self._excluded(Kind.FIELD_GROUP, every), excluded(named, Kind.FIELD_GROUP, every)
+            out, out_by_name = self._excluded(Kind.FIELD_GROUP, every), excluded_names(named, Kind.FIELD_GROUP, every)
             for group in groups:
                 ref = Ref(Kind.FIELD_GROUP, group_key(entity, group.id))
                 if group.name in (out_by_name if group.is_predefined else out):

@@ -7,7 +7,7 @@ from typing import Any
 from syncing.engine.refs import Kind, Ref, enum_key, field_key, group_key, pipeline_key, stage_key
 from syncing.engine.resources.custom_fields import CREATABLE_TYPES, ENUM_TYPES, TRACKING_TYPE, CustomField, StageId
 from syncing.engine.resources.field_groups import DEFAULT_GROUP, FieldGroup
-from syncing.engine.resources.pipelines import Pipeline, place
+from syncing.engine.resources.pipelines import Pipeline, display_order
 from syncing.engine.resources.stages import Stage, has_default_name, palette_color
 from syncing.engine.snapshot import Snapshot
 
@@ -28,7 +28,7 @@ class Item:
 
 
 @dataclass(frozen=True)
-class State:
+class NormalisedSnapshot:
     """A snapshot in refs. `sequences`: list name -> refs in their order; `labels`: how a ref is shown to people."""
 
     items: Mapping[Ref, Item]
@@ -41,20 +41,22 @@ def own_names(kind: Kind, key: str) -> Ref:
     return Ref(kind, key)
 
 
-def normalise(snapshot: Snapshot, named: Named, shared_stages: Collection[Ref]) -> State:
+def normalise(snapshot: Snapshot, named: Named, shared_stages: Collection[Ref]) -> NormalisedSnapshot:
     """The items that `named` knows, ids replaced by refs.
 
     Required and hidden statuses are kept only where they speak of `shared_stages`, the stages that both accounts
     have (or will have): in the slave's own stages the slave's are kept.
     """
     builder = _Builder(named, frozenset(shared_stages))
-    for pipeline in sorted(snapshot.pipelines, key=place):
+    for pipeline in sorted(snapshot.pipelines, key=display_order):
         builder.add_pipeline(pipeline)
     for group in sorted(snapshot.groups or (), key=lambda item: (item.sort, item.id)):
         builder.add_group(group)
     for item in sorted(snapshot.fields or (), key=lambda item: (item.sort, item.id)):
         builder.add_field(item)
-    return State(builder.items, {name: tuple(refs) for name, refs in builder.sequences.items()}, builder.labels)
+    return NormalisedSnapshot(
+        builder.items, {name: tuple(refs) for name, refs in builder.sequences.items()}, builder.labels
+    )
 
 
 class _Builder:

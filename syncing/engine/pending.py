@@ -8,14 +8,15 @@ from dataclasses import dataclass
 
 from syncing.engine.changes import Action, Change
 from syncing.engine.match import Conflict
-from syncing.engine.pairing import likely, tell_apart, with_rest
+from syncing.engine.name_pairing import pair_names, pair_rest, pair_spellings
 from syncing.engine.plan import Plan
-from syncing.engine.refs import INSIDE, Kind, Ref, field_key, parent_of
+from syncing.engine.refs import CHILD_KIND, Kind, Ref, field_key, parent_of
 from syncing.engine.snapshot import Snapshot
 from syncing.engine.stored_names import names_of
 
-Place = tuple[Kind, str]  # a list of the account: the kind, and the key of what it is in (a pipeline, field or entity)
-UNTOLD = (
+# A list of the account: the kind, and the key of what it is in (a pipeline, field or entity).
+ListKey = tuple[Kind, str]
+UNCERTAIN = (
     "It was sent before, but no answer said what became of it; it may be one of the items that are new since. "
     "Give the right one this name or delete it in Kommo, or run again with --force --reason to make it anyway."
 )
@@ -29,9 +30,9 @@ class Pending:
     before: frozenset[str]
 
 
-def sent_by(plan: Plan, existing: Snapshot, earlier: Mapping[Place, Pending]) -> dict[Place, Pending]:
+def creations_of(plan: Plan, existing: Snapshot, earlier: Mapping[ListKey, Pending]) -> dict[ListKey, Pending]:
     """What `plan` will send, list by list; what is pending in the same list since `earlier` stays so."""
-    refs: dict[Place, set[Ref]] = {}
+    refs: dict[ListKey, set[Ref]] = {}
     for change in plan.changes:
         for ref in _new(plan, change):
             place = _place(plan, ref)
@@ -54,7 +55,7 @@ def _new(plan: Plan, change: Change) -> Iterable[Ref]:
     return []
 
 
-def _place(plan: Plan, ref: Ref) -> Place | None:
+def _place(plan: Plan, ref: Ref) -> ListKey | None:
     """None for what comes inside something new."""
     parent = parent_of(ref)
     if parent is not None:
@@ -63,9 +64,9 @@ def _place(plan: Plan, ref: Ref) -> Place | None:
     return ref.kind, "" if ref.kind is Kind.PIPELINE else ref.key.partition("/")[0]
 
 
-def unsettled(
-    pending: Mapping[Place, Pending], known: Mapping[Ref, str], doubtful: Iterable[Ref]
-) -> dict[Place, Pending | None]:
+def still_pending(
+    pending: Mapping[ListKey, Pending], known: Mapping[Ref, str], doubtful: Iterable[Ref]
+) -> dict[ListKey, Pending | None]:
     """What is left of `pending`: the `doubtful` that no id is known of; None for a list without any."""
     left = set(doubtful) - known.keys()
     return {
@@ -74,23 +75,23 @@ def unsettled(
 
 
 @dataclass(frozen=True)
-class Resolved:
-    """`found`: what is there after all; `untold`: what may or may not be among the new items of its list."""
+class Resolution:
+    """`found`: what is there after all; `uncertain`: what may or may not be among the new items of its list."""
 
     found: Mapping[Ref, str]
-    untold: tuple[Conflict, ...]
+    uncertain: tuple[Conflict, ...]
 
 
-def resolve(
-    desired: Snapshot, existing: Snapshot, known: Mapping[Ref, str], pending: Mapping[Place, Pending]
-) -> Resolved:
+def resolve_pending(
+    desired: Snapshot, existing: Snapshot, known: Mapping[Ref, str], pending: Mapping[ListKey, Pending]
+) -> Resolution:
     """Look for what is pending among what is new in its list and nobody's yet; the rest is gone."""
     ours, theirs = names_of(desired), names_of(existing)
     types = {(Kind.CUSTOM_FIELD, field_key(f.entity, f.id)): f.type for f in desired.fields or ()}
     their_types = {(Kind.CUSTOM_FIELD, field_key(f.entity, f.id)): f.type for f in existing.fields or ()}
     taken = {(ref.kind, key) for ref, key in known.items()}
     found: dict[Ref, str] = {}
-    untold: list[Conflict] = []
+    uncertain: list[Conflict] = []
     for (kind, parent), each in pending.items():
         inside = f"{parent}/" if parent else ""
         waiting = [ref for ref in sorted(each.refs) if ref not in known and (kind, ref.key) in ours]
@@ -102,36 +103,36 @@ def resolve(
             mine = [ref for ref in waiting if types.get((kind, ref.key), "") == type_]
             others = [item for item in fresh if their_types.get(item, "") == type_]
             names, shown = [ours[kind, ref.key] for ref in mine], [theirs[item] for item in others]
-            pairs = tell_apart(names, shown)
+            pairs = pair_spellings(names, shown)
             for at, ref in enumerate(mine):
                 if at in pairs:
                     found[ref] = others[pairs[at]][1]
                 elif len(others) > len(pairs):
-                    untold.append(Conflict(ref, ours[kind, ref.key], _parent(ref, ours), UNTOLD))
+                    uncertain.append(Conflict(ref, ours[kind, ref.key], _parent(ref, ours), UNCERTAIN))
     for ref, key in dict(found).items():
         found |= _inside(ref, key, ours, theirs)
-    return Resolved(found, tuple(untold))
+    return Resolution(found, tuple(uncertain))
 
 
-def _parent(ref: Ref, names: Mapping[Place, str]) -> str:
+def _parent(ref: Ref, names: Mapping[ListKey, str]) -> str:
     parent = parent_of(ref)
     if parent is not None:
         return names.get((parent.kind, parent.key), "")
     return "" if ref.kind is Kind.PIPELINE else ref.key.partition("/")[0]
 
 
-def _inside(ref: Ref, key: str, ours: Mapping[Place, str], theirs: Mapping[Place, str]) -> dict[Ref, str]:
+def _inside(ref: Ref, key: str, ours: Mapping[ListKey, str], theirs: Mapping[ListKey, str]) -> dict[Ref, str]:
     """What came with an item that was made whole."""
-    kind = INSIDE.get(ref.kind)
+    kind = CHILD_KIND.get(ref.kind)
     if kind is None:
         return {}
     wanted, there = list(_ordinary(kind, ref.key, ours)), list(_ordinary(kind, key, theirs))
-    pairs = likely([name for _, name in wanted], [name for _, name in there])
-    whole = with_rest(pairs, len(wanted), len(there))
+    pairs = pair_names([name for _, name in wanted], [name for _, name in there])
+    whole = pair_rest(pairs, len(wanted), len(there))
     return {Ref(kind, wanted[at][0]): there[other][0] for at, other in whole.items()}
 
 
-def _ordinary(kind: Kind, parent: str, names: Mapping[Place, str]) -> Iterator[tuple[str, str]]:
+def _ordinary(kind: Kind, parent: str, names: Mapping[ListKey, str]) -> Iterator[tuple[str, str]]:
     for (each, key), name in names.items():
         if each is kind and key.startswith(f"{parent}/") and key.rpartition("/")[2] not in ("142", "143"):
             yield key, name

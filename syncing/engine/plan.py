@@ -6,21 +6,21 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from syncing.engine.arrange import Arrangement, arrange
 from syncing.engine.changes import Action, Change, Extra, Manual
-from syncing.engine.compare import Comparison, Fields, keep_theirs
-from syncing.engine.deletions import Beside, sort_out
-from syncing.engine.exclusions import left_out
-from syncing.engine.extras import find_own
+from syncing.engine.compare import Comparison, Fields, with_account_values
+from syncing.engine.deletions import PlanContext, decide_deletions
+from syncing.engine.exclusions import excluded_refs
 from syncing.engine.match import Conflict, Match, match
-from syncing.engine.normalise import Item, State, normalise, own_names
+from syncing.engine.normalise import Item, NormalisedSnapshot, normalise, own_names
+from syncing.engine.ordering import Ordering, compare_order
 from syncing.engine.refs import Kind, Ref, Scope, enum_key, field_key, group_key, parent_of, pipeline_key, stage_key
 from syncing.engine.resources.custom_fields import CREATABLE_TYPES, ENUM_TYPES, CustomField
-from syncing.engine.resources.pipelines import Pipeline, place
+from syncing.engine.resources.pipelines import Pipeline, display_order
 from syncing.engine.resources.stages import Stage
 from syncing.engine.rules import NO_RULES, Rules
+from syncing.engine.slave_only import find_slave_only
 from syncing.engine.snapshot import Snapshot
-from syncing.engine.unread import unread
+from syncing.engine.unread import unread_items
 
 NO_HIDING = "This account has no fields that are hidden by stage (a feature of its plan)."
 NO_OPTIONS = "None of its options could be read in the master, and Kommo makes no such field without one."
@@ -36,12 +36,12 @@ class Plan:
     conflicts: tuple[Conflict, ...]
     extras: tuple[Extra, ...]
     manual: tuple[Manual, ...]
-    desired: State
-    existing: State
+    desired: NormalisedSnapshot
+    existing: NormalisedSnapshot
     match: Match
     orders: Mapping[str, tuple[Ref, ...]]  # list name -> the order to reach, items to create among them
     shared_stages: frozenset[Ref]  # in these the master decides what is required; in the others the slave
-    own: Mapping[Ref, str]  # what only the slave has: ref -> the slave's key, deletions among them
+    slave_only: Mapping[Ref, str]  # what only the slave has: ref -> the slave's key, deletions among them
     stored_otherwise: tuple[Change, ...] = ()  # names that the account shows otherwise than they were sent: not written
 
     @property
@@ -68,11 +68,11 @@ class _Planner:
         self.desired, self.existing, self.found, self.scope, self.rules = desired, existing, found, scope, rules
         self.our_fields = {field_key(item.entity, item.id): item for item in desired.fields or ()}
         self.their_fields = {field_key(item.entity, item.id): item for item in existing.fields or ()}
-        self.left_out = left_out(desired, rules)
+        self.left_out = excluded_refs(desired, rules)
         self.conflicts = [conflict for conflict in found.conflicts if conflict.ref not in self.left_out]
         self.manual: list[Manual] = []
         self._refuse_archived()
-        self.conflicts += [each for each in rules.untold if each.ref not in {*found.keys, *self.left_out}]
+        self.conflicts += [each for each in rules.uncertain if each.ref not in {*found.keys, *self.left_out}]
         self.blocked = frozenset({*self.left_out, *(conflict.ref for conflict in self.conflicts)})
         self.shared = frozenset(self._shared_stages())
         ours = self._writable(normalise(desired, own_names, self.shared))
@@ -85,7 +85,7 @@ class _Planner:
 
     def plan(self, shown: Mapping[tuple[Kind, str], str]) -> Plan:
         if self.scope.writes_pipelines:
-            for pipeline in sorted(self.desired.pipelines, key=place):
+            for pipeline in sorted(self.desired.pipelines, key=display_order):
                 self._plan_pipeline(pipeline)
         if self.scope.writes_fields:
             for group in self.desired.groups or ():
@@ -93,9 +93,9 @@ class _Planner:
             for item in sorted(self.desired.fields or (), key=lambda item: (item.entity, item.sort, item.id)):
                 self._plan_field(item)
         if self.rules.only is None:
-            self.manual += unread(self.desired, self.existing, self.rules, self._covers)
-        own = find_own(self.existing, self.found, self.scope)
-        deletions, extras = sort_out(self.existing, self.found, self.rules, own, self._beside())
+            self.manual += unread_items(self.desired, self.existing, self.rules, self._covers)
+        own = find_slave_only(self.existing, self.found, self.scope)
+        deletions, extras = decide_deletions(self.existing, self.found, self.rules, own, self._beside())
         return Plan(
             changes=(*self.changes, *deletions),
             conflicts=tuple(self._conflicts_in_scope()),
@@ -106,7 +106,7 @@ class _Planner:
             match=self.found,
             orders=self.arrangement.orders,
             shared_stages=self.shared,
-            own={item.ref: item.key for item in own},
+            slave_only={item.ref: item.key for item in own},
             stored_otherwise=tuple(self._stored_otherwise(shown)),
         )
 
@@ -135,7 +135,7 @@ class _Planner:
         accepted = {(owner, attribute), (ref, "name")} & self.rules.accepted
         return not (holders & self.blocked or accepted) and self._is_meant(owner or ref)
 
-    def _beside(self) -> Beside:
+    def _beside(self) -> PlanContext:
         """What deletions have to know of the rest; to be called when that is planned."""
         archived = {Ref(Kind.PIPELINE, pipeline_key(item.id)) for item in self.desired.pipelines if item.is_archive}
         leaving: set[str] = set()
@@ -149,7 +149,7 @@ class _Planner:
                 options = self.ours.items[ref].attributes["enums"] if "enums" in change.fields else ()
                 coming |= {option for option in options if option not in self.found.keys}
         moves_main = any("is_main" in change.fields for change in self.changes)
-        return Beside(self.blocked | archived, leaving, coming, moves_main)
+        return PlanContext(self.blocked | archived, leaving, coming, moves_main)
 
     # -- what the plan is about --
 
@@ -194,12 +194,12 @@ class _Planner:
                 options = (self.found.names.get((Kind.ENUM, option)) for option in unknown)
                 yield ref, {option for option in options if option is not None}
 
-    def _in_our_words(self, theirs: State) -> State:
+    def _in_our_words(self, theirs: NormalisedSnapshot) -> NormalisedSnapshot:
         """What Kommo names in each account's language is called by the master's names: equal plans read alike."""
         system = {ref: self.ours.labels[ref] for ref, item in theirs.items.items() if item.system}
         return replace(theirs, labels={**theirs.labels, **system})
 
-    def _writable(self, ours: State) -> State:
+    def _writable(self, ours: NormalisedSnapshot) -> NormalisedSnapshot:
         """Without hidden statuses where the account lacks the feature: there the key is unknown (docs/kommo.md 5.2)."""
         if any(item.hidden_statuses is not None for item in self.existing.fields or ()):
             return ours
@@ -212,13 +212,13 @@ class _Planner:
         }
         return replace(ours, items=items)
 
-    def _as_allowed(self, ours: State, theirs: State) -> State:
+    def _as_allowed(self, ours: NormalisedSnapshot, theirs: NormalisedSnapshot) -> NormalisedSnapshot:
         """With the account's own values where the rules leave them to it."""
         items = dict(ours.items)
         for ref, item in ours.items.items():
             other = theirs.items.get(ref)
             if other is not None and (kept := self._left_to_the_account(ref, item)):
-                items[ref] = keep_theirs(item, other, kept)
+                items[ref] = with_account_values(item, other, kept)
                 if options := self._picked_options(ref):
                     items[ref] = _with_options(items[ref], item, options)
         return replace(ours, items=items)
@@ -232,10 +232,10 @@ class _Planner:
             return set(item.attributes)
         return set(item.attributes) - picked if picked else set()
 
-    def _arrange(self) -> Arrangement:
+    def _arrange(self) -> Ordering:
         unmoved = {ref for ref, attribute in self.rules.accepted if attribute == "position"}
         out = self.blocked | unmoved | self._other_main()
-        return arrange(self.ours.sequences, self.theirs.sequences, out, self._is_anchor)
+        return compare_order(self.ours.sequences, self.theirs.sequences, out, self._is_anchor)
 
     def _other_main(self) -> set[Ref]:
         """The account's main pipeline, where that may stay though the master has another: Kommo puts it first."""

@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from syncing.engine.match import match
-from syncing.engine.overlay.book import Book
-from syncing.engine.overlay.fields import Fields
-from syncing.engine.overlay.pipelines import Pipelines
+from syncing.engine.overlay.fields import FieldOverlay
+from syncing.engine.overlay.pipelines import PipelineOverlay
+from syncing.engine.overlay.result import OverlayResult
 from syncing.engine.refs import Kind, Ref, enum_key, field_key, group_key, pipeline_key, stage_key
 from syncing.engine.resources.custom_fields import CustomField, Enum
 from syncing.engine.resources.field_groups import FieldGroup
 from syncing.engine.resources.pipelines import Pipeline
 from syncing.engine.resources.stages import Stage
 from syncing.engine.rules import WHOLE
-from syncing.engine.snapshot import Snapshot, from_document, items, to_document
+from syncing.engine.snapshot import Snapshot, from_document, refs_in, to_document
 
 POSITION = "position"
 # The attributes of each kind that can be brought to an item of the master; its place in a list is never changed.
@@ -30,7 +30,7 @@ ATTRIBUTES: Mapping[Kind, tuple[str, ...]] = {
 }
 ORDER = (Kind.PIPELINE, Kind.STAGE, Kind.FIELD_GROUP, Kind.CUSTOM_FIELD, Kind.ENUM)  # parents before children
 
-Thing = Pipeline | Stage | FieldGroup | CustomField | Enum
+Resource = Pipeline | Stage | FieldGroup | CustomField | Enum
 
 
 @dataclass(frozen=True, order=True)
@@ -65,14 +65,14 @@ class Proposal:
     @property
     def known(self) -> dict[Ref, str]:
         """The id mappings of the plan: what the master has stands for itself."""
-        return {ref: ref.key for ref in items(self.desired) if ref not in self.origins}
+        return {ref: ref.key for ref in refs_in(self.desired) if ref not in self.origins}
 
 
 def propose(source: Snapshot, master: Snapshot, known: Mapping[Ref, str], picks: Iterable[Pick]) -> Proposal:
     """Lay `picks` of `source` over `master`. `known`: the item under the slave's own key -> the master's key."""
-    book = Book(match(source, master, known))
-    pipelines = Pipelines(book, source, master)
-    fields = Fields(book, source, master, pipelines)
+    book = OverlayResult(match(source, master, known))
+    pipelines = PipelineOverlay(book, source, master)
+    fields = FieldOverlay(book, source, master, pipelines)
     things = _by_own_key(source)
     places = {ref: place for place, ref in enumerate(things)}
     conflicts = {conflict.ref: conflict.message for conflict in book.found.conflicts}
@@ -92,9 +92,9 @@ def propose(source: Snapshot, master: Snapshot, known: Mapping[Ref, str], picks:
     return Proposal(desired, book.only, book.origins, tuple(problems), tuple(dict.fromkeys(book.remarks)))
 
 
-def _by_own_key(source: Snapshot) -> dict[Ref, Thing]:
+def _by_own_key(source: Snapshot) -> dict[Ref, Resource]:
     """In the order in which people see them, so that several new ones of a list keep it."""
-    found: dict[Ref, Thing] = {}
+    found: dict[Ref, Resource] = {}
     for pipeline in sorted(source.pipelines, key=lambda item: (item.sort, item.id)):
         found[Ref(Kind.PIPELINE, pipeline_key(pipeline.id))] = pipeline
         for stage in sorted(pipeline.stages, key=lambda item: (item.sort, item.id)):
@@ -108,19 +108,19 @@ def _by_own_key(source: Snapshot) -> dict[Ref, Thing]:
     return found
 
 
-def _name(thing: Thing | None, key: str) -> str:
+def _name(thing: Resource | None, key: str) -> str:
     if thing is None:
         return key
     return (thing.value or key) if isinstance(thing, Enum) else thing.name
 
 
-def _unfit(pick: Pick, thing: Thing | None) -> str:
+def _unfit(pick: Pick, thing: Resource | None) -> str:
     if thing is None:
         return "it is not in the account any more."
     return "nothing is moved in the master; do that in Kommo." if pick.attribute == POSITION else ""
 
 
-def _bring(pipelines: Pipelines, fields: Fields, thing: Thing, pick: Pick) -> str:
+def _bring(pipelines: PipelineOverlay, fields: FieldOverlay, thing: Resource, pick: Pick) -> str:
     attributes: Sequence[str] = ATTRIBUTES[pick.kind] if pick.attribute == WHOLE else (pick.attribute,)
     if isinstance(thing, Pipeline):
         return pipelines.bring(thing, attributes)

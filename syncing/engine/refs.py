@@ -54,7 +54,7 @@ class Ref:
         return f"{self.kind} {self.key}"
 
 
-INSIDE = {Kind.PIPELINE: Kind.STAGE, Kind.CUSTOM_FIELD: Kind.ENUM}  # the kind of what is inside, by kind
+CHILD_KIND = {Kind.PIPELINE: Kind.STAGE, Kind.CUSTOM_FIELD: Kind.ENUM}  # the kind of what is inside, by kind
 
 
 def parent_of(ref: Ref) -> Ref | None:

@@ -7,7 +7,7 @@ from syncing.engine.changes import Action
 from syncing.engine.refs import Kind, Ref, enum_key, field_key, group_key, pipeline_key, stage_key
 from syncing.engine.resources.field_groups import DEFAULT_GROUP
 from syncing.engine.rules import Rules, Unmatched
-from syncing.engine.snapshot import Snapshot, items
+from syncing.engine.snapshot import Snapshot, refs_in
 
 WHOLE_ITEM: frozenset[str] = frozenset()
 OPTIONS = frozenset({"enums", "enum_codes"})
@@ -17,7 +17,7 @@ DELETE_WHAT_IT_MADE = dict.fromkeys(Kind, Unmatched.DELETE_CREATED)
 
 
 @dataclass(frozen=True)
-class Touch:
+class LoggedChange:
     """One thing that a run did in an account: to which item, by the account's own key, and to which attributes."""
 
     action: Action
@@ -27,14 +27,14 @@ class Touch:
 
 
 @dataclass(frozen=True)
-class Undo:
+class RollbackInput:
     """The rules and the id mappings of the plan back: every item of the account stands for itself."""
 
     rules: Rules
     known: dict[Ref, str]
 
 
-def undo(before: Snapshot, touches: Iterable[Touch], options: Iterable[str] = ()) -> Undo:
+def rollback_input(before: Snapshot, touches: Iterable[LoggedChange], options: Iterable[str] = ()) -> RollbackInput:
     """From what a run did to an account that was `before`; `options` are the keys of those it made.
 
     The plan is about what the run touched and about what hung on it; nothing else of the account is looked at.
@@ -49,18 +49,18 @@ def undo(before: Snapshot, touches: Iterable[Touch], options: Iterable[str] = ()
     only |= {Ref(kind, key): WHOLE_ITEM for kind, key in made}
     rules = Rules(unmatched=DELETE_WHAT_IT_MADE, created=frozenset(made), only=only)
     held = [Ref(each.kind, each.key) for each in before.held if each.key]
-    return Undo(rules, {ref: ref.key for ref in {*items(before), *held, *(Ref(*item) for item in made)}})
+    return RollbackInput(rules, {ref: ref.key for ref in {*refs_in(before), *held, *(Ref(*item) for item in made)}})
 
 
 class _Reach:
     """How far the touch of one item reaches: refs, and the attributes concerned (none: the whole item)."""
 
     def __init__(self, before: Snapshot) -> None:
-        self.items = list(items(before))
+        self.items = list(refs_in(before))
         self.pipelines = {pipeline_key(pipeline.id): pipeline for pipeline in before.pipelines}
         self.fields = {field_key(item.entity, item.id): item for item in before.fields or ()}
 
-    def of(self, touches: Iterable[Touch]) -> Iterator[tuple[Ref, frozenset[str]]]:
+    def of(self, touches: Iterable[LoggedChange]) -> Iterator[tuple[Ref, frozenset[str]]]:
         for touch in touches:
             if touch.kind is Kind.ENUM:
                 yield Ref(Kind.CUSTOM_FIELD, touch.key.rpartition("/")[0]), OPTIONS
@@ -77,12 +77,12 @@ class _Reach:
             elif touch.kind is Kind.CUSTOM_FIELD:
                 yield from self._options(touch.key)
 
-    def _beside(self, touch: Touch) -> list[Ref]:
+    def _beside(self, touch: LoggedChange) -> list[Ref]:
         """Those in the same list: for want of room between two numbers, any of them may have been numbered anew."""
         parent = touch.key.rpartition("/")[0]
         return [ref for ref in self.items if ref.kind is touch.kind and ref.key.rpartition("/")[0] == parent]
 
-    def _pipeline(self, touch: Touch) -> Iterator[tuple[Ref, frozenset[str]]]:
+    def _pipeline(self, touch: LoggedChange) -> Iterator[tuple[Ref, frozenset[str]]]:
         """The main one takes that from another; what goes takes its stages with it."""
         if "is_main" in touch.attributes:
             yield from ((Ref(Kind.PIPELINE, key), frozenset({"is_main"})) for key in self._main())

@@ -19,7 +19,7 @@ class Unmatched(StrEnum):
 
 
 @dataclass(frozen=True)
-class Exclusion:
+class ExclusionRule:
     """An item of this name (as in the master), with all inside it, or without a name the whole kind: left out."""
 
     kind: Kind
@@ -43,17 +43,17 @@ class Rules:
     `created`: the slave's items that we made, as (kind, slave key). `accepted`: differences that are kept out, as
     (ref, attribute) or (ref, WHOLE). `only`: the plan is about these refs alone and about these attributes of each
     (an empty set: the whole item); None: about all. `in_use`: the slave's items that must not be
-    deleted, as `created`, and why. `untold`: what may be in the account, though nobody can tell as which item.
+    deleted, as `created`, and why. `uncertain`: what may be in the account, though nobody can tell as which item.
     """
 
     unmatched: Mapping[Kind, Unmatched] = field(default_factory=dict)  # a kind that is missing is kept
     created: frozenset[tuple[Kind, str]] = frozenset()
-    exclusions: frozenset[Exclusion] = frozenset()
+    exclusions: frozenset[ExclusionRule] = frozenset()
     accepted: frozenset[tuple[Ref, str]] = frozenset()
     only: Mapping[Ref, frozenset[str]] | None = None
     in_use: Mapping[tuple[Kind, str], str] = field(default_factory=dict)
     limits: Limits | None = None
-    untold: tuple[Conflict, ...] = ()
+    uncertain: tuple[Conflict, ...] = ()
 
     def unmatched_of(self, kind: Kind) -> Unmatched:
         return self.unmatched.get(kind, Unmatched.KEEP)

@@ -12,12 +12,12 @@ from syncing.engine.resources.field_groups import DEFAULT_GROUP, PREDEFINED_GROU
 from syncing.engine.resources.pipelines import MAX_PIPELINES
 from syncing.engine.resources.stages import LOST, MAX_STAGES, WON
 from syncing.engine.rules import Limits
-from syncing.engine.snapshot import Snapshot, items
+from syncing.engine.snapshot import Snapshot, refs_in
 
 SMALLEST_ENTITY = 3  # fields of one entity that may go altogether without a question
 
 
-def limits(plan: Plan, existing: Snapshot) -> str | None:
+def kommo_limits(plan: Plan, existing: Snapshot) -> str | None:
     """The sentence that refuses an account which would pass Kommo's limits; None if it may be written."""
     creates = [change.ref for change in plan.changes if change.action is Action.CREATE]
     new_pipelines = sum(ref.kind is Kind.PIPELINE for ref in creates)
@@ -96,7 +96,7 @@ def _is_system(plan: Plan, ref: Ref) -> bool:
     return ref in plan.desired.items and plan.desired.items[ref].system
 
 
-def doubt(master: Snapshot) -> str | None:
+def inconsistency(master: Snapshot) -> str | None:
     """The sentence that forbids deletions after this reading of the master; None if its parts agree with each other.
 
     Half a list looks like a short one. But pipelines have won and lost and one of them is the main one, groups name
@@ -106,7 +106,7 @@ def doubt(master: Snapshot) -> str | None:
     held_pipelines = any(each.kind is Kind.PIPELINE for each in master.held)
     if not any(pipeline.is_main for pipeline in master.pipelines) and not held_pipelines:
         return "the main pipeline is missing"
-    shown = set(items(master))
+    shown = set(refs_in(master))
 
     def is_missing(kind: Kind, key: str) -> bool:
         return Ref(kind, key) not in shown and not master.hides(Ref(kind, key))
@@ -128,7 +128,7 @@ def doubt(master: Snapshot) -> str | None:
     return None
 
 
-def incomplete(desired: Snapshot, existing: Snapshot, known: Mapping[Ref, str]) -> str | None:
+def incomplete_reading(desired: Snapshot, existing: Snapshot, known: Mapping[Ref, str]) -> str | None:
     """The sentence that disbelieves a slave's reading; None if it may be true. `known` are the id mappings.
 
     Kommo answers 204 for an empty list, and that must never look like "nothing there, make it all again": every
@@ -166,7 +166,7 @@ def incomplete(desired: Snapshot, existing: Snapshot, known: Mapping[Ref, str]) 
     return None
 
 
-def shrink(previous: Snapshot, current: Snapshot, max_percent: int, minimum: int) -> str | None:
+def master_losses(previous: Snapshot, current: Snapshot, max_percent: int, minimum: int) -> str | None:
     """The sentence that refuses a master which lost too much since `previous`; None if it may be copied.
 
     Refused: more than `max_percent` of any kind that had at least `minimum` items, or everything of a kind.
@@ -186,7 +186,7 @@ def shrink(previous: Snapshot, current: Snapshot, max_percent: int, minimum: int
     return None
 
 
-def empty(current: Snapshot) -> str | None:
+def empty_master(current: Snapshot) -> str | None:
     """A Kommo account always has a pipeline: a master without any was not read, whatever the answer said."""
     if any(not pipeline.is_archive for pipeline in current.pipelines):
         return None
@@ -207,7 +207,7 @@ def _kinds(snapshot: Snapshot) -> Iterator[tuple[str, frozenset[Ref]]]:
         people = (group for group in snapshot.groups if not group.is_predefined)
         yield "field groups", frozenset(Ref(Kind.FIELD_GROUP, group_key(group.entity, group.id)) for group in people)
     if snapshot.fields is not None:
-        refs = [*items(Snapshot((), None, snapshot.fields)), *(ref for ref in held if ref.kind is Kind.CUSTOM_FIELD)]
+        refs = [*refs_in(Snapshot((), None, snapshot.fields)), *(ref for ref in held if ref.kind is Kind.CUSTOM_FIELD)]
         yield "custom fields", frozenset(ref for ref in refs if ref.kind is Kind.CUSTOM_FIELD)
         yield "options", frozenset(ref for ref in refs if ref.kind is Kind.ENUM)
         for entity in sorted({item.entity for item in snapshot.fields} | set(ENTITIES)):

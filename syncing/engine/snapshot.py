@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from syncing.engine.held import Held, hides
+from syncing.engine.held_items import HeldItem, hides
 from syncing.engine.refs import Kind, Ref, enum_key, field_key, group_key, pipeline_key, stage_key
 from syncing.engine.resources.custom_fields import CustomField, Enum
 from syncing.engine.resources.field_groups import FieldGroup
@@ -24,7 +24,7 @@ class Snapshot:
     pipelines: tuple[Pipeline, ...]
     groups: tuple[FieldGroup, ...] | None = None
     fields: tuple[CustomField, ...] | None = None
-    held: tuple[Held, ...] = ()
+    held: tuple[HeldItem, ...] = ()
 
     def stages(self) -> Iterator[tuple[Pipeline, Stage]]:
         for pipeline in self.pipelines:
@@ -36,7 +36,7 @@ class Snapshot:
         return hides(self.held, ref)
 
 
-def items(snapshot: Snapshot) -> Iterator[Ref]:
+def refs_in(snapshot: Snapshot) -> Iterator[Ref]:
     """Everything that could be read, under the account's own keys."""
     for pipeline in snapshot.pipelines:
         yield Ref(Kind.PIPELINE, pipeline_key(pipeline.id))
@@ -74,9 +74,9 @@ def fingerprint(snapshot: Snapshot) -> str:
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
-def _held(item: dict[str, Any]) -> Held:
+def _held(item: dict[str, Any]) -> HeldItem:
     natural = item["natural"]
-    return Held(
+    return HeldItem(
         **{
             **item,
             "kind": Kind(item["kind"]),

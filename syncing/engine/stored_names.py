@@ -10,30 +10,30 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from syncing.engine.changes import Action, Change
-from syncing.engine.pairing import is_spelling
+from syncing.engine.name_pairing import is_spelling
 from syncing.engine.plan import Plan
 from syncing.engine.refs import Kind, Ref, enum_key, field_key, group_key, pipeline_key, stage_key
 from syncing.engine.resources.custom_fields import CustomField
 from syncing.engine.resources.pipelines import Pipeline
 from syncing.engine.snapshot import Snapshot
 
-Key = tuple[Kind, str]  # an item by the account's own key
+ItemKey = tuple[Kind, str]  # an item by the account's own key
 Rename = Callable[[Kind, str, str], str]  # kind, key, name -> name
 
 NOT_ESCAPED = re.compile(r"&(?!(?:amp|lt|gt|quot|apos|#0*39|#x27);)|[<>]")
 
 
 @dataclass(frozen=True)
-class StoredName:
+class ShownName:
     """What was sent as an item's name, and as what the account shows it."""
 
     sent: str
     shown: str
 
 
-def names_of(snapshot: Snapshot) -> dict[Key, str]:
+def names_of(snapshot: Snapshot) -> dict[ItemKey, str]:
     """Every name of an account."""
-    found: dict[Key, str] = {}
+    found: dict[ItemKey, str] = {}
 
     def note(kind: Kind, key: str, name: str) -> str:
         found[kind, key] = name
@@ -43,7 +43,7 @@ def names_of(snapshot: Snapshot) -> dict[Key, str]:
     return found
 
 
-def as_sent(snapshot: Snapshot, stored: Mapping[Key, StoredName]) -> Snapshot:
+def as_sent(snapshot: Snapshot, stored: Mapping[ItemKey, ShownName]) -> Snapshot:
     """The account as it would read if it showed what it was sent; `snapshot` itself where nothing is known.
 
     An account that is known to escape what it is sent is taken to have escaped everything that looks like it.
@@ -51,12 +51,12 @@ def as_sent(snapshot: Snapshot, stored: Mapping[Key, StoredName]) -> Snapshot:
     return _renamed(snapshot, _sent_words(stored)) if stored else snapshot
 
 
-def field_as_sent(item: CustomField, stored: Mapping[Key, StoredName]) -> CustomField:
+def field_as_sent(item: CustomField, stored: Mapping[ItemKey, ShownName]) -> CustomField:
     """One field, as `as_sent`."""
     return _renamed_field(item, _sent_words(stored)) if stored else item
 
 
-def _sent_words(stored: Mapping[Key, StoredName]) -> Rename:
+def _sent_words(stored: Mapping[ItemKey, ShownName]) -> Rename:
     escaped = any(_is_escaped(name) for name in stored.values())
 
     def sent(kind: Kind, key: str, name: str) -> str:
@@ -68,7 +68,7 @@ def _sent_words(stored: Mapping[Key, StoredName]) -> Rename:
     return sent
 
 
-def _is_escaped(name: StoredName) -> bool:
+def _is_escaped(name: ShownName) -> bool:
     return html.unescape(name.shown) != name.shown and html.unescape(name.sent) == name.sent
 
 
@@ -105,27 +105,27 @@ def _renamed_field(item: CustomField, name: Rename) -> CustomField:
 
 
 @dataclass(frozen=True)
-class Lesson:
+class NameObservation:
     """`stored`: what the account is now known to show otherwise (None: not any more).
 
     `spoiled`: own options that were only written back and read otherwise since: key -> (was, is).
     """
 
-    stored: Mapping[Key, StoredName | None]
+    stored: Mapping[ItemKey, ShownName | None]
     spoiled: Mapping[str, tuple[str, str]]
 
 
-def learn(
+def observe_names(
     plan: Plan, written: Iterable[Change], keys: Mapping[Ref, str],
-    first: Snapshot, before: Snapshot, after: Snapshot, stored: Mapping[Key, StoredName],
-) -> Lesson:  # fmt: skip
+    first: Snapshot, before: Snapshot, after: Snapshot, stored: Mapping[ItemKey, ShownName],
+) -> NameObservation:  # fmt: skip
     """From `written` changes of `plan` and the account as it showed itself at `first`, `before` these and `after`.
 
     `keys`: the ids as they are known now. A name that reads as before although another was sent was not taken,
     unless it may be a spelling of that.
     """
     was, now, at_first = names_of(before), names_of(after), names_of(first)
-    found: dict[Key, StoredName | None] = {}
+    found: dict[ItemKey, ShownName | None] = {}
     spoiled: dict[str, tuple[str, str]] = {}
     changes = list(written)
     for key, sent in _sent(plan, changes, keys):
@@ -133,7 +133,7 @@ def learn(
         if shown == sent:
             found |= {key: None} if known else {}
         elif shown is not None and (known or shown != was.get(key) or is_spelling(sent, shown)):
-            found[key] = StoredName(sent, shown)
+            found[key] = ShownName(sent, shown)
     written_back = names_of(as_sent(before, stored))
     for key in _own_options(plan, changes, keys):
         old, shown = at_first.get(key), now.get(key)
@@ -141,13 +141,13 @@ def learn(
             continue
         if shown != old:  # the next write sends what an account that escapes shows as `old`
             spoiled[key[1]] = old, shown
-            found[key] = StoredName(html.unescape(old), shown)
+            found[key] = ShownName(html.unescape(old), shown)
         elif written_back[key] != old:
-            found[key] = StoredName(written_back[key], old)
-    return Lesson({key: name for key, name in found.items() if stored.get(key) != name}, spoiled)
+            found[key] = ShownName(written_back[key], old)
+    return NameObservation({key: name for key, name in found.items() if stored.get(key) != name}, spoiled)
 
 
-def _sent(plan: Plan, changes: Iterable[Change], keys: Mapping[Ref, str]) -> Iterable[tuple[Key, str]]:
+def _sent(plan: Plan, changes: Iterable[Change], keys: Mapping[Ref, str]) -> Iterable[tuple[ItemKey, str]]:
     """The names that these changes have sent, by the account's keys; of fields only if it is about them."""
     for change in changes:
         item = plan.desired.items.get(change.ref)
@@ -162,10 +162,10 @@ def _sent(plan: Plan, changes: Iterable[Change], keys: Mapping[Ref, str]) -> Ite
                     yield (Kind.ENUM, keys[ref]), value
 
 
-def _own_options(plan: Plan, changes: Iterable[Change], keys: Mapping[Ref, str]) -> Iterable[Key]:
+def _own_options(plan: Plan, changes: Iterable[Change], keys: Mapping[Ref, str]) -> Iterable[ItemKey]:
     """The options of the account itself that were written back beside the master's."""
     fields = {keys[change.ref] for change in changes if _writes_options(change) and change.ref in keys}
-    for ref, key in plan.own.items():
+    for ref, key in plan.slave_only.items():
         if ref.kind is Kind.ENUM and key.rpartition("/")[0] in fields:
             yield Kind.ENUM, key
 
@@ -174,8 +174,8 @@ def _writes_options(change: Change) -> bool:
     return change.action is Action.UPDATE and bool({"enums", "enum_codes"} & set(change.fields))
 
 
-def put_back(plan: Plan, changes: Iterable[Change], spoiled: Mapping[str, tuple[str, str]]) -> list[Change]:
-    """`changes` and those that write the options of these fields once more; `spoiled` as in `Lesson`."""
+def restore_options(plan: Plan, changes: Iterable[Change], spoiled: Mapping[str, tuple[str, str]]) -> list[Change]:
+    """`changes` and those that write the options of these fields once more; `spoiled` as in `NameObservation`."""
     wanted = {change.ref: change for change in changes}
     fields = {key.rpartition("/")[0] for key in spoiled}
     for ref, key in plan.match.keys.items():
@@ -188,10 +188,10 @@ def put_back(plan: Plan, changes: Iterable[Change], spoiled: Mapping[str, tuple[
     return list(wanted.values())
 
 
-def not_put_back(plan: Plan, spoiled: Mapping[str, tuple[str, str]]) -> list[Change]:
+def unrestored_options(plan: Plan, spoiled: Mapping[str, tuple[str, str]]) -> list[Change]:
     """What is left of `spoiled`, as changes that nothing is written for."""
     found = []
-    for ref, key in plan.own.items():
+    for ref, key in plan.slave_only.items():
         if ref.kind is Kind.ENUM and key in spoiled:
             was, shown = spoiled[key]
             field = plan.desired.items[Ref(Kind.CUSTOM_FIELD, ref.key.rpartition("/=")[0])]

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from syncing.engine.changes import Manual
-from syncing.engine.exclusions import excluded
+from syncing.engine.exclusions import excluded_names
 from syncing.engine.refs import Kind
 from syncing.engine.rules import Rules
 from syncing.engine.snapshot import Snapshot
@@ -14,14 +14,16 @@ IN_ACCOUNT = (
 )
 
 
-def unread(desired: Snapshot, existing: Snapshot, rules: Rules, covers: Callable[[Kind], bool]) -> tuple[Manual, ...]:
+def unread_items(
+    desired: Snapshot, existing: Snapshot, rules: Rules, covers: Callable[[Kind], bool]
+) -> tuple[Manual, ...]:
     """Of the kinds that the plan `covers`, without what the account is not to be given."""
     return (*_of(desired, IN_MASTER, rules, covers), *_of(existing, IN_ACCOUNT, rules, covers))
 
 
 def _of(snapshot: Snapshot, message: str, rules: Rules, covers: Callable[[Kind], bool]) -> Iterator[Manual]:
     for held in snapshot.held:
-        if covers(held.kind) and not excluded(rules.exclusions, held.kind, {held.name or ""}):
+        if covers(held.kind) and not excluded_names(rules.exclusions, held.kind, {held.name or ""}):
             yield Manual(str(held.kind), held.label, held.parent, message.format(place=held.place))
     for item in snapshot.fields or () if covers(Kind.ENUM) else ():
         for at, enum in enumerate(item.enums):

@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-WELL = frozenset({"changed", "in_sync"})
+SUCCEEDED = frozenset({"changed", "in_sync"})
 FAILED = frozenset({"failed", "refused", "partial"})
 NO_VERDICT = "stale_plan"  # what was approved is not what would be done now: nothing was tried
 
 
-def split(pilots: Sequence[bool], *, size: int, percent: bool = False) -> list[int]:
+def assign_waves(pilots: Sequence[bool], *, size: int, percent: bool = False) -> list[int]:
     """The wave of each account (0, 1, 2, ... without gaps), in the order given; `pilots` says which of them are pilots.
 
     Pilots come first if there are others as well. The others follow in their order, `size` at a time, or `size`
@@ -33,7 +33,7 @@ def _step(accounts: int, size: int, percent: bool) -> int:
 
 
 @dataclass(frozen=True)
-class Tally:
+class WaveResult:
     """How a wave went: the accounts that were tried, and those of them that failed."""
 
     tried: int
@@ -48,11 +48,11 @@ class Tally:
         return self.failed * 100 <= max_percent * self.tried
 
 
-def tally(ends: Mapping[tuple[str, str], int]) -> Tally:
+def wave_result(ends: Mapping[tuple[str, str], int]) -> WaveResult:
     """Judges a wave by how many of its accounts ended with which (state, reason).
 
     What was skipped or cancelled was not tried, nor was an account that has changed since its plan was approved.
     """
     judged = {end: count for end, count in ends.items() if end[1] != NO_VERDICT}
     failed = sum(count for (state, _), count in judged.items() if state in FAILED)
-    return Tally(failed + sum(count for (state, _), count in judged.items() if state in WELL), failed)
+    return WaveResult(failed + sum(count for (state, _), count in judged.items() if state in SUCCEEDED), failed)

@@ -1,4 +1,4 @@
-"""What only a slave has is called by its name as it is (engine.extras): `=old` becomes `=Old`."""
+"""What only a slave has is called by its name as it is (engine.slave_only): `=old` becomes `=Old`."""
 
 import unicodedata
 

@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.models import RELATED_SECRETS, Account
-from syncing.engine.collapse import LISTS, collapse, in_common, tally
+from syncing.engine.grouping import LISTS, common_content, group_plans, plan_counts
 from syncing.models import RUN_OPEN, AccountRun, AccountState, SyncRun
 from syncing.selectors.plans import Plan, every_plan, groups_of, unplanned, with_plan
 from syncing.selectors.waves import waves_document
@@ -84,17 +84,17 @@ def account_document(part: AccountRun, document: Mapping[str, Any]) -> dict[str,
 def _plans(accounts: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Each distinct plan once, the most common first, with the accounts that have it."""
     documents = {account["subdomain"]: account for account in accounts}
-    found = collapse((account["subdomain"], account["plan"]) for account in accounts if account["plan"])
+    found = group_plans((account["subdomain"], account["plan"]) for account in accounts if account["plan"])
     rows = []
     for each in found:
         document = documents[each.members[0]]
-        counted = in_common(document) if len(each.members) > 1 else document
+        counted = common_content(document) if len(each.members) > 1 else document
         rows.append({"plan": each.digest, "accounts": list(each.members), **_counts(counted)})
     return rows
 
 
 def _counts(document: Mapping[str, Any]) -> dict[str, int]:
-    return asdict(tally(document))
+    return asdict(plan_counts(document))
 
 
 def plan_document(run: SyncRun) -> dict[str, Any]:

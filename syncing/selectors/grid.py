@@ -7,7 +7,7 @@ from typing import Any
 from django.core.paginator import Page, Paginator
 from django.db.models import Q
 
-from syncing.engine.collapse import mentions, rows
+from syncing.engine.grouping import mentions, rows
 from syncing.models import ACCOUNT_OPEN, AccountRun, AccountState, SyncRun
 from syncing.selectors.plans import (
     QUIET,

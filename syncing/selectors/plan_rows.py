@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from accounts.models import RELATED_SECRETS
-from syncing.engine.collapse import rows
+from syncing.engine.grouping import rows
 from syncing.models import AccountRun, SyncRun
 
 HEAD = ("account", "name", "state", "plan", "what", "kind", "item", "parent", "fields", "outcome", "message")

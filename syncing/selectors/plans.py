@@ -7,12 +7,22 @@ from typing import Any
 
 from django.db.models import Count, Min, Q, QuerySet
 
-from syncing.engine.collapse import NOTHING, NUMBER, Difference, Document, Tally, difference, in_common, rows, tally
+from syncing.engine.grouping import (
+    EMPTY_DIGEST,
+    NUMBER,
+    Document,
+    PlanCounts,
+    PlanDifference,
+    common_content,
+    plan_counts,
+    plan_difference,
+    rows,
+)
 from syncing.models import AccountRun, AccountState, RunMode, SyncRun
 
 HAS_PLAN = (AccountState.PLANNED, AccountState.IN_SYNC, AccountState.PARTIAL, AccountState.REFUSED)
 # In sync without a single remark: there is nothing to show of it.
-QUIET = Q(state=AccountState.IN_SYNC, content_digest=NOTHING)
+QUIET = Q(state=AccountState.IN_SYNC, content_digest=EMPTY_DIGEST)
 COLUMNS = ("pk", "content_digest", "state", "reason", "error", "account", "account__name", "account__subdomain")
 
 
@@ -54,11 +64,11 @@ class Plan:
     members: tuple[Member, ...]
     document: Document
     example: Member  # whose document it is
-    differs: Difference | None = None  # from the most common plan
+    differs: PlanDifference | None = None  # from the most common plan
 
     @property
-    def tally(self) -> Tally:
-        return tally(self.document)
+    def tally(self) -> PlanCounts:
+        return plan_counts(self.document)
 
     @property
     def deletes(self) -> list[Any]:
@@ -121,7 +131,7 @@ def load(parts: QuerySet[AccountRun], groups: Sequence[Group], common: Group | N
         Plan(
             digest=group.digest,
             members=tuple(members[group.digest]),
-            document=in_common(documents[group.digest]) if group.size > 1 else documents[group.digest],
+            document=common_content(documents[group.digest]) if group.size > 1 else documents[group.digest],
             example=next(member for member in members[group.digest] if member.part_id == group.first),
             differs=_difference(documents, group, common),
         )
@@ -129,10 +139,10 @@ def load(parts: QuerySet[AccountRun], groups: Sequence[Group], common: Group | N
     ]
 
 
-def _difference(documents: dict[str, Document], group: Group, common: Group | None) -> Difference | None:
+def _difference(documents: dict[str, Document], group: Group, common: Group | None) -> PlanDifference | None:
     if common is None or group == common or not group.busy:
         return None
-    return difference(documents[group.digest], documents[common.digest])
+    return plan_difference(documents[group.digest], documents[common.digest])
 
 
 def plan_of(run: SyncRun, digest: str) -> Plan | None:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from accounts.models import RELATED_SECRETS, Account
 from syncing.engine.changes import Action
 from syncing.engine.refs import Kind
-from syncing.engine.rollback import Touch
+from syncing.engine.rollback import LoggedChange
 from syncing.models import AccountRun, LogEntry, RunMode, RunPurpose, SlaveSnapshot, SyncRun
 
 WRITES = tuple(action.value for action in Action)
@@ -20,7 +20,7 @@ WRITES = tuple(action.value for action in Action)
 class Did:
     """One thing that the run did, as its log tells it."""
 
-    touch: Touch
+    touch: LoggedChange
     name: str
     parent: str
     fields: Mapping[str, Sequence[Any]]
@@ -71,7 +71,7 @@ def done_by(account_run_ids: Collection[int]) -> dict[int, Done]:
             found[pk].options.add(key)
         elif action in WRITES and key:
             fields = details.get("fields") or {}
-            touch = Touch(Action(action), Kind(kind), key, frozenset(fields))
+            touch = LoggedChange(Action(action), Kind(kind), key, frozenset(fields))
             found[pk].rows.append(Did(touch, name, details.get("parent", ""), fields))
     return found
 

@@ -9,7 +9,7 @@ from django.db.models import Count, Max, Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.clock import now
-from syncing.engine.waves import Tally, tally
+from syncing.engine.waves import WaveResult, wave_result
 from syncing.models import ACCOUNT_OPEN, AccountRun, AccountState, RunState, SyncRun
 from syncing.selectors.runs import StateCount, state_counts
 
@@ -39,7 +39,7 @@ class Wave:
     done: int
     pilots: int  # as of today
     states: tuple[StateCount, ...]
-    tally: Tally
+    tally: WaveResult
 
     @property
     def label(self) -> str:
@@ -78,7 +78,7 @@ def _wave(run: SyncRun, wave: int, ends: Ends, pilots: int) -> Wave:
     for (state, _reason), number in ends.items():
         states[state] += number
     total, at_work = sum(states.values()), sum(states.get(state, 0) for state in ACCOUNT_OPEN)
-    counted = tally(ends)
+    counted = wave_result(ends)
     return Wave(
         number=wave + 1,
         state=_open(run, wave) if at_work else _ended(run, ends, counted),
@@ -98,7 +98,7 @@ def _open(run: SyncRun, wave: int) -> str:
     return AT_WORK if run.state == RunState.RUNNING else WAITS
 
 
-def _ended(run: SyncRun, ends: Ends, counted: Tally) -> str:
+def _ended(run: SyncRun, ends: Ends, counted: WaveResult) -> str:
     if set(ends) == {(AccountState.SKIPPED, "guard")}:
         return UNTOUCHED
     if all(state == AccountState.CANCELLED for state, _reason in ends):

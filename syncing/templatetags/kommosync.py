@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.badges import mark
 from syncing import badges
-from syncing.engine.collapse import Tally
+from syncing.engine.grouping import PlanCounts
 from syncing.models import AccountState, Drift
 from syncing.selectors.drift import Difference
 from syncing.selectors.promotion import Candidate, is_promotable
@@ -99,7 +99,7 @@ class Counted:
 
 
 @register.filter
-def counts(tally: Tally) -> list[Counted]:
+def counts(tally: PlanCounts) -> list[Counted]:
     """The counts of a plan that are not 0."""
     numbers = asdict(tally)
     return [

@@ -17,11 +17,11 @@ from accounts.simulator.log import Record
 from accounts.simulator.model import ENTITIES
 from accounts.simulator.server import RunningServer
 from syncing.adapters.reader import Reader
-from syncing.engine.pending import Pending, Place
+from syncing.engine.pending import ListKey, Pending
 from syncing.engine.refs import Kind, Ref, Scope
 from syncing.engine.rules import NO_RULES, Rules
 from syncing.engine.snapshot import Snapshot
-from syncing.engine.stored_names import Key, StoredName
+from syncing.engine.stored_names import ItemKey, ShownName
 from syncing.services.replication import replicate
 from syncing.services.replication.contract import NO_NOTES, Job, Mapped, Notes, Outcome, Result
 
@@ -75,8 +75,8 @@ class Branch:
     known: dict[Ref, str] = field(default_factory=dict)
     created: set[tuple[Kind, str]] = field(default_factory=set)
     snapshots: list[Snapshot] = field(default_factory=list)
-    stored_names: dict[Key, StoredName] = field(default_factory=dict)
-    pending: dict[Place, Pending] = field(default_factory=dict)
+    stored_names: dict[ItemKey, ShownName] = field(default_factory=dict)
+    pending: dict[ListKey, Pending] = field(default_factory=dict)
     mapped: list[Mapped] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)

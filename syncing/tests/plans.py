@@ -3,7 +3,7 @@
 from typing import Any
 
 from accounts.models import Account
-from syncing.engine.collapse import content_digest, tally
+from syncing.engine.grouping import content_digest, plan_counts
 from syncing.models import AccountRun, AccountState, SyncRun
 from syncing.tests.factories import AccountRunFactory
 
@@ -26,7 +26,7 @@ def document(*changes: dict[str, Any], **lists: list[dict[str, Any]]) -> dict[st
 
 def planned(run: SyncRun, account: Account, what: dict[str, Any], **facts: Any) -> AccountRun:
     """The part of `run` for `account`, as the writer ends it."""
-    counts = tally(what)
+    counts = plan_counts(what)
     state = AccountState.PLANNED if counts.changes else AccountState.IN_SYNC
     columns = {"created": counts.created, "updated": counts.updated, "deleted": counts.deleted}
     digests = {"content_digest": content_digest(what), "plan_digest": "0" * 64}

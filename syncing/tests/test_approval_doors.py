@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from accounts.models import SyncGroup
 from accounts.tests.factories import AccountFactory, GroupFactory
-from syncing.engine.collapse import content_digest
+from syncing.engine.grouping import content_digest
 from syncing.models import AuditEntry, RunMode, SyncRun
 from syncing.services import audit
 from syncing.tests.factories import AccountRunFactory, RunFactory

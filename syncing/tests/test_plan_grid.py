@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from accounts.models import Account
 from accounts.tests.factories import AccountFactory
-from syncing.engine.collapse import content_digest
+from syncing.engine.grouping import content_digest
 from syncing.models import AccountRun, AccountState, LogEntry, RunMode, RunState, SyncRun
 from syncing.selectors.documents import run_document
 from syncing.selectors.grid import grid

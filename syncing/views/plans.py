@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.pages import page
 from accounts.services.tables.formulas import guarded
-from syncing.engine.collapse import Document, mentions, rows, tally
+from syncing.engine.grouping import Document, mentions, plan_counts, rows
 from syncing.management.console.report import run_report
 from syncing.models import AccountRun, AccountState, RunMode, SyncRun
 from syncing.selectors.documents import run_document
@@ -70,7 +70,7 @@ def part_context(request: HttpRequest, part: AccountRun) -> dict[str, Any]:
         "part": part,
         "run": part.run,
         "rows": rows_of(request, part.document),
-        "tally": tally(part.document),
+        "tally": plan_counts(part.document),
         "has_same_plan": same.filter(pk=part.pk).exists() and same.count() - 1,
         "log": part.log.all()[:LOG_ENTRIES],
     }

@@ -23,7 +23,7 @@ def write(context: WriteContext) -> None:
     changes = [change for change in context.plan.changes if change.action is Action.DELETE]
     if not changes:
         return
-    used = in_use(context.api, changes, context.plan.own, context.existing)
+    used = in_use(context.api, changes, context.plan.slave_only, context.existing)
     used |= _last_stages(context, [change for change in changes if change.ref not in used])
     for change in changes:
         if change.ref in used:
@@ -37,7 +37,7 @@ def write(context: WriteContext) -> None:
 
 def _last_stages(context: WriteContext, changes: Sequence[Change]) -> dict[Ref, str]:
     """Those that were to be replaced by others which were not made."""
-    doomed = {context.plan.own[change.ref]: change.ref for change in changes if change.ref.kind is Kind.STAGE}
+    doomed = {context.plan.slave_only[change.ref]: change.ref for change in changes if change.ref.kind is Kind.STAGE}
     kept: dict[Ref, str] = {}
     for pipeline in context.existing.pipelines:
         before = {stage_key(pipeline.id, stage.id): stage for stage in pipeline.stages}
@@ -51,7 +51,7 @@ def _last_stages(context: WriteContext, changes: Sequence[Change]) -> dict[Ref, 
 
 def _delete(context: WriteContext, change: Change) -> str:
     """Why it stays after all, or ""."""
-    kind, path = change.ref.kind, _path(change.ref.kind, context.plan.own[change.ref])
+    kind, path = change.ref.kind, _path(change.ref.kind, context.plan.slave_only[change.ref])
     if kind in (Kind.FIELD_GROUP, Kind.PIPELINE):  # what the plan counted on may have failed
         item = context.api.get(path) or {}
         if item.get("fields"):
@@ -75,7 +75,7 @@ def _options(context: WriteContext, changes: Sequence[Change]) -> None:
     """The list of options without those that go, field by field."""
     fields: dict[str, list[Change]] = {}
     for change in changes:
-        fields.setdefault(context.plan.own[change.ref].rpartition("/")[0], []).append(change)
+        fields.setdefault(context.plan.slave_only[change.ref].rpartition("/")[0], []).append(change)
     for key, mine in fields.items():
         _attempt(context, mine, partial(_patch_field, context, key, mine))
 
@@ -87,7 +87,7 @@ def _patch_field(context: WriteContext, key: str, changes: Sequence[Change]) -> 
     (docs/kommo.md 5.4).
     """
     entity, field_id = key.split("/")
-    doomed = {int(local_id(context.plan.own[change.ref])) for change in changes}
+    doomed = {int(local_id(context.plan.slave_only[change.ref])) for change in changes}
     for _ in range(TRIES):
         field = _read_field(context, entity, field_id)
         kept = present_enums(field)
@@ -157,6 +157,6 @@ def _settle_deletion(context: WriteContext, changes: Sequence[Change], error: Ko
 def _is_there(context: WriteContext, change: Change) -> bool:
     """What cannot be asked for by itself counts as there."""
     try:
-        return item_exists(context.api, Ref(change.ref.kind, context.plan.own[change.ref]))
+        return item_exists(context.api, Ref(change.ref.kind, context.plan.slave_only[change.ref]))
     except (Validation, ServerError, BadAnswer, *MALFORMED):
         return True

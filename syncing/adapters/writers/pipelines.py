@@ -20,9 +20,9 @@ from syncing.adapters.repairs import (
 )
 from syncing.adapters.sorting import RefOrKey, in_order, sort_numbers
 from syncing.engine.changes import Action, Change
-from syncing.engine.pairing import likely, with_rest
+from syncing.engine.name_pairing import pair_names, pair_rest
 from syncing.engine.refs import Kind, Ref, pipeline_key, stage_key
-from syncing.engine.resources.pipelines import Pipeline, place
+from syncing.engine.resources.pipelines import Pipeline, display_order
 from syncing.engine.resources.stages import LOST, WON, Stage
 
 HIGHEST_SORT = 10_000  # docs/kommo.md 4.5
@@ -40,7 +40,7 @@ def write(context: WriteContext) -> None:
 
 def _sorts(context: WriteContext, creates: Sequence[Change], updates: Sequence[Change]) -> dict[RefOrKey, int]:
     names = {key: ref for ref, key in context.plan.match.keys.items() if ref.kind is Kind.PIPELINE}
-    ordered = sorted(context.existing.pipelines, key=place)
+    ordered = sorted(context.existing.pipelines, key=display_order)
     current: list[tuple[RefOrKey, int]] = [
         (names.get(pipeline_key(pipeline.id), pipeline_key(pipeline.id)), pipeline.sort) for pipeline in ordered
     ]
@@ -205,8 +205,8 @@ def _keys(original: Pipeline, item: Json, sent: Sequence[Ref]) -> dict[Ref, str]
             keys[Ref(Kind.STAGE, stage_key(original.id, stage.id))] = stage_key(made.id, twin.id)
     wanted = [stage for stage in _ordinary(original) if Ref(Kind.STAGE, stage_key(original.id, stage.id)) in sent]
     present = _ordinary(made)
-    pairs = likely([stage.name for stage in wanted], [stage.name for stage in present])
-    for at, other in with_rest(pairs, len(wanted), len(present)).items():
+    pairs = pair_names([stage.name for stage in wanted], [stage.name for stage in present])
+    for at, other in pair_rest(pairs, len(wanted), len(present)).items():
         keys[Ref(Kind.STAGE, stage_key(original.id, wanted[at].id))] = stage_key(made.id, present[other].id)
     return keys  # stages that could not be told apart here are adopted at the re-reading
 

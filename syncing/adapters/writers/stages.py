@@ -13,10 +13,10 @@ from syncing.adapters.parsing import parse_stage
 from syncing.adapters.repairs import OPTIONAL_OF_STAGE, OptionalParts
 from syncing.adapters.sorting import RefOrKey, in_order, sort_numbers
 from syncing.engine.changes import Action, Change
-from syncing.engine.order import STEP
 from syncing.engine.refs import Kind, Ref, local_id, pipeline_key, stage_key
 from syncing.engine.resources.pipelines import Pipeline
 from syncing.engine.resources.stages import INCOMING_TYPE
+from syncing.engine.sequences import STEP
 
 HIGHEST_SORT = 9_999  # won stands at 10000, docs/kommo.md 4.5
 

@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from syncing.engine.order import STEP
-from syncing.engine.overlay.book import PREDEFINED, UNKNOWN, Book
-from syncing.engine.overlay.pipelines import Pipelines
+from syncing.engine.overlay.pipelines import PipelineOverlay
+from syncing.engine.overlay.result import PREDEFINED, UNKNOWN, OverlayResult
 from syncing.engine.refs import Kind, Ref, enum_key, field_key, group_key
 from syncing.engine.resources.custom_fields import CustomField, Enum, StageId
 from syncing.engine.resources.field_groups import DEFAULT_GROUP, FieldGroup
+from syncing.engine.sequences import STEP
 from syncing.engine.snapshot import Snapshot
 
 NEW = "new "  # in front of the id of a new group
@@ -18,10 +18,10 @@ OPTIONS = ("enums", "enum_codes")
 STATUSES = ("required_statuses", "hidden_statuses")
 
 
-class Fields:
+class FieldOverlay:
     """What is new gets a negative id, as in `Pipelines`."""
 
-    def __init__(self, book: Book, source: Snapshot, master: Snapshot, pipelines: Pipelines) -> None:
+    def __init__(self, book: OverlayResult, source: Snapshot, master: Snapshot, pipelines: PipelineOverlay) -> None:
         self.book, self.pipelines = book, pipelines
         self.groups = {group_key(group.entity, group.id): group for group in master.groups or ()}
         self.fields = {field_key(item.entity, item.id): item for item in master.fields or ()}

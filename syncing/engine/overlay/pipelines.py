@@ -3,21 +3,21 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from syncing.engine.order import STEP
-from syncing.engine.overlay.book import PREDEFINED, UNKNOWN, Book
+from syncing.engine.overlay.result import PREDEFINED, UNKNOWN, OverlayResult
 from syncing.engine.refs import Kind, Ref, pipeline_key, stage_key
 from syncing.engine.resources.custom_fields import StageId
 from syncing.engine.resources.pipelines import Pipeline
 from syncing.engine.resources.stages import LOST, WON, Description, Stage
+from syncing.engine.sequences import STEP
 from syncing.engine.snapshot import Snapshot
 
 ARCHIVED = "it is archived; the API cannot make such a one."
 
 
-class Pipelines:
+class PipelineOverlay:
     """What is new gets a negative id: no account has such a one, so it is never taken for an item of the master's."""
 
-    def __init__(self, book: Book, source: Snapshot, master: Snapshot) -> None:
+    def __init__(self, book: OverlayResult, source: Snapshot, master: Snapshot) -> None:
         self.book = book
         self.ours = {pipeline.id: pipeline for pipeline in master.pipelines}
         self.parents = {stage_key(pipeline.id, stage.id): pipeline for pipeline, stage in source.stages()}

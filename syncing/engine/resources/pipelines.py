@@ -20,6 +20,6 @@ class Pipeline:
     stages: tuple[Stage, ...]
 
 
-def place(pipeline: Pipeline) -> tuple[int, bool, int]:
+def display_order(pipeline: Pipeline) -> tuple[int, bool, int]:
     """The sort key of the order that people see; the main one comes first among equal numbers (docs/kommo.md 4.1)."""
     return pipeline.sort, not pipeline.is_main, pipeline.id

@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from syncing.engine.collapse import Difference, collapse, concerns_all, difference, in_common
+from syncing.engine.grouping import PlanDifference, common_content, concerns_all, group_plans, plan_difference
 from syncing.selectors.plan_rows import field_texts
 
 Document = Mapping[str, Any]
@@ -19,7 +19,7 @@ def plan_blocks(accounts: Accounts) -> list[str]:
     known = {account["subdomain"]: account for account in accounts}
     # An account of an older run has no digest: it stands for itself.
     digests = ((name, account.get("plan") or f"of {name}") for name, account in known.items() if has_plan(account))
-    groups = [[known[name] for name in each.members] for each in collapse(digests)]
+    groups = [[known[name] for name in each.members] for each in group_plans(digests)]
     common = next((group for group in groups if len(group) > 1 and _is_busy(group)), None)
     blocks = ["\n".join(_block(group, common)) for group in groups]
     return [_headline(groups, common, accounts), *blocks] if common else blocks
@@ -28,7 +28,7 @@ def plan_blocks(accounts: Accounts) -> list[str]:
 def has_plan(account: Document) -> bool:
     """Of an account in sync, what it has for itself is no plan."""
     if account["state"] == "in_sync":
-        account = in_common(account)
+        account = common_content(account)
     return any(account[name] for name in ("changes", "extras", "conflicts", "manual"))
 
 
@@ -54,11 +54,11 @@ def _block(group: Accounts, common: Accounts | None) -> Iterator[str]:
     if len(group) > 1:
         yield wrapped(account["subdomain"] for account in group)
     if common is not None and group is not common and _is_busy(group):
-        yield from _unlike(difference(group[0], common[0]))
+        yield from _unlike(plan_difference(group[0], common[0]))
     if len(group) == 1:
         yield from _rows(group[0])
         return
-    yield from _rows(in_common(group[0]))
+    yield from _rows(common_content(group[0]))
     for account in group:
         own = [extra for extra in account["extras"] if not concerns_all("extras", extra)]
         yield from (f"  {_line('extras', extra)} ({account['subdomain']})" for extra in own)
@@ -72,7 +72,7 @@ def wrapped(names: Iterator[str]) -> str:
     return filler.fill(", ".join(names))
 
 
-def _unlike(found: Difference) -> Iterator[str]:
+def _unlike(found: PlanDifference) -> Iterator[str]:
     """What tells a plan from the most common one."""
     for title, rows in (("only here", found.here), ("not here", found.missing)):
         for name, row in rows[:TOLD]:

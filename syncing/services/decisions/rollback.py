@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from accounts.models import Account
 from syncing import store
 from syncing.engine.refs import Scope
-from syncing.engine.rollback import Undo, undo
+from syncing.engine.rollback import RollbackInput, rollback_input
 from syncing.engine.snapshot import Snapshot
 from syncing.models import AuditEntry, RunMode, RunPurpose, SlaveSnapshot, SyncRun
 from syncing.selectors.rollback import done_by, forecast
@@ -101,7 +101,7 @@ def _chosen(run: SyncRun, accounts: Sequence[Account] | None) -> list[Account]:
 class Before:
     """One account as it was, and the way back."""
 
-    def __init__(self, snapshot: Snapshot, way: Undo) -> None:
+    def __init__(self, snapshot: Snapshot, way: RollbackInput) -> None:
         self.desired = snapshot
         self.rules, self.known = way.rules, way.known
 
@@ -118,5 +118,5 @@ def before(run: SyncRun, account_ids: Collection[int]) -> dict[int, Before]:
     found = {}
     for account_id, row in kept.items():
         snapshot, did = store.unpacked(bytes(row.document)), done[row.pk]
-        found[account_id] = Before(snapshot, undo(snapshot, [each.touch for each in did.rows], did.options))
+        found[account_id] = Before(snapshot, rollback_input(snapshot, [each.touch for each in did.rows], did.options))
     return found

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from syncing.adapters.gate import Gate
-from syncing.engine.pending import Pending, Place
+from syncing.engine.pending import ListKey, Pending
 from syncing.engine.refs import Ref, Scope
 from syncing.engine.rules import NO_RULES, Rules
 from syncing.engine.snapshot import Snapshot
-from syncing.engine.stored_names import Key, StoredName
+from syncing.engine.stored_names import ItemKey, ShownName
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,11 @@ class Job:
     approved_digest: str = ""  # only the plan with this digest may be carried out; "": any
     base: Snapshot | None = None  # the master as it was when the slave was last equal to it
     gate: Gate | None = None  # of a promotion: opened for exactly the plan
-    stored_names: Mapping[Key, StoredName] = field(default_factory=dict)  # what the account shows otherwise than sent
+    # what the account shows otherwise than sent
+    stored_names: Mapping[ItemKey, ShownName] = field(default_factory=dict)
     fresh: frozenset[Ref] = frozenset()  # of `known`: mapped so short a time ago that a reading may not show it yet
     # Creations that were sent and not seen since; None: the account is not brought to its master, so none are noted.
-    pending: Mapping[Place, Pending] | None = None
+    pending: Mapping[ListKey, Pending] | None = None
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,8 @@ class Mapped:
 class Notes:
     """What else to remember of the account: names that it shows otherwise, pending creations (None: not any more)."""
 
-    stored_names: Mapping[Key, StoredName | None] = field(default_factory=dict)
-    pending: Mapping[Place, Pending | None] = field(default_factory=dict)
+    stored_names: Mapping[ItemKey, ShownName | None] = field(default_factory=dict)
+    pending: Mapping[ListKey, Pending | None] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return bool(self.stored_names or self.pending)
@@ -91,7 +92,7 @@ class Result:
     adopted: int
     requests: int
     kommo_id: int | None  # as the answers showed it
-    differences: tuple[dict[str, Any], ...] | None = None  # what differs now (see engine.threeway); None: not known
+    differences: tuple[dict[str, Any], ...] | None = None  # what differs now (see engine.drift); None: not known
     converged: bool = False  # read, and equal to `desired` as far as the rules go
 
 

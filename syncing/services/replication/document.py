@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from syncing.engine.changes import Extra
+from syncing.engine.drift import differences
 from syncing.engine.plan import Plan
 from syncing.engine.refs import Ref
 from syncing.engine.snapshot import Snapshot
-from syncing.engine.threeway import differences
 from syncing.services.replication.ledger import Ledger
 
 EMPTY: dict[str, Any] = {"changes": [], "extras": [], "conflicts": [], "manual": []}
@@ -32,7 +32,7 @@ def _extra(extra: Extra) -> dict[str, Any]:
 
 
 def difference_rows(plan: Plan, base: Snapshot | None, known: Mapping[Ref, str]) -> tuple[dict[str, Any], ...]:
-    """What differs now, as rows of plain JSON types; `base` and `known` as in `engine.threeway`."""
+    """What differs now, as rows of plain JSON types; `base` and `known` as in `engine.drift`."""
     rows: Iterable[dict[str, Any]] = (
         {
             "action": each.action,

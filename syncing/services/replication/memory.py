@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from syncing.adapters.context import DONE, Written
 from syncing.engine.changes import Action
 from syncing.engine.plan import Plan
-from syncing.engine.refs import INSIDE, Kind, Ref
+from syncing.engine.refs import CHILD_KIND, Kind, Ref
 from syncing.services.replication.contract import NO_NOTES, Mapped, Notes, Outcome
 from syncing.services.replication.ledger import Ledger
 
@@ -69,7 +69,7 @@ class Memory:
                 for ref, key in item.keys.items()  # an option comes into being with an update, too
             ]
             if item.change.action is Action.DELETE:
-                news.dropped += self._inside(item.change.ref.kind, plan.own[item.change.ref])
+                news.dropped += self._inside(item.change.ref.kind, plan.slave_only[item.change.ref])
         self._forget(news.dropped)
         self.keep(news.mapped)
         return news
@@ -88,7 +88,7 @@ class Memory:
 
     def _inside(self, kind: Kind, key: str) -> list[Ref]:
         """The mappings to an item of the account and to what is inside it."""
-        inner = INSIDE.get(kind)
+        inner = CHILD_KIND.get(kind)
         return [
             ref
             for ref, known in self.known.items()
@@ -124,7 +124,7 @@ class Memory:
 
     def key_of(self, ref: Ref, plan: Plan) -> str:
         """The account's own key of what a change is about; "" while it has none."""
-        return self.known.get(ref) or plan.match.keys.get(ref) or plan.own.get(ref, "")
+        return self.known.get(ref) or plan.match.keys.get(ref) or plan.slave_only.get(ref, "")
 
 
 def is_system(plan: Plan, ref: Ref) -> bool:

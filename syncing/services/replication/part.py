@@ -13,9 +13,9 @@ from syncing.engine.changes import Action
 from syncing.engine.plan import Plan, make_plan
 from syncing.engine.refs import Ref
 from syncing.engine.rules import Rules
-from syncing.engine.safety import limits, thresholds
+from syncing.engine.safety import kommo_limits, thresholds
 from syncing.engine.snapshot import Snapshot
-from syncing.engine.stored_names import not_put_back, put_back
+from syncing.engine.stored_names import restore_options, unrestored_options
 from syncing.services.replication.contract import Checkpoint, Interrupted, Job, Keep, Notes, Outcome, Record, Result
 from syncing.services.replication.document import difference_rows, document
 from syncing.services.replication.ledger import SPOILED, Ledger, Row
@@ -111,7 +111,7 @@ class _Part:
     # -- plan and check --
 
     def _make_plan(self, existing: Snapshot) -> Plan:
-        rules = replace(self.rules, untold=self.remembered.untold)
+        rules = replace(self.rules, uncertain=self.remembered.uncertain)
         return make_plan(self.job.desired, existing, self.memory.known, self.job.scope, rules, self.remembered.shown)
 
     def _first_plan(self, existing: Snapshot) -> Plan:
@@ -123,16 +123,16 @@ class _Part:
         while True:
             plan = self._make_plan(existing)
             deletions = [c for c in plan.changes if c.action is Action.DELETE and c.ref not in counted]
-            used = in_use(self.api, deletions, plan.own, existing) if deletions else {}
+            used = in_use(self.api, deletions, plan.slave_only, existing) if deletions else {}
             if not used:
                 return plan
             counted |= {change.ref for change in deletions}
-            reasons = {(ref.kind, plan.own[ref]): reason for ref, reason in used.items()}
+            reasons = {(ref.kind, plan.slave_only[ref]): reason for ref, reason in used.items()}
             self.rules = replace(self.rules, in_use={**self.rules.in_use, **reasons})
 
     def _refusal(self, plan: Plan, existing: Snapshot) -> Result | None:
         """Before the first write: Kommo's limits, another plan than the approved one, more than the group allows."""
-        if sentence := limits(plan, existing):
+        if sentence := kommo_limits(plan, existing):
             return self._refused("limit_reached", sentence, LIMIT_REMEDY)
         if self.job.approved_digest and self.job.approved_digest != plan.digest and plan.changes:
             return self._refused("stale_plan", STALE, STALE_REMEDY)
@@ -175,7 +175,7 @@ class _Part:
         remaining = {change.ref: change for change in left.changes}
         news = self.ledger.doubt(remaining) + self.ledger.believe(remaining)
         news += self.ledger.tell_names(left.stored_otherwise)
-        news += self.ledger.tell_names(not_put_back(left, spoiled), SPOILED)
+        news += self.ledger.tell_names(unrestored_options(left, spoiled), SPOILED)
         if news:
             self.record([self._outcome(row, left) for row in news], (), ())
 
@@ -209,7 +209,7 @@ class _Part:
             and not self._waits_for_options(plan, change.ref)
         ]
         if turn == PUT_BACK_IN:
-            changes = put_back(plan, changes, spoiled)
+            changes = restore_options(plan, changes, spoiled)
         return replace(plan, changes=tuple(changes))
 
     def _waits_for_options(self, plan: Plan, field: Ref) -> bool:

@@ -13,8 +13,8 @@ from syncing.engine.refs import Kind, Ref, pipeline_key
 from syncing.engine.resources.custom_fields import ENTITIES
 from syncing.engine.resources.field_groups import FieldGroup
 from syncing.engine.resources.pipelines import Pipeline
-from syncing.engine.safety import incomplete
-from syncing.engine.snapshot import Snapshot, items
+from syncing.engine.safety import incomplete_reading
+from syncing.engine.snapshot import Snapshot, refs_in
 from syncing.services.replication.contract import Job
 
 LAG = 4.0  # seconds after which a reading shows what was written before it
@@ -45,7 +45,7 @@ class Reading:
         """By the account's own keys."""
         if not self.job.fresh:
             return []
-        present, wanted = set(items(existing)), set(items(self.job.desired))
+        present, wanted = set(refs_in(existing)), set(refs_in(self.job.desired))
         keys = [Ref(ref.kind, self.job.known[ref]) for ref in sorted(self.job.fresh & wanted & self.job.known.keys())]
         read = [key for key in keys if key.kind not in OF_FIELDS or self.job.scope.writes_fields]
         return [key for key in read if key not in present and not existing.hides(key)]
@@ -84,7 +84,7 @@ class Reading:
     def believed(self, existing: Snapshot) -> Snapshot:
         """Raises BadAnswer for a reading that cannot be true."""
         existing = replace(existing, held=self.reader.held)
-        if doubt := incomplete(self.job.desired, existing, self.known):
+        if doubt := incomplete_reading(self.job.desired, existing, self.known):
             raise BadAnswer(doubt, account=self.job.subdomain)
         return existing
 

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from syncing.engine.match import Conflict
-from syncing.engine.pending import Pending, Place, resolve, sent_by, unsettled
+from syncing.engine.pending import ListKey, Pending, creations_of, resolve_pending, still_pending
 from syncing.engine.plan import Plan
 from syncing.engine.refs import Ref
 from syncing.engine.snapshot import Snapshot
-from syncing.engine.stored_names import Key, Lesson, StoredName, as_sent, names_of
+from syncing.engine.stored_names import ItemKey, NameObservation, ShownName, as_sent, names_of
 from syncing.services.replication.contract import NO_NOTES, Job, Notes
 
 
@@ -16,11 +16,11 @@ from syncing.services.replication.contract import NO_NOTES, Job, Notes
 class Remembered:
     """Kept up to date while the account is worked; what a method gives back as Notes is to be stored at once."""
 
-    stored: dict[Key, StoredName]
-    pending: dict[Place, Pending]
+    stored: dict[ItemKey, ShownName]
+    pending: dict[ListKey, Pending]
     notes_creations: bool
-    shown: dict[Key, str] = field(default_factory=dict)  # what the last reading shows otherwise than it was sent
-    untold: tuple[Conflict, ...] = ()  # pending, and nobody can tell whether they are there
+    shown: dict[ItemKey, str] = field(default_factory=dict)  # what the last reading shows otherwise than it was sent
+    uncertain: tuple[Conflict, ...] = ()  # pending, and nobody can tell whether they are there
 
     @classmethod
     def of(cls, job: Job) -> "Remembered":
@@ -34,7 +34,7 @@ class Remembered:
             self.shown = {key: name for key, name in names_of(raw).items() if sent[key] != name}
         return existing
 
-    def learn(self, lesson: Lesson) -> Notes:
+    def learn(self, lesson: NameObservation) -> Notes:
         for key, name in lesson.stored.items():
             if name is None:
                 self.stored.pop(key, None)
@@ -46,22 +46,22 @@ class Remembered:
         """To be stored before anything is sent: whatever dies then, the next run looks before it sends it again."""
         if not self.notes_creations:
             return NO_NOTES
-        sent = sent_by(plan, existing, self.pending)
+        sent = creations_of(plan, existing, self.pending)
         self.pending |= sent
         return Notes(pending=sent)
 
     def resolve(
         self, desired: Snapshot, existing: Snapshot, known: Mapping[Ref, str], refused: frozenset[Ref] = frozenset()
     ) -> Mapping[Ref, str]:
-        """Returns what is pending and there after all; the rest is `untold`, or gone like what was `refused`."""
+        """Returns what is pending and there after all; the rest is `uncertain`, or gone like what was `refused`."""
         pending = {place: replace(each, refs=each.refs - refused) for place, each in self.pending.items()}
-        resolved = resolve(desired, existing, known, pending)
-        self.untold = resolved.untold
+        resolved = resolve_pending(desired, existing, known, pending)
+        self.uncertain = resolved.uncertain
         return resolved.found
 
     def settle(self, known: Mapping[Ref, str], doubtful: Iterable[Ref] = ()) -> Notes:
-        """Of all that is pending only what is `doubtful` or untold stays so."""
-        left = unsettled(self.pending, known, [*doubtful, *(conflict.ref for conflict in self.untold)])
+        """Of all that is pending only what is `doubtful` or uncertain stays so."""
+        left = still_pending(self.pending, known, [*doubtful, *(conflict.ref for conflict in self.uncertain)])
         changed = {place: each for place, each in left.items() if each != self.pending[place]}
         self.pending = {place: each for place, each in left.items() if each is not None}
         return Notes(pending=changed)

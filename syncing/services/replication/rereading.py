@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from syncing.adapters.context import DONE, UNVERIFIED
-from syncing.engine.arrivals import arrived, hidden
 from syncing.engine.changes import Change
 from syncing.engine.plan import Plan
 from syncing.engine.refs import Ref
 from syncing.engine.snapshot import Snapshot
-from syncing.engine.stored_names import Key, Lesson, StoredName, learn
+from syncing.engine.stored_names import ItemKey, NameObservation, ShownName, observe_names
+from syncing.engine.verification import keys_of_arrivals, not_visible
 from syncing.services.replication.ledger import Ledger
 from syncing.services.replication.reading import Reading
 
@@ -31,19 +31,21 @@ class Rereading:
         written = self._written(plan, DONE)
         found = self.reading.again(before, plan.changes)
         for pause in PAUSES if self.patient else ():
-            if not hidden(plan, written, self.known, before, found):
+            if not not_visible(plan, written, self.known, before, found):
                 break
             self.reading.reader.client.pause(pause)
             found = self.reading.again(before, plan.changes)
         else:
-            self.patient = self.patient and not hidden(plan, written, self.known, before, found)
+            self.patient = self.patient and not not_visible(plan, written, self.known, before, found)
         return self.reading.believed(found)
 
     def arrivals(self, plan: Plan, before: Snapshot, after: Snapshot) -> dict[Ref, str]:
-        return arrived(plan, self._written(plan, DONE, UNVERIFIED), self.known, before, after)
+        return keys_of_arrivals(plan, self._written(plan, DONE, UNVERIFIED), self.known, before, after)
 
-    def lesson(self, plan: Plan, before: Snapshot, after: Snapshot, stored: Mapping[Key, StoredName]) -> Lesson:
-        return learn(plan, self._written(plan, DONE, UNVERIFIED), self.known, self.first, before, after, stored)
+    def lesson(
+        self, plan: Plan, before: Snapshot, after: Snapshot, stored: Mapping[ItemKey, ShownName]
+    ) -> NameObservation:
+        return observe_names(plan, self._written(plan, DONE, UNVERIFIED), self.known, self.first, before, after, stored)
 
     def _written(self, plan: Plan, *states: str) -> Sequence[Change]:
         rows = self.ledger.rows

@@ -29,4 +29,4 @@ def preview(group: SyncGroup, accounts: Sequence[Account]) -> list[int]:
 
 def _split(group: SyncGroup, accounts: Sequence[Account]) -> list[int]:
     pilots = [account.is_pilot for account in accounts]
-    return waves.split(pilots, size=group.wave_size, percent=group.wave_unit == WaveUnit.PERCENT)
+    return waves.assign_waves(pilots, size=group.wave_size, percent=group.wave_unit == WaveUnit.PERCENT)

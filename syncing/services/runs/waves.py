@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from syncing import store
-from syncing.engine.waves import FAILED, NO_VERDICT, Tally, tally
+from syncing.engine.waves import FAILED, NO_VERDICT, WaveResult, wave_result
 from syncing.models import ACCOUNT_OPEN, AccountRun, AccountState, AuditEntry, LogEntry, RunState, SyncRun
 from syncing.selectors.waves import position, rests
 from syncing.services import audit
@@ -58,9 +58,9 @@ def advance(run_id: int) -> bool:
     return _stop(run, ended)
 
 
-def _tally(run: SyncRun) -> Tally:
+def _tally(run: SyncRun) -> WaveResult:
     rows = AccountRun.objects.filter(run=run, wave=run.wave).order_by().values_list("state", "reason")
-    return tally({(state, reason): number for state, reason, number in rows.annotate(Count("pk"))})
+    return wave_result({(state, reason): number for state, reason, number in rows.annotate(Count("pk"))})
 
 
 def _undecided(run: SyncRun) -> QuerySet[SyncRun]:
@@ -68,7 +68,7 @@ def _undecided(run: SyncRun) -> QuerySet[SyncRun]:
     return SyncRun.objects.filter(pk=run.pk, wave=run.wave, **UNDECIDED)
 
 
-def _open_next(run: SyncRun, ended: Tally) -> bool:
+def _open_next(run: SyncRun, ended: WaveResult) -> bool:
     """The next wave may be worked: at once, after the pause, or when somebody continues the run."""
     held, pause = run.group.wave_hold, timedelta(minutes=run.group.wave_wait)
     due = store.now() + pause if pause and not held else None
@@ -84,7 +84,7 @@ def _open_next(run: SyncRun, ended: Tally) -> bool:
     return True
 
 
-def _stop(run: SyncRun, ended: Tally) -> bool:
+def _stop(run: SyncRun, ended: WaveResult) -> bool:
     """Too much of the wave failed: the accounts behind it are not touched."""
     error = store.problem("guard", _verdict(run, ended), GUARD_REMEDY)
     with transaction.atomic():
@@ -159,7 +159,7 @@ def _clock(moment: datetime) -> str:
     return f"{timezone.localtime(moment):%Y-%m-%d %H:%M}"
 
 
-def _verdict(run: SyncRun, ended: Tally) -> str:
+def _verdict(run: SyncRun, ended: WaveResult) -> str:
     """Which wave failed, by how much, and who in it and why."""
     limit = run.group.max_failure_share
     return (
@@ -169,7 +169,7 @@ def _verdict(run: SyncRun, ended: Tally) -> str:
     )
 
 
-def _failures(run: SyncRun, ended: Tally) -> Iterator[str]:
+def _failures(run: SyncRun, ended: WaveResult) -> Iterator[str]:
     bad = AccountRun.objects.filter(run=run, wave=run.wave, state__in=FAILED).exclude(reason=NO_VERDICT)
     for name, state, reason, error in bad.order_by("finished_at", "pk").values_list(
         "account__subdomain", "state", "reason", "error__message"

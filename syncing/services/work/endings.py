@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from syncing import store
-from syncing.engine.collapse import content_digest
+from syncing.engine.grouping import content_digest
 from syncing.models import ACCOUNT_GOOD, AccountState
 from syncing.services.replication.contract import Outcome, Result
 from syncing.services.work import history

@@ -7,11 +7,10 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from syncing.engine.pending import Pending, Place
-from syncing.engine.refs import INSIDE, Kind, Ref
-from syncing.engine.stored_names import Key, StoredName
-from syncing.models import IdMapping, LogEntry, PendingCreation
-from syncing.models import StoredName as StoredNameRow
+from syncing.engine.pending import ListKey, Pending
+from syncing.engine.refs import CHILD_KIND, Kind, Ref
+from syncing.engine.stored_names import ItemKey, ShownName
+from syncing.models import IdMapping, LogEntry, PendingCreation, StoredName
 from syncing.services.replication.contract import Mapped, Outcome
 from syncing.store import NAME_LENGTH, clean, insert, json_value, short
 
@@ -46,8 +45,8 @@ def remember_rollback(
     gone = [outcome for outcome in outcomes if outcome.action == "delete" and outcome.state == DONE and outcome.key]
     condition = _matching((outcome.kind, "slave_key", outcome.key) for outcome in gone)
     for outcome in gone:
-        if outcome.kind in INSIDE:
-            condition |= Q(kind=INSIDE[Kind(outcome.kind)], slave_key__startswith=f"{outcome.key}/")
+        if outcome.kind in CHILD_KIND:
+            condition |= Q(kind=CHILD_KIND[Kind(outcome.kind)], slave_key__startswith=f"{outcome.key}/")
     if condition:
         IdMapping.objects.filter(condition, account=account_id).delete()
 
@@ -72,16 +71,16 @@ def keep_mappings(account_id: int, mapped: Sequence[Mapped], dropped: Sequence[R
     return _add(account_id, latest.values(), created)
 
 
-def keep_stored_names(account_id: int, names: Mapping[Key, StoredName | None]) -> None:
+def keep_stored_names(account_id: int, names: Mapping[ItemKey, ShownName | None]) -> None:
     """Those that are None are forgotten. Must run in a transaction."""
     if not names:
         return
-    StoredNameRow.objects.filter(_matching((kind, "key", key) for kind, key in names), account=account_id).delete()
+    StoredName.objects.filter(_matching((kind, "key", key) for kind, key in names), account=account_id).delete()
     rows = [(kind.value, key, clean(each.sent), clean(each.shown)) for (kind, key), each in names.items() if each]
-    insert(StoredNameRow, {"account": account_id}, ("kind", "key", "sent", "shown"), rows)
+    insert(StoredName, {"account": account_id}, ("kind", "key", "sent", "shown"), rows)
 
 
-def keep_pending(account_id: int, pending: Mapping[Place, Pending | None]) -> None:
+def keep_pending(account_id: int, pending: Mapping[ListKey, Pending | None]) -> None:
     """Those that are None are settled. Must run in a transaction."""
     if not pending:
         return

@@ -9,8 +9,8 @@ from functools import partial
 from accounts.kommo.stopping import Stop
 from accounts.models import Account
 from syncing import store
-from syncing.engine.pending import Pending, Place
-from syncing.engine.stored_names import Key, StoredName, as_sent
+from syncing.engine.pending import ListKey, Pending
+from syncing.engine.stored_names import ItemKey, ShownName, as_sent
 from syncing.models import AccountState, RunPurpose, SlaveSnapshot, SyncRun
 from syncing.services.replication.contract import Interrupted, Job, Outcome, Result
 from syncing.services.runs.closing import fail_inside
@@ -119,14 +119,14 @@ def _briefs(claims: Sequence[Claim], runs: Mapping[int, SyncRun], snapshots: Sna
     return found
 
 
-def _pending(brief: Brief, run: SyncRun, known: Mapping[Place, Pending]) -> Mapping[Place, Pending] | None:
+def _pending(brief: Brief, run: SyncRun, known: Mapping[ListKey, Pending]) -> Mapping[ListKey, Pending] | None:
     """Who forces a run has what is missing made, whatever was sent before."""
     if brief.own_words:
         return None
     return {} if run.forced else known
 
 
-def _job(claim: Claim, account: Account, brief: Brief, begun: bool, stored_names: Mapping[Key, StoredName]) -> Job:
+def _job(claim: Claim, account: Account, brief: Brief, begun: bool, stored_names: Mapping[ItemKey, ShownName]) -> Job:
     """An account that was begun had the approved plan then; what is left of it has another digest."""
     return Job(
         account.subdomain,

@@ -156,9 +156,9 @@ def _judge(run: SyncRun, claim: MasterClaim, scope: Scope, snapshot: Snapshot) -
         if not run.forced:
             end_without_master(run, "internal", store.problem("internal", *NOT_COMPARED))
             return False
-    sentence = safety.empty(snapshot)
+    sentence = safety.empty_master(snapshot)
     if sentence is None and before is not None:
-        sentence = safety.shrink(before, snapshot, run.group.max_master_shrink, run.group.shrink_minimum_items)
+        sentence = safety.master_losses(before, snapshot, run.group.max_master_shrink, run.group.shrink_minimum_items)
     if sentence and not run.forced:
         end_without_master(run, "guard", store.problem("guard", sentence, GUARD_REMEDY))
         return False
@@ -178,7 +178,7 @@ def _accept(
     run: SyncRun, claim: MasterClaim, scope: Scope, snapshot: Snapshot, previous: MasterSnapshot | None
 ) -> bool:
     """Freezes the snapshot for the run; an unchanged master keeps its stored one."""
-    doubt = safety.doubt(snapshot)
+    doubt = safety.inconsistency(snapshot)
     if doubt and may_delete(run.group):
         message = f"Nothing is deleted in this run, whatever the policy: in what was read of the master, {doubt}."
         store.log(run.pk, message, code="no_deletions", level=LogEntry.Level.WARNING)

@@ -11,7 +11,7 @@ from syncing import store
 from syncing.adapters.existence import item_exists
 from syncing.adapters.reader import ALL_PIPELINES, NO_PIPELINES, Reader
 from syncing.engine.refs import Ref, Scope, parent_of
-from syncing.engine.snapshot import Snapshot, fingerprint, items
+from syncing.engine.snapshot import Snapshot, fingerprint, refs_in
 from syncing.services.work.claims import MasterClaim
 
 CONTRADICTED = "when it was read again, as before deletions it has to be, the answer was another one"
@@ -106,9 +106,11 @@ def _missing(snapshot: Snapshot, before: Snapshot) -> list[Ref]:
     """
     groups = None if snapshot.groups is None else before.groups
     fields = None if snapshot.fields is None else before.fields
-    here = set(items(snapshot))
+    here = set(refs_in(snapshot))
     gone = [
-        ref for ref in items(Snapshot(before.pipelines, groups, fields)) if ref not in here and not snapshot.hides(ref)
+        ref
+        for ref in refs_in(Snapshot(before.pipelines, groups, fields))
+        if ref not in here and not snapshot.hides(ref)
     ]
     return [ref for ref in gone if (parent := parent_of(ref)) is None or parent in here]
 

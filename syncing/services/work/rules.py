@@ -5,7 +5,7 @@ from collections.abc import Collection
 
 from accounts.models import SyncGroup
 from syncing.engine.refs import Kind, Ref
-from syncing.engine.rules import Exclusion, Limits, Rules, Unmatched
+from syncing.engine.rules import ExclusionRule, Limits, Rules, Unmatched
 from syncing.models import AcceptedDifference, IdMapping, SyncRun
 from syncing.models import Exclusion as ExclusionRow
 
@@ -41,9 +41,9 @@ def rules_for(account_ids: Collection[int], run: SyncRun) -> dict[int, Rules]:
     """By account, in three queries at most; nothing is deleted unless the master's reading is beyond doubt."""
     unmatched = unmatched_of(run.group) if run.deletes_allowed else {}
     created = _created(account_ids) if unmatched else {}
-    exclusions: dict[int, set[Exclusion]] = defaultdict(set)
+    exclusions: dict[int, set[ExclusionRule]] = defaultdict(set)
     for row in ExclusionRow.objects.filter(account__in=account_ids).order_by():
-        exclusions[row.account_id].add(Exclusion(Kind(row.kind), row.name))
+        exclusions[row.account_id].add(ExclusionRule(Kind(row.kind), row.name))
     accepted: dict[int, set[tuple[Ref, str]]] = defaultdict(set)
     for item in AcceptedDifference.objects.filter(account__in=account_ids, withdrawn_at=None).order_by():
         accepted[item.account_id].add((Ref(Kind(item.kind), item.key), item.attribute))

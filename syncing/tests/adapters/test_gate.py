@@ -12,7 +12,7 @@ from syncing.engine.refs import Kind, Ref, Scope
 from syncing.engine.resources.custom_fields import CustomField, Enum
 from syncing.engine.resources.pipelines import Pipeline
 from syncing.engine.rules import Rules
-from syncing.engine.snapshot import Snapshot, items
+from syncing.engine.snapshot import Snapshot, refs_in
 from syncing.tests.engine.items import field, group, pipeline, snapshot, stage
 
 SALES = pipeline(1, "Sales", stage(10, "New"), stage(11, "Offer"))
@@ -23,7 +23,7 @@ MASTER = snapshot(SALES, group("leads_1", "Deal"), SOURCE, NOTES)
 
 def opened(source: Snapshot, *picks: Pick) -> Gate:
     """A gate for what `picks` of a copy of the master change in it."""
-    found: Proposal = propose(source, MASTER, {ref: ref.key for ref in items(MASTER)}, picks)
+    found: Proposal = propose(source, MASTER, {ref: ref.key for ref in refs_in(MASTER)}, picks)
     assert not found.problems
     plan = make_plan(found.desired, MASTER, found.known, Scope.FULL, Rules(only=found.only))
     assert plan.changes

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from syncing.engine.compare import Comparison, keep_theirs, mapping_differs, show
-from syncing.engine.normalise import Item, State
+from syncing.engine.compare import Comparison, in_words, mapping_differs, with_account_values
+from syncing.engine.normalise import Item, NormalisedSnapshot
 from syncing.engine.refs import Kind, Ref
 
 FIELD, GROUP, MAIN = (
@@ -27,8 +27,8 @@ def comparison(
 ) -> Comparison:
     groups = {GROUP: item(GROUP), MAIN: item(MAIN, system=True)}
     present = {FIELD, GROUP, MAIN, WEB, FAIR} if here is None else here
-    mine = State({FIELD: item(**ours), **groups}, {}, LABELS)
-    return Comparison(mine, State({FIELD: item(**theirs), **groups}, {}, LABELS), present, blocked)
+    mine = NormalisedSnapshot({FIELD: item(**ours), **groups}, {}, LABELS)
+    return Comparison(mine, NormalisedSnapshot({FIELD: item(**theirs), **groups}, {}, LABELS), present, blocked)
 
 
 def differences(ours: dict[str, Any], theirs: dict[str, Any], **facts: Any) -> dict[str, tuple[Any, Any]]:
@@ -74,8 +74,8 @@ def test_values_are_said_in_words() -> None:
         "enums": (["Web"], ["Fair", "Web"]),
         "name": ("a", "b"),
     }
-    assert show(Ref(Kind.FIELD_GROUP, "leads/9"), State({}, {})) == "another group"
-    assert show({"newbie": "a"}, State({}, {})) == {"newbie": "a"}
+    assert in_words(Ref(Kind.FIELD_GROUP, "leads/9"), NormalisedSnapshot({}, {})) == "another group"
+    assert in_words({"newbie": "a"}, NormalisedSnapshot({}, {})) == {"newbie": "a"}
 
 
 def test_a_group_that_cannot_be_reached_is_no_difference() -> None:
@@ -110,7 +110,7 @@ def test_options_have_an_order_and_description_levels_have_none() -> None:
 def test_what_is_left_to_the_account_is_its_own_value_even_if_it_has_none() -> None:
     ours = item(name="a", currency="BRL", remind="day")
     theirs = item(name="b", currency="EUR")
-    kept = keep_theirs(ours, theirs, {"currency", "remind"})
+    kept = with_account_values(ours, theirs, {"currency", "remind"})
     assert kept.attributes == {"name": "a", "currency": "EUR"}
     assert (kept.ref, kept.name, kept.parent) == (ours.ref, ours.name, ours.parent)
     assert ours.attributes["currency"] == "BRL"

@@ -9,7 +9,7 @@ from syncing.engine.changes import Action
 from syncing.engine.plan import Plan, make_plan
 from syncing.engine.refs import Kind, Ref, Scope
 from syncing.engine.resources.custom_fields import CREATABLE_TYPES
-from syncing.engine.rules import NO_RULES, WHOLE, Exclusion, Rules, Unmatched
+from syncing.engine.rules import NO_RULES, WHOLE, ExclusionRule, Rules, Unmatched
 from syncing.engine.snapshot import Snapshot
 from syncing.tests.engine.items import field, group, pipeline, snapshot, stage
 
@@ -226,22 +226,22 @@ def test_what_is_in_use_stays_and_so_does_the_group_that_it_is_in() -> None:
 @pytest.mark.parametrize(("kind", "name"), OWN[1:])
 @pytest.mark.parametrize("by_name", [True, False])
 def test_an_excluded_item_or_kind_is_not_deleted(kind: Kind, name: str, by_name: bool) -> None:
-    excluded = Exclusion(kind, f" {name.upper()}" if by_name else "")
+    excluded = ExclusionRule(kind, f" {name.upper()}" if by_name else "")
     made = plan(MASTER, SLAVE, replace(ALL, exclusions=frozenset({excluded})))
     assert (kind, name) not in gone(made)
     assert kept(made)[name] == ""
 
 
 def test_nothing_inside_of_what_is_excluded_is_deleted() -> None:
-    by_pipeline = replace(ALL, exclusions=frozenset({Exclusion(P, "Sales")}))
+    by_pipeline = replace(ALL, exclusions=frozenset({ExclusionRule(P, "Sales")}))
     assert (S, "Offer") not in gone(plan(MASTER, SLAVE, by_pipeline))
-    by_field = replace(ALL, exclusions=frozenset({Exclusion(F, "Source")}))
+    by_field = replace(ALL, exclusions=frozenset({ExclusionRule(F, "Source")}))
     assert (E, "Fair") not in gone(plan(MASTER, SLAVE, by_field))
-    by_group = replace(ALL, exclusions=frozenset({Exclusion(G, "Deal")}))
+    by_group = replace(ALL, exclusions=frozenset({ExclusionRule(G, "Deal")}))
     assert {(G, "Deal"), (F, "Note")}.isdisjoint(gone(plan(MASTER, SLAVE, by_group)))
     with_deal = replace(MASTER, groups=(*(MASTER.groups or ()), group("leads_4", "Deal")))
     assert (F, "Note") not in gone(plan(with_deal, SLAVE, by_group))
-    by_stage = replace(ALL, exclusions=frozenset({Exclusion(S, "Was")}))
+    by_stage = replace(ALL, exclusions=frozenset({ExclusionRule(S, "Was")}))
     assert (P, "Old") not in gone(plan(MASTER, SLAVE, by_stage))
 
 
@@ -294,7 +294,7 @@ def test_namesakes_are_numbered() -> None:
     made = plan(MASTER, own_of(7_000))
     keys = [change.ref.key for change in made.changes]
     assert {"leads/=text:Note", "leads/=text:Note#2", "leads/3/=Fair", "leads/3/=Fair#2", "=Own"} <= set(keys)
-    assert made.own[Ref(F, "leads/=text:Note#2")] == "leads/7002"
+    assert made.slave_only[Ref(F, "leads/=text:Note#2")] == "leads/7002"
 
 
 def test_a_name_that_looks_like_a_number_of_namesakes_is_no_namesake() -> None:
@@ -302,9 +302,9 @@ def test_a_name_that_looks_like_a_number_of_namesakes_is_no_namesake() -> None:
     names = ["Note", "Note", "Note#2", "note#", "Note#", "Note##2"]
     slave = snapshot(*(field(20 + at, name) for at, name in enumerate(names)))
     made = plan(snapshot(), slave, ours((F, "leads/21")))
-    assert len(made.own) == len(names)
+    assert len(made.slave_only) == len(names)
     (change,) = made.changes
-    assert made.own[change.ref] == "leads/21"
+    assert made.slave_only[change.ref] == "leads/21"
 
 
 def test_an_accepted_one_of_several_namesakes_protects_them_all() -> None:

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from syncing.engine.changes import Change
-from syncing.engine.exclusions import excluded, left_out
+from syncing.engine.exclusions import excluded_names, excluded_refs
 from syncing.engine.plan import Plan, make_plan
 from syncing.engine.refs import Kind, Ref, Scope
-from syncing.engine.rules import WHOLE, Exclusion, Rules
+from syncing.engine.rules import WHOLE, ExclusionRule, Rules
 from syncing.engine.snapshot import Snapshot
 from syncing.tests.engine.items import field, group, pipeline, snapshot, stage
 
@@ -38,7 +38,7 @@ EMPTY = snapshot()
 
 
 def without(
-    *exclusions: Exclusion, existing: Snapshot = SLAVE, accepted: frozenset[tuple[Ref, str]] = frozenset()
+    *exclusions: ExclusionRule, existing: Snapshot = SLAVE, accepted: frozenset[tuple[Ref, str]] = frozenset()
 ) -> Plan:
     rules = Rules(exclusions=frozenset(exclusions), accepted=accepted)
     return make_plan(MASTER, existing, KNOWN, Scope.FULL, rules)
@@ -58,24 +58,24 @@ EVERYTHING = {"Sales", "New", "Offer", "Service", "Ticket", "Deal", "Source", "B
 def test_without_exclusions_everything_is_brought_into_step() -> None:
     assert touched(without()) | {"Offer"} == EVERYTHING
     assert touched(without(existing=EMPTY)) == EVERYTHING
-    assert left_out(MASTER, Rules()) == frozenset()
+    assert excluded_refs(MASTER, Rules()) == frozenset()
 
 
 @pytest.mark.parametrize("existing", [SLAVE, EMPTY])
 @pytest.mark.parametrize(("excluded", "left"), [
-    (Exclusion(P, "Sales"), {"Sales", "New", "Offer"}),
-    (Exclusion(P, "  sALES "), {"Sales", "New", "Offer"}),
-    (Exclusion(P), {"Sales", "New", "Offer", "Service", "Ticket"}),
-    (Exclusion(S, "Offer"), {"Offer"}),
-    (Exclusion(S), {"New", "Offer", "Ticket"}),
-    (Exclusion(G, "Deal"), {"Deal", "Source"}),
-    (Exclusion(F, "Source"), {"Source"}),
-    (Exclusion(F), {"Source", "Budget"}),
-    (Exclusion(F, "Sales"), set()),
-    (Exclusion(P, "Sale"), set()),
+    (ExclusionRule(P, "Sales"), {"Sales", "New", "Offer"}),
+    (ExclusionRule(P, "  sALES "), {"Sales", "New", "Offer"}),
+    (ExclusionRule(P), {"Sales", "New", "Offer", "Service", "Ticket"}),
+    (ExclusionRule(S, "Offer"), {"Offer"}),
+    (ExclusionRule(S), {"New", "Offer", "Ticket"}),
+    (ExclusionRule(G, "Deal"), {"Deal", "Source"}),
+    (ExclusionRule(F, "Source"), {"Source"}),
+    (ExclusionRule(F), {"Source", "Budget"}),
+    (ExclusionRule(F, "Sales"), set()),
+    (ExclusionRule(P, "Sale"), set()),
 ])  # fmt: skip
 def test_what_is_excluded_is_left_out_with_all_inside_it(
-    excluded: Exclusion, left: set[str], existing: Snapshot
+    excluded: ExclusionRule, left: set[str], existing: Snapshot
 ) -> None:
     made = without(excluded, existing=existing)
     assert touched(made) & left == set()
@@ -85,9 +85,9 @@ def test_what_is_excluded_is_left_out_with_all_inside_it(
 
 
 def test_names_are_compared_as_they_are_matched() -> None:
-    assert excluded([Exclusion(P, "Déjà  vu")], P, {"De\u0301ja\u0300 VU "}) == {"De\u0301ja\u0300 VU "}
-    assert excluded([Exclusion(P, "Sales")], S, {"Sales"}) == set()
-    assert excluded([Exclusion(P)], P, {"whatever"}) == {"whatever"}
+    assert excluded_names([ExclusionRule(P, "Déjà  vu")], P, {"De\u0301ja\u0300 VU "}) == {"De\u0301ja\u0300 VU "}
+    assert excluded_names([ExclusionRule(P, "Sales")], S, {"Sales"}) == set()
+    assert excluded_names([ExclusionRule(P)], P, {"whatever"}) == {"whatever"}
 
 
 @pytest.mark.parametrize(("name", "left"), [
@@ -100,8 +100,8 @@ def test_of_names_that_differ_in_case_the_exact_one_is_excluded(name: str, left:
         G: snapshot(group("leads_1", "Status"), group("leads_2", "STATUS")),
         F: snapshot(field(1, "Status"), field(2, "STATUS")),
     }.items():
-        rules = Rules(exclusions=frozenset({Exclusion(kind, name)}))
-        out = left_out(master, rules)
+        rules = Rules(exclusions=frozenset({ExclusionRule(kind, name)}))
+        out = excluded_refs(master, rules)
         assert {each.name for each in all_of(master) if each.ref in out and each.ref.kind is kind} == left
 
 
@@ -111,31 +111,31 @@ def all_of(master: Snapshot) -> list[Change]:
 
 def test_an_exclusion_by_case_is_looked_for_in_each_list_by_itself() -> None:
     master = snapshot(pipeline(1, "A", stage(5, "New")), pipeline(2, "B", stage(6, "new")))
-    rules = Rules(exclusions=frozenset({Exclusion(S, "New")}))
-    assert left_out(master, rules) == {Ref(S, "1/5"), Ref(S, "2/6")}
+    rules = Rules(exclusions=frozenset({ExclusionRule(S, "New")}))
+    assert excluded_refs(master, rules) == {Ref(S, "1/5"), Ref(S, "2/6")}
 
 
 def test_a_system_stage_is_not_excluded_by_its_name() -> None:
-    assert left_out(MASTER, Rules(exclusions=frozenset({Exclusion(S, "Closed - won")}))) == frozenset()
+    assert excluded_refs(MASTER, Rules(exclusions=frozenset({ExclusionRule(S, "Closed - won")}))) == frozenset()
 
 
 def test_a_stage_that_is_left_out_is_not_moved_and_the_others_come_in_order_without_it() -> None:
-    made = without(Exclusion(S, "New"))
+    made = without(ExclusionRule(S, "New"))
     assert all("position" not in change.fields for change in made.changes if change.ref.kind is S)
     assert made.orders["stages of 1"] == (Ref(S, "1/6"),)
 
 
 def test_what_a_field_requires_in_a_pipeline_that_is_left_out_is_left_to_the_account() -> None:
-    made = without(Exclusion(P, "Sales"))
+    made = without(ExclusionRule(P, "Sales"))
     assert change_of(made, "Source").fields["required_statuses"] == ([], ["Service / Ticket"])
     assert Ref(S, "1/5") not in made.shared_stages
     own = replace(SLAVE, fields=(replace((SLAVE.fields or ())[0], required_statuses=((11, 15), (12, 17))),))
-    assert "required_statuses" not in change_of(without(Exclusion(P, "Sales"), existing=own), "Source").fields
+    assert "required_statuses" not in change_of(without(ExclusionRule(P, "Sales"), existing=own), "Source").fields
 
 
 def test_a_field_of_an_excluded_group_is_not_made_in_another_one() -> None:
     bare = snapshot(*SLAVE.pipelines)
-    made = without(Exclusion(G, "Deal"), existing=bare)
+    made = without(ExclusionRule(G, "Deal"), existing=bare)
     assert "Source" not in touched(made)
     assert made.conflicts == ()
 
@@ -143,20 +143,20 @@ def test_a_field_of_an_excluded_group_is_not_made_in_another_one() -> None:
 def test_a_conflict_of_what_is_left_out_is_nobodys_business() -> None:
     twice = snapshot(pipeline(21, "Sales"), pipeline(22, "Sales"))
     assert [c.name for c in make_plan(MASTER, twice, {}, Scope.FULL).conflicts] == ["Sales"]
-    rules = Rules(exclusions=frozenset({Exclusion(P, "Sales")}))
+    rules = Rules(exclusions=frozenset({ExclusionRule(P, "Sales")}))
     assert make_plan(MASTER, twice, {}, Scope.FULL, rules).conflicts == ()
 
 
 def test_an_archived_twin_of_an_excluded_pipeline_is_no_conflict() -> None:
     archived = replace(SLAVE, pipelines=(replace(SLAVE.pipelines[0], is_archive=True), SLAVE.pipelines[1]))
     assert [c.name for c in without(existing=archived).conflicts] == ["Sales"]
-    assert without(Exclusion(P, "Sales"), existing=archived).conflicts == ()
+    assert without(ExclusionRule(P, "Sales"), existing=archived).conflicts == ()
 
 
 def test_manual_items_of_what_is_left_out_are_not_told() -> None:
     desired = replace(MASTER, fields=(*(MASTER.fields or ()), field(9, "Chain", "chained_list")))
     assert [m.name for m in make_plan(desired, SLAVE, KNOWN, Scope.FULL).manual] == ["Chain"]
-    rules = Rules(exclusions=frozenset({Exclusion(F, "Chain")}))
+    rules = Rules(exclusions=frozenset({ExclusionRule(F, "Chain")}))
     assert make_plan(desired, SLAVE, KNOWN, Scope.FULL, rules).manual == ()
 
 
@@ -185,10 +185,10 @@ def test_an_accepted_missing_group_takes_new_fields_of_it_along_but_not_those_th
 
 
 def test_without_a_name_the_groups_of_people_are_meant_and_the_main_one_goes_on() -> None:
-    made = without(Exclusion(G))
+    made = without(ExclusionRule(G))
     assert {"Deal", "Source"}.isdisjoint(touched(made))
     assert "Budget" in touched(made)
 
 
 def test_the_main_group_can_be_left_out_by_its_name() -> None:
-    assert "Budget" not in touched(without(Exclusion(G, "Main")))
+    assert "Budget" not in touched(without(ExclusionRule(G, "Main")))

@@ -12,8 +12,8 @@ from syncing.engine.plan import Plan, make_plan
 from syncing.engine.refs import Kind, Ref, Scope
 from syncing.engine.resources.custom_fields import Enum
 from syncing.engine.resources.stages import Description
-from syncing.engine.rules import Exclusion, Rules, Unmatched
-from syncing.engine.snapshot import Snapshot, items
+from syncing.engine.rules import ExclusionRule, Rules, Unmatched
+from syncing.engine.snapshot import Snapshot, refs_in
 from syncing.tests.engine.items import field, group, pipeline, snapshot, stage
 
 P, S, G, F, E = Kind.PIPELINE, Kind.STAGE, Kind.FIELD_GROUP, Kind.CUSTOM_FIELD, Kind.ENUM
@@ -52,7 +52,7 @@ SLAVE = snapshot(
     field(5, "g", "birthday", remind="week", hidden_statuses=()),
     field(6, "h", "tracking_data", group_id="statistic", tracking_callback="b", hidden_statuses=()),
 )  # fmt: skip
-KNOWN = {ref: ref.key for ref in items(MASTER)}
+KNOWN = {ref: ref.key for ref in refs_in(MASTER)}
 
 
 def plan(rules: Rules, desired: Snapshot = MASTER, existing: Snapshot = SLAVE) -> Plan:
@@ -149,7 +149,7 @@ def test_another_main_pipeline_that_is_accepted_stays_first_without_a_word() -> 
     theirs = snapshot(pipeline(3, "C", sort=0, is_main=True), pipeline(1, "A"), pipeline(2, "B"))
     assert "is_main" in differing(plan(Rules(), ours, theirs))[SALES]
     assert plan(accepting((SALES, "is_main")), ours, theirs).changes == ()
-    excluded = Rules(exclusions=frozenset({Exclusion(P, "A")}))
+    excluded = Rules(exclusions=frozenset({ExclusionRule(P, "A")}))
     assert plan(excluded, ours, theirs).changes == ()
 
 
@@ -228,7 +228,7 @@ def test_back_to_before_a_run_that_made_changed_and_deleted_things() -> None:
         created=frozenset(own),
         only=dict.fromkeys([BUDGET, Ref(F, "leads/5"), *(Ref(*item) for item in own)], frozenset()),
     )
-    known = {ref: ref.key for ref in {*items(before), *(Ref(*item) for item in own)}}
+    known = {ref: ref.key for ref in {*refs_in(before), *(Ref(*item) for item in own)}}
 
     made = make_plan(before, now, known, Scope.FULL, rules)
 

@@ -4,13 +4,20 @@ from dataclasses import replace
 
 import pytest
 
-from syncing.engine.held import Held
+from syncing.engine.held_items import HeldItem
 from syncing.engine.plan import make_plan
 from syncing.engine.refs import Kind, Ref, Scope
 from syncing.engine.resources.field_groups import FieldGroup
 from syncing.engine.rules import Limits, Rules, Unmatched
-from syncing.engine.safety import doubt, empty, incomplete, limits, shrink, thresholds
-from syncing.engine.snapshot import Snapshot, items
+from syncing.engine.safety import (
+    empty_master,
+    incomplete_reading,
+    inconsistency,
+    kommo_limits,
+    master_losses,
+    thresholds,
+)
+from syncing.engine.snapshot import Snapshot, refs_in
 from syncing.tests.engine.items import field, group, pipeline, snapshot, stage
 
 
@@ -34,31 +41,31 @@ def account(stages: int = 10, fields: int = 10, contacts: int = 0, pipelines: in
     ({"fields": 10}, {"fields": 50}, False),
 ])  # fmt: skip
 def test_a_master_that_lost_too_much_is_refused(before: dict[str, int], after: dict[str, int], refused: bool) -> None:
-    said = shrink(account(**before), account(**after), 30, 10)
+    said = master_losses(account(**before), account(**after), 30, 10)
     assert (said is not None) is refused
 
 
 def test_the_sentence_has_the_numbers_and_the_way_out() -> None:
-    said = shrink(account(stages=10), account(stages=6), 30, 10)
+    said = master_losses(account(stages=10), account(stages=6), 30, 10)
     assert said is not None
     for part in ("4 of 10 stages", "40.00%", "30%", "--force --reason"):
         assert part in said
 
 
 def test_what_was_not_read_is_not_lost() -> None:
-    assert shrink(account(), Snapshot(account().pipelines), 30, 10) is None
-    assert shrink(Snapshot(account().pipelines), account(), 30, 10) is None
+    assert master_losses(account(), Snapshot(account().pipelines), 30, 10) is None
+    assert master_losses(Snapshot(account().pipelines), account(), 30, 10) is None
 
 
 def test_replaced_items_count_as_lost() -> None:
     swapped = replace(account(), fields=tuple(field(900 + number, f"F{number}") for number in range(10)))
-    assert shrink(account(), swapped, 30, 10) is not None
+    assert master_losses(account(), swapped, 30, 10) is not None
 
 
 def test_a_master_without_any_pipeline_is_not_believed() -> None:
-    assert empty(snapshot()) is not None
-    assert empty(snapshot(pipeline(1, "A", is_archive=True))) is not None
-    assert empty(account()) is None
+    assert empty_master(snapshot()) is not None
+    assert empty_master(snapshot(pipeline(1, "A", is_archive=True))) is not None
+    assert empty_master(account()) is None
 
 
 # -- a slave's reading --
@@ -70,15 +77,17 @@ def mains(*entities: str) -> tuple[FieldGroup, ...]:
 
 def test_a_reading_that_can_be_true_is_believed() -> None:
     master = account()
-    assert incomplete(master, account(), {}) is None
-    assert incomplete(Snapshot(master.pipelines), Snapshot(account().pipelines), {}) is None
-    assert incomplete(master, account(fields=0), {Ref(Kind.CUSTOM_FIELD, "contacts/1"): "contacts/7"}) is not None
-    assert incomplete(master, account(fields=0), {}) is None
+    assert incomplete_reading(master, account(), {}) is None
+    assert incomplete_reading(Snapshot(master.pipelines), Snapshot(account().pipelines), {}) is None
+    assert (
+        incomplete_reading(master, account(fields=0), {Ref(Kind.CUSTOM_FIELD, "contacts/1"): "contacts/7"}) is not None
+    )
+    assert incomplete_reading(master, account(fields=0), {}) is None
 
 
 def test_an_account_without_any_group_is_believed_where_the_master_has_none_either() -> None:
     bare = replace(account(), groups=())
-    assert incomplete(bare, bare, {}) is None
+    assert incomplete_reading(bare, bare, {}) is None
 
 
 @pytest.mark.parametrize(("reading", "part"), [
@@ -89,7 +98,7 @@ def test_an_account_without_any_group_is_believed_where_the_master_has_none_eith
     (replace(snapshot(pipeline(1, "A")), groups=mains("leads", "contacts", "companies")), "custom fields of leads"),
 ])  # fmt: skip
 def test_a_reading_that_cannot_be_true_is_named(reading: Snapshot, part: str) -> None:
-    said = incomplete(replace(account(), groups=mains("leads", "contacts", "companies")), reading, {})
+    said = incomplete_reading(replace(account(), groups=mains("leads", "contacts", "companies")), reading, {})
     assert said is not None
     assert part in said
 
@@ -98,7 +107,7 @@ def test_a_reading_that_cannot_be_true_is_named(reading: Snapshot, part: str) ->
 
 
 def refusal(desired: Snapshot, existing: Snapshot) -> str | None:
-    return limits(make_plan(desired, existing, {}, Scope.FULL), existing)
+    return kommo_limits(make_plan(desired, existing, {}, Scope.FULL), existing)
 
 
 def many(number: int, start: int = 1, prefix: str = "P") -> Snapshot:
@@ -130,7 +139,7 @@ NO_SHARES = Limits(max_update_share=100, max_delete_share=100)
 
 
 def held(desired: Snapshot, existing: Snapshot, allowed: Limits, *, first: bool = False) -> str | None:
-    known = {} if first else {ref: ref.key for ref in items(existing)}
+    known = {} if first else {ref: ref.key for ref in refs_in(existing)}
     return thresholds(make_plan(desired, existing, known, Scope.FULL, ALL), existing, known, allowed)
 
 
@@ -223,8 +232,8 @@ def whole() -> Snapshot:
 
 
 def test_a_master_whose_parts_agree_is_beyond_doubt() -> None:
-    assert doubt(whole()) is None
-    assert doubt(Snapshot(whole().pipelines)) is None
+    assert inconsistency(whole()) is None
+    assert inconsistency(Snapshot(whole().pipelines)) is None
 
 
 def lacking(**facts: object) -> Snapshot:
@@ -243,38 +252,38 @@ def lacking(**facts: object) -> Snapshot:
     (lacking(groups=()), "'Source' of leads"),
 ])  # fmt: skip
 def test_what_is_named_and_missing_was_not_read(reading: Snapshot, part: str) -> None:
-    assert part in (doubt(reading) or "")
+    assert part in (inconsistency(reading) or "")
 
 
 # -- what is held back is there --
 
 
-def odd(kind: Kind, key: str, within: str = "", path: str = "name") -> Held:
-    return Held(kind, key, within, None, "", path, "is missing")
+def odd(kind: Kind, key: str, within: str = "", path: str = "name") -> HeldItem:
+    return HeldItem(kind, key, within, None, "", path, "is missing")
 
 
-def holding(snapshot: Snapshot, *items: Held) -> Snapshot:
+def holding(snapshot: Snapshot, *items: HeldItem) -> Snapshot:
     return replace(snapshot, held=items)
 
 
 @pytest.mark.parametrize("kept", [
     odd(Kind.PIPELINE, "1"), odd(Kind.PIPELINE, ""), odd(Kind.STAGE, "", "1"),
 ])  # fmt: skip
-def test_what_may_be_among_the_unread_is_not_lost(kept: Held) -> None:
+def test_what_may_be_among_the_unread_is_not_lost(kept: HeldItem) -> None:
     before = snapshot(pipeline(1, "A", *(stage(number, f"S{number}") for number in range(5, 15))), pipeline(2, "B"))
     after = snapshot(pipeline(2, "B")) if kept.kind is Kind.PIPELINE else snapshot(pipeline(1, "A"), pipeline(2, "B"))
-    assert shrink(before, after, 30, 10) is not None
-    assert shrink(before, holding(after, kept), 30, 10) is None
+    assert master_losses(before, after, 30, 10) is not None
+    assert master_losses(before, holding(after, kept), 30, 10) is None
 
 
 def test_an_unread_item_of_another_list_explains_nothing() -> None:
     after = holding(account(stages=5), odd(Kind.STAGE, "", "2"), odd(Kind.CUSTOM_FIELD, "", "leads"))
-    assert shrink(account(stages=10), after, 30, 10) is not None
+    assert master_losses(account(stages=10), after, 30, 10) is not None
 
 
 def test_what_was_unread_before_counts_as_what_was_there() -> None:
     before = holding(snapshot(pipeline(1, "A")), *(odd(Kind.PIPELINE, str(number)) for number in range(2, 12)))
-    assert shrink(before, snapshot(pipeline(1, "A")), 30, 10) is not None
+    assert master_losses(before, snapshot(pipeline(1, "A")), 30, 10) is not None
 
 
 def test_unread_items_leave_no_doubt_about_what_names_them() -> None:
@@ -282,29 +291,31 @@ def test_unread_items_leave_no_doubt_about_what_names_them() -> None:
         pipeline(1, "A", is_main=True), group("leads_1", fields=(3, 4)),
         field(3, "F", group_id="leads_2", required_statuses=((2, 5),)),
     )  # fmt: skip
-    assert doubt(whole) is not None
+    assert inconsistency(whole) is not None
     unread = (
         odd(Kind.CUSTOM_FIELD, "leads/4", "leads"), odd(Kind.FIELD_GROUP, "leads/leads_2", "leads"),
         odd(Kind.PIPELINE, "2"),
     )  # fmt: skip
-    assert doubt(holding(whole, *unread)) is None
+    assert inconsistency(holding(whole, *unread)) is None
     for at in range(3):
-        assert doubt(holding(whole, *unread[:at], *unread[at + 1 :])) is not None
+        assert inconsistency(holding(whole, *unread[:at], *unread[at + 1 :])) is not None
 
 
 def test_unread_pipelines_and_stages_count_in_kommos_limits() -> None:
     existing = snapshot(*(pipeline(number, f"P{number}") for number in range(1, 50)))
     desired = snapshot(pipeline(90, "New"))
-    assert limits(make_plan(desired, existing, {}, Scope.FULL), existing) is None
+    assert kommo_limits(make_plan(desired, existing, {}, Scope.FULL), existing) is None
     full = holding(existing, replace(odd(Kind.PIPELINE, "50"), name="Odd"))
-    said = limits(make_plan(desired, full, {}, Scope.FULL), full)
+    said = kommo_limits(make_plan(desired, full, {}, Scope.FULL), full)
     assert said is not None
     assert "has 50 pipelines" in said
 
 
 def test_a_slave_without_a_readable_pipeline_is_believed_unless_all_came_without_stages() -> None:
     bare = snapshot()
-    assert incomplete(account(), bare, {}) is not None
-    assert incomplete(account(), holding(bare, odd(Kind.PIPELINE, "1")), {}) is None
-    assert incomplete(account(), holding(bare, odd(Kind.PIPELINE, "1", path="_embedded.statuses")), {}) is not None
-    assert empty(holding(bare, odd(Kind.PIPELINE, "1"))) is None
+    assert incomplete_reading(account(), bare, {}) is not None
+    assert incomplete_reading(account(), holding(bare, odd(Kind.PIPELINE, "1")), {}) is None
+    assert (
+        incomplete_reading(account(), holding(bare, odd(Kind.PIPELINE, "1", path="_embedded.statuses")), {}) is not None
+    )
+    assert empty_master(holding(bare, odd(Kind.PIPELINE, "1"))) is None

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncing.engine.waves import Tally, split, tally
+from syncing.engine.waves import WaveResult, assign_waves, wave_result
 
 PILOTS = st.lists(st.booleans(), max_size=150)
 SIZES = st.integers(0, 300)
@@ -14,7 +14,7 @@ SIZES = st.integers(0, 300)
 
 @given(PILOTS, SIZES, st.booleans())
 def test_every_account_is_in_exactly_one_wave_and_no_wave_is_empty(pilots: list[bool], size: int, share: bool) -> None:
-    waves = split(pilots, size=size, percent=share)
+    waves = assign_waves(pilots, size=size, percent=share)
 
     assert len(waves) == len(pilots)
     assert sorted(set(waves)) == list(range(len(set(waves))))
@@ -24,7 +24,7 @@ def test_every_account_is_in_exactly_one_wave_and_no_wave_is_empty(pilots: list[
 def test_pilots_come_before_all_others_and_the_others_keep_their_order(
     pilots: list[bool], size: int, share: bool
 ) -> None:
-    waves = split(pilots, size=size, percent=share)
+    waves = assign_waves(pilots, size=size, percent=share)
     others = [wave for wave, is_pilot in zip(waves, pilots, strict=True) if not is_pilot]
 
     assert others == sorted(others)
@@ -38,7 +38,7 @@ def test_no_wave_behind_the_pilots_is_larger_than_asked(pilots: list[bool], size
     largest = -(-size * len(pilots) // 100) if share else size
     mixed = any(pilots) and not all(pilots)
 
-    sizes = Counter(split(pilots, size=size, percent=share))
+    sizes = Counter(assign_waves(pilots, size=size, percent=share))
 
     assert all(count <= largest for wave, count in sizes.items() if wave or not mixed)
     assert len({count for wave, count in sizes.items() if wave not in (0, max(sizes))}) <= 1
@@ -46,7 +46,7 @@ def test_no_wave_behind_the_pilots_is_larger_than_asked(pilots: list[bool], size
 
 @given(PILOTS, SIZES, st.booleans())
 def test_the_same_accounts_are_always_split_alike(pilots: list[bool], size: int, share: bool) -> None:
-    assert split(pilots, size=size, percent=share) == split(tuple(pilots), size=size, percent=share)
+    assert assign_waves(pilots, size=size, percent=share) == assign_waves(tuple(pilots), size=size, percent=share)
 
 
 @pytest.mark.parametrize(
@@ -68,40 +68,40 @@ def test_the_same_accounts_are_always_split_alike(pilots: list[bool], size: int,
     ],
 )
 def test_waves_by_size_and_by_share(pilots: list[bool], facts: dict[str, int], expected: list[int]) -> None:
-    assert split(pilots, **facts) == expected  # type: ignore[arg-type]
+    assert assign_waves(pilots, **facts) == expected  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     ("ends", "expected"),
     [
-        ({("changed", ""): 2, ("in_sync", ""): 3}, Tally(5, 0)),
-        ({("changed", ""): 1, ("failed", "unpaid"): 1, ("refused", "guard"): 1, ("partial", ""): 1}, Tally(4, 3)),
-        ({("changed", ""): 1, ("skipped", "paused"): 5, ("skipped", ""): 1}, Tally(1, 0)),
-        ({("changed", ""): 1, ("refused", "stale_plan"): 5}, Tally(1, 0)),
-        ({("cancelled", "cancelled"): 2}, Tally(0, 0)),
+        ({("changed", ""): 2, ("in_sync", ""): 3}, WaveResult(5, 0)),
+        ({("changed", ""): 1, ("failed", "unpaid"): 1, ("refused", "guard"): 1, ("partial", ""): 1}, WaveResult(4, 3)),
+        ({("changed", ""): 1, ("skipped", "paused"): 5, ("skipped", ""): 1}, WaveResult(1, 0)),
+        ({("changed", ""): 1, ("refused", "stale_plan"): 5}, WaveResult(1, 0)),
+        ({("cancelled", "cancelled"): 2}, WaveResult(0, 0)),
     ],
 )
-def test_what_counts_as_tried_and_as_failed(ends: dict[tuple[str, str], int], expected: Tally) -> None:
-    assert tally(ends) == expected
+def test_what_counts_as_tried_and_as_failed(ends: dict[tuple[str, str], int], expected: WaveResult) -> None:
+    assert wave_result(ends) == expected
 
 
 @pytest.mark.parametrize(
     ("wave", "limit", "passes"),
     [
-        (Tally(10, 1), 10, True),
-        (Tally(9, 1), 10, False),
-        (Tally(1, 1), 99, False),
-        (Tally(1, 1), 100, True),
-        (Tally(5, 0), 0, True),
-        (Tally(119, 1), 0, False),
-        (Tally(0, 0), 0, True),
+        (WaveResult(10, 1), 10, True),
+        (WaveResult(9, 1), 10, False),
+        (WaveResult(1, 1), 99, False),
+        (WaveResult(1, 1), 100, True),
+        (WaveResult(5, 0), 0, True),
+        (WaveResult(119, 1), 0, False),
+        (WaveResult(0, 0), 0, True),
     ],
 )
-def test_exactly_the_limit_is_allowed(wave: Tally, limit: int, passes: bool) -> None:
+def test_exactly_the_limit_is_allowed(wave: WaveResult, limit: int, passes: bool) -> None:
     assert wave.passes(limit) is passes
 
 
 @given(st.integers(0, 200), st.integers(0, 200), st.integers(0, 100))
 def test_more_failures_never_let_the_next_wave_start(well: int, failed: int, limit: int) -> None:
-    if not Tally(well + failed, failed).passes(limit):
-        assert not Tally(well + failed + 1, failed + 1).passes(limit)
+    if not WaveResult(well + failed, failed).passes(limit):
+        assert not WaveResult(well + failed + 1, failed + 1).passes(limit)

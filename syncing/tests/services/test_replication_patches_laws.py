@@ -10,7 +10,7 @@ from hypothesis import given
 from accounts.simulator.seed import drift
 from accounts.simulator.server import RunningServer, serve
 from accounts.simulator.world import World
-from syncing.engine.pending import UNTOLD
+from syncing.engine.pending import UNCERTAIN
 from syncing.tests import laws
 from syncing.tests.branches import Branch, Scene
 from syncing.tests.laws import seeds
@@ -78,7 +78,7 @@ def test_no_value_is_lost_and_nothing_multiplies_whatever_becomes_of_a_patch(
     scene.world.knobs.refused_options = scene.world.knobs.refused_colors = ""
     north.sync(desired)
     if (left := north.sync(desired)).reason == "conflict":
-        assert {row["message"] for row in left.document["conflicts"]} == {UNTOLD}
+        assert {row["message"] for row in left.document["conflicts"]} == {UNCERTAIN}
         assert north.pending, "an answer was lost, and a person has added another: a person decides"
         north.pending.clear()  # as with --force
         north.sync(desired)

@@ -15,16 +15,16 @@ from accounts.simulator.model import ENTITIES, ENUM_TYPES
 from accounts.simulator.server import RunningServer, serve
 from accounts.simulator.world import World
 from syncing.engine.changes import Action
-from syncing.engine.exclusions import excluded, left_out
+from syncing.engine.exclusions import excluded_names, excluded_refs
 from syncing.engine.match import match
 from syncing.engine.refs import Kind, Ref, enum_key, field_key, group_key, pipeline_key, stage_key
 from syncing.engine.resources.custom_fields import CustomField
-from syncing.engine.resources.pipelines import place
+from syncing.engine.resources.pipelines import display_order
 from syncing.engine.resources.stages import palette_color
-from syncing.engine.rollback import Touch, undo
-from syncing.engine.rules import NO_RULES, Exclusion, Rules, Unmatched
-from syncing.engine.safety import doubt
-from syncing.engine.snapshot import Snapshot, items
+from syncing.engine.rollback import LoggedChange, rollback_input
+from syncing.engine.rules import NO_RULES, ExclusionRule, Rules, Unmatched
+from syncing.engine.safety import inconsistency
+from syncing.engine.snapshot import Snapshot, refs_in
 from syncing.services.replication.contract import Result
 from syncing.tests import laws
 from syncing.tests.branches import Branch, Killed, Scene, inventory, read
@@ -221,7 +221,7 @@ def test_with_delete_created_only_what_we_made_goes_and_what_the_master_gave_up_
     account = story.south.account
     for _ in range(3):
         desired = story.desired()
-        wanted = set(items(desired))
+        wanted = set(refs_in(desired))
         before, made, busy = here(account), set(story.south.created), used(account)
         given_up = {(ref.kind, key) for ref, key in story.south.known.items() if ref not in wanted} & made
 
@@ -296,15 +296,15 @@ def test_what_is_excluded_is_not_touched_and_the_rest_comes_to_rest(anywhere: Ru
     story.settled(rules, result)
 
 
-def _some_exclusions(story: Story) -> Iterator[Exclusion]:
+def _some_exclusions(story: Story) -> Iterator[ExclusionRule]:
     rng, accounts = story.rng, (story.scene.master, story.south.account)
     for account in rng.sample(accounts, rng.randint(1, 2)):
         pipeline = rng.choice(account.ordered_pipelines)
         groups = [group.name for entity in ENTITIES for group in account.groups[entity].values()]
         fields = [item.name for entity in ENTITIES for item in account.fields[entity].values()]
-        choices = [Exclusion(Kind.PIPELINE, pipeline.name), Exclusion(Kind.FIELD_GROUP, rng.choice(groups))]
-        choices += [Exclusion(Kind.CUSTOM_FIELD, rng.choice(fields)), Exclusion(rng.choice(NAMED_KINDS))]
-        choices += [Exclusion(Kind.STAGE, stage.name) for stage in pipeline.ordinary[:2]]
+        choices = [ExclusionRule(Kind.PIPELINE, pipeline.name), ExclusionRule(Kind.FIELD_GROUP, rng.choice(groups))]
+        choices += [ExclusionRule(Kind.CUSTOM_FIELD, rng.choice(fields)), ExclusionRule(rng.choice(NAMED_KINDS))]
+        choices += [ExclusionRule(Kind.STAGE, stage.name) for stage in pipeline.ordinary[:2]]
         yield from rng.sample(choices, 2)
 
 
@@ -316,8 +316,12 @@ def _left_out(story: Story, rules: Rules) -> set[Key]:
     account, known = story.south.account, story.south.known
     found = match(story.desired(), read(story.scene.server, account), known)
     names = {key: name for key, name in _names(account).items() if key in here(account)}
-    out = {(ref.kind, found.keys[ref]) for ref in left_out(story.desired(), rules) if ref in found.keys}
-    out |= {key for key, name in names.items() if key not in found.names and excluded(rules.exclusions, key[0], {name})}
+    out = {(ref.kind, found.keys[ref]) for ref in excluded_refs(story.desired(), rules) if ref in found.keys}
+    out |= {
+        key
+        for key, name in names.items()
+        if key not in found.names and excluded_names(rules.exclusions, key[0], {name})
+    }
     for key in names:
         if key not in found.names and _home(key, account) in out:
             out.add(key)
@@ -424,7 +428,7 @@ def test_a_run_that_is_rolled_back_leaves_the_account_as_it_was_or_says_what_sta
     story.sync(story.rng.choice((NO_RULES, OURS, ALL)))
     if story.rng.random() < 0.3:
         populate(south.account, story.rng, share=0.1)
-    way = undo(before, *_done(south, outcomes, mapped))
+    way = rollback_input(before, *_done(south, outcomes, mapped))
     back = Branch(anywhere, south.account, known=dict(way.known))
     values, wounds = held(south.account), south.wounds
 
@@ -438,10 +442,10 @@ def test_a_run_that_is_rolled_back_leaves_the_account_as_it_was_or_says_what_sta
     assert back.sync(before, rules=way.rules).document["changes"] == []
 
 
-def _done(branch: Branch, outcomes: int, mapped: int) -> tuple[list[Touch], list[str]]:
+def _done(branch: Branch, outcomes: int, mapped: int) -> tuple[list[LoggedChange], list[str]]:
     """What the log tells of a run: the things touched, and the options that were made."""
     rows = [each for each in branch.outcomes[outcomes:] if each.state == "done" and each.action != "adopt"]
-    touches = [Touch(Action(each.action), Kind(each.kind), each.key, frozenset(each.fields)) for each in rows]
+    touches = [LoggedChange(Action(each.action), Kind(each.kind), each.key, frozenset(each.fields)) for each in rows]
     made = [each for each in branch.mapped[mapped:] if each.created_by_us and each.ref.kind is Kind.ENUM]
     return touches, [each.slave_key for each in made]
 
@@ -453,7 +457,7 @@ def portrait(snapshot: Snapshot, but: set[tuple[str, str]]) -> dict[Any, Any]:
     """
     rows: dict[Any, Any] = {}
     called: dict[tuple[int, int], str] = {}
-    pipelines = [each for each in sorted(snapshot.pipelines, key=place) if ("pipeline", each.name) not in but]
+    pipelines = [each for each in sorted(snapshot.pipelines, key=display_order) if ("pipeline", each.name) not in but]
     rows["pipelines"] = [(each.name, each.is_main, each.is_unsorted_on) for each in pipelines]
     for pipeline in pipelines:
         ordered = sorted(pipeline.stages, key=lambda stage: (stage.sort, stage.id))
@@ -489,7 +493,7 @@ def _drawn(item: CustomField, called: dict[tuple[int, int], str], but: set[tuple
 def test_half_a_master_is_doubted_wherever_the_rest_names_what_is_missing(anywhere: RunningServer, seed: int) -> None:
     """Otherwise it is the guard against a shrunken master, and asking again, that find out."""
     whole = scene_of(anywhere, seed, duplicates=seed % 2 == 0).desired()
-    assert doubt(whole) is None
+    assert inconsistency(whole) is None
     groups, fields = whole.groups or (), whole.fields or ()
     halves = [replace(whole, pipelines=whole.pipelines[: len(whole.pipelines) // 2])]
     for entity in ENTITIES:
@@ -500,7 +504,7 @@ def test_half_a_master_is_doubted_wherever_the_rest_names_what_is_missing(anywhe
         lost = some[len(some) // 2 :]
         halves.append(replace(whole, fields=tuple(item for item in fields if item not in lost)))
     for half in halves:
-        assert (doubt(half) is not None) == _names_what_is_missing(half), half
+        assert (inconsistency(half) is not None) == _names_what_is_missing(half), half
 
 
 def _names_what_is_missing(master: Snapshot) -> bool:

@@ -10,7 +10,7 @@ from accounts.simulator import edits
 from accounts.simulator.faults import Fault
 from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing.engine.refs import Kind, Ref
-from syncing.engine.rules import WHOLE, Exclusion, Limits, Unmatched
+from syncing.engine.rules import WHOLE, ExclusionRule, Limits, Unmatched
 from syncing.engine.snapshot import Snapshot
 from syncing.models import AcceptedDifference, Drift, IdMapping, LogEntry, MasterSnapshot
 from syncing.models import Exclusion as ExclusionRow
@@ -76,7 +76,7 @@ def test_each_account_gets_its_own_exclusions_exceptions_and_what_we_made_there(
 
     rules = rules_for([north.pk, south.pk], RunFactory(group=found, deletes_allowed=True))
 
-    assert rules[north.pk].exclusions == {Exclusion(Kind.PIPELINE, "Sales")}
+    assert rules[north.pk].exclusions == {ExclusionRule(Kind.PIPELINE, "Sales")}
     assert rules[north.pk].accepted == {(Ref(Kind.STAGE, "1/2"), "name")}
     assert rules[north.pk].created == {(Kind.STAGE, "10/20")}
     assert rules[south.pk].accepted == {(Ref(Kind.CUSTOM_FIELD, "leads/4"), WHOLE)}

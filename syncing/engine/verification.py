@@ -5,14 +5,14 @@ from dataclasses import replace
 from typing import Any
 
 from syncing.engine.changes import Action, Change
-from syncing.engine.pairing import is_spelling, likely, with_rest
+from syncing.engine.name_pairing import is_spelling, pair_names, pair_rest
 from syncing.engine.plan import Plan
 from syncing.engine.refs import Kind, Ref, enum_key, field_key, group_key, pipeline_key, stage_key
 from syncing.engine.snapshot import Snapshot
-from syncing.engine.stored_names import Key
+from syncing.engine.stored_names import ItemKey
 
 
-def hidden(
+def not_visible(
     plan: Plan, changes: Iterable[Change], keys: Mapping[Ref, str], before: Snapshot, after: Snapshot
 ) -> set[Ref]:
     """The items whose answered changes the account as read `after` shows nothing of; `keys`: the ids known by now."""
@@ -21,11 +21,11 @@ def hidden(
 
 
 def _is_hidden(
-    plan: Plan, change: Change, keys: Mapping[Ref, str], was: Mapping[Key, Any], now: Mapping[Key, Any]
+    plan: Plan, change: Change, keys: Mapping[Ref, str], was: Mapping[ItemKey, Any], now: Mapping[ItemKey, Any]
 ) -> bool:
     kind, ref = change.ref.kind, change.ref
     if change.action is Action.DELETE:
-        return (kind, plan.own[ref]) in now
+        return (kind, plan.slave_only[ref]) in now
     options = plan.desired.items[ref].attributes.get("enums", ()) if change.action is Action.CREATE or (
         "enums" in change.fields
     ) else ()  # fmt: skip
@@ -37,9 +37,9 @@ def _is_hidden(
     return own not in now or (change.action is Action.UPDATE and was.get(own) == now[own])
 
 
-def _things(snapshot: Snapshot) -> dict[Key, Any]:
+def _things(snapshot: Snapshot) -> dict[ItemKey, Any]:
     """Every item with what it is itself, without what is inside it (an option is also part of its field)."""
-    found: dict[Key, Any] = {}
+    found: dict[ItemKey, Any] = {}
     for pipeline in snapshot.pipelines:
         found[Kind.PIPELINE, pipeline_key(pipeline.id)] = replace(pipeline, stages=())
         for stage in pipeline.stages:
@@ -53,7 +53,7 @@ def _things(snapshot: Snapshot) -> dict[Key, Any]:
     return found
 
 
-def arrived(
+def keys_of_arrivals(
     plan: Plan, changes: Iterable[Change], keys: Mapping[Ref, str], before: Snapshot, after: Snapshot
 ) -> dict[Ref, str]:
     """The keys of stages and options that came with `changes` and that no answer told: those that are new.
@@ -70,8 +70,8 @@ def arrived(
         inside = f"{keys[parent]}/"
         there = [(key[1], name) for key, name in fresh if key[0] is kind and key[1].startswith(inside)]
         names, shown = [name for _, name in waiting], [name for _, name in there]
-        pairs = likely(names, shown)
-        whole = with_rest(pairs, len(names), len(shown))
+        pairs = pair_names(names, shown)
+        whole = pair_rest(pairs, len(names), len(shown))
         if all(is_spelling(names[at], shown[other]) for at, other in whole.items() if at not in pairs):
             pairs = whole  # else a person may have made one of them, and ours was refused
         for at, other in pairs.items():
@@ -94,7 +94,7 @@ def _sent_inside(plan: Plan, changes: Iterable[Change]) -> Iterator[tuple[Ref, K
         yield parent, Kind.STAGE, wanted
 
 
-def _inner(snapshot: Snapshot) -> Iterator[tuple[Key, str]]:
+def _inner(snapshot: Snapshot) -> Iterator[tuple[ItemKey, str]]:
     """The ordinary stages and the options, in their order."""
     for pipeline, stage in snapshot.stages():
         if not stage.is_system:

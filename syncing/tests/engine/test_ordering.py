@@ -5,9 +5,9 @@ from collections.abc import Collection, Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncing.engine.arrange import Arrangement, arrange
-from syncing.engine.order import merge
+from syncing.engine.ordering import Ordering, compare_order
 from syncing.engine.refs import Kind, Ref
+from syncing.engine.sequences import merge
 
 SOME = st.sets(st.integers(0, 5))
 
@@ -18,16 +18,16 @@ def refs(numbers: Sequence[int]) -> tuple[Ref, ...]:
 
 def arranged(
     ours: Sequence[int], theirs: Sequence[int], blocked: Collection[int] = (), anchors: Collection[int] = ()
-) -> Arrangement:
+) -> Ordering:
     fixed = refs(sorted(anchors))
-    return arrange({"list": refs(ours)}, {"list": refs(theirs)}, refs(sorted(blocked)), lambda ref: ref in fixed)
+    return compare_order({"list": refs(ours)}, {"list": refs(theirs)}, refs(sorted(blocked)), lambda ref: ref in fixed)
 
 
-def moved(made: Arrangement) -> dict[str, tuple[int, int]]:
+def moved(made: Ordering) -> dict[str, tuple[int, int]]:
     return {ref.key: places for ref, places in made.positions.items()}
 
 
-def carried_out(theirs: Sequence[int], made: Arrangement) -> list[Ref]:
+def carried_out(theirs: Sequence[int], made: Ordering) -> list[Ref]:
     """The account's list after the moves: what is not in the order to reach stays where it is."""
     here = set(refs(theirs))
     target = [ref for ref in made.orders["list"] if ref in here]
@@ -41,7 +41,7 @@ def test_places_are_told_from_one_on_among_what_both_have() -> None:
 
 
 def test_lists_are_apart_and_one_that_the_account_lacks_moves_nothing() -> None:
-    made = arrange({"a": refs([1, 2]), "b": refs([3])}, {"b": refs([3, 1, 2])}, (), lambda ref: False)
+    made = compare_order({"a": refs([1, 2]), "b": refs([3])}, {"b": refs([3, 1, 2])}, (), lambda ref: False)
     assert made.positions == {}
     assert made.orders == {"a": refs([1, 2]), "b": refs([3])}
 

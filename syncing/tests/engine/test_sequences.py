@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from syncing.engine.order import give_way, merge, moves, numbers
+from syncing.engine.sequences import give_way, merge, moves, numbers
 
 law = settings(max_examples=150, derandomize=True, deadline=None, database=None)
 permutations = st.integers(0, 9).flatmap(lambda size: st.permutations(range(size)))

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
+from syncing.engine.drift import Cause, Difference, differences
 from syncing.engine.plan import make_plan
 from syncing.engine.refs import Kind, Ref, Scope
 from syncing.engine.resources.custom_fields import Enum
 from syncing.engine.resources.stages import Description
 from syncing.engine.rules import WHOLE, Rules, Unmatched
-from syncing.engine.snapshot import Snapshot, items
-from syncing.engine.threeway import Cause, Difference, differences
+from syncing.engine.snapshot import Snapshot, refs_in
 from syncing.tests.engine.items import field, group, pipeline, snapshot, stage
 
 P, S, G, F, E = Kind.PIPELINE, Kind.STAGE, Kind.FIELD_GROUP, Kind.CUSTOM_FIELD, Kind.ENUM
@@ -36,7 +36,7 @@ def account(*changed: Any, without: tuple[int, ...] = ()) -> Snapshot:
 
 
 BASE = account()
-KNOWN = {ref: ref.key for ref in items(BASE)}
+KNOWN = {ref: ref.key for ref in refs_in(BASE)}
 
 
 def told(

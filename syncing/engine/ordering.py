@@ -3,26 +3,26 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from syncing.engine.order import moves
 from syncing.engine.refs import Ref
+from syncing.engine.sequences import moves
 
 Positions = Mapping[Ref, tuple[int, int]]  # old and new place, 1-based
 
 
 @dataclass(frozen=True)
-class Arrangement:
+class Ordering:
     """`orders`: list name -> the order to reach, items to create among them."""
 
     positions: Positions
     orders: Mapping[str, tuple[Ref, ...]]
 
 
-def arrange(
+def compare_order(
     ours: Mapping[str, Sequence[Ref]],
     theirs: Mapping[str, Sequence[Ref]],
     blocked: Collection[Ref],
     is_anchor: Callable[[Ref], bool],
-) -> Arrangement:
+) -> Ordering:
     """Compare the lists of both accounts, without `blocked` items.
 
     Anchors are what the others are moved around: predefined fields, the main pipeline, which Kommo numbers itself
@@ -44,4 +44,4 @@ def arrange(
         wanted = [ref for ref in orders[name] if ref in here]
         for ref in moves(current, wanted, anchors - loose):
             positions[ref] = (current.index(ref) + 1, wanted.index(ref) + 1)
-    return Arrangement(positions, orders)
+    return Ordering(positions, orders)

@@ -7,7 +7,7 @@ from syncing.engine.refs import Kind, Ref, local_id, parent_of
 
 
 @dataclass(frozen=True)
-class Held:
+class HeldItem:
     """One item that could not be read whole, with what could be read of it.
 
     `key`: the account's own, "" where not even the id could be read; `within`: the key of what it is in (a pipeline, an
@@ -37,7 +37,7 @@ class Held:
         return f"id {local_id(self.key) or 'unknown'}: {f'{self.path} {self.problem}'.strip()}"
 
 
-def hides(held: Iterable[Held], ref: Ref) -> bool:
+def hides(held: Iterable[HeldItem], ref: Ref) -> bool:
     """Whether an item that was not read may be there all the same: under the account's own keys.
 
     It is held back, inside of something that is, or one of those whose id could not be read.
@@ -46,7 +46,7 @@ def hides(held: Iterable[Held], ref: Ref) -> bool:
     return any(_may_be(each, ref) or (parent is not None and _may_be(each, parent)) for each in held)
 
 
-def _may_be(held: Held, ref: Ref) -> bool:
+def _may_be(held: HeldItem, ref: Ref) -> bool:
     if held.kind is not ref.kind:
         return False
     return held.key == ref.key if held.key else held.within == ref.key.rpartition("/")[0]

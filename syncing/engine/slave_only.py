@@ -15,7 +15,7 @@ NUMBER = re.compile(r"(?<!#)((?:##)*)#\d+$")  # of a namesake: the last of an od
 
 
 @dataclass(frozen=True)
-class Own:
+class SlaveOnly:
     """An item of the slave that no item of the master stands behind.
 
     `ref` is made of names as they are, as there is no id of the master: `=Old pipeline`, `7/=Old stage`,
@@ -29,15 +29,15 @@ class Own:
     parent: str
 
 
-def namesakes(ref: Ref) -> Ref:
+def without_number(ref: Ref) -> Ref:
     """One ref for all own items of a name; others stand for themselves."""
     return Ref(ref.kind, NUMBER.sub(r"\1", ref.key))
 
 
-def find_own(existing: Snapshot, found: Match, scope: Scope) -> tuple[Own, ...]:
+def find_slave_only(existing: Snapshot, found: Match, scope: Scope) -> tuple[SlaveOnly, ...]:
     """Without system and predefined items, and without what is inside of an own item."""
     finder = _Finder(existing, found)
-    rows: list[Own] = []
+    rows: list[SlaveOnly] = []
     if scope.writes_pipelines:
         rows += finder.pipelines()
     if scope.writes_fields:
@@ -50,16 +50,16 @@ class _Finder:
         self.existing, self.found = existing, found
         self.seen: Counter[tuple[Kind, str]] = Counter()
 
-    def _own(self, kind: Kind, key: str, inside: str, name: str, parent: str, type_: str = "") -> Iterator[Own]:
+    def _own(self, kind: Kind, key: str, inside: str, name: str, parent: str, type_: str = "") -> Iterator[SlaveOnly]:
         """Nothing when the item is the master's as well, or takes part in a conflict."""
         if (kind, key) in self.found.names or (kind, key) in self.found.contested:
             return
         called = f"{inside}={type_}{name.replace('#', '##')}"
         self.seen[kind, called] += 1
         number = self.seen[kind, called]
-        yield Own(Ref(kind, called if number == 1 else f"{called}#{number}"), key, name, parent)
+        yield SlaveOnly(Ref(kind, called if number == 1 else f"{called}#{number}"), key, name, parent)
 
-    def pipelines(self) -> Iterator[Own]:
+    def pipelines(self) -> Iterator[SlaveOnly]:
         for pipeline in self.existing.pipelines:
             key = pipeline_key(pipeline.id)
             ref = self.found.names.get((Kind.PIPELINE, key))
@@ -71,13 +71,13 @@ class _Finder:
                     inner = stage_key(pipeline.id, stage.id)
                     yield from self._own(Kind.STAGE, inner, f"{ref.key}/", stage.name, pipeline.name)
 
-    def groups(self) -> Iterator[Own]:
+    def groups(self) -> Iterator[SlaveOnly]:
         for group in self.existing.groups or ():
             if not group.is_predefined:
                 key = group_key(group.entity, group.id)
                 yield from self._own(Kind.FIELD_GROUP, key, f"{group.entity}/", group.name, group.entity)
 
-    def fields(self) -> Iterator[Own]:
+    def fields(self) -> Iterator[SlaveOnly]:
         names = {group_key(group.entity, group.id): group.name for group in self.existing.groups or ()}
         for item in self.existing.fields or ():
             if item.is_predefined:
@@ -91,7 +91,7 @@ class _Finder:
             parent = f"{item.entity}/{group}" if group else item.entity
             yield from self._own(Kind.CUSTOM_FIELD, key, f"{item.entity}/", item.name, parent, f"{item.type}:")
 
-    def _enums(self, item: CustomField, ref: Ref) -> Iterator[Own]:
+    def _enums(self, item: CustomField, ref: Ref) -> Iterator[SlaveOnly]:
         for enum in item.enums:
             if enum.value is None:  # it is told by itself, and nothing is done about it
                 continue

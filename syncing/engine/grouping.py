@@ -16,13 +16,13 @@ Member = TypeVar("Member", bound=Hashable)
 
 LISTS = ("changes", "extras", "conflicts", "manual")
 # What became of a change, or may become of it, does not make it another change.
-FATE = frozenset({"outcome", "message"})
+RESULT_KEYS = frozenset({"outcome", "message"})
 NUMBER = re.compile(r"\d+")
 ROW = json.JSONEncoder(sort_keys=True, default=list)  # made once: a plan may have hundreds of rows
 
 
 @dataclass(frozen=True)
-class Tally:
+class PlanCounts:
     """How many items a plan is about, by what is done with them."""
 
     created: int = 0
@@ -38,7 +38,7 @@ class Tally:
 
 
 @dataclass(frozen=True)
-class Distinct(Generic[Member]):
+class PlanGroup(Generic[Member]):
     """One plan, and everybody who has it."""
 
     digest: str
@@ -46,7 +46,7 @@ class Distinct(Generic[Member]):
 
 
 @dataclass(frozen=True)
-class Difference:
+class PlanDifference:
     """What tells a plan from another: (list name, row) of what only this one has, and of what only the other has."""
 
     here: tuple[tuple[str, Row], ...]
@@ -58,7 +58,7 @@ def concerns_all(name: str, row: Row) -> bool:
     return name != "extras" or bool(row.get("message"))
 
 
-def in_common(document: Document) -> dict[str, Any]:
+def common_content(document: Document) -> dict[str, Any]:
     """What a document says of every account that has the same plan."""
     rest = {name: [row for row in document.get(name, ()) if concerns_all(name, row)] for name in LISTS}
     return {**document, **rest}
@@ -76,40 +76,40 @@ def _content(name: str, row: Row) -> str:
     """A row as text. The number of leads in a kept item is each account's own and makes no other plan."""
     said = dict(row)
     if name == "changes":
-        said = {key: value for key, value in row.items() if key not in FATE}
+        said = {key: value for key, value in row.items() if key not in RESULT_KEYS}
     elif name == "extras" and row.get("message"):
         said["message"] = NUMBER.sub("#", row["message"])
     return ROW.encode(said)
 
 
-NOTHING = content_digest({})  # the digest of a plan that wants nothing of anybody
+EMPTY_DIGEST = content_digest({})  # the digest of a plan that wants nothing of anybody
 
 
-def collapse(digests: Iterable[tuple[Member, str]]) -> tuple[Distinct[Member], ...]:
+def group_plans(digests: Iterable[tuple[Member, str]]) -> tuple[PlanGroup[Member], ...]:
     """Every member in exactly one plan; the most common plan first, of equally common ones the first to appear."""
     found: dict[str, list[Member]] = {}
     for member, digest in digests:
         found.setdefault(digest, []).append(member)
-    plans = [Distinct(digest, tuple(members)) for digest, members in found.items()]
+    plans = [PlanGroup(digest, tuple(members)) for digest, members in found.items()]
     return tuple(sorted(plans, key=lambda plan: -len(plan.members)))
 
 
-def tally(document: Document) -> Tally:
+def plan_counts(document: Document) -> PlanCounts:
     """The counts of a document, done or not."""
     actions = Counter(row["action"] for row in document.get("changes", ()))
     counts = {name: len(document.get(name, ())) for name in LISTS if name != "changes"}
-    return Tally(actions[Action.CREATE], actions[Action.UPDATE], actions[Action.DELETE], **counts)
+    return PlanCounts(actions[Action.CREATE], actions[Action.UPDATE], actions[Action.DELETE], **counts)
 
 
-def difference(document: Document, other: Document) -> Difference:
+def plan_difference(document: Document, other: Document) -> PlanDifference:
     """What tells `document` from `other`, row by row; nothing exactly when their digests are equal."""
-    return Difference(tuple(_beyond(document, other)), tuple(_beyond(other, document)))
+    return PlanDifference(tuple(_beyond(document, other)), tuple(_beyond(other, document)))
 
 
 def _beyond(document: Document, other: Document) -> Iterator[tuple[str, Row]]:
     """The rows of `document` that `other` lacks; of equal ones as many as it has more."""
     there = Counter((name, _content(name, row)) for name, row in rows(other))
-    for name, row in rows(in_common(document)):
+    for name, row in rows(common_content(document)):
         key = (name, _content(name, row))
         if there[key]:
             there[key] -= 1

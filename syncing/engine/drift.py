@@ -8,7 +8,7 @@ from typing import Any
 
 from syncing.engine.changes import Action, Change
 from syncing.engine.compare import mapping_differs
-from syncing.engine.normalise import State, normalise, own_names
+from syncing.engine.normalise import NormalisedSnapshot, normalise, own_names
 from syncing.engine.plan import Plan
 from syncing.engine.refs import Kind, Ref
 from syncing.engine.rules import WHOLE
@@ -52,10 +52,10 @@ class _Explainer:
     def __init__(self, plan: Plan, base: Snapshot | None, known: Mapping[Ref, str]) -> None:
         self.plan, self._base = plan, base
         self.kinds = _kinds_of(base)
-        self.once_the_masters = {(ref.kind, key) for ref, key in known.items()} if plan.own else frozenset()
+        self.once_the_masters = {(ref.kind, key) for ref, key in known.items()} if plan.slave_only else frozenset()
 
     @cached_property
-    def base(self) -> State | None:
+    def base(self) -> NormalisedSnapshot | None:
         """Only when there is a change to explain: most accounts have none."""
         return None if self._base is None else normalise(self._base, own_names, self.plan.shared_stages)
 
@@ -70,11 +70,11 @@ class _Explainer:
             shown, sent = change.fields["name"]
             yield self._row(change, "name", sent, shown, Cause.UNKNOWN)
         for extra in self.plan.extras:
-            key, cause = self.plan.own[extra.ref], self._own(extra.ref)
+            key, cause = self.plan.slave_only[extra.ref], self._own(extra.ref)
             yield Difference(EXTRA, extra.ref, key, extra.name, extra.parent, WHOLE, None, extra.name, cause)
 
     def _row(self, change: Change, attribute: str, ours: Any, theirs: Any, cause: Cause) -> Difference:
-        key = self.plan.match.keys.get(change.ref) or self.plan.own.get(change.ref, "")
+        key = self.plan.match.keys.get(change.ref) or self.plan.slave_only.get(change.ref, "")
         return Difference(
             str(change.action), change.ref, key, change.name, change.parent, attribute, ours, theirs, cause
         )
@@ -88,7 +88,7 @@ class _Explainer:
 
     def _own(self, ref: Ref) -> Cause:
         """Of what only the slave has: the master gave it up, or the slave made it itself."""
-        given_up = (ref.kind, self.plan.own[ref]) in self.once_the_masters
+        given_up = (ref.kind, self.plan.slave_only[ref]) in self.once_the_masters
         return self._known(ref, Cause.MASTER if given_up else Cause.SLAVE)
 
     def _known(self, ref: Ref, cause: Cause) -> Cause:
@@ -109,7 +109,7 @@ class _Explainer:
             value = {key: each for key, each in (value or {}).items() if key in now}
         return _cause(master=_differs(value, now), slave=_differs(there, value))
 
-    def _moved(self, ref: Ref, base: State) -> Cause:
+    def _moved(self, ref: Ref, base: NormalisedSnapshot) -> Cause:
         name = self.plan.desired.items[ref].siblings or ""
         then = base.sequences.get(name, ())
         return _cause(

@@ -13,7 +13,7 @@ from syncing.engine.candidates import normal_name
 MOST_ESCAPES = 3  # once when it is stored, once when it is shown, once when it is written back
 
 
-def likely(sent: Sequence[str], found: Sequence[str]) -> dict[int, int]:
+def pair_names(sent: Sequence[str], found: Sequence[str]) -> dict[int, int]:
     """Index in `sent` -> index in `found`: equal names, then equal but for case and white space, then one another's
     only possible spelling. Namesakes pair by order."""
     pairs: dict[int, int] = {}
@@ -38,17 +38,17 @@ def _pair_equal(sent: Sequence[str], found: Sequence[str], key: Callable[[str], 
             pairs[at] = waiting[key(name)].pop(0)
 
 
-def with_rest(pairs: Mapping[int, int], sent: int, found: int) -> dict[int, int]:
+def pair_rest(pairs: Mapping[int, int], sent: int, found: int) -> dict[int, int]:
     """`pairs`, and what is left over of `sent` and `found` items in order, if it is as many of both."""
     left = [at for at in range(sent) if at not in pairs]
     there = [at for at in range(found) if at not in pairs.values()]
     return dict(pairs) | (dict(zip(left, there, strict=True)) if len(left) == len(there) else {})
 
 
-def tell_apart(sent: Sequence[str], shown: Sequence[str]) -> dict[int, int]:
+def pair_spellings(sent: Sequence[str], shown: Sequence[str]) -> dict[int, int]:
     """Which of the `shown` names is which of the `sent` ones; several spellings of each other pair by order."""
-    pairs = likely(sent, shown)
-    whole = with_rest(pairs, len(sent), len(shown))
+    pairs = pair_names(sent, shown)
+    whole = pair_rest(pairs, len(sent), len(shown))
     return (
         whole if all(is_spelling(sent[at], shown[other]) for at, other in whole.items() if at not in pairs) else pairs
     )

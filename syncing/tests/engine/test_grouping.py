@@ -8,17 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncing.engine.collapse import (
+from syncing.engine.grouping import (
+    EMPTY_DIGEST,
     LISTS,
-    NOTHING,
-    Tally,
-    collapse,
+    PlanCounts,
+    common_content,
     content_digest,
-    difference,
-    in_common,
+    group_plans,
     mentions,
+    plan_counts,
+    plan_difference,
     rows,
-    tally,
 )
 
 words = st.sampled_from(["Offer", "Won", "Angebot €", ""])
@@ -66,7 +66,7 @@ def content(document: dict[str, Any]) -> Counter[str]:
 
 @given(st.lists(st.tuples(st.integers(), st.sampled_from("abc")), unique_by=lambda pair: pair[0]))
 def test_every_account_is_in_exactly_one_plan_the_most_common_first(digests: list[tuple[int, str]]) -> None:
-    plans = collapse(digests)
+    plans = group_plans(digests)
 
     assert Counter(member for plan in plans for member in plan.members) == Counter(dict.fromkeys(dict(digests), 1))
     assert all(dict(digests)[member] == plan.digest for plan in plans for member in plan.members)
@@ -91,7 +91,7 @@ def test_the_order_of_rows_and_what_became_of_them_make_no_other_plan(document: 
 @given(documents, documents)
 def test_two_plans_are_one_exactly_when_they_say_the_same(one: dict[str, Any], other: dict[str, Any]) -> None:
     same = content_digest(one) == content_digest(other)
-    apart = difference(one, other)
+    apart = plan_difference(one, other)
 
     assert same is (content(one) == content(other))
     assert same is not bool(apart.here or apart.missing)
@@ -99,7 +99,7 @@ def test_two_plans_are_one_exactly_when_they_say_the_same(one: dict[str, Any], o
 
 @given(documents, documents)
 def test_a_difference_leads_from_one_plan_to_the_other(one: dict[str, Any], other: dict[str, Any]) -> None:
-    apart = difference(one, other)
+    apart = plan_difference(one, other)
     mine = {name: [row for where, row in apart.here if where == name] for name in LISTS}
     theirs = {name: [row for where, row in apart.missing if where == name] for name in LISTS}
 
@@ -109,16 +109,16 @@ def test_a_difference_leads_from_one_plan_to_the_other(one: dict[str, Any], othe
 
 def test_what_an_account_has_for_itself_makes_no_other_plan() -> None:
     own = {"extras": [{"kind": "stage", "name": "Own", "parent": "Sales"}]}
-    assert content_digest(own) == NOTHING
-    assert difference(own, {}) == difference({}, {})
-    assert in_common(own)["extras"] == []
+    assert content_digest(own) == EMPTY_DIGEST
+    assert plan_difference(own, {}) == plan_difference({}, {})
+    assert common_content(own)["extras"] == []
 
 
 def test_another_value_is_another_plan() -> None:
     one, other = (change("update", fields={"color": ["#fff", new]}) for new in ("#000", "#111"))
 
     assert content_digest({"changes": [one]}) != content_digest({"changes": [other]})
-    assert difference({"changes": [one]}, {"changes": [other]}).here == (("changes", one),)
+    assert plan_difference({"changes": [one]}, {"changes": [other]}).here == (("changes", one),)
 
 
 def test_how_many_leads_are_in_what_is_kept_makes_no_other_plan() -> None:
@@ -133,7 +133,7 @@ def test_how_many_leads_are_in_what_is_kept_makes_no_other_plan() -> None:
 
 @pytest.mark.parametrize("document", [{}, {"changes": []}, {name: [] for name in LISTS}])
 def test_nothing_to_do_is_one_plan(document: dict[str, Any]) -> None:
-    assert content_digest(document) == NOTHING
+    assert content_digest(document) == EMPTY_DIGEST
 
 
 def test_the_counts_are_those_of_the_rows() -> None:
@@ -141,8 +141,8 @@ def test_the_counts_are_those_of_the_rows() -> None:
     made = [change("create"), change("create", "Two"), change("update"), change("delete")]
     document = {"changes": made, "extras": [item], "conflicts": [item, item], "manual": []}
 
-    assert tally(document) == Tally(created=2, updated=1, deleted=1, extras=1, conflicts=2, manual=0)
-    assert tally(document).changes == 4
+    assert plan_counts(document) == PlanCounts(created=2, updated=1, deleted=1, extras=1, conflicts=2, manual=0)
+    assert plan_counts(document).changes == 4
     assert [name for name, _ in rows(document)] == ["conflicts"] * 2 + ["changes"] * 4 + ["extras"]
 
 

@@ -10,7 +10,7 @@ PREDEFINED = "Kommo makes it itself in every account."
 UNKNOWN = "it has no such attribute."
 
 
-class Book:
+class OverlayResult:
     """`found`: the slave's item under its own key -> the master's key."""
 
     def __init__(self, found: Match) -> None:
