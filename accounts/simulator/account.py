@@ -8,25 +8,32 @@ from typing import TYPE_CHECKING, Any
 
 from accounts.simulator import tokens
 from accounts.simulator.configuration import Configuration
-from accounts.simulator.knobs import Knobs
-from accounts.simulator.model import MAIN_GROUP, Card, Enum, Field, Group, Lead, Pipeline, Stage
+from accounts.simulator.model import MAIN_GROUP, SimContact, SimEnum, SimField, SimGroup, SimLead, SimPipeline, SimStage
 from accounts.simulator.oauth.grants import Grants
 from accounts.simulator.oauth.integrations import SimIntegration
-from accounts.simulator.people import Loss, People
+from accounts.simulator.records import DataLoss, Records
+from accounts.simulator.variants import Variants
 
 if TYPE_CHECKING:
-    from accounts.simulator.messages import Answer
-    from accounts.simulator.staleness import Before
+    from accounts.simulator.messages import SimAnswer
+    from accounts.simulator.staleness import PastState
 
 
 class SimAccount(Configuration):
     """One account; `lock` guards everything in it, and every id in it belongs to it alone (except 142 and 143)."""
 
     def __init__(
-        self, *, index: int, subdomain: str, account_id: int, knobs: Knobs, clock: Callable[[], float], **facts: Any
+        self,
+        *,
+        index: int,
+        subdomain: str,
+        account_id: int,
+        variants: Variants,
+        clock: Callable[[], float],
+        **facts: Any,
     ) -> None:
         language = facts.get("language", "en")
-        super().__init__(knobs=knobs, clock=clock, language=language, last_id=100_000_000 + index * 1_000_000)
+        super().__init__(variants=variants, clock=clock, language=language, last_id=100_000_000 + index * 1_000_000)
         self.index = index
         self.subdomain = subdomain
         self.account_id = account_id
@@ -37,13 +44,13 @@ class SimAccount(Configuration):
         self.super_fields: bool = facts.get("super_fields", True)
         self.created_at = int(clock())
         self.lock = threading.RLock()
-        self.people = People(clock)
-        self.leads, self.contacts, self.companies = self.people.leads, self.people.contacts, self.people.companies
+        self.records = Records(clock)
+        self.leads, self.contacts, self.companies = self.records.leads, self.records.contacts, self.records.companies
         self.catalogs: set[int] = set()
         self.tokens: dict[str, tokens.Token] = {}
         self.grants = Grants(self)
-        self.kept_reads: dict[tuple[str, str, str, bool, bool], Answer] = {}
-        self.past: list[Before] = []
+        self.cached_reads: dict[tuple[str, str, str, bool, bool], SimAnswer] = {}
+        self.past: list[PastState] = []
         self.lost_values = 0
         self.moved_leads = 0
         self.blanked_names = 0
@@ -52,9 +59,9 @@ class SimAccount(Configuration):
         return f"SimAccount({self.subdomain!r})"
 
     @property
-    def losses(self) -> list[Loss]:
+    def losses(self) -> list[DataLoss]:
         """What deletions took so far, oldest first; `lost_values` and `moved_leads` count the same."""
-        return self.people.losses
+        return self.records.losses
 
     # -- tokens ------------------------------------------------------------------------------------------------
     @property
@@ -86,7 +93,7 @@ class SimAccount(Configuration):
             expires_at=now + expires_in,
             serial=len(self.tokens),
             client_id=client_id,
-            api_domain=self.knobs.api_domain,
+            api_domain=self.variants.api_domain,
         )
 
     def uninstall(self, integration: SimIntegration) -> str:
@@ -108,38 +115,38 @@ class SimAccount(Configuration):
         return token is not None and not token.revoked and token.expires_at > self.clock()
 
     # -- leads, contacts and companies -----------------------------------------------------------------------------
-    def add_lead(self, pipeline_id: int, status_id: int, values: dict[int, Any] | None = None, **facts: Any) -> Lead:
+    def add_lead(self, pipeline_id: int, status_id: int, values: dict[int, Any] | None = None, **facts: Any) -> SimLead:
         """A lead in a stage; values by field id: an enum id, a list of them, or a scalar. Raises KeyError."""
         if not self.has_status((pipeline_id, status_id)):
             raise KeyError((pipeline_id, status_id))
         held = self._held("leads", values)
         number = self.next_id()
-        lead = Lead(number, facts.pop("name", f"Lead {number}"), pipeline_id, status_id, held, **facts)
+        lead = SimLead(number, facts.pop("name", f"Lead {number}"), pipeline_id, status_id, held, **facts)
         self.leads[number] = lead
         return lead
 
-    def add_unsorted(self, pipeline_id: int, values: dict[int, Any] | None = None, **facts: Any) -> Lead:
+    def add_unsorted(self, pipeline_id: int, values: dict[int, Any] | None = None, **facts: Any) -> SimLead:
         """A lead that nobody has accepted yet: it stands in the incoming stage of its pipeline."""
         return self.add_lead(pipeline_id, self.pipelines[pipeline_id].incoming.id, values, **facts)
 
-    def add_contact(self, values: dict[int, Any] | None = None, **facts: Any) -> Card:
+    def add_contact(self, values: dict[int, Any] | None = None, **facts: Any) -> SimContact:
         """A contact that holds values, given as for a lead; raises KeyError."""
         return self._add_card("contacts", self.contacts, values, facts)
 
-    def add_company(self, values: dict[int, Any] | None = None, **facts: Any) -> Card:
+    def add_company(self, values: dict[int, Any] | None = None, **facts: Any) -> SimContact:
         """A company that holds values, given as for a lead; raises KeyError."""
         return self._add_card("companies", self.companies, values, facts)
 
-    def is_unsorted(self, lead: Lead) -> bool:
+    def is_unsorted(self, lead: SimLead) -> bool:
         pipeline = self.pipelines.get(lead.pipeline_id)
         return pipeline is not None and lead.status_id == pipeline.incoming.id
 
     def _add_card(
-        self, entity: str, cards: dict[int, Card], values: dict[int, Any] | None, facts: dict[str, Any]
-    ) -> Card:
+        self, entity: str, cards: dict[int, SimContact], values: dict[int, Any] | None, facts: dict[str, Any]
+    ) -> SimContact:
         held = self._held(entity, values)
         number = self.next_id()
-        cards[number] = Card(number, facts.pop("name", f"{entity} {number}"), held, **facts)
+        cards[number] = SimContact(number, facts.pop("name", f"{entity} {number}"), held, **facts)
         return cards[number]
 
     def _held(self, entity: str, values: dict[int, Any] | None) -> dict[int, Any]:
@@ -149,32 +156,32 @@ class SimAccount(Configuration):
         return dict(values or {})
 
     # -- deletions and what they do to leads, contacts and companies ---------------------------------------------
-    def delete_stage(self, pipeline: Pipeline, stage: Stage) -> None:
+    def delete_stage(self, pipeline: SimPipeline, stage: SimStage) -> None:
         """The stage goes; its leads move to the first stage of the pipeline (docs/kommo.md 4.6)."""
         pipeline.stages.remove(stage)
-        self.arrange(pipeline)
+        self.renumber_stages(pipeline)
         first = (pipeline.ordinary or pipeline.listed)[0]
-        self.moved_leads += self.people.move(pipeline, stage, first)
-        self.forget_statuses(lambda key: key == (pipeline.id, stage.id))
+        self.moved_leads += self.records.move(pipeline, stage, first)
+        self.remove_statuses(lambda key: key == (pipeline.id, stage.id))
 
-    def delete_pipeline(self, pipeline: Pipeline) -> None:
+    def delete_pipeline(self, pipeline: SimPipeline) -> None:
         del self.pipelines[pipeline.id]
-        self.forget_statuses(lambda key: key[0] == pipeline.id)
+        self.remove_statuses(lambda key: key[0] == pipeline.id)
         if pipeline.is_main and self.pipelines:
             self.set_main(self.ordered_pipelines[0])
 
-    def delete_group(self, entity: str, group: Group) -> None:
+    def delete_group(self, entity: str, group: SimGroup) -> None:
         """The group goes; its fields go to the main group."""
         for field in self.members(entity, group.id):
             field.group_id = MAIN_GROUP
         del self.groups[entity][group.id]
 
-    def delete_field(self, field: Field) -> None:
+    def delete_field(self, field: SimField) -> None:
         """The field goes, with every value that is held in it."""
         del self.fields[field.entity][field.id]
-        self.lost_values += self.people.lose_field(field)
+        self.lost_values += self.records.remove_field(field)
 
-    def delete_enum(self, field: Field, enum: Enum) -> None:
+    def delete_enum(self, field: SimField, enum: SimEnum) -> None:
         """The option goes, with every value that is this option."""
         field.enums.remove(enum)
-        self.lost_values += self.people.lose_enum(field, enum)
+        self.lost_values += self.records.remove_option(field, enum)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from accounts.simulator.account import SimAccount
-from accounts.simulator.model import ENTITIES, INCOMING_TYPE, LOST_ID, PALETTE, WON_ID, Field, Pipeline, Stage
+from accounts.simulator.model import ENTITIES, INCOMING_TYPE, LOST_ID, PALETTE, WON_ID, SimField, SimPipeline, SimStage
 
 T = TypeVar("T")
 Name = tuple[str, int]
@@ -42,7 +42,7 @@ def _pipelines(master: SimAccount, slave: SimAccount) -> list[str]:
     return found
 
 
-def _stages(pipeline: Pipeline, other: Pipeline) -> list[str]:
+def _stages(pipeline: SimPipeline, other: SimPipeline) -> list[str]:
     ours = numbered(pipeline.ordinary, lambda each: each.name)
     theirs = numbered(other.ordinary, lambda each: each.name)
     found = _order("stages", ours, theirs)
@@ -94,7 +94,7 @@ def _fields(
     return found
 
 
-def _enums(field: Field, other: Field) -> list[str]:
+def _enums(field: SimField, other: SimField) -> list[str]:
     ours = numbered(field.ordered_enums, lambda each: each.value)
     theirs = numbered(other.ordered_enums, lambda each: each.value)
     found = [f"no option {value}" for value in ours if value not in theirs] + _order("options", ours, theirs)
@@ -104,7 +104,7 @@ def _enums(field: Field, other: Field) -> list[str]:
     return found
 
 
-def _own(account: SimAccount, entity: str, group: str, names: dict[Any, Field]) -> dict[Any, Field]:
+def _own(account: SimAccount, entity: str, group: str, names: dict[Any, SimField]) -> dict[Any, SimField]:
     """The named fields of one group, in the order of the card."""
     by_id = {field.id: name for name, field in names.items()}
     # The statistic group is Kommo's own.
@@ -123,8 +123,8 @@ def _group_names(account: SimAccount, entity: str) -> dict[str, Any]:
     return {number: names.get(number, number) for number in account.groups[entity]}
 
 
-def _named_fields(account: SimAccount, entity: str) -> dict[Any, Field]:
-    def name_of(field: Field) -> Any:
+def _named_fields(account: SimAccount, entity: str) -> dict[Any, SimField]:
+    def name_of(field: SimField) -> Any:
         return ("code", field.code) if field.is_predefined else (field.name, field.type)
 
     groups = list(account.groups[entity])
@@ -140,7 +140,7 @@ def _status_names(account: SimAccount) -> dict[tuple[int, int], Any]:
     return names
 
 
-def _stage_name(stage: Stage) -> str:
+def _stage_name(stage: SimStage) -> str:
     if stage.id in (WON_ID, LOST_ID):
         return str(stage.id)
     return "incoming" if stage.type == INCOMING_TYPE else "=" + stage.name

@@ -6,36 +6,36 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from accounts.simulator import defaults
-from accounts.simulator.knobs import Knobs
 from accounts.simulator.model import (
     DEFAULT_SORT,
     ENTITIES,
     INCOMING_TYPE,
     PALETTE,
-    Description,
-    Enum,
-    Field,
-    Group,
-    Pipeline,
-    Stage,
+    SimDescription,
+    SimEnum,
+    SimField,
+    SimGroup,
+    SimPipeline,
+    SimStage,
     StatusKey,
 )
+from accounts.simulator.variants import Variants
 
 StageSpec = str | tuple[str, str]
-Named = TypeVar("Named", Pipeline, Group, Field)
+Named = TypeVar("Named", SimPipeline, SimGroup, SimField)
 
 
 class Configuration:
     """Pipelines, groups and fields; every id that `next_id` gives belongs to them alone (except 142 and 143)."""
 
-    def __init__(self, *, knobs: Knobs, clock: Callable[[], float], language: str, last_id: int) -> None:
-        self.knobs = knobs
+    def __init__(self, *, variants: Variants, clock: Callable[[], float], language: str, last_id: int) -> None:
+        self.variants = variants
         self.clock = clock
         self.language = language
         self.last_id = last_id
-        self.pipelines: dict[int, Pipeline] = {}
-        self.groups: dict[str, dict[str, Group]] = {entity: {} for entity in ENTITIES}
-        self.fields: dict[str, dict[int, Field]] = {entity: {} for entity in ENTITIES}
+        self.pipelines: dict[int, SimPipeline] = {}
+        self.groups: dict[str, dict[str, SimGroup]] = {entity: {} for entity in ENTITIES}
+        self.fields: dict[str, dict[int, SimField]] = {entity: {} for entity in ENTITIES}
 
     def next_id(self) -> int:
         self.last_id += 1
@@ -43,29 +43,29 @@ class Configuration:
 
     # -- finding -----------------------------------------------------------------------------------------------
     @property
-    def ordered_pipelines(self) -> list[Pipeline]:
-        main_first = self.knobs.main_pipeline_first
+    def ordered_pipelines(self) -> list[SimPipeline]:
+        main_first = self.variants.main_pipeline_first
         return sorted(self.pipelines.values(), key=lambda each: (main_first and not each.is_main, each.sort, each.id))
 
-    def pipeline(self, key: int | str) -> Pipeline:
+    def pipeline(self, key: int | str) -> SimPipeline:
         """The pipeline of this id or (first) of this name; raises KeyError."""
         return _find(self.ordered_pipelines, key)
 
-    def stage(self, pipeline: int | str, stage: int | str) -> Stage:
+    def stage(self, pipeline: int | str, stage: int | str) -> SimStage:
         return self.pipeline(pipeline).stage(stage)
 
-    def group(self, entity: str, key: str) -> Group:
+    def group(self, entity: str, key: str) -> SimGroup:
         """The group of this id or (first) of this name; raises KeyError."""
         return _find(self.groups[entity].values(), key)
 
-    def field(self, entity: str, key: int | str) -> Field:
+    def field(self, entity: str, key: int | str) -> SimField:
         """The field of this id, code or (first) name; raises KeyError."""
         for field in self.fields[entity].values():
             if key in (field.id, field.code):
                 return field
         return _find(self.fields[entity].values(), key)
 
-    def members(self, entity: str, group_id: str) -> list[Field]:
+    def members(self, entity: str, group_id: str) -> list[SimField]:
         """The fields of one group in the order of the card."""
         inside = [each for each in self.fields[entity].values() if each.group_id == group_id]
         return sorted(inside, key=lambda each: (each.sort, each.id))
@@ -84,11 +84,11 @@ class Configuration:
         is_main: bool = False,
         is_unsorted_on: bool = True,
         is_archive: bool = False,
-    ) -> Pipeline:
+    ) -> SimPipeline:
         """A pipeline with its system stages; a stage is a name or (name, colour)."""
         if sort is None:
             sort = 1 + max((each.sort for each in self.pipelines.values()), default=0)
-        pipeline = Pipeline(self.next_id(), name, sort, is_unsorted_on=is_unsorted_on, is_archive=is_archive)
+        pipeline = SimPipeline(self.next_id(), name, sort, is_unsorted_on=is_unsorted_on, is_archive=is_archive)
         pipeline.stages = defaults.system_stages(self)
         self.pipelines[pipeline.id] = pipeline
         for spec in stages:
@@ -96,82 +96,90 @@ class Configuration:
             self.add_stage(pipeline, stage_name, color=color)
         if is_main or len(self.pipelines) == 1:
             self.set_main(pipeline)
-        self.arrange(pipeline)
+        self.renumber_stages(pipeline)
         return pipeline
 
     def add_stage(
-        self, pipeline: Pipeline, name: str, *, color: str | None = None, sort: int | None = None, **descriptions: str
-    ) -> Stage:
+        self,
+        pipeline: SimPipeline,
+        name: str,
+        *,
+        color: str | None = None,
+        sort: int | None = None,
+        **descriptions: str,
+    ) -> SimStage:
         """A stage at its sort (else behind the last); further keywords are descriptions by level."""
         ordinary = pipeline.ordinary
         if sort is None:
             sort = max((each.sort for each in ordinary), default=defaults.INCOMING_SORT) + 10
-        stage = Stage(self.next_id(), name, sort, color or PALETTE[len(ordinary) % len(PALETTE)])
+        stage = SimStage(self.next_id(), name, sort, color or PALETTE[len(ordinary) % len(PALETTE)])
         for level, text in descriptions.items():
             self.describe(stage, level, text)
         pipeline.stages.append(stage)
-        self.arrange(pipeline)
+        self.renumber_stages(pipeline)
         return stage
 
-    def describe(self, stage: Stage, level: str, text: str) -> None:
+    def describe(self, stage: SimStage, level: str, text: str) -> None:
         """Writes or overwrites one level of a stage's descriptions."""
         now = int(self.clock())
         old = stage.descriptions.get(level)
         if old is None:
-            stage.descriptions[level] = Description(self.next_id(), level, text, now, now)
+            stage.descriptions[level] = SimDescription(self.next_id(), level, text, now, now)
         else:
             old.description, old.updated_at = text, now
 
-    def add_group(self, entity: str, name: str, *, sort: int | None = None, type: str = "custom_field_group") -> Group:
+    def add_group(
+        self, entity: str, name: str, *, sort: int | None = None, type: str = "custom_field_group"
+    ) -> SimGroup:
         if sort is None:
             sort = 1 + max((each.sort for each in self.groups[entity].values()), default=0)
-        group = Group(f"{entity}_{10_000_000_000_000 + self.next_id()}", name, sort, type=type)
+        group = SimGroup(f"{entity}_{10_000_000_000_000 + self.next_id()}", name, sort, type=type)
         self.groups[entity][group.id] = group
         return group
 
     def add_field(
         self, entity: str, name: str, type: str = "text", *, enums: Iterable[Any] = (), **facts: Any
-    ) -> Field:
+    ) -> SimField:
         """A field; an enum is its value, or (value, code); `group` may be a Group; other facts as in Field."""
         group = facts.pop("group", None)
         if group is not None:
             facts["group_id"] = group.id
-        field = Field(self.next_id(), entity, name, type, **facts)
+        field = SimField(self.next_id(), entity, name, type, **facts)
         for enum in enums:
             value, code = (enum, None) if isinstance(enum, str) else enum
             self.add_enum(field, value, code=code)
         self.fields[entity][field.id] = field
         return field
 
-    def add_enum(self, field: Field, value: str, *, sort: int | None = None, code: str | None = None) -> Enum:
-        enum = Enum(self.next_id(), value, DEFAULT_SORT + len(field.enums) if sort is None else sort, code)
+    def add_enum(self, field: SimField, value: str, *, sort: int | None = None, code: str | None = None) -> SimEnum:
+        enum = SimEnum(self.next_id(), value, DEFAULT_SORT + len(field.enums) if sort is None else sort, code)
         field.enums.append(enum)
         return enum
 
-    def set_main(self, pipeline: Pipeline) -> None:
+    def set_main(self, pipeline: SimPipeline) -> None:
         """Moves the main flag; the sort of the main pipeline is automatic (docs/kommo.md 4.1)."""
         for each in self.pipelines.values():
             each.is_main = each is pipeline
-        self.arrange_pipelines()
+        self.renumber_main_pipeline()
 
-    def arrange_pipelines(self) -> None:
-        """Gives the main pipeline the first number, where the knob says so."""
-        if self.knobs.main_pipeline_first:
+    def renumber_main_pipeline(self) -> None:
+        """Gives the main pipeline the first number, where the variant says so."""
+        if self.variants.main_pipeline_first:
             for each in self.pipelines.values():
                 each.sort = 1 if each.is_main else each.sort
 
-    def arrange(self, pipeline: Pipeline) -> None:
+    def renumber_stages(self, pipeline: SimPipeline) -> None:
         """Puts the stages into order and numbers the ordinary ones anew (docs/kommo.md 4.5)."""
         first = [stage for stage in pipeline.stages if stage.type == INCOMING_TYPE]
         last = [stage for stage in pipeline.stages if stage.is_system and stage.type != INCOMING_TYPE]
         ordinary = sorted(pipeline.ordinary, key=lambda stage: (stage.sort, stage.id))
-        if self.knobs.renumber:
+        if self.variants.renumber:
             start = 20 if pipeline.is_unsorted_on else 10
             for at, stage in enumerate(ordinary):
                 stage.sort = start + 10 * at
         pipeline.stages = first + ordinary + sorted(last, key=lambda stage: stage.id)
 
-    def forget_statuses(self, gone: Callable[[StatusKey], bool]) -> None:
+    def remove_statuses(self, gone: Callable[[StatusKey], bool]) -> None:
         """Takes the statuses that are gone out of the required and hidden ones of every field (assumed)."""
         for fields in self.fields.values():
             for field in fields.values():

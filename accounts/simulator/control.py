@@ -11,8 +11,8 @@ from urllib.parse import parse_qs
 from accounts.simulator import edits
 from accounts.simulator.account import SimAccount
 from accounts.simulator.faults import Fault
-from accounts.simulator.messages import Answer, encode, refused
-from accounts.simulator.model import Card, Lead
+from accounts.simulator.messages import SimAnswer, encode, refused
+from accounts.simulator.model import SimContact, SimLead
 from accounts.simulator.oauth import control as oauth
 from accounts.simulator.world import World
 
@@ -34,7 +34,7 @@ class Controlled(Protocol):
 Body = dict[str, Any]
 
 
-def handle(app: Controlled, method: str, name: str, query: str, raw: bytes) -> Answer:
+def handle(app: Controlled, method: str, name: str, query: str, raw: bytes) -> SimAnswer:
     """The answer to one control request; 400 with a sentence when it makes no sense, 404 for an unknown route."""
     try:
         if (method, name) == ("GET", "log"):
@@ -44,7 +44,7 @@ def handle(app: Controlled, method: str, name: str, query: str, raw: bytes) -> A
             return refused(404, f"no {method} /_sim/{name}")
         answer = _json(route(app, json.loads(raw) if raw else {}))
         if method != "GET":
-            app.world.forget_reads()
+            app.world.clear_cached_reads()
         return answer
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         return refused(400, f"{type(error).__name__}: {error}")
@@ -59,7 +59,7 @@ def state(app: Controlled, body: Body) -> Body:
         "statuses": {str(status): number for status, number in sorted(world.log.statuses.items())},
         "peak_per_second": world.peak_per_second(),
         "blocked_ips": sorted(world.limiter.blocked),
-        "knobs": asdict(world.knobs),
+        "knobs": asdict(world.variants),
         "limits": asdict(world.limits),
     }
 
@@ -107,8 +107,8 @@ def _reset_log(app: Controlled, body: Body) -> Body:
     return {"reset": True}
 
 
-def _set_knobs(app: Controlled, body: Body) -> Body:
-    return _set(app.world, app.world.knobs, body)
+def _set_variants(app: Controlled, body: Body) -> Body:
+    return _set(app.world, app.world.variants, body)
 
 
 def _set_limits(app: Controlled, body: Body) -> Body:
@@ -122,14 +122,14 @@ def _set(world: World, target: Dataclass, body: Body) -> Body:
             raise AttributeError(f"no {name!r}")
     for name, value in body.items():
         setattr(target, name, value)
-    world.touch()
+    world.mark_changed()
     return asdict(target)
 
 
 def _add_leads(app: Controlled, body: Body) -> Body:
     """{subdomain, pipeline_id, status_id (or none: an incoming lead), values: {field id: value}, is_deleted, count}"""
 
-    def add(account: SimAccount, **facts: Any) -> Lead:
+    def add(account: SimAccount, **facts: Any) -> SimLead:
         return account.add_lead(**facts) if "status_id" in facts else account.add_unsorted(**facts)
 
     return {"leads": _add_people(app, body, add)}
@@ -145,14 +145,14 @@ def _add_companies(app: Controlled, body: Body) -> Body:
     return {"companies": _add_people(app, body, SimAccount.add_company)}
 
 
-def _add_people(app: Controlled, body: Body, add: Callable[..., Lead | Card]) -> list[int]:
+def _add_people(app: Controlled, body: Body, add: Callable[..., SimLead | SimContact]) -> list[int]:
     facts = dict(body)
     account = app.world.accounts[facts.pop("subdomain")]
     count = facts.pop("count", 1)
     facts["values"] = {int(number): value for number, value in facts.get("values", {}).items()}
     with account.lock:
         made = [add(account, **facts) for _ in range(count)]
-    app.world.touch()
+    app.world.mark_changed()
     return [each.id for each in made]
 
 
@@ -167,7 +167,7 @@ def _edit(app: Controlled, body: Body) -> Body:
     facts = dict(body)
     account = app.world.accounts[facts.pop("subdomain")]
     operation = facts.pop("op")
-    app.world.touch()
+    app.world.mark_changed()
     if operation == "revoke_token":
         account.revoke_token()
         return {"done": True}
@@ -183,8 +183,8 @@ def _stop(app: Controlled, body: Body) -> Body:
     return {"stopping": app.on_stop is not None}
 
 
-def _json(body: Any) -> Answer:
-    return Answer(200, encode(body), "application/json")
+def _json(body: Any) -> SimAnswer:
+    return SimAnswer(200, encode(body), "application/json")
 
 
 EDITS: dict[str, Callable[..., Any]] = {"change": edits.change, "remove": edits.remove, "add": edits.add}
@@ -193,7 +193,7 @@ ROUTES: dict[tuple[str, str], Callable[[Controlled, Body], Body]] = {
     ("POST", "faults"): _add_fault,
     ("DELETE", "faults"): _clear_faults,
     ("POST", "reset-log"): _reset_log,
-    ("POST", "knobs"): _set_knobs,
+    ("POST", "knobs"): _set_variants,
     ("POST", "limits"): _set_limits,
     ("POST", "leads"): _add_leads,
     ("POST", "contacts"): _add_contacts,

@@ -11,10 +11,10 @@ from accounts.simulator.model import (
     MAIN_GROUP,
     STATISTIC_GROUP,
     WON_ID,
-    Enum,
-    Field,
-    Group,
-    Stage,
+    SimEnum,
+    SimField,
+    SimGroup,
+    SimStage,
 )
 
 if TYPE_CHECKING:
@@ -75,12 +75,12 @@ def names_of(language: str) -> Names:
     return NAMES.get(language, NAMES["en"])
 
 
-def furnish(account: Configuration, *, with_default_pipeline: bool) -> None:
+def add_defaults(account: Configuration, *, with_default_pipeline: bool) -> None:
     """Fills a new account as Kommo does."""
     names = names_of(account.language)
     for entity in ENTITIES:
-        account.groups[entity][MAIN_GROUP] = Group(MAIN_GROUP, names.main_group, 0, is_predefined=True)
-    statistic = Group(STATISTIC_GROUP, names.statistic_group, 1, is_predefined=True)
+        account.groups[entity][MAIN_GROUP] = SimGroup(MAIN_GROUP, names.main_group, 0, is_predefined=True)
+    statistic = SimGroup(STATISTIC_GROUP, names.statistic_group, 1, is_predefined=True)
     account.groups["leads"][STATISTIC_GROUP] = statistic
     for code in TRACKING_CODES:
         _predefine(account, "leads", code.lower(), "tracking_data", code, group_id=STATISTIC_GROUP)
@@ -95,13 +95,13 @@ def furnish(account: Configuration, *, with_default_pipeline: bool) -> None:
         account.add_pipeline(names.pipeline, stages=stages, is_main=True)
 
 
-def system_stages(account: Configuration) -> list[Stage]:
+def system_stages(account: Configuration) -> list[SimStage]:
     """The three stages that the server adds to every pipeline."""
     names = names_of(account.language)
     return [
-        Stage(account.next_id(), names.incoming, INCOMING_SORT, INCOMING_COLOR, INCOMING_TYPE),
-        Stage(WON_ID, names.won, WON_SORT, WON_COLOR),
-        Stage(LOST_ID, names.lost, LOST_SORT, LOST_COLOR),
+        SimStage(account.next_id(), names.incoming, INCOMING_SORT, INCOMING_COLOR, INCOMING_TYPE),
+        SimStage(WON_ID, names.won, WON_SORT, WON_COLOR),
+        SimStage(LOST_ID, names.lost, LOST_SORT, LOST_COLOR),
     ]
 
 
@@ -115,8 +115,8 @@ def _predefine(
     group_id: str = MAIN_GROUP,
 ) -> None:
     number = account.next_id()
-    enums = [Enum(account.next_id(), item, 2 * at, item) for at, item in enumerate(enum_codes, 1)]
+    enums = [SimEnum(account.next_id(), item, 2 * at, item) for at, item in enumerate(enum_codes, 1)]
     sort = 2 * (len(account.fields[entity]) + 1)
-    account.fields[entity][number] = Field(
+    account.fields[entity][number] = SimField(
         number, entity, name, type_, code, sort, group_id, enums=enums, is_predefined=True
     )

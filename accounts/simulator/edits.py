@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from accounts.simulator.account import SimAccount
-from accounts.simulator.model import Card, Enum, Field, Group, Lead, Pipeline, Stage
+from accounts.simulator.model import SimContact, SimEnum, SimField, SimGroup, SimLead, SimPipeline, SimStage
 
-Edited = Pipeline | Stage | Group | Field | Enum | Lead | Card | SimAccount
+Edited = SimPipeline | SimStage | SimGroup | SimField | SimEnum | SimLead | SimContact | SimAccount
 ACCOUNT_FACTS = ("paid", "admin", "language", "name", "super_fields", "account_id")
 
 
@@ -26,7 +26,7 @@ def change(account: SimAccount, kind: str, key: Any = None, **attributes: Any) -
             if name in ("required_statuses", "hidden_statuses"):
                 value = [tuple(each) for each in value]
             setattr(item, name, value)
-        if isinstance(item, Pipeline) and attributes.get("is_main"):
+        if isinstance(item, SimPipeline) and attributes.get("is_main"):
             account.set_main(item)
         _arrange(account, kind, key)
         return item
@@ -36,15 +36,15 @@ def remove(account: SimAccount, kind: str, key: Any) -> None:
     """Deletes one thing of the configuration, with what that does to leads; kinds and keys as in `change`."""
     with account.lock:
         item = _find(account, kind, key)
-        if isinstance(item, Pipeline):
+        if isinstance(item, SimPipeline):
             account.delete_pipeline(item)
-        elif isinstance(item, Stage):
+        elif isinstance(item, SimStage):
             account.delete_stage(account.pipelines[key[0]], item)
-        elif isinstance(item, Group):
+        elif isinstance(item, SimGroup):
             account.delete_group(key[0], item)
-        elif isinstance(item, Field):
+        elif isinstance(item, SimField):
             account.delete_field(item)
-        elif isinstance(item, Enum):
+        elif isinstance(item, SimEnum):
             account.delete_enum(_field(account, key[0]), item)
         else:
             raise KeyError(kind)
@@ -94,7 +94,7 @@ def _find(account: SimAccount, kind: str, key: Any) -> Edited:
     raise KeyError(kind)
 
 
-def _field(account: SimAccount, number: int) -> Field:
+def _field(account: SimAccount, number: int) -> SimField:
     for fields in account.fields.values():
         if number in fields:
             return fields[number]
@@ -103,7 +103,7 @@ def _field(account: SimAccount, number: int) -> Field:
 
 def _arrange(account: SimAccount, kind: str, key: Any) -> None:
     if kind == "pipeline":
-        account.arrange(account.pipelines[key])
-        account.arrange_pipelines()
+        account.renumber_stages(account.pipelines[key])
+        account.renumber_main_pipeline()
     elif kind == "stage":
-        account.arrange(account.pipelines[key[0]])
+        account.renumber_stages(account.pipelines[key[0]])

@@ -9,7 +9,7 @@ from enum import Enum
 
 
 @dataclass(slots=True)
-class Limits:
+class RateLimit:
     """The limit and how its refusals look; everything may be changed while it runs."""
 
     key: str = "ip"
@@ -26,7 +26,7 @@ class Limits:
     """The 429 has a Retry-After header (not documented, but usual)."""
 
 
-class Verdict(Enum):
+class Admission(Enum):
     """What the limiter says to one request."""
 
     ADMITTED = "admitted"
@@ -37,28 +37,28 @@ class Verdict(Enum):
 class Limiter:
     """Counts every request, refused ones included, as nobody promises that those are free."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: RateLimit) -> None:
         self.limits = limits
         self.blocked: set[str] = set()
         self._lock = threading.Lock()
         self._recent: defaultdict[str, deque[float]] = defaultdict(deque)
         self._refusals: defaultdict[str, deque[float]] = defaultdict(deque)
 
-    def admit(self, *, ip: str, subdomain: str, at: float) -> Verdict:
+    def admit(self, *, ip: str, subdomain: str, at: float) -> Admission:
         """The verdict on a request that arrived at `at` (monotonic seconds)."""
         if ip in self.blocked:
-            return Verdict.BLOCKED
+            return Admission.BLOCKED
         limits = self.limits
         if limits.key == "none":
-            return Verdict.ADMITTED
+            return Admission.ADMITTED
         with self._lock:
             recent = self._recent[ip if limits.key == "ip" else subdomain]
             recent.append(at)
             _forget(recent, at - 1.0)
             if len(recent) <= limits.per_second:
-                return Verdict.ADMITTED
+                return Admission.ADMITTED
             self._refuse(ip, at)
-            return Verdict.LIMITED
+            return Admission.LIMITED
 
     def reset(self) -> None:
         """Forgets all counts and lifts every block."""

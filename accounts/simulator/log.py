@@ -12,7 +12,7 @@ KEPT = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class LoggedRequest:
     """One request: `at` is its arrival (monotonic seconds), status 0 means that no answer was sent."""
 
     number: int
@@ -34,20 +34,20 @@ class RequestLog:
     """The last records, oldest first, and counts over everything since the last `clear`."""
 
     def __init__(self) -> None:
-        self.records: deque[Record] = deque(maxlen=KEPT)
+        self.records: deque[LoggedRequest] = deque(maxlen=KEPT)
         self.statuses: Counter[int] = Counter()
         self.by_account: Counter[str] = Counter()
         self._number = 0
         self._lock = threading.Lock()
 
-    def __iter__(self) -> Iterator[Record]:
+    def __iter__(self) -> Iterator[LoggedRequest]:
         with self._lock:
             return iter(list(self.records))
 
     def __len__(self) -> int:
         return len(self.records)
 
-    def __getitem__(self, index: int) -> Record:
+    def __getitem__(self, index: int) -> LoggedRequest:
         return self.records[index]
 
     def add(
@@ -65,7 +65,7 @@ class RequestLog:
     ) -> None:
         with self._lock:
             self._number += 1
-            self.records.append(Record(self._number, at, ip, subdomain, method, path, query, status, size, body))
+            self.records.append(LoggedRequest(self._number, at, ip, subdomain, method, path, query, status, size, body))
             self.statuses[status] += 1
             self.by_account[subdomain] += 1
 
@@ -75,11 +75,11 @@ class RequestLog:
             self.statuses.clear()
             self.by_account.clear()
 
-    def of(self, subdomain: str, method: str | None = None) -> list[Record]:
+    def of(self, subdomain: str, method: str | None = None) -> list[LoggedRequest]:
         """The records of one account, of one method if given."""
         return [each for each in self if each.subdomain == subdomain and method in (None, each.method)]
 
-    def since(self, number: int, limit: int = 10_000) -> list[Record]:
+    def since(self, number: int, limit: int = 10_000) -> list[LoggedRequest]:
         """At most `limit` records behind this number."""
         return [each for each in self if each.number > number][:limit]
 

@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class SimRequest:
     """One request; `path` begins with /api or /oauth, `subdomain` is the account that log and limiter count it for."""
 
     method: str
@@ -55,7 +55,7 @@ class Request:
 
 
 @dataclass(slots=True)
-class Answer:
+class SimAnswer:
     """One answer; `lost`: the connection is reset instead; `declared`: a Content-Length that is not the body's."""
 
     status: int
@@ -69,9 +69,9 @@ class Answer:
 class Call:
     """A request that reached its account: what a resource needs to answer it."""
 
-    def __init__(self, account: SimAccount, request: Request) -> None:
+    def __init__(self, account: SimAccount, request: SimRequest) -> None:
         self.account = account
-        self.knobs = account.knobs
+        self.variants = account.variants
         self.body = request.body
         self.base = request.base
         self.path = request.path
@@ -91,22 +91,22 @@ class Call:
         found = [value for key, value in self.query if key == start or key.startswith(start + "[")]
         return [part for value in found for part in value.split(",") if part]
 
-    def stored(self, kind: str, text: str) -> str:
+    def stored_name(self, kind: str, text: str) -> str:
         """The name `text` as the account keeps it."""
-        return spelling.stored(self.knobs, kind, text)
+        return spelling.stored_name(self.variants, kind, text)
 
-    def answered(self, bodies: Sequence[dict[str, Any]], items: Sequence[Any]) -> list[dict[str, Any]]:
+    def bodies_of_created(self, bodies: Sequence[dict[str, Any]], items: Sequence[Any]) -> list[dict[str, Any]]:
         """What a POST of `items` made, as its answer tells it."""
         made = list(bodies)
-        if self.knobs.request_ids:
+        if self.variants.request_ids:
             pairs = enumerate(zip(made, items, strict=True))
             made = [{**body, "request_id": request_id(at, item)} for at, (body, item) in pairs]
-        return made[::-1] if self.knobs.answers_reversed else made
+        return made[::-1] if self.variants.answers_reversed else made
 
     def wants(self, extra: str) -> bool:
         return extra in (self.parameter("with") or "").split(",")
 
-    def shown(self, items: Sequence[T]) -> Sequence[T]:
+    def visible(self, items: Sequence[T]) -> Sequence[T]:
         """The items that a list is to hold: all, or the first half (rounded down) as if there were no others."""
         return items[: len(items) // 2] if self.halved else items
 
@@ -123,25 +123,25 @@ def encode(payload: Any) -> bytes:
         return json.dumps(payload, separators=(",", ":")).encode()
 
 
-def success(payload: Any, status: int = 200) -> Answer:
-    return Answer(status, encode(payload))
+def success(payload: Any, status: int = 200) -> SimAnswer:
+    return SimAnswer(status, encode(payload))
 
 
-def nothing() -> Answer:
+def nothing() -> SimAnswer:
     """An empty list (docs/kommo.md 3)."""
-    return Answer(204)
+    return SimAnswer(204)
 
 
-def deleted(call: Call) -> Answer:
+def deleted(call: Call) -> SimAnswer:
     """The answer to a DELETE, which the sources do not agree on (docs/kommo.md 4)."""
-    return Answer(204) if call.knobs.delete_status == 204 else success({})
+    return SimAnswer(204) if call.variants.delete_status == 204 else success({})
 
 
-def refused(status: int, detail: str, **extra: Any) -> Answer:
-    return Answer(status, encode({**extra, **problem(status, detail)}), PROBLEM)
+def refused(status: int, detail: str, **extra: Any) -> SimAnswer:
+    return SimAnswer(status, encode({**extra, **problem(status, detail)}), PROBLEM)
 
 
-def plain(status: int, text: str) -> Answer:
+def plain(status: int, text: str) -> SimAnswer:
     """An answer of the web server in front of Kommo: HTML, no JSON."""
     page = f"<html><head><title>{text}</title></head><body><center><h1>{text}</h1></center></body></html>"
-    return Answer(status, page.encode(), PLAIN)
+    return SimAnswer(status, page.encode(), PLAIN)

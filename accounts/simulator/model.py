@@ -27,7 +27,7 @@ StatusKey = tuple[int, int]
 
 
 @dataclass(slots=True)
-class Description:
+class SimDescription:
     """One hint of a stage, for one level of experience (docs/kommo.md 4.7)."""
 
     id: int
@@ -38,7 +38,7 @@ class Description:
 
 
 @dataclass(slots=True)
-class Stage:
+class SimStage:
     """A stage (Kommo's "status") of one pipeline."""
 
     id: int
@@ -46,7 +46,7 @@ class Stage:
     sort: int
     color: str
     type: int = 0
-    descriptions: dict[str, Description] = field(default_factory=dict)
+    descriptions: dict[str, SimDescription] = field(default_factory=dict)
 
     @property
     def is_system(self) -> bool:
@@ -54,7 +54,7 @@ class Stage:
 
 
 @dataclass(slots=True)
-class Pipeline:
+class SimPipeline:
     """A pipeline with all its stages; the incoming stage stays here while it is hidden."""
 
     id: int
@@ -63,23 +63,23 @@ class Pipeline:
     is_main: bool = False
     is_unsorted_on: bool = True
     is_archive: bool = False
-    stages: list[Stage] = field(default_factory=list)
+    stages: list[SimStage] = field(default_factory=list)
 
     @property
-    def listed(self) -> list[Stage]:
+    def listed(self) -> list[SimStage]:
         """The stages that the API shows, in their order."""
         return [stage for stage in self.stages if stage.type != INCOMING_TYPE or self.is_unsorted_on]
 
     @property
-    def incoming(self) -> Stage:
+    def incoming(self) -> SimStage:
         """The stage of the leads that nobody has accepted yet, hidden or not."""
         return next(stage for stage in self.stages if stage.type == INCOMING_TYPE)
 
     @property
-    def ordinary(self) -> list[Stage]:
+    def ordinary(self) -> list[SimStage]:
         return [stage for stage in self.stages if not stage.is_system]
 
-    def stage(self, key: int | str) -> Stage:
+    def stage(self, key: int | str) -> SimStage:
         """The stage of this id or (first) of this name; raises KeyError."""
         for stage in self.stages:
             if key in (stage.id, stage.name):
@@ -88,7 +88,7 @@ class Pipeline:
 
 
 @dataclass(slots=True)
-class Enum:
+class SimEnum:
     """One option of a select, multiselect, radiobutton or multitext field."""
 
     id: int
@@ -98,7 +98,7 @@ class Enum:
 
 
 @dataclass(slots=True)
-class Group:
+class SimGroup:
     """A field group (a tab of the card)."""
 
     id: str
@@ -109,8 +109,8 @@ class Group:
 
 
 @dataclass(slots=True)
-class Field:
-    """A custom field; `group_id` is never None here, how the main group is shown is a knob."""
+class SimField:
+    """A custom field; `group_id` is never None here, how the main group is shown is a variant."""
 
     id: int
     entity: str
@@ -122,7 +122,7 @@ class Field:
     is_api_only: bool = False
     required_statuses: list[StatusKey] = field(default_factory=list)
     hidden_statuses: list[StatusKey] = field(default_factory=list)
-    enums: list[Enum] = field(default_factory=list)
+    enums: list[SimEnum] = field(default_factory=list)
     remind: str | None = None
     currency: str | None = None
     chained_lists: list[dict[str, Any]] | None = None
@@ -130,10 +130,10 @@ class Field:
     is_predefined: bool = False
 
     @property
-    def ordered_enums(self) -> list[Enum]:
+    def ordered_enums(self) -> list[SimEnum]:
         return sorted(self.enums, key=lambda enum: enum.sort)
 
-    def enum(self, key: int | str) -> Enum:
+    def enum(self, key: int | str) -> SimEnum:
         """The option of this id or (first) of this value; raises KeyError."""
         for enum in self.enums:
             if key in (enum.id, enum.value):
@@ -142,7 +142,7 @@ class Field:
 
 
 @dataclass(slots=True)
-class Lead:
+class SimLead:
     """A lead, only as far as configuration can hurt it: where it stands and which values it holds."""
 
     id: int
@@ -154,7 +154,7 @@ class Lead:
 
 
 @dataclass(slots=True)
-class Card:
+class SimContact:
     """A contact or company, only as far as configuration can hurt it; unsorted: it came with an incoming lead."""
 
     id: int

@@ -21,7 +21,7 @@ TITLES = {
 
 
 @dataclass(frozen=True, slots=True)
-class ItemError:
+class ItemProblem:
     """One thing wrong with one item; the path is dotted and relative to the item."""
 
     code: str
@@ -55,7 +55,7 @@ def problem(status: int, detail: str) -> dict[str, Any]:
     }
 
 
-def invalid(failures: Sequence[tuple[str, Sequence[ItemError]]]) -> Refusal:
+def invalid(failures: Sequence[tuple[str, Sequence[ItemProblem]]]) -> Refusal:
     """The 400 for items that failed validation: pairs of request id and what is wrong."""
     entries = [
         {"request_id": request_id, "errors": [error.body() for error in errors]} for request_id, errors in failures
@@ -64,7 +64,7 @@ def invalid(failures: Sequence[tuple[str, Sequence[ItemError]]]) -> Refusal:
 
 
 def spelled(refusal: Refusal, how: str) -> Refusal:
-    """The same refusal with its complaints' paths as the knob `complaint_paths` says."""
+    """The same refusal with its complaints' paths as the variant `complaint_paths` says."""
     entries = refusal.extra.get("validation-errors")
     if how == "dotted" or entries is None:
         return refusal
@@ -91,29 +91,29 @@ SPELLINGS: dict[str, Callable[[str, int], str]] = {
 }
 
 
-def bad_choice(path: str) -> ItemError:
-    return ItemError("NotSupportedChoice", path, "The value you selected is not a valid choice.")
+def bad_choice(path: str) -> ItemProblem:
+    return ItemProblem("NotSupportedChoice", path, "The value you selected is not a valid choice.")
 
 
-def bad_type(path: str, kind: str) -> ItemError:
-    return ItemError("InvalidType", path, f"This value should be of type {kind}.")
+def bad_type(path: str, kind: str) -> ItemProblem:
+    return ItemProblem("InvalidType", path, f"This value should be of type {kind}.")
 
 
-def missing(path: str) -> ItemError:
-    return ItemError("FieldMissing", path, "This field is missing.")
+def missing(path: str) -> ItemProblem:
+    return ItemProblem("FieldMissing", path, "This field is missing.")
 
 
-def not_expected(path: str) -> ItemError:
-    return ItemError("FieldNotExpected", path, "This field was not expected.")
+def not_expected(path: str) -> ItemProblem:
+    return ItemProblem("FieldNotExpected", path, "This field was not expected.")
 
 
-def blank(path: str) -> ItemError:
-    return ItemError("NotBlank", path, "This value should not be blank.")
+def blank(path: str) -> ItemProblem:
+    return ItemProblem("NotBlank", path, "This value should not be blank.")
 
 
-def too_long(path: str, limit: int) -> ItemError:
-    return ItemError("TooLong", path, f"This value is too long. It should have {limit} characters or less.")
+def too_long(path: str, limit: int) -> ItemProblem:
+    return ItemProblem("TooLong", path, f"This value is too long. It should have {limit} characters or less.")
 
 
-def out_of_range(path: str, low: int, high: int) -> ItemError:
-    return ItemError("NotInRange", path, f"This value should be between {low} and {high}.")
+def out_of_range(path: str, low: int, high: int) -> ItemProblem:
+    return ItemProblem("NotInRange", path, f"This value should be between {low} and {high}.")

@@ -10,12 +10,12 @@ from accounts.simulator.account import SimAccount
 from accounts.simulator.model import (
     ENUM_TYPES,
     MAIN_GROUP,
-    Description,
-    Enum,
-    Field,
-    Group,
-    Pipeline,
-    Stage,
+    SimDescription,
+    SimEnum,
+    SimField,
+    SimGroup,
+    SimPipeline,
+    SimStage,
     StatusKey,
 )
 
@@ -26,11 +26,11 @@ def link(url: str) -> Body:
     return {"self": {"href": url}}
 
 
-def pipeline(account: SimAccount, item: Pipeline, base: str) -> Body:
+def pipeline(account: SimAccount, item: SimPipeline, base: str) -> Body:
     url = f"{base}/api/v4/leads/pipelines/{item.id}"
     return {
         "id": item.id,
-        "name": spelling.shown(account.knobs, "pipeline", item.name),
+        "name": spelling.shown_name(account.variants, "pipeline", item.name),
         "sort": item.sort,
         "is_main": item.is_main,
         "is_unsorted_on": item.is_unsorted_on,
@@ -41,10 +41,12 @@ def pipeline(account: SimAccount, item: Pipeline, base: str) -> Body:
     }
 
 
-def stage(account: SimAccount, owner: Pipeline, item: Stage, base: str, *, with_descriptions: bool = False) -> Body:
+def stage(
+    account: SimAccount, owner: SimPipeline, item: SimStage, base: str, *, with_descriptions: bool = False
+) -> Body:
     body: Body = {
         "id": item.id,
-        "name": spelling.shown(account.knobs, "stage", item.name),
+        "name": spelling.shown_name(account.variants, "stage", item.name),
         "sort": item.sort,
         "is_editable": not item.is_system,
         "pipeline_id": owner.id,
@@ -58,7 +60,7 @@ def stage(account: SimAccount, owner: Pipeline, item: Stage, base: str, *, with_
     return body
 
 
-def description(account: SimAccount, owner: Pipeline, item: Stage, each: Description) -> Body:
+def description(account: SimAccount, owner: SimPipeline, item: SimStage, each: SimDescription) -> Body:
     return {
         "id": each.id,
         "account_id": account.account_id,
@@ -73,10 +75,10 @@ def description(account: SimAccount, owner: Pipeline, item: Stage, each: Descrip
     }
 
 
-def field(account: SimAccount, item: Field, base: str, *, enums_as_object: bool = False) -> Body:
+def field(account: SimAccount, item: SimField, base: str, *, enums_as_object: bool = False) -> Body:
     body: Body = {
         "id": item.id,
-        "name": spelling.shown(account.knobs, "field", item.name),
+        "name": spelling.shown_name(account.variants, "field", item.name),
         "type": item.type,
         "account_id": account.account_id,
         "code": item.code,
@@ -100,17 +102,17 @@ def field(account: SimAccount, item: Field, base: str, *, enums_as_object: bool 
     return body
 
 
-def enums(account: SimAccount, item: Field, *, as_object: bool) -> list[Body] | Body | None:
+def enums(account: SimAccount, item: SimField, *, as_object: bool) -> list[Body] | Body | None:
     if item.type not in ENUM_TYPES and not item.enums:
         return None
     bodies = [_enum(account, each) for each in item.ordered_enums]
     return {str(at): body for at, body in enumerate(bodies)} if as_object else bodies
 
 
-def group(account: SimAccount, entity: str, item: Group, base: str) -> Body:
+def group(account: SimAccount, entity: str, item: SimGroup, base: str) -> Body:
     return {
         "id": item.id,
-        "name": spelling.shown(account.knobs, "group", item.name),
+        "name": spelling.shown_name(account.variants, "group", item.name),
         "is_predefined": item.is_predefined,
         "type": item.type,
         "fields": [each.id for each in account.members(entity, item.id)],
@@ -120,8 +122,8 @@ def group(account: SimAccount, entity: str, item: Group, base: str) -> Body:
     }
 
 
-def _enum(account: SimAccount, item: Enum) -> Body:
-    body: Body = {"id": item.id, "value": spelling.shown(account.knobs, "enum", item.value), "sort": item.sort}
+def _enum(account: SimAccount, item: SimEnum) -> Body:
+    body: Body = {"id": item.id, "value": spelling.shown_name(account.variants, "enum", item.value), "sort": item.sort}
     return body if item.code is None else {**body, "code": item.code}
 
 
@@ -129,8 +131,8 @@ def _status(key: StatusKey) -> Body:
     return {"status_id": key[1], "pipeline_id": key[0]}
 
 
-def _group_id(account: SimAccount, item: Field) -> str | None:
-    if item.group_id == MAIN_GROUP and account.knobs.main_group_shown_as == "null":
+def _group_id(account: SimAccount, item: SimField) -> str | None:
+    if item.group_id == MAIN_GROUP and account.variants.main_group_shown_as == "null":
         return None
     return item.group_id
 

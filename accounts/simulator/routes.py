@@ -6,21 +6,21 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from accounts.simulator.api import accounts, cards, fields, groups, leads, pipelines, stages
-from accounts.simulator.messages import Answer, Call
+from accounts.simulator.api import accounts, contacts, fields, groups, leads, pipelines, stages
+from accounts.simulator.messages import Call, SimAnswer
 from accounts.simulator.problems import Refusal
 
-Handler = Callable[..., Answer]
+Handler = Callable[..., SimAnswer]
 
 
-def _of_pipeline(handler: Callable[..., Answer]) -> Handler:
-    def handle(call: Call, pipeline: str, *rest: str) -> Answer:
+def _of_pipeline(handler: Callable[..., SimAnswer]) -> Handler:
+    def handle(call: Call, pipeline: str, *rest: str) -> SimAnswer:
         return handler(call, pipelines.find(call, pipeline), *rest)
 
     return handle
 
 
-def _customers(call: Call, *_: Any) -> Answer:
+def _customers(call: Call, *_: Any) -> SimAnswer:
     raise Refusal(422, "Customers disabled")
 
 
@@ -31,7 +31,7 @@ _TABLE: list[tuple[str, dict[str, Handler]]] = [
     ("webhooks", {"GET": accounts.list_webhooks}),
     ("leads", {"GET": leads.list_page}),
     ("leads/unsorted", {"GET": leads.list_unsorted}),
-    ("(contacts|companies)", {"GET": cards.list_page}),
+    ("(contacts|companies)", {"GET": contacts.list_page}),
     ("leads/pipelines", {"GET": pipelines.list_all, "POST": pipelines.create}),
     (r"leads/pipelines/(\d+)", {"GET": pipelines.show, "PATCH": pipelines.update, "DELETE": pipelines.delete}),
     (

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from accounts.simulator.messages import Answer, encode
+from accounts.simulator.messages import SimAnswer, encode
 
 LISTS = frozenset({
     "pipelines", "statuses", "custom_field_groups", "custom_fields", "fields", "enums", "required_statuses",
@@ -15,14 +15,14 @@ LISTS = frozenset({
 })  # fmt: skip
 
 
-def with_lists_as_objects(answer: Answer) -> Answer:
+def with_lists_as_objects(answer: SimAnswer) -> SimAnswer:
     """The same answer with every list that has something in it as an object keyed by index (docs/kommo.md 5.4)."""
     if not _is_whole(answer):
         return answer
     return replace(answer, body=encode(_keyed(json.loads(answer.body))))
 
 
-def _is_whole(answer: Answer) -> bool:
+def _is_whole(answer: SimAnswer) -> bool:
     """JSON that no fault has cut."""
     return bool(answer.body) and "json" in answer.content_type and answer.declared is None
 
@@ -36,7 +36,7 @@ def _keyed(value: Any, name: str = "") -> Any:
     return {str(at): each for at, each in enumerate(items)} if items and name in LISTS else items
 
 
-def with_odd_item(answer: Answer, number: int | str, at: str, value: Any, *, missing: bool) -> Answer:
+def with_odd_item(answer: SimAnswer, number: int | str, at: str, value: Any, *, missing: bool) -> SimAnswer:
     """The answer with another `value` at a dotted path inside the item of this id, or without the key there."""
     if not _is_whole(answer):
         return answer

@@ -1,6 +1,6 @@
 """What becomes of a name on its way into an account, or out of it: reports of servers that do not keep what was sent.
 
-Nothing of it is documented. The knobs `stored_names` and `shown_names` list these ways, `respelt_kinds` what they
+Nothing of it is documented. The variants `stored_names` and `shown_names` list these ways, `respelt_kinds` what they
 concern.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from accounts.simulator.knobs import Knobs
+    from accounts.simulator.variants import Variants
 
 FIRST_ASTRAL = 0x10000  # a column of three bytes a character ends before it
 SHORT = 24
@@ -41,18 +41,18 @@ WAYS: dict[str, Callable[[str], str]] = {
 }
 
 
-def stored(knobs: Knobs, kind: str, text: str) -> str:
+def stored_name(variants: Variants, kind: str, text: str) -> str:
     """A name as the account keeps it."""
-    return _through(knobs.stored_names, knobs, kind, text) if knobs.stored_names else text
+    return _through(variants.stored_names, variants, kind, text) if variants.stored_names else text
 
 
-def shown(knobs: Knobs, kind: str, text: str) -> str:
+def shown_name(variants: Variants, kind: str, text: str) -> str:
     """A name as answers show it."""
-    return _through(knobs.shown_names, knobs, kind, text) if knobs.shown_names else text
+    return _through(variants.shown_names, variants, kind, text) if variants.shown_names else text
 
 
-def _through(ways: str, knobs: Knobs, kind: str, text: str) -> str:
-    if knobs.respelt_kinds and kind not in knobs.respelt_kinds.split(","):
+def _through(ways: str, variants: Variants, kind: str, text: str) -> str:
+    if variants.respelt_kinds and kind not in variants.respelt_kinds.split(","):
         return text
     for way in ways.split(","):
         text = WAYS[way](text)

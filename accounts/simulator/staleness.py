@@ -15,7 +15,7 @@ PARTS = ("pipelines", "groups", "fields")
 
 
 @dataclass(slots=True)
-class Before:
+class PastState:
     """The configuration before a write at `at`; `left`: how many readings still show it."""
 
     at: float
@@ -24,10 +24,10 @@ class Before:
 
 
 def note_write(account: SimAccount) -> None:
-    """To be called before a write is performed; costs nothing where the knobs are off."""
-    if account.knobs.stale_reads or account.knobs.stale_seconds:
+    """To be called before a write is performed; costs nothing where the variants are off."""
+    if account.variants.stale_reads or account.variants.stale_seconds:
         parts = {name: copy.deepcopy(getattr(account, name)) for name in PARTS}
-        account.past.append(Before(account.clock(), account.knobs.stale_reads, parts))
+        account.past.append(PastState(account.clock(), account.variants.stale_reads, parts))
 
 
 @contextmanager
@@ -47,9 +47,9 @@ def as_read(account: SimAccount) -> Iterator[None]:
             setattr(account, name, now[name])
 
 
-def _shown(account: SimAccount) -> Before | None:
+def _shown(account: SimAccount) -> PastState | None:
     """The oldest state that still lags; None: the account as it is."""
-    since = account.clock() - account.knobs.stale_seconds
+    since = account.clock() - account.variants.stale_seconds
     account.past = [each for each in account.past if each.left > 0 or each.at > since]
     if not account.past:
         return None

@@ -9,12 +9,21 @@ from pathlib import Path
 from typing import Any
 
 from accounts.simulator.account import SimAccount
-from accounts.simulator.knobs import Knobs
-from accounts.simulator.model import Card, Description, Enum, Field, Group, Lead, Pipeline, Stage
-from accounts.simulator.oauth.grants import Code, Pair
+from accounts.simulator.model import (
+    SimContact,
+    SimDescription,
+    SimEnum,
+    SimField,
+    SimGroup,
+    SimLead,
+    SimPipeline,
+    SimStage,
+)
+from accounts.simulator.oauth.grants import AuthorizationCode, GrantedPair
 from accounts.simulator.oauth.integrations import SimIntegration
-from accounts.simulator.people import Loss
+from accounts.simulator.records import DataLoss
 from accounts.simulator.tokens import Token
+from accounts.simulator.variants import Variants
 from accounts.simulator.world import World
 
 FORMAT = 3
@@ -32,10 +41,10 @@ def save(world: World, path: str | os.PathLike[str]) -> None:
     accounts = []
     for account in list(world.accounts.values()):
         with account.lock:
-            accounts.append(_dump(account))
+            accounts.append(dump_account(account))
     document = {
         "format": FORMAT,
-        "knobs": asdict(world.knobs),
+        "knobs": asdict(world.variants),
         "accounts": accounts,
         "former": sorted(world.former),
         "integrations": [asdict(each) for each in list(world.integrations.values())],
@@ -54,8 +63,8 @@ def load(path: str | os.PathLike[str]) -> World:
         raise ValueError(f"{path}: not a saved world of format {FORMAT}")
     world = World()
     # Every account shares this one object: filled, not replaced.
-    for name, value in asdict(Knobs(**document["knobs"])).items():
-        setattr(world.knobs, name, value)
+    for name, value in asdict(Variants(**document["knobs"])).items():
+        setattr(world.variants, name, value)
     for saved in document["accounts"]:
         _restore(world.restore_account(**saved["facts"]), saved)
     world.former = set(document.get("former", ()))
@@ -64,7 +73,7 @@ def load(path: str | os.PathLike[str]) -> World:
     return world
 
 
-def _dump(account: SimAccount) -> dict[str, Any]:
+def dump_account(account: SimAccount) -> dict[str, Any]:
     return {
         "facts": {name: getattr(account, name) for name in FACTS},
         "counters": {name: getattr(account, name) for name in COUNTERS},
@@ -88,21 +97,21 @@ def _restore(account: SimAccount, saved: dict[str, Any]) -> None:
     account.catalogs = set(saved["catalogs"])
     account.pipelines = {each["id"]: _pipeline(each) for each in saved["pipelines"]}
     for entity, groups in saved["groups"].items():
-        account.groups[entity] = {each["id"]: Group(**each) for each in groups}
+        account.groups[entity] = {each["id"]: SimGroup(**each) for each in groups}
     for entity, fields in saved["fields"].items():
         account.fields[entity] = {each["id"]: _field(each) for each in fields}
     _restore_people(account, saved)
     account.tokens = {each["value"]: Token(**each) for each in saved["tokens"]}
-    account.grants.codes = {each["value"]: Code(**each) for each in saved.get("codes", ())}
+    account.grants.codes = {each["value"]: AuthorizationCode(**each) for each in saved.get("codes", ())}
     for each in saved.get("pairs", ()):
-        account.grants.add(Pair(**each))
+        account.grants.add(GrantedPair(**each))
 
 
 def _restore_people(account: SimAccount, saved: dict[str, Any]) -> None:
-    account.leads.update({each["id"]: Lead(**_held(each)) for each in saved["leads"]})
-    account.contacts.update({each["id"]: Card(**_held(each)) for each in saved.get("contacts", ())})
-    account.companies.update({each["id"]: Card(**_held(each)) for each in saved.get("companies", ())})
-    account.losses.extend(Loss(**each) for each in saved.get("losses", ()))
+    account.leads.update({each["id"]: SimLead(**_held(each)) for each in saved["leads"]})
+    account.contacts.update({each["id"]: SimContact(**_held(each)) for each in saved.get("contacts", ())})
+    account.companies.update({each["id"]: SimContact(**_held(each)) for each in saved.get("companies", ())})
+    account.losses.extend(DataLoss(**each) for each in saved.get("losses", ()))
 
 
 def _held(saved: dict[str, Any]) -> dict[str, Any]:
@@ -110,20 +119,20 @@ def _held(saved: dict[str, Any]) -> dict[str, Any]:
     return {**saved, "values": {int(number): value for number, value in saved["values"].items()}}
 
 
-def _pipeline(saved: dict[str, Any]) -> Pipeline:
-    return Pipeline(**{**saved, "stages": [_stage(each) for each in saved["stages"]]})
+def _pipeline(saved: dict[str, Any]) -> SimPipeline:
+    return SimPipeline(**{**saved, "stages": [_stage(each) for each in saved["stages"]]})
 
 
-def _stage(saved: dict[str, Any]) -> Stage:
-    descriptions = {level: Description(**each) for level, each in saved["descriptions"].items()}
-    return Stage(**{**saved, "descriptions": descriptions})
+def _stage(saved: dict[str, Any]) -> SimStage:
+    descriptions = {level: SimDescription(**each) for level, each in saved["descriptions"].items()}
+    return SimStage(**{**saved, "descriptions": descriptions})
 
 
-def _field(saved: dict[str, Any]) -> Field:
-    return Field(
+def _field(saved: dict[str, Any]) -> SimField:
+    return SimField(
         **{
             **saved,
-            "enums": [Enum(**each) for each in saved["enums"]],
+            "enums": [SimEnum(**each) for each in saved["enums"]],
             "required_statuses": [tuple(each) for each in saved["required_statuses"]],
             "hidden_statuses": [tuple(each) for each in saved["hidden_statuses"]],
         }

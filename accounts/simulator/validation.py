@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from accounts.simulator import problems
-from accounts.simulator.problems import ItemError, Refusal
+from accounts.simulator.problems import ItemProblem, Refusal
 
 Item = dict[str, Any]
 MAX_ITEMS = 250
@@ -76,7 +76,7 @@ def request_id(index: int, item: object) -> str:
     return given if isinstance(given, str) else str(index)
 
 
-def check_all(items: list[Any], check: Callable[[Item], list[ItemError]]) -> None:
+def check_all(items: list[Any], check: Callable[[Item], list[ItemProblem]]) -> None:
     """Checks every item first, as a batch is all or nothing; raises Refusal that names each bad item."""
     failures = []
     for index, item in enumerate(items):
@@ -87,7 +87,7 @@ def check_all(items: list[Any], check: Callable[[Item], list[ItemError]]) -> Non
         raise problems.invalid(failures)
 
 
-def check_keys(item: object, rules: Rules, path: str = "") -> list[ItemError]:
+def check_keys(item: object, rules: Rules, path: str = "") -> list[ItemProblem]:
     """What is wrong with the keys of one object: unknown, missing, wrong kind, length, range or choice."""
     if not isinstance(item, dict):
         return [problems.bad_type(path.rstrip("."), "object")]
@@ -103,7 +103,7 @@ def check_keys(item: object, rules: Rules, path: str = "") -> list[ItemError]:
     return errors
 
 
-def _check_value(value: Any, rule: Rule, path: str) -> ItemError | None:
+def _check_value(value: Any, rule: Rule, path: str) -> ItemProblem | None:
     if value is None and rule.nullable:
         return None
     if not _KINDS[rule.kind](value):

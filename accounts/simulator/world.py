@@ -10,11 +10,11 @@ from typing import Any
 from accounts.simulator import defaults
 from accounts.simulator.account import SimAccount
 from accounts.simulator.faults import Faults
-from accounts.simulator.knobs import Knobs
-from accounts.simulator.limiter import Limiter, Limits
+from accounts.simulator.limiter import Limiter, RateLimit
 from accounts.simulator.log import RequestLog
 from accounts.simulator.oauth import registry
 from accounts.simulator.oauth.integrations import SimIntegration
+from accounts.simulator.variants import Variants
 
 
 class World:
@@ -33,8 +33,8 @@ class World:
         self.clock = clock
         self.monotonic = monotonic
         self.sleep = sleep
-        self.knobs = Knobs()
-        self.limits = Limits()
+        self.variants = Variants()
+        self.limits = RateLimit()
         self.limiter = Limiter(self.limits)
         self.faults = Faults()
         self.log = RequestLog()
@@ -74,9 +74,9 @@ class World:
                 admin=admin,
                 super_fields=super_fields,
             )
-            defaults.furnish(account, with_default_pipeline=with_default_pipeline)
+            defaults.add_defaults(account, with_default_pipeline=with_default_pipeline)
             self.accounts[subdomain] = account
-        self.touch()
+        self.mark_changed()
         return account
 
     def rename_account(self, old: str, new: str) -> SimAccount:
@@ -89,9 +89,9 @@ class World:
             # In its place, as the first account is the master of the demo and the bench.
             self.accounts = {each.subdomain: each for each in self.accounts.values()}
             self.former = (self.former | {old}) - {new}
-            registry.follow(self.integrations, old, new)
-        self.forget_reads()
-        self.touch()
+            registry.move_integrations(self.integrations, old, new)
+        self.clear_cached_reads()
+        self.mark_changed()
         return account
 
     def add_integration(
@@ -114,19 +114,19 @@ class World:
         integration = SimIntegration(redirect_uri, name, **given, is_public=public, account=account, hook_url=hook_url)
         with self._lock:
             registry.register(self.integrations, self.accounts, integration)
-        self.touch()
+        self.mark_changed()
         return integration
 
     def new_secret(self, integration: SimIntegration, *, revoke_grants: bool = False) -> str:
         """Regenerates the secret; the grants of a private integration always end with it (docs/kommo.md 1.3)."""
         secret = registry.renew_secret(self.accounts, integration, revoke_grants=revoke_grants)
-        self.touch()
+        self.mark_changed()
         return secret
 
     @property
     def api_label(self) -> str:
         """What stands where a subdomain stands in the api_domain of the tokens (docs/kommo.md 1.4, 1.6)."""
-        return self.knobs.api_domain.partition(".")[0]
+        return self.variants.api_domain.partition(".")[0]
 
     def restore_account(self, **facts: Any) -> SimAccount:
         """An empty account with given facts, for one that was saved before."""
@@ -134,18 +134,18 @@ class World:
         self.accounts[account.subdomain] = account
         return account
 
-    def touch(self) -> None:
+    def mark_changed(self) -> None:
         """Notes that something changed, so that whoever saves the world knows."""
         self.changes += 1
 
-    def forget_reads(self) -> None:
+    def clear_cached_reads(self) -> None:
         """Drops every kept answer, after an edit that was no write of the API."""
         for account in list(self.accounts.values()):
-            account.kept_reads.clear()
+            account.cached_reads.clear()
 
     def peak_per_second(self, subdomain: str | None = None) -> int:
         """The most requests that arrived within one sliding second, of one account or of all."""
         return self.log.peak_per_second(subdomain)
 
     def _make(self, **facts: Any) -> SimAccount:
-        return SimAccount(knobs=self.knobs, clock=self.clock, **facts)
+        return SimAccount(variants=self.variants, clock=self.clock, **facts)

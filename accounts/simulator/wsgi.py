@@ -11,8 +11,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from accounts.simulator import addressing, control
-from accounts.simulator.exchange import exchange
-from accounts.simulator.messages import Answer, Request
+from accounts.simulator.handling import handle_request
+from accounts.simulator.messages import SimAnswer, SimRequest
 from accounts.simulator.oauth import lookup
 from accounts.simulator.world import World
 
@@ -42,18 +42,18 @@ class Simulator:
             method, query = environ["REQUEST_METHOD"], environ.get("QUERY_STRING", "")
             answer = control.handle(self, method, path[6:], query, body)
         else:
-            answer = exchange(self.world, self._request(environ, path, body))
+            answer = handle_request(self.world, self._request(environ, path, body))
         if answer.lost:
             raise AnswerLost
         start_response(f"{answer.status} {responses.get(answer.status, '')}", self._headers(answer))
         return [answer.body]
 
-    def _request(self, environ: dict[str, Any], path: str, body: bytes) -> Request:
+    def _request(self, environ: dict[str, Any], path: str, body: bytes) -> SimRequest:
         world = self.world
         scheme, host = environ.get("wsgi.url_scheme", "http"), environ.get("HTTP_HOST", "")
         names = {addressing.WWW, world.api_label, *world.former}
         at = environ.get("sim.arrived")
-        request = Request(
+        request = SimRequest(
             method=environ["REQUEST_METHOD"],
             query=environ.get("QUERY_STRING", ""),
             body=body,
@@ -67,7 +67,7 @@ class Simulator:
         )
         return replace(request, subdomain=lookup.counted_for(world, request))
 
-    def _headers(self, answer: Answer) -> list[tuple[str, str]]:
+    def _headers(self, answer: SimAnswer) -> list[tuple[str, str]]:
         headers = [("X-Request-Id", f"{next(self._numbers):032x}"), *answer.headers]
         if answer.status != 204:
             length = len(answer.body) if answer.declared is None else answer.declared

@@ -76,7 +76,7 @@ def test_the_page_asks_for_consent_in_the_same_window_with_a_state_of_its_own(ad
 
 
 def test_the_referer_may_come_with_a_scheme(admin_client, north, world) -> None:
-    world.knobs.referer_scheme = True
+    world.variants.referer_scheme = True
     asked = decide(begin(admin_client, north))
     assert asked["referer"].startswith("http://")
     come_back(admin_client, asked)

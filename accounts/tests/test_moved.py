@@ -22,7 +22,7 @@ def long_lived(world: World, **facts: Any) -> Account:
 
 
 def moved(world: World, answer: str) -> None:
-    world.knobs.former_address = answer
+    world.variants.former_address = answer
     world.rename_account("north", "north-2")
 
 
@@ -111,7 +111,7 @@ def test_where_the_account_is_is_asked_once_per_client(world: World) -> None:
     account = long_lived(world)
     del world.accounts["north"]
     world.former.add("north")
-    world.knobs.former_address = "json_404"
+    world.variants.former_address = "json_404"
 
     with client_for(account, read_only=True) as client:
         for _ in range(3):

@@ -88,7 +88,7 @@ def test_of_200_threads_in_4_processes_one_refreshes_and_nobody_fails(
     crew = Crew(database_url, simulator)
     crew.prepare(integration, lives=lives)
     world.accounts["unit-0"].grants.expire()
-    world.knobs.refresh_rotation = "strict"  # a second refresh with the old token would be the end
+    world.variants.refresh_rotation = "strict"  # a second refresh with the old token would be the end
     world.faults.add(Fault("slow", path=TOKEN_PATH, seconds=0.5))
     outcomes = crew.use(PROCESSES, THREADS)
     assert outcomes == ["ok"] * PROCESSES * THREADS

@@ -13,7 +13,7 @@ from accounts.kommo.tokens import FixedToken
 from accounts.kommo.transport import Transport
 from accounts.simulator.account import SimAccount
 from accounts.simulator.faults import Fault
-from accounts.simulator.log import Record
+from accounts.simulator.log import LoggedRequest
 from accounts.simulator.model import ENTITIES
 from accounts.simulator.server import RunningServer
 from syncing.adapters.reader import Reader
@@ -160,7 +160,7 @@ class Branch:
 
     # -- what a test wants to know --
 
-    def sent(self, *methods: str) -> list[Record]:
+    def sent(self, *methods: str) -> list[LoggedRequest]:
         """The requests that arrived for this account."""
         records = self.server.world.log.of(self.account.subdomain)
         return [each for each in records if not methods or each.method in methods]
@@ -226,5 +226,5 @@ def shown(result: Result) -> list[tuple[str, str, str]]:
     return [(change["action"], change["kind"], change["name"]) for change in result.document["changes"]]
 
 
-def bodies(records: Sequence[Record]) -> list[Any]:
+def bodies(records: Sequence[LoggedRequest]) -> list[Any]:
     return [json.loads(each.body) for each in records]

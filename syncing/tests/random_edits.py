@@ -6,7 +6,7 @@ from typing import Any
 
 from accounts.simulator.account import SimAccount
 from accounts.simulator.edits import add, change, remove
-from accounts.simulator.model import ENTITIES, ENUM_TYPES, Field, Group, Pipeline
+from accounts.simulator.model import ENTITIES, ENUM_TYPES, SimField, SimGroup, SimPipeline
 from accounts.simulator.seed import drift
 
 Edit = Callable[[SimAccount, Random, int], None]
@@ -21,16 +21,16 @@ def edit(account: SimAccount, rng: Random, number: int = 4) -> None:
             rng.choice(EDITS)(account, rng, rng.randrange(10**6))
 
 
-def _pipelines(account: SimAccount) -> list[Pipeline]:
+def _pipelines(account: SimAccount) -> list[SimPipeline]:
     return [each for each in account.ordered_pipelines if not each.is_archive]
 
 
-def _fields(account: SimAccount, types: frozenset[str] = frozenset()) -> list[Field]:
+def _fields(account: SimAccount, types: frozenset[str] = frozenset()) -> list[SimField]:
     every = [each for entity in ENTITIES for each in account.fields[entity].values() if not each.is_predefined]
     return [each for each in every if each.type in types] if types else every
 
 
-def _groups(account: SimAccount) -> list[tuple[str, Group]]:
+def _groups(account: SimAccount) -> list[tuple[str, SimGroup]]:
     every = [(entity, group) for entity in ENTITIES for group in account.groups[entity].values()]
     return [pair for pair in every if not pair[1].is_predefined]
 

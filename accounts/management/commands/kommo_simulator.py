@@ -87,7 +87,7 @@ def _integration(world: World, redirect_uri: str) -> SimIntegration:
     for integration in world.integrations.values():
         if integration.is_public:
             integration.redirect_uri = redirect_uri
-            world.touch()
+            world.mark_changed()
             return integration
     return world.add_integration(redirect_uri=redirect_uri)
 

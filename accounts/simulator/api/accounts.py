@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from accounts.simulator.messages import Answer, Call, nothing, success
+from accounts.simulator.messages import Call, SimAnswer, nothing, success
 from accounts.simulator.problems import Refusal
 from accounts.simulator.render import link
 
@@ -19,7 +19,7 @@ EXTRAS: dict[str, Any] = {
 }
 
 
-def show_account(call: Call) -> Answer:
+def show_account(call: Call) -> SimAnswer:
     """docs/kommo.md 8."""
     account = call.account
     body: dict[str, Any] = {
@@ -50,19 +50,19 @@ def show_account(call: Call) -> Answer:
     return success(body)
 
 
-def show_user(call: Call, number: str) -> Answer:
+def show_user(call: Call, number: str) -> SimAnswer:
     if int(number) != call.account.user_id:
         raise Refusal(404, "User not found")
     return success(_user(call))
 
 
-def list_users(call: Call) -> Answer:
+def list_users(call: Call) -> SimAnswer:
     _admins_only(call)
     body = {"_total_items": 1, "_page": 1, "_page_count": 1, "_links": link(call.url)}
     return success({**body, "_embedded": {"users": [_user(call)]}})
 
 
-def list_webhooks(call: Call) -> Answer:
+def list_webhooks(call: Call) -> SimAnswer:
     """There are none; but only administrators may know (docs/kommo.md 8)."""
     _admins_only(call)
     return nothing()

@@ -7,8 +7,8 @@ from typing import Any
 
 from accounts.simulator import problems, validation
 from accounts.simulator.messages import Call
-from accounts.simulator.model import ENUM_TYPES, LOST_ID, WON_ID, Field, StatusKey
-from accounts.simulator.problems import ItemError
+from accounts.simulator.model import ENUM_TYPES, LOST_ID, WON_ID, SimField, StatusKey
+from accounts.simulator.problems import ItemProblem
 from accounts.simulator.validation import Item, Rule
 
 COMMON_TYPES = frozenset((
@@ -62,7 +62,7 @@ CHAINED_RULES = {
 }
 
 
-def check_new(call: Call, entity: str, item: Item) -> list[ItemError]:
+def check_new(call: Call, entity: str, item: Item) -> list[ItemProblem]:
     """What is wrong with a field to be created."""
     rules = _rules(call, entity)
     rules |= {key: Rule("string", required=True) for key in ("name", "type")}
@@ -78,25 +78,25 @@ def check_new(call: Call, entity: str, item: Item) -> list[ItemError]:
         errors.append(problems.missing("currency"))
     code = item.get("code")
     if code is not None and any(code == field.code for field in call.account.fields[entity].values()):
-        errors.append(ItemError("NotUnique", "code", "This value is already used."))
+        errors.append(ItemProblem("NotUnique", "code", "This value is already used."))
     return errors + _check_parts(call, entity, item, type_, None)
 
 
-def check_changes(call: Call, entity: str, field: Field, item: Item, *, in_batch: bool) -> list[ItemError]:
+def check_changes(call: Call, entity: str, field: SimField, item: Item, *, in_batch: bool) -> list[ItemProblem]:
     """What is wrong with the changes to a field."""
     rules = _rules(call, entity)
     if in_batch:
         rules["id"] = Rule("integer", required=True)
-    if call.knobs.group_null_patch_rejected:
+    if call.variants.group_null_patch_rejected:
         rules["group_id"] = Rule("string")
     errors = validation.check_keys(item, rules)
     if "type" in item and item["type"] != field.type:
         errors.append(problems.bad_choice("type"))
-    if item.get("code") is not None and call.knobs.code_patch_only_null:
-        errors.append(ItemError("OnlyNull", "code", "This value should be null."))
-    if field.type == "monetary" and "currency" not in item and call.knobs.monetary_patch_needs_currency:
+    if item.get("code") is not None and call.variants.code_patch_only_null:
+        errors.append(ItemProblem("OnlyNull", "code", "This value should be null."))
+    if field.type == "monetary" and "currency" not in item and call.variants.monetary_patch_needs_currency:
         errors.append(problems.missing("currency"))
-    if field.type in ENUM_TYPES and "enums" not in item and call.knobs.enums_required_on_patch:
+    if field.type in ENUM_TYPES and "enums" not in item and call.variants.enums_required_on_patch:
         errors.append(problems.missing("enums"))
     return errors + _check_parts(call, entity, item, field.type, field)
 
@@ -104,7 +104,7 @@ def check_changes(call: Call, entity: str, field: Field, item: Item, *, in_batch
 def statuses(call: Call, items: list[Item] | None) -> list[StatusKey]:
     """The keys of a checked list of statuses, each once; system ones may be dropped without a word."""
     keys = dict.fromkeys((item["pipeline_id"], item["status_id"]) for item in items or [])
-    if call.knobs.system_required_statuses == "drop":
+    if call.variants.system_required_statuses == "drop":
         return [key for key in keys if key[1] not in (WON_ID, LOST_ID)]
     return list(keys)
 
@@ -116,7 +116,7 @@ def _rules(call: Call, entity: str) -> dict[str, Rule]:
     return rules
 
 
-def _check_parts(call: Call, entity: str, item: Item, type_: str, field: Field | None) -> list[ItemError]:
+def _check_parts(call: Call, entity: str, item: Item, type_: str, field: SimField | None) -> list[ItemProblem]:
     errors = [
         problems.not_expected(key) for key, types in OWNERS.items() if item.get(key) is not None and type_ not in types
     ]
@@ -136,8 +136,8 @@ def _check_parts(call: Call, entity: str, item: Item, type_: str, field: Field |
     return errors
 
 
-def _check_statuses(call: Call, items: Any, key: str) -> list[ItemError]:
-    errors: list[ItemError] = []
+def _check_statuses(call: Call, items: Any, key: str) -> list[ItemProblem]:
+    errors: list[ItemProblem] = []
     for index, item in enumerate(items if isinstance(items, list) else []):
         path = f"{key}.{index}."
         wrong = validation.check_keys(item, STATUS_RULES, path)
@@ -149,17 +149,17 @@ def _check_statuses(call: Call, items: Any, key: str) -> list[ItemError]:
     return errors
 
 
-def _check_enums(call: Call, items: Any, field: Field | None) -> list[ItemError]:
+def _check_enums(call: Call, items: Any, field: SimField | None) -> list[ItemProblem]:
     if not items:
         return [problems.blank("enums")]
     rules = ENUM_RULES if field else {key: rule for key, rule in ENUM_RULES.items() if key != "id"}
     known = {enum.id for enum in field.enums} if field else set()
-    errors: list[ItemError] = []
+    errors: list[ItemProblem] = []
     for index, item in enumerate(items if isinstance(items, list) else []):
         path = f"enums.{index}."
         errors += validation.check_keys(item, rules, path)
         value = item.get("value") if isinstance(item, dict) else None
-        if value and value in call.knobs.refused_options.split(","):
+        if value and value in call.variants.refused_options.split(","):
             errors.append(problems.bad_choice(path + "value"))
         number = item.get("id") if field and isinstance(item, dict) else None
         if isinstance(number, int):
@@ -170,8 +170,8 @@ def _check_enums(call: Call, items: Any, field: Field | None) -> list[ItemError]
     return errors
 
 
-def _check_chained(call: Call, items: Any) -> list[ItemError]:
-    errors: list[ItemError] = []
+def _check_chained(call: Call, items: Any) -> list[ItemProblem]:
+    errors: list[ItemProblem] = []
     for index, item in enumerate(items if isinstance(items, list) else []):
         path = f"chained_lists.{index}."
         wrong = validation.check_keys(item, CHAINED_RULES, path)
@@ -179,5 +179,5 @@ def _check_chained(call: Call, items: Any) -> list[ItemError]:
             wrong = [problems.bad_choice(path + "catalog_id")]
         errors += wrong
     if isinstance(items, list) and len(items) > MAX_CHAINED:
-        errors.append(ItemError("TooMany", "chained_lists", f"At most {MAX_CHAINED} levels."))
+        errors.append(ItemProblem("TooMany", "chained_lists", f"At most {MAX_CHAINED} levels."))
     return errors

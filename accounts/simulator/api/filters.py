@@ -19,8 +19,8 @@ class Filters:
     """
 
     def __init__(self, call: Call) -> None:
-        self.knobs = call.knobs
-        self.left = _given(call) if call.knobs.filters_enabled else []
+        self.variants = call.variants
+        self.left = _given(call) if call.variants.filters_enabled else []
 
     def numbers(self, name: str, *, many: bool = True) -> set[int]:
         """The numbers of filter[name], where `many` also of filter[name][] and filter[name][0]; empty: no filter."""
@@ -42,8 +42,8 @@ class Filters:
         return {(int(pair["pipeline_id"][1]), int(pair["status_id"][1])) for pair in whole}
 
     def finish(self) -> None:
-        """Raises Refusal for what is left, if the knob says so."""
-        if self.left and self.knobs.unknown_filter == "400":
+        """Raises Refusal for what is left, if the variant says so."""
+        if self.left and self.variants.unknown_filter == "400":
             raise Refusal(400, f"Unknown filter {self.left[0][0]}")
 
     def _take(self, taken: list[tuple[str, str]]) -> None:

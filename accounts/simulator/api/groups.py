@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from accounts.simulator import problems, render, validation
-from accounts.simulator.messages import Answer, Call, deleted, nothing, success
-from accounts.simulator.model import MAIN_GROUP, Group
-from accounts.simulator.problems import ItemError, Refusal
+from accounts.simulator.messages import Call, SimAnswer, deleted, nothing, success
+from accounts.simulator.model import MAIN_GROUP, SimGroup
+from accounts.simulator.problems import ItemProblem, Refusal
 from accounts.simulator.validation import Item, Rule
 
 PATCH_RULES = {
@@ -19,56 +19,56 @@ PATCH_RULES = {
 POST_RULES = {**PATCH_RULES, "name": Rule("string", required=True)}
 
 
-def find(call: Call, entity: str, name: str) -> Group:
+def find(call: Call, entity: str, name: str) -> SimGroup:
     group = call.account.groups[entity].get(name)
     if group is None:
         raise Refusal(404, "Custom field group not found")
     return group
 
 
-def list_all(call: Call, entity: str) -> Answer:
+def list_all(call: Call, entity: str) -> SimAnswer:
     """All groups in one answer: this list has no pages, and the main group is there unless a fault hides it."""
-    groups = call.shown(sorted(call.account.groups[entity].values(), key=lambda each: each.sort))
+    groups = call.visible(sorted(call.account.groups[entity].values(), key=lambda each: each.sort))
     if not groups:
         return nothing()
     return success(_list(call, [_body(call, entity, each) for each in groups]))
 
 
-def show(call: Call, entity: str, name: str) -> Answer:
+def show(call: Call, entity: str, name: str) -> SimAnswer:
     return success(_body(call, entity, find(call, entity, name)))
 
 
-def create(call: Call, entity: str) -> Answer:
+def create(call: Call, entity: str) -> SimAnswer:
     items = validation.parse_items(call.body)
     validation.check_all(items, lambda item: _check(call, entity, item, POST_RULES))
     made = []
     for item in items:
-        group = call.account.add_group(entity, call.stored("group", item["name"]), sort=item.get("sort"))
+        group = call.account.add_group(entity, call.stored_name("group", item["name"]), sort=item.get("sort"))
         _set_members(call, entity, group, item.get("fields"))
         made.append(group)
-    bodies = call.answered([_body(call, entity, group) for group in made], items)
-    return success(_list(call, bodies), call.knobs.groups_created_status)
+    bodies = call.bodies_of_created([_body(call, entity, group) for group in made], items)
+    return success(_list(call, bodies), call.variants.groups_created_status)
 
 
-def update(call: Call, entity: str, name: str) -> Answer:
+def update(call: Call, entity: str, name: str) -> SimAnswer:
     group = find(call, entity, name)
     item = validation.parse_object(call.body)
     validation.check_all([item], lambda each: _check(call, entity, each, PATCH_RULES))
-    group.name = call.stored("group", item["name"]) if "name" in item else group.name
+    group.name = call.stored_name("group", item["name"]) if "name" in item else group.name
     group.sort = item.get("sort", group.sort)
     _set_members(call, entity, group, item.get("fields"))
     return success({**_body(call, entity, group), "request_id": validation.request_id(0, item)})
 
 
-def delete(call: Call, entity: str, name: str) -> Answer:
+def delete(call: Call, entity: str, name: str) -> SimAnswer:
     group = find(call, entity, name)
     if group.is_predefined:
-        raise Refusal(call.knobs.undeletable_status, "A predefined group can not be deleted")
+        raise Refusal(call.variants.undeletable_status, "A predefined group can not be deleted")
     call.account.delete_group(entity, group)
     return deleted(call)
 
 
-def _set_members(call: Call, entity: str, group: Group, numbers: list[int] | None) -> None:
+def _set_members(call: Call, entity: str, group: SimGroup, numbers: list[int] | None) -> None:
     """The list is the whole membership; it does not change any field's sort. Who is left out goes to main."""
     if numbers is None:
         return
@@ -81,7 +81,7 @@ def _set_members(call: Call, entity: str, group: Group, numbers: list[int] | Non
                 field.group_id = group_id
 
 
-def _check(call: Call, entity: str, item: Item, rules: validation.Rules) -> list[ItemError]:
+def _check(call: Call, entity: str, item: Item, rules: validation.Rules) -> list[ItemProblem]:
     errors = validation.check_keys(item, rules)
     numbers: Any = item.get("fields")
     for index, number in enumerate(numbers if isinstance(numbers, list) else []):
@@ -93,7 +93,7 @@ def _check(call: Call, entity: str, item: Item, rules: validation.Rules) -> list
     return errors
 
 
-def _body(call: Call, entity: str, group: Group) -> Item:
+def _body(call: Call, entity: str, group: SimGroup) -> Item:
     return render.group(call.account, entity, group, call.base)
 
 

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from accounts.simulator import render_people as render
+from accounts.simulator import render_records as render
 from accounts.simulator.api import paging
 from accounts.simulator.api.filters import Filters
-from accounts.simulator.messages import Answer, Call
-from accounts.simulator.model import Lead
+from accounts.simulator.messages import Call, SimAnswer
+from accounts.simulator.model import SimLead
 
 
-def list_page(call: Call) -> Answer:
-    """A page of leads; those in the trash only `with=only_deleted`, those not yet accepted by knob only."""
+def list_page(call: Call) -> SimAnswer:
+    """A page of leads; those in the trash only `with=only_deleted`, those not yet accepted by variant only."""
     in_trash = call.wants("only_deleted")
     leads = [lead for lead in call.account.leads.values() if lead.is_deleted == in_trash]
-    if not in_trash and not call.knobs.unsorted_in_leads:
+    if not in_trash and not call.variants.unsorted_in_leads:
         leads = [lead for lead in leads if not call.account.is_unsorted(lead)]
     wanted = _filter(call, leads)
-    if not in_trash or call.knobs.trash_filtered:
+    if not in_trash or call.variants.trash_filtered:
         leads = wanted
-    show = render.deleted_lead if in_trash and call.knobs.trash_is_bare else render.lead
+    show = render.deleted_lead if in_trash and call.variants.trash_is_bare else render.lead
     return paging.page_of(
         call, paging.in_order(call, leads), "leads", lambda lead: show(call.account, lead, call.base), totals=False
     )
 
 
-def list_unsorted(call: Call) -> Answer:
+def list_unsorted(call: Call) -> SimAnswer:
     """A page of the leads that nobody has accepted yet; its filter takes one pipeline, not several."""
     filters = Filters(call)
     pipelines = filters.numbers("pipeline_id", many=False)
@@ -37,7 +37,7 @@ def list_unsorted(call: Call) -> Answer:
     )
 
 
-def _filter(call: Call, leads: list[Lead]) -> list[Lead]:
+def _filter(call: Call, leads: list[SimLead]) -> list[SimLead]:
     filters = Filters(call)
     statuses, pipelines, numbers = filters.statuses(), filters.numbers("pipeline_id"), filters.numbers("id")
     filters.finish()

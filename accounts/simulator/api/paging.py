@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
-from accounts.simulator.messages import Answer, Call, nothing, success
+from accounts.simulator.messages import Call, SimAnswer, nothing, success
 from accounts.simulator.problems import Refusal
 from accounts.simulator.render import link
 
@@ -15,7 +15,9 @@ MAX_LIMIT = 250
 T = TypeVar("T")
 
 
-def page_of(call: Call, items: Sequence[T], plural: str, render: Callable[[T], Any], *, totals: bool = True) -> Answer:
+def page_of(
+    call: Call, items: Sequence[T], plural: str, render: Callable[[T], Any], *, totals: bool = True
+) -> SimAnswer:
     """The page that the query asks for; raises Refusal for a limit over 250 (422) or a number that is none (400).
 
     Without `totals` nothing tells how much there is: only the link to the next page, as long as there is one.
@@ -23,9 +25,9 @@ def page_of(call: Call, items: Sequence[T], plural: str, render: Callable[[T], A
     page, limit = _number(call, "page", 1), _number(call, "limit", DEFAULT_LIMIT)
     if limit > MAX_LIMIT:
         raise Refusal(422, f"Limit {MAX_LIMIT} per page")
-    items = call.shown(items)
+    items = call.visible(items)
     shown = items[(page - 1) * limit : page * limit]
-    behind = call.knobs.empty_page_behind
+    behind = call.variants.empty_page_behind
     if not shown and (page == 1 or behind in ("", "204")):
         return nothing()
     count = -(-len(items) // limit)
@@ -60,7 +62,7 @@ def _links(call: Call, page: int, limit: int, count: int, *, totals: bool) -> di
         return {"href": f"{call.base}{call.path}?{query}"}
 
     links: dict[str, Any] = link(call.url)
-    behind = call.knobs.empty_page_behind
+    behind = call.variants.empty_page_behind
     if page < count or (behind and page == count) or behind == "endless":
         links |= {"next": href(page + 1)} | ({"last": href(count)} if totals else {})
     if page > 1:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from accounts.simulator import defaults, problems, render, validation
-from accounts.simulator.messages import Answer, Call, deleted, success
-from accounts.simulator.model import LEVELS, LOST_ID, PALETTE, WON_ID, Pipeline, Stage
-from accounts.simulator.problems import ItemError, Refusal
+from accounts.simulator.messages import Call, SimAnswer, deleted, success
+from accounts.simulator.model import LEVELS, LOST_ID, PALETTE, WON_ID, SimPipeline, SimStage
+from accounts.simulator.problems import ItemProblem, Refusal
 from accounts.simulator.validation import Item, Rule
 
 # docs/kommo.md 4.5: the range that others clamp to.
@@ -30,46 +30,46 @@ DESCRIPTION_RULES = {
 }
 
 
-def find(pipeline: Pipeline, number: str) -> Stage:
+def find(pipeline: SimPipeline, number: str) -> SimStage:
     for stage in pipeline.listed:
         if stage.id == int(number):
             return stage
     raise Refusal(404, "Status not found")
 
 
-def list_all(call: Call, pipeline: Pipeline) -> Answer:
-    return success(_list(call, [_body(call, pipeline, each) for each in call.shown(pipeline.listed)]))
+def list_all(call: Call, pipeline: SimPipeline) -> SimAnswer:
+    return success(_list(call, [_body(call, pipeline, each) for each in call.visible(pipeline.listed)]))
 
 
-def show(call: Call, pipeline: Pipeline, number: str) -> Answer:
+def show(call: Call, pipeline: SimPipeline, number: str) -> SimAnswer:
     return success(_body(call, pipeline, find(pipeline, number)))
 
 
-def create(call: Call, pipeline: Pipeline) -> Answer:
+def create(call: Call, pipeline: SimPipeline) -> SimAnswer:
     items = validation.parse_items(call.body)
     validation.check_all(items, lambda item: _check(call, item, POST_RULES, None))
     check_room(call, len(pipeline.listed) + len(items))
     made = [make(call, item, len(pipeline.ordinary) + at) for at, item in enumerate(items)]
     pipeline.stages += made
-    call.account.arrange(pipeline)
-    bodies = call.answered([_body(call, pipeline, stage) for stage in made], items)
+    call.account.renumber_stages(pipeline)
+    bodies = call.bodies_of_created([_body(call, pipeline, stage) for stage in made], items)
     return success(_list(call, bodies))
 
 
-def update(call: Call, pipeline: Pipeline, number: str) -> Answer:
+def update(call: Call, pipeline: SimPipeline, number: str) -> SimAnswer:
     stage = find(pipeline, number)
     item = validation.parse_object(call.body)
     validation.check_all([item], lambda each: _check(call, each, PATCH_RULES, stage))
     if not stage.is_system:
         _apply(call, stage, item)
-        call.account.arrange(pipeline)
-    elif call.knobs.system_stage_patch == "400":
+        call.account.renumber_stages(pipeline)
+    elif call.variants.system_stage_patch == "400":
         raise problems.invalid([(validation.request_id(0, item), [problems.bad_choice("name")])])
     # docs/kommo.md 4.3: else the write to a system stage is answered with 200 and ignored.
     return success({**_body(call, pipeline, stage), "request_id": validation.request_id(0, item)})
 
 
-def delete(call: Call, pipeline: Pipeline, number: str) -> Answer:
+def delete(call: Call, pipeline: SimPipeline, number: str) -> SimAnswer:
     stage = find(pipeline, number)
     if stage.is_system:
         raise Refusal(404, "Status not found")
@@ -79,11 +79,11 @@ def delete(call: Call, pipeline: Pipeline, number: str) -> Answer:
 
 def check_room(call: Call, count: int) -> None:
     """Raises Refusal when a pipeline would list more stages than Kommo allows."""
-    if count > call.knobs.max_stages:
-        raise Refusal(call.knobs.limit_status, f"Limit {call.knobs.max_stages} statuses per pipeline")
+    if count > call.variants.max_stages:
+        raise Refusal(call.variants.limit_status, f"Limit {call.variants.max_stages} statuses per pipeline")
 
 
-def check_embedded(call: Call, item: Any, path: str) -> list[ItemError]:
+def check_embedded(call: Call, item: Any, path: str) -> list[ItemProblem]:
     """What is wrong with a stage inside a pipeline's creation; with an id it only names 142 or 143."""
     if isinstance(item, dict) and "id" in item:
         errors = validation.check_keys(item, SYSTEM_RULES, path)
@@ -93,38 +93,38 @@ def check_embedded(call: Call, item: Any, path: str) -> list[ItemError]:
     return _check(call, item, POST_RULES, None, path)
 
 
-def named_system_stages(call: Call, names: dict[int, str]) -> list[Stage]:
+def named_system_stages(call: Call, names: dict[int, str]) -> list[SimStage]:
     """The stages that the server adds, 142 and 143 under the names given for them."""
     stages = defaults.system_stages(call.account)
     for stage in stages:
-        if stage.id == WON_ID or (stage.id == LOST_ID and call.knobs.lost_name_on_create):
-            stage.name = call.stored("stage", names[stage.id]) if stage.id in names else stage.name
+        if stage.id == WON_ID or (stage.id == LOST_ID and call.variants.lost_name_on_create):
+            stage.name = call.stored_name("stage", names[stage.id]) if stage.id in names else stage.name
     return stages
 
 
-def make(call: Call, item: Item, position: int) -> Stage:
+def make(call: Call, item: Item, position: int) -> SimStage:
     """A new stage of a checked item; without a colour the server picks one."""
     color = item.get("color", PALETTE[position % len(PALETTE)]).lower()
-    stage = Stage(call.account.next_id(), call.stored("stage", item["name"]), item["sort"], color)
+    stage = SimStage(call.account.next_id(), call.stored_name("stage", item["name"]), item["sort"], color)
     _describe(call, stage, item.get("descriptions", []))
     return stage
 
 
-def _apply(call: Call, stage: Stage, item: Item) -> None:
+def _apply(call: Call, stage: SimStage, item: Item) -> None:
     if "name" in item:
-        stage.name = call.stored("stage", item["name"])
-    elif call.knobs.stage_patch_blanks_name:
+        stage.name = call.stored_name("stage", item["name"])
+    elif call.variants.stage_patch_blanks_name:
         # docs/kommo.md 4.1: seen on live accounts.
         stage.name = ""
         call.account.blanked_names += 1
     stage.sort = item.get("sort", stage.sort)
     stage.color = item.get("color", stage.color)
-    if call.knobs.palette and "color" in item:
+    if call.variants.palette and "color" in item:
         stage.color = stage.color.lower()
     _describe(call, stage, item.get("descriptions", []))
 
 
-def _describe(call: Call, stage: Stage, items: list[Item]) -> None:
+def _describe(call: Call, stage: SimStage, items: list[Item]) -> None:
     for item in items:
         if "description" in item:
             call.account.describe(stage, item["level"], item["description"])
@@ -132,14 +132,14 @@ def _describe(call: Call, stage: Stage, items: list[Item]) -> None:
             stage.descriptions.pop(item["level"], None)
 
 
-def _check(call: Call, item: Any, rules: validation.Rules, stage: Stage | None, path: str = "") -> list[ItemError]:
+def _check(call: Call, item: Any, rules: validation.Rules, stage: SimStage | None, path: str = "") -> list[ItemProblem]:
     errors = validation.check_keys(item, rules, path)
     if not isinstance(item, dict):
         return errors
     color = item.get("color")
-    if call.knobs.palette and isinstance(color, str) and color:
-        known = color if call.knobs.palette_case_sensitive else color.lower()
-        if known not in PALETTE or color.lower() in call.knobs.refused_colors.split(","):
+    if call.variants.palette and isinstance(color, str) and color:
+        known = color if call.variants.palette_case_sensitive else color.lower()
+        if known not in PALETTE or color.lower() in call.variants.refused_colors.split(","):
             errors.append(problems.bad_choice(path + "color"))
     descriptions = item.get("descriptions")
     if isinstance(descriptions, list):
@@ -147,8 +147,8 @@ def _check(call: Call, item: Any, rules: validation.Rules, stage: Stage | None, 
     return errors
 
 
-def _check_descriptions(items: list[Any], stage: Stage | None, path: str) -> list[ItemError]:
-    errors: list[ItemError] = []
+def _check_descriptions(items: list[Any], stage: SimStage | None, path: str) -> list[ItemProblem]:
+    errors: list[ItemProblem] = []
     seen: set[str] = set()
     for index, item in enumerate(items):
         here = f"{path}{index}."
@@ -167,7 +167,7 @@ def _check_descriptions(items: list[Any], stage: Stage | None, path: str) -> lis
     return errors
 
 
-def _body(call: Call, pipeline: Pipeline, stage: Stage) -> Item:
+def _body(call: Call, pipeline: SimPipeline, stage: SimStage) -> Item:
     wanted = call.wants("descriptions")
     return render.stage(call.account, pipeline, stage, call.base, with_descriptions=wanted)
 

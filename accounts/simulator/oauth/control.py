@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from accounts.simulator.oauth.endpoint import body_of
 from accounts.simulator.oauth.integrations import SimIntegration
+from accounts.simulator.oauth.token_endpoint import body_of
 from accounts.simulator.world import World
 
 Body = dict[str, Any]
@@ -17,7 +17,7 @@ def operate(world: World, body: Body) -> Body:
     """{op, ...}: one of OPERATIONS with its keywords; raises KeyError, TypeError or ValueError for a senseless one."""
     facts = dict(body)
     done = OPERATIONS[facts.pop("op")](world, **facts)
-    world.touch()
+    world.mark_changed()
     return done
 
 

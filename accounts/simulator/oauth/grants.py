@@ -19,7 +19,7 @@ GRACE, STRICT = "grace", "strict"
 
 
 @dataclass(slots=True)
-class Code:
+class AuthorizationCode:
     """One authorization code."""
 
     value: str
@@ -29,7 +29,7 @@ class Code:
 
 
 @dataclass(slots=True)
-class Pair:
+class GrantedPair:
     """One access token and its refresh token; `parent` is the refresh token that it was got with.
 
     `expires_at` and `revoked` are the refresh token's: the access token has its own in the account's tokens.
@@ -49,29 +49,29 @@ class Grants:
 
     def __init__(self, account: SimAccount) -> None:
         self.account = account
-        self.codes: dict[str, Code] = {}
-        self.pairs: dict[str, Pair] = {}
-        self._by_access: dict[str, Pair] = {}
+        self.codes: dict[str, AuthorizationCode] = {}
+        self.pairs: dict[str, GrantedPair] = {}
+        self._by_access: dict[str, GrantedPair] = {}
 
     def issue_code(self, client_id: str) -> str:
-        code = Code(_opaque(240), client_id, self.account.clock() + CODE_LIFE)
+        code = AuthorizationCode(_opaque(240), client_id, self.account.clock() + CODE_LIFE)
         with self.account.lock:
             self.codes[code.value] = code
         return code.value
 
-    def issue(self, client_id: str, parent: str = "") -> Pair:
+    def issue(self, client_id: str, parent: str = "") -> GrantedPair:
         """A new pair; the access token is one of the account's tokens, as any other."""
         with self.account.lock:
             access = self.account.issue_access_token(client_id, ACCESS_LIFE)
-            pair = Pair(client_id, access, _opaque(300), self.account.clock() + REFRESH_LIFE, parent)
+            pair = GrantedPair(client_id, access, _opaque(300), self.account.clock() + REFRESH_LIFE, parent)
             self.add(pair)
         return pair
 
-    def add(self, pair: Pair) -> None:
+    def add(self, pair: GrantedPair) -> None:
         self.pairs[pair.refresh] = pair
         self._by_access[pair.access] = pair
 
-    def redeem(self, client_id: str, value: str) -> Pair:
+    def redeem(self, client_id: str, value: str) -> GrantedPair:
         """The first pair for a code; raises OAuthRefusal."""
         with self.account.lock:
             code = self.codes.get(value)
@@ -85,7 +85,7 @@ class Grants:
             code.used = True
             return self.issue(client_id)
 
-    def refresh(self, client_id: str, value: str) -> Pair:
+    def refresh(self, client_id: str, value: str) -> GrantedPair:
         """The next pair for a refresh token; raises OAuthRefusal. The rotation is docs/kommo.md 1.3's."""
         with self.account.lock:
             pair = self.pairs.get(value)
@@ -96,7 +96,7 @@ class Grants:
             if pair.expires_at <= self.account.clock():
                 raise refusals.bad_refresh()
             self._use(pair)
-            if self.account.knobs.refresh_rotation == STRICT:
+            if self.account.variants.refresh_rotation == STRICT:
                 pair.revoked = True
             return self.issue(client_id, value)
 
@@ -133,10 +133,10 @@ class Grants:
         with self.account.lock:
             return any(not pair.revoked for pair in self._of(client_id))
 
-    def _of(self, client_id: str | None) -> list[Pair]:
+    def _of(self, client_id: str | None) -> list[GrantedPair]:
         return [pair for pair in self.pairs.values() if client_id in (None, pair.client_id)]
 
-    def _use(self, pair: Pair) -> None:
+    def _use(self, pair: GrantedPair) -> None:
         """The first use of a pair ends the refresh token it came from.
 
         A refresh token that was sent twice (its answer got lost, or two workers at once) has two children. Whichever

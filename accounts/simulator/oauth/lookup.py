@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from accounts.simulator.account import SimAccount
 from accounts.simulator.addressing import WWW
-from accounts.simulator.messages import Answer, Request, encode, refused
+from accounts.simulator.messages import SimAnswer, SimRequest, encode, refused
 from accounts.simulator.world import World
 
 BY_ACCESS = "/oauth2/account/subdomain"
 BY_REFRESH = "/oauth2/account/current/subdomain"
 
 
-def counted_for(world: World, request: Request) -> str:
+def counted_for(world: World, request: SimRequest) -> str:
     """The subdomain that log, limiter and faults know a request by: the address's, else the look-up's token's."""
     label = request.address.label
     if request.path not in (BY_ACCESS, BY_REFRESH) or label not in ("", WWW, world.api_label):
@@ -24,7 +24,7 @@ def counted_for(world: World, request: Request) -> str:
     return ""
 
 
-def domain_of(world: World, request: Request) -> Answer:
+def domain_of(world: World, request: SimRequest) -> SimAnswer:
     """The account's address; 401 for a token that is not good, or not of the account that was asked."""
     if request.method != "GET":
         return refused(405, "Method Not Allowed")
@@ -37,10 +37,10 @@ def domain_of(world: World, request: Request) -> Answer:
         "domain": request.address.of(account.subdomain),
         "top_level_domain": request.address.top_level_domain,
     }
-    return Answer(200, encode(body), "application/json")
+    return SimAnswer(200, encode(body), "application/json")
 
 
-def _proves(world: World, account: SimAccount, request: Request) -> bool:
+def _proves(world: World, account: SimAccount, request: SimRequest) -> bool:
     if request.path == BY_REFRESH:
         # Only a look: neither this refresh token nor its parent ends by it, as no refresh happens.
         pair = account.grants.pairs.get(request.refresh_token)
@@ -50,5 +50,5 @@ def _proves(world: World, account: SimAccount, request: Request) -> bool:
         return False
     # A call with the access token like any other: the first use of its pair.
     if account.grants.use_access(token):
-        world.touch()
+        world.mark_changed()
     return True

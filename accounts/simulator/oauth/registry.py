@@ -31,7 +31,7 @@ def renew_secret(accounts: Mapping[str, SimAccount], integration: SimIntegration
     return integration.client_secret
 
 
-def follow(integrations: Integrations, old: str, new: str) -> None:
+def move_integrations(integrations: Integrations, old: str, new: str) -> None:
     """A private integration goes along when its account is renamed."""
     for integration in integrations.values():
         if integration.account == old:

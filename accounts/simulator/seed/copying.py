@@ -12,10 +12,10 @@ from accounts.simulator.model import (
     MAIN_GROUP,
     PALETTE,
     STATISTIC_GROUP,
-    Enum,
-    Field,
-    Pipeline,
-    Stage,
+    SimEnum,
+    SimField,
+    SimPipeline,
+    SimStage,
     StatusKey,
 )
 
@@ -44,7 +44,7 @@ def copy_configuration(source: SimAccount, target: SimAccount, *, share: float =
             _adopt_predefined([each for each in own if each.is_predefined], target, groups, statuses)
 
 
-def _copy_pipeline(pipeline: Pipeline, target: SimAccount, statuses: Statuses) -> None:
+def _copy_pipeline(pipeline: SimPipeline, target: SimAccount, statuses: Statuses) -> None:
     sort = 1 + max((each.sort for each in target.pipelines.values()), default=0)
     copy = target.add_pipeline(pipeline.name, sort=sort, is_unsorted_on=pipeline.is_unsorted_on)
     for stage in pipeline.ordinary:
@@ -62,11 +62,11 @@ def _copy_pipeline(pipeline: Pipeline, target: SimAccount, statuses: Statuses) -
         target.set_main(copy)
 
 
-def _role(stage: Stage) -> int:
+def _role(stage: SimStage) -> int:
     return 0 if stage.type else stage.id
 
 
-def _color(stage: Stage) -> str:
+def _color(stage: SimStage) -> str:
     color = NEAREST.get(stage.color, stage.color).lower()
     return color if color in PALETTE else PALETTE[0]
 
@@ -80,15 +80,15 @@ def _copy_groups(source: SimAccount, target: SimAccount, entity: str, share: flo
     return groups
 
 
-def _copy_field(field: Field, target: SimAccount, groups: Groups, statuses: Statuses) -> None:
+def _copy_field(field: SimField, target: SimAccount, groups: Groups, statuses: Statuses) -> None:
     number = target.next_id()
-    enums = [Enum(target.next_id(), each.value, each.sort, each.code) for each in field.ordered_enums]
+    enums = [SimEnum(target.next_id(), each.value, each.sort, each.code) for each in field.ordered_enums]
     copy = replace(field, id=number, enums=enums)
     target.fields[field.entity][number] = copy
     _translate(field, copy, groups, statuses)
 
 
-def _adopt_predefined(fields: list[Field], target: SimAccount, groups: Groups, statuses: Statuses) -> None:
+def _adopt_predefined(fields: list[SimField], target: SimAccount, groups: Groups, statuses: Statuses) -> None:
     for field in fields:
         twin = next(
             (each for each in target.fields[field.entity].values() if each.is_predefined and each.code == field.code),
@@ -99,7 +99,7 @@ def _adopt_predefined(fields: list[Field], target: SimAccount, groups: Groups, s
             _translate(field, twin, groups, statuses)
 
 
-def _translate(field: Field, copy: Field, groups: Groups, statuses: Statuses) -> None:
+def _translate(field: SimField, copy: SimField, groups: Groups, statuses: Statuses) -> None:
     copy.group_id = groups.get(field.group_id, MAIN_GROUP)
     copy.required_statuses = [statuses[key] for key in field.required_statuses if key in statuses]
     copy.hidden_statuses = [statuses[key] for key in field.hidden_statuses if key in statuses]

@@ -6,7 +6,7 @@ from random import Random
 from typing import Any
 
 from accounts.simulator.account import SimAccount
-from accounts.simulator.model import PALETTE, Field
+from accounts.simulator.model import PALETTE, SimField
 from accounts.simulator.seed.copying import copy_configuration
 from accounts.simulator.seed.drift import drift
 from accounts.simulator.world import World
@@ -196,6 +196,6 @@ def _leads(branch: SimAccount, number: int, count: int) -> None:
         branch.add_lead(pipeline.id, rng.choice(pipeline.listed).id, values)
 
 
-def _value(field: Field, rng: Random) -> Any:
+def _value(field: SimField, rng: Random) -> Any:
     choice = rng.choice(field.enums).id
     return [choice] if field.type == "multiselect" else choice

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from random import Random
 
 from accounts.simulator.account import SimAccount
-from accounts.simulator.model import ENTITIES, ENUM_TYPES, MAIN_GROUP, PALETTE, Field, Pipeline
+from accounts.simulator.model import ENTITIES, ENUM_TYPES, MAIN_GROUP, PALETTE, SimField, SimPipeline
 
 Edit = Callable[[SimAccount, Random, int], str]
 
@@ -22,11 +22,11 @@ def drift(account: SimAccount, seed: int, *, edits: int = 5, destructive: bool =
     return done
 
 
-def _pipeline(account: SimAccount, rng: Random) -> Pipeline:
+def _pipeline(account: SimAccount, rng: Random) -> SimPipeline:
     return rng.choice(account.ordered_pipelines)
 
 
-def _own_field(account: SimAccount, rng: Random, *types: str) -> Field | None:
+def _own_field(account: SimAccount, rng: Random, *types: str) -> SimField | None:
     fields = [
         field
         for entity in ENTITIES
@@ -42,7 +42,7 @@ def _shuffle_stages(account: SimAccount, rng: Random, number: int) -> str:
     rng.shuffle(stages)
     for at, stage in enumerate(stages):
         stage.sort = 20 + 10 * at
-    account.arrange(pipeline)
+    account.renumber_stages(pipeline)
     return f"stages of {pipeline.name!r} in another order"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import cycle, islice
 
 from accounts.simulator.account import SimAccount
-from accounts.simulator.model import ENTITIES, LEVELS, PALETTE, Field, Group
+from accounts.simulator.model import ENTITIES, LEVELS, PALETTE, SimField, SimGroup
 
 # Ten kinds in turn: of forty fields, every kind of value occurs several times.
 TYPES = (
@@ -52,15 +52,15 @@ def _pipelines(account: SimAccount, pipelines: int, stages: int) -> None:
         account.add_pipeline(f"Bench {number}", stages=specs, is_main=number == 1, is_unsorted_on=unsorted_on)
 
 
-def _groups(account: SimAccount, number: int) -> dict[str, list[Group]]:
+def _groups(account: SimAccount, number: int) -> dict[str, list[SimGroup]]:
     """Three of five for leads, the others for contacts and companies."""
-    spread: dict[str, list[Group]] = {entity: [] for entity in ENTITIES}
+    spread: dict[str, list[SimGroup]] = {entity: [] for entity in ENTITIES}
     for at, entity in enumerate(islice(cycle(("leads", "contacts", "leads", "companies", "leads")), number)):
         spread[entity].append(account.add_group(entity, f"Group {at + 1}"))
     return spread
 
 
-def _field(account: SimAccount, entity: str, at: int, groups: list[Group | None]) -> Field:
+def _field(account: SimAccount, entity: str, at: int, groups: list[SimGroup | None]) -> SimField:
     type_ = TYPES[at % len(TYPES)]
     options = [f"Option {at}.{number}" for number in range(1, 6)] if type_ in ENUM_TYPES else []
     return account.add_field(

@@ -97,7 +97,7 @@ def test_more_than_two_hundred_and_fifty_items_are_refused(north):
 
 @pytest.mark.parametrize("applied", [False, True])
 def test_a_big_batch_may_time_out_before_or_after_it_was_applied(north, account, applied):
-    account.knobs.batch_504_above, account.knobs.batch_504_applied = 2, applied
+    account.variants.batch_504_above, account.variants.batch_504_applied = 2, applied
     reply = north.post("companies/custom_fields", [{"name": "A", "type": "text"}] * 3)
     assert (reply.status, reply.headers["Content-Type"]) == (504, "text/html")
     assert len(account.fields["companies"]) == 4 + 3 * applied

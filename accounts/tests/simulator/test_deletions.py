@@ -25,7 +25,7 @@ def test_a_pipeline_without_leads_goes_once(north, account, spare):
 
 
 def test_the_last_pipeline_stays_even_where_the_main_one_may_go(north, account, main):
-    account.knobs.main_pipeline_deletable = True
+    account.variants.main_pipeline_deletable = True
     assert delete(north, main).status == 400
 
 
@@ -44,17 +44,17 @@ def test_a_pipeline_with_an_incoming_lead_stays_though_its_incoming_stage_is_hid
     assert delete(north, spare).status == 400
 
 
-def test_the_main_pipeline_stays_unless_the_knob_says_no_and_then_another_is_main(north, account, main, spare):
+def test_the_main_pipeline_stays_unless_the_variant_says_no_and_then_another_is_main(north, account, main, spare):
     assert delete(north, main).status == 400
-    account.knobs.main_pipeline_deletable = True
+    account.variants.main_pipeline_deletable = True
     assert delete(north, main).status == 204
     assert [(each["id"], each["is_main"]) for each in north.get("leads/pipelines").items("pipelines")] == [
         (spare.id, True)
     ]
 
 
-def test_a_refused_deletion_has_the_status_of_the_knob(north, account, main, spare):
-    account.knobs.undeletable_status = 422
+def test_a_refused_deletion_has_the_status_of_the_variant(north, account, main, spare):
+    account.variants.undeletable_status = 422
     account.add_lead(spare.id, 142)
     phone = account.field("contacts", "PHONE")
     replies = [
@@ -73,8 +73,8 @@ def test_who_is_no_administrator_deletes_nothing(north, account, spare):
     assert {north.delete(path).status for path in paths} == {403}
 
 
-def test_every_deletion_answers_with_an_empty_object_if_the_knob_says_so(north, account, spare):
-    account.knobs.delete_status = 200
+def test_every_deletion_answers_with_an_empty_object_if_the_variant_says_so(north, account, spare):
+    account.variants.delete_status = 200
     field, group = account.add_field("companies", "Budget"), account.add_group("companies", "Deal")
     replies = [
         delete(north, spare, spare.ordinary[0].id),

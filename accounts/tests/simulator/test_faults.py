@@ -165,10 +165,10 @@ def test_a_fault_of_writes_strikes_every_write_and_no_reading(world, north):
 @pytest.mark.parametrize(("answer", "status", "text"), [
     ("html_404", 404, b"404 Not Found"), ("json_404", 404, b"Cannot GET /api/v4/account"), ("401", 401, b"Invalid"),
 ])  # fmt: skip
-def test_a_former_address_answers_as_the_knob_says_and_an_unknown_one_does_not(
+def test_a_former_address_answers_as_the_variant_says_and_an_unknown_one_does_not(
     world, app, account, answer, status, text
 ):
-    world.knobs.former_address = answer
+    world.variants.former_address = answer
     world.rename_account("north", "north-2")
     replies = [call(app, "GET", f"http://sim/{name}/api/v4/account", token=account.token) for name in ("north", "who")]
     assert replies[0][0] == status

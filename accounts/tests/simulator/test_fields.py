@@ -176,7 +176,7 @@ def test_a_type_cannot_be_changed_but_repeated(north, source):
 def test_a_code_cannot_be_set_later(north, account, source):
     path = f"leads/custom_fields/{source.id}"
     assert north.patch(path, {"code": "SOURCE"}).codes == [("OnlyNull", "code")]
-    account.knobs.code_patch_only_null = False
+    account.variants.code_patch_only_null = False
     assert north.patch(path, {"code": "SOURCE"}).body["code"] == "SOURCE"
 
 
@@ -188,18 +188,18 @@ def test_a_patch_of_a_monetary_field_needs_its_currency(north, account):
 
 
 def test_a_post_of_a_monetary_field_may_break_the_server(north, account):
-    account.knobs.monetary_post_500 = True
+    account.variants.monetary_post_500 = True
     reply = create(north, **minimal("monetary"))
     assert (reply.status, reply.body["title"]) == (500, "ErrInternalServer")
     assert "trace_id" in reply.body
 
 
-def test_null_as_group_is_refused_in_a_patch_unless_the_knob_allows(north, account, source):
+def test_null_as_group_is_refused_in_a_patch_unless_the_variant_allows(north, account, source):
     source.group_id = account.add_group("leads", "Deal").id
     path = f"leads/custom_fields/{source.id}"
     assert north.patch(path, {"group_id": None}).codes == [("InvalidType", "group_id")]
-    account.knobs.group_null_patch_rejected = False
-    account.knobs.main_group_shown_as = "default"
+    account.variants.group_null_patch_rejected = False
+    account.variants.main_group_shown_as = "default"
     assert north.patch(path, {"group_id": None}).body["group_id"] == "default"
 
 
@@ -216,7 +216,7 @@ def test_won_and_lost_stick_in_required_statuses_or_are_dropped_without_a_word(n
     won = {"pipeline_id": account.pipeline("Pipeline").id, "status_id": 142}
     path = f"leads/custom_fields/{source.id}"
     assert north.patch(path, {"required_statuses": [won]}).body["required_statuses"] == [won]
-    account.knobs.system_required_statuses = "drop"
+    account.variants.system_required_statuses = "drop"
     reply = north.patch(path, {"required_statuses": [won]})
     assert (reply.status, reply.body["required_statuses"]) == (200, [])
 
@@ -225,7 +225,7 @@ def test_a_batch_patch_answers_options_as_an_object(north, account, source):
     change = [{"id": source.id, "sort": 3}]
     body = north.patch("leads/custom_fields", change).items("custom_fields")[0]
     assert list(body["enums"]) == ["0", "1", "2"]
-    account.knobs.batch_patch_enums_as_object = False
+    account.variants.batch_patch_enums_as_object = False
     assert isinstance(north.patch("leads/custom_fields", change).items("custom_fields")[0]["enums"], list)
 
 
@@ -267,7 +267,7 @@ def test_an_option_of_another_field_or_named_twice_is_refused(north, source):
 
 
 def test_a_patch_may_have_to_carry_the_options(north, account, source):
-    account.knobs.enums_required_on_patch = True
+    account.variants.enums_required_on_patch = True
     assert north.patch(f"leads/custom_fields/{source.id}", {"sort": 1}).codes == [("FieldMissing", "enums")]
 
 

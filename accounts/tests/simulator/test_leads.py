@@ -129,10 +129,10 @@ NOT_UNDERSTOOD = (
 
 
 @pytest.mark.parametrize("query", NOT_UNDERSTOOD)
-def test_a_filter_that_is_not_understood_is_ignored_unless_the_knob_says_no(north, account, pipeline, query):
+def test_a_filter_that_is_not_understood_is_ignored_unless_the_variant_says_no(north, account, pipeline, query):
     lead = account.add_lead(pipeline.id, 142)
     assert ids(north.get(f"leads?{query}")) == [lead.id]
-    account.knobs.unknown_filter = "400"
+    account.variants.unknown_filter = "400"
     assert north.get(f"leads?{query}").status == 400
     assert ids(north.get(f"leads?{pair(0, pipeline, 142)}&filter[pipeline_id]={pipeline.id}")) == [lead.id]
 
@@ -140,7 +140,7 @@ def test_a_filter_that_is_not_understood_is_ignored_unless_the_knob_says_no(nort
 def test_an_account_without_filters_shows_everything(north, account, pipeline, other):
     account.add_lead(pipeline.id, 142)
     account.add_unsorted(pipeline.id)
-    account.knobs.filters_enabled, account.knobs.unknown_filter = False, "400"
+    account.variants.filters_enabled, account.variants.unknown_filter = False, "400"
     assert len(ids(north.get(f"leads?filter[pipeline_id]={other.id}&filter[moon]=1"))) == 1
     assert north.get(f"leads/unsorted?filter[pipeline_id]={other.id}").status == 200
 
@@ -152,16 +152,16 @@ def test_leads_in_the_trash_are_shown_only_when_asked_for_and_only_by_their_id(n
     (body,) = north.get("leads?with=contacts,only_deleted").items("leads")
     assert (body["id"], body["is_deleted"]) == (gone.id, True)
     assert set(body) == {"id", "updated_by", "updated_at", "is_deleted", "_links"}
-    account.knobs.trash_is_bare = False
+    account.variants.trash_is_bare = False
     (body,) = north.get("leads?with=only_deleted").items("leads")
     assert (body["id"], body["status_id"]) == (gone.id, stage.id)
 
 
-def test_the_trash_can_be_filtered_unless_the_knob_says_no(north, account, pipeline, stage, other):
+def test_the_trash_can_be_filtered_unless_the_variant_says_no(north, account, pipeline, stage, other):
     here, there = (account.add_lead(each.id, 142, is_deleted=True).id for each in (pipeline, other))
     query = f"leads?with=only_deleted&filter[pipeline_id]={pipeline.id}"
     assert ids(north.get(query)) == [here]
-    account.knobs.trash_filtered = False
+    account.variants.trash_filtered = False
     assert ids(north.get(query)) == [here, there]
 
 
@@ -190,15 +190,15 @@ def test_the_filter_of_incoming_leads_takes_one_pipeline_only(north, account, pi
     account.add_unsorted(pipeline.id)
     query = f"leads/unsorted?filter[pipeline_id][]={other.id}"
     assert len(north.get(query).items("unsorted")) == 1
-    account.knobs.unknown_filter = "400"
+    account.variants.unknown_filter = "400"
     assert north.get(query).status == 400
 
 
-def test_incoming_leads_are_among_the_leads_only_if_the_knob_says_so(north, account, pipeline):
+def test_incoming_leads_are_among_the_leads_only_if_the_variant_says_so(north, account, pipeline):
     lead = account.add_unsorted(pipeline.id)
     query = f"leads?{pair(0, pipeline, pipeline.incoming.id)}"
     assert north.get(query).status == 204
-    account.knobs.unsorted_in_leads = True
+    account.variants.unsorted_in_leads = True
     assert ids(north.get(query)) == [lead.id]
 
 

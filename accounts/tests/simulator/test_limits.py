@@ -74,7 +74,7 @@ def test_ten_429s_in_a_minute_block_the_ip_for_every_account(world, north, south
     assert statuses(south, 1) == [200]
 
 
-def test_nobody_is_blocked_when_the_knob_is_zero(north, limits, moment):
+def test_nobody_is_blocked_when_the_variant_is_zero(north, limits, moment):
     limits.block_after = 0
     statuses(north, 40)
     moment.now += 2

@@ -78,4 +78,4 @@ def test_nobody_holds_a_value_of_a_field_that_is_not_there(account, entity):
     foreign = account.add_field("contacts" if entity == "leads" else "leads", "Foreign")
     with pytest.raises(KeyError):
         ADDERS[entity](account, {foreign.id: 1})
-    assert account.people.of(entity) == {}
+    assert account.records.of(entity) == {}

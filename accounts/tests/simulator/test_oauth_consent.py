@@ -83,8 +83,8 @@ def test_referer_is_the_account_s_address_without_scheme(integrator, root, refer
     assert integrator.allowed(root=root)["referer"] == referer
 
 
-def test_referer_has_a_scheme_by_knob(world, integrator):
-    world.knobs.referer_scheme = True
+def test_referer_has_a_scheme_by_variant(world, integrator):
+    world.variants.referer_scheme = True
     assert integrator.allowed(root="https://www.kommo.example")["referer"] == "https://north.kommo.example"
     assert integrator.allowed()["referer"] == "http://sim/north"
 

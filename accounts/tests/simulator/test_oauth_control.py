@@ -63,10 +63,10 @@ def test_a_secret_is_renewed_tokens_expire_and_an_account_is_renamed(operate, ke
     assert account.subdomain == "nord"
 
 
-def test_knobs_are_set_where_all_knobs_are_set(app, world):
+def test_variants_are_set_where_all_variants_are_set(app, world):
     body = json.dumps({"refresh_rotation": "strict", "oauth_errors": "ru"}).encode()
     assert call(app, "POST", "/_sim/knobs", body=body)[0] == 200
-    assert (world.knobs.refresh_rotation, world.knobs.oauth_errors) == ("strict", "ru")
+    assert (world.variants.refresh_rotation, world.variants.oauth_errors) == ("strict", "ru")
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_a_world_that_was_saved_before_there_was_oauth_still_loads(tmp_path, wor
     path.write_text(json.dumps({**saved, "format": 1}))
     again = store.load(path)
     assert (again.integrations, again.accounts["north"].tokens) == ({}, {token: account.tokens[token]})
-    assert again.knobs == world.knobs
+    assert again.variants == world.variants
 
 
 def test_the_command_has_one_public_integration_that_leads_to_the_given_address(tmp_path):

@@ -55,8 +55,8 @@ def test_a_refresh_token_finds_its_account_at_the_api_domain(integrator, account
     assert (reply.status, reply.body["id"], reply.body["domain"]) == (200, account.account_id, domain)
 
 
-def test_the_api_domain_is_the_knob_s_first_label(world, integrator, pair):
-    world.knobs.api_domain = "api-b.kommo.com"
+def test_the_api_domain_is_the_variant_s_first_label(world, integrator, pair):
+    world.variants.api_domain = "api-b.kommo.com"
     assert by_refresh(integrator, pair["refresh_token"], "http://sim/api-b").status == 200
     assert by_refresh(integrator, pair["refresh_token"], "http://sim/api-c").status == 404
 

@@ -82,7 +82,7 @@ def test_an_unpaid_account_uses_its_pair_all_the_same(integrator, account, old):
 
 
 def test_strict_ends_the_old_refresh_token_at_once(world, integrator, old):
-    world.knobs.refresh_rotation = "strict"
+    world.variants.refresh_rotation = "strict"
     new = renew(integrator, old)
     assert hinted(integrator.refresh(old["refresh_token"])) == REVOKED
     assert integrator.status(old) == 200

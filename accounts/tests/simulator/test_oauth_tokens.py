@@ -49,13 +49,13 @@ def test_a_grant_gives_a_pair(integrator, asked, clock):
     assert integrator.status(body) == 200
 
 
-def test_server_time_is_left_out_by_knob(world, integrator):
-    world.knobs.token_server_time = False
+def test_server_time_is_left_out_by_variant(world, integrator):
+    world.variants.token_server_time = False
     assert "server_time" not in integrator.connect()
 
 
 def test_the_access_token_tells_the_claims_of_kommo(world, integrator, account, clock):
-    world.knobs.api_domain = "api-b.kommo.com"
+    world.variants.api_domain = "api-b.kommo.com"
     found = claims(integrator.connect()["access_token"])
     now = int(clock.now)
     assert (found["aud"], found["sub"]) == (integrator.integration.client_id, str(account.user_id))
@@ -128,10 +128,10 @@ def test_a_refresh_token_of_nobody_is_invalid(world, app, integrator):
 
 
 @pytest.mark.parametrize(
-    ("knob", "answer"), [(401, (401, "Token has been revoked")), (400, (400, "Invalid refresh token"))]
+    ("variant", "answer"), [(401, (401, "Token has been revoked")), (400, (400, "Invalid refresh token"))]
 )
-def test_a_refresh_token_at_the_wrong_account_is_refused(world, integrator, south, knob, answer):
-    world.knobs.foreign_refresh_status = knob
+def test_a_refresh_token_at_the_wrong_account_is_refused(world, integrator, south, variant, answer):
+    world.variants.foreign_refresh_status = variant
     pair = integrator.connect()
     assert hinted(integrator.refresh(pair["refresh_token"], "south")) == answer
     assert integrator.refresh(pair["refresh_token"]).status == 200
@@ -170,7 +170,7 @@ def test_a_private_integration_is_unknown_in_other_accounts(world, app, account,
 
 @pytest.mark.parametrize("grant", GRANTS)
 def test_a_wrong_secret_is_a_refused_client_without_a_hint(world, integrator, asked):
-    world.knobs.oauth_errors = "ru"
+    world.variants.oauth_errors = "ru"
     reply = integrator.send({**asked, "client_secret": "wrong"})
     assert (reply.status, reply.body) == (
         401,
@@ -196,7 +196,7 @@ def test_a_wrong_secret_is_a_refused_client_without_a_hint(world, integrator, as
     ],
 )
 def test_an_error_has_the_observed_body_in_either_language(world, integrator, language, title, detail):
-    world.knobs.oauth_errors = language
+    world.variants.oauth_errors = language
     reply = integrator.redeem("x")
     assert reply.headers["Content-Type"] == "application/problem+json"
     assert reply.body == {
@@ -243,7 +243,7 @@ def test_token_calls_pass_limiter_and_log_with_their_bodies(world, integrator, c
 
 @pytest.mark.parametrize("kind", ["500_applied", "504_applied", "reset_applied", "garbage", "empty", "truncated"])
 def test_a_lost_answer_leaves_a_rotation_that_really_happened(world, integrator, account, kind):
-    world.knobs.refresh_rotation = "strict"
+    world.variants.refresh_rotation = "strict"
     token = integrator.connect()["refresh_token"]
     world.faults.add(Fault(kind, subdomain="north", method="POST", path="/oauth2/access_token"))
     try:

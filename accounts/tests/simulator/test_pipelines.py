@@ -66,7 +66,7 @@ def test_a_created_pipeline_gets_system_stages_and_renumbered_sorts(north):
 
 
 def test_sorts_are_kept_when_renumbering_is_off(north, account):
-    account.knobs.renumber = False
+    account.variants.renumber = False
     reply = north.post("leads/pipelines", [new_pipeline(_embedded=statuses("A", "B"))])
     stages = reply.items("pipelines")[0]["_embedded"]["statuses"]
     assert [stage["sort"] for stage in stages[1:3]] == [10, 20]
@@ -145,7 +145,7 @@ def test_an_account_without_pipelines_answers_204(north, account):
 def test_the_main_flag_cannot_be_taken_away(north, account):
     pipeline = account.pipeline("Pipeline")
     assert north.patch(f"leads/pipelines/{pipeline.id}", {"is_main": False}).body["is_main"] is True
-    account.knobs.unset_main = "400"
+    account.variants.unset_main = "400"
     assert north.patch(f"leads/pipelines/{pipeline.id}", {"is_main": False}).status == 400
 
 
@@ -181,7 +181,7 @@ def test_the_last_the_main_and_the_used_pipeline_stay(north, account):
     account.add_lead(used.id, used.ordinary[0].id, is_deleted=True)
     assert north.delete(f"leads/pipelines/{used.id}").status == 400
     assert north.delete(f"leads/pipelines/{main.id}").status == 400
-    account.knobs.undeletable_status = 422
+    account.variants.undeletable_status = 422
     assert north.delete(f"leads/pipelines/{main.id}").status == 422
     assert len(account.pipelines) == 2
 
@@ -194,8 +194,8 @@ def test_a_deleted_pipeline_leaves_no_required_status(north, account):
     assert field.required_statuses == []
 
 
-def test_a_delete_answers_as_the_knob_says(north, account):
+def test_a_delete_answers_as_the_variant_says(north, account):
     spare = account.add_pipeline("Spare")
-    account.knobs.delete_status = 200
+    account.variants.delete_status = 200
     reply = north.delete(f"leads/pipelines/{spare.id}")
     assert (reply.status, reply.body) == (200, {})

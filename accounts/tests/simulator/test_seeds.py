@@ -8,7 +8,7 @@ from accounts.simulator import edits
 from accounts.simulator.compare import differences
 from accounts.simulator.model import PALETTE
 from accounts.simulator.seed import copy_configuration, drift, seed_demo, seed_master, seed_random
-from accounts.simulator.store import _dump
+from accounts.simulator.store import dump_account
 from accounts.simulator.world import World
 
 
@@ -31,7 +31,7 @@ def test_the_demo_is_always_alike():
     for world in (first, second):
         seed_demo(world)
     assert len(first.accounts) == 120
-    assert all(_dump(first.accounts[name]) == _dump(second.accounts[name]) for name in first.accounts)
+    assert all(dump_account(first.accounts[name]) == dump_account(second.accounts[name]) for name in first.accounts)
 
 
 def test_every_branch_of_the_demo_differs_from_the_master_and_some_hold_values():

@@ -159,11 +159,11 @@ def test_a_list_is_halved_for_ever_over_http(connection):
     assert ask(connection, "GET", path)[1]["_total_items"] == 10
 
 
-def test_faults_knobs_and_limits_are_set_over_http(world, connection):
+def test_faults_variants_and_limits_are_set_over_http(world, connection):
     ask(connection, "POST", "/_sim/faults", {"kind": "500", "path": "account"})
     assert ask(connection, "GET", "/north/api/v4/account")[0] == 500
     ask(connection, "POST", "/_sim/knobs", {"renumber": False})
-    assert world.knobs.renumber is False
+    assert world.variants.renumber is False
     ask(connection, "POST", "/_sim/limits", {"key": "account", "per_second": 1})
     assert [ask(connection, "GET", "/north/api/v4/account")[0] for _ in range(2)] == [200, 429]
     ask(connection, "POST", "/_sim/reset-log")

@@ -7,7 +7,7 @@ from accounts.simulator.faults import Fault
 
 def test_lists_come_as_objects_keyed_by_index(world, north, account):
     account.add_field("leads", "Source", "select", enums=["Web", "Fair"])
-    world.knobs.lists_as_objects = True
+    world.variants.lists_as_objects = True
     fields = north.get("leads/custom_fields").body["_embedded"]["custom_fields"]
     assert set(fields) == {str(at) for at in range(len(fields))}
     source = next(field for field in fields.values() if field["name"] == "Source")
@@ -35,7 +35,7 @@ def test_items_are_odd_where_they_are_told_to_be_and_several_at_once(world, nort
 
 @pytest.mark.parametrize(("behind", "status"), [("204", 204), ("list", 200), ("endless", 200)])
 def test_the_last_page_promises_an_empty_one(world, north, account, behind, status):
-    world.knobs.empty_page_behind = behind
+    world.variants.empty_page_behind = behind
     account.add_contact({})
     first = north.get("contacts?limit=5").body
     assert "page=2" in first["_links"]["next"]["href"]

@@ -3,8 +3,8 @@
 import pytest
 
 from accounts.simulator.account import SimAccount
-from accounts.simulator.knobs import Knobs
-from accounts.simulator.spelling import shown, stored
+from accounts.simulator.spelling import shown_name, stored_name
+from accounts.simulator.variants import Variants
 from accounts.simulator.world import World
 from accounts.tests.simulator.conftest import Caller, Clock
 
@@ -24,14 +24,14 @@ from accounts.tests.simulator.conftest import Caller, Clock
     ("trim,upper", " a ", "A"),
 ])  # fmt: skip
 def test_each_way_to_respell_a_name(way: str, sent: str, kept: str) -> None:
-    assert stored(Knobs(stored_names=way), "stage", sent) == kept
-    assert shown(Knobs(shown_names=way), "stage", sent) == kept
-    assert stored(Knobs(stored_names=way, respelt_kinds="enum,field"), "stage", sent) == sent
-    assert shown(Knobs(), "stage", sent) == sent
+    assert stored_name(Variants(stored_names=way), "stage", sent) == kept
+    assert shown_name(Variants(shown_names=way), "stage", sent) == kept
+    assert stored_name(Variants(stored_names=way, respelt_kinds="enum,field"), "stage", sent) == sent
+    assert shown_name(Variants(), "stage", sent) == sent
 
 
 def test_names_are_respelt_where_they_are_written(north: Caller, account: SimAccount, world: World) -> None:
-    world.knobs.stored_names = "escape"
+    world.variants.stored_names = "escape"
     pipeline = {"name": "A&B", "sort": 1, "is_main": False, "is_unsorted_on": True,
                 "_embedded": {"statuses": [{"id": 142, "name": "W&n"}, {"name": "S&T", "sort": 10}]}}  # fmt: skip
     (made,) = north.post("leads/pipelines", [pipeline]).items("pipelines")
@@ -53,7 +53,7 @@ def test_names_are_respelt_where_they_are_written(north: Caller, account: SimAcc
 
 
 def test_names_may_be_respelt_only_on_their_way_out(north: Caller, account: SimAccount, world: World) -> None:
-    world.knobs.shown_names = "escape"
+    world.variants.shown_names = "escape"
     pipeline = account.add_pipeline("A&B", stages=["S&T"])
     shown_one = north.get(f"leads/pipelines/{pipeline.id}").body
     assert (shown_one["name"], pipeline.name) == ("A&amp;B", "A&B")
@@ -61,7 +61,7 @@ def test_names_may_be_respelt_only_on_their_way_out(north: Caller, account: SimA
 
 
 def test_an_answer_may_lack_request_ids_and_the_order_of_the_request(north: Caller, world: World) -> None:
-    world.knobs.request_ids, world.knobs.answers_reversed = False, True
+    world.variants.request_ids, world.variants.answers_reversed = False, True
     items = north.post("leads/custom_fields/groups", [{"name": "A"}, {"name": "B"}]).items("custom_field_groups")
     assert [(item["name"], "request_id" in item) for item in items] == [("B", False), ("A", False)]
 
@@ -69,7 +69,7 @@ def test_an_answer_may_lack_request_ids_and_the_order_of_the_request(north: Call
 def test_the_first_readings_after_a_write_may_show_the_account_as_it_was(
     north: Caller, account: SimAccount, world: World
 ) -> None:
-    world.knobs.stale_reads = 2
+    world.variants.stale_reads = 2
     (made,) = north.post("leads/custom_fields/groups", [{"name": "A"}]).items("custom_field_groups")
     paths = ["leads/custom_fields/groups", f"leads/custom_fields/groups/{made['id']}"]
 
@@ -82,7 +82,7 @@ def test_the_first_readings_after_a_write_may_show_the_account_as_it_was(
 
 
 def test_readings_may_lag_by_seconds(north: Caller, world: World, clock: Clock) -> None:
-    world.knobs.stale_seconds = 3.0
+    world.variants.stale_seconds = 3.0
     (made,) = north.post("leads/custom_fields/groups", [{"name": "A"}]).items("custom_field_groups")
     clock.now += 2.5
     assert north.get(f"leads/custom_fields/groups/{made['id']}").status == 404

@@ -48,15 +48,15 @@ def test_a_colour_outside_the_palette_is_refused(north, path, stage, color):
     assert north.patch(f"{path}/{stage.id}", {"name": "A", "color": color}).status == 400
 
 
-def test_upper_case_colours_pass_unless_the_knob_says_no(north, account, path):
+def test_upper_case_colours_pass_unless_the_variant_says_no(north, account, path):
     item = {"name": "A", "sort": 1, "color": "#FFFEB2"}
     assert north.post(path, [item]).items("statuses")[0]["color"] == "#fffeb2"
-    account.knobs.palette_case_sensitive = True
+    account.variants.palette_case_sensitive = True
     assert north.post(path, [item]).status == 400
 
 
 def test_any_colour_passes_when_the_palette_is_off(north, account, path):
-    account.knobs.palette = False
+    account.variants.palette = False
     assert north.post(path, [{"name": "A", "sort": 1, "color": "#99ccff"}]).status == 200
 
 
@@ -71,8 +71,8 @@ def test_a_patch_without_a_name_blanks_it(north, account, path, stage):
     assert account.blanked_names == 1
 
 
-def test_a_patch_without_a_name_keeps_it_when_the_knob_is_off(north, account, path, stage):
-    account.knobs.stage_patch_blanks_name = False
+def test_a_patch_without_a_name_keeps_it_when_the_variant_is_off(north, account, path, stage):
+    account.variants.stage_patch_blanks_name = False
     assert north.patch(f"{path}/{stage.id}", {"color": "#fffeb2"}).body["name"] == "Discussions"
     assert account.blanked_names == 0
 
@@ -88,7 +88,7 @@ def test_won_and_lost_cannot_be_renamed(north, account, path, number):
     reply = north.patch(f"{path}/{number}", {"name": "Mine"})
     assert reply.status == 200
     assert "Mine" not in reply.body["name"]
-    account.knobs.system_stage_patch = "400"
+    account.variants.system_stage_patch = "400"
     assert north.patch(f"{path}/{number}", {"name": "Mine"}).codes == [("NotSupportedChoice", "name")]
 
 

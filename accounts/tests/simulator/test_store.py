@@ -15,16 +15,16 @@ def test_a_world_survives_being_saved(tmp_path):
     world = World()
     master = seed_demo(world, slaves=6)
     token = master.token
-    master.lost_values, world.knobs.renumber = 3, False
+    master.lost_values, world.variants.renumber = 3, False
     path = tmp_path / "deep" / "world.json"
     store.save(world, path)
     again = store.load(path)
     twin = again.accounts["headquarters"]
     assert differences(master, twin) == differences(twin, master) == []
-    assert (twin.lost_values, twin.accepts(token), again.knobs.renumber) == (3, True, False)
-    assert store._dump(again.accounts["unit-004"]) == store._dump(world.accounts["unit-004"])
+    assert (twin.lost_values, twin.accepts(token), again.variants.renumber) == (3, True, False)
+    assert store.dump_account(again.accounts["unit-004"]) == store.dump_account(world.accounts["unit-004"])
     assert twin.next_id() == master.next_id()
-    assert twin.knobs is again.knobs
+    assert twin.variants is again.variants
 
 
 def test_who_holds_values_and_what_was_lost_is_kept(tmp_path):

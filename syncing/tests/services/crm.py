@@ -3,7 +3,7 @@
 from typing import Any
 
 from accounts.simulator.account import SimAccount
-from accounts.simulator.log import Record
+from accounts.simulator.log import LoggedRequest
 from syncing.models import AccountRun, RunMode, SyncRun
 from syncing.services import replication
 from syncing.services.audit import Actor
@@ -57,16 +57,16 @@ def _texts(stage: Any) -> dict[str, str]:
     return {level: text.description for level, text in stage.descriptions.items()}
 
 
-def writes(house: House, subdomain: str, since: int = 0) -> list[Record]:
+def writes(house: House, subdomain: str, since: int = 0) -> list[LoggedRequest]:
     """The writes that arrived for an account, from the `since`th request of all on."""
     return [record for record in list(house.world.log)[since:] if record.subdomain == subdomain and _is_write(record)]
 
 
-def _is_write(record: Record) -> bool:
+def _is_write(record: LoggedRequest) -> bool:
     return record.method in WRITES
 
 
-def asked(house: House, subdomain: str, since: int = 0) -> list[Record]:
+def asked(house: House, subdomain: str, since: int = 0) -> list[LoggedRequest]:
     return [record for record in list(house.world.log)[since:] if record.subdomain == subdomain]
 
 

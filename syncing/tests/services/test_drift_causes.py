@@ -3,7 +3,7 @@
 import pytest
 
 from accounts.simulator.account import SimAccount
-from accounts.simulator.model import Pipeline
+from accounts.simulator.model import SimPipeline
 from syncing.models import AcceptedDifference, AccountState, Drift, Trigger
 from syncing.services.audit import Actor
 from syncing.services.decisions.exceptions import accept, revert, withdraw
@@ -25,7 +25,7 @@ def synced(house: House) -> House:
     return house
 
 
-def sales(house: House, subdomain: str) -> Pipeline:
+def sales(house: House, subdomain: str) -> SimPipeline:
     pipelines = house.world.accounts[subdomain].pipelines.values()
     return next(pipeline for pipeline in pipelines if pipeline.name == "Sales")
 

@@ -3,7 +3,7 @@
 import pytest
 
 from accounts.simulator.compare import differences
-from accounts.simulator.model import Enum, Field
+from accounts.simulator.model import SimEnum, SimField
 from accounts.simulator.server import RunningServer
 from syncing.engine.refs import Kind
 from syncing.tests.branches import Branch, Scene, bodies, changes
@@ -28,11 +28,11 @@ def north(scene: Scene) -> Branch:
     return branch
 
 
-def source(branch: Branch) -> Field:
+def source(branch: Branch) -> SimField:
     return branch.account.field("leads", "Source")
 
 
-def option(field: Field, value: str) -> Enum:
+def option(field: SimField, value: str) -> SimEnum:
     return next(enum for enum in field.enums if enum.value == value)
 
 
@@ -60,8 +60,8 @@ def test_an_option_added_while_the_answer_to_a_part_is_lost_is_kept(scene: Scene
         field.name += "!"
         for value in ("Bad", "Good"):
             scene.master.add_enum(field, f"{name} {value}")
-    scene.world.knobs.complaint_paths, scene.world.knobs.enums_required_on_patch = "none", True
-    scene.world.knobs.refused_options = "Source Bad,Kind Bad"
+    scene.world.variants.complaint_paths, scene.world.variants.enums_required_on_patch = "none", True
+    scene.world.variants.refused_options = "Source Bad,Kind Bad"
 
     def meanwhile() -> None:
         for field in north.account.fields["leads"].values():
@@ -172,7 +172,7 @@ def test_a_reading_that_lags_behind_the_lost_answer_does_not_reissue_the_option(
     scene.master.add_enum(scene.master.field("leads", "Source"), "Radio")
     desired = scene.desired()
     fault = scene.fault("504_applied", north, method="PATCH", path=FIELDS, meanwhile=lambda: pick(north, "Radio"))
-    scene.world.knobs.stale_reads = 1
+    scene.world.variants.stale_reads = 1
 
     result = north.sync(desired)
 
@@ -256,7 +256,7 @@ def test_after_a_long_pause_that_kommo_asks_for_the_options_are_read_again(scene
 
 @pytest.mark.parametrize("how", ["dotted", "pointer", "none"])
 def test_options_that_are_demanded_with_every_patch_go_with_their_ids(scene: Scene, north: Branch, how: str) -> None:
-    scene.world.knobs.enums_required_on_patch, scene.world.knobs.complaint_paths = True, how
+    scene.world.variants.enums_required_on_patch, scene.world.variants.complaint_paths = True, how
     scene.master.field("leads", "Source").name = "Origin"
     ids = [enum.id for enum in source(north).enums]
 

@@ -21,7 +21,7 @@ def fields(scene: Scene, number: int, *, monetary: tuple[int, ...] = ()) -> None
 def test_where_kommo_cannot_make_monetary_fields_only_those_fail(scene: Scene) -> None:
     """40 fields with 2 monetary ones: 21 POSTs in all, and a look after each 500 (docs/kommo.md 5.3)."""
     fields(scene, 40, monetary=(7, 30))
-    scene.world.knobs.monetary_post_500 = True
+    scene.world.variants.monetary_post_500 = True
     north = scene.branch()
 
     result = north.sync(scene.desired())
@@ -36,10 +36,10 @@ def test_where_kommo_cannot_make_monetary_fields_only_those_fail(scene: Scene) -
 
 def test_the_failed_are_tried_again_by_the_next_run_and_the_others_left_alone(scene: Scene) -> None:
     fields(scene, 5, monetary=(2,))
-    scene.world.knobs.monetary_post_500 = True
+    scene.world.variants.monetary_post_500 = True
     north = scene.branch()
     north.sync(scene.desired())
-    scene.world.knobs.monetary_post_500 = False
+    scene.world.variants.monetary_post_500 = False
 
     result = north.sync(scene.desired())
 
@@ -53,8 +53,8 @@ def test_batches_that_are_too_big_for_the_gateway_are_halved(scene: Scene, appli
     fields(scene, 30)
     for number in range(4):
         scene.master.add_pipeline(f"P{number}", stages=["New"])
-    scene.world.knobs.batch_504_above = limit
-    scene.world.knobs.batch_504_applied = applied
+    scene.world.variants.batch_504_above = limit
+    scene.world.variants.batch_504_applied = applied
     north = scene.branch()
 
     result = north.sync(scene.desired())
@@ -71,7 +71,7 @@ def test_patches_that_are_too_big_for_the_gateway_are_halved_too(scene: Scene) -
     north.sync(scene.desired())
     for item in scene.master.fields["leads"].values():
         item.name += "!" if not item.is_predefined else ""
-    scene.world.knobs.batch_504_above = 10
+    scene.world.variants.batch_504_above = 10
 
     result = north.sync(scene.desired())
 

@@ -207,7 +207,7 @@ def test_what_cannot_be_counted_is_kept(full: Scene) -> None:
 def test_an_empty_page_behind_the_last_one_neither_stops_a_run_nor_keeps_what_nobody_uses(
     full: Scene, behind: str
 ) -> None:
-    full.world.knobs.empty_page_behind = behind
+    full.world.variants.empty_page_behind = behind
     north = full.branch()
     policy = Policy(north, OURS)
     assert policy.sync(full.desired()).state == "changed"
@@ -242,7 +242,7 @@ def test_a_value_behind_a_full_page_and_an_empty_one_is_not_lost(full: Scene) ->
 
 
 def test_use_is_counted_where_lists_are_objects_and_options_are_not_told(full: Scene) -> None:
-    full.world.knobs.lists_as_objects = True
+    full.world.variants.lists_as_objects = True
     north = full.branch()
     policy = Policy(north, OURS)
     assert policy.sync(full.desired()).state == "changed"

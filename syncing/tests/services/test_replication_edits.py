@@ -7,7 +7,7 @@ import pytest
 
 from accounts.simulator.account import SimAccount
 from accounts.simulator.compare import differences
-from accounts.simulator.model import MAIN_GROUP, PALETTE, Field, Pipeline
+from accounts.simulator.model import MAIN_GROUP, PALETTE, SimField, SimPipeline
 from accounts.simulator.seed import seed_master
 from accounts.simulator.server import RunningServer
 from syncing.tests.branches import Scene
@@ -15,11 +15,11 @@ from syncing.tests.branches import Scene
 Edit = Callable[[SimAccount, Random], object]
 
 
-def pipeline(account: SimAccount, rng: Random) -> Pipeline:
+def pipeline(account: SimAccount, rng: Random) -> SimPipeline:
     return rng.choice(account.ordered_pipelines)
 
 
-def field(account: SimAccount, rng: Random, *types: str) -> Field:
+def field(account: SimAccount, rng: Random, *types: str) -> SimField:
     own = [item for item in account.fields["leads"].values() if not item.is_predefined]
     return rng.choice([item for item in own if not types or item.type in types])
 
@@ -38,7 +38,7 @@ def reverse_pipelines(account: SimAccount, rng: Random) -> None:
     every = account.ordered_pipelines
     for item, sort in zip(every, sorted((each.sort for each in every), reverse=True), strict=True):
         item.sort = sort
-    account.arrange_pipelines()
+    account.renumber_main_pipeline()
 
 
 def reverse_groups(account: SimAccount, rng: Random) -> None:
@@ -50,7 +50,7 @@ def reverse_stages(account: SimAccount, rng: Random) -> None:
     item = pipeline(account, rng)
     for stage in item.ordinary:
         stage.sort = 1000 - stage.sort
-    account.arrange(item)
+    account.renumber_stages(item)
 
 
 def shuffle_fields(account: SimAccount, rng: Random) -> None:
@@ -61,7 +61,7 @@ def shuffle_fields(account: SimAccount, rng: Random) -> None:
 def toggle_incoming(account: SimAccount, rng: Random) -> None:
     item = pipeline(account, rng)
     item.is_unsorted_on = not item.is_unsorted_on
-    account.arrange(item)
+    account.renumber_stages(item)
 
 
 def require(account: SimAccount, rng: Random) -> None:

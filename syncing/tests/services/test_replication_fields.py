@@ -6,7 +6,7 @@ import pytest
 
 from accounts.simulator.compare import differences
 from accounts.simulator.edits import add, change
-from accounts.simulator.model import Field
+from accounts.simulator.model import SimField
 from accounts.simulator.server import RunningServer
 from syncing.tests.branches import WRITES, Branch, Scene, bodies, changes, shown
 
@@ -16,7 +16,7 @@ def scene(simulator: RunningServer) -> Scene:
     return Scene(simulator)
 
 
-def values(item: Field) -> list[str]:
+def values(item: SimField) -> list[str]:
     return [enum.value for enum in item.ordered_enums]
 
 
@@ -126,7 +126,7 @@ def test_any_name_arrives_as_it_is(scene: Scene, name: str) -> None:
 # -- options --
 
 
-def sourced(scene: Scene) -> tuple[Branch, Field, Field]:
+def sourced(scene: Scene) -> tuple[Branch, SimField, SimField]:
     """A select field in both, with a lead that holds its second option."""
     ours = scene.master.add_field("leads", "Source", "select", enums=["Web", "Fair", "Phone"])
     north = scene.branch()
@@ -181,7 +181,7 @@ def test_no_option_that_exists_is_ever_sent_without_its_id(scene: Scene) -> None
 @pytest.mark.parametrize("needed", [True, False])
 def test_a_renamed_select_field_keeps_all_its_options(scene: Scene, needed: bool) -> None:
     """Some PATCHes of select fields demand the list: it always goes along, with ids (docs/kommo.md 5.4)."""
-    scene.world.knobs.enums_required_on_patch = needed
+    scene.world.variants.enums_required_on_patch = needed
     north, ours, mine = sourced(scene)
     before = [(enum.id, enum.value) for enum in mine.ordered_enums]
     ours.name = "Origin"
@@ -272,7 +272,7 @@ def test_what_the_master_made_anew_under_its_old_name_adopts_what_the_slave_has(
 
 
 def test_a_batch_answer_with_options_keyed_by_index_is_understood(scene: Scene) -> None:
-    scene.world.knobs.batch_patch_enums_as_object = True
+    scene.world.variants.batch_patch_enums_as_object = True
     north, ours, mine = sourced(scene)
     ours.name = "Origin"
     assert north.sync(scene.desired()).state == "changed"
@@ -382,7 +382,7 @@ def test_product_groups_are_not_ours(scene: Scene) -> None:
 # -- required and hidden statuses --
 
 
-def required(scene: Scene) -> tuple[Branch, Field]:
+def required(scene: Scene) -> tuple[Branch, SimField]:
     sales = scene.master.add_pipeline("Sales", stages=["New", "Offer"])
     ours = scene.master.add_field("leads", "Source", required_statuses=[(sales.id, sales.stage("New").id)])
     north = scene.branch()
@@ -513,7 +513,7 @@ def test_api_only_is_switched_on_and_off(scene: Scene) -> None:
 
 @pytest.mark.parametrize("shown_as", ["null", "default"])
 def test_a_field_moves_between_groups_and_back_to_the_main_one(scene: Scene, shown_as: str) -> None:
-    scene.world.knobs.main_group_shown_as = shown_as
+    scene.world.variants.main_group_shown_as = shown_as
     first, second = scene.master.add_group("leads", "First"), scene.master.add_group("leads", "Second")
     ours = scene.master.add_field("leads", "Source", group=first)
     north = scene.branch()
@@ -599,7 +599,7 @@ def test_a_group_that_moves_takes_its_fields_along(scene: Scene) -> None:
 
 @pytest.mark.parametrize("status", [200, 201])
 def test_a_creation_may_answer_200_or_201(scene: Scene, status: int) -> None:
-    scene.world.knobs.fields_created_status = scene.world.knobs.groups_created_status = status
+    scene.world.variants.fields_created_status = scene.world.variants.groups_created_status = status
     group = scene.master.add_group("leads", "Deal")
     scene.master.add_field("leads", "Source", group=group)
     north = scene.branch()

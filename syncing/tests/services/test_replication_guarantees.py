@@ -195,7 +195,7 @@ def test_guarantee_7_in_sync_is_said_only_where_nothing_had_to_be_done(scene: Sc
 
 
 def test_guarantee_7_a_write_that_does_not_show_on_re_reading_is_unverified(scene: Scene) -> None:
-    scene.world.knobs.system_required_statuses = "drop"
+    scene.world.variants.system_required_statuses = "drop"
     sales = scene.master.pipeline("Sales")
     scene.master.field("leads", "Source").required_statuses = [(sales.id, 142), (sales.id, 143)]
     north = scene.branch()

@@ -25,7 +25,7 @@ from syncing.tests.laws import seeds
 
 pytestmark = pytest.mark.law
 law = laws.law(daily=12)
-KNOBS: dict[str, tuple[Any, ...]] = {
+VARIANTS: dict[str, tuple[Any, ...]] = {
     "renumber": (True, False),
     "main_pipeline_first": (True, False),
     "enums_required_on_patch": (True, False),
@@ -58,8 +58,8 @@ def scene_of(server: RunningServer, seed: int, *, duplicates: bool = False) -> S
     rng = Random(f"law/{seed}")
     world = World()
     world.limits.key = "none"
-    for knob, choices in KNOBS.items():
-        setattr(world.knobs, knob, rng.choice(choices))
+    for variant, choices in VARIANTS.items():
+        setattr(world.variants, variant, rng.choice(choices))
     server.world = server.app.world = world
     scene = Scene(server)
     seed_random(scene.master, seed, duplicates=duplicates, descriptions=rng.random() < 0.3)

@@ -52,7 +52,7 @@ def test_gone_is_gone_whatever_the_repeat_answers(scene: Scene, kind: str, statu
     north = branch_without(scene, kind)
     before = keys(north, kind)
     fault = scene.fault("504_applied", north, method="DELETE", path=PATHS[kind])
-    scene.world.knobs.deleted_twice_status = status
+    scene.world.variants.deleted_twice_status = status
 
     result = north.sync(scene.desired(), rules=RULES)
 
@@ -104,8 +104,8 @@ def test_a_reading_that_lags_behind_does_not_make_a_deletion_failed(scene: Scene
     north = branch_without(scene, "custom_field")
     desired = scene.desired()
     scene.fault("504_applied", north, method="DELETE")
-    scene.world.knobs.deleted_twice_status = 400
-    scene.world.knobs.stale_reads = 1
+    scene.world.variants.deleted_twice_status = 400
+    scene.world.variants.stale_reads = 1
 
     result = north.sync(desired, rules=RULES)
 

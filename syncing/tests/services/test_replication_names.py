@@ -83,9 +83,11 @@ def _field(master: SimAccount) -> Any:
     return next(item for item in master.fields["leads"].values() if item.type == "select")
 
 
-@pytest.mark.parametrize(("knob", "way"), [("stored_names", w) for w in STORED] + [("shown_names", w) for w in SHOWN])
-def test_nothing_multiplies_in_ten_runs(scene: Scene, knob: str, way: str) -> None:
-    setattr(scene.world.knobs, knob, way)
+@pytest.mark.parametrize(
+    ("variant", "way"), [("stored_names", w) for w in STORED] + [("shown_names", w) for w in SHOWN]
+)
+def test_nothing_multiplies_in_ten_runs(scene: Scene, variant: str, way: str) -> None:
+    setattr(scene.world.variants, variant, way)
     north = scene.branch()
     north.account.pipelines.clear()
     keep = north.account.add_pipeline("Own", stages=["Own & 1"])
@@ -95,9 +97,9 @@ def test_nothing_multiplies_in_ten_runs(scene: Scene, knob: str, way: str) -> No
         if run in EDITS:
             EDITS[run](scene.master)
         since = len(north.sent("POST", "PATCH"))
-        setattr(scene.world.knobs, knob, "")
+        setattr(scene.world.variants, variant, "")
         desired = scene.desired()
-        setattr(scene.world.knobs, knob, way)
+        setattr(scene.world.variants, variant, way)
         result = north.sync(desired, rules=Rules(limits=Limits()))
 
         names = told(result)
@@ -123,7 +125,7 @@ def _with_own(counted: dict[str, int], own: Any) -> dict[str, int]:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("way", ["cut", "escape", "trim", "upper"])
 def test_each_kind_is_told_once_per_run_and_named_by_both_names(scene: Scene, way: str, kind: str) -> None:
-    scene.world.knobs.stored_names, scene.world.knobs.respelt_kinds = way, kind
+    scene.world.variants.stored_names, scene.world.variants.respelt_kinds = way, kind
     north = scene.branch()
     desired = scene.desired()
 

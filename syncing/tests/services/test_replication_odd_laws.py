@@ -64,9 +64,9 @@ def twist(account: SimAccount, rng: Random) -> None:
                 enum.value = rng.choice(TWISTS).format(enum.value)
 
 
-def own_knobs(branch: Branch, **knobs: Any) -> None:
+def own_variants(branch: Branch, **variants: Any) -> None:
     """What only this account's server does."""
-    branch.account.knobs = replace(branch.account.knobs, **knobs)
+    branch.account.variants = replace(branch.account.variants, **variants)
 
 
 def come_to_rest(scene: Scene, branch: Branch) -> None:
@@ -86,7 +86,7 @@ def test_names_that_read_back_otherwise_multiply_nothing(anywhere: RunningServer
     twist(scene.master, rng)
     south = slave_of(scene, seed)
     ways = ",".join(rng.sample(sorted(WAYS), rng.randint(1, 2)))
-    own_knobs(south, **{rng.choice(("stored_names", "shown_names")): ways})
+    own_variants(south, **{rng.choice(("stored_names", "shown_names")): ways})
     before, leads, wounds = ids_of(south.account), leads_of(south.account), south.wounds
 
     for _ in range(2):  # what the first run skips, as something of its group was refused, is made by the second
@@ -108,7 +108,7 @@ def test_what_nobody_changed_is_never_written_otherwise_than_it_was_read(anywher
     scene, rng = scene_of(anywhere, seed), Random(f"escape/{seed}")
     twist(scene.master, rng)
     south = slave_of(scene, seed)
-    own_knobs(south, **{rng.choice(("stored_names", "shown_names")): rng.choice(("escape", "escape_plain"))})
+    own_variants(south, **{rng.choice(("stored_names", "shown_names")): rng.choice(("escape", "escape_plain"))})
     south.sync(scene.desired())
     south.sync(scene.desired())
     kept = inventory(south.account)
@@ -127,13 +127,13 @@ def test_late_readings_create_nothing_twice_and_lose_nothing(anywhere: RunningSe
     wanted = sizes_after(scene, seed)
     before, leads, wounds = ids_of(south.account), leads_of(south.account), south.wounds
     south.account.clock = lambda: 1_800_000_000 + south.clock.now  # what the client waits is what goes by
-    own_knobs(south, stale_seconds=rng.uniform(0.5, 3))
+    own_variants(south, stale_seconds=rng.uniform(0.5, 3))
     for _ in range(2):
         for _ in range(rng.choice((0, 1, 3))):
             kind, method = rng.choice((*LOST, "500", "504")), rng.choice(("POST", "PATCH"))
             scene.fault(kind, south, method=method, skip=rng.randint(0, 3))
         south.sync(scene.desired())
-    own_knobs(south, stale_seconds=0.0)
+    own_variants(south, stale_seconds=0.0)
 
     come_to_rest(scene, south)
 

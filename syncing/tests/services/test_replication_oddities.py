@@ -359,7 +359,7 @@ def test_an_account_whose_lists_come_as_objects_is_read_and_written_as_every_oth
     north, south = scene.branch(), scene.branch("south")
     plain = read(scene.server, scene.master)
     north.sync(scene.desired())
-    scene.world.knobs.lists_as_objects = True
+    scene.world.variants.lists_as_objects = True
     assert read(scene.server, scene.master) == plain
     assert north.sync(scene.desired()).state == "in_sync"
     assert south.sync(scene.desired()).state == "changed"

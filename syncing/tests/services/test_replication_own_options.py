@@ -4,7 +4,7 @@ import pytest
 
 from accounts.simulator import spelling
 from accounts.simulator.account import SimAccount
-from accounts.simulator.model import Field
+from accounts.simulator.model import SimField
 from accounts.simulator.server import RunningServer
 from accounts.simulator.world import World
 from syncing.tests.branches import Branch, Scene, bodies, changes
@@ -19,15 +19,15 @@ def scene(simulator: RunningServer) -> Scene:
     return made
 
 
-def reading(world: World, item: Field) -> dict[int, str]:
+def reading(world: World, item: SimField) -> dict[int, str]:
     """The options as the API shows them."""
-    return {enum.id: spelling.shown(world.knobs, "enum", enum.value) for enum in item.ordered_enums}
+    return {enum.id: spelling.shown_name(world.variants, "enum", enum.value) for enum in item.ordered_enums}
 
 
-def branch(scene: Scene, *own: str) -> tuple[Branch, Field, dict[int, str]]:
+def branch(scene: Scene, *own: str) -> tuple[Branch, SimField, dict[int, str]]:
     """A slave that has the field with options of its own, as the server keeps them; a lead holds each."""
     north = scene.branch()
-    kept = [spelling.stored(scene.world.knobs, "enum", value) for value in own]
+    kept = [spelling.stored_name(scene.world.variants, "enum", value) for value in own]
     item = north.account.add_field("leads", "Source", "select", enums=["Web", *kept])
     pipeline = north.account.ordered_pipelines[0]
     for enum in item.enums:
@@ -47,15 +47,15 @@ def edit(master: SimAccount, run: int) -> None:
 
 
 @pytest.mark.parametrize("way", ["escape", "escape_plain", "cut", "trim", "upper", "nfd", "ascii"])
-@pytest.mark.parametrize("knob", ["stored_names", "shown_names"])
-def test_own_options_read_as_before_in_ten_runs_with_changes_between(scene: Scene, knob: str, way: str) -> None:
-    setattr(scene.world.knobs, knob, way)
+@pytest.mark.parametrize("variant", ["stored_names", "shown_names"])
+def test_own_options_read_as_before_in_ten_runs_with_changes_between(scene: Scene, variant: str, way: str) -> None:
+    setattr(scene.world.variants, variant, way)
     north, item, before = branch(scene, *OWN)
     for run in range(10):
         edit(scene.master, run)
-        setattr(scene.world.knobs, knob, "")
+        setattr(scene.world.variants, variant, "")
         desired = scene.desired()
-        setattr(scene.world.knobs, knob, way)
+        setattr(scene.world.variants, variant, way)
         since = len(north.sent("PATCH"))
 
         result = north.sync(desired)
@@ -71,7 +71,7 @@ def test_own_options_read_as_before_in_ten_runs_with_changes_between(scene: Scen
 
 
 def test_an_option_that_the_write_has_escaped_is_put_back_in_the_same_run_and_never_again(scene: Scene) -> None:
-    scene.world.knobs.stored_names = "escape"
+    scene.world.variants.stored_names = "escape"
     north, item, before = branch(scene, "R&D")
 
     north.sync(scene.desired())
@@ -91,13 +91,13 @@ def test_an_option_that_the_write_has_escaped_is_put_back_in_the_same_run_and_ne
 def test_an_account_that_is_known_to_escape_gets_what_it_escaped_before_unescaped_at_once(scene: Scene) -> None:
     scene.master.add_pipeline("A & B", stages=["New"])
     north, item, _ = branch(scene)
-    scene.world.knobs.stored_names = "escape"
+    scene.world.variants.stored_names = "escape"
     north.sync(scene.desired())
     own = north.account.add_enum(item, "R&amp;D")
     scene.master.add_enum(scene.master.field("leads", "Source"), "Later")
-    scene.world.knobs.stored_names = ""
+    scene.world.variants.stored_names = ""
     desired = scene.desired()
-    scene.world.knobs.stored_names = "escape"
+    scene.world.variants.stored_names = "escape"
     since = len(north.sent("PATCH"))
 
     north.sync(desired)
@@ -108,7 +108,7 @@ def test_an_account_that_is_known_to_escape_gets_what_it_escaped_before_unescape
 
 def test_an_own_option_that_cannot_be_put_back_is_said(scene: Scene) -> None:
     """Typed in by hand where nothing is escaped: no write can make the account show it so again."""
-    scene.world.knobs.stored_names = "escape"
+    scene.world.variants.stored_names = "escape"
     north, item, _ = branch(scene)
     north.account.add_enum(item, "R&D")
 

@@ -37,8 +37,8 @@ def edit(scene: Scene, rng: Random) -> None:
         for _ in range(rng.randint(0, 3)):
             added.append(f"new {rng.randrange(10_000)}")
             scene.master.add_enum(item, added[-1])
-    scene.world.knobs.refused_options = ",".join(rng.sample(added, min(len(added), rng.choice((0, 1, 2)))))
-    scene.world.knobs.refused_colors = rng.choice(("", "#fffeb2,#ffdc7f", "#98cbff"))
+    scene.world.variants.refused_options = ",".join(rng.sample(added, min(len(added), rng.choice((0, 1, 2)))))
+    scene.world.variants.refused_colors = rng.choice(("", "#fffeb2,#ffdc7f", "#98cbff"))
 
 
 def lose(scene: Scene, north: Branch, rng: Random) -> None:
@@ -62,7 +62,7 @@ def test_no_value_is_lost_and_nothing_multiplies_whatever_becomes_of_a_patch(
 ) -> None:
     rng = Random(f"patch/{seed}")
     scene = scene_of(anywhere, seed)
-    scene.world.knobs.complaint_paths = rng.choice(SPELLINGS)
+    scene.world.variants.complaint_paths = rng.choice(SPELLINGS)
     north = scene.branch()
     north.sync(scene.desired())
     fill(north.account, rng)
@@ -75,7 +75,7 @@ def test_no_value_is_lost_and_nothing_multiplies_whatever_becomes_of_a_patch(
         scene.world.faults.clear()
         assert north.wounds == (0, 0, 0)
         assert result.requests <= 150
-    scene.world.knobs.refused_options = scene.world.knobs.refused_colors = ""
+    scene.world.variants.refused_options = scene.world.variants.refused_colors = ""
     north.sync(desired)
     if (left := north.sync(desired)).reason == "conflict":
         assert {row["message"] for row in left.document["conflicts"]} == {UNCERTAIN}

@@ -43,7 +43,7 @@ def counts(north: Branch) -> tuple[int, ...]:
 @pytest.mark.parametrize("way", ["cut", "escape", "trim", "upper"])
 def test_killed_anywhere_nothing_is_made_twice_though_names_read_back_differently(scene: Scene, way: str) -> None:
     desired = scene.desired()
-    scene.world.knobs.stored_names = way
+    scene.world.variants.stored_names = way
     whole = branch(scene)
     whole.sync(desired)
     wanted = counts(whole)
@@ -80,7 +80,7 @@ def lost(scene: Scene) -> Branch:
         return plain()
 
     north.account.next_id = next_id  # type: ignore[method-assign]
-    scene.world.knobs.stored_names, scene.world.knobs.respelt_kinds = "reverse", "field"
+    scene.world.variants.stored_names, scene.world.variants.respelt_kinds = "reverse", "field"
     north.sync(desired)
     return north
 
@@ -103,6 +103,6 @@ def test_what_cannot_be_told_is_not_sent_again_in_this_run_nor_in_the_next_ones(
     for item in list(north.account.fields["leads"].values()):
         if item.name in ("hserF", "By hand"):
             north.account.delete_field(item)
-    scene.world.knobs.stored_names = ""
+    scene.world.variants.stored_names = ""
     assert north.sync(desired).state == "changed"
     assert north.account.field("leads", "Fresh")

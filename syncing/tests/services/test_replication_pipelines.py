@@ -213,7 +213,7 @@ def test_a_renamed_system_stage_is_named_at_creation(scene: Scene) -> None:
 
 @pytest.mark.parametrize("patching", ["ignore", "400"])
 def test_a_system_stage_that_is_renamed_later_is_a_manual_item_and_never_written(scene: Scene, patching: str) -> None:
-    scene.world.knobs.system_stage_patch = patching
+    scene.world.variants.system_stage_patch = patching
     sales = scene.master.add_pipeline("Sales", stages=["New"])
     north = scene.branch(language="es")
     north.sync(scene.desired())
@@ -240,8 +240,8 @@ def test_default_names_of_system_stages_in_another_language_are_no_difference(sc
     assert (result.state, result.document["manual"]) == ("in_sync", [])
 
 
-def test_won_in_a_knob_that_forgets_the_name_of_lost_is_said(scene: Scene) -> None:
-    scene.world.knobs.lost_name_on_create = False
+def test_won_in_a_variant_that_forgets_the_name_of_lost_is_said(scene: Scene) -> None:
+    scene.world.variants.lost_name_on_create = False
     sales = scene.master.add_pipeline("Sales", stages=["New"])
     sales.stage(143).name = "Gone"
     north = scene.branch()
@@ -285,7 +285,7 @@ def test_a_field_required_in_incoming_leads_follows_when_they_are_switched_on(sc
 
 @pytest.mark.parametrize("unset", ["ignore", "400"])
 def test_the_main_flag_moves_and_is_never_taken_away(scene: Scene, unset: str) -> None:
-    scene.world.knobs.unset_main = unset
+    scene.world.variants.unset_main = unset
     for name in ("A", "B"):
         scene.master.add_pipeline(name, stages=["New"])
     north = scene.branch()
@@ -342,7 +342,7 @@ def test_only_documented_writable_keys_are_sent(scene: Scene) -> None:
 def test_colours_in_another_case_are_no_difference_and_are_sent_in_the_palettes_case(
     scene: Scene, sensitive: bool
 ) -> None:
-    scene.world.knobs.palette_case_sensitive = sensitive
+    scene.world.variants.palette_case_sensitive = sensitive
     scene.master.add_pipeline("Sales", stages=[("A", "#FFFEB2"), ("B", "#98CBFF")])
     north = scene.branch()
     north.account.add_pipeline("Sales", stages=[("A", "#fffeb2")])

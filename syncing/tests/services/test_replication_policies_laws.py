@@ -36,7 +36,7 @@ pytestmark = pytest.mark.law
 law = laws.law(daily=3)
 OURS = Rules(unmatched=dict.fromkeys(Kind, Unmatched.DELETE_CREATED))
 ALL = Rules(unmatched=dict.fromkeys(Kind, Unmatched.DELETE_ALL))
-DELETION_KNOBS: dict[str, tuple[Any, ...]] = {
+DELETION_VARIANTS: dict[str, tuple[Any, ...]] = {
     "delete_status": (204, 200),
     "undeletable_status": (400, 422),
     "main_pipeline_deletable": (False, True),
@@ -151,8 +151,8 @@ class Story:
     def __init__(self, server: RunningServer, seed: int) -> None:
         self.rng = Random(f"story/{seed}")
         self.scene: Scene = scene_of(server, seed, duplicates=self.rng.random() < 0.2)
-        for knob, choices in DELETION_KNOBS.items():
-            setattr(self.scene.world.knobs, knob, self.rng.choice(choices))
+        for variant, choices in DELETION_VARIANTS.items():
+            setattr(self.scene.world.variants, variant, self.rng.choice(choices))
         self.south: Branch = slave_of(self.scene, seed)
         self._incoming(self.south.account)
         populate(self.south.account, self.rng)

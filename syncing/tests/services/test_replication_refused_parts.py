@@ -2,7 +2,7 @@
 
 import pytest
 
-from accounts.simulator.model import Stage
+from accounts.simulator.model import SimStage
 from accounts.simulator.server import RunningServer
 from syncing.tests.branches import Branch, Scene, changes
 
@@ -12,11 +12,11 @@ YELLOW, ORANGE, BLUE, GREY = "#fffeb2", "#ffdc7f", "#98cbff", "#e6e8ea"
 
 @pytest.fixture(params=SPELLINGS)
 def scene(simulator: RunningServer, request: pytest.FixtureRequest) -> Scene:
-    simulator.world.knobs.complaint_paths = request.param
+    simulator.world.variants.complaint_paths = request.param
     return Scene(simulator)
 
 
-def colors(stages: list[Stage]) -> dict[str, str]:
+def colors(stages: list[SimStage]) -> dict[str, str]:
     return {stage.name: stage.color for stage in stages}
 
 
@@ -43,7 +43,7 @@ def assert_steady(scene: Scene, north: Branch, most: int) -> None:
 
 def test_a_colour_that_is_refused_with_a_new_pipeline_costs_only_itself(scene: Scene) -> None:
     scene.master.add_pipeline("Sales", stages=[("New", YELLOW), ("Offer", ORANGE), ("Deal", BLUE)])
-    scene.world.knobs.refused_colors = ORANGE
+    scene.world.variants.refused_colors = ORANGE
     north = scene.branch()
 
     result = north.sync(scene.desired())
@@ -52,7 +52,7 @@ def test_a_colour_that_is_refused_with_a_new_pipeline_costs_only_itself(scene: S
     made = colors(north.account.pipeline("Sales").ordinary)
     assert list(made) == ["New", "Offer", "Deal"]
     assert (made["New"], made["Deal"]) == (YELLOW, BLUE)
-    assert "color" in told(result, "Offer") or scene.world.knobs.complaint_paths == "none"
+    assert "color" in told(result, "Offer") or scene.world.variants.complaint_paths == "none"
     patched = [each for each in north.sent("PATCH") if ORANGE.encode() in each.body]
     assert len(patched) == 1, "tried once on its own"
     assert_steady(scene, north, 12)
@@ -64,7 +64,7 @@ def test_a_colour_that_is_refused_with_a_stage_of_a_known_pipeline_costs_only_it
     north.sync(scene.desired())
     scene.master.add_stage(pipeline, "Offer", color=ORANGE)
     scene.master.add_stage(pipeline, "Deal", color=BLUE)
-    scene.world.knobs.refused_colors = ORANGE
+    scene.world.variants.refused_colors = ORANGE
 
     result = north.sync(scene.desired())
 
@@ -82,7 +82,7 @@ def test_a_colour_that_is_refused_by_a_patch_does_not_cost_the_name(scene: Scene
     north.sync(scene.desired())
     stage = pipeline.stage("New")
     stage.name, stage.color = "Fresh", GREY
-    scene.world.knobs.refused_colors = GREY
+    scene.world.variants.refused_colors = GREY
 
     result = north.sync(scene.desired())
 
@@ -94,7 +94,7 @@ def test_a_colour_that_is_refused_by_a_patch_does_not_cost_the_name(scene: Scene
 def test_one_refused_option_of_a_new_field_does_not_cost_the_field_or_the_others(scene: Scene) -> None:
     scene.master.add_field("leads", "Source", "select", enums=["Web", "Fair", "Radio", "Mail"])
     scene.master.add_field("leads", "Other")
-    scene.world.knobs.refused_options = "Radio"
+    scene.world.variants.refused_options = "Radio"
     north = scene.branch()
 
     result = north.sync(scene.desired())
@@ -102,13 +102,13 @@ def test_one_refused_option_of_a_new_field_does_not_cost_the_field_or_the_others
     assert (result.state, result.reason) == ("partial", "validation")
     made = north.account.field("leads", "Source")
     assert sorted(enum.value for enum in made.enums) == ["Fair", "Mail", "Web"]
-    assert "Radio" in told(result, "Source") or scene.world.knobs.complaint_paths == "none"
+    assert "Radio" in told(result, "Source") or scene.world.variants.complaint_paths == "none"
     assert_steady(scene, north, 20)
 
 
 def test_the_first_option_of_a_new_field_may_be_the_refused_one(scene: Scene) -> None:
     scene.master.add_field("leads", "Source", "select", enums=["Radio", "Web"])
-    scene.world.knobs.refused_options = "Radio"
+    scene.world.variants.refused_options = "Radio"
     north = scene.branch()
 
     north.sync(scene.desired())
@@ -125,7 +125,7 @@ def test_one_refused_option_that_is_added_does_not_cost_the_others_or_the_new_na
     for value in ("Radio", "Mail", "Shop"):
         scene.master.add_enum(field, value)
     field.name = "Origin"
-    scene.world.knobs.refused_options = "Mail"
+    scene.world.variants.refused_options = "Mail"
 
     result = north.sync(scene.desired())
 
@@ -133,9 +133,9 @@ def test_one_refused_option_that_is_added_does_not_cost_the_others_or_the_new_na
     assert (result.state, result.reason) == ("partial", "validation")
     assert sorted(enum.value for enum in mine.enums) == ["Fair", "Radio", "Shop", "Web"]
     assert ids <= {enum.id for enum in mine.enums}
-    assert "Mail" in told(result, "Origin") or scene.world.knobs.complaint_paths == "none"
+    assert "Mail" in told(result, "Origin") or scene.world.variants.complaint_paths == "none"
     tries = [each for each in north.sent("PATCH") if b'"Mail"' in each.body]
-    assert len(tries) <= (1 if scene.world.knobs.complaint_paths != "none" else 2), "never sent again in this run"
+    assert len(tries) <= (1 if scene.world.variants.complaint_paths != "none" else 2), "never sent again in this run"
     assert_steady(scene, north, 16)
 
 
@@ -147,14 +147,14 @@ def test_what_an_answer_has_refused_may_not_be_what_a_person_has_added_meanwhile
     mine = north.account.field("leads", "Source")
     for value in ("Mail", "Shop"):
         scene.master.add_enum(source, value)
-    scene.world.knobs.refused_options = "Mail"
+    scene.world.variants.refused_options = "Mail"
     scene.fault("reset", north, method="PATCH", holds="Mail", meanwhile=lambda: north.account.add_enum(mine, "Own"))
 
     result = north.sync(scene.desired())
 
     assert (result.reason, result.document["conflicts"], north.pending) == ("validation", [], {})
     assert sorted(enum.value for enum in mine.enums) == ["Own", "Shop", "Web"]
-    scene.world.knobs.refused_options = ""
+    scene.world.variants.refused_options = ""
     assert north.sync(scene.desired()).state == "changed"
     assert sorted(enum.value for enum in mine.enums) == ["Mail", "Own", "Shop", "Web"]
 
@@ -184,7 +184,7 @@ def test_a_refused_option_costs_no_move_though_options_are_demanded_with_every_p
     north.sync(scene.desired())
     scene.master.add_enum(source, "Mail")
     source.sort = 100
-    scene.world.knobs.refused_options, scene.world.knobs.enums_required_on_patch = "Mail", True
+    scene.world.variants.refused_options, scene.world.variants.enums_required_on_patch = "Mail", True
 
     result = north.sync(scene.desired())
 
@@ -201,13 +201,13 @@ def test_a_refused_new_value_of_an_option_leaves_the_old_one_and_its_id(scene: S
     field = scene.master.field("leads", "Source")
     field.enum("Web").value = "Bad"
     scene.master.add_enum(field, "Radio")
-    scene.world.knobs.refused_options = "Bad"
+    scene.world.variants.refused_options = "Bad"
 
     result = north.sync(scene.desired())
 
     mine = {enum.value: enum.id for enum in north.account.field("leads", "Source").enums}
     assert mine.items() >= ids.items()
     assert result.state == "partial"
-    if scene.world.knobs.complaint_paths != "none":
+    if scene.world.variants.complaint_paths != "none":
         assert "Radio" in mine
     assert north.wounds == (0, 0, 0)

@@ -6,12 +6,12 @@ import pytest
 
 from accounts.simulator.account import SimAccount
 from accounts.simulator.compare import differences
-from accounts.simulator.model import Pipeline
+from accounts.simulator.model import SimPipeline
 from accounts.simulator.seed import drift, seed_random
 from accounts.simulator.server import RunningServer
 from syncing.tests.branches import Branch, Scene, changes
 
-Numbering = Callable[[Pipeline], None]
+Numbering = Callable[[SimPipeline], None]
 
 
 @pytest.fixture
@@ -19,18 +19,18 @@ def scene(simulator: RunningServer) -> Scene:
     return Scene(simulator)
 
 
-def by_one(pipeline: Pipeline) -> None:
+def by_one(pipeline: SimPipeline) -> None:
     """1, 2, 3."""
     for at, stage in enumerate(pipeline.ordinary, start=1):
         stage.sort = at
 
 
-def by_hundred(pipeline: Pipeline) -> None:
+def by_hundred(pipeline: SimPipeline) -> None:
     for at, stage in enumerate(pipeline.ordinary, start=1):
         stage.sort = 100 * at
 
 
-def by_creation(pipeline: Pipeline) -> None:
+def by_creation(pipeline: SimPipeline) -> None:
     """Whatever sort is asked for: stages stand in the order of their making."""
     for at, stage in enumerate(sorted(pipeline.ordinary, key=lambda each: each.id), start=1):
         stage.sort = 10 * at
@@ -38,28 +38,28 @@ def by_creation(pipeline: Pipeline) -> None:
 
 def renumber(account: SimAccount, number: Numbering) -> None:
     """The account numbers its stages in this way at every write."""
-    plain = account.arrange
+    plain = account.renumber_stages
 
-    def arrange(pipeline: Pipeline) -> None:
+    def renumber_stages(pipeline: SimPipeline) -> None:
         plain(pipeline)
         number(pipeline)
         plain(pipeline)
 
-    account.arrange = arrange  # type: ignore[method-assign]
+    account.renumber_stages = renumber_stages  # type: ignore[method-assign]
 
 
 def new_stages_last(account: SimAccount) -> None:
     """The sort of a new stage is ignored (a PATCH is heard)."""
-    plain, seen = account.arrange, set()
+    plain, seen = account.renumber_stages, set()
 
-    def arrange(pipeline: Pipeline) -> None:
+    def renumber_stages(pipeline: SimPipeline) -> None:
         for stage in pipeline.ordinary:
             if (pipeline.id, stage.id) not in seen:
                 seen.add((pipeline.id, stage.id))
                 stage.sort = 9_000 + len(seen)
         plain(pipeline)
 
-    account.arrange = arrange  # type: ignore[method-assign]
+    account.renumber_stages = renumber_stages  # type: ignore[method-assign]
 
 
 def shuffled(scene: Scene, prepare: Callable[[SimAccount], None]) -> Branch:
@@ -69,7 +69,7 @@ def shuffled(scene: Scene, prepare: Callable[[SimAccount], None]) -> Branch:
     own = [(name, "#fffeb2") for name in ("F", "Own 1", "D", "A", "Own 2", "C", "H", "B")]
     mine = north.account.add_pipeline("Sales", stages=own)
     prepare(north.account)
-    north.account.arrange(mine)
+    north.account.renumber_stages(mine)
     return north
 
 
@@ -90,7 +90,7 @@ def test_the_order_of_stages_is_reached_however_the_server_numbers_them(scene: S
 
 
 def test_the_order_is_reached_where_the_server_keeps_the_numbers_as_sent(scene: Scene) -> None:
-    scene.world.knobs.renumber = False
+    scene.world.variants.renumber = False
     north = shuffled(scene, lambda account: None)
 
     result = north.sync(scene.desired())
@@ -100,7 +100,7 @@ def test_the_order_is_reached_where_the_server_keeps_the_numbers_as_sent(scene: 
 
 
 def test_the_order_is_reached_where_all_numbers_are_alike(scene: Scene) -> None:
-    scene.world.knobs.renumber = False
+    scene.world.variants.renumber = False
 
     def alike(account: SimAccount) -> None:
         for stage in account.pipeline("Sales").ordinary:
@@ -141,14 +141,14 @@ def test_the_order_of_pipelines_that_cannot_be_set_is_said_in_bounded_requests(s
     for name in ("C", "B", "A"):
         north.account.add_pipeline(name, stages=["New"])
     stuck = {pipeline.id: pipeline.sort for pipeline in north.account.pipelines.values()}
-    plain = north.account.arrange_pipelines
+    plain = north.account.renumber_main_pipeline
 
-    def arrange_pipelines() -> None:
+    def renumber_main_pipeline() -> None:
         plain()
         for number, sort in stuck.items():
             north.account.pipelines[number].sort = sort
 
-    north.account.arrange_pipelines = arrange_pipelines  # type: ignore[method-assign]
+    north.account.renumber_main_pipeline = renumber_main_pipeline  # type: ignore[method-assign]
 
     result = north.sync(scene.desired())
 
@@ -178,11 +178,11 @@ READINGS = {
 }
 
 
-@pytest.mark.parametrize(("knob", "value"), READINGS.items(), ids=list(READINGS))
+@pytest.mark.parametrize(("variant", "value"), READINGS.items(), ids=list(READINGS))
 def test_the_second_reading_of_a_conflict_in_the_sources_is_replicated_as_well(
-    scene: Scene, knob: str, value: object
+    scene: Scene, variant: str, value: object
 ) -> None:
-    setattr(scene.world.knobs, knob, value)
+    setattr(scene.world.variants, variant, value)
     seed_random(scene.master, 21, descriptions=True)
     fresh, south = scene.branch("north"), scene.branch("south", language="pt")
     seed_random(south.account, 22)
@@ -202,8 +202,8 @@ def test_the_second_reading_of_a_conflict_in_the_sources_is_replicated_as_well(
 
 @pytest.mark.parametrize("status", [400, 422])
 def test_limits_that_are_lower_than_we_know_are_a_refusal_of_what_does_not_fit(scene: Scene, status: int) -> None:
-    scene.world.knobs.limit_status = status
-    scene.world.knobs.max_pipelines, scene.world.knobs.max_stages = 3, 6
+    scene.world.variants.limit_status = status
+    scene.world.variants.max_pipelines, scene.world.variants.max_stages = 3, 6
     scene.master.add_pipeline("Small", stages=["A", "B"])
     scene.master.add_pipeline("Big", stages=list("ABCDEFGH"))
     scene.master.add_field("leads", "Source")

@@ -41,7 +41,7 @@ def test_a_late_first_reading_makes_nothing_twice_and_gives_no_option_another_id
     north.sync(scene.desired())
     edit(scene)
     desired, before = scene.desired(), option_ids(north)
-    scene.world.knobs.stale_reads = late
+    scene.world.variants.stale_reads = late
 
     result = north.sync(desired)
 
@@ -50,14 +50,14 @@ def test_a_late_first_reading_makes_nothing_twice_and_gives_no_option_another_id
     assert differences(scene.master, north.account) == []
     assert {name: count for name, count in inventory(north.account).items() if count > 1} == {}
     assert {before["Web"], before["Fair"]} <= set(option_ids(north).values())
-    scene.world.knobs.stale_reads = 0
+    scene.world.variants.stale_reads = 0
     assert north.sync(desired).state == "in_sync"
     assert north.wounds == (0, 0, 0)
 
 
 def test_a_first_sync_under_late_readings_waits_a_few_seconds_and_is_verified(scene: Scene) -> None:
     north = scene.branch()
-    scene.world.knobs.stale_reads = 6
+    scene.world.variants.stale_reads = 6
     desired = scene.desired()
 
     result = north.sync(desired)
@@ -72,7 +72,7 @@ def test_what_never_shows_is_not_made_again_in_this_run_nor_is_its_id_forgotten(
     north.sync(scene.desired())
     edit(scene)
     desired = scene.desired()
-    scene.world.knobs.stale_reads = 500
+    scene.world.variants.stale_reads = 500
     since = len(north.sent("POST"))
 
     result = north.sync(desired)
@@ -82,7 +82,7 @@ def test_what_never_shows_is_not_made_again_in_this_run_nor_is_its_id_forgotten(
     made = north.account.field("leads", "Kind")
     assert f"leads/{made.id}" in {key for ref, key in north.known.items() if ref.kind is Kind.CUSTOM_FIELD}
     assert north.clock.now <= 30
-    scene.world.knobs.stale_reads = 0
+    scene.world.variants.stale_reads = 0
     north.account.past.clear()
     assert north.sync(desired).state in ("in_sync", "changed")
     assert differences(scene.master, north.account) == []
@@ -99,13 +99,13 @@ def test_a_lost_answer_and_a_late_reading_together_make_nothing_twice(scene: Sce
     north.account.add_pipeline("Sales", stages=["New"])
     scene.master.add_pipeline("Service", stages=["Ticket"])
     desired = scene.desired()
-    scene.world.knobs.stale_reads = 1
+    scene.world.variants.stale_reads = 1
     scene.fault(fault, north, method="POST", path=path)
 
     result = north.sync(desired)
 
     assert result.state in ("changed", "partial")
-    scene.world.knobs.stale_reads = 0
+    scene.world.variants.stale_reads = 0
     north.account.past.clear()
     north.sync(desired)
     assert differences(scene.master, north.account) == []
@@ -123,7 +123,7 @@ def test_a_second_lost_answer_is_waited_for_like_the_first(scene: Scene, first: 
     north = scene.branch()
     north.account.add_pipeline("Sales", stages=["New"])
     north.account.clock = lambda: 1_800_000_000 + north.clock.now
-    north.account.knobs = replace(scene.world.knobs, stale_seconds=3.0)
+    north.account.variants = replace(scene.world.variants, stale_seconds=3.0)
     paths = [re.compile(f"{path}$") for path in ("/leads/pipelines", "/statuses", "/leads/custom_fields")]
     faults = [scene.fault(kind, north, method="POST", path=path) for path in paths for kind in (first, applied)]
 
@@ -139,9 +139,9 @@ def test_options_that_are_tried_one_by_one_stay_though_the_readings_between_are_
     north.sync(scene.desired())
     for value in ("Radio", "Bad", "Shop", "Mail"):
         scene.master.add_enum(scene.master.field("leads", "Source"), value)
-    scene.world.knobs.complaint_paths, scene.world.knobs.refused_options = "none", "Bad"
+    scene.world.variants.complaint_paths, scene.world.variants.refused_options = "none", "Bad"
     north.account.clock = lambda: 1_800_000_000 + north.clock.now
-    north.account.knobs = replace(scene.world.knobs, stale_seconds=3.0)
+    north.account.variants = replace(scene.world.variants, stale_seconds=3.0)
 
     result = north.sync(scene.desired())
 
@@ -155,7 +155,7 @@ def test_what_was_mapped_a_moment_ago_and_does_not_show_is_looked_for_again(scen
     desired = scene.desired()
     north.sync(desired)
     ids = option_ids(north)
-    scene.world.knobs.stale_reads = 7
+    scene.world.variants.stale_reads = 7
     scene.master.add_enum(scene.master.field("leads", "Source"), "Radio")
     scene.master.add_field("leads", "Kind", "multiselect", enums=["A", "B"])
     desired = scene.desired()

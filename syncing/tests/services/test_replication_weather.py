@@ -143,7 +143,7 @@ def test_monetary_fields_that_alone_fail_cost_only_themselves_in_a_batch_of_fift
         scene.master.add_field(
             "leads", f"Field {at}", **({"type": "monetary", "currency": "BRL"} if at in places else {})
         )
-    scene.world.knobs.monetary_post_500 = True
+    scene.world.variants.monetary_post_500 = True
     north = scene.branch()
 
     result = north.sync(scene.desired())

@@ -23,7 +23,7 @@ def north(house: House) -> SimAccount:
 
 
 def test_names_that_are_stored_otherwise_are_remembered_and_written_once(house: House, north: SimAccount) -> None:
-    house.world.knobs.stored_names = "escape"
+    house.world.variants.stored_names = "escape"
 
     first = synced(house)
     rows = list(StoredName.objects.values_list("kind", "sent", "shown"))
@@ -44,7 +44,7 @@ def test_names_that_are_stored_otherwise_are_remembered_and_written_once(house: 
 
 
 def test_names_that_are_stored_otherwise_do_not_keep_a_plan_from_approval(house: House, north: SimAccount) -> None:
-    house.world.knobs.stored_names = "escape"
+    house.world.variants.stored_names = "escape"
     synced(house)
     house.world.accounts["master"].add_field("leads", "This & that")
 
@@ -61,9 +61,9 @@ def test_names_that_are_stored_otherwise_do_not_keep_a_plan_from_approval(house:
 
 
 def test_what_is_stored_otherwise_no_more_is_forgotten(house: House, north: SimAccount) -> None:
-    house.world.knobs.stored_names = "escape"
+    house.world.variants.stored_names = "escape"
     synced(house)
-    house.world.knobs.stored_names = ""
+    house.world.variants.stored_names = ""
     master = house.world.accounts["master"]
     for pipeline in master.pipelines.values():
         pipeline.name += "!"
@@ -81,7 +81,7 @@ def test_the_next_run_at_once_looks_again_for_what_a_late_reading_hides(
 ) -> None:
     monkeypatch.setattr("syncing.conf.FRESH", 60.0)
     monkeypatch.setattr("syncing.services.replication.reading.LAG", 0.0)
-    house.world.knobs.stale_reads = 7
+    house.world.variants.stale_reads = 7
     synced(house)
     for each in north.past:
         each.left = 7

@@ -67,7 +67,7 @@ def test_filters_of_leads_do_not_work_on_cards(north, account, entity, add):
     first, second = add(), add()
     assert len(north.get(f"{entity}?filter[pipeline_id]=1").items(entity)) == 2
     assert [each["id"] for each in north.get(f"{entity}?filter[id][]={second.id}").items(entity)] == [second.id]
-    account.knobs.unknown_filter = "400"
+    account.variants.unknown_filter = "400"
     assert north.get(f"{entity}?filter[pipeline_id]=1&filter[id]={first.id}").status == 400
 
 

@@ -7,9 +7,9 @@ import json
 from typing import Any
 
 from accounts.simulator.account import SimAccount
-from accounts.simulator.messages import PROBLEM, Answer, Request, encode, refused
+from accounts.simulator.messages import PROBLEM, SimAnswer, SimRequest, encode, refused
 from accounts.simulator.oauth import refusals
-from accounts.simulator.oauth.grants import ACCESS_LIFE, Pair
+from accounts.simulator.oauth.grants import ACCESS_LIFE, GrantedPair
 from accounts.simulator.oauth.integrations import SimIntegration
 from accounts.simulator.oauth.refusals import OAuthRefusal
 from accounts.simulator.world import World
@@ -19,7 +19,7 @@ JSON = "application/json"
 GRANTS = {"authorization_code": "code", "refresh_token": "refresh_token"}
 
 
-def exchange_token(world: World, account: SimAccount, request: Request) -> Answer:
+def exchange_token(world: World, account: SimAccount, request: SimRequest) -> SimAnswer:
     """The pair, or one of the refusals of the table; nothing is spent by a refused call."""
     if request.method != "POST":
         return refused(405, "Method Not Allowed")
@@ -28,19 +28,19 @@ def exchange_token(world: World, account: SimAccount, request: Request) -> Answe
         integration = _client(world, account, asked)
         pair = _grant(world, account, integration, asked)
     except OAuthRefusal as refusal:
-        return Answer(refusal.status, encode(refusal.body(world.knobs.oauth_errors)), PROBLEM)
-    world.touch()
-    return Answer(200, encode(body_of(world, pair)), JSON)
+        return SimAnswer(refusal.status, encode(refusal.body(world.variants.oauth_errors)), PROBLEM)
+    world.mark_changed()
+    return SimAnswer(200, encode(body_of(world, pair)), JSON)
 
 
-def body_of(world: World, pair: Pair) -> dict[str, Any]:
+def body_of(world: World, pair: GrantedPair) -> dict[str, Any]:
     """The answer of success; server_time is in the newer page only."""
-    time = {"server_time": int(world.clock())} if world.knobs.token_server_time else {}
+    time = {"server_time": int(world.clock())} if world.variants.token_server_time else {}
     tokens = {"access_token": pair.access, "refresh_token": pair.refresh}
     return {"token_type": "Bearer", "expires_in": ACCESS_LIFE, **time, **tokens}
 
 
-def _parameters(request: Request) -> dict[str, str]:
+def _parameters(request: SimRequest) -> dict[str, str]:
     """Every parameter of the grant, all of them text; raises OAuthRefusal for the first that is missing."""
     # The call is JSON and carries no Authorization header; the credential is in its body.
     if request.authorization:
@@ -56,7 +56,7 @@ def _parameters(request: Request) -> dict[str, str]:
     return {"grant_type": grant, **{name: asked[name] for name in names}}
 
 
-def _json_object(request: Request) -> dict[str, Any]:
+def _json_object(request: SimRequest) -> dict[str, Any]:
     """The body; one that is no JSON object, or is not said to be JSON, holds no parameters."""
     if request.content_type.partition(";")[0].strip().lower() != JSON:
         return {}
@@ -80,13 +80,13 @@ def _client(world: World, account: SimAccount, asked: dict[str, str]) -> SimInte
     return integration
 
 
-def _grant(world: World, account: SimAccount, integration: SimIntegration, asked: dict[str, str]) -> Pair:
+def _grant(world: World, account: SimAccount, integration: SimIntegration, asked: dict[str, str]) -> GrantedPair:
     if asked["grant_type"] == "authorization_code":
         return account.grants.redeem(integration.client_id, asked["code"])
     value = asked["refresh_token"]
     if value not in account.grants.pairs and _known_elsewhere(world, value):
         # Kommo's own SDK takes a 401 for "perhaps the wrong domain" and looks the right one up.
-        raise refusals.revoked_refresh() if world.knobs.foreign_refresh_status == 401 else refusals.bad_refresh()
+        raise refusals.revoked_refresh() if world.variants.foreign_refresh_status == 401 else refusals.bad_refresh()
     return account.grants.refresh(integration.client_id, value)
 
 

@@ -8,7 +8,7 @@ from accounts.simulator.tokens import API_DOMAIN
 
 
 @dataclass(slots=True)
-class Knobs:
+class Variants:
     """How this Kommo decides where the sources disagree; sections are those of docs/kommo.md."""
 
     lists_as_objects: bool = False

@@ -6,7 +6,7 @@ from html import escape
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit, urlunsplit
 
 from accounts.simulator.account import SimAccount
-from accounts.simulator.messages import Answer, Request, plain
+from accounts.simulator.messages import SimAnswer, SimRequest, plain
 from accounts.simulator.oauth.integrations import SimIntegration
 from accounts.simulator.world import World
 
@@ -30,7 +30,7 @@ FORM = """<p>{name} asks for access to your account.</p>
 </form>"""
 
 
-def consent(world: World, request: Request) -> Answer:
+def consent(world: World, request: SimRequest) -> SimAnswer:
     """GET shows the page; POST comes from it, to the same URL, and leads back to the integration."""
     asked = dict(parse_qsl(request.query, keep_blank_values=True))
     integration = world.integrations.get(asked.get("client_id", ""))
@@ -50,7 +50,7 @@ def _offered(world: World, integration: SimIntegration) -> list[SimAccount]:
     return [each for each in list(world.accounts.values()) if each.admin and integration.serves(each.subdomain)]
 
 
-def _ask(integration: SimIntegration, accounts: list[SimAccount]) -> Answer:
+def _ask(integration: SimIntegration, accounts: list[SimAccount]) -> SimAnswer:
     options = "".join(
         f'<option value="{escape(each.subdomain)}">{escape(each.name)} ({escape(each.subdomain)})</option>'
         for each in accounts
@@ -60,7 +60,7 @@ def _ask(integration: SimIntegration, accounts: list[SimAccount]) -> Answer:
     return _page(200, f"Allow access for {name}?", form)
 
 
-def _decide(world: World, request: Request, integration: SimIntegration, state: str | None) -> Answer:
+def _decide(world: World, request: SimRequest, integration: SimIntegration, state: str | None) -> SimAnswer:
     form = parse_qs(request.body.decode("utf-8", "replace"))
     decision, subdomain = (form.get(name, [""])[0] for name in ("decision", "account"))
     facts: dict[str, str] = {}
@@ -71,19 +71,19 @@ def _decide(world: World, request: Request, integration: SimIntegration, state: 
         facts["code"] = account.grants.issue_code(integration.client_id)
         facts |= {} if state is None else {"state": state}
         facts |= {"referer": _referer(world, request, subdomain), "client_id": integration.client_id}
-        world.touch()
+        world.mark_changed()
     elif decision == "deny":
         facts |= {"error": "access_denied", "client_id": integration.client_id}
         facts |= {} if state is None else {"state": state}
     else:
         return _error("Allow or Deny?")
-    return Answer(302, b"", HTML, headers=(("Location", _with(integration.redirect_uri, facts)),))
+    return SimAnswer(302, b"", HTML, headers=(("Location", _with(integration.redirect_uri, facts)),))
 
 
-def _referer(world: World, request: Request, subdomain: str) -> str:
+def _referer(world: World, request: SimRequest, subdomain: str) -> str:
     """Without a scheme in one source, with one in another (docs/kommo.md 1.2)."""
     address = request.address.of(subdomain)
-    return f"{request.address.scheme}://{address}" if world.knobs.referer_scheme else address
+    return f"{request.address.scheme}://{address}" if world.variants.referer_scheme else address
 
 
 def _with(uri: str, facts: dict[str, str]) -> str:
@@ -93,9 +93,9 @@ def _with(uri: str, facts: dict[str, str]) -> str:
     return urlunsplit(parts._replace(query=query))
 
 
-def _error(sentence: str) -> Answer:
+def _error(sentence: str) -> SimAnswer:
     return _page(400, "This can not be done", f'<p id="error">{escape(sentence)}</p>')
 
 
-def _page(status: int, title: str, body: str) -> Answer:
-    return Answer(status, PAGE.format(title=title, body=body).encode(), HTML)
+def _page(status: int, title: str, body: str) -> SimAnswer:
+    return SimAnswer(status, PAGE.format(title=title, body=body).encode(), HTML)

@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from accounts.simulator.model import Card, Enum, Field, Lead, Pipeline, Stage
+from accounts.simulator.model import SimContact, SimEnum, SimField, SimLead, SimPipeline, SimStage
 
-Holder = Lead | Card
+Holder = SimLead | SimContact
 
 
 @dataclass(frozen=True, slots=True)
-class Loss:
+class DataLoss:
     """One lead that the deletion of a stage moved, or one value that the deletion of a field or an option took.
 
     `cause` is "stage", "field" or "enum" and `cause_id` was its id; `value` is as it was stored (an option is its id).
@@ -30,15 +30,15 @@ class Loss:
     moved_to: int | None = None
 
 
-class People:
+class Records:
     """Everyone who can hold a value, and the list of what was done to them; `clock` dates the losses."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.clock = clock
-        self.leads: dict[int, Lead] = {}
-        self.contacts: dict[int, Card] = {}
-        self.companies: dict[int, Card] = {}
-        self.losses: list[Loss] = []
+        self.leads: dict[int, SimLead] = {}
+        self.contacts: dict[int, SimContact] = {}
+        self.companies: dict[int, SimContact] = {}
+        self.losses: list[DataLoss] = []
 
     def of(self, entity: str) -> Mapping[int, Holder]:
         """The leads, contacts or companies by id; raises KeyError for another entity."""
@@ -49,7 +49,7 @@ class People:
         }
         return holders[entity]
 
-    def move(self, pipeline: Pipeline, gone: Stage, to: Stage) -> int:
+    def move(self, pipeline: SimPipeline, gone: SimStage, to: SimStage) -> int:
         """Moves the leads of a stage that is gone, those in the trash too; gives how many."""
         moved = [lead for lead in self.leads.values() if (lead.pipeline_id, lead.status_id) == (pipeline.id, gone.id)]
         for lead in moved:
@@ -57,7 +57,7 @@ class People:
             self._note("stage", gone.id, "leads", lead, pipeline_id=pipeline.id, moved_to=to.id)
         return len(moved)
 
-    def lose_field(self, gone: Field) -> int:
+    def remove_field(self, gone: SimField) -> int:
         """Takes every value of a field that is gone; gives how many."""
         holders = [holder for holder in self.of(gone.entity).values() if gone.id in holder.values]
         for holder in holders:
@@ -65,7 +65,7 @@ class People:
             self._note("field", gone.id, gone.entity, holder, field_id=gone.id, value=value)
         return len(holders)
 
-    def lose_enum(self, field: Field, gone: Enum) -> int:
+    def remove_option(self, field: SimField, gone: SimEnum) -> int:
         """Takes every value that is an option that is gone, out of several chosen ones too; gives how many."""
         lost = 0
         for holder in self.of(field.entity).values():
@@ -84,4 +84,4 @@ class People:
 
     def _note(self, cause: str, cause_id: int, entity: str, holder: Holder, **facts: Any) -> None:
         at = int(self.clock())
-        self.losses.append(Loss(cause, cause_id, entity, holder.id, in_trash=holder.is_deleted, at=at, **facts))
+        self.losses.append(DataLoss(cause, cause_id, entity, holder.id, in_trash=holder.is_deleted, at=at, **facts))

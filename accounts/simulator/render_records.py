@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from accounts.simulator.account import SimAccount
-from accounts.simulator.model import Card, Enum, Field, Lead
+from accounts.simulator.model import SimContact, SimEnum, SimField, SimLead
 from accounts.simulator.render import Body, link
 
 
-def lead(account: SimAccount, item: Lead, base: str) -> Body:
+def lead(account: SimAccount, item: SimLead, base: str) -> Body:
     return {
         "id": item.id,
         "name": item.name,
@@ -22,7 +22,7 @@ def lead(account: SimAccount, item: Lead, base: str) -> Body:
     }
 
 
-def deleted_lead(account: SimAccount, item: Lead, base: str) -> Body:
+def deleted_lead(account: SimAccount, item: SimLead, base: str) -> Body:
     """A lead in the trash: neither where it stood nor what it holds is told (amoCRM's leads-api, with=only_deleted)."""
     return {
         "id": item.id,
@@ -33,7 +33,7 @@ def deleted_lead(account: SimAccount, item: Lead, base: str) -> Body:
     }
 
 
-def unsorted(account: SimAccount, item: Lead, base: str) -> Body:
+def unsorted(account: SimAccount, item: SimLead, base: str) -> Body:
     """An incoming lead: a stub that names the lead by its id; its values are not told."""
     uid = f"{item.id:040x}"
     url = f"{base}/api/v4/leads"
@@ -55,12 +55,12 @@ def unsorted(account: SimAccount, item: Lead, base: str) -> Body:
     }
 
 
-def card(account: SimAccount, entity: str, item: Card, base: str) -> Body:
+def card(account: SimAccount, entity: str, item: SimContact, base: str) -> Body:
     names: Body = {"first_name": "", "last_name": ""} if entity == "contacts" else {}
     return {"id": item.id, "name": item.name, **names, **_common(account, entity, item, base)}
 
 
-def _common(account: SimAccount, entity: str, item: Lead | Card, base: str) -> Body:
+def _common(account: SimAccount, entity: str, item: SimLead | SimContact, base: str) -> Body:
     fields = account.fields[entity]
     values = [_values(fields[number], value) for number, value in item.values.items() if number in fields]
     return {
@@ -79,7 +79,7 @@ def _common(account: SimAccount, entity: str, item: Lead | Card, base: str) -> B
     }
 
 
-def _values(field: Field, value: Any) -> Body:
+def _values(field: SimField, value: Any) -> Body:
     return {
         "field_id": field.id,
         "field_name": field.name,
@@ -89,7 +89,7 @@ def _values(field: Field, value: Any) -> Body:
     }
 
 
-def _value(field: Field, value: Any) -> Body:
+def _value(field: SimField, value: Any) -> Body:
     if field.type == "multitext":
         # A phone or an address whose kind nobody chose has the first kind.
         return {"value": value, **_option(field.enums[0])}
@@ -97,5 +97,5 @@ def _value(field: Field, value: Any) -> Body:
     return {"value": value} if found is None else {"value": found.value, **_option(found)}
 
 
-def _option(enum: Enum) -> Body:
+def _option(enum: SimEnum) -> Body:
     return {"enum_id": enum.id, "enum_code": enum.code}

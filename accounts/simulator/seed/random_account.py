@@ -6,7 +6,7 @@ from random import Random
 from typing import Any
 
 from accounts.simulator.account import SimAccount
-from accounts.simulator.model import ENTITIES, ENUM_TYPES, LEVELS, PALETTE, Field, StatusKey
+from accounts.simulator.model import ENTITIES, ENUM_TYPES, LEVELS, PALETTE, SimField, StatusKey
 
 NAMES = (
     "Vendas", "Sales", "Pós-venda", "Déjà vu", "🚀 Launch", 'The "best"', "<b>Bold</b>", "O'Brien & Sons",
@@ -75,7 +75,7 @@ def _describe(account: SimAccount, rng: Random) -> None:
             account.describe(stage, level, rng.choice(("Call at once", "Ask for the budget 💰", "x" * 1000)))
 
 
-def _field(account: SimAccount, entity: str, rng: Random, names: _Names) -> Field:
+def _field(account: SimAccount, entity: str, rng: Random, names: _Names) -> SimField:
     type_ = rng.choice((*TYPES, "tracking_data") if entity == "leads" else TYPES)
     parent = f"field {entity}"
     facts: dict[str, Any] = {"sort": rng.randint(1, 900), "is_api_only": rng.random() < 0.2}

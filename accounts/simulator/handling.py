@@ -9,21 +9,21 @@ from dataclasses import replace
 from accounts.simulator import messages, routes, shapes, staleness
 from accounts.simulator.account import SimAccount
 from accounts.simulator.faults import Fault
-from accounts.simulator.limiter import Limits, Verdict
-from accounts.simulator.messages import PROBLEM, Answer, Call, Request, plain, refused
-from accounts.simulator.oauth import doors
+from accounts.simulator.limiter import Admission, RateLimit
+from accounts.simulator.messages import PROBLEM, Call, SimAnswer, SimRequest, plain, refused
+from accounts.simulator.oauth import routes as oauth_routes
 from accounts.simulator.problems import Refusal, spelled
 from accounts.simulator.world import World
 
 TOO_MANY = "You have sent too many requests in a given amount of time. Please try again later."
 BROKEN = "Our team are probably already working on it"
 TRACE = "5f3c0b1e9a7d4c21"
-MAX_KEPT = 64
+MAX_CACHED = 64
 
-Perform = Callable[[], Answer]
+Perform = Callable[[], SimAnswer]
 
 
-def exchange(world: World, request: Request) -> Answer:
+def handle_request(world: World, request: SimRequest) -> SimAnswer:
     """Answers a request and notes it."""
     answer = _answer(world, request)
     world.log.add(
@@ -40,11 +40,11 @@ def exchange(world: World, request: Request) -> Answer:
     return answer
 
 
-def _answer(world: World, request: Request) -> Answer:
+def _answer(world: World, request: SimRequest) -> SimAnswer:
     verdict = world.limiter.admit(ip=request.ip, subdomain=request.subdomain, at=request.at)
-    if verdict is Verdict.BLOCKED:
+    if verdict is Admission.BLOCKED:
         return plain(403, "403 Forbidden")
-    if verdict is Verdict.LIMITED:
+    if verdict is Admission.LIMITED:
         return too_many(world.limits)
     perform = _find(world, request)
     if perform is None:
@@ -54,33 +54,33 @@ def _answer(world: World, request: Request) -> Answer:
     if fault is not None and fault.kind == "silent_half":
         # The list itself is halved before it is paged, so that nothing in the answer looks wrong.
         perform = _find(world, replace(request, halved=True)) or perform
-    answer = strike(world, fault, perform) if fault else perform()
+    answer = apply_fault(world, fault, perform) if fault else perform()
     if fault is not None and fault.meanwhile is not None:
         fault.meanwhile()
     for odd in world.faults.odd(request.subdomain, request.method, target):
         answer = shapes.with_odd_item(answer, odd.item, odd.at, odd.value, missing=odd.missing)
-    return shapes.with_lists_as_objects(answer) if world.knobs.lists_as_objects else answer
+    return shapes.with_lists_as_objects(answer) if world.variants.lists_as_objects else answer
 
 
-def _nobody(world: World, request: Request) -> Answer:
+def _nobody(world: World, request: SimRequest) -> SimAnswer:
     """The answer of an address where no account is: none ever was, or it has another one now."""
     readings = {
         "json_404": lambda: refused(404, f"Cannot {request.method} {request.path}"),
         "401": lambda: refused(401, "Invalid user name or password"),
     }
-    answer = readings.get(world.knobs.former_address) if request.address.label in world.former else None
+    answer = readings.get(world.variants.former_address) if request.address.label in world.former else None
     return answer() if answer else plain(404, "404 Not Found")
 
 
-def _find(world: World, request: Request) -> Perform | None:
+def _find(world: World, request: SimRequest) -> Perform | None:
     """What answers the request; None where nobody lives."""
-    if doors.leads_to(request):
-        return doors.find(world, request)
+    if oauth_routes.is_oauth(request):
+        return oauth_routes.find(world, request)
     account = world.accounts.get(request.address.label)
     return None if account is None else lambda: _perform(world, account, request)
 
 
-def _perform(world: World, account: SimAccount, request: Request) -> Answer:
+def _perform(world: World, account: SimAccount, request: SimRequest) -> SimAnswer:
     try:
         _admit(world, account, request)
         handler, parts = routes.find(request.method, request.path)
@@ -88,12 +88,12 @@ def _perform(world: World, account: SimAccount, request: Request) -> Answer:
         if writes and not account.admin:
             raise Refusal(403, "Insufficient rights")
         overloaded = writes and _overloads(world, request.body)
-        if overloaded and not world.knobs.batch_504_applied:
+        if overloaded and not world.variants.batch_504_applied:
             return plain(504, "504 Gateway Time-out")
         with account.lock:
             if writes:
-                account.kept_reads.clear()
-                world.touch()
+                account.cached_reads.clear()
+                world.mark_changed()
                 staleness.note_write(account)
             elif account.past:
                 with staleness.as_read(account):
@@ -104,37 +104,37 @@ def _perform(world: World, account: SimAccount, request: Request) -> Answer:
         return plain(504, "504 Gateway Time-out") if overloaded else answer
     except Refusal as raised:
         refusal = _told(world, request, raised)
-        return Answer(refusal.status, messages.encode(refusal.body()), PROBLEM)
+        return SimAnswer(refusal.status, messages.encode(refusal.body()), PROBLEM)
 
 
-def _told(world: World, request: Request, refusal: Refusal) -> Refusal:
+def _told(world: World, request: SimRequest, refusal: Refusal) -> Refusal:
     """The refusal as this Kommo words it."""
     if request.method == "DELETE" and refusal.status == 404:
-        return Refusal(world.knobs.deleted_twice_status, refusal.detail)
-    return spelled(refusal, world.knobs.complaint_paths)
+        return Refusal(world.variants.deleted_twice_status, refusal.detail)
+    return spelled(refusal, world.variants.complaint_paths)
 
 
-def _kept(account: SimAccount, request: Request, perform: Perform) -> Answer:
+def _kept(account: SimAccount, request: SimRequest, perform: Perform) -> SimAnswer:
     key = (request.path, request.query, request.base, account.admin, request.halved)
-    if key not in account.kept_reads:
-        if len(account.kept_reads) >= MAX_KEPT:
-            account.kept_reads.clear()
-        account.kept_reads[key] = perform()
+    if key not in account.cached_reads:
+        if len(account.cached_reads) >= MAX_CACHED:
+            account.cached_reads.clear()
+        account.cached_reads[key] = perform()
     # A copy, as a fault may spoil it.
-    return replace(account.kept_reads[key])
+    return replace(account.cached_reads[key])
 
 
-def _admit(world: World, account: SimAccount, request: Request) -> None:
+def _admit(world: World, account: SimAccount, request: SimRequest) -> None:
     if not account.accepts(request.bearer):
         raise Refusal(401, "Invalid user name or password")
     if account.grants.use_access(request.bearer):
-        world.touch()
+        world.mark_changed()
     if not account.paid:
         raise Refusal(402, "Payment required")
 
 
 def _overloads(world: World, body: bytes) -> bool:
-    limit = world.knobs.batch_504_above
+    limit = world.variants.batch_504_above
     if not limit:
         return False
     try:
@@ -144,7 +144,7 @@ def _overloads(world: World, body: bytes) -> bool:
     return isinstance(items, list) and len(items) > limit
 
 
-def too_many(limits: Limits) -> Answer:
+def too_many(limits: RateLimit) -> SimAnswer:
     """The 429 in the shape that the limits ask for."""
     answer = (
         plain(429, "429 Too Many Requests")
@@ -156,7 +156,7 @@ def too_many(limits: Limits) -> Answer:
     return answer
 
 
-def strike(world: World, fault: Fault, perform: Perform) -> Answer:
+def apply_fault(world: World, fault: Fault, perform: Perform) -> SimAnswer:
     """The answer under a fault; whether the request itself is performed depends on the kind."""
     ready = _instead(fault)
     if ready is not None:
@@ -168,12 +168,12 @@ def strike(world: World, fault: Fault, perform: Perform) -> Answer:
     return _spoil(fault.kind, answer)
 
 
-def _instead(fault: Fault) -> Answer | None:
+def _instead(fault: Fault) -> SimAnswer | None:
     """The answers that come without performing the request."""
-    limits = Limits(retry_after=fault.retry_after)
+    limits = RateLimit(retry_after=fault.retry_after)
     limits.plain_body = fault.kind == "429_plain"
     limits.retry_after_header = fault.kind == "429_header"
-    answers: dict[str, Callable[[], Answer]] = {
+    answers: dict[str, Callable[[], SimAnswer]] = {
         "429": lambda: too_many(limits),
         "429_header": lambda: too_many(limits),
         "429_plain": lambda: too_many(limits),
@@ -185,15 +185,15 @@ def _instead(fault: Fault) -> Answer | None:
         "500": lambda: refused(500, BROKEN, trace_id=TRACE),
         "503": lambda: plain(503, "503 Service Unavailable"),
         "504": lambda: plain(504, "504 Gateway Time-out"),
-        "reset": lambda: Answer(0, lost=True),
+        "reset": lambda: SimAnswer(0, lost=True),
         "no_content": messages.nothing,
-        "answer": lambda: Answer(fault.status, fault.body.encode(), fault.content_type),
+        "answer": lambda: SimAnswer(fault.status, fault.body.encode(), fault.content_type),
     }
     make = answers.get(fault.kind)
     return make() if make else None
 
 
-def _spoil(kind: str, answer: Answer) -> Answer:
+def _spoil(kind: str, answer: SimAnswer) -> SimAnswer:
     """What becomes of the answer of a request that was performed."""
     match kind:
         case "500_applied":
@@ -201,11 +201,11 @@ def _spoil(kind: str, answer: Answer) -> Answer:
         case "504_applied":
             return plain(504, "504 Gateway Time-out")
         case "reset_applied":
-            return Answer(0, lost=True)
+            return SimAnswer(0, lost=True)
         case "garbage":
             return plain(200, "Maintenance")
         case "empty":
-            return Answer(200)
+            return SimAnswer(200)
         case "half":
             return _halve(answer)
         case "silent_half":
@@ -215,7 +215,7 @@ def _spoil(kind: str, answer: Answer) -> Answer:
     return answer
 
 
-def _halve(answer: Answer) -> Answer:
+def _halve(answer: SimAnswer) -> SimAnswer:
     if not answer.body or "json" not in answer.content_type:
         return answer
     body = json.loads(answer.body)

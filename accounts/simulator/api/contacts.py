@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from accounts.simulator import render_people as render
+from accounts.simulator import render_records as render
 from accounts.simulator.api import paging
 from accounts.simulator.api.filters import Filters
-from accounts.simulator.messages import Answer, Call
+from accounts.simulator.messages import Call, SimAnswer
 
 
-def list_page(call: Call, entity: str) -> Answer:
+def list_page(call: Call, entity: str) -> SimAnswer:
     """A page of contacts or companies: neither those in the trash nor those of a lead that nobody has accepted yet.
 
     No documented parameter shows them; what they hold is lost all the same.
