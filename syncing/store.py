@@ -1,4 +1,4 @@
-"""Engine values <-> rows: id mappings, snapshots, log entries, and the clock that leases go by."""
+"""Engine values <-> rows: id mappings, snapshots, log entries."""
 
 import json
 import zlib
@@ -9,7 +9,7 @@ from typing import Any, cast
 from django.db import connection
 from django.db.models import Field, Model
 
-from accounts.clock import now as now
+from accounts.clock import now
 from accounts.kommo.answers import storable
 from syncing import conf
 from syncing.conf import MAX_TEXT

@@ -7,6 +7,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from accounts import clock
 from accounts.models import Account
 from syncing import store
 from syncing.engine.rules import WHOLE
@@ -80,7 +81,7 @@ def withdraw(accepted: AcceptedDifference, *, by: User | None, actor: Actor) -> 
     _require(by)
     with transaction.atomic():
         still = AcceptedDifference.objects.filter(pk=accepted.pk, withdrawn_at=None)
-        if not still.update(withdrawn_at=store.now(), withdrawn_by=by):
+        if not still.update(withdrawn_at=clock.now(), withdrawn_by=by):
             raise CannotAccept(
                 "already_withdrawn",
                 _("%(account)s: this exception was withdrawn before.") % {"account": accepted.account},
@@ -137,7 +138,7 @@ def _move_out(drift: Drift, meant: Sequence[Row]) -> None:
     """The accepted differences leave the account's drift at once, and its history says when."""
     rows = [row for row in drift.differences if row not in meant]
     Drift.objects.filter(pk=drift.pk).update(**columns_of(rows))
-    DriftChange.objects.create(account_id=drift.pk, at=store.now(), appeared=[], gone=remembered(meant))
+    DriftChange.objects.create(account_id=drift.pk, at=clock.now(), appeared=[], gone=remembered(meant))
 
 
 def _told(accepted: AcceptedDifference) -> dict[str, Any]:

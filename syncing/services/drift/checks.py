@@ -7,6 +7,7 @@ from datetime import timedelta
 from django.contrib.auth.models import User
 from django.db import transaction
 
+from accounts import clock
 from accounts.clock import beyond
 from accounts.models import Account, SyncGroup
 from syncing import store
@@ -70,7 +71,7 @@ def is_due(group: SyncGroup) -> bool:
     if not group.drift_hours or runs.filter(state__in=RUN_OPEN).exists():
         return False
     full = runs.filter(type=RunType.FULL, whole_group=True, purpose__in=WATCHED)
-    moment = store.now()
+    moment = clock.now()
     recent = full.filter(created_at__gt=moment - timedelta(hours=group.drift_hours))
     return not recent.exclude(beyond("created_at", moment)).exists()
 

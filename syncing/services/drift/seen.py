@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db.models import Count, Q, QuerySet
 
+from accounts import clock
 from syncing import conf, store
 from syncing.engine.refs import Kind, Scope
 from syncing.engine.rules import WHOLE
@@ -96,7 +97,7 @@ def keep(claim: Claim, frame: Frame, seen: Seen) -> None:
     """Stores what was seen of the account. Must run in a transaction."""
     before = Drift.objects.select_for_update().filter(pk=claim.account_id).first()
     old: list[Row] = before.differences if before else []
-    now = store.now()
+    now = clock.now()
     rows = _dated(_without_accepted(claim.account_id, seen.rows), old, now)
     rows += [row for row in old if row["kind"] in frame.in_policy - frame.covered]
     columns = {**columns_of(rows), "run_id": claim.run_id, "checked_at": now}

@@ -8,6 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, QuerySet, Sum
 
+from accounts import clock
 from syncing import notifications, store
 from syncing.models import (
     ACCOUNT_OPEN,
@@ -52,7 +53,7 @@ def close_run(run_id: int) -> bool:
         wave_held=False,
         wave_due_at=None,
         lease_until=None,
-        finished_at=store.now(),
+        finished_at=clock.now(),
     )
     if won:
         run.refresh_from_db()
@@ -100,7 +101,7 @@ def end_accounts(
     """Ends every account run of `run` (a run, or its key) that waits; those in somebody's hands are not touched."""
     waiting = AccountRun.objects.filter(run=run, state=AccountState.QUEUED)
     return waiting.update(
-        state=state, reason=reason, note=store.short(note), error=error, finished_at=store.now(), lease_until=None
+        state=state, reason=reason, note=store.short(note), error=error, finished_at=clock.now(), lease_until=None
     )
 
 
@@ -135,5 +136,5 @@ def fail_inside(run_id: int, error: BaseException) -> None:
             reason="internal",
             totals=totals(rows, counts),
             lease_until=None,
-            finished_at=store.now(),
+            finished_at=clock.now(),
         )

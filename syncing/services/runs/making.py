@@ -9,8 +9,8 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from accounts import clock
 from accounts.models import Account, SyncGroup
-from syncing import store
 from syncing.models import (
     AccountRun,
     AccountState,
@@ -151,5 +151,5 @@ def _joined(run: SyncRun, to_workers: bool) -> SyncRun:
 def _part(run: SyncRun, account: Account, digest: str) -> AccountRun:
     part = AccountRun(run=run, account=account, approved_digest=digest)
     if account.paused:
-        part.state, part.reason, part.finished_at = AccountState.SKIPPED, "paused", store.now()
+        part.state, part.reason, part.finished_at = AccountState.SKIPPED, "paused", clock.now()
     return part

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from accounts import clock
 from accounts.kommo.errors import NetworkError, ServerError
 from syncing import store
 from syncing.models import AccountRun, AccountState, LogEntry, RunState, SyncRun
@@ -26,11 +27,11 @@ GIVEN_UP_REMEDY = "Kommo fails for many accounts: look at Kommo's status page, t
 
 def over() -> Q:
     """Account runs whose run does not rest."""
-    return Q(run__rests_until=None) | Q(run__rests_until__lte=store.now())
+    return Q(run__rests_until=None) | Q(run__rests_until__lte=clock.now())
 
 
 def is_resting(run: SyncRun) -> bool:
-    is_ahead = run.rests_until is not None and run.rests_until > store.now()
+    is_ahead = run.rests_until is not None and run.rests_until > clock.now()
     return is_ahead and run.state == RunState.RUNNING and not run.cancel_requested_at
 
 
@@ -66,7 +67,7 @@ def _waiting(run: SyncRun) -> bool:
 
 
 def _rest(run: SyncRun, what: str) -> bool:
-    until = store.now() + length(run.rests + 1)
+    until = clock.now() + length(run.rests + 1)
     note = f"{what}: the run rests until {timezone.localtime(until):%H:%M:%S} (rest {run.rests + 1} of {MOST})"
     with transaction.atomic():
         if not _undecided(run).update(rests=run.rests + 1, rests_until=until, note=note):

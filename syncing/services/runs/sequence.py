@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from accounts import clock
 from syncing import conf, store
 from syncing.models import RUN_OPEN, AccountRun, AccountState, LogEntry, SyncRun
 from syncing.services.runs import waves
@@ -33,7 +34,7 @@ def clear_way(run: SyncRun, *, foreground: bool) -> str:
 
 def why_alive(run: SyncRun, *, foreground: bool) -> str:
     """Why `run` has to be waited for; "" when nobody works it and nobody will."""
-    moment = store.now()
+    moment = clock.now()
     left, rest = lease_left(run, moment), waves.waits_for(run)
     if rest and (left > 0 or run.queued_to_workers):
         return rest

@@ -6,6 +6,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from accounts import clock
 from accounts.models import SECRETS, Account, SyncGroup
 from syncing import store
 from syncing.models import (
@@ -131,7 +132,7 @@ def cancel_run(run: SyncRun, *, by: User | None, actor: Actor | None = None) -> 
 
     `actor` is for the audit (None: the user in the admin, else a command).
     """
-    moment = store.now()
+    moment = clock.now()
     with transaction.atomic():
         mine = SyncRun.objects.filter(pk=run.pk, state__in=RUN_OPEN, cancel_requested_at=None)
         if not mine.update(cancel_requested_at=moment):

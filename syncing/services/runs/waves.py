@@ -12,6 +12,7 @@ from django.db.models import Count, Exists, OuterRef, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts import clock
 from syncing import store
 from syncing.engine.waves import FAILED, NO_VERDICT, WaveResult, wave_result
 from syncing.models import ACCOUNT_OPEN, AccountRun, AccountState, AuditEntry, LogEntry, RunState, SyncRun
@@ -71,7 +72,7 @@ def _undecided(run: SyncRun) -> QuerySet[SyncRun]:
 def _open_next(run: SyncRun, ended: WaveResult) -> bool:
     """The next wave may be worked: at once, after the pause, or when somebody continues the run."""
     held, pause = run.group.wave_hold, timedelta(minutes=run.group.wave_wait)
-    due = store.now() + pause if pause and not held else None
+    due = clock.now() + pause if pause and not held else None
     rests = held or due is not None
     done, following = _done(run.wave + 1, position(run.pk)[1]), _following(run.wave + 2, held, due)
     note = f"{done}; {following}" if rests else ""

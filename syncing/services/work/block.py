@@ -3,6 +3,7 @@
 from datetime import datetime
 from functools import partial
 
+from accounts import clock
 from accounts import conf as accounts_conf
 from accounts.clock import SLACK
 from accounts.kommo.errors import IpBlocked
@@ -18,7 +19,7 @@ KEY = "blocked_at"
 
 def announce() -> None:
     """Tells every lane, holds the common pace until they have heard, and ends all that waits, in every group."""
-    RequestSlot.objects.update_or_create(key=KEY, defaults={"next_at": store.now().timestamp()})
+    RequestSlot.objects.update_or_create(key=KEY, defaults={"next_at": clock.now().timestamp()})
     accounts_conf.slots().hold(accounts_conf.IP_KEY, 2 * conf.heartbeat())
     error = store.problem(BLOCKED, BLOCKED_MESSAGE, IpBlocked.remedy)
     for run in SyncRun.objects.filter(state__in=RUN_OPEN).order_by("pk"):
@@ -35,5 +36,5 @@ def happened_since(moment: datetime) -> bool:
 
     A block that is yet to come is of a clock that was set back.
     """
-    latest = (store.now() + SLACK).timestamp()
+    latest = (clock.now() + SLACK).timestamp()
     return RequestSlot.objects.filter(key=KEY, next_at__gt=moment.timestamp(), next_at__lte=latest).exists()

@@ -9,8 +9,9 @@ from django.db import IntegrityError, transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce, Now
 
+from accounts import clock
 from accounts.models import SyncGroup
-from syncing import conf, store
+from syncing import conf
 from syncing.models import RUN_OPEN, AccountRun, AccountState, RunMode, RunPurpose, RunState, SyncRun
 from syncing.services.runs import rests
 
@@ -79,7 +80,7 @@ def _take_one(lane: str, pk: int) -> list[Claim]:
 
 
 def _take(lane: str, wanted: Sequence[int]) -> list[Claim]:
-    moment = store.now()
+    moment = clock.now()
     with transaction.atomic():
         free = claimable_now(wanted)
         free.update(
@@ -127,7 +128,7 @@ def extend_accounts(held: Sequence[int], lane: str) -> dict[int, int]:
     with transaction.atomic():
         mine = AccountRun.objects.filter(pk__in=held, lane=lane, state=AccountState.RUNNING)
         fences = dict(mine.select_for_update().order_by("pk").values_list("pk", "fence"))
-        mine.update(lease_until=store.now() + conf.lease())
+        mine.update(lease_until=clock.now() + conf.lease())
     return fences
 
 
@@ -139,7 +140,7 @@ def cancelled_runs(run_ids: Iterable[int]) -> set[int]:
 
 def release_expired(run_id: int | None = None) -> int:
     """Takes back what dead lanes held: to the queue, or to its end after too many crashes or a cancel."""
-    moment = store.now()
+    moment = clock.now()
     expired = AccountRun.objects.filter(state=AccountState.RUNNING, lease_until__lt=moment)
     if run_id:
         expired = expired.filter(run=run_id)
@@ -169,7 +170,7 @@ TOO_MANY_CRASHES = {
 
 def unread(run_id: int | None = None) -> QuerySet[SyncRun]:
     """Runs whose master nobody reads at the moment; the oldest first."""
-    runs = SyncRun.objects.filter(_nobody_reads(store.now()), **_UNREAD).order_by("pk")
+    runs = SyncRun.objects.filter(_nobody_reads(clock.now()), **_UNREAD).order_by("pk")
     return runs.filter(pk=run_id) if run_id else runs.filter(queued_to_workers=True)
 
 
@@ -216,7 +217,7 @@ def claim_master(run: SyncRun, *, foreground: bool = False) -> MasterClaim | Non
 
 
 def _take_master(run: SyncRun) -> MasterClaim | None:
-    moment = store.now()
+    moment = clock.now()
     free = SyncRun.objects.filter(_nobody_reads(moment), pk=run.pk, fence=run.fence, **_UNREAD)
     won = free.update(
         state=RunState.RUNNING,
@@ -234,7 +235,7 @@ def extend_masters(held: Sequence[MasterClaim]) -> set[int]:
     kept = set()
     for claim in held:
         rows = SyncRun.objects.filter(pk=claim.run_id, fence=claim.fence, **_UNREAD)
-        if rows.update(lease_until=store.now() + conf.lease()):
+        if rows.update(lease_until=clock.now() + conf.lease()):
             kept.add(claim.run_id)
     return kept
 

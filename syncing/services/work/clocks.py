@@ -8,9 +8,10 @@ from axes.models import AccessAttempt
 from django.db.models import Max, QuerySet
 from django_q.models import Schedule
 
+from accounts import clock
 from accounts.clock import SLACK, beyond
 from accounts.models import ConnectionCheck, RequestSlot
-from syncing import conf, store
+from syncing import conf
 from syncing.models import RUN_OPEN, AccountRun, AccountState, Lane, LogEntry, SyncRun
 from syncing.services.runs.rests import length
 
@@ -23,7 +24,7 @@ def pull_in() -> int:
     A lease begins anew rather than end: its holder, if it lives, writes it again long before that, and two must never
     send to one account.
     """
-    moment, count = store.now(), 0
+    moment, count = clock.now(), 0
     for rows, column, value in _stored(moment):
         if rows.exists():  # only then the database is asked to write
             count += rows.update(**{column: value})
@@ -49,7 +50,7 @@ def _stored(moment: datetime) -> Iterator[tuple[QuerySet[Any], str, datetime]]:
 
 def set_back() -> timedelta:
     """By how much the clock was set back at least, as the newest rows tell; 0 when they are all past."""
-    moment = store.now()
+    moment = clock.now()
     newest = [LogEntry.objects.aggregate(at=Max("at"))["at"], SyncRun.objects.aggregate(at=Max("created_at"))["at"]]
     written = RequestSlot.objects.aggregate(at=Max("written_at"))["at"]
     newest.append(datetime.fromtimestamp(written, UTC) if written else None)

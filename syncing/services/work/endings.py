@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from accounts import clock
 from syncing import store
 from syncing.engine.grouping import content_digest
 from syncing.models import ACCOUNT_GOOD, AccountState
@@ -44,7 +45,7 @@ def final_columns(claim: Claim, result: Result, earlier: Sequence[Outcome]) -> d
         "document": document,
         "plan_digest": result.digest,
         "content_digest": content_digest(document) if result.digest else "",  # without a plan it is like nobody's
-        "finished_at": store.now(),
+        "finished_at": clock.now(),
         "requests": claim.requests + result.requests,
         **{column: getattr(result, column) + before[column] for column in before},
     }
@@ -65,7 +66,7 @@ def cancelled(progress: Progress | None) -> dict[str, Any]:
         "state": AccountState.CANCELLED,
         "reason": "cancelled",
         "note": how_far(progress),
-        "finished_at": store.now(),
+        "finished_at": clock.now(),
     }
 
 
@@ -79,7 +80,7 @@ def failed_inside(text: str) -> dict[str, Any]:
         "reason": "internal",
         "error": store.problem("internal", text, INTERNAL_REMEDY),
         "note": "",
-        "finished_at": store.now(),
+        "finished_at": clock.now(),
     }
 
 

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 from django.db.models import QuerySet
 
+from accounts import clock
 from accounts.models import SyncGroup
-from syncing import store
 from syncing.models import RUN_OPEN, SlaveSnapshot, SyncRun
 
 
@@ -13,7 +13,7 @@ def prune() -> int:
     """Forgets snapshots that are older than their group keeps them; not while a rollback goes by them."""
     count = 0
     for group in SyncGroup.objects.all():
-        oldest = store.now() - timedelta(days=group.snapshot_days)
+        oldest = clock.now() - timedelta(days=group.snapshot_days)
         old = SlaveSnapshot.objects.filter(account_run__run__group=group, taken_at__lt=oldest)
         needed = SyncRun.objects.filter(group=group, state__in=RUN_OPEN, reverts__isnull=False).values("reverts")
         count += old.exclude(account_run__run__in=needed).delete()[0]

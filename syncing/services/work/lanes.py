@@ -7,8 +7,9 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from functools import partial
 from typing import Any, Protocol
 
+from accounts import clock
 from accounts.kommo.stopping import Stop
-from syncing import conf, store
+from syncing import conf
 from syncing.models import SyncRun
 from syncing.services import replication
 from syncing.services.decisions import promotion
@@ -80,7 +81,7 @@ class LaneAtWork:
         self._replicate = replicate
         self._asked_to_stop = stop
         self._threads = threads
-        self._began = store.now()
+        self._began = clock.now()
         self._ends = time.monotonic() + slice_s
         self._beat_due = 0.0
         self._look_due = 0.0

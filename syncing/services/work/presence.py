@@ -7,7 +7,8 @@ from datetime import datetime
 
 from django.db.models import QuerySet
 
-from syncing import conf, store
+from accounts import clock
+from syncing import conf
 from syncing.models import Lane
 
 Kind = Lane.Kind
@@ -30,7 +31,7 @@ def new_name() -> str:
 
 def living(moment: datetime | None = None) -> QuerySet[Lane]:
     """All whose last sign of life is younger than a lease."""
-    return Lane.objects.filter(heartbeat_at__gt=(moment or store.now()) - conf.lease())
+    return Lane.objects.filter(heartbeat_at__gt=(moment or clock.now()) - conf.lease())
 
 
 def workers_alive() -> int:
@@ -41,7 +42,7 @@ def workers_alive() -> int:
 
 def arrive(name: str, kind: str, *, run_id: int | None = None, worker: str = "") -> None:
     """Writes the row of somebody who starts to work."""
-    moment = store.now()
+    moment = clock.now()
     Lane.objects.create(name=name, kind=kind, run_id=run_id, worker=worker, started_at=moment, heartbeat_at=moment)
 
 
@@ -62,7 +63,7 @@ def enlist(name: str) -> bool:
 
 def beat(name: str) -> None:
     """One sign of life; a row that the reaper took for dead comes back by itself at the next start only."""
-    Lane.objects.filter(pk=name).update(heartbeat_at=store.now())
+    Lane.objects.filter(pk=name).update(heartbeat_at=clock.now())
 
 
 def leave(name: str) -> None:
@@ -71,7 +72,7 @@ def leave(name: str) -> None:
 
 def bury() -> int:
     """Removes the rows of those who died long ago."""
-    return Lane.objects.filter(heartbeat_at__lt=store.now() - 10 * conf.lease()).delete()[0]
+    return Lane.objects.filter(heartbeat_at__lt=clock.now() - 10 * conf.lease()).delete()[0]
 
 
 def lanes_missing() -> int:

@@ -5,6 +5,7 @@ from functools import partial
 
 from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 
+from accounts import clock
 from accounts.models import SyncGroup
 from accounts.services.health import bulk_check
 from syncing import conf, store
@@ -74,7 +75,7 @@ def _cancel_stragglers() -> int:
     """Account runs that went back to the queue at the very moment somebody cancelled."""
     waiting = AccountRun.objects.filter(state=AccountState.QUEUED, run__cancel_requested_at__isnull=False)
     return AccountRun.objects.filter(pk__in=waiting.values("pk"), state=AccountState.QUEUED).update(
-        state=AccountState.CANCELLED, reason="cancelled", finished_at=store.now()
+        state=AccountState.CANCELLED, reason="cancelled", finished_at=clock.now()
     )
 
 

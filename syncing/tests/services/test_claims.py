@@ -6,9 +6,10 @@ from datetime import timedelta
 import pytest
 from django.db import IntegrityError, connections, transaction
 
+from accounts import clock
 from accounts.models import SyncGroup
 from accounts.tests.factories import AccountFactory, GroupFactory
-from syncing import conf, store
+from syncing import conf
 from syncing.models import AccountRun, MasterSnapshot, SyncRun
 from syncing.services.work import claims
 from syncing.tests.factories import AccountRunFactory, RunFactory
@@ -31,7 +32,7 @@ def run() -> SyncRun:
 
 
 def expire(*parts: AccountRun) -> None:
-    past = store.now() - timedelta(seconds=1)
+    past = clock.now() - timedelta(seconds=1)
     AccountRun.objects.filter(pk__in=[part.pk for part in parts]).update(lease_until=past)
 
 
@@ -41,7 +42,7 @@ def test_a_claim_adds_one_to_the_fence_and_begins_a_lease(run: SyncRun) -> None:
     part = AccountRun.objects.get(pk=claim.account_run_id)
     assert (part.state, part.lane, part.fence, claim.fence) == ("running", "lane", 1, 1)
     assert part.lease_until is not None
-    assert timedelta(0) < part.lease_until - store.now() <= conf.lease()
+    assert timedelta(0) < part.lease_until - clock.now() <= conf.lease()
 
 
 @pytest.mark.django_db(transaction=True)
@@ -60,7 +61,7 @@ def test_of_many_lanes_no_two_get_the_same_account(run: SyncRun) -> None:
 
 
 def test_accounts_of_an_unread_a_cancelled_or_a_commands_run_are_not_for_a_lane(run: SyncRun) -> None:
-    for facts in ({"snapshot": None}, {"cancel_requested_at": store.now()}, {"queued_to_workers": False}):
+    for facts in ({"snapshot": None}, {"cancel_requested_at": clock.now()}, {"queued_to_workers": False}):
         before = SyncRun.objects.filter(pk=run.pk).values(*facts).get()
         SyncRun.objects.filter(pk=run.pk).update(**facts)
         assert claims.claim_accounts("lane", 6) == []
@@ -70,7 +71,7 @@ def test_accounts_of_an_unread_a_cancelled_or_a_commands_run_are_not_for_a_lane(
 
 def test_one_account_is_never_in_work_in_two_runs(run: SyncRun) -> None:
     busy = run.account_runs.order_by("pk").first()
-    AccountRun.objects.filter(pk=busy.pk).update(state="running", lease_until=store.now() + conf.lease())
+    AccountRun.objects.filter(pk=busy.pk).update(state="running", lease_until=clock.now() + conf.lease())
     other = AccountRunFactory(run=read_run(run.group), account=busy.account, state="queued")
 
     assert not claims.claimable().filter(pk=other.pk).exists()  # or a lane would begin again and again for it
@@ -88,7 +89,7 @@ def test_the_database_itself_refuses_a_second_writer_of_an_account(run: SyncRun)
 def test_a_heartbeat_extends_only_what_the_lane_still_holds(run: SyncRun) -> None:
     mine, lost = claims.claim_accounts("lane", 2)
     AccountRun.objects.filter(pk=lost.account_run_id).update(lane="other", fence=2)
-    soon = store.now() + timedelta(seconds=1)
+    soon = clock.now() + timedelta(seconds=1)
     AccountRun.objects.update(lease_until=soon)
 
     fences = claims.extend_accounts([mine.account_run_id, lost.account_run_id], "lane")
@@ -133,7 +134,7 @@ def test_after_ten_crashes_an_account_is_failed(dead: AccountRun) -> None:
 
 
 def test_what_a_dead_lane_held_of_a_cancelled_run_is_cancelled(dead: AccountRun) -> None:
-    SyncRun.objects.update(cancel_requested_at=store.now())
+    SyncRun.objects.update(cancel_requested_at=clock.now())
 
     claims.release_expired()
 
@@ -156,7 +157,7 @@ def test_the_master_is_read_by_one_lane_only(waiting: SyncRun) -> None:
 
 def test_a_lane_that_died_while_reading_is_followed_by_another(waiting: SyncRun) -> None:
     first = claims.claim_master(waiting)
-    SyncRun.objects.update(lease_until=store.now() - timedelta(seconds=1))
+    SyncRun.objects.update(lease_until=clock.now() - timedelta(seconds=1))
     waiting.refresh_from_db()
 
     second = claims.claim_master(waiting)

@@ -10,11 +10,12 @@ from django.utils import timezone
 from django_q.models import Schedule
 from pytest_django import Settings
 
+from accounts import clock
 from accounts.models import ConnectionCheck, RequestSlot, SyncGroup, TokenPair
 from accounts.services.upkeep.renewal import due
 from accounts.simulator.world import World
 from accounts.tests.oauth import connected, integrated
-from syncing import store, tasks
+from syncing import tasks
 from syncing.models import AccountRun, Lane, SyncRun
 from syncing.operations.doctor import clock_set_back
 from syncing.services.drift.checks import is_due
@@ -33,7 +34,7 @@ def _lease(settings: Settings) -> None:
 def claimed_by_the_dead(house: House, by: timedelta) -> SyncRun:
     """A run whose lane died with all accounts in hand, before the clock was set back."""
     run = house.start()
-    moment = store.now() + by
+    moment = clock.now() + by
     SyncRun.objects.filter(pk=run.pk).update(state="running", fence=1, lease_until=moment + timedelta(seconds=30))
     held = {"lane": "dead", "fence": 1, "lease_until": moment + timedelta(seconds=30)}
     AccountRun.objects.filter(run=run).update(state="running", **held)
@@ -48,8 +49,8 @@ def test_leases_of_the_dead_end_within_a_lease_and_the_run_is_worked(house: Hous
     clocks.pull_in()
 
     left = timedelta(seconds=31)
-    assert set(AccountRun.objects.filter(lease_until__lt=store.now() + left).values_list("run", flat=True)) == {run.pk}
-    assert SyncRun.objects.filter(lease_until__lt=store.now() + left).exists()
+    assert set(AccountRun.objects.filter(lease_until__lt=clock.now() + left).values_list("run", flat=True)) == {run.pk}
+    assert SyncRun.objects.filter(lease_until__lt=clock.now() + left).exists()
     AccountRun.objects.update(lease_until=F("lease_until") - left)  # a lease later
     SyncRun.objects.update(lease_until=F("lease_until") - left)
     reaper.reap()
@@ -75,7 +76,7 @@ def test_signs_of_life_of_the_dead_are_over_within_a_lease(house: House, by: tim
 
     clocks.pull_in()
 
-    assert not presence.living(store.now() + timedelta(seconds=31)).exists()
+    assert not presence.living(clock.now() + timedelta(seconds=31)).exists()
 
 
 def test_what_is_as_far_ahead_as_it_may_be_stays(house: House) -> None:
@@ -93,12 +94,12 @@ def test_what_is_as_far_ahead_as_it_may_be_stays(house: House) -> None:
 def test_a_pause_between_waves_is_over_when_it_is_longer_than_the_group_has_it(house: House, by: timedelta) -> None:
     SyncGroup.objects.update(wave_wait=10)
     run = house.start()
-    SyncRun.objects.update(state="running", wave_due_at=store.now() + by + timedelta(minutes=10))
+    SyncRun.objects.update(state="running", wave_due_at=clock.now() + by + timedelta(minutes=10))
 
     clocks.pull_in()
 
     run.refresh_from_db()
-    assert run.wave_due_at <= store.now()
+    assert run.wave_due_at <= clock.now()
 
 
 @back
@@ -107,7 +108,7 @@ def test_a_rest_in_bad_weather_is_over_when_it_is_longer_than_it_can_be(
     house: House, by: timedelta, rest: int, minutes: int
 ) -> None:
     run = house.start()
-    end = store.now() + timedelta(minutes=minutes)
+    end = clock.now() + timedelta(minutes=minutes)
     SyncRun.objects.update(state="running", rests=rest, rests_until=end)
     assert clocks.pull_in() == 0
     SyncRun.objects.update(rests_until=end + by)
@@ -115,7 +116,7 @@ def test_a_rest_in_bad_weather_is_over_when_it_is_longer_than_it_can_be(
     clocks.pull_in()
 
     run.refresh_from_db()
-    assert run.rests_until <= store.now()
+    assert run.rests_until <= clock.now()
 
 
 @back
@@ -145,16 +146,16 @@ def test_a_check_of_connections_and_a_lock_out_go_by_the_new_time(by: timedelta)
 
 @back
 def test_a_block_of_the_time_before_stops_nobody(house: House, by: timedelta) -> None:
-    RequestSlot.objects.create(key=block.KEY, next_at=(store.now() + by).timestamp())
+    RequestSlot.objects.create(key=block.KEY, next_at=(clock.now() + by).timestamp())
 
-    assert not block.happened_since(store.now())
+    assert not block.happened_since(clock.now())
 
 
 @back
 def test_a_run_of_the_time_before_is_no_recent_look_for_drift(house: House, by: timedelta) -> None:
     SyncGroup.objects.update(drift_hours=24)
     house.start()
-    SyncRun.objects.update(state="succeeded", created_at=store.now() + by)
+    SyncRun.objects.update(state="succeeded", created_at=clock.now() + by)
 
     assert is_due(SyncGroup.objects.get())
 
@@ -174,12 +175,12 @@ def test_a_pair_that_was_obtained_in_the_time_before_is_renewed(world: World, by
 
 
 def written_row(by: timedelta) -> None:
-    RequestSlot.objects.create(key="north", written_at=(store.now() + by).timestamp())
+    RequestSlot.objects.create(key="north", written_at=(clock.now() + by).timestamp())
 
 
 def made_run(by: timedelta) -> None:
     SyncRun.objects.create(group=SyncGroup.objects.create(name="Branches"), trigger="command")
-    SyncRun.objects.update(created_at=store.now() + by)
+    SyncRun.objects.update(created_at=clock.now() + by)
 
 
 @back

@@ -9,12 +9,12 @@ import pytest
 from django.db import OperationalError, connection, connections
 from pytest_django import Settings
 
+from accounts import clock
 from accounts.kommo.client import KommoClient
 from accounts.kommo.errors import Halted
 from accounts.models import Account
 from accounts.simulator.world import World
 from accounts.tests.factories import AccountFactory, GroupFactory
-from syncing import store
 from syncing.engine.refs import Kind, Ref
 from syncing.models import AccountRun, IdMapping, LogEntry, SyncRun
 from syncing.services.replication.contract import Checkpoint, Interrupted, Job, Keep, Mapped, Outcome, Record, Result
@@ -209,7 +209,7 @@ def test_a_lane_that_lost_its_claim_stops_and_stores_nothing(house: House, setti
             seen.append(job.subdomain)
             with database():
                 part = AccountRun.objects.filter(account__subdomain=job.subdomain)
-                part.update(fence=99, lane="other", lease_until=store.now() + timedelta(minutes=1))
+                part.update(fence=99, lane="other", lease_until=clock.now() + timedelta(minutes=1))
             try:
                 while True:
                     checkpoint("reading")

@@ -6,6 +6,7 @@ import pytest
 from django_q.models import OrmQ
 from pytest_django import Settings
 
+from accounts import clock
 from accounts.models import ConnectionCheck
 from accounts.services import start_check
 from accounts.tests.factories import AccountFactory, GroupFactory
@@ -30,7 +31,7 @@ def part(run: SyncRun, **facts: object) -> AccountRun:
 
 
 def test_a_dead_lanes_account_goes_back_and_lanes_are_called(run: SyncRun) -> None:
-    lost = part(run, state="running", lane="dead", lease_until=store.now() - timedelta(seconds=1))
+    lost = part(run, state="running", lane="dead", lease_until=clock.now() - timedelta(seconds=1))
 
     done = reaper.reap()
 
@@ -56,7 +57,7 @@ def test_every_worker_gets_its_lanes(run: SyncRun, settings: Settings) -> None:
 
 
 def test_nothing_is_called_when_nothing_waits(run: SyncRun) -> None:
-    part(run, state="running", lane="living", lease_until=store.now() + conf.lease())
+    part(run, state="running", lane="living", lease_until=clock.now() + conf.lease())
 
     assert reaper.reap()["lanes"] == 0
     assert not OrmQ.objects.exists()
@@ -80,7 +81,7 @@ def test_a_run_that_nobody_closed_is_closed(run: SyncRun) -> None:
 
 def test_an_account_that_came_back_while_its_run_was_cancelled_is_cancelled(run: SyncRun) -> None:
     straggler = part(run, state="queued")
-    SyncRun.objects.update(cancel_requested_at=store.now())
+    SyncRun.objects.update(cancel_requested_at=clock.now())
 
     reaper.reap()
 
@@ -92,7 +93,7 @@ def test_an_account_that_came_back_while_its_run_was_cancelled_is_cancelled(run:
 def test_a_master_that_kills_every_reader_fails_its_run() -> None:
     group = AccountFactory.cast()["master"].group
     run = start_run(group=group, trigger="api").run
-    SyncRun.objects.update(attempts=conf.MAX_CRASHES, state="running", lease_until=store.now() - timedelta(seconds=1))
+    SyncRun.objects.update(attempts=conf.MAX_CRASHES, state="running", lease_until=clock.now() - timedelta(seconds=1))
 
     reaper.reap()
 
@@ -103,7 +104,7 @@ def test_a_master_that_kills_every_reader_fails_its_run() -> None:
 def test_rows_of_lanes_that_died_long_ago_are_removed() -> None:
     presence.arrive("dead", presence.Kind.LANE)
     presence.arrive("living", presence.Kind.LANE)
-    Lane.objects.filter(pk="dead").update(heartbeat_at=store.now() - timedelta(hours=1))
+    Lane.objects.filter(pk="dead").update(heartbeat_at=clock.now() - timedelta(hours=1))
 
     assert reaper.reap()["buried"] == 1
     assert list(Lane.objects.values_list("pk", flat=True)) == ["living"]
@@ -159,6 +160,6 @@ def test_a_check_of_connections_that_nobody_works_is_called_again() -> None:
     start_check()
     OrmQ.objects.all().delete()
 
-    ConnectionCheck.objects.update(created_at=store.now() - timedelta(minutes=2))
+    ConnectionCheck.objects.update(created_at=clock.now() - timedelta(minutes=2))
     assert reaper.reap()["checks"] == 1
     assert [message.task["func"] for message in OrmQ.objects.all()] == ["accounts.tasks.check_slice"]

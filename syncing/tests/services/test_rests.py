@@ -8,9 +8,9 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
+from accounts import clock
 from accounts.kommo.client import KommoClient
 from accounts.tests.factories import AccountFactory
-from syncing import store
 from syncing.models import LogEntry, SyncRun
 from syncing.services.replication.contract import Checkpoint, Job, Keep, Record, Result
 from syncing.services.runs import rests
@@ -45,7 +45,7 @@ class Kommo:
 
 
 def rest_is_over(run: SyncRun) -> None:
-    SyncRun.objects.filter(pk=run.pk).update(rests_until=store.now() - timedelta(microseconds=1))
+    SyncRun.objects.filter(pk=run.pk).update(rests_until=clock.now() - timedelta(microseconds=1))
 
 
 def test_a_run_rests_when_the_first_five_accounts_fail_by_weather(fleet: House) -> None:
@@ -56,7 +56,7 @@ def test_a_run_rests_when_the_first_five_accounts_fail_by_weather(fleet: House) 
     run.refresh_from_db()
     assert len(kommo.asked) == 5
     assert (run.state, run.rests) == ("running", 1)
-    assert 50 < (run.rests_until - store.now()).total_seconds() <= 60
+    assert 50 < (run.rests_until - clock.now()).total_seconds() <= 60
     assert "5 of the last 5" in run.note
     assert LogEntry.objects.get(run=run, code="rest").message == run.note
     assert not lanes.has_work()
@@ -83,7 +83,7 @@ def test_rests_grow_and_after_three_of_them_what_is_left_fails(fleet: House) -> 
     for _ in range(3):
         fleet.work(kommo, threads=1)
         run.refresh_from_db()
-        minutes.append(round((run.rests_until - store.now()).total_seconds() / 60))
+        minutes.append(round((run.rests_until - clock.now()).total_seconds() / 60))
         rest_is_over(run)
 
     fleet.work(kommo, threads=1)

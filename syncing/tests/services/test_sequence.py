@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from syncing import conf, store
+from accounts import clock
+from syncing import conf
 from syncing.models import AccountRun, SyncRun
 from syncing.services.replication.contract import Result
 from syncing.services.runs import sequence
@@ -29,13 +30,13 @@ def leave_behind(run: SyncRun, house: House) -> Result:
     with database():
         held = AccountRun.objects.filter(run=run, state="queued").values_list("pk", flat=True)[:2]
         AccountRun.objects.filter(pk__in=list(held)).update(
-            state="running", lane="killed command", lease_until=store.now() + timedelta(seconds=30)
+            state="running", lane="killed command", lease_until=clock.now() + timedelta(seconds=30)
         )
     return result()
 
 
 def leases_end(run: SyncRun) -> None:
-    past = store.now() - timedelta(seconds=1)
+    past = clock.now() - timedelta(seconds=1)
     run.account_runs.filter(state="running").update(lease_until=past)
     run.lanes.update(heartbeat_at=past - conf.lease())
 

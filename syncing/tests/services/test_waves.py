@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
+from accounts import clock
 from accounts.models import Account
 from accounts.simulator.faults import Fault
 from accounts.simulator.world import World
 from accounts.tests.factories import AccountFactory
-from syncing import store
 from syncing.models import LogEntry, RunMode, RunPurpose, SyncRun
 from syncing.services import replication
 from syncing.services.replication.contract import Checkpoint, Job, Keep, Record, Result
@@ -77,11 +77,11 @@ def test_nothing_is_claimed_while_a_run_rests(house: House, held: bool) -> None:
     policy(house)
     run = house.start()
     end(run, "north")
-    due = None if held else store.now() + timedelta(hours=1)
+    due = None if held else clock.now() + timedelta(hours=1)
     SyncRun.objects.filter(pk=run.pk).update(wave=1, wave_held=held, wave_due_at=due)
 
     assert claimed() == set()
-    SyncRun.objects.filter(pk=run.pk).update(wave_held=False, wave_due_at=store.now() - timedelta(seconds=1))
+    SyncRun.objects.filter(pk=run.pk).update(wave_held=False, wave_due_at=clock.now() - timedelta(seconds=1))
     assert claimed() == set(OTHERS)
 
 

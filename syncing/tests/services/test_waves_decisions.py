@@ -10,8 +10,8 @@ import pytest
 from django.db import connection
 from django_q.models import OrmQ
 
+from accounts import clock
 from accounts.models import SyncGroup
-from syncing import store
 from syncing.models import LogEntry, RunMode, SyncRun
 from syncing.services.runs import waves
 from syncing.services.runs.starting import cancel_run
@@ -138,7 +138,7 @@ def test_an_account_that_a_dead_lane_gave_back_keeps_its_wave_open(house: House)
     policy(house, pilots=["north", "south"])
     run = house.start()
     end(run, "north")
-    past = store.now() - timedelta(seconds=1)
+    past = clock.now() - timedelta(seconds=1)
     run.account_runs.filter(account__subdomain="south").update(state="running", lane="dead", lease_until=past)
 
     done = reaper.reap()

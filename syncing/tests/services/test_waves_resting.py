@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from django_q.models import OrmQ
 
-from syncing import conf, store
+from accounts import clock
+from syncing import conf
 from syncing.models import AuditEntry, RunMode, SyncRun
 from syncing.services.audit import COMMAND
 from syncing.services.runs import sequence, waves
@@ -129,12 +130,12 @@ def paused(house: House) -> SyncRun:
 
 
 def due(run: SyncRun) -> None:
-    SyncRun.objects.filter(pk=run.pk).update(wave_due_at=store.now() - timedelta(seconds=1))
+    SyncRun.objects.filter(pk=run.pk).update(wave_due_at=clock.now() - timedelta(seconds=1))
 
 
 def test_a_pause_ends_by_itself(house: House, paused: SyncRun) -> None:
     assert paused.wave_due_at is not None
-    assert timedelta(minutes=59) < paused.wave_due_at - store.now() <= timedelta(minutes=60)
+    assert timedelta(minutes=59) < paused.wave_due_at - clock.now() <= timedelta(minutes=60)
     assert "wave 1 of 2 is done; wave 2 starts at " in paused.note
     OrmQ.objects.all().delete()
     assert reaper.reap()["lanes"] == 0
@@ -193,7 +194,7 @@ def test_a_command_sits_through_the_pause(house: House) -> None:
 
     def say(sentence: str) -> None:
         said.append(sentence)
-        SyncRun.objects.filter(pk=run.pk).update(wave_due_at=store.now() + timedelta(seconds=0.2))
+        SyncRun.objects.filter(pk=run.pk).update(wave_due_at=clock.now() + timedelta(seconds=0.2))
 
     follow(house, run, say)
 
@@ -224,7 +225,7 @@ def of_command(house: House) -> SyncRun:
 
 def test_the_reaper_leaves_a_held_run_alone_while_its_command_lives(house: House, of_command: SyncRun) -> None:
     assert reaper.reap()["ended"] == 0
-    of_command.lanes.update(heartbeat_at=store.now() - 2 * conf.lease())
+    of_command.lanes.update(heartbeat_at=clock.now() - 2 * conf.lease())
 
     assert reaper.reap()["ended"] == 1
     of_command.refresh_from_db()

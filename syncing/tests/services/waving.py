@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from accounts import clock
 from accounts.models import Account, SyncGroup
-from syncing import store
 from syncing.models import AccountRun, SyncRun
 from syncing.services.replication.contract import Checkpoint, Job, Keep, Record, Result
 from syncing.services.work import claims
@@ -39,7 +39,7 @@ class Slaves:
 def end(run: SyncRun, *names: str, state: str = "changed", **facts: object) -> None:
     """As if a process had ended these accounts, and died before it could do any more."""
     SyncRun.objects.filter(pk=run.pk).update(state="running", snapshot=snapshot(run), fence=1)
-    run.account_runs.filter(account__subdomain__in=names).update(state=state, finished_at=store.now(), **facts)
+    run.account_runs.filter(account__subdomain__in=names).update(state=state, finished_at=clock.now(), **facts)
 
 
 def snapshot(run: SyncRun) -> Any:
