@@ -15,9 +15,9 @@ from accounts.kommo.answers import storable_id
 from accounts.models import SECRETS, Account, SyncGroup
 from accounts.pages import page, person
 from syncing.models import RunMode, RunType, Trigger
+from syncing.policy import may_delete
 from syncing.services.runs.splitting import preview
 from syncing.services.runs.starting import PERMISSION, CannotStart, start_run
-from syncing.services.work.rules import may_delete
 from syncing.views.pages import refusal, to_run
 
 

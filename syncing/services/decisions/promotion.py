@@ -12,13 +12,13 @@ from syncing import store
 from syncing.engine.promotion import ATTRIBUTES, POSITION
 from syncing.engine.refs import Kind
 from syncing.models import RUN_OPEN, AuditEntry, LogEntry, RunMode, RunPurpose, RunType, SyncRun
+from syncing.policy import scope_of
 from syncing.selectors.promotion import PICK, Candidate, candidates, keys_called, names_of
 from syncing.services import audit
 from syncing.services.audit import Actor
 from syncing.services.runs.making import CannotStart, Order, Started, locked, make_run
 from syncing.services.runs.starting import start_run
 from syncing.services.work.boundary import survived
-from syncing.services.work.master import scope_of
 
 MOST = 200  # items of one proposal
 OF_PIPELINES = frozenset({Kind.PIPELINE, Kind.STAGE})

@@ -20,11 +20,11 @@ from syncing.models import (
     SyncRun,
     Trigger,
 )
+from syncing.policy import scope_of
 from syncing.services import audit
 from syncing.services.audit import Actor
 from syncing.services.runs.closing import close_run
 from syncing.services.runs.making import CannotStart, Order, Started, locked, make_run
-from syncing.services.work.master import scope_of
 
 __all__ = ["PERMISSION", "CannotStart", "Started", "cancel_run", "close_run", "start_run"]
 

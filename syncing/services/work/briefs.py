@@ -12,11 +12,11 @@ from syncing.engine.refs import Ref, Scope
 from syncing.engine.rules import Rules
 from syncing.engine.snapshot import Snapshot, from_document
 from syncing.models import MasterSnapshot, SyncRun
+from syncing.policy import rules_for
 from syncing.services.decisions import rollback
 from syncing.services.drift import seen as drift
 from syncing.services.work import history, proposals
 from syncing.services.work.claims import Claim
-from syncing.services.work.rules import rules_for
 
 KEPT_SNAPSHOTS = 16
 T = TypeVar("T")

@@ -13,14 +13,14 @@ from syncing import conf, store
 from syncing.engine import safety
 from syncing.engine.refs import Scope
 from syncing.engine.snapshot import Snapshot, fingerprint, from_document, to_document
-from syncing.models import RUN_OPEN, LogEntry, MasterSnapshot, RunPurpose, RunType, SyncRun
+from syncing.models import RUN_OPEN, LogEntry, MasterSnapshot, RunPurpose, SyncRun
+from syncing.policy import may_delete, scope_of
 from syncing.services.runs.closing import end_without_master
 from syncing.services.work import proposals, queue
 from syncing.services.work.boundary import INTERNAL_REMEDY, survived, where
 from syncing.services.work.claims import MasterClaim, release_master
 from syncing.services.work.hands import INTERRUPTIONS
 from syncing.services.work.readings import Reading, Task
-from syncing.services.work.rules import may_delete
 
 logger = logging.getLogger(__name__)
 
@@ -37,17 +37,6 @@ NOTHING_COVERED = (
     "Change the policy, or start another type.",
 )
 NOTHING_TO_REVERT = ("What was to be rolled back is not kept any more.", "Put it right by hand, or start a new run.")
-
-
-def scope_of(run_type: str, group: SyncGroup) -> Scope | None:
-    """What a run of this type covers under the group's policy; None: nothing."""
-    pipelines = group.sync_pipelines and run_type != RunType.CUSTOM_FIELDS
-    fields = group.sync_custom_fields and run_type != RunType.PIPELINES
-    if pipelines and fields:
-        return Scope.FULL
-    if pipelines:
-        return Scope.PIPELINES
-    return Scope.CUSTOM_FIELDS if fields else None
 
 
 def master_of(group_id: int) -> Account | None:

@@ -7,8 +7,8 @@ from accounts.simulator.account import SimAccount
 from accounts.simulator.edits import change, remove
 from accounts.simulator.faults import Fault
 from accounts.simulator.world import World
+from syncing import policy
 from syncing.models import LogEntry, MasterSnapshot, RunType, SyncRun
-from syncing.services.work import master
 from syncing.tests.services.conftest import SLAVES, House
 
 
@@ -175,7 +175,7 @@ def test_a_run_reads_only_what_it_covers(house: House, run_type: str, has_fields
 def test_the_policy_of_the_group_narrows_what_a_run_covers(
     pipelines: bool, fields: bool, run_type: str, scope: str | None
 ) -> None:
-    assert master.scope_of(run_type, SyncGroup(sync_pipelines=pipelines, sync_custom_fields=fields)) == scope
+    assert policy.scope_of(run_type, SyncGroup(sync_pipelines=pipelines, sync_custom_fields=fields)) == scope
 
 
 def test_a_run_whose_master_was_taken_away_meanwhile_fails(house: House) -> None:

@@ -1,19 +1,18 @@
-"""The rules that a run keeps in each of its accounts: the group's policy, and what was decided for the account."""
+"""The policy of a group and the decisions for an account: what a run covers, keeps and may delete in it."""
 
 from collections import defaultdict
 from collections.abc import Collection
 
 from accounts.models import SyncGroup
-from syncing.engine.refs import Kind, Ref
+from syncing.engine.refs import Kind, Ref, Scope
 from syncing.engine.rules import ExclusionRule, Limits, Rules, Unmatched
-from syncing.models import AcceptedDifference, IdMapping, SyncRun
-from syncing.models import Exclusion as ExclusionRow
+from syncing.models import AcceptedDifference, Exclusion, IdMapping, RunType, SyncRun
 
 Keys = dict[int, set[tuple[Kind, str]]]
 
 
 def unmatched_of(group: SyncGroup) -> dict[Kind, Unmatched]:
-    """What becomes of items that only a slave has, by the group's policy."""
+    """Returns what becomes of items that only a slave has, by the group's policy."""
     chosen = {
         Kind.PIPELINE: group.unmatched_pipelines,
         Kind.STAGE: group.unmatched_stages,
@@ -25,12 +24,12 @@ def unmatched_of(group: SyncGroup) -> dict[Kind, Unmatched]:
 
 
 def may_delete(group: SyncGroup) -> bool:
-    """Whether the policy ever deletes anything."""
+    """Tells whether the policy ever deletes anything."""
     return bool(unmatched_of(group))
 
 
 def limits_of(run: SyncRun) -> Limits | None:
-    """None: somebody who may override them did."""
+    """Returns the limits of a run; None: somebody who may override them did."""
     if run.forced:
         return None
     group = run.group
@@ -38,11 +37,14 @@ def limits_of(run: SyncRun) -> Limits | None:
 
 
 def rules_for(account_ids: Collection[int], run: SyncRun) -> dict[int, Rules]:
-    """By account, in three queries at most; nothing is deleted unless the master's reading is beyond doubt."""
+    """Returns the rules by account, in three queries at most.
+
+    Nothing is deleted unless the master's reading is beyond doubt.
+    """
     unmatched = unmatched_of(run.group) if run.deletes_allowed else {}
     created = _created(account_ids) if unmatched else {}
     exclusions: dict[int, set[ExclusionRule]] = defaultdict(set)
-    for row in ExclusionRow.objects.filter(account__in=account_ids).order_by():
+    for row in Exclusion.objects.filter(account__in=account_ids).order_by():
         exclusions[row.account_id].add(ExclusionRule(Kind(row.kind), row.name))
     accepted: dict[int, set[tuple[Ref, str]]] = defaultdict(set)
     for item in AcceptedDifference.objects.filter(account__in=account_ids, withdrawn_at=None).order_by():
@@ -67,3 +69,14 @@ def _created(account_ids: Collection[int]) -> Keys:
     for account_id, kind, key in rows.values_list("account_id", "kind", "slave_key"):
         found[account_id].add((Kind(kind), key))
     return found
+
+
+def scope_of(run_type: str, group: SyncGroup) -> Scope | None:
+    """Returns what a run of this type covers under the group's policy; None: nothing."""
+    pipelines = group.sync_pipelines and run_type != RunType.CUSTOM_FIELDS
+    fields = group.sync_custom_fields and run_type != RunType.PIPELINES
+    if pipelines and fields:
+        return Scope.FULL
+    if pipelines:
+        return Scope.PIPELINES
+    return Scope.CUSTOM_FIELDS if fields else None
