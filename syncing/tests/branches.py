@@ -22,8 +22,8 @@ from syncing.engine.refs import Kind, Ref, Scope
 from syncing.engine.rules import NO_RULES, Rules
 from syncing.engine.snapshot import Snapshot
 from syncing.engine.stored_names import ItemKey, ShownName
-from syncing.services.replication import replicate
-from syncing.services.replication.contract import NO_NOTES, Job, Mapped, Notes, Outcome, Result
+from syncing.replication import replicate
+from syncing.replication.contract import NO_NOTES, Job, Mapped, Notes, Outcome, Result
 
 WRITES = ("POST", "PATCH", "DELETE")
 

@@ -15,7 +15,7 @@ from syncing import conf, store
 from syncing.engine.refs import Kind, Scope
 from syncing.engine.rules import WHOLE
 from syncing.models import AcceptedDifference, Drift, DriftChange, MasterSnapshot, RunPurpose, SyncRun
-from syncing.services.replication.contract import Result
+from syncing.replication.contract import Result
 from syncing.services.work.claims import Claim
 
 Row = dict[str, Any]  # a difference: as in contract.Result, and `first_seen` (ISO 8601)

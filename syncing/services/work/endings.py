@@ -8,7 +8,7 @@ from accounts import clock
 from syncing import store
 from syncing.engine.grouping import content_digest
 from syncing.models import ACCOUNT_GOOD, AccountState
-from syncing.services.replication.contract import Outcome, Result
+from syncing.replication.contract import Outcome, Result
 from syncing.services.work import history
 from syncing.services.work.boundary import INTERNAL_REMEDY
 from syncing.services.work.claims import Claim

@@ -4,9 +4,8 @@ import math
 import time
 from collections.abc import Callable
 
-from syncing import conf, store
+from syncing import conf, replication, store
 from syncing.models import SyncRun
-from syncing.services import replication
 from syncing.services.runs import sequence, waves
 from syncing.services.runs.starting import cancel_run
 from syncing.services.work import claims, clocks, lanes, presence

@@ -16,7 +16,7 @@ from syncing import conf, store
 from syncing.engine.refs import Ref
 from syncing.engine.snapshot import Snapshot
 from syncing.models import AccountState
-from syncing.services.replication.contract import (
+from syncing.replication.contract import (
     NO_NOTES,
     Checkpoint,
     Interrupted,

@@ -11,7 +11,7 @@ from syncing.engine.pending import ListKey, Pending
 from syncing.engine.refs import CHILD_KIND, Kind, Ref
 from syncing.engine.stored_names import ItemKey, ShownName
 from syncing.models import IdMapping, LogEntry, PendingCreation, StoredName
-from syncing.services.replication.contract import Mapped, Outcome
+from syncing.replication.contract import Mapped, Outcome
 from syncing.store import NAME_LENGTH, clean, insert, json_value, short
 
 DONE = "done"

@@ -12,7 +12,7 @@ from syncing import store
 from syncing.engine.pending import ListKey, Pending
 from syncing.engine.stored_names import ItemKey, ShownName, as_sent
 from syncing.models import AccountState, RunPurpose, SlaveSnapshot, SyncRun
-from syncing.services.replication.contract import Interrupted, Job, Outcome, Result
+from syncing.replication.contract import Interrupted, Job, Outcome, Result
 from syncing.services.runs.closing import fail_inside
 from syncing.services.runs.waves import settle
 from syncing.services.work import briefs, history

@@ -9,9 +9,8 @@ from typing import Any, Protocol
 
 from accounts import clock
 from accounts.kommo.stopping import Stop
-from syncing import conf
+from syncing import conf, replication
 from syncing.models import SyncRun
-from syncing.services import replication
 from syncing.services.decisions import promotion
 from syncing.services.runs import closing, rests, sequence, waves
 from syncing.services.work import block, claims, jobs, master, presence, queue, readings

@@ -10,7 +10,7 @@ from syncing.engine.refs import Kind, Ref
 from syncing.engine.snapshot import Snapshot
 from syncing.engine.stored_names import as_sent
 from syncing.models import IdMapping, LogEntry, RunPurpose, SyncRun
-from syncing.services.replication.contract import Mapped, Outcome
+from syncing.replication.contract import Mapped, Outcome
 from syncing.services.runs.closing import end_without_master
 from syncing.services.work import history
 

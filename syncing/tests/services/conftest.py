@@ -14,7 +14,7 @@ from accounts.simulator.server import RunningServer
 from accounts.simulator.world import World
 from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing.models import AccountRun, SyncRun, Trigger
-from syncing.services.replication.contract import Checkpoint, Job, Keep, Record, Result
+from syncing.replication.contract import Checkpoint, Job, Keep, Record, Result
 from syncing.services.runs.starting import start_run
 from syncing.services.work import lanes, presence
 

@@ -4,8 +4,8 @@ from typing import Any
 
 from accounts.simulator.account import SimAccount
 from accounts.simulator.log import LoggedRequest
+from syncing import replication
 from syncing.models import AccountRun, RunMode, SyncRun
-from syncing.services import replication
 from syncing.services.audit import Actor
 from syncing.services.runs.making import Started
 from syncing.tests.services.conftest import House

@@ -5,10 +5,10 @@ import pytest
 from accounts.simulator.account import SimAccount
 from accounts.simulator.model import SimPipeline
 from syncing.models import AcceptedDifference, AccountState, Drift, Trigger
+from syncing.replication import replicate
 from syncing.services.audit import Actor
 from syncing.services.decisions.exceptions import accept, revert, withdraw
 from syncing.services.drift.checks import check_now
-from syncing.services.replication import replicate
 from syncing.tests.services.conftest import House
 
 ROBOT = Actor("robot", Trigger.API)

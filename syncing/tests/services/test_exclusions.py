@@ -1,7 +1,7 @@
 """Exclusions in runs: what is left out of an account is neither made nor told as drift."""
 
 from syncing.models import AccountState, Drift, Exclusion
-from syncing.services.replication import replicate
+from syncing.replication import replicate
 from syncing.tests.services.conftest import House
 
 

@@ -17,7 +17,7 @@ from accounts.simulator.world import World
 from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing.engine.refs import Kind, Ref
 from syncing.models import AccountRun, IdMapping, LogEntry, SyncRun
-from syncing.services.replication.contract import Checkpoint, Interrupted, Job, Keep, Mapped, Outcome, Record, Result
+from syncing.replication.contract import Checkpoint, Interrupted, Job, Keep, Mapped, Outcome, Record, Result
 from syncing.services.runs.starting import cancel_run
 from syncing.services.work import lanes
 from syncing.services.work.hands import Hand, Pulse

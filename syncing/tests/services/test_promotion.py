@@ -10,9 +10,9 @@ from accounts.models import Account, SyncGroup
 from accounts.simulator import edits
 from accounts.simulator.account import SimAccount
 from accounts.simulator.faults import Fault
+from syncing import replication
 from syncing.models import AccountRun, AuditEntry, IdMapping, MasterSnapshot, SyncRun
 from syncing.selectors.promotion import candidates
-from syncing.services import replication
 from syncing.services.audit import Actor
 from syncing.services.decisions import promotion
 from syncing.services.decisions.approvals import approve

@@ -9,8 +9,8 @@ from accounts.models import Account
 from accounts.simulator.faults import Fault
 from accounts.simulator.world import World
 from accounts.tests.factories import AccountFactory, GroupFactory
+from syncing import replication
 from syncing.models import SyncRun
-from syncing.services import replication
 from syncing.tests.services.conftest import SLAVES, House
 
 

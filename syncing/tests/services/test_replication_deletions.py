@@ -12,8 +12,8 @@ from syncing.adapters.usage import UNREADABLE
 from syncing.engine.refs import Kind, Scope
 from syncing.engine.rules import NO_RULES, Limits, Unmatched
 from syncing.engine.snapshot import Snapshot
-from syncing.services.replication import replicate
-from syncing.services.replication.contract import Job, Result
+from syncing.replication import replicate
+from syncing.replication.contract import Job, Result
 from syncing.tests.branches import WRITES, Branch, Scene, changes, client_of, read, shown
 
 ALL = dict.fromkeys(Kind, Unmatched.DELETE_ALL)

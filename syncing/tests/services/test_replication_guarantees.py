@@ -9,7 +9,7 @@ from accounts.simulator.seed import seed_demo, seed_random
 from accounts.simulator.server import RunningServer
 from syncing.adapters import endpoints
 from syncing.engine.refs import Scope
-from syncing.services.replication.contract import Interrupted
+from syncing.replication.contract import Interrupted
 from syncing.tests.branches import WRITES, Branch, Scene, changes, client_of
 
 LISTS = [

@@ -5,7 +5,7 @@ from syncing.adapters.context import DONE, FAILED, SKIPPED, UNVERIFIED, Written
 from syncing.engine.changes import Action, Change
 from syncing.engine.plan import make_plan
 from syncing.engine.refs import Kind, Ref, Scope
-from syncing.services.replication.ledger import Ledger
+from syncing.replication.ledger import Ledger
 from syncing.tests.engine.items import pipeline, snapshot, stage
 
 A, B = Ref(Kind.STAGE, "1/5"), Ref(Kind.STAGE, "1/6")

@@ -9,7 +9,7 @@ from accounts.simulator.account import SimAccount
 from accounts.simulator.server import RunningServer
 from syncing.engine.refs import Ref
 from syncing.engine.rules import Limits, Rules
-from syncing.services.replication.contract import Result
+from syncing.replication.contract import Result
 from syncing.tests.branches import Scene, bodies
 
 BULB, ROCKET = "\U0001f4a1", "\U0001f680"

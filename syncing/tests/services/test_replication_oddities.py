@@ -12,7 +12,7 @@ from accounts.simulator.compare import differences
 from accounts.simulator.server import RunningServer
 from syncing.engine.refs import Kind
 from syncing.engine.rules import Rules, Unmatched
-from syncing.services.replication.contract import Result
+from syncing.replication.contract import Result
 from syncing.tests.branches import WRITES, Branch, Scene, changes, inventory, read, shown
 
 DELETING = Rules(unmatched=dict.fromkeys(Kind, Unmatched.DELETE_CREATED))

@@ -25,7 +25,7 @@ from syncing.engine.rollback import LoggedChange, rollback_input
 from syncing.engine.rules import NO_RULES, ExclusionRule, Rules, Unmatched
 from syncing.engine.safety import inconsistency
 from syncing.engine.snapshot import Snapshot, refs_in
-from syncing.services.replication.contract import Result
+from syncing.replication.contract import Result
 from syncing.tests import laws
 from syncing.tests.branches import Branch, Killed, Scene, inventory, read
 from syncing.tests.laws import IS_DEEP, seeds

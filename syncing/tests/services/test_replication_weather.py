@@ -6,7 +6,7 @@ from accounts.kommo.weather import MOST_FAILING
 from accounts.simulator.compare import differences
 from accounts.simulator.model import ENTITIES
 from accounts.simulator.server import RunningServer
-from syncing.services.replication.contract import Result
+from syncing.replication.contract import Result
 from syncing.tests.branches import Branch, Scene, changes
 
 FAILED = (0, 500, 503, 504)

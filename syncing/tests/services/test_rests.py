@@ -12,7 +12,7 @@ from accounts import clock
 from accounts.kommo.client import KommoClient
 from accounts.tests.factories import AccountFactory
 from syncing.models import LogEntry, SyncRun
-from syncing.services.replication.contract import Checkpoint, Job, Keep, Record, Result
+from syncing.replication.contract import Checkpoint, Job, Keep, Record, Result
 from syncing.services.runs import rests
 from syncing.services.runs.starting import cancel_run
 from syncing.services.work import lanes

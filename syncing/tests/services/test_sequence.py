@@ -9,7 +9,7 @@ import pytest
 from accounts import clock
 from syncing import conf
 from syncing.models import AccountRun, SyncRun
-from syncing.services.replication.contract import Result
+from syncing.replication.contract import Result
 from syncing.services.runs import sequence
 from syncing.services.work import claims, foreground, presence, reaper
 from syncing.tests.services.conftest import House, all_well, database, result

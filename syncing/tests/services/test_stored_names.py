@@ -80,7 +80,7 @@ def test_the_next_run_at_once_looks_again_for_what_a_late_reading_hides(
     house: House, north: SimAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("syncing.conf.FRESH", 60.0)
-    monkeypatch.setattr("syncing.services.replication.reading.LAG", 0.0)
+    monkeypatch.setattr("syncing.replication.account_reading.LAG", 0.0)
     house.world.variants.stale_reads = 7
     synced(house)
     for each in north.past:

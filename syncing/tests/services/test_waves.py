@@ -10,9 +10,9 @@ from accounts.models import Account
 from accounts.simulator.faults import Fault
 from accounts.simulator.world import World
 from accounts.tests.factories import AccountFactory
+from syncing import replication
 from syncing.models import LogEntry, RunMode, RunPurpose, SyncRun
-from syncing.services import replication
-from syncing.services.replication.contract import Checkpoint, Job, Keep, Record, Result
+from syncing.replication.contract import Checkpoint, Job, Keep, Record, Result
 from syncing.tests.services.conftest import House, result
 from syncing.tests.services.waving import OTHERS, PILOT, Slaves, claimed, end, numbers, policy
 

@@ -9,7 +9,7 @@ from accounts.models import Account
 from accounts.tests.factories import AccountFactory
 from syncing.engine.refs import Kind, Ref
 from syncing.models import AccountRun, IdMapping, LogEntry, MasterSnapshot, SyncRun
-from syncing.services.replication.contract import Interrupted, Mapped, Outcome, Result
+from syncing.replication.contract import Interrupted, Mapped, Outcome, Result
 from syncing.services.work import claims, history, writer
 from syncing.services.work.claims import Claim
 from syncing.services.work.writer import Progress, Unit, Writer

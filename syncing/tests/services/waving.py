@@ -5,7 +5,7 @@ from typing import Any
 from accounts import clock
 from accounts.models import Account, SyncGroup
 from syncing.models import AccountRun, SyncRun
-from syncing.services.replication.contract import Checkpoint, Job, Keep, Record, Result
+from syncing.replication.contract import Checkpoint, Job, Keep, Record, Result
 from syncing.services.work import claims
 from syncing.tests.services.conftest import House, result
 

@@ -10,8 +10,8 @@ from syncing.engine.refs import Ref
 from syncing.engine.snapshot import Snapshot
 from syncing.engine.stored_names import ItemKey, NameObservation, ShownName, observe_names
 from syncing.engine.verification import keys_of_arrivals, not_visible
-from syncing.services.replication.ledger import Ledger
-from syncing.services.replication.reading import Reading
+from syncing.replication.account_reading import AccountReading
+from syncing.replication.ledger import Ledger
 
 PAUSES = (1.0, 3.0)  # seconds: a reading may lag behind a write for three
 
@@ -20,7 +20,7 @@ PAUSES = (1.0, 3.0)  # seconds: a reading may lag behind a write for three
 class Rereading:
     """`first`: the account as it showed itself before the first write. `patient`: waiting has not been in vain yet."""
 
-    reading: Reading
+    reading: AccountReading
     ledger: Ledger
     known: Mapping[Ref, str]
     first: Snapshot

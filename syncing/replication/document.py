@@ -8,7 +8,7 @@ from syncing.engine.drift import differences
 from syncing.engine.plan import Plan
 from syncing.engine.refs import Ref
 from syncing.engine.snapshot import Snapshot
-from syncing.services.replication.ledger import Ledger
+from syncing.replication.ledger import Ledger
 
 EMPTY: dict[str, Any] = {"changes": [], "extras": [], "conflicts": [], "manual": []}
 

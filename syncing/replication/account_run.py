@@ -16,14 +16,14 @@ from syncing.engine.rules import Rules
 from syncing.engine.safety import kommo_limits, thresholds
 from syncing.engine.snapshot import Snapshot
 from syncing.engine.stored_names import restore_options, unrestored_options
-from syncing.services.replication.contract import Checkpoint, Interrupted, Job, Keep, Notes, Outcome, Record, Result
-from syncing.services.replication.document import difference_rows, document
-from syncing.services.replication.ledger import SPOILED, Ledger, Row
-from syncing.services.replication.memory import Memory, News
-from syncing.services.replication.reading import Reading
-from syncing.services.replication.remembered import Remembered
-from syncing.services.replication.rereading import Rereading
-from syncing.services.replication.stepped import Stepped
+from syncing.replication.account_reading import AccountReading
+from syncing.replication.checkpointed_client import CheckpointedClient
+from syncing.replication.contract import Checkpoint, Interrupted, Job, Keep, Notes, Outcome, Record, Result
+from syncing.replication.document import difference_rows, document
+from syncing.replication.id_map import IdMap, Updates
+from syncing.replication.ledger import SPOILED, Ledger, Row
+from syncing.replication.remembered import Remembered
+from syncing.replication.rereading import Rereading
 
 CANCELLED = "cancelled"
 ROUNDS = 4  # apply and re-read at most so often: the order may need more than one, everything else has two
@@ -43,7 +43,7 @@ def replicate(job: Job, client: KommoClient, record: Record, checkpoint: Checkpo
 
     Errors of Kommo, and a cancel, end in a Result; `Interrupted` for another reason and errors of our own are raised.
     """
-    part = _Part(job, client, record, checkpoint, keep)
+    part = _AccountRun(job, client, record, checkpoint, keep)
     try:
         return part.run()
     except Halted as halt:
@@ -60,16 +60,16 @@ def replicate(job: Job, client: KommoClient, record: Record, checkpoint: Checkpo
         return part.stopped("failed", error)
 
 
-class _Part:
+class _AccountRun:
     """The state of one account's part: what is known of it, and what has been done."""
 
     def __init__(self, job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> None:
         self.job, self.client, self.record, self.keep = job, client, record, keep
-        self.api = Stepped(client, checkpoint)
+        self.api = CheckpointedClient(client, checkpoint)
         self.ledger = Ledger()
         self.rules: Rules = job.rules
-        self.memory = Memory(job.known, self.ledger)
-        self.reading = Reading(job, client, Reader(self.api), self.memory.known)
+        self.memory = IdMap(job.known, self.ledger)
+        self.reading = AccountReading(job, client, Reader(self.api), self.memory.known)
         self.remembered = Remembered.of(job)
         self.plan: Plan | None = None  # the first one: what the account is told about
         self.left: Plan | None = None  # what there is still to do
@@ -250,12 +250,12 @@ class _Part:
         self.adopted += len(news.outcomes)
         self._store(news)
 
-    def _store(self, news: News) -> None:
+    def _store(self, news: Updates) -> None:
         if news:
             self.record(news.outcomes, news.mapped, news.dropped, news.notes)
 
     def _note(self, notes: Notes) -> None:
-        self._store(News(notes=notes))
+        self._store(Updates(notes=notes))
 
     def _outcome(self, row: Row, plan: Plan, key: str = "") -> Outcome:
         return row.outcome(key or self.memory.key_of(row.change.ref, plan))

@@ -9,7 +9,7 @@ from syncing.engine.plan import Plan
 from syncing.engine.refs import Ref
 from syncing.engine.snapshot import Snapshot
 from syncing.engine.stored_names import ItemKey, NameObservation, ShownName, as_sent, names_of
-from syncing.services.replication.contract import NO_NOTES, Job, Notes
+from syncing.replication.contract import NO_NOTES, Job, Notes
 
 
 @dataclass

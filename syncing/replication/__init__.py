@@ -1,5 +1,5 @@
 """One account's part of a run, from reading to verified: no ORM, so that any number of threads may do it."""
 
-from syncing.services.replication.part import replicate
+from syncing.replication.account_run import replicate
 
 __all__ = ["replicate"]

@@ -9,7 +9,7 @@ from syncing.adapters.context import DONE, FAILED, SKIPPED, UNVERIFIED, Written
 from syncing.engine.changes import Action, Change
 from syncing.engine.plan import Plan
 from syncing.engine.refs import Kind, Ref
-from syncing.services.replication.contract import Outcome
+from syncing.replication.contract import Outcome
 
 PLANNED = "planned"
 STORED_AS = "Kommo stores it as {!r}."

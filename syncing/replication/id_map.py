@@ -7,14 +7,14 @@ from syncing.adapters.context import DONE, Written
 from syncing.engine.changes import Action
 from syncing.engine.plan import Plan
 from syncing.engine.refs import CHILD_KIND, Kind, Ref
-from syncing.services.replication.contract import NO_NOTES, Mapped, Notes, Outcome
-from syncing.services.replication.ledger import Ledger
+from syncing.replication.contract import NO_NOTES, Mapped, Notes, Outcome
+from syncing.replication.ledger import Ledger
 
 ADOPTED = "It was already there and is now kept in step."
 
 
 @dataclass
-class News:
+class Updates:
     """What is to be stored at once."""
 
     outcomes: list[Outcome] = field(default_factory=list)
@@ -26,7 +26,7 @@ class News:
         return bool(self.outcomes or self.mapped or self.dropped or self.notes)
 
 
-class Memory:
+class IdMap:
     """The id mappings of one account (`known`: ref -> the account's key), kept up to date while it is worked.
 
     `plan` is the first one, which calls the items by their names; it must be set before anything is kept.
@@ -40,7 +40,7 @@ class Memory:
         self.created: set[Ref] = set()
         self.made: set[Ref] = set()  # what came into being in this run, as answers said: not there only if gone again
 
-    def of_matches(self, plan: Plan) -> News:
+    def of_matches(self, plan: Plan) -> Updates:
         """Remember what the matching found; forget mappings that point nowhere, or to what is now another item's."""
         found = {ref: key for ref, key in plan.match.keys.items() if self.known.get(ref) != key}
         taken = {(ref.kind, key) for ref, key in found.items()}
@@ -53,11 +53,11 @@ class Memory:
         mapped = [self._mapped(ref, key, self._is_ours(ref)) for ref, key in found.items()]
         self._forget(gone)
         self.known.update(found)
-        return News(outcomes, mapped, gone)
+        return Updates(outcomes, mapped, gone)
 
-    def of_writes(self, items: Iterable[Written], plan: Plan) -> News:
+    def of_writes(self, items: Iterable[Written], plan: Plan) -> Updates:
         """What came into being with these writes, and what went."""
-        news = News()
+        news = Updates()
         for item in items:
             if item.state != DONE:
                 continue
@@ -74,9 +74,9 @@ class Memory:
         self.keep(news.mapped)
         return news
 
-    def of_arrivals(self, arrived: Mapping[Ref, str]) -> News:
+    def of_arrivals(self, arrived: Mapping[Ref, str]) -> Updates:
         """Remembers what came with the writes, though no answer told its key."""
-        news = News(mapped=[self._mapped(ref, key, ours=True) for ref, key in arrived.items()])
+        news = Updates(mapped=[self._mapped(ref, key, ours=True) for ref, key in arrived.items()])
         self.created |= arrived.keys()
         self.keep(news.mapped)
         return news

@@ -15,14 +15,14 @@ from syncing.engine.resources.field_groups import FieldGroup
 from syncing.engine.resources.pipelines import Pipeline
 from syncing.engine.safety import incomplete_reading
 from syncing.engine.snapshot import Snapshot, refs_in
-from syncing.services.replication.contract import Job
+from syncing.replication.contract import Job
 
 LAG = 4.0  # seconds after which a reading shows what was written before it
 OF_FIELDS = (Kind.FIELD_GROUP, Kind.CUSTOM_FIELD, Kind.ENUM)
 
 
 @dataclass(frozen=True)
-class Reading:
+class AccountReading:
     """Reads one account for its job; `known` is the caller's and grows while the account is worked."""
 
     job: Job

@@ -3,10 +3,10 @@
 from accounts.kommo.client import KommoClient
 from accounts.kommo.pages import Params
 from syncing.adapters.api import Json
-from syncing.services.replication.contract import Checkpoint
+from syncing.replication.contract import Checkpoint
 
 
-class Stepped:
+class CheckpointedClient:
     """Each call says first what it is about to do; there the account may be stopped."""
 
     def __init__(self, client: KommoClient, checkpoint: Checkpoint) -> None:
