@@ -6,7 +6,8 @@ from django.utils import timezone
 from django_q.models import Schedule
 
 from syncing import conf
-from syncing.services.work import lanes, presence, queue, reaper
+from syncing.leases import dispatch, processes
+from syncing.services.work import lanes, reaper
 from syncing.worker import drain
 
 REAPER = "syncing.tasks.reap"
@@ -15,16 +16,16 @@ UPKEEP = "accounts.tasks.upkeep"
 
 def lane() -> str:
     """One slice of a lane, then its continuation; a lane too many leaves at once."""
-    name = presence.new_name()
-    if not presence.enlist(name):
+    name = processes.new_name()
+    if not processes.enlist(name):
         return "enough lanes"
     try:
         lanes.work(name=name, slice_s=conf.SLICE, threads=conf.threads(conf.workers()), stop=drain.sign())
     finally:
-        presence.leave(name)
+        processes.leave(name)
     # Looked for after the row is gone: a lane that came meanwhile left because of this one.
     if lanes.has_work():
-        queue.call_lane()
+        dispatch.call_lane()
         return "to be continued"
     return "nothing left"
 

@@ -7,6 +7,7 @@ from django.views.decorators.csrf import csrf_exempt
 from accounts.models import Account
 from syncing.api.http import ApiError, endpoint, json_body, require
 from syncing.api.order import read_order
+from syncing.leases.processes import workers_alive
 from syncing.models import ApiKey, RunMode, SyncRun, Trigger
 from syncing.selectors.documents import plan_document, run_document
 from syncing.selectors.ids import id_map
@@ -14,7 +15,6 @@ from syncing.selectors.status import status as status_document
 from syncing.services.audit import Actor
 from syncing.services.keys import sign
 from syncing.services.runs.starting import PERMISSION, CannotStart, Started, start_run
-from syncing.services.work.presence import workers_alive
 
 READ, TRIGGER = ApiKey.Scope.READ, ApiKey.Scope.TRIGGER
 

@@ -22,10 +22,10 @@ from accounts.database import trouble_of
 from accounts.models import Account
 from accounts.services import unreadable_secrets
 from accounts.services.readiness import check_writable
+from syncing.leases import clocks, processes
 from syncing.operations import envfile, firstrun
 from syncing.operations.connections import accounts, groups, mail
 from syncing.operations.findings import FAIL, OK, WARN, Finding, Findings
-from syncing.services.work import clocks, presence
 from syncing.tasks import REAPER, UPKEEP
 
 LEAST_FREE = 500 * 1024**2  # bytes
@@ -161,7 +161,7 @@ def disk() -> Findings:
 
 
 def workers() -> Findings:
-    alive = presence.workers_alive()
+    alive = processes.workers_alive()
     if alive:
         yield Finding(OK, "worker", f"{alive} alive")
     else:

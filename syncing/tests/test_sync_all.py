@@ -20,13 +20,13 @@ from accounts.simulator.faults import Fault
 from accounts.simulator.server import RunningServer
 from accounts.simulator.world import World
 from accounts.tests.factories import AccountFactory, GroupFactory
+from syncing.leases import processes
 from syncing.management.console import running
 from syncing.management.console.output import write_json
 from syncing.management.console.report import run_report
 from syncing.management.console.signals import Stopping
 from syncing.models import AccountRun, SyncRun
 from syncing.selectors.documents import run_document
-from syncing.services.work import presence
 from syncing.services.work.reaper import reap
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -275,7 +275,7 @@ def test_waiting_for_the_workers_says_when_there_are_none(master: SimAccount, mo
 def test_waiting_for_living_workers_says_nothing_of_the_kind(
     master: SimAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    presence.arrive("worker", presence.Kind.WORKER)
+    processes.arrive("worker", processes.Kind.WORKER)
     monkeypatch.setattr(Stopping, "wait", lambda self, seconds: end_all())
 
     _, _, errors = sync("--queue")

@@ -8,8 +8,8 @@ from pytest_django import Settings
 from accounts.services.health import bulk_check
 from accounts.services.upkeep import renewal
 from syncing import conf, tasks
+from syncing.leases import processes
 from syncing.models import Lane, SyncRun
-from syncing.services.work import presence
 from syncing.services.work.hands import Hand
 from syncing.tests.services.conftest import House, house, result
 
@@ -46,7 +46,7 @@ def test_a_lane_whose_slice_is_over_sends_its_continuation(
 
 def test_a_lane_too_many_leaves_at_once_so_that_short_tasks_find_a_process(house: House, settings: Settings) -> None:
     for number in range(settings.SYNC_WORKERS):
-        presence.arrive(f"lane {number}", presence.Kind.LANE, worker=presence.this_worker())
+        processes.arrive(f"lane {number}", processes.Kind.LANE, worker=processes.this_worker())
     house.start()
 
     assert tasks.lane() == "enough lanes"

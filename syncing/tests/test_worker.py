@@ -148,7 +148,7 @@ def test_a_cluster_that_takes_no_work_is_started_again(
     monkeypatch.setattr(supervisor, "COMMAND", (sys.executable, "-c", "import time; time.sleep(60)"))
     monkeypatch.setattr(supervisor.lanes, "has_work", lambda: True)
     called: list[bool] = []
-    monkeypatch.setattr(supervisor.queue, "call_lanes", lambda: called.append(True))
+    monkeypatch.setattr(supervisor.dispatch, "call_lanes", lambda: called.append(True))
 
     assert Supervisor(said.append).run() == 1
 

@@ -8,9 +8,9 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import gettext_lazy as _
 
 from accounts.pages import live_parts
+from syncing.leases.processes import workers_alive
 from syncing.selectors import dashboard as reads
 from syncing.selectors.needs import needs
-from syncing.services.work.presence import workers_alive
 
 SHARES_AT_ONCE = 12
 NEEDS_AT_ONCE = 25

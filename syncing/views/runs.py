@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.pages import live_parts, page, person
+from syncing.leases.processes import workers_alive
 from syncing.models import AccountState, RunMode, RunState, SyncRun, Trigger
 from syncing.policy import may_delete
 from syncing.selectors.documents import run_document
@@ -22,7 +23,6 @@ from syncing.selectors.runs import parts_of, progress_of
 from syncing.services.audit import Actor
 from syncing.services.runs.again import FORCE, force_again, is_forceable, is_retriable, refused_by_limits, retry_failed
 from syncing.services.runs.starting import CannotStart, cancel_run
-from syncing.services.work.presence import workers_alive
 from syncing.views.approve import decisions
 from syncing.views.pages import refusal, run_url, searched, to_run
 from syncing.views.start import may_start, require_start

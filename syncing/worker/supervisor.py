@@ -14,8 +14,9 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 
 from accounts.database import NOT_READY, cause_of, trouble_of
 from syncing import conf
+from syncing.leases import claims, clocks, dispatch, processes
 from syncing.management.console.signals import Stopping
-from syncing.services.work import claims, clocks, lanes, presence, queue, reaper
+from syncing.services.work import lanes, reaper
 from syncing.tasks import ensure_schedules
 from syncing.worker.cluster import READY_VARIABLE
 from syncing.worker.drain import VARIABLE as DRAIN_VARIABLE
@@ -47,7 +48,7 @@ class ClusterProcess:
     @property
     def worker(self) -> str:
         """The name that its lanes go by."""
-        return presence.worker_of(self._child.pid)
+        return processes.worker_of(self._child.pid)
 
     @property
     def is_alive(self) -> bool:
@@ -98,7 +99,7 @@ class Supervisor:
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
-        self._name = presence.new_name()
+        self._name = processes.new_name()
         self._restarts = 0
         self._beat_due = 0.0
         self._idle_since = time.monotonic()
@@ -120,11 +121,11 @@ class Supervisor:
     @transaction.atomic
     def _begin(self) -> bool:
         ensure_schedules()
-        presence.arrive(self._name, presence.Kind.WORKER)
+        processes.arrive(self._name, processes.Kind.WORKER)
         return True
 
     def _leave(self) -> None:
-        presence.leave(self._name)
+        processes.leave(self._name)
 
     def _tried(self, act: Callable[[], T], otherwise: T) -> T:
         """What `act` gives; `otherwise` when the database is away, which is said once per outage."""
@@ -175,14 +176,14 @@ class Supervisor:
         return self._tried(lambda: self._look(cluster), "")
 
     def _look(self, cluster: ClusterProcess) -> str:
-        presence.beat(self._name)
+        processes.beat(self._name)
         clocks.pull_in()
         claims.release_expired()
         return self._wedged(cluster)
 
     def _wedged(self, cluster: ClusterProcess) -> str:
         """Work waits and no lane of ours takes it. Before that is believed, a lost message is sent again."""
-        busy = presence.living().filter(worker=cluster.worker).exists()
+        busy = processes.living().filter(worker=cluster.worker).exists()
         if busy or not lanes.has_work():
             self._idle_since, self._called = time.monotonic(), False
             return ""
@@ -192,5 +193,5 @@ class Supervisor:
             return f"work waits and no lane took it for {idle:.0f} s"
         if idle > conf.WEDGED_AFTER / 4 and not self._called:
             self._called = True
-            queue.call_lanes()
+            dispatch.call_lanes()
         return ""

@@ -6,13 +6,13 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from accounts.checks import INSTALLATION
+from syncing.leases.processes import workers_alive
 from syncing.management.console.runcommand import named_run
 from syncing.management.console.running import Refused
 from syncing.selectors.waves import position
 from syncing.services.audit import COMMAND
 from syncing.services.runs.making import CannotStart
 from syncing.services.runs.waves import continue_run
-from syncing.services.work.presence import workers_alive
 
 
 class Command(BaseCommand):

@@ -11,6 +11,7 @@ from django.db import Error as DatabaseTrouble
 from django.db import connection
 
 from accounts.database import cause_of
+from syncing.leases import processes
 from syncing.management.console.output import write_json
 from syncing.management.console.progress import ProgressBar
 from syncing.management.console.report import run_report
@@ -20,7 +21,6 @@ from syncing.selectors.documents import failed_document, run_document
 from syncing.services.runs.closing import fail_inside
 from syncing.services.runs.starting import Started
 from syncing.services.runs.waves import waits_for
-from syncing.services.work import presence
 from syncing.services.work.boundary import INTERNAL_REMEDY, bounded, survived, where
 from syncing.services.work.foreground import work_to_the_end
 
@@ -114,7 +114,7 @@ def _wait(run: SyncRun, stderr: OutputWrapper, stop: Stopping) -> SyncRun:
     while run.is_open and not stop.wait(LOOK):
         if sentence := waits_for(run):
             progress.say(sentence)
-        elif not presence.workers_alive():
+        elif not processes.workers_alive():
             progress.say("No worker is alive: start one with `python manage.py worker` (or `up`).")
         progress()
         run.refresh_from_db()

@@ -14,9 +14,9 @@ from accounts import clock
 from syncing import conf, store
 from syncing.engine.refs import Kind, Scope
 from syncing.engine.rules import WHOLE
+from syncing.leases.claims import Claim
 from syncing.models import AcceptedDifference, Drift, DriftChange, MasterSnapshot, RunPurpose, SyncRun
 from syncing.replication.contract import Result
-from syncing.services.work.claims import Claim
 
 Row = dict[str, Any]  # a difference: as in contract.Result, and `first_seen` (ISO 8601)
 WATCHED = (RunPurpose.SYNC, RunPurpose.DRIFT)  # the others compare with something else than the master

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from accounts import clock
 from accounts.models import Account, SyncGroup
+from syncing.leases import dispatch
 from syncing.models import (
     AccountRun,
     AccountState,
@@ -24,7 +25,6 @@ from syncing.models import (
 from syncing.services import audit
 from syncing.services.audit import Actor
 from syncing.services.runs import splitting
-from syncing.services.work import queue
 
 
 class CannotStart(Exception):
@@ -117,7 +117,7 @@ def make_run(
     AccountRun.objects.bulk_create(splitting.number(run, parts))
     _note_start(run, by, accounts=len(accounts))
     if to_workers:
-        queue.call_lanes()
+        dispatch.call_lanes()
     return Started(run, False)
 
 
@@ -144,7 +144,7 @@ def _joined(run: SyncRun, to_workers: bool) -> SyncRun:
     if to_workers and not run.queued_to_workers:
         run.queued_to_workers = True
         run.save(update_fields=["queued_to_workers"])
-        queue.call_lanes()
+        dispatch.call_lanes()
     return run
 
 

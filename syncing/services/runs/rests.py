@@ -3,15 +3,14 @@
 The decision is one conditional UPDATE of the run's row, so of several lanes one makes it, and a rest outlives them all.
 """
 
-from datetime import timedelta
-
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts import clock
 from accounts.kommo.errors import NetworkError, ServerError
 from syncing import store
+from syncing.leases.resting import is_resting, rest_length
 from syncing.models import AccountRun, AccountState, LogEntry, RunState, SyncRun
 from syncing.services.runs.closing import end_accounts
 
@@ -20,24 +19,7 @@ LOOKED_AT = 20  # accounts that have ended last
 AT_LEAST = 5  # of them
 PERCENT = 30  # ended by weather: that is an outage
 MOST = 3  # rests of one run
-MINUTE = timedelta(minutes=1)
-LONGEST = 15  # minutes
 GIVEN_UP_REMEDY = "Kommo fails for many accounts: look at Kommo's status page, then retry what failed or run again."
-
-
-def over() -> Q:
-    """Account runs whose run does not rest."""
-    return Q(run__rests_until=None) | Q(run__rests_until__lte=clock.now())
-
-
-def is_resting(run: SyncRun) -> bool:
-    is_ahead = run.rests_until is not None and run.rests_until > clock.now()
-    return is_ahead and run.state == RunState.RUNNING and not run.cancel_requested_at
-
-
-def length(number: int) -> timedelta:
-    """How long the first, second, ... rest of a run is."""
-    return min(LONGEST, int(2 ** (number - 1))) * MINUTE
 
 
 def weigh(run_id: int) -> bool:
@@ -67,7 +49,7 @@ def _waiting(run: SyncRun) -> bool:
 
 
 def _rest(run: SyncRun, what: str) -> bool:
-    until = clock.now() + length(run.rests + 1)
+    until = clock.now() + rest_length(run.rests + 1)
     note = f"{what}: the run rests until {timezone.localtime(until):%H:%M:%S} (rest {run.rests + 1} of {MOST})"
     with transaction.atomic():
         if not _undecided(run).update(rests=run.rests + 1, rests_until=until, note=note):

@@ -8,10 +8,10 @@ from django.db import transaction
 
 from accounts import clock
 from syncing import conf, store
+from syncing.leases import claims, processes
 from syncing.models import RUN_OPEN, AccountRun, AccountState, LogEntry, SyncRun
 from syncing.services.runs import waves
 from syncing.services.runs.closing import close_run, end_accounts
-from syncing.services.work import claims, presence
 
 STEP = 5
 
@@ -44,7 +44,7 @@ def why_alive(run: SyncRun, *, foreground: bool) -> str:
         return "" if _foreground_died(run, moment) else "it is about to begin"
     if not foreground:
         return "it is next in the queue"
-    return "the workers do it first" if presence.workers_alive() else ""
+    return "the workers do it first" if processes.workers_alive() else ""
 
 
 def _rounded(seconds: float) -> int:

@@ -15,15 +15,14 @@ from django.utils.translation import gettext as _
 from accounts import clock
 from syncing import store
 from syncing.engine.waves import FAILED, NO_VERDICT, WaveResult, wave_result
+from syncing.leases import dispatch
+from syncing.leases.resting import between_waves, is_resting
 from syncing.models import ACCOUNT_OPEN, AccountRun, AccountState, AuditEntry, LogEntry, RunState, SyncRun
 from syncing.selectors.waves import position, rests
 from syncing.services import audit
 from syncing.services.audit import Actor
 from syncing.services.runs.closing import close_run, end_accounts
 from syncing.services.runs.making import CannotStart
-from syncing.services.runs.rests import is_resting
-from syncing.services.work import queue
-from syncing.services.work.claims import resting
 
 NAMED = 3  # failed accounts that a sentence tells about
 TOLD = 80  # characters of what it tells about each
@@ -81,7 +80,7 @@ def _open_next(run: SyncRun, ended: WaveResult) -> bool:
             return False
         store.log(run.pk, f"{done}: {ended.failed} of {ended.tried} accounts failed; {following}", code="wave")
         if run.queued_to_workers and not rests:
-            queue.call_lanes()
+            dispatch.call_lanes()
     return True
 
 
@@ -105,7 +104,7 @@ def continue_run(run: SyncRun, *, by: Actor, wave: int | None = None) -> SyncRun
     `wave`: the number of the wave that is meant to start (1, 2, ...), so that an old page starts no later one.
     """
     with transaction.atomic():
-        waiting = SyncRun.objects.filter(resting(), pk=run.pk, cancel_requested_at=None)
+        waiting = SyncRun.objects.filter(between_waves(), pk=run.pk, cancel_requested_at=None)
         meant = waiting if wave is None else waiting.filter(wave=wave - 1)
         if not meant.update(wave_held=False, wave_due_at=None, note=""):
             raise _nothing_to_continue(run)
@@ -115,7 +114,7 @@ def continue_run(run: SyncRun, *, by: Actor, wave: int | None = None) -> SyncRun
         sentence = _("Continued with wave %(wave)d of %(waves)d by %(who)s.")
         store.log(run.pk, sentence % {**facts, "who": by.name}, code="wave")
         if run.queued_to_workers:
-            queue.call_lanes()
+            dispatch.call_lanes()
     return run
 
 

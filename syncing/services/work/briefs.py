@@ -11,12 +11,12 @@ from syncing.engine.promotion import Proposal, proposal_from
 from syncing.engine.refs import Ref, Scope
 from syncing.engine.rules import Rules
 from syncing.engine.snapshot import Snapshot, from_document
+from syncing.leases.claims import Claim
 from syncing.models import MasterSnapshot, SyncRun
 from syncing.policy import rules_for
 from syncing.services.decisions import rollback
 from syncing.services.drift import seen as drift
 from syncing.services.work import history, proposals
-from syncing.services.work.claims import Claim
 
 KEPT_SNAPSHOTS = 16
 T = TypeVar("T")

@@ -7,11 +7,11 @@ from typing import Any
 from accounts import clock
 from syncing import store
 from syncing.engine.grouping import content_digest
+from syncing.leases.claims import Claim
 from syncing.models import ACCOUNT_GOOD, AccountState
 from syncing.replication.contract import Outcome, Result
 from syncing.services.work import history
 from syncing.services.work.boundary import INTERNAL_REMEDY
-from syncing.services.work.claims import Claim
 
 
 @dataclass(frozen=True)

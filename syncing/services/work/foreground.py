@@ -5,10 +5,11 @@ import time
 from collections.abc import Callable
 
 from syncing import conf, replication, store
+from syncing.leases import claims, clocks, processes
 from syncing.models import SyncRun
 from syncing.services.runs import sequence, waves
 from syncing.services.runs.starting import cancel_run
-from syncing.services.work import claims, clocks, lanes, presence
+from syncing.services.work import lanes
 from syncing.services.work.hands import Replicate
 from syncing.services.work.lanes import StopSign
 
@@ -28,8 +29,8 @@ def work_to_the_end(
 
     When `stop` is set, the run is cancelled, or left to the workers, or another command, if they have it as well.
     """
-    name, say = presence.new_name(), _once(say)
-    presence.arrive(name, presence.Kind.FOREGROUND, run_id=run.pk)
+    name, say = processes.new_name(), _once(say)
+    processes.arrive(name, processes.Kind.FOREGROUND, run_id=run.pk)
     try:
         while not stop.is_set() and _is_open(run):
             if lanes.has_work(run.pk):
@@ -43,11 +44,11 @@ def work_to_the_end(
                     replicate=replicate,
                 )
             _wait(run, name, stop, say)
-        presence.leave(name)  # before looking: of two that stop at once, the last one has to cancel
+        processes.leave(name)  # before looking: of two that stop at once, the last one has to cancel
         if _is_open(run) and not run.queued_to_workers and not _others(run):
             cancel_run(run, by=None)
     finally:
-        presence.leave(name)
+        processes.leave(name)
     return run
 
 
@@ -57,7 +58,7 @@ def _wait(run: SyncRun, name: str, stop: StopSign, say: Say) -> None:
         return
     clocks.pull_in()
     claims.release_expired(run.pk)
-    presence.beat(name)
+    processes.beat(name)
     if run.snapshot_id is None:
         say_why(run, sequence.clear_way(run, foreground=True), say)
     elif reason := waves.waits_for(run):
@@ -88,7 +89,7 @@ def say_why(run: SyncRun, reason: str, say: Say) -> None:
 
 def _others(run: SyncRun) -> bool:
     """Whether another command works the run too: it asked for the same while the run waited."""
-    return presence.living().filter(kind=presence.Kind.FOREGROUND, run=run).exists()
+    return processes.living().filter(kind=processes.Kind.FOREGROUND, run=run).exists()
 
 
 def _is_open(run: SyncRun) -> bool:

@@ -15,6 +15,7 @@ from accounts.services import client_for
 from syncing import conf, store
 from syncing.engine.refs import Ref
 from syncing.engine.snapshot import Snapshot
+from syncing.leases.claims import Claim
 from syncing.models import AccountState
 from syncing.replication.contract import (
     NO_NOTES,
@@ -30,7 +31,6 @@ from syncing.replication.contract import (
 )
 from syncing.services.work import history
 from syncing.services.work.boundary import bounded, where
-from syncing.services.work.claims import Claim
 from syncing.services.work.endings import Progress, how_far
 from syncing.services.work.writer import LOST, Writer
 

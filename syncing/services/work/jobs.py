@@ -11,6 +11,7 @@ from accounts.models import Account
 from syncing import store
 from syncing.engine.pending import ListKey, Pending
 from syncing.engine.stored_names import ItemKey, ShownName, as_sent
+from syncing.leases.claims import Claim
 from syncing.models import AccountState, RunPurpose, SlaveSnapshot, SyncRun
 from syncing.replication.contract import Interrupted, Job, Outcome, Result
 from syncing.services.runs.closing import fail_inside
@@ -18,7 +19,6 @@ from syncing.services.runs.waves import settle
 from syncing.services.work import briefs, history
 from syncing.services.work.boundary import bounded, where
 from syncing.services.work.briefs import Brief, Snapshots
-from syncing.services.work.claims import Claim
 from syncing.services.work.hands import Hand, Pulse
 from syncing.services.work.writer import Writer
 

@@ -10,10 +10,11 @@ from typing import Any, Protocol
 from accounts import clock
 from accounts.kommo.stopping import Stop
 from syncing import conf, replication
+from syncing.leases import claims, dispatch, processes
 from syncing.models import SyncRun
 from syncing.services.decisions import promotion
 from syncing.services.runs import closing, rests, sequence, waves
-from syncing.services.work import block, claims, jobs, master, presence, queue, readings
+from syncing.services.work import block, jobs, master, readings
 from syncing.services.work.boundary import bounded, survived
 from syncing.services.work.hands import BLOCKED, Hand, Pulse, Replicate
 from syncing.services.work.readings import MasterHand, Reading
@@ -43,7 +44,7 @@ def work(
 ) -> bool:
     """Works what there is (only `run_id`, if given) until nothing is left or the slice is over; True: there is more.
 
-    `name` has its row (`presence`). When `stop` is set, accounts in hand go back to the queue between two requests.
+    `name` has its row (`leases.processes`). When `stop` is set, accounts in work go back to the queue between requests.
     """
     lane = LaneAtWork(name, slice_s, threads, stop, run_id, replicate)
     try:
@@ -138,7 +139,7 @@ class LaneAtWork:
             return
         self._beat_due = time.monotonic() + conf.heartbeat()
         began = self._pulse.moment()
-        presence.beat(self.name)
+        processes.beat(self.name)
         self._beat_accounts()
         self._beat_masters()
         self._pulse.beaten(began)
@@ -215,7 +216,7 @@ class LaneAtWork:
             return
         with bounded(partial(master.failed_inside, held.claim)):
             if master.settle(held.claim, held.task, future.result()) and self.run_id is None:
-                queue.call_lanes()  # the others had nothing to do while the master was read
+                dispatch.call_lanes()  # the others had nothing to do while the master was read
 
     # -- what is new --
 

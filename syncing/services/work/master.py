@@ -13,12 +13,13 @@ from syncing import conf, store
 from syncing.engine import safety
 from syncing.engine.refs import Scope
 from syncing.engine.snapshot import Snapshot, fingerprint, from_document, to_document
+from syncing.leases import dispatch
+from syncing.leases.claims import MasterClaim, release_master
 from syncing.models import RUN_OPEN, LogEntry, MasterSnapshot, RunPurpose, SyncRun
 from syncing.policy import may_delete, scope_of
 from syncing.services.runs.closing import end_without_master
-from syncing.services.work import proposals, queue
+from syncing.services.work import proposals
 from syncing.services.work.boundary import INTERNAL_REMEDY, survived, where
-from syncing.services.work.claims import MasterClaim, release_master
 from syncing.services.work.hands import INTERRUPTIONS
 from syncing.services.work.readings import Reading, Task
 
@@ -97,7 +98,7 @@ def _go_without_master(claim: MasterClaim, run: SyncRun) -> None:
     if snapshot is None:
         end_without_master(run, "not_found", store.problem("not_found", *NOTHING_TO_REVERT))
     elif _freeze(run, claim, snapshot_id=snapshot) and run.queued_to_workers:
-        queue.call_lanes()
+        dispatch.call_lanes()
 
 
 def settle(claim: MasterClaim, task: Task, readings: Sequence[Reading]) -> bool:

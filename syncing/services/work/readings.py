@@ -12,7 +12,7 @@ from syncing.adapters.existence import item_exists
 from syncing.adapters.reader import ALL_PIPELINES, NO_PIPELINES, Reader
 from syncing.engine.refs import Ref, Scope, parent_of
 from syncing.engine.snapshot import Snapshot, fingerprint, refs_in
-from syncing.services.work.claims import MasterClaim
+from syncing.leases.claims import MasterClaim
 
 CONTRADICTED = "when it was read again, as before deletions it has to be, the answer was another one"
 HIDDEN = "its list does not show an item that is there when it is asked for by itself"

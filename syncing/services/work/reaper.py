@@ -9,6 +9,7 @@ from accounts import clock
 from accounts.models import SyncGroup
 from accounts.services.health import bulk_check
 from syncing import conf, store
+from syncing.leases import claims, clocks, dispatch, processes
 from syncing.models import (
     ACCOUNT_OPEN,
     RUN_OPEN,
@@ -22,7 +23,7 @@ from syncing.services.decisions import promotion
 from syncing.services.drift import checks as drift_checks
 from syncing.services.drift import seen as drift
 from syncing.services.runs import closing, sequence, waves
-from syncing.services.work import claims, clocks, keeping, lanes, presence, queue
+from syncing.services.work import keeping, lanes
 from syncing.services.work.boundary import bounded, survived
 
 ORPHANED = "the process that worked this run has died"
@@ -49,7 +50,7 @@ def _repairs() -> dict[str, Callable[[], int]]:
         "drift": drift_checks.start_due,
         "lanes": _call_lanes,
         "checks": bulk_check.resume,
-        "buried": presence.bury,
+        "buried": processes.bury,
         "promoted": promotion.follow_up,
         "pruned": lambda: keeping.prune() + _prune() + drift.prune(),
     }
@@ -108,7 +109,7 @@ def _close_finished() -> int:
 
 
 def _call_lanes() -> int:
-    return queue.call_lanes() if lanes.has_work() else 0
+    return dispatch.call_lanes() if lanes.has_work() else 0
 
 
 def _prune() -> int:

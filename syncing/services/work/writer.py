@@ -11,12 +11,12 @@ from accounts.models import Account
 from accounts.services import record_health, remember_identity
 from syncing import conf, store
 from syncing.engine.refs import Ref
+from syncing.leases.claims import Claim
 from syncing.models import AccountRun, AccountState, LogEntry, RunPurpose, SyncRun
 from syncing.replication.contract import NO_NOTES, Interrupted, Mapped, Notes, Outcome, Result
 from syncing.services.drift import seen as drift
 from syncing.services.work import history
 from syncing.services.work.boundary import bounded
-from syncing.services.work.claims import Claim
 from syncing.services.work.endings import Progress, cancelled, failed_inside, final_columns, handed_back, so_far
 
 ATTEMPTS = 3

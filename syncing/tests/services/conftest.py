@@ -13,10 +13,11 @@ from accounts.models import Account, SyncGroup
 from accounts.simulator.server import RunningServer
 from accounts.simulator.world import World
 from accounts.tests.factories import AccountFactory, GroupFactory
+from syncing.leases import processes
 from syncing.models import AccountRun, SyncRun, Trigger
 from syncing.replication.contract import Checkpoint, Job, Keep, Record, Result
 from syncing.services.runs.starting import start_run
-from syncing.services.work import lanes, presence
+from syncing.services.work import lanes
 
 SLAVES = ("north", "south", "west", "east")
 Work = Callable[[Job, KommoClient, Record, Checkpoint, Keep], Result]
@@ -59,13 +60,13 @@ class House:
 
     def work(self, replicate: Work = all_well, **facts: object) -> bool:
         """One lane until it has nothing left."""
-        name = presence.new_name()
-        presence.arrive(name, presence.Kind.LANE, worker="test")
+        name = processes.new_name()
+        processes.arrive(name, processes.Kind.LANE, worker="test")
         facts = {"slice_s": 60.0, "threads": 4, "stop": self.stop, **facts}
         try:
             return lanes.work(name=name, replicate=replicate, **facts)  # type: ignore[arg-type]
         finally:
-            presence.leave(name)
+            processes.leave(name)
 
     def part(self, run: SyncRun, subdomain: str) -> AccountRun:
         return AccountRun.objects.get(run=run, account__subdomain=subdomain)

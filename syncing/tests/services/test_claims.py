@@ -10,8 +10,8 @@ from accounts import clock
 from accounts.models import SyncGroup
 from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing import conf
+from syncing.leases import claims
 from syncing.models import AccountRun, MasterSnapshot, SyncRun
-from syncing.services.work import claims
 from syncing.tests.factories import AccountRunFactory, RunFactory
 
 pytestmark = pytest.mark.django_db

@@ -16,10 +16,11 @@ from accounts.services.upkeep.renewal import due
 from accounts.simulator.world import World
 from accounts.tests.oauth import connected, integrated
 from syncing import tasks
+from syncing.leases import claims, clocks, processes
 from syncing.models import AccountRun, Lane, SyncRun
 from syncing.operations.doctor import clock_set_back
 from syncing.services.drift.checks import is_due
-from syncing.services.work import block, claims, clocks, presence, reaper
+from syncing.services.work import block, reaper
 from syncing.tests.services.conftest import SLAVES, House
 
 BACK = [timedelta(seconds=100), timedelta(hours=1), timedelta(days=10)]
@@ -67,7 +68,7 @@ def test_nobody_who_lives_loses_a_claim(house: House, by: timedelta) -> None:
     clocks.pull_in()
 
     assert claims.release_expired() == 0
-    assert presence.living().count() == 1
+    assert processes.living().count() == 1
 
 
 @back
@@ -76,7 +77,7 @@ def test_signs_of_life_of_the_dead_are_over_within_a_lease(house: House, by: tim
 
     clocks.pull_in()
 
-    assert not presence.living(clock.now() + timedelta(seconds=31)).exists()
+    assert not processes.living(clock.now() + timedelta(seconds=31)).exists()
 
 
 def test_what_is_as_far_ahead_as_it_may_be_stays(house: House) -> None:

@@ -11,9 +11,9 @@ from django.utils import timezone
 from accounts.models import Account, SyncGroup
 from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing import conf
+from syncing.leases import claims
 from syncing.models import AcceptedDifference, Drift, DriftChange, MasterSnapshot, RunPurpose
 from syncing.services.drift import seen as drift
-from syncing.services.work import claims
 from syncing.services.work.reaper import reap
 from syncing.services.work.writer import Writer
 from syncing.tests.factories import AccountRunFactory, RunFactory, difference, extra, missing

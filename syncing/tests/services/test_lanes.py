@@ -270,7 +270,7 @@ def test_a_lane_whose_database_went_away_leaves_no_thread_behind(
         raise OperationalError("the connection is closed")
 
     def replicate(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
-        monkeypatch.setattr(lanes.presence, "beat", gone)
+        monkeypatch.setattr(lanes.processes, "beat", gone)
         time.sleep(0.6)  # a long answer: the next two heartbeats fail
         checkpoint("reading")
         return result()

@@ -11,9 +11,10 @@ from accounts.models import ConnectionCheck
 from accounts.services import start_check
 from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing import conf, store
+from syncing.leases import processes
 from syncing.models import AccountRun, Lane, LogEntry, MasterSnapshot, SyncRun
 from syncing.services.runs.starting import start_run
-from syncing.services.work import presence, reaper
+from syncing.services.work import reaper
 from syncing.tests.factories import AccountRunFactory, RunFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -43,7 +44,7 @@ def test_a_dead_lanes_account_goes_back_and_lanes_are_called(run: SyncRun) -> No
 
 def test_only_the_lanes_that_are_missing_are_called(run: SyncRun) -> None:
     part(run, state="queued")
-    presence.arrive("living", presence.Kind.LANE, worker="here")
+    processes.arrive("living", processes.Kind.LANE, worker="here")
 
     assert reaper.reap()["lanes"] == 1
 
@@ -51,7 +52,7 @@ def test_only_the_lanes_that_are_missing_are_called(run: SyncRun) -> None:
 def test_every_worker_gets_its_lanes(run: SyncRun, settings: Settings) -> None:
     part(run, state="queued")
     for name in ("here", "there"):
-        presence.arrive(name, presence.Kind.WORKER)
+        processes.arrive(name, processes.Kind.WORKER)
 
     assert reaper.reap()["lanes"] == 2 * settings.SYNC_WORKERS
 
@@ -102,8 +103,8 @@ def test_a_master_that_kills_every_reader_fails_its_run() -> None:
 
 
 def test_rows_of_lanes_that_died_long_ago_are_removed() -> None:
-    presence.arrive("dead", presence.Kind.LANE)
-    presence.arrive("living", presence.Kind.LANE)
+    processes.arrive("dead", processes.Kind.LANE)
+    processes.arrive("living", processes.Kind.LANE)
     Lane.objects.filter(pk="dead").update(heartbeat_at=clock.now() - timedelta(hours=1))
 
     assert reaper.reap()["buried"] == 1
@@ -141,18 +142,18 @@ def test_the_last_accepted_master_is_kept_whatever_its_age(monkeypatch: pytest.M
 
 
 def test_a_worker_has_no_more_lanes_than_it_may(settings: Settings) -> None:
-    assert presence.enlist("first")
-    assert presence.enlist("second")
-    assert not presence.enlist("third")
-    presence.leave("first")
-    assert presence.enlist("fourth")
+    assert processes.enlist("first")
+    assert processes.enlist("second")
+    assert not processes.enlist("third")
+    processes.leave("first")
+    assert processes.enlist("fourth")
 
 
 def test_lanes_of_another_worker_do_not_count(settings: Settings) -> None:
     for number in range(settings.SYNC_WORKERS):
-        presence.arrive(f"there {number}", presence.Kind.LANE, worker="another machine")
+        processes.arrive(f"there {number}", processes.Kind.LANE, worker="another machine")
 
-    assert presence.enlist("here")
+    assert processes.enlist("here")
 
 
 def test_a_check_of_connections_that_nobody_works_is_called_again() -> None:

@@ -11,6 +11,7 @@ from pytest_django import Settings
 from accounts import clock
 from accounts.kommo.client import KommoClient
 from accounts.tests.factories import AccountFactory
+from syncing.leases import resting
 from syncing.models import LogEntry, SyncRun
 from syncing.replication.contract import Checkpoint, Job, Keep, Record, Result
 from syncing.services.runs import rests
@@ -166,7 +167,7 @@ def test_a_resting_run_is_cancelled_at_once(fleet: House) -> None:
 
 
 def test_a_command_waits_through_the_rest_says_so_and_goes_on(fleet: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rests, "MINUTE", SHORT)
+    monkeypatch.setattr(resting, "MINUTE", SHORT)
     kommo, said = Kommo(), list[str]()
     run = fleet.start(to_workers=False)
 

@@ -12,12 +12,12 @@ from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing.engine.refs import Kind, Ref
 from syncing.engine.rules import WHOLE, ExclusionRule, Limits, Unmatched
 from syncing.engine.snapshot import Snapshot
+from syncing.leases.claims import Claim
 from syncing.models import AcceptedDifference, Drift, IdMapping, LogEntry, MasterSnapshot
 from syncing.models import Exclusion as ExclusionRow
 from syncing.policy import rules_for
 from syncing.services.work import briefs
 from syncing.services.work.briefs import Snapshots
-from syncing.services.work.claims import Claim
 from syncing.store import now
 from syncing.tests.factories import RunFactory
 from syncing.tests.services.conftest import House

@@ -8,10 +8,11 @@ import pytest
 
 from accounts import clock
 from syncing import conf
+from syncing.leases import claims, processes
 from syncing.models import AccountRun, SyncRun
 from syncing.replication.contract import Result
 from syncing.services.runs import sequence
-from syncing.services.work import claims, foreground, presence, reaper
+from syncing.services.work import foreground, reaper
 from syncing.tests.services.conftest import House, all_well, database, result
 
 
@@ -20,7 +21,7 @@ def old(house: House) -> SyncRun:
     """A command's run with two accounts in hand, whose process was killed a moment ago."""
     run = house.start(to_workers=False)
     house.work(lambda *args: leave_behind(run, house), run_id=run.pk, threads=1)
-    presence.arrive("killed command", presence.Kind.FOREGROUND, run_id=run.pk)
+    processes.arrive("killed command", processes.Kind.FOREGROUND, run_id=run.pk)
     return run
 
 
@@ -109,7 +110,7 @@ def test_an_overtaken_run_waits_for_the_command_that_overtook_it(house: House) -
 
 def test_a_waiting_run_of_living_workers_comes_first(house: House) -> None:
     first = house.start(accounts=[house.accounts["north"]])
-    presence.arrive("worker", presence.Kind.WORKER)
+    processes.arrive("worker", processes.Kind.WORKER)
     said: list[str] = []
     stop = threading.Event()
     run = house.start(to_workers=False)
@@ -172,11 +173,11 @@ def test_an_interrupted_command_leaves_a_run_that_others_joined_to_the_workers(h
 
 def test_an_interrupted_command_leaves_a_run_to_the_other_command_that_joined_it(house: House) -> None:
     run = house.start(to_workers=False)
-    presence.arrive("other command", presence.Kind.FOREGROUND, run_id=run.pk)
+    processes.arrive("other command", processes.Kind.FOREGROUND, run_id=run.pk)
     house.stop.set()
 
     assert foreground.work_to_the_end(run, stop=house.stop).state == "queued"
-    presence.leave("other command")
+    processes.leave("other command")
 
     assert foreground.work_to_the_end(run, stop=house.stop).state == "cancelled"
 

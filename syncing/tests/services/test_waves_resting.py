@@ -10,12 +10,13 @@ from django_q.models import OrmQ
 
 from accounts import clock
 from syncing import conf
+from syncing.leases import claims, processes
 from syncing.models import AuditEntry, RunMode, SyncRun
 from syncing.services.audit import COMMAND
 from syncing.services.runs import sequence, waves
 from syncing.services.runs.making import CannotStart
 from syncing.services.runs.starting import cancel_run
-from syncing.services.work import claims, foreground, presence, reaper
+from syncing.services.work import foreground, reaper
 from syncing.tests.services.conftest import House, all_well, database, result
 from syncing.tests.services.waving import OTHERS, Slaves, claimed, policy, snapshot
 
@@ -217,7 +218,7 @@ def of_command(house: House) -> SyncRun:
     policy(house, wave_hold=True)
     run = house.start(to_workers=False)
     house.work(run_id=run.pk)
-    presence.arrive("command", presence.Kind.FOREGROUND, run_id=run.pk)
+    processes.arrive("command", processes.Kind.FOREGROUND, run_id=run.pk)
     run.refresh_from_db()
     assert run.wave_held
     return run
@@ -271,7 +272,7 @@ def test_a_plan_overtakes_a_resting_run_and_what_waits_behind_it(house: House, h
         house.work(lambda *args: result("planned"))
         plan.refresh_from_db()
     else:
-        presence.arrive("worker", presence.Kind.WORKER)
+        processes.arrive("worker", processes.Kind.WORKER)
         foreground.work_to_the_end(plan, stop=house.stop, replicate=lambda *args: result("planned"))
 
     assert plan.state == "planned"

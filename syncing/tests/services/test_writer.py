@@ -8,10 +8,11 @@ import pytest
 from accounts.models import Account
 from accounts.tests.factories import AccountFactory
 from syncing.engine.refs import Kind, Ref
+from syncing.leases import claims
+from syncing.leases.claims import Claim
 from syncing.models import AccountRun, IdMapping, LogEntry, MasterSnapshot, SyncRun
 from syncing.replication.contract import Interrupted, Mapped, Outcome, Result
-from syncing.services.work import claims, history, writer
-from syncing.services.work.claims import Claim
+from syncing.services.work import history, writer
 from syncing.services.work.writer import Progress, Unit, Writer
 from syncing.tests.factories import AccountRunFactory, RunFactory
 from syncing.tests.services.conftest import result

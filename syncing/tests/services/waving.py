@@ -4,9 +4,9 @@ from typing import Any
 
 from accounts import clock
 from accounts.models import Account, SyncGroup
+from syncing.leases import claims
 from syncing.models import AccountRun, SyncRun
 from syncing.replication.contract import Checkpoint, Job, Keep, Record, Result
-from syncing.services.work import claims
 from syncing.tests.services.conftest import House, result
 
 PILOT = ["north"]

@@ -1,4 +1,4 @@
-"""Who works on what: claims by conditional UPDATE, each with a fence, a lease and a count of attempts."""
+"""Claims of account runs and of masters by conditional UPDATE, each with a fence, a lease and a count of attempts."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ from django.db.models.functions import Coalesce, Now
 from accounts import clock
 from accounts.models import SyncGroup
 from syncing import conf
+from syncing.leases.resting import between_waves, rest_is_over
 from syncing.models import RUN_OPEN, AccountRun, AccountState, RunMode, RunPurpose, RunState, SyncRun
-from syncing.services.runs import rests
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def claimable(run_id: int | None = None) -> QuerySet[AccountRun]:
     waiting = AccountRun.objects.filter(
         ~Exists(elsewhere),
         Q(run__wave_due_at=None) | Q(run__wave_due_at__lte=Now()),
-        rests.over(),
+        rest_is_over(),
         state=AccountState.QUEUED,
         wave__lte=F("run__wave"),
         run__wave_held=False,
@@ -189,15 +189,10 @@ def ahead(run: SyncRun) -> QuerySet[SyncRun]:
     behind that one: no two runs ever have the same account in work, and each has a master of its own.
     """
     others = SyncRun.objects.filter(group=run.group_id, state__in=RUN_OPEN).exclude(pk=run.pk).order_by("pk")
-    if not run.writes and others.filter(resting()).exists():
-        others = others.exclude(resting()).exclude(mode=RunMode.APPLY, fence=0)
+    if not run.writes and others.filter(between_waves()).exists():
+        others = others.exclude(between_waves()).exclude(mode=RunMode.APPLY, fence=0)
     older = Q(pk__lt=run.pk)
     return others.filter(older & Q(fence__gt=0) if run.fence else older | Q(fence__gt=0))
-
-
-def resting() -> Q:
-    """Runs between two waves: nothing of them is in work until they are continued, or their pause is over."""
-    return Q(Q(wave_held=True) | Q(wave_due_at__gt=Now()), state=RunState.RUNNING)
 
 
 UNTOUCHED = Q(fence=0, queued_to_workers=True)  # waits for the workers; nobody has begun it

@@ -1,7 +1,7 @@
-"""Asking for lanes; the reaper asks again for what got lost."""
+"""Calls for lanes, sent to the queue; the reaper repeats those that got lost."""
 
 from accounts.services import queue
-from syncing.services.work import presence
+from syncing.leases import processes
 
 LANE = "syncing.tasks.lane"  # by name: tasks import services, not the reverse
 
@@ -11,7 +11,7 @@ def call_lanes() -> int:
 
     A broker that is down is logged, not raised: the reaper asks again.
     """
-    missing = presence.lanes_missing()
+    missing = processes.lanes_missing()
     for _ in range(missing):
         queue.send(LANE)
     return missing

@@ -1,4 +1,4 @@
-"""Who is at work: rows of workers, lanes and foreground commands, each with its heartbeat."""
+"""Processes at work: rows of workers, lanes and foreground commands, each with its heartbeat."""
 
 import os
 import socket

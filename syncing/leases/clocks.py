@@ -1,4 +1,4 @@
-"""What a clock that was set back leaves in the rows (`accounts.clock`): leases, signs of life, pauses."""
+"""Repairs what a clock that was set back leaves in the rows (`accounts.clock`): leases, signs of life, pauses."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -12,8 +12,8 @@ from accounts import clock
 from accounts.clock import SLACK, beyond
 from accounts.models import ConnectionCheck, RequestSlot
 from syncing import conf
+from syncing.leases.resting import rest_length
 from syncing.models import RUN_OPEN, AccountRun, AccountState, Lane, LogEntry, SyncRun
-from syncing.services.runs.rests import length
 
 LONGEST_PERIOD = timedelta(hours=1)  # of our schedules
 
@@ -42,7 +42,7 @@ def _stored(moment: datetime) -> Iterator[tuple[QuerySet[Any], str, datetime]]:
         pause = timedelta(minutes=run.group.wave_wait)
         yield open_runs.filter(beyond("wave_due_at", moment, pause), pk=run.pk), "wave_due_at", moment
     for run in open_runs.filter(rests_until__gt=moment):
-        yield open_runs.filter(beyond("rests_until", moment, length(run.rests)), pk=run.pk), "rests_until", moment
+        yield open_runs.filter(beyond("rests_until", moment, rest_length(run.rests)), pk=run.pk), "rests_until", moment
     yield ConnectionCheck.objects.filter(beyond("beat_at", moment), finished_at=None), "beat_at", moment
     yield Schedule.objects.filter(beyond("next_run", moment, LONGEST_PERIOD)), "next_run", moment
     yield AccessAttempt.objects.filter(beyond("attempt_time", moment)), "attempt_time", moment
