@@ -7,11 +7,14 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from accounts import conf
-from accounts.models import Account, Integration
+from accounts.models import Account, Integration, SyncGroup
 from accounts.services import ForeignAddress, NotASubdomain, can_be_secret, forget_health, store_token, subdomain_of
 from accounts.services.connecting.attempts import other_account
+from accounts.services.exporting import FORMATS, FileFormat
 from accounts.services.importing.tokens import owners_of
 from accounts.services.tables.lines import bare
+from accounts.services.tables.table import Table, UnreadableFile, read_table
+from accounts.uploads import LARGEST_FILE
 
 IS_SET = "••• set"
 
@@ -113,3 +116,52 @@ class AccountForm(AccountModelForm):
         if not token and "subdomain" in self.changed_data and self.instance.pk:
             forget_health(self.instance)
         return super().save(commit)
+
+
+class ImportForm(forms.Form):
+    """A file of accounts, in `table` once it is valid, and the group they go into."""
+
+    table: Table
+    import_file = forms.FileField(
+        label=_("CSV or XLSX file"), widget=forms.FileInput(attrs={"accept": ".csv,.tsv,.txt,.xlsx,text/csv"})
+    )
+    group = forms.ModelChoiceField(
+        SyncGroup.objects.all(),
+        label=_("Sync group"),
+        required=False,
+        empty_label=_("The only group (made if there is none)"),
+        help_text=_("For the rows that name no group themselves."),
+    )
+
+    def clean_import_file(self) -> Any:
+        file = self.cleaned_data["import_file"]
+        if file.size > LARGEST_FILE:
+            raise ValidationError(_("The file is larger than 10 MB."))
+        try:
+            self.table = read_table(file.read())
+        except UnreadableFile as error:
+            raise ValidationError(str(error)) from error
+        if not self.table.rows and not self.table.errors:
+            raise ValidationError(_("The file names its columns and has no line below."))
+        return file
+
+
+class ConfirmImportForm(forms.Form):
+    """The name of the stored file that was looked at, and the same group."""
+
+    import_file_name = forms.CharField(widget=forms.HiddenInput)
+    group = forms.ModelChoiceField(SyncGroup.objects.all(), required=False, widget=forms.HiddenInput)
+
+
+class ExportForm(forms.Form):
+    """The format of an export, by its place in FORMATS."""
+
+    format = forms.ChoiceField(
+        label=_("Format"),
+        choices=[(str(at), each.extension.upper()) for at, each in enumerate(FORMATS)],
+        initial=str(len(FORMATS) - 1),
+        widget=forms.RadioSelect,
+    )
+
+    def clean_format(self) -> FileFormat:
+        return FORMATS[int(self.cleaned_data["format"])]

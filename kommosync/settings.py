@@ -50,7 +50,6 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "axes",
     "django_q",
-    "import_export",
     "accounts",
     "syncing",
 ]
@@ -141,9 +140,7 @@ Q_CLUSTER = {
 # A selection of many accounts is confirmed by as many fields.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
-FILE_UPLOAD_HANDLERS = ["accounts.exchange.uploads.MemoryOnlyUploadHandler"]
-IMPORT_EXPORT_IMPORT_PERMISSION_CODE = "import"
-IMPORT_EXPORT_EXPORT_PERMISSION_CODE = "export"
+FILE_UPLOAD_HANDLERS = ["accounts.uploads.MemoryOnlyUploadHandler"]
 
 # -- people --
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]

@@ -13,8 +13,8 @@ from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from accounts.exchange.uploads import FilesRefused, NoFiles, may_upload
 from accounts.pages import person
+from accounts.uploads import FilesRefused, NoFiles, may_upload
 from syncing.api.health import healthz, readyz
 from syncing.api.http import too_large
 from syncing.web.bodies import ANONYMOUS_LIMIT, API, BodyRule, rule_for

@@ -1,18 +1,19 @@
 """The admin pages of accounts; syncing adds what concerns runs."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
 
 from accounts import badges, conf
-from accounts.admin.exchange import ExchangeMixin
+from accounts.admin import importing
+from accounts.admin.exporting import AccountExportAdmin
 from accounts.admin.filters import TokenFilter
 from accounts.confirmation import ask, is_confirmed
 from accounts.forms import IS_SET, AccountForm
@@ -22,16 +23,11 @@ from accounts.services import start_check
 from accounts.services.credentials.clients import give_up_pair
 from accounts.views.invites import many_page, named
 
-if TYPE_CHECKING:  # generic for the type checker only
-    AccountModelAdmin = admin.ModelAdmin[Account]
-else:
-    AccountModelAdmin = admin.ModelAdmin
-
 EVENTS_SHOWN = 10
 
 
 @admin.register(Account)
-class AccountAdmin(ExchangeMixin, AccountModelAdmin):
+class AccountAdmin(AccountExportAdmin):
     """Secrets are never loaded here: what the page cannot hold it cannot show."""
 
     form = AccountForm
@@ -76,6 +72,15 @@ class AccountAdmin(ExchangeMixin, AccountModelAdmin):
             (title, {**options, "fields": tuple(name for name in options["fields"] if name != "new_token")})
             for title, options in fieldsets
         )
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        return [
+            path("import/", view(importing.upload_view), name="accounts_account_import"),
+            path("process_import/", view(importing.confirm_view), name="accounts_account_process_import"),
+            path("export/", view(self.export_view), name="accounts_account_export"),
+            *super().get_urls(),
+        ]
 
     # -- columns --
 

@@ -13,7 +13,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from accounts.exchange import uploads
+from accounts import uploads
 from accounts.models import Account, Integration, SyncGroup, TokenPair
 from accounts.tests.factories import AccountFactory, GroupFactory
 
@@ -202,7 +202,8 @@ def test_a_group_that_was_deleted_meanwhile_is_not_replaced_by_another(admin_cli
     preview = look(admin_client, group=group.pk)
     data = {**preview.context["confirm_form"].initial, "group": group.pk}
     group.delete()
-    admin_client.post(CONFIRM, data)
+    assert admin_client.post(CONFIRM, data).url == IMPORT
+    assert "The chosen group was deleted meanwhile" in text(admin_client.get(IMPORT))
     assert not Account.objects.exists()
 
 

@@ -26,10 +26,10 @@ from django.utils import timezone
 from django_q.brokers import get_broker
 from django_q.status import Stat, Status
 
-from accounts.exchange.uploads import SealedStorage, unsealed
 from accounts.models import Account
 from accounts.services.upkeep import renewal
 from accounts.tests.factories import AccountFactory
+from accounts.uploads import read_upload, store_upload
 from syncing.models import IdMapping
 from syncing.operations import firstrun
 from syncing.templatetags.kommosync import shown
@@ -141,10 +141,8 @@ def test_an_import_waits_in_redis_and_goes_through(admin_client, redis_cache: An
 
 def test_a_file_that_waits_comes_back_as_it_was(redis_cache: Any, settings: Any) -> None:
     content = bytes(range(256)) * 100
-    storage = SealedStorage()
-    storage.save(content)
 
-    assert unsealed(SealedStorage(name=storage.name).read()) == content
+    assert read_upload(store_upload(content)) == content
 
 
 # -- sessions --

@@ -8,8 +8,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
-from accounts.exchange.uploads import LARGEST_FILE, LARGEST_REQUEST
 from accounts.tests.factories import AccountFactory
+from accounts.uploads import LARGEST_FILE, LARGEST_REQUEST
 from syncing.models import SyncRun
 from syncing.services.keys import create_key, make_webhook_token
 

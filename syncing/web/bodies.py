@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from django.urls import reverse
 
-from accounts.exchange.uploads import LARGEST_REQUEST, UPLOAD_VIEW
+from accounts.uploads import LARGEST_REQUEST, UPLOAD_VIEW
 from syncing import conf
 from syncing.api.http import BODY_LIMIT
 

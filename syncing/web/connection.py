@@ -11,7 +11,7 @@ from django.http import parse_cookie
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
 
-from accounts.exchange.uploads import cookies_may_upload
+from accounts.uploads import cookies_may_upload
 from syncing.web.request import Ahead, Request
 
 if TYPE_CHECKING:

@@ -1,34 +1,40 @@
-"""Uploaded files, which hold secrets: in memory while they are read, encrypted until somebody confirms."""
+"""Uploaded files, which hold secrets: in memory while they are read, encrypted in the cache until somebody confirms."""
 
 import io
 from typing import Any
+from uuid import uuid4
 
 from cryptography.fernet import InvalidToken
 from django.contrib.auth import get_user
 from django.contrib.auth.models import AnonymousUser, User
 from django.contrib.sessions.middleware import SessionMiddleware
+from django.core.cache import cache
 from django.core.exceptions import SuspiciousOperation
 from django.core.files.uploadedfile import InMemoryUploadedFile
 from django.core.files.uploadhandler import FileUploadHandler
 from django.http import HttpRequest, HttpResponse
-from import_export.tmp_storages import CacheStorage
+from django.utils.translation import gettext as _
 
 from accounts.fields import cipher
 
 LARGEST_FILE = 10 * 1024 * 1024
 LARGEST_REQUEST = 25 * 1024 * 1024  # with everything that comes beside the file
 UPLOAD_VIEW = "admin:accounts_account_import"  # the only one that takes files
-KEPT_SECONDS = 60 * 60
+STORED_SECONDS = 60 * 60
+CACHE_PREFIX = "import-"
 
 
 class UploadGone(Exception):
-    """The file was imported already, or nobody confirmed it within the hour."""
+    """The file was imported already, or nobody confirmed it within the hour; the message is for the operator."""
+
+    def __str__(self) -> str:
+        return _("This file was imported already, or waited for more than an hour; choose it again.")
 
 
 class MemoryOnlyUploadHandler(FileUploadHandler):
     """Never writes an upload to the disk, where Django's own puts larger ones in clear.
 
-    Of a file that is too large only the size is told, for the form to refuse it.
+    A file that is too large is cut off, with its true size for the form to refuse it.
     """
 
     def new_file(self, *args: Any, **kwargs: Any) -> None:
@@ -70,43 +76,37 @@ class NoFiles(FileUploadHandler):
 
 
 def may_upload(user: User | AnonymousUser) -> bool:
-    """Says whether files are taken from this person at all; the view has its own door behind this one."""
+    """Returns whether files are taken from this person at all; the view checks the permission again."""
     return user.is_active and user.is_staff and user.has_perm("accounts.import_account")
 
 
 def cookies_may_upload(cookies: dict[str, str]) -> bool:
-    """Says the same of whoever sends these cookies, before anything else of a request is there."""
+    """Returns the same for the sender of these cookies, before anything else of a request is there."""
     request = HttpRequest()
     request.COOKIES = cookies
     SessionMiddleware(lambda _request: HttpResponse()).process_request(request)
     return may_upload(get_user(request))
 
 
-class SealedStorage(CacheStorage):  # type: ignore[misc]
-    """A file between preview and confirmation, under a random name; `read` gives it sealed."""
-
-    CACHE_LIFETIME = KEPT_SECONDS
-    CACHE_PREFIX = "import-"
-
-    def save(self, data: bytes) -> None:
-        super().save(cipher().encrypt(data).decode())
-
-    def read(self) -> bytes:
-        sealed: str | None = super().read()
-        if sealed is None:
-            raise UploadGone
-        return sealed.encode()
+# -- between preview and confirmation --
 
 
-def unsealed(sealed: bytes) -> bytes:
-    """The file that `SealedStorage` keeps; raises UploadGone."""
+def store_upload(content: bytes) -> str:
+    """Stores the file encrypted for an hour; returns the random name that it is read by."""
+    name = uuid4().hex
+    cache.set(CACHE_PREFIX + name, cipher().encrypt(content).decode(), STORED_SECONDS)
+    return name
+
+
+def read_upload(name: str) -> bytes:
+    """Returns the file as it came. Raises UploadGone."""
     try:
-        return cipher().decrypt(sealed, ttl=KEPT_SECONDS)
+        return cipher().decrypt(cache.get(CACHE_PREFIX + name, ""), ttl=STORED_SECONDS)
     except InvalidToken as error:
         raise UploadGone from error
 
 
-def forget_upload(name: str | None) -> None:
-    """The file is wanted no more, if it is there at all."""
+def forget_upload(name: str) -> None:
+    """Deletes the stored file, if there is one and it is still there."""
     if name:
-        SealedStorage(name=name).remove()
+        cache.delete(CACHE_PREFIX + name)

@@ -1,1 +1,0 @@
-"""Accounts for django-import-export: resource, formats, and where uploads wait."""
