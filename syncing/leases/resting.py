@@ -29,5 +29,5 @@ def rest_length(number: int) -> timedelta:
 
 
 def between_waves() -> Q:
-    """Returns the condition of runs between two waves: nothing is in work until somebody continues or the pause ends."""
+    """Returns the condition of runs between two waves: nothing runs until somebody continues or the pause ends."""
     return Q(Q(wave_held=True) | Q(wave_due_at__gt=Now()), state=RunState.RUNNING)
