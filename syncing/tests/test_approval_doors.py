@@ -13,9 +13,10 @@ from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing.engine.grouping import content_digest
 from syncing.models import AuditEntry, RunMode, SyncRun
 from syncing.services import audit
+from syncing.tests.commands import command
 from syncing.tests.factories import AccountRunFactory, RunFactory
 from syncing.tests.plans import change, document, planned
-from syncing.tests.test_approve import bearer, command, post
+from syncing.tests.test_approve import bearer, post
 
 pytestmark = pytest.mark.django_db
 

@@ -1,12 +1,10 @@
 """Plan, review, approve, apply: from every door, against a simulated Kommo where accounts change in between."""
 
-import io
 import json
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
-from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 
@@ -19,6 +17,7 @@ from syncing.management.console.signals import Stopping
 from syncing.models import AuditEntry, RunMode, SyncRun
 from syncing.services.keys import create_key, make_webhook_token
 from syncing.services.work.foreground import work_to_the_end
+from syncing.tests.commands import command, command_document
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -43,27 +42,8 @@ def ben(transactional_db: None) -> User:
     return user
 
 
-def command(name: str, *args: str) -> tuple[int, str, str]:
-    """Exit code, stdout, stderr."""
-    out, errors = io.StringIO(), io.StringIO()
-    code: Any = 0
-    try:
-        call_command(name, *args, stdout=out, stderr=errors)
-    except SystemExit as end:
-        code = end.code
-    except CommandError as error:
-        code = error.returncode
-        errors.write(str(error))
-    return code, out.getvalue(), errors.getvalue()
-
-
-def document(name: str, *args: str) -> tuple[int, dict[str, Any]]:
-    code, out, _ = command(name, *args, "--json")
-    return code, json.loads(out)
-
-
 def plan_number() -> int:
-    code, said = document("sync_all", "--plan")
+    code, said = command_document("sync_all", "--plan")
     assert (code, said["state"]) == (0, "planned")
     return int(said["run"])
 
@@ -88,7 +68,7 @@ def test_exactly_the_account_that_changed_since_is_refused(master: SimAccount, w
     plan = plan_number()
     somebody_edits(world.accounts["south"])
 
-    code, said = document("approve", str(plan), "--by", "ben", "--reason", "Looks right")
+    code, said = command_document("approve", str(plan), "--by", "ben", "--reason", "Looks right")
 
     assert code == 1
     assert states(said) == {
@@ -105,7 +85,7 @@ def test_exactly_the_account_that_changed_since_is_refused(master: SimAccount, w
 def test_what_was_reviewed_again_and_approved_is_written(master: SimAccount, world: World, ben: User) -> None:
     plan = plan_number()
     somebody_edits(world.accounts["south"])
-    _, applied = document("approve", str(plan), "--by", "ben")
+    _, applied = command_document("approve", str(plan), "--by", "ben")
     client = Client()
     client.force_login(ben)
 
@@ -115,7 +95,7 @@ def test_what_was_reviewed_again_and_approved_is_written(master: SimAccount, wor
     review = SyncRun.objects.first()
     assert review is not None
     work_to_the_end(review, stop=Stopping())
-    code, said = document("approve", str(review.pk), "--by", "ben")
+    code, said = command_document("approve", str(review.pk), "--by", "ben")
 
     assert (code, states(said)) == (0, {"south": ("changed", None)})
 
@@ -136,7 +116,7 @@ def test_nothing_is_written_before_the_approval(master: SimAccount, world: World
 
 def test_the_audit_tells_the_whole_story(master: SimAccount, ben: User) -> None:
     plan = plan_number()
-    document("approve", str(plan), "--by", "ben", "--reason", "Looks right")
+    command_document("approve", str(plan), "--by", "ben", "--reason", "Looks right")
 
     code, out, _ = command("audit", "--format", "json")
     rows = json.loads(out)

@@ -15,7 +15,7 @@ from accounts.tests.factories import AccountFactory
 from accounts.tests.oauth import TOKEN_PATH, connected, integrated, refreshes
 from accounts.tests.test_slots import peak_per_second
 from syncing.models import AccountRun, LogEntry, SyncRun
-from syncing.tests.test_sync_all import document, sync
+from syncing.tests.commands import document, sync
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -14,8 +14,9 @@ from accounts.simulator.server import RunningServer
 from accounts.simulator.world import World
 from accounts.tests.factories import AccountFactory
 from syncing.models import AuditEntry, SyncRun
+from syncing.tests.commands import command
 from syncing.tests.factories import DriftFactory, difference, extra, missing
-from syncing.tests.test_approve import bearer, command
+from syncing.tests.test_approve import bearer
 
 pytestmark = pytest.mark.django_db
 EVIL = "<script>alert(1)</script>"

@@ -17,8 +17,9 @@ from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing import store
 from syncing.engine.snapshot import Snapshot
 from syncing.models import AccountRun, AuditEntry, LogEntry, SyncRun
+from syncing.tests.commands import command
 from syncing.tests.factories import AccountRunFactory, RunFactory
-from syncing.tests.test_approve import bearer, command
+from syncing.tests.test_approve import bearer
 
 pytestmark = pytest.mark.django_db
 EVIL = "<script>alert(1)</script>"

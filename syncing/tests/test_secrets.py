@@ -24,7 +24,7 @@ from accounts.simulator.server import RunningServer
 from accounts.simulator.world import World
 from accounts.tests.oauth import REDIRECT
 from accounts.tests.test_connecting import begin, come_back, decide
-from syncing.tests.test_sync_all import sync
+from syncing.tests.commands import sync
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SLAVES = 5

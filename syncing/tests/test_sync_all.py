@@ -1,72 +1,28 @@
 """`sync_all`: what it says, where, and how it ends."""
 
-import errno
-import io
 import json
-import signal
-import threading
-from typing import Any
 
 import pytest
-from django.core.management import CommandError, call_command
-from django.core.management.base import OutputWrapper
-from django.db import OperationalError, connection
 from django_q.models import OrmQ
 from pytest_django import Settings
 
-from accounts.models import Account, SyncGroup
+from accounts.models import Account
 from accounts.simulator.account import SimAccount
 from accounts.simulator.faults import Fault
-from accounts.simulator.server import RunningServer
 from accounts.simulator.world import World
-from accounts.tests.factories import AccountFactory, GroupFactory
+from accounts.tests.factories import GroupFactory
 from syncing.leases import processes
-from syncing.management.console import running
-from syncing.management.console.output import write_json
-from syncing.management.console.report import run_report
 from syncing.management.console.signals import Stopping
 from syncing.models import AccountRun, SyncRun
-from syncing.selectors.documents import run_document
 from syncing.services.work.reaper import reap
+from syncing.tests.commands import document, sync
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
 TOTALS = ["queued", "running", "planned", "in_sync", "changed", "partial", "failed", "refused", "skipped", "cancelled"]
 ACCOUNT_KEYS = {
     *("subdomain", "state", "reason", "requests", "created", "updated", "deleted", "adopted", "plan", "note", "error"),
     *("changes", "extras", "conflicts", "manual", "wave"),
 }
-
-
-@pytest.fixture
-def master(simulator: RunningServer, world: World) -> SimAccount:
-    """The usual cast, over HTTP; the master has a pipeline that no slave has."""
-    accounts = AccountFactory.cast()
-    for name, account in accounts.items():
-        account.token = world.add_account(name).token
-        account.save()
-    found = world.accounts["master"]
-    found.add_pipeline("Sales <b>", stages=["New", "Offer"])
-    return found
-
-
-def sync(*args: str) -> tuple[int, str, str]:
-    """Exit code, stdout, stderr."""
-    out, errors = io.StringIO(), io.StringIO()
-    code: Any = 0
-    try:
-        call_command("sync_all", *args, stdout=out, stderr=errors)
-    except SystemExit as end:
-        code = end.code
-    except CommandError as error:
-        code = error.returncode
-        errors.write(str(error))
-    return code, out.getvalue(), errors.getvalue()
-
-
-def document(*args: str) -> tuple[int, dict[str, Any]]:
-    code, out, _ = sync("--json", *args)
-    return code, json.loads(out)
 
 
 def test_it_syncs_here_and_ends_with_a_table(master: SimAccount) -> None:
@@ -104,78 +60,6 @@ def test_a_second_run_finds_everything_in_sync(master: SimAccount) -> None:
     assert code == 0
     assert said["totals"]["in_sync"] == 4
     assert {account["requests"] for account in said["accounts"]} == {7}
-
-
-def test_a_plan_shows_every_change_and_writes_nothing(master: SimAccount, world: World) -> None:
-    world.accounts["north"].add_pipeline("Old ways", stages=["One"])
-
-    code, out, _ = sync("--plan")
-
-    assert code == 0
-    assert "+ create pipeline 'Sales <b>'" in out
-    assert "extra, kept: pipeline 'Old ways'" in out
-    assert {record.method for record in world.log} == {"GET"}
-    assert set(AccountRun.objects.values_list("state", flat=True)) == {"planned"}
-
-
-def test_equal_plans_are_printed_once_with_their_accounts(master: SimAccount, world: World) -> None:
-    document()
-    master.add_pipeline("After sales", stages=["Thanks"])
-    world.accounts["west"].add_pipeline("Own ways", stages=["One"])
-    west = next(item for item in world.accounts["west"].pipelines.values() if item.name == "Sales <b>")
-    west.name = "Sales of west"
-
-    code, out, _ = sync("--plan")
-
-    assert code == 0
-    assert out.count("+ create pipeline 'After sales'") == 2
-    assert "3 accounts: the same 2 changes; 1 differ\n" in out
-    assert "3 accounts: the same 2 changes\n    east, north, south\n  + create pipeline 'After sales'" in out
-    assert "west: 3 changes\n    only here: ~ update pipeline 'Sales <b>'\n" in out
-    assert "  = extra, kept: pipeline 'Own ways'\n" in out
-
-
-def test_the_document_of_a_plan_names_each_distinct_plan_once(master: SimAccount, world: World) -> None:
-    world.accounts["west"].add_pipeline("Sales <b>", stages=["New"])
-    world.accounts["north"].add_pipeline("Own ways", stages=["One"])
-
-    code, said = document("--plan")
-
-    plans = {tuple(plan["accounts"]): plan for plan in said["plans"]}
-    assert code == 0
-    assert list(plans) == [("east", "north", "south"), ("west",)]
-    assert {account["plan"] for account in said["accounts"]} == {plan["plan"] for plan in said["plans"]}
-    created = {account["subdomain"]: account["created"] for account in said["accounts"]}
-    assert [plan["created"] for plan in said["plans"]] == [created["east"], created["west"]]
-    assert {account["subdomain"]: len(account["extras"]) for account in said["accounts"]}["north"] == 1
-    assert said["plans"][0]["extras"] == 0, "what one account has for itself is not the plan's"
-
-
-def test_a_plan_shows_what_it_deletes_and_why_other_things_stay(master: SimAccount, world: World) -> None:
-    policy = dict.fromkeys(("unmatched_stages", "unmatched_pipelines"), "delete_created")
-    SyncGroup.objects.update(**policy, max_delete_share=100)
-    master.add_pipeline("Old ways", stages=["Was"])
-    document()
-    for name, leads in (("north", 12), ("south", 3)):
-        sales = world.accounts[name].pipeline("Sales <b>")
-        for _ in range(leads):
-            world.accounts[name].add_lead(sales.id, sales.stage("Offer").id)
-    master.delete_pipeline(master.pipeline("Old ways"))
-    master.delete_stage(master.pipeline("Sales <b>"), master.pipeline("Sales <b>").stage("Offer"))
-
-    _, out, _ = sync("--plan")
-    code, said = document("--plan")
-
-    assert code == 0
-    assert "2 accounts: the same 2 changes; 2 differ\n" in out
-    assert "- delete pipeline 'Old ways'\n      stages: [\"Was\"] -> (none)" in out
-    assert "= extra: stage 'Offer' in Sales <b>: Kept: 12 leads are in it." in out
-    accounts = {account["subdomain"]: account for account in said["accounts"]}
-    assert accounts["north"]["plan"] == accounts["south"]["plan"] != accounts["east"]["plan"]
-    messages = [accounts[name]["extras"][-1]["message"] for name in ("north", "south")]
-    assert messages == ["Kept: 12 leads are in it.", "Kept: 3 leads are in it."]
-    gone = [change for change in accounts["east"]["changes"] if change["action"] == "delete"]
-    assert gone[-1]["fields"] == {"stages": [["Was"], None]}
 
 
 def test_one_bad_account_ends_in_1_with_its_reason_and_the_others_go_on(master: SimAccount, world: World) -> None:
@@ -290,167 +174,9 @@ def end_all() -> bool:
     return False
 
 
-# -- being stopped --
-
-
-def test_a_stop_in_the_middle_cancels_and_still_says_one_document(
-    master: SimAccount, world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    world.faults.add(Fault("slow", path="/custom_fields", subdomain="north", seconds=0.5, times=None))
-    before = signal.getsignal(signal.SIGTERM)
-    threading.Timer(0.8, lambda: signal.raise_signal(signal.SIGTERM)).start()
-
-    code, said = document("--account", "north")
-
-    assert code == 1
-    assert said["state"] == "cancelled"
-    assert "stopped after" in said["accounts"][0]["note"]
-    assert signal.getsignal(signal.SIGTERM) == before
-
-
-@pytest.mark.parametrize("stays_away", [False, True])
-def test_a_database_that_fails_in_the_middle_ends_in_1_with_the_run(
-    master: SimAccount, monkeypatch: pytest.MonkeyPatch, stays_away: bool
-) -> None:
-    def fail(*args: object, **facts: object) -> None:
-        raise OperationalError("the connection is closed")
-
-    monkeypatch.setattr(running, "work_to_the_end", fail)
-    if stays_away:
-        monkeypatch.setattr(running, "run_document", fail)
-
-    code, said = document("--account", "north")
-
-    assert (code, said["run"]) == (1, SyncRun.objects.get().pk)
-    if stays_away:
-        assert (said["state"], said["error"]["code"]) == ("failed", "internal")
-    else:
-        assert (said["state"], len(said["accounts"])) == ("queued", 1)
-
-
-def test_names_cannot_break_the_report() -> None:
-    change = {
-        **{"action": "update", "kind": "stage", "name": '🎉 "quoted" <b>', "parent": "Sales"},
-        **{"fields": {"name": [None, "x"]}, "outcome": "planned"},
-    }
-    account = {
-        **dict.fromkeys(("created", "updated", "deleted", "adopted", "requests"), 0),
-        **{"subdomain": "north", "state": "planned", "reason": None, "error": None, "note": None},
-        **{"changes": [change], "extras": [], "conflicts": [], "manual": []},
-    }
-    facts = {"run": 1, "mode": "plan", "state": "planned", "reason": None, "error": None, "duration_s": 1.0}
-
-    text = run_report({**facts, "totals": {"planned": 1}, "accounts": [account]})
-
-    assert "~ update stage '🎉 \"quoted\" <b>' in Sales" in text
-    assert 'name: (none) -> "x"' in text
-
-
 def test_tokens_are_in_no_output(master: SimAccount, settings: Settings) -> None:
     tokens = Account.objects.values_list("token", flat=True)
 
     said = "".join(str(part) for args in (["--json"], []) for part in sync(*args))
 
     assert not [token for token in tokens if token in said]
-
-
-# -- errors of our own --
-
-
-@pytest.mark.parametrize("column", ["unmatched_pipelines", "wave_unit"])
-def test_an_invalid_policy_value_ends_the_run_with_its_document_and_so_does_the_next_call(
-    master: SimAccount, caplog: pytest.LogCaptureFixture, column: str
-) -> None:
-    SyncGroup.objects.update(**{column: "bogus"})
-
-    for number in (1, 2):
-        code, said = document()
-        assert (code, said["state"], said["reason"]) == (1, "failed", "internal")
-        assert column in said["error"]["message"]
-        assert said["totals"]["skipped"] == 4
-        assert SyncRun.objects.filter(state="failed").count() == number
-
-
-def test_an_error_of_this_command_itself_ends_the_run_and_prints_the_document(
-    master: SimAccount, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    def odd(*args: object, **facts: object) -> None:
-        raise KeyError("secret")
-
-    monkeypatch.setattr(running, "work_to_the_end", odd)
-    code, out, errors = sync("--json")
-
-    said = json.loads(out)
-    assert (code, said["state"], said["reason"]) == (1, "failed", "internal")
-    assert said["run"] == SyncRun.objects.get(state="failed").pk
-    assert "KeyError in test_sync_all.py" in errors
-    assert "secret" not in out + errors
-
-
-def test_an_error_before_the_run_is_made_prints_a_document_too(
-    master: SimAccount, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    """SQLite keeps any text in a column of numbers."""
-    with connection.cursor() as cursor:
-        cursor.execute("PRAGMA ignore_check_constraints = ON")
-        cursor.execute("UPDATE accounts_syncgroup SET wave_size = 'many'")
-        cursor.execute("PRAGMA ignore_check_constraints = OFF")
-
-    code, said = document()
-
-    assert (code, said["run"], said["state"], said["error"]["code"]) == (1, None, "failed", "internal")
-    assert not SyncRun.objects.exists()
-
-
-def test_a_stored_half_of_a_surrogate_pair_does_not_keep_the_document_from_being_printed(master: SimAccount) -> None:
-    sync()
-    broken = {"changes": [{"action": "create", "kind": "stage", "name": "Sal\ud800es", "parent": "", "fields": {}}]}
-    AccountRun.objects.update(document=broken)
-    out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
-    write_json(OutputWrapper(out), run_document(SyncRun.objects.get()))
-    out.seek(0)
-
-    assert json.loads(out.read())["accounts"][0]["changes"][0]["name"] == "Sal\ud800es"
-
-
-@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
-def test_json_is_printed_whatever_the_terminal_can_show(encoding: str) -> None:
-    out = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
-    write_json(OutputWrapper(out), {"name": "Vendas às 5 😀"})
-    out.seek(0)
-
-    assert json.loads(out.read()) == {"name": "Vendas às 5 😀"}
-
-
-def test_a_full_disk_for_the_document_is_no_error_of_ours(master: SimAccount, caplog) -> None:
-    class Full(io.StringIO):
-        def write(self, text: str) -> int:
-            raise OSError(errno.ENOSPC, "No space left on device")
-
-    with pytest.raises(OSError, match="No space left"):
-        call_command("sync_all", "--json", stdout=Full(), stderr=io.StringIO())
-
-    assert "error of our own" not in caplog.text
-    assert SyncRun.objects.get().state == "succeeded"
-
-
-@pytest.mark.parametrize("broken", ["Sal\ud800es", "Sal\x00es"])
-def test_a_name_that_can_be_neither_stored_nor_sent_is_held_back_and_the_rest_goes_on(
-    master: SimAccount, world: World, broken: str
-) -> None:
-    master.add_pipeline(broken, stages=["New"])
-    master.add_field("leads", "Colour", "select", enums=["red", f"green{broken}"])
-    SyncGroup.objects.update(unmatched_pipelines="delete_all", unmatched_fields="delete_all")
-    GroupFactory(name="Others")
-    own = world.accounts["south"].add_pipeline(f"Own {broken}", stages=["New"])
-
-    for state in ("changed", "in_sync"):
-        code, said = document("--group", "Branches")
-        assert (code, said["state"]) == (0, "succeeded"), said["error"]
-        assert {account["state"] for account in said["accounts"]} == {state}
-        held = [(item["kind"], item["message"]) for item in said["accounts"][0]["manual"]]
-        assert {kind for kind, message in held if "neither stored nor sent" in message} == {"pipeline", "custom_field"}
-    names = {pipeline.name for pipeline in world.accounts["north"].pipelines.values()}
-    assert "Sales <b>" in names
-    assert not any("Sal" in name and "es" in name and name != "Sales <b>" for name in names)
-    assert own.id in world.accounts["south"].pipelines

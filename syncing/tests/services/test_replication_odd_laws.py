@@ -1,7 +1,6 @@
 """Laws under servers that do not do as documented: other names, late readings, lost answers."""
 
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from random import Random
@@ -12,13 +11,12 @@ from hypothesis import given
 
 from accounts.simulator.account import SimAccount
 from accounts.simulator.model import ENTITIES
-from accounts.simulator.server import RunningServer, serve
+from accounts.simulator.server import RunningServer
 from accounts.simulator.spelling import WAYS
-from accounts.simulator.world import World
 from syncing.tests import laws
 from syncing.tests.branches import Branch, Killed, Scene, inventory
 from syncing.tests.laws import seeds
-from syncing.tests.services.test_replication_laws import ids_of, leads_of, scene_of, slave_of
+from syncing.tests.services.law_scenes import ids_of, leads_of, scene_of, slave_of
 
 pytestmark = pytest.mark.law
 law = laws.law(daily=3)
@@ -27,13 +25,6 @@ TWISTS = (
     "{} 😀 more", "{} & Sons", "<b>{}</b>", '"{}"', " {} ", "{}  twice", "É{}", "{} " + "long" * 8, "\u200b{}", "{}'s",
 )  # fmt: skip
 LOST = ("reset_applied", "504_applied", "500_applied", "garbage", "empty")
-
-
-@pytest.fixture(scope="module")
-def anywhere() -> Iterator[RunningServer]:
-    """One server for all worlds of this file: each example puts a world of its own into it."""
-    with serve(World()) as running:
-        yield running
 
 
 def sizes(account: SimAccount) -> Counter[str]:

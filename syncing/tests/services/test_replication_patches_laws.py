@@ -1,31 +1,23 @@
 """Laws of writing options: whatever gets lost, is refused, or is added by a person meanwhile."""
 
 from collections import Counter
-from collections.abc import Iterator
 from random import Random
 
 import pytest
 from hypothesis import given
 
 from accounts.simulator.seed import drift
-from accounts.simulator.server import RunningServer, serve
-from accounts.simulator.world import World
+from accounts.simulator.server import RunningServer
 from syncing.engine.pending import UNCERTAIN
 from syncing.tests import laws
 from syncing.tests.branches import Branch, Scene
 from syncing.tests.laws import seeds
-from syncing.tests.services.test_replication_laws import fill, scene_of
+from syncing.tests.services.law_scenes import fill, scene_of
 
 pytestmark = pytest.mark.law
 law = laws.law(daily=6)
 LOST = ("reset_applied", "504_applied", "500_applied", "empty", "garbage", "reset", "504", "500")
 SPELLINGS = ("dotted", "brackets", "pointer", "indexed", "short", "none")
-
-
-@pytest.fixture(scope="module")
-def anywhere() -> Iterator[RunningServer]:
-    with serve(World()) as running:
-        yield running
 
 
 def edit(scene: Scene, rng: Random) -> None:

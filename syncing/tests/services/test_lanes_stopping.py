@@ -1,0 +1,225 @@
+"""Lanes that are stopped: by a signal, a cancel, a lost claim, a database that went away, a machine that slept."""
+
+import threading
+import time
+from datetime import timedelta
+
+import pytest
+from django.db import OperationalError
+from pytest_django import Settings
+
+from accounts import clock
+from accounts.kommo.client import KommoClient
+from accounts.kommo.errors import Halted
+from accounts.simulator.world import World
+from syncing.engine.refs import Kind, Ref
+from syncing.models import AccountRun
+from syncing.replication.contract import Checkpoint, Interrupted, Job, Keep, Mapped, Outcome, Record, Result
+from syncing.services.runs.starting import cancel_run
+from syncing.services.work import lanes
+from syncing.services.work.hands import Hand, Pulse
+from syncing.tests.services.conftest import House, all_well, database, result
+
+CREATED = Outcome("create", "pipeline", "Sales", "", "done")
+
+
+def wait_for(event: threading.Event) -> None:
+    assert event.wait(10)
+
+
+def test_a_stopping_lane_hands_back_what_it_holds_and_the_next_one_goes_on(house: House) -> None:
+    def begin(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
+        record([CREATED], [Mapped(Ref(Kind.PIPELINE, "7"), "70", "Sales", "", True)], [])
+        house.stop.set()
+        while True:
+            checkpoint("reading")
+            time.sleep(0.005)  # as a request takes: spinning would starve the lane\'s own thread
+
+    run = house.start()
+    assert house.work(begin)
+
+    run.refresh_from_db()
+    assert run.state == "running"
+    assert set(house.states(run).values()) == {"queued"}
+    assert not AccountRun.objects.exclude(errors=0, crashes=0).exists()
+
+    house.stop.clear()
+    house.work(lambda job, client, record, checkpoint, keep: result("in_sync"))
+    run.refresh_from_db()
+    assert run.state == "succeeded"
+    assert house.states(run)["north"] == "changed"  # by the first attempt
+    assert house.part(run, "north").created == 1
+
+
+def test_a_cancel_stops_between_two_requests_and_says_how_far_it_came(house: House, settings: Settings) -> None:
+    settings.SYNC_LEASE = 1
+    begun = threading.Event()
+
+    def replicate(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
+        record([CREATED], [], [])
+        begun.set()
+        while True:
+            checkpoint("writing pipelines")
+            time.sleep(0.005)  # as a request takes: spinning would starve the lane\'s own thread
+
+    run = house.start()
+    lane = threading.Thread(target=in_a_thread, args=(house, replicate, 2))
+    lane.start()
+    wait_for(begun)
+    cancel_run(run, by=None)
+    lane.join(10)
+
+    run.refresh_from_db()
+    assert run.state == "cancelled"
+    assert set(house.states(run).values()) == {"cancelled"}
+    notes = set(run.account_runs.exclude(note="").values_list("note", flat=True))
+    assert notes == {"stopped after 0 requests: 1 created; last: writing pipelines"}
+
+
+def in_a_thread(house: House, replicate: object, threads: int) -> None:
+    with database():
+        house.work(replicate, threads=threads)  # type: ignore[arg-type]
+
+
+def test_a_lane_that_lost_its_claim_stops_and_stores_nothing(house: House, settings: Settings) -> None:
+    settings.SYNC_LEASE = 1
+    seen: list[str] = []
+
+    def replicate(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
+        if not seen:
+            seen.append(job.subdomain)
+            with database():
+                part = AccountRun.objects.filter(account__subdomain=job.subdomain)
+                part.update(fence=99, lane="other", lease_until=clock.now() + timedelta(minutes=1))
+            try:
+                while True:
+                    checkpoint("reading")
+                    time.sleep(0.005)  # as a request takes: spinning would starve the lane\'s own thread
+            except Interrupted as lost:
+                seen.append(lost.code)
+                raise
+        return result()
+
+    run = house.start()
+    house.work(replicate)
+
+    assert seen[1] == "lost_claim"
+    part = house.part(run, seen[0])
+    assert (part.state, part.fence, part.errors) == ("running", 99, 0)
+
+
+def test_without_a_heartbeat_nothing_more_is_sent(house: House, settings: Settings) -> None:
+    settings.SYNC_LEASE = 0.6
+    codes: list[str] = []
+
+    def replicate(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
+        hand: Hand = checkpoint.__self__  # type: ignore[attr-defined]
+        hand.pulse.beaten = lambda at: None  # type: ignore[method-assign]
+        try:
+            while True:
+                checkpoint("reading")
+                time.sleep(0.005)  # as a request takes: spinning would starve the lane\'s own thread
+        except Interrupted as lost:
+            codes.append(lost.code)
+            raise
+
+    house.start(accounts=[house.accounts["north"]])
+    house.work(replicate)
+
+    assert set(codes) == {"lost_claim"}
+
+
+def test_a_lane_whose_database_went_away_leaves_no_thread_behind(
+    house: House, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    settings.SYNC_LEASE = 1
+    before = set(threading.enumerate())
+
+    def gone(name: str) -> None:
+        raise OperationalError("the connection is closed")
+
+    def replicate(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
+        monkeypatch.setattr(lanes.processes, "beat", gone)
+        time.sleep(0.6)  # a long answer: the next two heartbeats fail
+        checkpoint("reading")
+        return result()
+
+    house.start()
+    with pytest.raises(OperationalError):
+        house.work(replicate)
+
+    mine = [thread for thread in set(threading.enumerate()) - before if thread.name.startswith(("account_", "pulse"))]
+    for thread in mine:
+        thread.join(2)
+    assert not [thread.name for thread in mine if thread.is_alive()]
+
+
+def test_a_wait_for_a_turn_ends_when_the_lanes_own_thread_hangs(house: House, settings: Settings) -> None:
+    """A hand that is not between two requests but within one: it waits for its turn, or to repeat."""
+    settings.SYNC_LEASE = 0.5
+    codes: list[str] = []
+
+    def replicate(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
+        hand: Hand = checkpoint.__self__  # type: ignore[attr-defined]
+        hand.pulse.beaten = lambda at: None  # type: ignore[method-assign]
+        try:
+            hand.stop.sleep(10)
+        except Halted as halted:
+            codes.append(halted.reason)
+            raise Interrupted(halted.reason) from halted
+        return result()
+
+    house.start(accounts=[house.accounts["north"]])
+    house.work(replicate)
+
+    assert codes == ["lost_claim"]
+
+
+def test_a_lane_whose_machine_slept_sends_nothing_when_it_wakes(house: House, world: World) -> None:
+    """Not even the request that had its turn already: its thread slept between that and the sending."""
+    slept = 0.0
+
+    def replicate(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
+        hand: Hand = checkpoint.__self__  # type: ignore[attr-defined]
+        pacer = client._transport.pacer
+        turn = pacer.wait
+
+        def turn_and_sleep() -> None:
+            nonlocal slept
+            turn()
+            slept = 60
+
+        hand.pulse.beaten = lambda at: None  # type: ignore[method-assign]
+        hand.pulse._clocks = (time.monotonic, lambda: time.monotonic() + slept)
+        hand.pulse._at = hand.pulse.moment()
+        pacer.wait = turn_and_sleep  # type: ignore[method-assign]
+        checkpoint("writing")
+        client.post("/leads/pipelines", [{"name": "Sales"}])
+        return result()
+
+    run = house.start(accounts=[house.accounts["north"]])
+    house.work(replicate)
+
+    assert [record.method for record in world.log.of("north")] == []
+    assert house.part(run, "north").state == "running"  # until its lease has ended; then another lane takes it
+    run.refresh_from_db()
+    assert run.state == "running"
+
+
+def test_leases_count_from_before_they_were_extended(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that sleeps while they are extended has lost them, though its lane has just had a heartbeat."""
+    now = 0.0
+
+    def extend_and_sleep(*args: object) -> dict[int, int]:
+        nonlocal now
+        now += 60
+        return {}
+
+    monkeypatch.setattr(lanes, "Pulse", lambda: Pulse((lambda: now,)))
+    monkeypatch.setattr(lanes.claims, "extend_masters", extend_and_sleep)
+    lane = lanes.LaneAtWork("lane", 60.0, 1, house.stop, None, all_well)
+    try:
+        lane._beat()
+        assert lane._pulse.is_stale
+    finally:
+        lane.leave()
