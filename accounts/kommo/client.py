@@ -2,7 +2,7 @@
 
 import json
 import random as _random
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 from urllib.parse import quote, urlencode
@@ -11,8 +11,9 @@ from requests.structures import CaseInsensitiveDict
 
 from accounts.kommo.answers import JsonObject, error_of, read
 from accounts.kommo.errors import BadAnswer, KommoError, ReadOnly, Unauthorised, gettext_noop, nobody_there
+from accounts.kommo.identity import Identity, WrongAccount, claimed_account
 from accounts.kommo.pages import Params, read_pages
-from accounts.kommo.quirks import account_ids, jwt_claims
+from accounts.kommo.quirks import account_ids
 from accounts.kommo.refusals import Suspicion
 from accounts.kommo.retry import Policy, Repeats
 from accounts.kommo.tokens import Moved, TokenSource, fit_for_header
@@ -24,7 +25,6 @@ Gate = Callable[[str, str, object], bool]
 
 PAGE_SIZE = 250  # Kommo's largest page (docs/kommo.md 2)
 DEFAULT_POLICY = Policy()
-STRANGER_REMEDY = gettext_noop("Check the subdomain and the token of this account, then check its connection.")
 FOREIGN_TOKEN_REMEDY = gettext_noop("The token belongs to another Kommo account: store this account's own token.")
 
 
@@ -33,7 +33,8 @@ class KommoClient:
 
     `transport` is the account's, and closed with the client; `read_only` refuses every write before anything is
     sent, a `gate` those that it says no to. `requests` counts every attempt, `account_ids` collects whose account
-    answered; `account_id` is whose it should be, if known. `locate` is asked once when no account answers at the
+    answered; `account_id` is whose it should be, if known, `others` are ids that it cannot have: with another one it
+    raises WrongAccount, at the first answer that is read. `locate` is asked once when no account answers at the
     address, or its token is refused there, for the one where the account is now (None: unknown). `suspicion` says
     what a plain 403 means (None: a blocked IP), `weather` keeps count of what the server fails at. All methods raise
     KommoError.
@@ -46,6 +47,7 @@ class KommoClient:
         *,
         policy: Policy = DEFAULT_POLICY,
         account_id: int | None = None,
+        others: frozenset[int] = frozenset(),
         read_only: bool = False,
         gate: Gate | None = None,
         sleep: Callable[[float], None] | None = None,
@@ -56,6 +58,7 @@ class KommoClient:
     ) -> None:
         self.account = transport.account
         self.account_id = account_id
+        self._identity = Identity(transport.account, account_id, others)
         self.read_only = read_only
         self._gate = gate
         self.account_ids: frozenset[int] = frozenset()
@@ -134,9 +137,7 @@ class KommoClient:
     # -- one request with its repeats --
 
     def _write(self, method: str, path: str, body: JsonObject | list[JsonObject]) -> JsonObject:
-        strangers = self.account_ids - {self.account_id}
-        if self.account_id is not None and strangers:
-            raise self._stranger(sorted(strangers))
+        self._identity.check(self.account_ids)
         answer = self._request(method, path, body=body)
         if answer is None:  # read() lets nothing but an object pass here
             raise BadAnswer("no object", account=self.account, method=method, path=path, outcome_unknown=True)
@@ -202,7 +203,7 @@ class KommoClient:
         """Nobody is there, or somebody who does not know the token that was good for this account before."""
         if error.code != Unauthorised.code:
             return nobody_there(error)
-        return self.account_id is not None and jwt_claims(token).get("account_id") in (None, self.account_id)
+        return self.account_id is not None and claimed_account(token) in (None, self.account_id)
 
     def _moved(self) -> bool:
         """Moves to where the account is now, if somebody knows, and it is really the one that lives there."""
@@ -213,30 +214,22 @@ class KommoClient:
         before = self._transport.base_url
         self._transport.move_to(moved.address)
         about = self.get("/account") or {}
-        if self.account_id is not None and about.get("id") != self.account_id:
+        try:
+            self._identity.check({about.get("id")})
+        except WrongAccount:
             self._transport.move_to(before)
-            raise self._stranger({about.get("id")})
+            raise
         moved.keep()
         return True
 
-    def _stranger(self, seen: Collection[object]) -> KommoError:
-        """Another account answers than the one that is meant: nothing more may be written."""
-        return Unauthorised(
-            f"the account behind this address is {', '.join(map(str, seen))}, not {self.account_id}",
-            account=self.account,
-            code="wrong_account",
-            remedy=STRANGER_REMEDY,
-        )
-
     def _name_stranger(self, error: KommoError, token: str) -> None:
         """A refused token that names another account (unverified: docs/kommo.md 1.4) is a wrong one, not an old one."""
-        claimed = jwt_claims(token).get("account_id")
-        if error.code != Unauthorised.code or self.account_id is None or not isinstance(claimed, int):
+        claimed = claimed_account(token)
+        if error.code != Unauthorised.code or None in (claimed, self.account_id) or claimed == self.account_id:
             return
-        if claimed != self.account_id:
-            error.code = "wrong_account"
-            error.detail += f" (the token belongs to Kommo account {claimed}, this is {self.account_id})"
-            error.remedy = FOREIGN_TOKEN_REMEDY
+        error.code = WrongAccount.code
+        error.detail += f" (the token belongs to Kommo account {claimed}, this is {self.account_id})"
+        error.remedy = FOREIGN_TOKEN_REMEDY
 
     # -- one attempt --
 
@@ -248,6 +241,8 @@ class KommoClient:
         document = read(answer)
         if document is not None:
             self.account_ids |= account_ids(document)
+            if method == "GET":  # of a write's answer the outcome is stored first; the next write is refused
+                self._identity.check(self.account_ids)
         return document
 
     def _headers_for(self, token: str) -> CaseInsensitiveDict[str]:

@@ -8,8 +8,8 @@ from accounts.services.health.store import (
     check_connection,
     check_connections,
     record_health,
-    remember_identity,
 )
+from accounts.services.identity import remember_identity
 from accounts.services.keys import Rotation, clear, rotate, unreadable_secrets
 from accounts.services.subdomains import ForeignAddress, NotASubdomain, subdomain_of
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from accounts.kommo.client import STRANGER_REMEDY, KommoClient
-from accounts.kommo.errors import BadAnswer, KommoError
+from accounts.kommo.client import KommoClient
+from accounts.kommo.errors import BadAnswer
 from syncing.adapters.existence import item_exists
 from syncing.adapters.reader import Reader, with_membership
 from syncing.engine.changes import Action, Change
@@ -52,7 +52,6 @@ class AccountReading:
 
     def _first(self) -> Snapshot:
         pipelines = self.reader.pipelines()
-        self._check_identity()
         existing = Snapshot(self._with_descriptions(pipelines))
         if self.job.scope.writes_fields:
             groups, fields = self.reader.groups_and_fields(ENTITIES)
@@ -75,7 +74,6 @@ class AccountReading:
                 rest = tuple(item for item in fields if item.entity != entity)
                 fields = rest + with_membership(mine, groups)
             existing = replace(existing, groups=groups, fields=fields) if self.job.scope.writes_fields else existing
-        self._check_identity()
         return existing
 
     def _groups_again(self, groups: tuple[FieldGroup, ...], entity: str) -> tuple[FieldGroup, ...]:
@@ -87,17 +85,6 @@ class AccountReading:
         if doubt := incomplete_reading(self.job.desired, existing, self.known):
             raise BadAnswer(doubt, account=self.job.subdomain)
         return existing
-
-    def _check_identity(self) -> None:
-        """The answers that a run reads anyway tell whose they are (docs/kommo.md 8)."""
-        expected, seen = self.job.kommo_id, self.client.account_ids
-        if expected is not None and seen and seen != {expected}:
-            raise KommoError(
-                f"the account behind this subdomain is {', '.join(map(str, sorted(seen)))}, not {expected}",
-                account=self.job.subdomain,
-                code="wrong_account",
-                remedy=STRANGER_REMEDY,
-            )
 
     def _with_descriptions(self, pipelines: tuple[Pipeline, ...]) -> tuple[Pipeline, ...]:
         """Read only where the master has descriptions: a request per pipeline."""

@@ -26,7 +26,6 @@ class Job:
     writes: bool  # False: plan only
     desired: Snapshot
     known: Mapping[Ref, str]  # id mappings: ref -> the slave's key
-    kommo_id: int | None = None  # the account's own id as stored; None: not met yet
     rules: Rules = NO_RULES
     approved_digest: str = ""  # only the plan with this digest may be carried out; "": any
     base: Snapshot | None = None  # the master as it was when the slave was last equal to it

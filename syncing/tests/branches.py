@@ -46,14 +46,26 @@ class Clock:
 
 
 def client_of(
-    server: RunningServer, account: SimAccount, *, read_only: bool = False, clock: Clock | None = None
+    server: RunningServer,
+    account: SimAccount,
+    *,
+    account_id: int | None = None,
+    read_only: bool = False,
+    clock: Clock | None = None,
 ) -> KommoClient:
     """A client that waits for nothing but in `clock`."""
     clock = clock or Clock()
     pacer = Pacer(LocalSlots(clock), account.subdomain, 6, clock=clock, sleep=clock.sleep)
     url = server.url_template.format(subdomain=account.subdomain)
     transport = Transport(url, pacer, account=account.subdomain)
-    return KommoClient(transport, FixedToken(account.token), policy=Policy(), read_only=read_only, sleep=clock.sleep)
+    return KommoClient(
+        transport,
+        FixedToken(account.token),
+        policy=Policy(),
+        account_id=account_id,
+        read_only=read_only,
+        sleep=clock.sleep,
+    )
 
 
 def read(server: RunningServer, account: SimAccount, *, with_fields: bool = True) -> Snapshot:
@@ -146,7 +158,6 @@ class Branch:
             writes,
             desired,
             dict(self.known),
-            self.kommo_id,
             rules=replace(rules, created=rules.created or frozenset(self.created)),
             approved_digest=approved_digest,
             base=base,
@@ -155,7 +166,7 @@ class Branch:
             fresh=fresh,
         )
         self.events = 0
-        with client_of(self.server, self.account, clock=self.clock) as client:
+        with client_of(self.server, self.account, account_id=self.kommo_id, clock=self.clock) as client:
             return replicate(job, client, self.record, self.checkpoint, self.keep)
 
     # -- what a test wants to know --

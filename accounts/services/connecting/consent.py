@@ -15,7 +15,7 @@ from accounts.kommo.retry import Policy
 from accounts.kommo.tokens import FixedToken
 from accounts.kommo.transport import Transport
 from accounts.models import Account, AccountEvent, ConnectAttempt, Invite
-from accounts.services import events
+from accounts.services import events, identity
 from accounts.services.connecting.attempts import CannotConnect, ended
 from accounts.services.connecting.invites import usable
 from accounts.services.credentials import token_pairs
@@ -97,14 +97,13 @@ def _check_identity(attempt: ConnectAttempt, found: Probe) -> None:
     choose = _("On Kommo's page choose %(subdomain)s. Nothing was stored.") % {"subdomain": account.subdomain}
     if found.kommo_id is None:
         raise _refused(attempt, "bad_answer", _("Kommo's answer names no account id."))
-    expected = account.kommo_id == found.kommo_id if account.kommo_id else found.subdomain == account.subdomain
-    if not expected:
+    if not identity.is_expected(account, found.kommo_id, found.subdomain):
         message = _("%(found)s was chosen on Kommo's page; this is %(account)s.") % {
             "found": found.subdomain or found.kommo_id,
             "account": account.subdomain,
         }
         raise _refused(attempt, "wrong_account", message, choose)
-    other = Account.objects.filter(kommo_id=found.kommo_id).exclude(pk=account.pk).only("subdomain").first()
+    other = identity.other_entry(account, found.kommo_id)
     if other is not None:
         message = _("This Kommo account is already here as %(other)s.") % {"other": other.subdomain}
         raise _refused(attempt, "wrong_account", message, _("Delete one of the two entries."))

@@ -7,8 +7,9 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_noop
 
 from accounts import conf
-from accounts.kommo import oauth, quirks
+from accounts.kommo import oauth
 from accounts.kommo.errors import NotFound
+from accounts.kommo.identity import claimed_account
 from accounts.kommo.oauth import Place
 from accounts.kommo.tokens import Moved
 from accounts.kommo.transport import Transport
@@ -34,7 +35,7 @@ class Locator:
         Raises NotFound when another entry has the new subdomain: a person has to say which is which.
         """
         place = oauth.first_place(*self._questions(access_token, refresh_token))
-        expected = self._kommo_id or quirks.jwt_claims(access_token).get("account_id")
+        expected = self._kommo_id or claimed_account(access_token)
         if place is None or place.account_id != expected or place.subdomain == self._subdomain:
             return None
         if not re.match(SUBDOMAIN_PATTERN, place.subdomain):

@@ -6,7 +6,6 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -16,6 +15,7 @@ from accounts.fields import WrongEncryptionKey
 from accounts.kommo.errors import Forbidden, Halted
 from accounts.kommo.stopping import Stop
 from accounts.models import HAS_LIVE_CREDENTIAL, HEALTH_NEEDS_CONNECTING, Account
+from accounts.services import identity
 from accounts.services.credentials.clients import token_expiry
 from accounts.services.credentials.token_sources import UNREADABLE
 from accounts.services.health import verdicts
@@ -31,7 +31,6 @@ __all__ = [
     "conclude",
     "probe",
     "record_health",
-    "remember_identity",
 ]
 
 logger = logging.getLogger(__name__)
@@ -172,39 +171,22 @@ def _judge(account: Account, found: Probe) -> Verdict:
 
 
 def _stranger(account: Account, kommo_id: int, subdomain: str) -> str:
-    """Why the account that answered is not the expected one; "" when it is.
-
-    By its id, whatever it is called by now; only one that was never met is compared by its subdomain.
-    """
-    if account.kommo_id is None and subdomain not in ("", account.subdomain):
+    """Says why the account that answered is not the expected one; "" when it is."""
+    # An answer without a name says nothing against an account that was never met.
+    if account.kommo_id is None and not identity.is_expected(account, kommo_id, subdomain or account.subdomain):
         return _("The account that answered is %(found)s, not %(expected)s.") % {
             "found": subdomain,
             "expected": account.subdomain,
         }
-    if remember_identity(account.pk, kommo_id):
+    if identity.remember_identity(account.pk, kommo_id):
         return ""
-    other = Account.objects.filter(kommo_id=kommo_id).exclude(pk=account.pk).only("subdomain").first()
+    other = identity.other_entry(account, kommo_id)
     if other is not None:
-        return _("Kommo account %(id)d is already here as %(other)s.") % {
-            "id": kommo_id,
-            "other": other.subdomain,
-        }
+        return _("Kommo account %(id)d is already here as %(other)s.") % {"id": kommo_id, "other": other.subdomain}
     return _("Kommo account %(found)d answered; %(expected)d is expected.") % {
         "found": kommo_id,
         "expected": account.kommo_id or 0,
     }
-
-
-def remember_identity(account_id: int, kommo_id: int) -> bool:
-    """Keeps whose account answered, the first time; False when another id is stored, or another entry has this one."""
-    entries = Account.objects.filter(pk=account_id)
-    if entries.filter(kommo_id=kommo_id).exists():
-        return True
-    try:
-        with transaction.atomic():
-            return entries.filter(kommo_id=None).update(kommo_id=kommo_id) == 1
-    except IntegrityError:
-        return False
 
 
 # -- what a run learns --

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from accounts.kommo import elapsed
-from accounts.kommo.client import STRANGER_REMEDY, KommoClient
+from accounts.kommo.client import KommoClient
 from accounts.kommo.errors import IpBlocked, KommoError
 from accounts.kommo.stopping import Stop
 from accounts.kommo.weather import Weather
@@ -77,13 +77,6 @@ class Pulse:
         return elapsed.seconds_since(self._at, self._clocks) > conf.stale_after()
 
 
-class SameAccount(KommoError):
-    """Another entry of ours is the very account that answered: it could be the master."""
-
-    code = "wrong_account"
-    remedy = STRANGER_REMEDY
-
-
 @dataclass
 class Hand:
     """An account run at work. The thread asks nothing of the database; the lane's own thread watches and stops it."""
@@ -132,9 +125,6 @@ class Hand:
             raise Interrupted(self.stop.reason)
         if self.pulse.is_stale:
             raise Interrupted(LOST)
-        if self.client and self.client.account_ids & self.others:
-            message = "the account that answered is already here under another subdomain"
-            raise SameAccount(message, account=self.account.subdomain)
 
     # -- the thread --
 
@@ -164,8 +154,9 @@ class Hand:
         """Only a promotion that was approved has a gate, and only through it a master is written."""
         weather = Weather(self.claim.failing)
         if self.job.writes and self.job.gate is not None:
-            return client_for(self.account, gate=self.job.gate, stop=self.stop, weather=weather)
-        return client_for(self.account, read_only=not self.job.writes, stop=self.stop, weather=weather)
+            return client_for(self.account, gate=self.job.gate, others=self.others, stop=self.stop, weather=weather)
+        read_only = not self.job.writes
+        return client_for(self.account, read_only=read_only, others=self.others, stop=self.stop, weather=weather)
 
     def _interrupted(self, code: str) -> None:
         if code != LOST:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from accounts.kommo.client import STRANGER_REMEDY
+from accounts.kommo.identity import WrongAccount
 from accounts.models import Account, SyncGroup
 from accounts.services import record_health, remember_identity
 from syncing import conf, store
@@ -131,7 +131,7 @@ def _other_entry(account: Account, kommo_id: int | None) -> dict[str, str] | Non
     if kommo_id is None or account.kommo_id is not None or remember_identity(account.pk, kommo_id):
         return None
     message = f"{account.subdomain}: Kommo account {kommo_id} is already here under another subdomain."
-    return store.problem("wrong_account", message, STRANGER_REMEDY)
+    return store.problem(WrongAccount.code, message, WrongAccount.remedy)
 
 
 def _judge(run: SyncRun, claim: MasterClaim, scope: Scope, snapshot: Snapshot) -> bool:

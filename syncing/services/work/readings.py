@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from accounts.kommo.client import STRANGER_REMEDY
 from accounts.kommo.errors import BadAnswer, KommoError
 from accounts.kommo.stopping import Stop
 from accounts.models import Account
@@ -71,7 +70,7 @@ def _read(account: Account, task: Task, stop: Stop) -> Reading:
                 requests = client.requests
     except KommoError as error:
         return Reading(requests, error=store.problem(error.code, str(error), error.remedy))
-    return _identified(account, Reading(requests, snapshot=snapshot), client.account_ids)
+    return Reading(requests, kommo_id=min(client.account_ids, default=None), snapshot=snapshot)
 
 
 def _read_surely(reader: Reader, task: Task) -> Snapshot:
@@ -113,14 +112,3 @@ def _missing(snapshot: Snapshot, before: Snapshot) -> list[Ref]:
         if ref not in here and not snapshot.hides(ref)
     ]
     return [ref for ref in gone if (parent := parent_of(ref)) is None or parent in here]
-
-
-def _identified(account: Account, reading: Reading, seen: frozenset[int]) -> Reading:
-    strangers = seen - {account.kommo_id} if account.kommo_id else seen
-    if (account.kommo_id and strangers) or len(seen) > 1:
-        message = (
-            f"{account.subdomain}: Kommo account {', '.join(map(str, sorted(strangers)))} answered; "
-            f"{account.kommo_id or 'one account'} is expected."
-        )
-        return Reading(reading.requests, error=store.problem("wrong_account", message, STRANGER_REMEDY))
-    return Reading(reading.requests, kommo_id=min(seen, default=None), snapshot=reading.snapshot)
