@@ -2,8 +2,8 @@
 
 import logging
 
-from syncing import store
 from syncing.models import LogEntry, RunState, SyncRun
+from syncing.records.log import log
 
 logger = logging.getLogger(__name__)
 
@@ -14,7 +14,7 @@ def run_ended(run: SyncRun) -> None:
     """Called once for every run, by whoever closed it."""
     sentence = summary(run)
     well = run.state in WELL
-    store.log(run.pk, sentence, code="run_ended", level=LogEntry.Level.INFO if well else LogEntry.Level.WARNING)
+    log(run.pk, sentence, code="run_ended", level=LogEntry.Level.INFO if well else LogEntry.Level.WARNING)
     logger.log(logging.INFO if well else logging.WARNING, "run %s of %s: %s", run.pk, run.group.name, sentence)
 
 

@@ -7,8 +7,8 @@ from typing import Any, Self
 from django.contrib.auth.models import User
 
 from accounts.models import Account, SyncGroup
-from syncing import store
 from syncing.models import ApiKey, AuditEntry, SyncRun, Trigger
+from syncing.records.text import clean
 
 LONGEST_REASON = 500  # characters, as in the model
 
@@ -46,7 +46,7 @@ class Actor:
     def as_requester(self) -> dict[str, Any]:
         """The columns of a run that this actor asks for."""
         return {
-            "requester_name": store.clean(self.name)[:150],
+            "requester_name": clean(self.name)[:150],
             "requester_user_id": self.user_id,
             "requester_username": self.username,
             "requester_key_id": self.key_id,
@@ -84,16 +84,16 @@ def note(
     group = group or (run.group if run else None)
     return AuditEntry.objects.create(
         action=action,
-        actor=store.clean(by.name)[:150],
+        actor=clean(by.name)[:150],
         via=by.via,
         run=run.pk if run else None,
         group=group.name if group else "",
         account=account.subdomain if account else "",
         reason=tidy(reason),
-        details=store.clean(details or {}),
+        details=clean(details or {}),
     )
 
 
 def tidy(reason: str) -> str:
     """A reason as it is kept."""
-    return str(store.clean(reason)).strip()[:LONGEST_REASON]
+    return str(clean(reason)).strip()[:LONGEST_REASON]

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing.models import AccountRun, AccountState, Drift, RunState, SyncRun, Trigger
-from syncing.services.drift.seen import columns_of
+from syncing.records.drift import columns_of
 
 
 class RunFactory(factory.django.DjangoModelFactory[SyncRun]):

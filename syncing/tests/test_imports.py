@@ -19,7 +19,7 @@ DOORS = (
     "syncing.operations",
     "syncing.web",
 )
-MIDDLE = ("syncing.store", "syncing.selectors", "syncing.adapters", "syncing.notifications")
+MIDDLE = ("syncing.records", "syncing.selectors", "syncing.adapters", "syncing.notifications")
 DJANGO = ("django", "django_q", "kommosync", "environ")
 
 # room -> what no module in it may import
@@ -30,9 +30,9 @@ FORBIDDEN: dict[str, tuple[str, ...]] = {
     "accounts.simulator": (*DJANGO, "accounts.kommo", "accounts.models", "accounts.services", "requests"),
     "accounts.services": ("accounts.admin", "accounts.management", "accounts.simulator"),
     "accounts.models": ("accounts.services", "accounts.kommo", "accounts.simulator"),
-    "syncing.adapters": (*DJANGO, "syncing.models", "syncing.store", "accounts.models", "accounts.simulator"),
+    "syncing.adapters": (*DJANGO, "syncing.models", "syncing.records", "accounts.models", "accounts.simulator"),
     "syncing.services": (*DOORS, "accounts.simulator"),
-    "syncing.store": (*DOORS, "syncing.services", "accounts.simulator"),
+    "syncing.records": (*DOORS, "syncing.services", "accounts.simulator"),
     "syncing.selectors": (*DOORS, "syncing.services", "accounts.simulator"),
     "syncing.notifications": (*DOORS, "syncing.services", "accounts.simulator"),
     "syncing.models": (*DOORS, *MIDDLE, "syncing.services"),

@@ -14,9 +14,9 @@ from accounts.simulator.account import SimAccount
 from accounts.simulator.server import RunningServer
 from accounts.simulator.world import World
 from accounts.tests.factories import AccountFactory, GroupFactory
-from syncing import store
 from syncing.engine.snapshot import Snapshot
 from syncing.models import AccountRun, AuditEntry, LogEntry, SyncRun
+from syncing.records.snapshots import packed, store_snapshot
 from syncing.tests.commands import command
 from syncing.tests.factories import AccountRunFactory, RunFactory
 from syncing.tests.test_approve import bearer
@@ -39,7 +39,7 @@ def wrote(run: SyncRun, subdomain: str, *rows: tuple[str, str, str, str, dict[st
             name=name,
             details={"parent": "Sales", "key": key, "fields": fields},
         )
-    store.keep_snapshot(part.pk, account.pk, store.packed(Snapshot(())))
+    store_snapshot(part.pk, account.pk, packed(Snapshot(())))
     return part
 
 

@@ -17,11 +17,11 @@ from accounts.kommo.answers import storable_id
 from accounts.models import RELATED_SECRETS, Account, SyncGroup
 from accounts.pages import page, person
 from syncing.models import AcceptedDifference, Trigger
+from syncing.records.drift import is_meant
 from syncing.selectors import drift as reads
 from syncing.services.audit import Actor
 from syncing.services.decisions.exceptions import CannotAccept, accept, revert, withdraw
 from syncing.services.drift.checks import check_now
-from syncing.services.drift.seen import is_meant
 from syncing.services.runs.starting import CannotStart, Started
 from syncing.views.drift import slave
 from syncing.views.pages import refusal, to_run

@@ -9,12 +9,12 @@ from django.utils.translation import gettext as _
 
 from accounts import clock
 from accounts.models import Account
-from syncing import store
 from syncing.engine.rules import WHOLE
 from syncing.models import AcceptedDifference, AuditEntry, Drift, DriftChange, RunMode
+from syncing.records.drift import Row, columns_of, is_meant, remembered
+from syncing.records.text import NAME_LENGTH
 from syncing.services import audit
 from syncing.services.audit import Actor
-from syncing.services.drift.seen import Row, columns_of, is_meant, remembered
 from syncing.services.runs.starting import Started, start_run
 
 PERMISSION = "syncing.accept_drift"
@@ -59,8 +59,8 @@ def accept(
             kind=kind,
             key=key,
             attribute=attribute,
-            name=own["name"][: store.NAME_LENGTH],
-            parent=own["parent"][: store.NAME_LENGTH],
+            name=own["name"][:NAME_LENGTH],
+            parent=own["parent"][:NAME_LENGTH],
             reason=audit.tidy(reason),
             accepted_by=by,
         )

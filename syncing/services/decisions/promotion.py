@@ -8,11 +8,11 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from accounts.models import SECRETS, Account, SyncGroup
-from syncing import store
 from syncing.engine.promotion import ATTRIBUTES, POSITION
 from syncing.engine.refs import Kind
 from syncing.models import RUN_OPEN, AuditEntry, LogEntry, RunMode, RunPurpose, RunType, SyncRun
 from syncing.policy import scope_of
+from syncing.records.log import log
 from syncing.selectors.promotion import PICK, Candidate, candidates, keys_called, names_of
 from syncing.services import audit
 from syncing.services.audit import Actor
@@ -192,7 +192,7 @@ def _follow(run_id: int) -> bool:
         by = Actor.who_asked_for(run)
         follower, problem = _started(run, group, by)
         sentence = problem or _("Run %(run)d brings it to the slaves.") % {"run": follower}
-        store.log(run.pk, sentence, code="promoted", level=LogEntry.Level.WARNING if problem else LogEntry.Level.INFO)
+        log(run.pk, sentence, code="promoted", level=LogEntry.Level.WARNING if problem else LogEntry.Level.INFO)
         details = {"picked": run.picked, "followed_by": follower}
         audit.note(AuditEntry.Action.PROMOTED, by=by, run=run, account=run.source, details=details)
     return True

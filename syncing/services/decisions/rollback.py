@@ -6,11 +6,11 @@ from django.contrib.auth.models import User
 from django.utils.translation import gettext as _
 
 from accounts.models import Account
-from syncing import store
 from syncing.engine.refs import Scope
 from syncing.engine.rollback import RollbackInput, rollback_input
 from syncing.engine.snapshot import Snapshot
 from syncing.models import AuditEntry, RunMode, RunPurpose, SlaveSnapshot, SyncRun
+from syncing.records.snapshots import unpacked
 from syncing.selectors.rollback import done_by, forecast
 from syncing.services import audit
 from syncing.services.audit import Actor
@@ -117,6 +117,6 @@ def before(run: SyncRun, account_ids: Collection[int]) -> dict[int, Before]:
     done = done_by([row.pk for row in kept.values()])
     found = {}
     for account_id, row in kept.items():
-        snapshot, did = store.unpacked(bytes(row.document)), done[row.pk]
+        snapshot, did = unpacked(bytes(row.document)), done[row.pk]
         found[account_id] = Before(snapshot, rollback_input(snapshot, [each.touch for each in did.rows], did.options))
     return found

@@ -10,9 +10,9 @@ from django.db import transaction
 from accounts import clock
 from accounts.clock import beyond
 from accounts.models import Account, SyncGroup
-from syncing import store
 from syncing.models import RUN_OPEN, RunMode, RunPurpose, RunType, SyncRun, Trigger
-from syncing.services.drift.seen import WATCHED
+from syncing.records.drift import WATCHED
+from syncing.records.text import short
 from syncing.services.runs.starting import CannotStart, Started, start_run
 from syncing.services.work.boundary import survived
 
@@ -78,11 +78,11 @@ def is_due(group: SyncGroup) -> bool:
 
 def _complain(group: SyncGroup, problem: str) -> None:
     """Once for each reason: the schedule tries again every minute."""
-    if store.short(problem) != group.drift_problem:
+    if short(problem) != group.drift_problem:
         logger.warning("The drift check of the group %s could not begin: %s", group, problem)
         _remember(group, problem)
 
 
 def _remember(group: SyncGroup, problem: str) -> None:
     if problem != group.drift_problem:
-        SyncGroup.objects.filter(pk=group.pk).update(drift_problem=store.short(problem))
+        SyncGroup.objects.filter(pk=group.pk).update(drift_problem=short(problem))

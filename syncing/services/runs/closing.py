@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, QuerySet, Sum
 
 from accounts import clock
-from syncing import notifications, store
+from syncing import notifications
 from syncing.models import (
     ACCOUNT_OPEN,
     RUN_OPEN,
@@ -19,6 +19,8 @@ from syncing.models import (
     RunState,
     SyncRun,
 )
+from syncing.records.log import log
+from syncing.records.text import error_document, short
 from syncing.services.work.boundary import INTERNAL_REMEDY, where
 
 logger = logging.getLogger(__name__)
@@ -101,7 +103,7 @@ def end_accounts(
     """Ends every account run of `run` (a run, or its key) that waits; those in somebody's hands are not touched."""
     waiting = AccountRun.objects.filter(run=run, state=AccountState.QUEUED)
     return waiting.update(
-        state=state, reason=reason, note=store.short(note), error=error, finished_at=clock.now(), lease_until=None
+        state=state, reason=reason, note=short(note), error=error, finished_at=clock.now(), lease_until=None
     )
 
 
@@ -112,7 +114,7 @@ def end_without_master(run: SyncRun, reason: str, error: dict[str, str]) -> bool
         if not held.update(reason=reason, error=error, lease_until=None):
             return False
         end_accounts(run, AccountState.SKIPPED, reason)
-    store.log(run.pk, error["message"], code=reason, level="error")
+    log(run.pk, error["message"], code=reason, level="error")
     return close_run(run.pk)
 
 
@@ -122,13 +124,13 @@ def fail_inside(run_id: int, error: BaseException) -> None:
     The last resort, so that no run is met with the same error for ever: it asks for nothing that may be odd.
     """
     logger.error("run %s: error of our own", run_id, exc_info=error)
-    told = store.problem("internal", f"The run could not be judged: {where(error)}.", INTERNAL_REMEDY)
+    told = error_document("internal", f"The run could not be judged: {where(error)}.", INTERNAL_REMEDY)
     mine, rows = SyncRun.objects.filter(pk=run_id, state__in=RUN_OPEN), AccountRun.objects.filter(run=run_id)
     in_work = Exists(AccountRun.objects.filter(run=OuterRef("pk"), state=AccountState.RUNNING))
     with transaction.atomic():
         if not mine.update(error=told, note="", wave_held=False, wave_due_at=None):
             return
-        store.log(run_id, told["message"], code="internal", level="error")
+        log(run_id, told["message"], code="internal", level="error")
         end_accounts(run_id, State.SKIPPED, "internal")
         counts = dict(rows.values_list("state").annotate(Count("pk")).order_by())
         mine.filter(~in_work).update(

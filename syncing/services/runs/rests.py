@@ -9,9 +9,10 @@ from django.utils import timezone
 
 from accounts import clock
 from accounts.kommo.errors import NetworkError, ServerError
-from syncing import store
 from syncing.leases.resting import is_resting, rest_length
 from syncing.models import AccountRun, AccountState, LogEntry, RunState, SyncRun
+from syncing.records.log import log
+from syncing.records.text import error_document
 from syncing.services.runs.closing import end_accounts
 
 WEATHER = frozenset({ServerError.code, NetworkError.code})
@@ -54,17 +55,17 @@ def _rest(run: SyncRun, what: str) -> bool:
     with transaction.atomic():
         if not _undecided(run).update(rests=run.rests + 1, rests_until=until, note=note):
             return False
-        store.log(run.pk, note, code="rest", level=LogEntry.Level.WARNING)
+        log(run.pk, note, code="rest", level=LogEntry.Level.WARNING)
     return True
 
 
 def _give_up(run: SyncRun, what: str) -> bool:
-    error = store.problem(ServerError.code, f"{what}, after {MOST} rests.", GIVEN_UP_REMEDY)
+    error = error_document(ServerError.code, f"{what}, after {MOST} rests.", GIVEN_UP_REMEDY)
     with transaction.atomic():
         if not _undecided(run).update(rests=run.rests + 1):
             return False
         end_accounts(run, AccountState.FAILED, ServerError.code, error=error)
-        store.log(run.pk, f"{what}, after {MOST} rests: what is left has failed", code="rest", level="error")
+        log(run.pk, f"{what}, after {MOST} rests: what is left has failed", code="rest", level="error")
     return True
 
 

@@ -7,9 +7,10 @@ from datetime import datetime
 from django.db import transaction
 
 from accounts import clock
-from syncing import conf, store
+from syncing import conf
 from syncing.leases import claims, processes
 from syncing.models import RUN_OPEN, AccountRun, AccountState, LogEntry, SyncRun
+from syncing.records.log import log
 from syncing.services.runs import waves
 from syncing.services.runs.closing import close_run, end_accounts
 
@@ -81,6 +82,6 @@ def end_dead(run: SyncRun, note: str) -> bool:
         end_accounts(run, AccountState.CANCELLED, "cancelled", note=note)
     logger.warning("run %s was left by a process that died: %s", run.pk, note)
     if close_run(run.pk):
-        store.log(run.pk, note, code="superseded", level=LogEntry.Level.WARNING)
+        log(run.pk, note, code="superseded", level=LogEntry.Level.WARNING)
         return True
     return False

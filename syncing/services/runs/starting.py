@@ -8,7 +8,6 @@ from django.utils.translation import gettext as _
 
 from accounts import clock
 from accounts.models import SECRETS, Account, SyncGroup
-from syncing import store
 from syncing.models import (
     RUN_OPEN,
     AccountRun,
@@ -21,6 +20,7 @@ from syncing.models import (
     Trigger,
 )
 from syncing.policy import scope_of
+from syncing.records.log import log
 from syncing.services import audit
 from syncing.services.audit import Actor
 from syncing.services.runs.closing import close_run
@@ -140,7 +140,7 @@ def cancel_run(run: SyncRun, *, by: User | None, actor: Actor | None = None) -> 
         waiting = AccountRun.objects.filter(run=run, state=AccountState.QUEUED)
         waiting.update(state=AccountState.CANCELLED, reason="cancelled", finished_at=moment, lease_until=None)
         sentence = _("Cancelled by %(who)s.") % {"who": by.get_username()} if by else _("Cancelled.")
-        store.log(run.pk, sentence, code="cancelled", level="warning")
+        log(run.pk, sentence, code="cancelled", level="warning")
         audit.note(
             AuditEntry.Action.CANCELLED,
             by=actor or actor_of(by, Trigger.ADMIN if by else Trigger.COMMAND),

@@ -13,11 +13,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import clock
-from syncing import store
 from syncing.engine.waves import FAILED, NO_VERDICT, WaveResult, wave_result
 from syncing.leases import dispatch
 from syncing.leases.resting import between_waves, is_resting
 from syncing.models import ACCOUNT_OPEN, AccountRun, AccountState, AuditEntry, LogEntry, RunState, SyncRun
+from syncing.records.log import log
+from syncing.records.text import error_document
 from syncing.selectors.waves import position, rests
 from syncing.services import audit
 from syncing.services.audit import Actor
@@ -78,7 +79,7 @@ def _open_next(run: SyncRun, ended: WaveResult) -> bool:
     with transaction.atomic():
         if not _undecided(run).update(wave=run.wave + 1, wave_held=held, wave_due_at=due, note=note):
             return False
-        store.log(run.pk, f"{done}: {ended.failed} of {ended.tried} accounts failed; {following}", code="wave")
+        log(run.pk, f"{done}: {ended.failed} of {ended.tried} accounts failed; {following}", code="wave")
         if run.queued_to_workers and not rests:
             dispatch.call_lanes()
     return True
@@ -86,12 +87,12 @@ def _open_next(run: SyncRun, ended: WaveResult) -> bool:
 
 def _stop(run: SyncRun, ended: WaveResult) -> bool:
     """Too much of the wave failed: the accounts behind it are not touched."""
-    error = store.problem("guard", _verdict(run, ended), GUARD_REMEDY)
+    error = error_document("guard", _verdict(run, ended), GUARD_REMEDY)
     with transaction.atomic():
         if not _undecided(run).update(error=error, note=""):
             return False
         end_accounts(run, AccountState.SKIPPED, "guard", error=error)
-        store.log(run.pk, error["message"], code="guard", level=LogEntry.Level.ERROR)
+        log(run.pk, error["message"], code="guard", level=LogEntry.Level.ERROR)
     return True
 
 
@@ -112,7 +113,7 @@ def continue_run(run: SyncRun, *, by: Actor, wave: int | None = None) -> SyncRun
         facts = {"wave": run.wave + 1, "waves": position(run.pk)[1]}
         audit.note(AuditEntry.Action.CONTINUED, by=by, run=run, details=facts)
         sentence = _("Continued with wave %(wave)d of %(waves)d by %(who)s.")
-        store.log(run.pk, sentence % {**facts, "who": by.name}, code="wave")
+        log(run.pk, sentence % {**facts, "who": by.name}, code="wave")
         if run.queued_to_workers:
             dispatch.call_lanes()
     return run

@@ -8,8 +8,9 @@ from accounts import conf as accounts_conf
 from accounts.clock import SLACK
 from accounts.kommo.errors import IpBlocked
 from accounts.models import RequestSlot
-from syncing import conf, store
+from syncing import conf
 from syncing.models import RUN_OPEN, AccountState, SyncRun
+from syncing.records.text import error_document
 from syncing.services.runs.closing import close_run, end_accounts, end_without_master, fail_inside
 from syncing.services.work.boundary import bounded
 from syncing.services.work.hands import BLOCKED, BLOCKED_MESSAGE
@@ -21,7 +22,7 @@ def announce() -> None:
     """Tells every lane, holds the common pace until they have heard, and ends all that waits, in every group."""
     RequestSlot.objects.update_or_create(key=KEY, defaults={"next_at": clock.now().timestamp()})
     accounts_conf.slots().hold(accounts_conf.IP_KEY, 2 * conf.heartbeat())
-    error = store.problem(BLOCKED, BLOCKED_MESSAGE, IpBlocked.remedy)
+    error = error_document(BLOCKED, BLOCKED_MESSAGE, IpBlocked.remedy)
     for run in SyncRun.objects.filter(state__in=RUN_OPEN).order_by("pk"):
         with bounded(partial(fail_inside, run.pk)):
             if run.snapshot_id is None:

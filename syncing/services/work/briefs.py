@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from syncing import store
 from syncing.adapters.gate import Gate
 from syncing.engine.promotion import Proposal, proposal_from
 from syncing.engine.refs import Ref, Scope
@@ -14,9 +13,10 @@ from syncing.engine.snapshot import Snapshot, from_document
 from syncing.leases.claims import Claim
 from syncing.models import MasterSnapshot, SyncRun
 from syncing.policy import rules_for
+from syncing.records import drift
+from syncing.records.mappings import Remember, known_mappings, remember_rollback, remember_slave
 from syncing.services.decisions import rollback
-from syncing.services.drift import seen as drift
-from syncing.services.work import history, proposals
+from syncing.services.work import proposals
 
 KEPT_SNAPSHOTS = 16
 T = TypeVar("T")
@@ -30,7 +30,7 @@ class Brief:
     scope: Scope
     known: Mapping[Ref, str]
     rules: Rules
-    remember: history.Remember
+    remember: Remember
     base: Snapshot | None = None
     gate: Gate | None = None
     own_words: bool = False  # `desired` was read from the account itself
@@ -83,7 +83,7 @@ class Snapshots:
 def of_sync(run: SyncRun, claims: Sequence[Claim], snapshots: Snapshots) -> dict[int, Brief]:
     """The master's configuration for its slaves, by account."""
     accounts = [claim.account_id for claim in claims]
-    known, rules = store.known_mappings(accounts), rules_for(accounts, run)
+    known, rules = known_mappings(accounts), rules_for(accounts, run)
     bases = drift.bases_of(accounts, run.group_id)
     desired, scope = snapshots.get(claims[0].snapshot_id)
     return {
@@ -92,7 +92,7 @@ def of_sync(run: SyncRun, claims: Sequence[Claim], snapshots: Snapshots) -> dict
             scope,
             known[account],
             rules[account],
-            history.remember_slave,
+            remember_slave,
             base=_base(snapshots, scope, *bases.get(account, (None, None))),
         )
         for account in accounts
@@ -109,9 +109,7 @@ def of_rollback(run: SyncRun, claims: Sequence[Claim], snapshots: Snapshots) -> 
     _, scope = snapshots.get(claims[0].snapshot_id)
     found = rollback.before(run, [claim.account_id for claim in claims])
     return {
-        account: Brief(
-            each.desired, each.scope(scope), each.known, each.rules, history.remember_rollback, own_words=True
-        )
+        account: Brief(each.desired, each.scope(scope), each.known, each.rules, remember_rollback, own_words=True)
         for account, each in found.items()
     }
 

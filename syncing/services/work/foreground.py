@@ -4,9 +4,10 @@ import math
 import time
 from collections.abc import Callable
 
-from syncing import conf, replication, store
+from syncing import conf, replication
 from syncing.leases import claims, clocks, processes
 from syncing.models import SyncRun
+from syncing.records.text import short
 from syncing.services.runs import sequence, waves
 from syncing.services.runs.starting import cancel_run
 from syncing.services.work import lanes
@@ -83,7 +84,7 @@ def _once(say: Say) -> Say:
 def say_why(run: SyncRun, reason: str, say: Say) -> None:
     """Tells what the run waits for: here, and in its note for whoever looks at it."""
     if reason and reason != run.note:
-        SyncRun.objects.filter(pk=run.pk).update(note=store.short(reason))
+        SyncRun.objects.filter(pk=run.pk).update(note=short(reason))
         say(reason)
 
 

@@ -12,11 +12,16 @@ from accounts.kommo.stopping import Stop
 from accounts.kommo.weather import Weather
 from accounts.models import Account
 from accounts.services import client_for
-from syncing import conf, store
+from syncing import conf
 from syncing.engine.refs import Ref
 from syncing.engine.snapshot import Snapshot
 from syncing.leases.claims import Claim
 from syncing.models import AccountState
+from syncing.records.account_runs import Progress, how_far
+from syncing.records.mappings import Remember, remember_slave
+from syncing.records.outcomes import changes_of, counts_of
+from syncing.records.snapshots import packed
+from syncing.records.text import error_document
 from syncing.replication.contract import (
     NO_NOTES,
     Checkpoint,
@@ -29,9 +34,7 @@ from syncing.replication.contract import (
     Record,
     Result,
 )
-from syncing.services.work import history
 from syncing.services.work.boundary import bounded, where
-from syncing.services.work.endings import Progress, how_far
 from syncing.services.work.writer import LOST, Writer
 
 logger = logging.getLogger(__name__)
@@ -89,7 +92,7 @@ class Hand:
     stop: Stop
     earlier: Sequence[Outcome] = ()
     others: frozenset[int] = frozenset()  # Kommo ids of all other entries
-    remember: history.Remember = history.remember_slave
+    remember: Remember = remember_slave
     note: str = ""
     shown: str = ""
     client: KommoClient | None = None
@@ -117,7 +120,7 @@ class Hand:
                     self.job.gate.admit(item.ref, item.slave_key)
 
     def keep(self, before: Snapshot) -> None:
-        self.writer.keep(self.claim, store.packed(before))
+        self.writer.keep(self.claim, packed(before))
 
     def checkpoint(self, note: str) -> None:
         self.note = note
@@ -181,17 +184,17 @@ def explained(result: Result) -> Result:
     """Of a blocked IP, every account that it stopped says the same."""
     if result.reason != BLOCKED:
         return result
-    return replace(result, error=store.problem(BLOCKED, BLOCKED_MESSAGE, IpBlocked.remedy))
+    return replace(result, error=error_document(BLOCKED, BLOCKED_MESSAGE, IpBlocked.remedy))
 
 
 def failed(error: KommoError, outcomes: Sequence[Outcome], requests: int) -> Result:
     """The result of an account that Kommo did not let us work."""
-    counts = history.counts_of(outcomes)
+    counts = counts_of(outcomes)
     return Result(
         state="failed",
         reason=error.code,
-        error=store.problem(error.code, str(error), error.remedy),
-        document={"changes": history.changes_of(outcomes), "extras": [], "conflicts": [], "manual": []},
+        error=error_document(error.code, str(error), error.remedy),
+        document={"changes": changes_of(outcomes), "extras": [], "conflicts": [], "manual": []},
         digest="",
         created=counts["created"],
         updated=counts["updated"],

@@ -8,15 +8,19 @@ from functools import partial
 
 from accounts.kommo.stopping import Stop
 from accounts.models import Account
-from syncing import store
 from syncing.engine.pending import ListKey, Pending
 from syncing.engine.stored_names import ItemKey, ShownName, as_sent
 from syncing.leases.claims import Claim
 from syncing.models import AccountState, RunPurpose, SlaveSnapshot, SyncRun
+from syncing.records.mappings import fresh_mappings
+from syncing.records.outcomes import outcomes_so_far
+from syncing.records.pending import pending_creations
+from syncing.records.stored_names import known_names
+from syncing.records.text import error_document
 from syncing.replication.contract import Interrupted, Job, Outcome, Result
 from syncing.services.runs.closing import fail_inside
 from syncing.services.runs.waves import settle
-from syncing.services.work import briefs, history
+from syncing.services.work import briefs
 from syncing.services.work.boundary import bounded, where
 from syncing.services.work.briefs import Brief, Snapshots
 from syncing.services.work.hands import Hand, Pulse
@@ -68,13 +72,13 @@ def _settle(run_id: int) -> None:
 
 def _load(claims: Sequence[Claim], snapshots: Snapshots, writer: Writer, pulse: Pulse, stop: Stop) -> list[Hand]:
     again = [claim.account_run_id for claim in claims if claim.fence > 1]
-    earlier = history.outcomes_so_far(again) if again else {}
+    earlier = outcomes_so_far(again) if again else {}
     begun = set(SlaveSnapshot.objects.filter(pk__in=again).values_list("pk", flat=True)) if again else set()
     runs = SyncRun.objects.select_related("group", "reverts").in_bulk({claim.run_id for claim in claims})
     found = _briefs(claims, runs, snapshots)
     accounts = [claim.account_id for claim in claims]
-    stored_names, pending = store.stored_names(accounts), store.pending_creations(accounts)
-    fresh = store.fresh_mappings(accounts)
+    stored_names, pending = known_names(accounts), pending_creations(accounts)
+    fresh = fresh_mappings(accounts)
     kommo_ids = dict(Account.objects.exclude(kommo_id=None).values_list("pk", "kommo_id"))
     hands = []
     for claim in claims:
@@ -168,11 +172,11 @@ def _why_not(account: Account, run: SyncRun) -> tuple[str, str]:
 def _is_sound(claim: Claim, brief: Brief | None, writer: Writer, earlier: Sequence[Outcome]) -> bool:
     """False, and the account has ended, when what its run needs is gone or was never given."""
     if brief is None:
-        problem = store.problem("not_found", *NOT_KEPT)
+        problem = error_document("not_found", *NOT_KEPT)
         _end(claim, writer, _untouched(AccountState.FAILED, "not_found", problem), earlier)
         return False
     if brief.gate is not None and claim.writes and not claim.approved_digest:
-        problem = store.problem("guard", *NOT_APPROVED)
+        problem = error_document("guard", *NOT_APPROVED)
         _end(claim, writer, _untouched(AccountState.REFUSED, "guard", problem), earlier)
         return False
     return True

@@ -9,7 +9,7 @@ from django.db import transaction
 from accounts.kommo.identity import WrongAccount
 from accounts.models import Account, SyncGroup
 from accounts.services import record_health, remember_identity
-from syncing import conf, store
+from syncing import conf
 from syncing.engine import safety
 from syncing.engine.refs import Scope
 from syncing.engine.snapshot import Snapshot, fingerprint, from_document, to_document
@@ -17,6 +17,8 @@ from syncing.leases import dispatch
 from syncing.leases.claims import MasterClaim, release_master
 from syncing.models import RUN_OPEN, LogEntry, MasterSnapshot, RunPurpose, SyncRun
 from syncing.policy import may_delete, scope_of
+from syncing.records.log import log
+from syncing.records.text import clean, error_document
 from syncing.services.runs.closing import end_without_master
 from syncing.services.work import proposals
 from syncing.services.work.boundary import INTERNAL_REMEDY, survived, where
@@ -48,7 +50,7 @@ def master_of(group_id: int) -> Account | None:
 def prepare(claim: MasterClaim, run: SyncRun) -> Task | None:
     """What to read; None when nothing has to be (any more): the run may be worked, or it has ended and says why."""
     if wrong := _wrong_in_policy(run.group):
-        end_without_master(run, "internal", store.problem("internal", wrong, POLICY_REMEDY))
+        end_without_master(run, "internal", error_document("internal", wrong, POLICY_REMEDY))
         return None
     if run.purpose == RunPurpose.ROLLBACK:
         _go_without_master(claim, run)
@@ -56,14 +58,14 @@ def prepare(claim: MasterClaim, run: SyncRun) -> Task | None:
     master, source = master_of(run.group_id), proposals.source_of(run)
     scope = scope_of(run.type, run.group)
     if master is None:
-        end_without_master(run, "not_found", store.problem("not_found", *NO_MASTER))
+        end_without_master(run, "not_found", error_document("not_found", *NO_MASTER))
     elif scope is None:
-        end_without_master(run, "conflict", store.problem("conflict", *NOTHING_COVERED))
+        end_without_master(run, "conflict", error_document("conflict", *NOTHING_COVERED))
     elif run.purpose != RunPurpose.PROMOTION:
         deletes = may_delete(run.group)
         return Task((master,), scope, deletes, _before(run, scope) if deletes else None)
     elif source is None:
-        end_without_master(run, "not_found", store.problem("not_found", *NO_SOURCE))
+        end_without_master(run, "not_found", error_document("not_found", *NO_SOURCE))
     else:
         return Task((source, master), scope)
     return None
@@ -96,7 +98,7 @@ def _go_without_master(claim: MasterClaim, run: SyncRun) -> None:
     """A rollback goes by what its accounts had; the master that the reverted run went by stands in for a reading."""
     snapshot = run.reverts.snapshot_id if run.reverts else None
     if snapshot is None:
-        end_without_master(run, "not_found", store.problem("not_found", *NOTHING_TO_REVERT))
+        end_without_master(run, "not_found", error_document("not_found", *NOTHING_TO_REVERT))
     elif _freeze(run, claim, snapshot_id=snapshot) and run.queued_to_workers:
         dispatch.call_lanes()
 
@@ -131,7 +133,7 @@ def _other_entry(account: Account, kommo_id: int | None) -> dict[str, str] | Non
     if kommo_id is None or account.kommo_id is not None or remember_identity(account.pk, kommo_id):
         return None
     message = f"{account.subdomain}: Kommo account {kommo_id} is already here under another subdomain."
-    return store.problem(WrongAccount.code, message, WrongAccount.remedy)
+    return error_document(WrongAccount.code, message, WrongAccount.remedy)
 
 
 def _judge(run: SyncRun, claim: MasterClaim, scope: Scope, snapshot: Snapshot) -> bool:
@@ -144,17 +146,17 @@ def _judge(run: SyncRun, claim: MasterClaim, scope: Scope, snapshot: Snapshot) -
     if previous is not None and before is None:
         previous = None
         if not run.forced:
-            end_without_master(run, "internal", store.problem("internal", *NOT_COMPARED))
+            end_without_master(run, "internal", error_document("internal", *NOT_COMPARED))
             return False
     sentence = safety.empty_master(snapshot)
     if sentence is None and before is not None:
         sentence = safety.master_losses(before, snapshot, run.group.max_master_shrink, run.group.shrink_minimum_items)
     if sentence and not run.forced:
-        end_without_master(run, "guard", store.problem("guard", sentence, GUARD_REMEDY))
+        end_without_master(run, "guard", error_document("guard", sentence, GUARD_REMEDY))
         return False
     if sentence:
         message = f"{sentence} Forced: {run.force_reason}"
-        store.log(run.pk, message, code="forced", level=LogEntry.Level.WARNING)
+        log(run.pk, message, code="forced", level=LogEntry.Level.WARNING)
     return _accept(run, claim, scope, snapshot, previous)
 
 
@@ -171,15 +173,15 @@ def _accept(
     doubt = safety.inconsistency(snapshot)
     if doubt and may_delete(run.group):
         message = f"Nothing is deleted in this run, whatever the policy: in what was read of the master, {doubt}."
-        store.log(run.pk, message, code="no_deletions", level=LogEntry.Level.WARNING)
+        log(run.pk, message, code="no_deletions", level=LogEntry.Level.WARNING)
     for held in snapshot.held:
         message = (
             f"Not copied: the {held.kind.replace('_', ' ')} {held.label!r} has an unexpected shape ({held.place})."
         )
-        store.log(run.pk, message, code="held_back", level=LogEntry.Level.WARNING)
+        log(run.pk, message, code="held_back", level=LogEntry.Level.WARNING)
     with transaction.atomic():
         if previous is None or previous.fingerprint != fingerprint(snapshot):
-            document = store.clean(to_document(snapshot))
+            document = clean(to_document(snapshot))
             previous = _keep(run, scope, document, fingerprint(snapshot), accepted=True)
         return _freeze(run, claim, snapshot=previous, deletes_allowed=not doubt)
 
@@ -212,7 +214,7 @@ def failed_inside(claim: MasterClaim, error: BaseException) -> None:
     if claim.attempts < conf.MAX_ERRORS:
         release_master(claim)
         return
-    problem = store.problem("internal", f"Reading the master failed: {where(error)}.", INTERNAL_REMEDY)
+    problem = error_document("internal", f"Reading the master failed: {where(error)}.", INTERNAL_REMEDY)
     run = SyncRun.objects.filter(pk=claim.run_id, fence=claim.fence).first()
     if run is not None:
         end_without_master(run, "internal", problem)

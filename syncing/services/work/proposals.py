@@ -4,15 +4,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from accounts.models import Account
-from syncing import store
 from syncing.engine.promotion import Pick, Proposal, proposal_document, propose
 from syncing.engine.refs import Kind, Ref
 from syncing.engine.snapshot import Snapshot
 from syncing.engine.stored_names import as_sent
 from syncing.models import IdMapping, LogEntry, RunPurpose, SyncRun
+from syncing.records.log import log
+from syncing.records.mappings import store_mappings
+from syncing.records.stored_names import known_names
+from syncing.records.text import clean, error_document
 from syncing.replication.contract import Mapped, Outcome
 from syncing.services.runs.closing import end_without_master
-from syncing.services.work import history
 
 NOTHING_LEFT = "Nothing of what was picked can be brought to the master."
 LOOK_AGAIN = "See the log of the run; look for drift, then pick again."
@@ -31,14 +33,14 @@ def picks_of(run: SyncRun) -> list[Pick]:
 
 def document_of(run: SyncRun, source: Snapshot, master: Snapshot) -> dict[str, Any] | None:
     """The proposal as it is kept with the run; None when nothing is left of it: then the run has ended."""
-    theirs = store.stored_names([run.source_id])[run.source_id] if run.source_id else {}
+    theirs = known_names([run.source_id])[run.source_id] if run.source_id else {}
     proposal = propose(as_sent(source, theirs), master, _known(run), picks_of(run))
     for sentence in proposal.problems:
-        store.log(run.pk, sentence, code="not_promoted", level=LogEntry.Level.WARNING)
+        log(run.pk, sentence, code="not_promoted", level=LogEntry.Level.WARNING)
     for sentence in proposal.remarks:
-        store.log(run.pk, sentence, code="not_promoted")
+        log(run.pk, sentence, code="not_promoted")
     if proposal.only:
-        document: dict[str, Any] = store.clean(proposal_document(proposal))
+        document: dict[str, Any] = clean(proposal_document(proposal))
         return document
     _end(run, proposal)
     return None
@@ -46,7 +48,7 @@ def document_of(run: SyncRun, source: Snapshot, master: Snapshot) -> dict[str, A
 
 def _end(run: SyncRun, proposal: Proposal) -> None:
     sentence = " ".join([NOTHING_LEFT, *proposal.problems])
-    end_without_master(run, "conflict", store.problem("conflict", sentence, LOOK_AGAIN))
+    end_without_master(run, "conflict", error_document("conflict", sentence, LOOK_AGAIN))
 
 
 def _known(run: SyncRun) -> dict[Ref, str]:
@@ -74,4 +76,4 @@ def remember(
         for item in mapped
         if item.ref in origins
     ]
-    history.keep_mappings(source_id, pairs, ())
+    store_mappings(source_id, pairs, ())

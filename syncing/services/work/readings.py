@@ -6,12 +6,12 @@ from accounts.kommo.errors import BadAnswer, KommoError
 from accounts.kommo.stopping import Stop
 from accounts.models import Account
 from accounts.services import client_for
-from syncing import store
 from syncing.adapters.existence import item_exists
 from syncing.adapters.reader import ALL_PIPELINES, NO_PIPELINES, Reader
 from syncing.engine.refs import Ref, Scope, parent_of
 from syncing.engine.snapshot import Snapshot, fingerprint, refs_in
 from syncing.leases.claims import MasterClaim
+from syncing.records.text import error_document
 
 CONTRADICTED = "when it was read again, as before deletions it has to be, the answer was another one"
 HIDDEN = "its list does not show an item that is there when it is asked for by itself"
@@ -69,7 +69,7 @@ def _read(account: Account, task: Task, stop: Stop) -> Reading:
             finally:
                 requests = client.requests
     except KommoError as error:
-        return Reading(requests, error=store.problem(error.code, str(error), error.remedy))
+        return Reading(requests, error=error_document(error.code, str(error), error.remedy))
     return Reading(requests, kommo_id=min(client.account_ids, default=None), snapshot=snapshot)
 
 

@@ -3,31 +3,30 @@
 from collections.abc import Callable
 from functools import partial
 
-from django.db.models import Exists, Max, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from accounts import clock
-from accounts.models import SyncGroup
 from accounts.services.health import bulk_check
-from syncing import conf, store
+from syncing import conf
 from syncing.leases import claims, clocks, dispatch, processes
 from syncing.models import (
     ACCOUNT_OPEN,
     RUN_OPEN,
     AccountRun,
     AccountState,
-    LogEntry,
-    MasterSnapshot,
     SyncRun,
 )
+from syncing.records import retention
+from syncing.records.retention import prune_logs
+from syncing.records.text import error_document
 from syncing.services.decisions import promotion
 from syncing.services.drift import checks as drift_checks
-from syncing.services.drift import seen as drift
 from syncing.services.runs import closing, sequence, waves
-from syncing.services.work import keeping, lanes
+from syncing.services.work import lanes
 from syncing.services.work.boundary import bounded, survived
 
 ORPHANED = "the process that worked this run has died"
-TOO_MANY_READS = store.problem(
+TOO_MANY_READS = error_document(
     "internal",
     f"The worker died {conf.MAX_CRASHES} times while it read the master.",
     "Look for the cause in the worker's log (memory, restarts), then run again.",
@@ -52,7 +51,7 @@ def _repairs() -> dict[str, Callable[[], int]]:
         "checks": bulk_check.resume,
         "buried": processes.bury,
         "promoted": promotion.follow_up,
-        "pruned": lambda: keeping.prune() + _prune() + drift.prune(),
+        "pruned": lambda: retention.prune_slave_snapshots() + prune_logs() + retention.prune_drift_changes(),
     }
 
 
@@ -110,31 +109,3 @@ def _close_finished() -> int:
 
 def _call_lanes() -> int:
     return dispatch.call_lanes() if lanes.has_work() else 0
-
-
-def _prune() -> int:
-    """Log entries of old runs, and master snapshots that no run and no guard needs any more.
-
-    An open run keeps both, however many have overtaken it while it waits for its next wave; so does one that can be
-    rolled back.
-    """
-    count = 0
-    for group in SyncGroup.objects.values_list("pk", flat=True):
-        runs = SyncRun.objects.filter(group=group).exclude(state__in=RUN_OPEN).order_by("-pk")
-        oldest = runs.values_list("pk", flat=True)[conf.KEEP_LOGS_OF : conf.KEEP_LOGS_OF + 1].first()
-        if oldest is None:
-            continue
-        old = LogEntry.objects.filter(run__group=group, run__lte=oldest)
-        count += old.exclude(run__state__in=RUN_OPEN).exclude(run__in=keeping.kept_runs().values("pk")).delete()[0]
-        count += _prune_snapshots(group, oldest)
-    return count
-
-
-def _prune_snapshots(group: int, oldest: int) -> int:
-    ours = MasterSnapshot.objects.filter(group=group)
-    wanted = SyncRun.objects.filter(Q(pk__gt=oldest) | Q(state__in=RUN_OPEN), group=group, snapshot__isnull=False)
-    kept = keeping.kept_runs().filter(group=group, snapshot__isnull=False)
-    accepted = ours.filter(accepted=True).order_by()  # the guard compares with the latest of each type
-    latest = accepted.values("type").annotate(pk_max=Max("pk")).values("pk_max")
-    old = ours.exclude(pk__in=wanted.values("snapshot")).exclude(pk__in=kept.values("snapshot"))
-    return old.exclude(pk__in=latest).exclude(pk__in=drift.bases()).delete()[0]

@@ -9,15 +9,20 @@ from django.db import OperationalError, connection, transaction
 from accounts.batcher import Batcher
 from accounts.models import Account
 from accounts.services import record_health, remember_identity
-from syncing import conf, store
+from syncing import conf
 from syncing.engine.refs import Ref
 from syncing.leases.claims import Claim
 from syncing.models import AccountRun, AccountState, LogEntry, RunPurpose, SyncRun
+from syncing.records import drift
+from syncing.records.account_runs import Progress, cancelled, failed_inside, final_columns, handed_back, so_far
+from syncing.records.log import log
+from syncing.records.mappings import Remember, remember_slave
+from syncing.records.outcomes import log_options, log_outcomes
+from syncing.records.pending import store_pending
+from syncing.records.snapshots import store_snapshot
+from syncing.records.stored_names import store_names
 from syncing.replication.contract import NO_NOTES, Interrupted, Mapped, Notes, Outcome, Result
-from syncing.services.drift import seen as drift
-from syncing.services.work import history
 from syncing.services.work.boundary import bounded
-from syncing.services.work.endings import Progress, cancelled, failed_inside, final_columns, handed_back, so_far
 
 ATTEMPTS = 3
 LOST = "lost_claim"
@@ -48,17 +53,17 @@ class Writer:
         outcomes: Sequence[Outcome],
         mapped: Sequence[Mapped],
         dropped: Sequence[Ref],
-        remember: history.Remember = history.remember_slave,
+        remember: Remember = remember_slave,
         notes: Notes = NO_NOTES,
     ) -> None:
         """Log rows of what has just happened, what `remember` makes of the id mappings, and `notes`."""
 
         def act() -> None:
-            history.log_outcomes(claim.run_id, claim.account_run_id, outcomes)
-            history.log_options(claim.run_id, claim.account_run_id, mapped)
+            log_outcomes(claim.run_id, claim.account_run_id, outcomes)
+            log_options(claim.run_id, claim.account_run_id, mapped)
             remember(claim.account_id, outcomes, mapped, dropped)
-            history.keep_stored_names(claim.account_id, notes.stored_names)
-            history.keep_pending(claim.account_id, notes.pending)
+            store_names(claim.account_id, notes.stored_names)
+            store_pending(claim.account_id, notes.pending)
 
         self._batcher.call(Unit(claim, act, after_write=True))
 
@@ -66,7 +71,7 @@ class Writer:
         """The account as it was before the first write (`store.packed`)."""
 
         def act() -> None:
-            store.keep_snapshot(claim.account_run_id, claim.account_id, document)
+            store_snapshot(claim.account_run_id, claim.account_id, document)
 
         self._batcher.call(Unit(claim, act, after_write=True))
 
@@ -88,7 +93,7 @@ class Writer:
         if claim.run_id not in self._frames:
             self._frames[claim.run_id] = drift.frame_of(claim)
         if frame := self._frames[claim.run_id]:
-            drift.keep(claim, frame, seen)
+            drift.store_drift(claim, frame, seen)
 
     def interrupt(self, claim: Claim, code: str, progress: Progress) -> None:
         """Stopped between two requests: cancelled for good, or handed back for the next attempt."""
@@ -108,7 +113,7 @@ class Writer:
 
         def act() -> None:
             facts = {"code": "internal", "level": LogEntry.Level.ERROR}
-            store.log(claim.run_id, text, account_run_id=claim.account_run_id, **facts)
+            log(claim.run_id, text, account_run_id=claim.account_run_id, **facts)
             errors = AccountRun.objects.values_list("errors", flat=True).get(pk=claim.account_run_id) + 1
             columns = failed_inside(text) if errors >= conf.MAX_ERRORS else handed_back(progress)
             if errors < conf.MAX_ERRORS and _run_is_cancelled(claim):

@@ -13,7 +13,7 @@ from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing import conf
 from syncing.leases import claims
 from syncing.models import AcceptedDifference, Drift, DriftChange, MasterSnapshot, RunPurpose
-from syncing.services.drift import seen as drift
+from syncing.records import drift, retention
 from syncing.services.work.reaper import reap
 from syncing.services.work.writer import Writer
 from syncing.tests.factories import AccountRunFactory, RunFactory, difference, extra, missing
@@ -208,11 +208,11 @@ def test_the_oldest_changes_of_an_account_go_when_there_are_too_many(north: Acco
         DriftChange(account=north, at=now + timedelta(seconds=n)) for n in range(conf_keep + 3)
     )
     other = DriftChange.objects.create(account=AccountFactory(), at=now)
-    assert drift.prune() == 3
+    assert retention.prune_drift_changes() == 3
     kept = DriftChange.objects.filter(account=north).order_by("at")
     assert (kept.count(), kept[0].at) == (conf_keep, now + timedelta(seconds=3))
     assert DriftChange.objects.filter(pk=other.pk).exists()
-    assert drift.prune() == 0
+    assert retention.prune_drift_changes() == 0
 
 
 def test_the_master_that_slaves_were_last_equal_to_is_kept(look, monkeypatch: pytest.MonkeyPatch) -> None:

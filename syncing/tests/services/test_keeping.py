@@ -6,12 +6,13 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import SyncGroup
-from syncing import store
 from syncing.engine.snapshot import Snapshot
 from syncing.models import AccountRun, LogEntry, MasterSnapshot, RunState, SlaveSnapshot, SyncRun
+from syncing.records import retention
+from syncing.records.log import log
+from syncing.records.snapshots import packed, store_snapshot, unpacked
 from syncing.services.decisions import rollback
 from syncing.services.runs.making import CannotStart
-from syncing.services.work import keeping
 from syncing.services.work.reaper import reap
 from syncing.tests.engine.items import field, pipeline, snapshot, stage
 from syncing.tests.factories import AccountRunFactory, RunFactory
@@ -23,12 +24,12 @@ SALES = snapshot(pipeline(1, "Sales", stage(10, "New")), field(30, "Source", "se
 
 
 def kept(part: AccountRun, *, days: int = 0, what: Snapshot = SALES) -> None:
-    store.keep_snapshot(part.pk, part.account_id, store.packed(what))
+    store_snapshot(part.pk, part.account_id, packed(what))
     SlaveSnapshot.objects.filter(pk=part.pk).update(taken_at=timezone.now() - timedelta(days=days))
 
 
 def before(part: AccountRun) -> Snapshot:
-    return store.unpacked(bytes(SlaveSnapshot.objects.get(pk=part.pk).document))
+    return unpacked(bytes(SlaveSnapshot.objects.get(pk=part.pk).document))
 
 
 def test_a_snapshot_comes_back_as_it_was_stored() -> None:
@@ -53,7 +54,7 @@ def test_they_are_kept_as_many_days_as_the_group_says() -> None:
     kept(old, days=8)
     SyncGroup.objects.update(snapshot_days=7)
 
-    assert keeping.prune() == 1
+    assert retention.prune_slave_snapshots() == 1
 
     assert list(SlaveSnapshot.objects.values_list("pk", flat=True)) == [young.pk]
 
@@ -63,7 +64,7 @@ def test_not_while_a_rollback_goes_by_them() -> None:
     kept(old, days=100)
     RunFactory(group=old.run.group, reverts=old.run, purpose="rollback", state=RunState.QUEUED)
 
-    assert keeping.prune() == 0
+    assert retention.prune_slave_snapshots() == 0
 
 
 def test_the_log_and_the_master_of_a_run_that_can_be_rolled_back_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,7 +76,7 @@ def test_the_log_and_the_master_of_a_run_that_can_be_rolled_back_are_kept(monkey
     SyncRun.objects.filter(pk=part.run_id).update(snapshot=masters[0])
     other = RunFactory(group=group, snapshot=masters[1])
     for run in (part.run, other):
-        store.log(run.pk, "Something.")
+        log(run.pk, "Something.")
     kept(part)
 
     reap()

@@ -10,9 +10,10 @@ from accounts import clock
 from accounts.models import ConnectionCheck
 from accounts.services import start_check
 from accounts.tests.factories import AccountFactory, GroupFactory
-from syncing import conf, store
+from syncing import conf
 from syncing.leases import processes
 from syncing.models import AccountRun, Lane, LogEntry, MasterSnapshot, SyncRun
+from syncing.records.log import log
 from syncing.services.runs.starting import start_run
 from syncing.services.work import reaper
 from syncing.tests.factories import AccountRunFactory, RunFactory
@@ -118,7 +119,7 @@ def test_logs_of_old_runs_and_snapshots_that_nobody_needs_are_pruned(monkeypatch
     for number in range(4):
         snapshot = MasterSnapshot.objects.create(group=group, type="full", document={}, fingerprint=str(number))
         runs.append(RunFactory(group=group, snapshot=snapshot))
-        store.log(runs[-1].pk, "said")
+        log(runs[-1].pk, "said")
 
     reaper.reap()
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from accounts.clock import now
 from accounts.models import SyncGroup
 from accounts.simulator import edits
 from accounts.simulator.faults import Fault
@@ -18,7 +19,6 @@ from syncing.models import Exclusion as ExclusionRow
 from syncing.policy import rules_for
 from syncing.services.work import briefs
 from syncing.services.work.briefs import Snapshots
-from syncing.store import now
 from syncing.tests.factories import RunFactory
 from syncing.tests.services.conftest import House
 from syncing.tests.services.crm import look, parts, synced, writes

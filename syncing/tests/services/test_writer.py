@@ -11,8 +11,10 @@ from syncing.engine.refs import Kind, Ref
 from syncing.leases import claims
 from syncing.leases.claims import Claim
 from syncing.models import AccountRun, IdMapping, LogEntry, MasterSnapshot, SyncRun
+from syncing.records.mappings import store_mappings
+from syncing.records.outcomes import changes_of
 from syncing.replication.contract import Interrupted, Mapped, Outcome, Result
-from syncing.services.work import history, writer
+from syncing.services.work import writer
 from syncing.services.work.writer import Progress, Unit, Writer
 from syncing.tests.factories import AccountRunFactory, RunFactory
 from syncing.tests.services.conftest import result
@@ -121,7 +123,7 @@ def test_one_part_that_cannot_be_stored_does_not_spoil_the_others(run: SyncRun) 
         IdMapping.objects.create(account_id=bad.account_id, kind=None, master_key="1", slave_key="1")
 
     answers = writer.commit(
-        [Unit(bad, unstorable), Unit(good, lambda: history.keep_mappings(good.account_id, [mapped("7", "70")], []))]
+        [Unit(bad, unstorable), Unit(good, lambda: store_mappings(good.account_id, [mapped("7", "70")], []))]
     )
 
     assert isinstance(answers[0], Exception)
@@ -181,7 +183,7 @@ def test_what_an_earlier_attempt_did_counts_as_done_in_the_run(pen: Writer, clai
 
 def test_what_failed_in_an_earlier_attempt_is_told_by_its_last_outcome(pen: Writer, claim: Claim) -> None:
     end = result("partial", created=1, requests=7)
-    end.document["changes"] = history.changes_of([made("Sales")])
+    end.document["changes"] = changes_of([made("Sales")])
 
     pen.finish(claim, end, [made("Sales", "failed"), made("Leads", "failed"), made("Old")])
 

@@ -1,4 +1,4 @@
-"""Drift: how far a slave is from its master, as runs saw it; stored with the end of the account's part of a run."""
+"""Drift: how far a slave is from its master, as runs saw it; stored with the end of the account run."""
 
 import json
 from collections import Counter
@@ -8,14 +8,14 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Any
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from accounts import clock
-from syncing import conf, store
 from syncing.engine.refs import Kind, Scope
 from syncing.engine.rules import WHOLE
 from syncing.leases.claims import Claim
 from syncing.models import AcceptedDifference, Drift, DriftChange, MasterSnapshot, RunPurpose, SyncRun
+from syncing.records.text import clean
 from syncing.replication.contract import Result
 
 Row = dict[str, Any]  # a difference: as in contract.Result, and `first_seen` (ISO 8601)
@@ -44,7 +44,7 @@ def seen_in(result: Result) -> Seen | None:
         return None
     text = json.dumps(result.differences, ensure_ascii=False)
     if "\\u0000" in text or not _is_encodable(text):  # once for all: looking at each string takes ten times as long
-        return Seen(store.clean(result.differences), result.converged)
+        return Seen(clean(result.differences), result.converged)
     return Seen(json.loads(text), result.converged)
 
 
@@ -93,7 +93,7 @@ def _kinds(pipelines: bool, fields: bool) -> frozenset[str]:
     return (PIPELINE_KINDS if pipelines else frozenset()) | (FIELD_KINDS if fields else frozenset())
 
 
-def keep(claim: Claim, frame: Frame, seen: Seen) -> None:
+def store_drift(claim: Claim, frame: Frame, seen: Seen) -> None:
     """Stores what was seen of the account. Must run in a transaction."""
     before = Drift.objects.select_for_update().filter(pk=claim.account_id).first()
     old: list[Row] = before.differences if before else []
@@ -212,17 +212,3 @@ def bases_of(account_ids: Collection[int], group_id: int) -> dict[int, tuple[int
 def bases() -> QuerySet[MasterSnapshot]:
     """The masters that slaves were last equal to: whose doing a difference is cannot be told without them."""
     return MasterSnapshot.objects.filter(Q(bases_of_pipelines__isnull=False) | Q(bases_of_fields__isnull=False))
-
-
-def prune() -> int:
-    """The oldest changes of accounts that have more of them than are kept; gives how many went."""
-    many = (
-        DriftChange.objects.order_by().values("account").annotate(n=Count("pk")).filter(n__gt=conf.KEEP_DRIFT_CHANGES)
-    )
-    return sum(_prune(account_id) for account_id in many.values_list("account", flat=True))
-
-
-def _prune(account_id: int) -> int:
-    changes = DriftChange.objects.filter(account=account_id).order_by("-pk")
-    youngest = changes.values_list("pk", flat=True)[conf.KEEP_DRIFT_CHANGES : conf.KEEP_DRIFT_CHANGES + 1].first()
-    return changes.filter(pk__lte=youngest).delete()[0] if youngest else 0

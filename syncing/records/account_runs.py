@@ -1,16 +1,16 @@
-"""How attempts at an account end: the columns that its part of a run gets."""
+"""Columns of an account run whose attempt has ended."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from accounts import clock
-from syncing import store
 from syncing.engine.grouping import content_digest
 from syncing.leases.claims import Claim
 from syncing.models import ACCOUNT_GOOD, AccountState
+from syncing.records.outcomes import DONE, changes_of, counts_of, lasting
+from syncing.records.text import clean, error_document, short
 from syncing.replication.contract import Outcome, Result
-from syncing.services.work import history
 from syncing.services.work.boundary import INTERNAL_REMEDY
 
 
@@ -26,22 +26,22 @@ class Progress:
 
 def final_columns(claim: Claim, result: Result, earlier: Sequence[Outcome]) -> dict[str, Any]:
     """The columns of an account run that ended with `result` after `earlier` attempts did their part."""
-    before = history.counts_of(earlier)
+    before = counts_of(earlier)
     done_before = any(before[column] for column in ("created", "updated", "deleted"))
     state = AccountState(result.state)
     if state == AccountState.IN_SYNC and done_before:
         state = AccountState.CHANGED  # by this run, though not by its last attempt
     document = dict(result.document)
     changes = list(document.get("changes", ()))
-    lasting = history.lasting(earlier, changes)
+    done = lasting(earlier, changes)
     if state in ACCOUNT_GOOD:  # what failed before is all right now, by whatever way
-        lasting = [outcome for outcome in lasting if outcome.state == history.DONE]
-    document["changes"] = history.changes_of(lasting) + changes
-    document = store.clean(document)
+        done = [outcome for outcome in done if outcome.state == DONE]
+    document["changes"] = changes_of(done) + changes
+    document = clean(document)
     return {
         "state": state,
         "reason": result.reason or "",
-        "error": store.clean(result.error),
+        "error": clean(result.error),
         "document": document,
         "plan_digest": result.digest,
         "content_digest": content_digest(document) if result.digest else "",  # without a plan it is like nobody's
@@ -56,8 +56,8 @@ def so_far(claim: Claim, progress: Progress) -> dict[str, Any]:
     return {
         "requests": claim.requests + progress.requests,
         "failing": progress.failing,
-        "document": store.clean({"changes": history.changes_of(history.lasting(progress.outcomes))}),
-        **history.counts_of(progress.outcomes),
+        "document": clean({"changes": changes_of(lasting(progress.outcomes))}),
+        **counts_of(progress.outcomes),
     }
 
 
@@ -78,7 +78,7 @@ def failed_inside(text: str) -> dict[str, Any]:
     return {
         "state": AccountState.FAILED,
         "reason": "internal",
-        "error": store.problem("internal", text, INTERNAL_REMEDY),
+        "error": error_document("internal", text, INTERNAL_REMEDY),
         "note": "",
         "finished_at": clock.now(),
     }
@@ -88,8 +88,8 @@ def how_far(progress: Progress | None) -> str:
     """How far an account came that was stopped; "" when it was not begun."""
     if progress is None:
         return ""
-    counts = history.counts_of(progress.outcomes)
+    counts = counts_of(progress.outcomes)
     done = ", ".join(f"{count} {column}" for column, count in counts.items() if count)
-    return store.short(
+    return short(
         f"stopped after {progress.requests} requests: {done or 'nothing written'}; last: {progress.note or 'begun'}"
     )

@@ -1,0 +1,1 @@
+"""Engine values <-> rows. Each file is the one reader and writer of its tables' contents."""

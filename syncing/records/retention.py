@@ -1,0 +1,69 @@
+"""Retention: how long logs, snapshots and changes of drift are stored."""
+
+from datetime import timedelta
+
+from django.db.models import Count, Max, Q, QuerySet
+
+from accounts import clock
+from accounts.models import SyncGroup
+from syncing import conf
+from syncing.models import RUN_OPEN, DriftChange, LogEntry, MasterSnapshot, SlaveSnapshot, SyncRun
+from syncing.records import drift
+
+
+def prune_slave_snapshots() -> int:
+    """Deletes snapshots of slaves that are older than their group retains them, except while a rollback uses them."""
+    count = 0
+    for group in SyncGroup.objects.all():
+        oldest = clock.now() - timedelta(days=group.snapshot_days)
+        old = SlaveSnapshot.objects.filter(account_run__run__group=group, taken_at__lt=oldest)
+        needed = SyncRun.objects.filter(group=group, state__in=RUN_OPEN, reverts__isnull=False).values("reverts")
+        count += old.exclude(account_run__run__in=needed).delete()[0]
+    return count
+
+
+def revertible_runs() -> QuerySet[SyncRun]:
+    """Returns the runs that can still be rolled back: their logs and master snapshots are needed for it."""
+    return SyncRun.objects.filter(account_runs__before__isnull=False)
+
+
+def prune_drift_changes() -> int:
+    """Deletes the oldest changes of drift of accounts that have more than are retained; returns how many."""
+    many = (
+        DriftChange.objects.order_by().values("account").annotate(n=Count("pk")).filter(n__gt=conf.KEEP_DRIFT_CHANGES)
+    )
+    return sum(_prune_changes_of(account_id) for account_id in many.values_list("account", flat=True))
+
+
+def _prune_changes_of(account_id: int) -> int:
+    changes = DriftChange.objects.filter(account=account_id).order_by("-pk")
+    youngest = changes.values_list("pk", flat=True)[conf.KEEP_DRIFT_CHANGES : conf.KEEP_DRIFT_CHANGES + 1].first()
+    return changes.filter(pk__lte=youngest).delete()[0] if youngest else 0
+
+
+def prune_logs() -> int:
+    """Deletes log entries of old runs, and master snapshots that no run and no guard needs any more; returns how many.
+
+    An open run keeps both, however many have overtaken it while it waits for its next wave; so does one that can be
+    rolled back.
+    """
+    count = 0
+    for group in SyncGroup.objects.values_list("pk", flat=True):
+        runs = SyncRun.objects.filter(group=group).exclude(state__in=RUN_OPEN).order_by("-pk")
+        oldest = runs.values_list("pk", flat=True)[conf.KEEP_LOGS_OF : conf.KEEP_LOGS_OF + 1].first()
+        if oldest is None:
+            continue
+        old = LogEntry.objects.filter(run__group=group, run__lte=oldest)
+        count += old.exclude(run__state__in=RUN_OPEN).exclude(run__in=revertible_runs().values("pk")).delete()[0]
+        count += _prune_snapshots(group, oldest)
+    return count
+
+
+def _prune_snapshots(group: int, oldest: int) -> int:
+    ours = MasterSnapshot.objects.filter(group=group)
+    wanted = SyncRun.objects.filter(Q(pk__gt=oldest) | Q(state__in=RUN_OPEN), group=group, snapshot__isnull=False)
+    kept = revertible_runs().filter(group=group, snapshot__isnull=False)
+    accepted = ours.filter(accepted=True).order_by()  # the guard compares with the latest of each type
+    latest = accepted.values("type").annotate(pk_max=Max("pk")).values("pk_max")
+    old = ours.exclude(pk__in=wanted.values("snapshot")).exclude(pk__in=kept.values("snapshot"))
+    return old.exclude(pk__in=latest).exclude(pk__in=drift.bases()).delete()[0]

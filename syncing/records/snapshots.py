@@ -1,0 +1,23 @@
+"""Snapshots of slaves as they were before a run wrote to them."""
+
+import json
+import zlib
+
+from syncing.engine.snapshot import Snapshot, from_document, to_document
+from syncing.models import SlaveSnapshot
+
+
+def packed(snapshot: Snapshot) -> bytes:
+    """Returns the snapshot as it is stored: compressed to a tenth of its JSON."""
+    return zlib.compress(json.dumps(to_document(snapshot), separators=(",", ":")).encode())
+
+
+def unpacked(document: bytes) -> Snapshot:
+    """Returns the snapshot that `packed` has compressed."""
+    return from_document(json.loads(zlib.decompress(document)))
+
+
+def store_snapshot(account_run_id: int, account_id: int, document: bytes) -> None:
+    """Stores the account before the first write of an account run; of several attempts the first one's stays."""
+    row = SlaveSnapshot(account_run_id=account_run_id, account_id=account_id, document=document)
+    SlaveSnapshot.objects.bulk_create([row], ignore_conflicts=True)
