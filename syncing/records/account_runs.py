@@ -6,12 +6,12 @@ from typing import Any
 
 from accounts import clock
 from syncing.engine.grouping import content_digest
+from syncing.error_boundary import INTERNAL_REMEDY
 from syncing.leases.claims import Claim
 from syncing.models import ACCOUNT_GOOD, AccountState
 from syncing.records.outcomes import DONE, changes_of, counts_of, lasting
 from syncing.records.text import clean, error_document, short
 from syncing.replication.contract import Outcome, Result
-from syncing.services.work.boundary import INTERNAL_REMEDY
 
 
 @dataclass(frozen=True)

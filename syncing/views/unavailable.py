@@ -9,7 +9,7 @@ from django.views import defaults
 
 from accounts.database import Trouble, trouble_of
 from syncing.api.health import RETRY_AFTER
-from syncing.services.work.boundary import INTERNAL_REMEDY
+from syncing.error_boundary import INTERNAL_REMEDY
 
 FOR_MACHINES = ("/api/", "/healthz", "/readyz", "/oauth/disabled")
 

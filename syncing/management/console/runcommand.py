@@ -14,13 +14,13 @@ from django.db import DatabaseError
 from accounts.checks import INSTALLATION
 from accounts.database import NOT_READY, trouble_of
 from accounts.models import SECRETS, Account, SyncGroup
+from syncing.error_boundary import INTERNAL_REMEDY, bounded, where
 from syncing.management.console.output import write_json
 from syncing.management.console.running import NOT_GOOD, Refused, add_run_flags, check_run_flags, run_command
 from syncing.management.console.signals import Stopping
 from syncing.models import RunMode, SyncRun
 from syncing.selectors.documents import failed_document
 from syncing.services.runs.starting import CannotStart, Started
-from syncing.services.work.boundary import INTERNAL_REMEDY, bounded, where
 
 logger = logging.getLogger(__name__)
 

@@ -11,6 +11,7 @@ from django.db import Error as DatabaseTrouble
 from django.db import connection
 
 from accounts.database import cause_of
+from syncing.error_boundary import INTERNAL_REMEDY, bounded, survived, where
 from syncing.leases import processes
 from syncing.management.console.output import write_json
 from syncing.management.console.progress import ProgressBar
@@ -21,7 +22,6 @@ from syncing.selectors.documents import failed_document, run_document
 from syncing.services.runs.closing import fail_inside
 from syncing.services.runs.starting import Started
 from syncing.services.runs.waves import waits_for
-from syncing.services.work.boundary import INTERNAL_REMEDY, bounded, survived, where
 from syncing.services.work.foreground import work_to_the_end
 
 NOT_GOOD = 1

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from accounts.models import SECRETS, Account, SyncGroup
 from syncing.engine.promotion import ATTRIBUTES, POSITION
 from syncing.engine.refs import Kind
+from syncing.error_boundary import survived
 from syncing.models import RUN_OPEN, AuditEntry, LogEntry, RunMode, RunPurpose, RunType, SyncRun
 from syncing.policy import scope_of
 from syncing.records.log import log
@@ -18,7 +19,6 @@ from syncing.services import audit
 from syncing.services.audit import Actor
 from syncing.services.runs.making import CannotStart, Order, Started, locked, make_run
 from syncing.services.runs.starting import start_run
-from syncing.services.work.boundary import survived
 
 MOST = 200  # items of one proposal
 OF_PIPELINES = frozenset({Kind.PIPELINE, Kind.STAGE})

@@ -10,11 +10,11 @@ from django.db import transaction
 from accounts import clock
 from accounts.clock import beyond
 from accounts.models import Account, SyncGroup
+from syncing.error_boundary import survived
 from syncing.models import RUN_OPEN, RunMode, RunPurpose, RunType, SyncRun, Trigger
 from syncing.records.drift import WATCHED
 from syncing.records.text import short
 from syncing.services.runs.starting import CannotStart, Started, start_run
-from syncing.services.work.boundary import survived
 
 logger = logging.getLogger(__name__)
 

@@ -10,6 +10,7 @@ from django.db.models import Count, Exists, OuterRef, QuerySet, Sum
 
 from accounts import clock
 from syncing import notifications
+from syncing.error_boundary import INTERNAL_REMEDY, where
 from syncing.models import (
     ACCOUNT_OPEN,
     RUN_OPEN,
@@ -21,7 +22,6 @@ from syncing.models import (
 )
 from syncing.records.log import log
 from syncing.records.text import error_document, short
-from syncing.services.work.boundary import INTERNAL_REMEDY, where
 
 logger = logging.getLogger(__name__)
 

@@ -15,6 +15,7 @@ from accounts.services import client_for
 from syncing import conf
 from syncing.engine.refs import Ref
 from syncing.engine.snapshot import Snapshot
+from syncing.error_boundary import bounded, where
 from syncing.leases.claims import Claim
 from syncing.models import AccountState
 from syncing.records.account_runs import Progress, how_far
@@ -34,7 +35,6 @@ from syncing.replication.contract import (
     Record,
     Result,
 )
-from syncing.services.work.boundary import bounded, where
 from syncing.services.work.writer import LOST, Writer
 
 logger = logging.getLogger(__name__)

@@ -10,6 +10,7 @@ from accounts.kommo.stopping import Stop
 from accounts.models import Account
 from syncing.engine.pending import ListKey, Pending
 from syncing.engine.stored_names import ItemKey, ShownName, as_sent
+from syncing.error_boundary import bounded, where
 from syncing.leases.claims import Claim
 from syncing.models import AccountState, RunPurpose, SlaveSnapshot, SyncRun
 from syncing.records.mappings import fresh_mappings
@@ -21,7 +22,6 @@ from syncing.replication.contract import Interrupted, Job, Outcome, Result
 from syncing.services.runs.closing import fail_inside
 from syncing.services.runs.waves import settle
 from syncing.services.work import briefs
-from syncing.services.work.boundary import bounded, where
 from syncing.services.work.briefs import Brief, Snapshots
 from syncing.services.work.hands import Hand, Pulse
 from syncing.services.work.writer import Writer

@@ -10,12 +10,12 @@ from typing import Any, Protocol
 from accounts import clock
 from accounts.kommo.stopping import Stop
 from syncing import conf, replication
+from syncing.error_boundary import bounded, survived
 from syncing.leases import claims, dispatch, processes
 from syncing.models import SyncRun
 from syncing.services.decisions import promotion
 from syncing.services.runs import closing, rests, sequence, waves
 from syncing.services.work import block, jobs, master, readings
-from syncing.services.work.boundary import bounded, survived
 from syncing.services.work.hands import BLOCKED, Hand, Pulse, Replicate
 from syncing.services.work.readings import MasterHand, Reading
 from syncing.services.work.writer import LOST, Writer

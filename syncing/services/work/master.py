@@ -13,6 +13,7 @@ from syncing import conf
 from syncing.engine import safety
 from syncing.engine.refs import Scope
 from syncing.engine.snapshot import Snapshot, fingerprint, from_document, to_document
+from syncing.error_boundary import INTERNAL_REMEDY, survived, where
 from syncing.leases import dispatch
 from syncing.leases.claims import MasterClaim, release_master
 from syncing.models import RUN_OPEN, LogEntry, MasterSnapshot, RunPurpose, SyncRun
@@ -21,7 +22,6 @@ from syncing.records.log import log
 from syncing.records.text import clean, error_document
 from syncing.services.runs.closing import end_without_master
 from syncing.services.work import proposals
-from syncing.services.work.boundary import INTERNAL_REMEDY, survived, where
 from syncing.services.work.hands import INTERRUPTIONS
 from syncing.services.work.readings import Reading, Task
 

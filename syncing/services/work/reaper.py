@@ -8,6 +8,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from accounts import clock
 from accounts.services.health import bulk_check
 from syncing import conf
+from syncing.error_boundary import bounded, survived
 from syncing.leases import claims, clocks, dispatch, processes
 from syncing.models import (
     ACCOUNT_OPEN,
@@ -23,7 +24,6 @@ from syncing.services.decisions import promotion
 from syncing.services.drift import checks as drift_checks
 from syncing.services.runs import closing, sequence, waves
 from syncing.services.work import lanes
-from syncing.services.work.boundary import bounded, survived
 
 ORPHANED = "the process that worked this run has died"
 TOO_MANY_READS = error_document(

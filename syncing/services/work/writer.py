@@ -11,6 +11,7 @@ from accounts.models import Account
 from accounts.services import record_health, remember_identity
 from syncing import conf
 from syncing.engine.refs import Ref
+from syncing.error_boundary import bounded
 from syncing.leases.claims import Claim
 from syncing.models import AccountRun, AccountState, LogEntry, RunPurpose, SyncRun
 from syncing.records import drift
@@ -22,7 +23,6 @@ from syncing.records.pending import store_pending
 from syncing.records.snapshots import store_snapshot
 from syncing.records.stored_names import store_names
 from syncing.replication.contract import NO_NOTES, Interrupted, Mapped, Notes, Outcome, Result
-from syncing.services.work.boundary import bounded
 
 ATTEMPTS = 3
 LOST = "lost_claim"

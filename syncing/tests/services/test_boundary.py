@@ -10,9 +10,9 @@ from django.db import OperationalError, connection
 from accounts.models import Account, SyncGroup
 from accounts.simulator.world import World
 from accounts.tests.factories import AccountFactory, GroupFactory
+from syncing.error_boundary import bounded, where
 from syncing.models import AccountRun, AccountState, Exclusion, IdMapping, LogEntry, MasterSnapshot, SyncRun
 from syncing.services.work import lanes, reaper
-from syncing.services.work.boundary import bounded, where
 from syncing.tests.services.conftest import SLAVES, House
 
 SKIPPED = dict.fromkeys(SLAVES, "skipped")
