@@ -61,8 +61,8 @@ def test_who_judged_by_an_old_look_at_the_run_decides_nothing(house: House, ende
     late = waves.finished().select_related("group").get(pk=ended.pk)
     assert waves.advance(ended.pk)
 
-    assert not waves._stop(late, waves.Tally(1, 1))
-    assert not waves._open_next(late, waves.Tally(1, 0))
+    assert not waves._stop(late, waves.WaveResult(1, 1))
+    assert not waves._open_next(late, waves.WaveResult(1, 0))
 
     assert set(house.states(ended).values()) == {"changed", "queued"}
 
