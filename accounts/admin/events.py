@@ -9,7 +9,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from accounts import badges
-from accounts.admin.readonly import ReadOnly
+from accounts.admin.readonly import ReadOnlyAdmin
 from accounts.models import RELATED_SECRETS, AccountEvent
 
 Code = AccountEvent.Code
@@ -23,7 +23,7 @@ TONES = {
 
 
 @admin.register(AccountEvent)
-class AccountEventAdmin(ReadOnly):
+class AccountEventAdmin(ReadOnlyAdmin):
     list_display = ("at", "what", "account_link", "message", "by")
     list_display_links = None
     list_filter = ("code", "at", "account__group")

@@ -11,16 +11,15 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from accounts import badges
-from accounts.admin.readonly import ReadOnly
-from accounts.models import RELATED_INTEGRATION_SECRETS, RELATED_SECRETS, Invite
+from accounts.admin.readonly import ReadOnlyAdmin
+from accounts.models import RELATED_INTEGRATION_SECRETS, RELATED_SECRETS, Invite, InviteState
 from accounts.services.connecting import invites
 
-State = Invite.State
 TONES = {
-    State.OPEN: badges.INFO,
-    State.USED: badges.OK,
-    State.WITHDRAWN: badges.IDLE,
-    State.EXPIRED: badges.WARN,
+    InviteState.OPEN: badges.INFO,
+    InviteState.USED: badges.OK,
+    InviteState.WITHDRAWN: badges.IDLE,
+    InviteState.EXPIRED: badges.WARN,
 }
 
 
@@ -29,20 +28,20 @@ class StateFilter(admin.SimpleListFilter):
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
-        return State.choices
+        return InviteState.choices
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         chosen: dict[str | None, QuerySet[Any]] = {
-            State.OPEN: queryset.filter(invites.usable()),
-            State.USED: queryset.exclude(used_at=None),
-            State.WITHDRAWN: queryset.filter(used_at=None).exclude(withdrawn_at=None),
-            State.EXPIRED: queryset.filter(used_at=None, withdrawn_at=None, expires_at__lte=timezone.now()),
+            InviteState.OPEN: queryset.filter(invites.usable()),
+            InviteState.USED: queryset.exclude(used_at=None),
+            InviteState.WITHDRAWN: queryset.filter(used_at=None).exclude(withdrawn_at=None),
+            InviteState.EXPIRED: queryset.filter(used_at=None, withdrawn_at=None, expires_at__lte=timezone.now()),
         }
         return chosen.get(self.value(), queryset)
 
 
 @admin.register(Invite)
-class InviteAdmin(ReadOnly):
+class InviteAdmin(ReadOnlyAdmin):
     """Made on the accounts' pages; only withdrawn here."""
 
     list_display = ("account", "state", "link", "mail", "created_by", "created_at", "expires_at", "integration")
@@ -72,7 +71,7 @@ class InviteAdmin(ReadOnly):
 
     @admin.display(description=_("link"))
     def link(self, invite: Invite) -> str:
-        if invite.state(timezone.now()) != State.OPEN:
+        if invite.state(timezone.now()) != InviteState.OPEN:
             return "—"
         return format_html(
             '<input class="ks-link" type="text" readonly value="{}" aria-label="{}">', invites.link(invite), _("link")

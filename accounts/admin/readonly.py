@@ -11,7 +11,7 @@ else:
     AnyModelAdmin = admin.ModelAdmin
 
 
-class ReadOnly(AnyModelAdmin):
+class ReadOnlyAdmin(AnyModelAdmin):
     """Nothing can be added, edited or deleted by hand."""
 
     actions: Any = None

@@ -9,8 +9,8 @@ from accounts.models.accounts import (
     Account,
 )
 from accounts.models.checks import CheckedAccount, ConnectionCheck
-from accounts.models.connecting import AccountEvent, ConnectAttempt, Invite
-from accounts.models.groups import SyncGroup, Unmatched, WaveUnit
+from accounts.models.connecting import AccountEvent, ConnectAttempt, Invite, InviteState
+from accounts.models.groups import SyncGroup, UnmatchedItems, WaveUnit
 from accounts.models.integrations import INTEGRATION_SECRETS, RELATED_INTEGRATION_SECRETS, Integration
 from accounts.models.slots import RequestSlot
 from accounts.models.tokens import HAS_CREDENTIAL, HAS_LIVE_CREDENTIAL, HAS_PAIR, IS_OAUTH, NEEDS_CONNECTING, TokenPair
@@ -35,9 +35,10 @@ __all__ = [
     "ConnectionCheck",
     "Integration",
     "Invite",
+    "InviteState",
     "RequestSlot",
     "SyncGroup",
     "TokenPair",
-    "Unmatched",
+    "UnmatchedItems",
     "WaveUnit",
 ]

@@ -1,4 +1,4 @@
-"""How accounts come to be connected, and what happened to their connections."""
+"""How accounts come to be connected, and the events of their connections."""
 
 from datetime import datetime
 
@@ -10,14 +10,15 @@ from accounts.models.accounts import Account
 from accounts.models.integrations import Integration
 
 
+class InviteState(models.TextChoices):
+    OPEN = "open", _("Open")
+    USED = "used", _("Used")
+    WITHDRAWN = "withdrawn", _("Withdrawn")
+    EXPIRED = "expired", _("Expired")
+
+
 class Invite(models.Model):
     """A link with which a branch's own administrator connects one account, without a login here; usable once."""
-
-    class State(models.TextChoices):
-        OPEN = "open", _("Open")
-        USED = "used", _("Used")
-        WITHDRAWN = "withdrawn", _("Withdrawn")
-        EXPIRED = "expired", _("Expired")
 
     account = models.ForeignKey(Account, models.CASCADE, related_name="invites", verbose_name=_("account"))
     integration = models.ForeignKey(Integration, models.CASCADE, related_name="+", verbose_name=_("integration"))
@@ -41,12 +42,12 @@ class Invite(models.Model):
     def __str__(self) -> str:
         return f"#{self.pk} {self.account}"
 
-    def state(self, moment: datetime) -> State:
+    def state(self, moment: datetime) -> InviteState:
         if self.used_at:
-            return self.State.USED
+            return InviteState.USED
         if self.withdrawn_at:
-            return self.State.WITHDRAWN
-        return self.State.EXPIRED if self.expires_at <= moment else self.State.OPEN
+            return InviteState.WITHDRAWN
+        return InviteState.EXPIRED if self.expires_at <= moment else InviteState.OPEN
 
 
 class ConnectAttempt(models.Model):

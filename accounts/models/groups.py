@@ -7,7 +7,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 
-class Unmatched(models.TextChoices):
+class UnmatchedItems(models.TextChoices):
     """What becomes of an item that the master does not have (any more)."""
 
     KEEP = "keep", _("Keep")
@@ -21,7 +21,7 @@ class WaveUnit(models.TextChoices):
 
 
 def _unmatched(label: Any) -> Any:
-    return models.CharField(label, max_length=14, choices=Unmatched.choices, default=Unmatched.KEEP)
+    return models.CharField(label, max_length=14, choices=UnmatchedItems.choices, default=UnmatchedItems.KEEP)
 
 
 def _percent(label: Any, default: int, help_text: Any) -> Any:

@@ -15,7 +15,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from accounts.admin.readonly import ReadOnly
+from accounts.admin.readonly import ReadOnlyAdmin
 from accounts.badges import IDLE, INFO, OK, WARN, mark
 from syncing.models import AuditEntry, Trigger
 from syncing.selectors import audit
@@ -52,7 +52,7 @@ class ViaFilter(admin.SimpleListFilter):
 
 
 @admin.register(AuditEntry)
-class AuditEntryAdmin(ReadOnly):
+class AuditEntryAdmin(ReadOnlyAdmin):
     list_display = ["at", "actor", "way", "action_badge", "group", "account", "run_link", "reason"]
     list_filter = ["action", ViaFilter, ("group", admin.AllValuesFieldListFilter), "at"]
     search_fields = ["actor", "group", "account", "reason", "run__exact"]

@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from accounts import badges
-from accounts.admin.readonly import ReadOnly
+from accounts.admin.readonly import ReadOnlyAdmin
 from accounts.models import RELATED_SECRETS
 from syncing.models import AcceptedDifference, Drift
 from syncing.selectors.drift import CAUSES, EDITED, NEVER
@@ -20,7 +20,7 @@ from syncing.views import drift as views
 
 
 @admin.register(Drift)
-class DriftAdmin(ReadOnly):
+class DriftAdmin(ReadOnlyAdmin):
     """The pages themselves are syncing.views.drift: its list has accounts that nobody has looked at, too."""
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
@@ -49,7 +49,7 @@ class IsActiveFilter(admin.SimpleListFilter):
 
 
 @admin.register(AcceptedDifference)
-class AcceptedDifferenceAdmin(ReadOnly):
+class AcceptedDifferenceAdmin(ReadOnlyAdmin):
     list_display = [
         "account_link",
         "kind_name",

@@ -6,26 +6,26 @@ from django.contrib import admin
 from django_q.admin import FailAdmin, QueueAdmin, ScheduleAdmin, TaskAdmin
 from django_q.models import Failure, OrmQ, Schedule, Success
 
-from accounts.admin.readonly import ReadOnly
+from accounts.admin.readonly import ReadOnlyAdmin
 
 
-class ReadOnlySchedules(ReadOnly, ScheduleAdmin):  # type: ignore[misc]
+class ReadOnlySchedules(ReadOnlyAdmin, ScheduleAdmin):  # type: ignore[misc]
     pass
 
 
-class ReadOnlySuccesses(ReadOnly, TaskAdmin):  # type: ignore[misc]
+class ReadOnlySuccesses(ReadOnlyAdmin, TaskAdmin):  # type: ignore[misc]
     pass
 
 
-class ReadOnlyFailures(ReadOnly, FailAdmin):  # type: ignore[misc]
+class ReadOnlyFailures(ReadOnlyAdmin, FailAdmin):  # type: ignore[misc]
     pass
 
 
-class ReadOnlyQueue(ReadOnly, QueueAdmin):  # type: ignore[misc]
+class ReadOnlyQueue(ReadOnlyAdmin, QueueAdmin):  # type: ignore[misc]
     pass
 
 
-READ_ONLY: dict[Any, type[ReadOnly]] = {
+READ_ONLY: dict[Any, type[ReadOnlyAdmin]] = {
     Schedule: ReadOnlySchedules,
     Success: ReadOnlySuccesses,
     Failure: ReadOnlyFailures,

@@ -7,13 +7,13 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from accounts.admin.readonly import ReadOnly
+from accounts.admin.readonly import ReadOnlyAdmin
 from syncing import badges
 from syncing.models import IdMapping, LogEntry, MasterSnapshot
 
 
 @admin.register(IdMapping)
-class IdMappingAdmin(ReadOnly):
+class IdMappingAdmin(ReadOnlyAdmin):
     list_display = ["account", "kind", "name", "parent", "master_key", "slave_key", "created_by_us", "created_at"]
     list_filter = ["kind", "created_by_us", "account__group"]
     list_select_related = ["account"]
@@ -22,7 +22,7 @@ class IdMappingAdmin(ReadOnly):
 
 
 @admin.register(LogEntry)
-class LogEntryAdmin(ReadOnly):
+class LogEntryAdmin(ReadOnlyAdmin):
     list_display = ["at", "level_badge", "run_number", "account", "action", "kind", "name", "message"]
     list_filter = ["level", "action", "kind", "run__group"]
     list_select_related = ["account_run__account"]
@@ -45,7 +45,7 @@ class LogEntryAdmin(ReadOnly):
 
 
 @admin.register(MasterSnapshot)
-class MasterSnapshotAdmin(ReadOnly):
+class MasterSnapshotAdmin(ReadOnlyAdmin):
     list_display = ["taken_at", "group", "type", "accepted", "size", "fingerprint"]
     list_filter = ["group", "type", "accepted"]
     fields = ("group", "type", "taken_at", "accepted", "size", "fingerprint", "content")

@@ -10,7 +10,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from accounts.admin.readonly import ReadOnly
+from accounts.admin.readonly import ReadOnlyAdmin
 from accounts.models import RELATED_SECRETS
 from accounts.pages import page
 from syncing import badges
@@ -22,7 +22,7 @@ from syncing.views.runs import run_context
 
 
 @admin.register(SyncRun)
-class SyncRunAdmin(ReadOnly):
+class SyncRunAdmin(ReadOnlyAdmin):
     list_display = [
         "number",
         "state_badge",
@@ -84,7 +84,7 @@ class SyncRunAdmin(ReadOnly):
 
 
 @admin.register(AccountRun)
-class AccountRunAdmin(ReadOnly):
+class AccountRunAdmin(ReadOnlyAdmin):
     list_display = [
         "number",
         "account",
@@ -126,7 +126,7 @@ class AccountRunAdmin(ReadOnly):
         return page(request, "syncing/part.html", {"title": title, "opts": self.opts, **part_context(request, part)})
 
 
-def _found(model_admin: ReadOnly, request: HttpRequest, object_id: str) -> Any:
+def _found(model_admin: ReadOnlyAdmin, request: HttpRequest, object_id: str) -> Any:
     """The row for a page; raises Http404, or PermissionDenied for those who may not look."""
     if not model_admin.has_view_permission(request):
         raise PermissionDenied

@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.admin import SyncGroupAdmin
-from accounts.models import Account, SyncGroup, Unmatched
+from accounts.models import Account, SyncGroup, UnmatchedItems
 from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing.models import ApiKey, AuditEntry, Trigger
 from syncing.services import audit
@@ -143,7 +143,11 @@ def test_the_page_of_a_group_holds_its_whole_policy() -> None:
 def test_a_change_of_a_policy_is_written_down_with_what_was_before(admin_client: Client) -> None:
     group = GroupFactory()
     page = reverse("admin:accounts_syncgroup_change", args=[group.pk])
-    sent = form_of(group) | {"unmatched_stages": Unmatched.DELETE_CREATED, "wave_size": 10, "requires_approval": "on"}
+    sent = form_of(group) | {
+        "unmatched_stages": UnmatchedItems.DELETE_CREATED,
+        "wave_size": 10,
+        "requires_approval": "on",
+    }
 
     assert admin_client.post(page, sent).status_code == 302
 

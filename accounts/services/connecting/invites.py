@@ -26,6 +26,7 @@ from accounts.models import (
     AccountEvent,
     Integration,
     Invite,
+    InviteState,
 )
 from accounts.services import events, queue
 from accounts.services.connecting.attempts import CannotConnect, check_integration
@@ -119,13 +120,13 @@ def read(token: str) -> Invite:
     )
     if found is not None and _birth(found) != birth:
         found = None
-    state = found.state(timezone.now()) if found else Invite.State.WITHDRAWN
-    if found is None or state == Invite.State.WITHDRAWN:
+    state = found.state(timezone.now()) if found else InviteState.WITHDRAWN
+    if found is None or state == InviteState.WITHDRAWN:
         raise CannotConnect("invite_gone", _("This invite link was withdrawn."), remedy)
-    if state == Invite.State.USED:
+    if state == InviteState.USED:
         thanks = _("If you connected the account, there is nothing more to do.")
         raise CannotConnect("invite_used", _("This invite link was used already."), thanks, invite=found)
-    if state == Invite.State.EXPIRED:
+    if state == InviteState.EXPIRED:
         raise CannotConnect("invite_expired", _("This invite link has expired."), remedy)
     return found
 
