@@ -13,7 +13,7 @@ from syncing.api.http import ApiError, check_method
 from syncing.models import Trigger
 from syncing.selectors.runs import waiting_run
 from syncing.services.keys import group_for_webhook
-from syncing.services.runs.starting import CannotStart, start_run
+from syncing.services.runs.start import CannotStart, start_run
 
 logger = logging.getLogger(__name__)
 

@@ -40,9 +40,9 @@ from syncing.models import (
 )
 from syncing.policy import may_delete
 from syncing.selectors.runs import with_last_run
+from syncing.services import exclusions
 from syncing.services.audit import Actor
-from syncing.services.decisions import exclusions
-from syncing.services.runs.starting import CannotStart, Started, start_run
+from syncing.services.runs.start import CannotStart, Started, start_run
 from syncing.templatetags.kommosync import account_state_label
 from syncing.views.pages import refusal, run_url, to_run
 

@@ -8,10 +8,10 @@ from syncing.api.http import ApiError, endpoint, json_body
 from syncing.api.order import accounts_of_run, reason_of, wrong
 from syncing.models import ApiKey
 from syncing.selectors import audit as reads
+from syncing.services.approvals import APPROVE
+from syncing.services.approvals import approve as approve_plan
 from syncing.services.audit import Actor
-from syncing.services.decisions.approvals import APPROVE
-from syncing.services.decisions.approvals import approve as approve_plan
-from syncing.services.runs.starting import CannotStart
+from syncing.services.runs.start import CannotStart
 
 KEYS = ("accounts", "reason")
 USUAL, MOST = 100, 1000  # entries of one answer

@@ -11,7 +11,7 @@ from syncing.api.order import wrong
 from syncing.models import AcceptedDifference, ApiKey
 from syncing.selectors.drift import documents, exception_document
 from syncing.services.audit import LONGEST_REASON, Actor
-from syncing.services.decisions.exceptions import PERMISSION, CannotAccept, accept, withdraw
+from syncing.services.exceptions import PERMISSION, CannotAccept, accept, withdraw
 
 KEYS = ("kind", "key", "attribute", "reason")
 LONGEST = {"kind": 12, "key": 500, "attribute": 30, "reason": LONGEST_REASON}

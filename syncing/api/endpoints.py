@@ -14,7 +14,7 @@ from syncing.selectors.ids import id_map
 from syncing.selectors.status import status as status_document
 from syncing.services.audit import Actor
 from syncing.services.keys import sign
-from syncing.services.runs.starting import PERMISSION, CannotStart, Started, start_run
+from syncing.services.runs.start import PERMISSION, CannotStart, Started, start_run
 
 READ, TRIGGER = ApiKey.Scope.READ, ApiKey.Scope.TRIGGER
 

@@ -9,10 +9,10 @@ from syncing.api.endpoints import accepted
 from syncing.api.http import ApiError, endpoint, json_body
 from syncing.api.order import reason_of, wrong
 from syncing.models import ApiKey
+from syncing.services import promotion
+from syncing.services.approvals import PROMOTE
 from syncing.services.audit import Actor
-from syncing.services.decisions import promotion
-from syncing.services.decisions.approvals import PROMOTE
-from syncing.services.runs.making import CannotStart
+from syncing.services.runs.create import CannotStart
 
 KEYS = ("items", "reason")
 ITEM_KEYS = ("kind", "name", "slave_key", "attribute")

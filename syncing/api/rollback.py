@@ -6,9 +6,9 @@ from syncing.api.endpoints import TRIGGER, accepted, found_run
 from syncing.api.http import ApiError, endpoint, json_body
 from syncing.api.order import accounts_of_run, reason_of, wrong
 from syncing.models import RunMode
+from syncing.services import rollback as services
 from syncing.services.audit import Actor
-from syncing.services.decisions import rollback as services
-from syncing.services.runs.making import CannotStart
+from syncing.services.runs.create import CannotStart
 
 KEYS = ("accounts", "mode", "reason")
 

@@ -10,7 +10,7 @@ from syncing.api.http import ApiError, endpoint, json_body
 from syncing.api.order import wrong
 from syncing.models import RunMode
 from syncing.services.audit import Actor
-from syncing.services.runs.starting import PERMISSION, CannotStart
+from syncing.services.runs.start import PERMISSION, CannotStart
 from syncing.services.runs.waves import continue_run
 
 KEYS = ("wave",)

@@ -22,7 +22,7 @@ from syncing.selectors.waves import waves_of
 from syncing.services.audit import COMMAND
 from syncing.services.keys import create_key
 from syncing.services.runs import waves
-from syncing.services.runs.starting import cancel_run
+from syncing.services.runs.start import cancel_run
 from syncing.tests.factories import AccountRunFactory, RunFactory
 
 pytestmark = pytest.mark.django_db

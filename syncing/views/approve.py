@@ -17,9 +17,9 @@ from accounts.models import SECRETS, Account
 from accounts.pages import page, person
 from syncing.models import AccountState, RunMode, SyncRun, Trigger
 from syncing.selectors.approvals import Bundle, bundles
+from syncing.services import approvals
 from syncing.services.audit import Actor
-from syncing.services.decisions import approvals
-from syncing.services.runs.starting import CannotStart
+from syncing.services.runs.start import CannotStart
 from syncing.views.pages import refusal, run_url, to_run
 from syncing.views.start import may_start, require_start
 

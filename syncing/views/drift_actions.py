@@ -20,9 +20,9 @@ from syncing.models import AcceptedDifference, Trigger
 from syncing.records.drift import is_meant
 from syncing.selectors import drift as reads
 from syncing.services.audit import Actor
-from syncing.services.decisions.exceptions import CannotAccept, accept, revert, withdraw
-from syncing.services.drift.checks import check_now
-from syncing.services.runs.starting import CannotStart, Started
+from syncing.services.drift_checks import check_now
+from syncing.services.exceptions import CannotAccept, accept, revert, withdraw
+from syncing.services.runs.start import CannotStart, Started
 from syncing.views.drift import slave
 from syncing.views.pages import refusal, to_run
 

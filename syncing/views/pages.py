@@ -6,7 +6,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from accounts.kommo.answers import storable
-from syncing.services.runs.starting import CannotStart, Started
+from syncing.services.runs.start import CannotStart, Started
 
 
 def refusal(error: CannotStart) -> str:

@@ -16,9 +16,9 @@ from accounts.pages import page, person
 from syncing.models import Trigger
 from syncing.selectors.drift import drift_of
 from syncing.selectors.promotion import Candidate, candidates, chosen
+from syncing.services import promotion
 from syncing.services.audit import Actor
-from syncing.services.decisions import promotion
-from syncing.services.runs.making import CannotStart, Started
+from syncing.services.runs.create import CannotStart, Started
 from syncing.views.drift import slave
 from syncing.views.pages import refusal, searched, to_run
 

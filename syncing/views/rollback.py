@@ -17,9 +17,9 @@ from accounts.models import Account
 from accounts.pages import page, person
 from syncing.models import RunMode, SyncRun, Trigger
 from syncing.selectors.rollback import Part
+from syncing.services import rollback
 from syncing.services.audit import Actor
-from syncing.services.decisions import rollback
-from syncing.services.runs.making import CannotStart, Started
+from syncing.services.runs.create import CannotStart, Started
 from syncing.views.pages import refusal, run_url, searched, to_run
 
 PARTS_PER_PAGE = 100

@@ -21,8 +21,8 @@ from syncing.selectors.grid import search
 from syncing.selectors.rollback import can_be_rolled_back
 from syncing.selectors.runs import parts_of, progress_of
 from syncing.services.audit import Actor
-from syncing.services.runs.again import FORCE, force_again, is_forceable, is_retriable, refused_by_limits, retry_failed
-from syncing.services.runs.starting import CannotStart, cancel_run
+from syncing.services.runs.retry import FORCE, force_again, is_forceable, is_retriable, refused_by_limits, retry_failed
+from syncing.services.runs.start import CannotStart, cancel_run
 from syncing.views.approve import decisions
 from syncing.views.pages import refusal, run_url, searched, to_run
 from syncing.views.start import may_start, require_start

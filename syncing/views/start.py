@@ -16,8 +16,8 @@ from accounts.models import SECRETS, Account, SyncGroup
 from accounts.pages import page, person
 from syncing.models import RunMode, RunType, Trigger
 from syncing.policy import may_delete
-from syncing.services.runs.splitting import preview
-from syncing.services.runs.starting import PERMISSION, CannotStart, start_run
+from syncing.services.runs.start import PERMISSION, CannotStart, start_run
+from syncing.services.runs.wave_split import preview
 from syncing.views.pages import refusal, to_run
 
 

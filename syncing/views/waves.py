@@ -15,7 +15,7 @@ from accounts.pages import person
 from syncing.models import SyncRun, Trigger
 from syncing.selectors.waves import Wave, rests, waves_of
 from syncing.services.audit import Actor
-from syncing.services.runs.making import CannotStart
+from syncing.services.runs.create import CannotStart
 from syncing.services.runs.waves import continue_run
 from syncing.views.pages import refusal, run_url
 

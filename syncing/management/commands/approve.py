@@ -5,9 +5,9 @@ from typing import Any
 
 from syncing.management.console.runcommand import RunCommand, named_accounts, named_run, named_user
 from syncing.models import Trigger
+from syncing.services.approvals import approve
 from syncing.services.audit import Actor
-from syncing.services.decisions.approvals import approve
-from syncing.services.runs.making import Started
+from syncing.services.runs.create import Started
 
 
 class Command(RunCommand):

@@ -13,9 +13,9 @@ from syncing.management.console.signals import Stopping
 from syncing.models import AcceptedDifference, Drift, RunMode, Trigger
 from syncing.selectors.drift import documents, exception_document
 from syncing.services.audit import Actor
-from syncing.services.decisions.exceptions import CannotAccept, accept, withdraw
-from syncing.services.drift.checks import check_now
-from syncing.services.runs.starting import CannotStart
+from syncing.services.drift_checks import check_now
+from syncing.services.exceptions import CannotAccept, accept, withdraw
+from syncing.services.runs.start import CannotStart
 
 Options = Mapping[str, Any]
 

@@ -9,9 +9,9 @@ from syncing.engine.refs import Kind
 from syncing.management.console.runcommand import RunCommand, named_accounts
 from syncing.management.console.running import Refused
 from syncing.models import RunMode
+from syncing.services import promotion
 from syncing.services.audit import COMMAND
-from syncing.services.decisions import promotion
-from syncing.services.runs.making import Started
+from syncing.services.runs.create import Started
 
 FORM = "KIND:NAME[:ATTRIBUTE]"
 

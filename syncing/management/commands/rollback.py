@@ -6,9 +6,9 @@ from typing import Any
 from syncing.management.console.runcommand import RunCommand, named_accounts, named_run
 from syncing.models import RunMode
 from syncing.selectors.rollback import forecast
+from syncing.services import rollback
 from syncing.services.audit import COMMAND
-from syncing.services.decisions import rollback
-from syncing.services.runs.making import Started
+from syncing.services.runs.create import Started
 
 
 class Command(RunCommand):

@@ -6,7 +6,7 @@ from typing import Any
 from syncing.management.console.runcommand import RunCommand, named_accounts, named_group
 from syncing.management.console.running import Refused
 from syncing.models import RunMode, RunType, Trigger
-from syncing.services.runs.starting import Started, start_run
+from syncing.services.runs.start import Started, start_run
 
 
 class Command(RunCommand):

@@ -20,7 +20,7 @@ from syncing.management.console.running import NOT_GOOD, Refused, add_run_flags,
 from syncing.management.console.signals import Stopping
 from syncing.models import RunMode, SyncRun
 from syncing.selectors.documents import failed_document
-from syncing.services.runs.starting import CannotStart, Started
+from syncing.services.runs.start import CannotStart, Started
 
 logger = logging.getLogger(__name__)
 

@@ -19,8 +19,8 @@ from syncing.management.console.report import run_report
 from syncing.management.console.signals import Stopping
 from syncing.models import RunState, SyncRun
 from syncing.selectors.documents import failed_document, run_document
-from syncing.services.runs.closing import fail_inside
-from syncing.services.runs.starting import Started
+from syncing.services.runs.close import fail_inside
+from syncing.services.runs.start import Started
 from syncing.services.runs.waves import waits_for
 from syncing.services.work.foreground import work_to_the_end
 

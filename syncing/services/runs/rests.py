@@ -13,7 +13,7 @@ from syncing.leases.resting import is_resting, rest_length
 from syncing.models import AccountRun, AccountState, LogEntry, RunState, SyncRun
 from syncing.records.log import log
 from syncing.records.text import error_document
-from syncing.services.runs.closing import end_accounts
+from syncing.services.runs.close import end_accounts
 
 WEATHER = frozenset({ServerError.code, NetworkError.code})
 LOOKED_AT = 20  # accounts that have ended last

@@ -22,8 +22,8 @@ from syncing.records.text import error_document
 from syncing.selectors.waves import position, rests
 from syncing.services import audit
 from syncing.services.audit import Actor
-from syncing.services.runs.closing import close_run, end_accounts
-from syncing.services.runs.making import CannotStart
+from syncing.services.runs.close import close_run, end_accounts
+from syncing.services.runs.create import CannotStart
 
 NAMED = 3  # failed accounts that a sentence tells about
 TOLD = 80  # characters of what it tells about each

@@ -12,7 +12,7 @@ from syncing import conf
 from syncing.error_boundary import bounded
 from syncing.models import RUN_OPEN, AccountState, SyncRun
 from syncing.records.text import error_document
-from syncing.services.runs.closing import close_run, end_accounts, end_without_master, fail_inside
+from syncing.services.runs.close import close_run, end_accounts, end_without_master, fail_inside
 from syncing.services.work.hands import BLOCKED, BLOCKED_MESSAGE
 
 KEY = "blocked_at"

@@ -15,7 +15,7 @@ from syncing.models import MasterSnapshot, SyncRun
 from syncing.policy import rules_for
 from syncing.records import drift
 from syncing.records.mappings import Remember, known_mappings, remember_rollback, remember_slave
-from syncing.services.decisions import rollback
+from syncing.services import rollback
 from syncing.services.work import proposals
 
 KEPT_SNAPSHOTS = 16

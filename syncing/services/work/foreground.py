@@ -8,8 +8,8 @@ from syncing import conf, replication
 from syncing.leases import claims, clocks, processes
 from syncing.models import SyncRun
 from syncing.records.text import short
-from syncing.services.runs import sequence, waves
-from syncing.services.runs.starting import cancel_run
+from syncing.services.runs import order, waves
+from syncing.services.runs.start import cancel_run
 from syncing.services.work import lanes
 from syncing.services.work.hands import Replicate
 from syncing.services.work.lanes import StopSign
@@ -61,7 +61,7 @@ def _wait(run: SyncRun, name: str, stop: StopSign, say: Say) -> None:
     claims.release_expired(run.pk)
     processes.beat(name)
     if run.snapshot_id is None:
-        say_why(run, sequence.clear_way(run, foreground=True), say)
+        say_why(run, order.clear_way(run, foreground=True), say)
     elif reason := waves.waits_for(run):
         say(reason)
     if not stop.is_set() and not lanes.has_work(run.pk):

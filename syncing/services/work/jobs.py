@@ -19,7 +19,7 @@ from syncing.records.pending import pending_creations
 from syncing.records.stored_names import known_names
 from syncing.records.text import error_document
 from syncing.replication.contract import Interrupted, Job, Outcome, Result
-from syncing.services.runs.closing import fail_inside
+from syncing.services.runs.close import fail_inside
 from syncing.services.runs.waves import settle
 from syncing.services.work import briefs
 from syncing.services.work.briefs import Brief, Snapshots

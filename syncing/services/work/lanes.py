@@ -13,8 +13,8 @@ from syncing import conf, replication
 from syncing.error_boundary import bounded, survived
 from syncing.leases import claims, dispatch, processes
 from syncing.models import SyncRun
-from syncing.services.decisions import promotion
-from syncing.services.runs import closing, rests, sequence, waves
+from syncing.services import promotion
+from syncing.services.runs import close, order, rests, waves
 from syncing.services.work import block, jobs, master, readings
 from syncing.services.work.hands import BLOCKED, Hand, Pulse, Replicate
 from syncing.services.work.readings import MasterHand, Reading
@@ -66,7 +66,7 @@ def has_work(run_id: int | None = None) -> bool:
 def _is_next(run: SyncRun, *, foreground: bool) -> bool:
     """True when the run may begin; and when that cannot be told: the lane that takes it up ends it then."""
     with survived(f"run {run.pk}"):
-        return not sequence.clear_way(run, foreground=foreground)
+        return not order.clear_way(run, foreground=foreground)
     return True
 
 
@@ -192,15 +192,15 @@ class LaneAtWork:
         for future in done:
             self._log_if_unstored(self._hands.pop(future), future)
         for run_id in in_trouble:
-            with bounded(partial(closing.fail_inside, run_id)):
+            with bounded(partial(close.fail_inside, run_id)):
                 rests.weigh(run_id)
         for run_id in ended - {hand.claim.run_id for hand in self._hands.values()}:
-            with bounded(partial(closing.fail_inside, run_id)):
+            with bounded(partial(close.fail_inside, run_id)):
                 if waves.settle(run_id):
                     promotion.follow(run_id)
         for reading in [future for future in self._masters if future.done()]:
             held = self._masters.pop(reading)
-            with bounded(partial(closing.fail_inside, held.claim.run_id)):
+            with bounded(partial(close.fail_inside, held.claim.run_id)):
                 self._settle(held, reading)
 
     def _log_if_unstored(self, hand: Hand, future: Future[None]) -> None:
@@ -233,8 +233,8 @@ class LaneAtWork:
 
     def _take_masters(self) -> None:
         for run in claims.unread(self.run_id).select_related("group"):
-            with bounded(partial(closing.fail_inside, run.pk)):
-                if self._free and not sequence.clear_way(run, foreground=self.run_id is not None):
+            with bounded(partial(close.fail_inside, run.pk)):
+                if self._free and not order.clear_way(run, foreground=self.run_id is not None):
                     self._take_master(run)
 
     def _take_master(self, run: SyncRun) -> None:

@@ -20,7 +20,7 @@ from syncing.models import RUN_OPEN, LogEntry, MasterSnapshot, RunPurpose, SyncR
 from syncing.policy import may_delete, scope_of
 from syncing.records.log import log
 from syncing.records.text import clean, error_document
-from syncing.services.runs.closing import end_without_master
+from syncing.services.runs.close import end_without_master
 from syncing.services.work import proposals
 from syncing.services.work.hands import INTERRUPTIONS
 from syncing.services.work.readings import Reading, Task

@@ -14,7 +14,7 @@ from syncing.records.mappings import store_mappings
 from syncing.records.stored_names import known_names
 from syncing.records.text import clean, error_document
 from syncing.replication.contract import Mapped, Outcome
-from syncing.services.runs.closing import end_without_master
+from syncing.services.runs.close import end_without_master
 
 NOTHING_LEFT = "Nothing of what was picked can be brought to the master."
 LOOK_AGAIN = "See the log of the run; look for drift, then pick again."

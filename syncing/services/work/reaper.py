@@ -8,6 +8,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from accounts import clock
 from accounts.services.health import bulk_check
 from syncing import conf
+from syncing.automation import drift_checks
 from syncing.error_boundary import bounded, survived
 from syncing.leases import claims, clocks, dispatch, processes
 from syncing.models import (
@@ -20,9 +21,8 @@ from syncing.models import (
 from syncing.records import retention
 from syncing.records.retention import prune_logs
 from syncing.records.text import error_document
-from syncing.services.decisions import promotion
-from syncing.services.drift import checks as drift_checks
-from syncing.services.runs import closing, sequence, waves
+from syncing.services import promotion
+from syncing.services.runs import close, order, waves
 from syncing.services.work import lanes
 
 ORPHANED = "the process that worked this run has died"
@@ -66,7 +66,7 @@ def _each(runs: QuerySet[SyncRun], act: Callable[[SyncRun], int]) -> int:
     """`act` for each of the runs; one that cannot be judged ends, the others go on."""
     count = 0
     for run in list(runs.select_related("group").order_by("pk")):
-        with bounded(partial(closing.fail_inside, run.pk)):
+        with bounded(partial(close.fail_inside, run.pk)):
             count += act(run)
     return count
 
@@ -82,7 +82,7 @@ def _cancel_stragglers() -> int:
 def _end_hopeless() -> int:
     """Runs whose master killed every process that read it."""
     runs = claims.unread().filter(attempts__gte=conf.MAX_CRASHES)
-    return _each(runs, lambda run: closing.end_without_master(run, "internal", TOO_MANY_READS))
+    return _each(runs, lambda run: close.end_without_master(run, "internal", TOO_MANY_READS))
 
 
 def _end_orphans() -> int:
@@ -92,7 +92,7 @@ def _end_orphans() -> int:
 
 
 def _end_if_dead(run: SyncRun) -> bool:
-    return not sequence.why_alive(run, foreground=False) and sequence.end_dead(run, ORPHANED)
+    return not order.why_alive(run, foreground=False) and order.end_dead(run, ORPHANED)
 
 
 def _decide_about_waves() -> int:
@@ -104,7 +104,7 @@ def _close_finished() -> int:
     """Open runs whose accounts have all ended: whoever came last died before it could close them."""
     still_open = AccountRun.objects.filter(run=OuterRef("pk"), state__in=ACCOUNT_OPEN)
     done = SyncRun.objects.filter(~Exists(still_open), state__in=RUN_OPEN)
-    return _each(done, lambda run: closing.close_run(run.pk))
+    return _each(done, lambda run: close.close_run(run.pk))
 
 
 def _call_lanes() -> int:

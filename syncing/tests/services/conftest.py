@@ -16,7 +16,7 @@ from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing.leases import processes
 from syncing.models import AccountRun, SyncRun, Trigger
 from syncing.replication.contract import Checkpoint, Job, Keep, Record, Result
-from syncing.services.runs.starting import start_run
+from syncing.services.runs.start import start_run
 from syncing.services.work import lanes
 
 SLAVES = ("north", "south", "west", "east")

@@ -7,7 +7,7 @@ from accounts.simulator.log import LoggedRequest
 from syncing import replication
 from syncing.models import AccountRun, RunMode, SyncRun
 from syncing.services.audit import Actor
-from syncing.services.runs.making import Started
+from syncing.services.runs.create import Started
 from syncing.tests.services.conftest import House
 
 ANNA = Actor("anna", "admin")

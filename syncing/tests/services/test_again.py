@@ -8,8 +8,8 @@ from django.contrib.auth.models import Permission, User
 from accounts.models import SyncGroup
 from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing.models import AccountState, AuditEntry, RunMode, RunPurpose, RunState, SyncRun
-from syncing.services.runs.again import force_again, is_forceable, retry_failed
-from syncing.services.runs.making import CannotStart
+from syncing.services.runs.create import CannotStart
+from syncing.services.runs.retry import force_again, is_forceable, retry_failed
 from syncing.tests.factories import AccountRunFactory, RunFactory
 
 pytestmark = pytest.mark.django_db

@@ -10,12 +10,12 @@ from django.db import connections
 from accounts.models import Account, SyncGroup
 from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing.models import ApiKey, AuditEntry, RunMode, RunPurpose, SyncRun, Trigger
+from syncing.services.approvals import approvable, approve, is_approvable, review_again, stale
 from syncing.services.audit import Actor
-from syncing.services.decisions.approvals import approvable, approve, is_approvable, review_again, stale
 from syncing.services.keys import create_key
-from syncing.services.runs.again import force_again, retry_failed
-from syncing.services.runs.making import CannotStart, Started
-from syncing.services.runs.starting import start_run
+from syncing.services.runs.create import CannotStart, Started
+from syncing.services.runs.retry import force_again, retry_failed
+from syncing.services.runs.start import start_run
 from syncing.tests.factories import RunFactory
 from syncing.tests.plans import change, document, planned
 

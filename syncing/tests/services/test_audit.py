@@ -14,7 +14,7 @@ from syncing.selectors import audit as reads
 from syncing.services import audit
 from syncing.services.audit import Actor
 from syncing.services.keys import create_key
-from syncing.services.runs.starting import cancel_run, start_run
+from syncing.services.runs.start import cancel_run, start_run
 from syncing.tests.factories import RunFactory
 
 pytestmark = pytest.mark.django_db

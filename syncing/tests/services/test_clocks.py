@@ -16,10 +16,10 @@ from accounts.services.upkeep.renewal import due
 from accounts.simulator.world import World
 from accounts.tests.oauth import connected, integrated
 from syncing import tasks
+from syncing.automation.drift_checks import is_due
 from syncing.leases import claims, clocks, processes
 from syncing.models import AccountRun, Lane, SyncRun
 from syncing.operations.doctor import clock_set_back
-from syncing.services.drift.checks import is_due
 from syncing.services.work import block, reaper
 from syncing.tests.services.conftest import SLAVES, House
 

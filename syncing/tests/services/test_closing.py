@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing.models import AccountRun, LogEntry, RunMode, SyncRun
-from syncing.services.runs.closing import close_run, verdict
+from syncing.services.runs.close import close_run, verdict
 from syncing.tests.factories import AccountRunFactory, RunFactory
 
 

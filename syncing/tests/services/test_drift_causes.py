@@ -7,8 +7,8 @@ from accounts.simulator.model import SimPipeline
 from syncing.models import AcceptedDifference, AccountState, Drift, Trigger
 from syncing.replication import replicate
 from syncing.services.audit import Actor
-from syncing.services.decisions.exceptions import accept, revert, withdraw
-from syncing.services.drift.checks import check_now
+from syncing.services.drift_checks import check_now
+from syncing.services.exceptions import accept, revert, withdraw
 from syncing.tests.services.conftest import House
 
 ROBOT = Actor("robot", Trigger.API)

@@ -6,10 +6,10 @@ from django.contrib.auth.models import Permission, User
 from accounts.models import Account, SyncGroup
 from accounts.tests.factories import AccountFactory
 from syncing.models import AcceptedDifference, AuditEntry, Drift, DriftChange, RunMode, SyncRun, Trigger
+from syncing.services import exceptions
 from syncing.services.audit import Actor
-from syncing.services.decisions import exceptions
-from syncing.services.decisions.exceptions import CannotAccept, revert, withdraw
-from syncing.services.runs.starting import CannotStart
+from syncing.services.exceptions import CannotAccept, revert, withdraw
+from syncing.services.runs.start import CannotStart
 from syncing.tests.factories import DriftFactory, difference, extra
 
 pytestmark = pytest.mark.django_db

@@ -13,12 +13,12 @@ from django.urls import reverse
 from accounts.models import SyncGroup
 from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing.models import ApiKey, AuditEntry, RunMode, RunPurpose, SyncRun, Trigger
+from syncing.services import promotion
+from syncing.services.approvals import approve
 from syncing.services.audit import Actor
-from syncing.services.decisions import promotion
-from syncing.services.decisions.approvals import approve
 from syncing.services.keys import create_key
-from syncing.services.runs.making import CannotStart
-from syncing.services.runs.starting import start_run
+from syncing.services.runs.create import CannotStart
+from syncing.services.runs.start import start_run
 from syncing.tests.factories import RunFactory
 
 pytestmark = pytest.mark.django_db

@@ -11,8 +11,8 @@ from syncing.models import AccountRun, LogEntry, MasterSnapshot, RunState, Slave
 from syncing.records import retention
 from syncing.records.log import log
 from syncing.records.snapshots import packed, store_snapshot, unpacked
-from syncing.services.decisions import rollback
-from syncing.services.runs.making import CannotStart
+from syncing.services import rollback
+from syncing.services.runs.create import CannotStart
 from syncing.services.work.reaper import reap
 from syncing.tests.engine.items import field, pipeline, snapshot, stage
 from syncing.tests.factories import AccountRunFactory, RunFactory

@@ -15,7 +15,7 @@ from accounts.simulator.world import World
 from syncing.engine.refs import Kind, Ref
 from syncing.models import AccountRun
 from syncing.replication.contract import Checkpoint, Interrupted, Job, Keep, Mapped, Outcome, Record, Result
-from syncing.services.runs.starting import cancel_run
+from syncing.services.runs.start import cancel_run
 from syncing.services.work import lanes
 from syncing.services.work.hands import Hand, Pulse
 from syncing.tests.services.conftest import House, all_well, database, result

@@ -14,7 +14,7 @@ from syncing import conf
 from syncing.leases import processes
 from syncing.models import AccountRun, Lane, LogEntry, MasterSnapshot, SyncRun
 from syncing.records.log import log
-from syncing.services.runs.starting import start_run
+from syncing.services.runs.start import start_run
 from syncing.services.work import reaper
 from syncing.tests.factories import AccountRunFactory, RunFactory
 

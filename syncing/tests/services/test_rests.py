@@ -15,7 +15,7 @@ from syncing.leases import resting
 from syncing.models import LogEntry, SyncRun
 from syncing.replication.contract import Checkpoint, Job, Keep, Record, Result
 from syncing.services.runs import rests
-from syncing.services.runs.starting import cancel_run
+from syncing.services.runs.start import cancel_run
 from syncing.services.work import lanes
 from syncing.services.work.foreground import work_to_the_end
 from syncing.tests.services.conftest import House, result

@@ -6,8 +6,8 @@ from accounts.models import Account, SyncGroup
 from accounts.simulator import edits
 from accounts.simulator.account import SimAccount
 from syncing.models import AuditEntry, IdMapping, SlaveSnapshot, SyncRun
-from syncing.services.decisions import rollback
-from syncing.services.runs.making import CannotStart
+from syncing.services import rollback
+from syncing.services.runs.create import CannotStart
 from syncing.tests.services.conftest import House
 from syncing.tests.services.crm import ANNA, asked, look, parts, planned, synced, work, writes
 

@@ -10,8 +10,8 @@ from django_q.models import OrmQ
 from accounts.models import Account, SyncGroup
 from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing.models import AccountRun, LogEntry, RunType, SyncRun, Trigger
-from syncing.services.runs.again import retry_failed
-from syncing.services.runs.starting import CannotStart, cancel_run, start_run
+from syncing.services.runs.retry import retry_failed
+from syncing.services.runs.start import CannotStart, cancel_run, start_run
 
 pytestmark = pytest.mark.django_db
 

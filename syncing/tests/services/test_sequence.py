@@ -11,7 +11,7 @@ from syncing import conf
 from syncing.leases import claims, processes
 from syncing.models import AccountRun, SyncRun
 from syncing.replication.contract import Result
-from syncing.services.runs import sequence
+from syncing.services.runs import order
 from syncing.services.work import foreground, reaper
 from syncing.tests.services.conftest import House, all_well, database, result
 
@@ -105,7 +105,7 @@ def test_an_overtaken_run_waits_for_the_command_that_overtook_it(house: House) -
 
     first.refresh_from_db()
     assert first.state == "queued"
-    assert f"run {run.pk}" in sequence.clear_way(first, foreground=False)
+    assert f"run {run.pk}" in order.clear_way(first, foreground=False)
 
 
 def test_a_waiting_run_of_living_workers_comes_first(house: House) -> None:

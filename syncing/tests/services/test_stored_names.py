@@ -5,7 +5,7 @@ from django.contrib.auth.models import User
 
 from accounts.simulator.account import SimAccount
 from syncing.models import Drift, IdMapping, StoredName
-from syncing.services.decisions.approvals import approve
+from syncing.services.approvals import approve
 from syncing.tests.services.conftest import House
 from syncing.tests.services.crm import ANNA, parts, planned, synced, work, writes
 

@@ -15,7 +15,7 @@ from accounts.models import SyncGroup
 from syncing.leases import claims
 from syncing.models import LogEntry, RunMode, SyncRun
 from syncing.services.runs import waves
-from syncing.services.runs.starting import cancel_run
+from syncing.services.runs.start import cancel_run
 from syncing.services.work import reaper
 from syncing.tests.branches import Killed
 from syncing.tests.services.conftest import House, database

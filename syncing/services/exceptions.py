@@ -15,7 +15,7 @@ from syncing.records.drift import Row, columns_of, is_meant, remembered
 from syncing.records.text import NAME_LENGTH
 from syncing.services import audit
 from syncing.services.audit import Actor
-from syncing.services.runs.starting import Started, start_run
+from syncing.services.runs.start import Started, start_run
 
 PERMISSION = "syncing.accept_drift"
 

@@ -14,7 +14,7 @@ from syncing.records.snapshots import unpacked
 from syncing.selectors.rollback import done_by, forecast
 from syncing.services import audit
 from syncing.services.audit import Actor
-from syncing.services.runs.making import CannotStart, Order, Started, locked, make_run
+from syncing.services.runs.create import CannotStart, Order, Started, locked, make_run
 
 __all__ = ["Before", "before", "forecast", "start"]
 

@@ -12,7 +12,7 @@ from syncing.leases import claims, processes
 from syncing.models import RUN_OPEN, AccountRun, AccountState, LogEntry, SyncRun
 from syncing.records.log import log
 from syncing.services.runs import waves
-from syncing.services.runs.closing import close_run, end_accounts
+from syncing.services.runs.close import close_run, end_accounts
 
 STEP = 5
 

@@ -12,8 +12,8 @@ from accounts.models import SECRETS, Account
 from syncing.models import ACCOUNT_GOOD, RUN_OPEN, AccountRun, AccountState, AuditEntry, RunPurpose, RunState, SyncRun
 from syncing.services import audit
 from syncing.services.audit import Actor
-from syncing.services.runs.making import CannotStart, Order, Started, locked, make_run
-from syncing.services.runs.starting import actor_of, start_run
+from syncing.services.runs.create import CannotStart, Order, Started, locked, make_run
+from syncing.services.runs.start import actor_of, start_run
 
 GUARD, STALE = "guard", "stale_plan"
 FORCE = "syncing.override_limits"

@@ -23,8 +23,8 @@ from syncing.policy import scope_of
 from syncing.records.log import log
 from syncing.services import audit
 from syncing.services.audit import Actor
-from syncing.services.runs.closing import close_run
-from syncing.services.runs.making import CannotStart, Order, Started, locked, make_run
+from syncing.services.runs.close import close_run
+from syncing.services.runs.create import CannotStart, Order, Started, locked, make_run
 
 __all__ = ["PERMISSION", "CannotStart", "Started", "cancel_run", "close_run", "start_run"]
 

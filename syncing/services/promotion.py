@@ -17,8 +17,8 @@ from syncing.records.log import log
 from syncing.selectors.promotion import PICK, Candidate, candidates, keys_called, names_of
 from syncing.services import audit
 from syncing.services.audit import Actor
-from syncing.services.runs.making import CannotStart, Order, Started, locked, make_run
-from syncing.services.runs.starting import start_run
+from syncing.services.runs.create import CannotStart, Order, Started, locked, make_run
+from syncing.services.runs.start import start_run
 
 MOST = 200  # items of one proposal
 OF_PIPELINES = frozenset({Kind.PIPELINE, Kind.STAGE})

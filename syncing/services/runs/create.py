@@ -24,7 +24,7 @@ from syncing.models import (
 )
 from syncing.services import audit
 from syncing.services.audit import Actor
-from syncing.services.runs import splitting
+from syncing.services.runs import wave_split
 
 
 class CannotStart(Exception):
@@ -114,7 +114,7 @@ def make_run(
     )
     digests = digests or {}
     parts = (_part(run, account, digests.get(account.pk, "")) for account in accounts)
-    AccountRun.objects.bulk_create(splitting.number(run, parts))
+    AccountRun.objects.bulk_create(wave_split.number(run, parts))
     _note_start(run, by, accounts=len(accounts))
     if to_workers:
         dispatch.call_lanes()

@@ -1,47 +1,25 @@
-"""Runs that only look for drift: on the group's schedule, or because somebody asks."""
+"""Checks for drift on the schedules of the groups."""
 
 import logging
-from collections.abc import Sequence
 from datetime import timedelta
 
-from django.contrib.auth.models import User
 from django.db import transaction
 
 from accounts import clock
 from accounts.clock import beyond
-from accounts.models import Account, SyncGroup
+from accounts.models import SyncGroup
 from syncing.error_boundary import survived
-from syncing.models import RUN_OPEN, RunMode, RunPurpose, RunType, SyncRun, Trigger
+from syncing.models import RUN_OPEN, RunType, SyncRun, Trigger
 from syncing.records.drift import WATCHED
 from syncing.records.text import short
-from syncing.services.runs.starting import CannotStart, Started, start_run
+from syncing.services.drift_checks import check_now
+from syncing.services.runs.start import CannotStart
 
 logger = logging.getLogger(__name__)
 
 
-def check_now(
-    group: SyncGroup,
-    *,
-    trigger: str,
-    by: User | None = None,
-    accounts: Sequence[Account] | None = None,
-    to_workers: bool = True,
-) -> Started:
-    """A run that looks at `accounts` (None: every slave of the group) and writes nothing. Raises CannotStart."""
-    return start_run(
-        group=group,
-        type=RunType.FULL,
-        mode=RunMode.PLAN,
-        purpose=RunPurpose.DRIFT,
-        trigger=trigger,
-        requested_by=by,
-        accounts=accounts,
-        to_workers=to_workers,
-    )
-
-
 def start_due() -> int:
-    """Starts the checks that are due by the groups' schedules; gives how many. May run anywhere, at once too."""
+    """Starts the checks that are due by the groups' schedules; returns how many. May run anywhere, at once too."""
     groups = SyncGroup.objects.filter(drift_hours__gt=0).order_by("pk").values_list("pk", flat=True)
     started = 0
     for pk in list(groups):
@@ -66,7 +44,7 @@ def _start_if_due(group_id: int) -> bool:
 
 
 def is_due(group: SyncGroup) -> bool:
-    """Nobody is at work, and nothing has looked at the whole group for so many hours."""
+    """Tells whether a check is due: nothing runs in the group, and no run has looked at all of it for `drift_hours`."""
     runs = SyncRun.objects.filter(group=group)
     if not group.drift_hours or runs.filter(state__in=RUN_OPEN).exists():
         return False
@@ -77,7 +55,7 @@ def is_due(group: SyncGroup) -> bool:
 
 
 def _complain(group: SyncGroup, problem: str) -> None:
-    """Once for each reason: the schedule tries again every minute."""
+    """Logs and stores each reason once: the schedule tries again every minute."""
     if short(problem) != group.drift_problem:
         logger.warning("The drift check of the group %s could not begin: %s", group, problem)
         _remember(group, problem)

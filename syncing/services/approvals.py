@@ -21,8 +21,8 @@ from syncing.models import (
 from syncing.services import audit
 from syncing.services.audit import Actor
 from syncing.services.keys import maker_may
-from syncing.services.runs.again import STALE, follow, still_there
-from syncing.services.runs.making import CannotStart, Order, Started, locked, make_run
+from syncing.services.runs.create import CannotStart, Order, Started, locked, make_run
+from syncing.services.runs.retry import STALE, follow, still_there
 
 APPROVE, PROMOTE = "syncing.approve_plan", "syncing.promote"
 SCOPES = {APPROVE: ApiKey.Scope.APPROVE, PROMOTE: ApiKey.Scope.PROMOTE}

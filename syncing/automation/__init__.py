@@ -1,0 +1,1 @@
+"""Whatever starts runs without a person."""
