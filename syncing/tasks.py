@@ -6,8 +6,8 @@ from django.utils import timezone
 from django_q.models import Schedule
 
 from syncing import conf
+from syncing.execution import lanes, reaper
 from syncing.leases import dispatch, processes
-from syncing.services.work import lanes, reaper
 from syncing.worker import drain
 
 REAPER = "syncing.tasks.reap"

@@ -15,7 +15,7 @@ from syncing.engine.resources.field_groups import FieldGroup
 from syncing.engine.resources.pipelines import Pipeline
 from syncing.engine.safety import incomplete_reading
 from syncing.engine.snapshot import Snapshot, refs_in
-from syncing.replication.contract import Job
+from syncing.replication.contract import Target
 
 LAG = 4.0  # seconds after which a reading shows what was written before it
 OF_FIELDS = (Kind.FIELD_GROUP, Kind.CUSTOM_FIELD, Kind.ENUM)
@@ -25,7 +25,7 @@ OF_FIELDS = (Kind.FIELD_GROUP, Kind.CUSTOM_FIELD, Kind.ENUM)
 class AccountReading:
     """Reads one account for its job; `known` is the caller's and grows while the account is worked."""
 
-    job: Job
+    job: Target
     client: KommoClient
     reader: Reader
     known: Mapping[Ref, str]

@@ -18,7 +18,7 @@ from syncing.engine.snapshot import Snapshot
 from syncing.engine.stored_names import restore_options, unrestored_options
 from syncing.replication.account_reading import AccountReading
 from syncing.replication.checkpointed_client import CheckpointedClient
-from syncing.replication.contract import Checkpoint, Interrupted, Job, Keep, Notes, Outcome, Record, Result
+from syncing.replication.contract import Checkpoint, Interrupted, Keep, Notes, Outcome, Record, Result, Target
 from syncing.replication.document import difference_rows, document
 from syncing.replication.id_map import IdMap, Updates
 from syncing.replication.ledger import SPOILED, Ledger, Row
@@ -38,7 +38,9 @@ def _nowhere(snapshot: Snapshot) -> None:
     """For callers that keep no snapshots."""
 
 
-def replicate(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep = _nowhere) -> Result:
+def replicate(
+    job: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep = _nowhere
+) -> Result:
     """Read the account, plan, and (if the job writes) check, keep what was there, apply, re-read and verify.
 
     Errors of Kommo, and a cancel, end in a Result; `Interrupted` for another reason and errors of our own are raised.
@@ -63,7 +65,7 @@ def replicate(job: Job, client: KommoClient, record: Record, checkpoint: Checkpo
 class _AccountRun:
     """The state of one account's part: what is known of it, and what has been done."""
 
-    def __init__(self, job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> None:
+    def __init__(self, job: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> None:
         self.job, self.client, self.record, self.keep = job, client, record, keep
         self.api = CheckpointedClient(client, checkpoint)
         self.ledger = Ledger()

@@ -13,7 +13,7 @@ from syncing.engine.stored_names import ItemKey, ShownName
 
 
 @dataclass(frozen=True)
-class Job:
+class Target:
     """Everything that the work on one account needs; loaded before, so that the thread never asks the database.
 
     Usually `desired` is the master's and the account a slave. For a rollback it is what the slave had before; for a

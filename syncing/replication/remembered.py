@@ -9,7 +9,7 @@ from syncing.engine.plan import Plan
 from syncing.engine.refs import Ref
 from syncing.engine.snapshot import Snapshot
 from syncing.engine.stored_names import ItemKey, NameObservation, ShownName, as_sent, names_of
-from syncing.replication.contract import NO_NOTES, Job, Notes
+from syncing.replication.contract import NO_NOTES, Notes, Target
 
 
 @dataclass
@@ -23,7 +23,7 @@ class Remembered:
     uncertain: tuple[Conflict, ...] = ()  # pending, and nobody can tell whether they are there
 
     @classmethod
-    def of(cls, job: Job) -> "Remembered":
+    def of(cls, job: Target) -> "Remembered":
         return cls(dict(job.stored_names), dict(job.pending or {}), job.pending is not None)
 
     def as_sent(self, raw: Snapshot) -> Snapshot:

@@ -23,7 +23,7 @@ from syncing.engine.rules import NO_RULES, Rules
 from syncing.engine.snapshot import Snapshot
 from syncing.engine.stored_names import ItemKey, ShownName
 from syncing.replication import replicate
-from syncing.replication.contract import NO_NOTES, Job, Mapped, Notes, Outcome, Result
+from syncing.replication.contract import NO_NOTES, Mapped, Notes, Outcome, Result, Target
 
 WRITES = ("POST", "PATCH", "DELETE")
 
@@ -152,7 +152,7 @@ class Branch:
         fresh: frozenset[Ref] = frozenset(),
     ) -> Result:
         """`rules` that name nothing as created get what we remember of that."""
-        job = Job(
+        job = Target(
             self.account.subdomain,
             scope,
             writes,

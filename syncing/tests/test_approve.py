@@ -13,10 +13,10 @@ from accounts.simulator.account import SimAccount
 from accounts.simulator.server import RunningServer
 from accounts.simulator.world import World
 from accounts.tests.factories import AccountFactory
+from syncing.execution.foreground import work_to_the_end
 from syncing.management.console.signals import Stopping
 from syncing.models import AuditEntry, RunMode, SyncRun
 from syncing.services.keys import create_key, make_webhook_token
-from syncing.services.work.foreground import work_to_the_end
 from syncing.tests.commands import command, command_document
 
 pytestmark = pytest.mark.django_db(transaction=True)

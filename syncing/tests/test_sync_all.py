@@ -11,10 +11,10 @@ from accounts.simulator.account import SimAccount
 from accounts.simulator.faults import Fault
 from accounts.simulator.world import World
 from accounts.tests.factories import GroupFactory
+from syncing.execution.reaper import reap
 from syncing.leases import processes
 from syncing.management.console.signals import Stopping
 from syncing.models import AccountRun, SyncRun
-from syncing.services.work.reaper import reap
 from syncing.tests.commands import document, sync
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -8,9 +8,9 @@ from pytest_django import Settings
 from accounts.services.health import bulk_check
 from accounts.services.upkeep import renewal
 from syncing import conf, tasks
+from syncing.execution.account_task import AccountTask
 from syncing.leases import processes
 from syncing.models import Lane, SyncRun
-from syncing.services.work.hands import Hand
 from syncing.tests.services.conftest import House, house, result
 
 __all__ = ["house"]
@@ -19,7 +19,7 @@ __all__ = ["house"]
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Slaves that are done at once."""
-    monkeypatch.setattr(Hand, "_replicate", lambda self, replicate: result())
+    monkeypatch.setattr(AccountTask, "_replicate", lambda self, replicate: result())
 
 
 def test_a_lane_task_works_what_there_is_and_leaves_no_trace(house: House, quick: None) -> None:

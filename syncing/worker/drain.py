@@ -4,7 +4,7 @@ import os
 import select
 import threading
 
-from syncing.services.work.lanes import StopSign
+from syncing.execution.lanes import StopSign
 
 VARIABLE = "KOMMOSYNC_DRAIN_FD"
 

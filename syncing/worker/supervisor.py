@@ -14,9 +14,9 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 
 from accounts.database import NOT_READY, cause_of, trouble_of
 from syncing import conf
+from syncing.execution import lanes, reaper
 from syncing.leases import claims, clocks, dispatch, processes
 from syncing.management.console.signals import Stopping
-from syncing.services.work import lanes, reaper
 from syncing.tasks import ensure_schedules
 from syncing.worker.cluster import READY_VARIABLE
 from syncing.worker.drain import VARIABLE as DRAIN_VARIABLE

@@ -12,6 +12,7 @@ from django.db import connection
 
 from accounts.database import cause_of
 from syncing.error_boundary import INTERNAL_REMEDY, bounded, survived, where
+from syncing.execution.foreground import work_to_the_end
 from syncing.leases import processes
 from syncing.management.console.output import write_json
 from syncing.management.console.progress import ProgressBar
@@ -22,7 +23,6 @@ from syncing.selectors.documents import failed_document, run_document
 from syncing.services.runs.close import fail_inside
 from syncing.services.runs.start import Started
 from syncing.services.runs.waves import waits_for
-from syncing.services.work.foreground import work_to_the_end
 
 NOT_GOOD = 1
 USAGE = 2

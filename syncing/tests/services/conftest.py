@@ -13,14 +13,14 @@ from accounts.models import Account, SyncGroup
 from accounts.simulator.server import RunningServer
 from accounts.simulator.world import World
 from accounts.tests.factories import AccountFactory, GroupFactory
+from syncing.execution import lanes
 from syncing.leases import processes
 from syncing.models import AccountRun, SyncRun, Trigger
-from syncing.replication.contract import Checkpoint, Job, Keep, Record, Result
+from syncing.replication.contract import Checkpoint, Keep, Record, Result, Target
 from syncing.services.runs.start import start_run
-from syncing.services.work import lanes
 
 SLAVES = ("north", "south", "west", "east")
-Work = Callable[[Job, KommoClient, Record, Checkpoint, Keep], Result]
+Work = Callable[[Target, KommoClient, Record, Checkpoint, Keep], Result]
 
 
 def result(state: str = "changed", reason: str | None = None, **counts: int) -> Result:
@@ -31,7 +31,7 @@ def result(state: str = "changed", reason: str | None = None, **counts: int) -> 
     return Result(state, reason, error, document, "digest", **numbers, kommo_id=None)
 
 
-def all_well(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
+def all_well(job: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
     checkpoint("reading")
     return result(created=1, requests=7)
 

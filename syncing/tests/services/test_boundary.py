@@ -11,8 +11,8 @@ from accounts.models import Account, SyncGroup
 from accounts.simulator.world import World
 from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing.error_boundary import bounded, where
+from syncing.execution import lanes, reaper
 from syncing.models import AccountRun, AccountState, Exclusion, IdMapping, LogEntry, MasterSnapshot, SyncRun
-from syncing.services.work import lanes, reaper
 from syncing.tests.services.conftest import SLAVES, House
 
 SKIPPED = dict.fromkeys(SLAVES, "skipped")

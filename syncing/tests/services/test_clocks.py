@@ -17,10 +17,10 @@ from accounts.simulator.world import World
 from accounts.tests.oauth import connected, integrated
 from syncing import tasks
 from syncing.automation.drift_checks import is_due
+from syncing.execution import ip_block, reaper
 from syncing.leases import claims, clocks, processes
 from syncing.models import AccountRun, Lane, SyncRun
 from syncing.operations.doctor import clock_set_back
-from syncing.services.work import block, reaper
 from syncing.tests.services.conftest import SLAVES, House
 
 BACK = [timedelta(seconds=100), timedelta(hours=1), timedelta(days=10)]
@@ -147,9 +147,9 @@ def test_a_check_of_connections_and_a_lock_out_go_by_the_new_time(by: timedelta)
 
 @back
 def test_a_block_of_the_time_before_stops_nobody(house: House, by: timedelta) -> None:
-    RequestSlot.objects.create(key=block.KEY, next_at=(clock.now() + by).timestamp())
+    RequestSlot.objects.create(key=ip_block.KEY, next_at=(clock.now() + by).timestamp())
 
-    assert not block.happened_since(clock.now())
+    assert not ip_block.happened_since(clock.now())
 
 
 @back

@@ -11,11 +11,11 @@ from django.utils import timezone
 from accounts.models import Account, SyncGroup
 from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing import conf
+from syncing.execution.reaper import reap
+from syncing.execution.recorder import Recorder
 from syncing.leases import claims
 from syncing.models import AcceptedDifference, Drift, DriftChange, MasterSnapshot, RunPurpose
 from syncing.records import drift, retention
-from syncing.services.work.reaper import reap
-from syncing.services.work.writer import Writer
 from syncing.tests.factories import AccountRunFactory, RunFactory, difference, extra, missing
 from syncing.tests.services.conftest import result
 
@@ -23,8 +23,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def pen() -> Iterator[Writer]:
-    made = Writer()
+def pen() -> Iterator[Recorder]:
+    made = Recorder()
     yield made
     made.close()
 
@@ -35,7 +35,7 @@ def north() -> Account:
 
 
 @pytest.fixture
-def look(pen: Writer, north: Account):
+def look(pen: Recorder, north: Account):
     """A run that looks at north and finds these differences; gives what is kept of it."""
 
     def ended(*rows: dict[str, Any] | None, scope: str = "full", converged: bool | None = None, **facts: Any) -> Drift:
@@ -188,7 +188,7 @@ def test_odd_characters_are_stored_without_what_a_database_cannot_keep(look) -> 
     assert (row["name"], row["theirs"]) == ("Offer", ["a?"])
 
 
-def test_a_lane_stores_drift_in_the_commit_that_ends_the_account(pen: Writer, north: Account) -> None:
+def test_a_lane_stores_drift_in_the_commit_that_ends_the_account(pen: Recorder, north: Account) -> None:
     """What cannot be stored leaves the account open: its end is not told without its drift."""
     snapshot = MasterSnapshot.objects.create(group=north.group, type="full", document={}, fingerprint="x")
     run = RunFactory(group=north.group, state="running", snapshot=snapshot)

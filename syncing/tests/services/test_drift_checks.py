@@ -9,9 +9,9 @@ from django.utils import timezone
 from accounts.models import Account, SyncGroup
 from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing.automation.drift_checks import start_due
+from syncing.execution.reaper import reap
 from syncing.models import Drift, RunMode, RunPurpose, RunState, RunType, SyncRun, Trigger
 from syncing.replication import replicate
-from syncing.services.work.reaper import reap
 from syncing.tests.factories import RunFactory
 from syncing.tests.services.conftest import House
 

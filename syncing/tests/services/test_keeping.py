@@ -7,13 +7,13 @@ from django.utils import timezone
 
 from accounts.models import SyncGroup
 from syncing.engine.snapshot import Snapshot
+from syncing.execution.reaper import reap
 from syncing.models import AccountRun, LogEntry, MasterSnapshot, RunState, SlaveSnapshot, SyncRun
 from syncing.records import retention
 from syncing.records.log import log
 from syncing.records.snapshots import packed, store_snapshot, unpacked
 from syncing.services import rollback
 from syncing.services.runs.create import CannotStart
-from syncing.services.work.reaper import reap
 from syncing.tests.engine.items import field, pipeline, snapshot, stage
 from syncing.tests.factories import AccountRunFactory, RunFactory
 from syncing.tests.services.conftest import House

@@ -11,7 +11,7 @@ from accounts.simulator.world import World
 from accounts.tests.factories import GroupFactory
 from syncing.engine.refs import Kind, Ref
 from syncing.models import IdMapping, LogEntry
-from syncing.replication.contract import Checkpoint, Job, Keep, Outcome, Record, Result
+from syncing.replication.contract import Checkpoint, Keep, Outcome, Record, Result, Target
 from syncing.tests.services.conftest import SLAVES, House, result
 
 CREATED = Outcome("create", "pipeline", "Sales", "", "done")
@@ -30,9 +30,9 @@ def test_a_lane_works_every_account_and_closes_the_run(house: House) -> None:
 
 def test_each_account_gets_its_own_mappings_and_the_masters_snapshot(house: House) -> None:
     IdMapping.objects.create(account=house.accounts["north"], kind="pipeline", master_key="7", slave_key="70")
-    jobs: dict[str, Job] = {}
+    jobs: dict[str, Target] = {}
 
-    def look(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
+    def look(job: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
         jobs[job.subdomain] = job
         return result()
 
@@ -48,7 +48,7 @@ def test_no_thread_of_an_account_asks_the_database(house: House) -> None:
     """A connection opened there would be one per thread."""
     own: dict[str, list[str]] = {}
 
-    def look(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
+    def look(job: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
         record([CREATED], [], [])
         own[job.subdomain] = [alias for alias in connections if connections[alias].connection is not None]
         return result()
@@ -62,7 +62,7 @@ def test_no_thread_of_an_account_asks_the_database(house: House) -> None:
 def test_one_accounts_bug_is_tried_three_times_and_stops_nobody_else(
     house: House, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def replicate(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
+    def replicate(job: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
         if job.subdomain == "south":
             raise KeyError("token-of-south")
         return result()
@@ -113,7 +113,7 @@ def test_an_account_taken_out_while_its_run_waited_is_not_touched(
 ) -> None:
     asked: list[str] = []
 
-    def look(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
+    def look(job: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
         asked.append(job.subdomain)
         return result()
 
@@ -148,7 +148,7 @@ def test_an_entry_that_leads_to_the_masters_account_is_never_written(house: Hous
     world.accounts["master"].account_id = world.accounts["south"].account_id
     written: list[str] = []
 
-    def replicate(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
+    def replicate(job: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
         checkpoint("reading")
         client.get("/leads/pipelines")
         checkpoint("writing")
@@ -164,7 +164,7 @@ def test_an_entry_that_leads_to_the_masters_account_is_never_written(house: Hous
 
 
 def test_the_end_of_an_account_is_told_to_its_health(house: House) -> None:
-    def replicate(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
+    def replicate(job: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
         return result("failed", "unpaid") if job.subdomain == "east" else result(requests=1)
 
     house.start()

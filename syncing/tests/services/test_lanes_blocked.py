@@ -8,9 +8,9 @@ from pytest_django import Settings
 from accounts.kommo.client import KommoClient
 from accounts.simulator.world import World
 from accounts.tests.factories import AccountFactory, GroupFactory
+from syncing.execution import lanes
 from syncing.models import SyncRun
-from syncing.replication.contract import Checkpoint, Job, Keep, Record, Result
-from syncing.services.work import lanes
+from syncing.replication.contract import Checkpoint, Keep, Record, Result, Target
 from syncing.tests.services.conftest import House, database
 
 
@@ -23,7 +23,7 @@ def test_a_plain_403_stops_everything_in_every_group(
     run, waiting = house.start(), house.start(group=other)
     SyncRun.objects.filter(pk=waiting.pk).update(queued_to_workers=False)
 
-    def replicate(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
+    def replicate(job: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
         world.limiter.blocked.add("127.0.0.1")
         while True:
             client.get("/leads/pipelines")
@@ -46,10 +46,10 @@ def test_a_plain_403_stops_everything_in_every_group(
 def test_a_block_that_another_lane_met_stops_this_one(house: House, settings: Settings) -> None:
     settings.SYNC_LEASE = 1
 
-    def replicate(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
+    def replicate(job: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
         if job.subdomain == "north":
             with database():
-                lanes.block.announce()
+                lanes.ip_block.announce()
         while True:
             client.get("/leads/pipelines")
             checkpoint("reading")
@@ -66,10 +66,10 @@ def test_a_block_is_announced_once_by_who_met_it(
 ) -> None:
     settings.SYNC_LEASE = 1
     announced: list[bool] = []
-    announce = lanes.block.announce
-    monkeypatch.setattr(lanes.block, "announce", lambda: (announced.append(True), announce()))
+    announce = lanes.ip_block.announce
+    monkeypatch.setattr(lanes.ip_block, "announce", lambda: (announced.append(True), announce()))
 
-    def replicate(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
+    def replicate(job: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
         if job.subdomain == "north":
             with database():
                 announce()
@@ -84,7 +84,7 @@ def test_a_block_is_announced_once_by_who_met_it(
 
 
 def test_a_run_begun_after_a_block_may_try_again(house: House) -> None:
-    lanes.block.announce()
+    lanes.ip_block.announce()
 
     run = house.start()
     house.work()

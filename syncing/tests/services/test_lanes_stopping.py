@@ -13,11 +13,11 @@ from accounts.kommo.client import KommoClient
 from accounts.kommo.errors import Halted
 from accounts.simulator.world import World
 from syncing.engine.refs import Kind, Ref
+from syncing.execution import lanes
+from syncing.execution.account_task import AccountTask, LeaseWatch
 from syncing.models import AccountRun
-from syncing.replication.contract import Checkpoint, Interrupted, Job, Keep, Mapped, Outcome, Record, Result
+from syncing.replication.contract import Checkpoint, Interrupted, Keep, Mapped, Outcome, Record, Result, Target
 from syncing.services.runs.start import cancel_run
-from syncing.services.work import lanes
-from syncing.services.work.hands import Hand, Pulse
 from syncing.tests.services.conftest import House, all_well, database, result
 
 CREATED = Outcome("create", "pipeline", "Sales", "", "done")
@@ -28,7 +28,7 @@ def wait_for(event: threading.Event) -> None:
 
 
 def test_a_stopping_lane_hands_back_what_it_holds_and_the_next_one_goes_on(house: House) -> None:
-    def begin(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
+    def begin(job: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
         record([CREATED], [Mapped(Ref(Kind.PIPELINE, "7"), "70", "Sales", "", True)], [])
         house.stop.set()
         while True:
@@ -55,7 +55,7 @@ def test_a_cancel_stops_between_two_requests_and_says_how_far_it_came(house: Hou
     settings.SYNC_LEASE = 1
     begun = threading.Event()
 
-    def replicate(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
+    def replicate(job: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
         record([CREATED], [], [])
         begun.set()
         while True:
@@ -85,7 +85,7 @@ def test_a_lane_that_lost_its_claim_stops_and_stores_nothing(house: House, setti
     settings.SYNC_LEASE = 1
     seen: list[str] = []
 
-    def replicate(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
+    def replicate(job: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
         if not seen:
             seen.append(job.subdomain)
             with database():
@@ -112,8 +112,8 @@ def test_without_a_heartbeat_nothing_more_is_sent(house: House, settings: Settin
     settings.SYNC_LEASE = 0.6
     codes: list[str] = []
 
-    def replicate(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
-        hand: Hand = checkpoint.__self__  # type: ignore[attr-defined]
+    def replicate(job: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
+        hand: AccountTask = checkpoint.__self__  # type: ignore[attr-defined]
         hand.pulse.beaten = lambda at: None  # type: ignore[method-assign]
         try:
             while True:
@@ -138,7 +138,7 @@ def test_a_lane_whose_database_went_away_leaves_no_thread_behind(
     def gone(name: str) -> None:
         raise OperationalError("the connection is closed")
 
-    def replicate(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
+    def replicate(job: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
         monkeypatch.setattr(lanes.processes, "beat", gone)
         time.sleep(0.6)  # a long answer: the next two heartbeats fail
         checkpoint("reading")
@@ -159,8 +159,8 @@ def test_a_wait_for_a_turn_ends_when_the_lanes_own_thread_hangs(house: House, se
     settings.SYNC_LEASE = 0.5
     codes: list[str] = []
 
-    def replicate(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
-        hand: Hand = checkpoint.__self__  # type: ignore[attr-defined]
+    def replicate(job: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
+        hand: AccountTask = checkpoint.__self__  # type: ignore[attr-defined]
         hand.pulse.beaten = lambda at: None  # type: ignore[method-assign]
         try:
             hand.stop.sleep(10)
@@ -179,8 +179,8 @@ def test_a_lane_whose_machine_slept_sends_nothing_when_it_wakes(house: House, wo
     """Not even the request that had its turn already: its thread slept between that and the sending."""
     slept = 0.0
 
-    def replicate(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
-        hand: Hand = checkpoint.__self__  # type: ignore[attr-defined]
+    def replicate(job: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
+        hand: AccountTask = checkpoint.__self__  # type: ignore[attr-defined]
         pacer = client._transport.pacer
         turn = pacer.wait
 
@@ -215,7 +215,7 @@ def test_leases_count_from_before_they_were_extended(house: House, monkeypatch: 
         now += 60
         return {}
 
-    monkeypatch.setattr(lanes, "Pulse", lambda: Pulse((lambda: now,)))
+    monkeypatch.setattr(lanes, "Pulse", lambda: LeaseWatch((lambda: now,)))
     monkeypatch.setattr(lanes.claims, "extend_masters", extend_and_sleep)
     lane = lanes.LaneAtWork("lane", 60.0, 1, house.stop, None, all_well)
     try:

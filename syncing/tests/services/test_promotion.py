@@ -11,13 +11,13 @@ from accounts.simulator import edits
 from accounts.simulator.account import SimAccount
 from accounts.simulator.faults import Fault
 from syncing import replication
+from syncing.execution.reaper import reap
 from syncing.models import AccountRun, AuditEntry, IdMapping, MasterSnapshot, SyncRun
 from syncing.selectors.promotion import candidates
 from syncing.services import promotion
 from syncing.services.approvals import approve
 from syncing.services.audit import Actor
 from syncing.services.runs.create import CannotStart
-from syncing.services.work.reaper import reap
 from syncing.tests.services.conftest import House
 from syncing.tests.services.crm import ANNA, look, parts, planned, synced, work, writes
 

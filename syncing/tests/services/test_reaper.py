@@ -11,11 +11,11 @@ from accounts.models import ConnectionCheck
 from accounts.services import start_check
 from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing import conf
+from syncing.execution import reaper
 from syncing.leases import processes
 from syncing.models import AccountRun, Lane, LogEntry, MasterSnapshot, SyncRun
 from syncing.records.log import log
 from syncing.services.runs.start import start_run
-from syncing.services.work import reaper
 from syncing.tests.factories import AccountRunFactory, RunFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -13,7 +13,7 @@ from syncing.engine.refs import Kind, Scope
 from syncing.engine.rules import NO_RULES, Limits, Unmatched
 from syncing.engine.snapshot import Snapshot
 from syncing.replication import replicate
-from syncing.replication.contract import Job, Result
+from syncing.replication.contract import Result, Target
 from syncing.tests.branches import WRITES, Branch, Scene, changes, client_of, read, shown
 
 ALL = dict.fromkeys(Kind, Unmatched.DELETE_ALL)
@@ -37,9 +37,9 @@ class Policy:
     def sync(self, desired: Snapshot, **facts: Any) -> Result:
         created = frozenset((each.ref.kind, each.slave_key) for each in self.branch.mapped if each.created_by_us)
         rules = replace(NO_RULES, unmatched=self.unmatched, created=created, limits=self.limits)
-        return self.run(Job(self.branch.account.subdomain, Scope.FULL, True, desired, {}, rules=rules), **facts)
+        return self.run(Target(self.branch.account.subdomain, Scope.FULL, True, desired, {}, rules=rules), **facts)
 
-    def run(self, job: Job, **facts: Any) -> Result:
+    def run(self, job: Target, **facts: Any) -> Result:
         branch = self.branch
         job = replace(job, known=dict(branch.known), **facts)
         with client_of(branch.server, branch.account, clock=branch.clock) as client:

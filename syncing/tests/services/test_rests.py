@@ -11,13 +11,13 @@ from pytest_django import Settings
 from accounts import clock
 from accounts.kommo.client import KommoClient
 from accounts.tests.factories import AccountFactory
+from syncing.execution import lanes
+from syncing.execution.foreground import work_to_the_end
 from syncing.leases import resting
 from syncing.models import LogEntry, SyncRun
-from syncing.replication.contract import Checkpoint, Job, Keep, Record, Result
+from syncing.replication.contract import Checkpoint, Keep, Record, Result, Target
 from syncing.services.runs import rests
 from syncing.services.runs.start import cancel_run
-from syncing.services.work import lanes
-from syncing.services.work.foreground import work_to_the_end
 from syncing.tests.services.conftest import House, result
 
 SHORT = timedelta(seconds=0.3)
@@ -39,7 +39,7 @@ class Kommo:
         self.reason, self.broken, self.out = reason, broken, True
         self.asked: list[str] = []
 
-    def __call__(self, job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
+    def __call__(self, job: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
         self.asked.append(job.subdomain)
         failing = self.out or len(self.asked) <= self.broken
         return result("failed", self.reason, requests=5) if failing else result("in_sync", requests=7)
@@ -107,7 +107,7 @@ def test_thirty_percent_of_the_last_twenty_are_an_outage(fleet: House, bad: int,
     run = fleet.start()
     asked: list[str] = []
 
-    def kommo(job: Job, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
+    def kommo(job: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
         asked.append(job.subdomain)
         failing = 14 < len(asked) <= 14 + bad
         return result("failed", "server_error", requests=5) if failing else result("in_sync", requests=7)

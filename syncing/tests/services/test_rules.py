@@ -13,12 +13,12 @@ from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing.engine.refs import Kind, Ref
 from syncing.engine.rules import WHOLE, ExclusionRule, Limits, Unmatched
 from syncing.engine.snapshot import Snapshot
+from syncing.execution import purposes
+from syncing.execution.purposes import Snapshots
 from syncing.leases.claims import Claim
 from syncing.models import AcceptedDifference, Drift, IdMapping, LogEntry, MasterSnapshot
 from syncing.models import Exclusion as ExclusionRow
 from syncing.policy import rules_for
-from syncing.services.work import briefs
-from syncing.services.work.briefs import Snapshots
 from syncing.tests.factories import RunFactory
 from syncing.tests.services.conftest import House
 from syncing.tests.services.crm import look, parts, synced, writes
@@ -114,7 +114,7 @@ def test_the_base_is_put_together_from_the_masters_that_each_part_was_equal_to_a
         for n, pk in enumerate((north.pk, south.pk))
     ]
 
-    found = briefs.of_sync(run, claims, Snapshots())
+    found = purposes.of_sync(run, claims, Snapshots())
 
     assert found[north.pk].base == Snapshot((), (), ())
     assert found[north.pk].base is found[south.pk].base

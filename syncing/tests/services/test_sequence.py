@@ -8,11 +8,11 @@ import pytest
 
 from accounts import clock
 from syncing import conf
+from syncing.execution import foreground, reaper
 from syncing.leases import claims, processes
 from syncing.models import AccountRun, SyncRun
 from syncing.replication.contract import Result
 from syncing.services.runs import order
-from syncing.services.work import foreground, reaper
 from syncing.tests.services.conftest import House, all_well, database, result
 
 

@@ -12,11 +12,11 @@ from django_q.models import OrmQ
 
 from accounts import clock
 from accounts.models import SyncGroup
+from syncing.execution import reaper
 from syncing.leases import claims
 from syncing.models import LogEntry, RunMode, SyncRun
 from syncing.services.runs import waves
 from syncing.services.runs.start import cancel_run
-from syncing.services.work import reaper
 from syncing.tests.branches import Killed
 from syncing.tests.services.conftest import House, database
 from syncing.tests.services.waving import OTHERS, claimed, end, policy

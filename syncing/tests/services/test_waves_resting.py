@@ -10,13 +10,13 @@ from django_q.models import OrmQ
 
 from accounts import clock
 from syncing import conf
+from syncing.execution import foreground, reaper
 from syncing.leases import claims, processes
 from syncing.models import AuditEntry, RunMode, SyncRun
 from syncing.services.audit import COMMAND
 from syncing.services.runs import order, waves
 from syncing.services.runs.create import CannotStart
 from syncing.services.runs.start import cancel_run
-from syncing.services.work import foreground, reaper
 from syncing.tests.services.conftest import House, all_well, database, result
 from syncing.tests.services.waving import OTHERS, Slaves, claimed, policy, snapshot
 

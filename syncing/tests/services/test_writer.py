@@ -8,14 +8,14 @@ import pytest
 from accounts.models import Account
 from accounts.tests.factories import AccountFactory
 from syncing.engine.refs import Kind, Ref
+from syncing.execution import recorder
+from syncing.execution.recorder import Progress, Recorder, Unit
 from syncing.leases import claims
 from syncing.leases.claims import Claim
 from syncing.models import AccountRun, IdMapping, LogEntry, MasterSnapshot, SyncRun
 from syncing.records.mappings import store_mappings
 from syncing.records.outcomes import changes_of
 from syncing.replication.contract import Interrupted, Mapped, Outcome, Result
-from syncing.services.work import writer
-from syncing.services.work.writer import Progress, Unit, Writer
 from syncing.tests.factories import AccountRunFactory, RunFactory
 from syncing.tests.services.conftest import result
 
@@ -31,8 +31,8 @@ def run() -> SyncRun:
 
 
 @pytest.fixture
-def pen() -> Iterator[Writer]:
-    made = Writer()
+def pen() -> Iterator[Recorder]:
+    made = Recorder()
     yield made
     made.close()
 
@@ -65,7 +65,7 @@ def mappings(claim: Claim) -> dict[str, str]:
     return dict(rows.values_list("master_key", "slave_key"))
 
 
-def test_what_happened_is_in_the_database_when_record_returns(pen: Writer, claim: Claim) -> None:
+def test_what_happened_is_in_the_database_when_record_returns(pen: Recorder, claim: Claim) -> None:
     pen.record(claim, [made()], [mapped("7", "70")], [])
 
     entry = LogEntry.objects.get(account_run=claim.account_run_id)
@@ -73,7 +73,7 @@ def test_what_happened_is_in_the_database_when_record_returns(pen: Writer, claim
     assert mappings(claim) == {"7": "70"}
 
 
-def test_a_stale_fence_may_not_write(pen: Writer, claim: Claim) -> None:
+def test_a_stale_fence_may_not_write(pen: Recorder, claim: Claim) -> None:
     AccountRun.objects.filter(pk=claim.account_run_id).update(fence=claim.fence + 1)
 
     with pytest.raises(Interrupted) as lost:
@@ -87,7 +87,7 @@ def test_a_stale_fence_may_not_write(pen: Writer, claim: Claim) -> None:
     assert row(claim).state == "running"
 
 
-def test_an_account_that_became_the_master_meanwhile_is_written_no_more(pen: Writer, claim: Claim) -> None:
+def test_an_account_that_became_the_master_meanwhile_is_written_no_more(pen: Recorder, claim: Claim) -> None:
     Account.objects.filter(pk=claim.account_id).update(role=Account.Role.MASTER)
     with pytest.raises(Interrupted) as lost:
         pen.record(claim, [made()], [mapped("7", "70")], [])
@@ -96,17 +96,17 @@ def test_an_account_that_became_the_master_meanwhile_is_written_no_more(pen: Wri
     assert row(claim).state == "skipped"
 
 
-def test_an_account_that_was_taken_back_may_not_be_written(pen: Writer, claim: Claim) -> None:
+def test_an_account_that_was_taken_back_may_not_be_written(pen: Recorder, claim: Claim) -> None:
     AccountRun.objects.filter(pk=claim.account_run_id).update(state="queued")
 
     with pytest.raises(Interrupted):
         pen.record(claim, [made()], [], [])
 
 
-def test_many_threads_share_one_commit(pen: Writer, run: SyncRun, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_threads_share_one_commit(pen: Recorder, run: SyncRun, monkeypatch: pytest.MonkeyPatch) -> None:
     batches: list[int] = []
-    commit = writer._commit
-    monkeypatch.setattr(writer, "_commit", lambda units: batches.append(len(units)) or commit(units))
+    commit = recorder._commit
+    monkeypatch.setattr(recorder, "_commit", lambda units: batches.append(len(units)) or commit(units))
     ours = claimed(run, 20)
 
     with ThreadPoolExecutor(20) as pool:
@@ -122,7 +122,7 @@ def test_one_part_that_cannot_be_stored_does_not_spoil_the_others(run: SyncRun) 
     def unstorable() -> None:
         IdMapping.objects.create(account_id=bad.account_id, kind=None, master_key="1", slave_key="1")
 
-    answers = writer.commit(
+    answers = recorder.commit(
         [Unit(bad, unstorable), Unit(good, lambda: store_mappings(good.account_id, [mapped("7", "70")], []))]
     )
 
@@ -131,7 +131,7 @@ def test_one_part_that_cannot_be_stored_does_not_spoil_the_others(run: SyncRun) 
     assert mappings(good) == {"7": "70"}
 
 
-def test_what_a_database_cannot_keep_is_left_out_of_names(pen: Writer, claim: Claim) -> None:
+def test_what_a_database_cannot_keep_is_left_out_of_names(pen: Recorder, claim: Claim) -> None:
     pen.record(claim, [made("Sa\x00les \ud83d")], [], [])
 
     assert LogEntry.objects.get().name == "Sales ?"
@@ -140,7 +140,9 @@ def test_what_a_database_cannot_keep_is_left_out_of_names(pen: Writer, claim: Cl
 # -- id mappings --
 
 
-def test_a_new_master_item_takes_the_slave_item_over_and_what_we_created_stays_ours(pen: Writer, claim: Claim) -> None:
+def test_a_new_master_item_takes_the_slave_item_over_and_what_we_created_stays_ours(
+    pen: Recorder, claim: Claim
+) -> None:
     pen.record(claim, [], [mapped("7", "70")], [])
     pen.record(claim, [], [mapped("8", "70", ours=False)], [])
 
@@ -148,14 +150,14 @@ def test_a_new_master_item_takes_the_slave_item_over_and_what_we_created_stays_o
     assert IdMapping.objects.get().created_by_us
 
 
-def test_two_items_may_change_places_in_one_go(pen: Writer, claim: Claim) -> None:
+def test_two_items_may_change_places_in_one_go(pen: Recorder, claim: Claim) -> None:
     pen.record(claim, [], [mapped("7", "70"), mapped("8", "80")], [])
     pen.record(claim, [], [mapped("7", "80"), mapped("8", "70")], [])
 
     assert mappings(claim) == {"7": "80", "8": "70"}
 
 
-def test_a_dropped_mapping_is_gone(pen: Writer, claim: Claim) -> None:
+def test_a_dropped_mapping_is_gone(pen: Recorder, claim: Claim) -> None:
     pen.record(claim, [], [mapped("7", "70"), mapped("8", "80")], [])
     pen.record(claim, [], [], [Ref(Kind.PIPELINE, "7")])
 
@@ -165,7 +167,7 @@ def test_a_dropped_mapping_is_gone(pen: Writer, claim: Claim) -> None:
 # -- ends --
 
 
-def test_the_end_of_an_account_keeps_its_document_and_gives_the_claim_back(pen: Writer, claim: Claim) -> None:
+def test_the_end_of_an_account_keeps_its_document_and_gives_the_claim_back(pen: Recorder, claim: Claim) -> None:
     pen.finish(claim, result("changed", created=3, requests=21), [])
 
     part = row(claim)
@@ -173,7 +175,7 @@ def test_the_end_of_an_account_keeps_its_document_and_gives_the_claim_back(pen: 
     assert part.finished_at
 
 
-def test_what_an_earlier_attempt_did_counts_as_done_in_the_run(pen: Writer, claim: Claim) -> None:
+def test_what_an_earlier_attempt_did_counts_as_done_in_the_run(pen: Recorder, claim: Claim) -> None:
     pen.finish(claim, result("in_sync", requests=7), [made("Sales"), made("Sales", "failed"), made(action="adopt")])
 
     part = row(claim)
@@ -181,7 +183,7 @@ def test_what_an_earlier_attempt_did_counts_as_done_in_the_run(pen: Writer, clai
     assert [change["outcome"] for change in part.document["changes"]] == ["done"]
 
 
-def test_what_failed_in_an_earlier_attempt_is_told_by_its_last_outcome(pen: Writer, claim: Claim) -> None:
+def test_what_failed_in_an_earlier_attempt_is_told_by_its_last_outcome(pen: Recorder, claim: Claim) -> None:
     end = result("partial", created=1, requests=7)
     end.document["changes"] = changes_of([made("Sales")])
 
@@ -193,13 +195,13 @@ def test_what_failed_in_an_earlier_attempt_is_told_by_its_last_outcome(pen: Writ
     assert part.created == 2
 
 
-def test_an_account_handed_back_twice_tells_only_the_last_outcome(pen: Writer, claim: Claim) -> None:
+def test_an_account_handed_back_twice_tells_only_the_last_outcome(pen: Recorder, claim: Claim) -> None:
     pen.interrupt(claim, "handed_back", Progress([made("Sales", "failed"), made("Sales")], 5, "writing"))
 
     assert [change["outcome"] for change in row(claim).document["changes"]] == ["done"]
 
 
-def test_an_attempt_that_was_handed_back_waits_again_and_counts_as_no_failure(pen: Writer, claim: Claim) -> None:
+def test_an_attempt_that_was_handed_back_waits_again_and_counts_as_no_failure(pen: Recorder, claim: Claim) -> None:
     pen.interrupt(claim, "handed_back", Progress([made()], 5, "writing"))
 
     part = row(claim)
@@ -207,7 +209,7 @@ def test_an_attempt_that_was_handed_back_waits_again_and_counts_as_no_failure(pe
 
 
 def test_an_attempt_that_was_handed_back_in_a_cancelled_run_is_cancelled(
-    pen: Writer, claim: Claim, run: SyncRun
+    pen: Recorder, claim: Claim, run: SyncRun
 ) -> None:
     SyncRun.objects.filter(pk=run.pk).update(cancel_requested_at=run.created_at)
 
@@ -220,7 +222,7 @@ def test_an_attempt_that_was_handed_back_in_a_cancelled_run_is_cancelled(
 
 @pytest.mark.parametrize("end", [result("cancelled", requests=3), result("skipped"), result("in_sync")])
 def test_an_account_that_was_not_asked_to_the_end_stays_as_bad_as_it_was(
-    pen: Writer, claim: Claim, end: Result
+    pen: Recorder, claim: Claim, end: Result
 ) -> None:
     Account.objects.filter(pk=claim.account_id).update(health="token_revoked")
 
@@ -229,7 +231,7 @@ def test_an_account_that_was_not_asked_to_the_end_stays_as_bad_as_it_was(
     assert Account.objects.get(pk=claim.account_id).health == "token_revoked"
 
 
-def test_the_third_error_of_our_own_ends_the_account(pen: Writer, run: SyncRun, claim: Claim) -> None:
+def test_the_third_error_of_our_own_ends_the_account(pen: Recorder, run: SyncRun, claim: Claim) -> None:
     for attempt in range(3):
         assert row(claim).errors == attempt
         pen.own_error(claim, "KeyError in plan.py, line 12", Progress([], 2, "planning"))

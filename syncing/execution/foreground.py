@@ -5,14 +5,14 @@ import time
 from collections.abc import Callable
 
 from syncing import conf, replication
+from syncing.execution import lanes
+from syncing.execution.account_task import Replicate
+from syncing.execution.lanes import StopSign
 from syncing.leases import claims, clocks, processes
 from syncing.models import SyncRun
 from syncing.records.text import short
 from syncing.services.runs import order, waves
 from syncing.services.runs.start import cancel_run
-from syncing.services.work import lanes
-from syncing.services.work.hands import Replicate
-from syncing.services.work.lanes import StopSign
 
 PAUSE = 0.5  # seconds between two looks when there is nothing to do but wait
 Say = Callable[[str], None]

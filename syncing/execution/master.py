@@ -14,6 +14,9 @@ from syncing.engine import safety
 from syncing.engine.refs import Scope
 from syncing.engine.snapshot import Snapshot, fingerprint, from_document, to_document
 from syncing.error_boundary import INTERNAL_REMEDY, survived, where
+from syncing.execution import promotion
+from syncing.execution.account_task import INTERRUPTIONS
+from syncing.execution.master_reading import MasterRead, MasterReading
 from syncing.leases import dispatch
 from syncing.leases.claims import MasterClaim, release_master
 from syncing.models import RUN_OPEN, LogEntry, MasterSnapshot, RunPurpose, SyncRun
@@ -21,9 +24,6 @@ from syncing.policy import may_delete, scope_of
 from syncing.records.log import log
 from syncing.records.text import clean, error_document
 from syncing.services.runs.close import end_without_master
-from syncing.services.work import proposals
-from syncing.services.work.hands import INTERRUPTIONS
-from syncing.services.work.readings import Reading, Task
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ def master_of(group_id: int) -> Account | None:
     return Account.objects.filter(group=group_id, role=Account.Role.MASTER).first()
 
 
-def prepare(claim: MasterClaim, run: SyncRun) -> Task | None:
+def prepare(claim: MasterClaim, run: SyncRun) -> MasterRead | None:
     """What to read; None when nothing has to be (any more): the run may be worked, or it has ended and says why."""
     if wrong := _wrong_in_policy(run.group):
         end_without_master(run, "internal", error_document("internal", wrong, POLICY_REMEDY))
@@ -55,7 +55,7 @@ def prepare(claim: MasterClaim, run: SyncRun) -> Task | None:
     if run.purpose == RunPurpose.ROLLBACK:
         _go_without_master(claim, run)
         return None
-    master, source = master_of(run.group_id), proposals.source_of(run)
+    master, source = master_of(run.group_id), promotion.source_of(run)
     scope = scope_of(run.type, run.group)
     if master is None:
         end_without_master(run, "not_found", error_document("not_found", *NO_MASTER))
@@ -63,11 +63,11 @@ def prepare(claim: MasterClaim, run: SyncRun) -> Task | None:
         end_without_master(run, "conflict", error_document("conflict", *NOTHING_COVERED))
     elif run.purpose != RunPurpose.PROMOTION:
         deletes = may_delete(run.group)
-        return Task((master,), scope, deletes, _before(run, scope) if deletes else None)
+        return MasterRead((master,), scope, deletes, _before(run, scope) if deletes else None)
     elif source is None:
         end_without_master(run, "not_found", error_document("not_found", *NO_SOURCE))
     else:
-        return Task((source, master), scope)
+        return MasterRead((source, master), scope)
     return None
 
 
@@ -103,7 +103,7 @@ def _go_without_master(claim: MasterClaim, run: SyncRun) -> None:
         dispatch.call_lanes()
 
 
-def settle(claim: MasterClaim, task: Task, readings: Sequence[Reading]) -> bool:
+def settle(claim: MasterClaim, task: MasterRead, readings: Sequence[MasterReading]) -> bool:
     """Stores what came of the reading; True when the run's accounts may be worked now.
 
     A claim that was lost meanwhile, or a run that was cancelled, stores nothing.
@@ -188,7 +188,7 @@ def _accept(
 
 def _propose(run: SyncRun, claim: MasterClaim, scope: Scope, source: Snapshot, master: Snapshot) -> bool:
     """Of a promotion: what the master is to become, kept in the place of what it is."""
-    document = proposals.document_of(run, source, master)
+    document = promotion.document_of(run, source, master)
     if document is None:
         return False
     with transaction.atomic():

@@ -10,20 +10,20 @@ from syncing.engine.promotion import Proposal, proposal_from
 from syncing.engine.refs import Ref, Scope
 from syncing.engine.rules import Rules
 from syncing.engine.snapshot import Snapshot, from_document
+from syncing.execution import promotion
 from syncing.leases.claims import Claim
 from syncing.models import MasterSnapshot, SyncRun
 from syncing.policy import rules_for
 from syncing.records import drift
 from syncing.records.mappings import Remember, known_mappings, remember_rollback, remember_slave
 from syncing.services import rollback
-from syncing.services.work import proposals
 
 KEPT_SNAPSHOTS = 16
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Brief:
+class Goal:
     """The part of a job that depends on what its run is for."""
 
     desired: Snapshot
@@ -80,14 +80,14 @@ class Snapshots:
         return self._kept[key]  # type: ignore[return-value]
 
 
-def of_sync(run: SyncRun, claims: Sequence[Claim], snapshots: Snapshots) -> dict[int, Brief]:
+def of_sync(run: SyncRun, claims: Sequence[Claim], snapshots: Snapshots) -> dict[int, Goal]:
     """The master's configuration for its slaves, by account."""
     accounts = [claim.account_id for claim in claims]
     known, rules = known_mappings(accounts), rules_for(accounts, run)
     bases = drift.bases_of(accounts, run.group_id)
     desired, scope = snapshots.get(claims[0].snapshot_id)
     return {
-        account: Brief(
+        account: Goal(
             desired,
             scope,
             known[account],
@@ -104,23 +104,23 @@ def _base(snapshots: Snapshots, scope: Scope, pipelines: int | None, fields: int
     return snapshots.base(pipelines if scope.writes_pipelines else None, fields if scope.writes_fields else None)
 
 
-def of_rollback(run: SyncRun, claims: Sequence[Claim], snapshots: Snapshots) -> dict[int, Brief]:
+def of_rollback(run: SyncRun, claims: Sequence[Claim], snapshots: Snapshots) -> dict[int, Goal]:
     """What each account had before; one of which that is not kept any more is missing."""
     _, scope = snapshots.get(claims[0].snapshot_id)
     found = rollback.before(run, [claim.account_id for claim in claims])
     return {
-        account: Brief(each.desired, each.scope(scope), each.known, each.rules, remember_rollback, own_words=True)
+        account: Goal(each.desired, each.scope(scope), each.known, each.rules, remember_rollback, own_words=True)
         for account, each in found.items()
     }
 
 
-def of_promotion(run: SyncRun, claims: Sequence[Claim], snapshots: Snapshots) -> dict[int, Brief]:
+def of_promotion(run: SyncRun, claims: Sequence[Claim], snapshots: Snapshots) -> dict[int, Goal]:
     """What the master is to become; its gate is shut until the plan has been found to be the approved one."""
     (claim,) = claims
     _, scope = snapshots.get(claim.snapshot_id)
     proposal = snapshots.proposal(claim.snapshot_id)
-    remember = partial(proposals.remember, run.source_id, proposal.origins)
+    remember = partial(promotion.remember, run.source_id, proposal.origins)
     rules = Rules(only=proposal.only)
     return {
-        claim.account_id: Brief(proposal.desired, scope, proposal.known, rules, remember, gate=Gate(), own_words=True)
+        claim.account_id: Goal(proposal.desired, scope, proposal.known, rules, remember, gate=Gate(), own_words=True)
     }

@@ -11,14 +11,14 @@ from accounts import clock
 from accounts.kommo.stopping import Stop
 from syncing import conf, replication
 from syncing.error_boundary import bounded, survived
+from syncing.execution import ip_block, loading, master, master_reading
+from syncing.execution.account_task import BLOCKED, AccountTask, LeaseWatch, Replicate
+from syncing.execution.master_reading import MasterReading, MasterTask
+from syncing.execution.recorder import LOST, Recorder
 from syncing.leases import claims, dispatch, processes
 from syncing.models import SyncRun
 from syncing.services import promotion
 from syncing.services.runs import close, order, rests, waves
-from syncing.services.work import block, jobs, master, readings
-from syncing.services.work.hands import BLOCKED, Hand, Pulse, Replicate
-from syncing.services.work.readings import MasterHand, Reading
-from syncing.services.work.writer import LOST, Writer
 
 logger = logging.getLogger(__name__)
 
@@ -86,13 +86,13 @@ class LaneAtWork:
         self._beat_due = 0.0
         self._look_due = 0.0
         self._masters_due = 0.0
-        self._pulse = Pulse()
+        self._pulse = LeaseWatch()
         self._stop = self._pulse.stop
-        self._writer = Writer()
-        self._snapshots = jobs.Snapshots()
+        self._writer = Recorder()
+        self._snapshots = loading.Snapshots()
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="account")
-        self._hands: dict[Future[None], Hand] = {}
-        self._masters: dict[Future[list[Reading]], MasterHand] = {}
+        self._hands: dict[Future[None], AccountTask] = {}
+        self._masters: dict[Future[list[MasterReading]], MasterTask] = {}
         self._announced = False
 
     # -- one turn --
@@ -143,7 +143,7 @@ class LaneAtWork:
         self._beat_accounts()
         self._beat_masters()
         self._pulse.beaten(began)
-        if not self._stop.is_set and block.happened_since(self._began):
+        if not self._stop.is_set and ip_block.happened_since(self._began):
             self._announced = True  # by who met it; once more would end the runs that began since
             self._stop.set(BLOCKED)
 
@@ -175,7 +175,7 @@ class LaneAtWork:
         if self._stop.reason == BLOCKED and not self._announced:
             self._announced = True
             logger.error("Kommo blocked this machine's IP address: everything is stopped")
-            block.announce()
+            ip_block.announce()
         if self._asked_to_stop.is_set() or time.monotonic() > self._ends + conf.OVERTIME:
             self._interrupt(HANDED_BACK)
 
@@ -203,13 +203,13 @@ class LaneAtWork:
             with bounded(partial(close.fail_inside, held.claim.run_id)):
                 self._settle(held, reading)
 
-    def _log_if_unstored(self, hand: Hand, future: Future[None]) -> None:
+    def _log_if_unstored(self, hand: AccountTask, future: Future[None]) -> None:
         """The end of an attempt could not even be stored: its lease runs out, the reaper takes it up."""
         error = future.exception()
         if error is not None:
             logger.error("run %s: %s was not stored", hand.claim.run_id, hand.account.subdomain, exc_info=error)
 
-    def _settle(self, held: MasterHand, future: Future[list[Reading]]) -> None:
+    def _settle(self, held: MasterTask, future: Future[list[MasterReading]]) -> None:
         error = future.exception()
         if error is not None:
             master.failed_inside(held.claim, error)
@@ -245,12 +245,12 @@ class LaneAtWork:
         with bounded(partial(master.failed_inside, claim)):
             task = master.prepare(claim, run)
         if task is not None:
-            held = MasterHand(claim, task, Stop(self._stop))
-            self._masters[self._pool.submit(readings.read, task, held.stop)] = held
+            held = MasterTask(claim, task, Stop(self._stop))
+            self._masters[self._pool.submit(master_reading.read, task, held.stop)] = held
 
     def _take_accounts(self) -> None:
         taken = claims.claim_accounts(self.name, self._free, self.run_id) if self._free else []
-        for hand in jobs.load(taken, self._snapshots, self._writer, self._pulse, self._stop) if taken else ():
+        for hand in loading.load(taken, self._snapshots, self._writer, self._pulse, self._stop) if taken else ():
             self._hands[self._pool.submit(hand.work, self._replicate)] = hand
 
     @property

@@ -10,6 +10,7 @@ from accounts.services.health import bulk_check
 from syncing import conf
 from syncing.automation import drift_checks
 from syncing.error_boundary import bounded, survived
+from syncing.execution import lanes
 from syncing.leases import claims, clocks, dispatch, processes
 from syncing.models import (
     ACCOUNT_OPEN,
@@ -23,7 +24,6 @@ from syncing.records.retention import prune_logs
 from syncing.records.text import error_document
 from syncing.services import promotion
 from syncing.services.runs import close, order, waves
-from syncing.services.work import lanes
 
 ORPHANED = "the process that worked this run has died"
 TOO_MANY_READS = error_document(

@@ -16,6 +16,7 @@ from syncing import conf
 from syncing.engine.refs import Ref
 from syncing.engine.snapshot import Snapshot
 from syncing.error_boundary import bounded, where
+from syncing.execution.recorder import LOST, Recorder
 from syncing.leases.claims import Claim
 from syncing.models import AccountState
 from syncing.records.account_runs import Progress, how_far
@@ -27,25 +28,24 @@ from syncing.replication.contract import (
     NO_NOTES,
     Checkpoint,
     Interrupted,
-    Job,
     Keep,
     Mapped,
     Notes,
     Outcome,
     Record,
     Result,
+    Target,
 )
-from syncing.services.work.writer import LOST, Writer
 
 logger = logging.getLogger(__name__)
 
-Replicate = Callable[[Job, KommoClient, Record, Checkpoint, Keep], Result]
+Replicate = Callable[[Target, KommoClient, Record, Checkpoint, Keep], Result]
 INTERRUPTIONS = frozenset({"cancelled", "handed_back", LOST})  # we stopped it ourselves
 BLOCKED = "ip_blocked"
 BLOCKED_MESSAGE = "Kommo blocked this machine's IP address, so everything was stopped."
 
 
-class Pulse:
+class LeaseWatch:
     """When the lane last extended its leases; without a heartbeat nothing more may be sent.
 
     `stop` asks it before every request, so that a lane whose machine slept sends nothing when it wakes. A thread of
@@ -81,14 +81,14 @@ class Pulse:
 
 
 @dataclass
-class Hand:
+class AccountTask:
     """An account run at work. The thread asks nothing of the database; the lane's own thread watches and stops it."""
 
     claim: Claim
     account: Account
-    job: Job
-    writer: Writer
-    pulse: Pulse
+    job: Target
+    writer: Recorder
+    pulse: LeaseWatch
     stop: Stop
     earlier: Sequence[Outcome] = ()
     others: frozenset[int] = frozenset()  # Kommo ids of all other entries

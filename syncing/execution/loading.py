@@ -11,6 +11,10 @@ from accounts.models import Account
 from syncing.engine.pending import ListKey, Pending
 from syncing.engine.stored_names import ItemKey, ShownName, as_sent
 from syncing.error_boundary import bounded, where
+from syncing.execution import purposes
+from syncing.execution.account_task import AccountTask, LeaseWatch
+from syncing.execution.purposes import Goal, Snapshots
+from syncing.execution.recorder import Recorder
 from syncing.leases.claims import Claim
 from syncing.models import AccountState, RunPurpose, SlaveSnapshot, SyncRun
 from syncing.records.mappings import fresh_mappings
@@ -18,19 +22,15 @@ from syncing.records.outcomes import outcomes_so_far
 from syncing.records.pending import pending_creations
 from syncing.records.stored_names import known_names
 from syncing.records.text import error_document
-from syncing.replication.contract import Interrupted, Job, Outcome, Result
+from syncing.replication.contract import Interrupted, Outcome, Result, Target
 from syncing.services.runs.close import fail_inside
 from syncing.services.runs.waves import settle
-from syncing.services.work import briefs
-from syncing.services.work.briefs import Brief, Snapshots
-from syncing.services.work.hands import Hand, Pulse
-from syncing.services.work.writer import Writer
 
 __all__ = ["Snapshots", "load"]
 
 logger = logging.getLogger(__name__)
 
-BRIEFS = {RunPurpose.ROLLBACK: briefs.of_rollback, RunPurpose.PROMOTION: briefs.of_promotion}
+BRIEFS = {RunPurpose.ROLLBACK: purposes.of_rollback, RunPurpose.PROMOTION: purposes.of_promotion}
 NOT_KEPT = ("How the account was before is not kept any more.", "Put it right by hand.")
 NOT_APPROVED = (
     "A master is written only as somebody approved it, and this was not.",
@@ -38,12 +38,14 @@ NOT_APPROVED = (
 )
 
 
-def load(claims: Sequence[Claim], snapshots: Snapshots, writer: Writer, pulse: Pulse, stop: Stop) -> list[Hand]:
+def load(
+    claims: Sequence[Claim], snapshots: Snapshots, writer: Recorder, pulse: LeaseWatch, stop: Stop
+) -> list[AccountTask]:
     """A hand for each claim; an account that may not be written or read any more ends here, the others go on.
 
     What cannot be loaded for all at once is loaded for each by itself, so that an odd row costs its own account alone.
     """
-    hands: list[Hand] = []
+    hands: list[AccountTask] = []
 
     def apart(error: Exception) -> None:
         if len(claims) == 1:
@@ -56,7 +58,7 @@ def load(claims: Sequence[Claim], snapshots: Snapshots, writer: Writer, pulse: P
     return hands
 
 
-def _errored(claim: Claim, writer: Writer, error: Exception) -> None:
+def _errored(claim: Claim, writer: Recorder, error: Exception) -> None:
     logger.error("run %s: what account %s needs was not loaded", claim.run_id, claim.account_id, exc_info=error)
     try:
         writer.own_error(claim, where(error), None)
@@ -70,7 +72,9 @@ def _settle(run_id: int) -> None:
         settle(run_id)
 
 
-def _load(claims: Sequence[Claim], snapshots: Snapshots, writer: Writer, pulse: Pulse, stop: Stop) -> list[Hand]:
+def _load(
+    claims: Sequence[Claim], snapshots: Snapshots, writer: Recorder, pulse: LeaseWatch, stop: Stop
+) -> list[AccountTask]:
     again = [claim.account_run_id for claim in claims if claim.fence > 1]
     earlier = outcomes_so_far(again) if again else {}
     begun = set(SlaveSnapshot.objects.filter(pk__in=again).values_list("pk", flat=True)) if again else set()
@@ -89,7 +93,7 @@ def _load(claims: Sequence[Claim], snapshots: Snapshots, writer: Writer, pulse: 
             continue
         assert brief is not None
         hands.append(
-            Hand(
+            AccountTask(
                 claim=claim,
                 account=account,
                 job=replace(
@@ -108,31 +112,31 @@ def _load(claims: Sequence[Claim], snapshots: Snapshots, writer: Writer, pulse: 
     return hands
 
 
-def _briefs(claims: Sequence[Claim], runs: Mapping[int, SyncRun], snapshots: Snapshots) -> dict[int, Brief]:
+def _briefs(claims: Sequence[Claim], runs: Mapping[int, SyncRun], snapshots: Snapshots) -> dict[int, Goal]:
     """By account run, run by run."""
     of_run: dict[int, list[Claim]] = defaultdict(list)
     for claim in claims:
         of_run[claim.run_id].append(claim)
-    found: dict[int, Brief] = {}
+    found: dict[int, Goal] = {}
     for run_id, mine in of_run.items():
         run = runs[run_id]
-        by_account = BRIEFS.get(RunPurpose(run.purpose), briefs.of_sync)(run, mine, snapshots)
+        by_account = BRIEFS.get(RunPurpose(run.purpose), purposes.of_sync)(run, mine, snapshots)
         found |= {
             claim.account_run_id: by_account[claim.account_id] for claim in mine if claim.account_id in by_account
         }
     return found
 
 
-def _pending(brief: Brief, run: SyncRun, known: Mapping[ListKey, Pending]) -> Mapping[ListKey, Pending] | None:
+def _pending(brief: Goal, run: SyncRun, known: Mapping[ListKey, Pending]) -> Mapping[ListKey, Pending] | None:
     """Who forces a run has what is missing made, whatever was sent before."""
     if brief.own_words:
         return None
     return {} if run.forced else known
 
 
-def _job(claim: Claim, account: Account, brief: Brief, begun: bool, stored_names: Mapping[ItemKey, ShownName]) -> Job:
+def _job(claim: Claim, account: Account, brief: Goal, begun: bool, stored_names: Mapping[ItemKey, ShownName]) -> Target:
     """An account that was begun had the approved plan then; what is left of it has another digest."""
-    return Job(
+    return Target(
         account.subdomain,
         brief.scope,
         claim.writes,
@@ -146,7 +150,7 @@ def _job(claim: Claim, account: Account, brief: Brief, begun: bool, stored_names
     )
 
 
-def _account(claim: Claim, run: SyncRun, writer: Writer, earlier: Sequence[Outcome]) -> Account | None:
+def _account(claim: Claim, run: SyncRun, writer: Recorder, earlier: Sequence[Outcome]) -> Account | None:
     """The account as it is now; None when it ends here."""
     account = Account.objects.get(pk=claim.account_id)
     reason, note = _why_not(account, run)
@@ -169,7 +173,7 @@ def _why_not(account: Account, run: SyncRun) -> tuple[str, str]:
     return "", ""
 
 
-def _is_sound(claim: Claim, brief: Brief | None, writer: Writer, earlier: Sequence[Outcome]) -> bool:
+def _is_sound(claim: Claim, brief: Goal | None, writer: Recorder, earlier: Sequence[Outcome]) -> bool:
     """False, and the account has ended, when what its run needs is gone or was never given."""
     if brief is None:
         problem = error_document("not_found", *NOT_KEPT)
@@ -182,7 +186,7 @@ def _is_sound(claim: Claim, brief: Brief | None, writer: Writer, earlier: Sequen
     return True
 
 
-def _end(claim: Claim, writer: Writer, result: Result, earlier: Sequence[Outcome], note: str = "") -> None:
+def _end(claim: Claim, writer: Recorder, result: Result, earlier: Sequence[Outcome], note: str = "") -> None:
     try:
         writer.finish(claim, result, earlier, note)
     except Interrupted:

@@ -37,7 +37,7 @@ class Unit:
     after_write: bool = False  # what the account has become since its last request: more would follow
 
 
-class Writer:
+class Recorder:
     """Every method blocks until its part is committed, and raises Interrupted("lost_claim") behind a newer fence."""
 
     def __init__(self) -> None:

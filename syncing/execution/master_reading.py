@@ -18,7 +18,7 @@ HIDDEN = "its list does not show an item that is there when it is asked for by i
 
 
 @dataclass(frozen=True)
-class Reading:
+class MasterReading:
     """What asking an account gave: a snapshot, or an error (code, message, remedy)."""
 
     requests: int
@@ -28,7 +28,7 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Task:
+class MasterRead:
     """What to read for a run: the master; for a promotion the slave whose items it brings, then the master.
 
     `deletes`: the policy deletes what the master does not have, so what is missing must be sure; `before` is then the
@@ -42,17 +42,17 @@ class Task:
 
 
 @dataclass(frozen=True)
-class MasterHand:
+class MasterTask:
     """A task at work."""
 
     claim: MasterClaim
-    task: Task
+    task: MasterRead
     stop: Stop
 
 
-def read(task: Task, stop: Stop) -> list[Reading]:
+def read(task: MasterRead, stop: Stop) -> list[MasterReading]:
     """Asks the accounts of the task one after the other, through read-only clients; ends with the first error."""
-    readings: list[Reading] = []
+    readings: list[MasterReading] = []
     for account in task.accounts:
         readings.append(_read(account, task, stop))
         if readings[-1].error:
@@ -60,7 +60,7 @@ def read(task: Task, stop: Stop) -> list[Reading]:
     return readings
 
 
-def _read(account: Account, task: Task, stop: Stop) -> Reading:
+def _read(account: Account, task: MasterRead, stop: Stop) -> MasterReading:
     requests = 0
     try:
         with client_for(account, read_only=True, stop=stop) as client:
@@ -69,11 +69,11 @@ def _read(account: Account, task: Task, stop: Stop) -> Reading:
             finally:
                 requests = client.requests
     except KommoError as error:
-        return Reading(requests, error=error_document(error.code, str(error), error.remedy))
-    return Reading(requests, kommo_id=min(client.account_ids, default=None), snapshot=snapshot)
+        return MasterReading(requests, error=error_document(error.code, str(error), error.remedy))
+    return MasterReading(requests, kommo_id=min(client.account_ids, default=None), snapshot=snapshot)
 
 
-def _read_surely(reader: Reader, task: Task) -> Snapshot:
+def _read_surely(reader: Reader, task: MasterRead) -> Snapshot:
     """Where deletions may follow from what is missing, the list is read again, and what is gone asked for by itself.
 
     There is nothing to compare the first reading with, so that one is always read twice.

@@ -10,10 +10,10 @@ from accounts.kommo.errors import IpBlocked
 from accounts.models import RequestSlot
 from syncing import conf
 from syncing.error_boundary import bounded
+from syncing.execution.account_task import BLOCKED, BLOCKED_MESSAGE
 from syncing.models import RUN_OPEN, AccountState, SyncRun
 from syncing.records.text import error_document
 from syncing.services.runs.close import close_run, end_accounts, end_without_master, fail_inside
-from syncing.services.work.hands import BLOCKED, BLOCKED_MESSAGE
 
 KEY = "blocked_at"
 
