@@ -1,4 +1,4 @@
-"""One account in a lane's hands: what its thread is given, how it is stopped, and how its attempt ends."""
+"""One account run in a thread: what its thread is given, how it is stopped, and how its attempt ends."""
 
 import logging
 import threading
@@ -49,7 +49,7 @@ class LeaseWatch:
     """When the lane last extended its leases; without a heartbeat nothing more may be sent.
 
     `stop` asks it before every request, so that a lane whose machine slept sends nothing when it wakes. A thread of
-    its own watches it as well, for hands that wait for their turn or for a repeat, and for a lane whose own thread
+    its own watches it as well, for tasks that wait for their turn or for a repeat, and for a lane whose own thread
     hangs on the database: then `stop` is set with the code of a lost claim.
     """
 
@@ -58,7 +58,7 @@ class LeaseWatch:
         self._ended = threading.Event()
         self.beaten(self.moment())
         self.stop = Stop(watch=lambda: LOST if self.is_stale else "")
-        threading.Thread(target=self._watch, name="pulse", daemon=True).start()
+        threading.Thread(target=self._watch, name="watch", daemon=True).start()
 
     def _watch(self) -> None:
         while not self._ended.wait(conf.heartbeat() / 2):
@@ -86,9 +86,9 @@ class AccountTask:
 
     claim: Claim
     account: Account
-    job: Target
-    writer: Recorder
-    pulse: LeaseWatch
+    target: Target
+    recorder: Recorder
+    watch: LeaseWatch
     stop: Stop
     earlier: Sequence[Outcome] = ()
     others: frozenset[int] = frozenset()  # Kommo ids of all other entries
@@ -112,21 +112,21 @@ class AccountTask:
     def record(
         self, outcomes: Sequence[Outcome], mapped: Sequence[Mapped], dropped: Sequence[Ref], notes: Notes = NO_NOTES, /
     ) -> None:
-        self.writer.record(self.claim, outcomes, mapped, dropped, self.remember, notes)
+        self.recorder.record(self.claim, outcomes, mapped, dropped, self.remember, notes)
         self.outcomes += outcomes
-        if self.job.gate is not None:
+        if self.target.gate is not None:
             for item in mapped:
                 if item.created_by_us:
-                    self.job.gate.admit(item.ref, item.slave_key)
+                    self.target.gate.admit(item.ref, item.slave_key)
 
     def keep(self, before: Snapshot) -> None:
-        self.writer.keep(self.claim, packed(before))
+        self.recorder.keep(self.claim, packed(before))
 
     def checkpoint(self, note: str) -> None:
         self.note = note
         if self.stop.reason in INTERRUPTIONS:
             raise Interrupted(self.stop.reason)
-        if self.pulse.is_stale:
+        if self.watch.is_stale:
             raise Interrupted(LOST)
 
     # -- the thread --
@@ -144,30 +144,30 @@ class AccountTask:
             raise Interrupted(result.reason)
         self.ended_by = result.reason or ""
         note = how_far(self.progress()) if result.state == AccountState.CANCELLED else ""
-        self.writer.finish(self.claim, explained(result), self.earlier, note)
+        self.recorder.finish(self.claim, explained(result), self.earlier, note)
 
     def _replicate(self, replicate: Replicate) -> Result:
         try:
             with self._opened() as self.client:
-                return replicate(self.job, self.client, self.record, self.checkpoint, self.keep)
+                return replicate(self.target, self.client, self.record, self.checkpoint, self.keep)
         except KommoError as error:
             return failed(error, self.outcomes, self.requests)
 
     def _opened(self) -> KommoClient:
         """Only a promotion that was approved has a gate, and only through it a master is written."""
         weather = Weather(self.claim.failing)
-        if self.job.writes and self.job.gate is not None:
-            return client_for(self.account, gate=self.job.gate, others=self.others, stop=self.stop, weather=weather)
-        read_only = not self.job.writes
+        if self.target.writes and self.target.gate is not None:
+            return client_for(self.account, gate=self.target.gate, others=self.others, stop=self.stop, weather=weather)
+        read_only = not self.target.writes
         return client_for(self.account, read_only=read_only, others=self.others, stop=self.stop, weather=weather)
 
     def _interrupted(self, code: str) -> None:
         if code != LOST:
-            self._store(lambda: self.writer.interrupt(self.claim, code, self.progress()))
+            self._store(lambda: self.recorder.interrupt(self.claim, code, self.progress()))
 
     def _errored(self, error: Exception) -> None:
         logger.exception("run %s, account %s: error of our own", self.claim.run_id, self.account.subdomain)
-        self._store(lambda: self.writer.own_error(self.claim, where(error), self.progress()))
+        self._store(lambda: self.recorder.own_error(self.claim, where(error), self.progress()))
 
     def _store(self, act: Callable[[], None]) -> None:
         try:

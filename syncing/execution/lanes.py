@@ -71,7 +71,7 @@ def _is_next(run: SyncRun, *, foreground: bool) -> bool:
 
 
 class LaneAtWork:
-    """One lane. Its own thread does all that is needed of the database but the writes of the accounts in hand."""
+    """One lane. Its own thread does all that is needed of the database but the writes of the accounts in work."""
 
     def __init__(
         self, name: str, slice_s: float, threads: int, stop: StopSign, run_id: int | None, replicate: Replicate
@@ -86,12 +86,12 @@ class LaneAtWork:
         self._beat_due = 0.0
         self._look_due = 0.0
         self._masters_due = 0.0
-        self._pulse = LeaseWatch()
-        self._stop = self._pulse.stop
-        self._writer = Recorder()
+        self._watch = LeaseWatch()
+        self._stop = self._watch.stop
+        self._recorder = Recorder()
         self._snapshots = loading.Snapshots()
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="account")
-        self._hands: dict[Future[None], AccountTask] = {}
+        self._tasks: dict[Future[None], AccountTask] = {}
         self._masters: dict[Future[list[MasterReading]], MasterTask] = {}
         self._announced = False
 
@@ -110,22 +110,22 @@ class LaneAtWork:
         return True
 
     def _wait(self) -> None:
-        """Until something in hand is done, or it is time to look again."""
-        futures: list[Future[Any]] = [*self._hands, *self._masters]
+        """Until something in work is done, or it is time to look again."""
+        futures: list[Future[Any]] = [*self._tasks, *self._masters]
         wait(futures, timeout=conf.TICK, return_when=FIRST_COMPLETED)
 
     def leave(self) -> None:
         """Hands back what is still there and ends the threads."""
         self._interrupt(HANDED_BACK)
         try:
-            while self._hands or self._masters:
+            while self._tasks or self._masters:
                 self._beat()
                 self._wait()
                 self._collect()
         finally:  # the database may be away: then no thread stays behind either
             self._pool.shutdown()
-            self._pulse.end()
-            self._writer.close()
+            self._watch.end()
+            self._recorder.close()
 
     @property
     def _is_ending(self) -> bool:
@@ -138,29 +138,29 @@ class LaneAtWork:
         if time.monotonic() < self._beat_due:
             return
         self._beat_due = time.monotonic() + conf.heartbeat()
-        began = self._pulse.moment()
+        began = self._watch.moment()
         processes.beat(self.name)
         self._beat_accounts()
         self._beat_masters()
-        self._pulse.beaten(began)
+        self._watch.beaten(began)
         if not self._stop.is_set and ip_block.happened_since(self._began):
             self._announced = True  # by who met it; once more would end the runs that began since
             self._stop.set(BLOCKED)
 
     def _beat_accounts(self) -> None:
-        held = {hand.claim.account_run_id: hand for hand in self._hands.values()}
+        held = {task.claim.account_run_id: task for task in self._tasks.values()}
         if not held:
             return
         fences = claims.extend_accounts(list(held), self.name)
-        cancelled = claims.cancelled_runs({hand.claim.run_id for hand in held.values()})
-        for pk, hand in held.items():
-            if fences.get(pk) != hand.claim.fence:
-                hand.interrupt(LOST)  # or just finished: then nobody hears it
-            elif hand.claim.run_id in cancelled:
-                hand.interrupt(CANCELLED)
-            elif hand.note != hand.shown:
-                hand.shown = hand.note
-                self._writer.show(hand.claim, hand.requests, hand.note)
+        cancelled = claims.cancelled_runs({task.claim.run_id for task in held.values()})
+        for pk, task in held.items():
+            if fences.get(pk) != task.claim.fence:
+                task.interrupt(LOST)  # or just finished: then nobody hears it
+            elif task.claim.run_id in cancelled:
+                task.interrupt(CANCELLED)
+            elif task.note != task.shown:
+                task.shown = task.note
+                self._recorder.show(task.claim, task.requests, task.note)
 
     def _beat_masters(self) -> None:
         kept = claims.extend_masters([held.claim for held in self._masters.values()])
@@ -171,7 +171,7 @@ class LaneAtWork:
     # -- stopping --
 
     def _heed(self) -> None:
-        """Stops what is in hand: asked from outside, blocked, or far beyond the slice."""
+        """Stops what is in work: asked from outside, blocked, or far beyond the slice."""
         if self._stop.reason == BLOCKED and not self._announced:
             self._announced = True
             logger.error("Kommo blocked this machine's IP address: everything is stopped")
@@ -180,21 +180,21 @@ class LaneAtWork:
             self._interrupt(HANDED_BACK)
 
     def _interrupt(self, code: str) -> None:
-        for stop in [held.stop for held in self._hands.values()] + [held.stop for held in self._masters.values()]:
+        for stop in [held.stop for held in self._tasks.values()] + [held.stop for held in self._masters.values()]:
             stop.set(code)
 
     # -- what is done --
 
     def _collect(self) -> None:
-        done = [future for future in self._hands if future.done()]
-        ended = {self._hands[future].claim.run_id for future in done}
-        in_trouble = {self._hands[each].claim.run_id for each in done if self._hands[each].ended_by in rests.WEATHER}
+        done = [future for future in self._tasks if future.done()]
+        ended = {self._tasks[future].claim.run_id for future in done}
+        in_trouble = {self._tasks[each].claim.run_id for each in done if self._tasks[each].ended_by in rests.WEATHER}
         for future in done:
-            self._log_if_unstored(self._hands.pop(future), future)
+            self._log_if_unstored(self._tasks.pop(future), future)
         for run_id in in_trouble:
             with bounded(partial(close.fail_inside, run_id)):
                 rests.weigh(run_id)
-        for run_id in ended - {hand.claim.run_id for hand in self._hands.values()}:
+        for run_id in ended - {task.claim.run_id for task in self._tasks.values()}:
             with bounded(partial(close.fail_inside, run_id)):
                 if waves.settle(run_id):
                     promotion.follow(run_id)
@@ -203,11 +203,11 @@ class LaneAtWork:
             with bounded(partial(close.fail_inside, held.claim.run_id)):
                 self._settle(held, reading)
 
-    def _log_if_unstored(self, hand: AccountTask, future: Future[None]) -> None:
+    def _log_if_unstored(self, task: AccountTask, future: Future[None]) -> None:
         """The end of an attempt could not even be stored: its lease runs out, the reaper takes it up."""
         error = future.exception()
         if error is not None:
-            logger.error("run %s: %s was not stored", hand.claim.run_id, hand.account.subdomain, exc_info=error)
+            logger.error("run %s: %s was not stored", task.claim.run_id, task.account.subdomain, exc_info=error)
 
     def _settle(self, held: MasterTask, future: Future[list[MasterReading]]) -> None:
         error = future.exception()
@@ -215,13 +215,13 @@ class LaneAtWork:
             master.failed_inside(held.claim, error)
             return
         with bounded(partial(master.failed_inside, held.claim)):
-            if master.settle(held.claim, held.task, future.result()) and self.run_id is None:
+            if master.settle(held.claim, held.request, future.result()) and self.run_id is None:
                 dispatch.call_lanes()  # the others had nothing to do while the master was read
 
     # -- what is new --
 
     def _take(self) -> None:
-        """Fills free threads, masters first; looks now and then, but at once when nothing is in hand."""
+        """Fills free threads, masters first; looks now and then, but at once when nothing is in work."""
         idle = self._free == self._threads
         if not self._free or (time.monotonic() < self._look_due and not idle):
             return
@@ -241,18 +241,18 @@ class LaneAtWork:
         claim = claims.claim_master(run, foreground=self.run_id is not None)
         if claim is None:
             return
-        task = None
+        request = None
         with bounded(partial(master.failed_inside, claim)):
-            task = master.prepare(claim, run)
-        if task is not None:
-            held = MasterTask(claim, task, Stop(self._stop))
-            self._masters[self._pool.submit(master_reading.read, task, held.stop)] = held
+            request = master.prepare(claim, run)
+        if request is not None:
+            held = MasterTask(claim, request, Stop(self._stop))
+            self._masters[self._pool.submit(master_reading.read, request, held.stop)] = held
 
     def _take_accounts(self) -> None:
         taken = claims.claim_accounts(self.name, self._free, self.run_id) if self._free else []
-        for hand in loading.load(taken, self._snapshots, self._writer, self._pulse, self._stop) if taken else ():
-            self._hands[self._pool.submit(hand.work, self._replicate)] = hand
+        for task in loading.load(taken, self._snapshots, self._recorder, self._watch, self._stop) if taken else ():
+            self._tasks[self._pool.submit(task.work, self._replicate)] = task
 
     @property
     def _free(self) -> int:
-        return self._threads - len(self._hands) - len(self._masters)
+        return self._threads - len(self._tasks) - len(self._masters)

@@ -1,4 +1,4 @@
-"""From claims to jobs: all that a thread needs is loaded here, before."""
+"""From claims to targets: all that a thread needs is loaded here, before."""
 
 import logging
 from collections import defaultdict
@@ -30,7 +30,7 @@ __all__ = ["Snapshots", "load"]
 
 logger = logging.getLogger(__name__)
 
-BRIEFS = {RunPurpose.ROLLBACK: purposes.of_rollback, RunPurpose.PROMOTION: purposes.of_promotion}
+GOALS = {RunPurpose.ROLLBACK: purposes.of_rollback, RunPurpose.PROMOTION: purposes.of_promotion}
 NOT_KEPT = ("How the account was before is not kept any more.", "Put it right by hand.")
 NOT_APPROVED = (
     "A master is written only as somebody approved it, and this was not.",
@@ -39,29 +39,29 @@ NOT_APPROVED = (
 
 
 def load(
-    claims: Sequence[Claim], snapshots: Snapshots, writer: Recorder, pulse: LeaseWatch, stop: Stop
+    claims: Sequence[Claim], snapshots: Snapshots, recorder: Recorder, watch: LeaseWatch, stop: Stop
 ) -> list[AccountTask]:
-    """A hand for each claim; an account that may not be written or read any more ends here, the others go on.
+    """A task for each claim; an account that may not be written or read any more ends here, the others go on.
 
     What cannot be loaded for all at once is loaded for each by itself, so that an odd row costs its own account alone.
     """
-    hands: list[AccountTask] = []
+    tasks: list[AccountTask] = []
 
     def apart(error: Exception) -> None:
         if len(claims) == 1:
-            _errored(claims[0], writer, error)
+            _errored(claims[0], recorder, error)
         for claim in claims if len(claims) > 1 else ():
-            hands.extend(load([claim], snapshots, writer, pulse, stop))
+            tasks.extend(load([claim], snapshots, recorder, watch, stop))
 
     with bounded(apart):
-        return _load(claims, snapshots, writer, pulse, stop)
-    return hands
+        return _load(claims, snapshots, recorder, watch, stop)
+    return tasks
 
 
-def _errored(claim: Claim, writer: Recorder, error: Exception) -> None:
+def _errored(claim: Claim, recorder: Recorder, error: Exception) -> None:
     logger.error("run %s: what account %s needs was not loaded", claim.run_id, claim.account_id, exc_info=error)
     try:
-        writer.own_error(claim, where(error), None)
+        recorder.own_error(claim, where(error), None)
     except Interrupted:
         return
     _settle(claim.run_id)
@@ -73,46 +73,46 @@ def _settle(run_id: int) -> None:
 
 
 def _load(
-    claims: Sequence[Claim], snapshots: Snapshots, writer: Recorder, pulse: LeaseWatch, stop: Stop
+    claims: Sequence[Claim], snapshots: Snapshots, recorder: Recorder, watch: LeaseWatch, stop: Stop
 ) -> list[AccountTask]:
     again = [claim.account_run_id for claim in claims if claim.fence > 1]
     earlier = outcomes_so_far(again) if again else {}
     begun = set(SlaveSnapshot.objects.filter(pk__in=again).values_list("pk", flat=True)) if again else set()
     runs = SyncRun.objects.select_related("group", "reverts").in_bulk({claim.run_id for claim in claims})
-    found = _briefs(claims, runs, snapshots)
+    found = _goals(claims, runs, snapshots)
     accounts = [claim.account_id for claim in claims]
     stored_names, pending = known_names(accounts), pending_creations(accounts)
     fresh = fresh_mappings(accounts)
     kommo_ids = dict(Account.objects.exclude(kommo_id=None).values_list("pk", "kommo_id"))
-    hands = []
+    tasks = []
     for claim in claims:
         done = earlier.get(claim.account_run_id, ())
-        account = _account(claim, runs[claim.run_id], writer, done)
-        brief = found.get(claim.account_run_id)
-        if account is None or not _is_sound(claim, brief, writer, done):
+        account = _account(claim, runs[claim.run_id], recorder, done)
+        goal = found.get(claim.account_run_id)
+        if account is None or not _is_sound(claim, goal, recorder, done):
             continue
-        assert brief is not None
-        hands.append(
+        assert goal is not None
+        tasks.append(
             AccountTask(
                 claim=claim,
                 account=account,
-                job=replace(
-                    _job(claim, account, brief, claim.account_run_id in begun, stored_names[claim.account_id]),
-                    pending=_pending(brief, runs[claim.run_id], pending[claim.account_id]),
-                    fresh=frozenset() if brief.own_words else fresh[claim.account_id],
+                target=replace(
+                    _target(claim, account, goal, claim.account_run_id in begun, stored_names[claim.account_id]),
+                    pending=_pending(goal, runs[claim.run_id], pending[claim.account_id]),
+                    fresh=frozenset() if goal.own_words else fresh[claim.account_id],
                 ),
-                writer=writer,
-                pulse=pulse,
+                recorder=recorder,
+                watch=watch,
                 stop=Stop(stop),
                 earlier=done,
                 others=frozenset(value for pk, value in kommo_ids.items() if pk != account.pk and value),
-                remember=brief.remember,
+                remember=goal.remember,
             )
         )
-    return hands
+    return tasks
 
 
-def _briefs(claims: Sequence[Claim], runs: Mapping[int, SyncRun], snapshots: Snapshots) -> dict[int, Goal]:
+def _goals(claims: Sequence[Claim], runs: Mapping[int, SyncRun], snapshots: Snapshots) -> dict[int, Goal]:
     """By account run, run by run."""
     of_run: dict[int, list[Claim]] = defaultdict(list)
     for claim in claims:
@@ -120,42 +120,44 @@ def _briefs(claims: Sequence[Claim], runs: Mapping[int, SyncRun], snapshots: Sna
     found: dict[int, Goal] = {}
     for run_id, mine in of_run.items():
         run = runs[run_id]
-        by_account = BRIEFS.get(RunPurpose(run.purpose), purposes.of_sync)(run, mine, snapshots)
+        by_account = GOALS.get(RunPurpose(run.purpose), purposes.of_sync)(run, mine, snapshots)
         found |= {
             claim.account_run_id: by_account[claim.account_id] for claim in mine if claim.account_id in by_account
         }
     return found
 
 
-def _pending(brief: Goal, run: SyncRun, known: Mapping[ListKey, Pending]) -> Mapping[ListKey, Pending] | None:
+def _pending(goal: Goal, run: SyncRun, known: Mapping[ListKey, Pending]) -> Mapping[ListKey, Pending] | None:
     """Who forces a run has what is missing made, whatever was sent before."""
-    if brief.own_words:
+    if goal.own_words:
         return None
     return {} if run.forced else known
 
 
-def _job(claim: Claim, account: Account, brief: Goal, begun: bool, stored_names: Mapping[ItemKey, ShownName]) -> Target:
+def _target(
+    claim: Claim, account: Account, goal: Goal, begun: bool, stored_names: Mapping[ItemKey, ShownName]
+) -> Target:
     """An account that was begun had the approved plan then; what is left of it has another digest."""
     return Target(
         account.subdomain,
-        brief.scope,
+        goal.scope,
         claim.writes,
-        as_sent(brief.desired, stored_names) if brief.own_words else brief.desired,
-        brief.known,
-        rules=brief.rules,
+        as_sent(goal.desired, stored_names) if goal.own_words else goal.desired,
+        goal.known,
+        rules=goal.rules,
         approved_digest="" if begun else claim.approved_digest,
-        base=brief.base,
-        gate=brief.gate,
+        base=goal.base,
+        gate=goal.gate,
         stored_names=stored_names,
     )
 
 
-def _account(claim: Claim, run: SyncRun, writer: Recorder, earlier: Sequence[Outcome]) -> Account | None:
+def _account(claim: Claim, run: SyncRun, recorder: Recorder, earlier: Sequence[Outcome]) -> Account | None:
     """The account as it is now; None when it ends here."""
     account = Account.objects.get(pk=claim.account_id)
     reason, note = _why_not(account, run)
     if note:
-        _end(claim, writer, _untouched(AccountState.SKIPPED, reason), earlier, note)
+        _end(claim, recorder, _untouched(AccountState.SKIPPED, reason), earlier, note)
         return None
     return account
 
@@ -173,22 +175,22 @@ def _why_not(account: Account, run: SyncRun) -> tuple[str, str]:
     return "", ""
 
 
-def _is_sound(claim: Claim, brief: Goal | None, writer: Recorder, earlier: Sequence[Outcome]) -> bool:
+def _is_sound(claim: Claim, goal: Goal | None, recorder: Recorder, earlier: Sequence[Outcome]) -> bool:
     """False, and the account has ended, when what its run needs is gone or was never given."""
-    if brief is None:
+    if goal is None:
         problem = error_document("not_found", *NOT_KEPT)
-        _end(claim, writer, _untouched(AccountState.FAILED, "not_found", problem), earlier)
+        _end(claim, recorder, _untouched(AccountState.FAILED, "not_found", problem), earlier)
         return False
-    if brief.gate is not None and claim.writes and not claim.approved_digest:
+    if goal.gate is not None and claim.writes and not claim.approved_digest:
         problem = error_document("guard", *NOT_APPROVED)
-        _end(claim, writer, _untouched(AccountState.REFUSED, "guard", problem), earlier)
+        _end(claim, recorder, _untouched(AccountState.REFUSED, "guard", problem), earlier)
         return False
     return True
 
 
-def _end(claim: Claim, writer: Recorder, result: Result, earlier: Sequence[Outcome], note: str = "") -> None:
+def _end(claim: Claim, recorder: Recorder, result: Result, earlier: Sequence[Outcome], note: str = "") -> None:
     try:
-        writer.finish(claim, result, earlier, note)
+        recorder.finish(claim, result, earlier, note)
     except Interrupted:
         return  # the claim was lost meanwhile: its new holder looks for itself
     _settle(claim.run_id)

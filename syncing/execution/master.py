@@ -16,7 +16,7 @@ from syncing.engine.snapshot import Snapshot, fingerprint, from_document, to_doc
 from syncing.error_boundary import INTERNAL_REMEDY, survived, where
 from syncing.execution import promotion
 from syncing.execution.account_task import INTERRUPTIONS
-from syncing.execution.master_reading import MasterRead, MasterReading
+from syncing.execution.master_reading import MasterReading, ReadRequest
 from syncing.leases import dispatch
 from syncing.leases.claims import MasterClaim, release_master
 from syncing.models import RUN_OPEN, LogEntry, MasterSnapshot, RunPurpose, SyncRun
@@ -47,7 +47,7 @@ def master_of(group_id: int) -> Account | None:
     return Account.objects.filter(group=group_id, role=Account.Role.MASTER).first()
 
 
-def prepare(claim: MasterClaim, run: SyncRun) -> MasterRead | None:
+def prepare(claim: MasterClaim, run: SyncRun) -> ReadRequest | None:
     """What to read; None when nothing has to be (any more): the run may be worked, or it has ended and says why."""
     if wrong := _wrong_in_policy(run.group):
         end_without_master(run, "internal", error_document("internal", wrong, POLICY_REMEDY))
@@ -63,16 +63,16 @@ def prepare(claim: MasterClaim, run: SyncRun) -> MasterRead | None:
         end_without_master(run, "conflict", error_document("conflict", *NOTHING_COVERED))
     elif run.purpose != RunPurpose.PROMOTION:
         deletes = may_delete(run.group)
-        return MasterRead((master,), scope, deletes, _before(run, scope) if deletes else None)
+        return ReadRequest((master,), scope, deletes, _before(run, scope) if deletes else None)
     elif source is None:
         end_without_master(run, "not_found", error_document("not_found", *NO_SOURCE))
     else:
-        return MasterRead((source, master), scope)
+        return ReadRequest((source, master), scope)
     return None
 
 
 def _wrong_in_policy(group: SyncGroup) -> str:
-    """What of the group's policy its page would not take (a hand in the database); "" when all is sound."""
+    """What of the group's policy its page would not take (changed by hand in the database); "" when all is sound."""
     try:
         group.clean_fields()
     except ValidationError as error:
@@ -88,7 +88,7 @@ def _before(run: SyncRun, scope: Scope) -> Snapshot | None:
 
 
 def _unpacked(row: MasterSnapshot) -> Snapshot | None:
-    """None when the row cannot be read any more (a hand in the database)."""
+    """None when the row cannot be read any more (changed by hand in the database)."""
     with survived(f"the master's snapshot {row.pk}"):
         return from_document(row.document)
     return None
@@ -103,7 +103,7 @@ def _go_without_master(claim: MasterClaim, run: SyncRun) -> None:
         dispatch.call_lanes()
 
 
-def settle(claim: MasterClaim, task: MasterRead, readings: Sequence[MasterReading]) -> bool:
+def settle(claim: MasterClaim, request: ReadRequest, readings: Sequence[MasterReading]) -> bool:
     """Stores what came of the reading; True when the run's accounts may be worked now.
 
     A claim that was lost meanwhile, or a run that was cancelled, stores nothing.
@@ -113,7 +113,7 @@ def settle(claim: MasterClaim, task: MasterRead, readings: Sequence[MasterReadin
         return False
     mine = SyncRun.objects.filter(pk=run.pk, fence=claim.fence)
     mine.update(master_requests=run.master_requests + sum(reading.requests for reading in readings))
-    for account, reading in zip(task.accounts, readings, strict=False):
+    for account, reading in zip(request.accounts, readings, strict=False):
         problem = reading.error or _other_entry(account, reading.kommo_id)
         if problem and problem["code"] in INTERRUPTIONS:
             release_master(claim, counts=False)
@@ -124,8 +124,8 @@ def settle(claim: MasterClaim, task: MasterRead, readings: Sequence[MasterReadin
             return False
     snapshots = [reading.snapshot for reading in readings if reading.snapshot]
     if run.purpose == RunPurpose.PROMOTION:
-        return _propose(run, claim, task.scope, *snapshots)
-    return _judge(run, claim, task.scope, *snapshots)
+        return _propose(run, claim, request.scope, *snapshots)
+    return _judge(run, claim, request.scope, *snapshots)
 
 
 def _other_entry(account: Account, kommo_id: int | None) -> dict[str, str] | None:

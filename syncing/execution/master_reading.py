@@ -28,7 +28,7 @@ class MasterReading:
 
 
 @dataclass(frozen=True)
-class MasterRead:
+class ReadRequest:
     """What to read for a run: the master; for a promotion the slave whose items it brings, then the master.
 
     `deletes`: the policy deletes what the master does not have, so what is missing must be sure; `before` is then the
@@ -43,29 +43,29 @@ class MasterRead:
 
 @dataclass(frozen=True)
 class MasterTask:
-    """A task at work."""
+    """A request at work."""
 
     claim: MasterClaim
-    task: MasterRead
+    request: ReadRequest
     stop: Stop
 
 
-def read(task: MasterRead, stop: Stop) -> list[MasterReading]:
-    """Asks the accounts of the task one after the other, through read-only clients; ends with the first error."""
+def read(request: ReadRequest, stop: Stop) -> list[MasterReading]:
+    """Asks the accounts of the request one after the other, through read-only clients; ends with the first error."""
     readings: list[MasterReading] = []
-    for account in task.accounts:
-        readings.append(_read(account, task, stop))
+    for account in request.accounts:
+        readings.append(_read(account, request, stop))
         if readings[-1].error:
             break
     return readings
 
 
-def _read(account: Account, task: MasterRead, stop: Stop) -> MasterReading:
+def _read(account: Account, request: ReadRequest, stop: Stop) -> MasterReading:
     requests = 0
     try:
         with client_for(account, read_only=True, stop=stop) as client:
             try:
-                snapshot = _read_surely(Reader(client), task)
+                snapshot = _read_surely(Reader(client), request)
             finally:
                 requests = client.requests
     except KommoError as error:
@@ -73,18 +73,18 @@ def _read(account: Account, task: MasterRead, stop: Stop) -> MasterReading:
     return MasterReading(requests, kommo_id=min(client.account_ids, default=None), snapshot=snapshot)
 
 
-def _read_surely(reader: Reader, task: MasterRead) -> Snapshot:
+def _read_surely(reader: Reader, request: ReadRequest) -> Snapshot:
     """Where deletions may follow from what is missing, the list is read again, and what is gone asked for by itself.
 
     There is nothing to compare the first reading with, so that one is always read twice.
     """
-    snapshot = _read_once(reader, task.scope)
-    if not task.deletes:
+    snapshot = _read_once(reader, request.scope)
+    if not request.deletes:
         return snapshot
-    missing = [] if task.before is None else _missing(snapshot, task.before)
-    if task.before is not None and not missing:
+    missing = [] if request.before is None else _missing(snapshot, request.before)
+    if request.before is not None and not missing:
         return snapshot
-    if fingerprint(_read_once(reader, task.scope)) != fingerprint(snapshot):
+    if fingerprint(_read_once(reader, request.scope)) != fingerprint(snapshot):
         raise BadAnswer(CONTRADICTED, account=reader.client.account)
     for ref in missing:
         if item_exists(reader.client, ref):

@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Goal:
-    """The part of a job that depends on what its run is for."""
+    """The part of a target that depends on what its run is for."""
 
     desired: Snapshot
     scope: Scope

@@ -1,4 +1,4 @@
-"""The one writer of a lane: everything that its threads have to store, a batch per commit, behind the fence."""
+"""The one recorder of a lane: everything that its threads have to store, a batch per commit, behind the fence."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ class Recorder:
     """Every method blocks until its part is committed, and raises Interrupted("lost_claim") behind a newer fence."""
 
     def __init__(self) -> None:
-        self._batcher: Batcher[Unit, bool] = Batcher(commit, window=conf.WRITER_WINDOW, name="writer")
+        self._batcher: Batcher[Unit, bool] = Batcher(commit, window=conf.WRITER_WINDOW, name="recorder")
         self._frames: dict[int, drift.Frame | None] = {}
 
     def close(self) -> None:
@@ -87,7 +87,7 @@ class Recorder:
         self._batcher.call(Unit(claim, act))
 
     def _keep_drift(self, claim: Claim, seen: drift.Seen | None) -> None:
-        """In the writer's thread."""
+        """In the recorder's thread."""
         if seen is None:
             return
         if claim.run_id not in self._frames:
@@ -128,7 +128,7 @@ class Recorder:
         self._batcher.submit(Unit(claim, lambda: _update(rows, requests=claim.requests + requests, note=note)))
 
 
-# -- in the writer's thread --
+# -- in the recorder's thread --
 
 
 def commit(units: Sequence[Unit]) -> Sequence[bool | BaseException]:

@@ -113,8 +113,8 @@ def test_without_a_heartbeat_nothing_more_is_sent(house: House, settings: Settin
     codes: list[str] = []
 
     def replicate(job: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
-        hand: AccountTask = checkpoint.__self__  # type: ignore[attr-defined]
-        hand.pulse.beaten = lambda at: None  # type: ignore[method-assign]
+        task: AccountTask = checkpoint.__self__  # type: ignore[attr-defined]
+        task.watch.beaten = lambda at: None  # type: ignore[method-assign]
         try:
             while True:
                 checkpoint("reading")
@@ -155,15 +155,15 @@ def test_a_lane_whose_database_went_away_leaves_no_thread_behind(
 
 
 def test_a_wait_for_a_turn_ends_when_the_lanes_own_thread_hangs(house: House, settings: Settings) -> None:
-    """A hand that is not between two requests but within one: it waits for its turn, or to repeat."""
+    """A task that is not between two requests but within one: it waits for its turn, or to repeat."""
     settings.SYNC_LEASE = 0.5
     codes: list[str] = []
 
     def replicate(job: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
-        hand: AccountTask = checkpoint.__self__  # type: ignore[attr-defined]
-        hand.pulse.beaten = lambda at: None  # type: ignore[method-assign]
+        task: AccountTask = checkpoint.__self__  # type: ignore[attr-defined]
+        task.watch.beaten = lambda at: None  # type: ignore[method-assign]
         try:
-            hand.stop.sleep(10)
+            task.stop.sleep(10)
         except Halted as halted:
             codes.append(halted.reason)
             raise Interrupted(halted.reason) from halted
@@ -180,7 +180,7 @@ def test_a_lane_whose_machine_slept_sends_nothing_when_it_wakes(house: House, wo
     slept = 0.0
 
     def replicate(job: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
-        hand: AccountTask = checkpoint.__self__  # type: ignore[attr-defined]
+        task: AccountTask = checkpoint.__self__  # type: ignore[attr-defined]
         pacer = client._transport.pacer
         turn = pacer.wait
 
@@ -189,9 +189,9 @@ def test_a_lane_whose_machine_slept_sends_nothing_when_it_wakes(house: House, wo
             turn()
             slept = 60
 
-        hand.pulse.beaten = lambda at: None  # type: ignore[method-assign]
-        hand.pulse._clocks = (time.monotonic, lambda: time.monotonic() + slept)
-        hand.pulse._at = hand.pulse.moment()
+        task.watch.beaten = lambda at: None  # type: ignore[method-assign]
+        task.watch._clocks = (time.monotonic, lambda: time.monotonic() + slept)
+        task.watch._at = task.watch.moment()
         pacer.wait = turn_and_sleep  # type: ignore[method-assign]
         checkpoint("writing")
         client.post("/leads/pipelines", [{"name": "Sales"}])
@@ -215,11 +215,11 @@ def test_leases_count_from_before_they_were_extended(house: House, monkeypatch: 
         now += 60
         return {}
 
-    monkeypatch.setattr(lanes, "Pulse", lambda: LeaseWatch((lambda: now,)))
+    monkeypatch.setattr(lanes, "LeaseWatch", lambda: LeaseWatch((lambda: now,)))
     monkeypatch.setattr(lanes.claims, "extend_masters", extend_and_sleep)
     lane = lanes.LaneAtWork("lane", 60.0, 1, house.stop, None, all_well)
     try:
         lane._beat()
-        assert lane._pulse.is_stale
+        assert lane._watch.is_stale
     finally:
         lane.leave()
