@@ -28,7 +28,7 @@ def note(account_id: int, code: AccountEvent.Code, message: str = "", *, by: Any
     return event
 
 
-def told(message: str, remedy: str) -> str:
+def with_remedy(message: str, remedy: str) -> str:
     """Joins what happened and what to do about it into one text; translates `remedy`; either may be empty."""
     return " ".join(part for part in (message and message.rstrip(".") + ".", translated(remedy)) if part)
 
@@ -40,7 +40,7 @@ def translated(remedy: str) -> str:
     return _(text).replace(ADDRESS, address) if text else ""
 
 
-def renamed(account_id: int, new: str, old: str, *, by: Any = None) -> None:
+def note_renamed(account_id: int, new: str, old: str, *, by: Any = None) -> None:
     """The account has another subdomain in Kommo."""
     message = _("The account is %(new)s now; it was %(old)s.") % {"new": new, "old": old}
     event = note(account_id, Code.RENAMED, message, by=by)

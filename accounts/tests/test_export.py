@@ -37,7 +37,7 @@ def cast(db) -> dict[str, Account]:
     integration = Integration.objects.create(
         name="Sync", client_id="uuid-1", client_secret="secret-of-sync", redirect_uri="https://sync.example/cb"
     )
-    token_pairs.keep_refresh_token(accounts["north"], integration, "refresh-of-north")
+    token_pairs.store_refresh_token(accounts["north"], integration, "refresh-of-north")
     Account.objects.filter(subdomain="south").update(
         contact_email="boss@south.example",
         paused=True,

@@ -78,7 +78,7 @@ def test_after_rotation_the_old_key_is_no_longer_needed(settings) -> None:
     settings.FIELD_ENCRYPTION_KEYS = [OLD]
     integration = Integration.objects.create(name="i", client_id="i", client_secret="secret", redirect_uri=REDIRECT)
     account = AccountFactory(subdomain="north", integration=integration)
-    token_pairs.keep(account, integration, Tokens("access", "refresh", 60))
+    token_pairs.store(account, integration, Tokens("access", "refresh", 60))
     AccountFactory(token="")
     settings.FIELD_ENCRYPTION_KEYS = [NEW, OLD]
     assert rotate().rotated == 3

@@ -167,7 +167,7 @@ def test_the_remedy_that_names_our_address_speaks_the_language_of_the_installati
 ) -> None:
     settings.OUTGOING_ADDRESS = address.split(", ")
     with translation.override(language):
-        reason = events.told("", IpNotAllowed.remedy_for(address))
+        reason = events.with_remedy("", IpNotAllowed.remedy_for(address))
     assert words in reason
     assert reason.endswith(f"{address}.")
 

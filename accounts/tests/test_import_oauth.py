@@ -138,7 +138,7 @@ def test_a_row_that_the_database_refuses_leaves_its_integration_to_the_next(monk
 def test_a_refresh_token_that_was_rotated_since_is_not_put_back() -> None:
     load(NORTH)
     account = Account.objects.get()
-    token_pairs.keep(account, account.integration, Tokens("access-2", "refresh-2", 86400))
+    token_pairs.store(account, account.integration, Tokens("access-2", "refresh-2", 86400))
     assert counts(load(NORTH)) == (0, 0, 1, [])
     pair = TokenPair.objects.get()
     assert (pair.refresh_token, pair.access_token) == ("refresh-2", "access-2")

@@ -171,9 +171,9 @@ def test_a_late_refusal_does_not_end_a_pair_that_somebody_else_has_stored_meanwh
     """Two winners, as after a lease that ran out: the second one's token is revoked by the first one's use."""
     transport = transport_for(north)
     with transport:
-        late = database_thread.run(lambda: token_pairs.take(north.pk, lease=token_pairs.FRESH))
+        late = database_thread.run(lambda: token_pairs.acquire(north.pk, lease=token_pairs.FRESH))
         pair = theirs.grants.refresh(ours.client_id, late.refresh_token)
-        assert database_thread.run(lambda: token_pairs.renew(late, Tokens(pair.access, pair.refresh, 86400)))
+        assert database_thread.run(lambda: token_pairs.store_renewed(late, Tokens(pair.access, pair.refresh, 86400)))
         assert not database_thread.run(
             lambda: token_pairs.end(late, {"code": "token_revoked", "message": "m", "remedy": "r"})
         )
@@ -182,7 +182,7 @@ def test_a_late_refusal_does_not_end_a_pair_that_somebody_else_has_stored_meanwh
 
 def test_the_reason_of_an_end_is_told_in_the_language_of_the_installation(north) -> None:
     remedy = GrantRefused.remedies["token_revoked"]
-    pair = token_pairs.take(north.pk, lease=token_pairs.FRESH)
+    pair = token_pairs.acquire(north.pk, lease=token_pairs.FRESH)
     with translation.override("pt-br"):
         assert token_pairs.end(pair, {"code": "token_revoked", "message": "m.", "remedy": remedy})
         said = f"m. {translation.gettext(remedy)}"
@@ -191,10 +191,10 @@ def test_the_reason_of_an_end_is_told_in_the_language_of_the_installation(north)
 
 
 def test_a_pair_that_came_after_all_takes_the_end_back(north, theirs, ours) -> None:
-    first = database_thread.run(lambda: token_pairs.take(north.pk, lease=token_pairs.FRESH))
+    first = database_thread.run(lambda: token_pairs.acquire(north.pk, lease=token_pairs.FRESH))
     assert database_thread.run(lambda: token_pairs.end(first, {"code": "token_revoked", "message": "m", "remedy": "r"}))
     pair = theirs.grants.refresh(ours.client_id, first.refresh_token)
-    assert database_thread.run(lambda: token_pairs.renew(first, Tokens(pair.access, pair.refresh, 86400)))
+    assert database_thread.run(lambda: token_pairs.store_renewed(first, Tokens(pair.access, pair.refresh, 86400)))
     assert ask(north)["subdomain"] == "north"
 
 
@@ -207,7 +207,7 @@ def test_an_account_that_was_never_connected_is_told_to_connect_without_a_reques
 
 
 def test_a_stop_ends_the_wait_for_somebody_elses_refresh(north) -> None:
-    database_thread.run(lambda: token_pairs.take(north.pk, lease=token_pairs.FRESH))
+    database_thread.run(lambda: token_pairs.acquire(north.pk, lease=token_pairs.FRESH))
     stop = Stop()
     threading.Timer(0.2, stop.set, ["cancelled"]).start()
     with pytest.raises(Halted):
@@ -279,7 +279,7 @@ def test_a_new_subdomain_that_another_entry_has_is_not_taken_from_it(world, ours
 
 def test_the_tokens_of_a_pair_show_in_no_repr(north) -> None:
     row = pair_of(north)
-    pair = database_thread.run(lambda: token_pairs.take(north.pk, lease=token_pairs.FRESH))
+    pair = database_thread.run(lambda: token_pairs.acquire(north.pk, lease=token_pairs.FRESH))
     with client_for(north) as client:
         shown = f"{row!r} {row} {pair!r} {client!r} {vars(client)!r}"
     secrets = (row.access_token, row.refresh_token, row.integration.client_secret)
@@ -332,7 +332,7 @@ def test_a_page_of_what_stands_before_kommo_does_not_end_the_pair(status, body, 
 
 
 def test_a_refusal_of_keys_that_are_corrected_by_now_does_not_end_the_pair(north, ours) -> None:
-    late = database_thread.run(lambda: token_pairs.take(north.pk, lease=token_pairs.FRESH))
+    late = database_thread.run(lambda: token_pairs.acquire(north.pk, lease=token_pairs.FRESH))
     Integration.objects.filter(pk=ours.pk).update(client_secret="corrected")
     assert not database_thread.run(
         lambda: token_pairs.end(late, {"code": "unauthorised", "message": "m", "remedy": "r"})
@@ -341,10 +341,10 @@ def test_a_refusal_of_keys_that_are_corrected_by_now_does_not_end_the_pair(north
 
 
 def test_a_pair_that_came_after_all_takes_the_bad_health_back(north, theirs, ours) -> None:
-    first = database_thread.run(lambda: token_pairs.take(north.pk, lease=token_pairs.FRESH))
+    first = database_thread.run(lambda: token_pairs.acquire(north.pk, lease=token_pairs.FRESH))
     database_thread.run(lambda: token_pairs.end(first, {"code": "token_revoked", "message": "m", "remedy": "r"}))
     pair = theirs.grants.refresh(ours.client_id, first.refresh_token)
-    database_thread.run(lambda: token_pairs.renew(first, Tokens(pair.access, pair.refresh, 86400)))
+    database_thread.run(lambda: token_pairs.store_renewed(first, Tokens(pair.access, pair.refresh, 86400)))
     north.refresh_from_db()
     assert north.health == Account.Health.UNKNOWN
 

@@ -124,9 +124,9 @@ def _store(attempt: ConnectAttempt, tokens: Tokens, found: Probe, subdomain: str
                 raise _refused(attempt, "not_found", _("This account was deleted here meanwhile."))
             _use_invite(attempt)
             Account.objects.filter(pk=account.pk).update(**changes)
-            token_pairs.keep(account, attempt.integration, tokens)
+            token_pairs.store(account, attempt.integration, tokens)
             if "subdomain" in changes:
-                events.renamed(account.pk, subdomain, account.subdomain, by=attempt.user)
+                events.note_renamed(account.pk, subdomain, account.subdomain, by=attempt.user)
             events.note(account.pk, AccountEvent.Code.CONNECTED, _how(attempt), by=attempt.user)
     except IntegrityError as error:
         message = _("Another entry has this subdomain or this Kommo account.")

@@ -20,6 +20,7 @@ from accounts.kommo.weather import Weather
 from accounts.models import Account, AccountEvent, TokenPair
 from accounts.services import events
 from accounts.services.credentials import token_pairs
+from accounts.services.credentials.other_accounts import others_answer
 from accounts.services.credentials.relocation import Locator
 from accounts.services.credentials.token_sources import (
     NOT_CONNECTED,
@@ -29,7 +30,6 @@ from accounts.services.credentials.token_sources import (
     OAuthTokens,
 )
 from accounts.services.credentials.transports import transport_for
-from accounts.services.credentials.witnesses import others_answer
 
 LONGEST_SECRET = 8192
 

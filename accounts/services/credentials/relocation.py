@@ -73,5 +73,5 @@ def move(account_id: int, old: str, place: Place) -> bool:
                 return False
     except IntegrityError:
         return False
-    events.renamed(account_id, place.subdomain, old)
+    events.note_renamed(account_id, place.subdomain, old)
     return True

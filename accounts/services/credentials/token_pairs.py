@@ -51,7 +51,7 @@ def keys_of(integration: Integration) -> ClientKeys:
     return ClientKeys(integration.client_id, integration.client_secret, integration.redirect_uri)
 
 
-def take(account_id: int, *, refused: int = 0, waited_for: int = 0, lease: timedelta) -> Pair | None:
+def acquire(account_id: int, *, refused: int = 0, waited_for: int = 0, lease: timedelta) -> Pair | None:
     """The pair if it can be used; else, `mine`, the lease to renew it, or, `leased`, that somebody else has it.
 
     `refused` is the generation whose access token Kommo refused. `waited_for` is the fence of somebody else's refresh:
@@ -87,7 +87,7 @@ def _read(row: TokenPair) -> Pair:
     )
 
 
-def _mine(pair: Pair) -> QuerySet[TokenPair]:
+def _leased(pair: Pair) -> QuerySet[TokenPair]:
     return TokenPair.objects.filter(pk=pair.account_id, generation=pair.generation, fence=pair.fence)
 
 
@@ -100,21 +100,21 @@ def _locked(account_id: int) -> QuerySet[Account]:
 
 def extend(pair: Pair, lease: timedelta) -> bool:
     """Holds the lease for `lease` from now; False when it was lost."""
-    return _mine(pair).update(lease_until=clock.now() + lease) == 1
+    return _leased(pair).update(lease_until=clock.now() + lease) == 1
 
 
 def release(pair: Pair) -> None:
     """Gives the lease back without a word: nothing was asked, or nobody knows how it ended."""
-    _mine(pair).update(lease_until=None)
+    _leased(pair).update(lease_until=None)
 
 
-def fail(pair: Pair, problem: Mapping[str, str]) -> None:
+def store_failure(pair: Pair, problem: Mapping[str, str]) -> None:
     """The refresh failed for now: those who wait for it need not try themselves."""
-    _mine(pair).update(lease_until=None, failed_fence=pair.fence, failure=dict(problem))
+    _leased(pair).update(lease_until=None, failed_fence=pair.fence, failure=dict(problem))
 
 
 @transaction.atomic
-def renew(pair: Pair, tokens: Tokens) -> Pair | None:
+def store_renewed(pair: Pair, tokens: Tokens) -> Pair | None:
     """Stores the new pair in the place of the one it was refreshed from; None when that is gone.
 
     Whoever holds the lease by now: a pair that Kommo gave is better than none.
@@ -151,14 +151,14 @@ def end(pair: Pair, problem: Mapping[str, str]) -> bool:
     ended = {"failed_fence": pair.fence, "failure": dict(problem), "lease_until": None}
     if not rows.update(ended_at=moment, **ended):
         return False
-    reason = events.told(problem["message"], problem["remedy"])
+    reason = events.with_remedy(problem["message"], problem["remedy"])
     account.update(health=Account.Health.RECONNECT, health_reason=reason[:500], checked_at=moment)
     events.note(pair.account_id, AccountEvent.Code.RECONNECT, reason)
     return True
 
 
 @transaction.atomic
-def keep(account: Account, integration: Integration, tokens: Tokens) -> None:
+def store(account: Account, integration: Integration, tokens: Tokens) -> None:
     """Stores the pair of a consent: it replaces whatever was there, also in the hands of others."""
     moment, entry = clock.now(), _locked(account.pk)
     columns = {**_columns(tokens, moment), "integration": integration}
@@ -172,9 +172,9 @@ def keep(account: Account, integration: Integration, tokens: Tokens) -> None:
     )
 
 
-def keep_refresh_token(account: Account, integration: Integration, refresh_token: str) -> None:
+def store_refresh_token(account: Account, integration: Integration, refresh_token: str) -> None:
     """A refresh token from a file: the first use of it brings the access token."""
-    keep(account, integration, Tokens("", refresh_token, 0.0))
+    store(account, integration, Tokens("", refresh_token, 0.0))
 
 
 def forget(account_id: int) -> None:

@@ -133,7 +133,7 @@ class OAuthTokens:
         raise KommoError("nobody ended the refresh of its tokens", account=self._transport.account, code="unreachable")
 
     def _take(self, refused: int, waited_for: int) -> Pair:
-        call = partial(token_pairs.take, self._account_id, refused=refused, waited_for=waited_for, lease=self._lease)
+        call = partial(token_pairs.acquire, self._account_id, refused=refused, waited_for=waited_for, lease=self._lease)
         try:
             pair = database_thread.run(call)
         except WrongEncryptionKey as error:
@@ -171,11 +171,11 @@ class OAuthTokens:
         """A database that is away is waited for: in Kommo's strict reading the old pair is worth nothing by now."""
         for pause in STORE_PAUSES:
             try:
-                return database_thread.run(partial(token_pairs.renew, pair, tokens))
+                return database_thread.run(partial(token_pairs.store_renewed, pair, tokens))
             except (OperationalError, InterfaceError):
                 logger.error("account %s: the database does not take its new pair", self._transport.account)
                 time.sleep(pause)
-        return database_thread.run(partial(token_pairs.renew, pair, tokens))
+        return database_thread.run(partial(token_pairs.store_renewed, pair, tokens))
 
     def _settled(self, pair: Pair, error: KommoError) -> Pair:
         """Keeps how it failed; gives the pair that somebody else has stored meanwhile, else raises `error`."""
@@ -183,7 +183,7 @@ class OAuthTokens:
         if isinstance(error, Halted):
             database_thread.run(partial(token_pairs.release, pair))
         elif not isinstance(error, GrantRefused):
-            database_thread.run(partial(token_pairs.fail, pair, problem))
+            database_thread.run(partial(token_pairs.store_failure, pair, problem))
         elif not database_thread.run(partial(token_pairs.end, pair, problem)):
             return self._usable(refused=pair.generation)
         raise error

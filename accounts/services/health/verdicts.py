@@ -42,7 +42,7 @@ class Verdict:
 
     @property
     def reason(self) -> str:
-        return events.told(self.message, self.remedy)
+        return events.with_remedy(self.message, self.remedy)
 
 
 def of_check(error: KommoError) -> Verdict:

@@ -43,7 +43,7 @@ def _store(entry: Entry) -> tuple[Account, Integration | None]:
     if brings_token(entry) and getattr(account, "stored_refresh", None):
         give_up_pair(account.pk)
     if brings_pair(entry) and integration is not None:
-        token_pairs.keep_refresh_token(account, integration, entry.given["refresh_token"])
+        token_pairs.store_refresh_token(account, integration, entry.given["refresh_token"])
         known = TokenPair.objects.filter(pk=account.pk)
         known.update(imported_hash=hash_of(entry.given["refresh_token"]))
     return account, integration

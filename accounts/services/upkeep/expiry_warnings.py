@@ -101,7 +101,7 @@ def _sentence(account: Account, days: int) -> str:
     failure = account.pair.failure or {}
     return _("The connection %(when)s: it could not be renewed. %(why)s") % {
         "when": when,
-        "why": events.told(failure.get("message", ""), failure.get("remedy", "")),
+        "why": events.with_remedy(failure.get("message", ""), failure.get("remedy", "")),
     }
 
 

@@ -35,7 +35,7 @@ class Kommo:
         there = self.world.add_account(subdomain, **facts)
         account = AccountFactory(subdomain=subdomain, token="", kommo_id=there.account_id)
         pair = there.grants.issue(self.sim.client_id)
-        token_pairs.keep(account, self.integration, Tokens(pair.access, pair.refresh, 86400.0))
+        token_pairs.store(account, self.integration, Tokens(pair.access, pair.refresh, 86400.0))
         if age:
             row = TokenPair.objects.get(pk=account.pk)
             row.obtained_at -= age

@@ -109,7 +109,7 @@ def test_an_account_that_is_uninstalled_while_it_is_checked_is_not_found_connect
 def test_a_disconnected_account_that_is_connected_again_is_found_connected(kommo: Kommo) -> None:
     account = uninstalled(kommo.connect("north"))
     pair = kommo.world.accounts["north"].grants.issue(kommo.sim.client_id)
-    token_pairs.keep(account, kommo.integration, token_pairs.Tokens(pair.access, pair.refresh, 86400.0))
+    token_pairs.store(account, kommo.integration, token_pairs.Tokens(pair.access, pair.refresh, 86400.0))
     assert check_connection(fresh(account)).health == Health.CONNECTED
 
 

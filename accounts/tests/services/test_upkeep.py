@@ -57,7 +57,7 @@ def test_a_refresh_token_from_a_file_is_turned_into_a_pair_and_the_account_is_lo
     account = kommo.connect("north")
     Account.objects.update(health=health, health_reason="Connect it.")
     pair = kommo.world.accounts["north"].grants.issue(kommo.sim.client_id)
-    token_pairs.keep_refresh_token(account, kommo.integration, pair.refresh)
+    token_pairs.store_refresh_token(account, kommo.integration, pair.refresh)
     renewal.run_round()
     assert works(kommo, account)
     account.refresh_from_db()
