@@ -35,7 +35,7 @@ LONGEST_SECRET = 8192
 
 
 def token_expiry(token: str) -> datetime | None:
-    """When the token says that it ends, unverified, for display; None when it does not say (docs/kommo.md 1.4)."""
+    """Returns the end that the token itself names, unverified, for display; None: it names none (docs/kommo.md 1.4)."""
     seconds = quirks.token_expiry(token)
     try:
         return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
@@ -44,7 +44,7 @@ def token_expiry(token: str) -> datetime | None:
 
 
 def can_be_secret(text: str) -> bool:
-    """False for what no token or secret is: several words, other than printable ASCII, endless."""
+    """Returns False for what no token or secret is: several words, other than printable ASCII, endless."""
     return text.isascii() and text.isprintable() and " " not in text and len(text) <= LONGEST_SECRET
 
 
@@ -58,7 +58,7 @@ def store_token(account: Account, token: str) -> None:
 
 
 def give_up_pair(account_id: int, *, by: Any = None) -> None:
-    """One way in: a long-lived token that was stored takes the place of a consent."""
+    """Forgets the pair of an account whose long-lived token was stored: it takes the place of a consent."""
     if TokenPair.objects.filter(pk=account_id).exclude(refresh_token="").exists():
         token_pairs.forget(account_id)
         message = _("A long-lived token takes the place of the connection by OAuth.")
@@ -73,7 +73,7 @@ def forget_health(account: Account) -> None:
 
 
 def suspicion_for(account: Account, transport: Transport) -> Suspicion:
-    """Says what a plain 403 of `account` means; the other accounts that it may ask for it are looked up only then."""
+    """Returns the judge of a plain 403 of `account`; the other accounts that it may ask are looked up only then."""
     return Suspicion(
         transport,
         partial(others_answer, account, transport.pacer.stop),
@@ -83,15 +83,19 @@ def suspicion_for(account: Account, transport: Transport) -> Suspicion:
 
 
 def tokens_for(account: Account, transport: Transport) -> OAuthTokens:
-    """The tokens of an account that is connected by OAuth."""
+    """Returns the token source of an account that is connected by OAuth."""
     return OAuthTokens(account.pk, transport, Locator(account, transport), suspicion_for(account, transport))
 
 
-def _opened(account: Account) -> str:
+def _stored_token(account: Account) -> str:
+    """Raises CredentialProblem when no token is stored, KommoError when no key of ours opens it."""
     try:
-        return str(account.token)
+        token = str(account.token)
     except ImproperlyConfigured as error:
         raise KommoError(str(error), account=account.subdomain, code="internal", remedy=UNREADABLE) from error
+    if not token:
+        raise CredentialProblem(account.subdomain, NOT_CONNECTED if account.integration_id else "")
+    return token
 
 
 def client_for(
@@ -105,21 +109,19 @@ def client_for(
     policy: Policy = DEFAULT_POLICY,
     weather: Weather | None = None,
 ) -> KommoClient:
-    """A client of `account`, which must be loaded with its secrets: nothing is asked of the database here.
+    """Returns a client of `account`, which must be loaded with its secrets: nothing is asked of the database here.
 
     A master's client is always read-only, unless a `gate` lets through what was approved for it, write by write:
     the one way to write a master. `read_only` is for slaves (None: may write); `stop` is shared by clients that have
-    to stop together, `weather` is what is known of its server. Raises CredentialProblem when no token is stored,
-    KommoError when no key of ours opens it.
+    to stop together, `weather` is what is known of its server; `others` are Kommo ids that the account cannot
+    have. Raises CredentialProblem when no token is stored, KommoError when no key of ours opens it.
     """
     is_master = account.role == Account.Role.MASTER
     if is_master and read_only is False:
         raise ValueError("the master is never written, except through a gate")
     if gate is not None and (not is_master or read_only is not None):
         raise ValueError("a gate is for writing a master")
-    token = "" if account.uses_oauth else _opened(account)
-    if not account.uses_oauth and not token:
-        raise CredentialProblem(account.subdomain, NOT_CONNECTED if account.integration_id else "")
+    token = "" if account.uses_oauth else _stored_token(account)
     transport = transport_for(account, stop=stop, slots=slots)
     tokens: OAuthTokens | LongLivedToken = (
         tokens_for(account, transport) if account.uses_oauth else LongLivedToken(token, Locator(account, transport))

@@ -1,6 +1,6 @@
-"""Whether other accounts answer this machine, asked when one refuses it with a plain 403."""
+"""Asks other accounts when one refuses this machine with a plain 403: is the machine blocked, or only there?"""
 
-from itertools import islice
+from contextlib import suppress
 
 from django.db.models import Case, F, Q, Value, When
 
@@ -22,16 +22,26 @@ SILENT = (Health.IP_NOT_ALLOWED, Health.IP_BLOCKED, Health.UNREACHABLE, Health.N
 
 
 def others_answer(account: Account, stop: Stop) -> bool | None:
-    """Whether one of up to three other accounts answers, one request each; None: there is no other one to ask.
+    """Returns True if one of up to three other accounts answers, one request each; None: there is no other to ask.
 
     For any thread, as the database is asked in a thread of its own. Raises Halted when everything is stopped.
     """
-    witnesses = database_thread.run(lambda: _witnesses(account))
-    return any(_answers(witness, token, stop) for witness, token in witnesses) if witnesses else None
+    others = database_thread.run(lambda: _others_with_token(account))
+    for other, token in others:
+        try:
+            with transport_for(other, stop=stop, timeout=TIMEOUT, max_wait=LONGEST_HOLD) as transport:
+                if answers(transport, token):
+                    return True
+        except RateLimited:
+            continue
+    return False if others else None
 
 
-def _witnesses(account: Account) -> list[tuple[Account, str]]:
-    """With their tokens; the master first, then those that answered a moment ago. Paused accounts get no request."""
+def _others_with_token(account: Account) -> list[tuple[Account, str]]:
+    """Returns the master first, then those that answered a moment ago. Paused accounts get no request.
+
+    One whose token no key of ours opens, or that has none at the moment, is left out.
+    """
     others = Account.objects.filter(HAS_LIVE_CREDENTIAL, paused=False).exclude(pk=account.pk)
     rank = Case(
         When(health__in=SILENT, then=Value(3)),
@@ -40,21 +50,11 @@ def _witnesses(account: Account) -> list[tuple[Account, str]]:
         default=Value(2),
     )
     rows = others.select_related("pair").order_by(rank, F("checked_at").desc(nulls_last=True), "pk")
-    asked_with = ((row, _token(row)) for row in rows[:LOOKED_AT])
-    return list(islice(((row, token) for row, token in asked_with if token), MOST))
-
-
-def _token(account: Account) -> str:
-    """Empty for one whose token no key of ours opens, or who has none at the moment."""
-    try:
-        return str(account.pair.access_token if account.uses_oauth else account.token)
-    except WrongEncryptionKey:
-        return ""
-
-
-def _answers(witness: Account, token: str, stop: Stop) -> bool:
-    try:
-        with transport_for(witness, stop=stop, timeout=TIMEOUT, max_wait=LONGEST_HOLD) as transport:
-            return answers(transport, token)
-    except RateLimited:
-        return False
+    found: list[tuple[Account, str]] = []
+    for row in rows[:LOOKED_AT]:
+        with suppress(WrongEncryptionKey):
+            token = str(row.pair.access_token if row.uses_oauth else row.token)
+            found += [(row, token)] if token else []
+        if len(found) == MOST:
+            break
+    return found

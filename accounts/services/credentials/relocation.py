@@ -1,4 +1,4 @@
-"""An account whose subdomain was changed in Kommo is found again by its tokens (docs/kommo.md 1.6)."""
+"""Finds an account whose subdomain was changed in Kommo again, by its tokens (docs/kommo.md 1.6)."""
 
 import re
 from functools import partial
@@ -30,11 +30,20 @@ class Locator:
         self._transport = transport
 
     def find(self, access_token: str, refresh_token: str = "") -> Moved | None:
-        """The account's new address; None when Kommo does not tell, or tells of another account.
+        """Returns the account's new address; None when Kommo does not tell, or tells of another account.
 
         Raises NotFound when another entry has the new subdomain: a person has to say which is which.
         """
-        place = oauth.first_place(*self._questions(access_token, refresh_token))
+        # Those first that the tokens themselves name. No other host than the template's is asked.
+        questions: list[oauth.Question] = []
+        domain = oauth.api_domain(access_token)
+        if refresh_token and re.match(SUBDOMAIN_PATTERN, domain):
+            address = conf.url_for(domain)
+            questions.append(partial(oauth.place_by_refresh_token, self._transport, address, refresh_token))
+        if access_token:
+            address = conf.common_address()
+            questions.append(partial(oauth.place_by_access_token, self._transport, address, access_token))
+        place = oauth.first_place(*questions)
         expected = self._kommo_id or claimed_account(access_token)
         if place is None or place.account_id != expected or place.subdomain == self._subdomain:
             return None
@@ -43,23 +52,11 @@ class Locator:
         if database_thread.run(Account.objects.filter(subdomain=place.subdomain).exclude(pk=self._account_id).exists):
             detail = f"it is {place.subdomain} now, which another entry here has"
             raise NotFound(detail, no_account=True, account=self._subdomain, remedy=TAKEN)
-        return Moved(conf.url_for(place.subdomain), partial(self._keep, place))
+        return Moved(conf.url_for(place.subdomain), partial(self._store, place))
 
-    def _keep(self, place: Place) -> None:
+    def _store(self, place: Place) -> None:
         database_thread.run(partial(move, self._account_id, self._subdomain, place))
         self._subdomain = place.subdomain
-
-    def _questions(self, access_token: str, refresh_token: str) -> list[oauth.Question]:
-        """The ways to ask, those first that the tokens themselves name. No other host than the template's is asked."""
-        domain = oauth.api_domain(access_token)
-        questions: list[oauth.Question] = []
-        if refresh_token and re.match(SUBDOMAIN_PATTERN, domain):
-            address = conf.url_for(domain)
-            questions.append(partial(oauth.place_by_refresh_token, self._transport, address, refresh_token))
-        if access_token:
-            address = conf.common_address()
-            questions.append(partial(oauth.place_by_access_token, self._transport, address, access_token))
-        return questions
 
 
 def move(account_id: int, old: str, place: Place) -> bool:

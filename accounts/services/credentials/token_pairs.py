@@ -7,7 +7,7 @@ so a late answer, a second winner or a crash can at worst waste a request.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Self
 
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
@@ -39,8 +39,23 @@ class Pair:
     failure: Mapping[str, str] | None = None  # of the refresh that was waited for
     ended: bool = False
 
+    @classmethod
+    def of(cls, row: TokenPair) -> Self:
+        return cls(
+            account_id=row.pk,
+            generation=row.generation,
+            access_token=row.access_token,
+            refresh_token=row.refresh_token,
+            access_expires_at=row.access_expires_at,
+            obtained_at=row.obtained_at,
+            keys=keys_of(row.integration),
+            fence=row.fence,
+            failure=row.failure if row.ended_at else None,
+            ended=row.ended_at is not None,
+        )
+
     def is_fresh(self, moment: datetime) -> bool:
-        """Good for a request now, as far as its own time tells."""
+        """Returns True if it is good for a request at `moment`, as far as its own time tells."""
         expires = self.access_expires_at
         if not self.access_token or expires is None:
             return bool(self.access_token)
@@ -52,7 +67,7 @@ def keys_of(integration: Integration) -> ClientKeys:
 
 
 def acquire(account_id: int, *, refused: int = 0, waited_for: int = 0, lease: timedelta) -> Pair | None:
-    """The pair if it can be used; else, `mine`, the lease to renew it, or, `leased`, that somebody else has it.
+    """Returns the pair if it can be used; else, `mine`, with the lease to renew it; or, `leased`: somebody else has it.
 
     `refused` is the generation whose access token Kommo refused. `waited_for` is the fence of somebody else's refresh:
     when that failed, its `failure` is given instead of another try. None: there is no pair.
@@ -60,7 +75,7 @@ def acquire(account_id: int, *, refused: int = 0, waited_for: int = 0, lease: ti
     row = TokenPair.objects.select_related("integration").filter(pk=account_id).first()
     if row is None or not row.refresh_token:
         return None
-    moment, pair = clock.now(), _read(row)
+    moment, pair = clock.now(), Pair.of(row)
     if pair.ended or (row.generation != refused and pair.is_fresh(moment)):
         return pair
     if waited_for and row.failed_fence >= waited_for:
@@ -72,27 +87,12 @@ def acquire(account_id: int, *, refused: int = 0, waited_for: int = 0, lease: ti
     return replace(pair, mine=True, fence=row.fence + 1) if won else replace(pair, leased=True)
 
 
-def _read(row: TokenPair) -> Pair:
-    return Pair(
-        account_id=row.pk,
-        generation=row.generation,
-        access_token=row.access_token,
-        refresh_token=row.refresh_token,
-        access_expires_at=row.access_expires_at,
-        obtained_at=row.obtained_at,
-        keys=keys_of(row.integration),
-        fence=row.fence,
-        failure=row.failure if row.ended_at else None,
-        ended=row.ended_at is not None,
-    )
-
-
 def _leased(pair: Pair) -> QuerySet[TokenPair]:
     return TokenPair.objects.filter(pk=pair.account_id, generation=pair.generation, fence=pair.fence)
 
 
 def _locked(account_id: int) -> QuerySet[Account]:
-    """The account's row, locked before its pair's, as everybody does: or two could wait for each other."""
+    """Locks the account's row, before its pair's, as everybody does: or two could wait for each other."""
     entry = Account.objects.filter(pk=account_id)
     entry.select_for_update().values_list("pk").first()
     return entry
@@ -109,13 +109,13 @@ def release(pair: Pair) -> None:
 
 
 def store_failure(pair: Pair, problem: Mapping[str, str]) -> None:
-    """The refresh failed for now: those who wait for it need not try themselves."""
+    """Stores that the refresh failed for now: those who wait for it need not try themselves."""
     _leased(pair).update(lease_until=None, failed_fence=pair.fence, failure=dict(problem))
 
 
 @transaction.atomic
 def store_renewed(pair: Pair, tokens: Tokens) -> Pair | None:
-    """Stores the new pair in the place of the one it was refreshed from; None when that is gone.
+    """Stores the new pair in the place of the one it was refreshed from; returns None when that is gone.
 
     Whoever holds the lease by now: a pair that Kommo gave is better than none.
     """
@@ -141,7 +141,8 @@ def store_renewed(pair: Pair, tokens: Tokens) -> Pair | None:
 
 @transaction.atomic
 def end(pair: Pair, problem: Mapping[str, str]) -> bool:
-    """Kommo takes the refresh token no more; False when another pair is stored already, which says nothing of that."""
+    """Stores that Kommo takes the refresh token no more; False when another pair is stored already, of which that says
+    nothing."""
     moment, account = clock.now(), _locked(pair.account_id)
     rows = TokenPair.objects.filter(pk=pair.account_id, generation=pair.generation, ended_at=None)
     stored = rows.select_related("integration").first()
@@ -173,19 +174,20 @@ def store(account: Account, integration: Integration, tokens: Tokens) -> None:
 
 
 def store_refresh_token(account: Account, integration: Integration, refresh_token: str) -> None:
-    """A refresh token from a file: the first use of it brings the access token."""
+    """Stores a refresh token from a file: the first use of it brings the access token."""
     store(account, integration, Tokens("", refresh_token, 0.0))
 
 
 def forget(account_id: int) -> None:
-    """The pair is worth nothing any more (uninstalled, or another credential took its place); late answers too."""
+    """Empties a pair that is worth nothing any more (uninstalled, or another credential took its place); late answers
+    find another generation."""
     TokenPair.objects.filter(pk=account_id).update(
         access_token="", refresh_token="", generation=F("generation") + 1, lease_until=None, ended_at=None, failure=None
     )
 
 
 def revive(integration: Integration) -> int:
-    """The integration's secret or address was corrected: pairs that were refused because of it may be good."""
+    """Takes the end of pairs back, as the integration's secret or address was corrected; returns their number."""
     return TokenPair.objects.filter(integration=integration, ended_at__isnull=False).update(ended_at=None, failure=None)
 
 

@@ -31,8 +31,6 @@ LEASE_MARGIN = 10.0  # seconds that a lease outlasts the timeouts of the request
 LEASES_WAITED = 4  # several may hold it after each other; a clock that was set back must not make it endless
 STORE_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)  # seconds
 
-Ask = Callable[[Transport, oauth.ClientKeys, str], Tokens]
-
 
 class CredentialProblem(Unauthorised):
     """There is nothing to ask Kommo with; no request was sent."""
@@ -62,7 +60,7 @@ class LongLivedToken(FixedToken):
         self._locator = locator
 
     def locate(self) -> Moved | None:
-        """Where the account is now, if its token tells another place than the one that is known."""
+        """Returns the account's new address, if its token names another place than the one that is known."""
         return self._locator.find(self.current())
 
 
@@ -95,36 +93,46 @@ class OAuthTokens:
 
     def current(self) -> str:
         if self._pair is None or not self._pair.is_fresh(timezone.now()):
-            self._pair = self._usable(refused=0)
+            self._pair = self._usable_pair(refused=0)
         return self._pair.access_token
 
     def refused(self, token: str) -> bool:
         if self._pair is not None and token == self._pair.access_token:
-            self._pair = self._usable(refused=self._pair.generation)
+            self._pair = self._usable_pair(refused=self._pair.generation)
         return True
 
     def locate(self) -> Moved | None:
-        """Where the account is now, if its tokens tell another place than the one that is known."""
+        """Returns the account's new address, if its tokens name another place than the one that is known."""
         pair = self._pair
         return None if pair is None else self._locator.find(pair.access_token, pair.refresh_token)
 
     def renew(self) -> None:
-        """A new pair now, though the access token may be good; for an account that would lie idle too long."""
-        pair = self._take(refused=0, waited_for=0)
-        self._pair = self._renewed(pair) if pair.mine else self._usable(refused=pair.generation)
+        """Gets a new pair now, though the access token may be good; for an account that would lie idle too long."""
+        pair = self._acquire(refused=0, waited_for=0)
+        self._pair = self._renew(pair) if pair.mine else self._usable_pair(refused=pair.generation)
 
     # -- one winner --
 
-    def _usable(self, refused: int) -> Pair:
-        """A pair whose access token may be used: stored by somebody else, or renewed here."""
+    def _usable_pair(self, refused: int) -> Pair:
+        """Returns a pair whose access token may be used: stored by somebody else, or renewed here.
+
+        Raises the failure of the last refresh in the words of who met it.
+        """
         waited_for, look = 0, SHORTEST_LOOK
         deadline = time.monotonic() + LEASES_WAITED * self._lease.total_seconds()
         while time.monotonic() < deadline:
-            pair = self._take(refused, waited_for)
+            pair = self._acquire(refused, waited_for)
             if pair.ended or pair.failure is not None:
-                raise self._failure(pair)
+                failure = pair.failure or {}
+                kind = GrantRefused if pair.ended else KommoError
+                raise kind(
+                    failure.get("message", ""),
+                    account=self._transport.account,
+                    code=failure.get("code", Unauthorised.code),
+                    remedy=failure.get("remedy", NOT_CONNECTED),
+                )
             if pair.mine:
-                return self._renewed(pair)
+                return self._renew(pair)
             if not pair.leased:
                 return pair
             waited_for = pair.fence
@@ -132,7 +140,7 @@ class OAuthTokens:
             look = min(LONGEST_LOOK, 2 * look)
         raise KommoError("nobody ended the refresh of its tokens", account=self._transport.account, code="unreachable")
 
-    def _take(self, refused: int, waited_for: int) -> Pair:
+    def _acquire(self, refused: int, waited_for: int) -> Pair:
         call = partial(token_pairs.acquire, self._account_id, refused=refused, waited_for=waited_for, lease=self._lease)
         try:
             pair = database_thread.run(call)
@@ -142,33 +150,32 @@ class OAuthTokens:
             raise CredentialProblem(self._transport.account, NOT_CONNECTED)
         return pair
 
-    def _failure(self, pair: Pair) -> KommoError:
-        """What the stored failure was, in the words of who met it."""
-        told = pair.failure or {}
-        kind = GrantRefused if pair.ended else KommoError
-        return kind(
-            told.get("message", ""),
-            account=self._transport.account,
-            code=told.get("code", Unauthorised.code),
-            remedy=told.get("remedy", NOT_CONNECTED),
-        )
-
     # -- the winner --
 
-    def _renewed(self, pair: Pair) -> Pair:
-        """Asks, stores, and only then gives the new pair: until it is used, the old one is still worth something."""
+    def _renew(self, pair: Pair) -> Pair:
+        """Asks, stores, and only then gives the new pair: until it is used, the old one is still worth something.
+
+        Of a refresh that failed it stores how, and gives the pair that somebody else has stored meanwhile, or raises.
+        """
         try:
-            tokens = self._ask(pair)
+            tokens = self._refresh(pair)
         except KommoError as error:
             error.retryable = error.outcome_unknown = False  # it was repeated here as often as is good
-            return self._settled(pair, error)
+            problem = {"code": error.code, "message": error.detail[:300], "remedy": error.remedy}
+            if isinstance(error, Halted):
+                database_thread.run(partial(token_pairs.release, pair))
+            elif not isinstance(error, GrantRefused):
+                database_thread.run(partial(token_pairs.store_failure, pair, problem))
+            elif not database_thread.run(partial(token_pairs.end, pair, problem)):
+                return self._usable_pair(refused=pair.generation)
+            raise
         except BaseException:
             database_thread.run(partial(token_pairs.release, pair))
             raise
-        return self._stored(pair, tokens) or self._usable(refused=0)
+        return self._store_patiently(pair, tokens) or self._usable_pair(refused=0)
 
-    def _stored(self, pair: Pair, tokens: Tokens) -> Pair | None:
-        """A database that is away is waited for: in Kommo's strict reading the old pair is worth nothing by now."""
+    def _store_patiently(self, pair: Pair, tokens: Tokens) -> Pair | None:
+        """Waits for a database that is away: in Kommo's strict reading the old pair is worth nothing by now."""
         for pause in STORE_PAUSES:
             try:
                 return database_thread.run(partial(token_pairs.store_renewed, pair, tokens))
@@ -177,20 +184,9 @@ class OAuthTokens:
                 time.sleep(pause)
         return database_thread.run(partial(token_pairs.store_renewed, pair, tokens))
 
-    def _settled(self, pair: Pair, error: KommoError) -> Pair:
-        """Keeps how it failed; gives the pair that somebody else has stored meanwhile, else raises `error`."""
-        problem = {"code": error.code, "message": error.detail[:300], "remedy": error.remedy}
-        if isinstance(error, Halted):
-            database_thread.run(partial(token_pairs.release, pair))
-        elif not isinstance(error, GrantRefused):
-            database_thread.run(partial(token_pairs.store_failure, pair, problem))
-        elif not database_thread.run(partial(token_pairs.end, pair, problem)):
-            return self._usable(refused=pair.generation)
-        raise error
-
-    def _ask(self, pair: Pair) -> Tokens:
+    def _refresh(self, pair: Pair) -> Tokens:
         try:
-            return self._ask_patiently(pair)
+            return self._refresh_patiently(pair)
         except KommoError as error:
             # The account may have moved: then its old address knows neither it nor its tokens (docs/kommo.md 1.6).
             lost = isinstance(error, GrantRefused) or nobody_there(error)
@@ -198,11 +194,11 @@ class OAuthTokens:
             if moved is None:
                 raise
         self._transport.move_to(moved.address)
-        tokens = self._ask_patiently(pair)
+        tokens = self._refresh_patiently(pair)
         moved.keep()
         return tokens
 
-    def _ask_patiently(self, pair: Pair) -> Tokens:
+    def _refresh_patiently(self, pair: Pair) -> Tokens:
         attempt = 1
         while True:
             try:

@@ -1,4 +1,4 @@
-"""The way to one account, at the pace that all share."""
+"""The HTTP transport of one account, at the pace that all share."""
 
 from accounts import conf
 from accounts.kommo.pacing import Pacer, Slots
@@ -17,7 +17,7 @@ def transport_for(
     timeout: tuple[float, float] | None = None,
     max_wait: float = LONGEST_WAIT,
 ) -> Transport:
-    """The way to `account`, at the common pace; nothing is asked of the database here.
+    """Returns the transport of `account`, at the common pace; nothing is asked of the database here.
 
     `max_wait`: the longest pause, in seconds, that is waited for; a longer one raises RateLimited.
     """
