@@ -1,4 +1,4 @@
-"""Which answered item is which posted one; also when the answer was lost."""
+"""Find out which answered item is which posted one; also when the answer was lost."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TypeVar
@@ -6,7 +6,7 @@ from typing import TypeVar
 from accounts.kommo.errors import BadAnswer
 from accounts.kommo.quirks import items_of
 from syncing.adapters.api import Json
-from syncing.adapters.batches import Entry
+from syncing.adapters.batch_writer import Entry
 from syncing.adapters.parsing import MALFORMED
 from syncing.engine.name_pairing import is_spelling, pair_names, pair_rest, pair_spellings
 from syncing.engine.refs import Kind, Ref, enum_key
@@ -16,9 +16,11 @@ T = TypeVar("T")
 
 
 def aligned(answer: Json, key: str, bodies: Sequence[Json], parse: Callable[[Json], object]) -> list[Json]:
-    """The answered items in the order of the request: by `request_id` (Kommo's is the index), unless the names of all
-    of them plainly tell another order; else by name, namesakes and the others in the order of their making, if they
-    are as many as were sent. A name may read back differently and is still ours.
+    """Returns the answered items in the order of the request.
+
+    By `request_id` (Kommo's is the index), unless the names of all of them plainly tell another order; else by name,
+    namesakes and the others in the order of their making, if they are as many as were sent. A name may read back
+    differently and is still ours.
 
     Raises BadAnswer with unknown outcome if they cannot be told apart, or if `parse` cannot make sense of one: then
     the account is read again.
@@ -62,7 +64,7 @@ def _makes_sense(item: object, parse: Callable[[Json], object]) -> bool:
 def new_items(
     items: Sequence[Json], before: Collection[str], key_of: Callable[[Json], str], parse: Callable[[Json], object]
 ) -> list[Json]:
-    """After a lost answer: the items that were not there `before` (keys).
+    """Returns, after a lost answer, the items that were not there `before` (keys).
 
     Raises BadAnswer if an item makes no sense that was not there `before`, or if nothing of what was there is there
     now: such a list is no proof that the write did not happen.
@@ -77,7 +79,7 @@ def new_items(
 
 
 def adopt(chunk: Sequence[Entry[T]], fresh: Sequence[Json]) -> dict[int, Json | None]:
-    """After a lost answer: which items that were not there before are the posted ones, by index in the chunk.
+    """Returns, after a lost answer, the items that were not there before and are posted ones, by index in the chunk.
 
     By name among those of the same type; several that may be spellings of each other by the order of their making,
     if they are as many. None for a posted one that may be among other items that are new as well: nobody can tell.
@@ -99,21 +101,21 @@ def adopt(chunk: Sequence[Entry[T]], fresh: Sequence[Json]) -> dict[int, Json | 
 
 
 def answered_fields(answer: Json, parse: Callable[[Json], CustomField]) -> dict[int, CustomField]:
-    """The fields that the answer to a PATCH shows, by id; what makes no sense is left to the re-reading."""
+    """Returns the fields that the answer to a PATCH shows, by id; what makes no sense is left to the re-reading."""
     embedded = answer.get("_embedded")
     items = items_of(embedded.get("custom_fields")) if isinstance(embedded, dict) else None
     return {item.id: item for item in readable(items or (), parse)}
 
 
 def readable(items: Iterable[Json], parse: Callable[[Json], T]) -> list[T]:
-    """Those that make sense, parsed."""
+    """Parses the items that make sense."""
     return [parse(item) for item in items if _makes_sense(item, parse)]
 
 
 def new_options(
     posted: Sequence[Json], shown: Sequence[Enum], before: Collection[int], *, certain: bool = True
 ) -> dict[int, int]:
-    """Index of an option in `posted` (those without an id count) -> its new id, from the field as it is `shown` now.
+    """Returns index of an option in `posted` (those without an id count) -> its new id, from the field as `shown` now.
 
     `before`: the ids of the options that the field had. What cannot be told apart is missing. Not `certain` that all
     new ones are ours (the answer was lost): then none pairs by its place alone.
@@ -130,7 +132,7 @@ def option_keys(
     ours: CustomField, body: Json, shown: CustomField, before: Collection[int], known: Mapping[Ref, str],
     *, certain: bool = True,
 ) -> dict[Ref, str]:  # fmt: skip
-    """The keys of the options of `ours`, not `known` yet, that came with `body`, from the field as it is `shown` now.
+    """Returns the keys of the options of `ours`, not `known` yet, that came with `body`, from the field as `shown` now.
 
     What cannot be told apart is looked for by name at the re-reading. `before` and `certain` as for `new_options`.
     """

@@ -1,4 +1,4 @@
-"""The port to Kommo that reader and writer speak through; `accounts.kommo.client.KommoClient` is one."""
+"""The interface to Kommo that reader and writers use; `accounts.kommo.client.KommoClient` has it."""
 
 from typing import Any, Protocol
 
@@ -8,7 +8,7 @@ Json = dict[str, Any]
 
 
 class Api(Protocol):
-    """What is used of a client; see there for what each call gives and raises."""
+    """The part of a client that is used; see there for what each call returns and raises."""
 
     account: str
 

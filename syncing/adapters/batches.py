@@ -1,198 +1,82 @@
 """Batches: at most 50 items a request; a bad item costs only itself; a lost answer is looked up before repeating."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from accounts.kommo.errors import BadAnswer, KommoError, NetworkError, NotFound, RateLimited, ServerError, Validation
 from accounts.kommo.retry import harmless_twice
 from syncing.adapters.api import Json
+from syncing.adapters.batch_writer import BatchWriter, Entry
 from syncing.adapters.chunk_queue import ChunkQueue
 from syncing.adapters.endpoints import MAX_BATCH
 
 T = TypeVar("T")
 GATEWAY_TIMEOUT = 504
 MOST_PAUSES = 3
-PIECE_ERRORS = (Validation, ServerError, NetworkError, BadAnswer)
-
-
-@dataclass(frozen=True)
-class Entry(Generic[T]):
-    """One item of a batch: what it stands for and its body."""
-
-    subject: T
-    body: Json
-    repeats: int = 0  # after lost answers
-    guesses: int = 0  # repairs without a complaint that says what to leave out
-    whole: Json | None = None  # the body before them
-    refused: tuple[str, ...] = ()  # the optional parts that Kommo refused, in words
-    left_out: frozenset[str] = frozenset()  # the options among them, as `repairs.option_name` calls them
-
-
-Send = Callable[[list[Json]], Sequence[Json]]  # bodies -> the answered items, aligned; raises KommoError
-# After a lost answer: index in the chunk -> its item; None: it may be there, nobody can tell.
-Find = Callable[[Sequence[Entry[T]]], Mapping[int, Json | None]]
-Repair = Callable[[Entry[T], Validation], Entry[T] | None]
-Settle = Callable[[], None]
-Answered = tuple[Entry[T], Json]
-Done = Callable[[Sequence[Answered[T]]], None]
-Failed = Callable[[Entry[T], KommoError], None]
-# After a lost answer to a PATCH: what is there now as it was said, and what is still to be said, under today's ids.
-UpdateCheck = tuple[Sequence[Answered[T]], Sequence[Entry[T]]]
-CheckUpdates = Callable[[Sequence[Entry[T]]], UpdateCheck[T]]
-# What a PATCH says, in words -> that piece of its body, made when it is its turn; none where the refusal says more.
-Pieces = Mapping[str, Callable[[], Json]]
-Parts = Callable[[Entry[T], KommoError], Pieces]
+PART_ERRORS = (Validation, ServerError, NetworkError, BadAnswer)
 
 UNTOLD = "its answer was lost, and it cannot be told which of the new items it is, if any; it is not made again"
 
 
-def create(
-    entries: Sequence[Entry[T]], send: Send, find: Find[T], done: Done[T], failed: Failed[T],
-    settle: Settle, repair: Repair[T] | None = None,
-) -> None:  # fmt: skip
+def create(entries: Sequence[Entry[T]], writer: BatchWriter[T]) -> None:
     """POST all entries. Every one ends in `done` or `failed`; errors that concern the whole account are raised.
 
-    After an unknown outcome `find` re-reads and what is there is adopted; only the rest is posted again, in halves,
-    until a culprit stands alone and has failed twice. What may be there, though nobody can tell, has failed. What is
-    not there after `settle` is posted again: a reading may lag behind a write, and Kommo may still be at it; after the
-    first failure only it is looked for at once as well. `repair` may give an entry without its refused part.
+    After an unknown outcome `find_created` re-reads and what is there is adopted; only the rest is posted again, in
+    halves, until a culprit stands alone and has failed twice. What may be there, though nobody can tell, has failed.
+    What is not there after `settle` is posted again: a reading may lag behind a write, and Kommo may still be at it;
+    after the first failure only it is looked for at once as well.
     """
-    waiting, looked = ChunkQueue(_chunks(entries)), False
-    while chunk := waiting.take():
+    queue, looked = ChunkQueue(_chunks(entries)), False
+    while chunk := queue.take():
         try:
-            answers = send([entry.body for entry in chunk])
+            answers = writer.send([entry.body for entry in chunk])
         except Validation as error:
-            waiting.at_once(_after_refusal(chunk, error, failed, repair))
+            queue.put_first(_after_refusal(chunk, error, writer.failed, writer.repair))
         except NotFound as error:
             if error.no_account:
                 raise
-            waiting.at_once(_after_refusal(chunk, Validation(error.detail, status=error.status), failed, None))
+            queue.put_first(_after_refusal(chunk, Validation(error.detail, status=error.status), writer.failed))
         except (ServerError, NetworkError, BadAnswer) as error:
             if not error.outcome_unknown:
                 raise
-            rest = _after_lost_answer(chunk, error, _patiently(find, settle, at_once=not looked), done, failed)
+            rest = _after_lost_creation(chunk, error, writer, at_once=not looked)
             looked = True
-            waiting.after_neighbours(rest, size=_shrunk(chunk, error))
+            queue.put_last(rest, size=_shrunk(chunk, error))
         else:
-            done(list(zip(chunk, answers, strict=True)))
+            writer.done(list(zip(chunk, answers, strict=True)))
 
 
-def update(
-    entries: Sequence[Entry[T]], send: Send, done: Done[T], failed: Failed[T], settle: Settle,
-    repair: Repair[T] | None = None, look: CheckUpdates[T] | None = None, parts: Parts[T] | None = None,
-    current: Callable[[Entry[T]], Entry[T]] = lambda entry: entry,
-) -> None:  # fmt: skip
+def update(entries: Sequence[Entry[T]], writer: BatchWriter[T]) -> None:
     """PATCH all entries; as `create`. Where repeating is harmless the client has done so: a failed batch is halved.
 
-    Where it is not (it makes options, and would make them twice), `look` reads again after an unknown outcome, and
-    only what is missing is sent, with the ids that are there now. What is refused without a word about the part
-    that is to blame is sent in `parts`. `current`: an entry as it is to be said when its turn comes.
+    Where it is not (it makes options, and would make them twice), `check_updates` reads again after an unknown outcome,
+    and only what is missing is sent. What is refused without a word about the part that is to blame is sent in parts.
     """
-    waiting, looked = ChunkQueue(_chunks(entries)), False
-    while chunk := [current(entry) for entry in waiting.take()]:
+    queue, looked = ChunkQueue(_chunks(entries)), False
+    while chunk := [writer.current(entry) for entry in queue.take()]:
         try:
-            answers = send([entry.body for entry in chunk])
+            answers = writer.send([entry.body for entry in chunk])
         except Validation as error:
-            alone = partial(_part_by_part, send=send, done=done, failed=failed, parts=parts, repair=repair)
-            waiting.at_once(_after_refusal(chunk, error, alone, repair))
+            queue.put_first(_after_refusal(chunk, error, partial(_part_by_part, writer), writer.repair))
         except NotFound as error:
             if error.no_account:
                 raise
-            waiting.at_once(_after_failure(chunk, error, failed))
+            queue.put_first(_after_failure(chunk, error, writer))
         except (ServerError, NetworkError, BadAnswer, RateLimited) as error:
-            if look is not None and _is_out_of_date(chunk, error):
-                at_once = not looked or not error.outcome_unknown
-                rest = _after_lost_update(chunk, error, look, done, failed, settle, at_once=at_once)
+            if writer.checks_updates and _is_out_of_date(chunk, error):
+                rest = _after_lost_update(chunk, error, writer, at_once=not looked or not error.outcome_unknown)
                 looked = True
-                waiting.after_neighbours(rest, size=_shrunk(chunk, error))
+                queue.put_last(rest, size=_shrunk(chunk, error))
             elif isinstance(error, ServerError) or (isinstance(error, NetworkError) and error.outcome_unknown):
-                waiting.after_neighbours(_after_failure(chunk, error, failed), size=_shrunk(chunk, error))
+                queue.put_last(_after_failure(chunk, error, writer), size=_shrunk(chunk, error))
             elif isinstance(error, BadAnswer):
-                done([(entry, {}) for entry in chunk])  # written or not: the re-reading tells
+                writer.done([(entry, {}) for entry in chunk])  # written or not: the re-reading tells
             else:
                 raise
         else:
-            done(list(zip(chunk, answers, strict=True)))
-
-
-def _shrunk(chunk: Sequence[Entry[T]], error: KommoError) -> int:
-    """How many items a batch may have from now on, after a gateway gave up on this one; 0: as many as before."""
-    return (len(chunk) + 1) // 2 if error.status == GATEWAY_TIMEOUT else 0
-
-
-def _is_out_of_date(chunk: Sequence[Entry[T]], error: KommoError) -> bool:
-    """What was sent may be there by now, or, after the long pause that Kommo asks for, something else."""
-    careful = not all(harmless_twice("PATCH", entry.body) for entry in chunk)
-    return careful and (error.outcome_unknown or isinstance(error, RateLimited))
-
-
-def _after_failure(chunk: list[Entry[T]], error: KommoError, failed: Failed[T]) -> list[list[Entry[T]]]:
-    if len(chunk) > 1:
-        return _halves(chunk)
-    failed(chunk[0], error)
-    return []
-
-
-def _after_lost_update(
-    chunk: list[Entry[T]],
-    error: KommoError,
-    look: CheckUpdates[T],
-    done: Done[T],
-    failed: Failed[T],
-    settle: Settle,
-    *,
-    at_once: bool,
-) -> list[list[Entry[T]]]:
-    """What does not show yet is looked for again after `settle` (as in `create`)."""
-    there, missing = look(chunk) if at_once else ((), chunk)
-    if missing and error.outcome_unknown:
-        settle()
-        there, missing = look(chunk)
-    if there:
-        done(there)
-    rest = [replace(entry, repeats=entry.repeats + 1) for entry in missing]
-    if rest and isinstance(error, RateLimited):
-        if rest[0].repeats > MOST_PAUSES:
-            raise error
-        return [rest]
-    if len(chunk) == 1 and rest and rest[0].repeats > 1:
-        failed(rest[0], error)
-        return []
-    return _halves(rest)
-
-
-def _part_by_part(
-    entry: Entry[T], error: KommoError, *, send: Send, done: Done[T], failed: Failed[T], parts: Parts[T] | None,
-    repair: Repair[T] | None,
-) -> None:  # fmt: skip
-    """One entry that was refused whole: each part of it alone, if it has several."""
-    pieces = parts(entry, error) if parts is not None else {}
-    refused, left_out, answer = list(entry.refused), set(entry.left_out), None
-    for name, piece in pieces.items() if len(pieces) > 1 else ():
-        try:
-            answer = _send_piece(replace(entry, body=piece(), guesses=0), send, repair)
-        except PIECE_ERRORS as problem:
-            if isinstance(problem, NetworkError) and not problem.outcome_unknown:
-                raise
-            refused.append(f"{name}: {problem}.")
-            left_out |= {name} if isinstance(problem, Validation) else set()
-    entry = replace(entry, left_out=frozenset(left_out))
-    if answer is None:
-        failed(replace(entry, refused=entry.refused or tuple(f"{name}." for name in pieces)), error)
-    else:
-        done([(replace(entry, refused=tuple(refused)), answer)])
-
-
-def _send_piece(piece: Entry[T], send: Send, repair: Repair[T] | None) -> Json:
-    try:
-        return send([piece.body])[0]
-    except Validation as error:
-        repaired = repair(piece, error) if repair else None
-        if repaired is None:
-            raise
-        return send([repaired.body])[0]
+            writer.done(list(zip(chunk, answers, strict=True)))
 
 
 def _chunks(entries: Sequence[Entry[T]]) -> list[list[Entry[T]]]:
@@ -204,14 +88,27 @@ def _halves(chunk: list[Entry[T]]) -> list[list[Entry[T]]]:
     return [half for half in (chunk[:middle], chunk[middle:]) if half]
 
 
+def _shrunk(chunk: Sequence[Entry[T]], error: KommoError) -> int:
+    """Returns how many items a batch may have after a gateway gave up on this one; 0: as many as before."""
+    return (len(chunk) + 1) // 2 if error.status == GATEWAY_TIMEOUT else 0
+
+
+def _is_out_of_date(chunk: Sequence[Entry[T]], error: KommoError) -> bool:
+    """Tells if what was sent may be there by now, or something else after the long pause that Kommo asks for."""
+    careful = not all(harmless_twice("PATCH", entry.body) for entry in chunk)
+    return careful and (error.outcome_unknown or isinstance(error, RateLimited))
+
+
 def _after_refusal(
-    chunk: list[Entry[T]], error: Validation, failed: Failed[T], repair: Repair[T] | None
+    chunk: list[Entry[T]],
+    error: Validation,
+    failed: Callable[[Entry[T], KommoError], None],
+    repair: Callable[[Entry[T], Validation], Entry[T] | None] = lambda entry, error: None,
 ) -> list[list[Entry[T]]]:
     """Nothing of the batch was written (docs/kommo.md 3). Take out who is named, else halve."""
-    culprits = {int(item.request_id) for item in error.items if item.request_id and item.request_id.isdecimal()}
-    culprits &= set(range(len(chunk)))
-    if len(chunk) == 1:
-        culprits = {0}
+    alone = len(chunk) == 1
+    named = {int(item.request_id) for item in error.items if item.request_id and item.request_id.isdecimal()}
+    culprits = {0} if alone else named & set(range(len(chunk)))
     if not culprits:
         return _halves(chunk)
     rest: list[Entry[T]] = []
@@ -219,8 +116,12 @@ def _after_refusal(
         if index not in culprits:
             rest.append(entry)
             continue
-        own = _only(error, index, alone=len(chunk) == 1)
-        repaired = repair(entry, own) if repair else None
+        own = error
+        if items := tuple(item for item in error.items if alone or item.request_id == str(index)):
+            own = Validation(
+                "", items=items, account=error.account, method=error.method, path=error.path, status=error.status
+            )
+        repaired = repair(entry, own)
         if repaired is None:
             failed(entry, own)
         else:
@@ -228,38 +129,82 @@ def _after_refusal(
     return [rest] if rest else []
 
 
-def _only(error: Validation, index: int, *, alone: bool) -> Validation:
-    """The same refusal with the complaints about one item."""
-    items = tuple(item for item in error.items if alone or item.request_id == str(index))
-    return Validation(
-        "", items=items, account=error.account, method=error.method, path=error.path, status=error.status
-    ) if items else error  # fmt: skip
+def _after_failure(chunk: list[Entry[T]], error: KommoError, writer: BatchWriter[T]) -> list[list[Entry[T]]]:
+    if len(chunk) > 1:
+        return _halves(chunk)
+    writer.failed(chunk[0], error)
+    return []
 
 
-def _patiently(find: Find[T], settle: Settle, *, at_once: bool) -> Find[T]:
-    """`find` after a pause; with `at_once` also before, which may be enough."""
-
-    def find_in_time(chunk: Sequence[Entry[T]]) -> Mapping[int, Json | None]:
-        found = find(chunk) if at_once else {}
-        if any(found.get(index) is None for index in range(len(chunk))):
-            settle()
-            found = find(chunk)
-        return found
-
-    return find_in_time
-
-
-def _after_lost_answer(
-    chunk: list[Entry[T]], error: KommoError, find: Find[T], done: Done[T], failed: Failed[T]
+def _after_lost_creation(
+    chunk: list[Entry[T]], error: KommoError, writer: BatchWriter[T], *, at_once: bool
 ) -> list[list[Entry[T]]]:
-    found = find(chunk)
-    if there := [(chunk[index], item) for index, item in found.items() if item is not None]:
-        done(there)
-    for index, item in found.items():
+    """Adopts what is there; looks after a pause, with `at_once` also before, which may be enough."""
+    created = writer.find_created(chunk) if at_once else {}
+    if any(created.get(index) is None for index in range(len(chunk))):
+        writer.settle()
+        created = writer.find_created(chunk)
+    if there := [(chunk[index], item) for index, item in created.items() if item is not None]:
+        writer.done(there)
+    for index, item in created.items():
         if item is None:
-            failed(chunk[index], BadAnswer(UNTOLD))
-    rest = [replace(entry, repeats=entry.repeats + 1) for index, entry in enumerate(chunk) if index not in found]
+            writer.failed(chunk[index], BadAnswer(UNTOLD))
+    return _repeat(chunk, [entry for index, entry in enumerate(chunk) if index not in created], error, writer)
+
+
+def _after_lost_update(
+    chunk: list[Entry[T]], error: KommoError, writer: BatchWriter[T], *, at_once: bool
+) -> list[list[Entry[T]]]:
+    """Looks for what was sent; what does not show yet is looked for again after a pause."""
+    there, missing = writer.check_updates(chunk) if at_once else ((), chunk)
+    if missing and error.outcome_unknown:
+        writer.settle()
+        there, missing = writer.check_updates(chunk)
+    if there:
+        writer.done(there)
+    return _repeat(chunk, missing, error, writer)
+
+
+def _repeat(
+    chunk: list[Entry[T]], missing: Sequence[Entry[T]], error: KommoError, writer: BatchWriter[T]
+) -> list[list[Entry[T]]]:
+    """Returns what is missing of the chunk as the chunks to send; what has failed twice alone has failed."""
+    rest = [replace(entry, repeats=entry.repeats + 1) for entry in missing]
+    if rest and isinstance(error, RateLimited):
+        if rest[0].repeats > MOST_PAUSES:
+            raise error
+        return [rest]
     if len(chunk) == 1 and rest and rest[0].repeats > 1:
-        failed(rest[0], error)
+        writer.failed(rest[0], error)
         return []
     return _halves(rest)
+
+
+def _part_by_part(writer: BatchWriter[T], entry: Entry[T], error: KommoError) -> None:
+    """Sends each part alone of an entry that was refused whole, if it has several."""
+    parts = writer.split(entry, error)
+    refused, left_out, answer = list(entry.refused), set(entry.left_out), None
+    for name, make_body in parts.items() if len(parts) > 1 else ():
+        try:
+            answer = _send_part(writer, replace(entry, body=make_body(), guesses=0))
+        except PART_ERRORS as problem:
+            if isinstance(problem, NetworkError) and not problem.outcome_unknown:
+                raise
+            refused.append(f"{name}: {problem}.")
+            left_out |= {name} if isinstance(problem, Validation) else set()
+    entry = replace(entry, left_out=frozenset(left_out))
+    if answer is None:
+        writer.failed(replace(entry, refused=entry.refused or tuple(f"{name}." for name in parts)), error)
+    else:
+        writer.done([(replace(entry, refused=tuple(refused)), answer)])
+
+
+def _send_part(writer: BatchWriter[T], part: Entry[T]) -> Json:
+    """Sends one part, once more without what was refused of it."""
+    try:
+        return writer.send([part.body])[0]
+    except Validation as error:
+        repaired = writer.repair(part, error)
+        if repaired is None:
+            raise
+        return writer.send([repaired.body])[0]

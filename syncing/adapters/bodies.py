@@ -1,4 +1,4 @@
-"""Engine values as request bodies: only documented, writable keys, never an object as it was read."""
+"""Make request bodies of engine values: only documented, writable keys, never an object as it was read."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -6,9 +6,9 @@ from typing import Any
 from syncing.adapters.api import Json
 from syncing.engine.normalise import Item
 from syncing.engine.refs import Kind, Ref, enum_key, local_id, stage_key
-from syncing.engine.resources.custom_fields import ENUM_TYPES, CustomField, Enum, StageId
+from syncing.engine.resources.custom_fields import ENUM_TYPES, CustomField
 from syncing.engine.resources.field_groups import DEFAULT_GROUP
-from syncing.engine.resources.stages import Description, Stage, palette_color
+from syncing.engine.resources.stages import Stage, palette_color
 
 Ids = Mapping[Ref, str]  # ref -> the account's own key
 
@@ -26,16 +26,15 @@ def stage_body(
     texts = item.attributes.get("descriptions")
     if texts and described:
         known = {text.level: text for text in (theirs.descriptions or ())} if theirs else {}
-        wanted = [_description(level, text, known.get(level)) for level, text in texts.items()]
-        if changed := [body for body in wanted if body is not None]:
+        changed = []
+        for level, text in texts.items():
+            own_text = known.get(level)
+            if own_text is None or own_text.text != text:
+                own_id = {"id": own_text.id} if own_text and own_text.id else {}
+                changed.append({**own_id, "level": level, "description": text})
+        if changed:
             body["descriptions"] = changed
     return body
-
-
-def _description(level: str, text: str, theirs: Description | None) -> Json | None:
-    if theirs is not None and theirs.text == text:
-        return None
-    return {**({"id": theirs.id} if theirs and theirs.id else {}), "level": level, "description": text}
 
 
 def pipeline_body(item: Item, sort: int, stages: Sequence[Json]) -> Json:
@@ -49,7 +48,7 @@ def pipeline_body(item: Item, sort: int, stages: Sequence[Json]) -> Json:
 
 
 def new_field_body(item: Item, field: CustomField, sort: int, ids: Ids) -> Json:
-    """The body of a field to create; references to what is not in `ids` are left out."""
+    """Returns the body of a field to create; references to what is not in `ids` are left out."""
     wanted = item.attributes
     body: Json = {"name": field.name, "type": field.type, "sort": sort}
     group = wanted.get("group")
@@ -66,24 +65,26 @@ def new_field_body(item: Item, field: CustomField, sort: int, ids: Ids) -> Json:
     }
     body |= {key: value for key, value in optional.items() if value}
     if field.type in ENUM_TYPES:
-        known = [(enum.value, sort, enum.code) for enum, sort in _sorted_enums(field.enums) if enum.value is not None]
-        body["enums"] = [_enum(*facts) for facts in known]
+        ordered = sorted(field.enums, key=lambda enum: enum.sort)  # numbered anew, as the master's may be all alike
+        numbered = enumerate(ordered, start=1)
+        body["enums"] = [_enum(enum.value, 10 * at, enum.code) for at, enum in numbered if enum.value is not None]
     return body
 
 
 def field_body(
     item: Item, field: CustomField, theirs: CustomField, changed: Iterable[str], ids: Ids, shared: frozenset[Ref]
 ) -> Json:
-    """The body that brings `changed` attributes of the slave's field to the master's."""
+    """Returns the body that brings `changed` attributes of the slave's field to the master's."""
     wanted = item.attributes
     body: Json = {"id": theirs.id}
     for name in set(changed) & {"name", "is_api_only", "remind", "tracking_callback"}:
         body[name] = wanted[name]
     if body.get("tracking_callback") == "":
         body["tracking_callback"] = None  # an empty text is refused
+    decided = {ids[ref] for ref in shared if ref in ids}  # in stages that only the slave has, the slave decides
     for name in set(changed) & {"required_statuses", "hidden_statuses"}:
-        own = _kept_statuses(getattr(theirs, name) or (), ids, shared)
-        body[name] = own + status_list(wanted[name], ids)
+        own = [stage for stage in getattr(theirs, name) or () if stage_key(*stage) not in decided]
+        body[name] = [_status(*stage) for stage in own] + status_list(wanted[name], ids)
     if "group" in changed:
         body["group_id"] = local_id(ids[wanted["group"]])
     if {"enums", "enum_codes"} & set(changed):
@@ -93,7 +94,7 @@ def field_body(
 
 
 def present_body(theirs: CustomField) -> Json:
-    """A field as it is, in the words of a PATCH of it."""
+    """Returns a field as it is, as a PATCH of it would say it."""
     statuses = {"required_statuses": theirs.required_statuses, "hidden_statuses": theirs.hidden_statuses or ()}
     return {
         "id": theirs.id,
@@ -105,20 +106,17 @@ def present_body(theirs: CustomField) -> Json:
         "currency": theirs.currency,
         "tracking_callback": theirs.tracking_callback,
         "enums": present_enums(theirs),
-        **{
-            name: [{"pipeline_id": pipeline, "status_id": stage} for pipeline, stage in pairs]
-            for name, pairs in statuses.items()
-        },
+        **{name: [_status(*stage) for stage in stages] for name, stages in statuses.items()},
     }
 
 
 def always_sent(theirs: CustomField, currency: str | None = None) -> Json:
-    """What every PATCH needs for its type: of monetary fields the currency (docs/kommo.md 5.2), or the slave's own."""
+    """Returns what a PATCH needs by type: the currency of monetary fields (docs/kommo.md 5.2), or the slave's own."""
     return {"currency": currency or theirs.currency} if theirs.type == "monetary" else {}
 
 
 def present_enums(theirs: CustomField) -> list[Json] | None:
-    """The options as they are, with their ids: a list without ids deletes the values in leads (docs/kommo.md 5.4).
+    """Returns the options as they are, with their ids: a list without ids deletes values in leads (docs/kommo.md 5.4).
 
     None when the value of one is not known: without it the list cannot be written, not even as it is.
     """
@@ -144,12 +142,6 @@ def merged_enums(item: Item, field: CustomField, theirs: CustomField, ids: Ids) 
     return [{**body, "sort": 10 * position} for position, body in enumerate(merged, start=1)]
 
 
-def _sorted_enums(enums: Sequence[Enum]) -> list[tuple[Enum, int]]:
-    """Options in order with numbers that keep it, also where the master's are all alike."""
-    ordered = sorted(enums, key=lambda enum: enum.sort)
-    return [(enum, 10 * position) for position, enum in enumerate(ordered, start=1)]
-
-
 def _enum(value: str, sort: int, code: str | None = None, enum_id: int | None = None) -> Json:
     body: dict[str, Any] = {} if enum_id is None else {"id": enum_id}
     body |= {"value": value, "sort": sort}
@@ -157,17 +149,10 @@ def _enum(value: str, sort: int, code: str | None = None, enum_id: int | None = 
 
 
 def status_list(refs: Iterable[Ref], ids: Ids) -> list[Json]:
-    """Stages as Kommo names them, in a fixed order; those that the account does not have are left out."""
+    """Returns stages as Kommo names them, in a fixed order; those that the account does not have are left out."""
     keys = sorted(ids[ref] for ref in refs if ref in ids)
-    pairs = (key.split("/") for key in keys)
-    return [{"pipeline_id": int(pipeline), "status_id": int(stage)} for pipeline, stage in pairs]
+    return [_status(*map(int, key.split("/"))) for key in keys]
 
 
-def _kept_statuses(statuses: Iterable[StageId], ids: Ids, shared: frozenset[Ref]) -> list[Json]:
-    """In stages that only the slave has, the slave decides."""
-    decided = {ids[ref] for ref in shared if ref in ids}
-    return [
-        {"pipeline_id": pipeline, "status_id": stage}
-        for pipeline, stage in statuses
-        if stage_key(pipeline, stage) not in decided
-    ]
+def _status(pipeline: int, stage: int) -> Json:
+    return {"pipeline_id": pipeline, "status_id": stage}

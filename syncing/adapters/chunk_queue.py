@@ -1,4 +1,4 @@
-"""What is still to be sent in batches, and in which order a culprit is searched for."""
+"""The queue of chunks that are still to be sent, in the order in which a culprit is searched for."""
 
 from typing import Generic, TypeVar
 
@@ -18,18 +18,21 @@ class ChunkQueue(Generic[T]):
         self._halves: list[list[Chunk[T]]] = []
 
     def take(self) -> Chunk[T]:
-        """The next one; empty when nothing is left."""
+        """Takes the next chunk; it is empty when nothing is left."""
         while self._rows:
             if self._rows[0]:
                 return self._rows[0].pop(0)
             self._rows[:1], self._halves = self._halves, []
         return []
 
-    def at_once(self, chunks: list[Chunk[T]]) -> None:
+    def put_first(self, chunks: list[Chunk[T]]) -> None:
         self._rows[0][:0] = chunks
 
-    def after_neighbours(self, chunks: list[Chunk[T]], *, size: int = 0) -> None:
-        """`size`: what waits is cut into chunks of so many, too (a gateway that wants smaller batches)."""
+    def put_last(self, chunks: list[Chunk[T]], *, size: int = 0) -> None:
+        """Puts chunks behind the neighbours of the one they came from.
+
+        `size`: what is still to be sent is cut into chunks of so many, too (a gateway that wants smaller batches).
+        """
         self._halves.append(chunks)
         if size:
             self._rows = [_cut(row, size) for row in self._rows]

@@ -1,24 +1,18 @@
-"""What the writers of all kinds share: the plan at hand, the ids known so far, and how progress is told."""
+"""The context that the writers of all kinds share: the plan, the ids known so far, and how progress is reported."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import dataclass, field
 
 from accounts.kommo.errors import KommoError, Validation
-from syncing.adapters import batches
-from syncing.adapters.api import Api, Json
-from syncing.adapters.batches import Entry, UpdateCheck
+from syncing.adapters.api import Api
+from syncing.adapters.batch_writer import Entry
 from syncing.adapters.reader import Reader
 from syncing.adapters.repairs import (
-    OptionalParts,
     located_complaints,
     option_name,
-    reduce_creation,
-    reduce_update,
     refused_options,
-    split_update,
 )
-from syncing.adapters.sorting import RefOrKey
+from syncing.adapters.sorting import RefOrKey, sort_numbers
 from syncing.engine.changes import Action, Change
 from syncing.engine.normalise import Item
 from syncing.engine.plan import Plan
@@ -69,27 +63,54 @@ class WriteContext:
     age: Callable[[str], float] = lambda path: 0.0  # seconds since the list at this path was read
     unexplained: int = 0  # refusals of failed items, guesses among them, without a word about the part that is to blame
 
-    def changes(self, kind: Kind, action: Action) -> list[Change]:
-        return [change for change in self.plan.changes if change.ref.kind is kind and change.action is action]
+    def changes(self, kind: Kind, action: Action, inside: str = "") -> list[Change]:
+        """Returns the planned changes of this kind; `inside`: what their keys begin with."""
+        return [
+            change
+            for change in self.plan.changes
+            if change.ref.kind is kind and change.action is action and change.ref.key.startswith(inside)
+        ]
 
     def item(self, ref: Ref) -> Item:
         return self.plan.desired.items[ref]
 
     def known_keys(self, kind: Kind, parent: str = "") -> set[str]:
-        """The account's keys of this kind under `parent` that are known by now, those just made among them."""
+        """Returns the account's keys of this kind under `parent` that are known by now, also of what was just made."""
         return {key for ref, key in self.ids.items() if ref.kind is kind and key.startswith(parent)}
 
     def present_keys(self, kind: Kind, parent: str = "") -> set[str]:
-        """As `known_keys`, and what is held back: it was there before, too."""
+        """Returns `known_keys` and the keys of what is held back, as it was there before, too."""
         return self.known_keys(kind, parent) | {held.key for held in self.existing.held if held.kind is kind}
 
-    def renumbered(self, sorts: Mapping[RefOrKey, int], changed: Iterable[Ref]) -> list[Change]:
-        """The present items that get a new number only because there was no room beside them: no change of the plan."""
-        known = set(changed)
-        refs = [
-            token for token in sorts if isinstance(token, Ref) and token not in known and token in self.plan.match.keys
+    def refs_by_key(self, kind: Kind) -> dict[str, Ref]:
+        """Returns the refs of the items that matched, by the account's keys."""
+        return {key: ref for ref, key in self.plan.match.keys.items() if ref.kind is kind}
+
+    def sorts(
+        self, kind: Kind, order: str, present: Iterable[tuple[str, int]], wished: Mapping[Ref, int],
+        creates: Sequence[Change], updates: Sequence[Change], highest: int,
+    ) -> dict[RefOrKey, int]:  # fmt: skip
+        """Returns the sort numbers to write in the list that the plan calls `order`.
+
+        `present`: the account's keys in their order, with their numbers; `wished`: the master's numbers.
+        """
+        refs = self.refs_by_key(kind)
+        current: list[tuple[RefOrKey, int]] = [(refs.get(key, key), number) for key, number in present]
+        moving = [change.ref for change in updates if "position" in change.fields]
+        placing = [change.ref for change in creates] + moving
+        here = {item for item, _ in current} | set(placing)
+        target = [ref for ref in self.plan.orders.get(order, ()) if ref in here]
+        rewrite = self.rewrite_order and bool(moving)
+        return sort_numbers(current, target, placing, wished, highest, rewrite=rewrite)
+
+    def with_renumbered(self, updates: Sequence[Change], sorts: Mapping[RefOrKey, int]) -> list[Change]:
+        """Adds the present items that get a number only as there was no room beside them: no changes of the plan."""
+        known = {change.ref for change in updates}
+        refs = [item for item in sorts if isinstance(item, Ref) and item not in known and item in self.plan.match.keys]
+        return [
+            *updates,
+            *(Change(Action.UPDATE, ref, self.item(ref).name, self.item(ref).parent, {}) for ref in refs),
         ]
-        return [Change(Action.UPDATE, ref, self.item(ref).name, self.item(ref).parent, {}) for ref in refs]
 
     def succeeded(self, change: Change, keys: Mapping[Ref, str] | None = None) -> Written:
         self.ids.update(keys or {})
@@ -103,7 +124,7 @@ class WriteContext:
         self.report([Written(change, FAILED, message[:500], error.code, refused=options)])
 
     def report_refused_parts(self, entry: Entry[Change]) -> None:
-        """Says which parts of an item were refused; what it is without them has been told before."""
+        """Reports which parts of an item were refused; what it is without them has been reported before."""
         if entry.refused:
             message = " ".join([REFUSED, *entry.refused])
             refused = self._refused_options(entry)
@@ -124,51 +145,10 @@ class WriteContext:
         refused = entry.refused or refused_options(entry.body, error)
         self.fail(entry.subject, error, refused, self._refused_options(entry))
 
-    def creation_repair(self, keys: frozenset[str]) -> batches.Repair[Change]:
-        """The repair of items to make that can do without `keys`."""
-        return lambda entry, error: reduce_creation(entry, error, OptionalParts(keys), self.may_guess)
-
     @property
     def may_guess(self) -> bool:
-        """Looking for the part that is to blame costs requests: not for everything, where everything is refused."""
+        """Tells if requests may be spent on the part that is to blame: not where everything is refused."""
         return self.unexplained < MAX_UNEXPLAINED
-
-    def patch_one(
-        self,
-        change: Change,
-        path: str,
-        body: Json,
-        optional: OptionalParts,
-        renew: Callable[[], Json | None] | None = None,
-    ) -> Json:
-        """PATCH one item and report it; the answer, empty if the item failed or its answer was lost.
-
-        What is `optional` costs only itself. `renew`, where saying it twice is not harmless: reads again and gives
-        what is still to be said, None if all of it is there.
-        """
-        answers: list[Json] = []
-
-        def send(bodies: list[Json]) -> list[Json]:
-            return [self.api.patch(path, bodies[0])]
-
-        def done(answered: Sequence[tuple[Entry[Change], Json]]) -> None:
-            for entry, answer in answered:
-                answers.append(answer)
-                self.report([self.succeeded(change)])
-                self.report_refused_parts(entry)
-
-        def look(chunk: Sequence[Entry[Change]]) -> UpdateCheck[Change]:
-            entry, left = chunk[0], renew() if renew else None
-            if left is None:
-                return [(entry, {})], []
-            return [], [replace(entry, body={key: left[key] for key in left if key in entry.body})]
-
-        batches.update(
-            [Entry(change, body)], send, done, self.fail_entry, self.settle,
-            partial(reduce_update, optional=optional), look if renew else None,
-            partial(split_update, optional=optional) if self.may_guess else None,
-        )  # fmt: skip
-        return answers[-1] if answers else {}
 
     def skip(self, changes: Iterable[Change], message: str) -> None:
         if rows := [Written(change, SKIPPED, message) for change in changes]:

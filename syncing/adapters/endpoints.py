@@ -1,4 +1,6 @@
-"""The paths of Kommo's API v4 that we use (docs/kommo.md 4 and 5.1), and the key of each list."""
+"""The paths of Kommo's API v4 that we use (docs/kommo.md 4 and 5.1)."""
+
+from syncing.engine.refs import Kind
 
 MAX_BATCH = 50  # items per write request that Kommo recommends; 250 is its limit, docs/kommo.md 2
 
@@ -8,7 +10,7 @@ UNSORTED = "/leads/unsorted"
 
 
 def entities(entity: str) -> str:
-    """The leads, contacts or companies themselves."""
+    """Returns the path of the leads, contacts or companies themselves."""
     return f"/{entity}"
 
 
@@ -38,3 +40,24 @@ def field_groups(entity: str) -> str:
 
 def field_group(entity: str, group_id: str) -> str:
     return f"{field_groups(entity)}/{group_id}"
+
+
+def item(kind: Kind, key: str) -> str:
+    """Returns the path of one item by the account's own key; that of an option is its field's."""
+    parent, _, own = key.partition("/")
+    if kind is Kind.PIPELINE:
+        return pipeline(key)
+    if kind is Kind.STAGE:
+        return status(parent, own)
+    if kind is Kind.FIELD_GROUP:
+        return field_group(parent, own)
+    return custom_field(parent, own.partition("/")[0])
+
+
+def list_of(kind: Kind, parent: str) -> str:
+    """Returns the path of the list that an item is created in; `parent`: the key of its pipeline, or its entity."""
+    if kind is Kind.PIPELINE:
+        return PIPELINES
+    if kind is Kind.STAGE:
+        return statuses(parent)
+    return field_groups(parent) if kind is Kind.FIELD_GROUP else custom_fields(parent)

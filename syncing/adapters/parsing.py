@@ -14,12 +14,12 @@ MALFORMED = (KeyError, TypeError, ValueError, AttributeError)  # what a wrong sh
 
 
 def ordinary_groups(items: Iterable[Any]) -> list[Any]:
-    """Without those of products."""
+    """Leaves out the groups of products."""
     return [item for item in items if not isinstance(item, dict) or item.get("type") != LINKED_GROUP]
 
 
 def parse_pipeline(item: Json) -> Pipeline:
-    """Raises OddShape, as all of these."""
+    """Parses a pipeline with its stages."""
     raw = raw_stages(fields_of(item))
     try:
         stages = each({"statuses": raw}, "statuses", parse_stage)
@@ -37,7 +37,7 @@ def parse_pipeline(item: Json) -> Pipeline:
 
 
 def raw_stages(item: Json) -> list[Any]:
-    """The stages of a pipeline as they came; every pipeline has some, so none at all is odd."""
+    """Returns the stages of a pipeline as they came; every pipeline has some, so none at all is odd."""
     embedded = item.get("_embedded")
     if not isinstance(embedded, dict) or embedded.get("statuses") is None:
         raise OddShape("_embedded.statuses", "is missing")
@@ -52,13 +52,13 @@ def is_unsorted_on(item: Json, stages: Iterable[Stage]) -> bool:
 
 
 def _flag(item: Json, key: str, *, default: bool) -> bool:
-    """Absent and null are the same: nobody knows."""
+    """Returns a yes or no; absent and null are the same: nobody knows."""
     value = item.get(key)
     return default if value is None else bool(value)
 
 
 def parse_stage(item: Json) -> Stage:
-    """Incoming by its type; where none is told, by being locked (docs/kommo.md 4.3).
+    """Parses a stage: incoming by its type, or without one by being locked (docs/kommo.md 4.3).
 
     A system stage needs no name: it is called in the account's language.
     """
@@ -77,7 +77,7 @@ def parse_stage(item: Json) -> Stage:
 
 
 def parse_descriptions(item: Json) -> tuple[Description, ...]:
-    """One without a text is none."""
+    """Parses the descriptions of a stage; one without a text is none."""
     embedded = item.get("_embedded")
     holder = item if item.get("descriptions") or not isinstance(embedded, dict) else embedded
     texts = holder.get("descriptions")
@@ -88,13 +88,13 @@ def parse_descriptions(item: Json) -> tuple[Description, ...]:
 
 def _description(item: Any) -> Description:
     item = fields_of(item)
-    told = optional_text(item, "description") or ""
-    level = text(item, "level") if told else ""
-    return Description(number(item, "id", 0) or None, level, told)
+    words = optional_text(item, "description") or ""
+    level = text(item, "level") if words else ""
+    return Description(number(item, "id", 0) or None, level, words)
 
 
 def parse_group(entity: str, item: Json) -> FieldGroup:
-    """Kommo's own group needs no name, as a system stage."""
+    """Parses a group; Kommo's own needs no name, as a system stage."""
     group_id = text(fields_of(item), "id")
     is_predefined = _flag(item, "is_predefined", default=group_id in PREDEFINED_GROUPS)
     return FieldGroup(
@@ -108,7 +108,11 @@ def parse_group(entity: str, item: Json) -> FieldGroup:
 
 
 def parse_field(entity: str, item: Json) -> CustomField:
-    """A select field whose options read null is odd: nobody knows which it has."""
+    """Parses a field; options come as a list, or as an object keyed by index (docs/kommo.md 5.4).
+
+    A select field whose options read null is odd, as nobody knows which it has: an option that is overlooked would be
+    missing from the next PATCH, and lost with the values that leads hold.
+    """
     type_ = text(fields_of(item), "type")
     if type_ in ENUM_TYPES and item.get("enums") is None:
         raise OddShape("enums", "is missing")
@@ -129,14 +133,6 @@ def parse_field(entity: str, item: Json) -> CustomField:
         remind=optional_text(item, "remind") or None,
         tracking_callback=optional_text(item, "tracking_callback") or None,
     )
-
-
-def parse_enums(value: Any) -> tuple[Enum, ...]:
-    """Options as a list, or as an object keyed by index (docs/kommo.md 5.4).
-
-    An option that is overlooked would be missing from the next PATCH, and lost with the values that leads hold.
-    """
-    return each({"enums": value}, "enums", _enum)
 
 
 def _enum(item: Any) -> Enum:

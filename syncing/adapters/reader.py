@@ -5,13 +5,15 @@ One item of an odd shape is held back, and the rest goes on; the account's lists
 
 from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 
 from accounts.kommo.errors import BadAnswer
 from syncing.adapters import endpoints
 from syncing.adapters.api import Api, Json
-from syncing.adapters.held import held_field, held_group, held_pipeline, held_stage
+from syncing.adapters.held_items import held_field, held_group, held_pipeline, held_stage
 from syncing.adapters.parsing import (
+    MALFORMED,
     is_unsorted_on,
     ordinary_groups,
     parse_descriptions,
@@ -36,7 +38,7 @@ ODD_ITEMS = 4  # so many, and more than half of a list, are no odd items but a l
 
 
 class EveryPipeline:
-    """Contains whatever is asked for: the master's descriptions are read for all pipelines."""
+    """Contains every pipeline: the master's descriptions are read for all."""
 
     def __contains__(self, item: object) -> bool:
         return True
@@ -62,7 +64,7 @@ class Reader:
         return tuple(item for held in in_order for item in held)
 
     def read(self, *, with_fields: bool, described: Container[int] = ALL_PIPELINES) -> Snapshot:
-        """The whole configuration; `described` are the pipelines whose descriptions are read, a request each."""
+        """Reads the whole configuration; `described`: the pipelines whose descriptions are read, a request each."""
         pipelines = self.with_descriptions(self.pipelines(), described)
         if not with_fields:
             return Snapshot(pipelines, held=self.held)
@@ -72,10 +74,10 @@ class Reader:
     def pipelines(self) -> tuple[Pipeline, ...]:
         items = self.client.get_all(endpoints.PIPELINES, "pipelines", page_size=None)
         self._held = {key: held for key, held in self._held.items() if key[0] not in (Kind.PIPELINE, Kind.STAGE)}
-        return self._each(Kind.PIPELINE, "", items, self._pipeline, held_pipeline)
+        return self._each(Kind.PIPELINE, "", items, self._parse_pipeline, held_pipeline)
 
-    def _pipeline(self, item: Json) -> Pipeline:
-        """With those of its stages that can be read."""
+    def _parse_pipeline(self, item: Json) -> Pipeline:
+        """Parses a pipeline with those of its stages that can be read."""
         raw = raw_stages(item)
         bare = parse_pipeline({**item, "_embedded": {"statuses": []}})
 
@@ -86,10 +88,7 @@ class Reader:
         return replace(bare, stages=stages, is_unsorted_on=is_unsorted_on(item, stages))
 
     def with_descriptions(self, pipelines: Iterable[Pipeline], described: Container[int]) -> tuple[Pipeline, ...]:
-        """An archived pipeline is not copied, so nothing more is asked about it."""
-        return tuple(
-            self._described(item) if item.id in described and not item.is_archive else item for item in pipelines
-        )
+        return tuple(self.described(item) if item.id in described else item for item in pipelines)
 
     def groups_and_fields(self, entities: Iterable[str]) -> tuple[tuple[FieldGroup, ...], tuple[CustomField, ...]]:
         groups: list[FieldGroup] = []
@@ -101,42 +100,43 @@ class Reader:
 
     def groups(self, entity: str) -> tuple[FieldGroup, ...]:
         items = self.client.get_all(endpoints.field_groups(entity), "custom_field_groups", page_size=None)
-
-        def hold(item: Any, error: OddShape, at: int) -> HeldItem:
-            return held_group(entity, item, error, at)
-
-        return self._each(
-            Kind.FIELD_GROUP, entity, ordinary_groups(items), lambda item: parse_group(entity, item), hold
-        )
+        parse, hold = partial(parse_group, entity), partial(held_group, entity)
+        return self._each(Kind.FIELD_GROUP, entity, ordinary_groups(items), parse, hold)
 
     def fields(self, entity: str) -> tuple[CustomField, ...]:
         items = self.client.get_all(endpoints.custom_fields(entity), "custom_fields")
+        parse, hold = partial(parse_field, entity), partial(held_field, entity)
+        return self._each(Kind.CUSTOM_FIELD, entity, items, parse, hold)
 
-        def hold(item: Any, error: OddShape, at: int) -> HeldItem:
-            return held_field(entity, item, error, at)
+    def field(self, entity: str, field_id: str) -> CustomField:
+        """Reads one field by itself; one of an odd shape is a bad answer."""
+        answer = self.client.get(endpoints.custom_field(entity, field_id))
+        try:
+            return parse_field(entity, answer or {})
+        except MALFORMED as error:
+            raise BadAnswer("the field has an unexpected shape", account=self.client.account) from error
 
-        return self._each(Kind.CUSTOM_FIELD, entity, items, lambda item: parse_field(entity, item), hold)
+    def described(self, pipeline: Pipeline) -> Pipeline:
+        """Reads the descriptions of a pipeline's stages, which come with the list of stages only (docs/kommo.md 4).
 
-    def _described(self, pipeline: Pipeline) -> Pipeline:
-        """Descriptions come with the list of stages only, docs/kommo.md 4. A stage with odd ones is held back."""
+        A stage with odd ones is held back. An archived pipeline is not copied, so nothing more is asked about it.
+        """
+        if pipeline.is_archive:
+            return pipeline
         items = self.client.get_all(
             endpoints.statuses(pipeline.id), "statuses", {"with": "descriptions"}, page_size=None
         )
-        texts: dict[int, tuple[Description, ...] | OddShape] = {}
-        unknown: tuple[Description, ...] | OddShape = ()  # of a stage that the list does not show
+        texts: dict[int | None, tuple[Description, ...] | OddShape] = {None: ()}  # None: a stage that it does not show
         for item in items:
+            stage_id = None
             try:
                 stage_id = number(fields_of(item), "id")
-            except OddShape as error:
-                unknown = error
-                continue
-            try:
                 texts[stage_id] = parse_descriptions(item)
             except OddShape as error:
                 texts[stage_id] = error
         stages = []
         for stage in pipeline.stages:
-            found = texts.get(stage.id, unknown)
+            found = texts.get(stage.id, texts[None])
             if isinstance(found, OddShape):
                 raw = {"id": stage.id, "name": stage.name, "color": stage.color, "type": stage.type}
                 self._held[Kind.STAGE, str(pipeline.id)].append(held_stage(pipeline, raw, found))
@@ -152,7 +152,7 @@ class Reader:
         parse: Callable[[Json], T],
         hold: Callable[[Any, OddShape, int], HeldItem],
     ) -> tuple[T, ...]:
-        """The items that can be read; the others are held back."""
+        """Returns the items that can be read; holds back the others."""
         parsed, held = [], []
         for at, item in enumerate(items):
             try:
@@ -167,7 +167,7 @@ class Reader:
 
 
 def with_membership(fields: tuple[CustomField, ...], groups: tuple[FieldGroup, ...]) -> tuple[CustomField, ...]:
-    """A field without a group id may still be listed by a group (of `group_id` null: docs/kommo.md 5.2)."""
+    """Adds the group to fields without a group id: a group may still list them (`group_id` null: docs/kommo.md 5.2)."""
     member = {(group.entity, field_id): group.id for group in groups for field_id in group.fields}
     return tuple(
         item if item.group_id else replace(item, group_id=member.get((item.entity, item.id))) for item in fields

@@ -8,12 +8,12 @@ from typing import Any, TypeVar
 
 from accounts.kommo.errors import FieldError, KommoError, Validation
 from syncing.adapters.api import Json
-from syncing.adapters.batches import Entry
+from syncing.adapters.batch_writer import Entry
 
 T = TypeVar("T")
 BodyPath = tuple[str | int, ...]  # the keys and indexes that lead to a part of a body
 
-# What a field can be made without; docs/kommo.md 5.2 has conflicting readings of each.
+# The parts that a field can be created without; docs/kommo.md 5.2 has conflicting readings of each.
 OPTIONAL_OF_NEW_FIELD = frozenset({
     "code", "group_id", "hidden_statuses", "is_api_only", "remind", "required_statuses", "sort", "tracking_callback",
 })  # fmt: skip
@@ -26,10 +26,10 @@ WORD = re.compile(r"[^.\[\]/\\\s]+")
 
 @dataclass(frozen=True)
 class OptionalParts:
-    """What a body may go without, and what the item is like now.
+    """The parts that a body may go without, and the item as it is now.
 
-    `keys` may be left out, or entries of their lists; of `needed` keys the account's own value is said instead.
-    `present` is the item now, as a body (none of one that is being made): its options are never left out, as that
+    `keys` may be left out, or entries of their lists; of `needed` keys the account's own value is sent instead.
+    `present` is the item now, as a body (empty for one that is being created): its options are never left out, as that
     deletes them (docs/kommo.md 5.4).
     """
 
@@ -56,7 +56,7 @@ def complaints(error: Validation) -> Iterator[FieldError]:
 
 
 def body_path(body: Json, path: str) -> BodyPath:
-    """Where in `body` a complaint points, however it is spelled; () if nowhere.
+    """Returns the place in `body` that a complaint points to, however it is spelled; () if nowhere.
 
     `enums.0.value`, `enums[0][value]`, `/enums/0/value`; the item's index or the list's name may stand in front.
     """
@@ -66,31 +66,31 @@ def body_path(body: Json, path: str) -> BodyPath:
 
 
 def _walk(body: object, words: Sequence[str]) -> BodyPath:
-    found: list[str | int] = []
+    path: list[str | int] = []
     here = body
     for word in words:
         if isinstance(here, dict) and word not in here and word in (here.get("_embedded") or {}):
-            found.append("_embedded")
+            path.append("_embedded")
             here = here["_embedded"]
         if isinstance(here, dict) and word in here:
-            found.append(word)
+            path.append(word)
             here = here[word]
         elif isinstance(here, list) and word.isdecimal() and int(word) < len(here):
-            found.append(int(word))
+            path.append(int(word))
             here = here[int(word)]
         else:
             break
-    return tuple(found)
+    return tuple(path)
 
 
 def located_complaints(body: Json, error: Validation) -> list[tuple[BodyPath, FieldError]]:
-    """Every complaint with its place; [] unless each has one."""
+    """Returns every complaint with its place; [] unless each has one."""
     found = [(body_path(body, complaint.path), complaint) for complaint in complaints(error)]
     return found if all(at for at, _ in found) else []
 
 
 def reduce_body(body: Json, error: Validation, optional: OptionalParts) -> ReducedBody | None:
-    """The body without the parts that were refused; None if no complaint says which, or one is about another part."""
+    """Returns the body without what was refused; None if no complaint says which, or one is about another part."""
     reduced = ReducedBody(body)
     for at, complaint in located_complaints(body, error):
         without = _without_option(reduced, at, complaint, optional) if at[0] == "enums" else None
@@ -98,7 +98,11 @@ def reduce_body(body: Json, error: Validation, optional: OptionalParts) -> Reduc
         if without is None:
             return None
         reduced = without
-    reduced = replace(reduced, body=_compact(reduced.body))
+    lists = {key: value for key, value in reduced.body.items() if isinstance(value, list)}
+    compact = reduced.body | {key: [entry for entry in value if entry is not None] for key, value in lists.items()}
+    if not compact.get("enums"):
+        compact.pop("enums", None)  # an empty list of options is not sent
+    reduced = replace(reduced, body=compact)
     return None if reduced.body == body or optional.changes_nothing(reduced.body) else reduced
 
 
@@ -119,7 +123,7 @@ def _without_part(
 def _without_option(
     reduced: ReducedBody, at: BodyPath, complaint: FieldError, optional: OptionalParts
 ) -> ReducedBody | None:
-    """A new option is left out, a changed one stays as it is."""
+    """Leaves out a new option; a changed one stays as it is."""
     if len(at) < 2:
         return None  # the list itself
     options, index = list(reduced.body["enums"]), int(at[1])
@@ -142,21 +146,13 @@ def _without_option(
     return replace(reduced, body={**reduced.body, "enums": options}, parts=(*reduced.parts, said))
 
 
-def _compact(body: Json) -> Json:
-    """Without the entries that were taken out of lists; an empty list of options is not sent."""
-    lists = {
-        key: [entry for entry in value if entry is not None] for key, value in body.items() if isinstance(value, list)
-    }
-    return {key: value for key, value in {**body, **lists}.items() if key != "enums" or value}
-
-
 def demands_options(error: Validation) -> bool:
-    """Some PATCHes of select fields demand the options (docs/kommo.md 5.4)."""
+    """Tells if options are demanded, as by some PATCHes of select fields (docs/kommo.md 5.4)."""
     return any(WORD.findall(complaint.path)[-1:] == ["enums"] for complaint in complaints(error))
 
 
 def reduce_update(entry: Entry[T], error: Validation, optional: OptionalParts) -> Entry[T] | None:
-    """The change without what was refused of it."""
+    """Returns the update without what was refused of it."""
     reduced = reduce_body(entry.body, error, optional)
     if reduced is None:
         return None
@@ -165,7 +161,7 @@ def reduce_update(entry: Entry[T], error: Validation, optional: OptionalParts) -
 
 
 def split_update(entry: Entry[T], error: KommoError, optional: OptionalParts) -> dict[str, Callable[[], Json]]:
-    """What the change says, one by one, beside what must always be said; none if the refusal says what is to blame."""
+    """Splits a change into its attributes, each beside what must always be sent; {} if the refusal says its cause."""
     if isinstance(error, Validation) and located_complaints(entry.body, error):
         return {}
     always = {key: optional.present[key] for key in optional.needed if key in optional.present}
@@ -175,7 +171,7 @@ def split_update(entry: Entry[T], error: KommoError, optional: OptionalParts) ->
 
 
 def refused_options(body: Json, error: KommoError) -> tuple[str, ...]:
-    """The options that a refusal is about, by their values: its paths only count them."""
+    """Returns the options that a refusal is about, by their values: its paths only count them."""
     found = located_complaints(body, error) if isinstance(error, Validation) else []
     options = dict.fromkeys(int(at[1]) for at, _ in found if at[0] == "enums" and len(at) > 1)
     return tuple(f"{option_name(body['enums'][index])}." for index in options)
@@ -186,21 +182,19 @@ def option_name(option: Json) -> str:
 
 
 def reduce_creation(entry: Entry[T], error: Validation, optional: OptionalParts, may_guess: bool) -> Entry[T] | None:
-    """The item to make, without what was refused of it; without all that is optional where nothing says what.
+    """Returns the item to create without what was refused of it.
 
-    Its other parts follow when it is there; an option that was refused is not tried again, and told.
+    Where nothing says what: without all that is optional, then with fewer options. Whatever is left out is added when
+    the item is there; an option that was refused is not tried again, and reported.
     """
     reduced = reduce_body(entry.body, error, optional)
     if reduced is not None:
         if "enums" in entry.body and "enums" not in reduced.body:
             return None
-        told = (*entry.refused, *reduced.options.values())
-        return replace(entry, body=reduced.body, refused=told, left_out=entry.left_out | reduced.options.keys())
-    return _guess(entry, optional) if may_guess and not located_complaints(entry.body, error) else None
-
-
-def _guess(entry: Entry[T], optional: OptionalParts) -> Entry[T] | None:
-    """Without all optional parts, then with fewer options: whatever is left out is added when the item is there."""
+        refused = (*entry.refused, *reduced.options.values())
+        return replace(entry, body=reduced.body, refused=refused, left_out=entry.left_out | reduced.options.keys())
+    if not may_guess or located_complaints(entry.body, error):
+        return None
     whole = entry.whole or entry.body
     bare = {key: value for key, value in whole.items() if key not in optional.keys}
     guesses = [bare, *({**bare, "enums": some} for some in halves_and_quarters(bare.get("enums", ())))]
@@ -211,6 +205,6 @@ def _guess(entry: Entry[T], optional: OptionalParts) -> Entry[T] | None:
 
 
 def halves_and_quarters(items: Sequence[T]) -> list[Sequence[T]]:
-    """Parts of a list to try where nothing says which of its items was refused: its halves, then its quarters."""
+    """Returns the parts of a list to try where nothing says which item was refused: its halves, then its quarters."""
     sizes = dict.fromkeys(((len(items) + 1) // 2, (len(items) + 3) // 4))
     return [items[start : start + size] for size in sizes if size < len(items) for start in range(0, len(items), size)]

@@ -1,4 +1,4 @@
-"""Values out of foreign JSON: each is what it has to be, or the place where it is not is told; null is never a word."""
+"""Read values of foreign JSON: each is as it has to be, or OddShape names the place where not; null is never a word."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class OddShape(ValueError):
-    """`path` is dotted and relative to the item, as in Kommo's own errors (docs/kommo.md 3)."""
+    """Names a value of a wrong shape; `path`: dotted and relative to the item, as in Kommo's errors (docs/kommo.md 3)."""
 
     def __init__(self, path: str, problem: str) -> None:
         super().__init__(f"{path} {problem}".strip())
@@ -30,14 +30,14 @@ def fields_of(item: Any) -> Json:
 def text(item: Json, key: str) -> str:
     if key not in item:
         raise OddShape(key, "is missing")
-    found = optional_text(item, key)
-    if found is None:
+    value = optional_text(item, key)
+    if value is None:
         raise OddShape(key, "is null")
-    return found
+    return value
 
 
 def optional_text(item: Json, key: str) -> str | None:
-    """None where it is absent or null, which are the same: nobody knows.
+    """Returns None where it is absent or null, which are the same: nobody knows.
 
     What can be neither stored nor sent (half of a surrogate pair, NUL) is no text: shortened it would be another name.
     """
@@ -52,7 +52,7 @@ def optional_text(item: Json, key: str) -> str | None:
 
 
 def number(item: Json, key: str, default: int | None = None) -> int:
-    """A whole number, also as text; `default` (if there is one) where it is absent or null."""
+    """Returns a whole number, also of a text; `default` (if there is one) where it is absent or null."""
     value = item.get(key)
     if value is None and default is not None:
         return default
@@ -66,7 +66,7 @@ def number(item: Json, key: str, default: int | None = None) -> int:
 
 
 def each(item: Json, key: str, parse: Callable[[Any], T]) -> tuple[T, ...]:
-    """The parsed items of a list; none where it is absent or null."""
+    """Parses the items of a list; none where it is absent or null."""
     parsed = []
     for at, value in enumerate(listed(item, key)):
         try:

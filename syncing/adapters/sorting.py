@@ -10,15 +10,10 @@ RefOrKey = Hashable  # a Ref, or the key of an item that only the slave has
 
 
 def sort_numbers(
-    current: Sequence[tuple[RefOrKey, int]],
-    target: Sequence[Ref],
-    placing: Iterable[Ref],
-    wished: Mapping[Ref, int],
-    high: int,
-    *,
-    rewrite: bool = False,
-) -> dict[RefOrKey, int]:
-    """The sort numbers to write so that the items of `target` come in that order.
+    current: Sequence[tuple[RefOrKey, int]], target: Sequence[Ref], placing: Iterable[Ref], wished: Mapping[Ref, int],
+    highest: int, *, rewrite: bool = False,
+) -> dict[RefOrKey, int]:  # fmt: skip
+    """Returns the sort numbers to write so that the items of `target` come in that order.
 
     `current`: the account's sequence with its numbers; `placing`: the items to place, new ones among them. Items
     that only the slave has (and predefined ones that the master does not show) keep their number and their order among
@@ -32,18 +27,18 @@ def sort_numbers(
     wishes: dict[RefOrKey, int] = {ref: number for ref, number in wished.items()}  # noqa: C416
     following = [item for item in sequence if item in fixed and item in ours]
     while not rewrite:
-        found = numbers(give_way(sequence, fixed, ours), fixed, wishes, 1, high)
-        if found is not None:
-            return found
+        chosen = numbers(give_way(sequence, fixed, ours), fixed, wishes, 1, highest)
+        if chosen is not None:
+            return chosen
         if not following:
             break
         del fixed[following.pop()]
     start = max((number for _, number in current), default=0)
-    start = start if start + len(target) <= high else 0
-    step = STEP if start + STEP * len(target) <= high else 1
+    start = start if start + len(target) <= highest else 0
+    step = STEP if start + STEP * len(target) <= highest else 1
     return {ref: start + step * position for position, ref in enumerate(target, start=1)}
 
 
 def in_order(changes: Iterable[Change], sorts: Mapping[RefOrKey, int]) -> list[Change]:
-    """Ascending by the number to write: right also where the server numbers everything anew at each write."""
+    """Sorts changes by the number to write: right also where the server numbers everything anew at each write."""
     return sorted(changes, key=lambda change: sorts.get(change.ref, 0))

@@ -1,4 +1,4 @@
-"""Usage: whether anything in the account hangs on what is to be deleted, counted before it is too late.
+"""Usage: count what in the account hangs on what is to be deleted, before it is too late.
 
 Kommo moves the leads of a deleted stage without a word and forgets the values of a deleted field or option
 (docs/kommo.md 4.6, 5.4). What cannot be counted counts as used.
@@ -7,6 +7,7 @@ Kommo moves the leads of a deleted stage without a word and forgets the values o
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from itertools import chain
 
 from accounts.kommo.errors import BadAnswer, Forbidden, NotFound, Validation
 from accounts.kommo.pages import Params, Value, read_pages
@@ -29,7 +30,7 @@ TRASH: Params = {"with": "only_deleted"}
 
 @dataclass
 class _Counted:
-    """What a scan has found of one field or option."""
+    """One field or option, and how many items have a value of it."""
 
     ref: Ref
     key: str
@@ -37,61 +38,48 @@ class _Counted:
 
 
 def in_use(api: Api, deletions: Iterable[Change], own: Mapping[Ref, str], existing: Snapshot) -> dict[Ref, str]:
-    """Ref -> why it must stay, for those of `deletions` that something hangs on; `own`: ref -> the account's key."""
+    """Returns ref -> why it must stay, for `deletions` that something hangs on; `own`: ref -> the account's key."""
     doomed = {change.ref: own[change.ref] for change in deletions}
-    found: dict[Ref, str] = {}
+    reasons: dict[Ref, str] = {}
     pipelines = {pipeline_key(pipeline.id): pipeline for pipeline in existing.pipelines}
     for ref, key in doomed.items():
         if ref.kind is Kind.STAGE:
             pipeline, stage = map(int, key.split("/"))
-            found |= _named(ref, _leads(api, [(pipeline, stage)]))
+            reasons[ref] = _leads(api, [(pipeline, stage)])
         elif ref.kind is Kind.PIPELINE:
-            stages = [(int(key), stage.id) for stage in pipelines[key].stages]
-            found |= _named(ref, _leads(api, stages) or _unsorted(api, int(key)))
-    return found | _Values(api, doomed).found()
-
-
-def _named(ref: Ref, reason: str) -> dict[Ref, str]:
-    return {ref: reason} if reason else {}
+            reasons[ref] = _leads(api, [(int(key), stage.id) for stage in pipelines[key].stages], of_pipeline=int(key))
+    return {ref: reason for ref, reason in reasons.items() if reason} | _Values(api, doomed).in_use()
 
 
 # -- leads in stages --
 
 
-def _leads(api: Api, stages: Sequence[StageId]) -> str:
-    """Why the stages must stay: leads in them, in the trash as well. "" when there is none."""
+def _leads(api: Api, stages: Sequence[StageId], of_pipeline: int | None = None) -> str:
+    """Returns why the stages must stay: leads in them, in the trash as well, or incoming ones; "" if there are none.
+
+    A filter that Kommo did not heed shows leads of other stages: then nothing was counted. The trash may be bare.
+    """
     asked: dict[str, Value] = {"limit": PAGE}
     for at, (pipeline, stage) in enumerate(stages):
         asked[f"filter[statuses][{at}][pipeline_id]"] = pipeline
         asked[f"filter[statuses][{at}][status_id]"] = stage
     try:
         for where, extra in (("", {}), (" in the trash", TRASH)):
-            if leads := _first_page(api, endpoints.LEADS, "leads", {**asked, **extra}):
-                return _told(leads, stages, where)
+            leads = _first_page(api, endpoints.LEADS, "leads", {**asked, **extra})
+            shown = (each for each in leads if isinstance(each, dict) and "status_id" in each)
+            if any((each.get("pipeline_id"), each["status_id"]) not in stages for each in shown):
+                return UNREADABLE.format(error="it shows leads of other stages")
+            if leads:
+                more = " or more" if len(leads) == PAGE else ""
+                return f"Kept: {len(leads)}{more} lead{'s are' if len(leads) > 1 else ' is'} in it{where}."
+        if of_pipeline is not None and _has_incoming(api, {"filter[pipeline_id]": of_pipeline}):
+            return "Kept: there are incoming leads in it."
     except UNCOUNTABLE as error:
         return UNREADABLE.format(error=error.code)
     return ""
 
 
-def _told(leads: Sequence[Json], stages: Sequence[StageId], where: str) -> str:
-    """A filter that Kommo did not heed shows leads of other stages: then nothing was counted. The trash may be bare."""
-    if any(
-        isinstance(lead, dict) and "status_id" in lead and (lead.get("pipeline_id"), lead["status_id"]) not in stages
-        for lead in leads
-    ):
-        return UNREADABLE.format(error="it shows leads of other stages")
-    more = " or more" if len(leads) == PAGE else ""
-    return f"Kept: {len(leads)}{more} lead{'s are' if len(leads) > 1 else ' is'} in it{where}."
-
-
-def _unsorted(api: Api, pipeline: int) -> str:
-    try:
-        return "Kept: there are incoming leads in it." if _are_waiting(api, {"filter[pipeline_id]": pipeline}) else ""
-    except BadAnswer as error:
-        return UNREADABLE.format(error=error.code)
-
-
-def _are_waiting(api: Api, where: Params) -> bool:
+def _has_incoming(api: Api, where: Params) -> bool:
     try:
         return bool(_first_page(api, endpoints.UNSORTED, "unsorted", {**where, "limit": 1}))
     except REFUSED:
@@ -117,70 +105,66 @@ class _Values:
     doomed: Mapping[Ref, str]
     reasons: dict[Ref, str] = field(default_factory=dict)
 
-    def found(self) -> dict[Ref, str]:
+    def in_use(self) -> dict[Ref, str]:
+        """Returns ref -> why it must stay."""
         entities: dict[str, list[_Counted]] = {}
         for ref, key in self.doomed.items():
             if ref.kind in (Kind.CUSTOM_FIELD, Kind.ENUM):
                 entities.setdefault(key.partition("/")[0], []).append(_Counted(ref, key))
         for entity, counted in entities.items():
-            self._scan(entity, counted)
+            try:
+                self._count(entity, counted)
+            except UNCOUNTABLE as error:
+                self._retain(counted, UNREADABLE.format(error=error.code))
         return self.reasons
 
-    def _scan(self, entity: str, counted: list[_Counted]) -> None:
-        try:
-            for number, items in enumerate(self._everything(entity), start=1):
-                if number > MAX_PAGES:
-                    self._keep(counted, f"Kept: there are more {entity} than are looked through ({MAX_PAGES * PAGE}).")
-                    return
-                for item in items:
-                    _count(entity, item, counted)
-                if all(each.holders for each in counted):
-                    break
-            used = [each for each in counted if each.holders]
-            self.reasons |= {each.ref: f"Kept: {entity} have values in it." for each in used}
-            if len(used) < len(counted) and self.has_incoming:
-                self._keep([each for each in counted if not each.holders], INCOMING)
-        except UNCOUNTABLE as error:
-            self._keep(counted, UNREADABLE.format(error=error.code))
+    def _count(self, entity: str, counted: list[_Counted]) -> None:
+        """Reads page by page, never all at once; of leads those in the trash too."""
+        query: Params = {"limit": PAGE, "page": 1, "order[id]": "asc"}
+        queries = ({**query, **extra} for extra in (({}, TRASH) if entity == "leads" else ({},)))
+        pages = chain.from_iterable(_pages(self.api, endpoints.entities(entity), entity, each) for each in queries)
+        for number, items in enumerate(pages, start=1):
+            if number > MAX_PAGES:
+                self._retain(counted, f"Kept: there are more {entity} than are looked through ({MAX_PAGES * PAGE}).")
+                return
+            for item in items:
+                keys = _keys_with_values(entity, item)
+                for each in counted:
+                    unknown = each.ref.kind is Kind.ENUM and f"{each.key.rpartition('/')[0]}/None" in keys
+                    each.holders += unknown or each.key in keys
+            if all(each.holders for each in counted):
+                break
+        self._retain([each for each in counted if each.holders], f"Kept: {entity} have values in it.")
+        unused = [each for each in counted if not each.holders]
+        if unused and self.has_incoming:
+            self._retain(unused, INCOMING)
 
     @cached_property
     def has_incoming(self) -> bool:
-        return _are_waiting(self.api, {})
+        return _has_incoming(self.api, {})
 
-    def _keep(self, counted: Iterable[_Counted], reason: str) -> None:
+    def _retain(self, counted: Iterable[_Counted], reason: str) -> None:
         self.reasons |= {each.ref: reason for each in counted}
 
-    def _everything(self, entity: str) -> Iterator[list[Json]]:
-        """Page by page, never all at once; of leads those in the trash too."""
-        for extra in ({}, TRASH) if entity == "leads" else ({},):
-            query: Params = {"limit": PAGE, "page": 1, "order[id]": "asc", **extra}
-            yield from _pages(self.api, endpoints.entities(entity), entity, query)
 
+def _keys_with_values(entity: str, item: Json) -> set[str]:
+    """Returns the keys of fields and options that an item has values of; `.../None` where it does not tell the option.
 
-def _count(entity: str, item: Json, counted: Iterable[_Counted]) -> None:
+    Raises BadAnswer for an item of an odd shape.
+    """
+    keys = set()
     try:
-        held = _held(entity, item)
+        for value in _listed(item.get("custom_fields_values")):
+            field_key = f"{entity}/{value['field_id']}"
+            chosen = (each for each in _listed(value.get("values")) if isinstance(each, dict))
+            keys |= {field_key, *(f"{field_key}/{each.get('enum_id')}" for each in chosen)}
     except (AttributeError, TypeError, KeyError) as error:
         raise BadAnswer(f"one of the {entity} has an unexpected shape") from error
-    for each in counted:
-        unknown = each.ref.kind is Kind.ENUM and f"{each.key.rpartition('/')[0]}/None" in held
-        each.holders += unknown or each.key in held
-
-
-def _held(entity: str, item: Json) -> set[str]:
-    """The keys of the fields and options that an item has values of; `.../None` where it does not tell the option."""
-    keys = set()
-    for value in _listed(item.get("custom_fields_values")):
-        field_key = f"{entity}/{value['field_id']}"
-        chosen = {
-            f"{field_key}/{each.get('enum_id')}" for each in _listed(value.get("values")) if isinstance(each, dict)
-        }
-        keys |= {field_key, *chosen}
     return keys
 
 
 def _listed(value: object) -> list[Json]:
-    """A list however it comes; raises TypeError for something else, as what is in that cannot be counted."""
+    """Returns a list however it comes; raises TypeError for something else, as what is in that cannot be counted."""
     items = [] if value is None else items_of(value)
     if items is None:
         raise TypeError

@@ -8,12 +8,11 @@ from syncing.adapters import endpoints
 from syncing.adapters.bodies import always_sent, present_enums
 from syncing.adapters.context import WriteContext
 from syncing.adapters.existence import item_exists
-from syncing.adapters.parsing import MALFORMED, parse_field
+from syncing.adapters.parsing import MALFORMED
 from syncing.adapters.usage import in_use
 from syncing.engine.changes import Action, Change
 from syncing.engine.deletions import LAST_OPTION, LAST_STAGE, MAIN, MEMBERS, UNKNOWN_OPTION
 from syncing.engine.refs import Kind, Ref, local_id, stage_key
-from syncing.engine.resources.custom_fields import CustomField
 
 TRIES = 2
 
@@ -24,34 +23,39 @@ def write(context: WriteContext) -> None:
     if not changes:
         return
     used = in_use(context.api, changes, context.plan.slave_only, context.existing)
-    used |= _last_stages(context, [change for change in changes if change.ref not in used])
+    used |= _stages_not_replaced(context, [change for change in changes if change.ref not in used])
+    options: dict[str, list[Change]] = {}  # by the key of their field
+    items: list[Change] = []
     for change in changes:
         if change.ref in used:
             context.skip([change], used[change.ref])
-    going = [change for change in changes if change.ref not in used]
-    _options(context, [change for change in going if change.ref.kind is Kind.ENUM])
-    for change in going:
-        if change.ref.kind is not Kind.ENUM:
-            _attempt(context, [change], partial(_delete, context, change))
+        elif change.ref.kind is Kind.ENUM:
+            options.setdefault(context.plan.slave_only[change.ref].rpartition("/")[0], []).append(change)
+        else:
+            items.append(change)
+    for key, mine in options.items():
+        _attempt(context, mine, partial(_delete_options, context, key, mine))
+    for change in items:
+        _attempt(context, [change], partial(_delete_item, context, change))
 
 
-def _last_stages(context: WriteContext, changes: Sequence[Change]) -> dict[Ref, str]:
-    """Those that were to be replaced by others which were not made."""
+def _stages_not_replaced(context: WriteContext, changes: Sequence[Change]) -> dict[Ref, str]:
+    """Returns the stages that were to be replaced by others which were not created."""
     doomed = {context.plan.slave_only[change.ref]: change.ref for change in changes if change.ref.kind is Kind.STAGE}
     kept: dict[Ref, str] = {}
     for pipeline in context.existing.pipelines:
         before = {stage_key(pipeline.id, stage.id): stage for stage in pipeline.stages}
         mine = [key for key in before if key in doomed]
-        made = context.known_keys(Kind.STAGE, f"{pipeline.id}/") - before.keys()
+        created = context.known_keys(Kind.STAGE, f"{pipeline.id}/") - before.keys()
         staying = [key for key, stage in before.items() if not stage.is_system and key not in doomed]
-        if mine and not made and not staying:
+        if mine and not created and not staying:
             kept |= {doomed[key]: LAST_STAGE for key in mine}
     return kept
 
 
-def _delete(context: WriteContext, change: Change) -> str:
-    """Why it stays after all, or ""."""
-    kind, path = change.ref.kind, _path(change.ref.kind, context.plan.slave_only[change.ref])
+def _delete_item(context: WriteContext, change: Change) -> str:
+    """Returns why it stays after all, or ""."""
+    kind, path = change.ref.kind, endpoints.item(change.ref.kind, context.plan.slave_only[change.ref])
     if kind in (Kind.FIELD_GROUP, Kind.PIPELINE):  # what the plan counted on may have failed
         item = context.api.get(path) or {}
         if item.get("fields"):
@@ -62,34 +66,16 @@ def _delete(context: WriteContext, change: Change) -> str:
     return ""
 
 
-def _path(kind: Kind, key: str) -> str:
-    if kind is Kind.PIPELINE:
-        return endpoints.pipeline(key)
-    parent, _, own = key.partition("/")
-    if kind is Kind.STAGE:
-        return endpoints.status(parent, own)
-    return endpoints.field_group(parent, own) if kind is Kind.FIELD_GROUP else endpoints.custom_field(parent, own)
+def _delete_options(context: WriteContext, key: str, changes: Sequence[Change]) -> str:
+    """Sends the options without those that go; returns why they stay after all, or "".
 
-
-def _options(context: WriteContext, changes: Sequence[Change]) -> None:
-    """The list of options without those that go, field by field."""
-    fields: dict[str, list[Change]] = {}
-    for change in changes:
-        fields.setdefault(context.plan.slave_only[change.ref].rpartition("/")[0], []).append(change)
-    for key, mine in fields.items():
-        _attempt(context, mine, partial(_patch_field, context, key, mine))
-
-
-def _patch_field(context: WriteContext, key: str, changes: Sequence[Change]) -> str:
-    """Why they stay after all, or "".
-
-    Read first, also before another try: a list with an option missing that came meanwhile would delete that one too
-    (docs/kommo.md 5.4).
+    They are read first, also before another try: a list with an option missing that came meanwhile would delete that
+    one too (docs/kommo.md 5.4).
     """
     entity, field_id = key.split("/")
     doomed = {int(local_id(context.plan.slave_only[change.ref])) for change in changes}
     for _ in range(TRIES):
-        field = _read_field(context, entity, field_id)
+        field = context.reader.field(entity, field_id)
         kept = present_enums(field)
         if kept is None:
             return UNKNOWN_OPTION
@@ -110,20 +96,14 @@ def _patch_field(context: WriteContext, key: str, changes: Sequence[Change]) -> 
     raise lost
 
 
-def _read_field(context: WriteContext, entity: str, field_id: str) -> CustomField:
-    answer = context.api.get(endpoints.custom_field(entity, field_id))
-    try:
-        return parse_field(entity, answer or {})
-    except MALFORMED as error:
-        raise BadAnswer("the field has an unexpected shape", account=context.api.account) from error
-
-
 def _attempt(context: WriteContext, changes: Sequence[Change], act: Callable[[], str]) -> None:
-    """One request for `changes`. Whatever was answered: gone is gone, and what is still there has failed."""
+    """Sends one request for `changes`. Whatever is answered: gone is gone, and what is still there has failed."""
     try:
         reason = act()
     except (Validation, NotFound, Forbidden, ServerError, NetworkError, BadAnswer) as error:
-        if not _may_be_gone(error):
+        no_account = isinstance(error, NotFound) and error.no_account
+        way = isinstance(error, Forbidden | NetworkError)  # about the account, or the way to it, not about the item
+        if no_account or (way and not error.outcome_unknown):
             raise
         _settle_deletion(context, changes, error)
     else:
@@ -131,13 +111,6 @@ def _attempt(context: WriteContext, changes: Sequence[Change], act: Callable[[],
             context.skip(changes, reason)
         else:
             context.report([context.succeeded(change) for change in changes])
-
-
-def _may_be_gone(error: KommoError) -> bool:
-    """The error is about the item; not about the account or the way to it, unless a lost answer came before."""
-    if isinstance(error, NotFound) and error.no_account:
-        return False
-    return error.outcome_unknown or not isinstance(error, Forbidden | NetworkError)
 
 
 def _settle_deletion(context: WriteContext, changes: Sequence[Change], error: KommoError) -> None:
@@ -155,7 +128,7 @@ def _settle_deletion(context: WriteContext, changes: Sequence[Change], error: Ko
 
 
 def _is_there(context: WriteContext, change: Change) -> bool:
-    """What cannot be asked for by itself counts as there."""
+    """Tells if the item is still there; one that cannot be asked for by itself counts as there."""
     try:
         return item_exists(context.api, Ref(change.ref.kind, context.plan.slave_only[change.ref]))
     except (Validation, ServerError, BadAnswer, *MALFORMED):

@@ -1,92 +1,75 @@
 """Write groups of custom fields."""
 
-from collections.abc import Sequence
-from functools import partial
-
 from syncing.adapters import batches, endpoints
-from syncing.adapters.answers import adopt, aligned, new_items
 from syncing.adapters.api import Json
-from syncing.adapters.batches import Entry
+from syncing.adapters.batch_writer import Entry
 from syncing.adapters.context import WriteContext
 from syncing.adapters.parsing import ordinary_groups, parse_group
 from syncing.adapters.repairs import OptionalParts
-from syncing.adapters.sorting import RefOrKey, in_order, sort_numbers
+from syncing.adapters.sorting import in_order
+from syncing.adapters.writers.list_writer import ListWriter
+from syncing.adapters.writers.single_patch import patch_one
 from syncing.engine.changes import Action, Change
 from syncing.engine.refs import Kind, Ref, group_key, local_id
 from syncing.engine.resources.custom_fields import ENTITIES
+from syncing.engine.resources.field_groups import FieldGroup
 
 HIGHEST_SORT = 1_000_000
 
 
 def write(context: WriteContext) -> None:
     for entity in ENTITIES:
-        creates = [change for change in context.changes(Kind.FIELD_GROUP, Action.CREATE) if _of(change.ref, entity)]
-        updates = [change for change in context.changes(Kind.FIELD_GROUP, Action.UPDATE) if _of(change.ref, entity)]
-        if creates or updates:
-            _write_entity(context, entity, creates, updates)
+        _Groups(context, entity).write()
 
 
-def _of(ref: Ref, entity: str) -> bool:
-    return ref.key.startswith(entity + "/")
+class _Groups(ListWriter):
+    """The groups of one entity."""
 
+    kind, list_name, optional = Kind.FIELD_GROUP, "custom_field_groups", frozenset({"sort"})
 
-def _write_entity(context: WriteContext, entity: str, creates: Sequence[Change], updates: Sequence[Change]) -> None:
-    sorts = _sorts(context, entity, creates, updates)
-    parse = partial(parse_group, entity)
-    entries = [
-        Entry(change, {"name": context.item(change.ref).attributes["name"], "sort": sorts[change.ref]})
-        for change in creates
-    ]
+    def __init__(self, context: WriteContext, entity: str) -> None:
+        self.entity = entity
+        groups = [group for group in context.existing.groups or () if group.entity == entity]
+        self.theirs = {group_key(entity, group.id): group for group in groups}
+        super().__init__(context, endpoints.field_groups(entity), self.theirs, f"{entity}/")
 
-    def send(bodies: list[Json]) -> list[Json]:
-        answer = context.api.post(endpoints.field_groups(entity), bodies)
-        return aligned(answer, "custom_field_groups", bodies, parse)
+    def write(self) -> None:
+        creates = self.context.changes(self.kind, Action.CREATE, self.inside)
+        updates = self.context.changes(self.kind, Action.UPDATE, self.inside)
+        if not creates and not updates:
+            return
+        theirs = sorted(self.theirs.items(), key=lambda pair: (pair[1].sort, pair[1].id))
+        present = [(key, group.sort) for key, group in theirs]
+        groups = self.context.desired.groups or ()
+        wished = {Ref(self.kind, group_key(group.entity, group.id)): group.sort for group in groups}
+        order = f"groups of {self.entity}"
+        sorts = self.context.sorts(self.kind, order, present, wished, creates, updates, HIGHEST_SORT)
+        names = {change.ref: self.context.item(change.ref).attributes["name"] for change in creates}
+        bodies = ({"name": name, "sort": sorts[ref]} for ref, name in names.items())
+        batches.create(list(map(Entry, creates, bodies)), self)
+        for change in in_order(self.context.with_renumbered(updates, sorts), sorts):
+            self._update(change, sorts.get(change.ref))
 
-    def find(chunk: Sequence[Entry[Change]]) -> dict[int, Json | None]:
-        items = context.api.get_all(endpoints.field_groups(entity), "custom_field_groups", page_size=None)
-        ours = [group for group in context.existing.groups or () if group.entity == entity]
-        before = {group_key(entity, group.id) for group in ours} | context.present_keys(Kind.FIELD_GROUP, f"{entity}/")
-        groups = ordinary_groups(items)
-        return adopt(chunk, new_items(groups, before, lambda item: group_key(entity, str(item["id"])), parse))
+    def parse(self, item: Json) -> FieldGroup:
+        return parse_group(self.entity, item)
 
-    def done(answered: Sequence[tuple[Entry[Change], Json]]) -> None:
-        context.report([
-            context.succeeded(entry.subject, {entry.subject.ref: group_key(entity, str(item["id"]))})
-            for entry, item in answered
-        ])  # fmt: skip
+    def key_of(self, item: Json) -> str:
+        return group_key(self.entity, str(item["id"]))
 
-    repair = context.creation_repair(frozenset({"sort"}))
-    batches.create(entries, send, find, done, context.fail_entry, context.settle, repair)
-    for change in in_order([*updates, *context.renumbered(sorts, [change.ref for change in updates])], sorts):
-        _update(context, entity, change, sorts.get(change.ref))
+    def keys(self, entry: Entry[Change], answer: Json) -> dict[Ref, str]:
+        return {entry.subject.ref: self.key_of(answer)}
 
+    def read(self) -> list[Json]:
+        return ordinary_groups(super().read())
 
-def _update(context: WriteContext, entity: str, change: Change, sort: int | None) -> None:
-    """The list of members is sent as it is: a PATCH without it might empty the group (docs/kommo.md 5.5)."""
-    key = context.ids[change.ref]
-    group = next(group for group in context.existing.groups or () if group_key(group.entity, group.id) == key)
-    body: Json = {"name": context.item(change.ref).attributes["name"], "sort": group.sort if sort is None else sort}
-    if group.fields:
-        body["fields"] = list(group.fields)
-    present = {"name": group.name, "sort": group.sort, "fields": list(group.fields)}
-    optional = OptionalParts(frozenset({"fields"}), frozenset(present), present)
-    context.patch_one(change, endpoints.field_group(entity, local_id(key)), body, optional)
-
-
-def _sorts(
-    context: WriteContext, entity: str, creates: Sequence[Change], updates: Sequence[Change]
-) -> dict[RefOrKey, int]:
-    names = {key: ref for ref, key in context.plan.match.keys.items() if ref.kind is Kind.FIELD_GROUP}
-    theirs = sorted((g for g in context.existing.groups or () if g.entity == entity), key=lambda g: (g.sort, g.id))
-    current: list[tuple[RefOrKey, int]] = [
-        (names.get(group_key(entity, group.id), group_key(entity, group.id)), group.sort) for group in theirs
-    ]
-    moving = [change.ref for change in updates if "position" in change.fields]
-    placing = [change.ref for change in creates] + moving
-    here = {token for token, _ in current} | set(placing)
-    target = [ref for ref in context.plan.orders.get(f"groups of {entity}", ()) if ref in here]
-    wished = {
-        Ref(Kind.FIELD_GROUP, group_key(group.entity, group.id)): group.sort for group in context.desired.groups or ()
-    }
-    rewrite = context.rewrite_order and bool(moving)
-    return sort_numbers(current, target, placing, wished, HIGHEST_SORT, rewrite=rewrite)
+    def _update(self, change: Change, sort: int | None) -> None:
+        """Sends the list of members as it is: a PATCH without it might empty the group (docs/kommo.md 5.5)."""
+        key = self.context.ids[change.ref]
+        group = self.theirs[key]
+        name = self.context.item(change.ref).attributes["name"]
+        body: Json = {"name": name, "sort": group.sort if sort is None else sort}
+        if group.fields:
+            body["fields"] = list(group.fields)
+        present = {"name": group.name, "sort": group.sort, "fields": list(group.fields)}
+        optional = OptionalParts(frozenset({"fields"}), frozenset(present), present)
+        patch_one(self.context, change, endpoints.field_group(self.entity, local_id(key)), body, optional)

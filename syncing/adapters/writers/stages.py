@@ -4,18 +4,19 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from syncing.adapters import batches, endpoints
-from syncing.adapters.answers import adopt, aligned, new_items
 from syncing.adapters.api import Json
-from syncing.adapters.batches import Entry
+from syncing.adapters.batch_writer import Answered, Entry
 from syncing.adapters.bodies import stage_body
 from syncing.adapters.context import WriteContext
 from syncing.adapters.parsing import parse_stage
 from syncing.adapters.repairs import OPTIONAL_OF_STAGE, OptionalParts
 from syncing.adapters.sorting import RefOrKey, in_order, sort_numbers
+from syncing.adapters.writers.list_writer import ListWriter
+from syncing.adapters.writers.single_patch import patch_one
 from syncing.engine.changes import Action, Change
 from syncing.engine.refs import Kind, Ref, local_id, pipeline_key, stage_key
 from syncing.engine.resources.pipelines import Pipeline
-from syncing.engine.resources.stages import INCOMING_TYPE
+from syncing.engine.resources.stages import INCOMING_TYPE, Stage
 from syncing.engine.sequences import STEP
 
 HIGHEST_SORT = 9_999  # won stands at 10000, docs/kommo.md 4.5
@@ -23,51 +24,56 @@ HIGHEST_SORT = 9_999  # won stands at 10000, docs/kommo.md 4.5
 
 def write(context: WriteContext) -> None:
     theirs = {pipeline_key(pipeline.id): pipeline for pipeline in context.existing.pipelines}
-    names = {key: ref for ref, key in context.plan.match.keys.items() if ref.kind is Kind.STAGE}
     for ref, key in context.plan.match.keys.items():
         if ref.kind is Kind.PIPELINE and key in theirs:
-            _Stages(context, ref, theirs[key], names).write()
+            _Stages(context, ref, theirs[key]).write()
 
 
-class _Stages:
+class _Stages(ListWriter):
     """The stages of one pipeline. `row` is their order with sort numbers, kept up to date as answers come in.
 
     Kommo renumbers all stages at every write (docs/kommo.md 4.5). Where an answer shows something else than we
     reckon, the rest of the moves is left to the next round, after a re-reading.
     """
 
-    def __init__(self, context: WriteContext, parent: Ref, pipeline: Pipeline, names: Mapping[str, Ref]) -> None:
-        self.context, self.parent, self.pipeline = context, parent, pipeline
+    kind, list_name, optional = Kind.STAGE, "statuses", OPTIONAL_OF_STAGE
+
+    def __init__(self, context: WriteContext, parent: Ref, pipeline: Pipeline) -> None:
+        self.pipeline = pipeline
         self.stages = {stage_key(pipeline.id, stage.id): stage for stage in pipeline.stages}
+        super().__init__(context, endpoints.statuses(pipeline.id), self.stages, f"{pipeline.id}/")
+        self.parent = f"{parent.key}/"
+        self.order = context.plan.orders.get(f"stages of {parent.key}", ())
+        refs = context.refs_by_key(self.kind)
         ordinary = sorted((s for s in pipeline.stages if not s.is_system), key=lambda s: (s.sort, s.id))
         keys = [stage_key(pipeline.id, stage.id) for stage in ordinary]
         self.row: list[tuple[RefOrKey, int]] = [
-            (names.get(key, key), stage.sort) for key, stage in zip(keys, ordinary, strict=True)
+            (refs.get(key, key), stage.sort) for key, stage in zip(keys, ordinary, strict=True)
         ]
         incoming = any(stage.type == INCOMING_TYPE for stage in pipeline.stages)
         self.first_number = STEP * (2 if incoming else 1)
         self.known = True
 
     def write(self) -> None:
-        creates = self._mine(Action.CREATE)
-        updates = self._mine(Action.UPDATE)
+        creates = self.context.changes(self.kind, Action.CREATE, self.parent)
+        updates = self.context.changes(self.kind, Action.UPDATE, self.parent)
         moving = [change for change in updates if "position" in change.fields]
         numbers = dict(self.row)
         for change in updates:
             if change not in moving:
                 self._patch(change, numbers[change.ref])
-        self._create(creates, {change.ref for change in moving})
+        if creates:
+            new = [change.ref for change in creates]
+            target = self._target({change.ref for change in moving}, new)
+            sorts = sort_numbers(self.row, target, new, {}, HIGHEST_SORT)
+            bodies = [stage_body(self.context.item(ref), sorts[ref]) for ref in new]
+            batches.create(list(map(Entry, creates, bodies)), self)
         self._move(moving)
 
-    def _mine(self, action: Action) -> list[Change]:
-        prefix = self.parent.key + "/"
-        return [change for change in self.context.changes(Kind.STAGE, action) if change.ref.key.startswith(prefix)]
-
-    def _target(self, but: set[Ref]) -> list[Ref]:
-        """The master's order of the stages that are here (or are being made), without `but`."""
-        here = {token for token, _ in self.row}
-        order = self.context.plan.orders.get(f"stages of {self.parent.key}", ())
-        return [ref for ref in order if ref in here and ref not in but]
+    def _target(self, but: set[Ref], new: Sequence[Ref] = ()) -> list[Ref]:
+        """Returns the master's order of the stages that are here and of `new` ones, without `but`."""
+        here = {item for item, _ in self.row}.union(new)
+        return [ref for ref in self.order if ref in here and ref not in but]
 
     def _patch(self, change: Change, sort: int) -> int | None:
         key = self.context.ids[change.ref]
@@ -76,17 +82,16 @@ class _Stages:
         present = {"name": theirs.name, "sort": theirs.sort, "color": theirs.color} if theirs and theirs.name else {}
         optional = OptionalParts(OPTIONAL_OF_STAGE, frozenset({"name", "sort"}), present)
         path = endpoints.status(self.pipeline.id, local_id(key))
-        answer = self.context.patch_one(change, path, body, optional, partial(self._still_to_say, change, sort))
+        answer = patch_one(self.context, change, path, body, optional, partial(self._still_to_send, change, sort))
         return answer.get("sort")
 
-    def _still_to_say(self, change: Change, sort: int) -> Json | None:
-        """After a lost answer: the body under the ids of the descriptions that are there now; None if all is there."""
+    def _still_to_send(self, change: Change, sort: int) -> Json | None:
+        """Returns the body under the ids of the descriptions that are there now; None if a lost answer left it all."""
         key = self.context.ids[change.ref]
-        pipeline = next(
-            (each for each in self.context.reader.pipelines() if each.id == self.pipeline.id), self.pipeline
-        )
-        described = self.context.reader.with_descriptions((pipeline,), {pipeline.id})[0]
-        theirs = {stage_key(pipeline.id, stage.id): stage for stage in described.stages}.get(key)
+        reader = self.context.reader
+        pipeline = next((each for each in reader.pipelines() if each.id == self.pipeline.id), self.pipeline)
+        stages = reader.described(pipeline).stages
+        theirs = {stage_key(pipeline.id, stage.id): stage for stage in stages}.get(key)
         if theirs is None:
             return None  # the re-reading tells
         self.stages[key] = theirs
@@ -96,67 +101,45 @@ class _Stages:
 
     # -- create --
 
-    def _create(self, changes: Sequence[Change], moving: set[Ref]) -> None:
-        if not changes:
-            return
-        new = [change.ref for change in changes]
-        before = list(self.row)
-        order = self.context.plan.orders.get(f"stages of {self.parent.key}", ())
-        here = {token for token, _ in before} | set(new)
-        target = [ref for ref in order if ref in here and ref not in moving]
-        sorts = sort_numbers(before, target, new, {}, HIGHEST_SORT)
-        entries = [Entry(change, stage_body(self.context.item(change.ref), sorts[change.ref])) for change in changes]
-        batches.create(
-            entries, self._send, self._find, self._done, self.context.fail_entry, self.context.settle,
-            self.context.creation_repair(OPTIONAL_OF_STAGE),
-        )  # fmt: skip
+    def parse(self, item: Json) -> Stage:
+        return parse_stage(item)
 
-    def _send(self, bodies: list[Json]) -> list[Json]:
-        answer = self.context.api.post(endpoints.statuses(self.pipeline.id), bodies)
-        return aligned(answer, "statuses", bodies, parse_stage)
+    def key_of(self, item: Json) -> str:
+        return stage_key(self.pipeline.id, item["id"])
 
-    def _find(self, chunk: Sequence[Entry[Change]]) -> dict[int, Json | None]:
-        items = self.context.api.get_all(endpoints.statuses(self.pipeline.id), "statuses", page_size=None)
-        before = set(self.stages) | self.context.present_keys(Kind.STAGE, f"{self.pipeline.id}/")
-        return adopt(chunk, new_items(items, before, lambda s: stage_key(self.pipeline.id, s["id"]), parse_stage))
+    def keys(self, entry: Entry[Change], answer: Json) -> dict[Ref, str]:
+        return {entry.subject.ref: stage_key(self.pipeline.id, parse_stage(answer).id)}
 
-    def _done(self, answered: Sequence[tuple[Entry[Change], Json]]) -> None:
-        rows, asked, got = [], {}, {}
-        for entry, item in answered:
-            stage = parse_stage(item)
-            ref = entry.subject.ref
-            rows.append(self.context.succeeded(entry.subject, {ref: stage_key(self.pipeline.id, stage.id)}))
-            asked[ref], got[ref] = entry.body["sort"], stage.sort
-        self.context.report(rows)
-        self._placed(asked, got)
+    def done(self, answered: Sequence[Answered[Change]]) -> None:
+        super().done(answered)
+        asked = {entry.subject.ref: entry.body["sort"] for entry, _ in answered}
+        self._placed(asked, {entry.subject.ref: parse_stage(answer).sort for entry, answer in answered})
 
     # -- order --
 
     def _move(self, changes: Sequence[Change]) -> None:
-        """One PATCH each, in the master's order: behind the one it follows."""
-        rank = {ref: position for position, ref in enumerate(self._target(set()))}
-        waiting = sorted(changes, key=lambda change: rank[change.ref])
-        if self.context.rewrite_order and waiting:
-            self._rewrite(waiting)
+        """Sends one PATCH each, in the master's order: behind the one it follows.
+
+        The last resort is every stage behind all others, one after the other.
+        """
+        order = self._target(set())
+        if self.context.rewrite_order and changes:
+            sorts = sort_numbers(self.row, order, order, {}, HIGHEST_SORT, rewrite=True)
+            for change in in_order(self.context.with_renumbered(changes, sorts), sorts):
+                self._patch(change, sorts[change.ref])
             return
+        waiting = sorted(changes, key=lambda change: order.index(change.ref))
         while waiting and self.known:
             change = waiting.pop(0)
             target = self._target({other.ref for other in waiting})
             sort = sort_numbers(self.row, target, [change.ref], {}, HIGHEST_SORT)[change.ref]
             self._placed({change.ref: sort}, {change.ref: self._patch(change, sort)})
 
-    def _rewrite(self, changes: Sequence[Change]) -> None:
-        """The last resort: every stage behind all others, one after the other."""
-        target = self._target(set())
-        sorts = sort_numbers(self.row, target, target, {}, HIGHEST_SORT, rewrite=True)
-        for change in in_order([*changes, *self.context.renumbered(sorts, [c.ref for c in changes])], sorts):
-            self._patch(change, sorts[change.ref])
-
     def _placed(self, asked: Mapping[Ref, int], got: Mapping[Ref, int | None]) -> None:
-        """Reckon where everything stands now; compare with what the answer says."""
+        """Reckons where everything stands now; compares with what the answer says."""
         row = sorted([(t, n) for t, n in self.row if t not in asked] + list(asked.items()), key=lambda pair: pair[1])
         if any(got[ref] != number for ref, number in asked.items()):
-            row = [(token, self.first_number + STEP * place) for place, (token, _) in enumerate(row)]
+            row = [(item, self.first_number + STEP * place) for place, (item, _) in enumerate(row)]
         self.row = row
         numbers = dict(row)
         self.known = self.known and all(numbers[ref] == got[ref] for ref in asked)

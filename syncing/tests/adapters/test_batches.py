@@ -16,10 +16,11 @@ from accounts.kommo.errors import (
     Validation,
 )
 from syncing.adapters.api import Json
-from syncing.adapters.batches import Entry, create, update
+from syncing.adapters.batch_writer import BatchWriter, Entry
+from syncing.adapters.batches import create, update
 
 
-class Kommo:
+class Kommo(BatchWriter[str]):
     """Takes bodies; refuses the names in `bad`, breaks on those in `broken`, names culprits if `names`."""
 
     def __init__(self, *, bad: str = "", broken: str = "", names: bool = True, lost: int = 0) -> None:
@@ -27,8 +28,8 @@ class Kommo:
         self.made: list[str] = []
         self.late: list[str] = []  # what Kommo makes after the gateway gave up
         self.requests: list[str] = []
-        self.done: list[str] = []
-        self.failed: list[tuple[str, str]] = []
+        self.written: list[str] = []
+        self.failures: list[tuple[str, str]] = []
 
     def send(self, bodies: list[Json]) -> Sequence[Json]:
         batch = [str(body["name"]) for body in bodies]
@@ -45,34 +46,34 @@ class Kommo:
             raise NetworkError("reset", outcome_unknown=True)
         return [{"name": name} for name in batch]
 
-    def find(self, chunk: Sequence[Entry[str]]) -> Mapping[int, Json]:
+    def find_created(self, chunk: Sequence[Entry[str]]) -> Mapping[int, Json]:
         return {at: {"name": entry.subject} for at, entry in enumerate(chunk) if entry.subject in self.made}
 
     def settle(self) -> None:
         self.made += self.late
         self.late = []
 
-    def note(self, answered: Sequence[tuple[Entry[str], Json]]) -> None:
+    def done(self, answered: Sequence[tuple[Entry[str], Json]]) -> None:
         for entry, item in answered:
             assert item.get("name", entry.subject) == entry.subject
-            self.done.append(entry.subject)
+            self.written.append(entry.subject)
 
-    def fail(self, entry: Entry[str], error: KommoError) -> None:
-        self.failed.append((entry.subject, str(error)))
+    def failed(self, entry: Entry[str], error: KommoError) -> None:
+        self.failures.append((entry.subject, str(error)))
 
     def create(self, names: Sequence[str]) -> None:
         entries = [Entry(name, {"name": name}) for name in names]
-        create(entries, self.send, self.find, self.note, self.fail, self.settle)
+        create(entries, self)
 
     def update(self, names: Sequence[str]) -> None:
-        update([Entry(name, {"name": name}) for name in names], self.send, self.note, self.fail, self.settle)
+        update([Entry(name, {"name": name}) for name in names], self)
 
 
 def test_at_most_50_items_go_into_a_request() -> None:
     kommo = Kommo()
     kommo.create([chr(200 + at) for at in range(120)])
     assert kommo.requests == ["50", "50", "20"]
-    assert len(kommo.done) == len(kommo.made) == 120
+    assert len(kommo.written) == len(kommo.made) == 120
 
 
 @pytest.mark.parametrize("error", [NetworkError("timeout"), ServerError("gateway", status=504)])
@@ -85,9 +86,10 @@ def test_what_kommo_makes_after_the_gateway_gave_up_is_not_sent_twice(error: Kom
         kommo.late = [str(body["name"]) for body in bodies]
         raise error
 
-    create([Entry(name, {"name": name}) for name in "ab"], send, kommo.find, kommo.note, kommo.fail, kommo.settle)
+    kommo.send = send  # type: ignore[method-assign]
+    kommo.create("ab")
 
-    assert (kommo.requests, kommo.done, kommo.failed) == (["post"], ["a", "b"], [])
+    assert (kommo.requests, kommo.written, kommo.failures) == (["post"], ["a", "b"], [])
 
 
 def test_nothing_to_do_is_no_request() -> None:
@@ -101,21 +103,21 @@ def test_named_culprits_are_taken_out_and_the_rest_is_sent_once_more() -> None:
     kommo = Kommo(bad="bd")
     kommo.create("abcde")
     assert kommo.requests == ["abcde", "ace"]
-    assert kommo.made == kommo.done == ["a", "c", "e"]
-    assert [name for name, _ in kommo.failed] == ["b", "d"]
+    assert kommo.made == kommo.written == ["a", "c", "e"]
+    assert [name for name, _ in kommo.failures] == ["b", "d"]
 
 
 def test_each_culprit_is_told_its_own_complaints_only() -> None:
     kommo = Kommo(bad="bd")
     kommo.create("abcde")
-    assert [("name: b" in text, "name: d" in text) for _, text in kommo.failed] == [(True, False), (False, True)]
+    assert [("name: b" in text, "name: d" in text) for _, text in kommo.failures] == [(True, False), (False, True)]
 
 
 def test_a_culprit_that_nobody_names_is_found_by_halving() -> None:
     kommo = Kommo(bad="f", names=False)
     kommo.create("abcdefgh")
     assert kommo.requests == ["abcdefgh", "abcd", "efgh", "ef", "e", "f", "gh"]
-    assert (kommo.made, [name for name, _ in kommo.failed]) == (list("abcdegh"), ["f"])
+    assert (kommo.made, [name for name, _ in kommo.failures]) == (list("abcdegh"), ["f"])
 
 
 @pytest.mark.parametrize("lost", [1, 2, 5])
@@ -123,28 +125,28 @@ def test_after_a_lost_answer_what_is_there_is_adopted_and_never_sent_again(lost:
     kommo = Kommo(lost=lost)
     kommo.create("abcd")
     assert kommo.requests == ["abcd"]
-    assert sorted(kommo.done) == sorted(kommo.made) == list("abcd")
+    assert sorted(kommo.written) == sorted(kommo.made) == list("abcd")
 
 
 def test_what_was_not_made_after_all_is_sent_again_in_halves_until_the_culprit_stands_alone() -> None:
     kommo = Kommo(broken="c")
     kommo.create("abcd")
     assert kommo.requests == ["abcd", "ab", "cd", "c", "d"]
-    assert (sorted(kommo.made), [name for name, _ in kommo.failed]) == (["a", "b", "d"], ["c"])
+    assert (sorted(kommo.made), [name for name, _ in kommo.failures]) == (["a", "b", "d"], ["c"])
 
 
 def test_one_alone_is_tried_twice() -> None:
     kommo = Kommo(broken="a")
     kommo.create("a")
     assert kommo.requests == ["a", "a"]
-    assert [name for name, _ in kommo.failed] == ["a"]
+    assert [name for name, _ in kommo.failures] == ["a"]
 
 
 def test_a_hopeless_batch_takes_at_most_two_requests_an_item() -> None:
     kommo = Kommo(broken="abcdefghijklmnop")
     kommo.create("abcdefghijklmnop")
     assert len(kommo.requests) <= 2 * 16
-    assert len(kommo.failed) == 16
+    assert len(kommo.failures) == 16
 
 
 @pytest.mark.parametrize("error", [Unauthorised("no"), ServerError("known", outcome_unknown=False)])
@@ -153,7 +155,7 @@ def test_what_concerns_the_whole_account_is_raised(error: KommoError) -> None:
     kommo.send = lambda bodies: (_ for _ in ()).throw(error)  # type: ignore[method-assign]
     with pytest.raises(type(error)):
         kommo.create("ab")
-    assert (kommo.done, kommo.failed) == ([], [])
+    assert (kommo.written, kommo.failures) == ([], [])
 
 
 def test_a_refused_part_may_be_repaired_and_is_sent_again() -> None:
@@ -162,24 +164,24 @@ def test_a_refused_part_may_be_repaired_and_is_sent_again() -> None:
     def repair(entry: Entry[str], error: Validation) -> Entry[str]:
         return Entry("B", {"name": "B"})
 
-    entries = [Entry(name, {"name": name}) for name in "abc"]
-    create(entries, kommo.send, kommo.find, kommo.note, kommo.fail, kommo.settle, repair)
+    kommo.repair = repair  # type: ignore[method-assign]
+    kommo.create("abc")
     assert kommo.requests == ["abc", "aBc"]
-    assert kommo.done == ["a", "B", "c"]
+    assert kommo.written == ["a", "B", "c"]
 
 
 def test_an_update_is_halved_on_a_server_error() -> None:
     kommo = Kommo(broken="c")
     kommo.update("abcd")
     assert kommo.requests == ["abcd", "ab", "cd", "c", "d"]
-    assert (kommo.done, [name for name, _ in kommo.failed]) == (["a", "b", "d"], ["c"])
+    assert (kommo.written, [name for name, _ in kommo.failures]) == (["a", "b", "d"], ["c"])
 
 
 def test_an_update_whose_answer_makes_no_sense_is_left_to_the_re_reading() -> None:
     kommo = Kommo()
     kommo.send = lambda bodies: (_ for _ in ()).throw(BadAnswer("x", outcome_unknown=True))  # type: ignore[method-assign]
     kommo.update("ab")
-    assert (kommo.done, kommo.failed) == (["a", "b"], [])
+    assert (kommo.written, kommo.failures) == (["a", "b"], [])
 
 
 def test_an_unknown_account_is_raised_and_an_unknown_item_only_fails() -> None:
@@ -188,4 +190,4 @@ def test_an_unknown_account_is_raised_and_an_unknown_item_only_fails() -> None:
     with pytest.raises(NotFound):
         kommo.update("ab")
     kommo.update("a")
-    assert [name for name, _ in kommo.failed] == ["a"]
+    assert [name for name, _ in kommo.failures] == ["a"]

@@ -5,10 +5,8 @@ from typing import Any
 import pytest
 
 from syncing.adapters import endpoints
-from syncing.adapters.parsing import parse_enums
 from syncing.adapters.reader import NO_PIPELINES, Reader
 from syncing.engine.refs import Kind
-from syncing.engine.resources.custom_fields import Enum
 from syncing.engine.resources.stages import Description
 from syncing.engine.snapshot import from_document, to_document
 
@@ -167,10 +165,6 @@ def test_a_document_of_an_account_that_was_read_whole_is_as_it_always_was() -> N
     assert from_document(document).held == ()
 
 
-def test_an_option_without_a_value_is_unknown_and_one_with_an_empty_one_is_not() -> None:
-    assert [enum.value for enum in parse_enums([{"id": 7, "value": None}, {"id": 8, "value": ""}])] == [None, ""]
-
-
 def test_lists_inside_items_come_as_objects_by_index_too() -> None:
     keyed = {
         **FIELD, "enums": {"1": {"id": 8, "value": "b"}, "0": {"id": 7, "value": "a"}},
@@ -194,18 +188,6 @@ def test_what_kommo_leaves_out_has_its_default() -> None:
     bare = {"id": 7, "name": "Sales", "_embedded": {"statuses": [{"id": 5, "name": "Incoming", "is_editable": False}]}}
     (pipeline,) = Reader(Lists(pipelines=[bare])).pipelines()
     assert (pipeline.sort, pipeline.is_main, pipeline.is_unsorted_on, pipeline.stages[0].type) == (0, False, True, 1)
-
-
-@pytest.mark.parametrize("value", [
-    [{"id": 7, "value": "Web", "sort": 1, "code": "W"}, {"id": 8, "value": "Fair"}],
-    {"0": {"id": 7, "value": "Web", "sort": 1, "code": "W"}, "1": {"id": 8, "value": "Fair"}},
-])  # fmt: skip
-def test_options_come_as_a_list_or_as_an_object_by_index(value: Any) -> None:
-    assert parse_enums(value) == (Enum(7, "Web", 1, "W"), Enum(8, "Fair", 0, None))
-
-
-def test_no_options_are_no_options() -> None:
-    assert parse_enums(None) == parse_enums([]) == parse_enums({}) == ()
 
 
 def test_a_field_without_a_group_id_may_be_listed_by_its_group() -> None:

@@ -1,4 +1,4 @@
-"""Items of an odd shape as what is held back: with everything that can still be read of them."""
+"""Hold back items of an odd shape, with everything that can still be read of them."""
 
 from typing import Any
 
@@ -16,7 +16,11 @@ from syncing.engine.resources.stages import INCOMING_TYPE, LOST, WON
 def held_pipeline(item: Any, error: OddShape, at: int) -> HeldItem:
     item = _fields_of(item)
     key = _key(item, pipeline_key)
-    names = [_text(_fields_of(stage), "name") for stage in _stages_of(item)]
+    try:
+        stages = listed(_fields_of(item.get("_embedded")), "statuses")
+    except OddShape:
+        stages = []
+    names = [_text(_fields_of(stage), "name") for stage in stages]
     signs = signs_of_pipeline(name for name in names if name is not None)
     return HeldItem(
         Kind.PIPELINE, key, "", _text(item, "name"), "", *_place(error, key, f"pipelines.{at}"), signs=signs
@@ -61,19 +65,12 @@ def held_field(entity: str, item: Any, error: OddShape, at: int) -> HeldItem:
 
 
 def _place(error: OddShape, key: str, outside: str) -> tuple[str, str]:
-    """Path and problem; of an item without an id the path through the list."""
+    """Returns path and problem; of an item without an id the path through the list."""
     return (error if key else error.inside(outside)).path, error.problem
 
 
 def _fields_of(item: Any) -> Json:
     return item if isinstance(item, dict) else {}
-
-
-def _stages_of(item: Json) -> list[Any]:
-    try:
-        return listed(_fields_of(item.get("_embedded")), "statuses")
-    except OddShape:
-        return []
 
 
 def _key(item: Json, key_of: Any) -> str:
@@ -89,7 +86,7 @@ def _number(item: Json, key: str) -> int | None:
 
 
 def _text(item: Json, key: str) -> str | None:
-    """As far as it can be stored: for people, and to tell it from what is called otherwise."""
+    """Returns a text as far as it can be stored: for people, and to tell it from what is called otherwise."""
     value = item.get(key)
     try:
         return storable(value) if isinstance(value, str) else optional_text(item, key)
