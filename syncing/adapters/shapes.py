@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class OddShape(ValueError):
-    """Names a value of a wrong shape; `path`: dotted and relative to the item, as in Kommo's errors (docs/kommo.md 3)."""
+    """A wrong shape; `path` is dotted and relative to the item, as in Kommo's own errors (docs/kommo.md 3)."""
 
     def __init__(self, path: str, problem: str) -> None:
         super().__init__(f"{path} {problem}".strip())
