@@ -3,6 +3,7 @@
 import unicodedata
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from syncing.engine.held_items import HeldItem
 from syncing.engine.refs import Kind, enum_key, field_key, group_key, pipeline_key, stage_key
@@ -18,6 +19,9 @@ def normal_name(name: str) -> str:
     return " ".join(unicodedata.normalize("NFC", name).split()).casefold()
 
 
+NaturalKey = tuple[Any, ...]  # its sort ("system", "id", "code", "name" or "value"), and what it consists of
+
+
 @dataclass(frozen=True)
 class Candidate:
     """One item of either side. `key` is its account's own key; `natural` are its natural keys, names as they are.
@@ -28,7 +32,7 @@ class Candidate:
     key: str
     name: str
     parent: str
-    natural: tuple[Hashable, ...]
+    natural: tuple[NaturalKey, ...]
     tie: Hashable = None
     type: str = ""
     item: Pipeline | Stage | FieldGroup | CustomField | Enum | HeldItem | None = None
@@ -36,6 +40,10 @@ class Candidate:
     @property
     def held(self) -> HeldItem | None:
         return self.item if isinstance(self.item, HeldItem) else None
+
+    @property
+    def is_unnamed(self) -> bool:
+        return isinstance(self.item, HeldItem) and self.item.name is None
 
 
 def pipelines_of(snapshot: Snapshot) -> list[Candidate]:
@@ -90,7 +98,7 @@ def fields_of(snapshot: Snapshot, entity: str, group_of: Callable[[CustomField],
             key=field_key(entity, item.id),
             name=item.name,
             parent=entity,
-            natural=_field_naturals(item),
+            natural=(*((("code", item.code),) if item.code else ()), ("name", item.name, item.is_predefined)),
             tie=group_of(item),
             type=item.type,
             item=item,
@@ -100,38 +108,24 @@ def fields_of(snapshot: Snapshot, entity: str, group_of: Callable[[CustomField],
     return fields + _held(snapshot, Kind.CUSTOM_FIELD, entity)
 
 
-def _field_naturals(item: CustomField) -> tuple[Hashable, ...]:
-    """The code is the identity where there is one on both sides; a name never joins two different codes."""
-    name = ("name", item.name, item.is_predefined)
-    return (("code", item.code), name) if item.code else (name,)
-
-
 def options_of(field: CustomField, field_name: str) -> list[Candidate]:
+    """An option whose value is not known is matched by its id alone."""
     positions = {enum.id: position for position, enum in enumerate(field.enums)}
-    return [
-        Candidate(
-            key=enum_key(field.entity, field.id, enum.id),
-            name=enum.value or "",
-            parent=field_name,
-            natural=_option_naturals(enum),
-            item=enum,
-        )
-        for enum in sorted(field.enums, key=lambda enum: (enum.sort, positions[enum.id]))
-    ]
-
-
-def _option_naturals(enum: Enum) -> tuple[Hashable, ...]:
-    """One whose value is not known is known by its id alone."""
-    if enum.value is None:
-        return ()
-    return (("code", enum.code), ("value", enum.value)) if enum.code else (("value", enum.value),)
+    options = []
+    for enum in sorted(field.enums, key=lambda enum: (enum.sort, positions[enum.id])):
+        natural: tuple[NaturalKey, ...] = () if enum.value is None else (("value", enum.value),)
+        if natural and enum.code:
+            natural = (("code", enum.code), *natural)
+        key = enum_key(field.entity, field.id, enum.id)
+        options.append(Candidate(key=key, name=enum.value or "", parent=field_name, natural=natural, item=enum))
+    return options
 
 
 # -- what is held back --
 
 
 def signs_of_pipeline(stages: Iterable[str]) -> tuple[str, ...]:
-    """What may tell a pipeline whose name is not known from another: the names of its stages."""
+    """Returns the names of its stages: they may tell a pipeline whose name is not known from another."""
     return tuple(sorted({normal_name(name) for name in stages} - DEFAULT_SYSTEM_NAMES))
 
 
@@ -140,7 +134,7 @@ def signs_of_stage(color: str) -> tuple[str, ...]:
 
 
 def could_be(odd: Candidate, other: Candidate) -> bool:
-    """Whether an item whose name is not known may be this one: nothing that is known of both tells them apart."""
+    """Returns True if nothing that is known of an item without a name tells it from the other."""
     if odd.held is not None and odd.held.type not in (None, other.type):
         return False
     signs, others = _signs(odd), _signs(other)
@@ -157,50 +151,15 @@ def _signs(candidate: Candidate) -> set[str]:
 
 
 def _held(snapshot: Snapshot, kind: Kind, within: str) -> list[Candidate]:
-    return [
-        Candidate(
-            key=item.key or f"{within}/?{at}",
-            name=item.label,
-            parent=item.parent,
-            natural=_held_naturals(item),
-            type=item.type or "",
-            item=item,
-        )
-        for at, item in enumerate(snapshot.held)
-        if item.kind is kind and item.within == within
-    ]
-
-
-def _held_naturals(item: HeldItem) -> tuple[Hashable, ...]:
-    """As those of its kind, as far as they are known."""
-    strong = (item.natural,) if item.natural else ()
-    if item.kind is Kind.CUSTOM_FIELD and item.name is not None:
-        return (*strong, ("name", item.name, item.is_predefined))
-    return strong or (() if item.name is None else (("name", item.name),))
-
-
-# -- names --
-
-
-def exact(candidate: Candidate) -> Hashable:
-    """The natural key by name, as it is; None for what is matched by id or code only."""
-    return next((n for n in candidate.natural if isinstance(n, tuple) and n[0] in ("name", "value")), None)
-
-
-def folded(candidate: Candidate) -> Hashable:
-    name = exact(candidate)
-    return (name[0], normal_name(name[1]), *name[2:]) if isinstance(name, tuple) else None
-
-
-def typed(key: Callable[[Candidate], Hashable]) -> Callable[[Candidate], Hashable]:
-    """The key together with the type, where there is one."""
-
-    def with_type(candidate: Candidate) -> Hashable:
-        name = key(candidate)
-        return None if name is None else (name, candidate.type)
-
-    return with_type
-
-
-def code_of(candidate: Candidate) -> Hashable:
-    return next((n for n in candidate.natural if isinstance(n, tuple) and n[0] == "code"), None)
+    """Returns what is held back of one list; its natural keys are those of its kind, as far as they are known."""
+    candidates = []
+    for at, item in enumerate(snapshot.held):
+        if item.kind is kind and item.within == within:
+            natural: tuple[NaturalKey, ...] = (item.natural,) if item.natural else ()
+            if kind is Kind.CUSTOM_FIELD and item.name is not None:
+                natural = (*natural, ("name", item.name, item.is_predefined))
+            elif not natural and item.name is not None:
+                natural = (("name", item.name),)
+            key, type_ = item.key or f"{within}/?{at}", item.type or ""
+            candidates.append(Candidate(key, item.label, item.parent, natural, type=type_, item=item))
+    return candidates

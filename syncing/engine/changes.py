@@ -43,3 +43,13 @@ class Manual:
     name: str
     parent: str
     message: str
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """Ambiguous, so nothing is written for it, nor for what depends on it."""
+
+    ref: Ref
+    name: str
+    parent: str
+    message: str

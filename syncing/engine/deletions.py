@@ -9,7 +9,6 @@ from syncing.engine.exclusions import excluded_names
 from syncing.engine.match import Match
 from syncing.engine.refs import Kind, Ref, enum_key, field_key, group_key, pipeline_key, stage_key
 from syncing.engine.resources.custom_fields import CREATABLE_TYPES, CustomField
-from syncing.engine.resources.field_groups import DEFAULT_GROUP
 from syncing.engine.resources.pipelines import Pipeline
 from syncing.engine.resources.stages import Stage
 from syncing.engine.rules import WHOLE, Rules, Unmatched
@@ -217,6 +216,6 @@ def _members(existing: Snapshot) -> dict[str, set[str]]:
         keys = {field_key(group.entity, number) for number in group.fields}
         members.setdefault(group_key(group.entity, group.id), set()).update(keys)
     for item in existing.fields or ():
-        group_id = group_key(item.entity, item.group_id or DEFAULT_GROUP)
+        group_id = item.group_key
         members.setdefault(group_id, set()).add(field_key(item.entity, item.id))
     return members

@@ -6,7 +6,7 @@ from typing import TypeVar
 from syncing.engine.candidates import normal_name
 from syncing.engine.refs import Kind, Ref, field_key, group_key, pipeline_key, stage_key
 from syncing.engine.resources.custom_fields import CustomField
-from syncing.engine.resources.field_groups import DEFAULT_GROUP, FieldGroup
+from syncing.engine.resources.field_groups import FieldGroup
 from syncing.engine.rules import WHOLE, ExclusionRule, Rules
 from syncing.engine.snapshot import Snapshot
 
@@ -87,7 +87,7 @@ class _Finder:
 
     @staticmethod
     def _group(item: CustomField) -> str:
-        return group_key(item.entity, item.group_id or DEFAULT_GROUP)
+        return item.group_key
 
 
 def _by_entity(items: Iterable[T]) -> dict[str, list[T]]:

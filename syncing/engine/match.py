@@ -1,48 +1,34 @@
-"""Match: which item of the slave is which item of the master; by id mapping, else by natural key, else unknown.
+"""Match: pairs each item of the slave with the one of the master: by id mapping, else by natural key, else unknown.
 
 Names come last, and exactly equal ones (as they were read, character by character) before those that are equal only
 without case, white space and Unicode form: `Status` and `STATUS` of one account are two items.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from syncing.engine import match_keys
 from syncing.engine.candidates import (
     Candidate,
-    code_of,
     could_be,
-    exact,
     fields_of,
-    folded,
     groups_of,
     options_of,
     pipelines_of,
     stages_of,
-    typed,
-)  # fmt: skip
-from syncing.engine.refs import Kind, Ref, field_key, group_key, pipeline_key
+)
+from syncing.engine.changes import Conflict
+from syncing.engine.refs import Kind, Ref, field_key, pipeline_key
 from syncing.engine.resources.custom_fields import ENTITIES, CustomField
-from syncing.engine.resources.field_groups import DEFAULT_GROUP
 from syncing.engine.snapshot import Snapshot
 
 UNREADABLE = "It came in an unexpected shape from the account, so nothing is written for it ({place})."
 MAY_BE = "It may be there, but something came in an unexpected shape, so nothing is written for it ({place})."
 
 
-@dataclass(frozen=True)
-class Conflict:
-    """Ambiguous, so nothing is written for it, nor for what depends on it."""
-
-    ref: Ref
-    name: str
-    parent: str
-    message: str
-
-
 @dataclass
 class Match:
-    """The answer. `keys` and `names` are inverse; `adopted` were found by natural key.
+    """The items that are the same in both. `keys` and `names` are inverse; `adopted` were found by natural key.
 
     `stale` mappings point nowhere; `contested` are the slave's items that take part in a conflict, or belong to
     something that is held back.
@@ -67,91 +53,92 @@ class Match:
 
 
 def match(desired: Snapshot, existing: Snapshot, known: Mapping[Ref, str]) -> Match:
-    """Pair the items of two snapshots. `known` are the id mappings: ref -> the slave's key. Changes nothing.
+    """Pairs the items of two snapshots, parents before children; `known` are the id mappings: ref -> the slave's key.
 
     What is held back takes part like the others, so that nothing is taken for its like: its partner in the master is a
     conflict, its partner in the slave is contested.
     """
-    found = Match()
-    _Matcher(Kind.PIPELINE, known, found).run(pipelines_of(desired), pipelines_of(existing))
-    _match_stages(desired, existing, known, found)
+    matched = Match()
+    _ListMatcher(Kind.PIPELINE, known, matched).run(pipelines_of(desired), pipelines_of(existing))
+    their_pipelines = {pipeline_key(pipeline.id): pipeline for pipeline in existing.pipelines}
+    for pipeline in desired.pipelines:
+        key = matched.keys.get(Ref(Kind.PIPELINE, pipeline_key(pipeline.id)))
+        if key is not None:
+            theirs = stages_of(their_pipelines[key], existing)
+            _ListMatcher(Kind.STAGE, known, matched).run(stages_of(pipeline, desired), theirs)
     if desired.groups is not None and existing.groups is not None:
         for entity in ENTITIES:
-            ours, theirs = groups_of(desired, entity), groups_of(existing, entity)
-            _Matcher(Kind.FIELD_GROUP, known, found).run(ours, theirs)
+            groups = groups_of(desired, entity), groups_of(existing, entity)
+            _ListMatcher(Kind.FIELD_GROUP, known, matched).run(*groups)
     if desired.fields is not None and existing.fields is not None:
-        _match_fields(desired, existing, known, found)
-    return found
+        _match_fields(desired, existing, known, matched)
+    return matched
 
 
-# -- parents before children --
-
-
-def _match_stages(desired: Snapshot, existing: Snapshot, known: Mapping[Ref, str], found: Match) -> None:
-    theirs = {pipeline_key(pipeline.id): pipeline for pipeline in existing.pipelines}
-    for pipeline in desired.pipelines:
-        key = found.keys.get(Ref(Kind.PIPELINE, pipeline_key(pipeline.id)))
-        if key is not None:
-            ours, other = stages_of(pipeline, desired), stages_of(theirs[key], existing)
-            _Matcher(Kind.STAGE, known, found).run(ours, other)
-
-
-def _match_fields(desired: Snapshot, existing: Snapshot, known: Mapping[Ref, str], found: Match) -> None:
-    def their_group(item: CustomField) -> Hashable:
-        return found.names.get((Kind.FIELD_GROUP, group_key(item.entity, item.group_id or DEFAULT_GROUP)), "unknown")
+def _match_fields(desired: Snapshot, existing: Snapshot, known: Mapping[Ref, str], matched: Match) -> None:
+    """Pairs the custom fields entity by entity, then the options of those that have a partner."""
 
     def our_group(item: CustomField) -> Hashable:
-        return Ref(Kind.FIELD_GROUP, group_key(item.entity, item.group_id or DEFAULT_GROUP))
+        return Ref(Kind.FIELD_GROUP, item.group_key)
+
+    def their_group(item: CustomField) -> Hashable:
+        return matched.names.get((Kind.FIELD_GROUP, item.group_key), "unknown")
 
     for entity in ENTITIES:
         ours, theirs = fields_of(desired, entity, our_group), fields_of(existing, entity, their_group)
-        _Matcher(Kind.CUSTOM_FIELD, known, found).run(ours, theirs)
+        _ListMatcher(Kind.CUSTOM_FIELD, known, matched).run(ours, theirs)
     by_key = {field_key(item.entity, item.id): item for item in existing.fields or ()}
     for item in desired.fields or ():
-        key = found.keys.get(Ref(Kind.CUSTOM_FIELD, field_key(item.entity, item.id)))
+        key = matched.keys.get(Ref(Kind.CUSTOM_FIELD, field_key(item.entity, item.id)))
         if key is not None:
-            _Matcher(Kind.ENUM, known, found).run(options_of(item, item.name), options_of(by_key[key], item.name))
+            _ListMatcher(Kind.ENUM, known, matched).run(options_of(item, item.name), options_of(by_key[key], item.name))
 
 
-class _Matcher:
+class _ListMatcher:
     """Pairs the children of one parent."""
 
-    def __init__(self, kind: Kind, known: Mapping[Ref, str], found: Match) -> None:
-        self.kind, self.known, self.found = kind, known, found
+    def __init__(self, kind: Kind, known: Mapping[Ref, str], matched: Match) -> None:
+        self.kind, self.known, self.matched = kind, known, matched
 
     def run(self, ours: Sequence[Candidate], theirs: Sequence[Candidate]) -> None:
-        ours, theirs = self._by_mapping(ours, theirs)
-        for strength in ("system", "id", "code"):
-            ours, theirs = self._by_natural(ours, theirs, strength)
-        ours, theirs = self._by_name_and_tie(ours, theirs)
-        ours, theirs = self._pair_buckets(ours, theirs, typed(exact), self._pair_namesakes)
-        ours, theirs = self._pair_buckets(ours, theirs, exact, self._refuse_other_type)
-        ours, theirs = self._pair_buckets(ours, theirs, typed(folded), self._pair_single)
-        ours, theirs = self._pair_buckets(ours, theirs, folded, self._refuse_other_type)
-        self._beside_unnamed(ours, theirs)
+        ours, theirs = self._pair_mapped(ours, theirs)
+        for key, pair in (
+            (match_keys.by_system_stage, self._pair_namesakes),
+            (match_keys.by_predefined_id, self._pair_namesakes),
+            (match_keys.by_code, self._pair_namesakes),
+            (match_keys.by_name_type_and_tie, self._pair_if_as_many),
+            (match_keys.by_name_and_type, self._pair_namesakes),
+            (match_keys.by_name, self._refuse_other_type),
+            (match_keys.by_folded_name_and_type, self._pair_only_one),
+            (match_keys.by_folded_name, self._refuse_other_type),
+        ):
+            if not ours or not theirs:
+                return
+            ours, theirs = self._pair_buckets(ours, theirs, key, pair)
+        self._contest_unnamed(ours, theirs)
 
     def _ref(self, candidate: Candidate) -> Ref:
         return Ref(self.kind, candidate.key)
 
-    def _conflict(self, our: Candidate, theirs: Iterable[Candidate], message: str) -> None:
+    def _add_conflict(self, our: Candidate, theirs: Iterable[Candidate], message: str) -> None:
         if our.held is None:
-            self.found.conflicts.append(Conflict(self._ref(our), our.name, our.parent, message))
-        self.found.contested.update((self.kind, their.key) for their in theirs)
+            self.matched.conflicts.append(Conflict(self._ref(our), our.name, our.parent, message))
+        self.matched.contested.update((self.kind, their.key) for their in theirs)
 
     def _pair(self, our: Candidate, their: Candidate, *, adopted: bool = True) -> None:
         if their.held is not None:
-            self._conflict(our, [their], UNREADABLE.format(place=their.held.place))
+            self._add_conflict(our, [their], UNREADABLE.format(place=their.held.place))
         elif our.held is not None:
-            self.found.contested.add((self.kind, their.key))
+            self.matched.contested.add((self.kind, their.key))
         elif our.type != their.type:
-            self._conflict(our, [their], _type_message(our, their))
+            self._add_conflict(our, [their], _type_message(our, their))
         else:
-            self.found.pair(self._ref(our), their.key, adopted=adopted)
+            self.matched.pair(self._ref(our), their.key, adopted=adopted)
 
-    def _by_mapping(
+    def _pair_mapped(
         self, ours: Sequence[Candidate], theirs: Sequence[Candidate]
     ) -> tuple[list[Candidate], list[Candidate]]:
-        """What is held back without an id may be any mapped item that is not seen now."""
+        """Pairs by id mapping; an item held back without an id may be any mapped one that is not seen now."""
         present = {candidate.key: candidate for candidate in theirs}
         nameless = [their for their in theirs if their.held is not None and not their.held.key]
         rest = []
@@ -160,131 +147,97 @@ class _Matcher:
             if key in present:
                 self._pair(our, present.pop(key), adopted=False)
             elif key is not None and nameless:
-                self._conflict(our, nameless, MAY_BE.format(place=_places(nameless)))
+                self._add_conflict(our, nameless, MAY_BE.format(place=_places(nameless)))
             else:
                 rest.append(our)
                 if key is not None and our.held is None:
-                    self.found.stale.add(self._ref(our))
+                    self.matched.stale.add(self._ref(our))
         if any(our.held is not None and not our.held.key for our in ours):
-            for key in self._once_mapped(ours) & present.keys():
-                self.found.contested.add((self.kind, present.pop(key).key))
+            visible = {self._ref(our) for our in ours}
+            for ref, key in self.known.items():
+                if ref.kind is self.kind and ref not in visible and key in present:
+                    del present[key]
+                    self.matched.contested.add((self.kind, key))
         return rest, [candidate for candidate in theirs if candidate.key in present]
 
-    def _once_mapped(self, ours: Iterable[Candidate]) -> set[str]:
-        """The slave's items that belong to items which the master does not show."""
-        shown = {self._ref(our) for our in ours}
-        return {key for ref, key in self.known.items() if ref.kind is self.kind and ref not in shown}
-
-    def _beside_unnamed(self, ours: Sequence[Candidate], theirs: Sequence[Candidate]) -> None:
-        """What is held back and came without a name may be any item that has found no partner and is not unlike it."""
-        belonging = {key for ref, key in self.known.items() if ref.kind is self.kind} if ours and theirs else set()
+    def _contest_unnamed(self, ours: Sequence[Candidate], theirs: Sequence[Candidate]) -> None:
+        """Takes an item held back without a name for any that has no partner and is not unlike it."""
+        mapped = {key for ref, key in self.known.items() if ref.kind is self.kind} if ours and theirs else set()
         for our in ours:
             odd = [
                 their
                 for their in theirs
-                if _is_unnamed(their) and their.key not in belonging and our.held is None and could_be(their, our)
+                if their.is_unnamed and their.key not in mapped and our.held is None and could_be(their, our)
             ]
             if odd:
-                self._conflict(our, odd, MAY_BE.format(place=_places(odd)))
-            if _is_unnamed(our) and self._ref(our) not in self.known:
+                self._add_conflict(our, odd, MAY_BE.format(place=_places(odd)))
+            if our.is_unnamed and self._ref(our) not in self.known:
                 alike = [their for their in theirs if their.held is None and could_be(our, their)]
-                self.found.contested.update((self.kind, their.key) for their in alike)
-
-    def _by_natural(
-        self, ours: Sequence[Candidate], theirs: Sequence[Candidate], strength: str
-    ) -> tuple[list[Candidate], list[Candidate]]:
-        def key(candidate: Candidate) -> Hashable:
-            return next((n for n in candidate.natural if isinstance(n, tuple) and n[0] == strength), None)
-
-        return self._pair_buckets(ours, theirs, key, self._pair_namesakes)
-
-    def _by_name_and_tie(
-        self, ours: Sequence[Candidate], theirs: Sequence[Candidate]
-    ) -> tuple[list[Candidate], list[Candidate]]:
-        """Of several namesakes the ones in the same group, where their numbers are equal."""
-        weak = typed(exact)
-
-        def key(candidate: Candidate) -> Hashable:
-            name = weak(candidate)
-            return None if name is None or candidate.tie is None else (name, candidate.tie)
-
-        def pair_equal(ours: list[Candidate], theirs: list[Candidate]) -> int:
-            return self._pair_in_order(ours, theirs) if len(ours) == len(theirs) else 0
-
-        return self._pair_buckets(ours, theirs, key, pair_equal)
+                self.matched.contested.update((self.kind, their.key) for their in alike)
 
     def _pair_buckets(
         self,
         ours: Sequence[Candidate],
         theirs: Sequence[Candidate],
-        key: Callable[[Candidate], Hashable],
+        key_of: match_keys.KeyOf,
         pair: Callable[[list[Candidate], list[Candidate]], int],
     ) -> tuple[list[Candidate], list[Candidate]]:
-        """Group both sides by `key` and let `pair` deal with each bucket; what it settled is taken out."""
-        buckets: dict[Hashable, list[Candidate]] = defaultdict(list)
-        for their in theirs:
-            buckets[key(their)].append(their)
-        buckets.pop(None, None)
-        wanted: dict[Hashable, list[Candidate]] = defaultdict(list)
-        for our in ours:
-            if key(our) in buckets:
-                wanted[key(our)].append(our)
+        """Groups both sides by key and lets `pair` deal with each bucket; what it settled is taken out."""
+        buckets, wanted = match_keys.grouped(theirs, key_of), match_keys.grouped(ours, key_of)
         gone: set[str] = set()
         used: set[str] = set()
-        for bucket_key, our_bucket in wanted.items():
-            their_bucket = [their for their in buckets[bucket_key] if self._may_be_same(our_bucket, their)]
-            settled = pair(our_bucket, their_bucket)
-            gone.update(our.key for our in our_bucket[:settled])
-            used.update(their.key for their in their_bucket[:settled] if settled)
-            if settled and len(their_bucket) > len(our_bucket):  # a conflict takes all of them
-                used.update(their.key for their in their_bucket)
+        for key in (key for key in wanted if key in buckets):
+            mine, others = wanted[key], buckets[key]
+            if self.kind is Kind.CUSTOM_FIELD:  # two codes are two fields, whatever their names; options are not so
+                codes = {match_keys.by_code(our) for our in mine} - {None}
+                others = [
+                    their
+                    for their in others
+                    if match_keys.by_code(their) is None or codes <= {match_keys.by_code(their)}
+                ]
+            settled = pair(mine, others)
+            gone.update(our.key for our in mine[:settled])
+            # A conflict takes all of the others.
+            used.update(their.key for their in (others if settled and len(others) > len(mine) else others[:settled]))
         return [our for our in ours if our.key not in gone], [their for their in theirs if their.key not in used]
 
     def _pair_in_order(self, ours: list[Candidate], theirs: list[Candidate]) -> int:
-        pairs = list(zip(ours, theirs, strict=False))
-        for our, their in pairs:
+        for our, their in zip(ours, theirs, strict=False):
             self._pair(our, their)
-        return len(pairs)
+        return min(len(ours), len(theirs))
+
+    def _pair_if_as_many(self, ours: list[Candidate], theirs: list[Candidate]) -> int:
+        return self._pair_in_order(ours, theirs) if len(ours) == len(theirs) else 0
 
     def _pair_namesakes(self, ours: list[Candidate], theirs: list[Candidate]) -> int:
-        """Pair by order; more of them in the slave than in the master is ambiguous."""
+        """Pairs by order; more of them in the slave than in the master is ambiguous."""
         if len(theirs) <= len(ours):
             return self._pair_in_order(ours, theirs)
         for our in ours:
-            self._conflict(our, theirs, f"{len(theirs)} items of this name in the account, {len(ours)} in the master.")
+            message = f"{len(theirs)} items of this name in the account, {len(ours)} in the master."
+            self._add_conflict(our, theirs, message)
         return len(ours)
 
-    def _pair_single(self, ours: list[Candidate], theirs: list[Candidate]) -> int:
-        """Names that are equal only after folding: one to one, else nobody knows which one is meant."""
+    def _pair_only_one(self, ours: list[Candidate], theirs: list[Candidate]) -> int:
+        """Pairs names that are equal only after folding one to one; else nobody knows which one is meant."""
         if not theirs:
             return 0
         if len(ours) == len(theirs) == 1:
             return self._pair_in_order(ours, theirs)
         counts = f"{len(theirs)} in the account, {len(ours)} in the master"
         for our in ours:
-            self._conflict(our, theirs, f"Several items differ from this name only in case or spaces: {counts}.")
+            self._add_conflict(our, theirs, f"Several items differ from this name only in case or spaces: {counts}.")
         return len(ours)
 
     def _refuse_other_type(self, ours: list[Candidate], theirs: list[Candidate]) -> int:
-        """What has the same name and was not paired by now has another type."""
+        """Makes a conflict of fields with the same name: not paired by now, they have another type."""
         if not theirs or self.kind is not Kind.CUSTOM_FIELD:
             return 0
         held = next((their.held for their in theirs if their.held is not None), None)
         for our in ours:
             message = _type_message(our, theirs[0]) if held is None else UNREADABLE.format(place=held.place)
-            self._conflict(our, theirs, message)
+            self._add_conflict(our, theirs, message)
         return len(ours)
-
-    def _may_be_same(self, ours: Sequence[Candidate], their: Candidate) -> bool:
-        """Two different codes are two different fields, whatever their names; an option's value outweighs its code."""
-        if self.kind is not Kind.CUSTOM_FIELD:
-            return True
-        other = code_of(their)
-        return other is None or all(code_of(our) in (None, other) for our in ours)
-
-
-def _is_unnamed(candidate: Candidate) -> bool:
-    return candidate.held is not None and candidate.held.name is None
 
 
 def _places(candidates: Iterable[Candidate]) -> str:

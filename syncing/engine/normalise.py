@@ -6,7 +6,7 @@ from typing import Any
 
 from syncing.engine.refs import Kind, Ref, enum_key, field_key, group_key, pipeline_key, stage_key
 from syncing.engine.resources.custom_fields import CREATABLE_TYPES, ENUM_TYPES, TRACKING_TYPE, CustomField, StageId
-from syncing.engine.resources.field_groups import DEFAULT_GROUP, FieldGroup
+from syncing.engine.resources.field_groups import FieldGroup
 from syncing.engine.resources.pipelines import Pipeline, display_order
 from syncing.engine.resources.stages import Stage, has_default_name, palette_color
 from syncing.engine.snapshot import Snapshot
@@ -122,7 +122,7 @@ class _Builder:
         self._add(Item(ref, item.name, parent, attributes, siblings, system), item.name)
 
     def _group(self, item: CustomField) -> Ref | None:
-        return self.named(Kind.FIELD_GROUP, group_key(item.entity, item.group_id or DEFAULT_GROUP))
+        return self.named(Kind.FIELD_GROUP, item.group_key)
 
     def _own(self, item: CustomField) -> dict[str, Any]:
         """What absent and default have in common is the same value."""

@@ -6,8 +6,7 @@ Between the sending and the answer anything may die; and what was made then may 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from syncing.engine.changes import Action, Change
-from syncing.engine.match import Conflict
+from syncing.engine.changes import Action, Change, Conflict
 from syncing.engine.name_pairing import pair_names, pair_rest, pair_spellings
 from syncing.engine.plan import Plan
 from syncing.engine.refs import CHILD_KIND, Kind, Ref, field_key, parent_of

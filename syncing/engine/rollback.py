@@ -4,8 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from syncing.engine.changes import Action
-from syncing.engine.refs import Kind, Ref, enum_key, field_key, group_key, pipeline_key, stage_key
-from syncing.engine.resources.field_groups import DEFAULT_GROUP
+from syncing.engine.refs import Kind, Ref, enum_key, field_key, pipeline_key, stage_key
 from syncing.engine.rules import Rules, Unmatched
 from syncing.engine.snapshot import Snapshot, refs_in
 
@@ -104,7 +103,7 @@ class _Reach:
     def _members(self, group: str) -> Iterator[tuple[Ref, frozenset[str]]]:
         """The fields of a group that went: Kommo put them into the main one."""
         for key, item in self.fields.items():
-            if group_key(item.entity, item.group_id or DEFAULT_GROUP) == group:
+            if item.group_key == group:
                 yield Ref(Kind.CUSTOM_FIELD, key), PLACE
 
     def _options(self, field: str) -> Iterator[tuple[Ref, frozenset[str]]]:

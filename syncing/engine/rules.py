@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from syncing.engine.match import Conflict
+from syncing.engine.changes import Conflict
 from syncing.engine.refs import Kind, Ref
 
 WHOLE = ""  # as an attribute: the item itself

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from syncing.engine.match import Match
 from syncing.engine.refs import Kind, Ref, Scope, enum_key, field_key, group_key, pipeline_key, stage_key
 from syncing.engine.resources.custom_fields import CustomField
-from syncing.engine.resources.field_groups import DEFAULT_GROUP
 from syncing.engine.snapshot import Snapshot
 
 NUMBER = re.compile(r"(?<!#)((?:##)*)#\d+$")  # of a namesake: the last of an odd run of #
@@ -87,7 +86,7 @@ class _Finder:
             if ref is not None:
                 yield from self._enums(item, ref)
                 continue
-            group = names.get(group_key(item.entity, item.group_id or DEFAULT_GROUP))
+            group = names.get(item.group_key)
             parent = f"{item.entity}/{group}" if group else item.entity
             yield from self._own(Kind.CUSTOM_FIELD, key, f"{item.entity}/", item.name, parent, f"{item.type}:")
 

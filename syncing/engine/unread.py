@@ -1,8 +1,9 @@
 """What could not be read, as manual items: named with its kind, its id and the place of the problem."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from syncing.engine.changes import Manual
+from syncing.engine.coverage import Coverage
 from syncing.engine.exclusions import excluded_names
 from syncing.engine.refs import Kind
 from syncing.engine.rules import Rules
@@ -14,19 +15,14 @@ IN_ACCOUNT = (
 )
 
 
-def unread_items(
-    desired: Snapshot, existing: Snapshot, rules: Rules, covers: Callable[[Kind], bool]
-) -> tuple[Manual, ...]:
-    """Of the kinds that the plan `covers`, without what the account is not to be given."""
-    return (*_of(desired, IN_MASTER, rules, covers), *_of(existing, IN_ACCOUNT, rules, covers))
-
-
-def _of(snapshot: Snapshot, message: str, rules: Rules, covers: Callable[[Kind], bool]) -> Iterator[Manual]:
-    for held in snapshot.held:
-        if covers(held.kind) and not excluded_names(rules.exclusions, held.kind, {held.name or ""}):
-            yield Manual(str(held.kind), held.label, held.parent, message.format(place=held.place))
-    for item in snapshot.fields or () if covers(Kind.ENUM) else ():
-        for at, enum in enumerate(item.enums):
-            if enum.value is None:
-                place = f"id {enum.id}: enums.{at}.value is null"
-                yield Manual(str(Kind.ENUM), f"#{enum.id}", item.name, message.format(place=place))
+def unread_items(desired: Snapshot, existing: Snapshot, rules: Rules, coverage: Coverage) -> Iterator[Manual]:
+    """Yields them for the kinds that the plan covers, without what the account is not to be given."""
+    for snapshot, message in ((desired, IN_MASTER), (existing, IN_ACCOUNT)):
+        for held in snapshot.held:
+            if coverage.covers(held.kind) and not excluded_names(rules.exclusions, held.kind, {held.name or ""}):
+                yield Manual(str(held.kind), held.label, held.parent, message.format(place=held.place))
+        for item in snapshot.fields or () if coverage.covers(Kind.ENUM) else ():
+            for at, enum in enumerate(item.enums):
+                if enum.value is None:
+                    place = f"id {enum.id}: enums.{at}.value is null"
+                    yield Manual(str(Kind.ENUM), f"#{enum.id}", item.name, message.format(place=place))

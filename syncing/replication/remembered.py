@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from syncing.engine.match import Conflict
+from syncing.engine.changes import Conflict
 from syncing.engine.pending import ListKey, Pending, creations_of, resolve_pending, still_pending
 from syncing.engine.plan import Plan
 from syncing.engine.refs import Ref

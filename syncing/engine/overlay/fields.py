@@ -58,7 +58,7 @@ class FieldOverlay:
 
     def _home(self, item: CustomField) -> str:
         """The id of the group that the slave's field comes to; one that the master does not have comes along."""
-        own = group_key(item.entity, item.group_id or DEFAULT_GROUP)
+        own = item.group_key
         key = self.book.found.keys.get(Ref(Kind.FIELD_GROUP, own))
         if key is not None:
             return key.partition("/")[2]

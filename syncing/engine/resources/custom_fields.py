@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+from syncing.engine.refs import group_key
+from syncing.engine.resources.field_groups import DEFAULT_GROUP
+
 ENTITIES = ("leads", "contacts", "companies")
 
 # Types by entity, docs/kommo.md 5.3. What is not here becomes a manual item, never another type.
@@ -49,3 +52,8 @@ class CustomField:
     currency: str | None = None
     remind: str | None = None
     tracking_callback: str | None = None
+
+    @property
+    def group_key(self) -> str:
+        """The key of its group; Kommo puts what names none into the main group."""
+        return group_key(self.entity, self.group_id or DEFAULT_GROUP)

@@ -99,7 +99,7 @@ def test_a_code_is_added_to_an_option_that_has_none_and_never_replaced() -> None
 
 def test_a_new_item_shows_what_it_gets_but_its_name() -> None:
     ours = {"name": "Source", "is_api_only": False, "enums": {WEB: "Web"}, "group": GROUP, "currency": None}
-    assert comparison(ours, {}).shown_new(FIELD) == {"enums": (None, ["Web"]), "group": (None, "Deal")}
+    assert comparison(ours, {}).new_fields(FIELD) == {"enums": (None, ["Web"]), "group": (None, "Deal")}
 
 
 def test_options_have_an_order_and_description_levels_have_none() -> None:
