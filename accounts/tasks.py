@@ -9,7 +9,7 @@ from accounts.services.upkeep import renewal
 
 def check_slice(check_id: int) -> str:
     """The next accounts of a check of many."""
-    return bulk_check.work(check_id)
+    return bulk_check.run_slice(check_id)
 
 
 def upkeep(after: int = 0) -> str:

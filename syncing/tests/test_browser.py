@@ -98,7 +98,7 @@ def test_all_connections_are_checked_and_the_page_follows_to_its_end(simulator, 
     page.click("text=Check all connections")
     page.click("text=Yes, check them")
     page.locator("text=Waiting for a worker").wait_for()
-    bulk_check.work(ConnectionCheck.objects.get().pk)
+    bulk_check.run_slice(ConnectionCheck.objects.get().pk)
     page.locator("text=Do what the reason of each account says").wait_for()
     assert page.locator("#ks-checked tbody tr").first.inner_text().startswith("South")
     page.click("#ks-check >> text=1 Connected")

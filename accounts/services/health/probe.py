@@ -1,4 +1,4 @@
-"""The requests of a check: whose account answers, and with which rights; the database is not asked here."""
+"""Asks an account who it is, and which rights the token has: the requests of a check. The database is not asked."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ CHECK_POLICY = Policy(attempts=2, max_wait=10)  # somebody waits for the answer
 
 @dataclass(frozen=True)
 class Probe:
-    """What Kommo said, before it is compared with what is stored; `error` when it did not let us in."""
+    """Kommo's answer, before it is compared with what is stored; `error` when it did not let us in."""
 
     kommo_id: int | None = None
     subdomain: str = ""
@@ -27,21 +27,16 @@ class Probe:
 
 
 def probe(account: Account, *, stop: Stop | None = None) -> Probe:
-    """The requests of a check of `account`, which must be loaded with its secrets; any thread may do it."""
+    """Makes the requests of a check of `account`, which must be loaded with its secrets; any thread may do it."""
     try:
         with client_for(account, read_only=True, stop=stop, policy=CHECK_POLICY) as client:
-            return ask(client)
+            return with_rights(client, identify(client))
     except KommoError as error:
         return Probe(error=error)
 
 
-def ask(client: KommoClient) -> Probe:
-    """Whose account answers, and with which rights; raises KommoError."""
-    return with_rights(client, identify(client))
-
-
 def identify(client: KommoClient) -> Probe:
-    """GET /account (docs/kommo.md 8): whose account answers; nothing is known of the rights yet."""
+    """Asks whose account answers: GET /account (docs/kommo.md 8); nothing is known of the rights yet."""
     about = client.get("/account") or {}
     kommo_id, user_id = about.get("id"), about.get("current_user_id")
     return Probe(
@@ -52,7 +47,7 @@ def identify(client: KommoClient) -> Probe:
 
 
 def with_rights(client: KommoClient, found: Probe) -> Probe:
-    """GET /users/{id}: whether the token's user is an administrator."""
+    """Asks whether the token's user is an administrator: GET /users/{id}."""
     user: Mapping[str, Any] = {}
     if found.user_id is not None:
         try:

@@ -1,8 +1,7 @@
-"""What an answer of Kommo, or a refusal, says about an account's connection; nothing is stored here."""
+"""Judges what an answer of Kommo, or a refusal, says about an account's connection; nothing is stored here."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from accounts.kommo.errors import GrantRefused, KommoError, NotFound
 from accounts.models import HAS_LIVE_CREDENTIAL, HAS_PAIR, HEALTH_NEEDS_CONNECTING, Account
@@ -46,15 +45,18 @@ class Verdict:
 
 
 def of_check(error: KommoError) -> Verdict:
-    """What a check that ended with `error` shows."""
+    """Returns the verdict on a check that ended with `error`."""
     if isinstance(error, CredentialProblem):
         return Verdict(Health.NO_TOKEN, remedy=error.remedy)
     return Verdict(_health_of(error, error.code) or Health.ERROR, error.detail, error.remedy)
 
 
 def of_run(error: RunError | None) -> Verdict | None:
-    """What a run that ended with `error` (None: well) shows; None when it shows nothing."""
-    code, message, remedy = _facts(error)
+    """Returns the verdict on a run that ended with `error` (None: well); None when it shows nothing."""
+    if isinstance(error, KommoError):
+        code, message, remedy = error.code, error.detail, error.remedy
+    else:
+        code, message, remedy = ((error or {}).get(name, "") for name in ("code", "message", "remedy"))
     if code in SAYS_NOTHING:
         return None
     health = _health_of(error, code) or Health.CONNECTED
@@ -62,45 +64,33 @@ def of_run(error: RunError | None) -> Verdict | None:
 
 
 def _health_of(error: RunError | None, code: str) -> Account.Health | None:
-    """None: the code tells nothing about the connection."""
+    """Returns None when the code tells nothing about the connection."""
     if isinstance(error, NotFound) and not error.no_account:
         return Health.ERROR  # an item was gone, not the account
     return HEALTH_OF_CODE.get(code)
 
 
-def _facts(error: RunError | None) -> tuple[str, str, str]:
-    if error is None:
-        return "", "", ""
-    if isinstance(error, KommoError):
-        return error.code, error.detail, error.remedy
-    return error.get("code", ""), error.get("message", ""), error.get("remedy", "")
-
-
-def by_own_rows(account_id: int, told: Verdict) -> Verdict:
-    """A refusal in the words of our own rows.
+def by_own_rows(account_id: int, verdict: Verdict) -> Verdict:
+    """Returns a refusal in the words of our own rows.
 
     The public reason codes tell neither an account without a token from a refused one, nor a token from a pair; and
-    what Kommo told of an uninstalled integration says more than the 401 that follows.
+    what Kommo said of an uninstalled integration says more than the 401 that follows.
     """
-    if told.health not in HEALTH_NEEDS_CONNECTING:
-        return told
+    if verdict.health not in HEALTH_NEEDS_CONNECTING:
+        return verdict
     rows = Account.objects.filter(pk=account_id).annotate(is_live=HAS_LIVE_CREDENTIAL, has_pair=HAS_PAIR)
     names = ("credential_kind", "health", "health_reason", "pair__failure", "is_live", "has_pair")
     row = rows.values_list(*names, named=True).first()
     if row is None:
-        return told
+        return verdict
     is_oauth = row.credential_kind == Account.CredentialKind.OAUTH
     if row.health == Health.DISCONNECTED and not (is_oauth and row.is_live):
         return Verdict(Health.DISCONNECTED, row.health_reason)
-    if is_oauth:
-        return _of_pair(row, told)
-    return told if row.is_live else Verdict(Health.NO_TOKEN, told.message, told.remedy)
-
-
-def _of_pair(row: Any, told: Verdict) -> Verdict:
-    """There is no pair, or one that only a person can replace."""
+    if not is_oauth:
+        return verdict if row.is_live else Verdict(Health.NO_TOKEN, verdict.message, verdict.remedy)
     if not row.has_pair:
         return Verdict(Health.NO_TOKEN, remedy=NOT_CONNECTED)
+    # Only a person can replace the pair.
     failure = (not row.is_live and row.pair__failure) or {}
     remedy = failure.get("remedy") or GrantRefused.remedies[GrantRefused.code]
-    return Verdict(Health.RECONNECT, failure.get("message") or told.message, remedy)
+    return Verdict(Health.RECONNECT, failure.get("message") or verdict.message, remedy)

@@ -28,7 +28,7 @@ def run(check: ConnectionCheck) -> list[str]:
     said = []
     while message := OrmQ.objects.first():
         message.delete()
-        said.append(bulk_check.work(message.task["args"][0]))
+        said.append(bulk_check.run_slice(message.task["args"][0]))
     check.refresh_from_db()
     return said
 
@@ -59,8 +59,8 @@ def test_a_second_order_for_the_same_accounts_joins_the_job_that_is_at_it() -> N
 
 def test_of_two_orders_at_the_same_moment_the_older_remains() -> None:
     ids = frozenset([AccountFactory().pk])
-    older, younger = bulk_check._new(ids, None), bulk_check._new(ids, None)
-    assert bulk_check._alone(younger, ids) == older
+    older, younger = bulk_check._create(ids, None), bulk_check._create(ids, None)
+    assert bulk_check._start_oldest(younger, ids) == older
     assert list(ConnectionCheck.objects.all()) == [older]
 
 
@@ -101,8 +101,8 @@ def test_a_job_checks_every_account_in_slices_and_keeps_each_outcome(simulator, 
 def test_doubled_and_late_messages_ask_nobody_twice(simulator, world) -> None:
     accounts(world, 30)
     check = start_check()
-    assert bulk_check.work(check.pk) == "to be continued"
-    assert bulk_check.work(check.pk) == "done"
+    assert bulk_check.run_slice(check.pk) == "to be continued"
+    assert bulk_check.run_slice(check.pk) == "done"
     assert run(check) == ["ended, or in other hands"] * 2
     assert len(world.log) == 60
 
@@ -111,12 +111,12 @@ def test_a_job_in_other_hands_is_left_alone(simulator, world) -> None:
     accounts(world, 1)
     check = start_check()
     ConnectionCheck.objects.update(beat_at=timezone.now() - timedelta(seconds=10))
-    assert bulk_check.work(check.pk) == "ended, or in other hands"
+    assert bulk_check.run_slice(check.pk) == "ended, or in other hands"
     assert len(world.log) == 0
 
 
 def test_a_message_for_a_job_that_is_gone_does_no_harm() -> None:
-    assert bulk_check.work(7) == "ended, or in other hands"
+    assert bulk_check.run_slice(7) == "ended, or in other hands"
 
 
 def test_a_blocked_ip_ends_the_job_with_a_note_and_blames_nobody_who_was_not_asked(simulator, world) -> None:
@@ -156,7 +156,7 @@ def test_a_lost_message_is_sent_again_by_the_reapers_round(simulator, world) -> 
 def test_a_job_whose_worker_died_in_the_middle_goes_on_where_it_stood(simulator, world) -> None:
     accounts(world, 30)
     check = start_check()
-    bulk_check.work(check.pk)
+    bulk_check.run_slice(check.pk)
     OrmQ.objects.all().delete()
     ConnectionCheck.objects.update(beat_at=timezone.now())  # taken, and never heard of again
     assert bulk_check.resume() == 0
