@@ -12,8 +12,8 @@ from accounts.services import ForeignAddress, NotASubdomain, can_be_secret, forg
 from accounts.services.connecting.attempts import other_account
 from accounts.services.exporting import FORMATS, FileFormat
 from accounts.services.importing.tokens import owners_of
-from accounts.services.tables.lines import bare
-from accounts.services.tables.table import Table, UnreadableFile, read_table
+from accounts.services.tables.lines import UnreadableFile, bare
+from accounts.services.tables.table import Table, read_table
 from accounts.uploads import LARGEST_FILE
 
 IS_SET = "••• set"

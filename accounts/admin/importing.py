@@ -16,17 +16,24 @@ from accounts import badges
 from accounts.forms import ConfirmImportForm, ImportForm
 from accounts.models import Account
 from accounts.pages import page, person
-from accounts.services.importing import Action, ImportRefused, ImportReport, Outcome, import_table, preview_table
+from accounts.services.importing import (
+    ImportRefused,
+    ImportReport,
+    LineAction,
+    LineOutcome,
+    import_table,
+    preview_table,
+)
 from accounts.services.tables.table import COLUMNS, read_table
 from accounts.uploads import UPLOAD_VIEW, UploadGone, forget_upload, read_upload, store_upload
 
 UPLOAD = "accounts_import"  # in the session: the name of the stored file that this person is looking at
 SHOWN = 500  # lines of each kind on a page
 KINDS = {  # of lines, in the order of the page
-    Action.REFUSED: (_("Left out"), badges.BAD),
-    Action.CREATED: (_("New"), badges.OK),
-    Action.UPDATED: (_("Changed"), badges.INFO),
-    Action.UNCHANGED: (_("Unchanged"), badges.IDLE),
+    LineAction.REFUSED: (_("Left out"), badges.BAD),
+    LineAction.CREATED: (_("New"), badges.OK),
+    LineAction.UPDATED: (_("Changed"), badges.INFO),
+    LineAction.UNCHANGED: (_("Unchanged"), badges.IDLE),
 }
 may_import = permission_required("accounts.import_account", raise_exception=True)
 
@@ -87,11 +94,11 @@ def _group_name(form: ImportForm | ConfirmImportForm) -> str | None:
 class Section:
     """The lines of one kind, as many as a page holds."""
 
-    action: Action
+    action: LineAction
     title: Any
     tone: str
     count: int
-    outcomes: list[Outcome]
+    outcomes: list[LineOutcome]
 
     @property
     def more(self) -> int:
@@ -114,9 +121,9 @@ def _log(report: ImportReport, request: HttpRequest) -> None:
     content_type = ContentType.objects.get_for_model(Account)
     entries = []
     for outcome in report.outcomes:
-        if outcome.account is None or outcome.action not in (Action.CREATED, Action.UPDATED):
+        if outcome.account is None or outcome.action not in (LineAction.CREATED, LineAction.UPDATED):
             continue
-        is_new = outcome.action == Action.CREATED
+        is_new = outcome.action == LineAction.CREATED
         changed = {"changed": {"fields": [change.column for change in outcome.changes]}}
         entries.append(
             LogEntry(

@@ -13,7 +13,8 @@ from openpyxl import Workbook, load_workbook
 
 from accounts.models import Account
 from accounts.services.importing import ImportRefused, ImportReport, import_accounts, preview_table
-from accounts.services.tables.table import UnreadableFile, read_table
+from accounts.services.tables.lines import UnreadableFile
+from accounts.services.tables.table import read_table
 from accounts.tests.factories import AccountFactory, GroupFactory
 
 pytestmark = pytest.mark.django_db
@@ -49,7 +50,7 @@ def test_a_workbook_is_read_like_a_csv_file() -> None:
     content = book(HEADER, ["master", "MASTER", "Head office", "tok"], [], ["north", None, "Nörth 🏢", " tok-2 "])
     report = load(content)
     assert counts(report) == (2, 0, 0, [])
-    assert [tuple(note) for note in report.said] == [(4, "Spaces around token were removed.")]
+    assert [tuple(note) for note in report.all_notes] == [(4, "Spaces around token were removed.")]
     assert Account.objects.get(subdomain="north").token == "tok-2"
     assert counts(load(content)) == (0, 0, 2, [])
 
@@ -285,7 +286,7 @@ def _with_cells(count: int) -> bytes:
 
 def test_a_sheet_of_more_than_200_000_cells_is_refused_before_one_is_loaded(monkeypatch) -> None:
     loaded: list[int] = []
-    monkeypatch.setattr("accounts.services.tables.sheets._cells", lambda row: loaded.append(1) or [])
+    monkeypatch.setattr("accounts.services.tables.sheets._cell", lambda value, kind: loaded.append(1) or "")
     content = _with_cells(200_000)  # and the eight of the rows that are good
 
     with pytest.raises(UnreadableFile, match="200,000 cells"):
@@ -311,7 +312,7 @@ def test_elements_that_would_pile_up_in_memory_are_never_loaded(where: str, bomb
     parts, name = dict(_parts(GOOD)), "xl/worksheets/sheet1.xml"
     parts[name] = parts[name].replace(where.encode(), bomb.encode() * 100_000 + where.encode(), 1)
     iterated: list[int] = []
-    monkeypatch.setattr("accounts.services.tables.sheets._cells", lambda row: iterated.append(1) or [])
+    monkeypatch.setattr("accounts.services.tables.sheets._cell", lambda value, kind: iterated.append(1) or "")
 
     with pytest.raises(UnreadableFile, match="damaged"):
         read_table(_packed(parts))

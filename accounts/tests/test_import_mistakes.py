@@ -90,7 +90,7 @@ def test_what_nobody_sees_is_no_part_of_headers_subdomains_roles_and_tokens(
     assert report.errors == []
     account = Account.objects.get()
     assert (account.subdomain, account.role, account.token) == ("north", "master", "token-of-north")
-    assert "were removed." in report.said[0].message
+    assert "were removed." in report.all_notes[0].message
 
 
 @pytest.mark.parametrize("mark", INVISIBLE)
@@ -98,7 +98,9 @@ def test_what_nobody_sees_inside_is_removed_and_said(mark: str) -> None:
     report = load(f"sub{mark}domain,ro{mark}le,token,name\nno{mark}rth,sla{mark}ve,token{mark}-of-north,Nor{mark}th\n")
 
     assert report.errors == []
-    assert [note.message for note in report.said] == ["Invisible characters in subdomain, role, token were removed."]
+    assert [note.message for note in report.all_notes] == [
+        "Invisible characters in subdomain, role, token were removed."
+    ]
     assert tokens() == {"north": "token-of-north"}
     assert Account.objects.get().name == f"Nor{mark}th"  # emoji and some scripts need them
 

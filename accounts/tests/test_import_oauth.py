@@ -31,7 +31,7 @@ def counts(report: ImportReport) -> tuple[int, int, int, list[int]]:
 
 
 def notes(report: ImportReport) -> list[tuple[int, str]]:
-    return [(line, message) for line, message in report.said]
+    return [(line, message) for line, message in report.all_notes]
 
 
 # -- integrations --

@@ -34,7 +34,7 @@ class Command(BaseCommand):
             raise CommandError(f"{options['file']}: {error.strerror}", returncode=USAGE) from error
         except ImportRefused as error:
             raise CommandError(str(error), returncode=USAGE) from error
-        for line, message in report.said:
+        for line, message in report.all_notes:
             self.stdout.write(f"line {line}: {message}" if line else message)
         for line, message in report.errors:
             self.stderr.write(f"line {line}: {message}")

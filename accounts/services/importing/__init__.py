@@ -1,17 +1,13 @@
-"""Accounts from a file: every bad row named by its line, good rows kept, again without harm."""
+"""Accounts from a file: every bad row is named by its line, good rows are stored, a second import changes nothing."""
 
 from accounts.services.importing.running import import_accounts, import_table, preview_table
-from accounts.services.importing.values import Action, Change, ImportRefused, ImportReport, Outcome
-from accounts.services.tables.table import RowError, RowNote
+from accounts.services.importing.values import ImportRefused, ImportReport, LineAction, LineOutcome
 
 __all__ = [
-    "Action",
-    "Change",
     "ImportRefused",
     "ImportReport",
-    "Outcome",
-    "RowError",
-    "RowNote",
+    "LineAction",
+    "LineOutcome",
     "import_accounts",
     "import_table",
     "preview_table",

@@ -1,17 +1,17 @@
-"""The use cases: what a file would do, and doing it. No request goes to Kommo."""
+"""The use cases: previews a file, imports it. No request goes to Kommo."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 from typing import IO
 
 from django.db import transaction
 
 from accounts.models import Account, SyncGroup
-from accounts.services.importing.planning import Plan, plan
-from accounts.services.importing.storing import store
-from accounts.services.importing.values import Action, BadRow, Entry, ImportRefused, ImportReport, Outcome
-from accounts.services.tables.table import RowError, RowNote, Table, UnreadableFile, read_table
-
-Kept = tuple[Entry, Account | None]  # a row, and the account as it is stored; None: it is still to be made
+from accounts.services.importing.planning import ImportPlan, plan
+from accounts.services.importing.values import AccountRow, BadRow, ImportRefused, ImportReport, LineAction, LineOutcome
+from accounts.services.importing.write import write_row
+from accounts.services.tables.lines import UnreadableFile
+from accounts.services.tables.table import RowError, Table, read_table
 
 
 def import_accounts(file: IO[bytes], group_name: str | None = None) -> ImportReport:
@@ -27,9 +27,9 @@ def import_accounts(file: IO[bytes], group_name: str | None = None) -> ImportRep
 
 
 def preview_table(table: Table, group_name: str | None = None) -> ImportReport:
-    """What `import_table` would do now; nothing is written or locked. Raises ImportRefused."""
+    """Returns what `import_table` would do now; nothing is written or locked. Raises ImportRefused."""
     planned = plan(table, group_name)
-    return _report(planned, [(entry, entry.account) for entry in planned.entries], planned.errors, table.notes)
+    return _report(table, planned, ((row, row.account) for row in planned.rows), planned.errors)
 
 
 def import_table(table: Table, group_name: str | None = None) -> ImportReport:
@@ -38,33 +38,36 @@ def import_table(table: Table, group_name: str | None = None) -> ImportReport:
         # Locked, as two imports must not make two masters.
         list(SyncGroup.objects.select_for_update().values_list("pk"))
         planned = plan(table, group_name)
-        stored: list[Kept] = []
+        stored: list[tuple[AccountRow, Account | None]] = []
         errors = list(planned.errors)
         # The new master first: its savepoint also holds the step down of the old one.
-        for entry in sorted(planned.entries, key=lambda each: not each.makes_master):
+        for row in sorted(planned.rows, key=lambda each: not each.makes_master):
             try:
-                stored.append((entry, store(entry)))
+                stored.append((row, write_row(row)))
             except BadRow as error:
-                errors.append(RowError(entry.line, str(error)))
-    return _report(planned, stored, errors, table.notes)
+                errors.append(RowError(row.line, str(error)))
+    return _report(table, planned, stored, errors)
 
 
-def _report(planned: Plan, entries: list[Kept], errors: list[RowError], notes: list[RowNote]) -> ImportReport:
-    said: dict[int, tuple[str, ...]] = defaultdict(tuple)
-    for line, message in notes:
-        said[line] += (message,)
+def _report(
+    table: Table, planned: ImportPlan, rows: Iterable[tuple[AccountRow, Account | None]], errors: list[RowError]
+) -> ImportReport:
+    """`rows`: the good ones, each with its account; None: it is still to be created."""
+    notes: dict[int, tuple[str, ...]] = defaultdict(tuple)
+    for line, message in table.notes:
+        notes[line] += (message,)
     good = (
-        Outcome(
-            entry.line,
-            entry.action,
-            subdomain=entry.subdomain,
-            group=entry.group.name,
+        LineOutcome(
+            row.line,
+            row.action,
+            subdomain=row.subdomain,
+            group=row.group.name,
             account=account,
-            changes=entry.changes,
-            notes=said[entry.line] + entry.notes,
+            changes=row.changes,
+            notes=notes[row.line] + row.notes,
         )
-        for entry, account in entries
+        for row, account in rows
     )
-    bad = (Outcome(line, Action.REFUSED, message=message, notes=said[line]) for line, message in errors)
+    bad = (LineOutcome(line, LineAction.REFUSED, message=message, notes=notes[line]) for line, message in errors)
     outcomes = sorted([*good, *bad], key=lambda outcome: outcome.line)
-    return ImportReport(planned.group, tuple(outcomes), said[0])
+    return ImportReport(planned.group, tuple(outcomes), notes[0])

@@ -1,4 +1,4 @@
-"""What an import speaks of: a row that is sound, an integration as it shall be, and what became of each line."""
+"""The values of an import: a sound row, an integration as it shall be, and the outcome of each line."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,8 +19,8 @@ class BadRow(Exception):
     """One row cannot be imported; the message says why and never quotes a secret."""
 
 
-class Action(StrEnum):
-    """What becomes of a line."""
+class LineAction(StrEnum):
+    """The effect of a line."""
 
     CREATED = "created"
     UPDATED = "updated"
@@ -29,7 +29,7 @@ class Action(StrEnum):
 
 
 @dataclass(frozen=True)
-class Change:
+class ColumnChange:
     """One value that becomes another, as it may be shown."""
 
     column: str
@@ -38,14 +38,14 @@ class Change:
 
 
 @dataclass
-class Wanted:
+class WantedIntegration:
     """An integration as the rows of the file want it; an empty value keeps what is stored."""
 
     client_id: str
     stored: Integration | None
     values: dict[str, tuple[str, int]] = field(repr=False, default_factory=dict)  # column: value, line that brought it
     users: set[str] = field(default_factory=set)  # subdomains, of the file and stored
-    done: Integration | None = None
+    written: Integration | None = None
 
     def value(self, column: str) -> str:
         return self.values.get(column, ("", 0))[0]
@@ -56,8 +56,8 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Entry:
-    """A row that stands on its own feet. `given` holds its cells by column; an empty one keeps what is stored."""
+class AccountRow:
+    """A row that is sound by itself. `given` holds its cells by column; an empty one keeps what is stored."""
 
     line: int
     subdomain: str
@@ -65,8 +65,8 @@ class Entry:
     group: SyncGroup
     account: Account | None  # as stored, without its secrets; None: it is new
     given: Mapping[str, str] = field(repr=False)
-    integration: Wanted | None = None
-    changes: tuple[Change, ...] = ()
+    integration: WantedIntegration | None = None
+    changes: tuple[ColumnChange, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
@@ -74,56 +74,56 @@ class Entry:
         return self.role == Account.Role.MASTER
 
     @property
-    def action(self) -> Action:
+    def action(self) -> LineAction:
         if self.account is None:
-            return Action.CREATED
-        return Action.UPDATED if self.changes else Action.UNCHANGED
+            return LineAction.CREATED
+        return LineAction.UPDATED if self.changes else LineAction.UNCHANGED
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What becomes, or became, of one line."""
+class LineOutcome:
+    """The effect that one line will have, or had."""
 
     line: int
-    action: Action
+    action: LineAction
     subdomain: str = ""
     group: str = ""
     account: Account | None = None
-    changes: tuple[Change, ...] = ()
+    changes: tuple[ColumnChange, ...] = ()
     notes: tuple[str, ...] = ()
     message: str = ""  # why it is refused
 
 
 @dataclass(frozen=True)
 class ImportReport:
-    """What becomes, or became, of the lines of a file, in their order; `notes` are of the file as a whole."""
+    """The outcomes of the lines of a file, in their order; `notes` are of the file as a whole."""
 
     group: str
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[LineOutcome, ...]
     notes: tuple[str, ...] = ()
 
-    def count(self, action: Action) -> int:
+    def count(self, action: LineAction) -> int:
         return sum(outcome.action == action for outcome in self.outcomes)
 
     @property
     def created(self) -> int:
-        return self.count(Action.CREATED)
+        return self.count(LineAction.CREATED)
 
     @property
     def updated(self) -> int:
-        return self.count(Action.UPDATED)
+        return self.count(LineAction.UPDATED)
 
     @property
     def unchanged(self) -> int:
-        return self.count(Action.UNCHANGED)
+        return self.count(LineAction.UNCHANGED)
 
     @property
     def errors(self) -> list[RowError]:
-        refused = (outcome for outcome in self.outcomes if outcome.action == Action.REFUSED)
+        refused = (outcome for outcome in self.outcomes if outcome.action == LineAction.REFUSED)
         return [RowError(outcome.line, outcome.message) for outcome in refused]
 
     @property
-    def said(self) -> list[RowNote]:
-        """Every note, with its line; 0 is the file."""
+    def all_notes(self) -> list[RowNote]:
+        """Returns every note with its line; 0 is the file."""
         of_lines = [RowNote(outcome.line, note) for outcome in self.outcomes for note in outcome.notes]
         return [*(RowNote(0, note) for note in self.notes), *of_lines]

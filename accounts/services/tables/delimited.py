@@ -16,7 +16,7 @@ UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 def read_lines(content: bytes) -> Iterator[Line]:
-    """Every line by itself, as no column may hold a line break: a quote left open costs one line, not the rest.
+    """Yields every line by itself, as no column may hold a line break: a quote left open costs one line, not the rest.
 
     Raises UnreadableFile.
     """
@@ -32,29 +32,22 @@ def read_lines(content: bytes) -> Iterator[Line]:
             delimiter = hint[1]
             continue
         delimiter = delimiter or max(DELIMITERS, key=line.count)
-        flaw = _flaw(line)
-        yield Line(number, () if flaw else _cells(line, delimiter), flaw)
+        yield _line(number, line, delimiter)
 
 
-def _cells(line: str, delimiter: str) -> list[str]:
-    """The cells with the spaces around them, where these can be told from what stands before a quote."""
-    cells = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
-    as_they_stand = next(csv.reader([line], delimiter=delimiter), [])
-    if len(as_they_stand) != len(cells):
-        return cells
-    return [
-        f" {cell}" if raw[:1].isspace() and not cell[:1].isspace() else cell
-        for raw, cell in zip(as_they_stand, cells, strict=True)
-    ]
-
-
-def _flaw(line: str) -> str:
-    if UNDECODED.search(line):
-        return _('This line is not UTF-8 text; save the file as "CSV UTF-8" or XLSX.')
-    if "\0" in line:
-        return _("This line holds a NUL byte.")
-    if line.count('"') % 2:
-        return _("A quote is left open.")
-    if len(line) > LONGEST_LINE:
-        return _("This line is longer than any can be.")
-    return ""
+def _line(number: int, text: str, delimiter: str) -> Line:
+    """Returns the line with its cells, or with its flaw."""
+    if UNDECODED.search(text):
+        return Line(number, flaw=_('This line is not UTF-8 text; save the file as "CSV UTF-8" or XLSX.'))
+    if "\0" in text:
+        return Line(number, flaw=_("This line holds a NUL byte."))
+    if text.count('"') % 2:
+        return Line(number, flaw=_("A quote is left open."))
+    if len(text) > LONGEST_LINE:
+        return Line(number, flaw=_("This line is longer than any can be."))
+    cells = next(csv.reader([text], delimiter=delimiter, skipinitialspace=True), [])
+    with_spaces = next(csv.reader([text], delimiter=delimiter), [])
+    if len(with_spaces) == len(cells):  # else no space can be told from what stands before a quote
+        pairs = zip(with_spaces, cells, strict=True)
+        cells = [f" {cell}" if raw[:1].isspace() and not cell[:1].isspace() else cell for raw, cell in pairs]
+    return Line(number, cells)

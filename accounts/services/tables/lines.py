@@ -15,12 +15,12 @@ SEPARATOR_HINT = re.compile(r"""[\s\ufeff]*"?sep=([^\w\s"'.]|\t)"?[\s,;|]*\Z""",
 
 
 def trimmed(text: str) -> str:
-    """The text without spaces and invisible characters at its ends; inside, emoji and some scripts need those."""
+    """Removes spaces and invisible characters at both ends; inside the text, emoji and some scripts need those."""
     return AT_AN_END.sub("", text)
 
 
 def bare(text: str) -> str:
-    """The text as it looks, for what holds no invisible character: the name of a column, a subdomain, a token."""
+    """Returns the text as it looks, for a column's name, a subdomain or a token: none holds an invisible character."""
     return ANYWHERE.sub("", text).strip()
 
 
@@ -49,6 +49,6 @@ class Line:
 
     @property
     def is_separator_hint(self) -> bool:
-        """True for `sep=;`, which tells Excel the delimiter."""
+        """Returns True for `sep=;`, which tells Excel the delimiter."""
         texts = [cell for cell in self.cells if isinstance(cell, NotText) or cell.strip()]
         return len(texts) == 1 and isinstance(texts[0], str) and bool(SEPARATOR_HINT.match(texts[0]))

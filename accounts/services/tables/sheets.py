@@ -1,12 +1,12 @@
-"""XLSX workbooks: the first sheet as lines, and every cell of which Excel made something else than text."""
+"""XLSX workbooks: reads the first sheet as lines, and marks every cell of which Excel made something else than text."""
 
 import io
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import date, time, timedelta
+from functools import partial
 from typing import Any
 from xml.etree.ElementTree import ParseError
 from xml.parsers import expat
@@ -34,42 +34,48 @@ DAMAGED = (
 
 
 def is_workbook(content: bytes) -> bool:
-    """True for an archive; raises UnreadableFile for what Excel wrote before 2007 or under a password."""
+    """Returns True for an archive; raises UnreadableFile for what Excel wrote before 2007 or under a password."""
     if content.startswith(OLD_EXCEL):
         raise UnreadableFile(_("This is an old .xls file, or one with a password; save it as .xlsx without one."))
     return content.startswith(b"PK") and zipfile.is_zipfile(io.BytesIO(content))
 
 
 def read_sheet(content: bytes) -> tuple[list[Line], list[str]]:
-    """The lines of the first sheet, and what there is to say about the file. Raises UnreadableFile."""
+    """Returns the lines of the first sheet, and what there is to say about the file. Raises UnreadableFile."""
     try:
-        _check_size(content)
-        with warnings.catch_warnings():  # of what is in the file beside the cells, such as styles it lacks
-            warnings.simplefilter("ignore")
-            return _read(content)
+        with zipfile.ZipFile(io.BytesIO(content)) as archive, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what is in the file beside the cells, such as styles it lacks
+            _check_parts(archive)
+            with closing(load_workbook(io.BytesIO(content), read_only=True, data_only=False, keep_links=False)) as book:
+                if not book.worksheets:
+                    raise UnreadableFile(_("The file has no sheet with cells."))
+                first, notes = book.worksheets[0], []
+                # Counted before one of them is loaded; those that hold nothing but a format count too.
+                too_many = _("The sheet has more than 200,000 cells; delete what is not needed, or save it as CSV.")
+                _check_elements(archive, first._worksheet_path, "c", too_many)
+                if len(book.sheetnames) > 1:
+                    facts = {"count": len(book.sheetnames), "name": first.title}
+                    notes.append(_("The file has %(count)d sheets; only the first one, %(name)s, was read.") % facts)
+                return _lines(first), notes
     except DAMAGED as error:
         raise UnreadableFile(_("This is no XLSX file, or a damaged one; save it anew, or as CSV UTF-8.")) from error
 
 
-def _check_size(content: bytes) -> None:
-    """A small archive may hold endless text; zipfile never unpacks more than an entry says of itself."""
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        if sum(entry.file_size for entry in archive.infolist()) > UNPACKED:
-            raise UnreadableFile(_("Unpacked, the file is larger than 30 MB."))
-        for name in archive.namelist():
-            if name.endswith((".xml", ".rels")) and not name.startswith(SHEETS_AND_TEXTS):
-                if _has_more_tags(archive, name):
-                    raise UnreadableFile(_("The file holds too many styles; save it as CSV UTF-8."))
-                continue
+def _check_parts(archive: zipfile.ZipFile) -> None:
+    """Refuses what is larger than any file of accounts before openpyxl loads it.
+
+    A small archive may hold endless text; zipfile never unpacks more than an entry says of itself.
+    """
+    if sum(entry.file_size for entry in archive.infolist()) > UNPACKED:
+        raise UnreadableFile(_("Unpacked, the file is larger than 30 MB."))
+    for name in archive.namelist():
+        if name.startswith(SHEETS_AND_TEXTS) or not name.endswith((".xml", ".rels")):
             too_many = _("The file holds more than 200,000 texts; keep only the sheet with the accounts.")
             _check_elements(archive, name, "si", too_many)
-
-
-def _check_cells(content: bytes, path: str) -> None:
-    """Counted before one of them is loaded; those that hold nothing but a format count too."""
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        too_many = _("The sheet has more than 200,000 cells; delete what is not needed, or save it as CSV.")
-        _check_elements(archive, path, "c", too_many)
+            continue
+        with archive.open(name) as part:
+            if sum(chunk.count(b"<") for chunk in iter(partial(part.read, 1 << 16), b"")) > MOST_TAGS:
+                raise UnreadableFile(_("The file holds too many styles; save it as CSV UTF-8."))
 
 
 class _Elements:
@@ -80,11 +86,11 @@ class _Elements:
 
     def __init__(self, counted: str) -> None:
         self._counted = counted
-        self.found = self.outside = self.inside = self.depth = 0
+        self.count = self.outside = self.inside = self.depth = 0
 
     def start(self, name: str, _attributes: object) -> None:
         name = name.rpartition(":")[2]
-        self.found += name == self._counted
+        self.count += name == self._counted
         if self.depth or name in ROWS:
             self.depth += 1
             self.inside += 1
@@ -103,53 +109,24 @@ def _check_elements(archive: zipfile.ZipFile, name: str, counted: str, too_many:
     with archive.open(name) as part, suppress(expat.ExpatError):  # openpyxl ends at the same place, if it reads this
         while chunk := part.read(1 << 16):
             parser.Parse(chunk)
-            if elements.found > MOST_CELLS:
+            if elements.count > MOST_CELLS:
                 raise UnreadableFile(too_many)
             if max(elements.outside, elements.inside) > MOST_ELEMENTS:
                 raise ValueError(name)  # no program writes such a file
 
 
-def _has_more_tags(archive: zipfile.ZipFile, name: str) -> bool:
-    with archive.open(name) as part:
-        count = 0
-        while count <= MOST_TAGS and (chunk := part.read(1 << 16)):
-            count += chunk.count(b"<")
-    return count > MOST_TAGS
-
-
-def _read(content: bytes) -> tuple[list[Line], list[str]]:
-    book = load_workbook(io.BytesIO(content), read_only=True, data_only=False, keep_links=False)
-    try:
-        if not book.worksheets:
-            raise UnreadableFile(_("The file has no sheet with cells."))
-        first = book.worksheets[0]
-        _check_cells(content, first._worksheet_path)
-        first.reset_dimensions()  # some programs write wrong ones
-        rows = enumerate(first.iter_rows(max_row=LAST_ROW, max_col=MOST_COLUMNS), start=1)
-        lines = [
-            Line(number, _cells(row)) for number, row in _near(rows) if any(cell.value is not None for cell in row)
-        ]
-        notes = []
-        if len(book.sheetnames) > 1:
-            facts = {"count": len(book.sheetnames), "name": first.title}
-            notes.append(_("The file has %(count)d sheets; only the first one, %(name)s, was read.") % facts)
-        return lines, notes
-    finally:
-        book.close()
-
-
-def _near(rows: Iterable[tuple[int, Any]]) -> Iterator[tuple[int, Any]]:
-    for number, row in rows:
+def _lines(sheet: Any) -> list[Line]:
+    sheet.reset_dimensions()  # some programs write wrong ones
+    lines = []
+    for number, row in enumerate(sheet.iter_rows(max_row=LAST_ROW, max_col=MOST_COLUMNS), start=1):
         if number >= LAST_ROW:
             raise UnreadableFile(_("The sheet has cells below line %d; delete what stands there.") % LAST_ROW)
-        yield number, row
-
-
-def _cells(row: Sequence[Any]) -> list[str | NotText]:
-    cells = [_cell(cell.value, cell.data_type) for cell in row]
-    while cells and cells[-1] == "":
-        cells.pop()
-    return cells
+        cells = [_cell(cell.value, cell.data_type) for cell in row]
+        while cells and cells[-1] == "":
+            cells.pop()
+        if cells:
+            lines.append(Line(number, cells))
+    return lines
 
 
 def _cell(value: Any, kind: str) -> str | NotText:
@@ -161,15 +138,10 @@ def _cell(value: Any, kind: str) -> str | NotText:
         return NotText(_("%(column)s holds an error of the sheet."))
     if isinstance(value, date | time | timedelta):
         return NotText(_("%(column)s holds a date, which Excel made of it; format the cell as text and type it again."))
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return _digits(value)
-    return str(value)
-
-
-def _digits(value: int | float) -> str | NotText:
-    """A number as it was typed: 123 for 123.0."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return str(value)
     if abs(value) >= EXACT:
         return NotText(
             _("%(column)s holds a number, of which Excel keeps 15 digits; format the cell as text and copy it again.")
         )
-    return str(int(value)) if value == int(value) else str(value)
+    return str(int(value)) if value == int(value) else str(value)  # as it was typed: 123 for 123.0

@@ -1,4 +1,4 @@
-"""A file of accounts as rows with line numbers, before anybody asks what they mean."""
+"""A file of accounts as rows with line numbers, before their meaning is looked at."""
 
 import re
 from collections.abc import Iterable
@@ -12,8 +12,6 @@ from accounts.services.tables.formulas import unguarded
 from accounts.services.tables.lines import Line, NotText, UnreadableFile, bare, trimmed
 from accounts.services.tables.sheets import is_workbook, read_sheet
 
-__all__ = ["COLUMNS", "INFORMATIVE", "Row", "RowError", "RowNote", "Table", "UnreadableFile", "quoted", "read_table"]
-
 REQUIRED = ("subdomain",)
 SECRETS = ("token", "client_secret", "refresh_token")
 COLUMNS = (
@@ -21,7 +19,7 @@ COLUMNS = (
     *("client_id", "client_secret", "refresh_token", "redirect_uri"),
     *("email", "group"),
 )
-# What an export tells beside these; nobody sets it by a file.
+# What an export has beside these; nobody sets it by a file.
 INFORMATIVE = ("credential", "health", "health_reason", "checked", "token_expires", "kommo_id", "paused")
 MOST_ROWS = 20_000
 AS_WRITTEN = ("name", "group")  # what may hold invisible characters between others
@@ -32,21 +30,21 @@ BREAKS = re.compile(r"[\0\r\n]")
 
 
 class RowError(NamedTuple):
-    """What is wrong with one line; `line` counts from 1, as editors do."""
+    """The error of one line; `line` counts from 1, as editors do."""
 
     line: int
     message: str
 
 
 class RowNote(NamedTuple):
-    """What there is to say about a line that is good; 0 is the file."""
+    """Something to know about a line that is good; 0 is the file."""
 
     line: int
     message: str
 
 
 @dataclass(frozen=True)
-class Row:
+class TableRow:
     """One line; a cell that is empty or missing is ""."""
 
     line: int
@@ -57,16 +55,16 @@ class Row:
 class Table:
     """The rows of a file, the lines that are none, and what else there is to say."""
 
-    rows: list[Row] = field(default_factory=list)
+    rows: list[TableRow] = field(default_factory=list)
     errors: list[RowError] = field(default_factory=list)
     notes: list[RowNote] = field(default_factory=list)
 
 
 def read_table(content: bytes) -> Table:
-    """The rows of a CSV or XLSX file: what it is, its content tells. Raises UnreadableFile."""
+    """Returns the rows of a CSV or XLSX file: the content decides which of them it is. Raises UnreadableFile."""
     lines: Iterable[Line]
-    lines, said = read_sheet(content) if is_workbook(content) else (read_lines(content), [])
-    table = Table(notes=[RowNote(0, message) for message in said])
+    lines, notes = read_sheet(content) if is_workbook(content) else (read_lines(content), [])
+    table = Table(notes=[RowNote(0, message) for message in notes])
     rest = iter(lines)
     header = next((line for line in rest if not line.is_blank and not line.is_separator_hint), None)
     if header is None:
@@ -81,29 +79,30 @@ def read_table(content: bytes) -> Table:
     for line in rest:
         if len(table.rows) + len(table.errors) >= MOST_ROWS:
             raise UnreadableFile(_("The file has more than %d lines.") % MOST_ROWS)
-        if not line.is_blank:
-            _read(line, columns, table)
+        if line.is_blank:
+            continue
+        flaw = _flaw(line, columns)
+        if flaw:
+            table.errors.append(RowError(line.number, flaw))
+        else:
+            _add_row(line, columns, table)
     return table
 
 
 def may_be_secret(cell: str) -> bool:
-    """True for what looks like a token or a secret, as in a file with shifted columns or without a header."""
+    """Returns True for what looks like a token or a secret, as in a file with shifted columns or without a header."""
     return bool(MAY_BE_SECRET.search(cell))
 
 
 def quoted(cell: str) -> str:
-    """`cell` for a message; *** when it might be a secret."""
+    """Returns `cell` for a message; *** when it might be a secret."""
     if may_be_secret(cell):
         return "***"
     return repr(cell if len(cell) <= LONGEST_QUOTE else f"{cell[:LONGEST_QUOTE]}…")
 
 
-def _read(line: Line, columns: list[str], table: Table) -> None:
-    """Puts the line into the table: as a row, or as an error."""
-    flaw = line.flaw or _too_many(line, columns) or _no_text(line, columns)
-    if flaw:
-        table.errors.append(RowError(line.number, flaw))
-        return
+def _add_row(line: Line, columns: list[str], table: Table) -> None:
+    """Adds the line as a row, and notes what was removed from its cells."""
     cells = dict.fromkeys(COLUMNS, "")
     spaces: list[str] = []
     invisible: list[str] = []
@@ -113,7 +112,7 @@ def _read(line: Line, columns: list[str], table: Table) -> None:
             cells[column] = text if column in SECRETS else unguarded(text)
             if text and text != cell:
                 (spaces if text == cell.strip() else invisible).append(column)
-    table.rows.append(Row(line.number, cells))
+    table.rows.append(TableRow(line.number, cells))
     if spaces:
         message = _("Spaces around %(columns)s were removed.") % {"columns": ", ".join(spaces)}
         table.notes.append(RowNote(line.number, message))
@@ -123,7 +122,7 @@ def _read(line: Line, columns: list[str], table: Table) -> None:
 
 
 def _columns(header: Line) -> tuple[list[str], str]:
-    """The names of the columns, and what is wrong with them."""
+    """Returns the names of the columns, and what is wrong with them."""
     columns = ["" if isinstance(cell, NotText) else bare(cell).lower() for cell in header.cells]
     while columns and not columns[-1]:
         columns.pop()
@@ -144,14 +143,13 @@ def _columns(header: Line) -> tuple[list[str], str]:
     return columns, ""
 
 
-def _too_many(line: Line, columns: list[str]) -> str:
-    if not any(isinstance(cell, NotText) or bare(cell) for cell in line.cells[len(columns) :]):
-        return ""
-    facts = {"cells": len(line.cells), "columns": len(columns)}
-    return _("%(cells)d cells under %(columns)d columns; put text with the delimiter into quotes.") % facts
-
-
-def _no_text(line: Line, columns: list[str]) -> str:
+def _flaw(line: Line, columns: list[str]) -> str:
+    """Returns what keeps the line from being a row; "" when nothing does."""
+    if line.flaw:
+        return line.flaw
+    if any(isinstance(cell, NotText) or bare(cell) for cell in line.cells[len(columns) :]):
+        facts = {"cells": len(line.cells), "columns": len(columns)}
+        return _("%(cells)d cells under %(columns)d columns; put text with the delimiter into quotes.") % facts
     for column, cell in zip(columns, line.cells, strict=False):
         if column not in COLUMNS:
             continue

@@ -1,4 +1,4 @@
-"""What is stored already, read once: an import compares every row with it."""
+"""Reads once what is stored already: an import compares every row with it."""
 
 import hashlib
 from collections import defaultdict
@@ -11,21 +11,24 @@ from accounts.models import Account, AccountEvent, Integration, SyncGroup
 
 
 def hash_of(refresh_token: str) -> str:
-    """What is kept of a refresh token that came from a file, to know it again after it was rotated."""
+    """Returns what is stored of a refresh token from a file, to know it again after it was rotated."""
     return hashlib.sha256(refresh_token.encode()).hexdigest()
 
 
-class Stored:
-    """Groups, accounts and integrations by the names that files use; secrets lie unopened until they are asked for.
+class Existing:
+    """Groups, accounts and integrations by the names that files use; a secret is decrypted when it is asked for.
 
-    A secret that no key opens must not keep a new one from being stored, so they are read as they lie.
+    A secret that no key opens must not keep a new one from being stored, so they are read encrypted.
     """
 
     def __init__(self) -> None:
         self.groups = {group.name: group for group in SyncGroup.objects.all()}
-        lying = {"stored_token": Cast("token", TextField()), "stored_refresh": Cast("pair__refresh_token", TextField())}
+        encrypted = {
+            "stored_token": Cast("token", TextField()),
+            "stored_refresh": Cast("pair__refresh_token", TextField()),
+        }
         accounts = Account.objects.select_related("group").defer("token")
-        accounts = accounts.annotate(**lying, imported_hash=F("pair__imported_hash"))
+        accounts = accounts.annotate(**encrypted, imported_hash=F("pair__imported_hash"))
         self.accounts = {account.subdomain: account for account in accounts}
         renamed = AccountEvent.objects.exclude(former_subdomain="").order_by("pk")
         self.renamed = dict(renamed.values_list("former_subdomain", "account__subdomain"))
@@ -38,7 +41,7 @@ class Stored:
             self.served[self.client_id(account)].add(account.subdomain)
 
     def client_id(self, account: Account | None) -> str:
-        """The client id of the account's integration; "" when it has none."""
+        """Returns the client id of the account's integration; "" when it has none."""
         return self._client_ids.get(account.integration_id or 0, "") if account else ""
 
     def master_of(self, group: SyncGroup) -> Account | None:
@@ -47,7 +50,7 @@ class Stored:
 
 
 def token_of(account: Account) -> str | None:
-    """The stored long-lived token; None when no key opens it."""
+    """Returns the stored long-lived token; None when no key opens it."""
     return _opened(getattr(account, "stored_token", ""))
 
 
