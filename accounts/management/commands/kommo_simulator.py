@@ -7,7 +7,6 @@ import os
 import signal
 from argparse import ArgumentParser
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -45,19 +44,37 @@ class Command(BaseCommand):
         world.cache_reads = True
         world.limits.key, world.limits.per_second = options["limit_key"], options["rate"]
         integration = _integration(world, options["oauth_redirect"]) if options["oauth_redirect"] else None
-        if options["csv"]:
-            _write_csv(world, options["csv"])
+        if options["csv"]:  # it holds tokens: only its owner may read it
+            opened = os.open(options["csv"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(opened, "w", encoding="utf-8", newline="") as file:
+                rows = csv.writer(file)
+                rows.writerow(["subdomain", "role", "name", "token"])
+                for at, account in enumerate(world.accounts.values()):
+                    rows.writerow([account.subdomain, "slave" if at else "master", account.name, account.token])
         try:
             server = serve(world, options["host"], options["port"], options["latency_ms"] / 1000)
         except OSError as error:
             raise CommandError(f"Cannot listen on {options['host']}:{options['port']}: {error}") from error
-        _stop_on_signals(server)
-        slaves = len(world.accounts) - 1
-        self.stdout.write(f"Simulated Kommo on {server.url_template} (1 master, {slaves} slaves)")
-        if integration is not None:
-            self.stdout.write(_keys(integration, server))
+        self._run(server, integration, options["state"])
+
+    def _run(self, server: RunningServer, integration: SimIntegration | None, state: Path | None) -> None:
+        """Serves until a signal comes; saves the world whenever it has changed, and at last."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda _number, _frame: server.stopped.set())
+        world, saved = server.world, -1
+        self.stdout.write(f"Simulated Kommo on {server.url_template} (1 master, {len(world.accounts) - 1} slaves)")
+        if integration is not None:  # in one line what an operator enters, as Kommo's page "Keys and scopes" shows it
+            keys = f"client id {integration.client_id}, client secret {integration.client_secret}"
+            page = f"{server.url}/oauth?client_id={integration.client_id}"
+            self.stdout.write(f"OAuth integration: {keys}, authorize at {page}")
         self.stdout.flush()
-        _run(server, options["state"])
+        while not server.stopped.wait(SAVE_EVERY):
+            if state is not None and world.changes != saved:
+                saved = world.changes
+                store.save(world, state)
+        server.stop()
+        if state is not None:
+            store.save(world, state)
 
 
 def _world(seed: str, slaves: int, state: Path | None) -> World:
@@ -79,7 +96,7 @@ def _world(seed: str, slaves: int, state: Path | None) -> World:
 
 
 def _integration(world: World, redirect_uri: str) -> SimIntegration:
-    """The public integration of the saved world, led to this address; a new one where there is none."""
+    """Returns the public integration of the saved world with this address; a new one where there is none."""
     try:
         check_redirect(redirect_uri)
     except ValueError as error:
@@ -90,39 +107,3 @@ def _integration(world: World, redirect_uri: str) -> SimIntegration:
             world.mark_changed()
             return integration
     return world.add_integration(redirect_uri=redirect_uri)
-
-
-def _keys(integration: SimIntegration, server: RunningServer) -> str:
-    """One line with what an operator enters, as Kommo's page "Keys and scopes" would show it."""
-    keys = f"client id {integration.client_id}, client secret {integration.client_secret}"
-    return f"OAuth integration: {keys}, authorize at {server.url}/oauth?client_id={integration.client_id}"
-
-
-def _write_csv(world: World, path: Path) -> None:
-    """The first account is the master. The file holds tokens: only its owner may read it."""
-    opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(opened, "w", encoding="utf-8", newline="") as file:
-        rows = csv.writer(file)
-        rows.writerow(["subdomain", "role", "name", "token"])
-        for at, account in enumerate(world.accounts.values()):
-            rows.writerow([account.subdomain, "slave" if at else "master", account.name, account.token])
-
-
-def _stop_on_signals(server: RunningServer) -> None:
-    def stop(number: int, frame: FrameType | None) -> None:
-        server.stopped.set()
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-
-
-def _run(server: RunningServer, state: Path | None) -> None:
-    """Waits for the end; saves the world when it has changed, and at last."""
-    world, saved = server.world, -1
-    while not server.stopped.wait(SAVE_EVERY):
-        if state is not None and world.changes != saved:
-            saved = world.changes
-            store.save(world, state)
-    server.stop()
-    if state is not None:
-        store.save(world, state)

@@ -19,21 +19,19 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["clear"]:
-            self._clear(ask=not options["no_input"])
+            lost = unreadable_secrets()
+            if lost and not options["no_input"]:
+                self.stdout.write(f"No key opens the secrets of {len(lost)} rows: {', '.join(lost)}.")
+                if not sys.stdin.isatty():
+                    message = "Nothing was changed: nobody is there to confirm it. Add --no-input if it is meant."
+                    raise CommandError(message)
+                if input("Empty them? Their accounts have to be connected again. [y/N] ").strip().lower() != "y":
+                    raise CommandError("Nothing was changed.")
+            clear(lost)
+            self.stdout.write(f"{len(lost)} rows emptied.")
         result = rotate()
         self.stdout.write(f"{result.rotated} rows are encrypted with the first key now.")
         for name in result.unreadable:
             self.stderr.write(f"{name}: no key of FIELD_ENCRYPTION_KEYS opens it; put the old key back, or --clear it.")
         if result.unreadable:
             sys.exit(1)
-
-    def _clear(self, *, ask: bool) -> None:
-        lost = unreadable_secrets()
-        if lost and ask:
-            self.stdout.write(f"No key opens the secrets of {len(lost)} rows: {', '.join(lost)}.")
-            if not sys.stdin.isatty():
-                raise CommandError("Nothing was changed: nobody is there to confirm it. Add --no-input if it is meant.")
-            if input("Empty them? Their accounts have to be connected again. [y/N] ").strip().lower() != "y":
-                raise CommandError("Nothing was changed.")
-        clear(lost)
-        self.stdout.write(f"{len(lost)} rows emptied.")

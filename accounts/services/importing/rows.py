@@ -55,14 +55,23 @@ def account_rows(
                 facts = {"subdomain": row.subdomain, "line": sound[row.subdomain].line}
                 raise BadRow(_("%(subdomain)s is also on line %(line)d.") % facts)
             sound[row.subdomain] = row
+        except ForeignAddress:
+            facts = {"text": quoted(each.cells["subdomain"]), "known": conf.url_template()}
+            message = _("%(text)s is not the address of an account here: they are all at %(known)s.") % facts
+            errors.append(RowError(each.line, message))
+        except NotASubdomain:
+            message = _("%(text)s is not a subdomain.") % {"text": quoted(each.cells["subdomain"])}
+            errors.append(RowError(each.line, message))
         except BadRow as error:
             errors.append(RowError(each.line, str(error)))
     return list(sound.values()), errors
 
 
 def _account_row(row: TableRow, default: SyncGroup | None, existing: Existing) -> AccountRow:
-    """Raises BadRow. A group that the row names must exist: a name that was mistyped makes no group."""
-    subdomain, role, name = _subdomain(row.cells["subdomain"]), row.cells["role"].lower(), row.cells["group"]
+    """Raises BadRow, NotASubdomain. A group that the row names must exist: a name that was mistyped makes no group."""
+    if not row.cells["subdomain"]:
+        raise BadRow(_("The subdomain is missing."))
+    subdomain, role, name = subdomain_of(row.cells["subdomain"]), row.cells["role"].lower(), row.cells["group"]
     if role and role not in Account.Role.values:
         raise BadRow(_("The role is %(role)s; it must be master or slave.") % {"role": quoted(role)})
     group = default if default is not None and name in ("", default.name) else existing.groups.get(name)
@@ -81,18 +90,6 @@ def _account_row(row: TableRow, default: SyncGroup | None, existing: Existing) -
     _check_cells(subdomain, given)
     role = role or str(account.role if account is not None else Account.Role.SLAVE)
     return AccountRow(row.line, subdomain, role, group, account, given)
-
-
-def _subdomain(text: str) -> str:
-    if not text:
-        raise BadRow(_("The subdomain is missing."))
-    try:
-        return subdomain_of(text)
-    except ForeignAddress as error:
-        facts = {"text": quoted(text), "known": conf.url_template()}
-        raise BadRow(_("%(text)s is not the address of an account here: they are all at %(known)s.") % facts) from error
-    except NotASubdomain as error:
-        raise BadRow(_("%(text)s is not a subdomain.") % {"text": quoted(text)}) from error
 
 
 def _check_cells(subdomain: str, given: Mapping[str, str]) -> None:

@@ -59,6 +59,29 @@ class Table:
     errors: list[RowError] = field(default_factory=list)
     notes: list[RowNote] = field(default_factory=list)
 
+    def add(self, line: Line, columns: list[str]) -> None:
+        """Adds the line as a row, and notes what was removed from its cells; as an error when it is no row."""
+        flaw = _flaw(line, columns)
+        if flaw:
+            self.errors.append(RowError(line.number, flaw))
+            return
+        cells = dict.fromkeys(COLUMNS, "")
+        spaces: list[str] = []
+        invisible: list[str] = []
+        for column, cell in zip(columns, line.cells, strict=False):
+            if column in cells and isinstance(cell, str):
+                text = trimmed(cell) if column in AS_WRITTEN else bare(cell)
+                cells[column] = text if column in SECRETS else unguarded(text)
+                if text and text != cell:
+                    (spaces if text == cell.strip() else invisible).append(column)
+        self.rows.append(TableRow(line.number, cells))
+        if spaces:
+            message = _("Spaces around %(columns)s were removed.") % {"columns": ", ".join(spaces)}
+            self.notes.append(RowNote(line.number, message))
+        if invisible:
+            message = _("Invisible characters in %(columns)s were removed.") % {"columns": ", ".join(invisible)}
+            self.notes.append(RowNote(line.number, message))
+
 
 def read_table(content: bytes) -> Table:
     """Returns the rows of a CSV or XLSX file: the content decides which of them it is. Raises UnreadableFile."""
@@ -79,13 +102,8 @@ def read_table(content: bytes) -> Table:
     for line in rest:
         if len(table.rows) + len(table.errors) >= MOST_ROWS:
             raise UnreadableFile(_("The file has more than %d lines.") % MOST_ROWS)
-        if line.is_blank:
-            continue
-        flaw = _flaw(line, columns)
-        if flaw:
-            table.errors.append(RowError(line.number, flaw))
-        else:
-            _add_row(line, columns, table)
+        if not line.is_blank:
+            table.add(line, columns)
     return table
 
 
@@ -99,26 +117,6 @@ def quoted(cell: str) -> str:
     if may_be_secret(cell):
         return "***"
     return repr(cell if len(cell) <= LONGEST_QUOTE else f"{cell[:LONGEST_QUOTE]}…")
-
-
-def _add_row(line: Line, columns: list[str], table: Table) -> None:
-    """Adds the line as a row, and notes what was removed from its cells."""
-    cells = dict.fromkeys(COLUMNS, "")
-    spaces: list[str] = []
-    invisible: list[str] = []
-    for column, cell in zip(columns, line.cells, strict=False):
-        if column in cells and isinstance(cell, str):
-            text = trimmed(cell) if column in AS_WRITTEN else bare(cell)
-            cells[column] = text if column in SECRETS else unguarded(text)
-            if text and text != cell:
-                (spaces if text == cell.strip() else invisible).append(column)
-    table.rows.append(TableRow(line.number, cells))
-    if spaces:
-        message = _("Spaces around %(columns)s were removed.") % {"columns": ", ".join(spaces)}
-        table.notes.append(RowNote(line.number, message))
-    if invisible:
-        message = _("Invisible characters in %(columns)s were removed.") % {"columns": ", ".join(invisible)}
-        table.notes.append(RowNote(line.number, message))
 
 
 def _columns(header: Line) -> tuple[list[str], str]:
