@@ -1,4 +1,4 @@
-"""One simulated account: who it is, its tokens, its leads, contacts and companies, and what deletions do to them."""
+"""One simulated account: its tokens, its leads, contacts and companies, and what deletions do to them."""
 
 from __future__ import annotations
 
@@ -60,26 +60,26 @@ class SimAccount(Configuration):
 
     @property
     def losses(self) -> list[DataLoss]:
-        """What deletions took so far, oldest first; `lost_values` and `moved_leads` count the same."""
+        """Returns what deletions took so far, oldest first; `lost_values` and `moved_leads` count the same."""
         return self.records.losses
 
     # -- tokens ------------------------------------------------------------------------------------------------
     @property
     def token(self) -> str:
-        """The newest long-lived token that is still good; made when there is none."""
+        """Returns the newest long-lived token that is still good, or issues one."""
         for token in reversed(self.tokens.values()):
             if token.kind == tokens.LONG_LIVED and self.accepts(token.value):
                 return token.value
         return self.issue_token()
 
     def issue_token(self, *, expires_in: float = tokens.YEAR, value: str | None = None) -> str:
-        """A further long-lived token, valid for so many seconds (negative: expired); `value` fixes its text."""
+        """Issues a further long-lived token, valid for so many seconds (negative: expired); `value` fixes its text."""
         value = self._make_jwt(expires_in) if value is None else value
         self.tokens[value] = tokens.Token(value, self.clock() + expires_in)
         return value
 
     def issue_access_token(self, client_id: str, expires_in: float) -> str:
-        """The access token of a pair; `grants` knows which."""
+        """Issues the access token of a pair; `grants` knows which."""
         value = self._make_jwt(expires_in, client_id)
         self.tokens[value] = tokens.Token(value, self.clock() + expires_in, kind=tokens.OAUTH)
         return value
@@ -97,7 +97,7 @@ class SimAccount(Configuration):
         )
 
     def uninstall(self, integration: SimIntegration) -> str:
-        """An administrator removes an integration: all it was granted ends; gives the query of the disable hook.
+        """Removes an integration as an administrator does: all it was granted ends; returns the disable hook's query.
 
         docs/kommo.md 1.8. Nobody is called here: whoever uninstalls plays Kommo's part with the query.
         """
@@ -116,40 +116,41 @@ class SimAccount(Configuration):
 
     # -- leads, contacts and companies -----------------------------------------------------------------------------
     def add_lead(self, pipeline_id: int, status_id: int, values: dict[int, Any] | None = None, **facts: Any) -> SimLead:
-        """A lead in a stage; values by field id: an enum id, a list of them, or a scalar. Raises KeyError."""
+        """Adds a lead to a stage; values by field id: an enum id, a list of them, or a scalar. Raises KeyError."""
         if not self.has_status((pipeline_id, status_id)):
             raise KeyError((pipeline_id, status_id))
-        held = self._held("leads", values)
+        held = self._checked("leads", values)
         number = self.next_id()
         lead = SimLead(number, facts.pop("name", f"Lead {number}"), pipeline_id, status_id, held, **facts)
         self.leads[number] = lead
         return lead
 
     def add_unsorted(self, pipeline_id: int, values: dict[int, Any] | None = None, **facts: Any) -> SimLead:
-        """A lead that nobody has accepted yet: it stands in the incoming stage of its pipeline."""
+        """Adds a lead that nobody has accepted yet: it stands in the incoming stage of its pipeline."""
         return self.add_lead(pipeline_id, self.pipelines[pipeline_id].incoming.id, values, **facts)
 
     def add_contact(self, values: dict[int, Any] | None = None, **facts: Any) -> SimContact:
-        """A contact that holds values, given as for a lead; raises KeyError."""
-        return self._add_card("contacts", self.contacts, values, facts)
+        """Adds a contact that holds values, given as for a lead; raises KeyError."""
+        return self._add_contact("contacts", self.contacts, values, facts)
 
     def add_company(self, values: dict[int, Any] | None = None, **facts: Any) -> SimContact:
-        """A company that holds values, given as for a lead; raises KeyError."""
-        return self._add_card("companies", self.companies, values, facts)
+        """Adds a company that holds values, given as for a lead; raises KeyError."""
+        return self._add_contact("companies", self.companies, values, facts)
 
     def is_unsorted(self, lead: SimLead) -> bool:
         pipeline = self.pipelines.get(lead.pipeline_id)
         return pipeline is not None and lead.status_id == pipeline.incoming.id
 
-    def _add_card(
-        self, entity: str, cards: dict[int, SimContact], values: dict[int, Any] | None, facts: dict[str, Any]
+    def _add_contact(
+        self, entity: str, contacts: dict[int, SimContact], values: dict[int, Any] | None, facts: dict[str, Any]
     ) -> SimContact:
-        held = self._held(entity, values)
+        held = self._checked(entity, values)
         number = self.next_id()
-        cards[number] = SimContact(number, facts.pop("name", f"{entity} {number}"), held, **facts)
-        return cards[number]
+        contacts[number] = SimContact(number, facts.pop("name", f"{entity} {number}"), held, **facts)
+        return contacts[number]
 
-    def _held(self, entity: str, values: dict[int, Any] | None) -> dict[int, Any]:
+    def _checked(self, entity: str, values: dict[int, Any] | None) -> dict[int, Any]:
+        """Returns a copy of the values; raises KeyError for an unknown field."""
         for number in values or {}:
             if number not in self.fields[entity]:
                 raise KeyError(number)
@@ -157,7 +158,7 @@ class SimAccount(Configuration):
 
     # -- deletions and what they do to leads, contacts and companies ---------------------------------------------
     def delete_stage(self, pipeline: SimPipeline, stage: SimStage) -> None:
-        """The stage goes; its leads move to the first stage of the pipeline (docs/kommo.md 4.6)."""
+        """Deletes a stage; its leads move to the first stage of the pipeline (docs/kommo.md 4.6)."""
         pipeline.stages.remove(stage)
         self.renumber_stages(pipeline)
         first = (pipeline.ordinary or pipeline.listed)[0]
@@ -171,17 +172,17 @@ class SimAccount(Configuration):
             self.set_main(self.ordered_pipelines[0])
 
     def delete_group(self, entity: str, group: SimGroup) -> None:
-        """The group goes; its fields go to the main group."""
+        """Deletes a group; its fields go to the main group."""
         for field in self.members(entity, group.id):
             field.group_id = MAIN_GROUP
         del self.groups[entity][group.id]
 
     def delete_field(self, field: SimField) -> None:
-        """The field goes, with every value that is held in it."""
+        """Deletes a field, with every value that is held in it."""
         del self.fields[field.entity][field.id]
         self.lost_values += self.records.remove_field(field)
 
     def delete_enum(self, field: SimField, enum: SimEnum) -> None:
-        """The option goes, with every value that is this option."""
+        """Deletes an option, with every value that is this option."""
         field.enums.remove(enum)
         self.lost_values += self.records.remove_option(field, enum)

@@ -1,4 +1,4 @@
-"""Which account an address means: named by the host (`north.anything`) or by the first part of the path."""
+"""The account that an address means: named by the host (`north.anything`) or by the first part of the path."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ AT_ROOT = ("oauth", "oauth2")
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """What was asked: `label` stands where an account's subdomain stands ("" at the root), `path` is behind it."""
+    """A parsed address: `label` stands where an account's subdomain stands ("" at the root), `path` is behind it."""
 
     scheme: str
     host: str
@@ -22,24 +22,24 @@ class Address:
 
     @property
     def base(self) -> str:
-        """What stands before the path in links."""
+        """Returns the part of links before the path."""
         inside = f"/{self.label}" if self.label and not self.by_host else ""
         return f"{self.scheme}://{self.host}{inside}"
 
     def of(self, subdomain: str) -> str:
-        """The address of an account in the way that was asked, without scheme (docs/kommo.md 1.2: `referer`)."""
+        """Returns the address of an account as it was asked, without scheme (docs/kommo.md 1.2: `referer`)."""
         if self.by_host:
             return f"{subdomain}.{self.host.partition('.')[2]}"
         return f"{self.host}/{subdomain}"
 
     @property
     def top_level_domain(self) -> str:
-        """docs/kommo.md 1.6; a path-based address stands for one below kommo.com."""
+        """Returns the top-level domain (docs/kommo.md 1.6); a path-based address stands for one below kommo.com."""
         return self.host.partition(":")[0].rpartition(".")[2] if self.by_host else "com"
 
 
 def parse(scheme: str, host: str, path: str, accounts: Container[str], names: Container[str]) -> Address:
-    """`accounts` are the accounts of now, `names` whatever else a host may be called by (www, former accounts)."""
+    """Parses an address: `accounts` are the accounts of now, `names` other names of hosts (www, former accounts)."""
     label = host.partition(".")[0]
     first, _, rest = path[1:].partition("/")
     if first not in accounts:

@@ -1,4 +1,4 @@
-"""The configuration of one account: its things, how they are found, and raw edits as its users make them by hand."""
+"""The configuration of one account: its things, how to find them, and raw edits as its users do them by hand."""
 
 from __future__ import annotations
 
@@ -48,25 +48,25 @@ class Configuration:
         return sorted(self.pipelines.values(), key=lambda each: (main_first and not each.is_main, each.sort, each.id))
 
     def pipeline(self, key: int | str) -> SimPipeline:
-        """The pipeline of this id or (first) of this name; raises KeyError."""
+        """Returns the pipeline of this id or (first) of this name; raises KeyError."""
         return _find(self.ordered_pipelines, key)
 
     def stage(self, pipeline: int | str, stage: int | str) -> SimStage:
         return self.pipeline(pipeline).stage(stage)
 
     def group(self, entity: str, key: str) -> SimGroup:
-        """The group of this id or (first) of this name; raises KeyError."""
+        """Returns the group of this id or (first) of this name; raises KeyError."""
         return _find(self.groups[entity].values(), key)
 
     def field(self, entity: str, key: int | str) -> SimField:
-        """The field of this id, code or (first) name; raises KeyError."""
+        """Returns the field of this id, code or (first) name; raises KeyError."""
         for field in self.fields[entity].values():
             if key in (field.id, field.code):
                 return field
         return _find(self.fields[entity].values(), key)
 
     def members(self, entity: str, group_id: str) -> list[SimField]:
-        """The fields of one group in the order of the card."""
+        """Returns the fields of one group in the order of the card."""
         inside = [each for each in self.fields[entity].values() if each.group_id == group_id]
         return sorted(inside, key=lambda each: (each.sort, each.id))
 
@@ -85,7 +85,7 @@ class Configuration:
         is_unsorted_on: bool = True,
         is_archive: bool = False,
     ) -> SimPipeline:
-        """A pipeline with its system stages; a stage is a name or (name, colour)."""
+        """Adds a pipeline with its system stages; a stage is a name or (name, colour)."""
         if sort is None:
             sort = 1 + max((each.sort for each in self.pipelines.values()), default=0)
         pipeline = SimPipeline(self.next_id(), name, sort, is_unsorted_on=is_unsorted_on, is_archive=is_archive)
@@ -108,7 +108,7 @@ class Configuration:
         sort: int | None = None,
         **descriptions: str,
     ) -> SimStage:
-        """A stage at its sort (else behind the last); further keywords are descriptions by level."""
+        """Adds a stage at its sort (else behind the last); further keywords are descriptions by level."""
         ordinary = pipeline.ordinary
         if sort is None:
             sort = max((each.sort for each in ordinary), default=defaults.INCOMING_SORT) + 10
@@ -140,7 +140,7 @@ class Configuration:
     def add_field(
         self, entity: str, name: str, type: str = "text", *, enums: Iterable[Any] = (), **facts: Any
     ) -> SimField:
-        """A field; an enum is its value, or (value, code); `group` may be a Group; other facts as in Field."""
+        """Adds a field; an option is its value, or (value, code); `group` may be a SimGroup; other facts as SimField."""
         group = facts.pop("group", None)
         if group is not None:
             facts["group_id"] = group.id

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import parse_qs
+from urllib.parse import parse_qsl
 
 from accounts.simulator import edits
 from accounts.simulator.account import SimAccount
@@ -25,33 +25,47 @@ if TYPE_CHECKING:
 
 
 class Controlled(Protocol):
-    """What the control routes need of the application."""
+    """The application as the control routes need it."""
 
     world: World
     on_stop: Callable[[], None] | None
 
 
 Body = dict[str, Any]
+Operation = Callable[[Controlled, Body], Body | list[Body]]
+ROUTES: dict[tuple[str, str], Operation] = {}
+EDITS: dict[str, Callable[..., Any]] = {"change": edits.change, "remove": edits.remove, "add": edits.add}
 
 
 def handle(app: Controlled, method: str, name: str, query: str, raw: bytes) -> SimAnswer:
-    """The answer to one control request; 400 with a sentence when it makes no sense, 404 for an unknown route."""
+    """Answers one control request; 400 with a sentence when it makes no sense, 404 for an unknown route."""
+    operation = ROUTES.get((method, name))
+    if operation is None:
+        return refused(404, f"no {method} /_sim/{name}")
     try:
-        if (method, name) == ("GET", "log"):
-            return _json(_log(app.world, query))
-        route = ROUTES.get((method, name))
-        if route is None:
-            return refused(404, f"no {method} /_sim/{name}")
-        answer = _json(route(app, json.loads(raw) if raw else {}))
-        if method != "GET":
+        if method == "GET":
+            body = operation(app, dict(parse_qsl(query)))
+        else:
+            body = operation(app, json.loads(raw) if raw else {})
             app.world.clear_cached_reads()
-        return answer
+        return SimAnswer(200, encode(body), "application/json")
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         return refused(400, f"{type(error).__name__}: {error}")
 
 
+def route(method: str, name: str) -> Callable[[Operation], Operation]:
+    """Registers the decorated function as the control route of this method and name."""
+
+    def register(operation: Operation) -> Operation:
+        ROUTES[method, name] = operation
+        return operation
+
+    return register
+
+
+@route("GET", "state")
 def state(app: Controlled, body: Body) -> Body:
-    """The accounts with counts, and what was asked since the last reset of the log."""
+    """Returns the accounts with counts, and what was asked since the last reset of the log."""
     world = app.world
     return {
         "accounts": {name: summary(world, account) for name, account in world.accounts.items()},
@@ -65,7 +79,7 @@ def state(app: Controlled, body: Body) -> Body:
 
 
 def summary(world: World, account: SimAccount) -> Body:
-    """The counts of one account."""
+    """Returns the counts of one account."""
     return {
         "id": account.account_id,
         "name": account.name,
@@ -85,38 +99,44 @@ def summary(world: World, account: SimAccount) -> Body:
     }
 
 
-def _log(world: World, query: str) -> list[Body]:
-    asked = parse_qs(query)
-    records = world.log.since(int(asked.get("since", ["0"])[0]))
-    return [record.as_dict() for record in records]
+@route("GET", "log")
+def log(app: Controlled, body: Body) -> list[Body]:
+    """Returns the logged requests behind the number `since`."""
+    return [request.as_dict() for request in app.world.log.since(int(body.get("since", 0)))]
 
 
-def _add_fault(app: Controlled, body: Body) -> Body:
-    app.world.faults.add(Fault(**body))
-    return {"added": True}
-
-
-def _clear_faults(app: Controlled, body: Body) -> Body:
-    app.world.faults.clear()
-    return {"cleared": True}
-
-
-def _reset_log(app: Controlled, body: Body) -> Body:
+@route("POST", "reset-log")
+def reset_log(app: Controlled, body: Body) -> Body:
     app.world.log.clear()
     app.world.limiter.reset()
     return {"reset": True}
 
 
-def _set_variants(app: Controlled, body: Body) -> Body:
+@route("POST", "faults")
+def add_fault(app: Controlled, body: Body) -> Body:
+    app.world.faults.add(Fault(**body))
+    return {"added": True}
+
+
+@route("DELETE", "faults")
+def clear_faults(app: Controlled, body: Body) -> Body:
+    app.world.faults.clear()
+    return {"cleared": True}
+
+
+@route("POST", "knobs")
+def set_variants(app: Controlled, body: Body) -> Body:
     return _set(app.world, app.world.variants, body)
 
 
-def _set_limits(app: Controlled, body: Body) -> Body:
+@route("POST", "limits")
+def set_limits(app: Controlled, body: Body) -> Body:
     app.world.limiter.reset()
     return _set(app.world, app.world.limits, body)
 
 
 def _set(world: World, target: Dataclass, body: Body) -> Body:
+    """Sets attributes, all or none; raises AttributeError for a name that is unknown."""
     for name in body:
         if not hasattr(target, name):
             raise AttributeError(f"no {name!r}")
@@ -126,44 +146,52 @@ def _set(world: World, target: Dataclass, body: Body) -> Body:
     return asdict(target)
 
 
-def _add_leads(app: Controlled, body: Body) -> Body:
-    """{subdomain, pipeline_id, status_id (or none: an incoming lead), values: {field id: value}, is_deleted, count}"""
+@route("POST", "leads")
+def add_leads(app: Controlled, body: Body) -> Body:
+    """Adds leads.
 
-    def add(account: SimAccount, **facts: Any) -> SimLead:
-        return account.add_lead(**facts) if "status_id" in facts else account.add_unsorted(**facts)
-
-    return {"leads": _add_people(app, body, add)}
-
-
-def _add_contacts(app: Controlled, body: Body) -> Body:
-    """{subdomain, values: {field id: value}, is_deleted, is_unsorted, count}"""
-    return {"contacts": _add_people(app, body, SimAccount.add_contact)}
+    {subdomain, pipeline_id, status_id (or none: an incoming lead), values: {field id: value}, is_deleted, count}
+    """
+    add = SimAccount.add_lead if "status_id" in body else SimAccount.add_unsorted
+    return {"leads": _add_records(app, body, add)}
 
 
-def _add_companies(app: Controlled, body: Body) -> Body:
-    """{subdomain, values: {field id: value}, is_deleted, count}"""
-    return {"companies": _add_people(app, body, SimAccount.add_company)}
+@route("POST", "contacts")
+def add_contacts(app: Controlled, body: Body) -> Body:
+    """Adds contacts: {subdomain, values: {field id: value}, is_deleted, is_unsorted, count}"""
+    return {"contacts": _add_records(app, body, SimAccount.add_contact)}
 
 
-def _add_people(app: Controlled, body: Body, add: Callable[..., SimLead | SimContact]) -> list[int]:
+@route("POST", "companies")
+def add_companies(app: Controlled, body: Body) -> Body:
+    """Adds companies: {subdomain, values: {field id: value}, is_deleted, count}"""
+    return {"companies": _add_records(app, body, SimAccount.add_company)}
+
+
+def _add_records(app: Controlled, body: Body, add: Callable[..., SimLead | SimContact]) -> list[int]:
     facts = dict(body)
     account = app.world.accounts[facts.pop("subdomain")]
     count = facts.pop("count", 1)
     facts["values"] = {int(number): value for number, value in facts.get("values", {}).items()}
     with account.lock:
-        made = [add(account, **facts) for _ in range(count)]
+        records = [add(account, **facts) for _ in range(count)]
     app.world.mark_changed()
-    return [each.id for each in made]
+    return [each.id for each in records]
 
 
-def _losses(app: Controlled, body: Body) -> Body:
-    """What deletions took, by subdomain; accounts that lost nothing are left out."""
+@route("GET", "losses")
+def losses(app: Controlled, body: Body) -> Body:
+    """Returns what deletions took, by subdomain; accounts that lost nothing are left out."""
     accounts = {name: list(account.losses) for name, account in app.world.accounts.items()}
     return {name: [asdict(loss) for loss in losses] for name, losses in accounts.items() if losses}
 
 
-def _edit(app: Controlled, body: Body) -> Body:
-    """{subdomain, op: change | remove | add | revoke_token | issue_token, kind, key, ...attributes}"""
+@route("POST", "edit")
+def edit(app: Controlled, body: Body) -> Body:
+    """Edits an account.
+
+    {subdomain, op: change | remove | add | revoke_token | issue_token, kind, key, ...attributes}
+    """
     facts = dict(body)
     account = app.world.accounts[facts.pop("subdomain")]
     operation = facts.pop("op")
@@ -173,34 +201,23 @@ def _edit(app: Controlled, body: Body) -> Body:
         return {"done": True}
     if operation == "issue_token":
         return {"token": account.issue_token(**facts)}
-    made = EDITS[operation](account, **facts)
-    return {"done": True, "id": getattr(made, "id", None)}
+    edited = EDITS[operation](account, **facts)
+    return {"done": True, "id": getattr(edited, "id", None)}
 
 
-def _stop(app: Controlled, body: Body) -> Body:
+@route("GET", "oauth")
+def list_integrations(app: Controlled, body: Body) -> Body:
+    return oauth.integrations(app.world)
+
+
+@route("POST", "oauth")
+def operate_oauth(app: Controlled, body: Body) -> Body:
+    return oauth.operate(app.world, body)
+
+
+@route("POST", "stop")
+def stop(app: Controlled, body: Body) -> Body:
+    """Stops the server, where there is one."""
     if app.on_stop is not None:
         app.on_stop()
     return {"stopping": app.on_stop is not None}
-
-
-def _json(body: Any) -> SimAnswer:
-    return SimAnswer(200, encode(body), "application/json")
-
-
-EDITS: dict[str, Callable[..., Any]] = {"change": edits.change, "remove": edits.remove, "add": edits.add}
-ROUTES: dict[tuple[str, str], Callable[[Controlled, Body], Body]] = {
-    ("GET", "state"): state,
-    ("POST", "faults"): _add_fault,
-    ("DELETE", "faults"): _clear_faults,
-    ("POST", "reset-log"): _reset_log,
-    ("POST", "knobs"): _set_variants,
-    ("POST", "limits"): _set_limits,
-    ("POST", "leads"): _add_leads,
-    ("POST", "contacts"): _add_contacts,
-    ("POST", "companies"): _add_companies,
-    ("GET", "losses"): _losses,
-    ("POST", "edit"): _edit,
-    ("GET", "oauth"): lambda app, body: oauth.integrations(app.world),
-    ("POST", "oauth"): lambda app, body: oauth.operate(app.world, body),
-    ("POST", "stop"): _stop,
-}

@@ -1,4 +1,4 @@
-"""What Kommo puts into every new account: a pipeline, groups and predefined fields, named in the account's language."""
+"""The defaults of every new account: a pipeline, groups and predefined fields, named in the account's language."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def add_defaults(account: Configuration, *, with_default_pipeline: bool) -> None
 
 
 def system_stages(account: Configuration) -> list[SimStage]:
-    """The three stages that the server adds to every pipeline."""
+    """Returns the three stages that the server adds to every pipeline."""
     names = names_of(account.language)
     return [
         SimStage(account.next_id(), names.incoming, INCOMING_SORT, INCOMING_COLOR, INCOMING_TYPE),

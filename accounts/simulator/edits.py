@@ -1,4 +1,4 @@
-"""What a person does to an account in Kommo's interface, as operations by name: free of the API's rules."""
+"""Edits of an account as a person does them in Kommo's interface, by name: free of the API's rules."""
 
 from __future__ import annotations
 
@@ -28,7 +28,11 @@ def change(account: SimAccount, kind: str, key: Any = None, **attributes: Any) -
             setattr(item, name, value)
         if isinstance(item, SimPipeline) and attributes.get("is_main"):
             account.set_main(item)
-        _arrange(account, kind, key)
+        if kind == "pipeline":
+            account.renumber_stages(account.pipelines[key])
+            account.renumber_main_pipeline()
+        elif kind == "stage":
+            account.renumber_stages(account.pipelines[key[0]])
         return item
 
 
@@ -51,7 +55,7 @@ def remove(account: SimAccount, kind: str, key: Any) -> None:
 
 
 def add(account: SimAccount, kind: str, **facts: Any) -> Edited:
-    """Makes one thing: the keywords of SimAccount.add_pipeline, add_group, add_field; stage, enum and
+    """Adds one thing: the keywords of SimAccount.add_pipeline, add_group, add_field; stage, enum and
     description (pipeline_id, stage_id, level, text) by the ids of their parents.
     """
     with account.lock:
@@ -99,11 +103,3 @@ def _field(account: SimAccount, number: int) -> SimField:
         if number in fields:
             return fields[number]
     raise KeyError(number)
-
-
-def _arrange(account: SimAccount, kind: str, key: Any) -> None:
-    if kind == "pipeline":
-        account.renumber_stages(account.pipelines[key])
-        account.renumber_main_pipeline()
-    elif kind == "stage":
-        account.renumber_stages(account.pipelines[key[0]])

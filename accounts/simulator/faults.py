@@ -1,4 +1,4 @@
-"""Faults on demand: which request fails, how, and whether its write was applied before its answer got lost."""
+"""Faults on demand: the request that fails, the way, and whether its write was applied before its answer got lost."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class Faults:
         self._lock = threading.Lock()
 
     def add(self, fault: Fault) -> Fault:
-        """Plants a fault and gives it back; its `hits` count how often it struck."""
+        """Adds a fault and returns it; its `hits` count how often it struck."""
         with self._lock:
             self._faults.append(fault)
         return fault
@@ -99,7 +99,7 @@ class Faults:
             self._faults.clear()
 
     def take(self, subdomain: str, method: str, target: str, body: bytes = b"") -> Fault | None:
-        """The fault that strikes this request."""
+        """Returns the fault that strikes this request, and counts it."""
         if not self._faults:
             return None
         with self._lock:
@@ -113,8 +113,8 @@ class Faults:
                 return fault
         return None
 
-    def odd(self, subdomain: str, method: str, target: str) -> list[Fault]:
-        """The faults of kind "odd" for this request: all of them strike, beside one of another kind."""
+    def take_odd(self, subdomain: str, method: str, target: str) -> list[Fault]:
+        """Returns the faults of kind "odd" for this request: all of them strike, beside one of another kind."""
         with self._lock:
             ours = [each for each in self._faults if each.kind == ODD and each.matches(subdomain, method, target)]
             for fault in ours:

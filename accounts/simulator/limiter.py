@@ -27,7 +27,7 @@ class RateLimit:
 
 
 class Admission(Enum):
-    """What the limiter says to one request."""
+    """The answer of the limiter to one request."""
 
     ADMITTED = "admitted"
     LIMITED = "limited"
@@ -45,7 +45,7 @@ class Limiter:
         self._refusals: defaultdict[str, deque[float]] = defaultdict(deque)
 
     def admit(self, *, ip: str, subdomain: str, at: float) -> Admission:
-        """The verdict on a request that arrived at `at` (monotonic seconds)."""
+        """Judges a request that arrived at `at` (monotonic seconds)."""
         if ip in self.blocked:
             return Admission.BLOCKED
         limits = self.limits
@@ -57,7 +57,11 @@ class Limiter:
             _forget(recent, at - 1.0)
             if len(recent) <= limits.per_second:
                 return Admission.ADMITTED
-            self._refuse(ip, at)
+            refusals = self._refusals[ip]
+            refusals.append(at)
+            _forget(refusals, at - limits.block_window)
+            if limits.block_after and len(refusals) >= limits.block_after:
+                self.blocked.add(ip)
             return Admission.LIMITED
 
     def reset(self) -> None:
@@ -66,13 +70,6 @@ class Limiter:
             self._recent.clear()
             self._refusals.clear()
             self.blocked.clear()
-
-    def _refuse(self, ip: str, at: float) -> None:
-        refusals = self._refusals[ip]
-        refusals.append(at)
-        _forget(refusals, at - self.limits.block_window)
-        if self.limits.block_after and len(refusals) >= self.limits.block_after:
-            self.blocked.add(ip)
 
 
 def _forget(times: deque[float], until: float) -> None:

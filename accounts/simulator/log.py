@@ -1,4 +1,4 @@
-"""What was asked of the simulator and when: the witness of every test about requests and pace."""
+"""The log of all requests with their times: the evidence of every test about requests and pace."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-KEPT = 100_000
+MAX_LOGGED = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +31,10 @@ class LoggedRequest:
 
 
 class RequestLog:
-    """The last records, oldest first, and counts over everything since the last `clear`."""
+    """The last requests, oldest first, and counts over everything since the last `clear`."""
 
     def __init__(self) -> None:
-        self.records: deque[LoggedRequest] = deque(maxlen=KEPT)
+        self.records: deque[LoggedRequest] = deque(maxlen=MAX_LOGGED)
         self.statuses: Counter[int] = Counter()
         self.by_account: Counter[str] = Counter()
         self._number = 0
@@ -76,15 +76,15 @@ class RequestLog:
             self.by_account.clear()
 
     def of(self, subdomain: str, method: str | None = None) -> list[LoggedRequest]:
-        """The records of one account, of one method if given."""
+        """Returns the requests of one account, of one method if given."""
         return [each for each in self if each.subdomain == subdomain and method in (None, each.method)]
 
     def since(self, number: int, limit: int = 10_000) -> list[LoggedRequest]:
-        """At most `limit` records behind this number."""
+        """Returns at most `limit` requests behind this number."""
         return [each for each in self if each.number > number][:limit]
 
     def peak_per_second(self, subdomain: str | None = None, ip: str | None = None) -> int:
-        """The most requests that ever arrived within one sliding second."""
+        """Returns the most requests that ever arrived within one sliding second."""
         times = sorted(each.at for each in self if subdomain in (None, each.subdomain) and ip in (None, each.ip))
         peak = first = 0
         for last, at in enumerate(times):

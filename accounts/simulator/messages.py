@@ -1,4 +1,4 @@
-"""A request as the simulator sees it and an answer as it gives it, whatever carries them."""
+"""Requests and answers of the simulator, whatever carries them."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ class SimRequest:
 
     @property
     def base(self) -> str:
-        """What stands before the path in links."""
+        """Returns the part of links before the path."""
         return self.address.base
 
     @property
     def bearer(self) -> str:
-        """The token of the Authorization header, "" for another kind."""
+        """Returns the token of the Authorization header, "" for another kind."""
         kind, _, token = self.authorization.partition(" ")
         return token.strip() if kind == "Bearer" else ""
 
@@ -67,7 +67,7 @@ class SimAnswer:
 
 
 class Call:
-    """A request that reached its account: what a resource needs to answer it."""
+    """A request that reached its account, with all that a resource needs to answer it."""
 
     def __init__(self, account: SimAccount, request: SimRequest) -> None:
         self.account = account
@@ -86,28 +86,37 @@ class Call:
         return next((value for key, value in self.query if key == name), None)
 
     def filter_values(self, name: str) -> list[str]:
-        """The values of filter[name], filter[name][] and filter[name][0]; comma lists are split."""
+        """Returns the values of filter[name], filter[name][] and filter[name][0]; comma lists are split."""
         start = f"filter[{name}]"
         found = [value for key, value in self.query if key == start or key.startswith(start + "[")]
         return [part for value in found for part in value.split(",") if part]
 
     def stored_name(self, kind: str, text: str) -> str:
-        """The name `text` as the account keeps it."""
+        """Returns a name as the account stores it."""
         return spelling.stored_name(self.variants, kind, text)
 
     def bodies_of_created(self, bodies: Sequence[dict[str, Any]], items: Sequence[Any]) -> list[dict[str, Any]]:
-        """What a POST of `items` made, as its answer tells it."""
-        made = list(bodies)
+        """Returns what a POST of `items` created, as its answer lists it."""
+        created = list(bodies)
         if self.variants.request_ids:
-            pairs = enumerate(zip(made, items, strict=True))
-            made = [{**body, "request_id": request_id(at, item)} for at, (body, item) in pairs]
-        return made[::-1] if self.variants.answers_reversed else made
+            pairs = enumerate(zip(created, items, strict=True))
+            created = [{**body, "request_id": request_id(at, item)} for at, (body, item) in pairs]
+        return created[::-1] if self.variants.answers_reversed else created
+
+    def collection(self, plural: str, bodies: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """Returns the body of a list that has no pages."""
+        return {
+            "_total_items": len(bodies),
+            "_links": {"self": {"href": self.url}},
+            "_embedded": {plural: bodies},
+        }
 
     def wants(self, extra: str) -> bool:
+        """Returns whether the query asks for an extra by `with`."""
         return extra in (self.parameter("with") or "").split(",")
 
     def visible(self, items: Sequence[T]) -> Sequence[T]:
-        """The items that a list is to hold: all, or the first half (rounded down) as if there were no others."""
+        """Returns the items of a list: all, or the first half (rounded down) as if there were no others."""
         return items[: len(items) // 2] if self.halved else items
 
     @property
@@ -116,7 +125,7 @@ class Call:
 
 
 def encode(payload: Any) -> bytes:
-    """UTF-8; half of a surrogate pair, which has no place there, as the escape that a careless server sends."""
+    """Returns UTF-8; half of a surrogate pair, which has no place there, as the escape that a careless server sends."""
     try:
         return json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
     except UnicodeEncodeError:
@@ -128,12 +137,12 @@ def success(payload: Any, status: int = 200) -> SimAnswer:
 
 
 def nothing() -> SimAnswer:
-    """An empty list (docs/kommo.md 3)."""
+    """Returns the answer of an empty list (docs/kommo.md 3)."""
     return SimAnswer(204)
 
 
 def deleted(call: Call) -> SimAnswer:
-    """The answer to a DELETE, which the sources do not agree on (docs/kommo.md 4)."""
+    """Returns the answer to a DELETE, on which the sources do not agree on (docs/kommo.md 4)."""
     return SimAnswer(204) if call.variants.delete_status == 204 else success({})
 
 
@@ -142,6 +151,6 @@ def refused(status: int, detail: str, **extra: Any) -> SimAnswer:
 
 
 def plain(status: int, text: str) -> SimAnswer:
-    """An answer of the web server in front of Kommo: HTML, no JSON."""
+    """Returns an answer of the web server in front of Kommo: HTML, no JSON."""
     page = f"<html><head><title>{text}</title></head><body><center><h1>{text}</h1></center></body></html>"
     return SimAnswer(status, page.encode(), PLAIN)

@@ -1,9 +1,9 @@
-"""What a simulated account is made of: plain mutable values, without any rule of the API."""
+"""The things of a simulated account: plain mutable values, without any rule of the API."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 WON_ID = 142
 LOST_ID = 143
@@ -48,6 +48,12 @@ class SimStage:
     type: int = 0
     descriptions: dict[str, SimDescription] = field(default_factory=dict)
 
+    @classmethod
+    def from_dict(cls, saved: dict[str, Any]) -> Self:
+        """Builds a stage from what `asdict` made of one."""
+        descriptions = {level: SimDescription(**each) for level, each in saved["descriptions"].items()}
+        return cls(**{**saved, "descriptions": descriptions})
+
     @property
     def is_system(self) -> bool:
         return self.id in (WON_ID, LOST_ID) or self.type == INCOMING_TYPE
@@ -65,14 +71,19 @@ class SimPipeline:
     is_archive: bool = False
     stages: list[SimStage] = field(default_factory=list)
 
+    @classmethod
+    def from_dict(cls, saved: dict[str, Any]) -> Self:
+        """Builds a pipeline from what `asdict` made of one."""
+        return cls(**{**saved, "stages": [SimStage.from_dict(each) for each in saved["stages"]]})
+
     @property
     def listed(self) -> list[SimStage]:
-        """The stages that the API shows, in their order."""
+        """Returns the stages that the API shows, in their order."""
         return [stage for stage in self.stages if stage.type != INCOMING_TYPE or self.is_unsorted_on]
 
     @property
     def incoming(self) -> SimStage:
-        """The stage of the leads that nobody has accepted yet, hidden or not."""
+        """Returns the stage of the leads that nobody has accepted yet, hidden or not."""
         return next(stage for stage in self.stages if stage.type == INCOMING_TYPE)
 
     @property
@@ -80,7 +91,7 @@ class SimPipeline:
         return [stage for stage in self.stages if not stage.is_system]
 
     def stage(self, key: int | str) -> SimStage:
-        """The stage of this id or (first) of this name; raises KeyError."""
+        """Returns the stage of this id or (first) of this name; raises KeyError."""
         for stage in self.stages:
             if key in (stage.id, stage.name):
                 return stage
@@ -110,7 +121,7 @@ class SimGroup:
 
 @dataclass(slots=True)
 class SimField:
-    """A custom field; `group_id` is never None here, how the main group is shown is a variant."""
+    """A custom field; `group_id` is never None here, how the main group reads is a variant."""
 
     id: int
     entity: str
@@ -129,12 +140,19 @@ class SimField:
     tracking_callback: str | None = None
     is_predefined: bool = False
 
+    @classmethod
+    def from_dict(cls, saved: dict[str, Any]) -> Self:
+        """Builds a field from what `asdict` made of one, be it by way of JSON."""
+        enums = [SimEnum(**each) for each in saved["enums"]]
+        required, hidden = ([tuple(each) for each in saved[key]] for key in ("required_statuses", "hidden_statuses"))
+        return cls(**{**saved, "enums": enums, "required_statuses": required, "hidden_statuses": hidden})
+
     @property
     def ordered_enums(self) -> list[SimEnum]:
         return sorted(self.enums, key=lambda enum: enum.sort)
 
     def enum(self, key: int | str) -> SimEnum:
-        """The option of this id or (first) of this value; raises KeyError."""
+        """Returns the option of this id or (first) of this value; raises KeyError."""
         for enum in self.enums:
             if key in (enum.id, enum.value):
                 return enum

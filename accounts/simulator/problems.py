@@ -20,6 +20,10 @@ TITLES = {
 }
 
 
+# The detail of a 500.
+BROKEN = "Our team are probably already working on it"
+
+
 @dataclass(frozen=True, slots=True)
 class ItemProblem:
     """One thing wrong with one item; the path is dotted and relative to the item."""
@@ -46,7 +50,7 @@ class Refusal(Exception):
 
 
 def problem(status: int, detail: str) -> dict[str, Any]:
-    """The body that every JSON error has in common."""
+    """Returns the body that every JSON error has in common."""
     return {
         "title": TITLES[status],
         "type": f"https://httpstatus.es/{status}",
@@ -56,35 +60,30 @@ def problem(status: int, detail: str) -> dict[str, Any]:
 
 
 def invalid(failures: Sequence[tuple[str, Sequence[ItemProblem]]]) -> Refusal:
-    """The 400 for items that failed validation: pairs of request id and what is wrong."""
+    """Returns the 400 for items that failed validation, given as pairs of request id and problems."""
     entries = [
         {"request_id": request_id, "errors": [error.body() for error in errors]} for request_id, errors in failures
     ]
     return Refusal(400, "Request validation failed", **{"validation-errors": entries})
 
 
-def spelled(refusal: Refusal, how: str) -> Refusal:
-    """The same refusal with its complaints' paths as the variant `complaint_paths` says."""
+def with_paths_spelled(refusal: Refusal, how: str) -> Refusal:
+    """Returns the refusal with its complaints' paths as the variant `complaint_paths` says."""
     entries = refusal.extra.get("validation-errors")
     if how == "dotted" or entries is None:
         return refusal
     if how == "none":
         return Refusal(refusal.status, refusal.detail)
     spelling = SPELLINGS[how]
-    told = [
+    spelled = [
         {**entry, "errors": [{**error, "path": spelling(error["path"], at)} for error in entry["errors"]]}
         for at, entry in enumerate(entries)
     ]
-    return Refusal(refusal.status, refusal.detail, **{**refusal.extra, "validation-errors": told})
-
-
-def _brackets(path: str, at: int) -> str:
-    first, *others = path.split(".")
-    return first + "".join(f"[{each}]" for each in others)
+    return Refusal(refusal.status, refusal.detail, **{**refusal.extra, "validation-errors": spelled})
 
 
 SPELLINGS: dict[str, Callable[[str, int], str]] = {
-    "brackets": _brackets,
+    "brackets": lambda path, at: path.replace(".", "[", 1).replace(".", "][") + ("]" if "." in path else ""),
     "pointer": lambda path, at: "/" + path.replace(".", "/"),
     "indexed": lambda path, at: f"{at}.{path}",
     "short": lambda path, at: path.removeprefix("_embedded."),
@@ -105,6 +104,10 @@ def missing(path: str) -> ItemProblem:
 
 def not_expected(path: str) -> ItemProblem:
     return ItemProblem("FieldNotExpected", path, "This field was not expected.")
+
+
+def not_unique(path: str) -> ItemProblem:
+    return ItemProblem("NotUnique", path, "This value is already used.")
 
 
 def blank(path: str) -> ItemProblem:

@@ -31,7 +31,7 @@ class DataLoss:
 
 
 class Records:
-    """Everyone who can hold a value, and the list of what was done to them; `clock` dates the losses."""
+    """All that can hold a value, and the list of what was done to them; `clock` dates the losses."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.clock = clock
@@ -41,7 +41,7 @@ class Records:
         self.losses: list[DataLoss] = []
 
     def of(self, entity: str) -> Mapping[int, Holder]:
-        """The leads, contacts or companies by id; raises KeyError for another entity."""
+        """Returns the leads, contacts or companies by id; raises KeyError for another entity."""
         holders: dict[str, Mapping[int, Holder]] = {
             "leads": self.leads,
             "contacts": self.contacts,
@@ -50,7 +50,7 @@ class Records:
         return holders[entity]
 
     def move(self, pipeline: SimPipeline, gone: SimStage, to: SimStage) -> int:
-        """Moves the leads of a stage that is gone, those in the trash too; gives how many."""
+        """Moves the leads of a stage that is gone, those in the trash too; returns how many."""
         moved = [lead for lead in self.leads.values() if (lead.pipeline_id, lead.status_id) == (pipeline.id, gone.id)]
         for lead in moved:
             lead.status_id = to.id
@@ -58,7 +58,7 @@ class Records:
         return len(moved)
 
     def remove_field(self, gone: SimField) -> int:
-        """Takes every value of a field that is gone; gives how many."""
+        """Removes every value of a field that is gone; returns how many."""
         holders = [holder for holder in self.of(gone.entity).values() if gone.id in holder.values]
         for holder in holders:
             value = holder.values.pop(gone.id)
@@ -66,7 +66,7 @@ class Records:
         return len(holders)
 
     def remove_option(self, field: SimField, gone: SimEnum) -> int:
-        """Takes every value that is an option that is gone, out of several chosen ones too; gives how many."""
+        """Removes every value that is an option that is gone, out of several chosen ones too; returns how many."""
         lost = 0
         for holder in self.of(field.entity).values():
             value = holder.values.get(field.id)

@@ -1,4 +1,4 @@
-"""How accounts' configuration looks in answers: exactly the documented keys (docs/kommo.md 4.1, 4.7, 5.2, 5.5, 8)."""
+"""An account's configuration as answers show it: the documented keys (docs/kommo.md 4.1, 4.7, 5.2, 5.5, 8)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from accounts.simulator.model import (
     ENUM_TYPES,
     MAIN_GROUP,
     SimDescription,
-    SimEnum,
     SimField,
     SimGroup,
     SimPipeline,
@@ -76,6 +75,7 @@ def description(account: SimAccount, owner: SimPipeline, item: SimStage, each: S
 
 
 def field(account: SimAccount, item: SimField, base: str, *, enums_as_object: bool = False) -> Body:
+    hides_group = item.group_id == MAIN_GROUP and account.variants.main_group_shown_as == "null"
     body: Body = {
         "id": item.id,
         "name": spelling.shown_name(account.variants, "field", item.name),
@@ -85,7 +85,7 @@ def field(account: SimAccount, item: SimField, base: str, *, enums_as_object: bo
         "sort": item.sort,
         "is_api_only": item.is_api_only,
         "enums": enums(account, item, as_object=enums_as_object),
-        "group_id": _group_id(account, item),
+        "group_id": None if hides_group else item.group_id,
         "required_statuses": [_status(key) for key in item.required_statuses],
         "is_deletable": not item.is_predefined,
         "is_predefined": item.is_predefined,
@@ -105,7 +105,11 @@ def field(account: SimAccount, item: SimField, base: str, *, enums_as_object: bo
 def enums(account: SimAccount, item: SimField, *, as_object: bool) -> list[Body] | Body | None:
     if item.type not in ENUM_TYPES and not item.enums:
         return None
-    bodies = [_enum(account, each) for each in item.ordered_enums]
+    bodies: list[Body] = []
+    for enum in item.ordered_enums:
+        value = spelling.shown_name(account.variants, "enum", enum.value)
+        code = {} if enum.code is None else {"code": enum.code}
+        bodies.append({"id": enum.id, "value": value, "sort": enum.sort, **code})
     return {str(at): body for at, body in enumerate(bodies)} if as_object else bodies
 
 
@@ -122,19 +126,8 @@ def group(account: SimAccount, entity: str, item: SimGroup, base: str) -> Body:
     }
 
 
-def _enum(account: SimAccount, item: SimEnum) -> Body:
-    body: Body = {"id": item.id, "value": spelling.shown_name(account.variants, "enum", item.value), "sort": item.sort}
-    return body if item.code is None else {**body, "code": item.code}
-
-
 def _status(key: StatusKey) -> Body:
     return {"status_id": key[1], "pipeline_id": key[0]}
-
-
-def _group_id(account: SimAccount, item: SimField) -> str | None:
-    if item.group_id == MAIN_GROUP and account.variants.main_group_shown_as == "null":
-        return None
-    return item.group_id
 
 
 def _moment(at: int) -> str:

@@ -1,4 +1,4 @@
-"""How leads, contacts and companies look in answers: the documented keys, as far as they tell who holds what."""
+"""Leads, contacts and companies as answers show them: the documented keys, as far as they tell who holds what."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def lead(account: SimAccount, item: SimLead, base: str) -> Body:
 
 
 def deleted_lead(account: SimAccount, item: SimLead, base: str) -> Body:
-    """A lead in the trash: neither where it stood nor what it holds is told (amoCRM's leads-api, with=only_deleted)."""
+    """Returns a lead in the trash, without its stage and its values (amoCRM's leads-api, with=only_deleted)."""
     return {
         "id": item.id,
         "updated_by": account.user_id,
@@ -34,7 +34,7 @@ def deleted_lead(account: SimAccount, item: SimLead, base: str) -> Body:
 
 
 def unsorted(account: SimAccount, item: SimLead, base: str) -> Body:
-    """An incoming lead: a stub that names the lead by its id; its values are not told."""
+    """Returns an incoming lead: a stub that names the lead by its id, without its values."""
     uid = f"{item.id:040x}"
     url = f"{base}/api/v4/leads"
     return {
@@ -55,7 +55,7 @@ def unsorted(account: SimAccount, item: SimLead, base: str) -> Body:
     }
 
 
-def card(account: SimAccount, entity: str, item: SimContact, base: str) -> Body:
+def contact(account: SimAccount, entity: str, item: SimContact, base: str) -> Body:
     names: Body = {"first_name": "", "last_name": ""} if entity == "contacts" else {}
     return {"id": item.id, "name": item.name, **names, **_common(account, entity, item, base)}
 
@@ -80,22 +80,22 @@ def _common(account: SimAccount, entity: str, item: SimLead | SimContact, base: 
 
 
 def _values(field: SimField, value: Any) -> Body:
+    """Returns the values that a record holds in one field."""
+    bodies: list[Body] = []
+    for each in value if isinstance(value, list) else [value]:
+        option: SimEnum | None
+        if field.type == "multitext":
+            # A phone or an address whose kind nobody chose has the first kind.
+            option, text = field.enums[0], each
+        else:
+            option = next((enum for enum in field.enums if enum.id == each), None)
+            text = option.value if option else each
+        chosen = {"enum_id": option.id, "enum_code": option.code} if option else {}
+        bodies.append({"value": text, **chosen})
     return {
         "field_id": field.id,
         "field_name": field.name,
         "field_code": field.code,
         "field_type": field.type,
-        "values": [_value(field, each) for each in (value if isinstance(value, list) else [value])],
+        "values": bodies,
     }
-
-
-def _value(field: SimField, value: Any) -> Body:
-    if field.type == "multitext":
-        # A phone or an address whose kind nobody chose has the first kind.
-        return {"value": value, **_option(field.enums[0])}
-    found = next((enum for enum in field.enums if enum.id == value), None)
-    return {"value": value} if found is None else {"value": found.value, **_option(found)}
-
-
-def _option(enum: SimEnum) -> Body:
-    return {"enum_id": enum.id, "enum_code": enum.code}

@@ -1,10 +1,9 @@
-"""Which path and method is which resource."""
+"""The resource of each path and method."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
 
 from accounts.simulator.api import accounts, contacts, fields, groups, leads, pipelines, stages
 from accounts.simulator.messages import Call, SimAnswer
@@ -18,10 +17,6 @@ def _of_pipeline(handler: Callable[..., SimAnswer]) -> Handler:
         return handler(call, pipelines.find(call, pipeline), *rest)
 
     return handle
-
-
-def _customers(call: Call, *_: Any) -> SimAnswer:
-    raise Refusal(422, "Customers disabled")
 
 
 _TABLE: list[tuple[str, dict[str, Handler]]] = [
@@ -59,13 +54,13 @@ _TABLE: list[tuple[str, dict[str, Handler]]] = [
         r"(leads|contacts|companies)/custom_fields/groups/(\w+)",
         {"GET": groups.show, "PATCH": groups.update, "DELETE": groups.delete},
     ),
-    ("customers(/.*)?", dict.fromkeys(("GET", "POST", "PATCH", "DELETE"), _customers)),
+    ("customers(/.*)?", dict.fromkeys(("GET", "POST", "PATCH", "DELETE"), accounts.refuse_customers)),
 ]
 ROUTES = [(re.compile("/api/v4/" + pattern), methods) for pattern, methods in _TABLE]
 
 
 def find(method: str, path: str) -> tuple[Handler, tuple[str, ...]]:
-    """The resource of a path and the parts of the path that it wants; raises Refusal (404, 405)."""
+    """Returns the resource of a path and the parts of the path that it wants; raises Refusal (404, 405)."""
     for pattern, methods in ROUTES:
         match = pattern.fullmatch(path)
         if match is None:

@@ -9,6 +9,7 @@ import struct
 import threading
 import time
 from email.utils import formatdate
+from functools import lru_cache
 from types import TracebackType
 from typing import Any
 from urllib.parse import unquote
@@ -19,6 +20,8 @@ from accounts.simulator.wsgi import AnswerLost, Simulator
 BACKLOG = 512
 CHUNK = 65_536
 MAX_HEAD = 65_536
+# Formatted once a second.
+date_header = lru_cache(maxsize=1)(formatdate)
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
@@ -29,7 +32,7 @@ class RunningServer:
         self.world = world
         self.latency = latency
         self.stopped = threading.Event()
-        self.app = Simulator(world, on_stop=self._stop_soon)
+        self.app = Simulator(world, on_stop=lambda: threading.Timer(0.05, self.stop).start())
         self._host = host
         self._listener = socket.create_server((host, port), backlog=BACKLOG)
         self.port: int = self._listener.getsockname()[1]
@@ -40,12 +43,12 @@ class RunningServer:
 
     @property
     def url(self) -> str:
-        """Where it is, without a slash at the end."""
+        """Returns the address, without a slash at the end."""
         return f"http://{self._host}:{self.port}"
 
     @property
     def url_template(self) -> str:
-        """The URL of an account, with {subdomain} in it."""
+        """Returns the URL of an account, with {subdomain} in it."""
         return self.url + "/{subdomain}"
 
     def __enter__(self) -> RunningServer:
@@ -70,9 +73,6 @@ class RunningServer:
                 connection.shutdown(socket.SHUT_RDWR)
         if threading.current_thread() is not self._thread:
             self._thread.join(5)
-
-    def _stop_soon(self) -> None:
-        threading.Timer(0.05, self.stop).start()
 
     def _accept(self) -> None:
         while not self.stopped.is_set():
@@ -109,22 +109,30 @@ class _Conversation:
         self.buffer = b""
 
     def run(self) -> None:
-        going_on = True
-        while going_on:
-            head = self._read_head()
-            if head is None:
-                return
+        goes_on = True
+        while goes_on:
+            while b"\r\n\r\n" not in self.buffer:
+                if len(self.buffer) > MAX_HEAD or not self._receive():
+                    return
+            head, _, self.buffer = self.buffer.partition(b"\r\n\r\n")
             arrived = self.server.world.monotonic()
             environ, keep_alive = _parse(head, self.ip)
             environ["sim.arrived"] = arrived
-            body = self._read_body(int(environ["CONTENT_LENGTH"]))
-            if body is None:
-                return
-            environ["wsgi.input"] = io.BytesIO(body)
-            going_on = self._answer(environ, keep_alive) and keep_alive
+            length = int(environ["CONTENT_LENGTH"])
+            while len(self.buffer) < length:
+                if not self._receive():
+                    return
+            environ["wsgi.input"] = io.BytesIO(self.buffer[:length])
+            self.buffer = self.buffer[length:]
+            goes_on = self._answer(environ, keep_alive) and keep_alive
+
+    def _receive(self) -> bool:
+        received = self.connection.recv(CHUNK)
+        self.buffer += received
+        return bool(received)
 
     def _answer(self, environ: dict[str, Any], keep_alive: bool) -> bool:
-        """Sends the answer; tells whether the connection can go on after it."""
+        """Sends the answer; returns whether the connection can go on after it."""
         started: list[Any] = []
 
         def start_response(status: str, headers: list[tuple[str, str]]) -> None:
@@ -136,31 +144,13 @@ class _Conversation:
             if self.server.latency:
                 time.sleep(self.server.latency)
         status, headers = started
-        lines = [f"HTTP/1.1 {status}", f"Date: {_date()}", *(f"{name}: {value}" for name, value in headers)]
+        date = date_header(int(time.time()), usegmt=True)
+        lines = [f"HTTP/1.1 {status}", f"Date: {date}", *(f"{name}: {value}" for name, value in headers)]
         if not keep_alive:
             lines.append("Connection: close")
         self.connection.sendall("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body)
         declared = next((value for name, value in headers if name == "Content-Length"), "0")
         return int(declared) == len(body)
-
-    def _read_head(self) -> bytes | None:
-        while b"\r\n\r\n" not in self.buffer:
-            if len(self.buffer) > MAX_HEAD or not self._receive():
-                return None
-        head, _, self.buffer = self.buffer.partition(b"\r\n\r\n")
-        return head
-
-    def _read_body(self, length: int) -> bytes | None:
-        while len(self.buffer) < length:
-            if not self._receive():
-                return None
-        body, self.buffer = self.buffer[:length], self.buffer[length:]
-        return body
-
-    def _receive(self) -> bool:
-        received = self.connection.recv(CHUNK)
-        self.buffer += received
-        return bool(received)
 
 
 def serve(world: World, host: str = "127.0.0.1", port: int = 0, latency: float = 0.0) -> RunningServer:
@@ -169,7 +159,7 @@ def serve(world: World, host: str = "127.0.0.1", port: int = 0, latency: float =
 
 
 def _parse(head: bytes, ip: str) -> tuple[dict[str, Any], bool]:
-    """The WSGI environ of a request head, and whether the connection is to be kept."""
+    """Returns the WSGI environ of a request head, and whether the connection is to be kept."""
     first, *lines = head.decode("latin-1").split("\r\n")
     method, _, rest = first.partition(" ")
     target, _, _ = rest.partition(" ")
@@ -189,15 +179,3 @@ def _parse(head: bytes, ip: str) -> tuple[dict[str, Any], bool]:
     environ["CONTENT_LENGTH"] = environ.pop("HTTP_CONTENT_LENGTH", "0")
     environ["CONTENT_TYPE"] = environ.pop("HTTP_CONTENT_TYPE", "")
     return environ, environ.get("HTTP_CONNECTION", "").lower() != "close"
-
-
-_last_date: tuple[int, str] = (0, "")
-
-
-def _date() -> str:
-    """The Date header, formatted once a second."""
-    global _last_date
-    now = int(time.time())
-    if _last_date[0] != now:
-        _last_date = (now, formatdate(now, usegmt=True))
-    return _last_date[1]

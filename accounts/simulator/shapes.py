@@ -15,16 +15,26 @@ LISTS = frozenset({
 })  # fmt: skip
 
 
+def _is_whole(answer: SimAnswer) -> bool:
+    """Returns whether it is JSON that no fault has cut."""
+    return bool(answer.body) and "json" in answer.content_type and answer.declared is None
+
+
+def with_half_of_lists(answer: SimAnswer) -> SimAnswer:
+    """Returns the answer without the second half of its list; the totals stay."""
+    if not _is_whole(answer):
+        return answer
+    document = json.loads(answer.body)
+    for name, items in document.get("_embedded", {}).items():
+        document["_embedded"][name] = items[: len(items) // 2]
+    return replace(answer, body=encode(document))
+
+
 def with_lists_as_objects(answer: SimAnswer) -> SimAnswer:
-    """The same answer with every list that has something in it as an object keyed by index (docs/kommo.md 5.4)."""
+    """Returns the answer with every list that has something in it as an object keyed by index (docs/kommo.md 5.4)."""
     if not _is_whole(answer):
         return answer
     return replace(answer, body=encode(_keyed(json.loads(answer.body))))
-
-
-def _is_whole(answer: SimAnswer) -> bool:
-    """JSON that no fault has cut."""
-    return bool(answer.body) and "json" in answer.content_type and answer.declared is None
 
 
 def _keyed(value: Any, name: str = "") -> Any:
@@ -37,7 +47,7 @@ def _keyed(value: Any, name: str = "") -> Any:
 
 
 def with_odd_item(answer: SimAnswer, number: int | str, at: str, value: Any, *, missing: bool) -> SimAnswer:
-    """The answer with another `value` at a dotted path inside the item of this id, or without the key there."""
+    """Returns the answer with another `value` at a dotted path inside the item of this id, or without the key there."""
     if not _is_whole(answer):
         return answer
     document = json.loads(answer.body)
@@ -54,7 +64,7 @@ def with_odd_item(answer: SimAnswer, number: int | str, at: str, value: Any, *, 
 
 
 def _items(value: Any, number: int | str) -> Iterator[dict[str, Any]]:
-    """Whatever has this id, at any depth."""
+    """Yields every object with this id, at any depth."""
     if isinstance(value, dict):
         if value.get("id") == number:
             yield value

@@ -1,4 +1,4 @@
-"""What becomes of a name on its way into an account, or out of it: reports of servers that do not keep what was sent.
+"""Changes of a name on its way into an account, or out of it: reports of servers that alter the text that was sent.
 
 Nothing of it is documented. The variants `stored_names` and `shown_names` list these ways, `respelt_kinds` what they
 concern.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import unicodedata
 from collections.abc import Callable
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,13 +19,8 @@ FIRST_ASTRAL = 0x10000  # a column of three bytes a character ends before it
 SHORT = 24
 
 
-def _cut_at_emoji(text: str) -> str:
-    end = next((at for at, character in enumerate(text) if ord(character) >= FIRST_ASTRAL), len(text))
-    return text[:end]
-
-
 WAYS: dict[str, Callable[[str], str]] = {
-    "cut": _cut_at_emoji,
+    "cut": lambda text: "".join(takewhile(lambda character: ord(character) < FIRST_ASTRAL, text)),
     "drop": lambda text: "".join(character for character in text if ord(character) < FIRST_ASTRAL),
     "question": lambda text: "".join(c if ord(c) < FIRST_ASTRAL else "?" for c in text),
     "escape": lambda text: html.escape(text, quote=True),
@@ -42,12 +38,12 @@ WAYS: dict[str, Callable[[str], str]] = {
 
 
 def stored_name(variants: Variants, kind: str, text: str) -> str:
-    """A name as the account keeps it."""
+    """Returns a name as the account stores it."""
     return _through(variants.stored_names, variants, kind, text) if variants.stored_names else text
 
 
 def shown_name(variants: Variants, kind: str, text: str) -> str:
-    """A name as answers show it."""
+    """Returns a name as answers show it."""
     return _through(variants.shown_names, variants, kind, text) if variants.shown_names else text
 
 

@@ -24,7 +24,7 @@ class PastState:
 
 
 def note_write(account: SimAccount) -> None:
-    """To be called before a write is performed; costs nothing where the variants are off."""
+    """Remembers the account as it is, before a write is performed; costs nothing where the variants are off."""
     if account.variants.stale_reads or account.variants.stale_seconds:
         parts = {name: copy.deepcopy(getattr(account, name)) for name in PARTS}
         account.past.append(PastState(account.clock(), account.variants.stale_reads, parts))
@@ -32,27 +32,20 @@ def note_write(account: SimAccount) -> None:
 
 @contextmanager
 def as_read(account: SimAccount) -> Iterator[None]:
-    """Within it the configuration is what a reading shows now."""
-    old = _shown(account)
-    if old is None:
+    """Gives the account, for as long as it lasts, the configuration that a reading shows now."""
+    since = account.clock() - account.variants.stale_seconds
+    account.past = [each for each in account.past if each.left > 0 or each.at > since]
+    if not account.past:
         yield
         return
+    for each in account.past:
+        each.left -= 1
+    oldest = account.past[0]
     now = {name: getattr(account, name) for name in PARTS}
     try:
         for name in PARTS:
-            setattr(account, name, old.parts[name])
+            setattr(account, name, oldest.parts[name])
         yield
     finally:
         for name in PARTS:
             setattr(account, name, now[name])
-
-
-def _shown(account: SimAccount) -> PastState | None:
-    """The oldest state that still lags; None: the account as it is."""
-    since = account.clock() - account.variants.stale_seconds
-    account.past = [each for each in account.past if each.left > 0 or each.at > since]
-    if not account.past:
-        return None
-    for each in account.past:
-        each.left -= 1
-    return account.past[0]

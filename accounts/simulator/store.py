@@ -1,4 +1,4 @@
-"""A world as a JSON file, so that the demo's Kommo survives a restart; log, faults and limits are not kept."""
+"""A world as a JSON file, so that the demo's Kommo survives a restart; log, faults and limits are not stored."""
 
 from __future__ import annotations
 
@@ -11,13 +11,10 @@ from typing import Any
 from accounts.simulator.account import SimAccount
 from accounts.simulator.model import (
     SimContact,
-    SimDescription,
-    SimEnum,
     SimField,
     SimGroup,
     SimLead,
     SimPipeline,
-    SimStage,
 )
 from accounts.simulator.oauth.grants import AuthorizationCode, GrantedPair
 from accounts.simulator.oauth.integrations import SimIntegration
@@ -57,7 +54,7 @@ def save(world: World, path: str | os.PathLike[str]) -> None:
 
 
 def load(path: str | os.PathLike[str]) -> World:
-    """The world of a file; raises OSError, or ValueError for a file that is none of ours."""
+    """Returns the world of a file; raises OSError, or ValueError for a file that is none of ours."""
     document = json.loads(Path(path).read_text(encoding="utf-8"))
     if not isinstance(document, dict) or document.get("format") not in READABLE:
         raise ValueError(f"{path}: not a saved world of format {FORMAT}")
@@ -74,6 +71,7 @@ def load(path: str | os.PathLike[str]) -> World:
 
 
 def dump_account(account: SimAccount) -> dict[str, Any]:
+    """Returns all that a file holds of one account."""
     return {
         "facts": {name: getattr(account, name) for name in FACTS},
         "counters": {name: getattr(account, name) for name in COUNTERS},
@@ -92,48 +90,25 @@ def dump_account(account: SimAccount) -> dict[str, Any]:
 
 
 def _restore(account: SimAccount, saved: dict[str, Any]) -> None:
+    """Fills an empty account with what `dump_account` made of one."""
     for name, value in saved["counters"].items():
         setattr(account, name, value)
     account.catalogs = set(saved["catalogs"])
-    account.pipelines = {each["id"]: _pipeline(each) for each in saved["pipelines"]}
+    account.pipelines = {each["id"]: SimPipeline.from_dict(each) for each in saved["pipelines"]}
     for entity, groups in saved["groups"].items():
         account.groups[entity] = {each["id"]: SimGroup(**each) for each in groups}
     for entity, fields in saved["fields"].items():
-        account.fields[entity] = {each["id"]: _field(each) for each in fields}
-    _restore_people(account, saved)
+        account.fields[entity] = {each["id"]: SimField.from_dict(each) for each in fields}
+    account.leads.update({each["id"]: SimLead(**_with_field_ids(each)) for each in saved["leads"]})
+    for entity, contacts in (("contacts", account.contacts), ("companies", account.companies)):
+        contacts.update({each["id"]: SimContact(**_with_field_ids(each)) for each in saved.get(entity, ())})
+    account.losses.extend(DataLoss(**each) for each in saved.get("losses", ()))
     account.tokens = {each["value"]: Token(**each) for each in saved["tokens"]}
     account.grants.codes = {each["value"]: AuthorizationCode(**each) for each in saved.get("codes", ())}
     for each in saved.get("pairs", ()):
         account.grants.add(GrantedPair(**each))
 
 
-def _restore_people(account: SimAccount, saved: dict[str, Any]) -> None:
-    account.leads.update({each["id"]: SimLead(**_held(each)) for each in saved["leads"]})
-    account.contacts.update({each["id"]: SimContact(**_held(each)) for each in saved.get("contacts", ())})
-    account.companies.update({each["id"]: SimContact(**_held(each)) for each in saved.get("companies", ())})
-    account.losses.extend(DataLoss(**each) for each in saved.get("losses", ()))
-
-
-def _held(saved: dict[str, Any]) -> dict[str, Any]:
-    """JSON knows no numbers as keys."""
+def _with_field_ids(saved: dict[str, Any]) -> dict[str, Any]:
+    """Returns a record with its field ids as numbers again: JSON knows no numbers as keys."""
     return {**saved, "values": {int(number): value for number, value in saved["values"].items()}}
-
-
-def _pipeline(saved: dict[str, Any]) -> SimPipeline:
-    return SimPipeline(**{**saved, "stages": [_stage(each) for each in saved["stages"]]})
-
-
-def _stage(saved: dict[str, Any]) -> SimStage:
-    descriptions = {level: SimDescription(**each) for level, each in saved["descriptions"].items()}
-    return SimStage(**{**saved, "descriptions": descriptions})
-
-
-def _field(saved: dict[str, Any]) -> SimField:
-    return SimField(
-        **{
-            **saved,
-            "enums": [SimEnum(**each) for each in saved["enums"]],
-            "required_statuses": [tuple(each) for each in saved["required_statuses"]],
-            "hidden_statuses": [tuple(each) for each in saved["hidden_statuses"]],
-        }
-    )

@@ -34,7 +34,10 @@ def make_jwt(
     client_id: str | None = None,
     api_domain: str = API_DOMAIN,
 ) -> str:
-    """A token with the claims of docs/kommo.md 1.4. `serial` makes two of one second differ; no client id is added."""
+    """Returns a token with the claims of docs/kommo.md 1.4; `serial` makes two of one second differ.
+
+    Without a client id the token names a random one.
+    """
     name = hashlib.sha256(f"{account_id}/{serial}/{issued_at}".encode()).hexdigest()
     head = {"typ": "JWT", "alg": "RS256", "jti": name}
     claims = {

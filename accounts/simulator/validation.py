@@ -1,4 +1,4 @@
-"""What a body must look like: shapes, keys, kinds and lengths, before any rule that needs the account."""
+"""The form of bodies: shapes, keys, kinds and lengths, before any rule that needs the account."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _KINDS: dict[str, Callable[[object], bool]] = {
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What one key may hold."""
+    """The rule of one key."""
 
     kind: str
     required: bool = False
@@ -40,7 +40,7 @@ Rules = Mapping[str, Rule]
 
 
 def parse(raw: bytes) -> Any:
-    """The decoded body; raises Refusal when there is none or it is no JSON."""
+    """Returns the decoded body; raises Refusal when there is none or it is no JSON."""
     if not raw.strip():
         raise Refusal(400, "Request data can not be empty")
     try:
@@ -53,7 +53,7 @@ def parse(raw: bytes) -> Any:
 
 
 def parse_items(raw: bytes) -> list[Any]:
-    """The items of a collection write; raises Refusal for an object (400) or too many items (422)."""
+    """Returns the items of a collection write; raises Refusal for an object (400) or too many items (422)."""
     body = parse(raw)
     if not isinstance(body, list):
         raise problems.invalid([("0", [problems.bad_type("", "array")])])
@@ -63,7 +63,7 @@ def parse_items(raw: bytes) -> list[Any]:
 
 
 def parse_object(raw: bytes) -> Item:
-    """The object of a write to one item; raises Refusal for an array."""
+    """Returns the object of a write to one item; raises Refusal for an array."""
     body = parse(raw)
     if not isinstance(body, dict):
         raise problems.invalid([("0", [problems.bad_type("", "object")])])
@@ -71,9 +71,18 @@ def parse_object(raw: bytes) -> Item:
 
 
 def request_id(index: int, item: object) -> str:
-    """The name of an item in answers: its own request id, else its index."""
+    """Returns the name of an item in answers: its own request id, else its index."""
     given = item.get("request_id") if isinstance(item, dict) else None
     return given if isinstance(given, str) else str(index)
+
+
+def count_items(raw: bytes) -> int:
+    """Returns how many items a collection write holds; 0 for anything else."""
+    try:
+        items = json.loads(raw or b"null")
+    except ValueError:
+        return 0
+    return len(items) if isinstance(items, list) else 0
 
 
 def check_all(items: list[Any], check: Callable[[Item], list[ItemProblem]]) -> None:
@@ -88,7 +97,7 @@ def check_all(items: list[Any], check: Callable[[Item], list[ItemProblem]]) -> N
 
 
 def check_keys(item: object, rules: Rules, path: str = "") -> list[ItemProblem]:
-    """What is wrong with the keys of one object: unknown, missing, wrong kind, length, range or choice."""
+    """Returns the problems of one object's keys: unknown, missing, wrong kind, length, range or choice."""
     if not isinstance(item, dict):
         return [problems.bad_type(path.rstrip("."), "object")]
     errors = [problems.not_expected(path + key) for key in item if key not in rules]

@@ -44,7 +44,7 @@ class World:
         self.integrations: dict[str, SimIntegration] = {}
         self.changes = 0
         self.cache_reads = False
-        """Answers to reads are kept until the next write: only where nobody edits accounts but through HTTP."""
+        """Answers to reads are stored until the next write: only where nobody edits accounts but through HTTP."""
         self._lock = threading.Lock()
 
     def add_account(
@@ -59,12 +59,12 @@ class World:
         with_default_pipeline: bool = True,
         super_fields: bool = True,
     ) -> SimAccount:
-        """A fresh account as Kommo makes it; raises ValueError when the subdomain is taken."""
+        """Adds an account as Kommo creates it; raises ValueError when the subdomain is taken."""
         with self._lock:
             if subdomain in self.accounts:
                 raise ValueError(f"there is an account {subdomain!r} already")
             index = len(self.accounts)
-            account = self._make(
+            account = self._new(
                 index=index,
                 subdomain=subdomain,
                 account_id=account_id or 30_000_001 + 7 * index,
@@ -80,7 +80,7 @@ class World:
         return account
 
     def rename_account(self, old: str, new: str) -> SimAccount:
-        """The account answers only under its new subdomain, with all it has; raises KeyError or ValueError."""
+        """Gives an account a new subdomain: it answers only there, with all it has; raises KeyError or ValueError."""
         with self._lock:
             if new in self.accounts:
                 raise ValueError(f"there is an account {new!r} already")
@@ -105,9 +105,9 @@ class World:
         account: str | None = None,
         hook_url: str = "",
     ) -> SimIntegration:
-        """An integration, its keys made up where none are given; `account` is a private one's (docs/kommo.md 1.1).
+        """Adds an integration, with random keys where none are given; `account` is a private one's (docs/kommo.md 1.1).
 
-        Raises ValueError for what Kommo would not let be made.
+        Raises ValueError for one that Kommo would refuse.
         """
         keys = {"client_id": client_id, "client_secret": client_secret}
         given = {key: value for key, value in keys.items() if value is not None}
@@ -125,12 +125,12 @@ class World:
 
     @property
     def api_label(self) -> str:
-        """What stands where a subdomain stands in the api_domain of the tokens (docs/kommo.md 1.4, 1.6)."""
+        """Returns the label in the place of the subdomain in the api_domain of the tokens (docs/kommo.md 1.4, 1.6)."""
         return self.variants.api_domain.partition(".")[0]
 
     def restore_account(self, **facts: Any) -> SimAccount:
-        """An empty account with given facts, for one that was saved before."""
-        account = self._make(**facts)
+        """Adds an empty account with given facts, for one that was saved before."""
+        account = self._new(**facts)
         self.accounts[account.subdomain] = account
         return account
 
@@ -139,13 +139,13 @@ class World:
         self.changes += 1
 
     def clear_cached_reads(self) -> None:
-        """Drops every kept answer, after an edit that was no write of the API."""
+        """Drops every stored answer, after an edit that was no write of the API."""
         for account in list(self.accounts.values()):
             account.cached_reads.clear()
 
     def peak_per_second(self, subdomain: str | None = None) -> int:
-        """The most requests that arrived within one sliding second, of one account or of all."""
+        """Returns the most requests that arrived within one sliding second, of one account or of all."""
         return self.log.peak_per_second(subdomain)
 
-    def _make(self, **facts: Any) -> SimAccount:
+    def _new(self, **facts: Any) -> SimAccount:
         return SimAccount(variants=self.variants, clock=self.clock, **facts)

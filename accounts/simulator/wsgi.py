@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from accounts.simulator import addressing, control
 from accounts.simulator.handling import handle_request
-from accounts.simulator.messages import SimAnswer, SimRequest
+from accounts.simulator.messages import SimRequest
 from accounts.simulator.oauth import lookup
 from accounts.simulator.world import World
 
@@ -37,7 +37,8 @@ class Simulator:
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
-        body = _body(environ)
+        length = int(environ.get("CONTENT_LENGTH") or 0)
+        body: bytes = environ["wsgi.input"].read(length) if length else b""
         if path.startswith("/_sim/"):
             method, query = environ["REQUEST_METHOD"], environ.get("QUERY_STRING", "")
             answer = control.handle(self, method, path[6:], query, body)
@@ -45,20 +46,25 @@ class Simulator:
             answer = handle_request(self.world, self._request(environ, path, body))
         if answer.lost:
             raise AnswerLost
-        start_response(f"{answer.status} {responses.get(answer.status, '')}", self._headers(answer))
+        headers = [("X-Request-Id", f"{next(self._numbers):032x}"), *answer.headers]
+        if answer.status != 204:
+            length = len(answer.body) if answer.declared is None else answer.declared
+            headers += [("Content-Type", answer.content_type), ("Content-Length", str(length))]
+        start_response(f"{answer.status} {responses.get(answer.status, '')}", headers)
         return [answer.body]
 
     def _request(self, environ: dict[str, Any], path: str, body: bytes) -> SimRequest:
         world = self.world
         scheme, host = environ.get("wsgi.url_scheme", "http"), environ.get("HTTP_HOST", "")
         names = {addressing.WWW, world.api_label, *world.former}
+        forwarded_for = environ.get("HTTP_X_FORWARDED_FOR", "").partition(",")[0].strip()
         at = environ.get("sim.arrived")
         request = SimRequest(
             method=environ["REQUEST_METHOD"],
             query=environ.get("QUERY_STRING", ""),
             body=body,
             authorization=environ.get("HTTP_AUTHORIZATION", ""),
-            ip=_ip(environ),
+            ip=forwarded_for or environ.get("REMOTE_ADDR", ""),
             subdomain="",
             address=addressing.parse(scheme, host, path, world.accounts, names),
             at=world.monotonic() if at is None else at,
@@ -66,13 +72,6 @@ class Simulator:
             refresh_token=environ.get("HTTP_X_REFRESH_TOKEN", ""),
         )
         return replace(request, subdomain=lookup.counted_for(world, request))
-
-    def _headers(self, answer: SimAnswer) -> list[tuple[str, str]]:
-        headers = [("X-Request-Id", f"{next(self._numbers):032x}"), *answer.headers]
-        if answer.status != 204:
-            length = len(answer.body) if answer.declared is None else answer.declared
-            headers += [("Content-Type", answer.content_type), ("Content-Length", str(length))]
-        return headers
 
 
 def call(
@@ -84,7 +83,10 @@ def call(
     body: bytes = b"",
     headers: dict[str, str] | None = None,
 ) -> Reply:
-    """One request in process: status, headers and body; raises AnswerLost. `url` is a path or a whole URL."""
+    """Makes one request in process and returns status, headers and body; raises AnswerLost.
+
+    `url` is a path or a whole URL.
+    """
     parts = urlsplit(url)
     environ: dict[str, Any] = {
         "REQUEST_METHOD": method,
@@ -105,16 +107,5 @@ def call(
     def start_response(status: str, fields: list[tuple[str, str]]) -> None:
         started.extend((int(status[:3]), dict(fields)))
 
-    answered = b"".join(app(environ, start_response))
-    return started[0], started[1], answered
-
-
-def _ip(environ: dict[str, Any]) -> str:
-    forwarded: str = environ.get("HTTP_X_FORWARDED_FOR", "")
-    return forwarded.partition(",")[0].strip() or environ.get("REMOTE_ADDR", "")
-
-
-def _body(environ: dict[str, Any]) -> bytes:
-    length = int(environ.get("CONTENT_LENGTH") or 0)
-    body: bytes = environ["wsgi.input"].read(length) if length else b""
-    return body
+    content = b"".join(app(environ, start_response))
+    return started[0], started[1], content

@@ -1,4 +1,4 @@
-"""The account itself, its users, and the webhook list that tells whether a token is an administrator's."""
+"""The account itself, its users, the webhook list that tells an administrator's token, and customers, which are off."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EXTRAS: dict[str, Any] = {
 
 
 def show_account(call: Call) -> SimAnswer:
-    """docs/kommo.md 8."""
+    """Shows the account (docs/kommo.md 8)."""
     account = call.account
     body: dict[str, Any] = {
         "id": account.account_id,
@@ -63,9 +63,13 @@ def list_users(call: Call) -> SimAnswer:
 
 
 def list_webhooks(call: Call) -> SimAnswer:
-    """There are none; but only administrators may know (docs/kommo.md 8)."""
+    """Lists no webhooks, as there are none; but only administrators may know (docs/kommo.md 8)."""
     _admins_only(call)
     return nothing()
+
+
+def refuse_customers(call: Call, *_: str) -> SimAnswer:
+    raise Refusal(422, "Customers disabled")
 
 
 def _admins_only(call: Call) -> None:

@@ -9,21 +9,21 @@ from accounts.simulator.messages import Call, SimAnswer
 
 
 def list_page(call: Call, entity: str) -> SimAnswer:
-    """A page of contacts or companies: neither those in the trash nor those of a lead that nobody has accepted yet.
+    """Returns a page of contacts or companies: neither those in the trash nor those of a lead not accepted yet.
 
     No documented parameter shows them; what they hold is lost all the same.
     """
-    cards = call.account.contacts if entity == "contacts" else call.account.companies
+    contacts = call.account.contacts if entity == "contacts" else call.account.companies
     filters = Filters(call)
     numbers = filters.numbers("id")
     filters.finish()
-    shown = [card for card in cards.values() if not card.is_deleted and not card.is_unsorted]
+    listed = [each for each in contacts.values() if not each.is_deleted and not each.is_unsorted]
     if numbers:
-        shown = [card for card in shown if card.id in numbers]
+        listed = [each for each in listed if each.id in numbers]
     return paging.page_of(
         call,
-        paging.in_order(call, shown),
+        paging.in_order(call, listed),
         entity,
-        lambda card: render.card(call.account, entity, card, call.base),
+        lambda contact: render.contact(call.account, entity, contact, call.base),
         totals=False,
     )

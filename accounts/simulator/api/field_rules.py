@@ -1,4 +1,4 @@
-"""What a custom field may say, by type, entity and account (docs/kommo.md 5.2 to 5.4)."""
+"""The rules of custom fields, by type, entity and account (docs/kommo.md 5.2 to 5.4)."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ CHAINED_RULES = {
 
 
 def check_new(call: Call, entity: str, item: Item) -> list[ItemProblem]:
-    """What is wrong with a field to be created."""
+    """Returns the problems of a field to be created."""
     rules = _rules(call, entity)
     rules |= {key: Rule("string", required=True) for key in ("name", "type")}
     errors = validation.check_keys(item, rules)
@@ -78,15 +78,36 @@ def check_new(call: Call, entity: str, item: Item) -> list[ItemProblem]:
         errors.append(problems.missing("currency"))
     code = item.get("code")
     if code is not None and any(code == field.code for field in call.account.fields[entity].values()):
-        errors.append(ItemProblem("NotUnique", "code", "This value is already used."))
+        errors.append(problems.not_unique("code"))
     return errors + _check_parts(call, entity, item, type_, None)
 
 
-def check_changes(call: Call, entity: str, field: SimField, item: Item, *, in_batch: bool) -> list[ItemProblem]:
-    """What is wrong with the changes to a field."""
-    rules = _rules(call, entity)
-    if in_batch:
-        rules["id"] = Rule("integer", required=True)
+def check_codes_differ(items: list[Item]) -> None:
+    """Raises Refusal when a code is given twice in one batch."""
+    codes: set[str | None] = set()
+    for index, item in enumerate(items):
+        code = item.get("code")
+        if code is not None and code in codes:
+            raise problems.invalid([(validation.request_id(index, item), [problems.not_unique("code")])])
+        codes.add(code)
+
+
+def check_changes_in_batch(call: Call, entity: str, item: Item) -> list[ItemProblem]:
+    """Returns the problems of changes to the field that the item names by its id."""
+    number = item.get("id")
+    if number is None:
+        return [problems.missing("id")]
+    field = call.account.fields[entity].get(number) if isinstance(number, int) else None
+    if field is None:
+        return [problems.bad_choice("id")]
+    return check_changes(call, field, item, further_rules={"id": Rule("integer", required=True)})
+
+
+def check_changes(
+    call: Call, field: SimField, item: Item, *, further_rules: validation.Rules | None = None
+) -> list[ItemProblem]:
+    """Returns the problems of changes to a field."""
+    rules = _rules(call, field.entity) | dict(further_rules or {})
     if call.variants.group_null_patch_rejected:
         rules["group_id"] = Rule("string")
     errors = validation.check_keys(item, rules)
@@ -98,11 +119,11 @@ def check_changes(call: Call, entity: str, field: SimField, item: Item, *, in_ba
         errors.append(problems.missing("currency"))
     if field.type in ENUM_TYPES and "enums" not in item and call.variants.enums_required_on_patch:
         errors.append(problems.missing("enums"))
-    return errors + _check_parts(call, entity, item, field.type, field)
+    return errors + _check_parts(call, field.entity, item, field.type, field)
 
 
 def statuses(call: Call, items: list[Item] | None) -> list[StatusKey]:
-    """The keys of a checked list of statuses, each once; system ones may be dropped without a word."""
+    """Returns the keys of a checked list of statuses, each once; system ones may be dropped without a word."""
     keys = dict.fromkeys((item["pipeline_id"], item["status_id"]) for item in items or [])
     if call.variants.system_required_statuses == "drop":
         return [key for key in keys if key[1] not in (WON_ID, LOST_ID)]
@@ -117,6 +138,7 @@ def _rules(call: Call, entity: str) -> dict[str, Rule]:
 
 
 def _check_parts(call: Call, entity: str, item: Item, type_: str, field: SimField | None) -> list[ItemProblem]:
+    """Returns the problems that the type and the account make of single keys."""
     errors = [
         problems.not_expected(key) for key, types in OWNERS.items() if item.get(key) is not None and type_ not in types
     ]
@@ -130,16 +152,20 @@ def _check_parts(call: Call, entity: str, item: Item, type_: str, field: SimFiel
     for key in ("required_statuses", "hidden_statuses"):
         errors += _check_statuses(call, item.get(key), key)
     if type_ in ENUM_TYPES and "enums" in item:
-        errors += _check_enums(call, item["enums"], field)
+        errors += _check_options(call, item["enums"], field)
     if type_ == "chained_list":
-        errors += _check_chained(call, item.get("chained_lists"))
+        errors += _check_chained_lists(call, item.get("chained_lists"))
     return errors
+
+
+def _numbered(items: Any, key: str) -> list[tuple[str, Any]]:
+    """Returns the items of a list with the path of each; nothing for what is no list."""
+    return [(f"{key}.{index}.", item) for index, item in enumerate(items if isinstance(items, list) else [])]
 
 
 def _check_statuses(call: Call, items: Any, key: str) -> list[ItemProblem]:
     errors: list[ItemProblem] = []
-    for index, item in enumerate(items if isinstance(items, list) else []):
-        path = f"{key}.{index}."
+    for path, item in _numbered(items, key):
         wrong = validation.check_keys(item, STATUS_RULES, path)
         if not wrong and item["pipeline_id"] not in call.account.pipelines:
             wrong = [problems.bad_choice(path + "pipeline_id")]
@@ -149,14 +175,13 @@ def _check_statuses(call: Call, items: Any, key: str) -> list[ItemProblem]:
     return errors
 
 
-def _check_enums(call: Call, items: Any, field: SimField | None) -> list[ItemProblem]:
+def _check_options(call: Call, items: Any, field: SimField | None) -> list[ItemProblem]:
     if not items:
         return [problems.blank("enums")]
     rules = ENUM_RULES if field else {key: rule for key, rule in ENUM_RULES.items() if key != "id"}
-    known = {enum.id for enum in field.enums} if field else set()
+    known = {option.id for option in field.enums} if field else set()
     errors: list[ItemProblem] = []
-    for index, item in enumerate(items if isinstance(items, list) else []):
-        path = f"enums.{index}."
+    for path, item in _numbered(items, "enums"):
         errors += validation.check_keys(item, rules, path)
         value = item.get("value") if isinstance(item, dict) else None
         if value and value in call.variants.refused_options.split(","):
@@ -170,10 +195,9 @@ def _check_enums(call: Call, items: Any, field: SimField | None) -> list[ItemPro
     return errors
 
 
-def _check_chained(call: Call, items: Any) -> list[ItemProblem]:
+def _check_chained_lists(call: Call, items: Any) -> list[ItemProblem]:
     errors: list[ItemProblem] = []
-    for index, item in enumerate(items if isinstance(items, list) else []):
-        path = f"chained_lists.{index}."
+    for path, item in _numbered(items, "chained_lists"):
         wrong = validation.check_keys(item, CHAINED_RULES, path)
         if not wrong and item["catalog_id"] not in call.account.catalogs:
             wrong = [problems.bad_choice(path + "catalog_id")]

@@ -1,14 +1,12 @@
-"""Custom fields, and what a write of options does to the values of leads (docs/kommo.md 5.1 to 5.4)."""
+"""Custom fields; a write of options may take values of leads (docs/kommo.md 5.1 to 5.4)."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from accounts.simulator import problems, render, validation
 from accounts.simulator.api import field_rules, paging
 from accounts.simulator.messages import Call, SimAnswer, deleted, success
 from accounts.simulator.model import DEFAULT_SORT, ENUM_TYPES, MAIN_GROUP, STATISTIC_GROUP, SimEnum, SimField
-from accounts.simulator.problems import ItemProblem, Refusal
+from accounts.simulator.problems import Refusal
 from accounts.simulator.validation import Item
 
 PLAIN_KEYS = ("sort", "is_api_only", "remind", "currency", "chained_lists", "tracking_callback")
@@ -42,18 +40,25 @@ def show(call: Call, entity: str, number: str) -> SimAnswer:
 def create(call: Call, entity: str) -> SimAnswer:
     items = validation.parse_items(call.body)
     validation.check_all(items, lambda item: field_rules.check_new(call, entity, item))
-    _check_codes(items)
+    field_rules.check_codes_differ(items)
     if call.variants.monetary_post_500 and any(item["type"] == "monetary" for item in items):
         # docs/kommo.md 5.3: seen in every account of one franchise.
-        raise Refusal(500, "Our team are probably already working on it", trace_id="monetary")
-    made = [_make(call, entity, item) for item in items]
-    bodies = call.bodies_of_created([render.field(call.account, field, call.base) for field in made], items)
-    return success(_list(call, bodies), call.variants.fields_created_status)
+        raise Refusal(500, problems.BROKEN, trace_id="monetary")
+    created = []
+    for item in items:
+        field = SimField(call.account.next_id(), entity, item["name"], item["type"], item.get("code"))
+        if field.type == "tracking_data":
+            field.group_id = STATISTIC_GROUP
+        call.account.fields[entity][field.id] = field
+        _apply(call, field, item, new=True)
+        created.append(field)
+    bodies = call.bodies_of_created([render.field(call.account, field, call.base) for field in created], items)
+    return success(call.collection("custom_fields", bodies), call.variants.fields_created_status)
 
 
 def update_many(call: Call, entity: str) -> SimAnswer:
     items = validation.parse_items(call.body)
-    validation.check_all(items, lambda item: _check_one_of_many(call, entity, item))
+    validation.check_all(items, lambda item: field_rules.check_changes_in_batch(call, entity, item))
     fields = [call.account.fields[entity][item["id"]] for item in items]
     for field, item in zip(fields, items, strict=True):
         _apply(call, field, item)
@@ -65,13 +70,13 @@ def update_many(call: Call, entity: str) -> SimAnswer:
         }
         for index, (field, item) in enumerate(zip(fields, items, strict=True))
     ]
-    return success(_list(call, bodies))
+    return success(call.collection("custom_fields", bodies))
 
 
 def update(call: Call, entity: str, number: str) -> SimAnswer:
     field = find(call, entity, number)
     item = validation.parse_object(call.body)
-    validation.check_all([item], lambda each: field_rules.check_changes(call, entity, field, each, in_batch=False))
+    validation.check_all([item], lambda each: field_rules.check_changes(call, field, each))
     _apply(call, field, item)
     body = render.field(call.account, field, call.base)
     return success({**body, "request_id": validation.request_id(0, item)})
@@ -83,36 +88,6 @@ def delete(call: Call, entity: str, number: str) -> SimAnswer:
         raise Refusal(call.variants.undeletable_status, "A predefined field can not be deleted")
     call.account.delete_field(field)
     return deleted(call)
-
-
-def _check_one_of_many(call: Call, entity: str, item: Item) -> list[ItemProblem]:
-    number = item.get("id")
-    if number is None:
-        return [problems.missing("id")]
-    field = call.account.fields[entity].get(number) if isinstance(number, int) else None
-    if field is None:
-        return [problems.bad_choice("id")]
-    return field_rules.check_changes(call, entity, field, item, in_batch=True)
-
-
-def _check_codes(items: list[Item]) -> None:
-    """A code given twice in one batch; raises Refusal."""
-    seen: set[str | None] = set()
-    for index, item in enumerate(items):
-        code = item.get("code")
-        if code is not None and code in seen:
-            error = ItemProblem("NotUnique", "code", "This value is already used.")
-            raise problems.invalid([(validation.request_id(index, item), [error])])
-        seen.add(code)
-
-
-def _make(call: Call, entity: str, item: Item) -> SimField:
-    field = SimField(call.account.next_id(), entity, item["name"], item["type"], item.get("code"))
-    if field.type == "tracking_data":
-        field.group_id = STATISTIC_GROUP
-    call.account.fields[entity][field.id] = field
-    _apply(call, field, item, new=True)
-    return field
 
 
 def _apply(call: Call, field: SimField, item: Item, *, new: bool = False) -> None:
@@ -129,31 +104,22 @@ def _apply(call: Call, field: SimField, item: Item, *, new: bool = False) -> Non
     if "code" in item and not call.variants.code_patch_only_null and not new:
         field.code = item["code"]
     if item.get("enums") is not None and field.type in ENUM_TYPES:
-        _replace_enums(call, field, item["enums"])
+        _replace_options(call, field, item["enums"])
 
 
-def _replace_enums(call: Call, field: SimField, items: list[Item]) -> None:
-    """docs/kommo.md 5.4: the list replaces all; who is not named by id goes, with the values that leads hold."""
-    kept = {item["id"] for item in items if item.get("id")}
-    for enum in [enum for enum in field.enums if enum.id not in kept]:
-        call.account.delete_enum(field, enum)
-    old = {enum.id: enum for enum in field.enums}
-    field.enums = [_enum(call, old.get(item.get("id", 0)), item) for item in items]
-
-
-def _enum(call: Call, old: SimEnum | None, item: Item) -> SimEnum:
-    value = call.stored_name("enum", item["value"])
-    if old is None:
-        return SimEnum(call.account.next_id(), value, item.get("sort", DEFAULT_SORT), item.get("code"))
-    old.value = value
-    old.sort = item.get("sort", old.sort)
-    old.code = item.get("code", old.code)
-    return old
-
-
-def _list(call: Call, bodies: list[Item]) -> Any:
-    return {
-        "_total_items": len(bodies),
-        "_links": render.link(call.url),
-        "_embedded": {"custom_fields": bodies},
-    }
+def _replace_options(call: Call, field: SimField, items: list[Item]) -> None:
+    """Replaces all options (docs/kommo.md 5.4): one not named by id goes, with the values that leads hold."""
+    named = {item["id"] for item in items if item.get("id")}
+    for gone in [each for each in field.enums if each.id not in named]:
+        call.account.delete_enum(field, gone)
+    old = {each.id: each for each in field.enums}
+    field.enums = []
+    for item in items:
+        value, option = call.stored_name("enum", item["value"]), old.get(item.get("id", 0))
+        if option is None:
+            option = SimEnum(call.account.next_id(), value, item.get("sort", DEFAULT_SORT), item.get("code"))
+        else:
+            option.value = value
+            option.sort = item.get("sort", option.sort)
+            option.code = item.get("code", option.code)
+        field.enums.append(option)

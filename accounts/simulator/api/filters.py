@@ -1,4 +1,4 @@
-"""The filters of one list of leads, contacts or companies: what is understood, and what becomes of the rest."""
+"""The filters of one list of leads, contacts or companies: those that are understood, and the rest."""
 
 from __future__ import annotations
 
@@ -20,17 +20,22 @@ class Filters:
 
     def __init__(self, call: Call) -> None:
         self.variants = call.variants
-        self.left = _given(call) if call.variants.filters_enabled else []
+        given: dict[tuple[str, int], tuple[str, str]] = {}
+        for at, (key, value) in enumerate(call.query if call.variants.filters_enabled else []):
+            if key == "filter" or key.startswith("filter["):
+                # As PHP reads a query: of a key that is given twice the last counts, unless it ends with [].
+                given[key, at if key.endswith("[]") else 0] = (key, value)
+        self.left = list(given.values())
 
     def numbers(self, name: str, *, many: bool = True) -> set[int]:
-        """The numbers of filter[name], where `many` also of filter[name][] and filter[name][0]; empty: no filter."""
+        """Returns the numbers of filter[name], if `many` of filter[name][] and [name][0] too; empty: no filter."""
         pattern = re.compile(rf"filter\[{name}\]" + (r"(\[\d*\])?" if many else ""))
         taken = [(key, value) for key, value in self.left if pattern.fullmatch(key) and value.isdecimal()]
         self._take(taken)
         return {int(value) for _, value in taken}
 
     def statuses(self) -> set[StatusKey]:
-        """The whole pairs of filter[statuses][n][pipeline_id] and [status_id]; half a pair is not understood."""
+        """Returns the whole pairs of filter[statuses][n][pipeline_id] and [status_id]; half a pair is ignored."""
         pairs: dict[str, dict[str, tuple[str, str]]] = {}
         for key, value in self.left:
             match = STATUS.fullmatch(key)
@@ -48,12 +53,3 @@ class Filters:
 
     def _take(self, taken: list[tuple[str, str]]) -> None:
         self.left = [each for each in self.left if each not in taken]
-
-
-def _given(call: Call) -> list[tuple[str, str]]:
-    """As PHP reads a query: of a key that is given twice the last counts, unless it ends with []."""
-    given: dict[tuple[str, int], tuple[str, str]] = {}
-    for at, (key, value) in enumerate(call.query):
-        if key == "filter" or key.startswith("filter["):
-            given[key, at if key.endswith("[]") else 0] = (key, value)
-    return list(given.values())

@@ -27,11 +27,11 @@ def find(call: Call, entity: str, name: str) -> SimGroup:
 
 
 def list_all(call: Call, entity: str) -> SimAnswer:
-    """All groups in one answer: this list has no pages, and the main group is there unless a fault hides it."""
+    """Lists all groups in one answer: this list has no pages, and the main group is there unless a fault hides it."""
     groups = call.visible(sorted(call.account.groups[entity].values(), key=lambda each: each.sort))
     if not groups:
         return nothing()
-    return success(_list(call, [_body(call, entity, each) for each in groups]))
+    return success(call.collection("custom_field_groups", [_body(call, entity, each) for each in groups]))
 
 
 def show(call: Call, entity: str, name: str) -> SimAnswer:
@@ -41,13 +41,13 @@ def show(call: Call, entity: str, name: str) -> SimAnswer:
 def create(call: Call, entity: str) -> SimAnswer:
     items = validation.parse_items(call.body)
     validation.check_all(items, lambda item: _check(call, entity, item, POST_RULES))
-    made = []
+    created = []
     for item in items:
         group = call.account.add_group(entity, call.stored_name("group", item["name"]), sort=item.get("sort"))
         _set_members(call, entity, group, item.get("fields"))
-        made.append(group)
-    bodies = call.bodies_of_created([_body(call, entity, group) for group in made], items)
-    return success(_list(call, bodies), call.variants.groups_created_status)
+        created.append(group)
+    bodies = call.bodies_of_created([_body(call, entity, group) for group in created], items)
+    return success(call.collection("custom_field_groups", bodies), call.variants.groups_created_status)
 
 
 def update(call: Call, entity: str, name: str) -> SimAnswer:
@@ -69,7 +69,7 @@ def delete(call: Call, entity: str, name: str) -> SimAnswer:
 
 
 def _set_members(call: Call, entity: str, group: SimGroup, numbers: list[int] | None) -> None:
-    """The list is the whole membership; it does not change any field's sort. Who is left out goes to main."""
+    """Gives the group exactly these fields, without a change of any sort; fields left out go to the main group."""
     if numbers is None:
         return
     left = [field for field in call.account.members(entity, group.id) if field.id not in numbers]
@@ -95,11 +95,3 @@ def _check(call: Call, entity: str, item: Item, rules: validation.Rules) -> list
 
 def _body(call: Call, entity: str, group: SimGroup) -> Item:
     return render.group(call.account, entity, group, call.base)
-
-
-def _list(call: Call, bodies: list[Item]) -> Item:
-    return {
-        "_total_items": len(bodies),
-        "_links": render.link(call.url),
-        "_embedded": {"custom_field_groups": bodies},
-    }

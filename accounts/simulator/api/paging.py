@@ -18,17 +18,18 @@ T = TypeVar("T")
 def page_of(
     call: Call, items: Sequence[T], plural: str, render: Callable[[T], Any], *, totals: bool = True
 ) -> SimAnswer:
-    """The page that the query asks for; raises Refusal for a limit over 250 (422) or a number that is none (400).
+    """Returns the page that the query asks for.
 
+    Raises Refusal for a limit over 250 (422) or a number that is none (400).
     Without `totals` nothing tells how much there is: only the link to the next page, as long as there is one.
     """
     page, limit = _number(call, "page", 1), _number(call, "limit", DEFAULT_LIMIT)
     if limit > MAX_LIMIT:
         raise Refusal(422, f"Limit {MAX_LIMIT} per page")
     items = call.visible(items)
-    shown = items[(page - 1) * limit : page * limit]
+    on_page = items[(page - 1) * limit : page * limit]
     behind = call.variants.empty_page_behind
-    if not shown and (page == 1 or behind in ("", "204")):
+    if not on_page and (page == 1 or behind in ("", "204")):
         return nothing()
     count = -(-len(items) // limit)
     body: dict[str, Any] = {"_total_items": len(items)} if totals else {}
@@ -36,12 +37,12 @@ def page_of(
     if totals:
         body["_page_count"] = count
     body["_links"] = _links(call, page, limit, count, totals=totals)
-    body["_embedded"] = {plural: [render(item) for item in shown]}
+    body["_embedded"] = {plural: [render(item) for item in on_page]}
     return success(body)
 
 
 def in_order(call: Call, items: Sequence[T]) -> Sequence[T]:
-    """The items, which are kept in the order of their ids, as order[id] wants them; other orders are not known here."""
+    """Returns the items, which come in the order of their ids, as order[id] wants them; it knows no other order."""
     return items[::-1] if call.parameter("order[id]") == "desc" else items
 
 
@@ -55,10 +56,10 @@ def _number(call: Call, name: str, default: int) -> int:
 
 
 def _links(call: Call, page: int, limit: int, count: int, *, totals: bool) -> dict[str, Any]:
-    kept = [(key, value) for key, value in call.query if key not in ("page", "limit")]
+    others = [(key, value) for key, value in call.query if key not in ("page", "limit")]
 
     def href(number: int) -> dict[str, str]:
-        query = urlencode([*kept, ("page", number), ("limit", limit)])
+        query = urlencode([*others, ("page", number), ("limit", limit)])
         return {"href": f"{call.base}{call.path}?{query}"}
 
     links: dict[str, Any] = link(call.url)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from accounts.simulator import defaults, problems, render, validation
 from accounts.simulator.api import stages
 from accounts.simulator.messages import Call, SimAnswer, deleted, nothing, success
@@ -36,11 +34,11 @@ def find(call: Call, number: str) -> SimPipeline:
 
 
 def list_all(call: Call) -> SimAnswer:
-    """All pipelines with their stages, in one answer: this list has no pages."""
+    """Lists all pipelines with their stages, in one answer: this list has no pages."""
     items = call.visible(call.account.ordered_pipelines)
     if not items:
         return nothing()
-    return success(_list(call, [render.pipeline(call.account, each, call.base) for each in items]))
+    return success(call.collection("pipelines", [render.pipeline(call.account, each, call.base) for each in items]))
 
 
 def show(call: Call, number: str) -> SimAnswer:
@@ -53,16 +51,21 @@ def create(call: Call) -> SimAnswer:
     if len(call.account.pipelines) + len(items) > call.variants.max_pipelines:
         raise Refusal(call.variants.limit_status, f"Limit {call.variants.max_pipelines} pipelines per account")
     for item in items:
-        stages.check_room(call, _listed(item))
-    made = [_make(call, item) for item in items]
-    bodies = call.bodies_of_created([render.pipeline(call.account, each, call.base) for each in made], items)
-    return success(_list(call, bodies))
+        # The pipeline lists its ordinary stages, won, lost and perhaps incoming.
+        stages.check_room(call, len(_ordinary(item)) + 2 + bool(item["is_unsorted_on"]))
+    created = [_create_one(call, item) for item in items]
+    bodies = call.bodies_of_created([render.pipeline(call.account, each, call.base) for each in created], items)
+    return success(call.collection("pipelines", bodies))
 
 
 def update(call: Call, number: str) -> SimAnswer:
     pipeline = find(call, number)
     item = validation.parse_object(call.body)
-    validation.check_all([item], lambda each: _check_changes(call, pipeline, each))
+    errors = validation.check_keys(item, PATCH_RULES)
+    if pipeline.is_main and item.get("is_main") is False and call.variants.unset_main == "400":
+        errors.append(problems.bad_choice("is_main"))
+    if errors:
+        raise problems.invalid([(validation.request_id(0, item), errors)])
     pipeline.name = call.stored_name("pipeline", item["name"]) if "name" in item else pipeline.name
     pipeline.sort = item.get("sort", pipeline.sort)
     pipeline.is_unsorted_on = item.get("is_unsorted_on", pipeline.is_unsorted_on)
@@ -75,7 +78,7 @@ def update(call: Call, number: str) -> SimAnswer:
 
 
 def delete(call: Call, number: str) -> SimAnswer:
-    """Never the last one, nor one with leads, the deleted leads included (docs/kommo.md 4.6)."""
+    """Deletes a pipeline: never the last one, nor one with leads, the deleted leads included (docs/kommo.md 4.6)."""
     pipeline = find(call, number)
     status = call.variants.undeletable_status
     if len(call.account.pipelines) == 1:
@@ -86,14 +89,6 @@ def delete(call: Call, number: str) -> SimAnswer:
         raise Refusal(status, "The main pipeline can not be deleted")
     call.account.delete_pipeline(pipeline)
     return deleted(call)
-
-
-def _list(call: Call, bodies: list[Item]) -> Item:
-    return {
-        "_total_items": len(bodies),
-        "_links": render.link(call.url),
-        "_embedded": {"pipelines": bodies},
-    }
 
 
 def _check_new(call: Call, item: Item) -> list[ItemProblem]:
@@ -108,38 +103,25 @@ def _check_new(call: Call, item: Item) -> list[ItemProblem]:
     return errors
 
 
-def _check_changes(call: Call, pipeline: SimPipeline, item: Item) -> list[ItemProblem]:
-    errors = validation.check_keys(item, PATCH_RULES)
-    if pipeline.is_main and item.get("is_main") is False and call.variants.unset_main == "400":
-        errors.append(problems.bad_choice("is_main"))
-    return errors
+def _ordinary(item: Item) -> list[Item]:
+    """Returns the stages given for a new pipeline, without those that only name 142 or 143."""
+    return [spec for spec in item.get("_embedded", {}).get("statuses", []) if "id" not in spec]
 
 
-def _make(call: Call, item: Item) -> SimPipeline:
+def _create_one(call: Call, item: Item) -> SimPipeline:
     account = call.account
-    specs: list[Any] = item.get("_embedded", {}).get("statuses", [])
     name = call.stored_name("pipeline", item["name"])
     pipeline = SimPipeline(account.next_id(), name, item["sort"], is_unsorted_on=item["is_unsorted_on"])
-    ordinary = [spec for spec in specs if "id" not in spec]
+    specs: list[Item] = item.get("_embedded", {}).get("statuses", [])
     names = {spec["id"]: spec["name"] for spec in specs if "id" in spec and "name" in spec}
     pipeline.stages = stages.named_system_stages(call, names)
-    pipeline.stages += [stages.make(call, spec, at) for at, spec in enumerate(ordinary)]
-    if not ordinary and call.variants.default_stages:
-        pipeline.stages += _default_stages(call)
+    pipeline.stages += [stages.create_one(call, spec, at) for at, spec in enumerate(_ordinary(item))]
+    if not pipeline.ordinary and call.variants.default_stages:
+        for at, default in enumerate(defaults.names_of(account.language).stages):
+            pipeline.stages.append(SimStage(account.next_id(), default, 20 + 10 * at, PALETTE[at]))
     account.pipelines[pipeline.id] = pipeline
     account.renumber_stages(pipeline)
     if item["is_main"] or len(account.pipelines) == 1:
         account.set_main(pipeline)
     account.renumber_main_pipeline()
     return pipeline
-
-
-def _listed(item: Item) -> int:
-    """How many stages the pipeline will list: its ordinary ones, won, lost and perhaps incoming."""
-    ordinary = [spec for spec in item.get("_embedded", {}).get("statuses", []) if "id" not in spec]
-    return len(ordinary) + 2 + bool(item["is_unsorted_on"])
-
-
-def _default_stages(call: Call) -> list[SimStage]:
-    names = defaults.names_of(call.account.language).stages
-    return [SimStage(call.account.next_id(), name, 20 + 10 * at, PALETTE[at]) for at, name in enumerate(names)]

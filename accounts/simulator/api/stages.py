@@ -38,7 +38,7 @@ def find(pipeline: SimPipeline, number: str) -> SimStage:
 
 
 def list_all(call: Call, pipeline: SimPipeline) -> SimAnswer:
-    return success(_list(call, [_body(call, pipeline, each) for each in call.visible(pipeline.listed)]))
+    return success(call.collection("statuses", [_body(call, pipeline, each) for each in call.visible(pipeline.listed)]))
 
 
 def show(call: Call, pipeline: SimPipeline, number: str) -> SimAnswer:
@@ -49,11 +49,11 @@ def create(call: Call, pipeline: SimPipeline) -> SimAnswer:
     items = validation.parse_items(call.body)
     validation.check_all(items, lambda item: _check(call, item, POST_RULES, None))
     check_room(call, len(pipeline.listed) + len(items))
-    made = [make(call, item, len(pipeline.ordinary) + at) for at, item in enumerate(items)]
-    pipeline.stages += made
+    created = [create_one(call, item, len(pipeline.ordinary) + at) for at, item in enumerate(items)]
+    pipeline.stages += created
     call.account.renumber_stages(pipeline)
-    bodies = call.bodies_of_created([_body(call, pipeline, stage) for stage in made], items)
-    return success(_list(call, bodies))
+    bodies = call.bodies_of_created([_body(call, pipeline, stage) for stage in created], items)
+    return success(call.collection("statuses", bodies))
 
 
 def update(call: Call, pipeline: SimPipeline, number: str) -> SimAnswer:
@@ -61,7 +61,7 @@ def update(call: Call, pipeline: SimPipeline, number: str) -> SimAnswer:
     item = validation.parse_object(call.body)
     validation.check_all([item], lambda each: _check(call, each, PATCH_RULES, stage))
     if not stage.is_system:
-        _apply(call, stage, item)
+        _change(call, stage, item)
         call.account.renumber_stages(pipeline)
     elif call.variants.system_stage_patch == "400":
         raise problems.invalid([(validation.request_id(0, item), [problems.bad_choice("name")])])
@@ -84,7 +84,7 @@ def check_room(call: Call, count: int) -> None:
 
 
 def check_embedded(call: Call, item: Any, path: str) -> list[ItemProblem]:
-    """What is wrong with a stage inside a pipeline's creation; with an id it only names 142 or 143."""
+    """Returns the problems of a stage inside a pipeline's creation; with an id it only names 142 or 143."""
     if isinstance(item, dict) and "id" in item:
         errors = validation.check_keys(item, SYSTEM_RULES, path)
         if not errors and item["id"] not in (WON_ID, LOST_ID):
@@ -94,7 +94,7 @@ def check_embedded(call: Call, item: Any, path: str) -> list[ItemProblem]:
 
 
 def named_system_stages(call: Call, names: dict[int, str]) -> list[SimStage]:
-    """The stages that the server adds, 142 and 143 under the names given for them."""
+    """Returns the stages that the server adds, 142 and 143 under the names given for them."""
     stages = defaults.system_stages(call.account)
     for stage in stages:
         if stage.id == WON_ID or (stage.id == LOST_ID and call.variants.lost_name_on_create):
@@ -102,15 +102,15 @@ def named_system_stages(call: Call, names: dict[int, str]) -> list[SimStage]:
     return stages
 
 
-def make(call: Call, item: Item, position: int) -> SimStage:
-    """A new stage of a checked item; without a colour the server picks one."""
+def create_one(call: Call, item: Item, position: int) -> SimStage:
+    """Returns a new stage of a checked item; without a colour the server picks one."""
     color = item.get("color", PALETTE[position % len(PALETTE)]).lower()
     stage = SimStage(call.account.next_id(), call.stored_name("stage", item["name"]), item["sort"], color)
     _describe(call, stage, item.get("descriptions", []))
     return stage
 
 
-def _apply(call: Call, stage: SimStage, item: Item) -> None:
+def _change(call: Call, stage: SimStage, item: Item) -> None:
     if "name" in item:
         stage.name = call.stored_name("stage", item["name"])
     elif call.variants.stage_patch_blanks_name:
@@ -170,11 +170,3 @@ def _check_descriptions(items: list[Any], stage: SimStage | None, path: str) -> 
 def _body(call: Call, pipeline: SimPipeline, stage: SimStage) -> Item:
     wanted = call.wants("descriptions")
     return render.stage(call.account, pipeline, stage, call.base, with_descriptions=wanted)
-
-
-def _list(call: Call, bodies: list[Item]) -> Item:
-    return {
-        "_total_items": len(bodies),
-        "_links": render.link(call.url),
-        "_embedded": {"statuses": bodies},
-    }

@@ -31,66 +31,60 @@ FORM = """<p>{name} asks for access to your account.</p>
 
 
 def consent(world: World, request: SimRequest) -> SimAnswer:
-    """GET shows the page; POST comes from it, to the same URL, and leads back to the integration."""
+    """Answers the consent page: GET shows it; POST comes from it, to the same URL, and leads to the integration."""
     asked = dict(parse_qsl(request.query, keep_blank_values=True))
     integration = world.integrations.get(asked.get("client_id", ""))
     if integration is None:
         return _error("There is no integration with this client_id.")
     if asked.get("mode", "") not in MODES:
         return _error("The mode is popup or post_message.")
+    # The accounts where the user is an administrator; of a private integration only its own.
+    accounts = {
+        each.subdomain: each
+        for each in list(world.accounts.values())
+        if each.admin and integration.serves(each.subdomain)
+    }
     if request.method == "GET":
-        return _ask(integration, _offered(world, integration))
+        options = "".join(
+            f'<option value="{escape(subdomain)}">{escape(each.name)} ({escape(subdomain)})</option>'
+            for subdomain, each in accounts.items()
+        )
+        name = escape(integration.name)
+        form = FORM.format(name=name, options=options, disabled="" if accounts else " disabled")
+        return _page(200, f"Allow access for {name}?", form)
     if request.method == "POST":
-        return _decide(world, request, integration, asked.get("state"))
+        return _decide(world, request, integration, accounts, asked.get("state"))
     return plain(405, "405 Method Not Allowed")
 
 
-def _offered(world: World, integration: SimIntegration) -> list[SimAccount]:
-    """The accounts where the user is an administrator; of a private integration only its own."""
-    return [each for each in list(world.accounts.values()) if each.admin and integration.serves(each.subdomain)]
-
-
-def _ask(integration: SimIntegration, accounts: list[SimAccount]) -> SimAnswer:
-    options = "".join(
-        f'<option value="{escape(each.subdomain)}">{escape(each.name)} ({escape(each.subdomain)})</option>'
-        for each in accounts
-    )
-    name = escape(integration.name)
-    form = FORM.format(name=name, options=options, disabled="" if accounts else " disabled")
-    return _page(200, f"Allow access for {name}?", form)
-
-
-def _decide(world: World, request: SimRequest, integration: SimIntegration, state: str | None) -> SimAnswer:
+def _decide(
+    world: World,
+    request: SimRequest,
+    integration: SimIntegration,
+    accounts: dict[str, SimAccount],
+    state: str | None,
+) -> SimAnswer:
+    """Redirects to the integration with what was decided on the page."""
     form = parse_qs(request.body.decode("utf-8", "replace"))
     decision, subdomain = (form.get(name, [""])[0] for name in ("decision", "account"))
-    facts: dict[str, str] = {}
+    with_state = {} if state is None else {"state": state}
     if decision == "allow":
-        account = next((each for each in _offered(world, integration) if each.subdomain == subdomain), None)
+        account = accounts.get(subdomain)
         if account is None:
             return _error("This account can not be given access to.")
-        facts["code"] = account.grants.issue_code(integration.client_id)
-        facts |= {} if state is None else {"state": state}
-        facts |= {"referer": _referer(world, request, subdomain), "client_id": integration.client_id}
+        address = request.address.of(subdomain)
+        # Without a scheme in one source, with one in another (docs/kommo.md 1.2).
+        referer = f"{request.address.scheme}://{address}" if world.variants.referer_scheme else address
+        code = account.grants.issue_code(integration.client_id)
+        facts = {"code": code, **with_state, "referer": referer, "client_id": integration.client_id}
         world.mark_changed()
     elif decision == "deny":
-        facts |= {"error": "access_denied", "client_id": integration.client_id}
-        facts |= {} if state is None else {"state": state}
+        facts = {"error": "access_denied", "client_id": integration.client_id, **with_state}
     else:
         return _error("Allow or Deny?")
-    return SimAnswer(302, b"", HTML, headers=(("Location", _with(integration.redirect_uri, facts)),))
-
-
-def _referer(world: World, request: SimRequest, subdomain: str) -> str:
-    """Without a scheme in one source, with one in another (docs/kommo.md 1.2)."""
-    address = request.address.of(subdomain)
-    return f"{request.address.scheme}://{address}" if world.variants.referer_scheme else address
-
-
-def _with(uri: str, facts: dict[str, str]) -> str:
-    """The URL with these parameters behind those that it has."""
-    parts = urlsplit(uri)
+    parts = urlsplit(integration.redirect_uri)
     query = "&".join(filter(None, (parts.query, urlencode(facts))))
-    return urlunsplit(parts._replace(query=query))
+    return SimAnswer(302, b"", HTML, headers=(("Location", urlunsplit(parts._replace(query=query))),))
 
 
 def _error(sentence: str) -> SimAnswer:

@@ -1,4 +1,4 @@
-"""What one account has granted: codes, pairs of tokens, and when the old refresh token dies (docs/kommo.md 1.3)."""
+"""The grants of one account: codes, pairs of tokens, and when the old refresh token ends (docs/kommo.md 1.3)."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Grants:
         return code.value
 
     def issue(self, client_id: str, parent: str = "") -> GrantedPair:
-        """A new pair; the access token is one of the account's tokens, as any other."""
+        """Issues a pair; the access token is one of the account's tokens, as any other."""
         with self.account.lock:
             access = self.account.issue_access_token(client_id, ACCESS_LIFE)
             pair = GrantedPair(client_id, access, _opaque(300), self.account.clock() + REFRESH_LIFE, parent)
@@ -72,7 +72,7 @@ class Grants:
         self._by_access[pair.access] = pair
 
     def redeem(self, client_id: str, value: str) -> GrantedPair:
-        """The first pair for a code; raises OAuthRefusal."""
+        """Returns the first pair for a code; raises OAuthRefusal."""
         with self.account.lock:
             code = self.codes.get(value)
             # A code belongs to one integration in one account: elsewhere it is just some text.
@@ -86,7 +86,7 @@ class Grants:
             return self.issue(client_id)
 
     def refresh(self, client_id: str, value: str) -> GrantedPair:
-        """The next pair for a refresh token; raises OAuthRefusal. The rotation is docs/kommo.md 1.3's."""
+        """Returns the next pair for a refresh token; raises OAuthRefusal. The rotation is docs/kommo.md 1.3's."""
         with self.account.lock:
             pair = self.pairs.get(value)
             if pair is None or pair.client_id != client_id:
@@ -101,7 +101,7 @@ class Grants:
             return self.issue(client_id, value)
 
     def use_access(self, value: str) -> bool:
-        """Notes that a call came with this token; tells whether it was the first use of its pair."""
+        """Notes that a call came with this token; returns whether it was the first use of its pair."""
         pair = self._by_access.get(value)
         if pair is None or pair.used:
             return False
@@ -119,7 +119,7 @@ class Grants:
                 self.account.revoke_token(pair.access)
 
     def expire(self, client_id: str | None = None, *, refresh: bool = False) -> int:
-        """Puts the expiry of access tokens (and of refresh tokens) into the past; gives the number of pairs."""
+        """Puts the expiry of access tokens (and of refresh tokens) into the past; returns the number of pairs."""
         past = self.account.clock() - 1
         with self.account.lock:
             pairs = self._of(client_id)
@@ -129,7 +129,7 @@ class Grants:
         return len(pairs)
 
     def held_by(self, client_id: str) -> bool:
-        """Whether the integration has a refresh token here that is not revoked."""
+        """Returns whether the integration has a refresh token here that is not revoked."""
         with self.account.lock:
             return any(not pair.revoked for pair in self._of(client_id))
 
@@ -137,7 +137,7 @@ class Grants:
         return [pair for pair in self.pairs.values() if client_id in (None, pair.client_id)]
 
     def _use(self, pair: GrantedPair) -> None:
-        """The first use of a pair ends the refresh token it came from.
+        """Marks the first use of a pair, which ends the refresh token it came from.
 
         A refresh token that was sent twice (its answer got lost, or two workers at once) has two children. Whichever
         is used first ends the parent, so that no third child can come; the other child stays good, as the sources
@@ -149,5 +149,5 @@ class Grants:
 
 
 def _opaque(length: int) -> str:
-    """Text like that of the examples: "def502" and hexadecimal digits."""
+    """Returns text like that of the examples: "def502" and hexadecimal digits."""
     return "def502" + secrets.token_hex(length)

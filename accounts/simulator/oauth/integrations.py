@@ -1,4 +1,4 @@
-"""An integration as its maker sees it in Kommo: keys, redirect address, and the signature of its disable hook."""
+"""An integration as its owner sees it in Kommo: keys, redirect address, and the signature of its disable hook."""
 
 from __future__ import annotations
 
@@ -8,10 +8,6 @@ import secrets
 import uuid
 from dataclasses import dataclass, field
 from urllib.parse import urlencode, urlsplit
-
-
-def _new_id() -> str:
-    return str(uuid.uuid4())
 
 
 def new_secret() -> str:
@@ -28,7 +24,7 @@ class SimIntegration:
 
     redirect_uri: str
     name: str = "KommoSync"
-    client_id: str = field(default_factory=_new_id)
+    client_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     client_secret: str = field(default_factory=new_secret)
     is_public: bool = True
     account: str | None = None
@@ -40,16 +36,16 @@ class SimIntegration:
             raise ValueError("a private integration has one account, a public one has none of its own")
 
     def serves(self, subdomain: str) -> bool:
-        """Whether an account may have this integration (docs/kommo.md 1.1)."""
+        """Returns whether an account may have this integration (docs/kommo.md 1.1)."""
         return self.is_public or self.account == subdomain
 
     def signature(self, account_id: int) -> str:
-        """docs/kommo.md 1.8."""
+        """Returns the signature of the disable hook (docs/kommo.md 1.8)."""
         signed = f"{self.client_id}|{account_id}".encode()
         return hmac.new(self.client_secret.encode(), signed, hashlib.sha256).hexdigest()
 
     def hook_query(self, account_id: int) -> str:
-        """The query with which Kommo calls the disable hook (docs/kommo.md 1.8)."""
+        """Returns the query with which Kommo calls the disable hook (docs/kommo.md 1.8)."""
         facts = {"client_uuid": self.client_id, "account_id": account_id, "signature": self.signature(account_id)}
         return urlencode(facts)
 

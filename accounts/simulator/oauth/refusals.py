@@ -32,7 +32,7 @@ class OAuthRefusal(Exception):
 
 
 def bad_parameter(name: str) -> OAuthRefusal:
-    """Seen for client_id; the other names are the same sentence by analogy."""
+    """Returns the refusal of one parameter: seen for client_id, the other names are the same sentence by analogy."""
     return OAuthRefusal(400, f"Check the `{name}` parameter")
 
 
@@ -40,8 +40,8 @@ def bad_client() -> OAuthRefusal:
     return OAuthRefusal(401)
 
 
-def bad_code(what: str) -> OAuthRefusal:
-    return OAuthRefusal(400, what)
+def bad_code(hint: str) -> OAuthRefusal:
+    return OAuthRefusal(400, hint)
 
 
 def bad_refresh() -> OAuthRefusal:

@@ -14,7 +14,7 @@ Integrations = dict[str, SimIntegration]
 
 
 def register(integrations: Integrations, accounts: Mapping[str, SimAccount], integration: SimIntegration) -> None:
-    """Raises ValueError for a taken client id or an account that is not there."""
+    """Registers an integration; raises ValueError for a taken client id or an account that is not there."""
     if integration.client_id in integrations:
         raise ValueError(f"there is an integration {integration.client_id!r} already")
     if integration.account is not None and integration.account not in accounts:
@@ -23,7 +23,7 @@ def register(integrations: Integrations, accounts: Mapping[str, SimAccount], int
 
 
 def renew_secret(accounts: Mapping[str, SimAccount], integration: SimIntegration, *, revoke_grants: bool) -> str:
-    """A new secret; that of a private one always revokes its grants, of a public one on demand (docs/kommo.md 1.3)."""
+    """Renews a secret; for a private one always revokes the grants, for a public one on demand (docs/kommo.md 1.3)."""
     integration.client_secret = new_secret()
     if revoke_grants or not integration.is_public:
         for account in list(accounts.values()):
@@ -32,7 +32,7 @@ def renew_secret(accounts: Mapping[str, SimAccount], integration: SimIntegration
 
 
 def move_integrations(integrations: Integrations, old: str, new: str) -> None:
-    """A private integration goes along when its account is renamed."""
+    """Moves the private integrations of an account that is renamed."""
     for integration in integrations.values():
         if integration.account == old:
             integration.account = new

@@ -1,4 +1,4 @@
-"""Which address below /oauth and /oauth2 is what, and where it is not."""
+"""The addresses below /oauth and /oauth2, and the hosts that have them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ TOKEN = "/oauth2/access_token"  # noqa: S105
 
 
 def is_oauth(request: SimRequest) -> bool:
-    """Whether the address is OAuth's at all: no token of the API is asked for there."""
+    """Returns whether the address is OAuth's at all: no token of the API is asked for there."""
     return request.path == CONSENT or request.path.startswith("/oauth2/")
 
 
 def find(world: World, request: SimRequest) -> Perform | None:
-    """What answers the request; None where there is nothing."""
+    """Returns the call that answers the request; None where there is nothing."""
     label = request.address.label
     account = world.accounts.get(label)
     if request.path == CONSENT and label in ("", WWW):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
+from contextlib import suppress
 from typing import Any
 
 from accounts.simulator.account import SimAccount
@@ -20,13 +21,16 @@ GRANTS = {"authorization_code": "code", "refresh_token": "refresh_token"}
 
 
 def exchange_token(world: World, account: SimAccount, request: SimRequest) -> SimAnswer:
-    """The pair, or one of the refusals of the table; nothing is spent by a refused call."""
+    """Answers with the pair, or one of the refusals of the table; nothing is spent by a refused call."""
     if request.method != "POST":
         return refused(405, "Method Not Allowed")
     try:
         asked = _parameters(request)
-        integration = _client(world, account, asked)
-        pair = _grant(world, account, integration, asked)
+        client_id = _authenticate(world, account, asked).client_id
+        if asked["grant_type"] == "authorization_code":
+            pair = account.grants.redeem(client_id, asked["code"])
+        else:
+            pair = _refresh(world, account, client_id, asked["refresh_token"])
     except OAuthRefusal as refusal:
         return SimAnswer(refusal.status, encode(refusal.body(world.variants.oauth_errors)), PROBLEM)
     world.mark_changed()
@@ -34,19 +38,23 @@ def exchange_token(world: World, account: SimAccount, request: SimRequest) -> Si
 
 
 def body_of(world: World, pair: GrantedPair) -> dict[str, Any]:
-    """The answer of success; server_time is in the newer page only."""
+    """Returns the answer of success; server_time is in the newer page only."""
     time = {"server_time": int(world.clock())} if world.variants.token_server_time else {}
     tokens = {"access_token": pair.access, "refresh_token": pair.refresh}
     return {"token_type": "Bearer", "expires_in": ACCESS_LIFE, **time, **tokens}
 
 
 def _parameters(request: SimRequest) -> dict[str, str]:
-    """Every parameter of the grant, all of them text; raises OAuthRefusal for the first that is missing."""
+    """Returns every parameter of the grant, all of them text; raises OAuthRefusal for the first that is missing."""
     # The call is JSON and carries no Authorization header; the credential is in its body.
     if request.authorization:
         raise refusals.bad_parameter("Authorization")
-    asked = _json_object(request)
-    grant = asked.get("grant_type")
+    # A body that is no JSON object, or is not said to be JSON, holds no parameters.
+    asked: Any = {}
+    if request.content_type.partition(";")[0].strip().lower() == JSON:
+        with suppress(ValueError):
+            asked = json.loads(request.body)
+    grant = asked.get("grant_type") if isinstance(asked, dict) else None
     if not isinstance(grant, str) or grant not in GRANTS:
         raise refusals.bad_parameter("grant_type")
     names = ("client_id", "client_secret", "redirect_uri", GRANTS[grant])
@@ -56,18 +64,8 @@ def _parameters(request: SimRequest) -> dict[str, str]:
     return {"grant_type": grant, **{name: asked[name] for name in names}}
 
 
-def _json_object(request: SimRequest) -> dict[str, Any]:
-    """The body; one that is no JSON object, or is not said to be JSON, holds no parameters."""
-    if request.content_type.partition(";")[0].strip().lower() != JSON:
-        return {}
-    try:
-        body = json.loads(request.body)
-    except ValueError:
-        return {}
-    return body if isinstance(body, dict) else {}
-
-
-def _client(world: World, account: SimAccount, asked: dict[str, str]) -> SimIntegration:
+def _authenticate(world: World, account: SimAccount, asked: dict[str, str]) -> SimIntegration:
+    """Returns the integration that calls; raises OAuthRefusal when it may not."""
     integration = world.integrations.get(asked["client_id"])
     # A private integration of another account is unknown here (docs/kommo.md 1.1).
     if integration is None or not integration.serves(account.subdomain):
@@ -80,15 +78,9 @@ def _client(world: World, account: SimAccount, asked: dict[str, str]) -> SimInte
     return integration
 
 
-def _grant(world: World, account: SimAccount, integration: SimIntegration, asked: dict[str, str]) -> GrantedPair:
-    if asked["grant_type"] == "authorization_code":
-        return account.grants.redeem(integration.client_id, asked["code"])
-    value = asked["refresh_token"]
-    if value not in account.grants.pairs and _known_elsewhere(world, value):
-        # Kommo's own SDK takes a 401 for "perhaps the wrong domain" and looks the right one up.
-        raise refusals.revoked_refresh() if world.variants.foreign_refresh_status == 401 else refusals.bad_refresh()
-    return account.grants.refresh(integration.client_id, value)
-
-
-def _known_elsewhere(world: World, value: str) -> bool:
-    return any(value in each.grants.pairs for each in list(world.accounts.values()))
+def _refresh(world: World, account: SimAccount, client_id: str, token: str) -> GrantedPair:
+    """Returns the next pair for a refresh token; raises OAuthRefusal, also for a token of another account."""
+    if token in account.grants.pairs or not any(token in each.grants.pairs for each in list(world.accounts.values())):
+        return account.grants.refresh(client_id, token)
+    # Kommo's own SDK takes a 401 for "perhaps the wrong domain" and looks the right one up.
+    raise refusals.revoked_refresh() if world.variants.foreign_refresh_status == 401 else refusals.bad_refresh()

@@ -1,12 +1,13 @@
-"""The demo's franchise: a master as a head office would set it up, and branches that each went their own way."""
+"""The demo's franchise: a master as a head office would set it up, and branches that have each changed since."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
 from accounts.simulator.account import SimAccount
-from accounts.simulator.model import PALETTE, SimField
+from accounts.simulator.model import PALETTE
 from accounts.simulator.seed.copying import copy_configuration
 from accounts.simulator.seed.drift import drift
 from accounts.simulator.world import World
@@ -85,10 +86,14 @@ REQUIRED = (
 )  # fmt: skip
 
 
+Story = Callable[[SimAccount, SimAccount, int], None]
+STORIES: list[Story] = []
+
+
 def seed_demo(world: World, slaves: int = 119) -> SimAccount:
-    """A master and so many branches, always alike; every branch differs from the master and none conflicts with it."""
+    """Adds a master and so many branches, always alike; each differs from the master and none conflicts with it."""
     master = world.add_account(MASTER, name="Casa Clara Franchising", language="pt")
-    _master(master)
+    _set_up_master(master)
     for number in range(1, slaves + 1):
         city = CITIES[(number - 1) % len(CITIES)]
         extra = (number - 1) // len(CITIES)
@@ -101,7 +106,7 @@ def seed_demo(world: World, slaves: int = 119) -> SimAccount:
     return master
 
 
-def _master(master: SimAccount) -> None:
+def _set_up_master(master: SimAccount) -> None:
     master.pipelines.clear()
     for at, (name, stages) in enumerate(PIPELINES.items()):
         master.add_pipeline(name, stages=stages, is_main=at == 0, is_unsorted_on=name != "Onboarding")
@@ -112,39 +117,46 @@ def _master(master: SimAccount) -> None:
         for level, text in zip(("newbie", "candidate", "master"), texts, strict=True):
             master.describe(stage, level, text)
     for entity, specs in (("leads", LEAD_FIELDS), ("contacts", CONTACT_FIELDS), ("companies", COMPANY_FIELDS)):
-        _fields(master, entity, specs)
+        groups = {name: master.add_group(entity, name) for name in dict.fromkeys(spec[0] for spec in specs) if name}
+        for at, (group, name, type_, facts) in enumerate(specs):
+            master.add_field(entity, name, type_, group=groups.get(group), sort=10 * (at + 1), **facts)
     for field_name, pipeline_name, stage_key in REQUIRED:
         pipeline = master.pipeline(pipeline_name)
         master.field("leads", field_name).required_statuses.append((pipeline.id, pipeline.stage(stage_key).id))
 
 
-def _fields(master: SimAccount, entity: str, specs: tuple[Spec, ...]) -> None:
-    groups = {name: master.add_group(entity, name) for name in dict.fromkeys(spec[0] for spec in specs) if name}
-    for at, (group, name, type_, facts) in enumerate(specs):
-        master.add_field(entity, name, type_, group=groups.get(group), sort=10 * (at + 1), **facts)
-
-
 # -- what happened in the branches -------------------------------------------------------------------------------
-def _fresh(master: SimAccount, branch: SimAccount, number: int) -> None:
-    """Opened yesterday: as Kommo made it."""
+def story(tell: Story) -> Story:
+    """Registers what may have happened to a branch; the branches take turns."""
+    STORIES.append(tell)
+    return tell
 
 
-def _half_done(master: SimAccount, branch: SimAccount, number: int) -> None:
-    """Somebody began to copy by hand and was called away."""
+@story
+def fresh(master: SimAccount, branch: SimAccount, number: int) -> None:
+    """Leaves the branch as it was opened yesterday: as Kommo creates it."""
+
+
+@story
+def half_done(master: SimAccount, branch: SimAccount, number: int) -> None:
+    """Copies half, as somebody who began by hand and was called away."""
     copy_configuration(master, branch, share=0.5)
-    _leads(branch, number, 4)
+    _add_leads(branch, number, 4)
 
 
-def _own_order(master: SimAccount, branch: SimAccount, number: int) -> None:
-    """All there, in another order and other colours, beside own stages and fields."""
+@story
+def own_order(master: SimAccount, branch: SimAccount, number: int) -> None:
+    """Copies all, in another order and other colours, beside own stages and fields."""
     copy_configuration(master, branch)
     drift(branch, number, edits=4 + number % 5, destructive=False)
-    _paint(branch, number)
-    _leads(branch, number, 8)
+    for at, stage in enumerate(branch.pipeline("Vendas").ordinary):
+        stage.color = PALETTE[(number + 3 * at) % len(PALETTE)]
+    _add_leads(branch, number, 8)
 
 
-def _renamed(master: SimAccount, branch: SimAccount, number: int) -> None:
-    """Renamed and thinned out over the years."""
+@story
+def renamed(master: SimAccount, branch: SimAccount, number: int) -> None:
+    """Copies all, renamed and thinned out over the years."""
     copy_configuration(master, branch)
     rng = Random(f"renamed/{number}")
     pipeline = branch.pipeline("Vendas")
@@ -153,20 +165,22 @@ def _renamed(master: SimAccount, branch: SimAccount, number: int) -> None:
     branch.delete_stage(pipeline, pipeline.ordinary[-1])
     for name in rng.sample(["Metragem m²", "Data da visita", "Prazo final", "Unidade"], 2):
         branch.delete_field(branch.field("leads", name))
-    _leads(branch, number, 6)
+    _add_leads(branch, number, 6)
 
 
-def _own_world(master: SimAccount, branch: SimAccount, number: int) -> None:
-    """Had a CRM of its own before it joined: own pipelines, fields and many leads."""
+@story
+def own_world(master: SimAccount, branch: SimAccount, number: int) -> None:
+    """Adds what a CRM of its own had before the branch joined: own pipelines, fields and many leads."""
     branch.add_pipeline("Parcerias locais", stages=["Contato", "Reunião", "Parceria ativa"])
     group = branch.add_group("leads", "Dados da unidade")
     branch.add_field("leads", "Gerente", "text", group=group, sort=10)
     branch.add_field("leads", "Bairro", "select", enums=("Centro", "Zona Sul"), group=group, sort=20)
-    _leads(branch, number, 12)
+    _add_leads(branch, number, 12)
 
 
-def _other_options(master: SimAccount, branch: SimAccount, number: int) -> None:
-    """Its own options among the common ones, some of which were removed."""
+@story
+def other_options(master: SimAccount, branch: SimAccount, number: int) -> None:
+    """Adds own options among the common ones, some of which were removed."""
     copy_configuration(master, branch)
     source = branch.field("leads", "Origem")
     branch.delete_enum(source, source.enum(SOURCES[number % len(SOURCES)]))
@@ -174,28 +188,17 @@ def _other_options(master: SimAccount, branch: SimAccount, number: int) -> None:
     branch.field("leads", "Orçamento").currency = "EUR" if number % 2 else "USD"
     branch.field("contacts", "Aniversário").remind = "never"
     branch.stage("Vendas", "Novo contato").descriptions.clear()
-    _leads(branch, number, 10)
+    _add_leads(branch, number, 10)
 
 
-STORIES = (_fresh, _half_done, _own_order, _renamed, _own_world, _other_options)
-
-
-def _paint(branch: SimAccount, number: int) -> None:
-    stages = branch.pipeline("Vendas").ordinary
-    for at, stage in enumerate(stages):
-        stage.color = PALETTE[(number + 3 * at) % len(PALETTE)]
-
-
-def _leads(branch: SimAccount, number: int, count: int) -> None:
-    """Leads all over the pipelines that hold an option wherever there is one."""
+def _add_leads(branch: SimAccount, number: int, count: int) -> None:
+    """Adds leads all over the pipelines that hold an option wherever there is one."""
     rng = Random(f"leads/{number}")
     selects = [field for field in branch.fields["leads"].values() if field.enums]
     for _ in range(count):
         pipeline = rng.choice(branch.ordered_pipelines)
-        values = {field.id: _value(field, rng) for field in selects}
+        values: dict[int, Any] = {}
+        for field in selects:
+            choice = rng.choice(field.enums).id
+            values[field.id] = [choice] if field.type == "multiselect" else choice
         branch.add_lead(pipeline.id, rng.choice(pipeline.listed).id, values)
-
-
-def _value(field: SimField, rng: Random) -> Any:
-    choice = rng.choice(field.enums).id
-    return [choice] if field.type == "multiselect" else choice

@@ -9,17 +9,29 @@ from accounts.simulator.account import SimAccount
 from accounts.simulator.model import ENTITIES, ENUM_TYPES, MAIN_GROUP, PALETTE, SimField, SimPipeline
 
 Edit = Callable[[SimAccount, Random, int], str]
+"""Makes one edit, `number` being in its names, and says what it was."""
+GENTLE: list[Edit] = []
+HARSH: list[Edit] = []
 
 
 def drift(account: SimAccount, seed: int, *, edits: int = 5, destructive: bool = True) -> list[str]:
     """Makes so many edits and says what they were; not `destructive`: nothing is renamed or deleted."""
     rng = Random(f"drift/{seed}")
     kinds = GENTLE + HARSH if destructive else GENTLE
-    done = []
     with account.lock:
-        for number in range(edits):
-            done.append(rng.choice(kinds)(account, rng, 1000 * seed + number))
-    return done
+        return [rng.choice(kinds)(account, rng, 1000 * seed + number) for number in range(edits)]
+
+
+def gentle(edit: Edit) -> Edit:
+    """Registers an edit that adds or changes."""
+    GENTLE.append(edit)
+    return edit
+
+
+def harsh(edit: Edit) -> Edit:
+    """Registers an edit that renames or deletes."""
+    HARSH.append(edit)
+    return edit
 
 
 def _pipeline(account: SimAccount, rng: Random) -> SimPipeline:
@@ -36,7 +48,8 @@ def _own_field(account: SimAccount, rng: Random, *types: str) -> SimField | None
     return rng.choice(fields) if fields else None
 
 
-def _shuffle_stages(account: SimAccount, rng: Random, number: int) -> str:
+@gentle
+def shuffle_stages(account: SimAccount, rng: Random, number: int) -> str:
     pipeline = _pipeline(account, rng)
     stages = pipeline.ordinary
     rng.shuffle(stages)
@@ -46,26 +59,30 @@ def _shuffle_stages(account: SimAccount, rng: Random, number: int) -> str:
     return f"stages of {pipeline.name!r} in another order"
 
 
-def _recolor(account: SimAccount, rng: Random, number: int) -> str:
+@gentle
+def recolor(account: SimAccount, rng: Random, number: int) -> str:
     pipeline = _pipeline(account, rng)
     for stage in pipeline.ordinary[:2]:
         stage.color = rng.choice(PALETTE)
     return f"other colours in {pipeline.name!r}"
 
 
-def _add_stage(account: SimAccount, rng: Random, number: int) -> str:
+@gentle
+def add_stage(account: SimAccount, rng: Random, number: int) -> str:
     pipeline = _pipeline(account, rng)
     account.add_stage(pipeline, f"Own stage {number}", sort=rng.randint(20, 60))
     return f"own stage in {pipeline.name!r}"
 
 
-def _add_field(account: SimAccount, rng: Random, number: int) -> str:
+@gentle
+def add_field(account: SimAccount, rng: Random, number: int) -> str:
     entity = rng.choice(ENTITIES)
     account.add_field(entity, f"Own field {number}", rng.choice(("text", "numeric", "date")), sort=rng.randint(1, 900))
     return f"own field of {entity}"
 
 
-def _add_option(account: SimAccount, rng: Random, number: int) -> str:
+@gentle
+def add_option(account: SimAccount, rng: Random, number: int) -> str:
     field = _own_field(account, rng, *ENUM_TYPES)
     if field is None:
         return "nothing"
@@ -73,7 +90,8 @@ def _add_option(account: SimAccount, rng: Random, number: int) -> str:
     return f"own option in {field.name!r}"
 
 
-def _shuffle_fields(account: SimAccount, rng: Random, number: int) -> str:
+@gentle
+def shuffle_fields(account: SimAccount, rng: Random, number: int) -> str:
     entity = rng.choice(ENTITIES)
     fields = [field for field in account.fields[entity].values() if not field.is_predefined]
     sorts = [field.sort for field in fields]
@@ -83,7 +101,8 @@ def _shuffle_fields(account: SimAccount, rng: Random, number: int) -> str:
     return f"fields of {entity} in another order"
 
 
-def _move_field(account: SimAccount, rng: Random, number: int) -> str:
+@gentle
+def move_field(account: SimAccount, rng: Random, number: int) -> str:
     field = _own_field(account, rng)
     if field is None or field.type == "tracking_data":
         return "nothing"
@@ -92,7 +111,8 @@ def _move_field(account: SimAccount, rng: Random, number: int) -> str:
     return f"{field.name!r} in another group"
 
 
-def _unrequire(account: SimAccount, rng: Random, number: int) -> str:
+@gentle
+def unrequire(account: SimAccount, rng: Random, number: int) -> str:
     field = _own_field(account, rng)
     if field is None:
         return "nothing"
@@ -100,7 +120,8 @@ def _unrequire(account: SimAccount, rng: Random, number: int) -> str:
     return f"{field.name!r} no longer required"
 
 
-def _add_lead(account: SimAccount, rng: Random, number: int) -> str:
+@gentle
+def add_lead(account: SimAccount, rng: Random, number: int) -> str:
     pipeline = _pipeline(account, rng)
     field = _own_field(account, rng, "select", "radiobutton")
     values = {field.id: rng.choice(field.enums).id} if field and field.entity == "leads" and field.enums else {}
@@ -109,7 +130,8 @@ def _add_lead(account: SimAccount, rng: Random, number: int) -> str:
     return f"a lead in {stage.name!r}"
 
 
-def _rename_stage(account: SimAccount, rng: Random, number: int) -> str:
+@harsh
+def rename_stage(account: SimAccount, rng: Random, number: int) -> str:
     pipeline = _pipeline(account, rng)
     if not pipeline.ordinary:
         return "nothing"
@@ -118,7 +140,8 @@ def _rename_stage(account: SimAccount, rng: Random, number: int) -> str:
     return f"stage {old!r} renamed"
 
 
-def _rename_field(account: SimAccount, rng: Random, number: int) -> str:
+@harsh
+def rename_field(account: SimAccount, rng: Random, number: int) -> str:
     field = _own_field(account, rng)
     if field is None:
         return "nothing"
@@ -126,7 +149,8 @@ def _rename_field(account: SimAccount, rng: Random, number: int) -> str:
     return f"field {old!r} renamed"
 
 
-def _delete_stage(account: SimAccount, rng: Random, number: int) -> str:
+@harsh
+def delete_stage(account: SimAccount, rng: Random, number: int) -> str:
     pipeline = _pipeline(account, rng)
     if len(pipeline.ordinary) < 2:
         return "nothing"
@@ -135,15 +159,10 @@ def _delete_stage(account: SimAccount, rng: Random, number: int) -> str:
     return f"stage {stage.name!r} deleted"
 
 
-def _delete_field(account: SimAccount, rng: Random, number: int) -> str:
+@harsh
+def delete_field(account: SimAccount, rng: Random, number: int) -> str:
     field = _own_field(account, rng)
     if field is None:
         return "nothing"
     account.delete_field(field)
     return f"field {field.name!r} deleted"
-
-
-GENTLE: tuple[Edit, ...] = (
-    _shuffle_stages, _recolor, _add_stage, _add_field, _add_option, _shuffle_fields, _move_field, _unrequire, _add_lead,
-)  # fmt: skip
-HARSH: tuple[Edit, ...] = (_rename_stage, _rename_field, _delete_stage, _delete_field)

@@ -5,14 +5,15 @@ from __future__ import annotations
 from itertools import cycle, islice
 
 from accounts.simulator.account import SimAccount
-from accounts.simulator.model import ENTITIES, LEVELS, PALETTE, SimField, SimGroup
+from accounts.simulator.model import ENTITIES, ENUM_TYPES, LEVELS, PALETTE, SimField, SimGroup
 
 # Ten kinds in turn: of forty fields, every kind of value occurs several times.
 TYPES = (
     "text", "select", "numeric", "multiselect", "date", "textarea", "checkbox", "radiobutton", "url", "monetary",
     "birthday", "date_time", "streetaddress", "smart_address", "file",
 )  # fmt: skip
-ENUM_TYPES = ("select", "multiselect", "radiobutton")
+# Three groups of five for leads, the others for contacts and companies.
+GROUPS = ("leads", "contacts", "leads", "companies", "leads")
 
 
 def seed_master(
@@ -28,14 +29,21 @@ def seed_master(
     """Fills an account, always alike: so many ordinary stages per pipeline, fields for leads, contacts, companies.
 
     The default pipeline gives way. `groups` are spread over the entities, `required` fields of leads have required
-    statuses, `descriptions` pipelines have descriptions on every stage. Gives the account back.
+    statuses, `descriptions` pipelines have descriptions on every stage. Returns the account.
     """
-    _pipelines(account, pipelines, stages)
-    spread = _groups(account, groups)
-    for entity, number in zip(ENTITIES, fields, strict=True):
-        for at in range(number):
-            _field(account, entity, at, [None, *spread[entity]])
-    _require(account, required)
+    account.pipelines.clear()
+    for number in range(1, pipelines + 1):
+        colors = islice(cycle(PALETTE), number, number + stages)
+        specs = [(f"Stage {number}.{at}", color) for at, color in enumerate(colors, 1)]
+        unsorted_on = number % 4 != 0
+        account.add_pipeline(f"Bench {number}", stages=specs, is_main=number == 1, is_unsorted_on=unsorted_on)
+    spread: dict[str, list[SimGroup | None]] = {entity: [None] for entity in ENTITIES}
+    for at, entity in enumerate(islice(cycle(GROUPS), groups), 1):
+        spread[entity].append(account.add_group(entity, f"Group {at}"))
+    for entity, count in zip(ENTITIES, fields, strict=True):
+        for at in range(count):
+            _add_field(account, entity, at, spread[entity])
+    _require_fields(account, required)
     for pipeline in account.ordered_pipelines[:descriptions]:
         for stage in pipeline.ordinary:
             for level in LEVELS:
@@ -43,24 +51,7 @@ def seed_master(
     return account
 
 
-def _pipelines(account: SimAccount, pipelines: int, stages: int) -> None:
-    account.pipelines.clear()
-    for number in range(1, pipelines + 1):
-        colors = islice(cycle(PALETTE), number, number + stages)
-        specs = [(f"Stage {number}.{at}", color) for at, color in enumerate(colors, 1)]
-        unsorted_on = number % 4 != 0
-        account.add_pipeline(f"Bench {number}", stages=specs, is_main=number == 1, is_unsorted_on=unsorted_on)
-
-
-def _groups(account: SimAccount, number: int) -> dict[str, list[SimGroup]]:
-    """Three of five for leads, the others for contacts and companies."""
-    spread: dict[str, list[SimGroup]] = {entity: [] for entity in ENTITIES}
-    for at, entity in enumerate(islice(cycle(("leads", "contacts", "leads", "companies", "leads")), number)):
-        spread[entity].append(account.add_group(entity, f"Group {at + 1}"))
-    return spread
-
-
-def _field(account: SimAccount, entity: str, at: int, groups: list[SimGroup | None]) -> SimField:
+def _add_field(account: SimAccount, entity: str, at: int, groups: list[SimGroup | None]) -> SimField:
     type_ = TYPES[at % len(TYPES)]
     options = [f"Option {at}.{number}" for number in range(1, 6)] if type_ in ENUM_TYPES else []
     return account.add_field(
@@ -76,7 +67,7 @@ def _field(account: SimAccount, entity: str, at: int, groups: list[SimGroup | No
     )
 
 
-def _require(account: SimAccount, number: int) -> None:
+def _require_fields(account: SimAccount, number: int) -> None:
     own = [field for field in account.fields["leads"].values() if not field.is_predefined]
     pipelines = account.ordered_pipelines
     for at, field in enumerate(own[:number]):

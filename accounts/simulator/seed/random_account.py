@@ -30,7 +30,7 @@ def seed_random(
     duplicates: bool = False,
     descriptions: bool = False,
 ) -> SimAccount:
-    """Fills an account at random; `duplicates`: things of one kind and parent may share a name. Gives it back.
+    """Fills an account at random; `duplicates`: things of one kind and parent may share a name. Returns it.
 
     The default pipeline gives way. Without `duplicates`, names differ also when case and spaces are ignored.
     """
