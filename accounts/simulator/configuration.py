@@ -140,7 +140,7 @@ class Configuration:
     def add_field(
         self, entity: str, name: str, type: str = "text", *, enums: Iterable[Any] = (), **facts: Any
     ) -> SimField:
-        """Adds a field; an option is its value, or (value, code); `group` may be a SimGroup; other facts as SimField."""
+        """Adds a field; an option is a value, or (value, code); `group` may be a SimGroup; other facts: SimField."""
         group = facts.pop("group", None)
         if group is not None:
             facts["group_id"] = group.id
