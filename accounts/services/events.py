@@ -1,4 +1,4 @@
-"""What happened to an account's connection, kept for whoever asks later."""
+"""Records what happened to an account's connection, for whoever asks later."""
 
 import logging
 from typing import Any
@@ -18,7 +18,7 @@ MESSAGE_LENGTH = 500
 
 
 def note(account_id: int, code: AccountEvent.Code, message: str = "", *, by: Any = None) -> AccountEvent:
-    """Keeps one event, and says it in the log; `message` never holds a secret."""
+    """Stores one event, and logs it; `message` never holds a secret."""
     event = AccountEvent.objects.create(
         account_id=account_id, code=code, message=storable(message)[:MESSAGE_LENGTH], by=by
     )
@@ -41,7 +41,7 @@ def translated(remedy: str) -> str:
 
 
 def note_renamed(account_id: int, new: str, old: str, *, by: Any = None) -> None:
-    """The account has another subdomain in Kommo."""
+    """Records that the account has another subdomain in Kommo."""
     message = _("The account is %(new)s now; it was %(old)s.") % {"new": new, "old": old}
     event = note(account_id, Code.RENAMED, message, by=by)
     AccountEvent.objects.filter(pk=event.pk).update(former_subdomain=old)

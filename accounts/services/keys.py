@@ -1,4 +1,4 @@
-"""Encryption keys in use: encrypting every secret anew, and finding those that no key opens."""
+"""Encrypts every secret anew, and finds those that no key opens."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from accounts.models import HAS_CREDENTIAL, Account
 
 @dataclass(frozen=True)
 class Rotation:
-    """How many rows are encrypted with the first key now, and which could not be read with any."""
+    """Counts the rows that are encrypted with the first key now, and names those that no key could read."""
 
     rotated: int
     unreadable: tuple[str, ...]
@@ -40,7 +40,7 @@ def clear(rows: Collection[str]) -> None:
 
 
 def unreadable_secrets() -> tuple[str, ...]:
-    """The rows whose secrets no key of FIELD_ENCRYPTION_KEYS opens, as "accounts.Account 7"."""
+    """Returns the rows whose secrets no key of FIELD_ENCRYPTION_KEYS opens, as "accounts.Account 7"."""
     return tuple(
         f"{model._meta.label} {row_id}"
         for model, names in encrypted_columns()

@@ -1,4 +1,4 @@
-"""Messages to the workers. They only say "there is work" and carry ids: lost or doubled, they do no harm."""
+"""Sends messages to the workers. They only say "there is work" and carry ids: lost or doubled, they do no harm."""
 
 import logging
 from functools import partial

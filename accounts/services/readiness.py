@@ -1,4 +1,4 @@
-"""Can the database take what is to be stored?"""
+"""Checks that the database can store."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,14 +14,14 @@ PATIENCE = 1000  # milliseconds; whoever asks whether we are ready waits no long
 
 def check_writable() -> None:
     """Stores one row for good; raises DatabaseError. Nothing less shows a lock, a full disk, or a read-only file."""
-    with _little_patience():
+    with _short_lock_wait():
         if not RequestSlot.objects.filter(pk=KEY).update(written_at=clock.now().timestamp()):
             RequestSlot.objects.bulk_create([RequestSlot(pk=KEY)], ignore_conflicts=True)
 
 
 @contextmanager
-def _little_patience() -> Iterator[None]:
-    """SQLite waits for a lock as long as its connection says."""
+def _short_lock_wait() -> Iterator[None]:
+    """Lets SQLite wait for a lock no longer than PATIENCE, instead of as long as its connection says."""
     if connection.vendor != "sqlite":
         yield
         return

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from accounts.models import Account, ConnectAttempt
 from accounts.pages import page, person
 from accounts.services.connecting import attempts, consent, invites
-from accounts.services.connecting.attempts import Begun, CannotConnect
+from accounts.services.connecting.attempts import CannotConnect, StartedAttempt
 
 STATES = "connect_states"
 CONNECTED = "connected_account"
@@ -55,14 +55,14 @@ def _question(request: HttpRequest, account: Account) -> dict[str, Any]:
     return {"title": title, "account": account, "problem": problem, "elsewhere": elsewhere}
 
 
-def to_kommo(request: HttpRequest, begun: Begun) -> HttpResponse:
+def to_kommo(request: HttpRequest, begun: StartedAttempt) -> HttpResponse:
     """A page that leads on to Kommo. Not a redirect: our own policy lets no form end on another host."""
     response = render(request, "accounts/to_kommo.html", {"url": begun.url, "title": _("To Kommo")})
     response["Referrer-Policy"] = "no-referrer"
     return response
 
 
-def remember(request: HttpRequest, begun: Begun) -> None:
+def remember(request: HttpRequest, begun: StartedAttempt) -> None:
     """Binds the state to this browser, for somebody who is not logged in."""
     known = [*request.session.get(STATES, []), begun.state_hash]
     request.session[STATES] = known[-MOST_STATES:]

@@ -1,4 +1,4 @@
-"""One way through Kommo's consent page: begun with a one-time state, taken up again by the browser that began it."""
+"""Attempts to connect: each begins with a one-time state, and is taken up again by the browser that began it."""
 
 import hashlib
 import secrets
@@ -45,15 +45,15 @@ class CannotConnect(Exception):
 
 
 @dataclass(frozen=True)
-class Begun:
-    """A way that was begun: where to send the browser, and the hash that it has to bring back."""
+class StartedAttempt:
+    """An attempt that has begun: where to send the browser, and the hash that it has to bring back."""
 
     url: str
     state_hash: str
 
 
-def begin(account: Account, *, user: User | None = None, invite: Invite | None = None) -> Begun:
-    """A new one-time state, bound to the account and to `user`, or to the browser that holds `invite`.
+def begin(account: Account, *, user: User | None = None, invite: Invite | None = None) -> StartedAttempt:
+    """Begins an attempt with a new one-time state, bound to the account and to `user`, or to the browser with `invite`.
 
     Raises CannotConnect when the account has no integration that could be asked for.
     """
@@ -70,11 +70,11 @@ def begin(account: Account, *, user: User | None = None, invite: Invite | None =
     )
     # post_message: the answer comes into the window that asked (docs/kommo.md 1.2).
     query = urlencode({"client_id": integration.client_id, "state": state, "mode": "post_message"})
-    return Begun(f"{conf.oauth_url()}?{query}", attempt.state_hash)
+    return StartedAttempt(f"{conf.oauth_url()}?{query}", attempt.state_hash)
 
 
 def check_integration(account: Account, integration: Integration | None) -> Integration:
-    """The integration again; raises CannotConnect unless `account` can be connected with it. Reads no secret."""
+    """Returns the integration; raises CannotConnect unless `account` can be connected with it. Reads no secret."""
     if integration is None:
         raise CannotConnect(
             "no_integration",
@@ -102,14 +102,14 @@ def check_integration(account: Account, integration: Integration | None) -> Inte
 
 
 def other_account(integration: Integration, account: Account) -> Account | None:
-    """The other account that a private integration serves (docs/kommo.md 1.1: one account only)."""
+    """Returns the other account that a private integration serves (docs/kommo.md 1.1: one account only)."""
     if integration.is_public:
         return None
     return integration.accounts.exclude(pk=account.pk).only("name", "subdomain").first()
 
 
 def take(state: str, *, user: User | None, known: Collection[str]) -> ConnectAttempt:
-    """The attempt that this state belongs to, used up from now on.
+    """Returns the attempt that this state belongs to, which is used up from now on.
 
     `user` is who is logged in, `known` the hashes that this browser was given. Raises CannotConnect.
     """
@@ -134,7 +134,7 @@ def take(state: str, *, user: User | None, known: Collection[str]) -> ConnectAtt
 
 
 def _check_owner(attempt: ConnectAttempt, user: User | None, known: Collection[str]) -> None:
-    """A state that somebody else was given says nothing about this browser: it could be planted."""
+    """Raises CannotConnect for a state that somebody else was given: it could be planted in this browser."""
     mine = attempt.user == user if attempt.user_id else attempt.state_hash in known
     if not mine:
         raise CannotConnect(
@@ -156,7 +156,7 @@ def _hashed(state: str) -> str:
 
 
 def denied(attempt: ConnectAttempt, error: str) -> CannotConnect:
-    """What it means that Kommo sends somebody back without a code."""
+    """Returns the reason why Kommo sends somebody back without a code."""
     if error == "access_denied":
         message = _("Access was denied on Kommo's page, so nothing was connected.")
     else:

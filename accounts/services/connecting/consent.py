@@ -1,4 +1,4 @@
-"""From the code that Kommo's consent page gave to the stored pair: of the right account, or not at all."""
+"""Turns the code of Kommo's consent page into the stored pair: of the right account, or not at all."""
 
 import logging
 from dataclasses import replace
@@ -42,14 +42,14 @@ def finish(attempt: ConnectAttempt, *, code: str, referer: str) -> Account:
         if subdomain is None:
             raise _refused(attempt, "foreign_host", _("The answer names an address that is not Kommo's."))
         with transport_for(Account(subdomain=subdomain), timeout=TIMEOUT) as transport:
-            found = _exchange(attempt, transport, code)
+            answer = _exchange(attempt, transport, code)
     except CannotConnect as problem:
         logger.warning("account %s was not connected (%s)", account.subdomain, problem.code)
         if Account.objects.filter(pk=account.pk).exists():
             events.note(account.pk, AccountEvent.Code.REFUSED, problem.message, by=attempt.user)
         raise
     account.refresh_from_db()
-    conclude(account, found)
+    conclude(account, answer)
     account.refresh_from_db()
     return account
 
@@ -68,54 +68,51 @@ def _exchange(attempt: ConnectAttempt, transport: Transport, code: str) -> Probe
         client = KommoClient(
             transport, FixedToken(tokens.access_token), policy=POLICY, read_only=True, suspicion=suspicion
         )
-        found = identify(client)
+        answer = identify(client)
     except KommoError as met:
         error = suspicion.judge(met, "")
         facts = {"account": transport.account, "detail": error.detail.rstrip(".")}
         message = _("%(account)s: Kommo answered: %(detail)s.") % facts
-        raise _refused(attempt, error.code, message, _exchange_remedy(error)) from error
-    _check_identity(attempt, found)
-    _store(attempt, tokens, found, transport.account)
+        remedy = events.translated(error.remedy)
+        if error.status in (400, 401):
+            remedy = _(
+                "Press Connect again (a code is good for 20 minutes, once); if it stays, compare id, secret key and "
+                "redirect URI of the integration with Kommo."
+            )
+        raise _refused(attempt, error.code, message, remedy) from error
+    _check_identity(attempt, answer)
+    _store(attempt, tokens, answer, transport.account)
     try:
-        return with_rights(client, found)
+        return with_rights(client, answer)
     except KommoError as error:  # connected it is all the same
-        return replace(found, error=error)
+        return replace(answer, error=error)
 
 
-def _exchange_remedy(error: KommoError) -> str:
-    if error.status in (400, 401):
-        return _(
-            "Press Connect again (a code is good for 20 minutes, once); if it stays, compare id, secret key and "
-            "redirect URI of the integration with Kommo."
-        )
-    return events.translated(error.remedy)
-
-
-def _check_identity(attempt: ConnectAttempt, found: Probe) -> None:
-    """The account that answered must be the expected one: by its id, or, met for the first time, by its subdomain."""
+def _check_identity(attempt: ConnectAttempt, answer: Probe) -> None:
+    """Raises CannotConnect unless the account that answered is the expected one, and no other entry of ours."""
     account = attempt.account
     choose = _("On Kommo's page choose %(subdomain)s. Nothing was stored.") % {"subdomain": account.subdomain}
-    if found.kommo_id is None:
+    if answer.kommo_id is None:
         raise _refused(attempt, "bad_answer", _("Kommo's answer names no account id."))
-    if not identity.is_expected(account, found.kommo_id, found.subdomain):
+    if not identity.is_expected(account, answer.kommo_id, answer.subdomain):
         message = _("%(found)s was chosen on Kommo's page; this is %(account)s.") % {
-            "found": found.subdomain or found.kommo_id,
+            "found": answer.subdomain or answer.kommo_id,
             "account": account.subdomain,
         }
         raise _refused(attempt, "wrong_account", message, choose)
-    other = identity.other_entry(account, found.kommo_id)
+    other = identity.other_entry(account, answer.kommo_id)
     if other is not None:
         message = _("This Kommo account is already here as %(other)s.") % {"other": other.subdomain}
         raise _refused(attempt, "wrong_account", message, _("Delete one of the two entries."))
 
 
-def _store(attempt: ConnectAttempt, tokens: Tokens, found: Probe, subdomain: str) -> None:
-    """Pair, identity, a changed subdomain and the use of the invite: all in one commit, or none of it.
+def _store(attempt: ConnectAttempt, tokens: Tokens, answer: Probe, subdomain: str) -> None:
+    """Stores the pair, the identity, a changed subdomain and the use of the invite: all in one commit, or none of it.
 
     `subdomain` is where the account has answered.
     """
     account = attempt.account
-    changes = {"kommo_id": found.kommo_id, "token": ""}  # one way in: an older long-lived token is not kept
+    changes = {"kommo_id": answer.kommo_id, "token": ""}  # one way in: an older long-lived token is not kept
     if subdomain != account.subdomain:
         changes["subdomain"] = subdomain
     try:
@@ -127,7 +124,12 @@ def _store(attempt: ConnectAttempt, tokens: Tokens, found: Probe, subdomain: str
             token_pairs.store(account, attempt.integration, tokens)
             if "subdomain" in changes:
                 events.note_renamed(account.pk, subdomain, account.subdomain, by=attempt.user)
-            events.note(account.pk, AccountEvent.Code.CONNECTED, _how(attempt), by=attempt.user)
+            direct, by_link = (
+                _("With the integration %(name)s."),
+                _("Through an invite link, with the integration %(name)s."),
+            )
+            message = (by_link if attempt.invite_id else direct) % {"name": attempt.integration.name}
+            events.note(account.pk, AccountEvent.Code.CONNECTED, message, by=attempt.user)
     except IntegrityError as error:
         message = _("Another entry has this subdomain or this Kommo account.")
         raise _refused(attempt, "wrong_account", message, _("Delete one of the two entries.")) from error
@@ -135,15 +137,9 @@ def _store(attempt: ConnectAttempt, tokens: Tokens, found: Probe, subdomain: str
         raise _refused(attempt, "internal", _("The database was too busy to store the connection.")) from error
 
 
-def _how(attempt: ConnectAttempt) -> str:
-    integration = {"name": attempt.integration.name}
-    if attempt.invite_id:
-        return _("Through an invite link, with the integration %(name)s.") % integration
-    return _("With the integration %(name)s.") % integration
-
-
 def _use_invite(attempt: ConnectAttempt) -> None:
-    """The row count names the one who may use it: an invite that was revoked or used meanwhile connects nobody."""
+    """Uses up the invite, if there is one. The row count names the one who may: an invite that was revoked or used
+    meanwhile connects nobody."""
     if attempt.invite_id is None:
         return
     if not Invite.objects.filter(usable(), pk=attempt.invite_id).update(used_at=timezone.now()):

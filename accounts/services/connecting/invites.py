@@ -40,22 +40,22 @@ TASK = "accounts.tasks.send_invites"  # by name: tasks import services, not the 
 
 
 def needing_connection() -> QuerySet[Account]:
-    """Accounts that only a person in Kommo can connect."""
+    """Returns the accounts that only a person in Kommo can connect."""
     return for_page(Account.objects.filter(NEEDS_CONNECTING))
 
 
 def for_page(accounts: QuerySet[Account]) -> QuerySet[Account]:
-    """With what the pages show, and no secret."""
+    """Loads the accounts with what the pages show, and without secrets."""
     return accounts.select_related("group", "integration").defer(*SECRETS, *RELATED_INTEGRATION_SECRETS)
 
 
 def usable() -> Q:
-    """Invites that still lead somewhere."""
+    """Returns the condition on invites that can still be used."""
     return Q(used_at=None, withdrawn_at=None, expires_at__gt=timezone.now())
 
 
 def invite(account: Account, integration: Integration | None, *, by: User | None) -> Invite:
-    """The account's open invite for this integration, or a new one: links that were sent before stay good.
+    """Returns the account's open invite for this integration, or a new one: links that were sent before stay good.
 
     Raises CannotConnect when the account cannot be connected with it.
     """
@@ -66,7 +66,7 @@ def invite(account: Account, integration: Integration | None, *, by: User | None
         if known is not None:
             known.account, known.integration = account, integration
             return known
-        made = Invite.objects.create(
+        new = Invite.objects.create(
             account=account,
             integration=integration,
             created_by=by,
@@ -74,65 +74,63 @@ def invite(account: Account, integration: Integration | None, *, by: User | None
         )
         Account.objects.filter(pk=account.pk, integration=None).update(integration=integration)
         events.note(account.pk, AccountEvent.Code.INVITED, by=by)
-    return made
+    return new
 
 
 def invite_all(
     accounts: Iterable[Account], fallback: Integration | None, *, by: User | None
 ) -> tuple[list[Invite], list[CannotConnect]]:
-    """An invite for each account, and why some got none; `fallback` is for accounts without an integration."""
-    made, problems = [], []
+    """Invites each account, and says why some got no invite; `fallback` is for accounts without an integration."""
+    new, problems = [], []
     for account in accounts:
         try:
-            made.append(invite(account, account.integration or fallback, by=by))
+            new.append(invite(account, account.integration or fallback, by=by))
         except CannotConnect as problem:
             problems.append(problem)
-    return made, problems
+    return new, problems
 
 
 def link(invite: Invite) -> str:
-    """The whole address. Its host is that of the redirect URI: there the consent's answer has to find the browser."""
+    """Returns the whole address. Its host is that of the redirect URI: there the consent's answer has to find the
+    browser."""
     parts = urlsplit(invite.integration.redirect_uri)
-    return f"{parts.scheme}://{parts.netloc}{reverse('accounts:invite', args=[_token(invite)])}"
-
-
-def _token(invite: Invite) -> str:
-    return signing.Signer(salt=SALT).sign(f"{invite.pk}-{_birth(invite)}")
+    token = signing.Signer(salt=SALT).sign(f"{invite.pk}-{_birth(invite)}")
+    return f"{parts.scheme}://{parts.netloc}{reverse('accounts:invite', args=[token])}"
 
 
 def _birth(invite: Invite) -> str:
-    """So that the row of another database, or of a restored one, that has the same number is not meant."""
+    """Tells the invite from one with the same number in another database, or in a restored one."""
     return str(round(invite.created_at.timestamp() * 1000))
 
 
 def read(token: str) -> Invite:
-    """The invite of a link that may still be used; raises CannotConnect."""
+    """Returns the invite of a link that may still be used; raises CannotConnect."""
     remedy = _("Ask whoever sent it for a new one.")
     try:
         number, _dash, birth = signing.Signer(salt=SALT).unsign(token).partition("-")
     except signing.BadSignature as error:
         raise CannotConnect("bad_invite", _("This is not a whole invite link."), remedy) from error
-    found = (
+    stored = (
         Invite.objects.select_related("account__group", "integration")
         .defer(*RELATED_SECRETS, *RELATED_INTEGRATION_SECRETS)
         .filter(pk=number)
         .first()
     )
-    if found is not None and _birth(found) != birth:
-        found = None
-    state = found.state(timezone.now()) if found else InviteState.WITHDRAWN
-    if found is None or state == InviteState.WITHDRAWN:
+    if stored is not None and _birth(stored) != birth:
+        stored = None
+    state = stored.state(timezone.now()) if stored else InviteState.WITHDRAWN
+    if stored is None or state == InviteState.WITHDRAWN:
         raise CannotConnect("invite_gone", _("This invite link was withdrawn."), remedy)
     if state == InviteState.USED:
         thanks = _("If you connected the account, there is nothing more to do.")
-        raise CannotConnect("invite_used", _("This invite link was used already."), thanks, invite=found)
+        raise CannotConnect("invite_used", _("This invite link was used already."), thanks, invite=stored)
     if state == InviteState.EXPIRED:
         raise CannotConnect("invite_expired", _("This invite link has expired."), remedy)
-    return found
+    return stored
 
 
 def withdraw(invites: QuerySet[Invite]) -> int:
-    """Withdraws the links that could still be used; gives their number."""
+    """Withdraws the links that could still be used; returns their number."""
     return invites.filter(usable()).update(withdrawn_at=timezone.now())
 
 
@@ -140,17 +138,17 @@ def withdraw(invites: QuerySet[Invite]) -> int:
 
 
 def ask_for_mails(invites: Iterable[Invite]) -> int:
-    """Notes to whom, and in which language, each link goes, and leaves the sending to the workers.
+    """Stores to whom, and in which language, each link goes, and leaves the sending to the workers.
 
-    Gives how many have an address.
+    Returns how many have an address.
     """
-    asked = [each for each in invites if each.account.contact_email]
-    for each in asked:
+    addressed = [each for each in invites if each.account.contact_email]
+    for each in addressed:
         each.email, each.sent_at, each.send_error = each.account.contact_email, None, ""
         each.language = translation.get_language() or ""
-    Invite.objects.bulk_update(asked, ["email", "language", "sent_at", "send_error"])
-    queue_mails(asked)
-    return len(asked)
+    Invite.objects.bulk_update(addressed, ["email", "language", "sent_at", "send_error"])
+    queue_mails(addressed)
+    return len(addressed)
 
 
 def queue_mails(invites: Iterable[Invite]) -> None:
@@ -160,14 +158,14 @@ def queue_mails(invites: Iterable[Invite]) -> None:
 
 
 def unsent() -> QuerySet[Invite]:
-    """Those whose e-mail was asked for, and which no worker has taken up."""
+    """Returns the invites whose e-mail was asked for, and which no worker has taken up."""
     return Invite.objects.filter(usable(), sent_at=None, send_error="").exclude(email="").only("pk")
 
 
 def send_mails(invite_ids: Collection[int]) -> int:
-    """Sends each invite that is not sent yet and can still be used; what was not sent says why on its row.
+    """Sends each invite that is not sent yet and can still be used; one that was not sent has the reason on its row.
 
-    Gives how many were sent.
+    Returns how many were sent.
     """
     waiting = Invite.objects.filter(usable(), pk__in=list(invite_ids), sent_at=None).exclude(email="")
     return sum(_send(each) for each in waiting.select_related("account", "integration"))

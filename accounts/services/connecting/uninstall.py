@@ -1,4 +1,4 @@
-"""Kommo tells that an integration was removed from an account: a signed GET (docs/kommo.md 1.8)."""
+"""Disconnects an account when Kommo says, by a signed GET, that the integration was removed (docs/kommo.md 1.8)."""
 
 import hashlib
 import hmac
@@ -14,7 +14,7 @@ from accounts.services.credentials import token_pairs
 
 
 def disable(client_id: str, account_id: str, signature: str) -> bool:
-    """Turns the account "disconnected" and forgets its tokens; False when the signature is not the integration's.
+    """Marks the account as disconnected and forgets its tokens; False when the signature is not the integration's.
 
     An account that is not here, or has another integration by now, is left alone.
     """

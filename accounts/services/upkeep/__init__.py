@@ -1,1 +1,1 @@
-"""What keeps connections alive while nobody looks."""
+"""Keeps connections alive while nobody looks."""

@@ -1,4 +1,4 @@
-"""Telling people by e-mail what became of connections."""
+"""Sends the warnings about connections by e-mail."""
 
 import logging
 from smtplib import SMTPException
@@ -16,7 +16,7 @@ TIMEOUT = 20  # seconds; a mail server that hangs must not hold a worker
 
 
 def send_warnings(warnings: ConnectionWarnings) -> bool:
-    """One e-mail about all of it, to the administrators who have an address; True when it was sent.
+    """Sends one e-mail about all of them to the administrators who have an address; True when it was sent.
 
     One that cannot be sent is logged: the accounts' events and the dashboard say the same.
     """
@@ -36,6 +36,6 @@ def send_warnings(warnings: ConnectionWarnings) -> bool:
 
 
 def administrators() -> list[str]:
-    """The addresses of the active superusers."""
+    """Returns the addresses of the active superusers."""
     users = get_user_model().objects.filter(is_superuser=True, is_active=True).exclude(email="")
     return sorted(set(users.values_list("email", flat=True)))

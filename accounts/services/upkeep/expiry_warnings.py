@@ -1,6 +1,6 @@
-"""Which connections end soon, or have ended: each is told once at 30, 7 and 1 days, and once when it is over.
+"""Warns of connections that end soon, or have ended: once each at 30, 7 and 1 days, and once when it is over.
 
-`Account.warned_days` is the last threshold that was told of, 0 when the end was; a new token empties it.
+`Account.warned_days` is the last threshold that was warned of, 0 when the end was; a new token empties it.
 """
 
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ class ConnectionWarning:
 
 @dataclass(frozen=True)
 class ConnectionWarnings:
-    """What nobody was told of yet."""
+    """The warnings that nobody was given yet."""
 
     lost: tuple[ConnectionWarning, ...]
     expiring: tuple[ConnectionWarning, ...]
@@ -50,48 +50,44 @@ class ConnectionWarnings:
 
 
 def take_warnings(moment: datetime) -> ConnectionWarnings:
-    """What has become worth telling, each thing once, whoever asks; noted as events of the accounts."""
-    _expire(moment)
-    Account.objects.filter(warned_days=OVER, health=Health.CONNECTED).update(warned_days=None)
-    return ConnectionWarnings(tuple(_newly_lost()), tuple(_newly_expiring(moment)))
-
-
-def _expire(moment: datetime) -> None:
-    """A token that is past its date has expired, unless Kommo took it after that: its date is only what it says."""
+    """Returns what has become worth a warning, each thing once, whoever asks; stores them as events of the accounts."""
+    # A token that is past its date has expired, unless Kommo took it after that: its date is only what it says.
     past = Account.objects.filter(~IS_OAUTH, token_expires_at__lte=moment).exclude(health__in=HEALTH_NEEDS_CONNECTING)
     past.filter(Q(checked_at=None) | Q(checked_at__lte=F("token_expires_at"))).update(
         health=Health.TOKEN_EXPIRED, health_reason=_(Unauthorised.remedies["token_expired"])
     )
+    Account.objects.filter(warned_days=OVER, health=Health.CONNECTED).update(warned_days=None)
+    return ConnectionWarnings(tuple(_newly_lost()), tuple(_newly_expiring(moment)))
 
 
 def _newly_lost() -> Iterator[ConnectionWarning]:
     lost = Account.objects.filter(health__in=LOST).exclude(warned_days=OVER)
-    for account in _light(lost):
+    for account in _without_secrets(lost):
         if not _claim(account, OVER):
             continue
         code = EVENT_OF_END.get(Health(account.health))
         if code is not None:
             events.note(account.pk, code, account.health_reason)
         label = str(account.get_health_display())
-        yield ConnectionWarning(_name(account), f"{label}. {account.health_reason}".strip())
+        yield ConnectionWarning(_label(account), f"{label}. {account.health_reason}".strip())
 
 
 def _newly_expiring(moment: datetime) -> Iterator[ConnectionWarning]:
-    """Long-lived tokens, and pairs that come near their end because they could not be renewed for weeks."""
+    """Finds long-lived tokens, and pairs that come near their end because they could not be renewed for weeks."""
     stuck = Q(pair__failure__isnull=False, pair__ended_at=None)
     near = Account.objects.filter(expiry.expiring(moment), ~IS_OAUTH | stuck).order_by("token_expires_at")
-    for account in _light(near).select_related("pair"):
+    for account in _without_secrets(near).select_related("pair"):
         days = expiry.days_of(account, moment)
         threshold = next(each for each in THRESHOLDS if days <= each)
         known = account.warned_days is not None and account.warned_days <= threshold
         if known or not _claim(account, threshold):
             continue
-        text = _sentence(account, days)
+        text = _expiry_text(account, days)
         events.note(account.pk, AccountEvent.Code.EXPIRES, text)
-        yield ConnectionWarning(_name(account), text)
+        yield ConnectionWarning(_label(account), text)
 
 
-def _sentence(account: Account, days: int) -> str:
+def _expiry_text(account: Account, days: int) -> str:
     day = date_format(timezone.localtime(account.token_expires_at), "SHORT_DATE_FORMAT")
     when = f"{expiry.in_days(days)} ({day})"
     if not account.uses_oauth:
@@ -105,15 +101,15 @@ def _sentence(account: Account, days: int) -> str:
     }
 
 
-def _light(accounts: QuerySet[Account]) -> QuerySet[Account]:
+def _without_secrets(accounts: QuerySet[Account]) -> QuerySet[Account]:
     return accounts.defer(*SECRETS, "pair__access_token", "pair__refresh_token")
 
 
 def _claim(account: Account, threshold: int) -> bool:
-    """The row count names the one who tells."""
+    """Stores that the warning is given; the row count names the one who gives it."""
     same = Account.objects.filter(pk=account.pk, warned_days=account.warned_days)
     return same.filter(token_expires_at=account.token_expires_at).update(warned_days=threshold) == 1
 
 
-def _name(account: Account) -> str:
+def _label(account: Account) -> str:
     return f"{account.name} ({account.subdomain})" if account.name else account.subdomain

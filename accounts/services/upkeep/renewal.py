@@ -1,4 +1,4 @@
-"""Keeping connections alive: every hour, pairs are renewed long before they end, and who nears an end is told of.
+"""Keeps connections alive: every hour, pairs are renewed long before they end, and near ends are warned of.
 
 A refresh token dies after three months without use (docs/kommo.md 1.3), also that of an account that is paused
 or that nobody syncs. A round is a chain of small tasks; lost, doubled or late ones do no harm: what is due is looked
@@ -44,7 +44,7 @@ EVENTS_KEPT = timedelta(days=365)
 
 
 def run_round(after: int = 0) -> str:
-    """The next slice of a round, of the accounts whose id is greater than `after`; says what there was to do."""
+    """Runs the next slice of a round: the accounts whose id is greater than `after`. Says what there was to do."""
     ids = list(due(timezone.now()).filter(pk__gt=after).values_list("pk", flat=True)[:SLICE])
     blocked = renew(ids)
     if len(ids) == SLICE and not blocked:
@@ -52,18 +52,15 @@ def run_round(after: int = 0) -> str:
         return "to be continued"
     emails.send_warnings(expiry_warnings.take_warnings(timezone.now()))
     invites.queue_mails(invites.unsent())
-    _prune(timezone.now())
-    return "blocked" if blocked else "done"
-
-
-def _prune(moment: datetime) -> None:
+    moment = timezone.now()
     ConnectAttempt.objects.filter(created_at__lt=moment - ATTEMPTS_KEPT).delete()
     AccountEvent.objects.filter(at__lt=moment - EVENTS_KEPT).delete()
     SessionStore.clear_expired()
+    return "blocked" if blocked else "done"
 
 
 def due(moment: datetime) -> QuerySet[TokenPair]:
-    """The pairs that have to be renewed, in the order of their accounts; not those that are over or forgotten."""
+    """Returns the pairs to renew, in the order of their accounts; not those that are over or forgotten."""
     kind = Account.CredentialKind.OAUTH
     pairs = TokenPair.objects.filter(ended_at=None, account__credential_kind=kind).exclude(refresh_token="")
     ends = Q(access_expires_at=None) | Q(access_expires_at__lt=moment + RENEW_BEFORE)
@@ -72,7 +69,7 @@ def due(moment: datetime) -> QuerySet[TokenPair]:
 
 
 def renew(account_ids: Sequence[int]) -> bool:
-    """Renews the pairs of these accounts that are due; True when the IP turned out to be blocked.
+    """Renews the pairs of these accounts that are due; returns True when the IP turned out to be blocked.
 
     One that fails stops nobody else: refused ones need reconnecting, the others are tried again in the next round.
     """
@@ -83,7 +80,9 @@ def renew(account_ids: Sequence[int]) -> bool:
     failures = [each.exception() or each.result() for each in renewals]
     for account, failure in zip(accounts, failures, strict=True):
         if failure is not None and not isinstance(failure, Halted):
-            logger.warning("account %s: its tokens were not renewed: %s", account.subdomain, _said(failure))
+            # The text of an error that is not Kommo's may hold values.
+            text = str(failure) if isinstance(failure, KommoError) else type(failure).__name__
+            logger.warning("account %s: its tokens were not renewed: %s", account.subdomain, text)
     renewed = [account.pk for account, failure in zip(accounts, failures, strict=True) if failure is None]
     # A file brought them a pair, or their integration was corrected: whether all is well, a check or a run will tell.
     lost = Account.objects.filter(HAS_LIVE_CREDENTIAL, pk__in=renewed, health__in=HEALTH_NEEDS_CONNECTING)
@@ -94,7 +93,7 @@ def renew(account_ids: Sequence[int]) -> bool:
 
 
 def _renew(account: Account, stop: Stop) -> KommoError | None:
-    """In a thread of its own, without the database; gives how it failed."""
+    """Runs in a thread of its own, without the database; returns the error that it failed with."""
     try:
         with transport_for(account, stop=stop) as transport:
             tokens = tokens_for(account, transport)
@@ -104,8 +103,3 @@ def _renew(account: Account, stop: Stop) -> KommoError | None:
     except KommoError as error:
         return error
     return None
-
-
-def _said(failure: BaseException) -> str:
-    """The text of an error that is not Kommo's may hold values."""
-    return str(failure) if isinstance(failure, KommoError) else type(failure).__name__
