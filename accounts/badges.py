@@ -1,4 +1,4 @@
-"""How the health of an account looks, and how near the end of its token; syncing adds the states of runs."""
+"""Badges for the health of an account, and for the end of its token; syncing adds the states of runs."""
 
 from datetime import datetime
 
@@ -25,12 +25,12 @@ def mark(tone: str, text: object) -> SafeString:
 
 
 def health(state: str) -> SafeString:
-    """The badge of a health."""
+    """Returns the badge of a health."""
     return mark(HEALTH_TONES[state], Account.Health(state).label)
 
 
 def expiry_tone(days: int) -> str:
-    """`days` as of `expiry.days_of`; "" when it is far away."""
+    """Returns the tone for so many `days` (of `expiry.days_of`); "" when the end is far away."""
     if days <= expiry.LAST_CALL:
         return BAD
     if days <= expiry.URGENT:
@@ -39,7 +39,7 @@ def expiry_tone(days: int) -> str:
 
 
 def expires(account: Account, moment: datetime) -> SafeString | str:
-    """When the account's credential ends: the words, the date behind them, and a tone when it is near."""
+    """Renders the end of the account's credential: the words, the date behind them, and a tone when it is near."""
     words, expires_at = expiry.phrase(account, moment), account.token_expires_at
     if not words or expires_at is None:
         return "-"

@@ -1,4 +1,4 @@
-"""System checks: settings with which secrets, or data, would be lost."""
+"""System checks: find settings with which secrets, or data, would be lost."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -31,12 +31,12 @@ def check_encryption_keys(**kwargs: Any) -> list[CheckMessage]:
 
 
 def check_stored_secrets(**kwargs: Any) -> list[CheckMessage]:
-    """A key that opens nothing of what is stored; without a database there is nothing to say."""
+    """Finds keys that open nothing of what is stored; without a database there is nothing to say."""
     try:
-        found = [_opens(model, names) for model, names in encrypted_columns()]
+        opens = [_opens_secrets(model, names) for model, names in encrypted_columns()]
     except (DatabaseError, ImproperlyConfigured):
         return []
-    if False not in found or True in found:
+    if False not in opens or True in opens:
         return []
     message = "FIELD_ENCRYPTION_KEYS opens none of the stored secrets: the key that encrypted them is missing."
     hint = (
@@ -46,8 +46,8 @@ def check_stored_secrets(**kwargs: Any) -> list[CheckMessage]:
     return [Error(message, hint=hint, id="accounts.E004")]
 
 
-def _opens(model: type[Model], names: list[str]) -> bool | None:
-    """Whether one of the newest secrets can be read; None when there is none."""
+def _opens_secrets(model: type[Model], names: list[str]) -> bool | None:
+    """Returns True if one of the newest secrets of the table can be read; None when there is none."""
     if conf.has_no_database_yet():
         return None
     stored = model._base_manager.exclude(Q(**dict.fromkeys(names, ""))).order_by("-pk")
@@ -75,7 +75,7 @@ def check_sqlite(**kwargs: Any) -> list[CheckMessage]:
 
 
 def sqlite_problem(database: Mapping[str, Any]) -> str:
-    """What is wrong with one entry of DATABASES; "" when it is not SQLite, or sound."""
+    """Returns the fault of one entry of DATABASES; "" when it is not SQLite, or sound."""
     if database.get("ENGINE") != SQLITE:
         return ""
     options = database.get("OPTIONS", {})
@@ -96,7 +96,7 @@ def check_url_template(**kwargs: Any) -> list[CheckMessage]:
 
 
 def check_oauth_url(**kwargs: Any) -> list[CheckMessage]:
-    """People are sent to it, and tokens, when an account is looked for under a new subdomain."""
+    """Checks the address that people are sent to, and tokens, when an account is looked for under a new subdomain."""
     if conf.is_loopback() != conf.oauth_is_loopback():
         message = "Only one of KOMMO_URL_TEMPLATE and KOMMO_OAUTH_URL is a simulator on this machine."
         hint = "Let both lead to the simulator, or both to Kommo: its tokens are worth nothing at the other."

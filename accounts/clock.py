@@ -1,4 +1,4 @@
-"""The clock that leases and slots go by, and what is left in the rows when it was set back.
+"""The clock of leases and slots, and the times that are left in the rows when it was set back.
 
 Every stored time has a longest distance from the moment it is written at. What is further ahead was written by a clock
 that has been set back since: it says nothing, and is never waited for.
@@ -12,7 +12,7 @@ from django.utils import timezone
 
 
 def now() -> datetime:
-    """The database's time, so that machines with different clocks agree on leases (SQLite: the same machine)."""
+    """Returns the database's time: machines with different clocks agree on leases (SQLite: the same machine)."""
     if connection.vendor != "postgresql":
         return timezone.now()
     with connection.cursor() as cursor:
@@ -25,5 +25,5 @@ SLACK = timedelta(seconds=1)  # a clock that is kept right is moved by less
 
 
 def beyond(column: str, moment: datetime, longest: timedelta = timedelta(0)) -> Q:
-    """Rows whose `column` is further ahead than `longest`, which is the most that can have been written there."""
+    """Returns the condition that `column` is further ahead than `longest`, the most that can have been written."""
     return Q(**{f"{column}__gt": moment + longest + SLACK})

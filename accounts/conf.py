@@ -1,4 +1,4 @@
-"""The only place of this app that reads settings."""
+"""Reads the settings of this app; nothing else does."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -26,17 +26,17 @@ def url_template() -> str:
 
 
 def url_for(subdomain: str) -> str:
-    """The address of one account, without `/api/v4`."""
+    """Returns the address of one account, without `/api/v4`."""
     return url_template().replace(PLACEHOLDER, subdomain)
 
 
 def oauth_url() -> str:
-    """The consent page, without its query."""
+    """Returns the address of the consent page, without its query."""
     return str(settings.KOMMO_OAUTH_URL)
 
 
 def common_address() -> str:
-    """Kommo's address for all accounts, without a path: that of the consent page.
+    """Returns Kommo's address for all accounts, without a path: that of the consent page.
 
     With a simulator on this machine and no consent page of its own, it is the simulator's: no token leaves it.
     """
@@ -55,28 +55,28 @@ def is_encrypted() -> bool:
 
 
 def is_loopback() -> bool:
-    """True when the accounts are on this very machine: a simulator."""
+    """Returns True when the accounts are on this very machine: a simulator."""
     host = urlsplit(url_for("subdomain")).hostname or ""
     return host.removeprefix("subdomain.") in LOOPBACK_HOSTS
 
 
 def rate_per_account() -> float:
-    """Requests per second that one account may get."""
+    """Returns the requests per second that one account may get."""
     return float(settings.KOMMO_RATE_PER_ACCOUNT)
 
 
 def rate_per_ip() -> float:
-    """Requests per second over all accounts; 0: no common limit."""
+    """Returns the requests per second over all accounts; 0: no common limit."""
     return float(settings.KOMMO_RATE_PER_IP)
 
 
 def outgoing_address() -> str:
-    """What the accounts see this machine under, as the operator named it; "": unknown."""
+    """Returns the addresses that the accounts see this machine under, as the operator named them; "": unknown."""
     return ", ".join(settings.OUTGOING_ADDRESS)
 
 
 def timeout() -> tuple[float, float]:
-    """Seconds to connect and to read."""
+    """Returns the seconds to connect and to read."""
     read = float(settings.KOMMO_TIMEOUT)
     return min(LONGEST_CONNECT, read), read
 
@@ -87,17 +87,17 @@ def _slots(path: str) -> Slots:
 
 
 def slots() -> Slots:
-    """Who keeps the times of requests: one per process, so that all its clients pace together."""
+    """Returns the store of the times of requests: one per process, so that all its clients pace together."""
     return _slots(settings.KOMMO_SLOTS)
 
 
 def account_key(account_id: int | None, subdomain: str) -> str:
-    """The name that the pace of one account is kept under: the same when its subdomain changes."""
+    """Returns the key that the pace of one account is stored under: the same when its subdomain changes."""
     return f"account:{account_id or subdomain}"
 
 
 def encryption_keys() -> tuple[str, ...]:
-    """The Fernet keys: the first encrypts, every one decrypts."""
+    """Returns the Fernet keys: the first encrypts, every one decrypts."""
     return tuple(settings.FIELD_ENCRYPTION_KEYS)
 
 
@@ -109,17 +109,17 @@ def has_secret_key() -> bool:
 
 
 def language() -> str:
-    """The language of who has chosen none."""
+    """Returns the language for people who have chosen none."""
     return str(settings.LANGUAGE_CODE)
 
 
 def sends_mail() -> bool:
-    """False while mails are only printed or thrown away: nobody would get one."""
+    """Returns False while e-mails are only printed or thrown away: nobody would get one."""
     return not str(settings.EMAIL_BACKEND).endswith((".console.EmailBackend", ".dummy.EmailBackend"))
 
 
 def has_no_database_yet() -> bool:
-    """True while the SQLite file is not there: asking would make it."""
+    """Returns True while the SQLite file is not there: asking would create it."""
     database = databases()["default"]
     is_file = database["ENGINE"].endswith("sqlite3") and "memory" not in str(database["NAME"])
     return is_file and not Path(str(connection.settings_dict["NAME"])).exists()

@@ -1,4 +1,4 @@
-"""A page that names what an admin action is about to touch, and asks."""
+"""Asks before an admin action is carried out, on a page that names what it is about to touch."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ def ask(
     template: str = "accounts/confirm_action.html",
     **extra: Any,
 ) -> TemplateResponse:
-    """The page; its button sends the same action again, confirmed. `extra` goes to the template."""
+    """Renders the page; its button sends the same action again, confirmed. `extra` goes to the template."""
     items = list(queryset)
     context = {
         **model_admin.admin_site.each_context(request),

@@ -1,4 +1,4 @@
-"""What keeps the database from serving, told by its errors: the real cause, and what to do."""
+"""Finds the real cause of a database error, and what to do about it."""
 
 import errno
 from dataclasses import dataclass
@@ -80,7 +80,7 @@ OF_SQLSTATE = {
 
 
 def trouble_of(error: BaseException | None) -> Trouble | None:
-    """The trouble that a database's error tells of, or one of a file beside it; None for other errors."""
+    """Returns the trouble behind a database error, or one of a file beside it; None for other errors."""
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return FULL
     if not isinstance(error, DatabaseError | InterfaceError):
@@ -88,8 +88,8 @@ def trouble_of(error: BaseException | None) -> Trouble | None:
     text, sqlstate = str(error), getattr(error.__cause__, "sqlstate", None)
     if sqlstate in OF_SQLSTATE:
         return OF_SQLSTATE[sqlstate]
-    for said, trouble in OF_SQLITE.items():
-        if said in text and "malformed JSON" not in text:
+    for phrase, trouble in OF_SQLITE.items():
+        if phrase in text and "malformed JSON" not in text:
             return trouble
     if type(error.__cause__).__module__.startswith("sqlite3"):
         return None  # it serves, and does not understand what it is asked
@@ -97,6 +97,6 @@ def trouble_of(error: BaseException | None) -> Trouble | None:
 
 
 def cause_of(error: BaseException) -> str:
-    """Cause and remedy in words; the error's own text when it tells of no trouble of the database."""
+    """Returns cause and remedy in words; the error's own text when the database is in no trouble."""
     trouble = trouble_of(error)
     return f"{trouble.message} {trouble.remedy}" if trouble else f"{error}."

@@ -1,4 +1,4 @@
-"""When a connection ends by itself: which accounts are near it, and how that is said."""
+"""The end of a connection by itself: finds the accounts that are near it, and puts it into words."""
 
 import math
 from datetime import datetime, timedelta
@@ -17,24 +17,24 @@ NEVER = 10**6  # days, as far as is known
 
 
 def days_of(account: Account, moment: datetime) -> int:
-    """Whole days until the account's credential ends, a part of one counted as one; 0 when it is past."""
+    """Returns the whole days until the account's credential ends, a part of one counted as one; 0 when it is past."""
     expires_at = account.token_expires_at
     return NEVER if expires_at is None else max(0, math.ceil((expires_at - moment) / DAY))
 
 
 def expiring(moment: datetime, days: int = SOON) -> Q:
-    """The accounts that are connected, as far as is known, and will not be in so many days."""
+    """Returns the condition on accounts that are connected, as far as is known, and will not be in so many days."""
     near = Q(token_expires_at__gt=moment, token_expires_at__lte=moment + days * DAY)
     return near & ~Q(health__in=HEALTH_NEEDS_CONNECTING)
 
 
 def expired(moment: datetime) -> Q:
-    """The accounts whose credential is past its date, and those whose credential Kommo called expired."""
+    """Returns the condition on accounts whose credential is past its date, or was called expired by Kommo."""
     return Q(token_expires_at__lte=moment) | Q(health=Account.Health.TOKEN_EXPIRED)
 
 
 def phrase(account: Account, moment: datetime) -> str:
-    """How long the account's credential is good for, in a few words; "" when nobody knows."""
+    """Says in a few words until when the account's credential is good; "" when nobody knows."""
     if account.uses_oauth and account.health in HEALTH_NEEDS_CONNECTING:
         return ""
     if account.token_expires_at is None:

@@ -30,7 +30,7 @@ def _cipher(keys: tuple[str, ...]) -> MultiFernet:
 
 
 def cipher() -> MultiFernet:
-    """The cipher of all configured keys; raises ImproperlyConfigured when there is none, or a malformed one."""
+    """Returns the cipher of all configured keys; raises ImproperlyConfigured when there is none, or a malformed one."""
     return _cipher(conf.encryption_keys())
 
 
@@ -38,7 +38,7 @@ class Sealed(str):
     """A secret as it lies in the database."""
 
     def opened(self) -> str:
-        """The secret; raises WrongEncryptionKey when no key opens it."""
+        """Returns the secret; raises WrongEncryptionKey when no key opens it."""
         try:
             return cipher().decrypt(self.encode()).decode()
         except InvalidToken as error:
@@ -102,7 +102,7 @@ class EncryptedTextField(TextField):
 
 
 def is_readable(secrets: Iterable[str]) -> bool:
-    """Whether all of these, as `values_list` gives them, can be opened."""
+    """Returns True if all of these, as `values_list` gives them, can be opened."""
     try:
         return all(secret.opened() for secret in secrets if isinstance(secret, Sealed))
     except WrongEncryptionKey:
@@ -110,7 +110,7 @@ def is_readable(secrets: Iterable[str]) -> bool:
 
 
 def encrypted_columns() -> Iterator[tuple[type[models.Model], list[str]]]:
-    """Every model that keeps secrets, with the names of those fields."""
+    """Yields every model that stores secrets, with the names of those fields."""
     for model in apps.get_models():
         names = [each.name for each in model._meta.concrete_fields if isinstance(each, EncryptedTextField)]
         if names:

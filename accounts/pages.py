@@ -1,4 +1,4 @@
-"""What the pages of both apps have in common: the frame of the admin, and parts that renew themselves."""
+"""Helpers of the pages of both apps: the frame of the admin, and parts that renew themselves."""
 
 from typing import Any, cast
 
@@ -10,18 +10,18 @@ from django.template.response import TemplateResponse
 
 
 def person(request: HttpRequest) -> User:
-    """Who is logged in; the door of the admin let in nobody else."""
+    """Returns the user who is logged in; the admin let in nobody else."""
     return cast(User, request.user)
 
 
 def page(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
-    """`template` inside the frame of the admin; `context` needs a title."""
+    """Renders `template` inside the frame of the admin; `context` needs a title."""
     request.current_app = admin.site.name
     return TemplateResponse(request, template, {**admin.site.each_context(request), **context})
 
 
 def live_parts(request: HttpRequest, parts: dict[str, tuple[str, dict[str, Any]]], *, is_open: bool) -> JsonResponse:
-    """Elements to renew, by their id: (template, context) each; the page asks again soon while `is_open`."""
+    """Renders the elements to renew, by their id: (template, context) each; the page asks again while `is_open`."""
     html = {name: render_to_string(template, context, request) for name, (template, context) in parts.items()}
     response = JsonResponse({"open": is_open, "parts": html})
     response["Cache-Control"] = "no-store"

@@ -15,9 +15,10 @@ from accounts import badges, conf
 from accounts.admin import importing
 from accounts.admin.exporting import AccountExportAdmin
 from accounts.admin.filters import TokenFilter
+from accounts.admin.readonly import without_field
 from accounts.confirmation import ask, is_confirmed
 from accounts.forms import IS_SET, AccountForm
-from accounts.models import SECRETS, Account, AccountEvent, TokenPair
+from accounts.models import SECRETS, Account, TokenPair
 from accounts.pages import person
 from accounts.services import start_check
 from accounts.services.credentials.clients import give_up_pair
@@ -28,7 +29,7 @@ EVENTS_SHOWN = 10
 
 @admin.register(Account)
 class AccountAdmin(AccountExportAdmin):
-    """Secrets are never loaded here: what the page cannot hold it cannot show."""
+    """Never loads a secret: what the page cannot hold it cannot show."""
 
     form = AccountForm
     change_list_template = "accounts/account_change_list.html"
@@ -68,10 +69,7 @@ class AccountAdmin(AccountExportAdmin):
         fieldsets = super().get_fieldsets(request, obj)
         if self.has_change_permission(request, obj):
             return fieldsets
-        return tuple(
-            (title, {**options, "fields": tuple(name for name in options["fields"] if name != "new_token")})
-            for title, options in fieldsets
-        )
+        return without_field(fieldsets, "new_token")
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
@@ -132,7 +130,15 @@ class AccountAdmin(AccountExportAdmin):
     @admin.display(description=_("history"))
     def history(self, account: Account) -> str:
         events = account.events.select_related("by")[:EVENTS_SHOWN]
-        rows = [(_when(each), each.get_code_display(), each.message, each.by or "") for each in events]
+        rows = [
+            (
+                date_format(timezone.localtime(each.at), "SHORT_DATETIME_FORMAT"),
+                each.get_code_display(),
+                each.message,
+                each.by or "",
+            )
+            for each in events
+        ]
         return format_html_join("", "<div>{} <strong>{}</strong> {} {}</div>", rows) or "—"
 
     # -- saving --
@@ -146,7 +152,7 @@ class AccountAdmin(AccountExportAdmin):
             give_up_pair(obj.pk, by=request.user)
 
     def response_add(self, request: HttpRequest, obj: Account, post_url_continue: str | None = None) -> HttpResponse:
-        """An account that is connected by OAuth goes on to its connection."""
+        """Leads an account that is connected by OAuth on to its connection."""
         plain = "_addanother" not in request.POST and "_continue" not in request.POST
         if plain and obj.uses_oauth and request.user.has_perm("accounts.connect_account"):
             return HttpResponseRedirect(reverse("accounts:connect", args=[obj.pk]))
@@ -159,7 +165,7 @@ class AccountAdmin(AccountExportAdmin):
 
     @admin.action(permissions=["connect"], description=_("Make invite links"))
     def make_invites(self, request: HttpRequest, queryset: QuerySet[Account]) -> HttpResponse:
-        """The page that asks how; it is also the one for all that need connecting."""
+        """Shows the page that asks how; it is also the one for all that need connecting."""
         accounts = named(list(queryset.values_list("pk", flat=True))).order_by("subdomain")
         return many_page(request, list(accounts), named=True)
 
@@ -186,7 +192,3 @@ class AccountAdmin(AccountExportAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         extra = {"has_check_permission": self.has_check_permission(request), **(extra_context or {})}
         return super().changelist_view(request, extra)
-
-
-def _when(event: AccountEvent) -> str:
-    return date_format(timezone.localtime(event.at), "SHORT_DATETIME_FORMAT")

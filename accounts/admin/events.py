@@ -1,4 +1,4 @@
-"""What happened to the connections, to be looked at only."""
+"""The list of connection events, to be looked at only."""
 
 from django.contrib import admin
 from django.db.models import QuerySet

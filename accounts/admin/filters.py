@@ -1,4 +1,4 @@
-"""What the list of accounts can be narrowed to beside its columns."""
+"""Filters of the list of accounts that are no columns."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The admin pages of integrations: id, secret key (written, never shown), redirect URI, and whom they serve."""
+"""The admin pages of integrations: id, secret key (written, never shown), redirect URI, and the accounts they serve."""
 
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
+from accounts.admin.readonly import without_field
 from accounts.forms import IS_SET, SecretField
 from accounts.models import Account, ConnectAttempt, Integration, Invite
 from accounts.services.credentials import token_pairs
@@ -89,21 +90,18 @@ class IntegrationAdmin(IntegrationModelAdmin):
         )
 
     def get_fieldsets(self, request: HttpRequest, obj: Integration | None = None) -> Any:
-        """Who may only look is shown no field for the secret key."""
+        """Shows no field for the secret key to those who may only look."""
         fieldsets = super().get_fieldsets(request, obj)
         if self.has_change_permission(request, obj) or (obj is None and self.has_add_permission(request)):
             return fieldsets
-        return tuple(
-            (title, {**options, "fields": tuple(name for name in options["fields"] if name != "new_secret")})
-            for title, options in fieldsets
-        )
+        return without_field(fieldsets, "new_secret")
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         address = request.build_absolute_uri(reverse("accounts:callback"))
         return {"redirect_uri": address, **super().get_changeform_initial_data(request)}
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """Its invite links go along, though nobody may delete those by themselves."""
+        """Lets its invite links go along, though nobody may delete those by themselves."""
         to_delete, counts, lacking, protected = super().get_deleted_objects(objs, request)
         alone = {model._meta.verbose_name for model in (Invite, ConnectAttempt)}
         return to_delete, counts, {name for name in lacking if name not in alone}, protected

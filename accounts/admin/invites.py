@@ -1,4 +1,4 @@
-"""The list of invite links: whom they were sent to, what became of them, and withdrawing them."""
+"""The list of invite links: the addresses they were sent to, their states, and withdrawing them."""
 
 from typing import Any
 
@@ -42,7 +42,7 @@ class StateFilter(admin.SimpleListFilter):
 
 @admin.register(Invite)
 class InviteAdmin(ReadOnlyAdmin):
-    """Made on the accounts' pages; only withdrawn here."""
+    """Lists invites and withdraws them; they are made on the accounts' pages."""
 
     list_display = ("account", "state", "link", "mail", "created_by", "created_at", "expires_at", "integration")
     list_display_links = None
@@ -60,7 +60,7 @@ class InviteAdmin(ReadOnlyAdmin):
         return request.user.has_perm("accounts.connect_account")
 
     def get_list_display(self, request: HttpRequest) -> Any:
-        """Who may only look must not be able to use a link."""
+        """Hides the links from those who may only look: they must not be able to use one."""
         columns = self.list_display
         return columns if self.has_connect_permission(request) else tuple(name for name in columns if name != "link")
 

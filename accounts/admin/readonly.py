@@ -1,4 +1,4 @@
-"""Tables that are only looked at."""
+"""Tables that are only looked at, and fields that only some may see."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ else:
 
 
 class ReadOnlyAdmin(AnyModelAdmin):
-    """Nothing can be added, edited or deleted by hand."""
+    """Lets nobody add, edit or delete by hand."""
 
     actions: Any = None
 
@@ -24,3 +24,11 @@ class ReadOnlyAdmin(AnyModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
+
+
+def without_field(fieldsets: Any, name: str) -> Any:
+    """Returns the fieldsets without one field."""
+    return tuple(
+        (title, {**options, "fields": tuple(each for each in options["fields"] if each != name)})
+        for title, options in fieldsets
+    )

@@ -27,7 +27,7 @@ class Account(models.Model):
         OAUTH = "oauth", _("OAuth")
 
     class Health(models.TextChoices):
-        """What the last contact with the account showed; all but `HEALTH_FINE` need somebody."""
+        """The state of the connection at the last contact; all but `HEALTH_FINE` need somebody."""
 
         UNKNOWN = "unknown", _("Not checked yet")
         CONNECTED = "connected", _("Connected")

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class UnmatchedItems(models.TextChoices):
-    """What becomes of an item that the master does not have (any more)."""
+    """The policy for items that the master does not have (any more)."""
 
     KEEP = "keep", _("Keep")
     DELETE_CREATED = "delete_created", _("Delete what KommoSync made there")

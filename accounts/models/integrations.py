@@ -1,4 +1,4 @@
-"""Integrations: what accounts are connected with by OAuth."""
+"""Integrations, with which accounts are connected by OAuth."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _

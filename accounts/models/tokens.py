@@ -1,4 +1,4 @@
-"""Token pairs, and what tells whether an account has something to be asked with."""
+"""Token pairs, and the conditions on accounts that have a credential."""
 
 from django.db import models
 from django.db.models import Q

@@ -1,4 +1,4 @@
-"""Checking many connections at once: the page that asks, and the page that shows how far it is and what it found."""
+"""Pages that check many connections: one asks, one shows how far the check is and what it found."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,6 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonRes
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -38,7 +37,7 @@ may_check = permission_required("accounts.check_account", raise_exception=True)
 
 
 @dataclass(frozen=True)
-class Tally:
+class HealthCount:
     """How many accounts have one outcome; `state` is a health, or WAITING."""
 
     state: str
@@ -50,9 +49,9 @@ class Tally:
 @may_check
 @require_http_methods(["GET", "POST"])
 def start(request: HttpRequest) -> HttpResponse:
-    """GET asks, POST begins with all accounts, or leads to the job that is at it."""
+    """Asks on GET; on POST starts a check of all accounts, or leads to the one that is at it."""
     if request.method == "POST":
-        return _begun(request, None)
+        return _start_and_show(request, None)
     running = ConnectionCheck.objects.filter(finished_at=None).first()
     ended = ConnectionCheck.objects.filter(finished_at__isnull=False).select_related("requested_by")
     last = ended.annotate(number=Count("items"))[:LAST]
@@ -64,12 +63,12 @@ def start(request: HttpRequest) -> HttpResponse:
 @may_check
 @require_POST
 def again(request: HttpRequest, check_id: int) -> HttpResponse:
-    """Once more those that are not connected, or were not asked."""
+    """Checks once more the accounts that are not connected, or were not asked."""
     ids = _items(check_id).exclude(health=Account.Health.CONNECTED).values_list("account", flat=True)
-    return _begun(request, list(ids))
+    return _start_and_show(request, list(ids))
 
 
-def _begun(request: HttpRequest, account_ids: Sequence[int] | None) -> HttpResponse:
+def _start_and_show(request: HttpRequest, account_ids: Sequence[int] | None) -> HttpResponse:
     check = start_check(account_ids, by=person(request))
     if check.requested_by_id != request.user.pk:
         messages.info(request, _("These accounts are being checked already; this is it."))
@@ -110,46 +109,37 @@ def _context(request: HttpRequest, check_id: int) -> dict[str, Any]:
         "lost": sum(numbers.get(each, 0) for each in HEALTH_NEEDS_CONNECTING),
         "unwell": sum(number for each, number in numbers.items() if each not in (*HEALTH_FINE, WAITING)),
         "missed": numbers.get(WAITING, 0),
-        "waits_long": order.finished_at is None and order.beat_at is None and _age(order) > PATIENCE,
+        "waits_long": order.finished_at is None
+        and order.beat_at is None
+        and timezone.now() - order.created_at > PATIENCE,
         "health": state,
         "query": query,
-        "items": _page(request, _found(_items(check_id), state, query)),
+        "items": _one_page(request, _items(check_id), state, query),
     }
 
 
-def _age(order: ConnectionCheck) -> timedelta:
-    return timezone.now() - order.created_at
-
-
-def _counts(check_id: int) -> list[Tally]:
-    """Of each outcome that there is, in the order of the healths, those that wait at the end."""
+def _counts(check_id: int) -> list[HealthCount]:
+    """Counts the outcomes that there are, in the order of the healths, those that wait at the end."""
     rows = dict(_items(check_id).order_by().values_list("health").annotate(n=Count("pk")))
     counts = [
-        Tally(each.value, str(each.label), badges.HEALTH_TONES[each.value], rows[each.value])
+        HealthCount(each.value, str(each.label), badges.HEALTH_TONES[each.value], rows[each.value])
         for each in Account.Health
         if each.value in rows
     ]
-    return [*counts, Tally(WAITING, _("Waiting"), badges.IDLE, rows[""])] if "" in rows else counts
+    return [*counts, HealthCount(WAITING, _("Waiting"), badges.IDLE, rows[""])] if "" in rows else counts
 
 
-def _found(items: QuerySet[CheckedAccount], state: str, query: str) -> QuerySet[CheckedAccount]:
+def _one_page(request: HttpRequest, items: QuerySet[CheckedAccount], state: str, query: str) -> Any:
+    """Returns a page of the accounts of this state and name; those that need somebody come first as soon as known."""
     if state == WAITING:
         items = items.filter(health="")
     elif state in Account.Health.values:
         items = items.filter(health=state)
     if query:
         items = items.filter(Q(account__name__icontains=query) | Q(account__subdomain__icontains=query))
-    return items
-
-
-def _page(request: HttpRequest, items: QuerySet[CheckedAccount]) -> Any:
-    """One page of the accounts; those that need somebody come first as soon as that is known."""
     is_fine = Case(When(health__in=["", *HEALTH_FINE], then=Value(1)), default=Value(0))
     rows = items.select_related("account").defer(*RELATED_SECRETS).order_by(is_fine, "pk")
-    found: Any = Paginator(rows, PER_PAGE).get_page(request.GET.get("p"))
-    found.object_list = [(item, _badge(item)) for item in found]
-    return found
-
-
-def _badge(item: CheckedAccount) -> SafeString:
-    return badges.health(item.health) if item.health else badges.mark(badges.IDLE, _("Waiting"))
+    one_page: Any = Paginator(rows, PER_PAGE).get_page(request.GET.get("p"))
+    waiting = badges.mark(badges.IDLE, _("Waiting"))
+    one_page.object_list = [(item, badges.health(item.health) if item.health else waiting) for item in one_page]
+    return one_page

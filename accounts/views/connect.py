@@ -1,6 +1,5 @@
-"""Connecting an account at Kommo: the page that asks, the answer of Kommo's consent page, and how it ended."""
+"""Pages that connect an account at Kommo: one asks, one takes the answer of the consent page, one says how it ended."""
 
-from typing import Any
 from urllib.parse import urlsplit
 
 from django.contrib import messages
@@ -32,17 +31,13 @@ STATUS = {
 @require_http_methods(["GET", "POST"])
 @never_cache
 def connect(request: HttpRequest, account_id: int) -> HttpResponse:
-    """GET says what will happen, POST begins it."""
+    """Says on GET what will happen, and begins it on POST."""
     account = get_object_or_404(invites.for_page(Account.objects.all()), pk=account_id)
     if request.method == "POST":
         try:
             return to_kommo(request, attempts.begin(account, user=person(request)))
-        except CannotConnect as problem:
-            return failed(request, problem)
-    return page(request, "accounts/connect.html", _question(request, account))
-
-
-def _question(request: HttpRequest, account: Account) -> dict[str, Any]:
+        except CannotConnect as error:
+            return failed(request, error)
     problem, elsewhere = None, ""
     try:
         attempts.check_integration(account, account.integration)
@@ -52,26 +47,27 @@ def _question(request: HttpRequest, account: Account) -> dict[str, Any]:
         host = urlsplit(account.integration.redirect_uri).netloc
         elsewhere = host if host != request.get_host() else ""
     title = _("Connect %(account)s") % {"account": account}
-    return {"title": title, "account": account, "problem": problem, "elsewhere": elsewhere}
+    context = {"title": title, "account": account, "problem": problem, "elsewhere": elsewhere}
+    return page(request, "accounts/connect.html", context)
 
 
-def to_kommo(request: HttpRequest, begun: StartedAttempt) -> HttpResponse:
-    """A page that leads on to Kommo. Not a redirect: our own policy lets no form end on another host."""
-    response = render(request, "accounts/to_kommo.html", {"url": begun.url, "title": _("To Kommo")})
+def to_kommo(request: HttpRequest, started: StartedAttempt) -> HttpResponse:
+    """Shows a page that leads on to Kommo. Not a redirect: our own policy lets no form end on another host."""
+    response = render(request, "accounts/to_kommo.html", {"url": started.url, "title": _("To Kommo")})
     response["Referrer-Policy"] = "no-referrer"
     return response
 
 
-def remember(request: HttpRequest, begun: StartedAttempt) -> None:
+def remember(request: HttpRequest, started: StartedAttempt) -> None:
     """Binds the state to this browser, for somebody who is not logged in."""
-    known = [*request.session.get(STATES, []), begun.state_hash]
+    known = [*request.session.get(STATES, []), started.state_hash]
     request.session[STATES] = known[-MOST_STATES:]
 
 
 @require_GET  # a HEAD would use up the state
 @never_cache
 def callback(request: HttpRequest) -> HttpResponse:
-    """Where Kommo sends the browser back to: `code`, `state`, `referer`, or `error` (docs/kommo.md 1.2)."""
+    """Takes the browser that Kommo sends back, with `code`, `state`, `referer`, or `error` (docs/kommo.md 1.2)."""
     asked = request.GET
     user = person(request) if request.user.is_authenticated else None
     try:
@@ -83,11 +79,11 @@ def callback(request: HttpRequest) -> HttpResponse:
         account = consent.finish(attempt, code=asked["code"], referer=asked.get("referer", ""))
     except CannotConnect as problem:
         return failed(request, problem)
-    return _done(request, attempt, account)
+    return _show_connected(request, attempt, account)
 
 
-def _done(request: HttpRequest, attempt: ConnectAttempt, account: Account) -> HttpResponse:
-    """Elsewhere, so that reloading the page asks for nothing again."""
+def _show_connected(request: HttpRequest, attempt: ConnectAttempt, account: Account) -> HttpResponse:
+    """Redirects to another page, so that reloading it asks for nothing again."""
     if attempt.invite_id:
         request.session[CONNECTED] = str(account)
         return HttpResponseRedirect(reverse("accounts:thanks"))
@@ -100,7 +96,7 @@ def _done(request: HttpRequest, attempt: ConnectAttempt, account: Account) -> Ht
 
 
 def failed(request: HttpRequest, problem: CannotConnect) -> HttpResponse:
-    """What happened, to which account, and the way on: for an operator, or for somebody with an invite link."""
+    """Says what happened, to which account, and the way on: for an operator, or for somebody with an invite link."""
     again = ""
     if problem.invite is not None and problem.code not in ("invite_used", "invite_gone"):
         again = invites.link(problem.invite)

@@ -1,4 +1,4 @@
-"""What Kommo itself calls."""
+"""Pages that Kommo itself calls."""
 
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
@@ -11,7 +11,8 @@ from accounts.services.connecting.uninstall import disable
 @require_GET
 @never_cache
 def disabled(request: HttpRequest) -> JsonResponse:
-    """`client_uuid`, `account_id`, `signature`: the integration was removed from an account (docs/kommo.md 1.8)."""
+    """Takes Kommo's message that the integration was removed from an account: `client_uuid`, `account_id` and
+    `signature` (docs/kommo.md 1.8)."""
     asked = request.GET
     names = ("client_uuid", "account_id", "signature")
     if disable(*(storable(asked.get(name, "")) for name in names)):

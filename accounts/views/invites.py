@@ -1,8 +1,7 @@
-"""Invite links: the pages of who was invited, and the page that makes many of them at once."""
+"""Pages of invite links: those that the invited see, and one that makes many links at once."""
 
 import csv
 from collections.abc import Sequence
-from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
@@ -28,19 +27,19 @@ from accounts.views.connect import CONNECTED, failed, remember, to_kommo
 @require_http_methods(["GET", "POST"])
 @never_cache
 def invite(request: HttpRequest, token: str) -> HttpResponse:
-    """What a branch's administrator sees: GET says what it is about, POST leads to Kommo."""
+    """Shows a branch's administrator on GET what it is about; on POST leads to Kommo."""
     try:
-        found = invites.read(token)
+        link = invites.read(token)
         if request.method == "POST":
-            begun = attempts.begin(found.account, invite=found)
-            remember(request, begun)
-            return to_kommo(request, begun)
+            started = attempts.begin(link.account, invite=link)
+            remember(request, started)
+            return to_kommo(request, started)
     except CannotConnect as problem:
         return failed(request, problem)
     context = {
-        "title": _("Connect %(account)s") % {"account": found.account},
-        "invite": found,
-        "account": found.account,
+        "title": _("Connect %(account)s") % {"account": link.account},
+        "invite": link,
+        "account": link.account,
     }
     response = render(request, "accounts/invite.html", context)
     response["Referrer-Policy"] = "same-origin"  # the address is the key: no other site may see it
@@ -58,12 +57,12 @@ def thanks(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @never_cache
 def invite_many(request: HttpRequest) -> HttpResponse:
-    """Links for the accounts that `ids` names, or for all that need connecting: as CSV or by e-mail."""
+    """Makes links for the accounts that `ids` names, or for all that need connecting: as CSV or by e-mail."""
     ids = _ids((request.POST or request.GET).get("ids", ""))
     accounts = invites.needing_connection() if ids is None else named(ids)
     chosen = list(accounts.order_by("subdomain"))
     if request.method == "POST" and chosen:
-        return _make(request, chosen)
+        return _create_links(request, chosen)
     return many_page(request, chosen, named=ids is not None)
 
 
@@ -72,25 +71,10 @@ def named(ids: Sequence[int]) -> QuerySet[Account]:
 
 
 def many_page(request: HttpRequest, accounts: list[Account], *, named: bool) -> HttpResponse:
-    """The page that asks how; `named`: these accounts were chosen, not found to need it."""
-    return page(request, "accounts/invite_many.html", _question(accounts, named))
-
-
-def _ids(text: str) -> list[int] | None:
-    """ "3,17": the ids; None for none at all. Whatever is no id is a mistake, never "all"."""
-    if not text:
-        return None
-    parts = text.split(",")
-    ids = [number for part in parts if (number := storable_id(part)) is not None]
-    if len(ids) < len(parts):
-        raise Http404
-    return ids
-
-
-def _question(accounts: list[Account], named: bool) -> dict[str, Any]:
+    """Shows the page that asks how; `named`: these accounts were chosen, not only known to need it."""
     integrations = list(Integration.objects.exclude(client_secret=""))
     public = [each for each in integrations if each.is_public]
-    return {
+    context = {
         "title": _("Invite links"),
         "accounts": accounts,
         "ids": ",".join(str(each.pk) for each in accounts) if named else "",
@@ -100,32 +84,44 @@ def _question(accounts: list[Account], named: bool) -> dict[str, Any]:
         "default": public[0] if len(public) == 1 else None,
         "sends_mail": conf.sends_mail(),
     }
+    return page(request, "accounts/invite_many.html", context)
 
 
-def _make(request: HttpRequest, accounts: list[Account]) -> HttpResponse:
+def _ids(text: str) -> list[int] | None:
+    """Returns the ids in "3,17"; None for no text at all. Whatever is no id is a mistake, never "all"."""
+    if not text:
+        return None
+    parts = text.split(",")
+    ids = [number for part in parts if (number := storable_id(part)) is not None]
+    if len(ids) < len(parts):
+        raise Http404
+    return ids
+
+
+def _create_links(request: HttpRequest, accounts: list[Account]) -> HttpResponse:
     number = storable_id(request.POST.get("integration", ""))
     fallback = None if number is None else Integration.objects.filter(pk=number).first()
-    made, problems = invites.invite_all(accounts, fallback, by=person(request))
+    new, problems = invites.invite_all(accounts, fallback, by=person(request))
     for problem in problems[:10]:
         messages.error(request, f"{problem.account}: {problem.message} {problem.remedy}")
     if len(problems) > 10:
         messages.error(request, _("and %(n)d more") % {"n": len(problems) - 10})
-    if not made:
+    if not new:
         return HttpResponseRedirect(request.get_full_path())
     if request.POST.get("how") == "email" and conf.sends_mail():
-        return _by_mail(request, made)
-    return _as_csv(made)
+        return _send_links(request, new)
+    return _csv_of(new)
 
 
-def _by_mail(request: HttpRequest, made: list[Invite]) -> HttpResponse:
-    count = invites.ask_for_mails(made)
+def _send_links(request: HttpRequest, new: list[Invite]) -> HttpResponse:
+    count = invites.ask_for_mails(new)
     text = ngettext(
         "%(n)d invite link was handed to the workers; this list says when it is sent.",
         "%(n)d invite links were handed to the workers; this list says when they are sent.",
         count,
     )
     messages.success(request, text % {"n": count})
-    without = len(made) - count
+    without = len(new) - count
     if without:
         text = ngettext(
             "%(n)d account has no e-mail address: enter it on its page, or use the CSV.",
@@ -136,13 +132,13 @@ def _by_mail(request: HttpRequest, made: list[Invite]) -> HttpResponse:
     return HttpResponseRedirect(reverse("admin:accounts_invite_changelist"))
 
 
-def _as_csv(made: list[Invite]) -> HttpResponse:
+def _csv_of(new: list[Invite]) -> HttpResponse:
     response = HttpResponse(content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = 'attachment; filename="invite-links.csv"'
     response.write("\ufeff")  # or spreadsheets take it for another encoding
     rows = csv.writer(response)
     rows.writerow(["subdomain", "name", "email", "link", "expires"])
-    for each in made:
+    for each in new:
         account = each.account
         cells = (account.subdomain, account.name, account.contact_email, invites.link(each))
         rows.writerow([*map(guarded, cells), each.expires_at.date().isoformat()])
