@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from accounts.kommo.errors import KommoError, Validation
 from syncing.adapters.api import Api
 from syncing.adapters.batch_writer import Entry
+from syncing.adapters.outcomes import DONE, FAILED, SKIPPED, UNVERIFIED, Outcome
 from syncing.adapters.reader import Reader
 from syncing.adapters.repairs import (
     located_complaints,
@@ -20,26 +21,9 @@ from syncing.engine.refs import Kind, Ref
 from syncing.engine.snapshot import Snapshot
 from syncing.engine.stored_names import ItemKey, ShownName
 
-DONE, FAILED, SKIPPED = "done", "failed", "skipped"
-UNVERIFIED = "unverified"  # written, but not as it was meant
 MAX_UNEXPLAINED = 12
 REFUSED = "Kommo refused a part of it:"
 SETTLE_SECONDS = 5.0  # seconds after which a request without an answer is taken for ended
-
-
-@dataclass(frozen=True)
-class Written:
-    """What an answer says of one change; `keys` are the ids that came into being with it.
-
-    `refused`: new options that were refused by name, so that they are known not to be there.
-    """
-
-    change: Change
-    state: str
-    message: str = ""
-    code: str = ""  # the reason code of a failure
-    keys: Mapping[Ref, str] = field(default_factory=dict)
-    refused: frozenset[Ref] = frozenset()
 
 
 @dataclass
@@ -56,7 +40,7 @@ class WriteContext:
     desired: Snapshot
     existing: Snapshot
     ids: dict[Ref, str]
-    report: Callable[[Sequence[Written]], None]
+    report: Callable[[Sequence[Outcome]], None]
     rewrite_order: bool = False
     # what the account shows otherwise than sent
     stored_names: Mapping[ItemKey, ShownName] = field(default_factory=dict)
@@ -112,23 +96,23 @@ class WriteContext:
             *(Change(Action.UPDATE, ref, self.item(ref).name, self.item(ref).parent, {}) for ref in refs),
         ]
 
-    def succeeded(self, change: Change, keys: Mapping[Ref, str] | None = None) -> Written:
+    def succeeded(self, change: Change, keys: Mapping[Ref, str] | None = None) -> Outcome:
         self.ids.update(keys or {})
-        return Written(change, DONE, keys=dict(keys or {}))
+        return Outcome.of(change, DONE, keys=dict(keys or {}))
 
     def fail(
         self, change: Change, error: KommoError, refused: Sequence[str] = (), options: frozenset[Ref] = frozenset()
     ) -> None:
         """`refused`: the parts that are to blame, in words; `options`: the new ones among them."""
         message = " ".join([*([REFUSED, *refused] if refused else []), str(error)])
-        self.report([Written(change, FAILED, message[:500], error.code, refused=options)])
+        self.report([Outcome.of(change, FAILED, message[:500], error.code, refused=options)])
 
     def report_refused_parts(self, entry: Entry[Change]) -> None:
         """Reports which parts of an item were refused; what it is without them has been reported before."""
         if entry.refused:
             message = " ".join([REFUSED, *entry.refused])
             refused = self._refused_options(entry)
-            self.report([Written(entry.subject, UNVERIFIED, message[:500], Validation.code, refused=refused)])
+            self.report([Outcome.of(entry.subject, UNVERIFIED, message[:500], Validation.code, refused=refused)])
 
     def _refused_options(self, entry: Entry[Change]) -> frozenset[Ref]:
         options = self.item(entry.subject.ref).attributes.get("enums", {})
@@ -151,5 +135,5 @@ class WriteContext:
         return self.unexplained < MAX_UNEXPLAINED
 
     def skip(self, changes: Iterable[Change], message: str) -> None:
-        if rows := [Written(change, SKIPPED, message) for change in changes]:
+        if rows := [Outcome.of(change, SKIPPED, message) for change in changes]:
             self.report(rows)

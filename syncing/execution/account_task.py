@@ -13,6 +13,7 @@ from accounts.kommo.weather import Weather
 from accounts.models import Account
 from accounts.services import client_for
 from syncing import conf
+from syncing.adapters.outcomes import Outcome
 from syncing.engine.refs import Ref
 from syncing.engine.snapshot import Snapshot
 from syncing.error_boundary import bounded, where
@@ -24,18 +25,7 @@ from syncing.records.mappings import Remember, remember_slave
 from syncing.records.outcomes import changes_of, counts_of
 from syncing.records.snapshots import packed
 from syncing.records.text import error_document
-from syncing.replication.contract import (
-    NO_NOTES,
-    Checkpoint,
-    Interrupted,
-    Keep,
-    Mapped,
-    Notes,
-    Outcome,
-    Record,
-    Result,
-    Target,
-)
+from syncing.replication.contract import NO_NOTES, Checkpoint, Interrupted, Keep, Mapped, Notes, Record, Result, Target
 
 logger = logging.getLogger(__name__)
 

@@ -8,6 +8,7 @@ from functools import partial
 
 from accounts.kommo.stopping import Stop
 from accounts.models import Account
+from syncing.adapters.outcomes import Outcome
 from syncing.engine.pending import ListKey, Pending
 from syncing.engine.stored_names import ItemKey, ShownName, as_sent
 from syncing.error_boundary import bounded, where
@@ -22,7 +23,7 @@ from syncing.records.outcomes import outcomes_so_far
 from syncing.records.pending import pending_creations
 from syncing.records.stored_names import known_names
 from syncing.records.text import error_document
-from syncing.replication.contract import Interrupted, Outcome, Result, Target
+from syncing.replication.contract import Interrupted, Result, Target
 from syncing.services.runs.close import fail_inside
 from syncing.services.runs.waves import settle
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from accounts.models import Account
+from syncing.adapters.outcomes import Outcome
 from syncing.engine.promotion import Pick, Proposal, proposal_document, propose
 from syncing.engine.refs import Kind, Ref
 from syncing.engine.snapshot import Snapshot
@@ -13,7 +14,7 @@ from syncing.records.log import log
 from syncing.records.mappings import store_mappings
 from syncing.records.stored_names import known_names
 from syncing.records.text import clean, error_document
-from syncing.replication.contract import Mapped, Outcome
+from syncing.replication.contract import Mapped
 from syncing.services.runs.close import end_without_master
 
 NOTHING_LEFT = "Nothing of what was picked can be brought to the master."

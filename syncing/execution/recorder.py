@@ -10,6 +10,7 @@ from accounts.batcher import Batcher
 from accounts.models import Account
 from accounts.services import record_health, remember_identity
 from syncing import conf
+from syncing.adapters.outcomes import Outcome
 from syncing.engine.refs import Ref
 from syncing.error_boundary import bounded
 from syncing.leases.claims import Claim
@@ -22,7 +23,7 @@ from syncing.records.outcomes import log_options, log_outcomes
 from syncing.records.pending import store_pending
 from syncing.records.snapshots import store_snapshot
 from syncing.records.stored_names import store_names
-from syncing.replication.contract import NO_NOTES, Interrupted, Mapped, Notes, Outcome, Result
+from syncing.replication.contract import NO_NOTES, Interrupted, Mapped, Notes, Result
 
 ATTEMPTS = 3
 LOST = "lost_claim"

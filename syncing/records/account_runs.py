@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from accounts import clock
+from syncing.adapters.outcomes import DONE, Outcome
 from syncing.engine.grouping import content_digest
 from syncing.error_boundary import INTERNAL_REMEDY
 from syncing.leases.claims import Claim
 from syncing.models import ACCOUNT_GOOD, AccountState
-from syncing.records.outcomes import DONE, changes_of, counts_of, lasting
+from syncing.records.outcomes import changes_of, counts_of, lasting
 from syncing.records.text import clean, error_document, short
-from syncing.replication.contract import Outcome, Result
+from syncing.replication.contract import Result
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,12 @@ from django.utils import timezone
 
 from accounts import clock
 from syncing import conf
+from syncing.adapters.outcomes import DONE, Outcome
 from syncing.engine.refs import CHILD_KIND, Kind, Ref
 from syncing.models import IdMapping
 from syncing.records.bulk import insert, matching
-from syncing.records.outcomes import DONE
 from syncing.records.text import NAME_LENGTH, clean
-from syncing.replication.contract import Mapped, Outcome
+from syncing.replication.contract import Mapped
 
 
 def known_mappings(account_ids: Iterable[int]) -> dict[int, dict[Ref, str]]:

@@ -5,27 +5,19 @@ from typing import Any
 
 from django.utils import timezone
 
+from syncing.adapters.outcomes import ADOPT, DONE, Outcome
 from syncing.engine.refs import Kind
 from syncing.models import LogEntry
 from syncing.records.bulk import insert, json_value
 from syncing.records.text import NAME_LENGTH, clean, short
-from syncing.replication.contract import Mapped, Outcome
+from syncing.replication.contract import Mapped
 
-DONE = "done"
-WRITES = {"create": "created", "update": "updated", "delete": "deleted", "adopt": "adopted"}
-
-
+WRITES = {"create": "created", "update": "updated", "delete": "deleted", ADOPT: "adopted"}
 OPTION = "option"  # as the code of a log entry: an option that was made with or in its field, which has its own entry
 
 
-# -- id mappings --
-
-
-# -- outcomes --
-
-
 def log_outcomes(run_id: int, account_run_id: int, outcomes: Sequence[Outcome]) -> None:
-    """One row per object touched."""
+    """Adds one log row per object touched."""
     insert(
         LogEntry,
         {"run": run_id, "account_run": account_run_id, "at": timezone.now()},
@@ -38,7 +30,12 @@ def log_outcomes(run_id: int, account_run_id: int, outcomes: Sequence[Outcome]) 
                 str(outcome.kind),
                 clean(outcome.name)[:NAME_LENGTH],
                 short(outcome.message),
-                json_value(LogEntry, "details", _details(outcome)),
+                json_value(
+                    LogEntry,
+                    "details",
+                    {"parent": outcome.parent, "fields": dict(outcome.fields)}
+                    | ({"key": outcome.key} if outcome.key else {}),
+                ),
             )
             for outcome in outcomes
         ],
@@ -46,8 +43,8 @@ def log_outcomes(run_id: int, account_run_id: int, outcomes: Sequence[Outcome]) 
 
 
 def log_options(run_id: int, account_run_id: int, mapped: Sequence[Mapped]) -> None:
-    """The options that we made: a rollback asks for them one by one."""
-    made = [item for item in mapped if item.created_by_us and item.ref.kind is Kind.ENUM]
+    """Adds the options that we created: a rollback asks for them one by one."""
+    created = [item for item in mapped if item.created_by_us and item.ref.kind is Kind.ENUM]
     insert(
         LogEntry,
         {"run": run_id, "account_run": account_run_id, "at": timezone.now(), "level": "info", "code": OPTION},
@@ -60,41 +57,34 @@ def log_options(run_id: int, account_run_id: int, mapped: Sequence[Mapped]) -> N
                 "",
                 json_value(LogEntry, "details", {"parent": item.parent, "key": item.slave_key}),
             )
-            for item in made
+            for item in created
         ],
     )
 
 
-def _details(outcome: Outcome) -> dict[str, Any]:
-    details: dict[str, Any] = {"parent": outcome.parent, "fields": dict(outcome.fields)}
-    return details | ({"key": outcome.key} if outcome.key else {})
-
-
 def outcomes_so_far(account_run_ids: Iterable[int]) -> dict[int, list[Outcome]]:
-    """What earlier attempts of these account runs have done to objects, in order."""
+    """Returns the outcomes of earlier attempts of these account runs, in order."""
     found: dict[int, list[Outcome]] = {pk: [] for pk in account_run_ids}
     rows = LogEntry.objects.filter(account_run_id__in=list(found)).exclude(action="").order_by("pk")
     for row in rows:
         if row.account_run_id is not None:
-            found[row.account_run_id].append(_outcome(row))
+            found[row.account_run_id].append(
+                Outcome(
+                    action=row.action,
+                    kind=row.kind,
+                    name=row.name,
+                    parent=row.details.get("parent", ""),
+                    state=row.code,
+                    message=row.message,
+                    fields=row.details.get("fields", {}),
+                    key=row.details.get("key", ""),
+                )
+            )
     return found
 
 
-def _outcome(row: LogEntry) -> Outcome:
-    return Outcome(
-        action=row.action,
-        kind=row.kind,
-        name=row.name,
-        parent=row.details.get("parent", ""),
-        state=row.code,
-        message=row.message,
-        fields=row.details.get("fields", {}),
-        key=row.details.get("key", ""),
-    )
-
-
 def lasting(outcomes: Sequence[Outcome], later: Iterable[Mapping[str, Any]] = ()) -> list[Outcome]:
-    """`outcomes` without the failures that a later attempt at the same thing replaced, there or in `later` changes.
+    """Returns `outcomes` without failures that a later attempt at the same thing replaced, there or in `later` changes.
 
     What was done stays: it was written, however often.
     """
@@ -109,23 +99,12 @@ def lasting(outcomes: Sequence[Outcome], later: Iterable[Mapping[str, Any]] = ()
 
 
 def changes_of(outcomes: Iterable[Outcome]) -> list[dict[str, Any]]:
-    """Outcomes as the `changes` of the run document; an adoption is no change."""
-    return [
-        {
-            "action": outcome.action,
-            "kind": outcome.kind,
-            "name": outcome.name,
-            "parent": outcome.parent,
-            "fields": dict(outcome.fields),
-            "outcome": outcome.state,
-        }
-        for outcome in outcomes
-        if outcome.action != "adopt"
-    ]
+    """Returns outcomes as the `changes` of the run document; an adoption is no change."""
+    return [outcome.as_change() for outcome in outcomes if outcome.action != ADOPT]
 
 
 def counts_of(outcomes: Iterable[Outcome]) -> dict[str, int]:
-    """Items done, by column of the account run."""
+    """Counts the items done, by column of the account run."""
     counts = dict.fromkeys(WRITES.values(), 0)
     for outcome in outcomes:
         if outcome.state == DONE and outcome.action in WRITES:

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from accounts.kommo.client import KommoClient
 from accounts.kommo.errors import Halted, IpBlocked, KommoError
-from syncing.adapters.context import WriteContext, Written
+from syncing.adapters.context import WriteContext
+from syncing.adapters.outcomes import Outcome
 from syncing.adapters.reader import Reader
 from syncing.adapters.usage import in_use
 from syncing.adapters.writer import apply_plan
@@ -18,10 +19,10 @@ from syncing.engine.snapshot import Snapshot
 from syncing.engine.stored_names import restore_options, unrestored_options
 from syncing.replication.account_reading import AccountReading
 from syncing.replication.checkpointed_client import CheckpointedClient
-from syncing.replication.contract import Checkpoint, Interrupted, Keep, Notes, Outcome, Record, Result, Target
+from syncing.replication.contract import Checkpoint, Interrupted, Keep, Notes, Record, Result, Target
 from syncing.replication.document import difference_rows, document
 from syncing.replication.id_map import IdMap, Updates
-from syncing.replication.ledger import SPOILED, Ledger, Row
+from syncing.replication.ledger import SPOILED, Ledger
 from syncing.replication.remembered import Remembered
 from syncing.replication.rereading import Rereading
 
@@ -101,7 +102,7 @@ class _AccountRun:
         self._note(self.remembered.settle(self.memory.known))
         self._remember(plan)
         self._converge(plan, raw)
-        return self._judged("changed" if self.ledger.rows else "in_sync")
+        return self._judged("changed" if self.ledger.outcomes else "in_sync")
 
     def stopped(self, state: str, error: KommoError) -> Result:
         """The result of a part that an error of the account, or a cancel, has cut short."""
@@ -179,7 +180,8 @@ class _AccountRun:
         news += self.ledger.tell_names(left.stored_otherwise)
         news += self.ledger.tell_names(unrestored_options(left, spoiled), SPOILED)
         if news:
-            self.record([self._outcome(row, left) for row in news], (), ())
+            latest = [self.ledger.outcomes[outcome.ref] for outcome in news if outcome.ref]
+            self.record([self._with_key(outcome, left) for outcome in latest], (), ())
 
     def _tell_what_came_up(self, left: Plan) -> None:
         """Conflicts and manual items that the first plan could not know, as of items that read oddly only now."""
@@ -219,8 +221,8 @@ class _AccountRun:
         return any(option in self.memory.made and option not in plan.match.keys for option in options)
 
     def _work(self, plan: Plan, existing: Snapshot, *, rewrite_order: bool) -> WriteContext:
-        def written(items: Sequence[Written]) -> None:
-            self._written(items, plan)
+        def report(outcomes: Sequence[Outcome]) -> None:
+            self._record_written(outcomes, plan)
 
         ids = dict(plan.match.keys)
         return WriteContext(
@@ -230,7 +232,7 @@ class _AccountRun:
             self.job.desired,
             existing,
             ids,
-            written,
+            report,
             rewrite_order,
             self.remembered.stored,
             self.api.age,
@@ -238,13 +240,12 @@ class _AccountRun:
 
     # -- record --
 
-    def _written(self, items: Sequence[Written], plan: Plan) -> None:
-        """Stored before the next request goes out."""
-        rows = self.ledger.note(items)
-        keys = {row.change.ref: self.memory.key_of(row.change.ref, plan) for row in rows}
-        news = self.memory.of_writes(items, plan)
-        new = {ref: key for item in items for ref, key in item.keys.items()}
-        news.outcomes = [self._outcome(row, plan, new.get(row.change.ref) or keys[row.change.ref]) for row in rows]
+    def _record_written(self, outcomes: Sequence[Outcome], plan: Plan) -> None:
+        """Stores what was written before the next request goes out."""
+        noted = [self._with_key(outcome, plan) for outcome in self.ledger.note(outcomes)]
+        news = self.memory.of_writes(outcomes, plan)
+        new = {ref: key for outcome in outcomes for ref, key in outcome.keys.items()}
+        news.outcomes = [replace(outcome, key=new[outcome.ref]) if outcome.ref in new else outcome for outcome in noted]
         self._store(news)
 
     def _remember(self, plan: Plan) -> None:
@@ -259,8 +260,8 @@ class _AccountRun:
     def _note(self, notes: Notes) -> None:
         self._store(Updates(notes=notes))
 
-    def _outcome(self, row: Row, plan: Plan, key: str = "") -> Outcome:
-        return row.outcome(key or self.memory.key_of(row.change.ref, plan))
+    def _with_key(self, outcome: Outcome, plan: Plan) -> Outcome:
+        return replace(outcome, key=self.memory.key_of(outcome.ref, plan)) if outcome.ref else outcome
 
     # -- result --
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from syncing.adapters.gate import Gate
+from syncing.adapters.outcomes import Outcome
 from syncing.engine.pending import ListKey, Pending
 from syncing.engine.refs import Ref, Scope
 from syncing.engine.rules import NO_RULES, Rules
@@ -60,20 +61,6 @@ class Notes:
 
 
 NO_NOTES = Notes()
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one object: a log row."""
-
-    action: str  # create | update | delete | adopt
-    kind: str
-    name: str
-    parent: str
-    state: str  # done | failed | unverified | skipped
-    message: str = ""
-    fields: Mapping[str, list[Any]] = field(default_factory=dict)  # attribute -> [old, new]
-    key: str = ""  # the account's own key of the item, where it is known
 
 
 @dataclass(frozen=True)

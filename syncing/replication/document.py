@@ -17,7 +17,10 @@ def document(plan: Plan | None, ledger: Ledger) -> dict[str, Any]:
     if plan is None:
         return dict(EMPTY)
     return {
-        "changes": [row.document() for row in ledger.rows.values()],
+        "changes": [
+            {**each.as_change(), "message": each.message} if each.message else each.as_change()
+            for each in ledger.outcomes.values()
+        ],
         "extras": [_extra(extra) for extra in plan.extras],
         "conflicts": [
             {"kind": str(c.ref.kind), "name": c.name, "parent": c.parent, "message": c.message} for c in plan.conflicts

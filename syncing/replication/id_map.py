@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from syncing.adapters.context import DONE, Written
+from syncing.adapters.outcomes import ADOPT, DONE, Outcome
 from syncing.engine.changes import Action
 from syncing.engine.plan import Plan
 from syncing.engine.refs import CHILD_KIND, Kind, Ref
-from syncing.replication.contract import NO_NOTES, Mapped, Notes, Outcome
+from syncing.replication.contract import NO_NOTES, Mapped, Notes
 from syncing.replication.ledger import Ledger
 
 ADOPTED = "It was already there and is now kept in step."
@@ -55,21 +55,22 @@ class IdMap:
         self.known.update(found)
         return Updates(outcomes, mapped, gone)
 
-    def of_writes(self, items: Iterable[Written], plan: Plan) -> Updates:
+    def of_writes(self, outcomes: Iterable[Outcome], plan: Plan) -> Updates:
         """What came into being with these writes, and what went."""
         news = Updates()
-        for item in items:
-            if item.state != DONE:
+        for outcome in outcomes:
+            ref = outcome.ref
+            if outcome.state != DONE or ref is None:
                 continue
-            ours = item.change.action is Action.CREATE
+            ours = outcome.action == Action.CREATE
             if ours:
-                self.created.add(item.change.ref)
+                self.created.add(ref)
             news.mapped += [
-                self._mapped(ref, key, ref.kind is Kind.ENUM or (ours and not is_system(self.plan, ref)))
-                for ref, key in item.keys.items()  # an option comes into being with an update, too
+                self._mapped(own, key, own.kind is Kind.ENUM or (ours and not is_system(self.plan, own)))
+                for own, key in outcome.keys.items()  # an option comes into being with an update, too
             ]
-            if item.change.action is Action.DELETE:
-                news.dropped += self._inside(item.change.ref.kind, plan.slave_only[item.change.ref])
+            if outcome.action == Action.DELETE:
+                news.dropped += self._inside(ref.kind, plan.slave_only[ref])
         self._forget(news.dropped)
         self.keep(news.mapped)
         return news
@@ -110,13 +111,12 @@ class IdMap:
         """An option that appeared with a field we have just written was made by us."""
         if ref.kind is Kind.ENUM:
             owner = Ref(Kind.CUSTOM_FIELD, ref.key.rpartition("/")[0])
-            row = self.ledger.rows.get(owner)
-            return row is not None and row.attempts > 0
+            return self.ledger.attempts[owner] > 0
         return ref in self.created
 
     def _adoption(self, plan: Plan, ref: Ref) -> Outcome:
         name, parent = name_and_parent(plan, ref)
-        return Outcome("adopt", str(ref.kind), name, parent, DONE, ADOPTED, key=plan.match.keys[ref])
+        return Outcome(ADOPT, str(ref.kind), name, parent, DONE, ADOPTED, key=plan.match.keys[ref], ref=ref)
 
     def _mapped(self, ref: Ref, key: str, ours: bool) -> Mapped:
         name, parent = name_and_parent(self.plan, ref)

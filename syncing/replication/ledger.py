@@ -1,177 +1,148 @@
-"""The ledger of one account: what was planned, what became of it, and the sums."""
+"""The ledger of one account: the outcome of everything that was planned, and the sums."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 from accounts.kommo.errors import Validation
-from syncing.adapters.context import DONE, FAILED, SKIPPED, UNVERIFIED, Written
+from syncing.adapters.outcomes import DONE, FAILED, PLANNED, SKIPPED, UNVERIFIED, Outcome
 from syncing.engine.changes import Action, Change
 from syncing.engine.plan import Plan
 from syncing.engine.refs import Kind, Ref
-from syncing.replication.contract import Outcome
 
-PLANNED = "planned"
 STORED_AS = "Kommo stores it as {!r}."
 SPOILED = "It was only written back, and Kommo stores it as {!r} since."
 
 
 @dataclass
-class Row:
-    """One change and its fate."""
-
-    change: Change
-    state: str = PLANNED
-    message: str = ""
-    code: str = ""
-    attempts: int = 0
-    named_otherwise: bool = False  # done, but for the name that Kommo made of it
-    refused: frozenset[Ref] = frozenset()  # new options that are known not to be there
-    corrected: bool = False  # after a part was refused: the re-reading tells whether that has made up for it
-
-    @property
-    def has_refused_part(self) -> bool:
-        return self.state == UNVERIFIED and self.code == Validation.code
-
-    def outcome(self, key: str = "") -> Outcome:
-        change = self.change
-        fields = {name: list(pair) for name, pair in change.fields.items()}
-        kind = str(change.ref.kind)
-        return Outcome(str(change.action), kind, change.name, change.parent, self.state, self.message, fields, key)
-
-    def document(self) -> dict[str, Any]:
-        change = self.change
-        row: dict[str, Any] = {
-            "action": str(change.action),
-            "kind": str(change.ref.kind),
-            "name": change.name,
-            "parent": change.parent,
-            "fields": {name: list(pair) for name, pair in change.fields.items()},
-            "outcome": self.state,
-        }
-        return {**row, "message": self.message} if self.message else row
-
-
-@dataclass
 class Ledger:
-    """Rows by ref, in the order of the plan."""
+    """The latest outcome by ref, in the order of the plan, and what happened on the way to it."""
 
-    rows: dict[Ref, Row] = field(default_factory=dict)
+    outcomes: dict[Ref, Outcome] = field(default_factory=dict)
+    attempts: Counter[Ref] = field(default_factory=Counter)  # answers that were noted
+    refused_options: set[Ref] = field(default_factory=set)  # new ones that are known not to be there
+    # After a part was refused it was written again: the re-reading tells if that has made up for it.
+    corrected: set[Ref] = field(default_factory=set)
+    named_otherwise: set[Ref] = field(default_factory=set)  # done, but for the name that Kommo made of it
 
     def expect(self, plan: Plan) -> None:
-        """Take up the plan's changes; a later correction of an item that has a row belongs to that row."""
+        """Takes up the plan's changes; a later correction of an item that is in here belongs to its outcome."""
         for change in plan.changes:
-            self.rows.setdefault(change.ref, Row(change))
+            self.outcomes.setdefault(change.ref, Outcome.of(change))
 
-    def note(self, written: Iterable[Written]) -> list[Row]:
-        """Enter what the answers say; the rows that are new facts."""
+    def note(self, answered: Iterable[Outcome]) -> list[Outcome]:
+        """Enters what the answers say; returns the outcomes that are new facts."""
         news = []
-        for item in written:
-            row = self.rows.get(item.change.ref)
-            if row is None:
+        for answer in answered:
+            ref = answer.ref
+            if ref is None or ref not in self.outcomes:
                 continue  # only numbered anew: nobody's change
-            row.attempts += 1
-            row.refused |= item.refused
-            if item.state == DONE and row.has_refused_part:
-                row.corrected = True
+            before = self.outcomes[ref]
+            self.attempts[ref] += 1
+            self.refused_options |= answer.refused
+            if answer.state == DONE and before.has_refused_part:
+                self.corrected.add(ref)
                 continue
-            before = row.state
-            corrected = item.change.action is not row.change.action
-            row.state = UNVERIFIED if item.state != DONE and corrected else item.state
-            row.message, row.code = item.message, item.code
-            if row.state != before:
-                news.append(row)
+            is_correction = answer.action != before.action
+            state = UNVERIFIED if answer.state != DONE and is_correction else answer.state
+            after = self._set(ref, replace(before, state=state, message=answer.message, code=answer.code))
+            if after.state != before.state:
+                news.append(after)
         return news
 
-    def settled(self, ref: Ref) -> bool:
-        """Nothing more will be tried for it."""
-        return ref in self.rows and self.rows[ref].state in (FAILED, SKIPPED)
+    def _set(self, ref: Ref, outcome: Outcome) -> Outcome:
+        self.outcomes[ref] = outcome
+        return outcome
 
-    def untold(self) -> list[Ref]:
-        """Returns what was to be made and failed for another reason than a refusal: it may be there."""
+    def settled(self, ref: Ref) -> bool:
+        """Tells if nothing more will be tried for it."""
+        return ref in self.outcomes and self.outcomes[ref].state in (FAILED, SKIPPED)
+
+    def _failed_creations(self, *, refused: bool) -> list[Ref]:
         return [
             ref
-            for ref, row in self.rows.items()
-            if row.change.action is Action.CREATE and row.state == FAILED and row.code != Validation.code
+            for ref, outcome in self.outcomes.items()
+            if outcome.action == Action.CREATE
+            and outcome.state == FAILED
+            and (outcome.code == Validation.code) is refused
         ]
 
-    def was_left_out(self, change: Change) -> bool:
-        """It was to be made inside something new, and that was made without it."""
-        row = self.rows.get(change.ref)
-        is_unsent = row is not None and row.state == PLANNED and not row.attempts
-        return is_unsent and change.action is Action.CREATE and change.ref.kind is Kind.STAGE
+    def untold(self) -> list[Ref]:
+        """Returns what was to be created and failed for another reason than a refusal: it may be there."""
+        return self._failed_creations(refused=False)
 
     def refused(self) -> frozenset[Ref]:
-        """Returns what was to be made and is known not to be there: an answer has refused it."""
-        items = [
-            ref
-            for ref, row in self.rows.items()
-            if row.change.action is Action.CREATE and row.state == FAILED and row.code == Validation.code
-        ]
-        return frozenset(items).union(*(row.refused for row in self.rows.values()))
+        """Returns what was to be created and is known not to be there: an answer has refused it."""
+        return frozenset(self._failed_creations(refused=True)) | self.refused_options
+
+    def was_left_out(self, change: Change) -> bool:
+        """Tells if it was to be created inside something new, and that was created without it."""
+        outcome = self.outcomes.get(change.ref)
+        is_unsent = outcome is not None and outcome.state == PLANNED and not self.attempts[change.ref]
+        return is_unsent and change.action is Action.CREATE and change.ref.kind is Kind.STAGE
 
     def worth_another_try(self, ref: Ref) -> bool:
-        """Nothing of it was refused: a refused part is not sent again in this run."""
-        return not self.settled(ref) and not (ref in self.rows and self.rows[ref].state == UNVERIFIED)
+        """Tells if nothing of it was refused: a refused part is not sent again in this run."""
+        return ref not in self.outcomes or self.outcomes[ref].state not in (FAILED, SKIPPED, UNVERIFIED)
 
-    def doubt(self, remaining: Mapping[Ref, Change]) -> list[Row]:
-        """Written, but the re-reading still shows a difference: that is not done."""
+    def doubt(self, remaining: Mapping[Ref, Change]) -> list[Outcome]:
+        """Marks as unverified what was written though the re-reading still shows a difference; returns it."""
         doubted = []
         for ref, change in remaining.items():
-            if change.action is Action.DELETE and ref not in self.rows:
+            if change.action is Action.DELETE and ref not in self.outcomes:
                 continue  # it came free only now: nobody was told of it, so it waits for the next run
-            row = self.rows.setdefault(ref, Row(change))
-            if row.state in (DONE, PLANNED):
-                row.state, row.code = UNVERIFIED, "bad_answer"
-                row.message = "Kommo accepted it, but reading again shows " + _still(change)
-                doubted.append(row)
+            outcome = self.outcomes.setdefault(ref, Outcome.of(change))
+            if outcome.state in (DONE, PLANNED):
+                message = "Kommo accepted it, but reading again shows " + _still(change)
+                outcome = replace(outcome, state=UNVERIFIED, code="bad_answer", message=message)
+                doubted.append(self._set(ref, outcome))
         return doubted
 
-    def tell_names(self, changes: Iterable[Change], sentence: str = STORED_AS) -> list[Row]:
-        """Names that Kommo made something else of: that is not done, and nothing is written for it again."""
-        told = []
+    def tell_names(self, changes: Iterable[Change], sentence: str = STORED_AS) -> list[Outcome]:
+        """Marks as unverified the names that Kommo made something else of; nothing is written for them again."""
+        marked = []
         for change in changes:
-            row, message = self.rows.get(change.ref), sentence.format(change.fields["name"][0])
-            if row is None:
-                row = self.rows[change.ref] = Row(change)
-            elif row.state in (FAILED, SKIPPED, UNVERIFIED):
+            ref, message = change.ref, sentence.format(change.fields["name"][0])
+            outcome = self.outcomes.get(ref)
+            if outcome is None:
+                outcome = Outcome.of(change)
+            elif outcome.state in (FAILED, SKIPPED, UNVERIFIED):
                 continue
-            elif row.state == PLANNED and not row.attempts:
-                row.message = message
+            elif outcome.state == PLANNED and not self.attempts[ref]:
+                self.outcomes[ref] = replace(outcome, message=message)
                 continue
             else:
-                row.named_otherwise = True
-            row.state, row.code, row.message = UNVERIFIED, "bad_answer", message
-            told.append(row)
-        return told
+                self.named_otherwise.add(ref)
+            outcome = replace(outcome, state=UNVERIFIED, code="bad_answer", message=message)
+            marked.append(self._set(ref, outcome))
+        return marked
 
-    def believe(self, remaining: Mapping[Ref, Change]) -> list[Row]:
-        """What is as it should be after all, though nothing was sent for it: other moves have put it in its place.
+    def believe(self, remaining: Mapping[Ref, Change]) -> list[Outcome]:
+        """Marks as done what is as it should be though nothing was sent for it: other moves have put it in its place.
 
-        And what a later write has put right after a part was refused.
+        And what a later write has put right after a part was refused. Returns both.
         """
         settled = [
-            row
-            for ref, row in self.rows.items()
-            if row.state == PLANNED or (row.corrected and row.has_refused_part and ref not in remaining)
+            ref
+            for ref, outcome in self.outcomes.items()
+            if outcome.state == PLANNED or (ref in self.corrected and outcome.has_refused_part and ref not in remaining)
         ]
-        for row in settled:
-            row.state, row.code, row.message = DONE, "", ""
-        return settled
+        return [self._set(ref, replace(self.outcomes[ref], state=DONE, code="", message="")) for ref in settled]
 
     def skip_planned(self, message: str) -> None:
-        for row in self.rows.values():
-            if row.state == PLANNED:
-                row.state, row.message = SKIPPED, message
+        for ref, outcome in self.outcomes.items():
+            if outcome.state == PLANNED:
+                self.outcomes[ref] = replace(outcome, state=SKIPPED, message=message)
 
     def count(self, action: Action) -> int:
         return sum(
-            row.change.action is action and (row.named_otherwise or row.state in (DONE, PLANNED))
-            for row in self.rows.values()
+            outcome.action == action and (ref in self.named_otherwise or outcome.state in (DONE, PLANNED))
+            for ref, outcome in self.outcomes.items()
         )
 
-    def first_problem(self) -> Row | None:
-        return next((row for row in self.rows.values() if row.state in (FAILED, UNVERIFIED, SKIPPED)), None)
+    def first_problem(self) -> Outcome | None:
+        problems = (outcome for outcome in self.outcomes.values() if outcome.state in (FAILED, UNVERIFIED, SKIPPED))
+        return next(problems, None)
 
 
 def _still(change: Change) -> str:

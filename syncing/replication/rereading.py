@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from syncing.adapters.context import DONE, UNVERIFIED
+from syncing.adapters.outcomes import DONE, UNVERIFIED
 from syncing.engine.changes import Change
 from syncing.engine.plan import Plan
 from syncing.engine.refs import Ref
@@ -48,5 +48,5 @@ class Rereading:
         return observe_names(plan, self._written(plan, DONE, UNVERIFIED), self.known, self.first, before, after, stored)
 
     def _written(self, plan: Plan, *states: str) -> Sequence[Change]:
-        rows = self.ledger.rows
-        return [change for change in plan.changes if change.ref in rows and rows[change.ref].state in states]
+        outcomes = self.ledger.outcomes
+        return [change for change in plan.changes if change.ref in outcomes and outcomes[change.ref].state in states]

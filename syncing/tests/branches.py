@@ -16,6 +16,7 @@ from accounts.simulator.faults import Fault
 from accounts.simulator.log import LoggedRequest
 from accounts.simulator.model import ENTITIES
 from accounts.simulator.server import RunningServer
+from syncing.adapters.outcomes import Outcome
 from syncing.adapters.reader import Reader
 from syncing.engine.pending import ListKey, Pending
 from syncing.engine.refs import Kind, Ref, Scope
@@ -23,7 +24,7 @@ from syncing.engine.rules import NO_RULES, Rules
 from syncing.engine.snapshot import Snapshot
 from syncing.engine.stored_names import ItemKey, ShownName
 from syncing.replication import replicate
-from syncing.replication.contract import NO_NOTES, Mapped, Notes, Outcome, Result, Target
+from syncing.replication.contract import NO_NOTES, Mapped, Notes, Result, Target
 
 WRITES = ("POST", "PATCH", "DELETE")
 

@@ -8,7 +8,8 @@ from syncing.adapters import batches, endpoints
 from syncing.adapters.api import Json
 from syncing.adapters.batch_writer import Answered, Entry
 from syncing.adapters.bodies import pipeline_body, stage_body
-from syncing.adapters.context import WriteContext, Written
+from syncing.adapters.context import WriteContext
+from syncing.adapters.outcomes import Outcome
 from syncing.adapters.parsing import parse_pipeline
 from syncing.adapters.repairs import (
     OPTIONAL_OF_PIPELINE,
@@ -112,15 +113,15 @@ class _NewPipelines(ListWriter):
         return keys  # stages that could not be told apart here are adopted at the re-reading
 
     def done(self, answered: Sequence[Answered[Change]]) -> None:
-        rows: list[Written] = []
+        outcomes: list[Outcome] = []
         for entry, answer in answered:
             sent = self._new_stages(entry.subject.ref)
             keys = self.keys(entry, answer)
             own = {ref: key for ref, key in keys.items() if ref not in sent}
-            rows.append(self.context.succeeded(entry.subject, own))
+            outcomes.append(self.context.succeeded(entry.subject, own))
             for ref in sent:
-                rows.append(self.context.succeeded(self.stages[ref], {ref: keys[ref]} if ref in keys else {}))
-        self.context.report(rows)
+                outcomes.append(self.context.succeeded(self.stages[ref], {ref: keys[ref]} if ref in keys else {}))
+        self.context.report(outcomes)
 
     def failed(self, entry: Entry[Change], error: KommoError) -> None:
         children = [self.stages[ref] for ref in self._wanted_stages(entry.subject.ref)]

@@ -9,9 +9,10 @@ from accounts.kommo.client import KommoClient
 from accounts.models import Account
 from accounts.simulator.world import World
 from accounts.tests.factories import GroupFactory
+from syncing.adapters.outcomes import Outcome
 from syncing.engine.refs import Kind, Ref
 from syncing.models import IdMapping, LogEntry
-from syncing.replication.contract import Checkpoint, Keep, Outcome, Record, Result, Target
+from syncing.replication.contract import Checkpoint, Keep, Record, Result, Target
 from syncing.tests.services.conftest import SLAVES, House, result
 
 CREATED = Outcome("create", "pipeline", "Sales", "", "done")

@@ -12,11 +12,12 @@ from accounts import clock
 from accounts.kommo.client import KommoClient
 from accounts.kommo.errors import Halted
 from accounts.simulator.world import World
+from syncing.adapters.outcomes import Outcome
 from syncing.engine.refs import Kind, Ref
 from syncing.execution import lanes
 from syncing.execution.account_task import AccountTask, LeaseWatch
 from syncing.models import AccountRun
-from syncing.replication.contract import Checkpoint, Interrupted, Keep, Mapped, Outcome, Record, Result, Target
+from syncing.replication.contract import Checkpoint, Interrupted, Keep, Mapped, Record, Result, Target
 from syncing.services.runs.start import cancel_run
 from syncing.tests.services.conftest import House, all_well, database, result
 

@@ -7,6 +7,7 @@ import pytest
 
 from accounts.models import Account
 from accounts.tests.factories import AccountFactory
+from syncing.adapters.outcomes import Outcome
 from syncing.engine.refs import Kind, Ref
 from syncing.execution import recorder
 from syncing.execution.recorder import Progress, Recorder, Unit
@@ -15,7 +16,7 @@ from syncing.leases.claims import Claim
 from syncing.models import AccountRun, IdMapping, LogEntry, MasterSnapshot, SyncRun
 from syncing.records.mappings import store_mappings
 from syncing.records.outcomes import changes_of
-from syncing.replication.contract import Interrupted, Mapped, Outcome, Result
+from syncing.replication.contract import Interrupted, Mapped, Result
 from syncing.tests.factories import AccountRunFactory, RunFactory
 from syncing.tests.services.conftest import result
 
