@@ -22,7 +22,7 @@ from accounts.models import SECRETS, Account, TokenPair
 from accounts.pages import person
 from accounts.services import start_check
 from accounts.services.credentials.clients import give_up_pair
-from accounts.views.invites import many_page, named
+from accounts.views.invites import accounts_of, many_page
 
 EVENTS_SHOWN = 10
 
@@ -166,7 +166,7 @@ class AccountAdmin(AccountExportAdmin):
     @admin.action(permissions=["connect"], description=_("Make invite links"))
     def make_invites(self, request: HttpRequest, queryset: QuerySet[Account]) -> HttpResponse:
         """Shows the page that asks how; it is also the one for all that need connecting."""
-        accounts = named(list(queryset.values_list("pk", flat=True))).order_by("subdomain")
+        accounts = accounts_of(list(queryset.values_list("pk", flat=True))).order_by("subdomain")
         return many_page(request, list(accounts), named=True)
 
     # -- action "Check connection" --

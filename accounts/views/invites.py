@@ -59,14 +59,25 @@ def thanks(request: HttpRequest) -> HttpResponse:
 def invite_many(request: HttpRequest) -> HttpResponse:
     """Makes links for the accounts that `ids` names, or for all that need connecting: as CSV or by e-mail."""
     ids = _ids((request.POST or request.GET).get("ids", ""))
-    accounts = invites.needing_connection() if ids is None else named(ids)
+    accounts = invites.needing_connection() if ids is None else accounts_of(ids)
     chosen = list(accounts.order_by("subdomain"))
-    if request.method == "POST" and chosen:
-        return _create_links(request, chosen)
-    return many_page(request, chosen, named=ids is not None)
+    if request.method != "POST" or not chosen:
+        return many_page(request, chosen, named=ids is not None)
+    number = storable_id(request.POST.get("integration", ""))
+    fallback = None if number is None else Integration.objects.filter(pk=number).first()
+    new, problems = invites.invite_all(chosen, fallback, by=person(request))
+    for problem in problems[:10]:
+        messages.error(request, f"{problem.account}: {problem.message} {problem.remedy}")
+    if len(problems) > 10:
+        messages.error(request, _("and %(n)d more") % {"n": len(problems) - 10})
+    if not new:
+        return HttpResponseRedirect(request.get_full_path())
+    if request.POST.get("how") == "email" and conf.sends_mail():
+        return _send_links(request, new)
+    return _csv_of(new)
 
 
-def named(ids: Sequence[int]) -> QuerySet[Account]:
+def accounts_of(ids: Sequence[int]) -> QuerySet[Account]:
     return invites.for_page(Account.objects.filter(pk__in=ids))
 
 
@@ -96,21 +107,6 @@ def _ids(text: str) -> list[int] | None:
     if len(ids) < len(parts):
         raise Http404
     return ids
-
-
-def _create_links(request: HttpRequest, accounts: list[Account]) -> HttpResponse:
-    number = storable_id(request.POST.get("integration", ""))
-    fallback = None if number is None else Integration.objects.filter(pk=number).first()
-    new, problems = invites.invite_all(accounts, fallback, by=person(request))
-    for problem in problems[:10]:
-        messages.error(request, f"{problem.account}: {problem.message} {problem.remedy}")
-    if len(problems) > 10:
-        messages.error(request, _("and %(n)d more") % {"n": len(problems) - 10})
-    if not new:
-        return HttpResponseRedirect(request.get_full_path())
-    if request.POST.get("how") == "email" and conf.sends_mail():
-        return _send_links(request, new)
-    return _csv_of(new)
 
 
 def _send_links(request: HttpRequest, new: list[Invite]) -> HttpResponse:

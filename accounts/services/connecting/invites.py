@@ -168,10 +168,10 @@ def send_mails(invite_ids: Collection[int]) -> int:
     Returns how many were sent.
     """
     waiting = Invite.objects.filter(usable(), pk__in=list(invite_ids), sent_at=None).exclude(email="")
-    return sum(_send(each) for each in waiting.select_related("account", "integration"))
+    return sum(_send_mail(each) for each in waiting.select_related("account", "integration"))
 
 
-def _send(invite: Invite) -> bool:
+def _send_mail(invite: Invite) -> bool:
     rows = Invite.objects.filter(pk=invite.pk)
     context = {"invite": invite, "account": invite.account, "link": link(invite)}
     with translation.override(invite.language or conf.language()):

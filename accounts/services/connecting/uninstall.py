@@ -25,17 +25,13 @@ def disable(client_id: str, account_id: str, signature: str) -> bool:
     if integration is None or not secret or not signed:
         return False
     kommo_id = storable_id(account_id)
-    if kommo_id is not None:
-        _disconnect(integration, kommo_id)
-    return True
-
-
-def _disconnect(integration: Integration, kommo_id: int) -> None:
-    accounts = Account.objects.filter(kommo_id=kommo_id).exclude(health=Account.Health.DISCONNECTED)
+    if kommo_id is None:
+        return True
     ours = Q(pair__integration=integration) | Q(pair=None, integration=integration)
-    account = accounts.filter(ours).only("pk", "credential_kind").first()
+    connected = Account.objects.filter(ours, kommo_id=kommo_id)
+    account = connected.exclude(health=Account.Health.DISCONNECTED).only("pk", "credential_kind").first()
     if account is None:
-        return
+        return True
     message = _("The integration %(name)s was removed from the account in Kommo.") % {"name": integration}
     remedy = _("Connect it again.")
     if account.uses_oauth:
@@ -46,3 +42,4 @@ def _disconnect(integration: Integration, kommo_id: int) -> None:
         checked_at=timezone.now(),
     )
     events.note(account.pk, AccountEvent.Code.DISCONNECTED, message)
+    return True

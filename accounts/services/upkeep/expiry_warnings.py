@@ -57,19 +57,16 @@ def take_warnings(moment: datetime) -> ConnectionWarnings:
         health=Health.TOKEN_EXPIRED, health_reason=_(Unauthorised.remedies["token_expired"])
     )
     Account.objects.filter(warned_days=OVER, health=Health.CONNECTED).update(warned_days=None)
-    return ConnectionWarnings(tuple(_newly_lost()), tuple(_newly_expiring(moment)))
-
-
-def _newly_lost() -> Iterator[ConnectionWarning]:
-    lost = Account.objects.filter(health__in=LOST).exclude(warned_days=OVER)
-    for account in _without_secrets(lost):
+    lost: list[ConnectionWarning] = []
+    for account in _without_secrets(Account.objects.filter(health__in=LOST).exclude(warned_days=OVER)):
         if not _claim(account, OVER):
             continue
         code = EVENT_OF_END.get(Health(account.health))
         if code is not None:
             events.note(account.pk, code, account.health_reason)
-        label = str(account.get_health_display())
-        yield ConnectionWarning(_label(account), f"{label}. {account.health_reason}".strip())
+        text = f"{account.get_health_display()}. {account.health_reason}".strip()
+        lost.append(ConnectionWarning(_label(account), text))
+    return ConnectionWarnings(tuple(lost), tuple(_newly_expiring(moment)))
 
 
 def _newly_expiring(moment: datetime) -> Iterator[ConnectionWarning]:
