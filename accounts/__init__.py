@@ -1,3 +1,3 @@
-"""Who the accounts are, and how to talk to them."""
+"""The accounts, their credentials and health, and the client that talks to Kommo."""
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""The URLs of the accounts beside the admin's own: connecting, inviting, and what Kommo calls."""
+"""The URLs of the accounts beside the admin's own: connecting, inviting, and the hook that Kommo calls."""
 
 from django.contrib import admin
 from django.urls import URLPattern, path

@@ -1,4 +1,4 @@
-"""The admin: groups, accounts, and what connects them."""
+"""The admin pages of groups, accounts, integrations, invites and connection events."""
 
 from accounts.admin import accounts, events, groups, integrations, invites
 from accounts.admin.accounts import AccountAdmin

@@ -219,7 +219,7 @@ class KommoClient:
         except WrongAccount:
             self._transport.move_to(before)
             raise
-        moved.keep()
+        moved.remember()
         return True
 
     def _name_stranger(self, error: KommoError, token: str) -> None:

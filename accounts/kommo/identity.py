@@ -1,4 +1,4 @@
-"""Whose account is meant, and whose answered: an account is known by its id, whatever its subdomain is by now."""
+"""Compares the account that answered with the one that is meant: by its id, whatever its subdomain is by now."""
 
 from collections.abc import Collection
 from dataclasses import dataclass

@@ -15,10 +15,10 @@ class TokenSource(Protocol):
 
 
 class Moved(NamedTuple):
-    """Where an account is now; `keep` remembers it, once it is sure that the account lives there."""
+    """Where an account is now; `remember` stores it, once it is sure that the account lives there."""
 
     address: str
-    keep: Callable[[], object]
+    remember: Callable[[], object]
 
 
 class FixedToken:

@@ -1,4 +1,4 @@
-"""Who the accounts are: sync groups with their policy, accounts with their encrypted credentials and health."""
+"""Tables: sync groups with their policy, accounts with their encrypted credentials and health."""
 
 from accounts.models.accounts import (
     HEALTH_FINE,

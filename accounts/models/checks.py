@@ -1,4 +1,4 @@
-"""Checks of many connections, worked by the queue."""
+"""Checks of many connections, run by the queue."""
 
 from django.conf import settings
 from django.db import models
@@ -8,7 +8,7 @@ from accounts.models.accounts import Account
 
 
 class ConnectionCheck(models.Model):
-    """One order to check the connections of many accounts, worked by the queue."""
+    """One order to check the connections of many accounts, run by the queue."""
 
     requested_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,

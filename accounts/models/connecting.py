@@ -1,4 +1,4 @@
-"""How accounts come to be connected, and the events of their connections."""
+"""Invites, attempts to connect, and the events of connections."""
 
 from datetime import datetime
 
@@ -51,7 +51,7 @@ class Invite(models.Model):
 
 
 class ConnectAttempt(models.Model):
-    """One way through Kommo's consent page: its one-time `state`, and whose it is. Only the hash is kept."""
+    """One attempt to connect through Kommo's consent page: its owner, and the hash of its one-time `state`."""
 
     state_hash = models.CharField(max_length=64, unique=True)
     account = models.ForeignKey(Account, models.CASCADE, related_name="+")
@@ -67,7 +67,7 @@ class ConnectAttempt(models.Model):
 
 
 class AccountEvent(models.Model):
-    """What happened to the connection of one account, in the order of time."""
+    """An event in the life of one account's connection."""
 
     class Code(models.TextChoices):
         CONNECTED = "connected", _("Connected")

@@ -1,4 +1,4 @@
-"""What an operator does with accounts."""
+"""The use cases of an operator with accounts."""
 
 from accounts.services.credentials.clients import can_be_secret, client_for, forget_health, store_token, token_expiry
 from accounts.services.credentials.token_sources import CredentialProblem

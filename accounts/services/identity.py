@@ -1,4 +1,4 @@
-"""Whose account an entry of ours is: compared with who answered, and remembered at the first contact."""
+"""Compares the account that answered with the entry that is meant, and remembers its id at the first contact."""
 
 from django.db import IntegrityError, transaction
 

@@ -27,16 +27,16 @@ def subdomain_of(text: str) -> str:
     """
     pasted = bare(text).lower()
     address = SCHEME.sub("", pasted)
-    found = _by_template(address)
-    if found is None and conf.is_loopback():  # a simulator on this machine stands for kommo.com
+    subdomain = _by_template(address)
+    if subdomain is None and conf.is_loopback():  # a simulator on this machine stands for kommo.com
         host = re.split(r"[/?#:]", address, maxsplit=1)[0]
-        found = host.removesuffix(KOMMO_HOSTS[0]) if host.endswith(KOMMO_HOSTS[0]) else None
-    if found is None and (address != pasted or ADDRESS.search(address)):
+        subdomain = host.removesuffix(KOMMO_HOSTS[0]) if host.endswith(KOMMO_HOSTS[0]) else None
+    if subdomain is None and (address != pasted or ADDRESS.search(address)):
         raise ForeignAddress(text)
-    found = found or pasted
-    if not re.match(SUBDOMAIN_PATTERN, found) or found in NOT_AN_ACCOUNT:
+    subdomain = subdomain or pasted
+    if not _can_be_account(subdomain):
         raise NotASubdomain(text)
-    return found
+    return subdomain
 
 
 def subdomain_of_referer(referer: str, expected: str) -> str | None:
@@ -49,11 +49,15 @@ def subdomain_of_referer(referer: str, expected: str) -> str | None:
     address = _bare(referer)
     head, _, tail = _bare(conf.url_template()).partition(conf.PLACEHOLDER)
     match = re.fullmatch(re.escape(head) + r"([^./:?#@]+)" + re.escape(tail), address)
-    found = match[1] if match else None
-    if found is None and conf.is_loopback():
+    subdomain = match[1] if match else None
+    if subdomain is None and conf.is_loopback():
         of_kommo = (address.removesuffix(end) for end in KOMMO_HOSTS if address.endswith(end))
-        found = expected if address == head.rstrip("/") else next(of_kommo, None)
-    return found if found and re.match(SUBDOMAIN_PATTERN, found) and found not in NOT_AN_ACCOUNT else None
+        subdomain = expected if address == head.rstrip("/") else next(of_kommo, None)
+    return subdomain if subdomain and _can_be_account(subdomain) else None
+
+
+def _can_be_account(subdomain: str) -> bool:
+    return bool(re.match(SUBDOMAIN_PATTERN, subdomain)) and subdomain not in NOT_AN_ACCOUNT
 
 
 def _bare(address: str) -> str:

@@ -38,7 +38,7 @@ may_check = permission_required("accounts.check_account", raise_exception=True)
 
 @dataclass(frozen=True)
 class HealthCount:
-    """How many accounts have one outcome; `state` is a health, or WAITING."""
+    """The number of accounts with one outcome; `state` is a health, or WAITING."""
 
     state: str
     label: str

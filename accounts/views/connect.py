@@ -68,15 +68,15 @@ def remember(request: HttpRequest, started: StartedAttempt) -> None:
 @never_cache
 def callback(request: HttpRequest) -> HttpResponse:
     """Takes the browser that Kommo sends back, with `code`, `state`, `referer`, or `error` (docs/kommo.md 1.2)."""
-    asked = request.GET
+    query = request.GET
     user = person(request) if request.user.is_authenticated else None
     try:
-        attempt = attempts.take(asked.get("state", ""), user=user, known=request.session.get(STATES, []))
+        attempt = attempts.take(query.get("state", ""), user=user, known=request.session.get(STATES, []))
         if attempt.user_id and not request.user.has_perm("accounts.connect_account"):
             raise PermissionDenied
-        if "error" in asked or not asked.get("code"):
-            raise attempts.denied(attempt, asked.get("error", ""))
-        account = consent.finish(attempt, code=asked["code"], referer=asked.get("referer", ""))
+        if "error" in query or not query.get("code"):
+            raise attempts.denied(attempt, query.get("error", ""))
+        account = consent.finish(attempt, code=query["code"], referer=query.get("referer", ""))
     except CannotConnect as problem:
         return failed(request, problem)
     return _show_connected(request, attempt, account)

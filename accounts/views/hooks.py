@@ -13,9 +13,9 @@ from accounts.services.connecting.uninstall import disable
 def disabled(request: HttpRequest) -> JsonResponse:
     """Takes Kommo's message that the integration was removed from an account: `client_uuid`, `account_id` and
     `signature` (docs/kommo.md 1.8)."""
-    asked = request.GET
+    query = request.GET
     names = ("client_uuid", "account_id", "signature")
-    if disable(*(storable(asked.get(name, "")) for name in names)):
+    if disable(*(storable(query.get(name, "")) for name in names)):
         return JsonResponse({"status": "ok"})
     error = {"code": "bad_signature", "message": "The signature is not this integration's.", "remedy": ""}
     return JsonResponse({"error": error}, status=403)

@@ -1,1 +1,1 @@
-"""How an account is connected by OAuth: consent, invite links, and the hook of an uninstall."""
+"""Connects accounts by OAuth: consent, invite links, and the hook of an uninstall."""

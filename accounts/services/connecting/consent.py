@@ -69,8 +69,8 @@ def _exchange(attempt: ConnectAttempt, transport: Transport, code: str) -> Probe
             transport, FixedToken(tokens.access_token), policy=POLICY, read_only=True, suspicion=suspicion
         )
         answer = identify(client)
-    except KommoError as met:
-        error = suspicion.judge(met, "")
+    except KommoError as raised:
+        error = suspicion.judge(raised, "")
         facts = {"account": transport.account, "detail": error.detail.rstrip(".")}
         message = _("%(account)s: Kommo answered: %(detail)s.") % facts
         remedy = events.translated(error.remedy)

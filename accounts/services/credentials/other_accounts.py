@@ -50,11 +50,11 @@ def _others_with_token(account: Account) -> list[tuple[Account, str]]:
         default=Value(2),
     )
     rows = others.select_related("pair").order_by(rank, F("checked_at").desc(nulls_last=True), "pk")
-    found: list[tuple[Account, str]] = []
+    others_with_token: list[tuple[Account, str]] = []
     for row in rows[:LOOKED_AT]:
         with suppress(WrongEncryptionKey):
             token = str(row.pair.access_token if row.uses_oauth else row.token)
-            found += [(row, token)] if token else []
-        if len(found) == MOST:
+            others_with_token += [(row, token)] if token else []
+        if len(others_with_token) == MOST:
             break
-    return found
+    return others_with_token

@@ -195,7 +195,7 @@ class OAuthTokens:
                 raise
         self._transport.move_to(moved.address)
         tokens = self._refresh_patiently(pair)
-        moved.keep()
+        moved.remember()
         return tokens
 
     def _refresh_patiently(self, pair: Pair) -> Tokens:
@@ -203,10 +203,10 @@ class OAuthTokens:
         while True:
             try:
                 return oauth.refresh(self._transport, pair.keys, pair.refresh_token)
-            except KommoError as met:
-                error = self._suspicion.judge(met, pair.access_token)
+            except KommoError as raised:
+                error = self._suspicion.judge(raised, pair.access_token)
                 if isinstance(error, RequestRefused):  # of the token endpoint, not of an item
-                    raise KommoError(error.detail, code=BadAnswer.code, remedy=UNASKED, **error.request) from met
+                    raise KommoError(error.detail, code=BadAnswer.code, remedy=UNASKED, **error.request) from raised
                 # As a GET is repeated: the old refresh token still works after a lost answer (docs/kommo.md 1.3).
                 self._repeats.prepare(error, "GET", attempt)
                 attempt += 1

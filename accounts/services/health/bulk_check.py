@@ -109,13 +109,13 @@ def resume() -> int:
     """
     hopeless = ConnectionCheck.objects.filter(finished_at=None, created_at__lt=timezone.now() - GIVE_UP)
     hopeless.update(finished_at=timezone.now(), note=_("Given up after 2 hours. Look into the worker's log."))
-    asked = 0
+    messages = 0
     for check_id in _abandoned().values_list("pk", flat=True):
         # The row count names the one who asks, so that there is one message a minute at most.
         if _abandoned().filter(pk=check_id).update(beat_at=clock.now() - LEASE):
             queue.send(TASK, check_id)
-            asked += 1
-    return asked
+            messages += 1
+    return messages
 
 
 def _abandoned() -> QuerySet[ConnectionCheck]:

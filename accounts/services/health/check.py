@@ -44,14 +44,14 @@ def check_each(
 
     `beat` is called every few seconds until the last one has come.
     """
-    found = Account.objects.in_bulk(account_ids)
-    ordered = [found[account_id] for account_id in account_ids if account_id in found]
+    stored = Account.objects.in_bulk(account_ids)
+    ordered = [stored[account_id] for account_id in account_ids if account_id in stored]
     accounts = [account for account in ordered if _is_readable(account)]
     yield from ((account.pk, store_error(account.pk, _(UNREADABLE))) for account in ordered if account not in accounts)
     with ThreadPoolExecutor(min(CHECK_THREADS, len(accounts) or 1)) as pool:
-        asked = {pool.submit(probe, account, stop=stop): account for account in accounts}
-        for future in _as_they_come(set(asked), beat):
-            account, failure = asked[future], future.exception()
+        checks = {pool.submit(probe, account, stop=stop): account for account in accounts}
+        for future in _as_they_come(set(checks), beat):
+            account, failure = checks[future], future.exception()
             if failure is not None:
                 logger.error("account %s: the check failed", account.subdomain, exc_info=failure)
                 yield account.pk, store_error(account.pk, _(OWN_ERROR))

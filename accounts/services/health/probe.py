@@ -46,13 +46,13 @@ def identify(client: KommoClient) -> Probe:
     )
 
 
-def with_rights(client: KommoClient, found: Probe) -> Probe:
+def with_rights(client: KommoClient, answer: Probe) -> Probe:
     """Asks whether the token's user is an administrator: GET /users/{id}."""
     user: Mapping[str, Any] = {}
-    if found.user_id is not None:
+    if answer.user_id is not None:
         try:
-            user = client.get(f"/users/{found.user_id}") or {}
+            user = client.get(f"/users/{answer.user_id}") or {}
         except Forbidden:  # only administrators see users
             user = {}
     rights = user.get("rights")
-    return replace(found, is_admin=isinstance(rights, dict) and rights.get("is_admin") is True)
+    return replace(answer, is_admin=isinstance(rights, dict) and rights.get("is_admin") is True)

@@ -64,7 +64,7 @@ def conclude(account: Account, answer: Probe) -> HealthReport:
 
 
 def _credential(account: Account) -> tuple[str, str]:
-    """A pair changes with every refresh, and is the same connection all the same."""
+    """Returns what tells one connection from another; a pair changes with every refresh, and stays the same one."""
     return account.credential_kind, "" if account.uses_oauth else account.token
 
 

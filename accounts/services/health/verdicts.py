@@ -27,7 +27,7 @@ HEALTH_OF_CODE: dict[str, Account.Health] = {
     "bad_answer": Health.ERROR,
     "server_error": Health.ERROR,
 }
-# The account was not asked, or we failed ourselves: nothing is learnt about the connection.
+# The account was not asked, or we failed ourselves: nothing is learned about the connection.
 SAYS_NOTHING = frozenset({"paused", "busy", "cancelled", "internal", "guard", "stale_plan"})
 
 
