@@ -1,4 +1,4 @@
-"""What the cache in Redis holds: JSON. Who can write there must not be able to run code here, as with pickles."""
+"""The cache in Redis holds JSON: who can write there must not be able to run code here, as with pickles."""
 
 import json
 from typing import Any

@@ -29,7 +29,7 @@ env = Environment()
 
 
 def read_env_file(path: Path) -> None:
-    """Take the variables of the file at `path` (it need not exist); the process's own environment wins."""
+    """Reads the variables of the file at `path` (it need not exist); the process's own environment wins."""
     if not path.is_file():  # also /dev/null: no file wanted
         return
     try:
@@ -48,7 +48,7 @@ def text(name: str, default: str = "") -> str:
 
 
 def number(name: str, default: float, low: float, high: float, cast: Callable[[str], Any] = float) -> Any:
-    """The number in variable `name`; raises ImproperlyConfigured unless low <= value <= high."""
+    """Returns the number in variable `name`; raises ImproperlyConfigured unless low <= value <= high."""
     raw = text(name) or str(default)
     try:
         value = cast(raw)
@@ -70,23 +70,23 @@ def flag(name: str, default: bool) -> bool:
 
 
 def words(name: str, default: list[str]) -> list[str]:
-    """The comma-separated values of variable `name`, without empty ones."""
+    """Returns the comma-separated values of variable `name`, without empty ones."""
     return [word.strip() for word in text(name).split(",") if word.strip()] or default
 
 
 def addresses(name: str) -> list[str]:
-    """The IP addresses, or networks, of a comma-separated variable; none is allowed."""
-    found = words(name, default=[])
-    for each in found:
+    """Returns the IP addresses, or networks, of a comma-separated variable; it may be empty."""
+    values = words(name, default=[])
+    for each in values:
         try:
             ip_network(each, strict=False)
         except ValueError:
             raise ImproperlyConfigured(f"{name}: {each!r} is no IP address, as 203.0.113.7") from None
-    return found
+    return values
 
 
 def fernet_keys(name: str) -> list[str]:
-    """The keys of a comma-separated variable; none is allowed here, `setup` makes the first."""
+    """Returns the keys of a comma-separated variable; it may be empty here, `setup` makes the first."""
     keys = words(name, default=[])
     for number, key in enumerate(keys, start=1):
         try:
@@ -114,7 +114,7 @@ def time_zone(name: str, default: str) -> str:
 
 
 def url(name: str, default: str) -> str:
-    """The web address in variable `name`, without a slash at its end."""
+    """Returns the web address in variable `name`, without a slash at its end."""
     value = scheme_of(name, (text(name) or default).rstrip("/"), ("https", "http"))
     if not HOST.match(value):
         raise ImproperlyConfigured(f"{name} must be a URL with a host, as {default}")
@@ -131,7 +131,7 @@ def url_template(name: str, default: str) -> str:
 
 
 def scheme_of(name: str, value: str, schemes: tuple[str, ...]) -> str:
-    """`value` again; raises ImproperlyConfigured for another URL scheme, without the value (a password, say)."""
+    """Returns `value`; raises ImproperlyConfigured for another URL scheme, without the value (a password, say)."""
     if not value.startswith(tuple(f"{scheme}://" for scheme in schemes)):
         known = " or ".join(f"{scheme}://" for scheme in schemes)
         raise ImproperlyConfigured(f"{name} must be a URL that begins with {known}")
@@ -139,7 +139,7 @@ def scheme_of(name: str, value: str, schemes: tuple[str, ...]) -> str:
 
 
 def database(name: str, *, sqlite_file: Path, base: Path) -> dict[str, Any]:
-    """Django's database entry; no variable: `sqlite_file`. A relative SQLite path counts from `base`."""
+    """Returns Django's database entry, by default for `sqlite_file`. A relative SQLite path counts from `base`."""
     value = text(name)
     if not value:
         return {"ENGINE": SQLITE, "NAME": str(sqlite_file)}

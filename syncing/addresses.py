@@ -21,7 +21,7 @@ def client_address(request: HttpRequest) -> str:
 
 
 def _normal(text: str) -> str:
-    """Some proxies add a port: 203.0.113.7:4711, [2001:db8::1]:4711. Returns "" for what is no address."""
+    """Returns the address without a port that a proxy added (203.0.113.7:4711, [2001:db8::1]:4711), "" for none."""
     host = text.rpartition(":")[0] if text.count(":") == 1 else text
     try:
         address = ip_address(host.removeprefix("[").partition("]")[0])

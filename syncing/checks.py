@@ -8,59 +8,45 @@ from django.core.checks import CheckMessage, Error, Warning
 
 from syncing import conf
 
+PREFETCH = Error(
+    "Q_CLUSTER: queue_limit and bulk must be 1.",
+    hint="Tasks that wait in the cluster's memory count against `retry` and are run twice.",
+    id="syncing.E001",
+)
+ATTEMPTS = Error(
+    "Q_CLUSTER: ack_failures must be True and max_attempts 1.",
+    hint="A task that fails would be run for ever; our own rows count the attempts.",
+    id="syncing.E003",
+)
+PRIVATE_CACHE = Warning(
+    "CACHES: the cache lives in the memory of one process.",
+    hint="The state of the queue's cluster is not seen by other processes; use files or Redis.",
+    id="syncing.W001",
+)
+CONNECTION_POOL = Error(
+    "DATABASES: psycopg's connection pool breaks the queue's cluster, which forks.",
+    hint="Remove OPTIONS['pool'].",
+    id="syncing.E004",
+)
+
 
 def check_queue(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """django-q2 as it was measured to work; each message names the setting and what goes wrong."""
+    """Checks that django-q2 is set as it was measured to work; each message names the setting and what goes wrong."""
     queue = conf.queue()
-    found: list[CheckMessage] = []
-    if queue.get("queue_limit") != 1 or queue.get("bulk", 1) != 1:
-        found.append(
-            Error(
-                "Q_CLUSTER: queue_limit and bulk must be 1.",
-                hint="Tasks that wait in the cluster's memory count against `retry` and are run twice.",
-                id="syncing.E001",
-            )
-        )
-    timeout = queue.get("timeout")
-    longest = conf.SLICE + conf.OVERTIME
-    if not isinstance(timeout, int) or not longest < timeout < queue.get("retry", 0):
-        found.append(
-            Error(
-                f"Q_CLUSTER: timeout must be a whole number above {longest:.0f} and below retry.",
-                hint="A lane ends itself after its slice; the timeout is only the last resort.",
-                id="syncing.E002",
-            )
-        )
-    return found + _check_surroundings(queue)
-
-
-def _check_surroundings(queue: dict[str, Any]) -> list[CheckMessage]:
-    found: list[CheckMessage] = []
-    if queue.get("ack_failures") is not True or queue.get("max_attempts") != 1:
-        found.append(
-            Error(
-                "Q_CLUSTER: ack_failures must be True and max_attempts 1.",
-                hint="A task that fails would be run for ever; our own rows count the attempts.",
-                id="syncing.E003",
-            )
-        )
-    if "locmem" in conf.cache_backend():
-        found.append(
-            Warning(
-                "CACHES: the cache lives in the memory of one process.",
-                hint="The state of the queue's cluster is not seen by other processes; use files or Redis.",
-                id="syncing.W001",
-            )
-        )
-    if conf.has_connection_pool():
-        found.append(
-            Error(
-                "DATABASES: psycopg's connection pool breaks the queue's cluster, which forks.",
-                hint="Remove OPTIONS['pool'].",
-                id="syncing.E004",
-            )
-        )
-    return found
+    timeout, longest = queue.get("timeout"), conf.SLICE + conf.OVERTIME
+    wrong_timeout = Error(
+        f"Q_CLUSTER: timeout must be a whole number above {longest:.0f} and below retry.",
+        hint="A lane ends itself after its slice; the timeout is only the last resort.",
+        id="syncing.E002",
+    )
+    checks: list[tuple[bool, CheckMessage]] = [
+        (queue.get("queue_limit") != 1 or queue.get("bulk", 1) != 1, PREFETCH),
+        (not isinstance(timeout, int) or not longest < timeout < queue.get("retry", 0), wrong_timeout),
+        (queue.get("ack_failures") is not True or queue.get("max_attempts") != 1, ATTEMPTS),
+        ("locmem" in conf.cache_backend(), PRIVATE_CACHE),
+        (conf.has_connection_pool(), CONNECTION_POOL),
+    ]
+    return [message for is_wrong, message in checks if is_wrong]
 
 
 CHECKS = (check_queue,)

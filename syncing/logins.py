@@ -1,4 +1,4 @@
-"""Failed logins: told to the log and the audit; who fails too often waits (django-axes counts and locks)."""
+"""Failed logins: noted in log and audit; who fails too often waits (django-axes counts and locks)."""
 
 import logging
 from typing import Any
@@ -36,15 +36,11 @@ def on_login_failed(
     actor, address = Actor(name if is_known else UNKNOWN, Trigger.ADMIN), client_address(request)
     what = "locked out" if is_locked else "failed login"
     logger.warning("%s: %s from %s (failure %s)", what, actor.name, address, failures)
-    if is_known or _is_news(action, address):
-        audit.note(action, by=actor, details={"address": address, "failures": failures})
-
-
-def _is_news(action: str, address: str) -> bool:
-    """Names are free to invent: one entry per address and lock-out, or a stranger could fill the audit."""
+    # Names are free to invent: one entry per address and lock-out, or a stranger could fill the audit.
     since = timezone.now() - conf.login_lock()
-    told = AuditEntry.objects.filter(action=action, at__gt=since, actor=UNKNOWN, details__address=address)
-    return not told.exists()
+    noted = AuditEntry.objects.filter(action=action, at__gt=since, actor=UNKNOWN, details__address=address)
+    if is_known or not noted.exists():
+        audit.note(action, by=actor, details={"address": address, "failures": failures})
 
 
 def locked_out(

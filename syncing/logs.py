@@ -1,4 +1,4 @@
-"""What a log line must not hold, and what it need not say again."""
+"""Filters of log lines: secrets in paths, and the same trouble again and again."""
 
 import logging
 import re
@@ -32,7 +32,7 @@ class DatabaseTroubleOnce(logging.Filter):
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self._clock = clock
-        self._said: dict[str, float] = {}
+        self._logged_at: dict[str, float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if record.exc_info else record.msg  # the queue logs a bare error, every second
@@ -40,9 +40,9 @@ class DatabaseTroubleOnce(logging.Filter):
         if trouble is None:
             return True
         now = self._clock()
-        if now - self._said.get(trouble.code, now - PAUSE) < PAUSE:
+        if now - self._logged_at.get(trouble.code, now - PAUSE) < PAUSE:
             return False
-        self._said[trouble.code] = now
+        self._logged_at[trouble.code] = now
         record.msg, record.args, record.exc_info = f"{trouble.message} {trouble.remedy}", None, None
         record.exc_text = None
         return True

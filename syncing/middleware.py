@@ -1,4 +1,4 @@
-"""What every request passes: what browsers may load from our pages, and which bodies are read at all."""
+"""The middleware of every request: the policy for browsers, local health checks, and the limits of bodies."""
 
 from collections.abc import Callable
 from ipaddress import ip_address
@@ -17,7 +17,7 @@ from accounts.pages import person
 from accounts.uploads import FilesRefused, NoFiles, may_upload
 from syncing.api.health import healthz, readyz
 from syncing.api.http import too_large
-from syncing.web.bodies import ANONYMOUS_LIMIT, API, BodyRule, rule_for
+from syncing.web.bodies import ANONYMOUS_LIMIT, API, rule_for
 
 POLICY = "; ".join(
     [
@@ -55,17 +55,14 @@ class LocalHealth:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         view = self.views.get(request.path_info)
-        if view is None or not _is_loopback(request.META.get("REMOTE_ADDR", "")):
+        if view is None:
             return self.get_response(request)
-        return view(request)
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        found = ip_address(address)
-    except ValueError:  # none, as of a Unix socket
-        return False
-    return (getattr(found, "ipv4_mapped", None) or found).is_loopback
+        try:
+            address = ip_address(request.META.get("REMOTE_ADDR", ""))
+        except ValueError:  # none, as of a Unix socket
+            return self.get_response(request)
+        is_local = (getattr(address, "ipv4_mapped", None) or address).is_loopback
+        return view(request) if is_local else self.get_response(request)
 
 
 class RequestBodies:
@@ -88,29 +85,21 @@ class RequestBodies:
             if isinstance(request.user, AnonymousUser):
                 return redirect_to_login(request.get_full_path(), reverse("admin:login"))
             raise PermissionDenied
-        size = _declared_size(request)
+        length = str(request.META.get("CONTENT_LENGTH") or "")
+        size = int(length) if length.isdecimal() else 0
         limit = ANONYMOUS_LIMIT if size > ANONYMOUS_LIMIT and not request.user.is_authenticated else rule.limit
         if size > limit:
-            return _refuse_size(request, rule, limit)
+            if rule is API:
+                return too_large().response()
+            message = _("The request is larger than %(limit)s.") % {"limit": filesizeformat(limit)}
+            return _page(request, message, status=413)
         if request.content_type == "multipart/form-data" and not rule.is_upload and rule is not API:
             return _refuse_files(request)
         return None
 
 
-def _declared_size(request: HttpRequest) -> int:
-    length = str(request.META.get("CONTENT_LENGTH") or "")
-    return int(length) if length.isdecimal() else 0
-
-
-def _refuse_size(request: HttpRequest, rule: BodyRule, limit: int) -> HttpResponse:
-    if rule is API:
-        return too_large().response()
-    message = _("The request is larger than %(limit)s.") % {"limit": filesizeformat(limit)}
-    return _page(request, message, status=413)
-
-
 def _refuse_files(request: HttpRequest) -> HttpResponse | None:
-    """Reads a form, which may have come this way, up to its first file."""
+    """Returns the refusal of a form with a file, None without one; reads it up to its first file."""
     request.upload_handlers = [NoFiles(request)]
     try:
         request.POST  # noqa: B018  (reading it is the point)

@@ -1,4 +1,4 @@
-"""The demo: a simulated Kommo with drifted slaves, the first full sync through the queue, and what came of it."""
+"""The demo: a simulated Kommo with drifted slaves, the first full sync through the queue, and its result."""
 
 import fcntl
 import json
@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from syncing.operations.firstrun import ADMIN, PASSWORD_LINE
-from syncing.operations.processes import address, free_port, wait_for_http, web_server
-from syncing.operations.simulation import HOST, Place
-from syncing.operations.supervisor import Program, Supervisor
+from syncing.operations.child_processes import address, free_port, wait_for_http, web_server
+from syncing.operations.setup_steps import ADMIN, PASSWORD_LINE
+from syncing.operations.simulation import HOST, Workspace
+from syncing.operations.supervisor import Program, ProgramSupervisor
 from syncing.operations.tables import table
 
 Say = Callable[[str], None]
 GOOD = {"in_sync": "in sync", "changed": "changed and verified"}
+COUNTS = ("created", "updated", "adopted", "requests")
 EXAMPLES = 8  # slaves shown one by one
 
 
@@ -26,14 +27,14 @@ class DemoRefused(Exception):
 
 
 @dataclass(frozen=True)
-class Memory:
-    """What a demo remembers from one run to the next."""
+class DemoState:
+    """The facts that a demo keeps from one run to the next."""
 
     slaves: int
     port: int | None = None
 
     @classmethod
-    def of(cls, path: Path) -> "Memory | None":
+    def read(cls, path: Path) -> "DemoState | None":
         try:
             return cls(**json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
@@ -41,7 +42,7 @@ class Memory:
 
 
 @contextmanager
-def only_one(directory: Path) -> Iterator[None]:
+def exclusive(directory: Path) -> Iterator[None]:
     """Raises DemoRefused while another demo uses the directory."""
     directory.mkdir(parents=True, exist_ok=True)
     with (directory.parent / f"{directory.name}.lock").open("a") as lock:
@@ -55,89 +56,98 @@ def only_one(directory: Path) -> Iterator[None]:
 class Demo:
     """Each step may be repeated; together they lead from nothing to 119 slaves that equal their master."""
 
-    def __init__(self, place: Place, say: Say) -> None:
-        self.place = place
+    def __init__(self, workspace: Workspace, say: Say) -> None:
+        self.workspace = workspace
         self.say = say
         self.password: str | None = None
-        self._memory = place.directory / "demo.json"
+        self._state_file = workspace.directory / "demo.json"
 
     def prepare(self, *, slaves: int | None, new_password: bool) -> int:
-        """Environment, database, simulated Kommo, accounts; returns the number of slaves."""
-        before = Memory.of(self._memory)
+        """Sets up environment, database, simulated Kommo and accounts; returns the number of slaves."""
+        before = DemoState.read(self._state_file)
         if before and slaves not in (None, before.slaves):
             raise DemoRefused(
                 f"The demo of before has {before.slaves} slaves. To start over with {slaves}: --reset --slaves {slaves}"
             )
         count = before.slaves if before else (slaves or 119)
-        self._configure(before.port if before else None)
-        self._memory.write_text(json.dumps({"slaves": count, "port": self.place.simulator_port}))
+        # The simulated Kommo counts per account, so no common limit: 119 accounts take seconds instead of minutes.
+        rates = {"KOMMO_RATE_PER_ACCOUNT": "6", "KOMMO_RATE_PER_IP": "0"}
+        self.workspace.configure(rates, port=before.port if before else None)
+        self._state_file.write_text(json.dumps({"slaves": count, "port": self.workspace.simulator_port}))
         self.say("Setting up the demo's own database and keys")
-        said = self.place.setup(*(["--new-password"] if new_password else []))
-        self.password = next(
-            (line.removeprefix(PASSWORD_LINE) for line in said.splitlines() if line.startswith(PASSWORD_LINE)),
-            None,
-        )
+        printed = self.workspace.setup(*(["--new-password"] if new_password else []))
+        passwords = [line for line in printed.splitlines() if line.startswith(PASSWORD_LINE)]
+        self.password = passwords[0].removeprefix(PASSWORD_LINE) if passwords else None
         self._start_kommo(count)
         return count
 
-    def _configure(self, port: int | None) -> None:
-        # The simulated Kommo counts per account, so no common limit: 119 accounts take seconds instead of minutes.
-        self.place.configure({"KOMMO_RATE_PER_ACCOUNT": "6", "KOMMO_RATE_PER_IP": "0"}, port=port)
-
     def _start_kommo(self, count: int) -> None:
-        state = "as the last demo left it" if self.place.state.exists() else "freshly made"
+        """Starts the simulated Kommo and imports its accounts."""
+        state = "as the last demo left it" if self.workspace.state.exists() else "freshly made"
         self.say(f"Starting a simulated Kommo: 1 master and {count} slaves, {state}")
-        self.place.start_simulator(
-            *("--seed", "demo", "--accounts", str(count), "--state", str(self.place.state)),
+        self.workspace.start_simulator(
+            *("--seed", "demo", "--accounts", str(count), "--state", str(self.workspace.state)),
             *("--limit-key", "account", "--rate", "7", "--latency-ms", "20"),
         )
-        self.place.manage("import_accounts", str(self.place.csv), "--group", "Demo")
+        self.workspace.manage("import_accounts", str(self.workspace.csv), "--group", "Demo")
 
     def sync(self) -> dict[str, Any]:
-        """The full sync through the queue, with its progress on stderr; returns the run document."""
+        """Syncs everything through the queue, with its progress on stderr; returns the run document."""
         self.say("Starting the worker, then syncing everything")
-        self.place.start_worker()
-        return self.place.document("sync_all", "--group", "Demo", "--queue", "--json", show_progress=True)
+        self.workspace.start_worker()
+        return self.workspace.document("sync_all", "--group", "Demo", "--queue", "--json", show_progress=True)
 
     def serve(self, port: int) -> None:
-        """The dashboard, until Ctrl-C or SIGTERM; the worker goes on working."""
+        """Serves the dashboard until Ctrl-C or SIGTERM; the worker runs on."""
         chosen = free_port(port, HOST)
         if chosen != port:
             self.say(f"Port {port} is in use; the dashboard takes {chosen} instead.")
-        web = Program("web server", lambda: self.place.start("web", *web_server(HOST, chosen)))
+        web = Program("web server", lambda: self.workspace.start("web", *web_server(HOST, chosen)))
         web.start()
         url = address(HOST, chosen)
-        log = self.place.logs / "web.log"
-        wait_for_http(f"{url}/healthz", self.place.children["web"], what="The dashboard", log=log, seconds=30)
-        self.say(f"\nDashboard: {url}   user: {ADMIN}   password: {self.tell_password()}")
+        log = self.workspace.logs / "web.log"
+        wait_for_http(f"{url}/healthz", self.workspace.children["web"], what="The dashboard", log=log, seconds=30)
+        self.say(f"\nDashboard: {url}   user: {ADMIN}   password: {self.describe_password()}")
         self.say("Ctrl-C stops everything; the next demo goes on where this one ended.")
-        worker = Program("worker", self.place.start_worker, self.place.children.get("worker"))
-        supervisor = Supervisor([worker, web], self.say)
+        worker = Program("worker", self.workspace.start_worker, self.workspace.children.get("worker"))
+        supervisor = ProgramSupervisor([worker, web], self.say)
         supervisor.stop_on_signals()
         supervisor.run()
 
-    def tell_password(self) -> str:
-        """The password if it was made just now and not told yet, else how to get another."""
+    def describe_password(self) -> str:
+        """Returns the password if it is new and was not shown yet, else how to get another."""
         password, self.password = self.password, None
         if password:
             return f"{password}   (shown only this once)"
         return "the one of the first run (another: make demo DEMO_ARGS=--new-password)"
 
 
-def forget(directory: Path) -> None:
-    """Remove the demo of before, with its database, keys and simulated Kommo."""
+def remove_demo(directory: Path) -> None:
+    """Removes the demo of before, with its database, keys and simulated Kommo."""
     shutil.rmtree(directory, ignore_errors=True)
 
 
-def result(document: dict[str, Any]) -> str:
-    """The table of a run document: per state, then some slaves one by one, then the line that sums up."""
+def result_table(document: dict[str, Any]) -> str:
+    """Returns the result of a run document: per state, then some slaves one by one, then the line that sums up."""
     accounts = document["accounts"]
+    by_state: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for account in accounts:
+        by_state[account["state"]].append(account)
+    states = [
+        (GOOD.get(state, state), len(group), *(sum(each.get(count, 0) for each in group) for count in COUNTS))
+        for state, group in by_state.items()
+    ]
     bad = [account for account in accounts if account["state"] not in GOOD]
-    shown = (bad or accounts)[:EXAMPLES]
-    rest = len(accounts) - len(shown)
+    slaves = []
+    for account in (bad or accounts)[:EXAMPLES]:
+        reason = (account.get("error") or {}).get("message") or account.get("reason") or ""
+        created, updated, requests = (account.get(count, 0) for count in ("created", "updated", "requests"))
+        state = GOOD.get(account["state"], account["state"])
+        slaves.append((account["subdomain"], state, created, updated, requests, reason[:80]))
+    rest = len(accounts) - len(slaves)
     parts = [
-        table(("state", "accounts", "created", "updated", "adopted", "requests"), _by_state(accounts)),
-        table(("slave", "state", "created", "updated", "requests", "reason"), [_row(a) for a in shown])
+        table(("state", "accounts", *COUNTS), states),
+        table(("slave", "state", "created", "updated", "requests", "reason"), slaves)
         + (f"\n... and {rest} more" if rest > 0 else ""),
         summary(accounts, document.get("duration_s")),
     ]
@@ -145,28 +155,10 @@ def result(document: dict[str, Any]) -> str:
 
 
 def summary(accounts: list[dict[str, Any]], seconds: float | None) -> str:
-    """As `119 of 119 slaves changed and verified, in 9.1 s`."""
+    """Returns a line as `119 of 119 slaves changed and verified, in 9.1 s`."""
     total = len(accounts)
     counts = {state: sum(a["state"] == state for a in accounts) for state in GOOD}
-    said = [f"{number} of {total} slaves {GOOD[state]}" for state, number in counts.items() if number]
+    phrases = [f"{number} of {total} slaves {GOOD[state]}" for state, number in counts.items() if number]
     if wrong := total - sum(counts.values()):
-        said.append(f"{wrong} of {total} slaves NOT in sync")
-    return ", ".join(said or ["no slave was synced"]) + (f" ({seconds:.1f} s)" if seconds else "")
-
-
-def _by_state(accounts: list[dict[str, Any]]) -> list[tuple[object, ...]]:
-    by_state: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for account in accounts:
-        by_state[account["state"]].append(account)
-    counts = ("created", "updated", "adopted", "requests")
-    return [
-        (GOOD.get(state, state), len(group), *(sum(a.get(count, 0) for a in group) for count in counts))
-        for state, group in by_state.items()
-    ]
-
-
-def _row(account: dict[str, Any]) -> tuple[object, ...]:
-    error = account.get("error") or {}
-    why = error.get("message") or account.get("reason") or ""
-    counts = (account.get(count, 0) for count in ("created", "updated", "requests"))
-    return (account["subdomain"], GOOD.get(account["state"], account["state"]), *counts, why[:80])
+        phrases.append(f"{wrong} of {total} slaves NOT in sync")
+    return ", ".join(phrases or ["no slave was synced"]) + (f" ({seconds:.1f} s)" if seconds else "")

@@ -1,4 +1,4 @@
-"""What `doctor` looks at: each check says what it found, and what to do about it."""
+"""The checks of `doctor`: each yields what it finds, and what to do about it."""
 
 import shutil
 import sys
@@ -23,8 +23,8 @@ from accounts.models import Account
 from accounts.services import unreadable_secrets
 from accounts.services.readiness import check_writable
 from syncing.leases import clocks, processes
-from syncing.operations import envfile, firstrun
-from syncing.operations.connections import accounts, groups, mail
+from syncing.operations import envfile, setup_steps
+from syncing.operations.doctor_accounts import accounts, groups, mail
 from syncing.operations.findings import FAIL, OK, WARN, Finding, Findings
 from syncing.tasks import REAPER, UPKEEP
 
@@ -34,17 +34,14 @@ MOST_SKEW = 60  # seconds
 
 def python() -> Findings:
     version = ".".join(map(str, sys.version_info[:3]))
-    wrong = [line for line in _pinned() if not _is_installed(line)]
+    lines = (envfile.ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    pinned = [line.strip() for line in lines if "==" in line and not line.startswith("#")]
+    wrong = [line for line in pinned if not _is_installed(line)]
     if wrong:
         remedy = "pip install -r requirements.txt (or: make venv)"
         yield Finding(WARN, "python", f"{version}; other versions than tested: {', '.join(wrong)}", remedy)
     else:
         yield Finding(OK, "python", f"{version}, packages as pinned")
-
-
-def _pinned() -> list[str]:
-    lines = (envfile.ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    return [line.strip() for line in lines if "==" in line and not line.startswith("#")]
 
 
 def _is_installed(line: str) -> bool:
@@ -93,32 +90,29 @@ def system_checks() -> Findings:
 
 def database() -> Findings:
     name = f"{connection.vendor} {connection.settings_dict['NAME']}"
-    waiting = firstrun.unapplied_migrations()
+    waiting = setup_steps.unapplied_migrations()
     if waiting:
         yield Finding(FAIL, "database", f"{waiting} migrations are missing", "python manage.py setup")
     else:
         check_writable()  # who can only read it would find everything else still and old
         yield Finding(OK, "database", f"{name}, migrations complete")
     if connection.vendor == "sqlite":
-        yield from _sqlite()
-
-
-def _sqlite() -> Findings:
-    with connection.cursor() as cursor:
-        mode = cursor.execute("PRAGMA journal_mode").fetchone()[0]
-        sound = cursor.execute("PRAGMA quick_check(1)").fetchone()[0]
-    if mode != "wal":
-        yield Finding(FAIL, "database", f"journal mode {mode}, not WAL", "The file system must support WAL (no NFS).")
-    if sound != "ok":
-        yield Finding(FAIL, "database", f"damaged: {sound}", "Stop everything and restore the last backup.")
+        with connection.cursor() as cursor:
+            mode = cursor.execute("PRAGMA journal_mode").fetchone()[0]
+            integrity = cursor.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if mode != "wal":
+            remedy = "The file system must support WAL (no NFS)."
+            yield Finding(FAIL, "database", f"journal mode {mode}, not WAL", remedy)
+        if integrity != "ok":
+            remedy = "Stop everything and restore the last backup."
+            yield Finding(FAIL, "database", f"damaged: {integrity}", remedy)
 
 
 def secrets() -> Findings:
     broken = unreadable_secrets()
     if broken:
-        shown = ", ".join(broken[:5])
         remedy = "Put the old key behind the new one in FIELD_ENCRYPTION_KEYS, or store the tokens again."
-        yield Finding(FAIL, "keys", f"no key opens the secrets of {shown}", remedy)
+        yield Finding(FAIL, "keys", f"no key opens the secrets of {', '.join(broken[:5])}", remedy)
     else:
         yield Finding(OK, "keys", f"{len(accounts_conf.encryption_keys())} configured; every stored secret opens")
 
@@ -174,22 +168,24 @@ def workers() -> Findings:
 
 
 def clock_set_back() -> Findings:
-    """What was written later than now: nothing waits for it, but whatever is shown by its time is out of order."""
+    """Warns of rows dated later than now: nothing waits for them, but lists sorted by time are out of order."""
     if ahead := clocks.set_back():
-        said = f"it was set back by {ahead.total_seconds():.0f} s or more: some rows are dated in the future"
-        yield Finding(WARN, "clock", said, "Switch time synchronisation on; runs do not wait for the time to catch up.")
+        message = f"it was set back by {ahead.total_seconds():.0f} s or more: some rows are dated in the future"
+        yield Finding(
+            WARN, "clock", message, "Switch time synchronisation on; runs do not wait for the time to catch up."
+        )
 
 
 def clock() -> Findings:
-    """One request without a token to one account: its Date header."""
+    """Compares our clock with the Date header of one account, in a request without a token."""
     account = Account.objects.order_by("role").first()
     if account is None:
         return
     url = accounts_conf.url_for(account.subdomain)
     headers = {"User-Agent": accounts_conf.USER_AGENT}
     try:
-        said = requests.head(url, timeout=10, allow_redirects=False, headers=headers).headers.get("Date", "")
-        skew = abs((datetime.now(UTC) - parsedate_to_datetime(said)).total_seconds())
+        answer = requests.head(url, timeout=10, allow_redirects=False, headers=headers)
+        skew = abs((datetime.now(UTC) - parsedate_to_datetime(answer.headers.get("Date", ""))).total_seconds())
     except (requests.RequestException, ValueError) as error:
         yield Finding(WARN, "clock", f"{url}: {type(error).__name__}", "Check DNS, firewall and proxy.")
         return
@@ -210,18 +206,19 @@ WITH_DATABASE: tuple[Callable[[], Findings], ...] = (secrets, workers, groups, a
 
 
 def examine(*, online: bool) -> Findings:
-    """All findings, as they come; what needs the database is left out when there is none."""
-    for look in WITHOUT_DATABASE:
-        yield from look()
+    """Yields all findings as they come; without those that need the database when there is none."""
+    for check in WITHOUT_DATABASE:
+        yield from check()
     usable = True
     try:
         for finding in database():
             usable = usable and finding.level == OK
             yield finding
-        for look in (*WITH_DATABASE, *([clock] if online else [])) if usable else ():
-            yield from look()
+        for check in (*WITH_DATABASE, *([clock] if online else [])) if usable else ():
+            yield from check()
     except DatabaseError as error:
-        said, trouble = " ".join(str(error).split())[:200], trouble_of(error)
-        yield Finding(FAIL, "database", f"cannot be used: {said}", trouble.remedy if trouble else "Check DATABASE_URL.")
+        cause, trouble = " ".join(str(error).split())[:200], trouble_of(error)
+        remedy = trouble.remedy if trouble else "Check DATABASE_URL."
+        yield Finding(FAIL, "database", f"cannot be used: {cause}", remedy)
     except ImproperlyConfigured as error:
         yield Finding(FAIL, "settings", str(error), "python manage.py setup")

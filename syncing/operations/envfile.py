@@ -29,12 +29,12 @@ SECRETS: Mapping[str, Callable[[], str]] = {
 
 
 def variables() -> list[str]:
-    """The names of all our environment variables, as .env.example lists them."""
+    """Returns the names of all our environment variables, as .env.example lists them."""
     return [name for name, _value in _assignments(EXAMPLE.read_text(encoding="utf-8"))]
 
 
 def read(path: Path) -> dict[str, str]:
-    """The variables of the file at `path`; of a missing file, none. Quotes around a value are taken off."""
+    """Returns the variables of the file at `path`, none for a missing file. Quotes around a value are removed."""
     if not path.is_file():
         return {}
     return {
@@ -44,7 +44,7 @@ def read(path: Path) -> dict[str, str]:
 
 
 def complete(path: Path, wanted: Mapping[str, Callable[[], str]]) -> list[str]:
-    """Give every variable of `wanted` that is missing or empty in the file a value; returns their names.
+    """Gives every variable of `wanted` that is missing or empty in the file a value; returns their names.
 
     An existing value is never changed, lines and comments stay as they are. A new file begins as .env.example.
     """
@@ -59,16 +59,16 @@ def complete(path: Path, wanted: Mapping[str, Callable[[], str]]) -> list[str]:
 
 
 def replace(path: Path, values: Mapping[str, str]) -> None:
-    """Set `values` in the file whatever was there; for files that are ours alone (demo, bench)."""
+    """Sets `values` in the file whatever was there; for files that are ours alone (demo, bench)."""
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
     _write(path, _with_values(text, values))
 
 
 def child_environment(path: Path, **more: str) -> dict[str, str]:
-    """The environment of a child process that takes every variable of ours from the file at `path`."""
+    """Returns the environment of a child process that takes every variable of ours from the file at `path`."""
     ours = {*variables(), "DJANGO_SETTINGS_MODULE"}
-    kept = {name: value for name, value in os.environ.items() if name not in ours}
-    return {**kept, "KOMMOSYNC_ENV_FILE": str(path), **more}
+    others = {name: value for name, value in os.environ.items() if name not in ours}
+    return {**others, "KOMMOSYNC_ENV_FILE": str(path), **more}
 
 
 def _assignments(text: str) -> Iterable[tuple[str, str]]:
@@ -86,7 +86,7 @@ def _with_values(text: str, values: Mapping[str, str]) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    """Replace the file in one step: never half a file, never readable by others."""
+    """Replaces the file in one step: never half a file, never readable by others."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.")  # mkstemp's mode is 0600
     try:

@@ -1,4 +1,4 @@
-"""What `doctor` says of one subject, and how it is printed."""
+"""A finding of `doctor` on one subject, and its text."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

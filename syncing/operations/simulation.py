@@ -1,4 +1,4 @@
-"""A place of its own with a simulated Kommo in it: environment, database, processes; what demo and bench share."""
+"""A workspace with a simulated Kommo in it (environment, database, processes), shared by demo and bench."""
 
 import json
 import os
@@ -10,24 +10,16 @@ from types import TracebackType
 from typing import Any, Self
 
 from syncing.operations import envfile
-from syncing.operations.processes import (
-    MANAGE,
-    StartFailed,
-    end,
-    free_port,
-    port_is_free,
-    spawn,
-    wait_for_http,
-)
+from syncing.operations.child_processes import MANAGE, StartFailed, end, free_port, port_is_free, spawn, wait_for_http
 
 HOST = "127.0.0.1"
 
 
 class CommandFailed(Exception):
-    """A command of ours ended with an error; the message holds what it said."""
+    """A command of ours ended with an error; the message holds its output."""
 
 
-class Place:
+class Workspace:
     """One directory that holds everything: `env`, the database, `simulator.json`, `accounts.csv`, `logs/`.
 
     A context manager: on leaving it ends every process it started, the last one first.
@@ -54,7 +46,7 @@ class Place:
     # -- environment and commands --
 
     def configure(self, values: Mapping[str, str], *, port: int | None = None) -> None:
-        """Write the environment file: `values`, and what makes the place independent of everything else."""
+        """Writes the environment file: `values`, and those that make the workspace independent of everything else."""
         own = {"VAR_DIR": str(self.directory), "DATABASE_URL": ""}  # SQLite in VAR_DIR
         envfile.replace(self.env_file, {**own, **values})
         self._set_port(free_port(port, HOST))
@@ -65,7 +57,7 @@ class Place:
         return envfile.child_environment(self.env_file, NO_PROXY=HOST, no_proxy=HOST)
 
     def manage(self, *args: str, expect: tuple[int, ...] = (0,), show_progress: bool = False) -> str:
-        """Run a command of manage.py to its end and return its stdout; raises CommandFailed on another exit code."""
+        """Runs a command of manage.py to its end and returns its stdout; raises CommandFailed on another exit code."""
         log = self.logs / f"{args[0]}.log"
         with log.open("wb") as errors:
             child = spawn(
@@ -75,30 +67,30 @@ class Place:
                 output=None if show_progress else errors,
             )
             self.children[args[0]] = child
-            said, _ = child.communicate()
+            printed, _ = child.communicate()
         del self.children[args[0]]
-        text = said.decode()
+        text = printed.decode()
         if child.returncode not in expect:
             why = log.read_text(encoding="utf-8", errors="replace").strip() or text.strip()
             raise CommandFailed(f"`manage.py {args[0]}` ended with {child.returncode}:\n{why[-2000:]}")
         return text
 
     def document(self, *args: str, show_progress: bool = False) -> dict[str, Any]:
-        """The JSON document that a command prints, whether it ends well or not; raises CommandFailed without one."""
+        """Returns the JSON document that a command prints, even if it fails; raises CommandFailed without one."""
         text = self.manage(*args, expect=(0, 1, 2), show_progress=show_progress)
         try:
             document: dict[str, Any] = json.loads(text)
         except ValueError as error:
-            said = (self.logs / f"{args[0]}.log").read_text(encoding="utf-8", errors="replace")
-            raise CommandFailed(f"`manage.py {args[0]}` printed no document:\n{(said or text)[-2000:]}") from error
+            errors = (self.logs / f"{args[0]}.log").read_text(encoding="utf-8", errors="replace")
+            raise CommandFailed(f"`manage.py {args[0]}` printed no document:\n{(errors or text)[-2000:]}") from error
         return document
 
     def setup(self, *more: str) -> str:
-        """Secrets, database, static files, superuser; returns what `setup` said."""
+        """Runs `setup` (secrets, database, static files, superuser) and returns its output."""
         return self.manage("setup", "--env", str(self.env_file), *more)
 
     def start(self, name: str, *command: str) -> subprocess.Popen[bytes]:
-        """Start a process that stays; its output goes to logs/NAME.log."""
+        """Starts a process that stays; its output goes to logs/NAME.log."""
         with (self.logs / f"{name}.log").open("ab") as output:
             child = spawn(command, env=self.environment, output=output)
         self.children[name] = child
@@ -107,7 +99,7 @@ class Place:
     # -- the simulated Kommo --
 
     def start_simulator(self, *options: str) -> None:
-        """On the port of `configure`, or on another if somebody took it meanwhile; raises StartFailed."""
+        """Starts it on the port of `configure`, or on another if somebody took it meanwhile; raises StartFailed."""
         try:
             self._start_simulator(*options)
         except StartFailed:
@@ -137,7 +129,7 @@ class Place:
         return self.start("worker", *MANAGE, "worker")
 
     def ask_simulator(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Any:
-        """One request to the simulator, and the JSON of its answer; raises CommandFailed unless it is 200."""
+        """Sends a request to the simulator and returns its answer's JSON; raises CommandFailed unless it is 200."""
         connection = HTTPConnection(HOST, self.simulator_port, timeout=60)
         try:
             raw = None if body is None else json.dumps(body)
@@ -162,5 +154,5 @@ class Place:
             self.stop(name)
 
     def pids(self) -> list[int]:
-        """This process and all that it started, with their children."""
+        """Returns the ids of this process and all that it started."""
         return [os.getpid(), *(child.pid for child in self.children.values())]

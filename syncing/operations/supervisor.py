@@ -6,9 +6,8 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from types import FrameType
 
-from syncing.operations.processes import end
+from syncing.operations.child_processes import end
 
 LOOK_EVERY = 0.2  # seconds
 STEADY = 30.0  # seconds after which a process counts as well again
@@ -36,7 +35,7 @@ class GaveUp(Exception):
     """A program died again and again."""
 
 
-class Supervisor:
+class ProgramSupervisor:
     """Runs programs in the foreground. `stop` may be set from a signal handler or another thread."""
 
     def __init__(self, programs: Sequence[Program], say: Callable[[str], None]) -> None:
@@ -46,25 +45,22 @@ class Supervisor:
 
     def stop_on_signals(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, self._on_signal)
-
-    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
-        self.stop.set()
+            signal.signal(number, lambda _number, _frame: self.stop.set())
 
     def start(self) -> None:
         for program in self.programs:
             program.start()
 
     def run(self) -> None:
-        """Until `stop` is set; raises GaveUp. All children are gone afterwards, whatever happened."""
+        """Runs until `stop` is set; raises GaveUp. All children are gone afterwards, whatever happened."""
         try:
             while not self.stop.wait(LOOK_EVERY):
                 for program in self.programs:
-                    self._look_after(program)
+                    self._restart_if_ended(program)
         finally:
             self.end_all()
 
-    def _look_after(self, program: Program) -> None:
+    def _restart_if_ended(self, program: Program) -> None:
         now = time.monotonic()
         if program.child is None:
             if now >= program.start_at:
@@ -82,7 +78,7 @@ class Supervisor:
         program.child, program.start_at = None, now + pause
 
     def end_all(self) -> None:
-        """The last started first, and each of them told before any is waited for."""
+        """Ends the children, the last started first; each gets its signal before any is waited for."""
         living = [p for p in reversed(self.programs) if p.child is not None and p.child.poll() is None]
         for program in living:
             if program.child is not None:

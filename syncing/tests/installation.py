@@ -20,7 +20,7 @@ from accounts.simulator.server import RunningServer
 from accounts.simulator.world import World
 from accounts.tests.tables import make_tables
 from syncing.operations import envfile
-from syncing.operations.simulation import Place
+from syncing.operations.simulation import Workspace
 
 LEASE = 3
 
@@ -31,7 +31,7 @@ class Installation:
     def __init__(self, directory: Path, world: World, server: RunningServer, **env: str) -> None:
         self.world = world
         self.database = env.get("DATABASE_URL", "")
-        self.place = Place(directory)
+        self.workspace = Workspace(directory)
         self.template = server.url_template
         self.values = {
             "SYNC_LEASE": str(LEASE),
@@ -45,20 +45,20 @@ class Installation:
         }
 
     def __enter__(self) -> Self:
-        self.place.__enter__()
-        self.place.configure(self.values)
-        envfile.replace(self.place.env_file, {"KOMMO_URL_TEMPLATE": self.template})
+        self.workspace.__enter__()
+        self.workspace.configure(self.values)
+        envfile.replace(self.workspace.env_file, {"KOMMO_URL_TEMPLATE": self.template})
         if not self.database:
-            make_tables(self.place.directory / "kommosync.sqlite3")
+            make_tables(self.workspace.directory / "kommosync.sqlite3")
         rows = [f"{a.subdomain},{'slave' if n else 'master'},,{a.token}" for n, a in enumerate(self.accounts)]
-        self.place.csv.write_text("subdomain,role,name,token\n" + "\n".join(rows) + "\n")
-        self.place.manage("import_accounts", str(self.place.csv))
+        self.workspace.csv.write_text("subdomain,role,name,token\n" + "\n".join(rows) + "\n")
+        self.workspace.manage("import_accounts", str(self.workspace.csv))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.place.__exit__(kind, error, trace)
+        self.workspace.__exit__(kind, error, trace)
 
     # -- the world --
 
@@ -84,7 +84,8 @@ class Installation:
         if self.database:
             with psycopg.connect(self.database) as connection:
                 return connection.execute(sql).fetchall()  # type: ignore[arg-type]
-        with contextlib.closing(sqlite3.connect(self.place.directory / "kommosync.sqlite3", timeout=20)) as connection:
+        path = self.workspace.directory / "kommosync.sqlite3"
+        with contextlib.closing(sqlite3.connect(path, timeout=20)) as connection:
             return connection.execute(sql).fetchall()
 
     def stop_between_transactions(self, process: "subprocess.Popen[Any]") -> None:
@@ -93,7 +94,8 @@ class Installation:
 
     def _is_free_beside(self, process: "subprocess.Popen[Any]") -> bool:
         process.send_signal(signal.SIGSTOP)
-        with contextlib.closing(sqlite3.connect(self.place.directory / "kommosync.sqlite3", timeout=0)) as connection:
+        path = self.workspace.directory / "kommosync.sqlite3"
+        with contextlib.closing(sqlite3.connect(path, timeout=0)) as connection:
             try:
                 connection.execute("BEGIN IMMEDIATE")
             except sqlite3.OperationalError:

@@ -10,8 +10,8 @@ from pathlib import Path
 from urllib.request import urlopen
 
 from syncing.operations import demo
+from syncing.operations.child_processes import free_port
 from syncing.operations.envfile import ROOT, child_environment
-from syncing.operations.processes import free_port
 
 
 def start(directory: Path, *options: str) -> subprocess.Popen[str]:

@@ -16,7 +16,7 @@ from accounts.simulator.seed import seed_demo, seed_master
 from accounts.simulator.server import serve
 from accounts.simulator.world import World
 from accounts.tests.tables import postgres_database
-from syncing.operations.processes import MANAGE, free_port
+from syncing.operations.child_processes import MANAGE, free_port
 from syncing.tests.installation import (
     Installation,
     children,
@@ -71,14 +71,14 @@ def new_franchise(slaves: int) -> World:
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_queued_run_by_a_real_worker_changes_and_verifies_every_slave(make, backend: str) -> None:
     installation = make(franchise(slaves=12), backend)
-    installation.place.start_worker()
-    first = installation.place.document("sync_all", "--queue", "--json")
+    installation.workspace.start_worker()
+    first = installation.workspace.document("sync_all", "--queue", "--json")
     assert (first["state"], first["totals"]["changed"]) == ("succeeded", 12), first["accounts"]
     installation.assert_converged()
-    again = installation.place.document("sync_all", "--queue", "--json")
+    again = installation.workspace.document("sync_all", "--queue", "--json")
     assert (again["state"], again["totals"]["in_sync"]) == ("succeeded", 12)
     assert all(account["changes"] == [] for account in again["accounts"])
-    worker = installation.place.children["worker"]
+    worker = installation.workspace.children["worker"]
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(20) == 0
 
@@ -110,24 +110,24 @@ def test_after_kill_9_of_a_worker_process_every_slave_converges_and_nothing_is_m
     make, backend: str, victim
 ) -> None:
     installation = make(new_franchise(slaves=20), backend, latency=0.04)
-    worker = installation.place.start_worker()
-    installation.place.manage("sync_all", "--queue", "--no-wait")
+    worker = installation.workspace.start_worker()
+    installation.workspace.manage("sync_all", "--queue", "--no-wait")
     installation.wait_for_writes(25)
     family = descendants(worker.pid)
     kill(victim(worker.pid))
     if victim is supervisor_of:
         worker.wait(10)
         wait_until(lambda: not any(threads(pid) for pid in family), 10, "end of the orphans")
-        installation.place.start_worker()
+        installation.workspace.start_worker()
     assert installation.wait_for_run(90) == "succeeded"
     installation.assert_converged()
 
 
 def test_after_kill_9_of_the_web_server_a_triggered_run_goes_on_and_the_pages_come_back(make) -> None:
     installation = make(new_franchise(slaves=20), latency=0.04)
-    key = installation.place.manage("api_key", "create", "test", "--scope", "read", "--scope", "trigger").strip()
+    key = installation.workspace.manage("api_key", "create", "test", "--scope", "read", "--scope", "trigger").strip()
     port = free_port()
-    up = installation.place.start("up", *MANAGE, "up", "--port", str(port))
+    up = installation.workspace.start("up", *MANAGE, "up", "--port", str(port))
     url, headers = f"http://127.0.0.1:{port}", {"Authorization": f"Bearer {key}"}
     wait_until(lambda: _answers(f"{url}/healthz"), 30, "web server")
     answer = requests.post(f"{url}/api/sync/trigger", json={"sync_type": "full"}, headers=headers, timeout=10)
@@ -159,13 +159,13 @@ def _web_server(up: int) -> int:
 
 def test_after_kill_9_of_a_foreground_run_the_next_one_waits_takes_over_and_converges(make) -> None:
     installation = make(new_franchise(slaves=20), latency=0.04, SYNC_LEASE="10")
-    first = installation.place.start("first", *MANAGE, "sync_all")
+    first = installation.workspace.start("first", *MANAGE, "sync_all")
     installation.wait_for_writes(25)
     kill(first.pid)
     first.wait()
-    document = installation.place.document("sync_all", "--json")
+    document = installation.workspace.document("sync_all", "--json")
     assert document["state"] == "succeeded", document["totals"]
-    said = (installation.place.logs / "sync_all.log").read_text()
+    said = (installation.workspace.logs / "sync_all.log").read_text()
     assert "takes over" in said
     installation.assert_converged()
     states = [state for (state,) in installation.rows("SELECT state FROM syncing_syncrun ORDER BY id")]
@@ -176,10 +176,10 @@ def test_after_kill_9_of_a_foreground_run_the_next_one_waits_takes_over_and_conv
 def test_a_process_that_was_stopped_longer_than_its_lease_sends_nothing_more_when_it_goes_on(make) -> None:
     """As a machine that sleeps: meanwhile another command takes over and ends the work."""
     installation = make(new_franchise(slaves=6), latency=0.04)
-    first = installation.place.start("first", *MANAGE, "sync_all")
+    first = installation.workspace.start("first", *MANAGE, "sync_all")
     installation.wait_for_writes(8)
     installation.stop_between_transactions(first)
-    document = installation.place.document("sync_all", "--json")
+    document = installation.workspace.document("sync_all", "--json")
     assert document["state"] == "succeeded", document["totals"]
     written = sum(record.method != "GET" for record in list(installation.world.log))
     first.send_signal(signal.SIGCONT)
@@ -193,8 +193,8 @@ def test_a_process_that_was_stopped_longer_than_its_lease_sends_nothing_more_whe
 
 def test_sigterm_to_the_group_lets_accounts_finish_or_go_back_and_the_next_worker_ends_the_run(make) -> None:
     installation = make(new_franchise(slaves=20), latency=0.04)
-    worker = installation.place.start_worker()
-    installation.place.manage("sync_all", "--queue", "--no-wait")
+    worker = installation.workspace.start_worker()
+    installation.workspace.manage("sync_all", "--queue", "--no-wait")
     installation.wait_for_writes(25)
     family = descendants(worker.pid)
     began = time.monotonic()
@@ -204,22 +204,22 @@ def test_sigterm_to_the_group_lets_accounts_finish_or_go_back_and_the_next_worke
     assert not any(threads(pid) for pid in family), "something was left behind"
     running = installation.rows("SELECT count(*) FROM syncing_accountrun WHERE state = 'running'")
     assert running == [(0,)], "an account was neither finished nor handed back"
-    installation.place.start_worker()
+    installation.workspace.start_worker()
     assert installation.wait_for_run(60) == "succeeded"
     installation.assert_converged()
 
 
 def test_a_cancel_stops_between_two_requests_and_says_how_far_it_came(make) -> None:
     installation = make(new_franchise(slaves=8), latency=0.1)
-    command = installation.place.start("sync", *MANAGE, "sync_all", "--json")
+    command = installation.workspace.start("sync", *MANAGE, "sync_all", "--json")
     installation.wait_for_writes(8)
     command.send_signal(signal.SIGINT)
     assert command.wait(20) == 1
-    log = (installation.place.logs / "sync.log").read_text()
+    log = (installation.workspace.logs / "sync.log").read_text()
     document = json.loads(next(line for line in log.splitlines() if line.startswith("{")))
     assert document["state"] == "cancelled"
     assert {account["state"] for account in document["accounts"]} <= {"cancelled", "changed"}
-    again = installation.place.document("sync_all", "--json")
+    again = installation.workspace.document("sync_all", "--json")
     assert again["state"] == "succeeded"
     installation.assert_converged()
 
@@ -229,26 +229,26 @@ def test_a_real_worker_keeps_oauth_accounts_alive_checks_and_syncs_them(make, ba
     world = new_franchise(slaves=3)
     theirs = world.add_integration(redirect_uri="https://sync.example/oauth/callback")
     installation = make(world, backend)
-    place = installation.place
-    place.csv.write_text("subdomain,client_id,client_secret,redirect_uri,refresh_token\n")
-    with place.csv.open("a") as file:
+    workspace = installation.workspace
+    workspace.csv.write_text("subdomain,client_id,client_secret,redirect_uri,refresh_token\n")
+    with workspace.csv.open("a") as file:
         for account in installation.accounts[1:]:
             pair = account.grants.issue(theirs.client_id)
             row = (account.subdomain, theirs.client_id, theirs.client_secret, theirs.redirect_uri, pair.refresh)
             file.write(",".join(row) + "\n")
-    place.manage("import_accounts", str(place.csv))
-    place.start_worker()
+    workspace.manage("import_accounts", str(workspace.csv))
+    workspace.start_worker()
     # What the schedule does every hour; the first time after up to half a minute.
-    place.manage("shell", "-c", "from django_q.tasks import async_task; async_task('accounts.tasks.upkeep')")
+    workspace.manage("shell", "-c", "from django_q.tasks import async_task; async_task('accounts.tasks.upkeep')")
     renewed = "SELECT count(*) FROM accounts_tokenpair WHERE generation = 2"
     wait_until(lambda: installation.rows(renewed)[0][0] == 3, 30, "renewal of the imported refresh tokens")
 
-    place.manage("shell", "-c", "from accounts.services.health.bulk_check import start_check; start_check()")
+    workspace.manage("shell", "-c", "from accounts.services.health.bulk_check import start_check; start_check()")
     finished = "SELECT count(*) FROM accounts_connectioncheck WHERE finished_at IS NOT NULL"
     wait_until(lambda: installation.rows(finished)[0][0] == 1, 30, "end of the check")
     assert installation.rows("SELECT DISTINCT health FROM accounts_account") == [("connected",)]
 
-    document = place.document("sync_all", "--queue", "--json")
+    document = workspace.document("sync_all", "--queue", "--json")
     assert (document["state"], document["totals"]["changed"]) == ("succeeded", 3)
     assert sum(record.path == "/oauth2/access_token" for record in world.log) == 3
     installation.assert_converged()

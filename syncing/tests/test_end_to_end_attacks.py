@@ -12,8 +12,8 @@ import pytest
 import requests
 
 from syncing.operations import envfile
-from syncing.operations.processes import free_port, web_server
-from syncing.operations.simulation import Place
+from syncing.operations.child_processes import free_port, web_server
+from syncing.operations.simulation import Workspace
 from syncing.tests.installation import wait_until
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")]
@@ -24,10 +24,10 @@ HOST = "127.0.0.1"
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[tuple[int, int]]:
     """The port and the process of the web server, as `up` starts it."""
-    with Place(tmp_path) as place:
-        place.configure({name: make() for name, make in envfile.SECRETS.items()})
+    with Workspace(tmp_path) as workspace:
+        workspace.configure({name: make() for name, make in envfile.SECRETS.items()})
         port = free_port()
-        web = place.start("web", *web_server(HOST, port))
+        web = workspace.start("web", *web_server(HOST, port))
         wait_until(lambda: answers(port), 60, "web server")
         yield port, web.pid
 

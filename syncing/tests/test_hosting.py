@@ -31,7 +31,7 @@ from accounts.services.upkeep import renewal
 from accounts.tests.factories import AccountFactory
 from accounts.uploads import read_upload, store_upload
 from syncing.models import IdMapping
-from syncing.operations import firstrun
+from syncing.operations import setup_steps
 from syncing.templatetags.kommosync import shown
 from syncing.tests.factories import AccountRunFactory, DriftFactory, difference
 
@@ -168,8 +168,8 @@ def test_sessions_that_have_expired_are_cleared_by_the_upkeep() -> None:
 def test_a_given_password_that_breaks_a_rule_is_refused_and_not_shown(monkeypatch, password: str) -> None:
     monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", password)
 
-    with pytest.raises(firstrun.PasswordRefused) as refused:
-        firstrun.superuser(new_password=False)
+    with pytest.raises(setup_steps.PasswordRefused) as refused:
+        setup_steps.superuser(new_password=False)
 
     assert "DJANGO_SUPERUSER_PASSWORD is refused: This password" in str(refused.value)
     assert password not in str(refused.value)
@@ -183,7 +183,7 @@ def test_a_given_password_is_taken_and_not_printed(monkeypatch, new_password: bo
     if new_password:
         User.objects.create_superuser("admin", "", "another-password-1")
 
-    step, printed = firstrun.superuser(new_password=new_password)
+    step, printed = setup_steps.superuser(new_password=new_password)
 
     assert User.objects.get().check_password("correct-horse-battery")
     assert printed is None
@@ -192,8 +192,8 @@ def test_a_given_password_is_taken_and_not_printed(monkeypatch, new_password: bo
 
 @pytest.mark.django_db
 def test_the_command_ends_in_2_with_the_rule(monkeypatch, capsys, tmp_path) -> None:
-    monkeypatch.setattr(firstrun, "migrate", lambda: firstrun.Step("database", False))
-    monkeypatch.setattr(firstrun, "collect_static", lambda: firstrun.Step("static files", False))
+    monkeypatch.setattr(setup_steps, "migrate", lambda: setup_steps.Step("database", False))
+    monkeypatch.setattr(setup_steps, "collect_static", lambda: setup_steps.Step("static files", False))
     for name in ("SECRET_KEY", "FIELD_ENCRYPTION_KEYS"):
         monkeypatch.setenv(name, "x")
     monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", "short")
@@ -211,7 +211,7 @@ def test_an_sqlite_file_is_its_owners_alone(monkeypatch, tmp_path: Path) -> None
     for mode in (None, 0o644):
         if mode:
             file.chmod(mode)
-        firstrun._keep_private()
+        setup_steps._keep_private()
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 

@@ -17,7 +17,7 @@ from pytest_django import Settings
 from syncing.addresses import client_address
 from syncing.logins import UNKNOWN
 from syncing.models import AuditEntry
-from syncing.operations import doctor, firstrun
+from syncing.operations import doctor, setup_steps
 
 pytestmark = pytest.mark.django_db
 GOOD = "correct horse battery"
@@ -164,10 +164,10 @@ def test_unlock_ends_it_and_is_in_the_audit(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_a_new_password_of_setup_unlocks() -> None:
-    firstrun.superuser(new_password=False)
-    fail(name=firstrun.ADMIN)
-    _step, password = firstrun.superuser(new_password=True)
-    assert login(firstrun.ADMIN, str(password)).status_code == 302
+    setup_steps.superuser(new_password=False)
+    fail(name=setup_steps.ADMIN)
+    _step, password = setup_steps.superuser(new_password=True)
+    assert login(setup_steps.ADMIN, str(password)).status_code == 302
 
 
 @pytest.mark.parametrize(("https", "proxies", "found"), [(True, 0, 1), (True, 1, 0), (False, 0, 0)])

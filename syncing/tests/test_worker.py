@@ -17,7 +17,7 @@ from syncing import conf
 from syncing.models import Lane
 from syncing.worker import supervisor
 from syncing.worker.drain import PipeSign
-from syncing.worker.supervisor import Supervisor
+from syncing.worker.supervisor import ClusterSupervisor
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc and the parent-death signal")
 PATIENCE = 15.0
@@ -133,7 +133,7 @@ def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_it_gives_up_on_a_cluster_that_dies_again_and_again(said: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervisor, "COMMAND", (sys.executable, "-c", "raise SystemExit(1)"))
 
-    assert Supervisor(said.append).run() == 1
+    assert ClusterSupervisor(said.append).run() == 1
 
     assert said == ["Gave up after 2 restarts: the cluster died."]
     assert not Lane.objects.exists()
@@ -150,7 +150,7 @@ def test_a_cluster_that_takes_no_work_is_started_again(
     called: list[bool] = []
     monkeypatch.setattr(supervisor.dispatch, "call_lanes", lambda: called.append(True))
 
-    assert Supervisor(said.append).run() == 1
+    assert ClusterSupervisor(said.append).run() == 1
 
     assert len(called) > 1  # at the start, and again before a restart: a message may have been lost
     assert "no lane took it" in said[0]
@@ -165,7 +165,7 @@ def test_it_waits_for_a_database_that_is_away_at_the_start_and_later(
     monkeypatch.setattr(supervisor, "ensure_schedules", away_for(2, supervisor.ensure_schedules))
     monkeypatch.setattr(supervisor.claims, "release_expired", away_for(2, stop_this_process))
 
-    assert Supervisor(said.append).run() == 0
+    assert ClusterSupervisor(said.append).run() == 0
 
     errors = [record for record in caplog.records if "the database is away" in record.message]
     assert len(errors) == 2  # once per outage

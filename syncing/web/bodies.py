@@ -1,4 +1,4 @@
-"""How much of a request's body is taken, by its path: one rule for the web server and for Django's middleware."""
+"""The limits of a request's body, by its path: one rule for the web server and for Django's middleware."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""One connection: how long it may take, and what happens to the rest of a body that is not wanted."""
+"""One connection: its deadlines, and the rest of a body that is not wanted."""
 
 import contextlib
 import math
@@ -12,7 +12,7 @@ from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
 
 from accounts.uploads import cookies_may_upload
-from syncing.web.request import Ahead, Request
+from syncing.web.request import ArrivingRequest, PipelinedRequest
 
 if TYPE_CHECKING:
     from syncing.web.server import Server
@@ -21,14 +21,14 @@ ARRIVAL = 20.0  # seconds for the headers, and for a body on top of its bytes
 SLOWEST = 4096.0  # bytes per second that a body has to bring
 IDLE = 30.0  # seconds that a connection without a request is kept
 STALLED = 60.0  # seconds without a byte taken by a client that is being answered
-LINGER = 30.0  # seconds that the rest of an unwanted body is thrown away, so that the client sees its answer
+LINGER = 30.0  # seconds for which the rest of an unwanted body is thrown away, so that the client sees its answer
 
 
-class Connection(HTTPChannel):  # type: ignore[misc]
+class ClientConnection(HTTPChannel):  # type: ignore[misc]
     """Receives requests in the main thread, answers them in others (waitress), and has a deadline at all times."""
 
-    request: Request | None  # the one that is arriving
-    requests: list[Request]  # those that are being answered, or wait for it
+    request: ArrivingRequest | None  # the one that is arriving
+    requests: list[ArrivingRequest]  # those that are being answered, or wait for it
     last_activity: float
     is_checking = False  # whether a thread checks the sender of an upload; nothing more is received meanwhile
     is_refused = False  # whether the client may still be sending what nobody wants
@@ -40,12 +40,12 @@ class Connection(HTTPChannel):  # type: ignore[misc]
 
     # -- receiving --
 
-    def parser_class(self, adj: Adjustments) -> Request:
-        """Returns what takes the next bytes; one request at a time is read."""
-        return (Ahead if self.requests else Request)(adj, room=self.server.room)
+    def parser_class(self, adj: Adjustments) -> ArrivingRequest:
+        """Returns the parser of the next bytes; one request at a time is read."""
+        return (PipelinedRequest if self.requests else ArrivingRequest)(adj, memory=self.server.body_memory)
 
     def readable(self) -> bool:
-        is_held = self.is_checking or isinstance(self.request, Ahead)
+        is_held = self.is_checking or isinstance(self.request, PipelinedRequest)
         return bool(self.lingers_until) or (not is_held and super().readable())
 
     def handle_read(self) -> None:
@@ -87,12 +87,12 @@ class Connection(HTTPChannel):  # type: ignore[misc]
 
     @property
     def is_login(self) -> bool:
-        """True when the request to be answered next brings a password."""
+        """Returns True when the request to be answered next brings a password."""
         return self.requests[0].is_login
 
     @property
     def is_answered(self) -> bool:
-        """True while an answer is being made or sent."""
+        """Returns True while an answer is being prepared or sent."""
         return bool(self.requests or self.total_outbufs_len or self.is_checking)
 
     @property
@@ -105,7 +105,7 @@ class Connection(HTTPChannel):  # type: ignore[misc]
 
     @property
     def deadline(self) -> float:
-        """When this connection has to go, whatever its client sends until then."""
+        """Returns the time when this connection has to go, whatever its client sends until then."""
         if self.lingers_until:
             return self.lingers_until
         if self.total_outbufs_len:
@@ -120,26 +120,24 @@ class Connection(HTTPChannel):  # type: ignore[misc]
         request = self.requests[0]
         self.is_refused = bool(request.error) or request.is_cut
         super().service()
-        if isinstance(self.request, Ahead):
-            self.server.trigger.pull_trigger(self._read_on)
+        if isinstance(self.request, PipelinedRequest):
+            self.server.trigger.pull_trigger(self._parse_pipelined)
 
-    def _read_on(self) -> None:
+    def _parse_pipelined(self) -> None:
+        """Parses, in the main thread, the bytes that came while an earlier request was answered."""
         ahead, self.request = self.request, None
-        if isinstance(ahead, Ahead):
+        if isinstance(ahead, PipelinedRequest):
             self.received(ahead.data)
 
     def handle_close(self) -> None:
         if self.is_refused and self.connected and not self.lingers_until:
-            self._linger()
+            # Nothing more is sent, but the rest is read: closed at once, the connection would lose the answer.
+            with contextlib.suppress(OSError):
+                self.socket.shutdown(socket.SHUT_WR)
+            self.lingers_until = time.time() + LINGER
+            self.will_close = False
         else:
             self.drop()
-
-    def _linger(self) -> None:
-        """Says that nothing more comes, and listens on: a connection closed at once would lose the answer."""
-        with contextlib.suppress(OSError):
-            self.socket.shutdown(socket.SHUT_WR)
-        self.lingers_until = time.time() + LINGER
-        self.will_close = False
 
     def drop(self) -> None:
         """Closes the connection now."""
@@ -154,7 +152,7 @@ class UploadCheck:
 
     is_login = False
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: ClientConnection) -> None:
         self._connection = connection
 
     def service(self) -> None:

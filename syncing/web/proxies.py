@@ -1,4 +1,4 @@
-"""What a proxy says about the request that it hands on, and who is believed."""
+"""The headers of a proxy about the request that it passes on, and the proxies that are believed."""
 
 from collections.abc import Iterable
 from typing import Any

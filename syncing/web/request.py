@@ -13,7 +13,7 @@ from syncing.web.bodies import ANONYMOUS_LIMIT, BodyRule, rule_for
 OVERHEAD_FROM = 8 * 1024  # bytes of a chunked body from which on four fifths have to be content
 
 
-class Room:
+class BodyMemory:
     """Counts the bytes of all bodies in memory; threads end requests while the main one receives others."""
 
     def __init__(self) -> None:
@@ -29,8 +29,8 @@ class Room:
 class Body:
     """A body in memory: on a disk, where waitress puts larger ones, tokens of an import would lie in clear."""
 
-    def __init__(self, room: Room) -> None:
-        self._room = room
+    def __init__(self, memory: BodyMemory) -> None:
+        self._memory = memory
         self._file = io.BytesIO()
         self._size = 0
 
@@ -40,7 +40,7 @@ class Body:
     def append(self, data: bytes) -> None:
         self._file.write(data)
         self._size += len(data)
-        self._room.take(len(data))
+        self._memory.take(len(data))
 
     def getfile(self) -> io.BytesIO:
         self._file.seek(0)
@@ -48,7 +48,7 @@ class Body:
 
     def close(self) -> None:
         size, self._size = self._size, 0  # it may be closed twice
-        self._room.take(-size)
+        self._memory.take(-size)
         self._file.close()
 
 
@@ -72,7 +72,7 @@ class DiscardedBody:
 
 
 class CutBody(io.RawIOBase):
-    """What is left of a body that was not taken: reading it is an error, so that it never looks empty."""
+    """The rest of a body that was not taken: reading it is an error, so that it never looks empty."""
 
     def read(self, size: int = -1) -> bytes:
         raise OSError("this body was larger than its limit and was not received")
@@ -81,7 +81,7 @@ class CutBody(io.RawIOBase):
         return self.read()
 
 
-class Request(HTTPRequestParser):  # type: ignore[misc]
+class ArrivingRequest(HTTPRequestParser):  # type: ignore[misc]
     """Reads headers and body; a body over its limit is cut off, and the application told at once."""
 
     command = path = ""  # until the first line has come
@@ -91,9 +91,9 @@ class Request(HTTPRequestParser):  # type: ignore[misc]
     is_cut = False
     is_checked = False  # whether its sender was checked
 
-    def __init__(self, adj: Adjustments, *, room: Room) -> None:
+    def __init__(self, adj: Adjustments, *, memory: BodyMemory) -> None:
         super().__init__(adj)
-        self._room = room
+        self._memory = memory
 
     def parse_header(self, header_plus: bytes) -> None:
         try:
@@ -103,7 +103,7 @@ class Request(HTTPRequestParser):  # type: ignore[misc]
         if self.body_rcv is None:
             return
         self.rule = rule_for(self.path)
-        self.body_rcv.buf = Body(self._room) if self.rule.is_read else DiscardedBody()
+        self.body_rcv.buf = Body(self._memory) if self.rule.is_read else DiscardedBody()
         if self.content_length > self.rule.limit:
             self.cut_off()
 
@@ -112,14 +112,11 @@ class Request(HTTPRequestParser):  # type: ignore[misc]
         if self.rule and not self.completed:
             if self.body_bytes_received > self.rule.limit:
                 self.cut_off()
-            elif self._is_mostly_overhead():
+            # Tiny chunks: each costs the main loop as much as a whole piece.
+            elif self.body_bytes_received > OVERHEAD_FROM and len(self.body_rcv) < self.body_bytes_received * 4 // 5:
                 self.error = BadRequest("chunks this small are not accepted")
                 self.completed = True
         return consumed
-
-    def _is_mostly_overhead(self) -> bool:
-        """True for a body in tiny chunks, each of which costs the main loop as much as a whole piece."""
-        return self.body_bytes_received > OVERHEAD_FROM and len(self.body_rcv) < self.body_bytes_received * 4 // 5
 
     @property
     def is_login(self) -> bool:
@@ -127,7 +124,7 @@ class Request(HTTPRequestParser):  # type: ignore[misc]
 
     @property
     def needs_check(self) -> bool:
-        """True for an upload that may take room only if the one who sends it may upload."""
+        """Returns True for an upload that may take memory only if its sender may upload."""
         is_upload = self.rule is not None and self.rule.is_upload and not self.completed
         return is_upload and not self.is_checked and (self.chunked or self.content_length > ANONYMOUS_LIMIT)
 
@@ -150,11 +147,11 @@ class Request(HTTPRequestParser):  # type: ignore[misc]
         return stream
 
 
-class Ahead(Request):
-    """What a client sends before it has its answer: kept as bytes, parsed when its turn comes."""
+class PipelinedRequest(ArrivingRequest):
+    """The bytes that a client sends before it has its answer: stored, and parsed when their turn comes."""
 
-    def __init__(self, adj: Adjustments, *, room: Room) -> None:
-        super().__init__(adj, room=room)
+    def __init__(self, adj: Adjustments, *, memory: BodyMemory) -> None:
+        super().__init__(adj, memory=memory)
         self.data = b""
 
     def received(self, data: bytes) -> int:

@@ -11,8 +11,8 @@ from waitress.adjustments import Adjustments
 from waitress.server import TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher
 
-from syncing.web.connection import Connection, UploadCheck
-from syncing.web.request import Room
+from syncing.web.connection import ClientConnection, UploadCheck
+from syncing.web.request import BodyMemory
 
 THREADS = 8
 LOGIN_THREADS = 2  # besides
@@ -29,11 +29,11 @@ WSGI = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 class Server(TcpWSGIServer):  # type: ignore[misc]
     """When room runs out, the connection that has waited longest goes: no crowd of slow clients locks others out."""
 
-    channel_class = Connection
+    channel_class = ClientConnection
     accepting: bool
 
     def __init__(self, application: WSGI, listener: socket.socket, *, connections: int, bodies: int = BODIES) -> None:
-        self.room = Room()
+        self.body_memory = BodyMemory()
         self.connections = connections
         self.bodies = bodies
         self._stops_at: float | None = None
@@ -63,7 +63,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
     # -- room --
 
     def handle_accept(self) -> None:
-        """Takes several that wait at the door at once: between two looks at it, everybody else is served."""
+        """Accepts several waiting connections at once: between two rounds, everybody else is served."""
         for _ in range(ACCEPTED):
             before = len(self.active_channels)
             super().handle_accept()
@@ -73,8 +73,8 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
                 self._drop_oldest()
 
     def make_room(self) -> None:
-        """Called whenever bytes have come."""
-        if self.room.used > self.bodies:
+        """Drops a connection when the bodies take too much memory; called whenever bytes have come."""
+        if self.body_memory.used > self.bodies:
             self._drop_oldest(with_body=True)
 
     def _drop_oldest(self, *, with_body: bool = False) -> None:
@@ -94,13 +94,13 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
 
     # -- running --
 
-    def add_task(self, task: Connection | UploadCheck) -> None:
-        """Called with who waits for a thread. Logins wait for each other only: checking a password takes 0.3 s."""
+    def add_task(self, task: ClientConnection | UploadCheck) -> None:
+        """Queues a task for a thread. Logins wait for each other only, as checking a password takes 0.3 s."""
         (self.login_dispatcher if task.is_login else self.task_dispatcher).add_task(task)
 
     def run(self) -> None:
         """Answers until `stop`, then ends what is in hand."""
-        while self._stops_at is None or (self._is_busy() and time.monotonic() < self._stops_at):
+        while self._stops_at is None or (self.is_busy and time.monotonic() < self._stops_at):
             wasyncore.loop(timeout=1, use_poll=True, map=self._map, count=1)
             if self._stops_at is not None and self.accepting:
                 wasyncore.dispatcher.close(self)
@@ -111,16 +111,17 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
             channel.drop()
 
     def stop(self) -> None:
-        """May be called from a signal handler or another thread."""
+        """Stops the server; may be called from a signal handler or another thread."""
         self._stops_at = time.monotonic() + GRACE
         self.pull_trigger()
 
-    def _is_busy(self) -> bool:
+    @property
+    def is_busy(self) -> bool:
         return any(channel.is_answered for channel in self.active_channels.values())
 
 
-def most_connections() -> int:
-    """Returns how many connections the limit of open files leaves room for."""
+def connection_limit() -> int:
+    """Returns the number of connections that the limit of open files leaves room for."""
     allowed, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     return max(50, min(CONNECTIONS, allowed - OTHER_FILES)) if allowed > 0 else CONNECTIONS
 

@@ -4,14 +4,14 @@ import gc
 import os
 import sys
 
-from syncing.worker.orphans import Lineage
+from syncing.worker.orphans import EndWithParent
 
 READY_VARIABLE = "KOMMOSYNC_READY_FD"
 
 
 def main() -> int:
     """Runs the cluster until SIGTERM; 0 after a clean end, 1 when its sentinel died."""
-    Lineage().install()
+    EndWithParent().install()
     gc.freeze()  # what is loaded by now stays shared with the processes forked from here
     cluster = Cluster()
     cluster.start()

@@ -1,4 +1,4 @@
-"""How a supervisor tells its lanes to end: it closes a pipe, or dies, which closes it as well."""
+"""The sign of a supervisor to its lanes that they end: it closes a pipe, or dies, which closes it as well."""
 
 import os
 import select
@@ -21,6 +21,6 @@ class PipeSign:
 
 
 def sign() -> StopSign:
-    """The sign of this process's supervisor; one that is never set without a supervisor."""
+    """Returns the sign of this process's supervisor; one that is never set without a supervisor."""
     fd = os.environ.get(VARIABLE)
     return PipeSign(int(fd)) if fd else threading.Event()

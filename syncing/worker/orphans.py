@@ -6,11 +6,16 @@ import signal
 import sys
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
-ON_LINUX = sys.platform == "linux"
-_libc = ctypes.CDLL(None, use_errno=True) if ON_LINUX else None
+_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
-class Lineage:
+def send_on_parent_death(number: signal.Signals) -> None:
+    """Has the system send this process a signal when its parent dies (on Linux; elsewhere nothing happens)."""
+    if _libc is not None:
+        _libc.prctl(PR_SET_PDEATHSIG, number)
+
+
+class EndWithParent:
     """Makes this process, and every one that it forks, end with its parent (on Linux; elsewhere nothing happens)."""
 
     def __init__(self) -> None:
@@ -18,14 +23,14 @@ class Lineage:
 
     def install(self) -> None:
         self._end_with_parent()
-        os.register_at_fork(before=self._about_to_fork, after_in_child=self._end_with_parent)
+        os.register_at_fork(before=self._remember_parent, after_in_child=self._end_with_parent)
 
-    def _about_to_fork(self) -> None:
+    def _remember_parent(self) -> None:
         self._parent = os.getpid()
 
     def _end_with_parent(self) -> None:
         if _libc is None:
             return
-        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        send_on_parent_death(signal.SIGKILL)
         if os.getppid() != self._parent:  # it died before we could ask
             os.kill(os.getpid(), signal.SIGKILL)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
 from django.db import InterfaceError, OperationalError, connection, transaction
@@ -47,7 +48,7 @@ class ClusterProcess:
 
     @property
     def worker(self) -> str:
-        """The name that its lanes go by."""
+        """Returns the name that its lanes go by."""
         return processes.worker_of(self._child.pid)
 
     @property
@@ -55,7 +56,7 @@ class ClusterProcess:
         return self._child.poll() is None
 
     def became_ready(self) -> bool:
-        """True once, when its workers are there."""
+        """Returns True once, when its workers are there."""
         if self._ready < 0 or not select.select([self._ready], [], [], 0)[0]:
             return False
         ready = os.read(self._ready, 16) != b""
@@ -72,7 +73,7 @@ class ClusterProcess:
             self._child.terminate()
 
     def end(self, patience: float) -> bool:
-        """Drains, waits so many seconds, then kills what is left; True when it ended by itself."""
+        """Drains, waits so many seconds, then kills the rest; returns True when it ended by itself."""
         self.drain()
         try:
             self._child.wait(patience)
@@ -80,21 +81,16 @@ class ClusterProcess:
             clean = False
         else:
             clean = True
-        self._kill_group()
+        with suppress(ProcessLookupError):
+            os.killpg(self._child.pid, signal.SIGKILL)
         self._child.wait()
         if self._ready >= 0:
             os.close(self._ready)
             self._ready = -1
         return clean
 
-    def _kill_group(self) -> None:
-        try:
-            os.killpg(self._child.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            return
 
-
-class Supervisor:
+class ClusterSupervisor:
     """Starts the cluster again when it died or is wedged, up to RESTARTS times; then gives up with exit code 1."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
@@ -107,30 +103,27 @@ class Supervisor:
         self._away = False
 
     def run(self) -> int:
-        """Until SIGTERM or SIGINT: exit code 0; 1 after too many restarts. Waits for a database that is away."""
+        """Runs until SIGTERM or SIGINT (exit code 0) or too many restarts (1). Waits for a database that is away."""
         with Stopping(once=False) as stop:
-            while not self._tried(self._begin, False):
+            while not self._try(self._register, False):
                 if stop.wait(conf.heartbeat()):
                     return 0
             try:
-                self._tried(reaper.reap, dict[str, int]())
+                self._try(reaper.reap, dict[str, int]())
                 return self._supervise(stop)
             finally:
-                self._tried(self._leave, None)
+                self._try(lambda: processes.leave(self._name), None)
 
     @transaction.atomic
-    def _begin(self) -> bool:
+    def _register(self) -> bool:
         ensure_schedules()
         processes.arrive(self._name, processes.Kind.WORKER)
         return True
 
-    def _leave(self) -> None:
-        processes.leave(self._name)
-
-    def _tried(self, act: Callable[[], T], otherwise: T) -> T:
-        """What `act` gives; `otherwise` when the database is away, which is said once per outage."""
+    def _try(self, act: Callable[[], T], otherwise: T) -> T:
+        """Returns the result of `act`; `otherwise` when the database is away, which is logged once per outage."""
         try:
-            found = act()
+            result = act()
         except (OperationalError, InterfaceError) as error:
             if trouble_of(error) is NOT_READY:
                 raise
@@ -143,7 +136,7 @@ class Supervisor:
         if self._away:
             logger.warning("the database is back")
         self._away = False
-        return found
+        return result
 
     def _supervise(self, stop: Stopping) -> int:
         cluster = ClusterProcess()
@@ -151,7 +144,7 @@ class Supervisor:
             while not stop.wait(LOOK):
                 if cluster.became_ready():
                     self._say(f"Worker ready: {conf.workers()} lanes, pid {os.getpid()}.")
-                why = self._trouble(cluster)
+                why = self._reason_to_restart(cluster)
                 if why:
                     logger.error("%s; starting the queue's cluster again", why)
                     cluster.end(patience=0)
@@ -166,31 +159,28 @@ class Supervisor:
             if not cluster.end(conf.DRAIN):
                 logger.warning("the cluster did not end within %s s and was killed", conf.DRAIN)
 
-    def _trouble(self, cluster: ClusterProcess) -> str:
-        """Why the cluster has to be started anew; "" when all is well."""
+    def _reason_to_restart(self, cluster: ClusterProcess) -> str:
+        """Returns the reason to start the cluster anew; "" when all is well."""
         if not cluster.is_alive:
             return "the cluster died"
         if time.monotonic() < self._beat_due:
             return ""
         self._beat_due = time.monotonic() + conf.heartbeat()
-        return self._tried(lambda: self._look(cluster), "")
+        return self._try(lambda: self._beat(cluster), "")
 
-    def _look(self, cluster: ClusterProcess) -> str:
+    def _beat(self, cluster: ClusterProcess) -> str:
+        """Shows that we are alive and does what is due; returns a reason to restart the cluster when it is wedged.
+
+        Wedged: runs wait and no lane of ours takes them. Before that is believed, a lost message is sent again.
+        """
         processes.beat(self._name)
         clocks.pull_in()
         claims.release_expired()
-        return self._wedged(cluster)
-
-    def _wedged(self, cluster: ClusterProcess) -> str:
-        """Work waits and no lane of ours takes it. Before that is believed, a lost message is sent again."""
-        busy = processes.living().filter(worker=cluster.worker).exists()
-        if busy or not lanes.has_work():
-            self._idle_since, self._called = time.monotonic(), False
-            return ""
         idle = time.monotonic() - self._idle_since
-        if idle > conf.WEDGED_AFTER:
+        is_busy = processes.living().filter(worker=cluster.worker).exists() or not lanes.has_work()
+        if is_busy or idle > conf.WEDGED_AFTER:
             self._idle_since, self._called = time.monotonic(), False
-            return f"work waits and no lane took it for {idle:.0f} s"
+            return "" if is_busy else f"work waits and no lane took it for {idle:.0f} s"
         if idle > conf.WEDGED_AFTER / 4 and not self._called:
             self._called = True
             dispatch.call_lanes()

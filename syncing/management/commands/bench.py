@@ -11,7 +11,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from syncing.operations.bench import report, scenarios
-from syncing.operations.processes import StartFailed
+from syncing.operations.child_processes import StartFailed
 from syncing.operations.simulation import CommandFailed
 
 QUICK_SLAVES = 12

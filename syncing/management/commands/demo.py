@@ -10,9 +10,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from syncing.management.console.listening import port_number
 from syncing.operations import demo
-from syncing.operations.firstrun import ADMIN
-from syncing.operations.processes import StartFailed
-from syncing.operations.simulation import CommandFailed, Place
+from syncing.operations.child_processes import StartFailed
+from syncing.operations.setup_steps import ADMIN
+from syncing.operations.simulation import CommandFailed, Workspace
 from syncing.operations.supervisor import GaveUp
 
 FAILURES = (demo.DemoRefused, CommandFailed, StartFailed, GaveUp)
@@ -36,11 +36,11 @@ class Command(BaseCommand):
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         directory: Path = settings.VAR_DIR / "demo"
         try:
-            with demo.only_one(directory):
+            with demo.exclusive(directory):
                 if options["reset"]:
-                    demo.forget(directory)
-                with Place(directory) as place:
-                    good = self._run(demo.Demo(place, self._say), slaves, options)
+                    demo.remove_demo(directory)
+                with Workspace(directory) as workspace:
+                    good = self._run(demo.Demo(workspace, self._say), slaves, options)
         except FAILURES as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
@@ -52,12 +52,12 @@ class Command(BaseCommand):
         try:
             running.prepare(slaves=slaves, new_password=options["new_password"])
             document = running.sync()
-            self._say(f"\n{demo.result(document)}")
+            self._say(f"\n{demo.result_table(document)}")
             if not options["no_serve"]:
                 running.serve(options["port"])
         finally:
             if running.password:
-                self._say(f"\nDashboard user: {ADMIN}   password: {running.tell_password()}")
+                self._say(f"\nDashboard user: {ADMIN}   password: {running.describe_password()}")
         return bool(document.get("state") == "succeeded")
 
     def _say(self, text: str) -> None:

@@ -11,8 +11,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError
 
 from accounts.database import cause_of
-from syncing.operations import envfile, firstrun
-from syncing.operations.processes import MANAGE
+from syncing.operations import envfile, setup_steps
+from syncing.operations.child_processes import MANAGE
 
 
 class Command(BaseCommand):
@@ -35,11 +35,11 @@ class Command(BaseCommand):
         if added or path != settings.ENV_FILE:
             self._again_with(path, None if env is None else envfile.child_environment(path), new_password)
             return
-        self.stdout.write(str(firstrun.Step("settings", False, path.name)))
+        self.stdout.write(str(setup_steps.Step("settings", False, path.name)))
         try:
-            for step in firstrun.steps(new_password=new_password):
+            for step in setup_steps.steps(new_password=new_password):
                 self.stdout.write(str(step))
-        except firstrun.PasswordRefused as error:
+        except setup_steps.PasswordRefused as error:
             raise CommandError(str(error), returncode=2) from error
         except OperationalError as error:
             raise CommandError(f"The database of DATABASE_URL cannot be used: {cause_of(error)}") from error
@@ -54,7 +54,7 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(f"{path} cannot be written: {error.strerror}") from error
         if added:
-            self.stdout.write(str(firstrun.Step("secrets", True, f"{', '.join(added)} in {path.name}")))
+            self.stdout.write(str(setup_steps.Step("secrets", True, f"{', '.join(added)} in {path.name}")))
         return added
 
     def _again_with(self, path: Path, env: dict[str, str] | None, new_password: bool) -> None:

@@ -8,16 +8,9 @@ from django.db import OperationalError, connection
 from accounts.checks import INSTALLATION
 from accounts.database import cause_of
 from syncing.management.console.listening import add_address_flags, listener_at
-from syncing.operations import firstrun
-from syncing.operations.processes import (
-    MANAGE,
-    StartFailed,
-    address,
-    spawn,
-    wait_for_http,
-    web_server,
-)
-from syncing.operations.supervisor import GaveUp, Program, Supervisor
+from syncing.operations import setup_steps
+from syncing.operations.child_processes import MANAGE, StartFailed, address, spawn, wait_for_http, web_server
+from syncing.operations.supervisor import GaveUp, Program, ProgramSupervisor
 
 
 class Command(BaseCommand):
@@ -32,7 +25,7 @@ class Command(BaseCommand):
         listener_at(host, port).close()  # says now what the web server would say in a loop
         web = Program("web server", lambda: spawn(web_server(host, port)))
         worker = Program("worker", lambda: spawn([*MANAGE, "worker"]))
-        supervisor = Supervisor([web, worker], self._say)
+        supervisor = ProgramSupervisor([web, worker], self._say)
         supervisor.stop_on_signals()
         supervisor.start()
         try:
@@ -44,7 +37,7 @@ class Command(BaseCommand):
 
     def _check_database(self) -> None:
         try:
-            waiting = firstrun.unapplied_migrations()
+            waiting = setup_steps.unapplied_migrations()
         except OperationalError as error:
             raise CommandError(f"The database of DATABASE_URL cannot be used: {cause_of(error)}") from error
         finally:
@@ -52,7 +45,7 @@ class Command(BaseCommand):
         if waiting:
             raise CommandError("The database is not up to date. Run: python manage.py setup")
 
-    def _wait_for(self, web: Program, url: str, supervisor: Supervisor) -> None:
+    def _wait_for(self, web: Program, url: str, supervisor: ProgramSupervisor) -> None:
         if web.child is None or supervisor.stop.is_set():
             return
         try:

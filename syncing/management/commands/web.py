@@ -11,7 +11,7 @@ from accounts.checks import INSTALLATION
 from syncing.management.console.listening import add_address_flags, listener_at
 from syncing.web.bodies import rule_for
 from syncing.web.proxies import behind_proxy
-from syncing.web.server import Server, most_connections
+from syncing.web.server import Server, connection_limit
 
 LOCK_WAIT = 4  # seconds; who waits at the other end is answered 503 then, and asks again
 
@@ -29,7 +29,7 @@ class Command(BaseCommand):
                 database["OPTIONS"]["timeout"] = LOCK_WAIT
         application = behind_proxy(get_internal_wsgi_application())
         rule_for("/")  # loads the URLs now, not at the first request
-        server = Server(application, listener_at(host, port), connections=most_connections())
+        server = Server(application, listener_at(host, port), connections=connection_limit())
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda _number, _frame: server.stop())
         server.run()

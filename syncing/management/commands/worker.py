@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from accounts.checks import INSTALLATION
-from syncing.worker.supervisor import Supervisor
+from syncing.worker.supervisor import ClusterSupervisor
 
 
 class Command(BaseCommand):
@@ -14,7 +14,7 @@ class Command(BaseCommand):
     requires_system_checks = (INSTALLATION,)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        code = Supervisor(self._say).run()
+        code = ClusterSupervisor(self._say).run()
         if code:
             sys.exit(code)
 

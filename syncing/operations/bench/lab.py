@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from syncing.operations import envfile
 from syncing.operations.bench.measure import Sampler, cpu_seconds
-from syncing.operations.simulation import Place
+from syncing.operations.simulation import Workspace
 
 GROUP = "Bench"
 LATENCY_MS = 40
@@ -72,8 +72,8 @@ def busiest_second(times: Sequence[float]) -> int:
     return peak
 
 
-class Lab(Place):
-    """A Place with the bench's master and fresh slaves, imported, without any run yet."""
+class Lab(Workspace):
+    """A Workspace with the bench's master and fresh slaves, imported, without any run yet."""
 
     def __init__(self, directory: Path, *, slaves: int, pace: Pace) -> None:
         super().__init__(directory)

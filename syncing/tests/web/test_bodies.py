@@ -36,7 +36,7 @@ def test_a_body_over_the_limit_is_cut_off_and_the_client_that_sends_it_all_sees_
     answer = running.ask(post(path, 40 * limit))
     assert answer.endswith(f"POST {path} cut off {40 * limit} ok".encode())
     assert b"Connection: close" in answer
-    assert running.in_loop(lambda: running.server.room.used) == 0
+    assert running.in_loop(lambda: running.server.body_memory.used) == 0
 
 
 @TOO_LARGE
@@ -50,7 +50,7 @@ def test_a_chunked_body_over_the_limit_is_cut_off_when_it_passes_it(serve) -> No
     assert b"POST /login/ cut off" in answer
     told = int(answer.split()[-2])
     assert FORM < told <= FORM + 70_000
-    assert running.in_loop(lambda: running.server.room.used) == 0
+    assert running.in_loop(lambda: running.server.body_memory.used) == 0
 
 
 def test_a_chunked_body_within_the_limit_arrives(serve) -> None:
@@ -77,13 +77,13 @@ def test_a_body_of_a_webhook_is_thrown_away_whatever_its_size(serve, build, size
     running = serve()
     answer = running.ask(build("/api/sync/webhook/token", size))
     assert b"POST /api/sync/webhook/token 0 " in answer
-    assert running.in_loop(lambda: running.server.room.used) == 0
+    assert running.in_loop(lambda: running.server.body_memory.used) == 0
 
 
 def test_when_all_bodies_together_are_too_many_bytes_the_oldest_goes(serve) -> None:
     running = serve(bodies=1_000_000)
     old = running.connect(post("/login/", FORM, body=b"x" * 600_000))
-    running.until(lambda: running.server.room.used == 600_000)
+    running.until(lambda: running.server.body_memory.used == 600_000)
     with old, running.connect(post("/login/", 900_000)) as new:
         assert b"POST /login/ 900000 900000 ok" in receive(new)
         assert old.recv(1) == b""
@@ -122,8 +122,8 @@ def test_an_upload_of_a_person_who_may_arrives(serve, cookie, build) -> None:
 @pytest.mark.parametrize("sent", ["", "Cookie: sessionid=guessed\r\n"])
 def test_an_upload_of_somebody_else_takes_no_room(serve, transactional_db, build, sent, monkeypatch) -> None:
     taken = []
-    take = requests.Room.take
-    monkeypatch.setattr(requests.Room, "take", lambda room, count: (taken.append(count), take(room, count)))
+    take = requests.BodyMemory.take
+    monkeypatch.setattr(requests.BodyMemory, "take", lambda memory, count: (taken.append(count), take(memory, count)))
     assert b"cut off" in serve().ask(build(UPLOAD_PATH, 20_000_000, more=sent))
     assert sum(count for count in taken if count > 0) < 200_000
     assert sum(taken) == 0

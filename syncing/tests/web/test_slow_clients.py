@@ -57,12 +57,12 @@ def test_a_body_has_as_much_time_as_its_bytes_earn(serve) -> None:
     sent = 100_000
     head = b"POST /login/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 200000\r\n\r\n"
     with running.connect(head + b"x" * sent) as client:
-        running.until(lambda: running.server.room.used == sent)
+        running.until(lambda: running.server.body_memory.used == sent)
         running.later(ARRIVAL + sent / SLOWEST - 1)
         running.wait_for_connections(1)
         running.later(ARRIVAL + sent / SLOWEST + 1)
         assert is_closed(client)
-    running.until(lambda: running.server.room.used == 0)
+    running.until(lambda: running.server.body_memory.used == 0)
 
 
 def test_a_kept_connection_without_a_request_is_ended(serve) -> None:

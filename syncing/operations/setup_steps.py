@@ -1,4 +1,4 @@
-"""The steps of `setup`: each does its part or finds it done, and says which."""
+"""The steps of `setup`: each does its part or sees that it is done, and says which."""
 
 import io
 import os
@@ -22,7 +22,7 @@ GIVEN_PASSWORD = "DJANGO_SUPERUSER_PASSWORD"  # noqa: S105  (the name of a varia
 
 
 class PasswordRefused(Exception):
-    """The password that was given obeys not all rules; the message says which, not the password."""
+    """The given password does not obey all rules; the message says which, not the password."""
 
 
 @dataclass(frozen=True)
@@ -40,17 +40,14 @@ def unapplied_migrations() -> int:
     return len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
 
 
-def _keep_private() -> None:
-    """Only the owner reads an SQLite file, wherever it lies; its companions get the same mode from SQLite."""
+def migrate() -> Step:
+    """Brings the database up to date; only the owner may read an SQLite file, wherever it lies."""
     name = str(connection.settings_dict["NAME"])
     if connection.vendor == "sqlite" and not connection.is_in_memory_db():  # type: ignore[attr-defined]
+        # Its companions get the same mode from SQLite.
         with suppress(OSError):  # it cannot be made: the migration says why. It is another's: doctor says so
             os.close(os.open(name, os.O_CREAT | os.O_RDWR, 0o600))
             os.chmod(name, 0o600)
-
-
-def migrate() -> Step:
-    _keep_private()
     waiting = unapplied_migrations()
     if waiting:
         call_command("migrate", interactive=False, verbosity=0)
@@ -59,14 +56,14 @@ def migrate() -> Step:
 
 def collect_static() -> Step:
     before = settings.STATIC_ROOT.is_dir()
-    said = io.StringIO()
-    call_command("collectstatic", interactive=False, verbosity=1, stdout=said)
-    copied = not said.getvalue().strip().startswith("0 ")
+    output = io.StringIO()
+    call_command("collectstatic", interactive=False, verbosity=1, stdout=output)
+    copied = not output.getvalue().strip().startswith("0 ")
     return Step("static files", copied or not before)
 
 
 def superuser(*, new_password: bool) -> tuple[Step, str | None]:
-    """The superuser `admin`, and the password if one was made just now; one that exists keeps its own."""
+    """Sees to the superuser `admin`; returns its password too if it is new. One that exists keeps its own."""
     users = User.objects
     user = users.filter(username=ADMIN).first()
     if user is None and not new_password and users.filter(is_superuser=True).exists():
@@ -74,34 +71,25 @@ def superuser(*, new_password: bool) -> tuple[Step, str | None]:
     if user is not None and not new_password:
         return Step("superuser", False, ADMIN), None
     given = os.environ.get(GIVEN_PASSWORD)
-    password = given or secrets.token_urlsafe(15)
     if given:
-        _check_password(user, given)
-    _set_password(user, password)
+        try:
+            validate_password(given, user or User(username=ADMIN))
+        except ValidationError as error:
+            raise PasswordRefused(f"{GIVEN_PASSWORD} is refused: {' '.join(error.messages)}") from error
+    password = given or secrets.token_urlsafe(15)
+    if user is None:
+        users.create_superuser(ADMIN, "", password)
+    else:
+        user.set_password(password)
+        user.save(update_fields=["password"])
     reset(username=ADMIN)  # who asks for a new password may have tried the old one too often
     if given:  # who gave it knows it; it is printed nowhere
         return Step("superuser", True, f"{ADMIN}, with the password of {GIVEN_PASSWORD}"), None
     return Step("superuser", True, ADMIN), password
 
 
-def _check_password(user: User | None, password: str) -> None:
-    """Raises PasswordRefused for one that the admin would not take."""
-    try:
-        validate_password(password, user or User(username=ADMIN))
-    except ValidationError as error:
-        raise PasswordRefused(f"{GIVEN_PASSWORD} is refused: {' '.join(error.messages)}") from error
-
-
-def _set_password(user: User | None, password: str) -> None:
-    if user is None:
-        User.objects.create_superuser(ADMIN, "", password)
-    else:
-        user.set_password(password)
-        user.save(update_fields=["password"])
-
-
 def steps(*, new_password: bool) -> Iterator[Step | str]:
-    """Do what is missing; yields each step, and last the line with the password if one was made."""
+    """Does what is missing; yields each step, and last the line with the password if it is new."""
     yield migrate()
     yield collect_static()
     step, password = superuser(new_password=new_password)

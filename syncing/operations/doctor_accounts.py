@@ -1,4 +1,4 @@
-"""What `doctor` looks at in groups and accounts: who is there, who can be asked, who has to be connected."""
+"""The checks of `doctor` on groups, accounts and mail."""
 
 from django.db.models import Count, Q
 from django.utils import timezone
@@ -26,9 +26,16 @@ def groups() -> Findings:
 
 
 def accounts() -> Findings:
-    everybody = Account.objects.all()
-    yield from _credentials()
-    for row in everybody.order_by("health").values("health").annotate(number=Count("pk")):
+    """Yields the accounts without a token, those to connect again and those that will end soon, then all by health."""
+    without = Account.objects.exclude(HAS_CREDENTIAL)
+    lost = Account.objects.filter(NEEDS_CONNECTING).exclude(pk__in=without.values("pk"))
+    soon = Account.objects.filter(expiry.expiring(timezone.now()))
+    remedy = "Connect them (admin: Connect, or invite links), or store a long-lived token."
+    for rows, what in ((without, "without a token"), (lost, "need connecting"), (soon, "expire within 30 days")):
+        names = list(rows.values_list("subdomain", flat=True))
+        if names:
+            yield Finding(WARN, "accounts", f"{len(names)} {what}: {', '.join(names[:5])}", remedy)
+    for row in Account.objects.order_by("health").values("health").annotate(number=Count("pk")):
         label = Account.Health(row["health"]).label
         level = OK if row["health"] in HEALTH_FINE else WARN
         yield Finding(level, "accounts", f"{row['number']} {label}", "Open the account in the admin; it says why.")
@@ -43,16 +50,3 @@ def mail() -> Findings:
     else:
         remedy = "Set EMAIL_URL to a mail server; until then the dashboard tells, and invite links are a CSV."
         yield Finding(WARN, "mail", "EMAIL_URL only prints mails: nobody gets one", remedy)
-
-
-def _credentials() -> Findings:
-    """Who cannot be asked at all, who has to be connected again, and who will have to be soon."""
-    now = timezone.now()
-    remedy = "Connect them (admin: Connect, or invite links), or store a long-lived token."
-    without = Account.objects.exclude(HAS_CREDENTIAL)
-    lost = Account.objects.filter(NEEDS_CONNECTING).exclude(pk__in=without.values("pk"))
-    soon = Account.objects.filter(expiry.expiring(now))
-    for rows, what in ((without, "without a token"), (lost, "need connecting"), (soon, "expire within 30 days")):
-        names = list(rows.values_list("subdomain", flat=True))
-        if names:
-            yield Finding(WARN, "accounts", f"{len(names)} {what}: {', '.join(names[:5])}", remedy)
