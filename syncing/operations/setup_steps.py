@@ -40,14 +40,17 @@ def unapplied_migrations() -> int:
     return len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
 
 
-def migrate() -> Step:
-    """Brings the database up to date; only the owner may read an SQLite file, wherever it lies."""
+def make_database_private() -> None:
+    """Lets only the owner read an SQLite file, wherever it lies; its companions get the same mode from SQLite."""
     name = str(connection.settings_dict["NAME"])
     if connection.vendor == "sqlite" and not connection.is_in_memory_db():  # type: ignore[attr-defined]
-        # Its companions get the same mode from SQLite.
         with suppress(OSError):  # it cannot be made: the migration says why. It is another's: doctor says so
             os.close(os.open(name, os.O_CREAT | os.O_RDWR, 0o600))
             os.chmod(name, 0o600)
+
+
+def migrate() -> Step:
+    make_database_private()
     waiting = unapplied_migrations()
     if waiting:
         call_command("migrate", interactive=False, verbosity=0)

@@ -211,7 +211,7 @@ def test_an_sqlite_file_is_its_owners_alone(monkeypatch, tmp_path: Path) -> None
     for mode in (None, 0o644):
         if mode:
             file.chmod(mode)
-        setup_steps._keep_private()
+        setup_steps.make_database_private()
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
