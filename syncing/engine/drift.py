@@ -1,6 +1,6 @@
-"""Three-way: whether the master moved on or somebody edited the slave, by the master that both were last equal to."""
+"""Drift: a three-way comparison says who moved, the master or the slave, by the master that both were last equal to."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -40,18 +40,22 @@ class Difference:
 
 
 def differences(plan: Plan, base: Snapshot | None, known: Mapping[Ref, str]) -> tuple[Difference, ...]:
-    """What a plan would change, what the account stores under other names, and what would be left as an extra.
+    """Returns what a plan would change, what the account stores under other names, and what would be left as an extra.
 
     `base`: the master at the last convergence. `known`: the id mappings, those of items that the master has no more
     among them: by these it is told from what the slave made itself.
     """
-    return tuple(_Explainer(plan, base, known).rows())
+    return tuple(_DriftExplainer(plan, base, known).rows())
 
 
-class _Explainer:
+class _DriftExplainer:
     def __init__(self, plan: Plan, base: Snapshot | None, known: Mapping[Ref, str]) -> None:
         self.plan, self._base = plan, base
-        self.kinds = _kinds_of(base)
+        self.kinds: set[Kind] = set()  # those that `base` speaks of
+        if base is not None and base.pipelines:
+            self.kinds |= {Kind.PIPELINE, Kind.STAGE}
+        if base is not None and base.fields is not None:
+            self.kinds |= {Kind.FIELD_GROUP, Kind.CUSTOM_FIELD, Kind.ENUM}
         self.once_the_masters = {(ref.kind, key) for ref, key in known.items()} if plan.slave_only else frozenset()
 
     @cached_property
@@ -63,14 +67,18 @@ class _Explainer:
         for change in self.plan.changes:
             if change.action is Action.UPDATE:
                 for attribute, (old, new) in change.fields.items():
-                    yield self._row(change, attribute, new, old, self._updated(change.ref, attribute))
+                    yield self._row(change, attribute, new, old, self._cause_of_update(change.ref, attribute))
+            elif change.action is Action.DELETE:
+                yield self._row(change, WHOLE, None, change.name, self._cause_of_slave_only(change.ref))
             else:
-                yield self._whole(change)
+                was_there = self.base is not None and change.ref in self.base.items
+                cause = self._if_known(change.ref, Cause.SLAVE if was_there else Cause.MASTER)
+                yield self._row(change, WHOLE, change.name, None, cause)
         for change in self.plan.stored_otherwise:
             shown, sent = change.fields["name"]
             yield self._row(change, "name", sent, shown, Cause.UNKNOWN)
         for extra in self.plan.extras:
-            key, cause = self.plan.slave_only[extra.ref], self._own(extra.ref)
+            key, cause = self.plan.slave_only[extra.ref], self._cause_of_slave_only(extra.ref)
             yield Difference(EXTRA, extra.ref, key, extra.name, extra.parent, WHOLE, None, extra.name, cause)
 
     def _row(self, change: Change, attribute: str, ours: Any, theirs: Any, cause: Cause) -> Difference:
@@ -79,43 +87,33 @@ class _Explainer:
             str(change.action), change.ref, key, change.name, change.parent, attribute, ours, theirs, cause
         )
 
-    def _whole(self, change: Change) -> Difference:
-        if change.action is Action.DELETE:
-            return self._row(change, WHOLE, None, change.name, self._own(change.ref))
-        was_there = self.base is not None and change.ref in self.base.items
-        cause = Cause.SLAVE if was_there else Cause.MASTER
-        return self._row(change, WHOLE, change.name, None, self._known(change.ref, cause))
-
-    def _own(self, ref: Ref) -> Cause:
-        """Of what only the slave has: the master gave it up, or the slave made it itself."""
+    def _cause_of_slave_only(self, ref: Ref) -> Cause:
+        """Tells what the master gave up from what the slave made itself."""
         given_up = (ref.kind, self.plan.slave_only[ref]) in self.once_the_masters
-        return self._known(ref, Cause.MASTER if given_up else Cause.SLAVE)
+        return self._if_known(ref, Cause.MASTER if given_up else Cause.SLAVE)
 
-    def _known(self, ref: Ref, cause: Cause) -> Cause:
+    def _if_known(self, ref: Ref, cause: Cause) -> Cause:
         return cause if ref.kind in self.kinds else Cause.UNKNOWN
 
-    def _updated(self, ref: Ref, attribute: str) -> Cause:
+    def _cause_of_update(self, ref: Ref, attribute: str) -> Cause:
         if self.base is None or ref.kind not in self.kinds:
             return Cause.UNKNOWN
         then = self.base.items.get(ref)
         if then is None:
             return Cause.MASTER  # new in the master, and the slave had one of that name
+        ours, theirs = self.plan.desired, self.plan.existing
         if attribute == "position":
-            return self._moved(ref, self.base)
-        now = self.plan.desired.items[ref].attributes.get(attribute)
-        there = self.plan.existing.items[ref].attributes.get(attribute)
+            name = ours.items[ref].siblings or ""
+            order = self.base.sequences.get(name, ())
+            return _cause(
+                master=_reordered(order, ours.sequences.get(name, ())),
+                slave=_reordered(order, theirs.sequences.get(name, ())),
+            )
+        now, there = ours.items[ref].attributes.get(attribute), theirs.items[ref].attributes.get(attribute)
         value = then.attributes.get(attribute)
         if isinstance(now, Mapping):  # what the master gave up is nobody's difference
             value = {key: each for key, each in (value or {}).items() if key in now}
         return _cause(master=_differs(value, now), slave=_differs(there, value))
-
-    def _moved(self, ref: Ref, base: NormalisedSnapshot) -> Cause:
-        name = self.plan.desired.items[ref].siblings or ""
-        then = base.sequences.get(name, ())
-        return _cause(
-            master=_reordered(then, self.plan.desired.sequences.get(name, ())),
-            slave=_reordered(then, self.plan.existing.sequences.get(name, ())),
-        )
 
 
 def _cause(*, master: bool, slave: bool) -> Cause:
@@ -127,7 +125,7 @@ def _cause(*, master: bool, slave: bool) -> Cause:
 
 
 def _differs(old: Any, new: Any) -> bool:
-    """As plans compare: absent and empty are the same, and of options only those that `new` has count."""
+    """Compares as plans do: absent and empty are the same, and of options only those that `new` has count."""
     if isinstance(old, Mapping) or isinstance(new, Mapping):
         return mapping_differs(old or {}, new or {})
     return bool((old or None) != (new or None))
@@ -136,12 +134,3 @@ def _differs(old: Any, new: Any) -> bool:
 def _reordered(then: Sequence[Ref], now: Sequence[Ref]) -> bool:
     both = set(then) & set(now)
     return [ref for ref in then if ref in both] != [ref for ref in now if ref in both]
-
-
-def _kinds_of(base: Snapshot | None) -> Collection[Kind]:
-    """The kinds that `base` speaks of."""
-    if base is None:
-        return ()
-    of_pipelines = (Kind.PIPELINE, Kind.STAGE) if base.pipelines else ()
-    of_fields = (Kind.FIELD_GROUP, Kind.CUSTOM_FIELD, Kind.ENUM) if base.fields is not None else ()
-    return (*of_pipelines, *of_fields)

@@ -14,32 +14,32 @@ T = TypeVar("T", FieldGroup, CustomField)
 
 
 def excluded_names(exclusions: Iterable[ExclusionRule], kind: Kind, names: Collection[str]) -> set[str]:
-    """Those of `names`, the names of one list, that are meant: exactly that name, else those equal but for case.
+    """Returns those of `names`, the names of one list, that are excluded: exactly so, else equal but for case.
 
     An exclusion that a person typed as "status" still means "Status", but not where both are there.
     """
-    meant: set[str] = set()
+    excluded: set[str] = set()
     for each in exclusions:
         if each.kind is kind and not each.name:
             return set(names)
         if each.kind is kind:
             folded = normal_name(each.name)
-            meant |= {each.name} if each.name in names else {name for name in names if normal_name(name) == folded}
-    return meant
+            excluded |= {each.name} if each.name in names else {name for name in names if normal_name(name) == folded}
+    return excluded
 
 
 def excluded_refs(desired: Snapshot, rules: Rules) -> frozenset[Ref]:
-    """The master's items that are kept out of the account's plans; with a pipeline its stages, with a group its fields.
+    """Returns the master's items kept out of the account's plans; with a pipeline its stages, with a group its fields.
 
     An accepted group leaves out only itself: fields that are there already go on being kept in step.
     """
     if not rules.exclusions and not rules.accepted:
         return frozenset()
-    finder = _Finder(desired, rules)
+    finder = _ExclusionFinder(desired, rules)
     return frozenset([*finder.pipelines(), *finder.groups(), *finder.fields()])
 
 
-class _Finder:
+class _ExclusionFinder:
     def __init__(self, desired: Snapshot, rules: Rules) -> None:
         self.desired, self.rules = desired, rules
         self.groups_out: set[str] = set()
@@ -64,7 +64,7 @@ class _Finder:
                     yield inner
 
     def groups(self) -> Iterator[Ref]:
-        """Kommo's own groups only by their name: the main one holds what has no group, and that was not meant."""
+        """Excludes Kommo's own groups only by their name: the main one holds what has no group."""
         named = [each for each in self.rules.exclusions if each.name]
         for entity, groups in _by_entity(self.desired.groups or ()).items():
             every = {group.name for group in groups}
@@ -82,12 +82,8 @@ class _Finder:
             out = self._excluded(Kind.CUSTOM_FIELD, {item.name for item in fields})
             for item in fields:
                 ref = Ref(Kind.CUSTOM_FIELD, field_key(entity, item.id))
-                if item.name in out or self._is_accepted(ref) or self._group(item) in self.groups_out:
+                if item.name in out or self._is_accepted(ref) or item.group_key in self.groups_out:
                     yield ref
-
-    @staticmethod
-    def _group(item: CustomField) -> str:
-        return item.group_key
 
 
 def _by_entity(items: Iterable[T]) -> dict[str, list[T]]:

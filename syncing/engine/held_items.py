@@ -1,9 +1,8 @@
 """Held back: what is in an account but could not be read; it is neither copied, nor changed, nor deleted."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-from syncing.engine.refs import Kind, Ref, local_id, parent_of
+from syncing.engine.refs import Kind, Ref, local_id
 
 
 @dataclass(frozen=True)
@@ -36,17 +35,8 @@ class HeldItem:
         """For people: the id and what is wrong where."""
         return f"id {local_id(self.key) or 'unknown'}: {f'{self.path} {self.problem}'.strip()}"
 
-
-def hides(held: Iterable[HeldItem], ref: Ref) -> bool:
-    """Whether an item that was not read may be there all the same: under the account's own keys.
-
-    It is held back, inside of something that is, or one of those whose id could not be read.
-    """
-    parent = parent_of(ref)
-    return any(_may_be(each, ref) or (parent is not None and _may_be(each, parent)) for each in held)
-
-
-def _may_be(held: HeldItem, ref: Ref) -> bool:
-    if held.kind is not ref.kind:
-        return False
-    return held.key == ref.key if held.key else held.within == ref.key.rpartition("/")[0]
+    def may_be(self, ref: Ref) -> bool:
+        """Returns True for its own key; where its id could not be read, for any key of its list."""
+        if self.kind is not ref.kind:
+            return False
+        return self.key == ref.key if self.key else self.within == ref.key.rpartition("/")[0]

@@ -1,4 +1,4 @@
-"""Pairing: which of the items that came into being is which of those that were sent, where the ids do not say it.
+"""Name pairing: finds for items that were sent those that came into being, where the ids do not say it.
 
 Nothing here finds an item that was there before: that is done by its exact name alone (see `match`).
 """
@@ -6,7 +6,7 @@ Nothing here finds an item that was there before: that is done by its exact name
 import html
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from syncing.engine.candidates import normal_name
 
@@ -14,11 +14,19 @@ MOST_ESCAPES = 3  # once when it is stored, once when it is shown, once when it 
 
 
 def pair_names(sent: Sequence[str], found: Sequence[str]) -> dict[int, int]:
-    """Index in `sent` -> index in `found`: equal names, then equal but for case and white space, then one another's
-    only possible spelling. Namesakes pair by order."""
+    """Returns index in `sent` -> index in `found`; namesakes pair by order.
+
+    Equal names first, then equal but for case and white space, then one another's only possible spelling.
+    """
     pairs: dict[int, int] = {}
     for key in (str, normal_name):
-        _pair_equal(sent, found, key, pairs)
+        waiting: dict[str, list[int]] = defaultdict(list)
+        for other, name in enumerate(found):
+            if other not in pairs.values():
+                waiting[key(name)].append(other)
+        for at, name in enumerate(sent):
+            if at not in pairs and waiting[key(name)]:
+                pairs[at] = waiting[key(name)].pop(0)
     left = [at for at in range(len(sent)) if at not in pairs]
     there = [at for at in range(len(found)) if at not in pairs.values()]
     could_be = {at: [other for other in there if is_spelling(sent[at], found[other])] for at in left}
@@ -28,34 +36,26 @@ def pair_names(sent: Sequence[str], found: Sequence[str]) -> dict[int, int]:
     return pairs
 
 
-def _pair_equal(sent: Sequence[str], found: Sequence[str], key: Callable[[str], str], pairs: dict[int, int]) -> None:
-    waiting: dict[str, list[int]] = defaultdict(list)
-    for at, name in enumerate(found):
-        if at not in pairs.values():
-            waiting[key(name)].append(at)
-    for at, name in enumerate(sent):
-        if at not in pairs and waiting[key(name)]:
-            pairs[at] = waiting[key(name)].pop(0)
-
-
 def pair_rest(pairs: Mapping[int, int], sent: int, found: int) -> dict[int, int]:
-    """`pairs`, and what is left over of `sent` and `found` items in order, if it is as many of both."""
+    """Adds to `pairs` what is left over of `sent` and `found` items in order, if it is as many of both."""
     left = [at for at in range(sent) if at not in pairs]
     there = [at for at in range(found) if at not in pairs.values()]
     return dict(pairs) | (dict(zip(left, there, strict=True)) if len(left) == len(there) else {})
 
 
 def pair_spellings(sent: Sequence[str], shown: Sequence[str]) -> dict[int, int]:
-    """Which of the `shown` names is which of the `sent` ones; several spellings of each other pair by order."""
+    """Pairs as `pair_names`; the rest by order, if each may be a spelling of its partner.
+
+    Else a person may have made one of them, and ours was refused.
+    """
     pairs = pair_names(sent, shown)
     whole = pair_rest(pairs, len(sent), len(shown))
-    return (
-        whole if all(is_spelling(sent[at], shown[other]) for at, other in whole.items() if at not in pairs) else pairs
-    )
+    is_rest_alike = all(is_spelling(sent[at], shown[other]) for at, other in whole.items() if at not in pairs)
+    return whole if is_rest_alike else pairs
 
 
 def is_spelling(sent: str, shown: str) -> bool:
-    """Whether a server that escapes, trims, recases, drops or cuts what it is sent may show `sent` as `shown`."""
+    """Returns True if `sent` may read `shown` on a server that escapes, trims, recases, drops or cuts names."""
     whole, part = _letters(sent), _letters(shown)
     return whole == part or (bool(part) and whole.startswith(part))
 

@@ -37,12 +37,12 @@ class NormalisedSnapshot:
 
 
 def own_names(kind: Kind, key: str) -> Ref:
-    """The naming of the master itself: its keys are the refs."""
+    """Names the master's own items: its keys are the refs."""
     return Ref(kind, key)
 
 
 def normalise(snapshot: Snapshot, named: Named, shared_stages: Collection[Ref]) -> NormalisedSnapshot:
-    """The items that `named` knows, ids replaced by refs.
+    """Returns the items that `named` knows, ids replaced by refs.
 
     Required and hidden statuses are kept only where they speak of `shared_stages`, the stages that both accounts
     have (or will have): in the slave's own stages the slave's are kept.
@@ -57,6 +57,15 @@ def normalise(snapshot: Snapshot, named: Named, shared_stages: Collection[Ref]) 
     return NormalisedSnapshot(
         builder.items, {name: tuple(refs) for name, refs in builder.sequences.items()}, builder.labels
     )
+
+
+def _stage_attributes(stage: Stage) -> dict[str, Any]:
+    attributes: dict[str, Any] = {} if has_default_name(stage) else {"name": stage.name}
+    if not stage.is_system and stage.color:  # null is not known, and no colour to paint others with
+        attributes["color"] = palette_color(stage.color)
+    if stage.descriptions:
+        attributes["descriptions"] = {text.level: text.text for text in stage.descriptions}
+    return attributes
 
 
 class _Builder:
@@ -82,20 +91,11 @@ class _Builder:
         siblings = None if pipeline.is_archive else "pipelines"
         self._add(Item(ref, pipeline.name, "", attributes, siblings), pipeline.name)
         for stage in sorted(pipeline.stages, key=lambda item: (item.sort, item.id)):
-            self._add_stage(pipeline, ref, stage)
-
-    def _add_stage(self, pipeline: Pipeline, parent: Ref, stage: Stage) -> None:
-        ref = self.named(Kind.STAGE, stage_key(pipeline.id, stage.id))
-        if ref is None:
-            return
-        attributes: dict[str, Any] = {} if has_default_name(stage) else {"name": stage.name}
-        if not stage.is_system and stage.color:  # null is not known, and no colour to paint others with
-            attributes["color"] = palette_color(stage.color)
-        if stage.descriptions:
-            attributes["descriptions"] = {text.level: text.text for text in stage.descriptions}
-        siblings = None if stage.is_system else f"stages of {parent.key}"
-        item = Item(ref, stage.name, pipeline.name, attributes, siblings, stage.is_system)
-        self._add(item, f"{pipeline.name} / {stage.name}")
+            inner = self.named(Kind.STAGE, stage_key(pipeline.id, stage.id))
+            if inner is not None:
+                siblings = None if stage.is_system else f"stages of {ref.key}"
+                item = Item(inner, stage.name, pipeline.name, _stage_attributes(stage), siblings, stage.is_system)
+                self._add(item, f"{pipeline.name} / {stage.name}")
 
     def add_group(self, group: FieldGroup) -> None:
         ref = self.named(Kind.FIELD_GROUP, group_key(group.entity, group.id))
@@ -110,10 +110,10 @@ class _Builder:
         ref = self.named(Kind.CUSTOM_FIELD, field_key(item.entity, item.id))
         if ref is None:
             return
-        group = self._group(item)
+        group = self.named(Kind.FIELD_GROUP, item.group_key)
         parent = item.entity if group is None else f"{item.entity}/{self.labels.get(group, group.key)}"
         system = item.is_predefined or item.type not in CREATABLE_TYPES[item.entity]
-        attributes = self._statuses(item) if system else {**self._own(item), **self._statuses(item)}
+        attributes = self._statuses(item) if system else {**self._attributes(item), **self._statuses(item)}
         siblings = None
         if item.type != TRACKING_TYPE:  # the group of tracking fields is left to Kommo
             siblings = None if group is None else f"fields of {group.key}"
@@ -121,15 +121,11 @@ class _Builder:
                 attributes["group"] = group
         self._add(Item(ref, item.name, parent, attributes, siblings, system), item.name)
 
-    def _group(self, item: CustomField) -> Ref | None:
-        return self.named(Kind.FIELD_GROUP, item.group_key)
-
-    def _own(self, item: CustomField) -> dict[str, Any]:
-        """What absent and default have in common is the same value."""
+    def _attributes(self, item: CustomField) -> dict[str, Any]:
+        """Returns those that can be written; absent and default are the same value."""
         attributes: dict[str, Any] = {"name": item.name, "is_api_only": item.is_api_only}
         if item.type in ENUM_TYPES:
-            attributes["enums"] = self._enums(item)
-            attributes["enum_codes"] = self._enum_codes(item)
+            attributes |= self._options(item)
         if item.type == "monetary" and item.currency:
             attributes["currency"] = item.currency
         if item.type == "birthday":
@@ -138,23 +134,22 @@ class _Builder:
             attributes["tracking_callback"] = item.tracking_callback or ""
         return attributes
 
-    def _enums(self, item: CustomField) -> dict[Ref, str]:
-        """Option -> value, in the order of the options.
+    def _options(self, item: CustomField) -> dict[str, dict[Ref, str]]:
+        """Returns the values of the options in their order, and the codes of those that have one.
 
-        The account's own extra options are not in it, nor those whose value is not known.
+        The account's own extra options are in neither, nor among the values those whose value is not known.
         """
-        enums: dict[Ref, str] = {}
+        values: dict[Ref, str] = {}
+        codes: dict[Ref, str] = {}
         for enum in sorted(item.enums, key=lambda enum: enum.sort):  # stable: equal numbers keep their position
             ref = self.named(Kind.ENUM, enum_key(item.entity, item.id, enum.id))
-            if ref is not None and enum.value is not None:
-                enums[ref] = self.labels[ref] = enum.value
-        return enums
-
-    def _enum_codes(self, item: CustomField) -> dict[Ref, str]:
-        """Option -> code, of the options that have one."""
-        coded = [enum for enum in item.enums if enum.code]
-        named = {self.named(Kind.ENUM, enum_key(item.entity, item.id, enum.id)): enum.code for enum in coded}
-        return {ref: code for ref, code in sorted(named.items(), key=str) if ref is not None and code}
+            if ref is None:
+                continue
+            if enum.value is not None:
+                values[ref] = self.labels[ref] = enum.value
+            if enum.code:
+                codes[ref] = enum.code
+        return {"enums": values, "enum_codes": dict(sorted(codes.items(), key=str))}
 
     def _statuses(self, item: CustomField) -> dict[str, Any]:
         attributes: dict[str, Any] = {"required_statuses": self._shared(item.required_statuses)}

@@ -69,31 +69,32 @@ class Proposal:
 
 
 def propose(source: Snapshot, master: Snapshot, known: Mapping[Ref, str], picks: Iterable[Pick]) -> Proposal:
-    """Lay `picks` of `source` over `master`. `known`: the item under the slave's own key -> the master's key."""
-    book = OverlayResult(match(source, master, known))
-    pipelines = PipelineOverlay(book, source, master)
-    fields = FieldOverlay(book, source, master, pipelines)
-    things = _by_own_key(source)
-    places = {ref: place for place, ref in enumerate(things)}
-    conflicts = {conflict.ref: conflict.message for conflict in book.found.conflicts}
+    """Lays `picks` of `source` over `master`. `known`: the item under the slave's own key -> the master's key."""
+    result = OverlayResult(match(source, master, known))
+    pipelines = PipelineOverlay(result, source, master)
+    fields = FieldOverlay(result, source, master, pipelines)
+    resources = _resources_by_own_key(source)
+    places = {ref: place for place, ref in enumerate(resources)}
+    conflicts = {conflict.ref: conflict.message for conflict in result.matched.conflicts}
     problems: list[str] = []
     for pick in sorted(set(picks), key=lambda pick: (ORDER.index(pick.kind), places.get(pick.own, -1), pick)):
-        thing = things.get(pick.own)
-        reason = conflicts.get(pick.own) or _unfit(pick, thing)
-        if not reason and thing is not None:
-            reason = _bring(pipelines, fields, thing, pick)
+        resource = resources.get(pick.own)
+        reason = conflicts.get(pick.own) or _bring(pipelines, fields, resource, pick)
         if reason:
-            problems.append(f"{pick.kind} {_name(thing, pick.key)!r}: {reason}")
+            name = (
+                (resource.value or pick.key) if isinstance(resource, Enum) else resource.name if resource else pick.key
+            )
+            problems.append(f"{pick.kind} {name!r}: {reason}")
     desired = Snapshot(
         tuple(pipelines.ours.values()),
         None if master.groups is None else tuple(fields.groups.values()),
         None if master.fields is None else tuple(fields.fields.values()),
     )
-    return Proposal(desired, book.only, book.origins, tuple(problems), tuple(dict.fromkeys(book.remarks)))
+    return Proposal(desired, result.only, result.origins, tuple(problems), tuple(dict.fromkeys(result.remarks)))
 
 
-def _by_own_key(source: Snapshot) -> dict[Ref, Resource]:
-    """In the order in which people see them, so that several new ones of a list keep it."""
+def _resources_by_own_key(source: Snapshot) -> dict[Ref, Resource]:
+    """Returns them in the order in which people see them, so that several new ones of a list keep it."""
     found: dict[Ref, Resource] = {}
     for pipeline in sorted(source.pipelines, key=lambda item: (item.sort, item.id)):
         found[Ref(Kind.PIPELINE, pipeline_key(pipeline.id))] = pipeline
@@ -108,40 +109,33 @@ def _by_own_key(source: Snapshot) -> dict[Ref, Resource]:
     return found
 
 
-def _name(thing: Resource | None, key: str) -> str:
-    if thing is None:
-        return key
-    return (thing.value or key) if isinstance(thing, Enum) else thing.name
-
-
-def _unfit(pick: Pick, thing: Resource | None) -> str:
-    if thing is None:
+def _bring(pipelines: PipelineOverlay, fields: FieldOverlay, resource: Resource | None, pick: Pick) -> str:
+    """Lays one pick over the master; returns why not, or ""."""
+    if resource is None:
         return "it is not in the account any more."
-    return "nothing is moved in the master; do that in Kommo." if pick.attribute == POSITION else ""
-
-
-def _bring(pipelines: PipelineOverlay, fields: FieldOverlay, thing: Resource, pick: Pick) -> str:
+    if pick.attribute == POSITION:
+        return "nothing is moved in the master; do that in Kommo."
     attributes: Sequence[str] = ATTRIBUTES[pick.kind] if pick.attribute == WHOLE else (pick.attribute,)
-    if isinstance(thing, Pipeline):
-        return pipelines.bring(thing, attributes)
-    if isinstance(thing, Stage):
-        return pipelines.bring_stage(thing, pick.own, attributes)
-    if isinstance(thing, FieldGroup):
-        return fields.bring_group(thing, attributes)
-    if isinstance(thing, CustomField):
-        return fields.bring(thing, attributes)
-    return fields.bring_option(thing, pick.own)
+    if isinstance(resource, Pipeline):
+        return pipelines.bring(resource, attributes)
+    if isinstance(resource, Stage):
+        return pipelines.bring_stage(resource, pick.own, attributes)
+    if isinstance(resource, FieldGroup):
+        return fields.bring_group(resource, attributes)
+    if isinstance(resource, CustomField):
+        return fields.bring(resource, attributes)
+    return fields.bring_option(resource, pick.own)
 
 
 def proposal_document(proposal: Proposal) -> dict[str, Any]:
-    """As JSON; it can be read as a snapshot, too: that is what the master is to become."""
+    """Returns it as JSON; it can be read as a snapshot, too: that is what the master is to become."""
     only = [[ref.kind.value, ref.key, sorted(attributes)] for ref, attributes in proposal.only.items()]
     origins = [[ref.kind.value, ref.key, key] for ref, key in proposal.origins.items()]
     return {**to_document(proposal.desired), "only": only, "origins": origins}
 
 
 def proposal_from(document: Mapping[str, Any]) -> Proposal:
-    """The inverse, without problems and remarks: they were told when it was made."""
+    """Reads that JSON again; problems and remarks are not in it, they were shown when it was made."""
     return Proposal(
         from_document(dict(document)),
         {Ref(Kind(kind), key): frozenset(attributes) for kind, key, attributes in document["only"]},

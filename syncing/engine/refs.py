@@ -58,9 +58,15 @@ CHILD_KIND = {Kind.PIPELINE: Kind.STAGE, Kind.CUSTOM_FIELD: Kind.ENUM}  # the ki
 
 
 def parent_of(ref: Ref) -> Ref | None:
-    """The pipeline of a stage, the field of an option; None for what stands by itself."""
-    parent = {Kind.STAGE: Kind.PIPELINE, Kind.ENUM: Kind.CUSTOM_FIELD}.get(ref.kind)
-    return None if parent is None else Ref(parent, ref.key.rpartition("/")[0])
+    """The pipeline of a stage, the field of an option; None for what stands by itself.
+
+    Read from the front: what only a slave has is called by its name, which may have slashes (`engine.slave_only`).
+    """
+    if ref.kind is Kind.STAGE:
+        return Ref(Kind.PIPELINE, ref.key.partition("/")[0])
+    if ref.kind is Kind.ENUM:
+        return Ref(Kind.CUSTOM_FIELD, "/".join(ref.key.split("/", 2)[:2]))
+    return None
 
 
 def local_id(key: str) -> str:

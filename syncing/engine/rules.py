@@ -8,6 +8,7 @@ from syncing.engine.changes import Conflict
 from syncing.engine.refs import Kind, Ref
 
 WHOLE = ""  # as an attribute: the item itself
+WHOLE_ITEM: frozenset[str] = frozenset()  # as the attributes of an item in `Rules.only`: all of them
 
 
 class Unmatched(StrEnum):

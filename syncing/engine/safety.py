@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from syncing.engine.changes import Action, Change
-from syncing.engine.normalise import Item
 from syncing.engine.plan import Plan
 from syncing.engine.refs import Kind, Ref, field_key, group_key, pipeline_key, stage_key
 from syncing.engine.resources.custom_fields import ENTITIES
@@ -14,11 +13,12 @@ from syncing.engine.resources.stages import LOST, MAX_STAGES, WON
 from syncing.engine.rules import Limits
 from syncing.engine.snapshot import Snapshot, refs_in
 
+OVERRIDE = "If that is meant, run again with --force --reason, or raise the limit of the group."
 SMALLEST_ENTITY = 3  # fields of one entity that may go altogether without a question
 
 
 def kommo_limits(plan: Plan, existing: Snapshot) -> str | None:
-    """The sentence that refuses an account which would pass Kommo's limits; None if it may be written."""
+    """Returns the sentence that refuses an account which would pass Kommo's limits; None if it may be written."""
     creates = [change.ref for change in plan.changes if change.action is Action.CREATE]
     new_pipelines = sum(ref.kind is Kind.PIPELINE for ref in creates)
     held = Counter((each.kind, each.within) for each in existing.held)
@@ -29,13 +29,10 @@ def kommo_limits(plan: Plan, existing: Snapshot) -> str | None:
             f"Kommo allows {MAX_PIPELINES}. Delete or merge some that only this account has."
         )
     new_stages = Counter(ref.key.partition("/")[0] for ref in creates if ref.kind is Kind.STAGE)
-    present = {
-        key: len(pipeline.stages) + held[Kind.STAGE, key]
-        for key, pipeline in ((pipeline_key(pipeline.id), pipeline) for pipeline in existing.pipelines)
-    }
-    system = Counter(
-        ref.key.partition("/")[0] for ref, item in plan.desired.items.items() if _is_system_stage(ref, item)
-    )
+    keys = {pipeline_key(pipeline.id): pipeline for pipeline in existing.pipelines}
+    present = {key: len(pipeline.stages) + held[Kind.STAGE, key] for key, pipeline in keys.items()}
+    stages = (ref for ref, item in plan.desired.items.items() if ref.kind is Kind.STAGE and item.system)
+    system = Counter(ref.key.partition("/")[0] for ref in stages)
     for parent, new in new_stages.items():
         ref = Ref(Kind.PIPELINE, parent)
         before = present.get(plan.match.keys.get(ref, ""), system[parent])  # Kommo adds those to a new pipeline
@@ -48,30 +45,24 @@ def kommo_limits(plan: Plan, existing: Snapshot) -> str | None:
     return None
 
 
-def _is_system_stage(ref: Ref, item: Item) -> bool:
-    return ref.kind is Kind.STAGE and item.system
-
-
 def thresholds(plan: Plan, existing: Snapshot, known: Mapping[Ref, str], limits: Limits) -> str | None:
-    """The sentence that refuses an account in which too much would happen at once; None if it may be written.
+    """Returns the sentence that refuses an account in which too much would happen at once; None if it may be written.
 
     Updates are counted of the items that were kept in step before (`known`): what is met for the first time is
     adopted, and that is meant to change much. Deletions are counted of all items of the account that are its own; a
     pipeline counts with its stages.
     """
-    kept = [ref for ref in plan.match.keys if ref in known and ref.kind is not Kind.ENUM and not _is_system(plan, ref)]
+    system = {ref for ref, item in plan.desired.items.items() if item.system}
+    kept = {ref for ref in plan.match.keys if ref in known and ref.kind is not Kind.ENUM} - system
     updated = {change.ref for change in plan.changes if change.action is Action.UPDATE}
     deleted = [change for change in plan.changes if change.action is Action.DELETE]
-    gone, total = _deletions(deleted, existing)
+    gone, total = _count_deletions(deleted, existing)
     options = sum(change.ref.kind is Kind.ENUM for change in deleted)
     if gone + options > limits.max_deletes:
         return f"{gone + options} items would be deleted; {limits.max_deletes} are allowed in one run. {OVERRIDE}"
     return _share(
-        "updated", len(updated & set(kept)), len(kept), "items kept in step", limits.max_update_share, limits
+        "updated", len(updated & kept), len(kept), "items kept in step", limits.max_update_share, limits
     ) or _share("deleted", gone, total, "items of the account", limits.max_delete_share, limits)
-
-
-OVERRIDE = "If that is meant, run again with --force --reason, or raise the limit of the group."
 
 
 def _share(done: str, count: int, total: int, of: str, allowed: int, limits: Limits) -> str | None:
@@ -80,8 +71,8 @@ def _share(done: str, count: int, total: int, of: str, allowed: int, limits: Lim
     return f"{count} of {total} {of} ({count * 100 / total:.2f}%) would be {done}; {allowed}% are allowed. {OVERRIDE}"
 
 
-def _deletions(deleted: Sequence[Change], existing: Snapshot) -> tuple[int, int]:
-    """Items that would go and items that there are; a pipeline goes with its stages, options are part of a field."""
+def _count_deletions(deleted: Sequence[Change], existing: Snapshot) -> tuple[int, int]:
+    """Returns how many items would go and how many there are; pipelines go with their stages, options do not count."""
     gone = 0
     for change in deleted:
         if change.ref.kind is not Kind.ENUM:
@@ -92,12 +83,8 @@ def _deletions(deleted: Sequence[Change], existing: Snapshot) -> tuple[int, int]
     return gone, total + sum(not item.is_predefined for item in existing.fields or ())
 
 
-def _is_system(plan: Plan, ref: Ref) -> bool:
-    return ref in plan.desired.items and plan.desired.items[ref].system
-
-
 def inconsistency(master: Snapshot) -> str | None:
-    """The sentence that forbids deletions after this reading of the master; None if its parts agree with each other.
+    """Returns the sentence that forbids deletions after this reading of the master; None if its parts agree.
 
     Half a list looks like a short one. But pipelines have won and lost and one of them is the main one, groups name
     their members, fields their group and the stages that require them: what is named and missing was not read. What is
@@ -129,7 +116,7 @@ def inconsistency(master: Snapshot) -> str | None:
 
 
 def incomplete_reading(desired: Snapshot, existing: Snapshot, known: Mapping[Ref, str]) -> str | None:
-    """The sentence that disbelieves a slave's reading; None if it may be true. `known` are the id mappings.
+    """Returns the sentence that disbelieves a slave's reading; None if it may be true. `known` are the id mappings.
 
     Kommo answers 204 for an empty list, and that must never look like "nothing there, make it all again": every
     account has a pipeline, every pipeline won and lost; where the master has a main group, the slave has one too;
@@ -167,7 +154,7 @@ def incomplete_reading(desired: Snapshot, existing: Snapshot, known: Mapping[Ref
 
 
 def master_losses(previous: Snapshot, current: Snapshot, max_percent: int, minimum: int) -> str | None:
-    """The sentence that refuses a master which lost too much since `previous`; None if it may be copied.
+    """Returns the sentence that refuses a master which lost too much since `previous`; None if it may be copied.
 
     Refused: more than `max_percent` of any kind that had at least `minimum` items, or everything of a kind.
     """
@@ -196,8 +183,10 @@ def empty_master(current: Snapshot) -> str | None:
 
 
 def _kinds(snapshot: Snapshot) -> Iterator[tuple[str, frozenset[Ref]]]:
-    """By a label for people: what was read, without what Kommo makes itself (of fields that counts as well), and what
-    is held back."""
+    """Yields what was read and what is held back, by a label for people.
+
+    Without what Kommo makes itself; of fields that counts as well.
+    """
     held = [Ref(each.kind, each.key) for each in snapshot.held if each.key]
     pipelines = [Ref(Kind.PIPELINE, pipeline_key(pipeline.id)) for pipeline in snapshot.pipelines]
     yield "pipelines", frozenset(pipelines + [ref for ref in held if ref.kind is Kind.PIPELINE])

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from syncing.engine.held_items import HeldItem, hides
-from syncing.engine.refs import Kind, Ref, enum_key, field_key, group_key, pipeline_key, stage_key
+from syncing.engine.held_items import HeldItem
+from syncing.engine.refs import Kind, Ref, enum_key, field_key, group_key, parent_of, pipeline_key, stage_key
 from syncing.engine.resources.custom_fields import CustomField, Enum
 from syncing.engine.resources.field_groups import FieldGroup
 from syncing.engine.resources.pipelines import Pipeline
@@ -32,12 +32,16 @@ class Snapshot:
                 yield pipeline, stage
 
     def hides(self, ref: Ref) -> bool:
-        """Whether an item that it does not show may be there all the same, under the account's own keys."""
-        return hides(self.held, ref)
+        """Returns True if an item that it does not show may be there all the same; `ref` is the account's own key.
+
+        It is held back, inside of something that is, or one of those whose id could not be read.
+        """
+        parent = parent_of(ref)
+        return any(each.may_be(ref) or (parent is not None and each.may_be(parent)) for each in self.held)
 
 
 def refs_in(snapshot: Snapshot) -> Iterator[Ref]:
-    """Everything that could be read, under the account's own keys."""
+    """Yields everything that could be read, under the account's own keys."""
     for pipeline in snapshot.pipelines:
         yield Ref(Kind.PIPELINE, pipeline_key(pipeline.id))
         for stage in pipeline.stages:
@@ -51,7 +55,7 @@ def refs_in(snapshot: Snapshot) -> Iterator[Ref]:
 
 
 def to_document(snapshot: Snapshot) -> dict[str, Any]:
-    """The snapshot as plain JSON types; `from_document` is its inverse."""
+    """Returns the snapshot as plain JSON types; `from_document` is its inverse."""
     document: dict[str, Any] = json.loads(json.dumps(asdict(snapshot)))
     if not snapshot.held:  # as it was before there was such a thing: an equal account keeps its fingerprint
         del document["held"]
@@ -64,44 +68,40 @@ def from_document(document: dict[str, Any]) -> Snapshot:
         pipelines=tuple(_pipeline(item) for item in document["pipelines"]),
         groups=None if groups is None else tuple(FieldGroup(**{**g, "fields": tuple(g["fields"])}) for g in groups),
         fields=None if fields is None else tuple(_field(item) for item in fields),
-        held=tuple(_held(item) for item in document.get("held", ())),
+        held=tuple(_held_item(item) for item in document.get("held", ())),
     )
 
 
 def fingerprint(snapshot: Snapshot) -> str:
-    """64 hex characters; equal for equal configurations."""
+    """Returns 64 hex characters, equal for equal configurations."""
     text = json.dumps(to_document(snapshot), sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
-def _held(item: dict[str, Any]) -> HeldItem:
+def _held_item(item: dict[str, Any]) -> HeldItem:
     natural = item["natural"]
-    return HeldItem(
-        **{
-            **item,
-            "kind": Kind(item["kind"]),
-            "natural": None if natural is None else (natural[0], natural[1]),
-            "signs": tuple(item["signs"]),
-        }
-    )
+    known = {
+        "kind": Kind(item["kind"]),
+        "natural": None if natural is None else (natural[0], natural[1]),
+        "signs": tuple(item["signs"]),
+    }
+    return HeldItem(**{**item, **known})
 
 
 def _pipeline(item: dict[str, Any]) -> Pipeline:
-    return Pipeline(**{**item, "stages": tuple(_stage(stage) for stage in item["stages"])})
-
-
-def _stage(item: dict[str, Any]) -> Stage:
-    texts = item["descriptions"]
-    return Stage(**{**item, "descriptions": None if texts is None else tuple(Description(**text) for text in texts)})
+    stages = []
+    for stage in item["stages"]:
+        texts = stage["descriptions"]
+        descriptions = None if texts is None else tuple(Description(**text) for text in texts)
+        stages.append(Stage(**{**stage, "descriptions": descriptions}))
+    return Pipeline(**{**item, "stages": tuple(stages)})
 
 
 def _field(item: dict[str, Any]) -> CustomField:
     hidden = item["hidden_statuses"]
-    return CustomField(
-        **{
-            **item,
-            "enums": tuple(Enum(**enum) for enum in item["enums"]),
-            "required_statuses": tuple((pipeline, stage) for pipeline, stage in item["required_statuses"]),
-            "hidden_statuses": None if hidden is None else tuple((pipeline, stage) for pipeline, stage in hidden),
-        }
-    )
+    known = {
+        "enums": tuple(Enum(**enum) for enum in item["enums"]),
+        "required_statuses": tuple((pipeline, stage) for pipeline, stage in item["required_statuses"]),
+        "hidden_statuses": None if hidden is None else tuple((pipeline, stage) for pipeline, stage in hidden),
+    }
+    return CustomField(**{**item, **known})

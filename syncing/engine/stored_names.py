@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from syncing.engine.changes import Action, Change
 from syncing.engine.name_pairing import is_spelling
 from syncing.engine.plan import Plan
-from syncing.engine.refs import Kind, Ref, enum_key, field_key, group_key, pipeline_key, stage_key
+from syncing.engine.refs import Kind, Ref, enum_key, field_key, group_key, parent_of, pipeline_key, stage_key
 from syncing.engine.resources.custom_fields import CustomField
 from syncing.engine.resources.pipelines import Pipeline
 from syncing.engine.snapshot import Snapshot
@@ -32,19 +32,19 @@ class ShownName:
 
 
 def names_of(snapshot: Snapshot) -> dict[ItemKey, str]:
-    """Every name of an account."""
-    found: dict[ItemKey, str] = {}
+    """Returns every name of an account."""
+    names: dict[ItemKey, str] = {}
 
     def note(kind: Kind, key: str, name: str) -> str:
-        found[kind, key] = name
+        names[kind, key] = name
         return name
 
     _renamed(snapshot, note)
-    return found
+    return names
 
 
 def as_sent(snapshot: Snapshot, stored: Mapping[ItemKey, ShownName]) -> Snapshot:
-    """The account as it would read if it showed what it was sent; `snapshot` itself where nothing is known.
+    """Returns the account as it would read if it showed what it was sent; `snapshot` itself where nothing is known.
 
     An account that is known to escape what it is sent is taken to have escaped everything that looks like it.
     """
@@ -52,12 +52,14 @@ def as_sent(snapshot: Snapshot, stored: Mapping[ItemKey, ShownName]) -> Snapshot
 
 
 def field_as_sent(item: CustomField, stored: Mapping[ItemKey, ShownName]) -> CustomField:
-    """One field, as `as_sent`."""
+    """Returns one field, as `as_sent` does."""
     return _renamed_field(item, _sent_words(stored)) if stored else item
 
 
 def _sent_words(stored: Mapping[ItemKey, ShownName]) -> Rename:
-    escaped = any(_is_escaped(name) for name in stored.values())
+    escaped = any(
+        html.unescape(name.shown) != name.shown and html.unescape(name.sent) == name.sent for name in stored.values()
+    )
 
     def sent(kind: Kind, key: str, name: str) -> str:
         known = stored.get((kind, key))
@@ -66,10 +68,6 @@ def _sent_words(stored: Mapping[ItemKey, ShownName]) -> Rename:
         return html.unescape(name) if escaped and not NOT_ESCAPED.search(name) else name
 
     return sent
-
-
-def _is_escaped(name: ShownName) -> bool:
-    return html.unescape(name.shown) != name.shown and html.unescape(name.sent) == name.sent
 
 
 def _renamed(snapshot: Snapshot, name: Rename) -> Snapshot:
@@ -101,7 +99,7 @@ def _renamed_field(item: CustomField, name: Rename) -> CustomField:
     return replace(item, name=name(Kind.CUSTOM_FIELD, field_key(item.entity, item.id), item.name), enums=enums)
 
 
-# -- what a round of writes has taught --
+# -- what a round of writes has changed --
 
 
 @dataclass(frozen=True)
@@ -119,36 +117,36 @@ def observe_names(
     plan: Plan, written: Iterable[Change], keys: Mapping[Ref, str],
     first: Snapshot, before: Snapshot, after: Snapshot, stored: Mapping[ItemKey, ShownName],
 ) -> NameObservation:  # fmt: skip
-    """From `written` changes of `plan` and the account as it showed itself at `first`, `before` these and `after`.
+    """Compares what `written` changes sent with the account as it was at `first`, `before` these and `after`.
 
     `keys`: the ids as they are known now. A name that reads as before although another was sent was not taken,
     unless it may be a spelling of that.
     """
     was, now, at_first = names_of(before), names_of(after), names_of(first)
-    found: dict[ItemKey, ShownName | None] = {}
+    observed: dict[ItemKey, ShownName | None] = {}
     spoiled: dict[str, tuple[str, str]] = {}
     changes = list(written)
-    for key, sent in _sent(plan, changes, keys):
+    for key, sent in _sent_names(plan, changes, keys):
         shown, known = now.get(key), stored.get(key)
         if shown == sent:
-            found |= {key: None} if known else {}
+            observed |= {key: None} if known else {}
         elif shown is not None and (known or shown != was.get(key) or is_spelling(sent, shown)):
-            found[key] = ShownName(sent, shown)
+            observed[key] = ShownName(sent, shown)
     written_back = names_of(as_sent(before, stored))
-    for key in _own_options(plan, changes, keys):
+    for key in _own_options_sent(plan, changes, keys):
         old, shown = at_first.get(key), now.get(key)
         if old is None or shown is None:
             continue
         if shown != old:  # the next write sends what an account that escapes shows as `old`
             spoiled[key[1]] = old, shown
-            found[key] = ShownName(html.unescape(old), shown)
+            observed[key] = ShownName(html.unescape(old), shown)
         elif written_back[key] != old:
-            found[key] = ShownName(written_back[key], old)
-    return NameObservation({key: name for key, name in found.items() if stored.get(key) != name}, spoiled)
+            observed[key] = ShownName(written_back[key], old)
+    return NameObservation({key: name for key, name in observed.items() if stored.get(key) != name}, spoiled)
 
 
-def _sent(plan: Plan, changes: Iterable[Change], keys: Mapping[Ref, str]) -> Iterable[tuple[ItemKey, str]]:
-    """The names that these changes have sent, by the account's keys; of fields only if it is about them."""
+def _sent_names(plan: Plan, changes: Iterable[Change], keys: Mapping[Ref, str]) -> Iterable[tuple[ItemKey, str]]:
+    """Yields the names that these changes have sent, by the account's keys; of fields only if it is about them."""
     for change in changes:
         item = plan.desired.items.get(change.ref)
         if item is None or change.ref not in keys:
@@ -162,8 +160,8 @@ def _sent(plan: Plan, changes: Iterable[Change], keys: Mapping[Ref, str]) -> Ite
                     yield (Kind.ENUM, keys[ref]), value
 
 
-def _own_options(plan: Plan, changes: Iterable[Change], keys: Mapping[Ref, str]) -> Iterable[ItemKey]:
-    """The options of the account itself that were written back beside the master's."""
+def _own_options_sent(plan: Plan, changes: Iterable[Change], keys: Mapping[Ref, str]) -> Iterable[ItemKey]:
+    """Yields the options of the account itself that were written back beside the master's."""
     fields = {keys[change.ref] for change in changes if _writes_options(change) and change.ref in keys}
     for ref, key in plan.slave_only.items():
         if ref.kind is Kind.ENUM and key.rpartition("/")[0] in fields:
@@ -175,7 +173,7 @@ def _writes_options(change: Change) -> bool:
 
 
 def restore_options(plan: Plan, changes: Iterable[Change], spoiled: Mapping[str, tuple[str, str]]) -> list[Change]:
-    """`changes` and those that write the options of these fields once more; `spoiled` as in `NameObservation`."""
+    """Returns `changes` and those that write spoiled options once more; `spoiled` as in `NameObservation`."""
     wanted = {change.ref: change for change in changes}
     fields = {key.rpartition("/")[0] for key in spoiled}
     for ref, key in plan.match.keys.items():
@@ -189,11 +187,11 @@ def restore_options(plan: Plan, changes: Iterable[Change], spoiled: Mapping[str,
 
 
 def unrestored_options(plan: Plan, spoiled: Mapping[str, tuple[str, str]]) -> list[Change]:
-    """What is left of `spoiled`, as changes that nothing is written for."""
-    found = []
+    """Returns what is left of `spoiled`, as changes that nothing is written for."""
+    changes = []
     for ref, key in plan.slave_only.items():
-        if ref.kind is Kind.ENUM and key in spoiled:
+        parent = parent_of(ref)
+        if ref.kind is Kind.ENUM and parent is not None and key in spoiled:
             was, shown = spoiled[key]
-            field = plan.desired.items[Ref(Kind.CUSTOM_FIELD, ref.key.rpartition("/=")[0])]
-            found.append(Change(Action.UPDATE, ref, was, field.name, {"name": (shown, was)}))
-    return found
+            changes.append(Change(Action.UPDATE, ref, was, plan.desired.items[parent].name, {"name": (shown, was)}))
+    return changes

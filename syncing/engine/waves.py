@@ -9,13 +9,14 @@ NO_VERDICT = "stale_plan"  # what was approved is not what would be done now: no
 
 
 def assign_waves(pilots: Sequence[bool], *, size: int, percent: bool = False) -> list[int]:
-    """The wave of each account (0, 1, 2, ... without gaps), in the order given; `pilots` says which of them are pilots.
+    """Returns the wave (0, 1, 2, ... without gaps) of each account, in the order of `pilots`: True for one that is.
 
     Pilots come first if there are others as well. The others follow in their order, `size` at a time, or `size`
     percent of all accounts (rounded up); 0: all at once.
     """
     first = int(any(pilots) and not all(pilots))
-    step = _step(len(pilots), size, percent)
+    step = -(-size * len(pilots) // 100) if percent else size
+    step = step or max(1, len(pilots))
     waves, others = [], 0
     for is_pilot in pilots:
         if first and is_pilot:
@@ -24,12 +25,6 @@ def assign_waves(pilots: Sequence[bool], *, size: int, percent: bool = False) ->
         waves.append(first + others // step)
         others += 1
     return waves
-
-
-def _step(accounts: int, size: int, percent: bool) -> int:
-    if not size:
-        return max(1, accounts)
-    return -(-size * accounts // 100) if percent else size
 
 
 @dataclass(frozen=True)
@@ -44,7 +39,7 @@ class WaveResult:
         return 100 * self.failed / self.tried if self.tried else 0.0
 
     def passes(self, max_percent: int) -> bool:
-        """Whether the next wave may start: at most `max_percent` of what was tried has failed."""
+        """Returns True if the next wave may start: at most `max_percent` of what was tried has failed."""
         return self.failed * 100 <= max_percent * self.tried
 
 
