@@ -33,20 +33,20 @@ def aligned(answer: Json, key: str, bodies: Sequence[Json], parse: Callable[[Jso
     ordered = [by_index[str(index)] for index in range(len(bodies)) if str(index) in by_index]
     names = [body["name"] for body in bodies]
     if len(ordered) == len(bodies):
-        shown = [_name(item) for item in ordered]
-        pairs = {} if all(map(is_spelling, names, shown)) else pair_names(names, shown)
+        answered = [_name(item) for item in ordered]
+        pairs = {} if all(map(is_spelling, names, answered)) else pair_names(names, answered)
         return [ordered[pairs[at]] for at in range(len(bodies))] if len(pairs) == len(bodies) else ordered
     items = sorted(items, key=_by_making)
     pairs = pair_names(names, [_name(item) for item in items])
     in_order = [pairs[at] for at in sorted(pairs)] == sorted(pairs.values())
     if len(items) == len(bodies) and (in_order or len(pairs) == len(bodies)):
-        found = pair_rest(pairs, len(bodies), len(items))
-        return [items[found[at]] for at in range(len(bodies))]
+        pairs = pair_rest(pairs, len(bodies), len(items))
+        return [items[pairs[at]] for at in range(len(bodies))]
     raise BadAnswer(f"the answer does not tell the new {key} apart", outcome_unknown=True)
 
 
 def _by_making(item: Json) -> tuple[int, str]:
-    """Ids grow; nothing says that an answer keeps the order of its request."""
+    """Sorts by id: ids grow, and nothing says that an answer keeps the order of its request."""
     return len(str(item["id"])), str(item["id"])
 
 
@@ -84,20 +84,20 @@ def adopt(chunk: Sequence[Entry[T]], fresh: Sequence[Json]) -> dict[int, Json | 
     By name among those of the same type; several that may be spellings of each other by the order of their making,
     if they are as many. None for a posted one that may be among other items that are new as well: nobody can tell.
     """
-    found: dict[int, Json | None] = {}
+    adopted: dict[int, Json | None] = {}
     for kind in dict.fromkeys(entry.body.get("type") for entry in chunk):
         mine = [index for index, entry in enumerate(chunk) if entry.body.get("type") == kind]
         items = [item for item in fresh if kind in (None, item.get("type"))]
         items.sort(key=_by_making)
-        names, shown = [chunk[index].body["name"] for index in mine], [_name(item) for item in items]
-        pairs = pair_spellings(names, shown)
+        names, answered = [chunk[index].body["name"] for index in mine], [_name(item) for item in items]
+        pairs = pair_spellings(names, answered)
         others = len(items) > len(pairs)
         for at, index in enumerate(mine):
             if at in pairs:
-                found[index] = items[pairs[at]]
+                adopted[index] = items[pairs[at]]
             elif others:
-                found[index] = None
-    return found
+                adopted[index] = None
+    return adopted
 
 
 def answered_fields(answer: Json, parse: Callable[[Json], CustomField]) -> dict[int, CustomField]:
@@ -113,15 +113,15 @@ def readable(items: Iterable[Json], parse: Callable[[Json], T]) -> list[T]:
 
 
 def new_options(
-    posted: Sequence[Json], shown: Sequence[Enum], before: Collection[int], *, certain: bool = True
+    posted: Sequence[Json], options: Sequence[Enum], before: Collection[int], *, certain: bool = True
 ) -> dict[int, int]:
-    """Returns index of an option in `posted` (those without an id count) -> its new id, from the field as `shown` now.
+    """Returns index of an option in `posted` (those without an id count) -> its new id, from the field's `options` now.
 
     `before`: the ids of the options that the field had. What cannot be told apart is missing. Not `certain` that all
     new ones are ours (the answer was lost): then none pairs by its place alone.
     """
     waiting = [at for at, option in enumerate(posted) if "id" not in option]
-    fresh = [enum for enum in shown if enum.id not in before]
+    fresh = [enum for enum in options if enum.id not in before]
     pairs = pair_names([posted[at]["value"] for at in waiting], [enum.value or "" for enum in fresh])
     if certain:
         pairs = pair_rest(pairs, len(waiting), len(fresh))
@@ -129,10 +129,10 @@ def new_options(
 
 
 def option_keys(
-    ours: CustomField, body: Json, shown: CustomField, before: Collection[int], known: Mapping[Ref, str],
+    ours: CustomField, body: Json, field: CustomField, before: Collection[int], known: Mapping[Ref, str],
     *, certain: bool = True,
 ) -> dict[Ref, str]:  # fmt: skip
-    """Returns the keys of the options of `ours`, not `known` yet, that came with `body`, from the field as `shown` now.
+    """Returns the keys of the options of `ours`, not `known` yet, that came with `body`, from the `field` as it is now.
 
     What cannot be told apart is looked for by name at the re-reading. `before` and `certain` as for `new_options`.
     """
@@ -140,9 +140,9 @@ def option_keys(
     refs = {Ref(Kind.ENUM, enum_key(ours.entity, ours.id, enum.id)): enum.value for enum in ours.enums}
     unknown = {ref: value for ref, value in refs.items() if ref not in known}
     keys: dict[Ref, str] = {}
-    for at, number in sorted(new_options(posted, shown.enums, before, certain=certain).items()):
+    for at, number in sorted(new_options(posted, field.enums, before, certain=certain).items()):
         ref = next((ref for ref, value in unknown.items() if value == posted[at]["value"]), None)
         if ref is not None:
             del unknown[ref]
-            keys[ref] = enum_key(shown.entity, shown.id, number)
+            keys[ref] = enum_key(field.entity, field.id, number)
     return keys

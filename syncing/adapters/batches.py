@@ -17,7 +17,9 @@ GATEWAY_TIMEOUT = 504
 MOST_PAUSES = 3
 PART_ERRORS = (Validation, ServerError, NetworkError, BadAnswer)
 
-UNTOLD = "its answer was lost, and it cannot be told which of the new items it is, if any; it is not made again"
+UNKNOWN_CREATION = (
+    "its answer was lost, and it cannot be told which of the new items it is, if any; it is not made again"
+)
 
 
 def create(entries: Sequence[Entry[T]], writer: BatchWriter[T]) -> None:
@@ -105,7 +107,7 @@ def _after_refusal(
     failed: Callable[[Entry[T], KommoError], None],
     repair: Callable[[Entry[T], Validation], Entry[T] | None] = lambda entry, error: None,
 ) -> list[list[Entry[T]]]:
-    """Nothing of the batch was written (docs/kommo.md 3). Take out who is named, else halve."""
+    """Takes out the entries that are named, else halves: nothing of the batch was written (docs/kommo.md 3)."""
     alone = len(chunk) == 1
     named = {int(item.request_id) for item in error.items if item.request_id and item.request_id.isdecimal()}
     culprits = {0} if alone else named & set(range(len(chunk)))
@@ -148,7 +150,7 @@ def _after_lost_creation(
         writer.done(there)
     for index, item in created.items():
         if item is None:
-            writer.failed(chunk[index], BadAnswer(UNTOLD))
+            writer.failed(chunk[index], BadAnswer(UNKNOWN_CREATION))
     return _repeat(chunk, [entry for index, entry in enumerate(chunk) if index not in created], error, writer)
 
 

@@ -16,7 +16,7 @@ Ids = Mapping[Ref, str]  # ref -> the account's own key
 def stage_body(
     item: Item, sort: int, theirs: Stage | None = None, *, described: bool = True, coloured: bool = True
 ) -> Json:
-    """Name, colour and sort go together always: a PATCH without the name blanks it (docs/kommo.md 4.1).
+    """Returns name, colour and sort together always: a PATCH without the name blanks it (docs/kommo.md 4.1).
 
     Where the master's colour is not known the account keeps its own.
     """

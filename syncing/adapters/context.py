@@ -103,7 +103,7 @@ class WriteContext:
     def fail(
         self, change: Change, error: KommoError, refused: Sequence[str] = (), options: frozenset[Ref] = frozenset()
     ) -> None:
-        """`refused`: the parts that are to blame, in words; `options`: the new ones among them."""
+        """Reports a failure. `refused`: the parts that are to blame, in words; `options`: the new ones among them."""
         message = " ".join([*([REFUSED, *refused] if refused else []), str(error)])
         self.report([Outcome.of(change, FAILED, message[:500], error.code, refused=options)])
 

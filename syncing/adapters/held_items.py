@@ -74,8 +74,8 @@ def _fields_of(item: Any) -> Json:
 
 
 def _key(item: Json, key_of: Any) -> str:
-    found = _number(item, "id")
-    return "" if found is None else str(key_of(found))
+    item_id = _number(item, "id")
+    return "" if item_id is None else str(key_of(item_id))
 
 
 def _number(item: Json, key: str) -> int | None:

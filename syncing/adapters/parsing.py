@@ -136,7 +136,7 @@ def parse_field(entity: str, item: Json) -> CustomField:
 
 
 def _enum(item: Any) -> Enum:
-    """A value that reads null is not known."""
+    """Parses an option; a value that reads null is not known."""
     item = fields_of(item)
     if "value" not in item:
         raise OddShape("value", "is missing")

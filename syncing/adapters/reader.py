@@ -136,12 +136,12 @@ class Reader:
                 texts[stage_id] = error
         stages = []
         for stage in pipeline.stages:
-            found = texts.get(stage.id, texts[None])
-            if isinstance(found, OddShape):
+            descriptions = texts.get(stage.id, texts[None])
+            if isinstance(descriptions, OddShape):
                 raw = {"id": stage.id, "name": stage.name, "color": stage.color, "type": stage.type}
-                self._held[Kind.STAGE, str(pipeline.id)].append(held_stage(pipeline, raw, found))
+                self._held[Kind.STAGE, str(pipeline.id)].append(held_stage(pipeline, raw, descriptions))
             else:
-                stages.append(replace(stage, descriptions=found))
+                stages.append(replace(stage, descriptions=descriptions))
         return replace(pipeline, stages=tuple(stages))
 
     def _each(

@@ -85,8 +85,8 @@ def _walk(body: object, words: Sequence[str]) -> BodyPath:
 
 def located_complaints(body: Json, error: Validation) -> list[tuple[BodyPath, FieldError]]:
     """Returns every complaint with its place; [] unless each has one."""
-    found = [(body_path(body, complaint.path), complaint) for complaint in complaints(error)]
-    return found if all(at for at, _ in found) else []
+    located = [(body_path(body, complaint.path), complaint) for complaint in complaints(error)]
+    return located if all(at for at, _ in located) else []
 
 
 def reduce_body(body: Json, error: Validation, optional: OptionalParts) -> ReducedBody | None:
@@ -130,20 +130,20 @@ def _without_option(
     option = options[index]
     if option is None:
         return reduced
-    said = f"{option_name(option)}: {complaint.detail or complaint.code}"
+    words = f"{option_name(option)}: {complaint.detail or complaint.code}"
     if at[2:] in (("code",), ("sort",)):
         options[index] = {key: value for key, value in option.items() if key != at[2]}
-        return replace(reduced, body={**reduced.body, "enums": options}, parts=(*reduced.parts, said))
+        return replace(reduced, body={**reduced.body, "enums": options}, parts=(*reduced.parts, words))
     if "id" not in option:
         options[index] = None
         return ReducedBody(
-            {**reduced.body, "enums": options}, reduced.parts, {**reduced.options, option_name(option): said}
+            {**reduced.body, "enums": options}, reduced.parts, {**reduced.options, option_name(option): words}
         )
     present = next((each for each in optional.present.get("enums", ()) if each["id"] == option["id"]), option)
     if present["value"] == option["value"]:
         return None  # not even as it is: the list cannot be sent
     options[index] = {**option, "value": present["value"]}
-    return replace(reduced, body={**reduced.body, "enums": options}, parts=(*reduced.parts, said))
+    return replace(reduced, body={**reduced.body, "enums": options}, parts=(*reduced.parts, words))
 
 
 def demands_options(error: Validation) -> bool:
@@ -172,8 +172,8 @@ def split_update(entry: Entry[T], error: KommoError, optional: OptionalParts) ->
 
 def refused_options(body: Json, error: KommoError) -> tuple[str, ...]:
     """Returns the options that a refusal is about, by their values: its paths only count them."""
-    found = located_complaints(body, error) if isinstance(error, Validation) else []
-    options = dict.fromkeys(int(at[1]) for at, _ in found if at[0] == "enums" and len(at) > 1)
+    located = located_complaints(body, error) if isinstance(error, Validation) else []
+    options = dict.fromkeys(int(at[1]) for at, _ in located if at[0] == "enums" and len(at) > 1)
     return tuple(f"{option_name(body['enums'][index])}." for index in options)
 
 

@@ -37,7 +37,7 @@ def text(item: Json, key: str) -> str:
 
 
 def optional_text(item: Json, key: str) -> str | None:
-    """Returns None where it is absent or null, which are the same: nobody knows.
+    """Returns a text; None where it is absent or null, which are the same: nobody knows.
 
     What can be neither stored nor sent (half of a surrogate pair, NUL) is no text: shortened it would be another name.
     """

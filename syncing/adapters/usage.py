@@ -66,8 +66,8 @@ def _leads(api: Api, stages: Sequence[StageId], of_pipeline: int | None = None) 
     try:
         for where, extra in (("", {}), (" in the trash", TRASH)):
             leads = _first_page(api, endpoints.LEADS, "leads", {**asked, **extra})
-            shown = (each for each in leads if isinstance(each, dict) and "status_id" in each)
-            if any((each.get("pipeline_id"), each["status_id"]) not in stages for each in shown):
+            with_stage = (each for each in leads if isinstance(each, dict) and "status_id" in each)
+            if any((each.get("pipeline_id"), each["status_id"]) not in stages for each in with_stage):
                 return UNREADABLE.format(error="it shows leads of other stages")
             if leads:
                 more = " or more" if len(leads) == PAGE else ""

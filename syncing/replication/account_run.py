@@ -171,7 +171,7 @@ class _AccountRun:
             refused = self.ledger.refused()
             found = self.remembered.resolve(self.job.desired, existing, self.memory.known, refused)
             self._store(self.memory.of_arrivals(found))
-            self._note(self.remembered.settle(self.memory.known, self.ledger.untold()))
+            self._note(self.remembered.settle(self.memory.known, self.ledger.unknown_creations()))
             self.left = left = self._make_plan(existing)
             self._remember(left)
         self._tell_what_came_up(left)

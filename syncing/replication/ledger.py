@@ -67,7 +67,7 @@ class Ledger:
             and (outcome.code == Validation.code) is refused
         ]
 
-    def untold(self) -> list[Ref]:
+    def unknown_creations(self) -> list[Ref]:
         """Returns what was to be created and failed for another reason than a refusal: it may be there."""
         return self._failed_creations(refused=False)
 

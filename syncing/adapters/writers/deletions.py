@@ -54,7 +54,7 @@ def _stages_not_replaced(context: WriteContext, changes: Sequence[Change]) -> di
 
 
 def _delete_item(context: WriteContext, change: Change) -> str:
-    """Returns why it stays after all, or ""."""
+    """Sends the deletion; returns why it stays after all, or ""."""
     kind, path = change.ref.kind, endpoints.item(change.ref.kind, context.plan.slave_only[change.ref])
     if kind in (Kind.FIELD_GROUP, Kind.PIPELINE):  # what the plan counted on may have failed
         item = context.api.get(path) or {}

@@ -95,22 +95,22 @@ class FieldUpdates(ChangeWriter):
 
     def done(self, answered: Sequence[Answered[Change]]) -> None:
         for entry, _ in answered:
-            shown = self.answered.pop(entry.body["id"], None)
-            if shown is not None:
-                self._note(entry, shown, certain=not entry.refused)
+            field = self.answered.pop(entry.body["id"], None)
+            if field is not None:
+                self._note(entry, field, certain=not entry.refused)
         super().done(answered)
 
-    def _note(self, entry: Entry[Change], shown: CustomField, *, certain: bool) -> None:
+    def _note(self, entry: Entry[Change], field: CustomField, *, certain: bool) -> None:
         """Notes the field as it is now, and the keys of the options that came with this entry.
 
         `certain`: every option that is new is one of ours, so that those with other names pair in order.
         """
         ref, before = entry.subject.ref, _option_ids(self._now(entry.subject))
         ours = self.ours[ref.key]
-        keys = option_keys(ours, entry.body, shown, before, self.context.ids, certain=certain)
+        keys = option_keys(ours, entry.body, field, before, self.context.ids, certain=certain)
         self.context.ids.update(keys)
         self.created.setdefault(ref, {}).update(keys)
-        self.theirs[field_key(self.entity, shown.id)] = shown
+        self.theirs[field_key(self.entity, field.id)] = field
 
     # -- what was refused --
 
@@ -170,8 +170,8 @@ class FieldUpdates(ChangeWriter):
         """
         fresh = self._read()
         for entry in chunk:
-            shown = fresh.get(entry.body["id"])
-            if shown is not None and not _option_ids(self._now(entry.subject)) <= _option_ids(shown):
+            field = fresh.get(entry.body["id"])
+            if field is not None and not _option_ids(self._now(entry.subject)) <= _option_ids(field):
                 self.settle()
                 fresh = self._read()
                 break

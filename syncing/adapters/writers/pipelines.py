@@ -40,10 +40,17 @@ def write(context: WriteContext) -> None:
     writer = _NewPipelines(context, sorts)
     batches.create([Entry(change, writer.body(change.ref)) for change in creates], writer)
     for change in in_order(context.with_renumbered(updates, sorts), sorts):
-        _update(context, change, sorts)
-
-
-# -- create --
+        wanted, key = context.item(change.ref).attributes, context.ids[change.ref]
+        body: Json = {"name": wanted["name"]}
+        if "is_unsorted_on" in change.fields:
+            body["is_unsorted_on"] = wanted["is_unsorted_on"]
+        if "is_main" in change.fields:
+            body["is_main"] = True
+        if change.ref in sorts:
+            body["sort"] = sorts[change.ref]
+        theirs = next(each for each in context.existing.pipelines if pipeline_key(each.id) == key)
+        optional = OptionalParts(OPTIONAL_OF_PIPELINE, frozenset({"name"}), {"name": theirs.name, "sort": theirs.sort})
+        patch_one(context, change, endpoints.pipeline(key), body, optional)
 
 
 class _NewPipelines(ListWriter):
@@ -191,20 +198,3 @@ def _mark(marked: set[Ref], refs: Sequence[Ref], is_marked: bool) -> None:
 
 def _ordinary(pipeline: Pipeline) -> list[Stage]:
     return [stage for stage in sorted(pipeline.stages, key=lambda s: (s.sort, s.id)) if not stage.is_system]
-
-
-# -- update --
-
-
-def _update(context: WriteContext, change: Change, sorts: Mapping[RefOrKey, int]) -> None:
-    wanted = context.item(change.ref).attributes
-    body: Json = {"name": wanted["name"]}
-    if "is_unsorted_on" in change.fields:
-        body["is_unsorted_on"] = wanted["is_unsorted_on"]
-    if "is_main" in change.fields:
-        body["is_main"] = True
-    if change.ref in sorts:
-        body["sort"] = sorts[change.ref]
-    theirs = next(each for each in context.existing.pipelines if pipeline_key(each.id) == context.ids[change.ref])
-    optional = OptionalParts(OPTIONAL_OF_PIPELINE, frozenset({"name"}), {"name": theirs.name, "sort": theirs.sort})
-    patch_one(context, change, endpoints.pipeline(context.ids[change.ref]), body, optional)
