@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 from requests.structures import CaseInsensitiveDict
 
 from accounts.kommo.answers import JsonObject, error_of, read
-from accounts.kommo.errors import BadAnswer, KommoError, ReadOnly, Unauthorised, gettext_noop, nobody_there
+from accounts.kommo.errors import BadAnswer, KommoError, ReadOnly, Unauthorised, nobody_there
 from accounts.kommo.identity import Identity, WrongAccount, claimed_account
 from accounts.kommo.pages import Params, read_pages
 from accounts.kommo.quirks import account_ids
@@ -25,7 +25,6 @@ Gate = Callable[[str, str, object], bool]
 
 PAGE_SIZE = 250  # Kommo's largest page (docs/kommo.md 2)
 DEFAULT_POLICY = Policy()
-FOREIGN_TOKEN_REMEDY = gettext_noop("The token belongs to another Kommo account: store this account's own token.")
 
 
 class KommoClient:
@@ -163,7 +162,7 @@ class KommoClient:
                 if self._may_go_on(error, token, renewed, unknown):
                     renewed = renewed or isinstance(error, Unauthorised)
                     continue
-                self._name_stranger(error, token)
+                self._name_wrong_account(error, token)
                 self._repeats.prepare(error, method, attempt, body)
                 attempt += 1
             else:
@@ -222,14 +221,14 @@ class KommoClient:
         moved.remember()
         return True
 
-    def _name_stranger(self, error: KommoError, token: str) -> None:
+    def _name_wrong_account(self, error: KommoError, token: str) -> None:
         """A refused token that names another account (unverified: docs/kommo.md 1.4) is a wrong one, not an old one."""
         claimed = claimed_account(token)
         if error.code != Unauthorised.code or None in (claimed, self.account_id) or claimed == self.account_id:
             return
         error.code = WrongAccount.code
         error.detail += f" (the token belongs to Kommo account {claimed}, this is {self.account_id})"
-        error.remedy = FOREIGN_TOKEN_REMEDY
+        error.remedy = WrongAccount.remedy_of_token
 
     # -- one attempt --
 

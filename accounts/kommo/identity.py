@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import ClassVar
 
 from accounts.kommo.errors import KommoError, gettext_noop
 from accounts.kommo.quirks import jwt_claims
@@ -12,6 +13,9 @@ class WrongAccount(KommoError):
 
     code = "wrong_account"
     remedy = gettext_noop("Check the subdomain and the token of this account, then check its connection.")
+    remedy_of_token: ClassVar[str] = gettext_noop(
+        "The token belongs to another Kommo account: store this account's own token."
+    )
 
 
 @dataclass(frozen=True)
