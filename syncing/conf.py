@@ -7,6 +7,8 @@ from typing import Any
 
 from django.conf import settings
 
+API_BODY_LIMIT = 64 * 1024  # bytes
+RETRY_AFTER = 30  # seconds until a client may ask again, told in answers 503
 MAX_ERRORS = 3  # attempts of one account that may end in an error of our own
 MAX_CRASHES = 10  # claims that may run out: a killed process costs its neighbours an attempt as well
 MAX_TEXT = 500  # characters of an error that are kept; longer ones wedged the result queue

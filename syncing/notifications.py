@@ -1,9 +1,8 @@
-"""What is said when a run ends."""
+"""Messages about a run that has ended."""
 
 import logging
 
-from syncing.models import LogEntry, RunState, SyncRun
-from syncing.records.log import log
+from syncing.models import RunState, SyncRun
 
 logger = logging.getLogger(__name__)
 
@@ -11,15 +10,13 @@ WELL = (RunState.SUCCEEDED, RunState.PLANNED)
 
 
 def run_ended(run: SyncRun) -> None:
-    """Called once for every run, by whoever closed it."""
-    sentence = summary(run)
-    well = run.state in WELL
-    log(run.pk, sentence, code="run_ended", level=LogEntry.Level.INFO if well else LogEntry.Level.WARNING)
-    logger.log(logging.INFO if well else logging.WARNING, "run %s of %s: %s", run.pk, run.group.name, sentence)
+    """Tells of the end of a run; called once for every run, by whoever closed it."""
+    level = logging.INFO if run.state in WELL else logging.WARNING
+    logger.log(level, "run %s of %s: %s", run.pk, run.group.name, summary(run))
 
 
 def summary(run: SyncRun) -> str:
-    """One sentence: the state, and how many accounts ended how."""
+    """Returns one sentence: the state, and how many accounts ended how."""
     ended = ", ".join(f"{run.totals[state]} {state}" for state in _states(run) if run.totals.get(state))
     why = f" ({run.reason})" if run.reason else ""
     return f"{run.state}{why}: {ended or 'no account'}"

@@ -6,9 +6,8 @@ from django.utils import timezone
 from django_q.models import Schedule
 
 from syncing import conf
-from syncing.execution import lanes, reaper
+from syncing.execution import lanes, reaper, stop_signs
 from syncing.leases import dispatch, processes
-from syncing.worker import drain
 
 REAPER = "syncing.tasks.reap"
 UPKEEP = "accounts.tasks.upkeep"
@@ -20,7 +19,9 @@ def lane() -> str:
     if not processes.enlist(name):
         return "enough lanes"
     try:
-        lanes.work(name=name, slice_s=conf.SLICE, threads=conf.threads(conf.workers()), stop=drain.sign())
+        lanes.work(
+            name=name, slice_s=conf.SLICE, threads=conf.threads(conf.workers()), stop=stop_signs.supervisor_sign()
+        )
     finally:
         processes.leave(name)
     # Looked for after the row is gone: a lane that came meanwhile left because of this one.

@@ -6,8 +6,7 @@ from django.contrib import admin
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path, re_path
 
-from syncing import webhooks
-from syncing.api import decisions, endpoints, health
+from syncing.api import decisions, endpoints, health, webhooks
 from syncing.api import drift as drifting
 from syncing.api import promote as promoting
 from syncing.api import rollback as reverting
@@ -23,6 +22,11 @@ def staff(route: str, view: Callable[..., HttpResponseBase], name: str) -> URLPa
 
 
 urlpatterns: list[URLPattern] = [
+    # Lists are the admin's; these pages stand before its own, which would be forms.
+    staff("syncing/syncrun/<int:run_id>/change/", runs.run, "run"),
+    staff("syncing/accountrun/<int:account_run_id>/change/", runs.account_run, "account_run"),
+    staff("syncing/drift/", drift.drift, "drift_list"),
+    staff("syncing/drift/<int:account_id>/change/", drift.drift_account, "drift_row"),
     staff("", dashboard.dashboard, "dashboard"),
     staff("dashboard/live", dashboard.dashboard_live, "dashboard_live"),
     staff("groups/<int:group_id>/start/<str:mode>", start.start, "start"),

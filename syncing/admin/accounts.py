@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy
 from accounts.admin import AccountAdmin, SyncGroupAdmin
 from accounts.models import SECRETS, Account, AccountEvent, Invite, SyncGroup
 from accounts.pages import page, person
-from syncing import badges
+from accounts.refusals import Refusal
 from syncing.admin.drift import DriftFilter, drift_link
 from syncing.admin.exclusions import ExclusionInline
 from syncing.admin.policy import note_policy
@@ -39,12 +39,13 @@ from syncing.models import (
     Trigger,
 )
 from syncing.policy import may_delete
+from syncing.presentation import badges
+from syncing.presentation.labels import account_state_label
+from syncing.presentation.links import run_url, to_run
 from syncing.selectors.runs import with_last_run
 from syncing.services import exclusions
 from syncing.services.audit import Actor
-from syncing.services.runs.start import CannotStart, Started, start_run
-from syncing.templatetags.kommosync import account_state_label
-from syncing.views.pages import refusal, run_url, to_run
+from syncing.services.runs.start import Started, start_run
 
 OF_RUNS = (SyncRun, AccountRun, IdMapping, LogEntry, MasterSnapshot, SlaveSnapshot)
 OF_ACCOUNTS = (
@@ -200,8 +201,8 @@ def _start_all(request: HttpRequest, slaves: list[Account], mode: RunMode, *, wh
     for group, accounts in by_group.items():
         try:
             started.append(_start(request, group, None if whole else accounts, mode))
-        except CannotStart as error:
-            messages.error(request, f"{group}: {refusal(error)}")
+        except Refusal as error:
+            messages.error(request, f"{group}: {error}")
     if len(started) == 1:
         return to_run(request, started[0])
     for each in started:

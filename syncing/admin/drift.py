@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -14,25 +14,13 @@ from accounts import badges
 from accounts.admin.readonly import ReadOnlyAdmin
 from accounts.models import RELATED_SECRETS
 from syncing.models import AcceptedDifference, Drift
+from syncing.presentation.labels import attribute_label, cause_label, drift_badge, kind_label
 from syncing.selectors.drift import CAUSES, EDITED, NEVER
-from syncing.templatetags.kommosync import attribute_label, cause_label, drift_badge, kind_label
-from syncing.views import drift as views
 
 
 @admin.register(Drift)
 class DriftAdmin(ReadOnlyAdmin):
-    """The pages themselves are syncing.views.drift: its list has accounts that nobody has looked at, too."""
-
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        return views.drift(request)
-
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
-        drift = self.get_object(request, object_id)
-        if drift is None:
-            raise Http404
-        return views.drift_account(request, drift.pk)
+    """An entry of the menu: list and account are pages of syncing.views.drift, which have unchecked accounts, too."""
 
 
 class IsActiveFilter(admin.SimpleListFilter):

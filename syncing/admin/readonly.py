@@ -8,8 +8,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.readonly import ReadOnlyAdmin
-from syncing import badges
 from syncing.models import IdMapping, LogEntry, MasterSnapshot
+from syncing.presentation import badges
 
 
 @admin.register(IdMapping)

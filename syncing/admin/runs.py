@@ -1,24 +1,20 @@
-"""Runs and their accounts: lists, and pages that show them live."""
+"""Lists of runs and account runs; one of them is shown by syncing.views.runs."""
 
 from typing import Any
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.readonly import ReadOnlyAdmin
 from accounts.models import RELATED_SECRETS
-from accounts.pages import page
-from syncing import badges
 from syncing.models import AccountRun, AccountState, SyncRun
+from syncing.presentation import badges
+from syncing.presentation.labels import account_state_label, duration
 from syncing.selectors.runs import with_progress
-from syncing.templatetags.kommosync import account_state_label, duration
-from syncing.views.plans import grid_context, part_context
-from syncing.views.runs import run_context
 
 
 @admin.register(SyncRun)
@@ -74,14 +70,6 @@ class SyncRunAdmin(ReadOnlyAdmin):
     def lasted(self, run: SyncRun) -> str:
         return duration(run)
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
-        run = _found(self, request, object_id)
-        context = {"title": str(run), "opts": self.opts, **run_context(request, run)}
-        plans = grid_context(request, run, context["progress"], context["found"])
-        return page(request, "syncing/run.html", context | plans)
-
 
 @admin.register(AccountRun)
 class AccountRunAdmin(ReadOnlyAdmin):
@@ -117,20 +105,3 @@ class AccountRunAdmin(ReadOnlyAdmin):
     @admin.display(description=_("duration"))
     def lasted(self, part: AccountRun) -> str:
         return duration(part)
-
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
-        part = _found(self, request, object_id)
-        title = format_html("{}: {}", str(part.run), str(part.account))
-        return page(request, "syncing/part.html", {"title": title, "opts": self.opts, **part_context(request, part)})
-
-
-def _found(model_admin: ReadOnlyAdmin, request: HttpRequest, object_id: str) -> Any:
-    """The row for a page; raises Http404, or PermissionDenied for those who may not look."""
-    if not model_admin.has_view_permission(request):
-        raise PermissionDenied
-    row = model_admin.get_object(request, object_id)
-    if row is None:
-        raise Http404
-    return row

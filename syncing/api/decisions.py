@@ -3,6 +3,7 @@
 from django.http import HttpRequest, JsonResponse
 
 from accounts.kommo.answers import storable_id
+from accounts.refusals import Refusal
 from syncing.api.endpoints import READ, accepted, found_run
 from syncing.api.http import ApiError, endpoint, json_body
 from syncing.api.order import accounts_of_run, reason_of, wrong
@@ -11,7 +12,6 @@ from syncing.selectors import audit as reads
 from syncing.services.approvals import APPROVE
 from syncing.services.approvals import approve as approve_plan
 from syncing.services.audit import Actor
-from syncing.services.runs.start import CannotStart
 
 KEYS = ("accounts", "reason")
 USUAL, MOST = 100, 1000  # entries of one answer
@@ -27,7 +27,7 @@ def approve(request: HttpRequest, run_id: int) -> JsonResponse:
     accounts, reason = accounts_of_run(plan, body.get("accounts")), reason_of(body)
     try:
         started = approve_plan(plan, by=key, actor=Actor.of_key(key), accounts=accounts, reason=reason)
-    except CannotStart as error:
+    except Refusal as error:
         status = 403 if error.code == "not_allowed" else 409
         raise ApiError(status, error.code, error.message, error.remedy) from error
     return accepted(request, started)

@@ -5,13 +5,14 @@ from typing import Any
 from django.http import HttpRequest, JsonResponse
 
 from accounts.models import RELATED_SECRETS, SECRETS, Account, SyncGroup
+from accounts.refusals import Refusal
 from syncing.api.endpoints import READ
 from syncing.api.http import ApiError, endpoint, json_body
 from syncing.api.order import wrong
 from syncing.models import AcceptedDifference, ApiKey
 from syncing.selectors.drift import documents, exception_document
 from syncing.services.audit import LONGEST_REASON, Actor
-from syncing.services.exceptions import PERMISSION, CannotAccept, accept, withdraw
+from syncing.services.exceptions import PERMISSION, accept, withdraw
 
 KEYS = ("kind", "key", "attribute", "reason")
 LONGEST = {"kind": 12, "key": 500, "attribute": 30, "reason": LONGEST_REASON}
@@ -54,7 +55,7 @@ def add_exception(request: HttpRequest, subdomain: str) -> JsonResponse:
     key: ApiKey = request.api_key  # type: ignore[attr-defined]
     try:
         accepted = accept(account, **what, by=None, actor=Actor.of_key(key))
-    except CannotAccept as error:
+    except Refusal as error:
         raise _refused(error) from error
     return JsonResponse(exception_document(accepted), status=201)
 
@@ -80,10 +81,10 @@ def end_exception(request: HttpRequest, subdomain: str, exception_id: int) -> Js
     key: ApiKey = request.api_key  # type: ignore[attr-defined]
     try:
         withdraw(accepted, by=None, actor=Actor.of_key(key))
-    except CannotAccept as error:
+    except Refusal as error:
         raise _refused(error) from error
     return JsonResponse(exception_document(accepted))
 
 
-def _refused(error: CannotAccept) -> ApiError:
+def _refused(error: Refusal) -> ApiError:
     return ApiError(409, error.code, error.message, error.remedy)

@@ -5,6 +5,7 @@ from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
 
 from accounts.models import Account
+from accounts.refusals import Refusal
 from syncing.api.http import ApiError, endpoint, json_body, require
 from syncing.api.order import read_order
 from syncing.leases.processes import workers_alive
@@ -14,7 +15,7 @@ from syncing.selectors.ids import id_map
 from syncing.selectors.status import status as status_document
 from syncing.services.audit import Actor
 from syncing.services.keys import sign
-from syncing.services.runs.start import PERMISSION, CannotStart, Started, start_run
+from syncing.services.runs.start import PERMISSION, Started, start_run
 
 READ, TRIGGER = ApiKey.Scope.READ, ApiKey.Scope.TRIGGER
 
@@ -32,7 +33,7 @@ def trigger(request: HttpRequest) -> JsonResponse:
             trigger=Trigger.API,
             by=Actor.of_key(request.api_key),  # type: ignore[attr-defined]
         )
-    except CannotStart as error:
+    except Refusal as error:
         raise ApiError(409, error.code, error.message, error.remedy) from error
     return accepted(request, started)
 

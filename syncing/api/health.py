@@ -4,9 +4,8 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from syncing import conf
 from syncing.selectors.status import problems
-
-RETRY_AFTER = 30  # seconds
 
 
 @require_safe
@@ -21,7 +20,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
     found = problems()
     if found:
         response = JsonResponse({"status": "not ready", "problems": found}, status=503)
-        response["Retry-After"] = str(RETRY_AFTER)
+        response["Retry-After"] = str(conf.RETRY_AFTER)
         response._has_been_logged = True  # type: ignore[attr-defined]  # it is asked every few seconds; the cause is in the log already
         return response
     return JsonResponse({"status": "ok"})

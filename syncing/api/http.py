@@ -10,13 +10,12 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 
+from syncing import conf
 from syncing.addresses import client_address
 from syncing.models import ApiKey
 from syncing.services import keys
 
 logger = logging.getLogger(__name__)
-
-BODY_LIMIT = 64 * 1024
 
 View = Callable[..., HttpResponse]
 
@@ -96,13 +95,13 @@ def require(request: HttpRequest, permission: str) -> None:
 
 
 def too_large() -> ApiError:
-    return ApiError(413, "too_large", f"The body is over {BODY_LIMIT} bytes.", "Send the JSON object only.")
+    return ApiError(413, "too_large", f"The body is over {conf.API_BODY_LIMIT} bytes.", "Send the JSON object only.")
 
 
 def json_body(request: HttpRequest) -> dict[str, Any]:
     """The body as an object, {} if it is empty; raises ApiError 400 or 413. Reads no more than the limit."""
-    body = request.read(BODY_LIMIT + 1)
-    if len(body) > BODY_LIMIT:
+    body = request.read(conf.API_BODY_LIMIT + 1)
+    if len(body) > conf.API_BODY_LIMIT:
         raise too_large()
     try:
         value = json.loads(body) if body.strip() else {}

@@ -5,6 +5,7 @@ from typing import Any
 from django.http import HttpRequest, JsonResponse
 
 from accounts.models import SECRETS, Account
+from accounts.refusals import Refusal
 from syncing.api.endpoints import accepted
 from syncing.api.http import ApiError, endpoint, json_body
 from syncing.api.order import reason_of, wrong
@@ -12,7 +13,6 @@ from syncing.models import ApiKey
 from syncing.services import promotion
 from syncing.services.approvals import PROMOTE
 from syncing.services.audit import Actor
-from syncing.services.runs.create import CannotStart
 
 KEYS = ("items", "reason")
 ITEM_KEYS = ("kind", "name", "slave_key", "attribute")
@@ -29,7 +29,7 @@ def promote(request: HttpRequest, subdomain: str) -> JsonResponse:
     by = Actor.of_key(request.api_key)  # type: ignore[attr-defined]
     try:
         started = promotion.propose(source, promotion.by_name(source, items), by=by, reason=reason)
-    except CannotStart as error:
+    except Refusal as error:
         raise ApiError(409, error.code, error.message, error.remedy) from error
     return accepted(request, started)
 

@@ -2,13 +2,13 @@
 
 from django.http import HttpRequest, JsonResponse
 
+from accounts.refusals import Refusal
 from syncing.api.endpoints import TRIGGER, accepted, found_run
 from syncing.api.http import ApiError, endpoint, json_body
 from syncing.api.order import accounts_of_run, reason_of, wrong
 from syncing.models import RunMode
 from syncing.services import rollback as services
 from syncing.services.audit import Actor
-from syncing.services.runs.create import CannotStart
 
 KEYS = ("accounts", "mode", "reason")
 
@@ -30,6 +30,6 @@ def rollback(request: HttpRequest, run_id: int) -> JsonResponse:
             by=Actor.of_key(request.api_key),  # type: ignore[attr-defined]
             reason=reason_of(body),
         )
-    except CannotStart as error:
+    except Refusal as error:
         raise ApiError(409, error.code, error.message, error.remedy) from error
     return accepted(request, started)

@@ -5,12 +5,13 @@ from typing import Any
 from django.http import HttpRequest, JsonResponse
 from django.urls import reverse
 
+from accounts.refusals import Refusal
 from syncing.api.endpoints import TRIGGER, found_run
 from syncing.api.http import ApiError, endpoint, json_body
 from syncing.api.order import wrong
 from syncing.models import RunMode
 from syncing.services.audit import Actor
-from syncing.services.runs.start import PERMISSION, CannotStart
+from syncing.services.runs.start import PERMISSION
 from syncing.services.runs.waves import continue_run
 
 KEYS = ("wave",)
@@ -25,7 +26,7 @@ def continue_(request: HttpRequest, run_id: int) -> JsonResponse:
     by = Actor.of_key(request.api_key)  # type: ignore[attr-defined]
     try:
         run = continue_run(run, by=by, wave=_wave(body.get("wave")))
-    except CannotStart as error:
+    except Refusal as error:
         raise ApiError(409, error.code, error.message, error.remedy) from error
     url = request.build_absolute_uri(reverse("syncing:api_run", args=[run.pk]))
     return JsonResponse({"run": run.pk, "wave": run.wave + 1, "status_url": url}, status=202)

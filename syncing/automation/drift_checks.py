@@ -8,12 +8,12 @@ from django.db import transaction
 from accounts import clock
 from accounts.clock import beyond
 from accounts.models import SyncGroup
+from accounts.refusals import Refusal
 from syncing.error_boundary import survived
 from syncing.models import RUN_OPEN, RunType, SyncRun, Trigger
 from syncing.records.drift import WATCHED
 from syncing.records.text import short
 from syncing.services.drift_checks import check_now
-from syncing.services.runs.start import CannotStart
 
 logger = logging.getLogger(__name__)
 
@@ -36,8 +36,8 @@ def _start_if_due(group_id: int) -> bool:
             return False
         try:
             check_now(group, trigger=Trigger.SCHEDULE)
-        except CannotStart as error:
-            _complain(group, f"{error.message} {error.remedy}".strip())
+        except Refusal as error:
+            _complain(group, str(error))
             return False
         _remember(group, "")
     return True

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from syncing import conf, replication
 from syncing.execution import lanes
 from syncing.execution.account_task import Replicate
-from syncing.execution.lanes import StopSign
+from syncing.execution.stop_signs import StopSign
 from syncing.leases import claims, clocks, processes
 from syncing.models import SyncRun
 from syncing.records.text import short

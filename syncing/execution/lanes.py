@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from accounts import clock
 from accounts.kommo.stopping import Stop
@@ -15,6 +15,7 @@ from syncing.execution import ip_block, loading, master, master_reading
 from syncing.execution.account_task import BLOCKED, AccountTask, LeaseWatch, Replicate
 from syncing.execution.master_reading import MasterReading, MasterTask
 from syncing.execution.recorder import LOST, Recorder
+from syncing.execution.stop_signs import StopSign
 from syncing.leases import claims, dispatch, processes
 from syncing.models import SyncRun
 from syncing.services import promotion
@@ -24,12 +25,6 @@ logger = logging.getLogger(__name__)
 
 HANDED_BACK = "handed_back"
 CANCELLED = "cancelled"
-
-
-class StopSign(Protocol):
-    """What tells a lane to end soon: a threading.Event, or anything like it."""
-
-    def is_set(self) -> bool: ...
 
 
 def work(

@@ -14,7 +14,7 @@ from syncing.operations.child_processes import address, free_port, wait_for_http
 from syncing.operations.setup_steps import ADMIN, PASSWORD_LINE
 from syncing.operations.simulation import HOST, Workspace
 from syncing.operations.supervisor import Program, ProgramSupervisor
-from syncing.operations.tables import table
+from syncing.presentation.tables import table
 
 Say = Callable[[str], None]
 GOOD = {"in_sync": "in sync", "changed": "changed and verified"}

@@ -15,8 +15,8 @@ from django.utils.translation import gettext as _
 from accounts import expiry
 from accounts.models import HEALTH_FINE, HEALTH_NEEDS_CONNECTING, Account
 from accounts.services.health.verdicts import HEALTH_OF_CODE
-from syncing import badges
 from syncing.models import ACCOUNT_OPEN, AccountRun, AccountState, RunPurpose
+from syncing.presentation import badges
 from syncing.selectors.drift import Edit, edits
 
 TROUBLED = (AccountState.PARTIAL, AccountState.FAILED, AccountState.REFUSED)

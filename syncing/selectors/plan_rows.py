@@ -1,12 +1,12 @@
 """The plans of a run as a table: a row for each account and change."""
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from accounts.models import RELATED_SECRETS
 from syncing.engine.grouping import rows
 from syncing.models import AccountRun, SyncRun
+from syncing.presentation.plans import field_texts
 
 HEAD = ("account", "name", "state", "plan", "what", "kind", "item", "parent", "fields", "outcome", "message")
 WHAT = {"extras": "extra", "conflicts": "conflict", "manual": "by hand"}
@@ -39,13 +39,3 @@ def _message(row: Mapping[str, Any]) -> str:
 def _problem(part: AccountRun) -> str:
     error = part.error or {}
     return f"{error.get('message', '')} {error.get('remedy', '')}".strip() or part.note
-
-
-def field_texts(change: Mapping[str, Any]) -> Iterator[str]:
-    """What a change does, attribute by attribute: `name: old -> new`."""
-    for name, (old, new) in sorted(change["fields"].items()):
-        yield f"{name}: {_shown(old)} -> {_shown(new)}"
-
-
-def _shown(value: Any) -> str:
-    return "(none)" if value is None else json.dumps(value, ensure_ascii=False)

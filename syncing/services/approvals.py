@@ -7,6 +7,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from accounts.models import Account, SyncGroup
+from accounts.refusals import Refusal
 from syncing.models import (
     RUN_OPEN,
     AccountRun,
@@ -21,7 +22,7 @@ from syncing.models import (
 from syncing.services import audit
 from syncing.services.audit import Actor
 from syncing.services.keys import maker_may
-from syncing.services.runs.create import CannotStart, Order, Started, locked, make_run
+from syncing.services.runs.create import Order, Started, locked, make_run
 from syncing.services.runs.retry import STALE, follow, still_there
 
 APPROVE, PROMOTE = "syncing.approve_plan", "syncing.promote"
@@ -43,7 +44,7 @@ def approve(
 ) -> Started:
     """Starts the run that carries out `plan` for `accounts` (None: all that have a plan to approve).
 
-    It reads and plans each account anew, and writes only where the plan is still the approved one. Raises CannotStart.
+    It reads and plans each account anew, and writes only where the plan is still the approved one. Raises Refusal.
     """
     with locked(plan.group) as group:
         plan.refresh_from_db()
@@ -72,13 +73,13 @@ def approvable(plan: SyncRun) -> QuerySet[AccountRun]:
     return plan.account_runs.filter(~Exists(settled), state=AccountState.PLANNED).exclude(plan_digest="")
 
 
-def obstacle(plan: SyncRun, *, by: Approver, actor: Actor) -> CannotStart | None:
+def obstacle(plan: SyncRun, *, by: Approver, actor: Actor) -> Refusal | None:
     """Why the plan cannot be approved now, at all or by them; None when it can."""
     try:
         _check_plan(plan)
         _check_approver(plan.group, plan, by, actor)
         _chosen(plan, None)
-    except CannotStart as error:
+    except Refusal as error:
         return error
     return None
 
@@ -99,13 +100,13 @@ def stale(run: SyncRun) -> QuerySet[AccountRun]:
 
 
 def review_again(run: SyncRun, *, by: User | None, actor: Actor, to_workers: bool = True) -> Started:
-    """A new plan run for exactly the accounts of `run` that are stale; raises CannotStart."""
+    """A new plan run for exactly the accounts of `run` that are stale; raises Refusal."""
     if run.is_open:
-        raise CannotStart(
+        raise Refusal(
             "still_open", _("Run %(run)d has not ended.") % {"run": run.pk}, _("Wait for its end, or cancel it.")
         )
     if not stale(run).exists():
-        raise CannotStart(
+        raise Refusal(
             "nothing_stale",
             _("No account of run %(run)d changed since it was reviewed.") % {"run": run.pk},
             _("Start a new plan, or retry what failed."),
@@ -135,14 +136,14 @@ def _open_approvals(plan: SyncRun) -> QuerySet[SyncRun]:
 def _check_plan(plan: SyncRun) -> None:
     facts = {"run": plan.pk, "state": plan.get_state_display()}
     if plan.mode != RunMode.PLAN:
-        raise CannotStart("no_plan", _("Run %(run)d is no plan.") % facts, _("Approve a plan run."))
+        raise Refusal("no_plan", _("Run %(run)d is no plan.") % facts, _("Approve a plan run."))
     if plan.is_open:
-        raise CannotStart("still_open", _("Run %(run)d has not ended.") % facts, _("Wait for its end."))
+        raise Refusal("still_open", _("Run %(run)d has not ended.") % facts, _("Wait for its end."))
     if plan.state not in REVIEWABLE:
-        raise CannotStart("no_plan", _("Run %(run)d has no plan to approve: %(state)s.") % facts, _("Plan again."))
+        raise Refusal("no_plan", _("Run %(run)d has no plan to approve: %(state)s.") % facts, _("Plan again."))
     at_work = _open_approvals(plan).first()
     if at_work is not None:
-        raise CannotStart(
+        raise Refusal(
             "already_approved",
             _("Run %(run)d was approved already; run %(other)d carries it out.") % {**facts, "other": at_work.pk},
             _("Wait for its end."),
@@ -152,7 +153,7 @@ def _check_plan(plan: SyncRun) -> None:
 def _check_approver(group: SyncGroup, plan: SyncRun, by: Approver, actor: Actor) -> None:
     lacking = [permission for permission in _needed(plan) if _lacks(by, permission)]
     if lacking:
-        raise CannotStart(
+        raise Refusal(
             "not_allowed",
             _("%(who)s may not approve run %(run)d: %(permissions)s is missing.")
             % {"who": actor.name, "run": plan.pk, "permissions": ", ".join(_called(by, each) for each in lacking)},
@@ -160,7 +161,7 @@ def _check_approver(group: SyncGroup, plan: SyncRun, by: Approver, actor: Actor)
         )
     # Who only joined a plan that waited already did not ask for it.
     if group.approver_must_differ and actor.is_same_person_as(Actor.who_asked_for(plan)):
-        raise CannotStart(
+        raise Refusal(
             "same_person",
             _("%(who)s asked for the plan and so cannot approve it.") % {"who": actor.name},
             _("The group %(group)s wants another person's approval.") % {"group": group.name},
@@ -183,21 +184,21 @@ def _called(by: Approver, permission: str) -> str:
 
 
 def _chosen(plan: SyncRun, accounts: Sequence[Account] | None) -> QuerySet[AccountRun]:
-    """The account runs to approve; raises CannotStart when there is none, or when one was named in vain."""
+    """The account runs to approve; raises Refusal when there is none, or when one was named in vain."""
     parts = approvable(plan)
     if accounts is not None:
         wanted = {account.pk: account.subdomain for account in accounts}
         parts = parts.filter(account__in=wanted)
         missing = sorted(wanted[pk] for pk in wanted.keys() - set(parts.values_list("account", flat=True)))
         if missing:
-            raise CannotStart(
+            raise Refusal(
                 "not_planned",
                 _("Run %(run)d has no plan to approve for: %(accounts)s.")
                 % {"run": plan.pk, "accounts": ", ".join(missing)},
                 _("Name only accounts that are planned and not carried out yet, or plan again."),
             )
     if not parts.exists():
-        raise CannotStart(
+        raise Refusal(
             "nothing_to_approve",
             _("Run %(run)d has nothing to approve: no account with a plan is left.") % {"run": plan.pk},
             _("Plan again, or have what changed meanwhile reviewed again."),
@@ -207,5 +208,5 @@ def _chosen(plan: SyncRun, accounts: Sequence[Account] | None) -> QuerySet[Accou
 
 def _working(accounts: Sequence[Account]) -> Sequence[Account]:
     if all(account.paused for account in accounts):
-        raise CannotStart("paused", _("All of these accounts are paused."), _("Resume at least one of them first."))
+        raise Refusal("paused", _("All of these accounts are paused."), _("Resume at least one of them first."))
     return accounts

@@ -17,7 +17,7 @@ def check_now(
     accounts: Sequence[Account] | None = None,
     to_workers: bool = True,
 ) -> Started:
-    """Starts a run that compares `accounts` (None: every slave of the group) and writes nothing. Raises CannotStart."""
+    """Starts a run that compares `accounts` (None: every slave of the group) and writes nothing. Raises Refusal."""
     return start_run(
         group=group,
         type=RunType.FULL,

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from accounts import clock
 from accounts.models import Account
+from accounts.refusals import Refusal
 from syncing.engine.rules import WHOLE
 from syncing.models import AcceptedDifference, AuditEntry, Drift, DriftChange, RunMode
 from syncing.records.drift import Row, columns_of, is_meant, remembered
@@ -18,16 +19,6 @@ from syncing.services.audit import Actor
 from syncing.services.runs.start import Started, start_run
 
 PERMISSION = "syncing.accept_drift"
-
-
-class CannotAccept(Exception):
-    """An exception cannot be made or withdrawn as asked. `code`, a sentence, and what to do."""
-
-    def __init__(self, code: str, message: str, remedy: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.remedy = remedy
 
 
 def accept(
@@ -43,7 +34,7 @@ def accept(
     """Keeps a difference that is there now out of the account's plans, or with WHOLE all of its item.
 
     `kind` and `key` are those of the difference. `by`: None for a key of the API, whose scope was looked at. Raises
-    CannotAccept.
+    Refusal.
     """
     _require(by)
     _check(account, reason)
@@ -77,12 +68,12 @@ def accept(
 
 
 def withdraw(accepted: AcceptedDifference, *, by: User | None, actor: Actor) -> None:
-    """Ends an exception: the next run looks at the item again. Raises CannotAccept when it has ended already."""
+    """Ends an exception: the next run looks at the item again. Raises Refusal when it has ended already."""
     _require(by)
     with transaction.atomic():
         still = AcceptedDifference.objects.filter(pk=accepted.pk, withdrawn_at=None)
         if not still.update(withdrawn_at=clock.now(), withdrawn_by=by):
-            raise CannotAccept(
+            raise Refusal(
                 "already_withdrawn",
                 _("%(account)s: this exception was withdrawn before.") % {"account": accepted.account},
                 _("Look at the account's drift again."),
@@ -95,7 +86,7 @@ def withdraw(accepted: AcceptedDifference, *, by: User | None, actor: Actor) -> 
 def revert(account: Account, *, by: User | None, trigger: str) -> Started:
     """A run that takes back all that differs in the account, or where plans need approval its plan.
 
-    Raises CannotStart.
+    Raises Refusal.
     """
     mode = RunMode.PLAN if account.group.requires_approval else RunMode.APPLY
     return start_run(group=account.group, mode=mode, trigger=trigger, requested_by=by, accounts=[account])
@@ -103,7 +94,7 @@ def revert(account: Account, *, by: User | None, trigger: str) -> Started:
 
 def _require(by: User | None) -> None:
     if by is not None and not by.has_perm(PERMISSION):
-        raise CannotAccept(
+        raise Refusal(
             "not_allowed",
             _("%(who)s may not accept differences or withdraw exceptions.") % {"who": by.get_username()},
             _("Ask somebody who may, or for the permission."),
@@ -113,21 +104,21 @@ def _require(by: User | None) -> None:
 def _check(account: Account, reason: str) -> None:
     """Only slaves differ from something; an exception without a reason helps nobody later."""
     if account.role != Account.Role.SLAVE:
-        raise CannotAccept(
+        raise Refusal(
             "not_a_slave",
             _("%(account)s is the master: it differs from nothing.") % {"account": account},
             _("Name a slave of its group."),
         )
     if not audit.tidy(reason):
-        raise CannotAccept(
+        raise Refusal(
             "no_reason",
             _("%(account)s: an exception needs a reason.") % {"account": account},
             _("Say why the difference may stay."),
         )
 
 
-def _no_such_difference(account: Account) -> CannotAccept:
-    return CannotAccept(
+def _no_such_difference(account: Account) -> Refusal:
+    return Refusal(
         "no_such_difference",
         _("%(account)s: there is no such difference now.") % {"account": account},
         _("Look at the account's drift again; a check now shows what differs at the moment."),

@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from accounts.models import SECRETS, Account, SyncGroup
+from accounts.refusals import Refusal
 from syncing.engine.promotion import ATTRIBUTES, POSITION
 from syncing.engine.refs import Kind
 from syncing.error_boundary import survived
@@ -17,7 +18,7 @@ from syncing.records.log import log
 from syncing.selectors.promotion import PICK, Candidate, candidates, keys_called, names_of
 from syncing.services import audit
 from syncing.services.audit import Actor
-from syncing.services.runs.create import CannotStart, Order, Started, locked, make_run
+from syncing.services.runs.create import Order, Started, locked, make_run
 from syncing.services.runs.start import start_run
 
 MOST = 200  # items of one proposal
@@ -35,7 +36,7 @@ def propose(
     reason: str = "",
     to_workers: bool = True,
 ) -> Started:
-    """Starts the plan run that shows what the picks would change in the master. Raises CannotStart.
+    """Starts the plan run that shows what the picks would change in the master. Raises Refusal.
 
     `picked`: {kind, slave_key, attribute} each; without an attribute the whole item. `source` must be a slave.
     """
@@ -52,7 +53,7 @@ def propose(
 def by_name(source: Account, wanted: Picked) -> list[dict[str, str]]:
     """Picks for items that are named ({kind, name, attribute}) as the account's drift names them.
 
-    Those that have a slave_key already stay as they are. Raises CannotStart for a name that fits none, or several.
+    Those that have a slave_key already stay as they are. Raises Refusal for a name that fits none, or several.
     """
     found = candidates(source)
     return [_named(source, found, item) for item in wanted]
@@ -65,13 +66,13 @@ def _named(source: Account, found: Sequence[Candidate], item: Mapping[str, Any])
     keys = keys_called(found, kind, name)
     names = {"kind": kind, "name": name, "account": source.subdomain}
     if not keys:
-        raise CannotStart(
+        raise Refusal(
             "no_such_item",
             _("In %(account)s there is no %(kind)s %(name)r that could be promoted.") % names,
             _("Look for drift first; only what the master lacks, or somebody changed in the slave, can be promoted."),
         )
     if len(keys) > 1:
-        raise CannotStart(
+        raise Refusal(
             "ambiguous",
             _("In %(account)s several are called %(kind)s %(name)r.") % names,
             _("Name the parent as well (PARENT/NAME), or the key: %(keys)s.") % {"keys": ", ".join(keys)},
@@ -80,12 +81,12 @@ def _named(source: Account, found: Sequence[Candidate], item: Mapping[str, Any])
 
 
 def _sound(picked: Picked) -> list[dict[str, str]]:
-    """Each once and in a fixed order, so that the same proposal is the same; raises CannotStart."""
+    """Each once and in a fixed order, so that the same proposal is the same; raises Refusal."""
     picks = {tuple(str(item.get(name, "")) for name in PICK) for item in picked}
     if not picks:
-        raise CannotStart("nothing_picked", _("Nothing was picked."), _("Pick at least one item."))
+        raise Refusal("nothing_picked", _("Nothing was picked."), _("Pick at least one item."))
     if len(picks) > MOST:
-        raise CannotStart(
+        raise Refusal(
             "too_much", _("More than %(most)d items were picked.") % {"most": MOST}, _("Promote them in parts.")
         )
     for kind, key, attribute in sorted(picks):
@@ -95,17 +96,17 @@ def _sound(picked: Picked) -> list[dict[str, str]]:
 
 def _check_pick(kind: str, key: str, attribute: str) -> None:
     if kind not in {each.value for each in Kind} or not key:
-        raise CannotStart(
+        raise Refusal(
             "bad_pick",
             _("%(kind)s %(key)s is no item.") % {"kind": kind, "key": key},
             _("Kinds: %(kinds)s.") % {"kinds": ", ".join(each.value for each in Kind)},
         )
     if attribute == POSITION:
-        raise CannotStart(
+        raise Refusal(
             "bad_pick", _("The order of the master's items is not changed from here."), _("Move it in Kommo.")
         )
     if attribute and attribute not in ATTRIBUTES[Kind(kind)]:
-        raise CannotStart(
+        raise Refusal(
             "bad_pick",
             _("%(attribute)s of a %(kind)s cannot be promoted.") % {"attribute": attribute, "kind": kind},
             _("Attributes: %(attributes)s.") % {"attributes": ", ".join(ATTRIBUTES[Kind(kind)]) or "-"},
@@ -113,25 +114,25 @@ def _check_pick(kind: str, key: str, attribute: str) -> None:
 
 
 def _checked(group: SyncGroup, source: Account) -> Account:
-    """The master that is to be written; raises CannotStart."""
+    """The master that is to be written; raises Refusal."""
     members = Account.objects.filter(group=group).defer(*SECRETS)
     slave = members.filter(pk=source.pk, role=Account.Role.SLAVE).first()
     if slave is None:
-        raise CannotStart(
+        raise Refusal(
             "not_a_slave",
             _("%(account)s is no slave of the group %(group)s.") % {"account": source.subdomain, "group": group.name},
             _("Promote from a slave to its master."),
         )
     master = members.filter(role=Account.Role.MASTER).first()
     if master is None:
-        raise CannotStart(
+        raise Refusal(
             "no_master",
             _("The group %(group)s has no master.") % {"group": group.name},
             _("Give one of its accounts the role of the master."),
         )
     for account in (master, slave):
         if account.paused:
-            raise CannotStart("paused", _("%(account)s is paused.") % {"account": account}, _("Resume it first."))
+            raise Refusal("paused", _("%(account)s is paused.") % {"account": account}, _("Resume it first."))
     return master
 
 
@@ -146,7 +147,7 @@ def _type_of(picks: Sequence[Mapping[str, str]], group: SyncGroup) -> str:
         run_type = RunType.CUSTOM_FIELDS
     scope = scope_of(run_type, group)
     if scope is None or (run_type == RunType.FULL and scope.value != RunType.FULL):
-        raise CannotStart(
+        raise Refusal(
             "not_in_policy",
             _("The policy of the group %(group)s does not cover all that was picked.") % {"group": group.name},
             _("Pick other items, or change the group's policy."),
@@ -208,6 +209,6 @@ def _started(run: SyncRun, group: SyncGroup, by: Actor) -> tuple[int | None, str
             requested_by=run.requested_by,
             by=by,
         )
-    except CannotStart as error:
-        return None, f"{error.message} {error.remedy}".strip()
+    except Refusal as error:
+        return None, str(error)
     return started.run.pk, ""

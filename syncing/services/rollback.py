@@ -6,6 +6,7 @@ from django.contrib.auth.models import User
 from django.utils.translation import gettext as _
 
 from accounts.models import Account
+from accounts.refusals import Refusal
 from syncing.engine.refs import Scope
 from syncing.engine.rollback import RollbackInput, rollback_input
 from syncing.engine.snapshot import Snapshot
@@ -14,7 +15,7 @@ from syncing.records.snapshots import unpacked
 from syncing.selectors.rollback import done_by, forecast
 from syncing.services import audit
 from syncing.services.audit import Actor
-from syncing.services.runs.create import CannotStart, Order, Started, locked, make_run
+from syncing.services.runs.create import Order, Started, locked, make_run
 
 __all__ = ["Before", "before", "forecast", "start"]
 
@@ -29,14 +30,14 @@ def start(
     reason: str = "",
     to_workers: bool = True,
 ) -> Started:
-    """Makes a run that takes back what `run` did to `accounts` (None: all that can be). Raises CannotStart.
+    """Makes a run that takes back what `run` did to `accounts` (None: all that can be). Raises Refusal.
 
     Where plans need approval it can only be planned; approving that plan does it.
     """
     check(run)
     with locked(run.group) as group:
         if mode == RunMode.APPLY and group.requires_approval:
-            raise CannotStart(
+            raise Refusal(
                 "approval_needed",
                 _("In the group %(group)s nothing is written but what was planned and approved.")
                 % {"group": group.name},
@@ -51,24 +52,24 @@ def start(
 
 
 def check(run: SyncRun) -> None:
-    """Raises CannotStart for a run that cannot be rolled back at all."""
+    """Raises Refusal for a run that cannot be rolled back at all."""
     names = {"run": run.pk}
     if run.is_open:
-        raise CannotStart("still_open", _("Run %(run)d has not ended.") % names, _("Wait for its end, or cancel it."))
+        raise Refusal("still_open", _("Run %(run)d has not ended.") % names, _("Wait for its end, or cancel it."))
     if not run.writes:
-        raise CannotStart(
+        raise Refusal(
             "nothing_written",
             _("Run %(run)d only planned: there is nothing to take back.") % names,
             _("Choose a run that wrote."),
         )
     if run.purpose == RunPurpose.PROMOTION:
-        raise CannotStart(
+        raise Refusal(
             "promotion",
             _("Run %(run)d wrote the master, and only a promotion may do that.") % names,
             _("Take it back in Kommo, in the master itself: the run shows every old value. The slaves follow."),
         )
     if not SlaveSnapshot.objects.filter(account_run__run=run).exists():
-        raise CannotStart(
+        raise Refusal(
             "no_snapshots",
             _("Of no account it is kept how it was before run %(run)d.") % names,
             _("Nothing was written in it, or it is longer ago than the group keeps snapshots."),
@@ -76,7 +77,7 @@ def check(run: SyncRun) -> None:
 
 
 def _chosen(run: SyncRun, accounts: Sequence[Account] | None) -> list[Account]:
-    """The accounts to roll back; raises CannotStart when one that was named cannot be."""
+    """The accounts to roll back; raises Refusal when one that was named cannot be."""
     parts = forecast(run, None if accounts is None else [account.pk for account in accounts])
     found = {part.account.pk for part in parts}
     unable = [f"{part.account.subdomain}: {part.why_not}" for part in parts if part.why_not]
@@ -87,7 +88,7 @@ def _chosen(run: SyncRun, accounts: Sequence[Account] | None) -> list[Account]:
     ]
     able = [part.account for part in parts if not part.why_not]
     if not able or (accounts is not None and unable):
-        raise CannotStart(
+        raise Refusal(
             "cannot_roll_back",
             _("Cannot be rolled back: %(accounts)s") % {"accounts": " ".join(unable)},
             _("Choose others, or put it right by hand."),

@@ -7,7 +7,7 @@ from pytest_django import Settings
 
 from accounts.models import Account
 from accounts.tests.factories import AccountFactory
-from syncing.badges import badge
+from syncing.presentation.badges import badge
 
 
 @pytest.mark.django_db

@@ -32,7 +32,7 @@ from accounts.tests.factories import AccountFactory
 from accounts.uploads import read_upload, store_upload
 from syncing.models import IdMapping
 from syncing.operations import setup_steps
-from syncing.templatetags.kommosync import shown
+from syncing.presentation.labels import shown
 from syncing.tests.factories import AccountRunFactory, DriftFactory, difference
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -6,7 +6,7 @@ import logging
 import pytest
 from django.test import Client
 
-from syncing import webhooks
+from syncing.api import webhooks
 
 PATH = "/api/sync/webhook/token-of-north"
 

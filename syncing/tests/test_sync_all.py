@@ -12,8 +12,8 @@ from accounts.simulator.faults import Fault
 from accounts.simulator.world import World
 from accounts.tests.factories import GroupFactory
 from syncing.execution.reaper import reap
+from syncing.execution.stop_signs import StopOnSignal
 from syncing.leases import processes
-from syncing.management.console.signals import Stopping
 from syncing.models import AccountRun, SyncRun
 from syncing.tests.commands import document, sync
 
@@ -148,7 +148,7 @@ def test_no_wait_prints_the_run_and_leaves_it_to_the_workers(master: SimAccount)
 
 
 def test_waiting_for_the_workers_says_when_there_are_none(master: SimAccount, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Stopping, "wait", lambda self, seconds: end_all())
+    monkeypatch.setattr(StopOnSignal, "wait", lambda self, seconds: end_all())
 
     code, _, errors = sync("--queue")
 
@@ -160,7 +160,7 @@ def test_waiting_for_living_workers_says_nothing_of_the_kind(
     master: SimAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     processes.arrive("worker", processes.Kind.WORKER)
-    monkeypatch.setattr(Stopping, "wait", lambda self, seconds: end_all())
+    monkeypatch.setattr(StopOnSignal, "wait", lambda self, seconds: end_all())
 
     _, _, errors = sync("--queue")
 

@@ -5,8 +5,8 @@ import pytest
 from accounts.models import SyncGroup
 from accounts.simulator.account import SimAccount
 from accounts.simulator.world import World
-from syncing.management.console.report import run_report
 from syncing.models import AccountRun
+from syncing.presentation.runs import run_report
 from syncing.tests.commands import document, sync
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -14,9 +14,9 @@ from django.db import OperationalError
 
 from accounts.tests.tables import make_tables
 from syncing import conf
+from syncing.execution.stop_signs import PipeSign
 from syncing.models import Lane
 from syncing.worker import supervisor
-from syncing.worker.drain import PipeSign
 from syncing.worker.supervisor import ClusterSupervisor
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc and the parent-death signal")

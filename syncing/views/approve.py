@@ -15,12 +15,12 @@ from django.views.decorators.http import require_http_methods, require_POST
 from accounts.kommo.answers import storable
 from accounts.models import SECRETS, Account
 from accounts.pages import page, person
+from accounts.refusals import Refusal
 from syncing.models import AccountState, RunMode, SyncRun, Trigger
+from syncing.presentation.links import run_url, to_run
 from syncing.selectors.approvals import Bundle, bundles
 from syncing.services import approvals
 from syncing.services.audit import Actor
-from syncing.services.runs.start import CannotStart
-from syncing.views.pages import refusal, run_url, to_run
 from syncing.views.start import may_start, require_start
 
 SHOWN = 100  # distinct plans on the page; the rarer ones are approved together
@@ -57,7 +57,7 @@ def approve(request: HttpRequest, run_id: int) -> HttpResponse:
     actor = Actor.of_user(who, Trigger.ADMIN)
     problem = approvals.obstacle(plan, by=who, actor=actor)
     if problem is not None:
-        messages.error(request, refusal(problem))
+        messages.error(request, str(problem))
         return HttpResponseRedirect(run_url(plan.pk))
     form = ApproveForm(request.POST or None)
     found, narrowed = _bundles(request, plan)
@@ -67,8 +67,8 @@ def approve(request: HttpRequest, run_id: int) -> HttpResponse:
         try:
             reason = form.cleaned_data["reason"]
             return to_run(request, approvals.approve(plan, by=who, actor=actor, accounts=accounts, reason=reason))
-        except CannotStart as error:
-            messages.error(request, refusal(error))
+        except Refusal as error:
+            messages.error(request, str(error))
             return HttpResponseRedirect(run_url(plan.pk))
     if request.method == "POST" and not chosen:
         messages.error(request, _("Nothing was ticked: choose at least one plan."))
@@ -82,8 +82,8 @@ def review(request: HttpRequest, run_id: int) -> HttpResponse:
     run, who = _run(run_id), person(request)
     try:
         return to_run(request, approvals.review_again(run, by=who, actor=Actor.of_user(who, Trigger.ADMIN)))
-    except CannotStart as error:
-        messages.error(request, refusal(error))
+    except Refusal as error:
+        messages.error(request, str(error))
         return HttpResponseRedirect(run_url(run.pk))
 
 

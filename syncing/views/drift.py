@@ -12,8 +12,8 @@ from django.views.decorators.http import require_safe
 from accounts.kommo.answers import storable_id
 from accounts.models import SECRETS, Account, SyncGroup
 from accounts.pages import page
+from syncing.presentation.links import searched
 from syncing.selectors import drift as reads
-from syncing.views.pages import searched
 
 ACCOUNTS_PER_PAGE = 100
 DIFFERENCES_PER_PAGE = 50

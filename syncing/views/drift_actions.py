@@ -16,15 +16,16 @@ from django.views.decorators.http import require_http_methods, require_POST
 from accounts.kommo.answers import storable_id
 from accounts.models import RELATED_SECRETS, Account, SyncGroup
 from accounts.pages import page, person
+from accounts.refusals import Refusal
 from syncing.models import AcceptedDifference, Trigger
+from syncing.presentation.links import to_run
 from syncing.records.drift import is_meant
 from syncing.selectors import drift as reads
 from syncing.services.audit import Actor
 from syncing.services.drift_checks import check_now
-from syncing.services.exceptions import CannotAccept, accept, revert, withdraw
-from syncing.services.runs.start import CannotStart, Started
+from syncing.services.exceptions import accept, revert, withdraw
+from syncing.services.runs.start import Started
 from syncing.views.drift import slave
-from syncing.views.pages import refusal, to_run
 
 SHOWN = 200  # differences of an account that a question lists
 
@@ -99,8 +100,8 @@ def take_back(request: HttpRequest, account_id: int) -> HttpResponse:
 def _started(request: HttpRequest, back: HttpResponseRedirect, starting: Callable[[], Started]) -> HttpResponse:
     try:
         started = starting()
-    except CannotStart as error:
-        messages.error(request, refusal(error))
+    except Refusal as error:
+        messages.error(request, str(error))
         return back
     return to_run(request, started)
 
@@ -118,8 +119,8 @@ def accept_difference(request: HttpRequest, account_id: int) -> HttpResponse:
         return _question(request, account, form)
     try:
         accepted = accept(account, **form.cleaned_data, by=person(request), actor=_actor(request))
-    except CannotAccept as error:
-        messages.error(request, f"{error.message} {error.remedy}")
+    except Refusal as error:
+        messages.error(request, str(error))
         return _back(account)
     text = _("Accepted: %(name)s. Runs leave it alone in this account until the exception is withdrawn.")
     messages.success(request, text % {"name": accepted.name})
@@ -151,8 +152,8 @@ def withdraw_exception(request: HttpRequest, exception_id: int) -> HttpResponse:
     accepted = get_object_or_404(exceptions, pk=exception_id)
     try:
         withdraw(accepted, by=person(request), actor=_actor(request))
-    except CannotAccept as error:
-        messages.error(request, f"{error.message} {error.remedy}")
+    except Refusal as error:
+        messages.error(request, str(error))
     else:
         messages.success(request, _("Withdrawn. The next check shows what differs there now; Check now starts one."))
     return _back(accepted.account)

@@ -15,14 +15,14 @@ from django.views.decorators.http import require_safe
 from accounts.pages import page
 from accounts.services.tables.formulas import guarded
 from syncing.engine.grouping import Document, mentions, plan_counts, rows
-from syncing.management.console.report import run_report
 from syncing.models import AccountRun, AccountState, RunMode, SyncRun
+from syncing.presentation.links import searched
+from syncing.presentation.runs import run_report
 from syncing.selectors.documents import run_document
 from syncing.selectors.grid import Found, grid
 from syncing.selectors.plan_rows import HEAD, plan_rows
 from syncing.selectors.plans import plan_of, with_plan
 from syncing.selectors.runs import Progress
-from syncing.views.pages import searched
 
 ROWS_PER_PAGE = 100
 LOG_ENTRIES = 500

@@ -13,14 +13,15 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.models import SECRETS, Account
 from accounts.pages import page, person
+from accounts.refusals import Refusal
 from syncing.models import Trigger
+from syncing.presentation.links import searched, to_run
 from syncing.selectors.drift import drift_of
 from syncing.selectors.promotion import Candidate, candidates, chosen
 from syncing.services import promotion
 from syncing.services.audit import Actor
-from syncing.services.runs.create import CannotStart, Started
+from syncing.services.runs.create import Started
 from syncing.views.drift import slave
-from syncing.views.pages import refusal, searched, to_run
 
 CANDIDATES_PER_PAGE = 100
 
@@ -47,8 +48,8 @@ def promote(request: HttpRequest, account_id: int) -> HttpResponse:
     if form.is_valid() and picked:
         try:
             return to_run(request, _propose(request, account, picked, form.cleaned_data["reason"]))
-        except CannotStart as error:
-            messages.error(request, refusal(error))
+        except Refusal as error:
+            messages.error(request, str(error))
     elif request.method == "POST":
         messages.error(request, _("Nothing was ticked: pick at least one item."))
     return page(request, "syncing/promote.html", _context(request, account, form, found, picked))

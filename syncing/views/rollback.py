@@ -15,12 +15,13 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.models import Account
 from accounts.pages import page, person
+from accounts.refusals import Refusal
 from syncing.models import RunMode, SyncRun, Trigger
+from syncing.presentation.links import run_url, searched, to_run
 from syncing.selectors.rollback import Part
 from syncing.services import rollback
 from syncing.services.audit import Actor
-from syncing.services.runs.create import CannotStart, Started
-from syncing.views.pages import refusal, run_url, searched, to_run
+from syncing.services.runs.create import Started
 
 PARTS_PER_PAGE = 100
 
@@ -64,8 +65,8 @@ def roll_back(request: HttpRequest, run_id: int) -> HttpResponse:
         parts = _found(request, run)
         if form.is_valid() and (chosen := _chosen(form, parts)):
             return to_run(request, _start(request, run, form, chosen))
-    except CannotStart as error:
-        messages.error(request, refusal(error))
+    except Refusal as error:
+        messages.error(request, str(error))
         return HttpResponseRedirect(run_url(run.pk))
     if request.method == "POST" and form.is_valid():
         messages.error(request, _("Nothing was ticked: choose at least one account."))

@@ -8,23 +8,27 @@ from django.contrib.auth.decorators import permission_required
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import get_object_or_404
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from accounts.models import RELATED_SECRETS
 from accounts.pages import live_parts, page, person
+from accounts.refusals import Refusal
 from syncing.leases.processes import workers_alive
-from syncing.models import AccountState, RunMode, RunState, SyncRun, Trigger
+from syncing.models import AccountRun, AccountState, RunMode, RunState, SyncRun, Trigger
 from syncing.policy import may_delete
+from syncing.presentation.links import run_url, searched, to_run
 from syncing.selectors.documents import run_document
 from syncing.selectors.grid import search
 from syncing.selectors.rollback import can_be_rolled_back
 from syncing.selectors.runs import parts_of, progress_of
 from syncing.services.audit import Actor
 from syncing.services.runs.retry import FORCE, force_again, is_forceable, is_retriable, refused_by_limits, retry_failed
-from syncing.services.runs.start import CannotStart, cancel_run
+from syncing.services.runs.start import cancel_run
 from syncing.views.approve import decisions
-from syncing.views.pages import refusal, run_url, searched, to_run
+from syncing.views.plans import grid_context, part_context
 from syncing.views.start import may_start, require_start
 from syncing.views.waves import wave_context
 
@@ -88,6 +92,27 @@ def _run(run_id: int) -> SyncRun:
 
 @permission_required("syncing.view_syncrun", raise_exception=True)
 @require_safe
+def run(request: HttpRequest, run_id: int) -> HttpResponse:
+    """Shows a run, live while it is open."""
+    run = _run(run_id)
+    context = {"title": str(run), "opts": SyncRun._meta, **run_context(request, run)}
+    return page(
+        request, "syncing/run.html", context | grid_context(request, run, context["progress"], context["found"])
+    )
+
+
+@permission_required("syncing.view_accountrun", raise_exception=True)
+@require_safe
+def account_run(request: HttpRequest, account_run_id: int) -> HttpResponse:
+    """Shows one account's part of a run: what was done, or is planned, item by item."""
+    rows = AccountRun.objects.select_related("account", "run__group").defer(*RELATED_SECRETS)
+    part = get_object_or_404(rows, pk=account_run_id)
+    title = format_html("{}: {}", str(part.run), str(part.account))
+    return page(request, "syncing/part.html", {"title": title, "opts": AccountRun._meta, **part_context(request, part)})
+
+
+@permission_required("syncing.view_syncrun", raise_exception=True)
+@require_safe
 def run_live(request: HttpRequest, run_id: int) -> JsonResponse:
     run = _run(run_id)
     context = run_context(request, run)
@@ -144,6 +169,6 @@ def force(request: HttpRequest, run_id: int) -> HttpResponse:
 def _started(request: HttpRequest, run: SyncRun, starting: Any) -> HttpResponse:
     try:
         return to_run(request, starting())
-    except CannotStart as error:
-        messages.error(request, refusal(error))
+    except Refusal as error:
+        messages.error(request, str(error))
         return HttpResponseRedirect(run_url(run.pk))

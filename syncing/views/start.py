@@ -14,11 +14,12 @@ from django.views.decorators.http import require_http_methods
 from accounts.kommo.answers import storable_id
 from accounts.models import SECRETS, Account, SyncGroup
 from accounts.pages import page, person
+from accounts.refusals import Refusal
 from syncing.models import RunMode, RunType, Trigger
 from syncing.policy import may_delete
-from syncing.services.runs.start import PERMISSION, CannotStart, start_run
+from syncing.presentation.links import to_run
+from syncing.services.runs.start import PERMISSION, start_run
 from syncing.services.runs.wave_split import preview
-from syncing.views.pages import refusal, to_run
 
 
 class StartForm(forms.Form):
@@ -52,8 +53,8 @@ def start(request: HttpRequest, group_id: int, mode: str) -> HttpResponse:
             requested_by=person(request),
             accounts=[account] if account else None,
         )
-    except CannotStart as error:
-        messages.error(request, refusal(error))
+    except Refusal as error:
+        messages.error(request, str(error))
         return HttpResponseRedirect(reverse("admin:index"))
     return to_run(request, started)
 

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.views import defaults
 
 from accounts.database import Trouble, trouble_of
-from syncing.api.health import RETRY_AFTER
+from syncing import conf
 from syncing.error_boundary import INTERNAL_REMEDY
 
 FOR_MACHINES = ("/api/", "/healthz", "/readyz", "/oauth/disabled")
@@ -19,7 +19,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     trouble = trouble_of(sys.exc_info()[1])
     response = _answer(request, trouble)
     if trouble is not None:
-        response["Retry-After"] = str(RETRY_AFTER)
+        response["Retry-After"] = str(conf.RETRY_AFTER)
     response["Cache-Control"] = "no-store"
     return response
 

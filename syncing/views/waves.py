@@ -12,12 +12,12 @@ from django.views.decorators.http import require_POST
 
 from accounts.kommo.answers import storable_id
 from accounts.pages import person
+from accounts.refusals import Refusal
 from syncing.models import SyncRun, Trigger
+from syncing.presentation.links import run_url
 from syncing.selectors.waves import Wave, rests, waves_of
 from syncing.services.audit import Actor
-from syncing.services.runs.create import CannotStart
 from syncing.services.runs.waves import continue_run
-from syncing.views.pages import refusal, run_url
 
 PERMISSION = "syncing.start_sync"
 WAVES_PER_PAGE = 20
@@ -49,6 +49,6 @@ def continue_(request: HttpRequest, run_id: int) -> HttpResponse:
     try:
         run = continue_run(run, by=Actor.of_user(person(request), Trigger.ADMIN), wave=wave)
         messages.success(request, _("Wave %(wave)d starts.") % {"wave": run.wave + 1})
-    except CannotStart as error:
-        messages.error(request, refusal(error))
+    except Refusal as error:
+        messages.error(request, str(error))
     return HttpResponseRedirect(run_url(run.pk))

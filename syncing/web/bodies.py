@@ -6,7 +6,6 @@ from django.urls import reverse
 
 from accounts.uploads import LARGEST_REQUEST, UPLOAD_VIEW
 from syncing import conf
-from syncing.api.http import BODY_LIMIT
 
 ANONYMOUS_LIMIT = 64 * 1024  # bytes; for more the sender has to be known
 
@@ -19,7 +18,7 @@ class BodyRule:
 
 
 WEBHOOK = BodyRule(2 * 1024 * 1024, is_read=False)
-API = BodyRule(BODY_LIMIT)
+API = BodyRule(conf.API_BODY_LIMIT)
 UPLOAD = BodyRule(LARGEST_REQUEST, is_upload=True)
 
 

@@ -16,11 +16,11 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from accounts.database import NOT_READY, cause_of, trouble_of
 from syncing import conf
 from syncing.execution import lanes, reaper
+from syncing.execution.stop_signs import DRAIN_VARIABLE as DRAIN_VARIABLE
+from syncing.execution.stop_signs import StopOnSignal
 from syncing.leases import claims, clocks, dispatch, processes
-from syncing.management.console.signals import Stopping
 from syncing.tasks import ensure_schedules
 from syncing.worker.cluster import READY_VARIABLE
-from syncing.worker.drain import VARIABLE as DRAIN_VARIABLE
 
 logger = logging.getLogger(__name__)
 
@@ -104,7 +104,7 @@ class ClusterSupervisor:
 
     def run(self) -> int:
         """Runs until SIGTERM or SIGINT (exit code 0) or too many restarts (1). Waits for a database that is away."""
-        with Stopping(once=False) as stop:
+        with StopOnSignal(once=False) as stop:
             while not self._try(self._register, False):
                 if stop.wait(conf.heartbeat()):
                     return 0
@@ -138,7 +138,7 @@ class ClusterSupervisor:
         self._away = False
         return result
 
-    def _supervise(self, stop: Stopping) -> int:
+    def _supervise(self, stop: StopOnSignal) -> int:
         cluster = ClusterProcess()
         try:
             while not stop.wait(LOOK):

@@ -6,12 +6,12 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from accounts.checks import INSTALLATION
+from accounts.refusals import Refusal
 from syncing.leases.processes import workers_alive
 from syncing.management.console.runcommand import named_run
 from syncing.management.console.running import Refused
 from syncing.selectors.waves import position
 from syncing.services.audit import COMMAND
-from syncing.services.runs.create import CannotStart
 from syncing.services.runs.waves import continue_run
 
 
@@ -25,7 +25,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             run = continue_run(named_run(options["run"]), by=COMMAND)
-        except CannotStart as error:
+        except Refusal as error:
             raise Refused(error.code, error.message, error.remedy) from error
         wave, waves = position(run.pk)
         self.stdout.write(f"Run {run.pk} goes on with wave {wave} of {waves}.")

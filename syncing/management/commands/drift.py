@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from accounts.models import RELATED_SECRETS, Account, SyncGroup
-from syncing.management.console.drift import drift_report
+from accounts.refusals import Refusal
+from syncing.execution.stop_signs import StopOnSignal
 from syncing.management.console.runcommand import RunCommand, named_accounts, named_group, named_user
 from syncing.management.console.running import GOOD, NOT_GOOD, Refused, to_the_end
-from syncing.management.console.signals import Stopping
 from syncing.models import AcceptedDifference, Drift, RunMode, Trigger
+from syncing.presentation.drift import drift_report
 from syncing.selectors.drift import documents, exception_document
 from syncing.services.audit import Actor
 from syncing.services.drift_checks import check_now
-from syncing.services.exceptions import CannotAccept, accept, withdraw
-from syncing.services.runs.start import CannotStart
+from syncing.services.exceptions import accept, withdraw
 
 Options = Mapping[str, Any]
 
@@ -44,7 +44,7 @@ class Command(RunCommand):
             if options["withdraw"] is not None:
                 return self._withdraw(options)
             self._tell(options)
-        except (CannotAccept, CannotStart) as error:
+        except Refusal as error:
             raise Refused(error.code, error.message, error.remedy) from error
 
     # -- drift --
@@ -64,7 +64,7 @@ class Command(RunCommand):
     def _check(self, group: SyncGroup | None, accounts: Sequence[Account] | None, options: Options) -> bool:
         """Looks; True when every account could be seen."""
         group = group or _group_of(accounts) or named_group(None)
-        with Stopping() as stop:
+        with StopOnSignal() as stop:
             asked = {"trigger": Trigger.COMMAND, "accounts": accounts, "to_workers": options["queue"]}
             run = to_the_end(check_now(group, **asked).run, options, self.stderr, stop)
         if run.state in GOOD:

@@ -14,13 +14,14 @@ from django.db import DatabaseError
 from accounts.checks import INSTALLATION
 from accounts.database import NOT_READY, trouble_of
 from accounts.models import SECRETS, Account, SyncGroup
+from accounts.refusals import Refusal
 from syncing.error_boundary import INTERNAL_REMEDY, bounded, where
+from syncing.execution.stop_signs import StopOnSignal
 from syncing.management.console.output import write_json
 from syncing.management.console.running import NOT_GOOD, Refused, add_run_flags, check_run_flags, run_command
-from syncing.management.console.signals import Stopping
 from syncing.models import RunMode, SyncRun
 from syncing.selectors.documents import failed_document
-from syncing.services.runs.start import CannotStart, Started
+from syncing.services.runs.start import Started
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ class RunCommand(BaseCommand):
     requires_system_checks = (INSTALLATION,)
 
     def start(self, options: dict[str, Any]) -> Started:
-        """Starts the run that was asked for; raises Refused or CannotStart."""
+        """Starts the run that was asked for; raises Refused or Refusal."""
         raise NotImplementedError
 
     def facts(self, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -48,10 +49,10 @@ class RunCommand(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         check_run_flags(options)
-        with Stopping() as stop:
+        with StopOnSignal() as stop:
             try:
                 started = self.start(options)
-            except CannotStart as error:
+            except Refusal as error:
                 raise Refused(error.code, error.message, error.remedy) from error
             run_command(started, options, self.stdout, self.stderr, stop=stop)
 

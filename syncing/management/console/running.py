@@ -13,12 +13,12 @@ from django.db import connection
 from accounts.database import cause_of
 from syncing.error_boundary import INTERNAL_REMEDY, bounded, survived, where
 from syncing.execution.foreground import work_to_the_end
+from syncing.execution.stop_signs import StopOnSignal
 from syncing.leases import processes
 from syncing.management.console.output import write_json
 from syncing.management.console.progress import ProgressBar
-from syncing.management.console.report import run_report
-from syncing.management.console.signals import Stopping
 from syncing.models import RunState, SyncRun
+from syncing.presentation.runs import run_report
 from syncing.selectors.documents import failed_document, run_document
 from syncing.services.runs.close import fail_inside
 from syncing.services.runs.start import Started
@@ -55,7 +55,12 @@ def check_run_flags(options: Options) -> None:
 
 
 def run_command(
-    started: Started, options: Options, stdout: OutputWrapper, stderr: OutputWrapper, *, stop: Stopping | None = None
+    started: Started,
+    options: Options,
+    stdout: OutputWrapper,
+    stderr: OutputWrapper,
+    *,
+    stop: StopOnSignal | None = None,
 ) -> None:
     """Works or awaits the run, as the flags say, and shows it; leaves with exit code 1 unless all is good.
 
@@ -67,7 +72,7 @@ def run_command(
         stdout.write(json.dumps({"run": started.run.pk, "state": started.run.state}))
         return
     if stop is None:
-        with Stopping() as stop:
+        with StopOnSignal() as stop:
             state = _see_through(started.run, options, stdout, stderr, stop)
     else:
         state = _see_through(started.run, options, stdout, stderr, stop)
@@ -76,7 +81,7 @@ def run_command(
 
 
 def _see_through(
-    run: SyncRun, options: Options, stdout: OutputWrapper, stderr: OutputWrapper, stop: Stopping
+    run: SyncRun, options: Options, stdout: OutputWrapper, stderr: OutputWrapper, stop: StopOnSignal
 ) -> str | None:
     """The state in which the run ended; None when the database, or this command itself, failed meanwhile.
 
@@ -95,12 +100,12 @@ def _see_through(
     return state
 
 
-def to_the_end(run: SyncRun, options: Options, stderr: OutputWrapper, stop: Stopping) -> SyncRun:
+def to_the_end(run: SyncRun, options: Options, stderr: OutputWrapper, stop: StopOnSignal) -> SyncRun:
     """Works or awaits the run, as the flags say."""
     return (_wait if options["queue"] else _work)(run, stderr, stop)
 
 
-def _work(run: SyncRun, stderr: OutputWrapper, stop: Stopping) -> SyncRun:
+def _work(run: SyncRun, stderr: OutputWrapper, stop: StopOnSignal) -> SyncRun:
     progress = ProgressBar(run, cast(TextIO, stderr._out))
     run = work_to_the_end(run, stop=stop, say=progress.say, on_progress=progress)
     progress.end()
@@ -109,7 +114,7 @@ def _work(run: SyncRun, stderr: OutputWrapper, stop: Stopping) -> SyncRun:
     return run
 
 
-def _wait(run: SyncRun, stderr: OutputWrapper, stop: Stopping) -> SyncRun:
+def _wait(run: SyncRun, stderr: OutputWrapper, stop: StopOnSignal) -> SyncRun:
     progress = ProgressBar(run, cast(TextIO, stderr._out))
     while run.is_open and not stop.wait(LOOK):
         if sentence := waits_for(run):

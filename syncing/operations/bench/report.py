@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from syncing.operations.bench.lab import Measured
-from syncing.operations.tables import table
+from syncing.presentation.tables import table
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from syncing.models import (
     RUN_OPEN,
     AccountRun,
     AccountState,
+    LogEntry,
     RunMode,
     RunState,
     SyncRun,
@@ -59,6 +60,9 @@ def close_run(run_id: int) -> bool:
     )
     if won:
         run.refresh_from_db()
+        well = run.state in notifications.WELL
+        level = LogEntry.Level.INFO if well else LogEntry.Level.WARNING
+        log(run.pk, notifications.summary(run), code="run_ended", level=level)
         notifications.run_ended(run)
     return bool(won)
 

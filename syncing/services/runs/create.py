@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from accounts import clock
 from accounts.models import Account, SyncGroup
+from accounts.refusals import Refusal
 from syncing.leases import dispatch
 from syncing.models import (
     AccountRun,
@@ -25,16 +26,6 @@ from syncing.models import (
 from syncing.services import audit
 from syncing.services.audit import Actor
 from syncing.services.runs import wave_split
-
-
-class CannotStart(Exception):
-    """A run cannot be made as asked. `code`, a sentence, and what to do."""
-
-    def __init__(self, code: str, message: str, remedy: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.remedy = remedy
 
 
 @dataclass(frozen=True)
@@ -91,10 +82,10 @@ def make_run(
 ) -> Started:
     """Makes the run for `accounts`, or joins the same one that still waits; to be called inside `locked`.
 
-    `digests`: of the approved plans, by account id. `to_workers` hands it to the lanes. Raises CannotStart.
+    `digests`: of the approved plans, by account id. `to_workers` hands it to the lanes. Raises Refusal.
     """
     if order.group.requires_approval and order.mode == RunMode.APPLY and order.approved_plan is None:
-        raise CannotStart(
+        raise Refusal(
             "approval_needed",
             _("In the group %(group)s nothing is written but what was planned and approved.")
             % {"group": order.group.name},

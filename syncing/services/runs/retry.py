@@ -9,10 +9,11 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from accounts.models import SECRETS, Account
+from accounts.refusals import Refusal
 from syncing.models import ACCOUNT_GOOD, RUN_OPEN, AccountRun, AccountState, AuditEntry, RunPurpose, RunState, SyncRun
 from syncing.services import audit
 from syncing.services.audit import Actor
-from syncing.services.runs.create import CannotStart, Order, Started, locked, make_run
+from syncing.services.runs.create import Order, Started, locked, make_run
 from syncing.services.runs.start import actor_of, start_run
 
 GUARD, STALE = "guard", "stale_plan"
@@ -22,22 +23,22 @@ FORCE = "syncing.override_limits"
 def retry_failed(
     run: SyncRun, *, by: User | None, trigger: str = "", actor: Actor | None = None, to_workers: bool = True
 ) -> Started:
-    """A new run of the same kind for the accounts of `run` that are not good; raises CannotStart.
+    """A new run of the same kind for the accounts of `run` that are not good; raises Refusal.
 
     What an approved run could not do is retried as it was approved; what is stale needs a new review.
     """
     actor = actor or actor_of(by, trigger or run.trigger)
     bad = run.account_runs.exclude(state__in=ACCOUNT_GOOD)
     if run.state in RUN_OPEN:
-        raise CannotStart(
+        raise Refusal(
             "still_open", _("Run %(run)d has not ended.") % {"run": run.pk}, _("Wait for its end, or cancel it.")
         )
     if not bad.exists():
-        raise CannotStart(
+        raise Refusal(
             "nothing_failed", _("Every account of run %(run)d is good.") % {"run": run.pk}, _("Start a new run.")
         )
     if not is_retriable(run):
-        raise CannotStart(
+        raise Refusal(
             "stale_plan",
             _("The accounts of run %(run)d that are not good changed since they were reviewed.") % {"run": run.pk},
             _("Have them planned and reviewed again."),
@@ -65,14 +66,14 @@ def _master_refused(run: SyncRun) -> bool:
 
 
 def force_again(run: SyncRun, *, by: User, reason: str, actor: Actor | None = None, to_workers: bool = True) -> Started:
-    """The run once more without limits, for the accounts that they refused; raises CannotStart."""
+    """The run once more without limits, for the accounts that they refused; raises Refusal."""
     if not by.has_perm(FORCE):
-        raise CannotStart("not_allowed", _("You may not override the limits."), _("Ask somebody who may."))
+        raise Refusal("not_allowed", _("You may not override the limits."), _("Ask somebody who may."))
     reason = audit.tidy(reason)
     if not reason:
-        raise CannotStart("no_reason", _("A forced run needs a reason."), _("Say why."))
+        raise Refusal("no_reason", _("A forced run needs a reason."), _("Say why."))
     if not is_forceable(run):
-        raise CannotStart(
+        raise Refusal(
             "nothing_refused",
             _("The limits refused no account of run %(run)d.") % {"run": run.pk},
             _("Start a new run, or retry what failed."),
@@ -102,7 +103,7 @@ def follow(
 ) -> Started:
     """A run like `run` (with what is `other` in it) for the accounts of `parts`, as they were approved if they were.
 
-    It is forced when there is a `force_reason`. Raises CannotStart.
+    It is forced when there is a `force_reason`. Raises Refusal.
     """
     order = Order.like(run, forced=bool(force_reason), force_reason=force_reason, **other)
     if order.purpose in (RunPurpose.SYNC, RunPurpose.DRIFT) and order.approved_plan is None:
@@ -133,12 +134,12 @@ def follow(
 
 
 def still_there(run: SyncRun, parts: QuerySet[AccountRun]) -> Sequence[Account]:
-    """Those of the accounts that are in the group yet, in the role they had; raises CannotStart if none is."""
+    """Those of the accounts that are in the group yet, in the role they had; raises Refusal if none is."""
     role = Account.Role.MASTER if run.purpose == RunPurpose.PROMOTION else Account.Role.SLAVE
     found = Account.objects.filter(pk__in=parts.values("account"), group=run.group_id, role=role)
     accounts = list(found.defer(*SECRETS).order_by("pk"))
     if not accounts:
-        raise CannotStart(
+        raise Refusal(
             "no_slaves",
             _("None of these accounts is in the group %(group)s any more.") % {"group": run.group.name},
             _("Start a new run."),

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from accounts import clock
 from accounts.models import SECRETS, Account, SyncGroup
+from accounts.refusals import Refusal
 from syncing.models import (
     RUN_OPEN,
     AccountRun,
@@ -24,9 +25,9 @@ from syncing.records.log import log
 from syncing.services import audit
 from syncing.services.audit import Actor
 from syncing.services.runs.close import close_run
-from syncing.services.runs.create import CannotStart, Order, Started, locked, make_run
+from syncing.services.runs.create import Order, Started, locked, make_run
 
-__all__ = ["PERMISSION", "CannotStart", "Started", "cancel_run", "close_run", "start_run"]
+__all__ = ["PERMISSION", "Started", "cancel_run", "close_run", "start_run"]
 
 NOBODY = {actor.via: actor for actor in (audit.COMMAND, audit.API, audit.WEBHOOK, audit.SCHEDULE)}
 PERMISSION = {RunMode.PLAN: "syncing.plan_sync", RunMode.APPLY: "syncing.start_sync"}
@@ -50,11 +51,11 @@ def start_run(
     """Makes a run for `accounts` (None: every slave of the group), or joins the same one that still waits.
 
     `by` is for the audit (None: `requested_by`, else what `trigger` says). `to_workers` hands it to the lanes, else
-    the caller works it itself. Where plans need approval, a trigger without a person plans. Raises CannotStart.
+    the caller works it itself. Where plans need approval, a trigger without a person plans. Raises Refusal.
     """
     force_reason = audit.tidy(force_reason)
     if forced and not force_reason:
-        raise CannotStart("no_reason", _("A forced run needs a reason."), _("Say why with --reason TEXT."))
+        raise Refusal("no_reason", _("A forced run needs a reason."), _("Say why with --reason TEXT."))
     with locked(group) as group:
         slaves = _slaves(group, type, accounts)
         if group.requires_approval and trigger in UNATTENDED:
@@ -79,9 +80,9 @@ def actor_of(user: User | None, trigger: str) -> Actor:
 
 
 def _slaves(group: SyncGroup, run_type: str, accounts: Sequence[Account] | None) -> list[Account]:
-    """The accounts of the run; raises CannotStart with everything that an operator can put right."""
+    """The accounts of the run; raises Refusal with everything that an operator can put right."""
     if scope_of(run_type, group) is None:
-        raise CannotStart(
+        raise Refusal(
             "not_in_policy",
             _("The policy of the group %(group)s does not cover this type of run.") % {"group": group.name},
             _("Choose another type, or change the group's policy."),
@@ -89,13 +90,13 @@ def _slaves(group: SyncGroup, run_type: str, accounts: Sequence[Account] | None)
     members = Account.objects.filter(group=group).defer(*SECRETS)
     master = members.filter(role=Account.Role.MASTER).first()
     if master is None:
-        raise CannotStart(
+        raise Refusal(
             "no_master",
             _("The group %(group)s has no master.") % {"group": group.name},
             _("Give one of its accounts the role of the master."),
         )
     if master.paused:
-        raise CannotStart(
+        raise Refusal(
             "paused", _("The master %(master)s is paused.") % {"master": master.subdomain}, _("Resume it first.")
         )
     slaves = list(members.filter(role=Account.Role.SLAVE).order_by("pk"))
@@ -106,7 +107,7 @@ def _named(group: SyncGroup, slaves: Sequence[Account], accounts: Sequence[Accou
     wanted = {account.pk: account.subdomain for account in accounts}
     foreign = sorted(wanted[pk] for pk in wanted.keys() - {slave.pk for slave in slaves})
     if foreign:
-        raise CannotStart(
+        raise Refusal(
             "not_a_slave",
             _("Not a slave of the group %(group)s: %(accounts)s.")
             % {"group": group.name, "accounts": ", ".join(foreign)},
@@ -117,13 +118,13 @@ def _named(group: SyncGroup, slaves: Sequence[Account], accounts: Sequence[Accou
 
 def _working(group: SyncGroup, slaves: list[Account]) -> list[Account]:
     if not slaves:
-        raise CannotStart(
+        raise Refusal(
             "no_slaves",
             _("There is no slave to sync in the group %(group)s.") % {"group": group.name},
             _("Add accounts to the group, or name some."),
         )
     if all(slave.paused for slave in slaves):
-        raise CannotStart("paused", _("All of these accounts are paused."), _("Resume at least one of them first."))
+        raise Refusal("paused", _("All of these accounts are paused."), _("Resume at least one of them first."))
     return slaves
 
 

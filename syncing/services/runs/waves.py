@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import clock
+from accounts.refusals import Refusal
 from syncing.engine.waves import FAILED, NO_VERDICT, WaveResult, wave_result
 from syncing.leases import dispatch
 from syncing.leases.resting import between_waves, is_resting
@@ -23,7 +24,6 @@ from syncing.selectors.waves import position, rests
 from syncing.services import audit
 from syncing.services.audit import Actor
 from syncing.services.runs.close import close_run, end_accounts
-from syncing.services.runs.create import CannotStart
 
 NAMED = 3  # failed accounts that a sentence tells about
 TOLD = 80  # characters of what it tells about each
@@ -100,7 +100,7 @@ def _stop(run: SyncRun, ended: WaveResult) -> bool:
 
 
 def continue_run(run: SyncRun, *, by: Actor, wave: int | None = None) -> SyncRun:
-    """Starts the next wave of a run that is held or in its pause; raises CannotStart when nothing waits.
+    """Starts the next wave of a run that is held or in its pause; raises Refusal when nothing waits.
 
     `wave`: the number of the wave that is meant to start (1, 2, ...), so that an old page starts no later one.
     """
@@ -119,12 +119,12 @@ def continue_run(run: SyncRun, *, by: Actor, wave: int | None = None) -> SyncRun
     return run
 
 
-def _nothing_to_continue(run: SyncRun) -> CannotStart:
+def _nothing_to_continue(run: SyncRun) -> Refusal:
     run.refresh_from_db()
     if not run.is_open:
         message = _("Run %(run)d has ended.") % {"run": run.pk}
-        return CannotStart("nothing_to_continue", message, _("Retry what failed, or start a new run."))
-    return CannotStart(
+        return Refusal("nothing_to_continue", message, _("Retry what failed, or start a new run."))
+    return Refusal(
         "nothing_to_continue",
         _("Run %(run)d does not wait to be continued.") % {"run": run.pk},
         _("Look at the run: this wave has been started already, or the one before it is still at work."),

@@ -6,9 +6,9 @@ import pytest
 from django.contrib.auth.models import Permission, User
 
 from accounts.models import SyncGroup
+from accounts.refusals import Refusal
 from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing.models import AccountState, AuditEntry, RunMode, RunPurpose, RunState, SyncRun
-from syncing.services.runs.create import CannotStart
 from syncing.services.runs.retry import force_again, is_forceable, retry_failed
 from syncing.tests.factories import AccountRunFactory, RunFactory
 
@@ -44,7 +44,7 @@ def names(run: SyncRun) -> set[str]:
 
 def refused(act: Callable[[], object]) -> str:
     before = SyncRun.objects.count()
-    with pytest.raises(CannotStart) as found:
+    with pytest.raises(Refusal) as found:
         act()
     assert found.value.remedy
     assert SyncRun.objects.count() == before

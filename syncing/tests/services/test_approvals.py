@@ -8,12 +8,13 @@ from django.contrib.auth.models import Permission, User
 from django.db import connections
 
 from accounts.models import Account, SyncGroup
+from accounts.refusals import Refusal
 from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing.models import ApiKey, AuditEntry, RunMode, RunPurpose, SyncRun, Trigger
 from syncing.services.approvals import approvable, approve, is_approvable, review_again, stale
 from syncing.services.audit import Actor
 from syncing.services.keys import create_key
-from syncing.services.runs.create import CannotStart, Started
+from syncing.services.runs.create import Started
 from syncing.services.runs.retry import force_again, retry_failed
 from syncing.services.runs.start import start_run
 from syncing.tests.factories import RunFactory
@@ -71,7 +72,7 @@ def by(user: User, run: SyncRun, **facts: object) -> Started:
 def refused(act: Callable[[], object]) -> str:
     """The code; a sentence and a way out go with it, and nothing was started."""
     before = SyncRun.objects.count()
-    with pytest.raises(CannotStart) as found:
+    with pytest.raises(Refusal) as found:
         act()
     assert found.value.message
     assert found.value.remedy
@@ -223,7 +224,7 @@ def test_where_everything_is_in_sync_there_is_nothing_to_approve(plan: SyncRun, 
 def test_an_account_without_a_plan_is_refused_by_name(plan: SyncRun, ben: User, name: str) -> None:
     account = Account.objects.get(subdomain=name)
 
-    with pytest.raises(CannotStart, match=name) as found:
+    with pytest.raises(Refusal, match=name) as found:
         by(ben, plan, accounts=[account])
 
     assert found.value.code == "not_planned"
@@ -232,7 +233,7 @@ def test_an_account_without_a_plan_is_refused_by_name(plan: SyncRun, ben: User, 
 def test_what_is_being_carried_out_is_not_approved_twice(plan: SyncRun, ben: User) -> None:
     run = by(ben, plan).run
 
-    with pytest.raises(CannotStart, match=str(run.pk)) as found:
+    with pytest.raises(Refusal, match=str(run.pk)) as found:
         by(ben, plan)
 
     assert found.value.code == "already_approved"
@@ -265,7 +266,7 @@ def test_of_two_approvals_at_once_one_starts_a_run(plan: SyncRun, ana: User, ben
     def attempt(user: User) -> str:
         try:
             by(user, SyncRun.objects.get(pk=plan.pk))
-        except CannotStart as error:
+        except Refusal as error:
             return error.code
         finally:
             connections.close_all()
@@ -282,7 +283,7 @@ def test_of_two_approvals_at_once_one_starts_a_run(plan: SyncRun, ana: User, ben
 def test_approving_needs_its_permission(plan: SyncRun) -> None:
     clerk = person("clerk", "start_sync", "plan_sync")
 
-    with pytest.raises(CannotStart, match=r"clerk.*syncing.approve_plan") as found:
+    with pytest.raises(Refusal, match=r"clerk.*syncing.approve_plan") as found:
         by(clerk, plan)
 
     assert found.value.code == "not_allowed"

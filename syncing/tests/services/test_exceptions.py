@@ -4,12 +4,12 @@ import pytest
 from django.contrib.auth.models import Permission, User
 
 from accounts.models import Account, SyncGroup
+from accounts.refusals import Refusal
 from accounts.tests.factories import AccountFactory
 from syncing.models import AcceptedDifference, AuditEntry, Drift, DriftChange, RunMode, SyncRun, Trigger
 from syncing.services import exceptions
 from syncing.services.audit import Actor
-from syncing.services.exceptions import CannotAccept, revert, withdraw
-from syncing.services.runs.start import CannotStart
+from syncing.services.exceptions import revert, withdraw
 from syncing.tests.factories import DriftFactory, difference, extra
 
 pytestmark = pytest.mark.django_db
@@ -100,7 +100,7 @@ def test_who_accepted_and_why_is_in_the_audit_and_in_the_history(north, ana) -> 
     ],
 )
 def test_only_what_differs_now_can_be_accepted(north, ana, facts) -> None:
-    with pytest.raises(CannotAccept) as refused:
+    with pytest.raises(Refusal) as refused:
         accept(north, ana, **facts)
     assert refused.value.code == "no_such_difference"
     assert "North" in refused.value.message
@@ -111,26 +111,26 @@ def test_only_what_differs_now_can_be_accepted(north, ana, facts) -> None:
 
 def test_the_same_cannot_be_accepted_twice(north, ana) -> None:
     accept(north, ana)
-    with pytest.raises(CannotAccept):
+    with pytest.raises(Refusal):
         accept(north, ana)
     assert AcceptedDifference.objects.count() == 1
 
 
 def test_nothing_is_accepted_in_an_account_that_nobody_looked_at(cast, ana) -> None:
-    with pytest.raises(CannotAccept) as refused:
+    with pytest.raises(Refusal) as refused:
         accept(cast["south"], ana)
     assert refused.value.code == "no_such_difference"
 
 
 @pytest.mark.parametrize("reason", ["", "   "])
 def test_an_exception_needs_a_reason(north, ana, reason) -> None:
-    with pytest.raises(CannotAccept) as refused:
+    with pytest.raises(Refusal) as refused:
         accept(north, ana, reason=reason)
     assert refused.value.code == "no_reason"
 
 
 def test_a_master_differs_from_nothing(cast, ana) -> None:
-    with pytest.raises(CannotAccept) as refused:
+    with pytest.raises(Refusal) as refused:
         accept(cast["master"], ana)
     assert refused.value.code == "not_a_slave"
 
@@ -142,7 +142,7 @@ def test_deciding_needs_the_permission(north, ana) -> None:
         lambda: accept(north, bob, attribute="name"),
         lambda: withdraw(accepted, by=bob, actor=Actor.of_user(bob, Trigger.COMMAND)),
     ):
-        with pytest.raises(CannotAccept) as refused:
+        with pytest.raises(Refusal) as refused:
             deciding()
         assert refused.value.code == "not_allowed"
     assert AcceptedDifference.objects.filter(withdrawn_at=None).count() == AuditEntry.objects.count() == 1
@@ -163,7 +163,7 @@ def test_an_exception_is_withdrawn_once(north, ana) -> None:
     accepted = accept(north, ana)
     stale = AcceptedDifference.objects.get(pk=accepted.pk)
     withdraw(accepted, by=ana, actor=Actor.of_user(ana, Trigger.ADMIN))
-    with pytest.raises(CannotAccept) as refused:
+    with pytest.raises(Refusal) as refused:
         withdraw(stale, by=None, actor=Actor("robot", Trigger.API))
     assert refused.value.code == "already_withdrawn"
     assert AuditEntry.objects.filter(action="withdrew").count() == 1
@@ -185,5 +185,5 @@ def test_reverting_only_plans_where_plans_need_approval(north, ana) -> None:
 
 def test_a_paused_account_is_not_reverted(north, ana) -> None:
     Account.objects.filter(pk=north.pk).update(paused=True)
-    with pytest.raises(CannotStart):
+    with pytest.raises(Refusal):
         revert(north, by=ana, trigger=Trigger.ADMIN)

@@ -11,13 +11,13 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import SyncGroup
+from accounts.refusals import Refusal
 from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing.models import ApiKey, AuditEntry, RunMode, RunPurpose, SyncRun, Trigger
 from syncing.services import promotion
 from syncing.services.approvals import approve
 from syncing.services.audit import Actor
 from syncing.services.keys import create_key
-from syncing.services.runs.create import CannotStart
 from syncing.services.runs.start import start_run
 from syncing.tests.factories import RunFactory
 
@@ -72,7 +72,7 @@ def by_key(run: SyncRun, key: ApiKey) -> SyncRun:
 
 
 def assert_same_person(act: object) -> None:
-    with pytest.raises(CannotStart) as found:
+    with pytest.raises(Refusal) as found:
         act()  # type: ignore[operator]
     assert found.value.code == "same_person"
 

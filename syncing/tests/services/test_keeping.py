@@ -6,6 +6,7 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import SyncGroup
+from accounts.refusals import Refusal
 from syncing.engine.snapshot import Snapshot
 from syncing.execution.reaper import reap
 from syncing.models import AccountRun, LogEntry, MasterSnapshot, RunState, SlaveSnapshot, SyncRun
@@ -13,7 +14,6 @@ from syncing.records import retention
 from syncing.records.log import log
 from syncing.records.snapshots import packed, store_snapshot, unpacked
 from syncing.services import rollback
-from syncing.services.runs.create import CannotStart
 from syncing.tests.engine.items import field, pipeline, snapshot, stage
 from syncing.tests.factories import AccountRunFactory, RunFactory
 from syncing.tests.services.conftest import House
@@ -120,7 +120,7 @@ def test_an_account_whose_snapshot_goes_while_its_rollback_waits_says_so(house: 
 def test_without_any_snapshot_there_is_nothing_to_start() -> None:
     part = AccountRunFactory()
 
-    with pytest.raises(CannotStart) as refusal:
+    with pytest.raises(Refusal) as refusal:
         rollback.start(part.run, mode="apply", by=ANNA)
 
     assert refusal.value.code == "no_snapshots"

@@ -7,6 +7,7 @@ import pytest
 from django.contrib.auth.models import Permission, User
 
 from accounts.models import Account, SyncGroup
+from accounts.refusals import Refusal
 from accounts.simulator import edits
 from accounts.simulator.account import SimAccount
 from accounts.simulator.faults import Fault
@@ -17,7 +18,6 @@ from syncing.selectors.promotion import candidates
 from syncing.services import promotion
 from syncing.services.approvals import approve
 from syncing.services.audit import Actor
-from syncing.services.runs.create import CannotStart
 from syncing.tests.services.conftest import House
 from syncing.tests.services.crm import ANNA, look, parts, planned, synced, work, writes
 
@@ -361,7 +361,7 @@ def test_candidates_are_what_only_the_slave_has_and_what_was_changed_there(
     ],
 )
 def test_picks_that_make_no_sense_are_refused(house: House, code: str, picked: list[dict[str, str]]) -> None:
-    with pytest.raises(CannotStart) as refusal:
+    with pytest.raises(Refusal) as refusal:
         promotion.propose(house.accounts["north"], picked, by=ANNA)
 
     assert refusal.value.code == code
@@ -382,7 +382,7 @@ def test_picks_that_make_no_sense_are_refused(house: House, code: str, picked: l
 def test_accounts_that_cannot_be_used_are_refused(house: House, code: str, facts: dict[str, Any], who: str) -> None:
     Account.objects.filter(subdomain=who).update(**facts)
     source = house.accounts["north" if who else "master"]
-    with pytest.raises(CannotStart) as refusal:
+    with pytest.raises(Refusal) as refusal:
         promotion.propose(source, [{"kind": "pipeline", "slave_key": "1", "attribute": ""}], by=ANNA)
 
     assert refusal.value.code == code

@@ -3,11 +3,11 @@
 import pytest
 
 from accounts.models import Account, SyncGroup
+from accounts.refusals import Refusal
 from accounts.simulator import edits
 from accounts.simulator.account import SimAccount
 from syncing.models import AuditEntry, IdMapping, SlaveSnapshot, SyncRun
 from syncing.services import rollback
-from syncing.services.runs.create import CannotStart
 from syncing.tests.services.conftest import House
 from syncing.tests.services.crm import ANNA, asked, look, parts, planned, synced, work, writes
 
@@ -308,7 +308,7 @@ def test_it_refuses_with_a_sentence_and_what_to_do(house: House, master: SimAcco
     if what == "approval":
         SyncGroup.objects.update(requires_approval=True)
 
-    with pytest.raises(CannotStart) as refusal:
+    with pytest.raises(Refusal) as refusal:
         rollback.start(run, accounts=accounts, mode="apply", by=ANNA)
 
     assert refusal.value.code == code

@@ -8,10 +8,11 @@ from django.db import connections, transaction
 from django_q.models import OrmQ
 
 from accounts.models import Account, SyncGroup
+from accounts.refusals import Refusal
 from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing.models import AccountRun, LogEntry, RunType, SyncRun, Trigger
 from syncing.services.runs.retry import retry_failed
-from syncing.services.runs.start import CannotStart, cancel_run, start_run
+from syncing.services.runs.start import cancel_run, start_run
 
 pytestmark = pytest.mark.django_db
 
@@ -67,7 +68,7 @@ def test_a_run_that_its_caller_works_sends_no_message(group: SyncGroup) -> None:
 def test_a_group_that_cannot_be_synced_is_refused_with_a_remedy(group: SyncGroup, change, code: str) -> None:
     change(group)
 
-    with pytest.raises(CannotStart) as refused:
+    with pytest.raises(Refusal) as refused:
         start_run(group=group, trigger=Trigger.API)
 
     assert refused.value.code == code
@@ -78,7 +79,7 @@ def test_a_group_that_cannot_be_synced_is_refused_with_a_remedy(group: SyncGroup
 def test_a_type_outside_the_policy_is_refused(group: SyncGroup) -> None:
     SyncGroup.objects.update(sync_pipelines=False)
 
-    with pytest.raises(CannotStart) as refused:
+    with pytest.raises(Refusal) as refused:
         start_run(group=group, type=RunType.PIPELINES, trigger=Trigger.API)
 
     assert refused.value.code == "not_in_policy"
@@ -87,17 +88,17 @@ def test_a_type_outside_the_policy_is_refused(group: SyncGroup) -> None:
 def test_an_account_of_another_group_is_refused_by_name(group: SyncGroup) -> None:
     stranger = AccountFactory(group=GroupFactory(name="Others"), subdomain="stranger")
 
-    with pytest.raises(CannotStart, match="stranger"):
+    with pytest.raises(Refusal, match="stranger"):
         start_run(group=group, trigger=Trigger.API, accounts=[stranger])
 
 
 def test_the_master_is_no_target(group: SyncGroup) -> None:
-    with pytest.raises(CannotStart, match="master"):
+    with pytest.raises(Refusal, match="master"):
         start_run(group=group, trigger=Trigger.API, accounts=[group.accounts.get(role="master")])
 
 
 def test_forcing_needs_a_reason(group: SyncGroup) -> None:
-    with pytest.raises(CannotStart) as refused:
+    with pytest.raises(Refusal) as refused:
         start_run(group=group, trigger=Trigger.API, forced=True, force_reason="  ")
 
     assert refused.value.code == "no_reason"
@@ -214,7 +215,7 @@ def test_nothing_to_retry_is_said(group: SyncGroup) -> None:
     SyncRun.objects.filter(pk=run.pk).update(state="succeeded")
     run.refresh_from_db()
 
-    with pytest.raises(CannotStart) as refused:
+    with pytest.raises(Refusal) as refused:
         retry_failed(run, by=None)
 
     assert refused.value.code == "nothing_failed"

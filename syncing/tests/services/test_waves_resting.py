@@ -9,13 +9,13 @@ import pytest
 from django_q.models import OrmQ
 
 from accounts import clock
+from accounts.refusals import Refusal
 from syncing import conf
 from syncing.execution import foreground, reaper
 from syncing.leases import claims, processes
 from syncing.models import AuditEntry, RunMode, SyncRun
 from syncing.services.audit import COMMAND
 from syncing.services.runs import order, waves
-from syncing.services.runs.create import CannotStart
 from syncing.services.runs.start import cancel_run
 from syncing.tests.services.conftest import House, all_well, database, result
 from syncing.tests.services.waving import OTHERS, Slaves, claimed, policy, snapshot
@@ -60,7 +60,7 @@ def test_of_many_who_press_continue_one_does_and_the_others_are_told(house: Hous
         with database():
             try:
                 waves.continue_run(SyncRun.objects.get(pk=held.pk), by=COMMAND)
-            except CannotStart as refused:
+            except Refusal as refused:
                 return refused.code
             return "done"
 
@@ -78,7 +78,7 @@ def test_an_old_page_does_not_start_a_later_wave(house: House) -> None:
     waves.continue_run(run, by=COMMAND, wave=2)
     house.work()
 
-    with pytest.raises(CannotStart):
+    with pytest.raises(Refusal):
         waves.continue_run(run, by=COMMAND, wave=2)
 
     run.refresh_from_db()
@@ -90,7 +90,7 @@ def test_what_does_not_wait_cannot_be_continued(house: House, state: str) -> Non
     run = house.start()
     SyncRun.objects.update(state=state)
 
-    with pytest.raises(CannotStart) as refused:
+    with pytest.raises(Refusal) as refused:
         waves.continue_run(run, by=COMMAND)
 
     assert refused.value.code == "nothing_to_continue"
@@ -103,7 +103,7 @@ def test_a_held_run_can_be_cancelled(house: House, held: SyncRun) -> None:
 
     assert (held.state, held.wave_held) == ("cancelled", False)
     assert house.states(held) == {"north": "changed", **dict.fromkeys(OTHERS, "cancelled")}
-    with pytest.raises(CannotStart):
+    with pytest.raises(Refusal):
         waves.continue_run(held, by=COMMAND)
 
 

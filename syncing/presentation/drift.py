@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from syncing.operations.tables import table
+from syncing.presentation.tables import table
 
 Document = Mapping[str, Any]
 HEAD = ("account", "state", "differences", "master", "slave", "both", "unknown", "extras", "exceptions", "checked")

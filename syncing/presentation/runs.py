@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from syncing.management.console.plans import named, plan_blocks, remarks
-from syncing.operations.tables import table
+from syncing.presentation.plans import named, plan_blocks, remarks
+from syncing.presentation.tables import table
 
 Document = Mapping[str, Any]
 HEAD = ("account", "state", "created", "updated", "deleted", "adopted", "requests", "reason")

@@ -9,11 +9,12 @@ import logging
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
+from accounts.refusals import Refusal
 from syncing.api.http import ApiError, check_method
 from syncing.models import Trigger
 from syncing.selectors.runs import waiting_run
 from syncing.services.keys import group_for_webhook
-from syncing.services.runs.start import CannotStart, start_run
+from syncing.services.runs.start import start_run
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ def _trigger(request: HttpRequest, token: str) -> JsonResponse:
     _drain(request)
     try:
         run = waiting_run(group) or start_run(group=group, trigger=Trigger.WEBHOOK).run
-    except CannotStart as error:
+    except Refusal as error:
         logger.warning("webhook of group %s starts nothing: %s", group.name, error.message)
         problem = {"code": error.code, "message": error.message, "remedy": error.remedy}
         return JsonResponse({"run": None, "error": problem}, status=202)

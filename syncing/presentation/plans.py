@@ -1,11 +1,11 @@
 """The plans of a run as text: each distinct one once, with its accounts, every change field by field."""
 
+import json
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from syncing.engine.grouping import PlanDifference, common_content, concerns_all, group_plans, plan_difference
-from syncing.selectors.plan_rows import field_texts
 
 Document = Mapping[str, Any]
 Accounts = Sequence[Document]
@@ -110,3 +110,13 @@ def _line(name: str, row: Document) -> str:
 def named(item: Document) -> str:
     parent = f" in {item['parent']}" if item.get("parent") else ""
     return f"{item['kind']} {item['name']!r}{parent}"
+
+
+def field_texts(change: Mapping[str, Any]) -> Iterator[str]:
+    """Yields the values of a change, attribute by attribute: `name: old -> new`."""
+    for name, (old, new) in sorted(change["fields"].items()):
+        yield f"{name}: {_shown(old)} -> {_shown(new)}"
+
+
+def _shown(value: Any) -> str:
+    return "(none)" if value is None else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,14 @@
+"""The one exception of services: what was asked for is not done, with the reason and the remedy."""
+
+
+class Refusal(Exception):
+    """What was asked for is not done. `code` is for programs; `message` and `remedy` are sentences for people."""
+
+    def __init__(self, code: str, message: str, remedy: str = "") -> None:
+        super().__init__(code, message, remedy)
+        self.code = code
+        self.message = message
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.remedy}".strip()

@@ -1,0 +1,1 @@
+"""Texts, tables and labels that several doors show."""

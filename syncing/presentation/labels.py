@@ -1,0 +1,196 @@
+"""Labels of states, kinds, attributes and causes, and values as a person reads them."""
+
+import re
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.timesince import timesince
+from django.utils.translation import gettext, ngettext_lazy
+from django.utils.translation import gettext_lazy as _
+
+from accounts.badges import mark
+from syncing.engine.grouping import PlanCounts
+from syncing.models import AccountState, Drift
+from syncing.presentation import badges
+
+KINDS = {
+    "pipeline": _("Pipeline"),
+    "stage": _("Stage"),
+    "field_group": _("Field group"),
+    "custom_field": _("Custom field"),
+    "enum": _("Option"),
+}
+ATTRIBUTES = {
+    "name": _("Name"),
+    "type": _("Type"),
+    "color": _("Colour"),
+    "position": _("Position"),
+    "is_main": _("Main pipeline"),
+    "is_unsorted_on": _("Incoming leads"),
+    "descriptions": _("Descriptions"),
+    "group": _("Field group"),
+    "enums": _("Options"),
+    "required_statuses": _("Required in stages"),
+    "hidden_statuses": _("Hidden in stages"),
+    "is_api_only": _("Only by API"),
+    "currency": _("Currency"),
+    "remind": _("Reminder"),
+    "tracking_callback": _("Tracking script"),
+    "enum_codes": _("Codes of options"),
+    "stages": _("Stages"),
+}
+COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
+ACTIONS = {
+    "create": _("create"),
+    "update": _("update"),
+    "delete": _("delete"),
+    "adopt": _("adopt"),
+}
+ACTION_TONES = {"create": badges.OK, "update": badges.INFO, "delete": badges.BAD}
+# A count of a plan: what is done with the items, its tone, its sign.
+COUNTS = {
+    "created": ("create", badges.OK, "+", ngettext_lazy("%(n)d created", "%(n)d created", "n")),
+    "updated": ("update", badges.INFO, "~", ngettext_lazy("%(n)d updated", "%(n)d updated", "n")),
+    "deleted": ("delete", badges.BAD, "−", ngettext_lazy("%(n)d deleted", "%(n)d deleted", "n")),
+    "conflicts": ("conflicts", badges.WARN, "!", ngettext_lazy("%(n)d conflict", "%(n)d conflicts", "n")),
+    "manual": ("manual", badges.WARN, "", ngettext_lazy("%(n)d by hand", "%(n)d by hand", "n")),
+    "extras": ("extras", badges.IDLE, "", ngettext_lazy("%(n)d extra", "%(n)d extras", "n")),
+}
+REMARKS = {"conflicts": (badges.WARN, _("conflict")), "manual": (badges.WARN, _("by hand"))}
+REMARKS["extras"] = (badges.IDLE, _("extra"))
+OUTCOMES = {
+    "planned": _("planned"),
+    "done": _("done"),
+    "failed": _("failed"),
+    "unverified": _("not verified"),
+    "skipped": _("skipped"),
+}
+CAUSES = {
+    "master": (badges.INFO, _("Master moved on")),
+    "slave": (badges.WARN, _("Edited in the account")),
+    "both": (badges.BAD, _("Both changed")),
+    "unknown": (badges.IDLE, _("Cause unknown")),
+    "edited": (badges.WARN, _("Edited by somebody")),  # slave or both, as a filter
+}
+
+# As an attribute, because the policy of the pages allows no inline style.
+SWATCH = '<svg class="ks-swatch" viewBox="0 0 10 10"><rect width="10" height="10" fill="{}"/></svg>{}'
+
+
+@dataclass(frozen=True)
+class Counted:
+    """One of the counts of a plan, as it is shown."""
+
+    action: str
+    tone: str
+    text: str
+
+
+def counts(tally: PlanCounts) -> list[Counted]:
+    """The counts of a plan that are not 0."""
+    numbers = asdict(tally)
+    return [
+        Counted(action, tone, f"{sign} {label % {'n': numbers[name]}}".strip())
+        for name, (action, tone, sign, label) in COUNTS.items()
+        if numbers[name]
+    ]
+
+
+def action_badge(action: str) -> SafeString:
+    return mark(ACTION_TONES.get(action, badges.IDLE), action_label(action))
+
+
+def list_badge(name: str) -> SafeString:
+    """What kind of remark a row of the list `name` of a document is."""
+    tone, label = REMARKS[name]
+    return mark(tone, str(label))
+
+
+def outcome_badge(outcome: str) -> SafeString:
+    return badges.badge(outcome, str(OUTCOMES.get(outcome, outcome)))
+
+
+def kind_label(kind: str) -> str:
+    return str(KINDS.get(kind, kind))
+
+
+def attribute_label(name: str) -> str:
+    return str(ATTRIBUTES.get(name, name))
+
+
+def action_label(action: str) -> str:
+    return str(ACTIONS.get(action, action))
+
+
+def account_state_label(state: str) -> str:
+    return str(dict(AccountState.choices).get(state, state))
+
+
+def cause_label(cause: str) -> str:
+    return str(CAUSES[cause][1]) if cause in CAUSES else cause
+
+
+def cause_badge(cause: str, count: int | None = None) -> SafeString:
+    """Whose doing a difference is; with a count, of how many."""
+    tone = CAUSES[cause][0] if cause in CAUSES else badges.IDLE
+    return mark(tone, cause_label(cause) if count is None else f"{count} {cause_label(cause)}")
+
+
+def drift_label(state: str) -> str:
+    return str(dict(Drift.State.choices).get(state, _("Never checked")))
+
+
+def drift_badge(drift: Drift | None) -> SafeString:
+    """Of an account that nobody has looked at yet, too."""
+    if not drift:
+        return mark(badges.IDLE, drift_label(""))
+    label = drift_label(drift.state)
+    return badges.badge(drift.state, f"{label} ({drift.count})" if drift.count else label)
+
+
+def shown(value: Any, attribute: str) -> str:
+    """A value of an attribute as a person reads it: nothing is a dash, yes and no are words.
+
+    Only a colour is shown as one: an option may be called #ff0000.
+    """
+    if value is None or value in ("", [], {}):
+        return "—"
+    if value is True:
+        return gettext("yes")
+    if value is False:
+        return gettext("no")
+    if attribute == "color" and isinstance(value, str) and COLOUR.fullmatch(value):
+        return format_html(SWATCH, value, value)
+    if isinstance(value, list):
+        return ", ".join(shown(item, "") for item in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {shown(item, '')}" for key, item in value.items())
+    return str(value)
+
+
+def ago(moment: datetime) -> str:
+    if timezone.now() - moment < timedelta(minutes=1):
+        return gettext("just now")
+    return gettext("%(when)s ago") % {"when": timesince(moment)}
+
+
+def duration(thing: Any) -> str:
+    """From `started_at` to `finished_at`, or to now."""
+    return span(thing.started_at, thing.finished_at)
+
+
+def span(start: datetime | None, end: datetime | None) -> str:
+    if start is None:
+        return "—"
+    seconds = max(0, int(((end or timezone.now()) - start).total_seconds()))
+    if seconds < 60:
+        return gettext("%(s)d s") % {"s": seconds}
+    minutes, seconds = divmod(seconds, 60)
+    if minutes < 60:
+        return gettext("%(m)d min %(s)d s") % {"m": minutes, "s": seconds}
+    hours, minutes = divmod(minutes, 60)
+    return gettext("%(h)d h %(m)d min") % {"h": hours, "m": minutes}

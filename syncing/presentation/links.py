@@ -1,0 +1,40 @@
+"""Ways between pages: to a run, and what a search box asks for."""
+
+from typing import Protocol
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from accounts.kommo.answers import storable
+from syncing.models import SyncRun
+
+
+class StartedRun(Protocol):
+    """A run that was started, or `joined` as it was waiting already."""
+
+    @property
+    def run(self) -> SyncRun: ...
+
+    @property
+    def joined(self) -> bool: ...
+
+
+def run_url(run_id: int) -> str:
+    """Returns the address of the page of a run."""
+    return reverse("admin:syncing_syncrun_change", args=[run_id])
+
+
+def to_run(request: HttpRequest, started: StartedRun) -> HttpResponseRedirect:
+    """Redirects to the run that was started or joined, with a message about it."""
+    if started.joined:
+        messages.info(request, _("A run like this was waiting already; this is it."))
+    else:
+        messages.success(request, _("Run %(number)s is queued.") % {"number": started.run.pk})
+    return HttpResponseRedirect(run_url(started.run.pk))
+
+
+def searched(request: HttpRequest) -> str:
+    """Returns what the search box of a page asks for."""
+    return storable(request.GET.get("q", "")).strip()
