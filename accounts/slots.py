@@ -1,8 +1,14 @@
-"""Request slots in the database: one pace for all threads, processes and machines, one connection per process."""
+"""Request slots in the database: one pace for all threads, processes and machines, one connection per process.
+
+A process takes slots in blocks (`slot_blocks.py`), so that most requests ask nothing of the database.
+"""
 
 import math
+import os
 import time
+from collections import Counter
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -12,6 +18,7 @@ from accounts import clock
 from accounts.batcher import Batcher
 from accounts.kommo.pacing import LONGEST_HOLD, Key, Turn, held, next_turn
 from accounts.models import RequestSlot
+from accounts.slot_blocks import BLOCK, Block, Blocks, keys_to_pace
 
 LONGEST_LEAD = 0.25
 LONGEST_LINE = 600.0  # seconds until the last of all who stand in line: a hundred at a rate of one in six seconds
@@ -27,7 +34,7 @@ class Ask:
 
     @property
     def names(self) -> tuple[str, ...]:
-        return tuple(key for key, _ in self.keys)
+        return tuple(key for key, _ in keys_to_pace(self.keys))
 
 
 @dataclass(frozen=True)
@@ -40,6 +47,16 @@ class Hold:
     @property
     def names(self) -> tuple[str, ...]:
         return (self.key,)
+
+
+@dataclass(frozen=True)
+class Look:
+    """A wish to know which holds are in force."""
+
+    names: tuple[str, ...] = ()
+
+
+Wish = Ask | Hold | Look
 
 
 @dataclass(frozen=True)
@@ -69,13 +86,97 @@ class Due(NamedTuple):
     granted: bool
 
 
+class _Reservation:
+    """What one transaction gives out. All times are the database's; its rows are locked before `now` is read."""
+
+    def __init__(self, names: Sequence[str], blocks: dict[str, Block], lead: float) -> None:
+        stored = _locked_rows(names)
+        self.now = clock.now().timestamp()
+        self.read_at = time.monotonic()
+        self.blocks = blocks
+        self._ahead = self.now - self.read_at  # of the monotonic clock, by which blocks go
+        self._lead = lead  # a slot sooner than the commit takes would be past when the asker hears of it
+        self._before = {key: Row.sound(self.now, *values) for key, values in stored.items()}
+        self._rows = dict(self._before)
+        self._holds = _holds_in_force(self.now)
+        self._granted: Counter[Key] = Counter()  # slots from behind the end of the row's line
+        for key, block in blocks.items():
+            if stored[key][0] == block.stored:  # nobody stands behind it: what is unused is given back
+                self._rows[key] = replace(self._rows[key], next_at=block.next_at + self._ahead)
+                block.until = block.next_at
+
+    def grant(self, wish: Wish) -> Due:
+        """Returns the slot for one wish; what it changes is stored by `store`."""
+        if isinstance(wish, Look):
+            return Due(self.read_at, True)
+        if isinstance(wish, Hold):
+            row = self._rows[wish.key]
+            self._holds[wish.key] = held(self.now, row.held_until, wish.seconds)
+            self._rows[wish.key] = replace(row, held_until=self._holds[wish.key])
+            return Due(self.read_at, True)
+        while True:
+            free = self._free(wish)
+            earliest = max(0.0, wish.earliest - self._lead)
+            turn, moved = next_turn(self.now + self._lead, free, wish.keys, earliest, wish.patience)
+            too_late = [key for key in wish.names if turn.granted and not self._fits(key, moved[key])]
+            if not too_late:
+                break
+            for key in too_late:
+                self.blocks[key].until = self.blocks[key].next_at  # too early for whoever asks: lost
+        for key, step in keys_to_pace(wish.keys) if turn.granted else ():
+            self._move(key, step, moved[key])
+        return Due(self.read_at + turn.wait + self._lead, turn.granted)
+
+    def _free(self, wish: Ask) -> dict[str, float]:
+        """When the next slot of each key is free: in what is left of a block, or at the end of the line."""
+        own, step = wish.keys[0]
+        longest = {own: min(wish.patience, LONGEST_LINE) + self._lead + step + BLOCK}
+        free = {key: self._holds.get(key, 0.0) for key, _ in wish.keys}
+        for key in wish.names:
+            in_line = self._rows[key].free_at(self.now, longest.get(key, LONGEST_LINE))
+            block = self.blocks.get(key)
+            has_room = block is not None and not block.is_used_up
+            free[key] = max(block.next_at + self._ahead, free[key]) if block and has_room else in_line
+        return free
+
+    def _fits(self, key: str, moved: float) -> bool:
+        block = self.blocks.get(key)
+        return block is None or block.is_used_up or moved <= block.until + self._ahead
+
+    def _move(self, key: str, step: float, to: float) -> None:
+        block = self.blocks.get(key)
+        if block is not None and not block.is_used_up:
+            block.next_at = to - self._ahead
+            block.taken += 1
+        else:
+            self._granted[key, step] += 1
+            self._rows[key] = replace(self._rows[key], next_at=to)
+
+    def reserve_ahead(self) -> None:
+        """Puts a block behind every line that slots were granted in, by what this process asked for until now."""
+        for (key, step), granted in self._granted.items():
+            begin = self._rows[key].next_at
+            block = self.blocks.get(key)
+            end = begin + step * (block.slots_ahead(granted, self.read_at) if block else 0)
+            self._rows[key] = replace(self._rows[key], next_at=end)
+            self.blocks[key] = Block(begin - self._ahead, end - self._ahead, end, step, self.read_at)
+
+    def store(self) -> None:
+        _store({key: row for key, row in self._rows.items() if row is not self._before[key]}, self.now)
+
+    def holds(self) -> dict[str, float]:
+        """Returns the ends of all holds that are in force, by the monotonic clock."""
+        return {key: until - self._ahead for key, until in self._holds.items()}
+
+
 class _Clerk:
     """Serves a batch of wishes in one transaction; used by one thread only."""
 
-    def __init__(self) -> None:
+    def __init__(self, blocks: Blocks) -> None:
+        self._blocks = blocks
         self._lead = 0.0
 
-    def serve(self, wishes: Sequence[Ask | Hold]) -> list[Due | BaseException]:
+    def serve(self, wishes: Sequence[Wish]) -> list[Due | BaseException]:
         """A slot per wish, in order. A transaction whose end is unknown is done again: it can only waste slots."""
         try:
             return self._serve(wishes)
@@ -83,39 +184,30 @@ class _Clerk:
             connection.close()
             return self._serve(wishes)
 
-    def _serve(self, wishes: Sequence[Ask | Hold]) -> list[Due | BaseException]:
+    def _serve(self, wishes: Sequence[Wish]) -> list[Due | BaseException]:
         names = sorted({name for wish in wishes for name in wish.names})
-        with transaction.atomic():
-            stored = _locked_rows(names)
-            now = clock.now().timestamp()  # taken when the rows are locked, not before
-            read_at = time.monotonic()
-            rows = {key: Row.sound(now, *values) for key, values in stored.items()}
-            before = dict(rows)
-            dues = [self._grant(wish, now, read_at, rows) for wish in wishes]
-            _store({key: row for key, row in rows.items() if row is not before[key]}, now)
-        self._note_lead(time.monotonic() - read_at)
+        read_at = self._blocks.moment()
+        blocks = self._blocks.withdraw(names)
+        with transaction.atomic() if names else nullcontext():
+            reservation = _Reservation(names, blocks, self._lead)
+            dues = [reservation.grant(wish) for wish in wishes]
+            reservation.reserve_ahead()
+            reservation.store()
+        self._blocks.put(reservation.blocks, reservation.holds(), read_at)
+        if names:
+            self._note_lead(time.monotonic() - reservation.read_at)
         return list(dues)
-
-    def _grant(self, wish: Ask | Hold, now: float, read_at: float, rows: dict[str, Row]) -> Due:
-        """Puts what it changes into `rows`."""
-        if isinstance(wish, Hold):
-            row = rows[wish.key]
-            rows[wish.key] = replace(row, held_until=held(now, row.held_until, wish.seconds))
-            return Due(read_at, True)
-        # A slot sooner than the commit takes would be past when the asker hears of it.
-        lead = self._lead
-        earliest = max(0.0, wish.earliest - lead)
-        (own, step), *_ = wish.keys
-        free = {key: rows[key].free_at(now, LONGEST_LINE) for key, _ in wish.keys}
-        free[own] = rows[own].free_at(now, min(wish.patience, LONGEST_LINE) + lead + step)
-        turn, moved = next_turn(now + lead, free, wish.keys, earliest, wish.patience)
-        for key, at in moved.items():
-            rows[key] = replace(rows[key], next_at=at)
-        return Due(read_at + turn.wait + lead, turn.granted)
 
     def _note_lead(self, took: float) -> None:
         """How long the answer takes from the reading of the clock: the worst, slowly forgotten."""
         self._lead = min(LONGEST_LEAD, max(took * 1.5, self._lead * 0.9))
+
+
+def _holds_in_force(now: float) -> dict[str, float]:
+    """Returns the ends of all pauses that Kommo asked for, under whatever key."""
+    rows = RequestSlot.objects.filter(held_until__gt=now).values_list("pk", "next_at", "held_until", "written_at")
+    holds = {key: Row.sound(now, *times).held_until for key, *times in rows}
+    return {key: until for key, until in holds.items() if until}
 
 
 def _locked_rows(names: Sequence[str]) -> dict[str, tuple[float, ...]]:
@@ -141,20 +233,33 @@ def _store(changed: dict[str, Row], now: float) -> None:
     )
 
 
-_desk: Batcher[Ask | Hold, Due] = Batcher(_Clerk().serve, name="request-slots")
+_blocks = Blocks()
+_desk: Batcher[Wish, Due] = Batcher(_Clerk(_blocks).serve, name="request-slots")
+os.register_at_fork(after_in_child=_blocks.forget)  # they are the parent's
 
 
 class SqlSlots:
     """`pacing.Slots` over the table of request slots; as many instances as you like share the one connection."""
 
     def take(self, keys: Sequence[Key], earliest: float = 0.0, patience: float = math.inf) -> Turn:
+        turn = _blocks.take(keys, earliest, patience)
+        if turn is not None:
+            return turn
         due = _desk.call(Ask(tuple(keys), earliest, patience))
         return Turn(due.at - time.monotonic(), due.granted)
 
     def hold(self, key: str, seconds: float) -> None:
         _desk.call(Hold(key, seconds))
 
+    def is_held(self, names: Sequence[str], after: float = 0.0) -> bool:
+        is_held = _blocks.is_held(names, after)
+        if is_held is None:
+            _desk.call(Look())
+            is_held = _blocks.is_held(names, after)
+        return bool(is_held)
+
 
 def close() -> None:
     """Ends the thread and its connection; the next request opens another."""
     _desk.close()
+    _blocks.forget()

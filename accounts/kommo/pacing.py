@@ -12,6 +12,8 @@ from accounts.kommo.stopping import Stop
 MARGIN = 1.04  # the network shortens gaps: requests sent a step apart may arrive closer together
 MISSED = 0.02  # seconds; half of what the margin leaves in one second
 LONGEST_IP_HOLD = 2.0
+LONG_WAIT = 1.0  # seconds for a turn, in which others may have been asked to pause
+LOOK_AGAIN = 0.25  # seconds before a turn that was waited for so long
 LONGEST_HOLD = 3600.0
 
 Key = tuple[str, float]  # a name, and the seconds between two requests under it
@@ -36,6 +38,12 @@ class Slots(Protocol):
 
     def hold(self, key: str, seconds: float) -> None:
         """No slot under `key` for so long from now."""
+
+    def is_held(self, names: Sequence[str], after: float = 0.0) -> bool:
+        """True when a hold under one of the keys is in force `after` so many seconds: what was granted is not used.
+
+        A hold that ends within `MISSED` of then is none: the clocks of processes differ by a little.
+        """
 
 
 def step_of(rate: float) -> float:
@@ -73,6 +81,7 @@ class LocalSlots:
         self._clock = clock
         self._lock = threading.Lock()
         self._next_at: dict[str, float] = {}
+        self._held_until: dict[str, float] = {}
 
     def take(self, keys: Sequence[Key], earliest: float = 0.0, patience: float = math.inf) -> Turn:
         with self._lock:
@@ -83,6 +92,11 @@ class LocalSlots:
     def hold(self, key: str, seconds: float) -> None:
         with self._lock:
             self._next_at[key] = held(self._clock(), self._next_at.get(key, 0.0), seconds)
+            self._held_until[key] = held(self._clock(), self._held_until.get(key, 0.0), seconds)
+
+    def is_held(self, names: Sequence[str], after: float = 0.0) -> bool:
+        at = self._clock() + after + MISSED
+        return any(self._held_until.get(name, 0.0) > at for name in names)
 
 
 class Pacer:
@@ -108,6 +122,7 @@ class Pacer:
         self._account_key = account_key
         limited = bool(self._step or self._ip)
         self._keys: tuple[Key, ...] = ((account_key, self._step), *self._ip) if limited else ()
+        self._names = [key for key, _ in self._keys]
         self._max_wait = max_wait
         self._clock = clock
         self._sleep = sleep or self.stop.sleep
@@ -139,11 +154,19 @@ class Pacer:
                 retry_after=turn.wait,
                 until=time.time() + turn.wait,
             )
-        if turn.wait > 0:
-            self.pause(turn.wait)
+        if turn.wait > LONG_WAIT and turn.granted:
+            self.pause(turn.wait - LOOK_AGAIN)
+            if self._is_held(LOOK_AGAIN):
+                return False
+        if due > self._clock():
+            self.pause(due - self._clock())
         # Others hold the slots right behind ours on the common key: too late means to queue again.
         missed = bool(self._ip) and self._clock() - due > MISSED
-        return turn.granted and not missed
+        return turn.granted and not missed and not self._is_held()
+
+    def _is_held(self, after: float = 0.0) -> bool:
+        """True when Kommo asked for a pause after the slot was granted."""
+        return bool(self._names) and self._slots.is_held(self._names, after)
 
     def _take(self, earliest: float) -> Turn:
         if not self._keys:
