@@ -33,13 +33,14 @@ class Block:
         return self.next_at + self.step > self.until + ROUNDING
 
     def slots_ahead(self, granted: int, now: float) -> int:
-        """Returns how many slots to reserve beyond the `granted` ones: as many as were asked for in the last second.
+        """Returns how many slots to reserve beyond the `granted` ones: none for whoever asks now and then.
 
-        A block that was not used up makes the next one smaller, so that little is taken from other processes in vain.
+        A block that was used up makes the next one twice as long, another one makes it as short as its use was, so
+        that little is taken from other processes in vain.
         """
         if now - self.reserved_at > 2 * BLOCK:
             return 0
-        wanted = self.taken + granted if self.is_used_up else self.taken
+        wanted = 2 * (self.taken + granted) if self.is_used_up else self.taken
         return min(wanted, int(BLOCK / self.step)) if self.step else wanted
 
 

@@ -242,6 +242,8 @@ def _shown(text: str, secrets: Sequence[str]) -> str:
 
 def storable(text: str) -> str:
     """`text` without what a database cannot keep: NUL characters, halves of surrogate pairs."""
+    if text.isascii() and "\x00" not in text:  # most are, and every name of a run passes here
+        return text
     return text.replace("\x00", "").encode("utf-8", "replace").decode()
 
 
