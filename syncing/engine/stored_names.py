@@ -32,14 +32,19 @@ class ShownName:
 
 
 def names_of(snapshot: Snapshot) -> dict[ItemKey, str]:
-    """Returns every name of an account."""
+    """Returns every name of an account; an option whose value reads null has none."""
     names: dict[ItemKey, str] = {}
-
-    def note(kind: Kind, key: str, name: str) -> str:
-        names[kind, key] = name
-        return name
-
-    _renamed(snapshot, note)
+    for pipeline in snapshot.pipelines:
+        names[Kind.PIPELINE, pipeline_key(pipeline.id)] = pipeline.name
+        for stage in pipeline.stages:
+            names[Kind.STAGE, stage_key(pipeline.id, stage.id)] = stage.name
+    for group in snapshot.groups or ():
+        names[Kind.FIELD_GROUP, group_key(group.entity, group.id)] = group.name
+    for field in snapshot.fields or ():
+        names[Kind.CUSTOM_FIELD, field_key(field.entity, field.id)] = field.name
+        for enum in field.enums:
+            if enum.value is not None:
+                names[Kind.ENUM, enum_key(field.entity, field.id, enum.id)] = enum.value
     return names
 
 

@@ -185,6 +185,7 @@ class LaneAtWork:
         ended = {self._tasks[future].claim.run_id for future in done}
         in_trouble = {self._tasks[each].claim.run_id for each in done if self._tasks[each].ended_by in rests.WEATHER}
         for future in done:
+            self._look_due = 0.0  # what ended may have been what others waited for
             self._log_if_unstored(self._tasks.pop(future), future)
         for run_id in in_trouble:
             with bounded(partial(close.fail_inside, run_id)):
@@ -194,6 +195,7 @@ class LaneAtWork:
                 if waves.settle(run_id):
                     promotion.follow(run_id)
         for reading in [future for future in self._masters if future.done()]:
+            self._look_due = 0.0
             held = self._masters.pop(reading)
             with bounded(partial(close.fail_inside, held.claim.run_id)):
                 self._settle(held, reading)
@@ -216,13 +218,13 @@ class LaneAtWork:
     # -- what is new --
 
     def _take(self) -> None:
-        """Fills free threads, masters first; looks now and then, but at once when nothing is in work."""
+        """Fills free threads, masters first: every second, and at once when something ended or nothing is in work."""
         idle = self._free == self._threads
         if not self._free or (time.monotonic() < self._look_due and not idle):
             return
-        self._look_due = time.monotonic() + conf.TICK / 2
+        self._look_due = time.monotonic() + conf.LOOK
         if idle or time.monotonic() >= self._masters_due:
-            self._masters_due = time.monotonic() + 2 * conf.TICK
+            self._masters_due = time.monotonic() + conf.LOOK
             self._take_masters()
         self._take_accounts()
 
