@@ -1,5 +1,6 @@
 """What the tests of both apps need: a simulated Kommo over real HTTP, and the services that may be there."""
 
+import asyncio
 import gc
 import os
 import socket
@@ -122,28 +123,41 @@ SWITCHES = [
 ]
 
 
-@pytest.fixture
-def browser(live_server: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A real browser; skips without. At the end none of its pages must have complained."""
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """One browser for all tests of a process, with the event loop in which it is asked; skips without."""
     playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: make venv-dev")
     if not CHROMIUM.exists():
         pytest.skip(f"needs {CHROMIUM}: apt-get install chromium, or set CHROMIUM")
-    # Playwright keeps an event loop in this thread, where Django would refuse every query.
+    with playwright.sync_playwright() as driver:
+        launched = driver.chromium.launch(executable_path=str(CHROMIUM), args=SWITCHES)
+        loop = asyncio.get_running_loop()
+        asyncio._set_running_loop(None)  # other tests of this process know of no event loop
+        yield launched, loop
+        asyncio._set_running_loop(loop)
+        launched.close()
+
+
+@pytest.fixture
+def browser(chromium: Any, live_server: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A context of the browser, without cookies of another test. At the end no page must have complained."""
+    launched, loop = chromium
+    # While Playwright is used its event loop runs in this thread, where Django would refuse every query.
     monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+    asyncio._set_running_loop(loop)
     complaints: list[str] = []
 
     def watch(page: Any) -> None:
         page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
 
-    with playwright.sync_playwright() as driver:
-        made = driver.chromium.launch(executable_path=str(CHROMIUM), args=SWITCHES)
-        context = made.new_context(base_url=live_server.url)
-        context.on("page", watch)
-        context.complaints = complaints
-        yield context
-        made.close()
-        connections.close_all()  # a running event loop has its own, which nobody sees afterwards
+    context = launched.new_context(base_url=live_server.url)
+    context.on("page", watch)
+    context.complaints = complaints
+    yield context
+    context.close()
+    connections.close_all()  # a running event loop has its own, which nobody sees afterwards
+    asyncio._set_running_loop(None)
     assert complaints == []
 
 
