@@ -24,6 +24,7 @@ CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 POSTGRES = os.environ.get("TEST_POSTGRES_URL", "postgres://postgres@127.0.0.1:5432/postgres")
 REDIS = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/9")
 flushing.install()
+gc.disable()  # until all tests are collected
 # The same examples in every run, however slow the machine is just then; `syncing.tests.laws` looks further.
 hypothesis.settings.register_profile("always the same", deadline=None, database=None, derandomize=True)
 hypothesis.settings.load_profile("always the same")
@@ -186,9 +187,9 @@ PROCESSES = (
 
 def pytest_collection_finish() -> None:
     """What is loaded by now lives to the end: the collector need not look at it again and again."""
-    gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
+    gc.enable()
 
 
 @pytest.hookimpl(trylast=True)

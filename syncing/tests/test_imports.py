@@ -2,7 +2,7 @@
 
 import ast
 import sys
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -13,16 +13,17 @@ VALUE_MODULES = {
 }
 
 
-def production() -> Iterator[tuple[str, ast.Module]]:
-    """Every module of ours but tests and migrations, with its syntax tree."""
+@cache
+def production() -> dict[str, ast.Module]:
+    """Returns the syntax tree of every module of ours but tests and migrations."""
+    trees: dict[str, ast.Module] = {}
     for app in ("accounts", "syncing"):
         for path in sorted((ROOT / app).rglob("*.py")):
             parts = path.relative_to(ROOT).with_suffix("").parts
             if not {"tests", "migrations"} & set(parts):
-                yield ".".join(parts).removesuffix(".__init__"), ast.parse(path.read_text(encoding="utf-8"))
-
-
-MODULES = dict(production())
+                name = ".".join(parts).removesuffix(".__init__")
+                trees[name] = ast.parse(path.read_text(encoding="utf-8"))
+    return trees
 
 
 def imported(tree: ast.Module) -> set[str]:
@@ -44,7 +45,7 @@ def test_the_engine_imports_only_itself_and_value_modules() -> None:
     allowed = ("syncing.engine", *VALUE_MODULES)
     wrong = [
         f"{module} imports {name}"
-        for module, tree in MODULES.items()
+        for module, tree in production().items()
         if lies_in(module, "syncing.engine")
         for name in imported(tree)
         if not any(lies_in(name, room) for room in allowed)
@@ -56,7 +57,7 @@ def test_the_simulator_needs_nothing_but_the_standard_library() -> None:
     known = (*sys.stdlib_module_names, "accounts.simulator")
     wrong = [
         f"{module} imports {name}"
-        for module, tree in MODULES.items()
+        for module, tree in production().items()
         if lies_in(module, "accounts.simulator")
         for name in imported(tree)
         if not any(lies_in(name, room) for room in known)
@@ -66,7 +67,7 @@ def test_the_simulator_needs_nothing_but_the_standard_library() -> None:
 
 def test_no_module_imports_inside_a_function_or_relatively() -> None:
     wrong = []
-    for module, tree in MODULES.items():
+    for module, tree in production().items():
         functions = (n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef))
         inner = {node for function in functions for node in ast.walk(function)}
         for node in ast.walk(tree):
@@ -80,7 +81,7 @@ def test_no_module_imports_inside_a_function_or_relatively() -> None:
 def test_there_is_one_broad_except_in_the_project() -> None:
     broad = [
         module
-        for module, tree in MODULES.items()
+        for module, tree in production().items()
         for node in ast.walk(tree)
         if isinstance(node, ast.ExceptHandler)
         and (node.type is None or (isinstance(node.type, ast.Name) and node.type.id == "Exception"))
