@@ -22,7 +22,7 @@ from accounts.tests.tables import make_tables, migrate, postgres_database
 
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 POSTGRES = os.environ.get("TEST_POSTGRES_URL", "postgres://postgres@127.0.0.1:5432/postgres")
-REDIS = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/9")
+REDIS = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/9")  # the first database that tests may use
 flushing.install()
 gc.disable()  # until all tests are collected
 # The same examples in every run, however slow the machine is just then; `syncing.tests.laws` looks further.
@@ -84,13 +84,11 @@ def postgres_tables(postgres_url: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def redis_url(worker_id: str) -> str:
-    """A database of a Redis server on loopback that only this test process uses and empties; skips without a server."""
+def redis_server() -> str:
+    """A Redis server on loopback, for `redis_database`; skips without."""
     if not listens(6379):
         pytest.skip("needs Redis on 127.0.0.1:6379; .ci/run starts an installed one")
-    server, _, first = REDIS.rpartition("/")
-    process = int(worker_id.removeprefix("gw")) if worker_id.startswith("gw") else 0
-    return f"{server}/{int(first) + process}"
+    return REDIS
 
 
 @pytest.fixture(scope="session")

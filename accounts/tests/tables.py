@@ -17,8 +17,11 @@ from pathlib import Path
 import django
 import psycopg
 from django.conf import settings
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.migrations.loader import MigrationLoader
 from psycopg import sql
+
+from kommosync.environment import env
 
 PREFIX = "test-tables"  # `make clean` removes var/test-*.sqlite3*
 
@@ -58,6 +61,19 @@ def _state_of_migrations() -> str:
     for file in files:
         state.update(file.encode() + Path(file).read_bytes())
     return state.hexdigest()[:16]
+
+
+@contextmanager
+def connected(database_url: str) -> Iterator[str]:
+    """Lets this process use a database beside its own; yields the alias for `using`."""
+    alias = "beside"
+    known = connections.configure_settings({DEFAULT_DB_ALIAS: {}, alias: dict(env.db_url_config(database_url))})
+    connections.settings[alias] = known[alias]
+    try:
+        yield alias
+    finally:
+        connections[alias].close()
+        del connections[alias], connections.settings[alias]
 
 
 @contextmanager

@@ -12,25 +12,31 @@ from types import TracebackType
 from typing import Any, Self
 
 import psycopg
-import redis
+from django.conf import settings
+from pytest_django.plugin import DjangoDbBlocker
 
+from accounts.models import Account, SyncGroup
 from accounts.simulator.account import SimAccount
 from accounts.simulator.compare import differences
 from accounts.simulator.server import RunningServer
 from accounts.simulator.world import World
-from accounts.tests.tables import make_tables
+from accounts.tests.tables import connected, make_tables
 from syncing.operations import envfile
 from syncing.operations.simulation import Workspace
 
 LEASE = 3
+PATIENCE = 90.0  # seconds until a test gives up waiting: a machine may be busy
 
 
 class Installation:
-    """`Place` with accounts imported and the simulator in this process, so that its world can be looked into."""
+    """`Workspace` with accounts, and the simulator in this process, so that its world can be looked into."""
 
-    def __init__(self, directory: Path, world: World, server: RunningServer, **env: str) -> None:
+    def __init__(
+        self, directory: Path, world: World, server: RunningServer, blocker: DjangoDbBlocker, **env: str
+    ) -> None:
         self.world = world
         self.database = env.get("DATABASE_URL", "")
+        self.blocker = blocker
         self.workspace = Workspace(directory)
         self.template = server.url_template
         self.values = {
@@ -40,7 +46,7 @@ class Installation:
             "SYNC_WORKERS": "2",
             "SYNC_THREADS": "10",
             "SECRET_KEY": envfile.secret_key(),
-            "FIELD_ENCRYPTION_KEYS": envfile.fernet_key(),
+            "FIELD_ENCRYPTION_KEYS": ",".join(settings.FIELD_ENCRYPTION_KEYS),
             **env,
         }
 
@@ -50,10 +56,17 @@ class Installation:
         envfile.replace(self.workspace.env_file, {"KOMMO_URL_TEMPLATE": self.template})
         if not self.database:
             make_tables(self.workspace.directory / "kommosync.sqlite3")
-        rows = [f"{a.subdomain},{'slave' if n else 'master'},,{a.token}" for n, a in enumerate(self.accounts)]
-        self.workspace.csv.write_text("subdomain,role,name,token\n" + "\n".join(rows) + "\n")
-        self.workspace.manage("import_accounts", str(self.workspace.csv))
+        self._store_accounts()
         return self
+
+    def _store_accounts(self) -> None:
+        """Stores what `import_accounts` would, without a process for it."""
+        url = self.database or f"sqlite:///{self.workspace.directory / 'kommosync.sqlite3'}"
+        with self.blocker.unblock(), connected(url) as alias:
+            group = SyncGroup.objects.using(alias).create(name="Default")
+            master, *slaves = (Account(group=group, subdomain=a.subdomain, token=a.token) for a in self.accounts)
+            master.role = Account.Role.MASTER
+            Account.objects.using(alias).bulk_create([master, *slaves])
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -74,7 +87,7 @@ class Installation:
             for names in inventory(slave):
                 assert len(names) == len(set(names)), f"{slave.subdomain} has something twice: {sorted(names)}"
 
-    def wait_for_writes(self, number: int, seconds: float = 30) -> None:
+    def wait_for_writes(self, number: int, seconds: float = PATIENCE) -> None:
         """Until so many writes were answered."""
         wait_until(lambda: sum(r.method != "GET" for r in list(self.world.log)) >= number, seconds, "writes")
 
@@ -90,7 +103,7 @@ class Installation:
 
     def stop_between_transactions(self, process: "subprocess.Popen[Any]") -> None:
         """Stops a process that holds no lock on the SQLite file: one that does would keep everybody else out."""
-        wait_until(lambda: self._is_free_beside(process), 20, "moment without a lock")
+        wait_until(lambda: self._is_free_beside(process), PATIENCE, "moment without a lock")
 
     def _is_free_beside(self, process: "subprocess.Popen[Any]") -> bool:
         process.send_signal(signal.SIGSTOP)
@@ -103,7 +116,7 @@ class Installation:
                 return False
         return True
 
-    def wait_for_run(self, seconds: float = 60) -> str:
+    def wait_for_run(self, seconds: float = PATIENCE) -> str:
         """The state in which the newest run ended."""
         sql = "SELECT state FROM syncing_syncrun ORDER BY id DESC LIMIT 1"
         ended = lambda: self.rows(sql)[0][0] not in ("queued", "running")  # noqa: E731
@@ -150,12 +163,3 @@ def threads(pid: int) -> int:
 
 def kill(pid: int) -> None:
     os.kill(pid, signal.SIGKILL)
-
-
-@contextlib.contextmanager
-def fresh_redis(url: str) -> Iterator[str]:
-    """The Redis database behind `url`, empty before and after."""
-    with redis.Redis.from_url(url) as client:
-        client.flushdb()
-        yield url
-        client.flushdb()

@@ -29,6 +29,7 @@ from django_q.status import Stat, Status
 from accounts.models import Account
 from accounts.services.upkeep import renewal
 from accounts.tests.factories import AccountFactory
+from accounts.tests.redis_databases import redis_database
 from accounts.uploads import read_upload, store_upload
 from syncing.models import IdMapping
 from syncing.operations import setup_steps
@@ -78,18 +79,16 @@ def test_this_machine_gets_no_other_page_that_way(client, https_only, path: str)
 
 
 @pytest.fixture
-def redis_cache(settings: Any, redis_url: str) -> Any:
-    settings.CACHES = {
-        "default": {
-            "BACKEND": "django.core.cache.backends.redis.RedisCache",
-            "LOCATION": redis_url,
-            "OPTIONS": {"serializer": "kommosync.caching.JsonSerializer"},
+def redis_cache(settings: Any, redis_server: str) -> Any:
+    with redis_database(redis_server) as url:
+        settings.CACHES = {
+            "default": {
+                "BACKEND": "django.core.cache.backends.redis.RedisCache",
+                "LOCATION": url,
+                "OPTIONS": {"serializer": "kommosync.caching.JsonSerializer"},
+            }
         }
-    }
-    cache = caches["default"]
-    cache.clear()
-    yield cache
-    cache.clear()
+        yield caches["default"]
 
 
 def test_redis_holds_json_and_nothing_that_runs(redis_cache: Any, tmp_path: Path) -> None:
