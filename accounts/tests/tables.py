@@ -19,9 +19,8 @@ import psycopg
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.migrations.loader import MigrationLoader
+from environ import Env
 from psycopg import sql
-
-from kommosync.environment import env
 
 PREFIX = "test-tables"  # `make clean` removes var/test-*.sqlite3*
 
@@ -67,7 +66,7 @@ def _state_of_migrations() -> str:
 def connected(database_url: str) -> Iterator[str]:
     """Lets this process use a database beside its own; yields the alias for `using`."""
     alias = "beside"
-    known = connections.configure_settings({DEFAULT_DB_ALIAS: {}, alias: dict(env.db_url_config(database_url))})
+    known = connections.configure_settings({DEFAULT_DB_ALIAS: {}, alias: dict(Env.db_url_config(database_url))})
     connections.settings[alias] = known[alias]
     try:
         yield alias
