@@ -1,4 +1,4 @@
-"""Candidates: the items of one list as the matching sees them, what is held back among them."""
+"""Candidates: the items of one list as the matching sees them, with those that are held back."""
 
 import unicodedata
 from collections.abc import Callable, Hashable, Iterable
@@ -47,7 +47,7 @@ class Candidate:
 
 
 def pipelines_of(snapshot: Snapshot) -> list[Candidate]:
-    """An archived pipeline is matched by its id alone: the API can neither archive nor restore."""
+    """Gives an archived pipeline no natural key: it is matched by its id, as the API cannot archive or restore."""
     pipelines = [
         Candidate(
             key=pipeline_key(pipeline.id),
@@ -109,7 +109,7 @@ def fields_of(snapshot: Snapshot, entity: str, group_of: Callable[[CustomField],
 
 
 def options_of(field: CustomField, field_name: str) -> list[Candidate]:
-    """An option whose value is not known is matched by its id alone."""
+    """Gives an option whose value is not known no natural key: it is matched by its id alone."""
     positions = {enum.id: position for position, enum in enumerate(field.enums)}
     options = []
     for enum in sorted(field.enums, key=lambda enum: (enum.sort, positions[enum.id])):

@@ -1,4 +1,4 @@
-"""What a plan consists of: changes, extras, manual items; and how they are shown."""
+"""Changes: what a plan consists of, with extras, manual items and conflicts beside them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -26,7 +26,7 @@ class Coverage:
         return self.scope.writes_pipelines if of_pipelines else self.scope.writes_fields
 
     def includes(self, ref: Ref) -> bool:
-        """True unless the plan is about other items only; an option stands for its field."""
+        """Returns True unless the plan is about other items only; an option stands for its field."""
         return self.only is None or ref in self.only or bool(self.picked_options(ref))
 
     def picked_options(self, ref: Ref) -> Collection[Ref]:

@@ -60,7 +60,7 @@ class _DriftExplainer:
 
     @cached_property
     def base(self) -> NormalisedSnapshot | None:
-        """Only when there is a change to explain: most accounts have none."""
+        """Normalises it only when there is a change to explain: most accounts have none."""
         return None if self._base is None else normalise(self._base, own_names, self.plan.shared_stages)
 
     def rows(self) -> Iterator[Difference]:

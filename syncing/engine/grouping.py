@@ -1,4 +1,4 @@
-"""Collapse: the plans of many accounts as the few that differ, and what tells two of them apart; pure."""
+"""Grouping: accounts that have the same plan together, and what tells two plans apart."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ Row = Mapping[str, Any]
 Member = TypeVar("Member", bound=Hashable)
 
 LISTS = ("changes", "extras", "conflicts", "manual")
-# What became of a change, or may become of it, does not make it another change.
+# The result of a change does not make it another change.
 RESULT_KEYS = frozenset({"outcome", "message"})
 NUMBER = re.compile(r"\d+")
 ROW = json.JSONEncoder(sort_keys=True, default=list)  # made once: a plan may have hundreds of rows
@@ -54,63 +54,64 @@ class PlanDifference:
 
 
 def concerns_all(name: str, row: Row) -> bool:
-    """False for what one account has for itself and keeps, as the others have theirs: that makes no other plan."""
+    """Returns False for what one account has for itself and keeps, as others have theirs: that makes no other plan."""
     return name != "extras" or bool(row.get("message"))
 
 
 def common_content(document: Document) -> dict[str, Any]:
-    """What a document says of every account that has the same plan."""
+    """Returns the document without what does not concern every account that has the same plan."""
     rest = {name: [row for row in document.get(name, ()) if concerns_all(name, row)] for name in LISTS}
     return {**document, **rest}
 
 
 def content_digest(document: Document) -> str:
-    """The same for documents that say the same, whatever the order of their keys and rows, and however it ended."""
+    """Returns the same for documents that plan the same, whatever the order of keys and rows, and however it ended."""
     content = {
-        name: sorted(_content(name, row) for row in document.get(name, ()) if concerns_all(name, row)) for name in LISTS
+        name: sorted(_row_text(name, row) for row in document.get(name, ()) if concerns_all(name, row))
+        for name in LISTS
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def _content(name: str, row: Row) -> str:
-    """A row as text. The number of leads in a kept item is each account's own and makes no other plan."""
-    said = dict(row)
+def _row_text(name: str, row: Row) -> str:
+    """Writes a row as text; the number of leads in a kept item is each account's own and makes no other plan."""
+    content = dict(row)
     if name == "changes":
-        said = {key: value for key, value in row.items() if key not in RESULT_KEYS}
+        content = {key: value for key, value in row.items() if key not in RESULT_KEYS}
     elif name == "extras" and row.get("message"):
-        said["message"] = NUMBER.sub("#", row["message"])
-    return ROW.encode(said)
+        content["message"] = NUMBER.sub("#", row["message"])
+    return ROW.encode(content)
 
 
 EMPTY_DIGEST = content_digest({})  # the digest of a plan that wants nothing of anybody
 
 
 def group_plans(digests: Iterable[tuple[Member, str]]) -> tuple[PlanGroup[Member], ...]:
-    """Every member in exactly one plan; the most common plan first, of equally common ones the first to appear."""
-    found: dict[str, list[Member]] = {}
+    """Puts every member into one group; the most common plan comes first, of equal ones the first to appear."""
+    members: dict[str, list[Member]] = {}
     for member, digest in digests:
-        found.setdefault(digest, []).append(member)
-    plans = [PlanGroup(digest, tuple(members)) for digest, members in found.items()]
-    return tuple(sorted(plans, key=lambda plan: -len(plan.members)))
+        members.setdefault(digest, []).append(member)
+    groups = [PlanGroup(digest, tuple(each)) for digest, each in members.items()]
+    return tuple(sorted(groups, key=lambda group: -len(group.members)))
 
 
 def plan_counts(document: Document) -> PlanCounts:
-    """The counts of a document, done or not."""
+    """Counts the items of a document, done or not."""
     actions = Counter(row["action"] for row in document.get("changes", ()))
     counts = {name: len(document.get(name, ())) for name in LISTS if name != "changes"}
     return PlanCounts(actions[Action.CREATE], actions[Action.UPDATE], actions[Action.DELETE], **counts)
 
 
 def plan_difference(document: Document, other: Document) -> PlanDifference:
-    """What tells `document` from `other`, row by row; nothing exactly when their digests are equal."""
-    return PlanDifference(tuple(_beyond(document, other)), tuple(_beyond(other, document)))
+    """Compares two documents row by row; the result is empty exactly when their digests are equal."""
+    return PlanDifference(tuple(_rows_missing_in(document, other)), tuple(_rows_missing_in(other, document)))
 
 
-def _beyond(document: Document, other: Document) -> Iterator[tuple[str, Row]]:
-    """The rows of `document` that `other` lacks; of equal ones as many as it has more."""
-    there = Counter((name, _content(name, row)) for name, row in rows(other))
+def _rows_missing_in(document: Document, other: Document) -> Iterator[tuple[str, Row]]:
+    """Yields the rows of `document` that `other` lacks; of equal ones as many as it has more."""
+    there = Counter((name, _row_text(name, row)) for name, row in rows(other))
     for name, row in rows(common_content(document)):
-        key = (name, _content(name, row))
+        key = (name, _row_text(name, row))
         if there[key]:
             there[key] -= 1
         else:
@@ -118,13 +119,13 @@ def _beyond(document: Document, other: Document) -> Iterator[tuple[str, Row]]:
 
 
 def rows(document: Document) -> Iterator[tuple[str, Row]]:
-    """(list name, row): what a person has to decide first."""
+    """Yields (list name, row); what a person has to decide comes first."""
     for name in ("conflicts", "manual", "changes", "extras"):
         for row in document.get(name, ()):
             yield name, row
 
 
 def mentions(row: Row, text: str) -> bool:
-    """Does the item's name, or its parent's, contain `text`, whatever the case?"""
+    """Returns True if the item's name, or its parent's, contains `text`, whatever the case."""
     wanted = text.casefold()
     return any(wanted in str(row.get(key) or "").casefold() for key in ("name", "parent"))

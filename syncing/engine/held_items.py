@@ -1,4 +1,4 @@
-"""Held back: what is in an account but could not be read; it is neither copied, nor changed, nor deleted."""
+"""Held items: what is in an account but could not be read; it is neither copied, nor changed, nor deleted."""
 
 from dataclasses import dataclass
 
@@ -32,7 +32,7 @@ class HeldItem:
 
     @property
     def place(self) -> str:
-        """For people: the id and what is wrong where."""
+        """Says for people the id, and what is wrong where."""
         return f"id {local_id(self.key) or 'unknown'}: {f'{self.path} {self.problem}'.strip()}"
 
     def may_be(self, ref: Ref) -> bool:

@@ -8,7 +8,7 @@ from syncing.engine.refs import Kind, Ref, enum_key, field_key, group_key, pipel
 from syncing.engine.resources.custom_fields import CREATABLE_TYPES, ENUM_TYPES, TRACKING_TYPE, CustomField, StageId
 from syncing.engine.resources.field_groups import FieldGroup
 from syncing.engine.resources.pipelines import Pipeline, display_order
-from syncing.engine.resources.stages import Stage, has_default_name, palette_color
+from syncing.engine.resources.stages import has_default_name, palette_color
 from syncing.engine.snapshot import Snapshot
 
 Attributes = Mapping[str, Any]
@@ -59,15 +59,6 @@ def normalise(snapshot: Snapshot, named: Named, shared_stages: Collection[Ref]) 
     )
 
 
-def _stage_attributes(stage: Stage) -> dict[str, Any]:
-    attributes: dict[str, Any] = {} if has_default_name(stage) else {"name": stage.name}
-    if not stage.is_system and stage.color:  # null is not known, and no colour to paint others with
-        attributes["color"] = palette_color(stage.color)
-    if stage.descriptions:
-        attributes["descriptions"] = {text.level: text.text for text in stage.descriptions}
-    return attributes
-
-
 class _Builder:
     def __init__(self, named: Named, shared_stages: Collection[Ref]) -> None:
         self.named, self.shared_stages = named, shared_stages
@@ -92,10 +83,16 @@ class _Builder:
         self._add(Item(ref, pipeline.name, "", attributes, siblings), pipeline.name)
         for stage in sorted(pipeline.stages, key=lambda item: (item.sort, item.id)):
             inner = self.named(Kind.STAGE, stage_key(pipeline.id, stage.id))
-            if inner is not None:
-                siblings = None if stage.is_system else f"stages of {ref.key}"
-                item = Item(inner, stage.name, pipeline.name, _stage_attributes(stage), siblings, stage.is_system)
-                self._add(item, f"{pipeline.name} / {stage.name}")
+            if inner is None:
+                continue
+            written: dict[str, Any] = {} if has_default_name(stage) else {"name": stage.name}
+            if not stage.is_system and stage.color:  # null is not known, and no colour to paint others with
+                written["color"] = palette_color(stage.color)
+            if stage.descriptions:
+                written["descriptions"] = {text.level: text.text for text in stage.descriptions}
+            siblings = None if stage.is_system else f"stages of {ref.key}"
+            item = Item(inner, stage.name, pipeline.name, written, siblings, stage.is_system)
+            self._add(item, f"{pipeline.name} / {stage.name}")
 
     def add_group(self, group: FieldGroup) -> None:
         ref = self.named(Kind.FIELD_GROUP, group_key(group.entity, group.id))

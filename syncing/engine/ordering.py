@@ -1,4 +1,4 @@
-"""Arrange: which items of a list have to move in an account, and the order to reach."""
+"""Ordering: which items of a list have to move in an account, and the order to reach."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ def compare_order(
     blocked: Collection[Ref],
     is_anchor: Callable[[Ref], bool],
 ) -> Ordering:
-    """Compare the lists of both accounts, without `blocked` items.
+    """Compares the lists of both accounts, without `blocked` items.
 
     Anchors are what the others are moved around: predefined fields, the main pipeline, which Kommo numbers itself
     (docs/kommo.md 4.1), and what this plan may not move. Those that stand in another order than the master's are left

@@ -1,4 +1,4 @@
-"""Pending creations: what was sent to be made and not seen since; it is not sent again before it is seen to be gone.
+"""Pending creations: items sent to be made and not seen since; they are not sent again before they are surely gone.
 
 Between the sending and the answer anything may die; and what was made then may read back under another name.
 """
@@ -41,24 +41,17 @@ def creations_of(plan: Plan, existing: Snapshot, earlier: Mapping[ListKey, Pendi
             options = plan.desired.items[change.ref].attributes.get("enums", ())
             new = [option for option in options if option not in plan.match.keys]
         for ref in new:
-            key = _list_of(plan, ref)
-            if key is not None:
-                refs[key].add(ref)
+            parent = parent_of(ref)
+            entity = "" if ref.kind is Kind.PIPELINE else ref.key.partition("/")[0]
+            key = plan.match.keys.get(parent) if parent else entity
+            if key is not None:  # else it comes inside something new
+                refs[ref.kind, key].add(ref)
     there = names_of(existing)
     pending = {}
-    for key, mine in refs.items():
-        old = earlier.get(key, Pending(frozenset(), frozenset(own for kind, own in there if kind is key[0])))
-        pending[key] = Pending(old.refs | mine, old.before)
+    for place, mine in refs.items():
+        old = earlier.get(place, Pending(frozenset(), frozenset(key for kind, key in there if kind is place[0])))
+        pending[place] = Pending(old.refs | mine, old.before)
     return pending
-
-
-def _list_of(plan: Plan, ref: Ref) -> ListKey | None:
-    """Returns None for what comes inside something new."""
-    parent = parent_of(ref)
-    if parent is None:
-        return ref.kind, "" if ref.kind is Kind.PIPELINE else ref.key.partition("/")[0]
-    key = plan.match.keys.get(parent)
-    return None if key is None else (ref.kind, key)
 
 
 def still_pending(

@@ -44,7 +44,7 @@ class Plan:
 
     @property
     def digest(self) -> str:
-        """Equal for plans that do the same, in whatever account."""
+        """Returns the same for plans that do the same, in whatever account."""
         rows = [[change.action, str(change.ref), change.name, change.fields] for change in self.changes]
         text = json.dumps(rows, sort_keys=True, ensure_ascii=False, default=list)
         return hashlib.sha256(text.encode()).hexdigest()
@@ -54,7 +54,7 @@ def make_plan(
     desired: Snapshot, existing: Snapshot, known: Mapping[Ref, str], scope: Scope, rules: Rules = NO_RULES,
     shown: Mapping[tuple[Kind, str], str] = MappingProxyType({}),
 ) -> Plan:  # fmt: skip
-    """Compare the master (`desired`) with a slave (`existing`); `known` are the slave's id mappings.
+    """Compares the master (`desired`) with a slave (`existing`); `known` are the slave's id mappings.
 
     `shown`: by the slave's keys, the names that it shows otherwise than `existing` has them (`stored_names`).
     """

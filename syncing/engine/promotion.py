@@ -8,13 +8,13 @@ from syncing.engine.match import match
 from syncing.engine.overlay.fields import FieldOverlay
 from syncing.engine.overlay.pipelines import PipelineOverlay
 from syncing.engine.overlay.result import OverlayResult
-from syncing.engine.refs import Kind, Ref, enum_key, field_key, group_key, pipeline_key, stage_key
+from syncing.engine.refs import Kind, Ref
 from syncing.engine.resources.custom_fields import CustomField, Enum
 from syncing.engine.resources.field_groups import FieldGroup
 from syncing.engine.resources.pipelines import Pipeline
 from syncing.engine.resources.stages import Stage
 from syncing.engine.rules import WHOLE
-from syncing.engine.snapshot import Snapshot, from_document, refs_in, to_document
+from syncing.engine.snapshot import Resource, Snapshot, from_document, refs_in, resources_of, to_document
 
 POSITION = "position"
 # The attributes of each kind that can be brought to an item of the master; its place in a list is never changed.
@@ -30,8 +30,6 @@ ATTRIBUTES: Mapping[Kind, tuple[str, ...]] = {
 }
 ORDER = (Kind.PIPELINE, Kind.STAGE, Kind.FIELD_GROUP, Kind.CUSTOM_FIELD, Kind.ENUM)  # parents before children
 
-Resource = Pipeline | Stage | FieldGroup | CustomField | Enum
-
 
 @dataclass(frozen=True, order=True)
 class Pick:
@@ -43,7 +41,7 @@ class Pick:
 
     @property
     def own(self) -> Ref:
-        """The item under the slave's own key."""
+        """Returns the item under the slave's own key."""
         return Ref(self.kind, self.key)
 
 
@@ -64,7 +62,7 @@ class Proposal:
 
     @property
     def known(self) -> dict[Ref, str]:
-        """The id mappings of the plan: what the master has stands for itself."""
+        """Returns the id mappings of the plan: what the master has stands for itself."""
         return {ref: ref.key for ref in refs_in(self.desired) if ref not in self.origins}
 
 
@@ -73,7 +71,7 @@ def propose(source: Snapshot, master: Snapshot, known: Mapping[Ref, str], picks:
     result = OverlayResult(match(source, master, known))
     pipelines = PipelineOverlay(result, source, master)
     fields = FieldOverlay(result, source, master, pipelines)
-    resources = _resources_by_own_key(source)
+    resources = resources_of(source)
     places = {ref: place for place, ref in enumerate(resources)}
     conflicts = {conflict.ref: conflict.message for conflict in result.matched.conflicts}
     problems: list[str] = []
@@ -91,22 +89,6 @@ def propose(source: Snapshot, master: Snapshot, known: Mapping[Ref, str], picks:
         None if master.fields is None else tuple(fields.fields.values()),
     )
     return Proposal(desired, result.only, result.origins, tuple(problems), tuple(dict.fromkeys(result.remarks)))
-
-
-def _resources_by_own_key(source: Snapshot) -> dict[Ref, Resource]:
-    """Returns them in the order in which people see them, so that several new ones of a list keep it."""
-    found: dict[Ref, Resource] = {}
-    for pipeline in sorted(source.pipelines, key=lambda item: (item.sort, item.id)):
-        found[Ref(Kind.PIPELINE, pipeline_key(pipeline.id))] = pipeline
-        for stage in sorted(pipeline.stages, key=lambda item: (item.sort, item.id)):
-            found[Ref(Kind.STAGE, stage_key(pipeline.id, stage.id))] = stage
-    for group in sorted(source.groups or (), key=lambda item: (item.sort, item.id)):
-        found[Ref(Kind.FIELD_GROUP, group_key(group.entity, group.id))] = group
-    for field in sorted(source.fields or (), key=lambda item: (item.sort, item.id)):
-        found[Ref(Kind.CUSTOM_FIELD, field_key(field.entity, field.id))] = field
-        for enum in sorted(field.enums, key=lambda item: item.sort):
-            found[Ref(Kind.ENUM, enum_key(field.entity, field.id, enum.id))] = enum
-    return found
 
 
 def _bring(pipelines: PipelineOverlay, fields: FieldOverlay, resource: Resource | None, pick: Pick) -> str:

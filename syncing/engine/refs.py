@@ -58,7 +58,7 @@ CHILD_KIND = {Kind.PIPELINE: Kind.STAGE, Kind.CUSTOM_FIELD: Kind.ENUM}  # the ki
 
 
 def parent_of(ref: Ref) -> Ref | None:
-    """The pipeline of a stage, the field of an option; None for what stands by itself.
+    """Returns the pipeline of a stage, the field of an option; None for what stands by itself.
 
     Read from the front: what only a slave has is called by its name, which may have slashes (`engine.slave_only`).
     """
@@ -70,7 +70,7 @@ def parent_of(ref: Ref) -> Ref | None:
 
 
 def local_id(key: str) -> str:
-    """The account's own id inside a key: its last part."""
+    """Returns the account's own id inside a key: its last part."""
     return key.rpartition("/")[2]
 
 

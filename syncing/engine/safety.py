@@ -1,9 +1,9 @@
-"""Safety: what is refused before the first write, with a sentence that says why."""
+"""Safety: refuses readings and plans before the first write, with a sentence that says why."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 
-from syncing.engine.changes import Action, Change
+from syncing.engine.changes import Action
 from syncing.engine.plan import Plan
 from syncing.engine.refs import Kind, Ref, field_key, group_key, pipeline_key, stage_key
 from syncing.engine.resources.custom_fields import ENTITIES
@@ -56,8 +56,12 @@ def thresholds(plan: Plan, existing: Snapshot, known: Mapping[Ref, str], limits:
     kept = {ref for ref in plan.match.keys if ref in known and ref.kind is not Kind.ENUM} - system
     updated = {change.ref for change in plan.changes if change.action is Action.UPDATE}
     deleted = [change for change in plan.changes if change.action is Action.DELETE]
-    gone, total = _count_deletions(deleted, existing)
     options = sum(change.ref.kind is Kind.ENUM for change in deleted)
+    gone = len(deleted) - options + sum(len(change.fields.get("stages", ((), None))[0]) for change in deleted)
+    by_kommo = [stage.is_system for _, stage in existing.stages()]
+    by_kommo += [group.is_predefined for group in existing.groups or ()]
+    by_kommo += [item.is_predefined for item in existing.fields or ()]
+    total = len(existing.pipelines) + by_kommo.count(False)
     if gone + options > limits.max_deletes:
         return f"{gone + options} items would be deleted; {limits.max_deletes} are allowed in one run. {OVERRIDE}"
     return _share(
@@ -69,18 +73,6 @@ def _share(done: str, count: int, total: int, of: str, allowed: int, limits: Lim
     if total < limits.minimum_items or count * 100 <= allowed * total:
         return None
     return f"{count} of {total} {of} ({count * 100 / total:.2f}%) would be {done}; {allowed}% are allowed. {OVERRIDE}"
-
-
-def _count_deletions(deleted: Sequence[Change], existing: Snapshot) -> tuple[int, int]:
-    """Returns how many items would go and how many there are; pipelines go with their stages, options do not count."""
-    gone = 0
-    for change in deleted:
-        if change.ref.kind is not Kind.ENUM:
-            stages = change.fields.get("stages", ((), None))[0]
-            gone += 1 + len(stages)
-    total = len(existing.pipelines) + sum(not stage.is_system for _, stage in existing.stages())
-    total += sum(not group.is_predefined for group in existing.groups or ())
-    return gone, total + sum(not item.is_predefined for item in existing.fields or ())
 
 
 def inconsistency(master: Snapshot) -> str | None:
@@ -129,27 +121,28 @@ def incomplete_reading(desired: Snapshot, existing: Snapshot, known: Mapping[Ref
     if not existing.pipelines and all(odd):
         return "no pipeline came with its stages, but every pipeline has won and lost"
     for item in existing.pipelines:
-        if item.stages or item.is_archive or (Kind.STAGE, pipeline_key(item.id)) in held:
-            continue
-        return f"the pipeline {item.name!r} came without any stage, but every pipeline has won and lost"
+        if not (item.stages or item.is_archive or (Kind.STAGE, pipeline_key(item.id)) in held):
+            return f"the pipeline {item.name!r} came without any stage, but every pipeline has won and lost"
     for entity in ENTITIES if existing.groups is not None and existing.fields is not None else ():
-        groups = [group for group in existing.groups or () if group.entity == entity]
-        fields = [item for item in existing.fields or () if item.entity == entity]
-        main = any(group.entity == entity and group.is_predefined for group in desired.groups or ())
-        kinds = {ref.kind for ref, key in known.items() if key.startswith(f"{entity}/")}
-        if (
-            not groups
-            and (Kind.FIELD_GROUP, entity) not in held
-            and (
-                main
-                or Kind.FIELD_GROUP in kinds
-                or any(item.group_id not in (None, *PREDEFINED_GROUPS) for item in fields)
-            )
-        ):
-            return f"the list of field groups of {entity} came empty, but there is one"
-        unread = (Kind.CUSTOM_FIELD, entity) in held
-        if not fields and not unread and (Kind.CUSTOM_FIELD in kinds or any(group.fields for group in groups)):
-            return f"the list of custom fields of {entity} came empty, but there were some"
+        mapped = {ref.kind for ref, key in known.items() if key.startswith(f"{entity}/")}
+        reason = _incomplete_lists(entity, desired, existing, mapped)
+        if reason:
+            return reason
+    return None
+
+
+def _incomplete_lists(entity: str, desired: Snapshot, existing: Snapshot, mapped: Collection[Kind]) -> str | None:
+    """Looks at the groups and fields of one entity; `mapped`: the kinds that its id mappings know of."""
+    held = {each.kind for each in existing.held if each.within == entity}
+    groups = [group for group in existing.groups or () if group.entity == entity]
+    fields = [item for item in existing.fields or () if item.entity == entity]
+    has_main = any(group.entity == entity and group.is_predefined for group in desired.groups or ())
+    has_other = any(item.group_id not in (None, *PREDEFINED_GROUPS) for item in fields)
+    if not groups and Kind.FIELD_GROUP not in held and (has_main or has_other or Kind.FIELD_GROUP in mapped):
+        return f"the list of field groups of {entity} came empty, but there is one"
+    has_members = any(group.fields for group in groups)
+    if not fields and Kind.CUSTOM_FIELD not in held and (has_members or Kind.CUSTOM_FIELD in mapped):
+        return f"the list of custom fields of {entity} came empty, but there were some"
     return None
 
 
@@ -174,7 +167,7 @@ def master_losses(previous: Snapshot, current: Snapshot, max_percent: int, minim
 
 
 def empty_master(current: Snapshot) -> str | None:
-    """A Kommo account always has a pipeline: a master without any was not read, whatever the answer said."""
+    """Returns the sentence that refuses a master without a pipeline: every account has one, so it was not read."""
     if any(not pipeline.is_archive for pipeline in current.pipelines):
         return None
     if any(each.kind is Kind.PIPELINE for each in current.held):

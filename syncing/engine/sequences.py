@@ -1,4 +1,4 @@
-"""Order: what has to move so that one sequence follows another, and which sort numbers say so."""
+"""Sequences: what has to move so that one sequence follows another, and which sort numbers say so."""
 
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from itertools import pairwise
@@ -10,7 +10,7 @@ STEP = 10
 
 
 def moves(current: Sequence[T], target: Sequence[T], anchors: Collection[T] = ()) -> frozenset[T]:
-    """The fewest items of `current` that must move so that it follows `target`; `anchors` move only as a last resort.
+    """Returns the fewest items of `current` that must move so that it follows `target`; `anchors` only if need be.
 
     Both hold the same items, each once. The rest is a heaviest increasing subsequence.
     """
@@ -35,7 +35,7 @@ def moves(current: Sequence[T], target: Sequence[T], anchors: Collection[T] = ()
 
 
 def merge(current: Sequence[T], target: Sequence[T], moving: Collection[T] = ()) -> list[T]:
-    """The whole sequence to reach: `target`'s items in its order, other items of `current` left where they are.
+    """Returns the whole sequence to reach: `target`'s items in its order, other items of `current` left where they are.
 
     An item that is new or moving goes right behind the one it follows in `target`.
     """
@@ -53,7 +53,7 @@ def merge(current: Sequence[T], target: Sequence[T], moving: Collection[T] = ())
 
 
 def give_way(sequence: Sequence[T], fixed: Mapping[T, int], target: Collection[T]) -> list[T]:
-    """The sequence with items that find no room in front of one that is not of `target` behind it instead.
+    """Moves items that find no room in front of one that is not of `target` behind it instead.
 
     An item has room where its neighbours' numbers in `fixed` are far enough apart; those of `target` are not passed.
     """
@@ -71,7 +71,7 @@ def give_way(sequence: Sequence[T], fixed: Mapping[T, int], target: Collection[T
 def numbers(
     sequence: Sequence[T], fixed: Mapping[T, int], wished: Mapping[T, int], low: int, high: int
 ) -> dict[T, int] | None:
-    """Sort numbers for the items that have none in `fixed`, each strictly between its neighbours; None without room.
+    """Returns sort numbers for the items not in `fixed`, each strictly between its neighbours; None without room.
 
     A number of `wished` is taken where it fits. All numbers lie in low..high.
     """
@@ -94,7 +94,7 @@ def numbers(
 
 
 def _run_length(sequence: Sequence[T], start: int, fixed: Mapping[T, int]) -> int:
-    """How many items from `start` on have no number yet."""
+    """Counts the items from `start` on that have no number yet."""
     end = start
     while end < len(sequence) and sequence[end] not in fixed:
         end += 1
@@ -102,7 +102,7 @@ def _run_length(sequence: Sequence[T], start: int, fixed: Mapping[T, int]) -> in
 
 
 def _between(previous: int, ceiling: int, run: int, wish: int | None, *, open_end: bool) -> int | None:
-    """A number above `previous` that leaves room for the other `run - 1` items below `ceiling`."""
+    """Returns a number above `previous` that leaves room for the other `run - 1` items below `ceiling`."""
     room = ceiling - previous - 1
     if room < run:
         return None

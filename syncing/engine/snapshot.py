@@ -1,4 +1,4 @@
-"""A snapshot: one account's configuration as read; and its form as JSON."""
+"""Snapshot: one account's configuration as read, and its form as JSON."""
 
 import hashlib
 import json
@@ -12,6 +12,8 @@ from syncing.engine.resources.custom_fields import CustomField, Enum
 from syncing.engine.resources.field_groups import FieldGroup
 from syncing.engine.resources.pipelines import Pipeline
 from syncing.engine.resources.stages import Description, Stage
+
+Resource = Pipeline | Stage | FieldGroup | CustomField | Enum
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,22 @@ def refs_in(snapshot: Snapshot) -> Iterator[Ref]:
         yield Ref(Kind.CUSTOM_FIELD, field_key(item.entity, item.id))
         for enum in item.enums:
             yield Ref(Kind.ENUM, enum_key(item.entity, item.id, enum.id))
+
+
+def resources_of(snapshot: Snapshot) -> dict[Ref, Resource]:
+    """Returns what could be read by the account's own keys, each list in the order in which people see it."""
+    resources: dict[Ref, Resource] = {}
+    for pipeline in sorted(snapshot.pipelines, key=lambda item: (item.sort, item.id)):
+        resources[Ref(Kind.PIPELINE, pipeline_key(pipeline.id))] = pipeline
+        for stage in sorted(pipeline.stages, key=lambda item: (item.sort, item.id)):
+            resources[Ref(Kind.STAGE, stage_key(pipeline.id, stage.id))] = stage
+    for group in sorted(snapshot.groups or (), key=lambda item: (item.sort, item.id)):
+        resources[Ref(Kind.FIELD_GROUP, group_key(group.entity, group.id))] = group
+    for field in sorted(snapshot.fields or (), key=lambda item: (item.sort, item.id)):
+        resources[Ref(Kind.CUSTOM_FIELD, field_key(field.entity, field.id))] = field
+        for enum in sorted(field.enums, key=lambda item: item.sort):
+            resources[Ref(Kind.ENUM, enum_key(field.entity, field.id, enum.id))] = enum
+    return resources
 
 
 def to_document(snapshot: Snapshot) -> dict[str, Any]:

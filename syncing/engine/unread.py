@@ -1,4 +1,4 @@
-"""What could not be read, as manual items: named with its kind, its id and the place of the problem."""
+"""Unread items, as manual items: named with their kind, their id and the place of the problem."""
 
 from collections.abc import Iterator
 

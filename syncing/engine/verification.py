@@ -1,55 +1,52 @@
-"""Verification: what of written changes shows in the account when it is read again, and what came with them."""
+"""Verification: looks for written changes in the account as it is read again, and for what came with them."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any
 
 from syncing.engine.changes import Action, Change
 from syncing.engine.name_pairing import pair_spellings
 from syncing.engine.plan import Plan
-from syncing.engine.refs import Kind, Ref, enum_key, field_key, group_key, pipeline_key, stage_key
-from syncing.engine.snapshot import Snapshot
-from syncing.engine.stored_names import ItemKey
+from syncing.engine.refs import Kind, Ref, enum_key, stage_key
+from syncing.engine.resources.field_groups import FieldGroup
+from syncing.engine.resources.pipelines import Pipeline
+from syncing.engine.snapshot import Resource, Snapshot, refs_in, resources_of
 
 
 def not_visible(
     plan: Plan, changes: Iterable[Change], keys: Mapping[Ref, str], before: Snapshot, after: Snapshot
 ) -> set[Ref]:
     """Returns the items of answered changes that do not show in the account as read `after`; `keys`: the ids by now."""
-    was, now = _items_by_key(before), _items_by_key(after)
+    was, now = _without_insides(before), _without_insides(after)
     return {change.ref for change in changes if not _is_visible(plan, change, keys, was, now)}
 
 
 def _is_visible(
-    plan: Plan, change: Change, keys: Mapping[Ref, str], was: Mapping[ItemKey, Any], now: Mapping[ItemKey, Any]
+    plan: Plan, change: Change, keys: Mapping[Ref, str], was: Mapping[Ref, Resource], now: Mapping[Ref, Resource]
 ) -> bool:
     """Returns True also where no id is known, so that nobody can tell."""
     kind, ref = change.ref.kind, change.ref
     if change.action is Action.DELETE:
-        return (kind, plan.slave_only[ref]) not in now
+        return Ref(kind, plan.slave_only[ref]) not in now
     writes_options = change.action is Action.CREATE or "enums" in change.fields
     options = plan.desired.items[ref].attributes.get("enums", ()) if writes_options else ()
-    if any(option in keys and (Kind.ENUM, keys[option]) not in now for option in options):
+    if any(option in keys and Ref(Kind.ENUM, keys[option]) not in now for option in options):
         return False
     if ref not in keys:
         return True
-    item = kind, keys[ref]
+    item = Ref(kind, keys[ref])
     return item in now and (change.action is not Action.UPDATE or was.get(item) != now[item])
 
 
-def _items_by_key(snapshot: Snapshot) -> dict[ItemKey, Any]:
-    """Returns every item with what it is itself, without what is inside it (an option is also part of its field)."""
-    items: dict[ItemKey, Any] = {}
-    for pipeline in snapshot.pipelines:
-        items[Kind.PIPELINE, pipeline_key(pipeline.id)] = replace(pipeline, stages=())
-        for stage in pipeline.stages:
-            items[Kind.STAGE, stage_key(pipeline.id, stage.id)] = stage
-    for group in snapshot.groups or ():
-        items[Kind.FIELD_GROUP, group_key(group.entity, group.id)] = replace(group, fields=())
-    for item in snapshot.fields or ():
-        items[Kind.CUSTOM_FIELD, field_key(item.entity, item.id)] = item
-        for enum in item.enums:
-            items[Kind.ENUM, enum_key(item.entity, item.id, enum.id)] = enum
+def _without_insides(snapshot: Snapshot) -> dict[Ref, Resource]:
+    """Returns every item as it is by itself (an option is also part of its field)."""
+    items: dict[Ref, Resource] = {}
+    for ref, item in resources_of(snapshot).items():
+        if isinstance(item, Pipeline):
+            items[ref] = replace(item, stages=())
+        elif isinstance(item, FieldGroup):
+            items[ref] = replace(item, fields=())
+        else:
+            items[ref] = item
     return items
 
 
@@ -60,7 +57,7 @@ def keys_of_arrivals(
 
     By name and order, as in an answer; where there are more or fewer of them than were sent, only by name.
     """
-    old = {*(key for _, key in _items_by_key(before)), *keys.values()}
+    old = {*(ref.key for ref in refs_in(before)), *keys.values()}
     stages = [
         (Kind.STAGE, stage_key(pipeline.id, stage.id), stage.name)
         for pipeline, stage in after.stages()

@@ -55,5 +55,5 @@ class CustomField:
 
     @property
     def group_key(self) -> str:
-        """The key of its group; Kommo puts what names none into the main group."""
+        """Returns the key of its group; Kommo puts what names none into the main group."""
         return group_key(self.entity, self.group_id or DEFAULT_GROUP)

@@ -1,4 +1,4 @@
-"""Pipelines."""
+"""Pipelines, with their stages."""
 
 from dataclasses import dataclass
 
@@ -21,5 +21,5 @@ class Pipeline:
 
 
 def display_order(pipeline: Pipeline) -> tuple[int, bool, int]:
-    """The sort key of the order that people see; the main one comes first among equal numbers (docs/kommo.md 4.1)."""
+    """Returns the sort key of the order that people see; of equal numbers the main one is first (docs/kommo.md 4.1)."""
     return pipeline.sort, not pipeline.is_main, pipeline.id

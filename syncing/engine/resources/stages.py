@@ -15,7 +15,7 @@ PALETTE = (
 )  # fmt: skip
 
 # Colours of stages that Kommo makes itself; it does not take them back.
-_KNOWN_STRANGERS = {"#99ccff": "#98cbff", "#ffff99": "#fffd7f", "#ffcc66": "#ffce5a", "#ffcccc": "#ffc8c8"}
+_SYSTEM_COLORS = {"#99ccff": "#98cbff", "#ffff99": "#fffd7f", "#ffcc66": "#ffce5a", "#ffcccc": "#ffc8c8"}
 
 # Names that Kommo gives to system stages, by account language; they are no difference.
 DEFAULT_SYSTEM_NAMES = frozenset({
@@ -51,19 +51,19 @@ class Stage:
 
     @property
     def is_system(self) -> bool:
-        """Won, lost and incoming; never told by name ("Lost contact - retry" is an ordinary stage)."""
+        """Returns True for won, lost and incoming; never by name ("Lost contact - retry" is an ordinary stage)."""
         return self.id in (WON, LOST) or self.type == INCOMING_TYPE
 
     @property
     def natural_id(self) -> str | None:
-        """The name of a system stage that means the same in every pipeline; None for an ordinary stage."""
+        """Returns the name of a system stage that means the same in every pipeline; None for an ordinary stage."""
         if self.id in (WON, LOST):
             return str(self.id)
         return "incoming" if self.is_system else None
 
 
 def has_default_name(stage: Stage) -> bool:
-    """One whose name is not known counts as such: there is nothing to bring."""
+    """Returns True also for one whose name is not known: there is nothing to bring."""
     name = stage.name.strip().casefold()
     return stage.is_system and (not name or name in DEFAULT_SYSTEM_NAMES)
 
@@ -74,12 +74,12 @@ def _rgb(color: str) -> tuple[int, int, int]:
 
 @lru_cache(maxsize=256)
 def palette_color(color: str) -> str:
-    """The colour of the palette that stands for `color` (any case, any hex, with or without #)."""
+    """Returns the colour of the palette that stands for `color` (any case, any hex, with or without #)."""
     lowered = "#" + color.strip().lower().lstrip("#")
     if lowered in PALETTE:
         return lowered
-    if lowered in _KNOWN_STRANGERS:
-        return _KNOWN_STRANGERS[lowered]
+    if lowered in _SYSTEM_COLORS:
+        return _SYSTEM_COLORS[lowered]
     try:
         wanted = _rgb(lowered)
     except (ValueError, IndexError):
