@@ -13,33 +13,33 @@ from syncing.engine.candidates import normal_name
 MOST_ESCAPES = 3  # once when it is stored, once when it is shown, once when it is written back
 
 
-def pair_names(sent: Sequence[str], found: Sequence[str]) -> dict[int, int]:
-    """Returns index in `sent` -> index in `found`; namesakes pair by order.
+def pair_names(sent: Sequence[str], shown: Sequence[str]) -> dict[int, int]:
+    """Returns index in `sent` -> index in `shown`; namesakes pair by order.
 
     Equal names first, then equal but for case and white space, then one another's only possible spelling.
     """
     pairs: dict[int, int] = {}
     for key in (str, normal_name):
         waiting: dict[str, list[int]] = defaultdict(list)
-        for other, name in enumerate(found):
+        for other, name in enumerate(shown):
             if other not in pairs.values():
                 waiting[key(name)].append(other)
         for at, name in enumerate(sent):
             if at not in pairs and waiting[key(name)]:
                 pairs[at] = waiting[key(name)].pop(0)
     left = [at for at in range(len(sent)) if at not in pairs]
-    there = [at for at in range(len(found)) if at not in pairs.values()]
-    could_be = {at: [other for other in there if is_spelling(sent[at], found[other])] for at in left}
+    there = [at for at in range(len(shown)) if at not in pairs.values()]
+    could_be = {at: [other for other in there if is_spelling(sent[at], shown[other])] for at in left}
     for at, others in could_be.items():
         if len(others) == 1 and sum(others[0] in rivals for rivals in could_be.values()) == 1:
             pairs[at] = others[0]
     return pairs
 
 
-def pair_rest(pairs: Mapping[int, int], sent: int, found: int) -> dict[int, int]:
-    """Adds to `pairs` what is left over of `sent` and `found` items in order, if it is as many of both."""
+def pair_rest(pairs: Mapping[int, int], sent: int, shown: int) -> dict[int, int]:
+    """Adds to `pairs` what is left over of `sent` and `shown` items in order, if it is as many of both."""
     left = [at for at in range(sent) if at not in pairs]
-    there = [at for at in range(found) if at not in pairs.values()]
+    there = [at for at in range(shown) if at not in pairs.values()]
     return dict(pairs) | (dict(zip(left, there, strict=True)) if len(left) == len(there) else {})
 
 

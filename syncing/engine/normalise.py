@@ -119,10 +119,21 @@ class _Builder:
         self._add(Item(ref, item.name, parent, attributes, siblings, system), item.name)
 
     def _attributes(self, item: CustomField) -> dict[str, Any]:
-        """Returns those that can be written; absent and default are the same value."""
+        """Returns those that can be written; absent and default are the same value.
+
+        The account's own extra options are not among them, nor values that are not known.
+        """
         attributes: dict[str, Any] = {"name": item.name, "is_api_only": item.is_api_only}
         if item.type in ENUM_TYPES:
-            attributes |= self._options(item)
+            values = attributes["enums"] = {}
+            codes: dict[Ref, str] = {}
+            for enum in sorted(item.enums, key=lambda enum: enum.sort):  # stable: equal numbers keep their position
+                ref = self.named(Kind.ENUM, enum_key(item.entity, item.id, enum.id))
+                if ref is not None and enum.value is not None:
+                    values[ref] = self.labels[ref] = enum.value
+                if ref is not None and enum.code:
+                    codes[ref] = enum.code
+            attributes["enum_codes"] = dict(sorted(codes.items(), key=str))
         if item.type == "monetary" and item.currency:
             attributes["currency"] = item.currency
         if item.type == "birthday":
@@ -130,23 +141,6 @@ class _Builder:
         if item.type == TRACKING_TYPE:
             attributes["tracking_callback"] = item.tracking_callback or ""
         return attributes
-
-    def _options(self, item: CustomField) -> dict[str, dict[Ref, str]]:
-        """Returns the values of the options in their order, and the codes of those that have one.
-
-        The account's own extra options are in neither, nor among the values those whose value is not known.
-        """
-        values: dict[Ref, str] = {}
-        codes: dict[Ref, str] = {}
-        for enum in sorted(item.enums, key=lambda enum: enum.sort):  # stable: equal numbers keep their position
-            ref = self.named(Kind.ENUM, enum_key(item.entity, item.id, enum.id))
-            if ref is None:
-                continue
-            if enum.value is not None:
-                values[ref] = self.labels[ref] = enum.value
-            if enum.code:
-                codes[ref] = enum.code
-        return {"enums": values, "enum_codes": dict(sorted(codes.items(), key=str))}
 
     def _statuses(self, item: CustomField) -> dict[str, Any]:
         attributes: dict[str, Any] = {"required_statuses": self._shared(item.required_statuses)}

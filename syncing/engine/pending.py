@@ -64,9 +64,9 @@ def still_pending(
 
 @dataclass(frozen=True)
 class Resolution:
-    """`found`: what is there after all; `uncertain`: what may or may not be among the new items of its list."""
+    """`keys`: what is there after all; `uncertain`: what may or may not be among the new items of its list."""
 
-    found: Mapping[Ref, str]
+    keys: Mapping[Ref, str]
     uncertain: tuple[Conflict, ...]
 
 
@@ -77,7 +77,7 @@ def resolve_pending(
     ours, theirs = names_of(desired), names_of(existing)
     our_types, their_types = _field_types(desired), _field_types(existing)
     taken = {(ref.kind, key) for ref, key in known.items()}
-    found: dict[Ref, str] = {}
+    keys: dict[Ref, str] = {}
     uncertain: list[Conflict] = []
     for (kind, parent_key), each in pending.items():
         inside = f"{parent_key}/" if parent_key else ""
@@ -92,14 +92,14 @@ def resolve_pending(
             pairs = pair_spellings([ours[kind, ref.key] for ref in mine], [theirs[item] for item in others])
             for at, ref in enumerate(mine):
                 if at in pairs:
-                    found[ref] = others[pairs[at]][1]
+                    keys[ref] = others[pairs[at]][1]
                 elif len(others) > len(pairs):
                     parent = parent_of(ref)
                     parent_name = ours.get((parent.kind, parent.key), "") if parent else parent_key
                     uncertain.append(Conflict(ref, ours[kind, ref.key], parent_name, UNCERTAIN))
-    for ref, key in dict(found).items():
-        found |= _children_by_name(ref, key, ours, theirs)
-    return Resolution(found, tuple(uncertain))
+    for ref, key in dict(keys).items():
+        keys |= _children_by_name(ref, key, ours, theirs)
+    return Resolution(keys, tuple(uncertain))
 
 
 def _field_types(snapshot: Snapshot) -> dict[tuple[Kind, str], str]:

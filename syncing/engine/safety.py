@@ -53,7 +53,7 @@ def thresholds(plan: Plan, existing: Snapshot, known: Mapping[Ref, str], limits:
     pipeline counts with its stages.
     """
     system = {ref for ref, item in plan.desired.items.items() if item.system}
-    kept = {ref for ref in plan.match.keys if ref in known and ref.kind is not Kind.ENUM} - system
+    in_step = {ref for ref in plan.match.keys if ref in known and ref.kind is not Kind.ENUM} - system
     updated = {change.ref for change in plan.changes if change.action is Action.UPDATE}
     deleted = [change for change in plan.changes if change.action is Action.DELETE]
     options = sum(change.ref.kind is Kind.ENUM for change in deleted)
@@ -65,7 +65,7 @@ def thresholds(plan: Plan, existing: Snapshot, known: Mapping[Ref, str], limits:
     if gone + options > limits.max_deletes:
         return f"{gone + options} items would be deleted; {limits.max_deletes} are allowed in one run. {OVERRIDE}"
     return _share(
-        "updated", len(updated & kept), len(kept), "items kept in step", limits.max_update_share, limits
+        "updated", len(updated & in_step), len(in_step), "items kept in step", limits.max_update_share, limits
     ) or _share("deleted", gone, total, "items of the account", limits.max_delete_share, limits)
 
 
@@ -85,10 +85,10 @@ def inconsistency(master: Snapshot) -> str | None:
     held_pipelines = any(each.kind is Kind.PIPELINE for each in master.held)
     if not any(pipeline.is_main for pipeline in master.pipelines) and not held_pipelines:
         return "the main pipeline is missing"
-    shown = set(refs_in(master))
+    visible = set(refs_in(master))
 
     def is_missing(kind: Kind, key: str) -> bool:
-        return Ref(kind, key) not in shown and not master.hides(Ref(kind, key))
+        return Ref(kind, key) not in visible and not master.hides(Ref(kind, key))
 
     for pipeline in master.pipelines:
         system = (stage_key(pipeline.id, WON), stage_key(pipeline.id, LOST))

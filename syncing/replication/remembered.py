@@ -57,7 +57,7 @@ class Remembered:
         pending = {place: replace(each, refs=each.refs - refused) for place, each in self.pending.items()}
         resolved = resolve_pending(desired, existing, known, pending)
         self.uncertain = resolved.uncertain
-        return resolved.found
+        return resolved.keys
 
     def settle(self, known: Mapping[Ref, str], doubtful: Iterable[Ref] = ()) -> Notes:
         """Of all that is pending only what is `doubtful` or uncertain stays so."""
