@@ -1,1 +1,1 @@
-"""What should be, what is, and the difference: values in, values out; no IO, clock, log or Django."""
+"""The engine: what should be, what is, and the difference. Values in, values out; no IO, clock, log or Django."""

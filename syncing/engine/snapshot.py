@@ -82,11 +82,15 @@ def to_document(snapshot: Snapshot) -> dict[str, Any]:
 
 def from_document(document: dict[str, Any]) -> Snapshot:
     groups, fields = document["groups"], document["fields"]
+    held = []
+    for item in document.get("held", ()):
+        natural = None if item["natural"] is None else tuple(item["natural"])
+        held.append(HeldItem(**{**item, "kind": Kind(item["kind"]), "natural": natural, "signs": tuple(item["signs"])}))
     return Snapshot(
         pipelines=tuple(_pipeline(item) for item in document["pipelines"]),
         groups=None if groups is None else tuple(FieldGroup(**{**g, "fields": tuple(g["fields"])}) for g in groups),
         fields=None if fields is None else tuple(_field(item) for item in fields),
-        held=tuple(_held_item(item) for item in document.get("held", ())),
+        held=tuple(held),
     )
 
 
@@ -94,16 +98,6 @@ def fingerprint(snapshot: Snapshot) -> str:
     """Returns 64 hex characters, equal for equal configurations."""
     text = json.dumps(to_document(snapshot), sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
-
-
-def _held_item(item: dict[str, Any]) -> HeldItem:
-    natural = item["natural"]
-    known = {
-        "kind": Kind(item["kind"]),
-        "natural": None if natural is None else (natural[0], natural[1]),
-        "signs": tuple(item["signs"]),
-    }
-    return HeldItem(**{**item, **known})
 
 
 def _pipeline(item: dict[str, Any]) -> Pipeline:
