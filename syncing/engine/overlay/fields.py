@@ -19,7 +19,7 @@ STATUSES = ("required_statuses", "hidden_statuses")
 
 
 class FieldOverlay:
-    """What is new gets a negative id, as in `Pipelines`."""
+    """Lays fields and groups over the master's; what is new gets a negative id, as in `PipelineOverlay`."""
 
     def __init__(self, result: OverlayResult, source: Snapshot, master: Snapshot, pipelines: PipelineOverlay) -> None:
         self.result, self.pipelines = result, pipelines
