@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from accounts.database import trouble_of
 
-# Django logs the path of every answer from 400 on, and these are secrets (GET instead of POST is enough).
 PAUSE = 60.0  # seconds
+# Django logs the path of every answer from 400 on, and these are secrets (GET instead of POST is enough).
 SECRET_PATH = re.compile(r"(/api/sync/webhook/|/invite/)[^\s'\"]+")
 
 

@@ -179,12 +179,12 @@ class Configuration:
                 stage.sort = start + 10 * at
         pipeline.stages = first + ordinary + sorted(last, key=lambda stage: stage.id)
 
-    def remove_statuses(self, gone: Callable[[StatusKey], bool]) -> None:
+    def remove_statuses(self, is_gone: Callable[[StatusKey], bool]) -> None:
         """Takes the statuses that are gone out of the required and hidden ones of every field (assumed)."""
         for fields in self.fields.values():
             for field in fields.values():
-                field.required_statuses = [key for key in field.required_statuses if not gone(key)]
-                field.hidden_statuses = [key for key in field.hidden_statuses if not gone(key)]
+                field.required_statuses = [key for key in field.required_statuses if not is_gone(key)]
+                field.hidden_statuses = [key for key in field.hidden_statuses if not is_gone(key)]
 
 
 def _find(things: Iterable[Named], key: int | str) -> Named:

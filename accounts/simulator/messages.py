@@ -88,8 +88,8 @@ class Call:
     def filter_values(self, name: str) -> list[str]:
         """Returns the values of filter[name], filter[name][] and filter[name][0]; comma lists are split."""
         start = f"filter[{name}]"
-        found = [value for key, value in self.query if key == start or key.startswith(start + "[")]
-        return [part for value in found for part in value.split(",") if part]
+        values = [value for key, value in self.query if key == start or key.startswith(start + "[")]
+        return [part for value in values for part in value.split(",") if part]
 
     def stored_name(self, kind: str, text: str) -> str:
         """Returns a name as the account stores it."""

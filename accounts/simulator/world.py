@@ -110,8 +110,8 @@ class World:
         Raises ValueError for one that Kommo would refuse.
         """
         keys = {"client_id": client_id, "client_secret": client_secret}
-        given = {key: value for key, value in keys.items() if value is not None}
-        integration = SimIntegration(redirect_uri, name, **given, is_public=public, account=account, hook_url=hook_url)
+        known = {key: value for key, value in keys.items() if value is not None}
+        integration = SimIntegration(redirect_uri, name, **known, is_public=public, account=account, hook_url=hook_url)
         with self._lock:
             registry.register(self.integrations, self.accounts, integration)
         self.mark_changed()

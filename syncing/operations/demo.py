@@ -12,8 +12,8 @@ from typing import Any
 
 from syncing.operations.child_processes import address, free_port, wait_for_http, web_server
 from syncing.operations.setup_steps import ADMIN, PASSWORD_LINE
-from syncing.operations.simulation import HOST, Workspace
 from syncing.operations.supervisor import Program, ProgramSupervisor
+from syncing.operations.workspace import HOST, Workspace
 from syncing.presentation.tables import table
 
 Say = Callable[[str], None]

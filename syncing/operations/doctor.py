@@ -28,8 +28,8 @@ from syncing.operations.doctor_accounts import accounts, groups, mail
 from syncing.operations.findings import FAIL, OK, WARN, Finding, Findings
 from syncing.tasks import REAPER, UPKEEP
 
-LEAST_FREE = 500 * 1024**2  # bytes
-MOST_SKEW = 60  # seconds
+MIN_FREE = 500 * 1024**2  # bytes
+MAX_SKEW = 60  # seconds
 
 
 def python() -> Findings:
@@ -150,7 +150,7 @@ def disk() -> Findings:
             FAIL, "disk", f"{settings.VAR_DIR}: {error.strerror}", "Give the user that runs KommoSync the right."
         )
         return
-    level = OK if free > LEAST_FREE else WARN
+    level = OK if free > MIN_FREE else WARN
     yield Finding(level, "disk", f"{free / 1024**3:.1f} GiB free in {settings.VAR_DIR}", "Make room.")
 
 
@@ -189,7 +189,7 @@ def clock() -> Findings:
     except (requests.RequestException, ValueError) as error:
         yield Finding(WARN, "clock", f"{url}: {type(error).__name__}", "Check DNS, firewall and proxy.")
         return
-    level = OK if skew <= MOST_SKEW else WARN
+    level = OK if skew <= MAX_SKEW else WARN
     yield Finding(level, "clock", f"{skew:.0f} s apart from {account.subdomain}", "Switch time synchronisation on.")
 
 

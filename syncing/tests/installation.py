@@ -22,7 +22,7 @@ from accounts.simulator.server import RunningServer
 from accounts.simulator.world import World
 from accounts.tests.tables import connected, make_tables
 from syncing.operations import envfile
-from syncing.operations.simulation import Workspace
+from syncing.operations.workspace import Workspace
 
 LEASE = 3
 PATIENCE = 90.0  # seconds until a test gives up waiting: a machine may be busy

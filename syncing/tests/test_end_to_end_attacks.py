@@ -13,7 +13,7 @@ import requests
 
 from syncing.operations import envfile
 from syncing.operations.child_processes import free_port, web_server
-from syncing.operations.simulation import Workspace
+from syncing.operations.workspace import Workspace
 from syncing.tests.installation import wait_until
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")]

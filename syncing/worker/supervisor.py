@@ -25,7 +25,7 @@ from syncing.worker.cluster import READY_VARIABLE
 logger = logging.getLogger(__name__)
 
 COMMAND = (sys.executable, "-m", "syncing.worker.cluster")
-LOOK = 0.2  # seconds
+LOOK_EVERY = 0.2  # seconds
 GAVE_UP = 1
 T = TypeVar("T")
 
@@ -99,8 +99,8 @@ class ClusterSupervisor:
         self._restarts = 0
         self._beat_due = 0.0
         self._idle_since = time.monotonic()
-        self._called = False
-        self._away = False
+        self._has_called_lanes = False
+        self._is_database_away = False
 
     def run(self) -> int:
         """Runs until SIGTERM or SIGINT (exit code 0) or too many restarts (1). Waits for a database that is away."""
@@ -127,21 +127,21 @@ class ClusterSupervisor:
         except (OperationalError, InterfaceError) as error:
             if trouble_of(error) is NOT_READY:
                 raise
-            if not self._away:
+            if not self._is_database_away:
                 logger.error("the database is away, the worker waits for it: %s", cause_of(error))
-            self._away = True
-            self._idle_since = time.monotonic()  # nobody could take work meanwhile
+            self._is_database_away = True
+            self._idle_since = time.monotonic()  # nobody could take a run meanwhile
             connection.close_if_unusable_or_obsolete()
             return otherwise
-        if self._away:
+        if self._is_database_away:
             logger.warning("the database is back")
-        self._away = False
+        self._is_database_away = False
         return result
 
     def _supervise(self, stop: StopOnSignal) -> int:
         cluster = ClusterProcess()
         try:
-            while not stop.wait(LOOK):
+            while not stop.wait(LOOK_EVERY):
                 if cluster.became_ready():
                     self._say(f"Worker ready: {conf.workers()} lanes, pid {os.getpid()}.")
                 why = self._reason_to_restart(cluster)
@@ -176,12 +176,12 @@ class ClusterSupervisor:
         processes.beat(self._name)
         clocks.pull_in()
         claims.release_expired()
+        is_well = processes.living().filter(worker=cluster.worker).exists() or not lanes.has_work()
         idle = time.monotonic() - self._idle_since
-        is_busy = processes.living().filter(worker=cluster.worker).exists() or not lanes.has_work()
-        if is_busy or idle > conf.WEDGED_AFTER:
-            self._idle_since, self._called = time.monotonic(), False
-            return "" if is_busy else f"work waits and no lane took it for {idle:.0f} s"
-        if idle > conf.WEDGED_AFTER / 4 and not self._called:
-            self._called = True
+        if is_well or idle > conf.WEDGED_AFTER:
+            self._idle_since, self._has_called_lanes = time.monotonic(), False
+            return "" if is_well else f"work waits and no lane took it for {idle:.0f} s"
+        if idle > conf.WEDGED_AFTER / 4 and not self._has_called_lanes:
+            self._has_called_lanes = True
             dispatch.call_lanes()
         return ""

@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from syncing.operations.bench import report, scenarios
 from syncing.operations.child_processes import StartFailed
-from syncing.operations.simulation import CommandFailed
+from syncing.operations.workspace import CommandFailed
 
 QUICK_SLAVES = 12
 

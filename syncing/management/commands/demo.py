@@ -12,8 +12,8 @@ from syncing.management.console.listening import port_number
 from syncing.operations import demo
 from syncing.operations.child_processes import StartFailed
 from syncing.operations.setup_steps import ADMIN
-from syncing.operations.simulation import CommandFailed, Workspace
 from syncing.operations.supervisor import GaveUp
+from syncing.operations.workspace import CommandFailed, Workspace
 
 FAILURES = (demo.DemoRefused, CommandFailed, StartFailed, GaveUp)
 

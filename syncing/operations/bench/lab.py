@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from syncing.operations import envfile
 from syncing.operations.bench.measure import Sampler, cpu_seconds
-from syncing.operations.simulation import Workspace
+from syncing.operations.workspace import Workspace
 
 GROUP = "Bench"
 LATENCY_MS = 40
