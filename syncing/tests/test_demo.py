@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from urllib.request import urlopen
 
+from accounts.tests.tables import make_tables
 from syncing.operations import demo
 from syncing.operations.child_processes import free_port
 from syncing.operations.envfile import ROOT, child_environment
@@ -85,6 +86,8 @@ def test_the_first_demo_changes_every_slave_and_the_second_finds_them_in_sync_an
 
 
 def test_a_demo_that_is_killed_leaves_no_process(tmp_path: Path) -> None:
+    (tmp_path / "demo").mkdir()
+    make_tables(tmp_path / "demo" / "kommosync.sqlite3")
     process = start(tmp_path, "--slaves", "2", "--port", str(free_port()))
     assert process.stdout is not None
     for line in process.stdout:

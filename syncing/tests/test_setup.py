@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from accounts.tests.tables import make_tables
 from syncing.operations.envfile import ROOT, child_environment, read
 
 
@@ -44,6 +45,8 @@ def test_secrets_that_the_environment_gives_are_not_written_to_a_file(tmp_path: 
         "FIELD_ENCRYPTION_KEYS": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
         "VAR_DIR": str(tmp_path / "var"),
     }
+    (tmp_path / "var").mkdir()
+    make_tables(tmp_path / "var" / "kommosync.sqlite3")
     done = setup(tmp_path / ".env", **given)
     assert done.returncode == 0, done.stderr
     assert not (tmp_path / ".env").exists()
