@@ -26,7 +26,7 @@ def refusal(*paths: str) -> Validation:
     ("enums.1.code", "enums", [{"value": "Web", "code": "W"}, {"value": "Fair"}]),
 ])  # fmt: skip
 def test_a_refused_optional_part_is_left_out(path: str, key: str, left: object) -> None:
-    light = reduce_body(BODY, str(path), NEW)
+    light = reduce_body(BODY, refusal(path), NEW)
     assert light is not None
     assert light.body.get(key) == left
     assert {k: v for k, v in light.body.items() if k != key} == {k: v for k, v in BODY.items() if k != key}
