@@ -22,7 +22,7 @@ from syncing.replication.checkpointed_client import CheckpointedClient
 from syncing.replication.contract import Checkpoint, Interrupted, Keep, Notes, Record, Result, Target
 from syncing.replication.document import difference_rows, document
 from syncing.replication.id_map import IdMap, Updates
-from syncing.replication.ledger import SPOILED, Ledger
+from syncing.replication.ledger import Ledger
 from syncing.replication.remembered import Remembered
 from syncing.replication.rereading import Rereading
 
@@ -89,7 +89,7 @@ class _AccountRun:
         if (refusal := self._refusal(plan, existing)) is not None:
             return refusal
         if not self.job.writes:
-            self.ledger.tell_names(plan.stored_otherwise)
+            self.ledger.mark_names(plan.stored_otherwise)
             self.adopted = len(self.memory.adoptions(plan))
             if plan.changes and not plan.conflicts:  # names that are stored otherwise do not keep it from approval
                 return self._result("planned", None, None)
@@ -176,12 +176,9 @@ class _AccountRun:
             self._remember(left)
         self._tell_what_came_up(left)
         remaining = {change.ref: change for change in left.changes}
-        news = self.ledger.doubt(remaining) + self.ledger.believe(remaining)
-        news += self.ledger.tell_names(left.stored_otherwise)
-        news += self.ledger.tell_names(unrestored_options(left, spoiled), SPOILED)
-        if news:
-            latest = [self.ledger.outcomes[outcome.ref] for outcome in news if outcome.ref]
-            self.record([self._with_key(outcome, left) for outcome in latest], (), ())
+        changed = self.ledger.conclude(remaining, left.stored_otherwise, unrestored_options(left, spoiled))
+        if changed:
+            self.record([self._with_key(outcome, left) for outcome in changed], (), ())
 
     def _tell_what_came_up(self, left: Plan) -> None:
         """Conflicts and manual items that the first plan could not know, as of items that read oddly only now."""
@@ -208,7 +205,7 @@ class _AccountRun:
             change
             for change in plan.changes
             if change.action is Action.UPDATE
-            and not self.ledger.settled(change.ref)
+            and not self.ledger.is_given_up(change.ref)
             and ((turn == 2 and self.ledger.worth_another_try(change.ref)) or set(change.fields) == {"position"})
             and not self._waits_for_options(plan, change.ref)
         ]

@@ -32,7 +32,7 @@ class Ledger:
 
     def note(self, answered: Iterable[Outcome]) -> list[Outcome]:
         """Enters what the answers say; returns the outcomes that are new facts."""
-        news = []
+        changed = []
         for answer in answered:
             ref = answer.ref
             if ref is None or ref not in self.outcomes:
@@ -45,16 +45,13 @@ class Ledger:
                 continue
             is_correction = answer.action != before.action
             state = UNVERIFIED if answer.state != DONE and is_correction else answer.state
-            after = self._set(ref, replace(before, state=state, message=answer.message, code=answer.code))
+            after = replace(before, state=state, message=answer.message, code=answer.code)
+            self.outcomes[ref] = after
             if after.state != before.state:
-                news.append(after)
-        return news
+                changed.append(after)
+        return changed
 
-    def _set(self, ref: Ref, outcome: Outcome) -> Outcome:
-        self.outcomes[ref] = outcome
-        return outcome
-
-    def settled(self, ref: Ref) -> bool:
+    def is_given_up(self, ref: Ref) -> bool:
         """Tells if nothing more will be tried for it."""
         return ref in self.outcomes and self.outcomes[ref].state in (FAILED, SKIPPED)
 
@@ -85,7 +82,19 @@ class Ledger:
         """Tells if nothing of it was refused: a refused part is not sent again in this run."""
         return ref not in self.outcomes or self.outcomes[ref].state not in (FAILED, SKIPPED, UNVERIFIED)
 
-    def doubt(self, remaining: Mapping[Ref, Change]) -> list[Outcome]:
+    def conclude(
+        self, remaining: Mapping[Ref, Change], renamed: Iterable[Change] = (), spoiled: Iterable[Change] = ()
+    ) -> list[Outcome]:
+        """Judges everything by the last reading; returns the latest outcomes of what that has changed, one of each.
+
+        `remaining`: what still differs; `renamed`: names that Kommo made something else of; `spoiled`: names that were
+        only written back and read otherwise since.
+        """
+        changed = [*self.doubt(remaining), *self.confirm(remaining)]
+        changed += [*self.mark_names(renamed), *self.mark_names(spoiled, SPOILED)]
+        return [self.outcomes[ref] for ref in dict.fromkeys(changed)]
+
+    def doubt(self, remaining: Mapping[Ref, Change]) -> list[Ref]:
         """Marks as unverified what was written though the re-reading still shows a difference; returns it."""
         doubted = []
         for ref, change in remaining.items():
@@ -93,13 +102,27 @@ class Ledger:
                 continue  # it came free only now: nobody was told of it, so it waits for the next run
             outcome = self.outcomes.setdefault(ref, Outcome.of(change))
             if outcome.state in (DONE, PLANNED):
-                message = "Kommo accepted it, but reading again shows " + _still(change)
-                outcome = replace(outcome, state=UNVERIFIED, code="bad_answer", message=message)
-                doubted.append(self._set(ref, outcome))
+                message = "Kommo accepted it, but reading again shows " + describe_remaining(change)
+                self.outcomes[ref] = replace(outcome, state=UNVERIFIED, code="bad_answer", message=message)
+                doubted.append(ref)
         return doubted
 
-    def tell_names(self, changes: Iterable[Change], sentence: str = STORED_AS) -> list[Outcome]:
-        """Marks as unverified the names that Kommo made something else of; nothing is written for them again."""
+    def confirm(self, remaining: Mapping[Ref, Change]) -> list[Ref]:
+        """Marks as done what is as it should be though nothing was sent for it: other moves have put it in its place.
+
+        And what a later write has put right after a part was refused. Returns both.
+        """
+        confirmed = [
+            ref
+            for ref, outcome in self.outcomes.items()
+            if outcome.state == PLANNED or (ref in self.corrected and outcome.has_refused_part and ref not in remaining)
+        ]
+        for ref in confirmed:
+            self.outcomes[ref] = replace(self.outcomes[ref], state=DONE, code="", message="")
+        return confirmed
+
+    def mark_names(self, changes: Iterable[Change], sentence: str = STORED_AS) -> list[Ref]:
+        """Marks as unverified the names that Kommo made something else of, and returns them; none is written again."""
         marked = []
         for change in changes:
             ref, message = change.ref, sentence.format(change.fields["name"][0])
@@ -113,21 +136,9 @@ class Ledger:
                 continue
             else:
                 self.named_otherwise.add(ref)
-            outcome = replace(outcome, state=UNVERIFIED, code="bad_answer", message=message)
-            marked.append(self._set(ref, outcome))
+            self.outcomes[ref] = replace(outcome, state=UNVERIFIED, code="bad_answer", message=message)
+            marked.append(ref)
         return marked
-
-    def believe(self, remaining: Mapping[Ref, Change]) -> list[Outcome]:
-        """Marks as done what is as it should be though nothing was sent for it: other moves have put it in its place.
-
-        And what a later write has put right after a part was refused. Returns both.
-        """
-        settled = [
-            ref
-            for ref, outcome in self.outcomes.items()
-            if outcome.state == PLANNED or (ref in self.corrected and outcome.has_refused_part and ref not in remaining)
-        ]
-        return [self._set(ref, replace(self.outcomes[ref], state=DONE, code="", message="")) for ref in settled]
 
     def skip_planned(self, message: str) -> None:
         for ref, outcome in self.outcomes.items():
@@ -145,7 +156,8 @@ class Ledger:
         return next(problems, None)
 
 
-def _still(change: Change) -> str:
+def describe_remaining(change: Change) -> str:
+    """Returns what the re-reading shows of a change that was written, as the end of a sentence."""
     if change.action is Action.CREATE:
         return "that it is not there."
     if change.action is Action.DELETE:

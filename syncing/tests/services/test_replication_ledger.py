@@ -53,14 +53,14 @@ def test_a_correction_that_fails_leaves_the_created_item_unverified() -> None:
     made.note([Outcome.of(change(B), DONE)])
     made.note([Outcome.of(Change(Action.UPDATE, B, "Offer", "Sales", {"color": ("a", "b")}), FAILED, "no")])
     assert states(made)["Offer"] == "unverified"
-    assert not made.settled(B)
+    assert not made.is_given_up(B)
 
 
 def test_what_the_re_reading_still_shows_is_unverified_with_old_and_new() -> None:
     made = ledger()
     made.note([Outcome.of(change(A), DONE), Outcome.of(change(B), DONE)])
     still = Change(Action.UPDATE, A, "New", "Sales", {"name": ("old", "New")})
-    (doubted,) = made.doubt({A: still})
+    (doubted,) = made.conclude({A: still})
     assert (doubted.state, doubted.code) == ("unverified", "bad_answer")
     assert "name: 'old' instead of 'New'" in doubted.message
     assert made.first_problem() is doubted
@@ -70,15 +70,25 @@ def test_a_failure_is_not_softened_by_the_re_reading() -> None:
     made = ledger()
     made.note([Outcome.of(change(B), FAILED, "no", "validation")])
     assert made.doubt({B: change(B)}) == []
-    assert made.settled(B)
+    assert made.is_given_up(B)
 
 
 def test_what_other_moves_have_put_in_its_place_is_done_and_nothing_stays_planned() -> None:
     made = ledger()
     made.note([Outcome.of(change(A), DONE)])
-    assert [outcome.name for outcome in made.believe({})] == ["Offer"]
+    assert [outcome.name for outcome in made.conclude({})] == ["Offer"]
     assert set(states(made).values()) == {DONE}
-    assert made.believe({}) == []
+    assert made.conclude({}) == []
+
+
+def test_what_is_in_its_place_but_named_otherwise_gets_one_log_row() -> None:
+    made = ledger()
+    made.note([Outcome.of(change(A), DONE)])
+    renamed = Change(Action.UPDATE, B, "Offer", "Sales", {"name": ("Off.", "Offer")})
+    (outcome,) = made.conclude({}, [renamed])
+    assert (outcome.ref, outcome.state, outcome.code) == (B, UNVERIFIED, "bad_answer")
+    assert outcome.message == "Kommo stores it as 'Off.'."
+    assert made.count(Action.CREATE) == 1
 
 
 def test_a_refused_part_stays_told_until_a_later_write_is_seen_to_have_made_up_for_it() -> None:
@@ -88,8 +98,8 @@ def test_a_refused_part_stays_told_until_a_later_write_is_seen_to_have_made_up_f
     assert made.note([Outcome.of(change(A), DONE)]) == []
     assert (states(made)["New"], made.refused()) == (UNVERIFIED, {option})
     assert made.doubt({A: change(A)}) == []
-    assert A not in [outcome.ref for outcome in made.believe({A: change(A)})]
-    assert [outcome.name for outcome in made.believe({})] == ["New"]
+    assert A not in made.confirm({A: change(A)})
+    assert [outcome.name for outcome in made.conclude({})] == ["New"]
     assert made.first_problem() is None
 
 
