@@ -93,7 +93,7 @@ class KommoClient:
         self._transport.close()
 
     def pause(self, seconds: float) -> None:
-        """Waits before the next request; raises Halted at once when everything is stopped meanwhile."""
+        """Waits before the next request; raises Stopped at once when everything is stopped meanwhile."""
         self._sleep(seconds)
 
     def seconds(self) -> float:

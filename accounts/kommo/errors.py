@@ -13,7 +13,7 @@ KommoError
  +-- ServerError    5xx; too many of them, and of no answers: OutOfService (`weather`)
  +-- NetworkError   reset, timeout, DNS, TLS, refused; `sent` False when nothing ever left
  +-- BadAnswer      truncated, not JSON, wrong shape, pages that do not add up, a redirect
- +-- Halted         everything was stopped: a blocked IP, or a cancelled run
+ +-- Stopped        everything was stopped (`stopping`): a blocked IP, a cancelled run, a lost claim
 ReadOnly            a write through a read-only client: our own bug, nothing was sent
 """
 
@@ -230,23 +230,6 @@ class BadAnswer(KommoError):
     remedy = gettext_noop(
         "Kommo's answer was incomplete or unexpected: run again; if it stays, report it with the request id."
     )
-
-
-class Halted(KommoError):
-    """Stopped before the request was sent; `code` is the reason: ip_blocked, cancelled, or another."""
-
-    code = "cancelled"
-    remedy = gettext_noop("Run again when you are ready.")
-
-    def __init__(self, reason: str = "cancelled", **facts: Unpack[Facts]) -> None:
-        facts.setdefault("code", reason)
-        if reason == IpBlocked.code:
-            facts.setdefault("remedy", IpBlocked.remedy)
-        super().__init__(f"stopped: {reason}", **facts)
-        self.reason = reason
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return type(self), (self.reason,), self.__dict__
 
 
 class ReadOnly(TypeError):

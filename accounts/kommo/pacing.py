@@ -135,7 +135,7 @@ class Pacer:
     def wait(self) -> None:
         """Returns when the next request may be sent.
 
-        Raises Halted as soon as everything is stopped, RateLimited when the account is held beyond `max_wait`.
+        Raises Stopped as soon as everything is stopped, RateLimited when the account is held beyond `max_wait`.
         """
         while not self._turn_came():
             pass
@@ -174,7 +174,7 @@ class Pacer:
         return self._slots.take(self._keys, earliest, self._max_wait)
 
     def pause(self, seconds: float) -> None:
-        """Sleeps; raises Halted at once when everything is stopped meanwhile."""
+        """Sleeps; raises Stopped at once when everything is stopped meanwhile."""
         self._sleep(seconds)
         self.stop.check()
 

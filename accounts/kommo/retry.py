@@ -4,8 +4,9 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from accounts.kommo.errors import BadAnswer, Halted, IpBlocked, KommoError, NetworkError, RateLimited, ServerError
+from accounts.kommo.errors import BadAnswer, IpBlocked, KommoError, NetworkError, RateLimited, ServerError
 from accounts.kommo.pacing import Pacer
+from accounts.kommo.stopping import Stopped
 from accounts.kommo.weather import Weather
 
 logger = logging.getLogger(__name__)
@@ -119,7 +120,7 @@ class Repeats:
         logger.info("%s; attempt %d, again in %.1f s", error, attempt, wait)
         try:
             self._sleep(wait)
-        except Halted as halted:
-            halted.account, halted.method, halted.path = error.account, error.method, error.path
-            halted.outcome_unknown = error.outcome_unknown
+        except Stopped as stopped:
+            stopped.account, stopped.method, stopped.path = error.account, error.method, error.path
+            stopped.outcome_unknown = error.outcome_unknown
             raise

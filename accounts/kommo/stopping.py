@@ -1,13 +1,44 @@
-"""The one switch that stops every client at once: a blocked IP, a cancelled run."""
+"""The one switch that stops clients: why nothing more is sent, and the error that tells it."""
 
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from enum import StrEnum
+from typing import Unpack
 from weakref import WeakSet
 
-from accounts.kommo.errors import Halted
+from accounts.kommo.errors import Facts, IpBlocked, KommoError, gettext_noop
 
 LOOK = 0.05  # seconds between two looks of a thread that waits until another one is no longer alone
+
+
+class StopReason(StrEnum):
+    """Why nothing more is sent; the first two are public reason codes, the others never leave the process."""
+
+    CANCELLED = "cancelled"
+    IP_BLOCKED = IpBlocked.code
+    HANDED_BACK = "handed_back"  # whoever is at it ends; another one goes on
+    LOST_CLAIM = "lost_claim"  # another one is at it by now
+
+
+OUR_OWN = frozenset(StopReason) - {StopReason.IP_BLOCKED}  # we stopped it ourselves: nothing has failed
+
+
+class Stopped(KommoError):
+    """Stopped before the request was sent; `code` is the reason, a StopReason."""
+
+    code = StopReason.CANCELLED
+    remedy = gettext_noop("Run again when you are ready.")
+
+    def __init__(self, reason: str = StopReason.CANCELLED, **facts: Unpack[Facts]) -> None:
+        facts.setdefault("code", reason)
+        if reason == StopReason.IP_BLOCKED:
+            facts.setdefault("remedy", IpBlocked.remedy)
+        super().__init__(f"stopped: {reason}", **facts)
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.reason,), self.__dict__
 
 
 class Stop:
@@ -64,16 +95,16 @@ class Stop:
         self._event.clear()
 
     def check(self) -> None:
-        """Raises Halted once stopped; waits as long as another thread sends alone."""
+        """Raises Stopped once stopped; waits as long as another thread sends alone."""
         while self.root._sender not in (None, threading.get_ident()) and not self._event.wait(LOOK):
             pass
         self.check_now()
 
     def check_now(self) -> None:
-        """Raises Halted once stopped, or when what is watched says so."""
+        """Raises Stopped once stopped, or when what is watched says so."""
         self._look()
         if self._event.is_set():
-            raise Halted(self.reason)
+            raise Stopped(self.reason)
 
     def _look(self) -> None:
         if self._watch is not None and (reason := self._watch()):
@@ -83,7 +114,7 @@ class Stop:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Inside, no other thread below the same root begins a request; raises Halted when stopped before its turn."""
+        """Inside, no other thread below the same root begins a request; raises Stopped when stopped before its turn."""
         root = self.root
         while not root._alone.acquire(timeout=LOOK):
             self.check()
@@ -96,6 +127,6 @@ class Stop:
             root._alone.release()
 
     def sleep(self, seconds: float) -> None:
-        """Waits so long; raises Halted at once when stopped meanwhile."""
+        """Waits so long; raises Stopped at once when stopped meanwhile."""
         self._event.wait(max(0.0, seconds))
         self.check()

@@ -11,10 +11,11 @@ from urllib3.exceptions import HTTPError
 
 from accounts import __version__
 from accounts.kommo.answers import Answer
-from accounts.kommo.errors import Halted, RateLimited
+from accounts.kommo.errors import RateLimited
 from accounts.kommo.last_look import Look, LookingAdapter
 from accounts.kommo.network import network_error
 from accounts.kommo.pacing import Pacer
+from accounts.kommo.stopping import Stopped
 
 # A stable, descriptive agent: requests without one were grey-listed (docs/kommo.md 2).
 USER_AGENT = f"KommoSync/{__version__} (configuration sync for Kommo; python-requests)"
@@ -102,14 +103,14 @@ class Transport:
     ) -> Answer:
         """The answer to one request, sent at its turn. `path` is what errors and counts name it by.
 
-        Raises Halted, RateLimited (held longer than we wait) and NetworkError; any status is an answer.
+        Raises Stopped, RateLimited (held longer than we wait) and NetworkError; any status is an answer.
         """
         request = _prepared(method, url, headers, data)
         try:
             self.pacer.wait()
             self.pacer.stop.check_now()  # whoever slept since may have lost the right to send
             return self._exchange(method, path, request)
-        except (Halted, RateLimited) as error:
+        except (Stopped, RateLimited) as error:
             error.account, error.method, error.path = self.account, method, path
             raise
 

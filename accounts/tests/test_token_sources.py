@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from django.utils import timezone, translation
 
-from accounts.kommo.errors import GrantRefused, Halted, KommoError, NotFound, ServerError
+from accounts.kommo.errors import GrantRefused, KommoError, NotFound, ServerError
 from accounts.kommo.oauth import Tokens
-from accounts.kommo.stopping import Stop
+from accounts.kommo.stopping import Stop, Stopped
 from accounts.models import Account, AccountEvent, Integration, TokenPair
 from accounts.services import CredentialProblem, client_for
 from accounts.services.credentials import database_thread, token_pairs
@@ -210,7 +210,7 @@ def test_a_stop_ends_the_wait_for_somebody_elses_refresh(north) -> None:
     database_thread.run(lambda: token_pairs.acquire(north.pk, lease=token_pairs.FRESH))
     stop = Stop()
     threading.Timer(0.2, stop.set, ["cancelled"]).start()
-    with pytest.raises(Halted):
+    with pytest.raises(Stopped):
         ask(north, stop=stop)
 
 

@@ -4,11 +4,12 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from accounts.kommo import elapsed
 from accounts.kommo.client import KommoClient
 from accounts.kommo.errors import IpBlocked, KommoError
-from accounts.kommo.stopping import Stop
+from accounts.kommo.stopping import OUR_OWN, Stop, Stopped, StopReason
 from accounts.kommo.weather import Weather
 from accounts.models import Account
 from accounts.services import client_for
@@ -17,7 +18,7 @@ from syncing.adapters.outcomes import Outcome
 from syncing.engine.refs import Ref
 from syncing.engine.snapshot import Snapshot
 from syncing.error_boundary import bounded, where
-from syncing.execution.recorder import LOST, Recorder
+from syncing.execution.recorder import Recorder
 from syncing.leases.claims import Claim
 from syncing.models import AccountState
 from syncing.records.account_runs import Progress, how_far
@@ -25,13 +26,11 @@ from syncing.records.mappings import Remember, remember_slave
 from syncing.records.outcomes import changes_of, counts_of
 from syncing.records.snapshots import packed
 from syncing.records.text import error_document
-from syncing.replication.contract import NO_NOTES, Checkpoint, Interrupted, Keep, Mapped, Notes, Record, Result, Target
+from syncing.replication.contract import NO_NOTES, Checkpoint, Keep, Mapped, Notes, Record, Result, Target
 
 logger = logging.getLogger(__name__)
 
 Replicate = Callable[[Target, KommoClient, Record, Checkpoint, Keep], Result]
-INTERRUPTIONS = frozenset({"cancelled", "handed_back", LOST})  # we stopped it ourselves
-BLOCKED = "ip_blocked"
 BLOCKED_MESSAGE = "Kommo blocked this machine's IP address, so everything was stopped."
 
 
@@ -47,13 +46,13 @@ class LeaseWatch:
         self._clocks = clocks
         self._ended = threading.Event()
         self.beaten(self.moment())
-        self.stop = Stop(watch=lambda: LOST if self.is_stale else "")
+        self.stop = Stop(watch=lambda: StopReason.LOST_CLAIM if self.is_stale else "")
         threading.Thread(target=self._watch, name="watch", daemon=True).start()
 
     def _watch(self) -> None:
         while not self._ended.wait(conf.heartbeat() / 2):
             if self.is_stale:
-                self.stop.set(LOST)
+                self.stop.set(StopReason.LOST_CLAIM)
 
     def end(self) -> None:
         self._ended.set()
@@ -114,24 +113,20 @@ class AccountTask:
 
     def checkpoint(self, note: str) -> None:
         self.note = note
-        if self.stop.reason in INTERRUPTIONS:
-            raise Interrupted(self.stop.reason)
-        if self.watch.is_stale:
-            raise Interrupted(LOST)
+        self.stop.check_now()
 
     # -- the thread --
 
     def work(self, replicate: Replicate) -> None:
         """The whole attempt; stores its end. The boundary of one account's run: no error leaves it for the others."""
         try:
-            with bounded(self._errored, but=(Interrupted,)):
+            with bounded(self._errored, but=(Stopped,)):
                 self._finish(self._replicate(replicate))
-        except Interrupted as interruption:
-            self._interrupted(interruption.code)
+        except Stopped as stop:
+            if stop.reason != StopReason.LOST_CLAIM:
+                self._store(partial(self.recorder.interrupt, self.claim, stop.reason, self.progress()))
 
     def _finish(self, result: Result) -> None:
-        if result.reason in INTERRUPTIONS - {"cancelled"}:
-            raise Interrupted(result.reason)
         self.ended_by = result.reason or ""
         note = how_far(self.progress()) if result.state == AccountState.CANCELLED else ""
         self.recorder.finish(self.claim, explained(result), self.earlier, note)
@@ -141,6 +136,8 @@ class AccountTask:
             with self._opened() as self.client:
                 return replicate(self.target, self.client, self.record, self.checkpoint, self.keep)
         except KommoError as error:
+            if isinstance(error, Stopped) and error.reason in OUR_OWN:
+                raise
             return failed(error, self.outcomes, self.requests)
 
     def _opened(self) -> KommoClient:
@@ -151,10 +148,6 @@ class AccountTask:
         read_only = not self.target.writes
         return client_for(self.account, read_only=read_only, others=self.others, stop=self.stop, weather=weather)
 
-    def _interrupted(self, code: str) -> None:
-        if code != LOST:
-            self._store(lambda: self.recorder.interrupt(self.claim, code, self.progress()))
-
     def _errored(self, error: Exception) -> None:
         logger.exception("run %s, account %s: error of our own", self.claim.run_id, self.account.subdomain)
         self._store(lambda: self.recorder.own_error(self.claim, where(error), self.progress()))
@@ -162,7 +155,7 @@ class AccountTask:
     def _store(self, act: Callable[[], None]) -> None:
         try:
             act()
-        except Interrupted:
+        except Stopped:
             logger.warning("run %s: the claim of %s was lost", self.claim.run_id, self.account.subdomain)
 
     def progress(self) -> Progress:
@@ -172,9 +165,9 @@ class AccountTask:
 
 def explained(result: Result) -> Result:
     """Of a blocked IP, every account that it stopped says the same."""
-    if result.reason != BLOCKED:
+    if result.reason != StopReason.IP_BLOCKED:
         return result
-    return replace(result, error=error_document(BLOCKED, BLOCKED_MESSAGE, IpBlocked.remedy))
+    return replace(result, error=error_document(StopReason.IP_BLOCKED, BLOCKED_MESSAGE, IpBlocked.remedy))
 
 
 def failed(error: KommoError, outcomes: Sequence[Outcome], requests: int) -> Result:

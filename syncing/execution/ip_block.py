@@ -7,10 +7,11 @@ from accounts import clock
 from accounts import conf as accounts_conf
 from accounts.clock import SLACK
 from accounts.kommo.errors import IpBlocked
+from accounts.kommo.stopping import StopReason
 from accounts.models import RequestSlot
 from syncing import conf
 from syncing.error_boundary import bounded
-from syncing.execution.account_task import BLOCKED, BLOCKED_MESSAGE
+from syncing.execution.account_task import BLOCKED_MESSAGE
 from syncing.models import RUN_OPEN, AccountState, SyncRun
 from syncing.records.text import error_document
 from syncing.services.runs.close import close_run, end_accounts, end_without_master, fail_inside
@@ -22,13 +23,13 @@ def announce() -> None:
     """Tells every lane, holds the common pace until they have heard, and ends all that waits, in every group."""
     RequestSlot.objects.update_or_create(key=KEY, defaults={"next_at": clock.now().timestamp()})
     accounts_conf.slots().hold(accounts_conf.IP_KEY, 2 * conf.heartbeat())
-    error = error_document(BLOCKED, BLOCKED_MESSAGE, IpBlocked.remedy)
+    error = error_document(StopReason.IP_BLOCKED, BLOCKED_MESSAGE, IpBlocked.remedy)
     for run in SyncRun.objects.filter(state__in=RUN_OPEN).order_by("pk"):
         with bounded(partial(fail_inside, run.pk)):
             if run.snapshot_id is None:
-                end_without_master(run, BLOCKED, error)
+                end_without_master(run, StopReason.IP_BLOCKED, error)
             else:
-                end_accounts(run, AccountState.FAILED, BLOCKED, error=error)
+                end_accounts(run, AccountState.FAILED, StopReason.IP_BLOCKED, error=error)
                 close_run(run.pk)
 
 

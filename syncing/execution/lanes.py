@@ -8,13 +8,13 @@ from functools import partial
 from typing import Any
 
 from accounts import clock
-from accounts.kommo.stopping import Stop
+from accounts.kommo.stopping import Stop, StopReason
 from syncing import conf, replication
 from syncing.error_boundary import bounded, survived
 from syncing.execution import ip_block, loading, master, master_reading
-from syncing.execution.account_task import BLOCKED, AccountTask, LeaseWatch, Replicate
+from syncing.execution.account_task import AccountTask, LeaseWatch, Replicate
 from syncing.execution.master_reading import MasterReading, MasterTask
-from syncing.execution.recorder import LOST, Recorder
+from syncing.execution.recorder import Recorder
 from syncing.execution.stop_signs import StopSign
 from syncing.leases import claims, dispatch, processes
 from syncing.models import SyncRun
@@ -22,9 +22,6 @@ from syncing.services import promotion
 from syncing.services.runs import close, order, rests, waves
 
 logger = logging.getLogger(__name__)
-
-HANDED_BACK = "handed_back"
-CANCELLED = "cancelled"
 
 
 def work(
@@ -111,7 +108,7 @@ class LaneAtWork:
 
     def leave(self) -> None:
         """Hands back what is still there and ends the threads."""
-        self._interrupt(HANDED_BACK)
+        self._interrupt(StopReason.HANDED_BACK)
         try:
             while self._tasks or self._masters:
                 self._beat()
@@ -140,7 +137,7 @@ class LaneAtWork:
         self._watch.beaten(began)
         if not self._stop.is_set and ip_block.happened_since(self._began):
             self._announced = True  # by who met it; once more would end the runs that began since
-            self._stop.set(BLOCKED)
+            self._stop.set(StopReason.IP_BLOCKED)
 
     def _beat_accounts(self) -> None:
         held = {task.claim.account_run_id: task for task in self._tasks.values()}
@@ -150,9 +147,9 @@ class LaneAtWork:
         cancelled = claims.cancelled_runs({task.claim.run_id for task in held.values()})
         for pk, task in held.items():
             if fences.get(pk) != task.claim.fence:
-                task.interrupt(LOST)  # or just finished: then nobody hears it
+                task.interrupt(StopReason.LOST_CLAIM)  # or just finished: then nobody hears it
             elif task.claim.run_id in cancelled:
-                task.interrupt(CANCELLED)
+                task.interrupt(StopReason.CANCELLED)
             elif task.note != task.shown:
                 task.shown = task.note
                 self._recorder.show(task.claim, task.requests, task.note)
@@ -161,18 +158,18 @@ class LaneAtWork:
         kept = claims.extend_masters([held.claim for held in self._masters.values()])
         for held in self._masters.values():
             if held.claim.run_id not in kept:
-                held.stop.set(LOST)
+                held.stop.set(StopReason.LOST_CLAIM)
 
     # -- stopping --
 
     def _heed(self) -> None:
         """Stops what is in work: asked from outside, blocked, or far beyond the slice."""
-        if self._stop.reason == BLOCKED and not self._announced:
+        if self._stop.reason == StopReason.IP_BLOCKED and not self._announced:
             self._announced = True
             logger.error("Kommo blocked this machine's IP address: everything is stopped")
             ip_block.announce()
         if self._asked_to_stop.is_set() or time.monotonic() > self._ends + conf.OVERTIME:
-            self._interrupt(HANDED_BACK)
+            self._interrupt(StopReason.HANDED_BACK)
 
     def _interrupt(self, code: str) -> None:
         for stop in [held.stop for held in self._tasks.values()] + [held.stop for held in self._masters.values()]:

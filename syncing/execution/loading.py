@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from accounts.kommo.stopping import Stop
+from accounts.kommo.stopping import Stop, Stopped
 from accounts.models import Account
 from syncing.adapters.outcomes import Outcome
 from syncing.engine.pending import ListKey, Pending
@@ -23,7 +23,7 @@ from syncing.records.outcomes import outcomes_so_far
 from syncing.records.pending import pending_creations
 from syncing.records.stored_names import known_names
 from syncing.records.text import error_document
-from syncing.replication.contract import Interrupted, Result, Target
+from syncing.replication.contract import Result, Target
 from syncing.services.runs.close import fail_inside
 from syncing.services.runs.waves import settle
 
@@ -63,7 +63,7 @@ def _errored(claim: Claim, recorder: Recorder, error: Exception) -> None:
     logger.error("run %s: what account %s needs was not loaded", claim.run_id, claim.account_id, exc_info=error)
     try:
         recorder.own_error(claim, where(error), None)
-    except Interrupted:
+    except Stopped:
         return
     _settle(claim.run_id)
 
@@ -192,7 +192,7 @@ def _is_sound(claim: Claim, goal: Goal | None, recorder: Recorder, earlier: Sequ
 def _end(claim: Claim, recorder: Recorder, result: Result, earlier: Sequence[Outcome], note: str = "") -> None:
     try:
         recorder.finish(claim, result, earlier, note)
-    except Interrupted:
+    except Stopped:
         return  # the claim was lost meanwhile: its new holder looks for itself
     _settle(claim.run_id)
 

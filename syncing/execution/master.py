@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from accounts.kommo.identity import WrongAccount
+from accounts.kommo.stopping import OUR_OWN
 from accounts.models import Account, SyncGroup
 from accounts.services import record_health, remember_identity
 from syncing import conf
@@ -15,7 +16,6 @@ from syncing.engine.refs import Scope
 from syncing.engine.snapshot import Snapshot, fingerprint, from_document, to_document
 from syncing.error_boundary import INTERNAL_REMEDY, survived, where
 from syncing.execution import promotion
-from syncing.execution.account_task import INTERRUPTIONS
 from syncing.execution.master_reading import MasterReading, ReadRequest
 from syncing.leases import dispatch
 from syncing.leases.claims import MasterClaim, release_master
@@ -115,7 +115,7 @@ def settle(claim: MasterClaim, request: ReadRequest, readings: Sequence[MasterRe
     mine.update(master_requests=run.master_requests + sum(reading.requests for reading in readings))
     for account, reading in zip(request.accounts, readings, strict=False):
         problem = reading.error or _other_entry(account, reading.kommo_id)
-        if problem and problem["code"] in INTERRUPTIONS:
+        if problem and problem["code"] in OUR_OWN:
             release_master(claim, counts=False)
             return False
         record_health(account.pk, problem)

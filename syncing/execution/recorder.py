@@ -7,6 +7,7 @@ from typing import Any
 from django.db import OperationalError, connection, transaction
 
 from accounts.batcher import Batcher
+from accounts.kommo.stopping import Stopped, StopReason
 from accounts.models import Account
 from accounts.services import record_health, remember_identity
 from syncing import conf
@@ -23,15 +24,14 @@ from syncing.records.outcomes import log_options, log_outcomes
 from syncing.records.pending import store_pending
 from syncing.records.snapshots import store_snapshot
 from syncing.records.stored_names import store_names
-from syncing.replication.contract import NO_NOTES, Interrupted, Mapped, Notes, Result
+from syncing.replication.contract import NO_NOTES, Mapped, Notes, Result
 
 ATTEMPTS = 3
-LOST = "lost_claim"
 
 
 @dataclass(frozen=True)
 class Unit:
-    """Something to store for one claim; its result is True, or Interrupted when the claim was lost."""
+    """Something to store for one claim; its result is True, or Stopped when the claim was lost."""
 
     claim: Claim
     act: Callable[[], None]
@@ -39,7 +39,7 @@ class Unit:
 
 
 class Recorder:
-    """Every method blocks until its part is committed, and raises Interrupted("lost_claim") behind a newer fence."""
+    """Every method blocks until its part is committed, and raises Stopped("lost_claim") behind a newer fence."""
 
     def __init__(self) -> None:
         self._batcher: Batcher[Unit, bool] = Batcher(commit, window=conf.WRITER_WINDOW, name="recorder")
@@ -96,11 +96,11 @@ class Recorder:
         if frame := self._frames[claim.run_id]:
             drift.store_drift(claim, frame, seen)
 
-    def interrupt(self, claim: Claim, code: str, progress: Progress) -> None:
+    def interrupt(self, claim: Claim, reason: str, progress: Progress) -> None:
         """Stopped between two requests: cancelled for good, or handed back for the next attempt."""
 
         def act() -> None:
-            is_over = code == "cancelled" or _run_is_cancelled(claim)
+            is_over = reason == StopReason.CANCELLED or _run_is_cancelled(claim)
             columns = cancelled(progress) if is_over else handed_back(progress)
             _end(claim, **columns, **so_far(claim, progress))
 
@@ -149,7 +149,10 @@ def _commit(units: Sequence[Unit]) -> list[bool | BaseException]:
         held = _held({unit.claim.account_run_id for unit in units})
         turned = _turned(units)
         lost = [unit.after_write and unit.claim.account_run_id in turned for unit in units]
-        return [Interrupted(LOST) if gone else _store(unit, held) for unit, gone in zip(units, lost, strict=True)]
+        return [
+            Stopped(StopReason.LOST_CLAIM) if gone else _store(unit, held)
+            for unit, gone in zip(units, lost, strict=True)
+        ]
 
 
 def _held(account_run_ids: set[int]) -> dict[int, int]:
@@ -174,7 +177,7 @@ def _turned(units: Sequence[Unit]) -> set[int]:
 
 def _store(unit: Unit, held: dict[int, int]) -> bool | BaseException:
     if held.get(unit.claim.account_run_id) != unit.claim.fence:
-        return Interrupted(LOST)
+        return Stopped(StopReason.LOST_CLAIM)
     failed: list[Exception] = []  # raised to who asked: the others of the batch have no part in it
     with bounded(failed.append, but=(OperationalError,)), transaction.atomic():
         unit.act()

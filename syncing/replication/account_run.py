@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from accounts.kommo.client import KommoClient
-from accounts.kommo.errors import Halted, IpBlocked, KommoError
+from accounts.kommo.errors import KommoError
+from accounts.kommo.stopping import Stopped, StopReason
 from syncing.adapters.context import WriteContext
 from syncing.adapters.outcomes import Outcome
 from syncing.adapters.reader import Reader
@@ -19,14 +20,13 @@ from syncing.engine.snapshot import Snapshot
 from syncing.engine.stored_names import restore_options, unrestored_options
 from syncing.replication.account_reading import AccountReading
 from syncing.replication.checkpointed_client import CheckpointedClient
-from syncing.replication.contract import Checkpoint, Interrupted, Keep, Notes, Record, Result, Target
+from syncing.replication.contract import Checkpoint, Keep, Notes, Record, Result, Target
 from syncing.replication.document import difference_rows, document
 from syncing.replication.id_map import IdMap, Updates
 from syncing.replication.ledger import Ledger
 from syncing.replication.remembered import Remembered
 from syncing.replication.rereading import Rereading
 
-CANCELLED = "cancelled"
 ROUNDS = 4  # apply and re-read at most so often: the order may need more than one, everything else has two
 PUT_BACK_IN = 2  # the round in which options that a write has spoiled are put back
 LIMIT_REMEDY = "Make room in the account; the message says where."
@@ -44,21 +44,15 @@ def replicate(
 ) -> Result:
     """Read the account, plan, and (if the job writes) check, keep what was there, apply, re-read and verify.
 
-    Errors of Kommo, and a cancel, end in a Result; `Interrupted` for another reason and errors of our own are raised.
+    Errors of Kommo, and a cancel, end in a Result; `Stopped` by us for another reason and errors of our own are raised.
     """
     part = _AccountRun(job, client, record, checkpoint, keep)
     try:
         return part.run()
-    except Halted as halt:
-        if halt.reason == CANCELLED:
-            return part.stopped(CANCELLED, halt)
-        if halt.reason == IpBlocked.code:
-            return part.stopped("failed", halt)
-        raise Interrupted(halt.reason) from halt
-    except Interrupted as stop:
-        if stop.code == CANCELLED:
-            return part.stopped(CANCELLED, Halted(CANCELLED))
-        raise
+    except Stopped as stop:
+        if stop.reason in (StopReason.HANDED_BACK, StopReason.LOST_CLAIM):
+            raise
+        return part.stopped(stop.reason if stop.reason == StopReason.CANCELLED else "failed", stop)
     except KommoError as error:
         return part.stopped("failed", error)
 
@@ -108,7 +102,7 @@ class _AccountRun:
         """The result of a part that an error of the account, or a cancel, has cut short."""
         self.left = None  # nobody knows how far it came
         self.ledger.skip_planned("Not tried: the account's run ended before.")
-        problem = None if state == CANCELLED else _problem(error.code, str(error), error.remedy)
+        problem = None if state == StopReason.CANCELLED else _problem(error.code, str(error), error.remedy)
         return self._result(state, error.code, problem)
 
     # -- plan and check --

@@ -83,7 +83,7 @@ class Result:
 
 
 class Record(Protocol):
-    """Stores what has happened before the next request goes out; blocks until it is committed; raises Interrupted."""
+    """Stores what has happened before the next request goes out; blocks until it is committed; raises Stopped."""
 
     def __call__(
         self,
@@ -97,13 +97,5 @@ class Record(Protocol):
 
 # Stores the account as it was read, before the first write of it goes out; blocks until it is committed.
 Keep = Callable[[Snapshot], None]
-# Called between two requests with a short note; raises Interrupted when the account must stop.
+# Called between two requests with a short note; raises Stopped when the account must stop.
 Checkpoint = Callable[[str], None]
-
-
-class Interrupted(Exception):
-    """The account has to stop between two requests; `code` says why: cancelled, handed_back or lost_claim."""
-
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.code = code

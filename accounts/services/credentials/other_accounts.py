@@ -24,7 +24,7 @@ SILENT = (Health.IP_NOT_ALLOWED, Health.IP_BLOCKED, Health.UNREACHABLE, Health.N
 def others_answer(account: Account, stop: Stop) -> bool | None:
     """Returns True if one of up to three other accounts answers, one request each; None: there is no other to ask.
 
-    For any thread, as the database is asked in a thread of its own. Raises Halted when everything is stopped.
+    For any thread, as the database is asked in a thread of its own. Raises Stopped when everything is stopped.
     """
     others = database_thread.run(lambda: _others_with_token(account))
     for other, token in others:

@@ -13,10 +13,11 @@ from django.utils.translation import gettext_noop
 
 from accounts.fields import WrongEncryptionKey
 from accounts.kommo import oauth
-from accounts.kommo.errors import BadAnswer, GrantRefused, Halted, KommoError, Unauthorised, nobody_there
+from accounts.kommo.errors import BadAnswer, GrantRefused, KommoError, Unauthorised, nobody_there
 from accounts.kommo.oauth import Tokens
 from accounts.kommo.refusals import RequestRefused, Suspicion
 from accounts.kommo.retry import Policy, Repeats
+from accounts.kommo.stopping import Stopped
 from accounts.kommo.tokens import FixedToken, Moved
 from accounts.kommo.transport import Transport
 from accounts.services.credentials import database_thread, token_pairs
@@ -162,7 +163,7 @@ class OAuthTokens:
         except KommoError as error:
             error.retryable = error.outcome_unknown = False  # it was repeated here as often as is good
             problem = {"code": error.code, "message": error.detail[:300], "remedy": error.remedy}
-            if isinstance(error, Halted):
+            if isinstance(error, Stopped):
                 database_thread.run(partial(token_pairs.release, pair))
             elif not isinstance(error, GrantRefused):
                 database_thread.run(partial(token_pairs.store_failure, pair, problem))

@@ -8,8 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from accounts.fields import WrongEncryptionKey
-from accounts.kommo.errors import Halted
-from accounts.kommo.stopping import Stop
+from accounts.kommo.stopping import Stop, Stopped
 from accounts.models import Account
 from accounts.services.credentials.token_sources import UNREADABLE
 from accounts.services.health.probe import Probe, probe
@@ -57,7 +56,7 @@ def check_each(
                 yield account.pk, store_error(account.pk, _(OWN_ERROR))
                 continue
             answer = future.result()
-            if not isinstance(answer.error, Halted):
+            if not isinstance(answer.error, Stopped):
                 yield account.pk, conclude(account, answer)
 
 

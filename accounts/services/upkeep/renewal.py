@@ -15,8 +15,8 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts.clock import beyond
-from accounts.kommo.errors import Halted, IpBlocked, KommoError
-from accounts.kommo.stopping import Stop
+from accounts.kommo.errors import IpBlocked, KommoError
+from accounts.kommo.stopping import Stop, Stopped
 from accounts.models import (
     HAS_LIVE_CREDENTIAL,
     HEALTH_NEEDS_CONNECTING,
@@ -79,7 +79,7 @@ def renew(account_ids: Sequence[int]) -> bool:
         renewals = [pool.submit(_renew, account, stop) for account in accounts]
     failures = [each.exception() or each.result() for each in renewals]
     for account, failure in zip(accounts, failures, strict=True):
-        if failure is not None and not isinstance(failure, Halted):
+        if failure is not None and not isinstance(failure, Stopped):
             # The text of an error that is not Kommo's may hold values.
             text = str(failure) if isinstance(failure, KommoError) else type(failure).__name__
             logger.warning("account %s: its tokens were not renewed: %s", account.subdomain, text)

@@ -13,7 +13,6 @@ from accounts.kommo.errors import (
     BadAnswer,
     FieldError,
     Forbidden,
-    Halted,
     IpBlocked,
     ItemError,
     KommoError,
@@ -24,6 +23,7 @@ from accounts.kommo.errors import (
     Unpaid,
     Validation,
 )
+from accounts.kommo.stopping import Stopped
 from accounts.tests.kommo.world import TOKEN, jwt
 
 NOW = 1_800_000_000.0
@@ -172,7 +172,7 @@ class TestErrors:
             assert TOKEN not in repr(vars(caught)) + str(caught)
 
     def test_errors_survive_a_pickle(self) -> None:
-        for caught in (error(400, problem(400, "Bad")), error(429), Halted("ip_blocked", account="north")):
+        for caught in (error(400, problem(400, "Bad")), error(429), Stopped("ip_blocked", account="north")):
             copy = pickle.loads(pickle.dumps(caught))
             assert (type(copy), vars(copy), str(copy)) == (type(caught), vars(caught), str(caught))
 

@@ -8,18 +8,9 @@ import requests
 from requests_mock import Mocker
 
 from accounts import __version__, conf
-from accounts.kommo.errors import (
-    BadAnswer,
-    Halted,
-    IpBlocked,
-    KommoError,
-    RateLimited,
-    ReadOnly,
-    ServerError,
-    Unauthorised,
-)
+from accounts.kommo.errors import BadAnswer, IpBlocked, KommoError, RateLimited, ReadOnly, ServerError, Unauthorised
 from accounts.kommo.pacing import step_of
-from accounts.kommo.stopping import Stop
+from accounts.kommo.stopping import Stop, Stopped
 from accounts.kommo.tokens import FixedToken
 from accounts.kommo.transport import Exchange
 from accounts.tests.kommo.world import API, TOKEN, Clock, Refreshing, jwt, make_client
@@ -263,7 +254,7 @@ class TestStopping:
         requests_mock.get(URL, status_code=403, text="<html>403 Forbidden</html>")
         with pytest.raises(IpBlocked):
             north.get(PATH)
-        with pytest.raises(Halted) as caught:
+        with pytest.raises(Stopped) as caught:
             south.get(PATH)
         assert caught.value.code == "ip_blocked"
         assert requests_mock.call_count == 1
@@ -280,7 +271,7 @@ class TestStopping:
         clock, stop = Clock(), Stop()
         clock.on_sleep = lambda seconds: stop.set("cancelled")
         requests_mock.patch(URL, status_code=504)
-        with pytest.raises(Halted) as caught:
+        with pytest.raises(Stopped) as caught:
             make_client(clock, stop=stop).patch(PATH, {})
         assert (caught.value.code, caught.value.outcome_unknown) == ("cancelled", True)
         assert caught.value.account == "north"

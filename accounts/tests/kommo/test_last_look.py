@@ -2,9 +2,8 @@
 
 import pytest
 
-from accounts.kommo.errors import Halted
 from accounts.kommo.last_look import LookingAdapter
-from accounts.kommo.stopping import Stop
+from accounts.kommo.stopping import Stop, Stopped
 from accounts.simulator.server import RunningServer
 from accounts.simulator.world import World
 from accounts.tests.kommo.world import make_client
@@ -21,12 +20,12 @@ def test_what_was_stopped_while_it_connected_is_not_sent(simulator: RunningServe
         return "lost_claim" if len(looks) > 2 else ""
 
     client = make_client(base_url=simulator.url_template.format(subdomain="north"), stop=Stop(watch=watch))
-    with client, pytest.raises(Halted, match="lost_claim") as halted:
+    with client, pytest.raises(Stopped, match="lost_claim") as stopped:
         getattr(client, method)("/leads/pipelines", *([[{"name": "Sales"}]] if method == "post" else []))
 
     assert len(looks) == 3
-    assert not halted.value.outcome_unknown
-    assert halted.value.path == "/leads/pipelines"
+    assert not stopped.value.outcome_unknown
+    assert stopped.value.path == "/leads/pipelines"
     assert list(world.log.of("north")) == []
 
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from accounts.kommo.errors import Halted, RateLimited
+from accounts.kommo.errors import RateLimited
 from accounts.kommo.pacing import LONGEST_HOLD, MISSED, LocalSlots, Pacer, Turn, held, next_turn, step_of
-from accounts.kommo.stopping import Stop
+from accounts.kommo.stopping import Stop, Stopped
 from accounts.tests.kommo.world import Clock, make_pacer
 
 
@@ -184,7 +184,7 @@ def test_waiting_ends_at_once_when_everything_is_stopped() -> None:
     pacer.wait()
     threading.Timer(0.05, stop.set, ["cancelled"]).start()
     started = time.monotonic()
-    with pytest.raises(Halted, match="cancelled"):
+    with pytest.raises(Stopped, match="cancelled"):
         pacer.wait()
     assert time.monotonic() - started < 2
 
@@ -192,6 +192,6 @@ def test_waiting_ends_at_once_when_everything_is_stopped() -> None:
 def test_nothing_goes_once_stopped_even_when_its_turn_is_now() -> None:
     stop = Stop()
     stop.set("ip_blocked")
-    with pytest.raises(Halted) as caught:
+    with pytest.raises(Stopped) as caught:
         make_pacer(Clock(), stop=stop).wait()
     assert caught.value.code == "ip_blocked"

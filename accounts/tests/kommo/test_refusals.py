@@ -7,9 +7,9 @@ import pytest
 from requests_mock import ANY, Mocker
 
 from accounts.kommo.client import KommoClient
-from accounts.kommo.errors import Halted, IpBlocked
+from accounts.kommo.errors import IpBlocked
 from accounts.kommo.refusals import AskOthers, IpNotAllowed, RequestRefused, Suspicion
-from accounts.kommo.stopping import Stop
+from accounts.kommo.stopping import Stop, Stopped
 from accounts.kommo.tokens import FixedToken
 from accounts.kommo.transport import Transport
 from accounts.tests.kommo.world import API, NORTH, TOKEN, Clock, make_pacer
@@ -130,7 +130,7 @@ def test_while_it_is_found_out_nobody_else_sends_and_one_enquiry_is_enough(reque
             asking.wait(5)
         try:
             client(stop, ask).get(path)
-        except (IpBlocked, Halted) as error:
+        except (IpBlocked, Stopped) as error:
             errors.append(error)
 
     crew = [threading.Thread(target=send, args=(path,)) for path in ["/refused"] * 6 + ["/late"] * 4]
@@ -159,9 +159,9 @@ def test_a_stop_ends_the_wait_for_somebody_elses_enquiry() -> None:
     thread.start()
     inside.wait(5)
     mine.set("cancelled")
-    with pytest.raises(Halted):
+    with pytest.raises(Stopped):
         mine.check()
-    with pytest.raises(Halted), mine.alone():
+    with pytest.raises(Stopped), mine.alone():
         pytest.fail("it was stopped")
     done.set()
     thread.join(5)

@@ -5,7 +5,6 @@ import pytest
 from accounts.kommo.errors import (
     BadAnswer,
     Forbidden,
-    Halted,
     IpBlocked,
     KommoError,
     NetworkError,
@@ -17,6 +16,7 @@ from accounts.kommo.errors import (
     Validation,
 )
 from accounts.kommo.retry import Policy, decide, harmless_twice
+from accounts.kommo.stopping import Stopped
 
 POLICY = Policy()
 
@@ -84,7 +84,7 @@ def test_it_reads_again_after_a_truncated_answer_but_does_not_write_again() -> N
 
 @pytest.mark.parametrize(
     "error",
-    [Unauthorised(), Unpaid(), Forbidden(), IpBlocked(), NotFound(), Validation(), Halted()],
+    [Unauthorised(), Unpaid(), Forbidden(), IpBlocked(), NotFound(), Validation(), Stopped()],
     ids=lambda error: type(error).__name__,
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "PATCH", "DELETE"])

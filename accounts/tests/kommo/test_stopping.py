@@ -4,8 +4,7 @@ import gc
 
 import pytest
 
-from accounts.kommo.errors import Halted
-from accounts.kommo.stopping import Stop
+from accounts.kommo.stopping import Stop, Stopped
 
 
 def test_a_run_stops_with_its_process_and_not_with_its_neighbour() -> None:
@@ -22,7 +21,7 @@ def test_a_blocked_ip_stops_the_whole_process_from_wherever_it_is_noticed() -> N
     process = Stop()
     north, south = Stop(process), Stop(process)
     north.set_all("ip_blocked")
-    with pytest.raises(Halted, match="ip_blocked"):
+    with pytest.raises(Stopped, match="ip_blocked"):
         south.check()
 
 
@@ -54,7 +53,7 @@ def test_what_a_stop_watches_is_asked_at_every_check_also_by_its_children() -> N
     child = Stop(parent)
 
     child.check()
-    with pytest.raises(Halted, match="lost_claim"):
+    with pytest.raises(Stopped, match="lost_claim"):
         child.check()
     assert parent.is_set
 
@@ -62,5 +61,5 @@ def test_what_a_stop_watches_is_asked_at_every_check_also_by_its_children() -> N
 def test_a_wait_looks_when_it_is_over() -> None:
     stop = Stop(watch=lambda: "lost_claim")
 
-    with pytest.raises(Halted, match="lost_claim"):
+    with pytest.raises(Stopped, match="lost_claim"):
         stop.sleep(0)

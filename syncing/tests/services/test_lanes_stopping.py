@@ -10,14 +10,14 @@ from pytest_django import Settings
 
 from accounts import clock
 from accounts.kommo.client import KommoClient
-from accounts.kommo.errors import Halted
+from accounts.kommo.stopping import Stopped
 from accounts.simulator.world import World
 from syncing.adapters.outcomes import Outcome
 from syncing.engine.refs import Kind, Ref
 from syncing.execution import lanes
 from syncing.execution.account_task import AccountTask, LeaseWatch
 from syncing.models import AccountRun
-from syncing.replication.contract import Checkpoint, Interrupted, Keep, Mapped, Record, Result, Target
+from syncing.replication.contract import Checkpoint, Keep, Mapped, Record, Result, Target
 from syncing.services.runs.start import cancel_run
 from syncing.tests.services.conftest import House, all_well, database, result
 
@@ -96,7 +96,7 @@ def test_a_lane_that_lost_its_claim_stops_and_stores_nothing(house: House, setti
                 while True:
                     checkpoint("reading")
                     time.sleep(0.005)  # as a request takes: spinning would starve the lane\'s own thread
-            except Interrupted as lost:
+            except Stopped as lost:
                 seen.append(lost.code)
                 raise
         return result()
@@ -120,7 +120,7 @@ def test_without_a_heartbeat_nothing_more_is_sent(house: House, settings: Settin
             while True:
                 checkpoint("reading")
                 time.sleep(0.005)  # as a request takes: spinning would starve the lane\'s own thread
-        except Interrupted as lost:
+        except Stopped as lost:
             codes.append(lost.code)
             raise
 
@@ -165,9 +165,9 @@ def test_a_wait_for_a_turn_ends_when_the_lanes_own_thread_hangs(house: House, se
         task.watch.beaten = lambda at: None  # type: ignore[method-assign]
         try:
             task.stop.sleep(10)
-        except Halted as halted:
-            codes.append(halted.reason)
-            raise Interrupted(halted.reason) from halted
+        except Stopped as stopped:
+            codes.append(stopped.reason)
+            raise
         return result()
 
     house.start(accounts=[house.accounts["north"]])

@@ -4,12 +4,12 @@ import re
 
 import pytest
 
-from accounts.kommo.errors import Halted, ReadOnly
+from accounts.kommo.errors import ReadOnly
+from accounts.kommo.stopping import Stopped
 from accounts.simulator.seed import seed_demo, seed_random
 from accounts.simulator.server import RunningServer
 from syncing.adapters import endpoints
 from syncing.engine.refs import Scope
-from syncing.replication.contract import Interrupted
 from syncing.tests.branches import WRITES, Branch, Scene, changes, client_of
 
 LISTS = [
@@ -285,11 +285,10 @@ def stopping(branch: Branch, at: int, death: Exception) -> Branch:
     return branch
 
 
-@pytest.mark.parametrize("death", [Interrupted("cancelled"), Halted("cancelled")])
 def test_a_cancel_between_two_requests_keeps_what_was_done_and_says_the_rest_was_not(
-    scene: Scene, death: Exception
+    scene: Scene,
 ) -> None:
-    north = stopping(scene.branch(), 12, death)
+    north = stopping(scene.branch(), 12, Stopped("cancelled"))
     desired = scene.desired()
 
     result = north.sync(desired)
@@ -304,14 +303,13 @@ def test_a_cancel_between_two_requests_keeps_what_was_done_and_says_the_rest_was
 
 @pytest.mark.parametrize("code", ["handed_back", "lost_claim"])
 def test_an_account_that_has_to_stop_for_another_reason_gives_no_result(scene: Scene, code: str) -> None:
-    for death in (Interrupted(code), Halted(code)):
-        with pytest.raises(Interrupted) as caught:
-            stopping(scene.branch(f"north-{type(death).__name__}"), 10, death).sync(scene.desired())
-        assert caught.value.code == code
+    with pytest.raises(Stopped) as caught:
+        stopping(scene.branch(), 10, Stopped(code)).sync(scene.desired())
+    assert caught.value.code == code
 
 
 def test_a_blocked_ip_fails_the_account_that_met_it_and_stops_the_others(scene: Scene) -> None:
-    result = stopping(scene.branch(), 10, Halted("ip_blocked")).sync(scene.desired())
+    result = stopping(scene.branch(), 10, Stopped("ip_blocked")).sync(scene.desired())
     assert (result.state, result.reason) == ("failed", "ip_blocked")
 
 

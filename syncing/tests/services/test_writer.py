@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from accounts.kommo.stopping import Stopped
 from accounts.models import Account
 from accounts.tests.factories import AccountFactory
 from syncing.adapters.outcomes import Outcome
@@ -16,7 +17,7 @@ from syncing.leases.claims import Claim
 from syncing.models import AccountRun, IdMapping, LogEntry, MasterSnapshot, SyncRun
 from syncing.records.mappings import store_mappings
 from syncing.records.outcomes import changes_of
-from syncing.replication.contract import Interrupted, Mapped, Result
+from syncing.replication.contract import Mapped, Result
 from syncing.tests.factories import AccountRunFactory, RunFactory
 from syncing.tests.services.conftest import result
 
@@ -77,9 +78,9 @@ def test_what_happened_is_in_the_database_when_record_returns(pen: Recorder, cla
 def test_a_stale_fence_may_not_write(pen: Recorder, claim: Claim) -> None:
     AccountRun.objects.filter(pk=claim.account_run_id).update(fence=claim.fence + 1)
 
-    with pytest.raises(Interrupted) as lost:
+    with pytest.raises(Stopped) as lost:
         pen.record(claim, [made()], [mapped("7", "70")], [])
-    with pytest.raises(Interrupted):
+    with pytest.raises(Stopped):
         pen.finish(claim, result("changed"), [])
 
     assert lost.value.code == "lost_claim"
@@ -90,7 +91,7 @@ def test_a_stale_fence_may_not_write(pen: Recorder, claim: Claim) -> None:
 
 def test_an_account_that_became_the_master_meanwhile_is_written_no_more(pen: Recorder, claim: Claim) -> None:
     Account.objects.filter(pk=claim.account_id).update(role=Account.Role.MASTER)
-    with pytest.raises(Interrupted) as lost:
+    with pytest.raises(Stopped) as lost:
         pen.record(claim, [made()], [mapped("7", "70")], [])
     assert lost.value.code == "lost_claim"
     pen.finish(claim, result("skipped"), [])
@@ -100,7 +101,7 @@ def test_an_account_that_became_the_master_meanwhile_is_written_no_more(pen: Rec
 def test_an_account_that_was_taken_back_may_not_be_written(pen: Recorder, claim: Claim) -> None:
     AccountRun.objects.filter(pk=claim.account_run_id).update(state="queued")
 
-    with pytest.raises(Interrupted):
+    with pytest.raises(Stopped):
         pen.record(claim, [made()], [], [])
 
 
