@@ -56,7 +56,7 @@ def serve(directory: Path, port: int) -> tuple[int, str]:
         for line in process.stdout:
             lines.append(line)
             if line.startswith("Ctrl-C stops"):
-                with urlopen(f"http://127.0.0.1:{port}/", timeout=20) as page:
+                with urlopen(f"http://127.0.0.1:{port}/", timeout=60) as page:
                     assert "csrfmiddlewaretoken" in page.read().decode()
                 break
     finally:
@@ -95,7 +95,7 @@ def test_a_demo_that_is_killed_leaves_no_process(tmp_path: Path) -> None:
             break
     process.kill()
     process.communicate(timeout=60)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while left := left_behind(tmp_path):
         assert time.monotonic() < deadline, left
         time.sleep(0.2)

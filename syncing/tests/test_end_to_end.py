@@ -131,14 +131,14 @@ def test_after_kill_9_of_the_web_server_a_triggered_run_goes_on_and_the_pages_co
     up = installation.workspace.start("up", *MANAGE, "up", "--port", str(port))
     url, headers = f"http://127.0.0.1:{port}", {"Authorization": f"Bearer {key}"}
     wait_until(lambda: _answers(f"{url}/healthz"), 90, "web server")
-    answer = requests.post(f"{url}/api/sync/trigger", json={"sync_type": "full"}, headers=headers, timeout=10)
+    answer = requests.post(f"{url}/api/sync/trigger", json={"sync_type": "full"}, headers=headers, timeout=60)
     assert answer.status_code == 202, answer.text
     installation.wait_for_writes(10)
     kill(_web_server(up.pid))
     assert installation.wait_for_run() == "succeeded"
     installation.assert_converged()
     wait_until(lambda: _answers(f"{url}/healthz"), 90, "web server")
-    document = requests.get(answer.json()["status_url"], headers=headers, timeout=10).json()
+    document = requests.get(answer.json()["status_url"], headers=headers, timeout=60).json()
     assert document["totals"]["changed"] == 20
     up.send_signal(signal.SIGTERM)
     assert up.wait(60) == 0

@@ -186,7 +186,7 @@ def test_waiting_ends_at_once_when_everything_is_stopped() -> None:
     started = time.monotonic()
     with pytest.raises(Stopped, match="cancelled"):
         pacer.wait()
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 8  # its turn would come after ten
 
 
 def test_nothing_goes_once_stopped_even_when_its_turn_is_now() -> None:

@@ -25,12 +25,12 @@ def simulator(*arguments):
         yield process, line, int(re.search(r":(\d+)/", line)[1])
     finally:
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
         process.stdout.close()
 
 
 def ask(port, method, path, token, body=None):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     headers = {"Authorization": f"Bearer {token}"}
     connection.request(method, path, body=json.dumps(body) if body else None, headers=headers)
     answer = connection.getresponse()

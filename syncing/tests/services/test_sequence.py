@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -42,21 +43,23 @@ def leases_end(run: SyncRun) -> None:
     run.lanes.update(heartbeat_at=past - conf.lease())
 
 
-def follow(house: House, **facts: object) -> tuple[SyncRun, list[str]]:
-    """A command's run from its beginning to its end, and what it said meanwhile."""
+def follow(house: House, meanwhile: Callable[[], None] = lambda: None, **facts: object) -> tuple[SyncRun, list[str]]:
+    """A command's run from its beginning to its end, and what it said; `meanwhile` happens after the first sentence."""
     said: list[str] = []
     house.stop.clear()
     run = house.start(to_workers=False, **facts)
-    foreground.work_to_the_end(run, stop=house.stop, say=said.append, replicate=all_well)
+
+    def say(sentence: str) -> None:
+        said.append(sentence)
+        if len(said) == 1:
+            meanwhile()
+
+    foreground.work_to_the_end(run, stop=house.stop, say=say, replicate=all_well)
     return run, said
 
 
 def test_a_run_waits_for_the_lease_of_a_dead_one_says_so_and_takes_over(house: House, old: SyncRun) -> None:
-    timer = threading.Timer(1.0, leases_end_in_a_thread, [old])
-    timer.start()
-
-    run, said = follow(house)
-    timer.join()
+    run, said = follow(house, lambda: leases_end(old))
 
     assert f"run {old.pk}" in said[0]
     assert "30 s" in said[0]
@@ -66,11 +69,6 @@ def test_a_run_waits_for_the_lease_of_a_dead_one_says_so_and_takes_over(house: H
     notes = set(old.account_runs.filter(state="cancelled").values_list("note", flat=True))
     assert notes == {f"superseded by run {run.pk}"}
     assert old.account_runs.filter(state="changed").count() == 1
-
-
-def leases_end_in_a_thread(run: SyncRun) -> None:
-    with database():
-        leases_end(run)
 
 
 def test_a_dead_worker_run_is_superseded_by_a_command_when_no_worker_lives(house: House, old: SyncRun) -> None:
@@ -145,7 +143,7 @@ def test_an_interrupted_command_cancels_its_run_and_says_how_far_every_account_c
         stop.set()
         while True:
             checkpoint("reading")
-            time.sleep(0.005)  # as a request takes: spinning would starve the lane\'s own thread
+            time.sleep(0.005)  # as a request takes: spinning would starve the lane's own thread
 
     foreground.work_to_the_end(run, stop=stop, replicate=replicate)
 
@@ -162,7 +160,7 @@ def test_an_interrupted_command_leaves_a_run_that_others_joined_to_the_workers(h
         stop.set()
         while True:
             checkpoint("reading")
-            time.sleep(0.005)  # as a request takes: spinning would starve the lane\'s own thread
+            time.sleep(0.005)  # as a request takes: spinning would starve the lane's own thread
 
     assert house.start().pk == run.pk  # a webhook, say
     foreground.work_to_the_end(run, stop=stop, replicate=replicate)

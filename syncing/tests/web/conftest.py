@@ -35,7 +35,7 @@ class Running:
         done = threading.Event()
         found: list[Any] = []
         self.server.trigger.pull_trigger(lambda: (found.append(function()), done.set()))
-        assert done.wait(5)
+        assert done.wait(60)
         return found[0]
 
     def later(self, seconds: float) -> None:
@@ -43,7 +43,7 @@ class Running:
         self.in_loop(lambda: self.server.maintenance(time.time() + seconds))
 
     def until(self, condition: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 60
         while not self.in_loop(condition):
             assert time.monotonic() < deadline, "it never came"
             time.sleep(0.002)
@@ -95,7 +95,7 @@ def serving(application: WSGI, **options: Any) -> Iterator[Running]:
         yield Running(server)
     finally:
         server.stop()
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive()
         server.trigger.close()
 
