@@ -109,7 +109,7 @@ class SyncedAccountAdmin(HistoryGoesAlong, AccountAdmin):
     def last_run(self, account: Any) -> SafeString | str:
         if account.last_state is None:
             return "—"
-        url = reverse("admin:syncing_accountrun_change", args=[account.last_part])
+        url = reverse("admin:syncing_accountrun_change", args=[account.last_account_run])
         label = badges.badge(account.last_state, account_state_label(account.last_state))
         return format_html('<a href="{}">{}</a>', url, label)
 

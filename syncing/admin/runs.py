@@ -48,7 +48,7 @@ class SyncRunAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("accounts"))
     def progress(self, run: Any) -> str:
-        return f"{run.parts_done}/{run.parts}"
+        return f"{run.accounts_done}/{run.accounts_total}"
 
     @admin.display(description=_("outcome"))
     def outcome(self, run: SyncRun) -> SafeString:
@@ -95,13 +95,13 @@ class AccountRunAdmin(ReadOnlyAdmin):
         return super().get_queryset(request).select_related("account", "run__group").defer(*RELATED_SECRETS)
 
     @admin.display(description=_("run"), ordering="pk")
-    def number(self, part: AccountRun) -> str:
-        return f"#{part.run_id}"
+    def number(self, account_run: AccountRun) -> str:
+        return f"#{account_run.run_id}"
 
     @admin.display(description=_("state"), ordering="state")
-    def state_badge(self, part: AccountRun) -> SafeString:
-        return badges.badge(part.state, part.get_state_display())
+    def state_badge(self, account_run: AccountRun) -> SafeString:
+        return badges.badge(account_run.state, account_run.get_state_display())
 
     @admin.display(description=_("duration"))
-    def lasted(self, part: AccountRun) -> str:
-        return duration(part)
+    def lasted(self, account_run: AccountRun) -> str:
+        return duration(account_run)

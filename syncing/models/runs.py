@@ -1,4 +1,4 @@
-"""One execution for one group, and its part for each account."""
+"""One execution for one group, and an account run for each account."""
 
 from django.conf import settings
 from django.db import models
@@ -128,7 +128,7 @@ class SyncRun(models.Model):
 
 
 class AccountRun(models.Model):
-    """The part of a run for one slave."""
+    """One run in one account, mostly a slave."""
 
     run = models.ForeignKey(SyncRun, models.CASCADE, related_name="account_runs", verbose_name=_("run"))
     account = models.ForeignKey(Account, models.CASCADE, related_name="account_runs", verbose_name=_("account"))

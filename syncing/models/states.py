@@ -1,4 +1,4 @@
-"""Kinds and states of runs and of their parts; groups of states are named here once."""
+"""Kinds and states of runs and of account runs; groups of states are named here once."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _

@@ -1,4 +1,4 @@
-"""One account's part of a run, from reading to verified: no ORM, so that any number of threads may do it."""
+"""One account run, from reading to verified: no ORM, so that any number of threads may do it."""
 
 from syncing.replication.account_run import replicate
 

@@ -1,4 +1,4 @@
-"""What of an account is read for its part of a run, at first and again after writes; a doubtful reading raises."""
+"""What an account run reads of its account, at first and again after writes; a doubtful reading raises."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace

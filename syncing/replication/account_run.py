@@ -1,4 +1,4 @@
-"""The account's part itself: read, plan, check, apply, read again, verify."""
+"""The account run itself: read, plan, check, apply, read again, verify."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -46,19 +46,19 @@ def replicate(
 
     Errors of Kommo, and a cancel, end in a Result; `Stopped` by us for another reason and errors of our own are raised.
     """
-    part = _AccountRun(job, client, record, checkpoint, keep)
+    account_run = _AccountRun(job, client, record, checkpoint, keep)
     try:
-        return part.run()
+        return account_run.run()
     except Stopped as stop:
         if stop.reason in (StopReason.HANDED_BACK, StopReason.LOST_CLAIM):
             raise
-        return part.stopped(stop.reason if stop.reason == StopReason.CANCELLED else "failed", stop)
+        return account_run.stopped(stop.reason if stop.reason == StopReason.CANCELLED else "failed", stop)
     except KommoError as error:
-        return part.stopped("failed", error)
+        return account_run.stopped("failed", error)
 
 
 class _AccountRun:
-    """The state of one account's part: what is known of it, and what has been done."""
+    """The state of an account run: what is known of it, and what has been done."""
 
     def __init__(self, job: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> None:
         self.job, self.client, self.record, self.keep = job, client, record, keep
@@ -99,7 +99,7 @@ class _AccountRun:
         return self._judged("changed" if self.ledger.outcomes else "in_sync")
 
     def stopped(self, state: str, error: KommoError) -> Result:
-        """The result of a part that an error of the account, or a cancel, has cut short."""
+        """The result of an account run that an error of the account, or a cancel, has cut short."""
         self.left = None  # nobody knows how far it came
         self.ledger.skip_planned("Not tried: the account's run ended before.")
         problem = None if state == StopReason.CANCELLED else _problem(error.code, str(error), error.remedy)

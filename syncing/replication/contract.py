@@ -1,4 +1,4 @@
-"""What one account's part of a run is given and gives back."""
+"""What an account run is given and gives back."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -65,7 +65,7 @@ NO_NOTES = Notes()
 
 @dataclass(frozen=True)
 class Result:
-    """The account's part of the run document (docs/interface.md), without the subdomain."""
+    """The account's entry in the run document (docs/interface.md), without the subdomain."""
 
     state: str  # an AccountState value
     reason: str | None

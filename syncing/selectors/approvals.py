@@ -37,16 +37,16 @@ class Bundle:
         return sum(member.written for member in self.members)
 
 
-def bundles(plan: SyncRun, parts: QuerySet[AccountRun], query: str = "", digest: str = "") -> list[Bundle]:
-    """Of the account runs `parts` of `plan`, the most common plan first.
+def bundles(plan: SyncRun, account_runs: QuerySet[AccountRun], query: str = "", digest: str = "") -> list[Bundle]:
+    """Returns the distinct plans among `account_runs` of `plan`, the most common first.
 
     Only the accounts that have `query` in their name or subdomain, only the plan with this `digest`.
     """
     if query:
-        parts = parts.filter(Q(account__name__icontains=query) | Q(account__subdomain__icontains=query))
+        account_runs = account_runs.filter(Q(account__name__icontains=query) | Q(account__subdomain__icontains=query))
     if digest:
-        parts = parts.filter(content_digest=digest)
-    rows = list(parts.order_by("account__subdomain").values_list(*COLUMNS))
+        account_runs = account_runs.filter(content_digest=digest)
+    rows = list(account_runs.order_by("account__subdomain").values_list(*COLUMNS))
     written = _written_since(plan, [row[0] for row in rows])
     found: dict[Any, list[Member]] = {}
     for account_id, name, subdomain, *what in rows:

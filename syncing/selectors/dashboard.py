@@ -68,7 +68,7 @@ class Share:
 
     account_id: int
     name: str
-    parts: tuple[tuple[int, str, str], ...]  # run id, state, label
+    account_runs: tuple[tuple[int, str, str], ...]  # run id, state, label
     percent: int | None
 
 
@@ -129,21 +129,21 @@ def _boards(lines: dict[int, RunLine]) -> list[GroupBoard]:
 
 def shares() -> list[Share]:
     """Every slave that has run, with its last ten runs, the worst first."""
-    parts: dict[tuple[int, str, str], list[tuple[int, str, str]]] = defaultdict(list)
+    account_runs: dict[tuple[int, str, str], list[tuple[int, str, str]]] = defaultdict(list)
     labels = dict(AccountState.choices)
-    for account_id, name, subdomain, run_id, state in _last_parts():
-        parts[account_id, name, subdomain].append((run_id, state, str(labels.get(state, state))))
-    lines = [_share(account_id, name or sub, found) for (account_id, name, sub), found in parts.items()]
+    for account_id, name, subdomain, run_id, state in _last_account_runs():
+        account_runs[account_id, name, subdomain].append((run_id, state, str(labels.get(state, state))))
+    lines = [_share(account_id, name or sub, found) for (account_id, name, sub), found in account_runs.items()]
     return sorted(lines, key=lambda line: (line.percent is None, line.percent or 0, line.name))
 
 
-def _share(account_id: int, name: str, parts: list[tuple[int, str, str]]) -> Share:
-    judged = [state for _, state, _ in parts if state not in NOT_JUDGED]
+def _share(account_id: int, name: str, account_runs: list[tuple[int, str, str]]) -> Share:
+    judged = [state for _, state, _ in account_runs if state not in NOT_JUDGED]
     good = sum(state in ACCOUNT_GOOD for state in judged)
-    return Share(account_id, name, tuple(parts), 100 * good // len(judged) if judged else None)
+    return Share(account_id, name, tuple(account_runs), 100 * good // len(judged) if judged else None)
 
 
-def _last_parts() -> list[tuple[int, str, str, int, str]]:
+def _last_account_runs() -> list[tuple[int, str, str, int, str]]:
     """(account, name, subdomain, run, state) of every account's last ten ended runs, oldest first."""
     runs_back = SyncRun.objects.order_by("-pk").values("pk")[RUNS_LOOKED_AT : RUNS_LOOKED_AT + 1]
     rank = Window(RowNumber(), partition_by=F("account"), order_by=F("pk").desc())

@@ -19,7 +19,11 @@ def run_document(run: SyncRun, *, shared: bool = False) -> dict[str, Any]:
 
     `shared`: accounts with equal plans are given the rows of one of them, for who shows each plan once anyway.
     """
-    accounts = _shared(run) if shared else [account_document(part, part.document) for part in _parts(run)]
+    accounts = (
+        _shared(run)
+        if shared
+        else [account_document(account_run, account_run.document) for account_run in _account_runs(run)]
+    )
     states = [account["state"] for account in accounts]
     return {
         "run": run.pk,
@@ -37,9 +41,9 @@ def run_document(run: SyncRun, *, shared: bool = False) -> dict[str, Any]:
     }
 
 
-def _parts(run: SyncRun) -> QuerySet[AccountRun]:
-    parts = AccountRun.objects.filter(run=run).select_related("account").order_by("account__subdomain")
-    return parts.defer(*RELATED_SECRETS)
+def _account_runs(run: SyncRun) -> QuerySet[AccountRun]:
+    account_runs = AccountRun.objects.filter(run=run).select_related("account").order_by("account__subdomain")
+    return account_runs.defer(*RELATED_SECRETS)
 
 
 def _shared(run: SyncRun) -> list[dict[str, Any]]:
@@ -51,33 +55,35 @@ def _shared(run: SyncRun) -> list[dict[str, Any]]:
     others = AccountRun.objects.filter(run=run).exclude(pk__in=plans.values("pk"))
     own = dict(others.values_list("pk", "document"))
 
-    def document(part: AccountRun) -> dict[str, Any]:
-        if part.pk in own:
-            return dict(own[part.pk])
-        known = by_digest.get(part.content_digest)
+    def document(account_run: AccountRun) -> dict[str, Any]:
+        if account_run.pk in own:
+            return dict(own[account_run.pk])
+        known = by_digest.get(account_run.content_digest)
         if known is None:
-            return dict(part.document)  # of one that has ended since
-        return {**known, "extras": extras.get(part.pk) or []}
+            return dict(account_run.document)  # of one that has ended since
+        return {**known, "extras": extras.get(account_run.pk) or []}
 
-    return [account_document(part, document(part)) for part in _parts(run).defer("document")]
+    return [
+        account_document(account_run, document(account_run)) for account_run in _account_runs(run).defer("document")
+    ]
 
 
-def account_document(part: AccountRun, document: Mapping[str, Any]) -> dict[str, Any]:
-    """One account's part of the document; `plan` is the same for accounts about which the same is said."""
+def account_document(account_run: AccountRun, document: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the entry of an account; `plan` is the same for accounts about which the same is said."""
     return {
-        "subdomain": part.account.subdomain,
-        "wave": part.wave + 1,
-        "state": part.state,
-        "reason": part.reason or None,
-        "requests": part.requests,
-        "created": part.created,
-        "updated": part.updated,
-        "deleted": part.deleted,
-        "adopted": part.adopted,
-        "plan": part.content_digest or None,
+        "subdomain": account_run.account.subdomain,
+        "wave": account_run.wave + 1,
+        "state": account_run.state,
+        "reason": account_run.reason or None,
+        "requests": account_run.requests,
+        "created": account_run.created,
+        "updated": account_run.updated,
+        "deleted": account_run.deleted,
+        "adopted": account_run.adopted,
+        "plan": account_run.content_digest or None,
         **{name: document.get(name, []) for name in LISTS},
-        "note": part.note or None,
-        "error": part.error,
+        "note": account_run.note or None,
+        "error": account_run.error,
     }
 
 

@@ -34,12 +34,12 @@ class Found:
     named: dict[int, str]
 
     @property
-    def parts(self) -> Q:
+    def account_runs(self) -> Q:
         """The account runs that are meant either way."""
         return Q(pk__in=list(self.named)) | Q(content_digest__in=list(self.digests))
 
     def has(self, member: Member) -> bool:
-        return member.part_id in self.named or member.digest in self.digests
+        return member.account_run_id in self.named or member.digest in self.digests
 
     def has_some_of(self, group: Group) -> bool:
         return group.digest in self.digests or group.digest in self.named.values()
@@ -82,28 +82,28 @@ def search(run: SyncRun, text: str) -> Found | None:
     text = text.strip().casefold()
     if not text:
         return None
-    parts = AccountRun.objects.filter(run=run)
-    firsts = [group.first for group in groups_of(parts.exclude(content_digest=""))]
+    account_runs = AccountRun.objects.filter(run=run)
+    firsts = [group.first for group in groups_of(account_runs.exclude(content_digest=""))]
     documents = AccountRun.objects.filter(pk__in=firsts).values_list("content_digest", "document")
     digests = {
         digest
         for digest, document in documents.iterator(chunk_size=20)
         if any(mentions(row, text) for _, row in rows(document))
     }
-    named = {member.part_id: member.digest for member in members_of(parts) if member.is_called(text)}
+    named = {member.account_run_id: member.digest for member in members_of(account_runs) if member.is_called(text)}
     return Found(frozenset(digests), named)
 
 
 def grid(run: SyncRun, found: Found | None = None, page: Any = 1) -> Grid:
     """One page of the distinct plans of `run`; with `found` only those, and of the accounts only those."""
-    parts = with_plan(run)
-    loud = parts.exclude(QUIET)
+    account_runs = with_plan(run)
+    loud = account_runs.exclude(QUIET)
     groups = groups_of(loud)
     common = common_of(groups)
     wanted = [group for group in groups if found is None or found.has_some_of(group)]
     groups_shown: Page[Any] = Paginator(wanted, PLANS_PER_PAGE).get_page(page)
     plans = load(loud, list(groups_shown.object_list), common)
-    quiet, without = members_of(parts.filter(QUIET)), unplanned(run, ENDED)
+    quiet, without = members_of(account_runs.filter(QUIET)), unplanned(run, ENDED)
     groups_shown.object_list = [_card(plan, found) for plan in plans]
     return Grid(
         cards=groups_shown,

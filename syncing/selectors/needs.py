@@ -37,7 +37,7 @@ class Concern:
 class Concerned:
     name: str
     account_id: int
-    part_id: int | None  # the account run that shows it
+    account_run_id: int | None  # the account run that shows it
     by_drift: bool = False  # the account's drift shows it
 
 
@@ -59,9 +59,11 @@ def needs() -> list[Need]:
     """The worst first, then those that concern the most accounts."""
     found: dict[Concern, list[Concerned]] = defaultdict(list)
     unwell = dict(_unwell(found))
-    for part in _last_parts():
-        who = Concerned(part["account__name"] or part["account__subdomain"], part["account"], part["pk"])
-        for concern in _concerns(part, unwell.get(part["account"], "")):
+    for account_run in _last_account_runs():
+        who = Concerned(
+            account_run["account__name"] or account_run["account__subdomain"], account_run["account"], account_run["pk"]
+        )
+        for concern in _concerns(account_run, unwell.get(account_run["account"], "")):
             found[concern].append(who)
     for account, edit in edits():
         found[_edited(edit)].append(Concerned(str(account), account.pk, None, by_drift=True))
@@ -107,46 +109,46 @@ def _expiry(account: Account, days: int) -> Concern:
     return Concern(state, label, label, text)
 
 
-def _last_parts() -> list[Any]:
+def _last_account_runs() -> list[Any]:
     """The last finished account run of every slave; of its document only what somebody must see to."""
     ended = AccountRun.objects.filter(account=OuterRef("pk")).exclude(state__in=ACCOUNT_OPEN)
     last = (
         Account.objects.filter(role=Account.Role.SLAVE)
         .order_by()
-        .annotate(part=Subquery(ended.order_by("-pk").values("pk")[:1]))
+        .annotate(account_run=Subquery(ended.order_by("-pk").values("pk")[:1]))
     )
-    parts = AccountRun.objects.filter(pk__in=last.values("part")).order_by("account__subdomain")
+    account_runs = AccountRun.objects.filter(pk__in=last.values("account_run")).order_by("account__subdomain")
     return list(
-        parts.values(
+        account_runs.values(
             "pk", "account", "account__name", "account__subdomain", "state", "reason", "error",
             "document__conflicts", "document__manual", "run", "run__purpose", "run__group__requires_approval",
         )
     )  # fmt: skip
 
 
-def _concerns(part: dict[str, Any], health: str) -> Iterator[Concern]:
-    told = bool(health) and part["reason"] in HEALTH_OF_CODE  # the connection's own line says it better
-    if part["state"] in TROUBLED and not told:
-        error = part["error"] or {}
-        label = str(AccountState(part["state"]).label)
-        title = part["reason"] or label
-        if part["reason"] or error or not part["document__conflicts"]:
-            yield Concern(part["state"], label, title, error.get("message", ""), error.get("remedy", ""))
-    if part["state"] == AccountState.PLANNED and part["run__group__requires_approval"]:
-        yield from _unapproved(part)
+def _concerns(account_run: dict[str, Any], health: str) -> Iterator[Concern]:
+    told = bool(health) and account_run["reason"] in HEALTH_OF_CODE  # the connection's own line says it better
+    if account_run["state"] in TROUBLED and not told:
+        error = account_run["error"] or {}
+        label = str(AccountState(account_run["state"]).label)
+        title = account_run["reason"] or label
+        if account_run["reason"] or error or not account_run["document__conflicts"]:
+            yield Concern(account_run["state"], label, title, error.get("message", ""), error.get("remedy", ""))
+    if account_run["state"] == AccountState.PLANNED and account_run["run__group__requires_approval"]:
+        yield from _unapproved(account_run)
     for kind, label in (("conflict", _("Conflict")), ("manual", _("By hand"))):
-        for item in part["document__conflicts" if kind == "conflict" else "document__manual"] or []:
+        for item in account_run["document__conflicts" if kind == "conflict" else "document__manual"] or []:
             where = f" ({item['parent']})" if item.get("parent") else ""
             yield Concern(kind, label, f"{item['name']}{where}", item.get("message", ""))
 
 
-def _unapproved(part: dict[str, Any]) -> Iterator[Concern]:
+def _unapproved(account_run: dict[str, Any]) -> Iterator[Concern]:
     """A plan that stays one until somebody approves it; what a drift check found has lines of its own."""
-    if part["run__purpose"] != RunPurpose.DRIFT:
+    if account_run["run__purpose"] != RunPurpose.DRIFT:
         label = _("Waits for approval")
         text = _("Nothing of this plan is written until somebody approves it.")
-        title = _("Run %(number)d") % {"number": part["run"]}
-        yield Concern(part["state"], label, title, text, _("Look at the run, then press Approve there."))
+        title = _("Run %(number)d") % {"number": account_run["run"]}
+        yield Concern(account_run["state"], label, title, text, _("Look at the run, then press Approve there."))
 
 
 def _edited(edit: Edit) -> Concern:

@@ -16,11 +16,11 @@ AT_ONCE = 20  # documents in memory
 
 def plan_rows(run: SyncRun) -> Iterator[tuple[str, ...]]:
     """Cells as text, under `HEAD`. Every account has a row, also one about which there is nothing to say."""
-    parts = AccountRun.objects.filter(run=run).select_related("account").defer(*RELATED_SECRETS)
-    for part in parts.order_by("account__subdomain").iterator(chunk_size=AT_ONCE):
-        account, problem = part.account, _problem(part)
-        known = (account.subdomain, account.name, part.state, part.content_digest[:SHORT])
-        said = [_cells(name, row) for name, row in rows(part.document)]
+    account_runs = AccountRun.objects.filter(run=run).select_related("account").defer(*RELATED_SECRETS)
+    for account_run in account_runs.order_by("account__subdomain").iterator(chunk_size=AT_ONCE):
+        account, problem = account_run.account, _problem(account_run)
+        known = (account.subdomain, account.name, account_run.state, account_run.content_digest[:SHORT])
+        said = [_cells(name, row) for name, row in rows(account_run.document)]
         if problem or not said:
             said.insert(0, ("", "", "", "", "", "", problem))
         yield from ((*known, *cells) for cells in said)
@@ -36,6 +36,6 @@ def _message(row: Mapping[str, Any]) -> str:
     return row.get("message") or ""
 
 
-def _problem(part: AccountRun) -> str:
-    error = part.error or {}
-    return f"{error.get('message', '')} {error.get('remedy', '')}".strip() or part.note
+def _problem(account_run: AccountRun) -> str:
+    error = account_run.error or {}
+    return f"{error.get('message', '')} {error.get('remedy', '')}".strip() or account_run.note

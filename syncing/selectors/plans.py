@@ -30,7 +30,7 @@ COLUMNS = ("pk", "content_digest", "state", "reason", "error", "account", "accou
 class Member:
     """An account of a run, as it is listed."""
 
-    part_id: int
+    account_run_id: int
     digest: str
     state: str
     reason: str
@@ -99,10 +99,10 @@ def with_plan(run: SyncRun) -> QuerySet[AccountRun]:
     return AccountRun.objects.filter(run=run, state__in=states).exclude(content_digest="")
 
 
-def groups_of(parts: QuerySet[AccountRun]) -> list[Group]:
+def groups_of(account_runs: QuerySet[AccountRun]) -> list[Group]:
     """Those that are not in sync first, the most common foremost."""
     counted = (
-        parts.order_by()
+        account_runs.order_by()
         .values("content_digest")
         .annotate(size=Count("pk"), first=Min("pk"), busy=Count("pk", filter=~Q(state=AccountState.IN_SYNC)))
     )
@@ -115,24 +115,24 @@ def common_of(groups: Sequence[Group]) -> Group | None:
     return groups[0] if groups and groups[0].busy and groups[0].size > 1 else None
 
 
-def members_of(parts: QuerySet[AccountRun]) -> list[Member]:
+def members_of(account_runs: QuerySet[AccountRun]) -> list[Member]:
     """In the order of their subdomains."""
-    return [Member(*row) for row in parts.order_by("account__subdomain").values_list(*COLUMNS)]
+    return [Member(*row) for row in account_runs.order_by("account__subdomain").values_list(*COLUMNS)]
 
 
-def load(parts: QuerySet[AccountRun], groups: Sequence[Group], common: Group | None) -> list[Plan]:
-    """The plans of `groups`, each with its accounts among `parts`, compared with the `common` one."""
+def load(account_runs: QuerySet[AccountRun], groups: Sequence[Group], common: Group | None) -> list[Plan]:
+    """The plans of `groups`, each with its accounts among `account_runs`, compared with the `common` one."""
     firsts = {group.digest: group.first for group in (*groups, common) if group is not None}
     documents = dict(AccountRun.objects.filter(pk__in=firsts.values()).values_list("content_digest", "document"))
     members: dict[str, list[Member]] = defaultdict(list)
-    for member in members_of(parts.filter(content_digest__in=[group.digest for group in groups])):
+    for member in members_of(account_runs.filter(content_digest__in=[group.digest for group in groups])):
         members[member.digest].append(member)
     return [
         Plan(
             digest=group.digest,
             members=tuple(members[group.digest]),
             document=common_content(documents[group.digest]) if group.size > 1 else documents[group.digest],
-            example=next(member for member in members[group.digest] if member.part_id == group.first),
+            example=next(member for member in members[group.digest] if member.account_run_id == group.first),
             differs=_difference(documents, group, common),
         )
         for group in groups
@@ -147,22 +147,22 @@ def _difference(documents: dict[str, Document], group: Group, common: Group | No
 
 def plan_of(run: SyncRun, digest: str) -> Plan | None:
     """The plan with this digest; None when no account of `run` has it."""
-    parts = with_plan(run)
-    groups = groups_of(parts.exclude(QUIET))
-    mine = groups_of(parts.filter(content_digest=digest))
-    found = load(parts, mine, common_of(groups))
+    account_runs = with_plan(run)
+    groups = groups_of(account_runs.exclude(QUIET))
+    mine = groups_of(account_runs.filter(content_digest=digest))
+    found = load(account_runs, mine, common_of(groups))
     return found[0] if found else None
 
 
 def every_plan(run: SyncRun) -> list[Plan]:
     """All distinct plans of `run`, also those of accounts in sync."""
-    parts = with_plan(run)
-    return load(parts, groups_of(parts), None)
+    account_runs = with_plan(run)
+    return load(account_runs, groups_of(account_runs), None)
 
 
 def unplanned(run: SyncRun, states: Iterable[str]) -> list[Member]:
     """The accounts of a plan run that have no plan, with the reason; only those in one of the `states`."""
     if run.mode != RunMode.PLAN:
         return []
-    parts = AccountRun.objects.filter(run=run, state__in=list(states))
-    return members_of(parts.exclude(pk__in=with_plan(run).values("pk")))
+    account_runs = AccountRun.objects.filter(run=run, state__in=list(states))
+    return members_of(account_runs.exclude(pk__in=with_plan(run).values("pk")))

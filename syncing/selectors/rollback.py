@@ -48,7 +48,7 @@ class Loss:
 
 
 @dataclass(frozen=True)
-class Part:
+class AccountForecast:
     """What a rollback would mean to one account; `why_not`: a sentence, "" when it can be rolled back."""
 
     account: Account
@@ -76,16 +76,16 @@ def done_by(account_run_ids: Collection[int]) -> dict[int, Done]:
     return found
 
 
-def forecast(run: SyncRun, accounts: Collection[int] | None = None) -> list[Part]:
+def forecasts_of(run: SyncRun, accounts: Collection[int] | None = None) -> list[AccountForecast]:
     """For each account of the run (of `accounts`: their ids), in a constant number of queries, by subdomain."""
-    parts = AccountRun.objects.filter(run=run).select_related("account").defer(*RELATED_SECRETS)
+    account_runs = AccountRun.objects.filter(run=run).select_related("account").defer(*RELATED_SECRETS)
     if accounts is not None:
-        parts = parts.filter(account__in=accounts)
-    rows = list(parts.order_by("account__subdomain"))
+        account_runs = account_runs.filter(account__in=accounts)
+    rows = list(account_runs.order_by("account__subdomain"))
     kept = set(SlaveSnapshot.objects.filter(account_run__run=run).values_list("pk", flat=True))
     done = done_by([row.pk for row in rows if row.pk in kept])
     later = _later(run, [row.account_id for row in rows])
-    return [_part(run, row, done.get(row.pk), later[row.account_id]) for row in rows]
+    return [_forecast(run, row, done.get(row.pk), later[row.account_id]) for row in rows]
 
 
 def can_be_rolled_back(run: SyncRun) -> bool:
@@ -104,11 +104,11 @@ def _later(run: SyncRun, account_ids: Iterable[int]) -> Mapping[int, tuple[int, 
     return found
 
 
-def _part(run: SyncRun, row: AccountRun, done: Done | None, later: tuple[int, ...]) -> Part:
+def _forecast(run: SyncRun, row: AccountRun, done: Done | None, later: tuple[int, ...]) -> AccountForecast:
     reason = _why_not(run, row, done)
     if reason or done is None:
-        return Part(row.account, reason, later=later)
-    return Part(
+        return AccountForecast(row.account, reason, later=later)
+    return AccountForecast(
         row.account,
         "",
         restored=done.count(Action.UPDATE),

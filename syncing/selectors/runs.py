@@ -66,30 +66,32 @@ def _progress(states: dict[str, int]) -> Progress:
 
 
 def with_progress(runs: QuerySet[SyncRun]) -> QuerySet[SyncRun]:
-    """Adds `parts` and `parts_done`, counted only for the rows that are fetched."""
-    parts = AccountRun.objects.filter(run=OuterRef("pk"))
-    return runs.annotate(parts=_counted(parts), parts_done=_counted(parts.exclude(state__in=ACCOUNT_OPEN)))
-
-
-def _counted(parts: QuerySet[AccountRun]) -> Coalesce:
-    return Coalesce(Subquery(parts.order_by().values("run").annotate(n=Count("pk")).values("n")), 0)
-
-
-def with_last_run(accounts: QuerySet[Account]) -> QuerySet[Any]:
-    """Adds `last_state`, `last_reason` and `last_part` (the id) of the account's youngest account run."""
-    parts = AccountRun.objects.filter(account=OuterRef("pk")).order_by("-pk")
-    return accounts.annotate(
-        last_state=Subquery(parts.values("state")[:1]),
-        last_reason=Subquery(parts.values("reason")[:1]),
-        last_part=Subquery(parts.values("pk")[:1]),
+    """Adds `accounts_total` and `accounts_done`, counted only for the rows that are fetched."""
+    account_runs = AccountRun.objects.filter(run=OuterRef("pk"))
+    return runs.annotate(
+        accounts_total=_counted(account_runs), accounts_done=_counted(account_runs.exclude(state__in=ACCOUNT_OPEN))
     )
 
 
-def parts_of(run: SyncRun, state: str = "", wave: int | None = None) -> QuerySet[AccountRun]:
+def _counted(account_runs: QuerySet[AccountRun]) -> Coalesce:
+    return Coalesce(Subquery(account_runs.order_by().values("run").annotate(n=Count("pk")).values("n")), 0)
+
+
+def with_last_run(accounts: QuerySet[Account]) -> QuerySet[Any]:
+    """Adds `last_state`, `last_reason` and `last_account_run` (the id) of the account's youngest account run."""
+    account_runs = AccountRun.objects.filter(account=OuterRef("pk")).order_by("-pk")
+    return accounts.annotate(
+        last_state=Subquery(account_runs.values("state")[:1]),
+        last_reason=Subquery(account_runs.values("reason")[:1]),
+        last_account_run=Subquery(account_runs.values("pk")[:1]),
+    )
+
+
+def account_runs_of(run: SyncRun, state: str = "", wave: int | None = None) -> QuerySet[AccountRun]:
     """The run's accounts for a table (without their change documents); `wave` is 1, 2, ..."""
-    parts = run.account_runs.select_related("account").defer("document", *RELATED_SECRETS)
-    parts = parts.filter(state=state) if state else parts
-    return parts if wave is None else parts.filter(wave=wave - 1)
+    account_runs = run.account_runs.select_related("account").defer("document", *RELATED_SECRETS)
+    account_runs = account_runs.filter(state=state) if state else account_runs
+    return account_runs if wave is None else account_runs.filter(wave=wave - 1)
 
 
 def last_runs() -> list[SyncRun]:

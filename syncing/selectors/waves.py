@@ -65,7 +65,7 @@ def waves_of(run: SyncRun) -> list[Wave]:
     pilots: dict[int, int] = defaultdict(int)
     rows = AccountRun.objects.filter(run=run).order_by().values_list("wave", "state", "reason")
     is_pilot = Count("pk", filter=Q(account__is_pilot=True))
-    for wave, state, reason, number, of_them in rows.annotate(parts=Count("pk"), pilots=is_pilot):
+    for wave, state, reason, number, of_them in rows.annotate(n=Count("pk"), pilots=is_pilot):
         ends[wave][state, reason] = number
         pilots[wave] += of_them
     if len(ends) < 2:

@@ -50,15 +50,15 @@ def approve(
         plan.refresh_from_db()
         _check_plan(plan)
         _check_approver(group, plan, by, actor)
-        parts = _chosen(plan, accounts)
-        members = _working(still_there(plan, parts))
+        account_runs = _chosen(plan, accounts)
+        members = _working(still_there(plan, account_runs))
         started = make_run(
             _order(plan),
             members,
             by=actor,
             requested_by=by if isinstance(by, User) else None,
             whole_group=plan.whole_group and accounts is None,
-            digests=dict(parts.values_list("account", "plan_digest")),
+            digests=dict(account_runs.values_list("account", "plan_digest")),
             to_workers=to_workers,
         )
         details = {"applied_by": started.run.pk, "accounts": [member.subdomain for member in members]}
@@ -185,11 +185,11 @@ def _called(by: Approver, permission: str) -> str:
 
 def _chosen(plan: SyncRun, accounts: Sequence[Account] | None) -> QuerySet[AccountRun]:
     """The account runs to approve; raises Refusal when there is none, or when one was named in vain."""
-    parts = approvable(plan)
+    account_runs = approvable(plan)
     if accounts is not None:
         wanted = {account.pk: account.subdomain for account in accounts}
-        parts = parts.filter(account__in=wanted)
-        missing = sorted(wanted[pk] for pk in wanted.keys() - set(parts.values_list("account", flat=True)))
+        account_runs = account_runs.filter(account__in=wanted)
+        missing = sorted(wanted[pk] for pk in wanted.keys() - set(account_runs.values_list("account", flat=True)))
         if missing:
             raise Refusal(
                 "not_planned",
@@ -197,13 +197,13 @@ def _chosen(plan: SyncRun, accounts: Sequence[Account] | None) -> QuerySet[Accou
                 % {"run": plan.pk, "accounts": ", ".join(missing)},
                 _("Name only accounts that are planned and not carried out yet, or plan again."),
             )
-    if not parts.exists():
+    if not account_runs.exists():
         raise Refusal(
             "nothing_to_approve",
             _("Run %(run)d has nothing to approve: no account with a plan is left.") % {"run": plan.pk},
             _("Plan again, or have what changed meanwhile reviewed again."),
         )
-    return parts
+    return account_runs
 
 
 def _working(accounts: Sequence[Account]) -> Sequence[Account]:

@@ -12,12 +12,12 @@ from syncing.engine.rollback import RollbackInput, rollback_input
 from syncing.engine.snapshot import Snapshot
 from syncing.models import AuditEntry, RunMode, RunPurpose, SlaveSnapshot, SyncRun
 from syncing.records.snapshots import unpacked
-from syncing.selectors.rollback import done_by, forecast
+from syncing.selectors.rollback import done_by, forecasts_of
 from syncing.services import audit
 from syncing.services.audit import Actor
 from syncing.services.runs.create import Order, Started, locked, make_run
 
-__all__ = ["Before", "before", "forecast", "start"]
+__all__ = ["Before", "before", "forecasts_of", "start"]
 
 
 def start(
@@ -78,15 +78,15 @@ def check(run: SyncRun) -> None:
 
 def _chosen(run: SyncRun, accounts: Sequence[Account] | None) -> list[Account]:
     """The accounts to roll back; raises Refusal when one that was named cannot be."""
-    parts = forecast(run, None if accounts is None else [account.pk for account in accounts])
-    found = {part.account.pk for part in parts}
-    unable = [f"{part.account.subdomain}: {part.why_not}" for part in parts if part.why_not]
+    forecasts = forecasts_of(run, None if accounts is None else [account.pk for account in accounts])
+    found = {forecast.account.pk for forecast in forecasts}
+    unable = [f"{forecast.account.subdomain}: {forecast.why_not}" for forecast in forecasts if forecast.why_not]
     unable += [
         _("%(account)s: It was not in that run.") % {"account": account.subdomain}
         for account in accounts or ()
         if account.pk not in found
     ]
-    able = [part.account for part in parts if not part.why_not]
+    able = [forecast.account for forecast in forecasts if not forecast.why_not]
     if not able or (accounts is not None and unable):
         raise Refusal(
             "cannot_roll_back",

@@ -167,9 +167,9 @@ def test_the_actions_are_offered_by_permission(clerk, cast) -> None:
 
 def test_the_account_list_shows_and_filters_the_last_run(admin_client, cast) -> None:
     AccountRunFactory(account=cast["north"], state=AccountState.FAILED)
-    part = AccountRunFactory(account=cast["north"], state=AccountState.CHANGED)
+    account_run = AccountRunFactory(account=cast["north"], state=AccountState.CHANGED)
     html = admin_client.get(ACCOUNTS).content.decode()
-    assert reverse("admin:syncing_accountrun_change", args=[part.pk]) in html
+    assert reverse("admin:syncing_accountrun_change", args=[account_run.pk]) in html
     found = admin_client.get(f"{ACCOUNTS}?last_state=changed").context["cl"].queryset
     assert [account.subdomain for account in found] == ["north"]
     assert admin_client.get(f"{ACCOUNTS}?last_state=never").context["cl"].queryset.count() == 4
@@ -184,8 +184,8 @@ def test_the_account_list_costs_the_same_for_few_and_many(admin_client, django_a
 
 
 def test_an_account_with_a_history_can_still_be_deleted(admin_client, cast) -> None:
-    part = AccountRunFactory(account=cast["north"])
-    LogEntry.objects.create(run=part.run, account_run=part)
+    account_run = AccountRunFactory(account=cast["north"])
+    LogEntry.objects.create(run=account_run.run, account_run=account_run)
     admin_client.post(reverse("admin:accounts_account_delete", args=[cast["north"].pk]), {"post": "yes"})
     assert not Account.objects.filter(subdomain="north").exists()
 
@@ -202,7 +202,7 @@ def test_the_page_of_a_run_shows_every_account_with_reason_and_remedy(admin_clie
     assert "Not &lt;paid&gt;. <em>Pay for it.</em>" in html
     assert "North" in html
     only = admin_client.get(f"{run_url(run)}?state=failed")
-    assert [part.account.subdomain for part in only.context["parts"]] == ["east"]
+    assert [account_run.account.subdomain for account_run in only.context["account_runs"]] == ["east"]
 
 
 def test_the_page_of_a_run_costs_the_same_for_few_and_many(admin_client, django_assert_num_queries) -> None:
@@ -234,8 +234,8 @@ def test_the_page_of_an_account_run_shows_changes_field_by_field(admin_client) -
     }
     item = {"kind": "custom_field", "name": "Plan", "parent": "leads", "message": "Two of this name."}
     document = {"changes": [change], "conflicts": [item], "manual": [], "extras": [{**item, "name": "Own"}]}
-    part = AccountRunFactory(document=document, state=AccountState.PARTIAL)
-    html = admin_client.get(reverse("admin:syncing_accountrun_change", args=[part.pk])).content.decode()
+    account_run = AccountRunFactory(document=document, state=AccountState.PARTIAL)
+    html = admin_client.get(reverse("admin:syncing_accountrun_change", args=[account_run.pk])).content.decode()
     assert 'fill="#fff000"/></svg>#fff000</del> → <ins>' in html
     assert "Colour" in html
     assert "<del>yes</del> → <ins>no</ins>" in html
@@ -246,22 +246,22 @@ def test_the_page_of_an_account_run_shows_changes_field_by_field(admin_client) -
 
 
 def test_a_run_can_be_taken_along_as_json(admin_client) -> None:
-    part = AccountRunFactory()
-    response = admin_client.get(reverse("syncing:run_json", args=[part.run_id]))
+    account_run = AccountRunFactory()
+    response = admin_client.get(reverse("syncing:run_json", args=[account_run.run_id]))
     assert "attachment" in response["Content-Disposition"]
-    assert response.json()["accounts"][0]["subdomain"] == part.account.subdomain
+    assert response.json()["accounts"][0]["subdomain"] == account_run.account.subdomain
 
 
 def test_cancelling_needs_its_permission_and_stops_what_waits(clerk, cast) -> None:
     run = RunFactory(group=cast["north"].group, state=RunState.QUEUED)
-    part = AccountRunFactory(run=run, account=cast["north"], state=AccountState.QUEUED)
+    account_run = AccountRunFactory(run=run, account=cast["north"], state=AccountState.QUEUED)
     url = reverse("syncing:cancel", args=[run.pk])
     assert clerk.post(url).status_code == 403
     allow("cancel_sync")
     assert clerk.get(url).status_code == 405
     clerk.post(url)
-    part.refresh_from_db()
-    assert part.state == AccountState.CANCELLED
+    account_run.refresh_from_db()
+    assert account_run.state == AccountState.CANCELLED
 
 
 def test_a_retry_takes_only_what_is_not_good(admin_client, cast) -> None:
@@ -270,7 +270,7 @@ def test_a_retry_takes_only_what_is_not_good(admin_client, cast) -> None:
     AccountRunFactory(run=run, account=cast["west"], state=AccountState.FAILED)
     admin_client.post(reverse("syncing:retry", args=[run.pk]))
     again = SyncRun.objects.first()
-    assert [part.account.subdomain for part in again.account_runs.all()] == ["west"]
+    assert [account_run.account.subdomain for account_run in again.account_runs.all()] == ["west"]
     assert again.trigger == Trigger.ADMIN
 
 
@@ -318,11 +318,11 @@ def test_history_and_queue_are_only_looked_at(rf, admin_user, model) -> None:
 @pytest.mark.parametrize("model", ["syncrun", "accountrun", "idmapping", "logentry", "mastersnapshot", "apikey"])
 @pytest.mark.parametrize("query", ["", "north", "7", "é"])
 def test_every_list_opens_and_can_be_searched(admin_client, cast, model, query) -> None:
-    part = AccountRunFactory(account=cast["north"])
-    LogEntry.objects.create(run=part.run, account_run=part, message="north")
-    LogEntry.objects.create(run=part.run, message="the run itself")
+    account_run = AccountRunFactory(account=cast["north"])
+    LogEntry.objects.create(run=account_run.run, account_run=account_run, message="north")
+    LogEntry.objects.create(run=account_run.run, message="the run itself")
     IdMapping.objects.create(account=cast["north"], kind="stage", master_key="7/1", slave_key="8/1")
-    MasterSnapshot.objects.create(group=part.run.group, document={"pipelines": [{"stages": [1]}]})
+    MasterSnapshot.objects.create(group=account_run.run.group, document={"pipelines": [{"stages": [1]}]})
     url = reverse(f"admin:syncing_{model}_changelist")
     assert admin_client.get(url, {"q": query} if query else {}).status_code == 200
 
@@ -335,12 +335,12 @@ def test_a_master_snapshot_opens_with_its_content(admin_client) -> None:
 
 @pytest.mark.parametrize("model", ["syncrun", "accountrun"])
 def test_those_who_may_not_look_are_refused(client, model) -> None:
-    part = AccountRunFactory()
-    row = {"syncrun": part.run_id, "accountrun": part.pk}[model]
+    account_run = AccountRunFactory()
+    row = {"syncrun": account_run.run_id, "accountrun": account_run.pk}[model]
     client.force_login(User.objects.create_user("guest", password="-", is_staff=True))
     assert client.get(reverse(f"admin:syncing_{model}_change", args=[row])).status_code == 403
     assert client.get(reverse(f"admin:syncing_{model}_change", args=[row + 1])).status_code == 403
-    assert client.get(reverse("syncing:run_json", args=[part.run_id])).status_code == 403
+    assert client.get(reverse("syncing:run_json", args=[account_run.run_id])).status_code == 403
 
 
 def test_a_run_that_is_not_there_is_not_found(admin_client) -> None:
@@ -415,7 +415,7 @@ def test_one_slave_is_planned_from_its_own_page(admin_client) -> None:
     admin_client.post(url)
     run = SyncRun.objects.get()
     assert (run.mode, run.whole_group) == (RunMode.PLAN, False)
-    assert [part.account for part in run.account_runs.all()] == [cast["north"]]
+    assert [account_run.account for account_run in run.account_runs.all()] == [cast["north"]]
 
 
 @pytest.mark.parametrize("account", ["master", "abc", "999999", "9" * 30])

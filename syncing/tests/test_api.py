@@ -226,9 +226,9 @@ def test_the_status_costs_the_same_for_few_and_many(client, may_read, django_ass
 
 
 def test_a_run_is_the_document_that_the_command_prints(client, may_read) -> None:
-    part = AccountRunFactory(document={"changes": [{"name": "É 🎉 <b>"}]})
-    answer = client.get(f"/api/sync/runs/{part.run_id}", headers=may_read)
-    assert answer.json() == json.loads(json.dumps(run_document(part.run)))
+    account_run = AccountRunFactory(document={"changes": [{"name": "É 🎉 <b>"}]})
+    answer = client.get(f"/api/sync/runs/{account_run.run_id}", headers=may_read)
+    assert answer.json() == json.loads(json.dumps(run_document(account_run.run)))
 
 
 @pytest.mark.parametrize("run_id", [1, 10**30])

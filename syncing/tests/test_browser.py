@@ -47,12 +47,12 @@ def test_a_plan_is_approved_and_leads_to_the_run_that_carries_it_out(cast, page)
 
 def test_the_page_of_a_run_follows_it_to_its_end(cast, page) -> None:
     run = RunFactory(group=cast["north"].group, state=RunState.RUNNING)
-    part = AccountRunFactory(run=run, account=cast["north"], state=AccountState.RUNNING, note="reads fields")
+    account_run = AccountRunFactory(run=run, account=cast["north"], state=AccountState.RUNNING, note="reads fields")
     page.goto(f"/syncing/syncrun/{run.pk}/change/")
     page.locator("text=reads fields").wait_for()
-    type(part).objects.update(note="writes stages")
+    type(account_run).objects.update(note="writes stages")
     page.locator("text=writes stages").wait_for()
-    type(part).objects.update(state=AccountState.FAILED, note="", reason="unpaid")
+    type(account_run).objects.update(state=AccountState.FAILED, note="", reason="unpaid")
     SyncRun.objects.update(state=RunState.FAILED)
     page.locator("text=Retry what failed").wait_for()
 

@@ -67,7 +67,7 @@ def test_the_share_counts_the_last_ten_runs_that_can_be_judged(cast) -> None:
     for _ in range(2):
         finished(cast, north="changed", west="in_sync")
     lines = {line.name: line for line in dashboard.shares()}
-    assert len(lines["North"].parts) == 10
+    assert len(lines["North"].account_runs) == 10
     assert lines["North"].percent == 66  # 3 failed, 6 good, 1 cancelled
     assert lines["South"].percent is None
     assert [line.name for line in dashboard.shares()] == ["North", "West", "South"]
@@ -77,7 +77,7 @@ def test_a_running_account_does_not_count_for_its_share(cast) -> None:
     finished(cast, north="in_sync")
     finished(cast, north="running")
     (line,) = dashboard.shares()
-    assert (line.percent, len(line.parts)) == (100, 1)
+    assert (line.percent, len(line.account_runs)) == (100, 1)
 
 
 # -- what needs somebody --

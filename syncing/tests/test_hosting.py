@@ -314,12 +314,12 @@ def test_an_option_called_as_a_colour_is_a_name_on_every_page(admin_client) -> N
     fields = {"enums": [["#ff0000"], ["#ff0000", "#00ff00"]], "name": ["#ff0000", "#00ff00"]}
     changed = {"action": "update", "kind": "custom_field", "name": "X", "parent": "leads", "fields": fields}
     document = {"changes": [{**changed, "outcome": "done"}], "extras": [], "conflicts": [], "manual": []}
-    part = AccountRunFactory(account=drift.account, state="changed", document=document, content_digest="c" * 64)
+    account_run = AccountRunFactory(account=drift.account, state="changed", document=document, content_digest="c" * 64)
 
     pages = [
         reverse("syncing:drift_account", args=[drift.account_id]),
         reverse("syncing:promote", args=[drift.account_id]),
-        reverse("admin:syncing_accountrun_change", args=[part.pk]),
+        reverse("admin:syncing_accountrun_change", args=[account_run.pk]),
     ]
     for url in pages:
         html = admin_client.get(url).content.decode()

@@ -230,7 +230,7 @@ def test_the_search_finds_plans_by_their_items(admin_client, planned_run, text, 
     response = admin_client.get(page_of(planned_run), {"q": text})
 
     assert [len(card.shown) for card in response.context["grid"].cards] == cards
-    assert response.context["parts"].paginator.count == rows
+    assert response.context["account_runs"].paginator.count == rows
 
 
 def test_the_search_finds_accounts_by_their_names(admin_client, planned_run) -> None:
@@ -242,7 +242,7 @@ def test_the_search_finds_accounts_by_their_names(admin_client, planned_run) -> 
     (card,) = response.context["grid"].cards
     assert [member.subdomain for member in card.shown] == ["uberall"]
     assert "(1 of 100)" in text_of(response)
-    assert [part.account_id for part in response.context["parts"]] == [mine.pk]
+    assert [account_run.account_id for account_run in response.context["account_runs"]] == [mine.pk]
     assert not response.context["grid"].quiet
     assert not response.context["grid"].without
 
@@ -288,23 +288,23 @@ def test_a_plan_that_no_account_has_is_not_there(admin_client, run) -> None:
 
 
 def test_the_page_of_an_account_tells_who_else_has_its_plan_and_leads_to_its_drift(admin_client, run) -> None:
-    part = planned(run, account(run, "north"), COMMON)
+    account_run = planned(run, account(run, "north"), COMMON)
     planned(run, account(run, "south"), COMMON)
 
-    html = text_of(admin_client.get(reverse("admin:syncing_accountrun_change", args=[part.pk])))
+    html = text_of(admin_client.get(reverse("admin:syncing_accountrun_change", args=[account_run.pk])))
 
     assert "1 other account has this plan" in html
-    assert reverse("syncing:drift_account", args=[part.account_id]) in html
+    assert reverse("syncing:drift_account", args=[account_run.account_id]) in html
     assert "<del>Old stage</del>" in html
     assert "Kept: 12 leads are in it." in html
 
 
 def test_the_page_of_an_account_leads_to_its_lines_in_the_log(admin_client, run) -> None:
-    part = planned(run, account(run, "north"), COMMON)
-    for other in (part, AccountRunFactory(run=run, account=account(run, "south"))):
+    account_run = planned(run, account(run, "north"), COMMON)
+    for other in (account_run, AccountRunFactory(run=run, account=account(run, "south"))):
         LogEntry.objects.create(run=run, account_run=other, message=f"of {other.account.subdomain}")
 
-    html = text_of(admin_client.get(reverse("admin:syncing_accountrun_change", args=[part.pk])))
+    html = text_of(admin_client.get(reverse("admin:syncing_accountrun_change", args=[account_run.pk])))
     (link,) = re.findall(r'href="([^"]+)">Search in the log', html)
 
     assert [entry.message for entry in admin_client.get(link).context["cl"].queryset] == ["of north"]
@@ -406,12 +406,12 @@ def test_the_plan_of_an_unknown_run_is_not_found(client, may_read) -> None:
 
 
 def test_the_document_of_a_run_names_the_plan_of_each_account_and_counts_each_once(client, run, may_read) -> None:
-    parts = {name: planned(run, account(run, name), COMMON) for name in ("north", "south")}
+    account_runs = {name: planned(run, account(run, name), COMMON) for name in ("north", "south")}
     AccountRunFactory(run=run, account=account(run, "west"), state=AccountState.FAILED)
 
     found = client.get(f"/api/sync/runs/{run.pk}", headers=may_read).json()
 
-    digest = parts["north"].content_digest
+    digest = account_runs["north"].content_digest
     assert [each["plan"] for each in found["accounts"]] == [digest, digest, None]
     assert found["plans"] == [
         {

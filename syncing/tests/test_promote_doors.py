@@ -123,8 +123,8 @@ def test_what_is_ticked_is_proposed(clerk: Client, north: Account) -> None:
         {"kind": "pipeline", "slave_key": "99", "attribute": ""},
         {"kind": "stage", "slave_key": "9/91", "attribute": "name"},
     ]
-    (part,) = run.account_runs.all()
-    assert part.account.subdomain == "master"
+    (account_run,) = run.account_runs.all()
+    assert account_run.account.subdomain == "master"
     entry = AuditEntry.objects.get(action="proposed")
     assert entry.details["items"] == ["pipeline Old", "stage Offer: name"]
     assert entry.reason == "Better."

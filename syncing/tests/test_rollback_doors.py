@@ -28,19 +28,19 @@ EVIL = "<script>alert(1)</script>"
 def wrote(run: SyncRun, subdomain: str, *rows: tuple[str, str, str, str, dict[str, Any]]) -> AccountRun:
     """The part of a run that did `rows` (action, kind, name, key, fields) to a slave of the group, kept before."""
     account = run.group.accounts.get(subdomain=subdomain)
-    part = AccountRunFactory(run=run, account=account, state="changed", updated=len(rows))
+    account_run = AccountRunFactory(run=run, account=account, state="changed", updated=len(rows))
     for action, kind, name, key, fields in rows:
         LogEntry.objects.create(
             run=run,
-            account_run=part,
+            account_run=account_run,
             code="done",
             action=action,
             kind=kind,
             name=name,
             details={"parent": "Sales", "key": key, "fields": fields},
         )
-    store_snapshot(part.pk, account.pk, packed(Snapshot(())))
-    return part
+    store_snapshot(account_run.pk, account.pk, packed(Snapshot(())))
+    return account_run
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def test_it_shows_beforehand_what_comes_back_what_not_and_why(clerk: Client, run
 def test_it_is_searched(clerk: Client, run: SyncRun) -> None:
     allow("roll_back")
 
-    found = [part.account.subdomain for part in clerk.get(page_of(run), {"q": "NOR"}).context["parts"]]
+    found = [each.account.subdomain for each in clerk.get(page_of(run), {"q": "NOR"}).context["forecasts"]]
 
     assert found == ["north"]
 
@@ -152,8 +152,8 @@ def test_a_search_narrows_what_all_means(clerk: Client, run: SyncRun) -> None:
 
     clerk.post(f"{page_of(run)}?q=south", {"which": "all", "mode": "plan"})
 
-    (part,) = SyncRun.objects.latest("pk").account_runs.all()
-    assert part.account.subdomain == "south"
+    (account_run,) = SyncRun.objects.latest("pk").account_runs.all()
+    assert account_run.account.subdomain == "south"
 
 
 def test_ticks_and_all_at_once_are_asked_about(clerk: Client, run: SyncRun) -> None:

@@ -80,9 +80,9 @@ def test_a_run_fails_it_alone_and_says_what_to_do(cast, simulator: RunningServer
     assert SyncRun.objects.get().state == "partial"
     states = dict(AccountRun.objects.values_list("account__subdomain", "state"))
     assert states == {"north": "in_sync", "south": "failed", "west": "in_sync", "east": "in_sync"}
-    part = AccountRun.objects.get(account__subdomain="south")
-    assert (part.reason, part.requests) == ("internal", 0)
-    assert "FIELD_ENCRYPTION_KEYS" in part.error["message"] + part.error["remedy"]
+    account_run = AccountRun.objects.get(account__subdomain="south")
+    assert (account_run.reason, account_run.requests) == ("internal", 0)
+    assert "FIELD_ENCRYPTION_KEYS" in account_run.error["message"] + account_run.error["remedy"]
 
 
 def test_a_master_that_cannot_be_opened_ends_its_run_and_says_what_to_do(cast, settings) -> None:

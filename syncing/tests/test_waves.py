@@ -151,8 +151,8 @@ def test_a_run_of_one_wave_shows_none(admin_client, cast) -> None:
 
 def test_the_accounts_can_be_narrowed_to_a_wave_and_a_state_of_it(admin_client, run) -> None:
     def shown(**query: Any) -> list[str]:
-        parts = admin_client.get(url(run), query).context["parts"]
-        return [part.account.subdomain for part in parts]
+        account_runs = admin_client.get(url(run), query).context["account_runs"]
+        return [account_run.account.subdomain for account_run in account_runs]
 
     assert shown(wave=2) == ["south", "west"]
     assert shown(wave=1, state="changed") == ["north"]

@@ -63,16 +63,16 @@ def rows_of(request: HttpRequest, document: Document) -> Rows:
     return Rows(found, lists, totals, query, action)
 
 
-def part_context(request: HttpRequest, part: AccountRun) -> dict[str, Any]:
-    """Everything the page of one account's part of a run shows."""
-    same = with_plan(part.run).filter(content_digest=part.content_digest)
+def account_run_context(request: HttpRequest, account_run: AccountRun) -> dict[str, Any]:
+    """Everything the page of an account run shows."""
+    same = with_plan(account_run.run).filter(content_digest=account_run.content_digest)
     return {
-        "part": part,
-        "run": part.run,
-        "rows": rows_of(request, part.document),
-        "tally": plan_counts(part.document),
-        "has_same_plan": same.filter(pk=part.pk).exists() and same.count() - 1,
-        "log": part.log.all()[:LOG_ENTRIES],
+        "account_run": account_run,
+        "run": account_run.run,
+        "rows": rows_of(request, account_run.document),
+        "tally": plan_counts(account_run.document),
+        "has_same_plan": same.filter(pk=account_run.pk).exists() and same.count() - 1,
+        "log": account_run.log.all()[:LOG_ENTRIES],
     }
 
 

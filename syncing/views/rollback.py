@@ -18,12 +18,12 @@ from accounts.pages import page, person
 from accounts.refusals import Refusal
 from syncing.models import RunMode, SyncRun, Trigger
 from syncing.presentation.links import run_url, searched, to_run
-from syncing.selectors.rollback import Part
+from syncing.selectors.rollback import AccountForecast
 from syncing.services import rollback
 from syncing.services.audit import Actor
 from syncing.services.runs.create import Started
 
-PARTS_PER_PAGE = 100
+ACCOUNTS_PER_PAGE = 100
 
 
 class RollbackForm(forms.Form):
@@ -62,28 +62,30 @@ def roll_back(request: HttpRequest, run_id: int) -> HttpResponse:
     try:
         rollback.check(run)
         form = RollbackForm(request.POST or None)
-        parts = _found(request, run)
-        if form.is_valid() and (chosen := _chosen(form, parts)):
+        forecasts = _found(request, run)
+        if form.is_valid() and (chosen := _chosen(form, forecasts)):
             return to_run(request, _start(request, run, form, chosen))
     except Refusal as error:
         messages.error(request, str(error))
         return HttpResponseRedirect(run_url(run.pk))
     if request.method == "POST" and form.is_valid():
         messages.error(request, _("Nothing was ticked: choose at least one account."))
-    return page(request, "syncing/rollback.html", _context(request, run, form, parts))
+    return page(request, "syncing/rollback.html", _context(request, run, form, forecasts))
 
 
-def _found(request: HttpRequest, run: SyncRun) -> list[Part]:
+def _found(request: HttpRequest, run: SyncRun) -> list[AccountForecast]:
     """What the search left; those that can be rolled back first."""
     text = searched(request).casefold()
-    parts = [
-        part for part in rollback.forecast(run) if text in f"{part.account.name} {part.account.subdomain}".casefold()
+    forecasts = [
+        forecast
+        for forecast in rollback.forecasts_of(run)
+        if text in f"{forecast.account.name} {forecast.account.subdomain}".casefold()
     ]
-    return sorted(parts, key=lambda part: bool(part.why_not))
+    return sorted(forecasts, key=lambda forecast: bool(forecast.why_not))
 
 
-def _chosen(form: RollbackForm, parts: Sequence[Part]) -> list[Account]:
-    able = [part.account for part in parts if not part.why_not]
+def _chosen(form: RollbackForm, forecasts: Sequence[AccountForecast]) -> list[Account]:
+    able = [forecast.account for forecast in forecasts if not forecast.why_not]
     if form.cleaned_data["which"] == "all":
         return able
     return [account for account in able if str(account.pk) in form.ticked]
@@ -101,20 +103,22 @@ def _start(request: HttpRequest, run: SyncRun, form: RollbackForm, chosen: list[
     )
 
 
-def _context(request: HttpRequest, run: SyncRun, form: RollbackForm, parts: Sequence[Part]) -> dict[str, Any]:
-    able = [part for part in parts if not part.why_not]
+def _context(
+    request: HttpRequest, run: SyncRun, form: RollbackForm, forecasts: Sequence[AccountForecast]
+) -> dict[str, Any]:
+    able = [forecast for forecast in forecasts if not forecast.why_not]
     return {
         "title": _("Roll back run %(number)d") % {"number": run.pk},
         "run": run,
         "form": form,
         "query": searched(request),
-        "parts": Paginator(parts, PARTS_PER_PAGE).get_page(request.GET.get("p")),
+        "forecasts": Paginator(forecasts, ACCOUNTS_PER_PAGE).get_page(request.GET.get("p")),
         "able": len(able),
         "ticked": form.ticked,
-        "restored": sum(part.restored for part in able),
-        "deleted": sum(part.deleted for part in able),
-        "recreated": sum(part.recreated for part in able),
-        "lossy": sum(bool(part.losses) for part in able),
-        "overwritten": sum(bool(part.later) for part in able),
+        "restored": sum(forecast.restored for forecast in able),
+        "deleted": sum(forecast.deleted for forecast in able),
+        "recreated": sum(forecast.recreated for forecast in able),
+        "lossy": sum(bool(forecast.losses) for forecast in able),
+        "overwritten": sum(bool(forecast.later) for forecast in able),
         "only_plans": run.group.requires_approval,
     }

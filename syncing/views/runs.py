@@ -23,12 +23,12 @@ from syncing.presentation.links import run_url, searched, to_run
 from syncing.selectors.documents import run_document
 from syncing.selectors.grid import search
 from syncing.selectors.rollback import can_be_rolled_back
-from syncing.selectors.runs import parts_of, progress_of
+from syncing.selectors.runs import account_runs_of, progress_of
 from syncing.services.audit import Actor
 from syncing.services.runs.retry import FORCE, force_again, is_forceable, is_retriable, refused_by_limits, retry_failed
 from syncing.services.runs.start import cancel_run
 from syncing.views.approve import decisions
-from syncing.views.plans import grid_context, part_context
+from syncing.views.plans import account_run_context, grid_context
 from syncing.views.start import may_start, require_start
 from syncing.views.waves import wave_context
 
@@ -59,15 +59,15 @@ def run_context(request: HttpRequest, run: SyncRun) -> dict[str, Any]:
     query = searched(request)
     found = search(run, query)
     waves = wave_context(request, run)
-    parts = parts_of(run, state if state in AccountState.values else "", waves["wave"])
-    paginator = Paginator(parts if found is None else parts.filter(found.parts), ACCOUNTS_PER_PAGE)
+    account_runs = account_runs_of(run, state if state in AccountState.values else "", waves["wave"])
+    paginator = Paginator(account_runs if found is None else account_runs.filter(found.account_runs), ACCOUNTS_PER_PAGE)
     return {
         "run": run,
         "query": query,
         "found": found,
         "progress": progress,
         "state": state,
-        "parts": paginator.get_page(request.GET.get("p")),
+        "account_runs": paginator.get_page(request.GET.get("p")),
         "log": run.log.filter(account_run=None)[:100],
         "may_cancel": run.is_open and request.user.has_perm("syncing.cancel_sync"),
         "may_retry": not run.is_open
@@ -104,11 +104,15 @@ def run(request: HttpRequest, run_id: int) -> HttpResponse:
 @permission_required("syncing.view_accountrun", raise_exception=True)
 @require_safe
 def account_run(request: HttpRequest, account_run_id: int) -> HttpResponse:
-    """Shows one account's part of a run: what was done, or is planned, item by item."""
+    """Shows an account run: what was done, or is planned, item by item."""
     rows = AccountRun.objects.select_related("account", "run__group").defer(*RELATED_SECRETS)
-    part = get_object_or_404(rows, pk=account_run_id)
-    title = format_html("{}: {}", str(part.run), str(part.account))
-    return page(request, "syncing/part.html", {"title": title, "opts": AccountRun._meta, **part_context(request, part)})
+    account_run = get_object_or_404(rows, pk=account_run_id)
+    title = format_html("{}: {}", str(account_run.run), str(account_run.account))
+    return page(
+        request,
+        "syncing/account_run.html",
+        {"title": title, "opts": AccountRun._meta, **account_run_context(request, account_run)},
+    )
 
 
 @permission_required("syncing.view_syncrun", raise_exception=True)
@@ -116,9 +120,9 @@ def account_run(request: HttpRequest, account_run_id: int) -> HttpResponse:
 def run_live(request: HttpRequest, run_id: int) -> JsonResponse:
     run = _run(run_id)
     context = run_context(request, run)
-    names = {"ks-run": "_run.html", "ks-waves": "_waves.html", "ks-parts": "_parts.html"}
-    parts = {element: (f"syncing/{name}", context) for element, name in names.items()}
-    return live_parts(request, parts, is_open=run.is_open)
+    names = {"ks-run": "_run.html", "ks-waves": "_waves.html", "ks-parts": "_account_runs.html"}
+    elements = {element: (f"syncing/{name}", context) for element, name in names.items()}
+    return live_parts(request, elements, is_open=run.is_open)
 
 
 @permission_required("syncing.view_syncrun", raise_exception=True)

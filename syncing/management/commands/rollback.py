@@ -5,7 +5,7 @@ from typing import Any
 
 from syncing.management.console.runcommand import RunCommand, named_accounts, named_run
 from syncing.models import RunMode
-from syncing.selectors.rollback import forecast
+from syncing.selectors.rollback import forecasts_of
 from syncing.services import rollback
 from syncing.services.audit import COMMAND
 from syncing.services.runs.create import Started
@@ -40,10 +40,10 @@ class Command(RunCommand):
         """What does not come back as it was, on stderr; the run itself tells the rest."""
         accounts = started.run.account_runs.values_list("account", flat=True)
         assert started.run.reverts is not None
-        for part in forecast(started.run.reverts, list(accounts)):
-            name = part.account.subdomain
-            if part.later:
-                runs = ", ".join(map(str, part.later))
+        for forecast in forecasts_of(started.run.reverts, list(accounts)):
+            name = forecast.account.subdomain
+            if forecast.later:
+                runs = ", ".join(map(str, forecast.later))
                 self.stderr.write(f"{name}: written again by run {runs}; that is taken back in the same items.")
-            for loss in part.losses:
+            for loss in forecast.losses:
                 self.stderr.write(f"{name}: {loss.kind} {loss.name!r}: {loss.message}")

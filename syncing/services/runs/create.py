@@ -104,8 +104,8 @@ def make_run(
         queued_to_workers=to_workers,
     )
     digests = digests or {}
-    parts = (_part(run, account, digests.get(account.pk, "")) for account in accounts)
-    AccountRun.objects.bulk_create(wave_split.number(run, parts))
+    account_runs = (_new_account_run(run, account, digests.get(account.pk, "")) for account in accounts)
+    AccountRun.objects.bulk_create(wave_split.number(run, account_runs))
     _note_start(run, by, accounts=len(accounts))
     if to_workers:
         dispatch.call_lanes()
@@ -124,8 +124,8 @@ def _waiting_twin(order: Order, wanted: Collection[int]) -> SyncRun | None:
     same = {name: value for name, value in order.facts.items() if name not in ("force_reason", "picked")}
     waiting = SyncRun.objects.filter(**same, state=RunState.QUEUED, fence=0, cancel_requested_at=None)
     for run in waiting.select_for_update().order_by("-pk"):
-        parts = set(run.account_runs.values_list("account_id", flat=True))
-        if run.picked == order.picked and parts == set(wanted):
+        present = set(run.account_runs.values_list("account_id", flat=True))
+        if run.picked == order.picked and present == set(wanted):
             return run
     return None
 
@@ -139,8 +139,8 @@ def _joined(run: SyncRun, to_workers: bool) -> SyncRun:
     return run
 
 
-def _part(run: SyncRun, account: Account, digest: str) -> AccountRun:
-    part = AccountRun(run=run, account=account, approved_digest=digest)
+def _new_account_run(run: SyncRun, account: Account, digest: str) -> AccountRun:
+    account_run = AccountRun(run=run, account=account, approved_digest=digest)
     if account.paused:
-        part.state, part.reason, part.finished_at = AccountState.SKIPPED, "paused", clock.now()
-    return part
+        account_run.state, account_run.reason, account_run.finished_at = AccountState.SKIPPED, "paused", clock.now()
+    return account_run

@@ -92,7 +92,7 @@ def force_again(run: SyncRun, *, by: User, reason: str, actor: Actor | None = No
 
 def follow(
     run: SyncRun,
-    parts: QuerySet[AccountRun],
+    account_runs: QuerySet[AccountRun],
     *,
     actor: Actor,
     requested_by: User | None,
@@ -101,7 +101,7 @@ def follow(
     to_workers: bool = True,
     **other: Any,
 ) -> Started:
-    """A run like `run` (with what is `other` in it) for the accounts of `parts`, as they were approved if they were.
+    """Starts a run like `run` (but for `other`) for the accounts of `account_runs`, as they were approved if they were.
 
     It is forced when there is a `force_reason`. Raises Refusal.
     """
@@ -115,28 +115,33 @@ def follow(
             trigger=actor.via,
             by=actor,
             requested_by=requested_by,
-            accounts=None if whole_group else still_there(run, parts),
+            accounts=None if whole_group else still_there(run, account_runs),
             forced=order.forced,
             force_reason=force_reason,
             to_workers=to_workers,
         )
     if order.approved_plan and not order.forced:  # what was approved was forced, or was not
         order = replace(order, forced=run.forced, force_reason=run.force_reason)
-    digests = dict(parts.values_list("account", "approved_digest")) if order.approved_plan else {}
+    digests = dict(account_runs.values_list("account", "approved_digest")) if order.approved_plan else {}
     with locked(run.group) as group:
         order = replace(order, group=group)
         started = make_run(
-            order, still_there(run, parts), by=actor, requested_by=requested_by, digests=digests, to_workers=to_workers
+            order,
+            still_there(run, account_runs),
+            by=actor,
+            requested_by=requested_by,
+            digests=digests,
+            to_workers=to_workers,
         )
         if force_reason:
             audit.note(AuditEntry.Action.OVERRODE, by=actor, run=started.run, reason=force_reason)
     return started
 
 
-def still_there(run: SyncRun, parts: QuerySet[AccountRun]) -> Sequence[Account]:
+def still_there(run: SyncRun, account_runs: QuerySet[AccountRun]) -> Sequence[Account]:
     """Those of the accounts that are in the group yet, in the role they had; raises Refusal if none is."""
     role = Account.Role.MASTER if run.purpose == RunPurpose.PROMOTION else Account.Role.SLAVE
-    found = Account.objects.filter(pk__in=parts.values("account"), group=run.group_id, role=role)
+    found = Account.objects.filter(pk__in=account_runs.values("account"), group=run.group_id, role=role)
     accounts = list(found.defer(*SECRETS).order_by("pk"))
     if not accounts:
         raise Refusal(

@@ -8,17 +8,19 @@ from syncing.engine import waves
 from syncing.models import AccountRun, AccountState, RunPurpose, SyncRun
 
 
-def number(run: SyncRun, parts: Iterable[AccountRun]) -> list[AccountRun]:
-    """`parts` with their waves, by the policy of the group; only runs that write into slaves are split.
+def number(run: SyncRun, account_runs: Iterable[AccountRun]) -> list[AccountRun]:
+    """Returns `account_runs` with their waves, by the policy of the group; only runs that write into slaves are split.
 
     What is skipped from the beginning (a paused account) is nobody's pilot and takes no place in a wave.
     """
-    parts = list(parts)
+    account_runs = list(account_runs)
     if run.writes and run.purpose != RunPurpose.PROMOTION:
-        worked = [part for part in parts if part.state == AccountState.QUEUED]
-        for part, wave in zip(worked, _split(run.group, [part.account for part in worked]), strict=True):
-            part.wave = wave
-    return parts
+        worked = [account_run for account_run in account_runs if account_run.state == AccountState.QUEUED]
+        for account_run, wave in zip(
+            worked, _split(run.group, [account_run.account for account_run in worked]), strict=True
+        ):
+            account_run.wave = wave
+    return account_runs
 
 
 def preview(group: SyncGroup, accounts: Sequence[Account]) -> list[int]:

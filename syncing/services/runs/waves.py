@@ -42,9 +42,9 @@ def settle(run_id: int) -> bool:
 
 def finished() -> QuerySet[SyncRun]:
     """Runs whose present wave has ended, with others behind it that nobody has decided about."""
-    parts = AccountRun.objects.filter(run=OuterRef("pk"))
-    at_work = parts.filter(state__in=ACCOUNT_OPEN, wave__lte=OuterRef("wave"))
-    behind = parts.filter(state=AccountState.QUEUED, wave__gt=OuterRef("wave"))
+    account_runs = AccountRun.objects.filter(run=OuterRef("pk"))
+    at_work = account_runs.filter(state__in=ACCOUNT_OPEN, wave__lte=OuterRef("wave"))
+    behind = account_runs.filter(state=AccountState.QUEUED, wave__gt=OuterRef("wave"))
     return SyncRun.objects.filter(~Exists(at_work), Exists(behind), **UNDECIDED)
 
 

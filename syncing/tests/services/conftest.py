@@ -68,7 +68,7 @@ class House:
         finally:
             processes.leave(name)
 
-    def part(self, run: SyncRun, subdomain: str) -> AccountRun:
+    def account_run(self, run: SyncRun, subdomain: str) -> AccountRun:
         return AccountRun.objects.get(run=run, account__subdomain=subdomain)
 
     def states(self, run: SyncRun) -> dict[str, str]:

@@ -70,5 +70,5 @@ def asked(house: House, subdomain: str, since: int = 0) -> list[LoggedRequest]:
     return [record for record in list(house.world.log)[since:] if record.subdomain == subdomain]
 
 
-def parts(run: SyncRun) -> dict[str, AccountRun]:
-    return {part.account.subdomain: part for part in run.account_runs.select_related("account")}
+def account_runs(run: SyncRun) -> dict[str, AccountRun]:
+    return {account_run.account.subdomain: account_run for account_run in run.account_runs.select_related("account")}

@@ -356,7 +356,7 @@ def test_a_run_with_only_stale_accounts_left_is_not_retried(applied: SyncRun, an
 
 
 def test_a_new_review_is_a_plan_run_of_exactly_the_stale_accounts(applied: SyncRun, ana: User) -> None:
-    assert [part.account.subdomain for part in stale(applied)] == ["south"]
+    assert [account_run.account.subdomain for account_run in stale(applied)] == ["south"]
 
     review = review_again(applied, by=ana, actor=Actor.of_user(ana, Trigger.ADMIN)).run
 
@@ -400,4 +400,4 @@ def test_the_accounts_of_another_plan_do_not_count(plan: SyncRun, applied: SyncR
     other = RunFactory(group=plan.group, mode=RunMode.PLAN, state="planned")
     planned(other, Account.objects.get(subdomain="north"), document(change("create", "Offer")))
 
-    assert [part.account.subdomain for part in approvable(other)] == ["north"]
+    assert [account_run.account.subdomain for account_run in approvable(other)] == ["north"]

@@ -159,30 +159,32 @@ def test_a_run_that_is_deleted_while_its_master_is_read_ends_no_lane(house: Hous
 # -- accounts --
 
 
-def odd_mapping(account: Account, part: AccountRun) -> None:
+def odd_mapping(account: Account, account_run: AccountRun) -> None:
     IdMapping.objects.create(account=account, kind="bogus", master_key="7", slave_key="70")
 
 
-def odd_exclusion(account: Account, part: AccountRun) -> None:
+def odd_exclusion(account: Account, account_run: AccountRun) -> None:
     Exclusion.objects.create(account=account, kind="bogus", name="Sales")
 
 
-def odd_log_of_an_earlier_attempt(account: Account, part: AccountRun) -> None:
-    AccountRun.objects.filter(pk=part.pk).update(fence=1)
-    LogEntry.objects.create(run=part.run, account_run=part, action="create", kind="stage", code="done", details=[])
+def odd_log_of_an_earlier_attempt(account: Account, account_run: AccountRun) -> None:
+    AccountRun.objects.filter(pk=account_run.pk).update(fence=1)
+    LogEntry.objects.create(
+        run=account_run.run, account_run=account_run, action="create", kind="stage", code="done", details=[]
+    )
 
 
 @pytest.mark.parametrize("odd", [odd_mapping, odd_exclusion, odd_log_of_an_earlier_attempt])
 def test_an_odd_row_of_one_account_fails_that_account_alone(house: House, odd: object) -> None:
     run = house.start()
-    odd(house.accounts["south"], house.part(run, "south"))  # type: ignore[operator]
+    odd(house.accounts["south"], house.account_run(run, "south"))  # type: ignore[operator]
 
     while house.work():
         pass  # it is tried three times
 
-    part = house.part(run, "south")
-    assert (part.state, part.reason, part.errors) == ("failed", "internal", 3)
-    assert part.error["remedy"]
+    account_run = house.account_run(run, "south")
+    assert (account_run.state, account_run.reason, account_run.errors) == ("failed", "internal", 3)
+    assert account_run.error["remedy"]
     run.refresh_from_db()
     assert run.state == "partial"
     assert house.states(run) == {**dict.fromkeys(SLAVES, "changed"), "south": "failed"}
@@ -203,7 +205,7 @@ def test_accounts_that_end_before_their_work_leave_no_lane_dead_when_the_run_can
 
 def test_an_odd_document_of_one_account_takes_no_claim_from_the_others(house: House) -> None:
     run = house.start()
-    by_hand("UPDATE syncing_accountrun SET document = '{' WHERE id = %s", house.part(run, "south").pk)
+    by_hand("UPDATE syncing_accountrun SET document = '{' WHERE id = %s", house.account_run(run, "south").pk)
 
     house.work()
 

@@ -31,18 +31,18 @@ def run() -> SyncRun:
     return run
 
 
-def expire(*parts: AccountRun) -> None:
+def expire(*account_runs: AccountRun) -> None:
     past = clock.now() - timedelta(seconds=1)
-    AccountRun.objects.filter(pk__in=[part.pk for part in parts]).update(lease_until=past)
+    AccountRun.objects.filter(pk__in=[account_run.pk for account_run in account_runs]).update(lease_until=past)
 
 
 def test_a_claim_adds_one_to_the_fence_and_begins_a_lease(run: SyncRun) -> None:
     (claim,) = claims.claim_accounts("lane", 1)
 
-    part = AccountRun.objects.get(pk=claim.account_run_id)
-    assert (part.state, part.lane, part.fence, claim.fence) == ("running", "lane", 1, 1)
-    assert part.lease_until is not None
-    assert timedelta(0) < part.lease_until - clock.now() <= conf.lease()
+    account_run = AccountRun.objects.get(pk=claim.account_run_id)
+    assert (account_run.state, account_run.lane, account_run.fence, claim.fence) == ("running", "lane", 1, 1)
+    assert account_run.lease_until is not None
+    assert timedelta(0) < account_run.lease_until - clock.now() <= conf.lease()
 
 
 @pytest.mark.django_db(transaction=True)
@@ -106,9 +106,9 @@ def test_a_heartbeat_extends_only_what_the_lane_still_holds(run: SyncRun) -> Non
 def dead(run: SyncRun) -> AccountRun:
     """In the hands of a lane whose lease is over."""
     (claim,) = claims.claim_accounts("dead lane", 1)
-    part = AccountRun.objects.get(pk=claim.account_run_id)
-    expire(part)
-    return part
+    account_run = AccountRun.objects.get(pk=claim.account_run_id)
+    expire(account_run)
+    return account_run
 
 
 def test_what_a_dead_lane_held_goes_back_to_the_queue_and_counts_as_a_crash(dead: AccountRun) -> None:

@@ -42,7 +42,7 @@ def look(pen: Recorder, north: Account):
         group = north.group
         snapshot = MasterSnapshot.objects.create(group=group, type=scope, document={}, fingerprint="x")
         run = RunFactory(group=group, state="running", snapshot=snapshot, **facts)
-        part = AccountRunFactory(run=run, account=north, state="queued")
+        account_run = AccountRunFactory(run=run, account=north, state="queued")
         (claim,) = claims.claim_accounts("lane", 1, run.pk)
         known = None if None in rows else tuple(row for row in rows if row)
         real = [row for row in known or () if row["action"] != "extra"]
@@ -50,7 +50,7 @@ def look(pen: Recorder, north: Account):
         pen.finish(claim, replace(result("planned"), differences=known, converged=equal), [])
         run.state = "planned"
         run.save()
-        assert type(part).objects.get(pk=part.pk).state == "planned"
+        assert type(account_run).objects.get(pk=account_run.pk).state == "planned"
         return Drift.objects.filter(account=north).first()  # type: ignore[return-value]
 
     return ended
@@ -192,12 +192,12 @@ def test_a_lane_stores_drift_in_the_commit_that_ends_the_account(pen: Recorder, 
     """What cannot be stored leaves the account open: its end is not told without its drift."""
     snapshot = MasterSnapshot.objects.create(group=north.group, type="full", document={}, fingerprint="x")
     run = RunFactory(group=north.group, state="running", snapshot=snapshot)
-    part = AccountRunFactory(run=run, account=north, state="queued")
+    account_run = AccountRunFactory(run=run, account=north, state="queued")
     (claim,) = claims.claim_accounts("lane", 1, run.pk)
     with pytest.raises(TypeError):
         pen.finish(claim, replace(result(), differences=(difference(ours=object()),)), [])
-    part.refresh_from_db()
-    assert part.state == "running"
+    account_run.refresh_from_db()
+    assert account_run.state == "running"
     assert not Drift.objects.exists()
 
 

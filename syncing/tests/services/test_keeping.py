@@ -17,35 +17,35 @@ from syncing.services import rollback
 from syncing.tests.engine.items import field, pipeline, snapshot, stage
 from syncing.tests.factories import AccountRunFactory, RunFactory
 from syncing.tests.services.conftest import House
-from syncing.tests.services.crm import ANNA, parts, synced, work
+from syncing.tests.services.crm import ANNA, account_runs, synced, work
 
 pytestmark = pytest.mark.django_db
 SALES = snapshot(pipeline(1, "Sales", stage(10, "New")), field(30, "Source", "select", enums=["Web"]))
 
 
-def kept(part: AccountRun, *, days: int = 0, what: Snapshot = SALES) -> None:
-    store_snapshot(part.pk, part.account_id, packed(what))
-    SlaveSnapshot.objects.filter(pk=part.pk).update(taken_at=timezone.now() - timedelta(days=days))
+def kept(account_run: AccountRun, *, days: int = 0, what: Snapshot = SALES) -> None:
+    store_snapshot(account_run.pk, account_run.account_id, packed(what))
+    SlaveSnapshot.objects.filter(pk=account_run.pk).update(taken_at=timezone.now() - timedelta(days=days))
 
 
-def before(part: AccountRun) -> Snapshot:
-    return unpacked(bytes(SlaveSnapshot.objects.get(pk=part.pk).document))
+def before(account_run: AccountRun) -> Snapshot:
+    return unpacked(bytes(SlaveSnapshot.objects.get(pk=account_run.pk).document))
 
 
 def test_a_snapshot_comes_back_as_it_was_stored() -> None:
-    part = AccountRunFactory()
-    kept(part)
+    account_run = AccountRunFactory()
+    kept(account_run)
 
-    assert before(part) == SALES
+    assert before(account_run) == SALES
 
 
 def test_of_several_attempts_the_first_snapshot_stays() -> None:
-    part = AccountRunFactory()
-    kept(part)
+    account_run = AccountRunFactory()
+    kept(account_run)
 
-    kept(part, what=Snapshot(()))
+    kept(account_run, what=Snapshot(()))
 
-    assert before(part) == SALES
+    assert before(account_run) == SALES
 
 
 def test_they_are_kept_as_many_days_as_the_group_says() -> None:
@@ -70,18 +70,18 @@ def test_not_while_a_rollback_goes_by_them() -> None:
 def test_the_log_and_the_master_of_a_run_that_can_be_rolled_back_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("syncing.conf.KEEP_LOGS_OF", 0)
     facts = {"type": "full", "document": {}, "accepted": True}
-    part = AccountRunFactory()
-    group = part.run.group
+    account_run = AccountRunFactory()
+    group = account_run.run.group
     masters = [MasterSnapshot.objects.create(group=group, fingerprint=str(n), **facts) for n in range(3)]
-    SyncRun.objects.filter(pk=part.run_id).update(snapshot=masters[0])
+    SyncRun.objects.filter(pk=account_run.run_id).update(snapshot=masters[0])
     other = RunFactory(group=group, snapshot=masters[1])
-    for run in (part.run, other):
+    for run in (account_run.run, other):
         log(run.pk, "Something.")
-    kept(part)
+    kept(account_run)
 
     reap()
 
-    assert list(LogEntry.objects.values_list("run", flat=True)) == [part.run_id]
+    assert list(LogEntry.objects.values_list("run", flat=True)) == [account_run.run_id]
     assert set(MasterSnapshot.objects.values_list("pk", flat=True)) == {masters[0].pk, masters[2].pk}
     SlaveSnapshot.objects.all().delete()
     reap()
@@ -111,16 +111,16 @@ def test_an_account_whose_snapshot_goes_while_its_rollback_waits_says_so(house: 
 
     ended = work(house, waiting)
 
-    part = parts(ended)["north"]
-    assert (part.state, part.reason) == ("failed", "not_found")
-    assert "not kept any more" in part.error["message"]
-    assert parts(ended)["south"].state == "changed"
+    account_run = account_runs(ended)["north"]
+    assert (account_run.state, account_run.reason) == ("failed", "not_found")
+    assert "not kept any more" in account_run.error["message"]
+    assert account_runs(ended)["south"].state == "changed"
 
 
 def test_without_any_snapshot_there_is_nothing_to_start() -> None:
-    part = AccountRunFactory()
+    account_run = AccountRunFactory()
 
     with pytest.raises(Refusal) as refusal:
-        rollback.start(part.run, mode="apply", by=ANNA)
+        rollback.start(account_run.run, mode="apply", by=ANNA)
 
     assert refusal.value.code == "no_snapshots"

@@ -72,10 +72,10 @@ def test_one_accounts_bug_is_tried_three_times_and_stops_nobody_else(
     with caplog.at_level(logging.CRITICAL):
         house.work(replicate)
 
-    part = house.part(run, "south")
-    assert (part.state, part.reason, part.errors) == ("failed", "internal", 3)
-    assert "KeyError" in part.error["message"]
-    assert "token-of-south" not in part.error["message"]
+    account_run = house.account_run(run, "south")
+    assert (account_run.state, account_run.reason, account_run.errors) == ("failed", "internal", 3)
+    assert "KeyError" in account_run.error["message"]
+    assert "token-of-south" not in account_run.error["message"]
     run.refresh_from_db()
     assert run.state == "partial"
 
@@ -86,10 +86,10 @@ def test_an_account_without_a_token_fails_and_says_so(house: House) -> None:
 
     house.work()
 
-    part = house.part(run, "south")
-    assert (part.state, part.reason) == ("failed", "unauthorised")
-    assert "token" in part.error["remedy"]
-    assert house.part(run, "north").state == "changed"
+    account_run = house.account_run(run, "south")
+    assert (account_run.state, account_run.reason) == ("failed", "unauthorised")
+    assert "token" in account_run.error["remedy"]
+    assert house.account_run(run, "north").state == "changed"
 
 
 def test_a_secret_that_no_key_reads_fails_its_account_and_names_the_variable(house: House) -> None:
@@ -99,10 +99,10 @@ def test_a_secret_that_no_key_reads_fails_its_account_and_names_the_variable(hou
 
     house.work()
 
-    part = house.part(run, "south")
-    assert (part.state, part.reason) == ("failed", "internal")
-    assert "FIELD_ENCRYPTION_KEYS" in part.error["message"]
-    assert house.part(run, "north").state == "changed"
+    account_run = house.account_run(run, "south")
+    assert (account_run.state, account_run.reason) == ("failed", "internal")
+    assert "FIELD_ENCRYPTION_KEYS" in account_run.error["message"]
+    assert house.account_run(run, "north").state == "changed"
 
 
 @pytest.mark.parametrize(
@@ -123,9 +123,9 @@ def test_an_account_taken_out_while_its_run_waited_is_not_touched(
     Account.objects.filter(subdomain="south").update(group=group, **change)
     house.work(look)
 
-    part = house.part(run, "south")
-    assert (part.state, part.reason) == ("skipped", "" if moved else "paused")
-    assert note in part.note
+    account_run = house.account_run(run, "south")
+    assert (account_run.state, account_run.reason) == ("skipped", "" if moved else "paused")
+    assert note in account_run.note
     assert sorted(asked) == ["east", "north", "west"]
     run.refresh_from_db()
     assert run.state == "partial"
@@ -159,8 +159,8 @@ def test_an_entry_that_leads_to_the_masters_account_is_never_written(house: Hous
     run = house.start()
     house.work(replicate)
 
-    part = house.part(run, "south")
-    assert (part.state, part.reason) == ("failed", "wrong_account")
+    account_run = house.account_run(run, "south")
+    assert (account_run.state, account_run.reason) == ("failed", "wrong_account")
     assert sorted(written) == ["east", "north", "west"]
 
 

@@ -38,7 +38,7 @@ def test_a_plain_403_stops_everything_in_every_group(
     assert (waiting.state, waiting.reason) == ("failed", "ip_blocked")
     reasons = set(run.account_runs.values_list("state", "reason"))
     assert reasons == {("failed", "ip_blocked")}
-    assert {part.error["code"] for part in run.account_runs.all()} == {"ip_blocked"}
+    assert {account_run.error["code"] for account_run in run.account_runs.all()} == {"ip_blocked"}
     refused = [record for record in world.log if record.status == 403]
     assert len(refused) <= 2 + 1 + 3  # what was in flight, the account itself once more, up to three others
 

@@ -49,7 +49,7 @@ def test_a_stopping_lane_hands_back_what_it_holds_and_the_next_one_goes_on(house
     run.refresh_from_db()
     assert run.state == "succeeded"
     assert house.states(run)["north"] == "changed"  # by the first attempt
-    assert house.part(run, "north").created == 1
+    assert house.account_run(run, "north").created == 1
 
 
 def test_a_cancel_stops_between_two_requests_and_says_how_far_it_came(house: House, settings: Settings) -> None:
@@ -90,8 +90,8 @@ def test_a_lane_that_lost_its_claim_stops_and_stores_nothing(house: House, setti
         if not seen:
             seen.append(job.subdomain)
             with database():
-                part = AccountRun.objects.filter(account__subdomain=job.subdomain)
-                part.update(fence=99, lane="other", lease_until=clock.now() + timedelta(minutes=1))
+                account_run = AccountRun.objects.filter(account__subdomain=job.subdomain)
+                account_run.update(fence=99, lane="other", lease_until=clock.now() + timedelta(minutes=1))
             try:
                 while True:
                     checkpoint("reading")
@@ -105,8 +105,8 @@ def test_a_lane_that_lost_its_claim_stops_and_stores_nothing(house: House, setti
     house.work(replicate)
 
     assert seen[1] == "lost_claim"
-    part = house.part(run, seen[0])
-    assert (part.state, part.fence, part.errors) == ("running", 99, 0)
+    account_run = house.account_run(run, seen[0])
+    assert (account_run.state, account_run.fence, account_run.errors) == ("running", 99, 0)
 
 
 def test_without_a_heartbeat_nothing_more_is_sent(house: House, settings: Settings) -> None:
@@ -206,7 +206,7 @@ def test_a_lane_whose_machine_slept_sends_nothing_when_it_wakes(house: House, wo
     house.work(replicate)
 
     assert [record.method for record in world.log.of("north")] == []
-    assert house.part(run, "north").state == "running"  # until its lease has ended; then another lane takes it
+    assert house.account_run(run, "north").state == "running"  # until its lease has ended; then another lane takes it
     run.refresh_from_db()
     assert run.state == "running"
 

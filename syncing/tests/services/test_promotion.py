@@ -19,7 +19,7 @@ from syncing.services import promotion
 from syncing.services.approvals import approve
 from syncing.services.audit import Actor
 from syncing.tests.services.conftest import House
-from syncing.tests.services.crm import ANNA, look, parts, planned, synced, work, writes
+from syncing.tests.services.crm import ANNA, account_runs, look, planned, synced, work, writes
 
 
 @pytest.fixture
@@ -182,9 +182,9 @@ def test_a_proposal_writes_nothing_anywhere(house: House, north: SimAccount) -> 
     assert plan.state == "planned"
     assert {record.subdomain for record in list(house.world.log)[since:]} == {"master", "north"}
     assert {record.method for record in list(house.world.log)[since:]} == {"GET"}
-    (change,) = parts(plan)["master"].document["changes"]
+    (change,) = account_runs(plan)["master"].document["changes"]
     assert (change["action"], change["name"]) == ("create", "Colour")
-    assert parts(plan)["master"].document["extras"] == []
+    assert account_runs(plan)["master"].document["extras"] == []
 
 
 def test_without_an_approved_plan_no_run_writes_the_master(house: House, north: SimAccount) -> None:
@@ -196,8 +196,8 @@ def test_without_an_approved_plan_no_run_writes_the_master(house: House, north: 
 
     run = work(house, plan)
 
-    part = parts(run)["master"]
-    assert (part.state, part.reason) == ("refused", "guard")
+    account_run = account_runs(run)["master"]
+    assert (account_run.state, account_run.reason) == ("refused", "guard")
     assert not writes(house, "master", since)
 
 
@@ -211,7 +211,7 @@ def test_what_changed_since_the_approval_is_not_written(
 
     run = work(house, approve(plan, by=boss, actor=ANNA))
 
-    assert parts(run)["master"].reason == "stale_plan"
+    assert account_runs(run)["master"].reason == "stale_plan"
     assert not writes(house, "master", since)
 
 
@@ -237,7 +237,7 @@ def test_what_the_master_has_got_meanwhile_is_not_made_twice(
 
     plan = propose(house, picked)
 
-    assert parts(plan)["master"].state == "in_sync"
+    assert account_runs(plan)["master"].state == "in_sync"
 
 
 def test_what_is_not_there_any_more_ends_the_proposal_with_a_sentence(house: House, north: SimAccount) -> None:
@@ -280,9 +280,9 @@ def test_afterwards_the_source_stands_for_it_and_the_next_run_leaves_the_source_
     since = len(house.world.log)
     work(house, follower)
     assert not writes(house, "north", since)
-    assert parts(follower)["north"].state == "in_sync"
-    assert parts(follower)["north"].adopted == 0
-    assert {part.state for name, part in parts(follower).items() if name != "north"} == {"changed"}
+    assert account_runs(follower)["north"].state == "in_sync"
+    assert account_runs(follower)["north"].adopted == 0
+    assert {account_run.state for name, account_run in account_runs(follower).items() if name != "north"} == {"changed"}
     assert look(house.world.accounts["south"])["pipelines"] == look(master)["pipelines"]
 
 
@@ -423,7 +423,7 @@ def test_a_worker_that_dies_right_after_the_write_has_it_finished_by_the_next_on
 
     assert [item.name for item in master.pipelines.values()].count("Support") == 1
     assert [item.name for item in master.fields["leads"].values()].count("Colour") == 1
-    assert parts(run)["master"].state in ("changed", "in_sync")
+    assert account_runs(run)["master"].state in ("changed", "in_sync")
     assert IdMapping.objects.filter(account=house.accounts["north"], kind="pipeline", name="Support").exists()
 
 

@@ -28,12 +28,12 @@ def run() -> SyncRun:
     return RunFactory(group=group, state="running", snapshot=snapshot)
 
 
-def part(run: SyncRun, **facts: object) -> AccountRun:
+def account_run(run: SyncRun, **facts: object) -> AccountRun:
     return AccountRunFactory(run=run, account=AccountFactory(group=run.group), **facts)
 
 
 def test_a_dead_lanes_account_goes_back_and_lanes_are_called(run: SyncRun) -> None:
-    lost = part(run, state="running", lane="dead", lease_until=clock.now() - timedelta(seconds=1))
+    lost = account_run(run, state="running", lane="dead", lease_until=clock.now() - timedelta(seconds=1))
 
     done = reaper.reap()
 
@@ -44,14 +44,14 @@ def test_a_dead_lanes_account_goes_back_and_lanes_are_called(run: SyncRun) -> No
 
 
 def test_only_the_lanes_that_are_missing_are_called(run: SyncRun) -> None:
-    part(run, state="queued")
+    account_run(run, state="queued")
     processes.arrive("living", processes.Kind.LANE, worker="here")
 
     assert reaper.reap()["lanes"] == 1
 
 
 def test_every_worker_gets_its_lanes(run: SyncRun, settings: Settings) -> None:
-    part(run, state="queued")
+    account_run(run, state="queued")
     for name in ("here", "there"):
         processes.arrive(name, processes.Kind.WORKER)
 
@@ -59,7 +59,7 @@ def test_every_worker_gets_its_lanes(run: SyncRun, settings: Settings) -> None:
 
 
 def test_nothing_is_called_when_nothing_waits(run: SyncRun) -> None:
-    part(run, state="running", lane="living", lease_until=clock.now() + conf.lease())
+    account_run(run, state="running", lane="living", lease_until=clock.now() + conf.lease())
 
     assert reaper.reap()["lanes"] == 0
     assert not OrmQ.objects.exists()
@@ -74,7 +74,7 @@ def test_a_message_that_got_lost_is_sent_again() -> None:
 
 
 def test_a_run_that_nobody_closed_is_closed(run: SyncRun) -> None:
-    part(run, state="in_sync")
+    account_run(run, state="in_sync")
 
     assert reaper.reap()["closed"] == 1
     run.refresh_from_db()
@@ -82,7 +82,7 @@ def test_a_run_that_nobody_closed_is_closed(run: SyncRun) -> None:
 
 
 def test_an_account_that_came_back_while_its_run_was_cancelled_is_cancelled(run: SyncRun) -> None:
-    straggler = part(run, state="queued")
+    straggler = account_run(run, state="queued")
     SyncRun.objects.update(cancel_requested_at=clock.now())
 
     reaper.reap()

@@ -44,11 +44,11 @@ def test_an_account_that_alone_refuses_us_ends_alone_and_says_what_to_do(house: 
 
     run = synced(house)
 
-    part = house.part(run, "south")
-    assert (run.state, part.state, part.reason) == ("partial", "failed", "ip_not_allowed")
-    assert "south" in part.error["message"]
-    assert "whitelist" in part.error["remedy"]
-    assert "203.0.113.7" in part.error["remedy"]
+    account_run = house.account_run(run, "south")
+    assert (run.state, account_run.state, account_run.reason) == ("partial", "failed", "ip_not_allowed")
+    assert "south" in account_run.error["message"]
+    assert "whitelist" in account_run.error["remedy"]
+    assert "203.0.113.7" in account_run.error["remedy"]
     assert {name: state for name, state in house.states(run).items() if name != "south"} == {
         "north": "in_sync", "west": "in_sync", "east": "in_sync",
     }  # fmt: skip
@@ -75,7 +75,7 @@ def test_the_next_run_asks_the_account_once_and_nobody_for_it(house: House, worl
 
     run = synced(house)
 
-    assert house.part(run, "south").reason == "ip_not_allowed"
+    assert house.account_run(run, "south").reason == "ip_not_allowed"
     assert asked(world, "south", since) == 1
     assert asked(world, "master", since) == usual
 
@@ -114,7 +114,7 @@ def test_when_all_refuse_everything_is_stopped_after_three_were_asked(house: Hou
 
     run.refresh_from_db()
     assert (run.state, run.reason) == ("failed", "ip_blocked")
-    assert {part.reason for part in run.account_runs.all()} == {"ip_blocked"}
+    assert {account_run.reason for account_run in run.account_runs.all()} == {"ip_blocked"}
     refused = [record.subdomain for record in world.log if record.status == 403]
     assert len(refused) <= 4 + 1 + 3
 
@@ -160,11 +160,11 @@ def test_an_item_that_a_firewall_refuses_fails_alone(house: House, world: World)
     run = synced(house)
 
     assert house.states(run) == dict.fromkeys(SLAVES, "partial")
-    for part in run.account_runs.all():
-        failed = [row for row in part.document["changes"] if row["outcome"] == "failed"]
+    for account_run in run.account_runs.all():
+        failed = [row for row in account_run.document["changes"] if row["outcome"] == "failed"]
         assert [row["name"] for row in failed] == ["<script>alert(1)</script>"]
         assert "firewall" in failed[0]["message"]
-        assert (part.reason, part.created) == ("validation", 20)
+        assert (account_run.reason, account_run.created) == ("validation", 20)
     assert health() == dict.fromkeys(SLAVES, "connected")
 
 
@@ -179,14 +179,14 @@ def test_a_stage_that_a_firewall_refuses_costs_its_new_pipeline_nothing_else(
 
     run = synced(house)
 
-    changes = {row["name"]: row["outcome"] for row in house.part(run, "south").document["changes"]}
+    changes = {row["name"]: row["outcome"] for row in house.account_run(run, "south").document["changes"]}
     assert changes == {"Sales of flats": "done", "<script>": "failed", **dict.fromkeys(names, "done")}
     made = next(each for each in world.accounts["south"].pipelines.values() if each.name == pipeline.name)
     theirs = [(stage.name, stage.color) for stage in made.stages if stage.name in names]
     assert theirs == [(stage.name, stage.color) for stage in pipeline.stages if stage.name in names]
     since = len(world.log)
 
-    assert house.part(synced(house), "south").state == "partial"
+    assert house.account_run(synced(house), "south").state == "partial"
 
     assert sum(record.method != "GET" and record.status != 403 for record in list(world.log)[since:]) == 0
 
@@ -196,11 +196,11 @@ def test_a_reading_that_a_firewall_refuses_fails_its_account_and_stops_nobody(ho
 
     run = synced(house)
 
-    part = house.part(run, "south")
-    assert (part.state, part.reason) == ("failed", "validation")
-    assert "/contacts/custom_fields" in part.error["message"]
-    assert "firewall" in part.error["remedy"]
-    assert "the master is not the cause" in part.error["remedy"]
+    account_run = house.account_run(run, "south")
+    assert (account_run.state, account_run.reason) == ("failed", "validation")
+    assert "/contacts/custom_fields" in account_run.error["message"]
+    assert "firewall" in account_run.error["remedy"]
+    assert "the master is not the cause" in account_run.error["remedy"]
     assert [house.states(run)[name] for name in ("north", "west", "east")] == ["in_sync"] * 3
     assert health() == dict.fromkeys(SLAVES, "connected")
 
@@ -212,7 +212,7 @@ def test_a_firewall_that_refuses_every_write_ends_the_account_in_bounded_request
 
     run = synced(house)
 
-    part = house.part(run, "south")
-    assert (part.state, part.reason) == ("failed", "ip_not_allowed")
+    account_run = house.account_run(run, "south")
+    assert (account_run.state, account_run.reason) == ("failed", "ip_not_allowed")
     assert sum(record.status == 403 for record in world.log) <= 25
     assert house.states(run)["north"] == "changed"

@@ -93,9 +93,9 @@ def test_rests_grow_and_after_three_of_them_what_is_left_fails(fleet: House) -> 
     assert minutes == [1, 2, 4]
     assert len(kommo.asked) == 20
     assert (run.state, run.reason) == ("failed", "server_error")
-    assert {part.reason for part in run.account_runs.all()} == {"server_error"}
+    assert {account_run.reason for account_run in run.account_runs.all()} == {"server_error"}
     untouched = run.account_runs.filter(requests=0)
-    assert {part.error["message"] for part in untouched} == {
+    assert {account_run.error["message"] for account_run in untouched} == {
         "Kommo fails for many accounts (5 of the last 5), after 3 rests."
     }
     assert len(untouched) == 10

@@ -9,7 +9,7 @@ from accounts.simulator.account import SimAccount
 from syncing.models import AuditEntry, IdMapping, SlaveSnapshot, SyncRun
 from syncing.services import rollback
 from syncing.tests.services.conftest import House
-from syncing.tests.services.crm import ANNA, asked, look, parts, planned, synced, work, writes
+from syncing.tests.services.crm import ANNA, account_runs, asked, look, planned, synced, work, writes
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_names_colours_order_options_and_required_stages_come_back(
 
     back = roll_back(house, run, "north")
 
-    assert parts(back)["north"].state == "changed"
+    assert account_runs(back)["north"].state == "changed"
     assert look(north) == before
     assert north.losses == []
 
@@ -73,10 +73,10 @@ def test_unused_items_that_the_run_made_go_and_used_ones_stay_and_are_named(
 
     back = roll_back(house, run, "north")
 
-    part = parts(back)["north"]
+    account_run = account_runs(back)["north"]
     assert pipeline.name not in [item.name for item in north.pipelines.values()]
     assert "Colour" not in [item.name for item in north.fields["leads"].values()]
-    kept = {row["name"]: row["message"] for row in part.document["extras"]}
+    kept = {row["name"]: row["message"] for row in account_run.document["extras"]}
     assert set(kept) == {"Lost contact", "Budget", "Money"}
     assert "1 lead is in it" in kept["Lost contact"]
     assert "have values in it" in kept["Budget"]
@@ -97,8 +97,8 @@ def test_what_is_gone_again_has_no_mapping_and_the_next_sync_makes_it_anew(
 
     assert mappings.count() == known - 5  # the pipeline, its stage, and the three that Kommo makes
     again = synced(house)
-    assert parts(again)["north"].state == "changed"
-    assert {part.state for name, part in parts(again).items() if name != "north"} == {"in_sync"}
+    assert account_runs(again)["north"].state == "changed"
+    assert {account_run.state for name, account_run in account_runs(again).items() if name != "north"} == {"in_sync"}
     assert look(north) == look(master)
     assert mappings.count() == known
 
@@ -121,7 +121,7 @@ def test_what_the_run_deleted_comes_back_with_new_ids_and_is_named_before(
     run = delete_by_policy(house, master)
     assert "Offer" not in str(look(north)["pipelines"])
 
-    (forecast,) = rollback.forecast(run, [house.accounts["north"].pk])
+    (forecast,) = rollback.forecasts_of(run, [house.accounts["north"].pk])
     assert forecast.recreated == 3
     assert {(loss.kind, loss.name) for loss in forecast.losses} == {
         ("stage", "Offer"),
@@ -132,7 +132,7 @@ def test_what_the_run_deleted_comes_back_with_new_ids_and_is_named_before(
 
     back = roll_back(house, run, "north")
 
-    assert parts(back)["north"].state == "changed"
+    assert account_runs(back)["north"].state == "changed"
     assert look(north) == before
     assert north.stage("Sales", "Offer").id != old
 
@@ -147,12 +147,12 @@ def test_a_rollback_can_be_rolled_back(house: House, master: SimAccount, north: 
 
     back = roll_back(house, run, "north")
     forth = roll_back(house, back)
-    assert set(parts(forth)) == {"north"}
+    assert set(account_runs(forth)) == {"north"}
     assert look(north) == after
-    assert parts(synced(house))["north"].state == "in_sync"
+    assert account_runs(synced(house))["north"].state == "in_sync"
 
     once_more = roll_back(house, forth)
-    assert parts(once_more)["north"].state == "changed"
+    assert account_runs(once_more)["north"].state == "changed"
     assert "Support" not in str(look(north))
 
 
@@ -209,7 +209,7 @@ def test_planning_a_rollback_writes_nothing_and_shows_every_change(
 
     assert plan.state == "planned"
     assert not [record for record in list(house.world.log)[since:] if record.method != "GET"]
-    (change,) = parts(plan)["north"].document["changes"]
+    (change,) = account_runs(plan)["north"].document["changes"]
     assert (change["action"], change["fields"]) == ("update", {"name": ["Fresh", "New"]})
 
 
@@ -223,7 +223,7 @@ def test_an_account_that_nobody_wrote_after_the_run_needs_no_change(
 
     back = roll_back(house, run, "north")
 
-    assert parts(back)["north"].state == "in_sync"
+    assert account_runs(back)["north"].state == "in_sync"
 
 
 def test_drift_is_not_told_by_a_rollback(house: House, master: SimAccount, north: SimAccount) -> None:
@@ -267,7 +267,7 @@ def test_the_forecast_names_later_runs_and_why_an_account_cannot_be_rolled_back(
     later = synced(house, accounts=[house.accounts["north"]])
     Account.objects.filter(subdomain="south").update(paused=True)
 
-    found = {part.account.subdomain: part for part in rollback.forecast(run)}
+    found = {forecast.account.subdomain: forecast for forecast in rollback.forecasts_of(run)}
 
     assert found["north"].later == (later.pk,)
     assert (found["north"].why_not, found["north"].deleted) == ("", 1)
@@ -283,7 +283,7 @@ def test_a_forecast_asks_the_same_number_of_queries_for_one_account_and_for_all(
     run = synced(house)
     for accounts in ([house.accounts["north"].pk], None):
         with django_assert_num_queries(4):  # type: ignore[operator]
-            rollback.forecast(run, accounts)
+            rollback.forecasts_of(run, accounts)
 
 
 @pytest.mark.parametrize("what", ["open", "plan", "nothing", "account", "approval"])

@@ -21,7 +21,7 @@ from syncing.models import Exclusion as ExclusionRow
 from syncing.policy import rules_for
 from syncing.tests.factories import RunFactory
 from syncing.tests.services.conftest import House
-from syncing.tests.services.crm import look, parts, synced, writes
+from syncing.tests.services.crm import account_runs, look, synced, writes
 
 FIELDS = re.compile(r"/leads/custom_fields\?")
 DELETING = {f"unmatched_{kind}": "delete_created" for kind in ("pipelines", "stages", "groups", "fields", "options")}
@@ -149,7 +149,7 @@ def test_what_the_master_lost_is_read_twice_asked_for_by_itself_and_then_deleted
 
     assert run.master_requests == 2 * calm + 1
     assert run.deletes_allowed
-    assert parts(run)["north"].deleted == 1
+    assert account_runs(run)["north"].deleted == 1
     assert look(deleting.world.accounts["north"]) == look(master)
 
 

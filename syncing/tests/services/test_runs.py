@@ -109,8 +109,8 @@ def test_a_paused_account_is_skipped_and_says_so(group: SyncGroup) -> None:
 
     run = start_run(group=group, trigger=Trigger.API).run
 
-    part = run.account_runs.get(account__subdomain="east")
-    assert (part.state, part.reason) == ("skipped", "paused")
+    account_run = run.account_runs.get(account__subdomain="east")
+    assert (account_run.state, account_run.reason) == ("skipped", "paused")
     assert states(run) == ["queued", "queued", "queued", "skipped"]
 
 

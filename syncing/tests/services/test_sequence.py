@@ -149,7 +149,7 @@ def test_an_interrupted_command_cancels_its_run_and_says_how_far_every_account_c
 
     assert run.state == "cancelled"
     begun = run.account_runs.filter(fence__gt=0)
-    assert all("stopped after 0 requests" in part.note for part in begun)
+    assert all("stopped after 0 requests" in account_run.note for account_run in begun)
 
 
 def test_an_interrupted_command_leaves_a_run_that_others_joined_to_the_workers(house: House) -> None:

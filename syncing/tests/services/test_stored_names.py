@@ -7,7 +7,7 @@ from accounts.simulator.account import SimAccount
 from syncing.models import Drift, IdMapping, StoredName
 from syncing.services.approvals import approve
 from syncing.tests.services.conftest import House
-from syncing.tests.services.crm import ANNA, parts, planned, synced, work, writes
+from syncing.tests.services.crm import ANNA, account_runs, planned, synced, work, writes
 
 
 @pytest.fixture
@@ -35,9 +35,14 @@ def test_names_that_are_stored_otherwise_are_remembered_and_written_once(house: 
     assert ("enum", "x & y", "x &amp; y") in rows
     assert len(rows) == 12 + 12 + 1 + 1
     assert writes(house, "north", since) == []
-    part = parts(again)["north"]
-    assert (part.state, part.reason, part.updated, part.requests) == ("partial", "bad_answer", 0, 7)
-    assert len(part.document["changes"]) == len(rows)
+    account_run = account_runs(again)["north"]
+    assert (account_run.state, account_run.reason, account_run.updated, account_run.requests) == (
+        "partial",
+        "bad_answer",
+        0,
+        7,
+    )
+    assert len(account_run.document["changes"]) == len(rows)
     assert set(IdMapping.objects.values_list("kind", "master_key", "slave_key")) == mapped
     drift = Drift.objects.get(pk=house.accounts["north"].pk)
     assert (drift.state, drift.count) == (Drift.State.DRIFTED, len(rows))
@@ -51,13 +56,13 @@ def test_names_that_are_stored_otherwise_do_not_keep_a_plan_from_approval(house:
     plan = planned(house)
     approved = work(house, approve(plan, by=User.objects.create_superuser("ben"), actor=ANNA))
 
-    part = parts(plan)["north"]
-    assert (plan.state, part.state, part.reason, part.created) == ("planned", "planned", "", 1)
-    told = [row["message"] for row in part.document["changes"] if row["outcome"] != "planned"]
+    account_run = account_runs(plan)["north"]
+    assert (plan.state, account_run.state, account_run.reason, account_run.created) == ("planned", "planned", "", 1)
+    told = [row["message"] for row in account_run.document["changes"] if row["outcome"] != "planned"]
     assert len(told) == 12 + 12 + 1 + 1
     assert all("stores it as" in message for message in told)
     assert north.field("leads", "This &amp; that")
-    assert (approved.state, parts(approved)["north"].created) == ("partial", 1)
+    assert (approved.state, account_runs(approved)["north"].created) == ("partial", 1)
 
 
 def test_what_is_stored_otherwise_no_more_is_forgotten(house: House, north: SimAccount) -> None:

@@ -114,14 +114,16 @@ def test_a_pilot_that_fails_leaves_the_others_untouched_and_says_why_and_what_to
     assert slaves.worked == ["north"]
     assert house.states(run) == {"north": state, **dict.fromkeys(OTHERS, "skipped")}
     run.refresh_from_db()
-    part = house.part(run, "south")
-    assert (run.reason, run.error, part.reason) == ("guard", part.error, "guard")
+    account_run = house.account_run(run, "south")
+    assert (run.reason, run.error, account_run.reason) == ("guard", account_run.error, "guard")
     assert run.state in ("failed", "partial")
-    assert "1 of 1 accounts of wave 1 of 2 failed (100.00%; 10% are allowed)" in part.error["message"]
-    assert f"north {state}" in part.error["message"]
-    assert "retry" in part.error["remedy"]
-    assert "raise" in part.error["remedy"]
-    assert LogEntry.objects.filter(run=run, code="guard", level="error", message=part.error["message"]).count() == 1
+    assert "1 of 1 accounts of wave 1 of 2 failed (100.00%; 10% are allowed)" in account_run.error["message"]
+    assert f"north {state}" in account_run.error["message"]
+    assert "retry" in account_run.error["remedy"]
+    assert "raise" in account_run.error["remedy"]
+    assert (
+        LogEntry.objects.filter(run=run, code="guard", level="error", message=account_run.error["message"]).count() == 1
+    )
 
 
 def test_the_sentence_names_a_few_of_the_failed_and_their_reasons(house: House) -> None:
@@ -132,7 +134,7 @@ def test_the_sentence_names_a_few_of_the_failed_and_their_reasons(house: House) 
 
     house.work(slaves)
 
-    message = house.part(run, "two").error["message"]
+    message = house.account_run(run, "two").error["message"]
     assert "4 of 5 accounts of wave 1 of 2 failed (80.00%" in message
     assert message.count("failed (unpaid: It did)") == 3
     assert "and 1 more" in message

@@ -172,17 +172,23 @@ def test_a_dropped_mapping_is_gone(pen: Recorder, claim: Claim) -> None:
 def test_the_end_of_an_account_keeps_its_document_and_gives_the_claim_back(pen: Recorder, claim: Claim) -> None:
     pen.finish(claim, result("changed", created=3, requests=21), [])
 
-    part = row(claim)
-    assert (part.state, part.created, part.requests, part.lease_until, part.lane) == ("changed", 3, 21, None, "")
-    assert part.finished_at
+    account_run = row(claim)
+    assert (
+        account_run.state,
+        account_run.created,
+        account_run.requests,
+        account_run.lease_until,
+        account_run.lane,
+    ) == ("changed", 3, 21, None, "")
+    assert account_run.finished_at
 
 
 def test_what_an_earlier_attempt_did_counts_as_done_in_the_run(pen: Recorder, claim: Claim) -> None:
     pen.finish(claim, result("in_sync", requests=7), [made("Sales"), made("Sales", "failed"), made(action="adopt")])
 
-    part = row(claim)
-    assert (part.state, part.created, part.adopted) == ("changed", 1, 1)
-    assert [change["outcome"] for change in part.document["changes"]] == ["done"]
+    account_run = row(claim)
+    assert (account_run.state, account_run.created, account_run.adopted) == ("changed", 1, 1)
+    assert [change["outcome"] for change in account_run.document["changes"]] == ["done"]
 
 
 def test_what_failed_in_an_earlier_attempt_is_told_by_its_last_outcome(pen: Recorder, claim: Claim) -> None:
@@ -191,10 +197,10 @@ def test_what_failed_in_an_earlier_attempt_is_told_by_its_last_outcome(pen: Reco
 
     pen.finish(claim, end, [made("Sales", "failed"), made("Leads", "failed"), made("Old")])
 
-    part = row(claim)
-    told = [(change["name"], change["outcome"]) for change in part.document["changes"]]
+    account_run = row(claim)
+    told = [(change["name"], change["outcome"]) for change in account_run.document["changes"]]
     assert told == [("Leads", "failed"), ("Old", "done"), ("Sales", "done")]
-    assert part.created == 2
+    assert account_run.created == 2
 
 
 def test_an_account_handed_back_twice_tells_only_the_last_outcome(pen: Recorder, claim: Claim) -> None:
@@ -206,8 +212,14 @@ def test_an_account_handed_back_twice_tells_only_the_last_outcome(pen: Recorder,
 def test_an_attempt_that_was_handed_back_waits_again_and_counts_as_no_failure(pen: Recorder, claim: Claim) -> None:
     pen.interrupt(claim, "handed_back", Progress([made()], 5, "writing"))
 
-    part = row(claim)
-    assert (part.state, part.crashes, part.errors, part.requests, part.created) == ("queued", 0, 0, 5, 1)
+    account_run = row(claim)
+    assert (account_run.state, account_run.crashes, account_run.errors, account_run.requests, account_run.created) == (
+        "queued",
+        0,
+        0,
+        5,
+        1,
+    )
 
 
 def test_an_attempt_that_was_handed_back_in_a_cancelled_run_is_cancelled(
@@ -239,6 +251,11 @@ def test_the_third_error_of_our_own_ends_the_account(pen: Recorder, run: SyncRun
         pen.own_error(claim, "KeyError in plan.py, line 12", Progress([], 2, "planning"))
         claim = (claims.claim_accounts("lane", 1) or [claim])[0]
 
-    part = row(claim)
-    assert (part.state, part.reason, part.errors, part.crashes) == ("failed", "internal", 3, 0)
-    assert "plan.py" in part.error["message"]
+    account_run = row(claim)
+    assert (account_run.state, account_run.reason, account_run.errors, account_run.crashes) == (
+        "failed",
+        "internal",
+        3,
+        0,
+    )
+    assert "plan.py" in account_run.error["message"]
