@@ -14,7 +14,6 @@ from syncing.engine.name_pairing import is_spelling
 from syncing.engine.plan import Plan
 from syncing.engine.refs import Kind, Ref, enum_key, field_key, group_key, parent_of, pipeline_key, stage_key
 from syncing.engine.resources.custom_fields import CustomField
-from syncing.engine.resources.pipelines import Pipeline
 from syncing.engine.snapshot import Snapshot
 
 ItemKey = tuple[Kind, str]  # an item by the account's own key
@@ -53,7 +52,25 @@ def as_sent(snapshot: Snapshot, stored: Mapping[ItemKey, ShownName]) -> Snapshot
 
     An account that is known to escape what it is sent is taken to have escaped everything that looks like it.
     """
-    return _renamed(snapshot, _sent_words(stored)) if stored else snapshot
+    if not stored:
+        return snapshot
+    name, groups, fields = _sent_words(stored), snapshot.groups, snapshot.fields
+    pipelines = []
+    for item in snapshot.pipelines:
+        stages = tuple(
+            replace(stage, name=name(Kind.STAGE, stage_key(item.id, stage.id), stage.name)) for stage in item.stages
+        )
+        own = name(Kind.PIPELINE, pipeline_key(item.id), item.name)
+        pipelines.append(replace(item, name=own, stages=stages))
+    return replace(
+        snapshot,
+        pipelines=tuple(pipelines),
+        groups=None if groups is None else tuple(
+            replace(group, name=name(Kind.FIELD_GROUP, group_key(group.entity, group.id), group.name))
+            for group in groups
+        ),
+        fields=None if fields is None else tuple(_renamed_field(item, name) for item in fields),
+    )  # fmt: skip
 
 
 def field_as_sent(item: CustomField, stored: Mapping[ItemKey, ShownName]) -> CustomField:
@@ -73,25 +90,6 @@ def _sent_words(stored: Mapping[ItemKey, ShownName]) -> Rename:
         return html.unescape(name) if escaped and not NOT_ESCAPED.search(name) else name
 
     return sent
-
-
-def _renamed(snapshot: Snapshot, name: Rename) -> Snapshot:
-    def pipeline(item: Pipeline) -> Pipeline:
-        stages = tuple(
-            replace(stage, name=name(Kind.STAGE, stage_key(item.id, stage.id), stage.name)) for stage in item.stages
-        )
-        return replace(item, name=name(Kind.PIPELINE, pipeline_key(item.id), item.name), stages=stages)
-
-    groups, fields = snapshot.groups, snapshot.fields
-    return replace(
-        snapshot,
-        pipelines=tuple(pipeline(item) for item in snapshot.pipelines),
-        groups=None if groups is None else tuple(
-            replace(group, name=name(Kind.FIELD_GROUP, group_key(group.entity, group.id), group.name))
-            for group in groups
-        ),
-        fields=None if fields is None else tuple(_renamed_field(item, name) for item in fields),
-    )  # fmt: skip
 
 
 def _renamed_field(item: CustomField, name: Rename) -> CustomField:
