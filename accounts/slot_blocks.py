@@ -1,7 +1,6 @@
 """Slots that this process has reserved ahead: a request that is served from them asks nothing of the database."""
 
 import threading
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -54,7 +53,10 @@ def keys_to_pace(keys: Sequence[Key]) -> Sequence[Key]:
 
 
 class Blocks:
-    """The blocks of one process by key, and the holds that are in force; safe over threads."""
+    """The blocks of one process by key, and the holds that are in force; safe over threads.
+
+    All times are those of the first of `clocks`, which has to be monotonic.
+    """
 
     def __init__(self, clocks: Sequence[Callable[[], float]] = elapsed.CLOCKS) -> None:
         self._clocks = clocks
@@ -70,7 +72,7 @@ class Blocks:
     def take(self, keys: Sequence[Key], earliest: float, patience: float) -> Turn | None:
         """Returns the turn, out of the blocks; None when the database has to be asked (see `pacing.Slots.take`)."""
         with self._lock:
-            now = time.monotonic()
+            now = self.now()
             if not self._is_fresh() or any(self._holds.get(key, 0.0) > now for key, _ in keys):
                 return None
             paced = keys_to_pace(keys)
@@ -96,8 +98,11 @@ class Blocks:
     def is_held(self, names: Iterable[str], after: float) -> bool | None:
         """As `pacing.Slots.is_held`; None when that has to be read again."""
         with self._lock:
-            at = time.monotonic() + after + MISSED
+            at = self.now() + after + MISSED
             return any(self._holds.get(name, 0.0) > at for name in names) if self._is_fresh() else None
+
+    def now(self) -> float:
+        return self._clocks[0]()
 
     # -- for the thread that asks the database --
 

@@ -5,7 +5,6 @@ A process takes slots in blocks (`slot_blocks.py`), so that most requests ask no
 
 import math
 import os
-import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -89,18 +88,18 @@ class Due(NamedTuple):
 class _Reservation:
     """What one transaction gives out. All times are the database's; its rows are locked before `now` is read."""
 
-    def __init__(self, names: Sequence[str], blocks: dict[str, Block], lead: float) -> None:
+    def __init__(self, names: Sequence[str], own: Blocks, lead: float) -> None:
+        self.blocks = own.withdraw(names)
         stored = _locked_rows(names)
         self.now = clock.now().timestamp()
-        self.read_at = time.monotonic()
-        self.blocks = blocks
+        self.read_at = own.now()
         self._ahead = self.now - self.read_at  # of the monotonic clock, by which blocks go
         self._lead = lead  # a slot sooner than the commit takes would be past when the asker hears of it
         self._before = {key: Row.sound(self.now, *values) for key, values in stored.items()}
         self._rows = dict(self._before)
         self._holds = _holds_in_force(self.now)
         self._granted: Counter[Key] = Counter()  # slots from behind the end of the row's line
-        for key, block in blocks.items():
+        for key, block in self.blocks.items():
             if stored[key][0] == block.stored:  # nobody stands behind it: what is unused is given back
                 self._rows[key] = replace(self._rows[key], next_at=block.next_at + self._ahead)
                 block.until = block.next_at
@@ -187,15 +186,14 @@ class _Clerk:
     def _serve(self, wishes: Sequence[Wish]) -> list[Due | BaseException]:
         names = sorted({name for wish in wishes for name in wish.names})
         read_at = self._blocks.moment()
-        blocks = self._blocks.withdraw(names)
         with transaction.atomic() if names else nullcontext():
-            reservation = _Reservation(names, blocks, self._lead)
+            reservation = _Reservation(names, self._blocks, self._lead)
             dues = [reservation.grant(wish) for wish in wishes]
             reservation.reserve_ahead()
             reservation.store()
         self._blocks.put(reservation.blocks, reservation.holds(), read_at)
         if names:
-            self._note_lead(time.monotonic() - reservation.read_at)
+            self._note_lead(self._blocks.now() - reservation.read_at)
         return list(dues)
 
     def _note_lead(self, took: float) -> None:
@@ -233,33 +231,55 @@ def _store(changed: dict[str, Row], now: float) -> None:
     )
 
 
-_blocks = Blocks()
-_desk: Batcher[Wish, Due] = Batcher(_Clerk(_blocks).serve, name="request-slots")
-os.register_at_fork(after_in_child=_blocks.forget)  # they are the parent's
+class Desk:
+    """The slots of one process: its blocks, and the one thread that asks the database when they do not suffice."""
+
+    def __init__(self) -> None:
+        self._blocks = Blocks()
+        self._batcher: Batcher[Wish, Due] = Batcher(_Clerk(self._blocks).serve, name="request-slots")
+        os.register_at_fork(after_in_child=self._blocks.forget)  # they are the parent's
+
+    def take(self, ask: Ask) -> Turn:
+        turn = self._blocks.take(ask.keys, ask.earliest, ask.patience)
+        if turn is not None:
+            return turn
+        due = self._batcher.call(ask)
+        return Turn(due.at - self._blocks.now(), due.granted)
+
+    def hold(self, hold: Hold) -> None:
+        self._batcher.call(hold)
+
+    def is_held(self, names: Sequence[str], after: float) -> bool:
+        is_held = self._blocks.is_held(names, after)
+        if is_held is None:
+            self._batcher.call(Look())
+            is_held = self._blocks.is_held(names, after)
+        return bool(is_held)
+
+    def close(self) -> None:
+        self._batcher.close()
+        self._blocks.forget()
+
+
+_desk = Desk()
 
 
 class SqlSlots:
     """`pacing.Slots` over the table of request slots; as many instances as you like share the one connection."""
 
+    def __init__(self, desk: Desk = _desk) -> None:
+        self._desk = desk
+
     def take(self, keys: Sequence[Key], earliest: float = 0.0, patience: float = math.inf) -> Turn:
-        turn = _blocks.take(keys, earliest, patience)
-        if turn is not None:
-            return turn
-        due = _desk.call(Ask(tuple(keys), earliest, patience))
-        return Turn(due.at - time.monotonic(), due.granted)
+        return self._desk.take(Ask(tuple(keys), earliest, patience))
 
     def hold(self, key: str, seconds: float) -> None:
-        _desk.call(Hold(key, seconds))
+        self._desk.hold(Hold(key, seconds))
 
     def is_held(self, names: Sequence[str], after: float = 0.0) -> bool:
-        is_held = _blocks.is_held(names, after)
-        if is_held is None:
-            _desk.call(Look())
-            is_held = _blocks.is_held(names, after)
-        return bool(is_held)
+        return self._desk.is_held(names, after)
 
 
 def close() -> None:
     """Ends the thread and its connection; the next request opens another."""
     _desk.close()
-    _blocks.forget()
