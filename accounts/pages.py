@@ -8,10 +8,17 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 
+from accounts.actors import ADMIN, Actor
+
 
 def person(request: HttpRequest) -> User:
     """Returns the user who is logged in; the admin let in nobody else."""
     return cast(User, request.user)
+
+
+def actor_of(request: HttpRequest) -> Actor:
+    """Returns the user who is logged in as the one who asks."""
+    return Actor.of_user(person(request), ADMIN)
 
 
 def page(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:

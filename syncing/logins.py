@@ -9,11 +9,11 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts.actors import Actor
 from syncing import conf
 from syncing.addresses import client_address
 from syncing.models import AuditEntry, Trigger
 from syncing.services import audit
-from syncing.services.audit import Actor
 
 logger = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 
 from accounts.admin import AccountAdmin, SyncGroupAdmin
 from accounts.models import SECRETS, Account, AccountEvent, Invite, SyncGroup
-from accounts.pages import page, person
+from accounts.pages import actor_of, page
 from accounts.refusals import Refusal
 from syncing.admin.drift import DriftFilter, drift_link
 from syncing.admin.exclusions import ExclusionInline
@@ -36,7 +36,6 @@ from syncing.models import (
     SlaveSnapshot,
     StoredName,
     SyncRun,
-    Trigger,
 )
 from syncing.policy import may_delete
 from syncing.presentation import badges
@@ -44,7 +43,6 @@ from syncing.presentation.labels import account_state_label
 from syncing.presentation.links import run_url, to_run
 from syncing.selectors.runs import with_last_run
 from syncing.services import exclusions
-from syncing.services.audit import Actor
 from syncing.services.runs.start import Started, start_run
 
 OF_RUNS = (SyncRun, AccountRun, IdMapping, LogEntry, MasterSnapshot, SlaveSnapshot)
@@ -125,7 +123,7 @@ class SyncedAccountAdmin(HistoryGoesAlong, AccountAdmin):
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         before = exclusions.described(form.instance)
         super().save_formset(request, form, formset, change)
-        exclusions.note_change(form.instance, before, by=Actor.of_user(person(request), Trigger.ADMIN))
+        exclusions.note_change(form.instance, before, by=actor_of(request))
 
     def save_model(self, request: HttpRequest, obj: Account, form: Any, change: bool) -> None:
         """A slave that comes to a group is offered its first plan."""
@@ -212,7 +210,7 @@ def _start_all(request: HttpRequest, slaves: list[Account], mode: RunMode, *, wh
 
 
 def _start(request: HttpRequest, group: SyncGroup, accounts: list[Account] | None, mode: RunMode) -> Started:
-    return start_run(group=group, mode=mode, accounts=accounts, trigger=Trigger.ADMIN, requested_by=person(request))
+    return start_run(group=group, mode=mode, accounts=accounts, by=actor_of(request))
 
 
 @admin.register(SyncGroup)

@@ -11,9 +11,8 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.readonly import AnyModelAdmin
-from accounts.pages import page, person
-from syncing.models import ApiKey, Trigger
-from syncing.services.audit import Actor
+from accounts.pages import actor_of, page, person
+from syncing.models import ApiKey
 from syncing.services.keys import change_key, create_key, delete_keys, scopes_of
 
 if TYPE_CHECKING:  # generic for the type checker only
@@ -96,7 +95,7 @@ class ApiKeyAdmin(AnyModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
         who = person(request)
-        by = Actor.of_user(who, Trigger.ADMIN)
+        by = actor_of(request)
         if change:
             change_key(obj, by=by)
             return
@@ -107,7 +106,7 @@ class ApiKeyAdmin(AnyModelAdmin):
         self.delete_queryset(request, [obj])
 
     def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
-        delete_keys(queryset, by=Actor.of_user(person(request), Trigger.ADMIN))
+        delete_keys(queryset, by=actor_of(request))
 
     def response_add(self, request: HttpRequest, obj: ApiKey, post_url_continue: Any = None) -> HttpResponse:
         """Show the key in the answer itself: a message would lie in a cookie."""
@@ -118,7 +117,7 @@ class ApiKeyAdmin(AnyModelAdmin):
 
     @admin.action(description=_("Revoke selected API keys"), permissions=["change"])
     def revoke(self, request: HttpRequest, queryset: Any) -> None:
-        by = Actor.of_user(person(request), Trigger.ADMIN)
+        by = actor_of(request)
         working = list(queryset.filter(revoked=False))
         for key in working:
             key.revoked = True

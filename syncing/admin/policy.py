@@ -6,10 +6,9 @@ from typing import Any
 from django.http import HttpRequest
 
 from accounts.models import Account, SyncGroup
-from accounts.pages import person
-from syncing.models import AuditEntry, Trigger
+from accounts.pages import actor_of
+from syncing.models import AuditEntry
 from syncing.services import audit
-from syncing.services.audit import Actor
 
 
 def note_policy(request: HttpRequest, form: Any, of: SyncGroup | Account, only: Collection[str] | None = None) -> None:
@@ -24,7 +23,7 @@ def note_policy(request: HttpRequest, form: Any, of: SyncGroup | Account, only: 
     account = of if isinstance(of, Account) else None
     audit.note(
         AuditEntry.Action.POLICY,
-        by=Actor.of_user(person(request), Trigger.ADMIN),
+        by=actor_of(request),
         group=of.group if isinstance(of, Account) else of,
         account=account,
         details=changed,

@@ -5,28 +5,26 @@ from django.http import HttpRequest, JsonResponse
 from accounts.kommo.answers import storable_id
 from accounts.refusals import Refusal
 from syncing.api.endpoints import READ, accepted, found_run
-from syncing.api.http import ApiError, endpoint, json_body
+from syncing.api.http import ApiError, ApiRequest, endpoint, json_body
 from syncing.api.order import accounts_of_run, reason_of, wrong
 from syncing.models import ApiKey
 from syncing.selectors import audit as reads
 from syncing.services.approvals import APPROVE
 from syncing.services.approvals import approve as approve_plan
-from syncing.services.audit import Actor
 
 KEYS = ("accounts", "reason")
 USUAL, MOST = 100, 1000  # entries of one answer
 
 
 @endpoint("POST", ApiKey.Scope.APPROVE, APPROVE)
-def approve(request: HttpRequest, run_id: int) -> JsonResponse:
+def approve(request: ApiRequest, run_id: int) -> JsonResponse:
     body, plan = json_body(request), found_run(run_id)
-    key: ApiKey = request.api_key  # type: ignore[attr-defined]
     unknown = [name for name in body if name not in KEYS]
     if unknown:
         raise wrong("unknown_key", "The body holds a key that is not known.", KEYS)
     accounts, reason = accounts_of_run(plan, body.get("accounts")), reason_of(body)
     try:
-        started = approve_plan(plan, by=key, actor=Actor.of_key(key), accounts=accounts, reason=reason)
+        started = approve_plan(plan, by=request.by, accounts=accounts, reason=reason)
     except Refusal as error:
         status = 403 if error.code == "not_allowed" else 409
         raise ApiError(status, error.code, error.message, error.remedy) from error

@@ -7,11 +7,11 @@ from django.http import HttpRequest, JsonResponse
 from accounts.models import RELATED_SECRETS, SECRETS, Account, SyncGroup
 from accounts.refusals import Refusal
 from syncing.api.endpoints import READ
-from syncing.api.http import ApiError, endpoint, json_body
+from syncing.api.http import ApiError, ApiRequest, endpoint, json_body
 from syncing.api.order import wrong
 from syncing.models import AcceptedDifference, ApiKey
 from syncing.selectors.drift import documents, exception_document
-from syncing.services.audit import LONGEST_REASON, Actor
+from syncing.services.audit import LONGEST_REASON
 from syncing.services.exceptions import PERMISSION, accept, withdraw
 
 KEYS = ("kind", "key", "attribute", "reason")
@@ -49,12 +49,11 @@ def _slave(subdomain: str) -> Account:
 
 
 @endpoint("POST", ApiKey.Scope.APPROVE, PERMISSION)
-def add_exception(request: HttpRequest, subdomain: str) -> JsonResponse:
+def add_exception(request: ApiRequest, subdomain: str) -> JsonResponse:
     """Accepts a difference that /api/drift shows now; without an attribute its whole item."""
     account, what = _slave(subdomain), _what(json_body(request))
-    key: ApiKey = request.api_key  # type: ignore[attr-defined]
     try:
-        accepted = accept(account, **what, by=None, actor=Actor.of_key(key))
+        accepted = accept(account, **what, by=request.by)
     except Refusal as error:
         raise _refused(error) from error
     return JsonResponse(exception_document(accepted), status=201)
@@ -72,15 +71,14 @@ def _what(body: dict[str, Any]) -> dict[str, str]:
 
 
 @endpoint("DELETE", ApiKey.Scope.APPROVE, PERMISSION)
-def end_exception(request: HttpRequest, subdomain: str, exception_id: int) -> JsonResponse:
+def end_exception(request: ApiRequest, subdomain: str, exception_id: int) -> JsonResponse:
     exceptions = AcceptedDifference.objects.filter(account__subdomain=subdomain).select_related("account__group")
     accepted = exceptions.defer(*RELATED_SECRETS).filter(pk=exception_id).first()
     if accepted is None:
         remedy = "See `accepted` in /api/drift."
         raise ApiError(404, "no_such_exception", "This account has no exception of this number.", remedy)
-    key: ApiKey = request.api_key  # type: ignore[attr-defined]
     try:
-        withdraw(accepted, by=None, actor=Actor.of_key(key))
+        withdraw(accepted, by=request.by)
     except Refusal as error:
         raise _refused(error) from error
     return JsonResponse(exception_document(accepted))

@@ -6,14 +6,13 @@ from django.views.decorators.csrf import csrf_exempt
 
 from accounts.models import Account
 from accounts.refusals import Refusal
-from syncing.api.http import ApiError, endpoint, json_body, require
+from syncing.api.http import ApiError, ApiRequest, endpoint, json_body, require
 from syncing.api.order import read_order
 from syncing.leases.processes import workers_alive
-from syncing.models import ApiKey, RunMode, SyncRun, Trigger
+from syncing.models import ApiKey, RunMode, SyncRun
 from syncing.selectors.documents import plan_document, run_document
 from syncing.selectors.ids import id_map
 from syncing.selectors.status import status as status_document
-from syncing.services.audit import Actor
 from syncing.services.keys import sign
 from syncing.services.runs.start import PERMISSION, Started, start_run
 
@@ -21,7 +20,7 @@ READ, TRIGGER = ApiKey.Scope.READ, ApiKey.Scope.TRIGGER
 
 
 @endpoint("POST", TRIGGER, None)
-def trigger(request: HttpRequest) -> JsonResponse:
+def trigger(request: ApiRequest) -> JsonResponse:
     order = read_order(json_body(request))
     require(request, PERMISSION[RunMode(order.mode)])
     try:
@@ -30,17 +29,16 @@ def trigger(request: HttpRequest) -> JsonResponse:
             type=order.type,
             mode=order.mode,
             accounts=order.accounts,
-            trigger=Trigger.API,
-            by=Actor.of_key(request.api_key),  # type: ignore[attr-defined]
+            by=request.by,
         )
     except Refusal as error:
         raise ApiError(409, error.code, error.message, error.remedy) from error
     return accepted(request, started)
 
 
-def accepted(request: HttpRequest, started: Started) -> JsonResponse:
+def accepted(request: ApiRequest, started: Started) -> JsonResponse:
     """Which run will do it, and where to look at it; the key is noted in the run's log."""
-    sign(started.run, request.api_key, joined=started.joined)  # type: ignore[attr-defined]
+    sign(started.run, request.by, joined=started.joined)
     url = request.build_absolute_uri(reverse("syncing:api_run", args=[started.run.pk]))
     return JsonResponse({"run": started.run.pk, "status_url": url}, status=202)
 

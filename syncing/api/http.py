@@ -4,20 +4,28 @@ import json
 import logging
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, cast
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 
+from accounts.actors import Actor
 from syncing import conf
 from syncing.addresses import client_address
 from syncing.models import ApiKey
 from syncing.services import keys
+from syncing.services.actors import of_key
 
 logger = logging.getLogger(__name__)
 
 View = Callable[..., HttpResponse]
+
+
+class ApiRequest(HttpRequest):
+    """A request that an API key makes."""
+
+    by: Actor
 
 
 class ApiError(Exception):
@@ -36,7 +44,7 @@ class ApiError(Exception):
 
 
 def endpoint(method: str, scope: ApiKey.Scope, permission: str | None) -> Callable[[View], View]:
-    """Let in only `method` with a key of `scope` whose maker has `permission`; the view gets it as `request.api_key`.
+    """Let in only `method` with a key of `scope` whose maker has `permission`; the view gets it as `request.by`.
 
     `permission` None: it depends on the body, and the view asks for it by `require`.
     """
@@ -48,9 +56,9 @@ def endpoint(method: str, scope: ApiKey.Scope, permission: str | None) -> Callab
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             try:
                 check_method(request, method)
-                request.api_key = authorise(request, scope)  # type: ignore[attr-defined]
+                request.by = of_key(authorise(request, scope))  # type: ignore[attr-defined]
                 if permission is not None:
-                    require(request, permission)
+                    require(cast(ApiRequest, request), permission)
                 return view(request, *args, **kwargs)
             except ApiError as error:
                 response = error.response()
@@ -87,9 +95,9 @@ def authorise(request: HttpRequest, scope: ApiKey.Scope) -> ApiKey:
     return key
 
 
-def require(request: HttpRequest, permission: str) -> None:
+def require(request: ApiRequest, permission: str) -> None:
     """Raises ApiError 403 unless the person who made the key of this request has the permission now."""
-    if not keys.maker_may(request.api_key, permission):  # type: ignore[attr-defined]
+    if not request.by.has(permission):
         message = f"The person who made this API key may not do this: {permission} is missing."
         raise ApiError(403, "not_allowed", message, "Give that person the permission, or use another's key.")
 

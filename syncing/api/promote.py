@@ -2,17 +2,16 @@
 
 from typing import Any
 
-from django.http import HttpRequest, JsonResponse
+from django.http import JsonResponse
 
 from accounts.models import SECRETS, Account
 from accounts.refusals import Refusal
 from syncing.api.endpoints import accepted
-from syncing.api.http import ApiError, endpoint, json_body
+from syncing.api.http import ApiError, ApiRequest, endpoint, json_body
 from syncing.api.order import reason_of, wrong
 from syncing.models import ApiKey
 from syncing.services import promotion
 from syncing.services.approvals import PROMOTE
-from syncing.services.audit import Actor
 
 KEYS = ("items", "reason")
 ITEM_KEYS = ("kind", "name", "slave_key", "attribute")
@@ -20,15 +19,14 @@ LONGEST = 500
 
 
 @endpoint("POST", ApiKey.Scope.PROMOTE, PROMOTE)
-def promote(request: HttpRequest, subdomain: str) -> JsonResponse:
+def promote(request: ApiRequest, subdomain: str) -> JsonResponse:
     """`items`: {kind, name or slave_key, attribute} each, as /api/drift tells them; no attribute: the whole item."""
     body = json_body(request)
     if any(name not in KEYS for name in body):
         raise wrong("unknown_key", "The body holds a key that is not known.", KEYS)
     source, items, reason = _slave(subdomain), _items(body.get("items")), reason_of(body)
-    by = Actor.of_key(request.api_key)  # type: ignore[attr-defined]
     try:
-        started = promotion.propose(source, promotion.by_name(source, items), by=by, reason=reason)
+        started = promotion.propose(source, promotion.by_name(source, items), by=request.by, reason=reason)
     except Refusal as error:
         raise ApiError(409, error.code, error.message, error.remedy) from error
     return accepted(request, started)

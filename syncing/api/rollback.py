@@ -1,20 +1,19 @@
 """`POST /api/sync/runs/<id>/rollback`: plans or does the way back of a run."""
 
-from django.http import HttpRequest, JsonResponse
+from django.http import JsonResponse
 
 from accounts.refusals import Refusal
 from syncing.api.endpoints import TRIGGER, accepted, found_run
-from syncing.api.http import ApiError, endpoint, json_body
+from syncing.api.http import ApiError, ApiRequest, endpoint, json_body
 from syncing.api.order import accounts_of_run, reason_of, wrong
 from syncing.models import RunMode
 from syncing.services import rollback as services
-from syncing.services.audit import Actor
 
 KEYS = ("accounts", "mode", "reason")
 
 
 @endpoint("POST", TRIGGER, "syncing.roll_back")
-def rollback(request: HttpRequest, run_id: int) -> JsonResponse:
+def rollback(request: ApiRequest, run_id: int) -> JsonResponse:
     """The body may name `accounts` (else all that can be), `mode` (plan, else apply) and a `reason`."""
     body, run = json_body(request), found_run(run_id)
     if any(name not in KEYS for name in body):
@@ -27,7 +26,7 @@ def rollback(request: HttpRequest, run_id: int) -> JsonResponse:
             run,
             accounts=accounts_of_run(run, body.get("accounts")),
             mode=mode,
-            by=Actor.of_key(request.api_key),  # type: ignore[attr-defined]
+            by=request.by,
             reason=reason_of(body),
         )
     except Refusal as error:

@@ -11,8 +11,8 @@ from django.views.decorators.csrf import csrf_exempt
 
 from accounts.refusals import Refusal
 from syncing.api.http import ApiError, check_method
-from syncing.models import Trigger
 from syncing.selectors.runs import waiting_run
+from syncing.services.actors import WEBHOOK
 from syncing.services.keys import group_for_webhook
 from syncing.services.runs.start import start_run
 
@@ -39,7 +39,7 @@ def _trigger(request: HttpRequest, token: str) -> JsonResponse:
         raise ApiError(404, "no_such_token", "This webhook is unknown.", "Make a new token: webhook_token --rotate.")
     _drain(request)
     try:
-        run = waiting_run(group) or start_run(group=group, trigger=Trigger.WEBHOOK).run
+        run = waiting_run(group) or start_run(group=group, by=WEBHOOK).run
     except Refusal as error:
         logger.warning("webhook of group %s starts nothing: %s", group.name, error.message)
         problem = {"code": error.code, "message": error.message, "remedy": error.remedy}

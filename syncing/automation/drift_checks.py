@@ -10,9 +10,10 @@ from accounts.clock import beyond
 from accounts.models import SyncGroup
 from accounts.refusals import Refusal
 from syncing.error_boundary import survived
-from syncing.models import RUN_OPEN, RunType, SyncRun, Trigger
+from syncing.models import RUN_OPEN, RunType, SyncRun
 from syncing.records.drift import WATCHED
 from syncing.records.text import short
+from syncing.services.actors import SCHEDULE
 from syncing.services.drift_checks import check_now
 
 logger = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ def _start_if_due(group_id: int) -> bool:
         if not is_due(group):
             return False
         try:
-            check_now(group, trigger=Trigger.SCHEDULE)
+            check_now(group, by=SCHEDULE)
         except Refusal as error:
             _complain(group, str(error))
             return False

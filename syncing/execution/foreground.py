@@ -11,6 +11,7 @@ from syncing.execution.stop_signs import StopSign
 from syncing.leases import claims, clocks, processes
 from syncing.models import SyncRun
 from syncing.records.text import short
+from syncing.services.actors import COMMAND
 from syncing.services.runs import order, waves
 from syncing.services.runs.start import cancel_run
 
@@ -47,7 +48,7 @@ def work_to_the_end(
             _wait(run, name, stop, say)
         processes.leave(name)  # before looking: of two that stop at once, the last one has to cancel
         if _is_open(run) and not run.queued_to_workers and not _others(run):
-            cancel_run(run, by=None)
+            cancel_run(run, by=COMMAND)
     finally:
         processes.leave(name)
     return run

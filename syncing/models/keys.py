@@ -48,3 +48,7 @@ class ApiKey(models.Model):
         if self.made_by is None:
             return bool(self.maker_name)
         return not (self.made_by.is_active and self.made_by.is_staff)
+
+    def maker_may(self, permission: str) -> bool:
+        """True where the person who made the key may do it now. Nothing limits a key that was made for no person."""
+        return not self.is_orphaned and (self.made_by is None or self.made_by.has_perm(permission))

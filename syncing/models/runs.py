@@ -36,7 +36,7 @@ class SyncRun(models.Model):
         related_name="+",
         verbose_name=_("requested by"),
     )
-    # Values, as four eyes are to be told apart when a key or a user was renamed or deleted (services.audit.Actor).
+    # Values, as four eyes are to be told apart when a key or a user was renamed or deleted (accounts.actors.Actor).
     requester_name = models.CharField(max_length=150, blank=True, editable=False)
     requester_user_id = models.BigIntegerField(null=True, editable=False)
     requester_username = models.CharField(max_length=150, blank=True, editable=False)

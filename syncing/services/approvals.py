@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from django.contrib.auth.models import User
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
+from accounts.actors import Actor
 from accounts.models import Account, SyncGroup
 from accounts.refusals import Refusal
 from syncing.models import (
@@ -20,8 +20,7 @@ from syncing.models import (
     SyncRun,
 )
 from syncing.services import audit
-from syncing.services.audit import Actor
-from syncing.services.keys import maker_may
+from syncing.services.actors import who_asked_for
 from syncing.services.runs.create import Order, Started, locked, make_run
 from syncing.services.runs.retry import STALE, follow, still_there
 
@@ -30,14 +29,11 @@ SCOPES = {APPROVE: ApiKey.Scope.APPROVE, PROMOTE: ApiKey.Scope.PROMOTE}
 REVIEWABLE = (RunState.PLANNED, RunState.PARTIAL)
 APPLIED = (AccountState.CHANGED, AccountState.IN_SYNC)
 
-Approver = User | ApiKey
-
 
 def approve(
     plan: SyncRun,
     *,
-    by: Approver,
-    actor: Actor,
+    by: Actor,
     accounts: Sequence[Account] | None = None,
     reason: str = "",
     to_workers: bool = True,
@@ -49,20 +45,19 @@ def approve(
     with locked(plan.group) as group:
         plan.refresh_from_db()
         _check_plan(plan)
-        _check_approver(group, plan, by, actor)
+        _check_approver(group, plan, by)
         account_runs = _chosen(plan, accounts)
         members = _working(still_there(plan, account_runs))
         started = make_run(
             _order(plan),
             members,
-            by=actor,
-            requested_by=by if isinstance(by, User) else None,
+            by=by,
             whole_group=plan.whole_group and accounts is None,
             digests=dict(account_runs.values_list("account", "plan_digest")),
             to_workers=to_workers,
         )
         details = {"applied_by": started.run.pk, "accounts": [member.subdomain for member in members]}
-        audit.note(AuditEntry.Action.APPROVED, by=actor, run=plan, reason=reason, details=details)
+        audit.note(AuditEntry.Action.APPROVED, by=by, run=plan, reason=reason, details=details)
     return started
 
 
@@ -73,18 +68,18 @@ def approvable(plan: SyncRun) -> QuerySet[AccountRun]:
     return plan.account_runs.filter(~Exists(settled), state=AccountState.PLANNED).exclude(plan_digest="")
 
 
-def obstacle(plan: SyncRun, *, by: Approver, actor: Actor) -> Refusal | None:
+def obstacle(plan: SyncRun, *, by: Actor) -> Refusal | None:
     """Why the plan cannot be approved now, at all or by them; None when it can."""
     try:
         _check_plan(plan)
-        _check_approver(plan.group, plan, by, actor)
+        _check_approver(plan.group, plan, by)
         _chosen(plan, None)
     except Refusal as error:
         return error
     return None
 
 
-def may_approve(plan: SyncRun, by: Approver) -> bool:
+def may_approve(plan: SyncRun, by: Actor) -> bool:
     """Whether the permissions (of a key: the scopes) suffice, whatever the state of the plan."""
     return not any(_lacks(by, permission) for permission in _needed(plan))
 
@@ -99,7 +94,7 @@ def stale(run: SyncRun) -> QuerySet[AccountRun]:
     return run.account_runs.filter(state=AccountState.REFUSED, reason=STALE)
 
 
-def review_again(run: SyncRun, *, by: User | None, actor: Actor, to_workers: bool = True) -> Started:
+def review_again(run: SyncRun, *, by: Actor, to_workers: bool = True) -> Started:
     """A new plan run for exactly the accounts of `run` that are stale; raises Refusal."""
     if run.is_open:
         raise Refusal(
@@ -114,8 +109,7 @@ def review_again(run: SyncRun, *, by: User | None, actor: Actor, to_workers: boo
     return follow(
         run,
         stale(run),
-        actor=actor,
-        requested_by=by,
+        by=by,
         to_workers=to_workers,
         mode=RunMode.PLAN,
         approved_plan=None,
@@ -150,20 +144,20 @@ def _check_plan(plan: SyncRun) -> None:
         )
 
 
-def _check_approver(group: SyncGroup, plan: SyncRun, by: Approver, actor: Actor) -> None:
+def _check_approver(group: SyncGroup, plan: SyncRun, by: Actor) -> None:
     lacking = [permission for permission in _needed(plan) if _lacks(by, permission)]
     if lacking:
         raise Refusal(
             "not_allowed",
             _("%(who)s may not approve run %(run)d: %(permissions)s is missing.")
-            % {"who": actor.name, "run": plan.pk, "permissions": ", ".join(_called(by, each) for each in lacking)},
+            % {"who": by.name, "run": plan.pk, "permissions": ", ".join(_called(by, each) for each in lacking)},
             _("Ask somebody who may."),
         )
     # Who only joined a plan that waited already did not ask for it.
-    if group.approver_must_differ and actor.is_same_person_as(Actor.who_asked_for(plan)):
+    if group.approver_must_differ and by.is_same_person_as(who_asked_for(plan)):
         raise Refusal(
             "same_person",
-            _("%(who)s asked for the plan and so cannot approve it.") % {"who": actor.name},
+            _("%(who)s asked for the plan and so cannot approve it.") % {"who": by.name},
             _("The group %(group)s wants another person's approval.") % {"group": group.name},
         )
 
@@ -172,15 +166,16 @@ def _needed(plan: SyncRun) -> tuple[str, ...]:
     return (APPROVE, PROMOTE) if plan.purpose == RunPurpose.PROMOTION else (APPROVE,)
 
 
-def _lacks(by: Approver, permission: str) -> bool:
-    if isinstance(by, ApiKey):
-        return SCOPES[permission] not in by.scopes or not maker_may(by, permission)
-    return not by.has_perm(permission)
+def _lacks(by: Actor, permission: str) -> bool:
+    return _lacks_scope(by, permission) or not by.has(permission)
 
 
-def _called(by: Approver, permission: str) -> str:
-    lacks_scope = isinstance(by, ApiKey) and SCOPES[permission] not in by.scopes
-    return SCOPES[permission].value if lacks_scope else permission
+def _called(by: Actor, permission: str) -> str:
+    return SCOPES[permission].value if _lacks_scope(by, permission) else permission
+
+
+def _lacks_scope(by: Actor, permission: str) -> bool:
+    return by.key is not None and SCOPES[permission] not in by.key.scopes
 
 
 def _chosen(plan: SyncRun, accounts: Sequence[Account] | None) -> QuerySet[AccountRun]:

@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from django.contrib.auth.models import User
-
+from accounts.actors import Actor
 from accounts.models import Account, SyncGroup
 from syncing.models import RunMode, RunPurpose, RunType
 from syncing.services.runs.start import Started, start_run
@@ -12,8 +11,7 @@ from syncing.services.runs.start import Started, start_run
 def check_now(
     group: SyncGroup,
     *,
-    trigger: str,
-    by: User | None = None,
+    by: Actor,
     accounts: Sequence[Account] | None = None,
     to_workers: bool = True,
 ) -> Started:
@@ -23,8 +21,7 @@ def check_now(
         type=RunType.FULL,
         mode=RunMode.PLAN,
         purpose=RunPurpose.DRIFT,
-        trigger=trigger,
-        requested_by=by,
+        by=by,
         accounts=accounts,
         to_workers=to_workers,
     )

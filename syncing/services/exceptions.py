@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from accounts import clock
+from accounts.actors import Actor
 from accounts.models import Account
 from accounts.refusals import Refusal
 from syncing.engine.rules import WHOLE
@@ -15,7 +15,6 @@ from syncing.models import AcceptedDifference, AuditEntry, Drift, DriftChange, R
 from syncing.records.drift import Row, columns_of, is_meant, remembered
 from syncing.records.text import NAME_LENGTH
 from syncing.services import audit
-from syncing.services.audit import Actor
 from syncing.services.runs.start import Started, start_run
 
 PERMISSION = "syncing.accept_drift"
@@ -28,13 +27,11 @@ def accept(
     key: str,
     attribute: str = WHOLE,
     reason: str,
-    by: User | None,
-    actor: Actor,
+    by: Actor,
 ) -> AcceptedDifference:
     """Keeps a difference that is there now out of the account's plans, or with WHOLE all of its item.
 
-    `kind` and `key` are those of the difference. `by`: None for a key of the API, whose scope was looked at. Raises
-    Refusal.
+    `kind` and `key` are those of the difference. Raises Refusal.
     """
     _require(by)
     _check(account, reason)
@@ -53,12 +50,12 @@ def accept(
             name=own["name"][:NAME_LENGTH],
             parent=own["parent"][:NAME_LENGTH],
             reason=audit.tidy(reason),
-            accepted_by=by,
+            accepted_by=by.user,
         )
         _move_out(drift, meant)
         audit.note(
             AuditEntry.Action.ACCEPTED,
-            by=actor,
+            by=by,
             group=account.group,
             account=account,
             reason=reason,
@@ -67,36 +64,36 @@ def accept(
     return accepted
 
 
-def withdraw(accepted: AcceptedDifference, *, by: User | None, actor: Actor) -> None:
+def withdraw(accepted: AcceptedDifference, *, by: Actor) -> None:
     """Ends an exception: the next run looks at the item again. Raises Refusal when it has ended already."""
     _require(by)
     with transaction.atomic():
         still = AcceptedDifference.objects.filter(pk=accepted.pk, withdrawn_at=None)
-        if not still.update(withdrawn_at=clock.now(), withdrawn_by=by):
+        if not still.update(withdrawn_at=clock.now(), withdrawn_by=by.user):
             raise Refusal(
                 "already_withdrawn",
                 _("%(account)s: this exception was withdrawn before.") % {"account": accepted.account},
                 _("Look at the account's drift again."),
             )
         account, details = accepted.account, _told(accepted)
-        audit.note(AuditEntry.Action.WITHDREW, by=actor, group=account.group, account=account, details=details)
+        audit.note(AuditEntry.Action.WITHDREW, by=by, group=account.group, account=account, details=details)
     accepted.refresh_from_db(fields=["withdrawn_at", "withdrawn_by"])
 
 
-def revert(account: Account, *, by: User | None, trigger: str) -> Started:
+def revert(account: Account, *, by: Actor) -> Started:
     """A run that takes back all that differs in the account, or where plans need approval its plan.
 
     Raises Refusal.
     """
     mode = RunMode.PLAN if account.group.requires_approval else RunMode.APPLY
-    return start_run(group=account.group, mode=mode, trigger=trigger, requested_by=by, accounts=[account])
+    return start_run(group=account.group, mode=mode, by=by, accounts=[account])
 
 
-def _require(by: User | None) -> None:
-    if by is not None and not by.has_perm(PERMISSION):
+def _require(by: Actor) -> None:
+    if not by.has(PERMISSION):
         raise Refusal(
             "not_allowed",
-            _("%(who)s may not accept differences or withdraw exceptions.") % {"who": by.get_username()},
+            _("%(who)s may not accept differences or withdraw exceptions.") % {"who": by.name},
             _("Ask somebody who may, or for the permission."),
         )
 

@@ -1,9 +1,9 @@
 """Exclusions: what an account is not to be given; who changed that is written down."""
 
+from accounts.actors import Actor
 from accounts.models import Account
 from syncing.models import AuditEntry, Exclusion
 from syncing.services import audit
-from syncing.services.audit import Actor
 
 
 def described(account: Account) -> list[str]:

@@ -12,10 +12,11 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
+from accounts.actors import Actor
 from accounts.models import SyncGroup
 from syncing.models import ApiKey, AuditEntry, LogEntry, SyncRun
 from syncing.services import audit
-from syncing.services.audit import Actor
+from syncing.services.actors import COMMAND
 
 # Long enough to be found by hash without a salt: 256 random bits.
 SECRET_BYTES = 32
@@ -47,7 +48,7 @@ def new_key() -> str:
 
 
 def create_key(
-    *, name: str, scopes: Iterable[str], maker: User | None = None, by: Actor = audit.COMMAND
+    *, name: str, scopes: Iterable[str], maker: User | None = None, by: Actor = COMMAND
 ) -> tuple[ApiKey, str]:
     """Makes a key and gives its secret, which is kept nowhere; raises AlreadyExists if the name is taken.
 
@@ -102,11 +103,6 @@ def key_for(secret: str) -> ApiKey | None:
     return key if key and constant_time_compare(key.key_hash, wanted) else None
 
 
-def maker_may(key: ApiKey, permission: str) -> bool:
-    """True where the person who made the key may do it now. Nothing limits a key that was made for no person."""
-    return not key.is_orphaned and (key.made_by is None or key.made_by.has_perm(permission))
-
-
 def touch(key: ApiKey) -> None:
     """Note that the key was used: at most once a minute, so that reading stays reading."""
     now = timezone.now()
@@ -116,13 +112,13 @@ def touch(key: ApiKey) -> None:
     ApiKey.objects.filter(stale, pk=key.pk).update(last_used_at=now)
 
 
-def sign(run: SyncRun, key: ApiKey, *, joined: bool) -> None:
-    """Note in the run's log whose key asked for it."""
+def sign(run: SyncRun, by: Actor, *, joined: bool) -> None:
+    """Notes in the run's log which API key asked for it."""
     what = "joined" if joined else "requested"
-    LogEntry.objects.create(run=run, code=what, message=f"{what.capitalize()} with the API key {key.name}.")
+    LogEntry.objects.create(run=run, code=what, message=f"{what.capitalize()} with the API key {by.name}.")
 
 
-def make_webhook_token(group: SyncGroup, *, rotate: bool = False, by: Actor = audit.COMMAND) -> str:
+def make_webhook_token(group: SyncGroup, *, rotate: bool = False, by: Actor = COMMAND) -> str:
     """A new webhook token of the group; the old one dies. Raises AlreadyExists unless `rotate` or there was none."""
     token = secrets.token_urlsafe(SECRET_BYTES)
     groups = SyncGroup.objects.filter(pk=group.pk)

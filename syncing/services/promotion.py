@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.contrib.auth.models import User
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
+from accounts.actors import Actor
 from accounts.models import SECRETS, Account, SyncGroup
 from accounts.refusals import Refusal
 from syncing.engine.promotion import ATTRIBUTES, POSITION
@@ -17,7 +17,7 @@ from syncing.policy import scope_of
 from syncing.records.log import log
 from syncing.selectors.promotion import PICK, Candidate, candidates, keys_called, names_of
 from syncing.services import audit
-from syncing.services.audit import Actor
+from syncing.services.actors import who_asked_for
 from syncing.services.runs.create import Order, Started, locked, make_run
 from syncing.services.runs.start import start_run
 
@@ -32,7 +32,6 @@ def propose(
     picked: Picked,
     *,
     by: Actor,
-    requested_by: User | None = None,
     reason: str = "",
     to_workers: bool = True,
 ) -> Started:
@@ -44,7 +43,7 @@ def propose(
     with locked(source.group) as group:
         master = _checked(group, source)
         order = Order(group, _type_of(picks, group), RunMode.PLAN, RunPurpose.PROMOTION, source=source, picked=picks)
-        started = make_run(order, [master], by=by, requested_by=requested_by, to_workers=to_workers)
+        started = make_run(order, [master], by=by, to_workers=to_workers)
         details = {"picked": picks, "items": names_of(source, picks)}
         audit.note(AuditEntry.Action.PROPOSED, by=by, run=started.run, account=source, reason=reason, details=details)
     return started
@@ -190,7 +189,7 @@ def _follow(run_id: int) -> bool:
     with locked(run.group) as group:
         if not _owed().filter(pk=run_id).exists():
             return False  # another process was faster
-        by = Actor.who_asked_for(run)
+        by = who_asked_for(run)
         follower, problem = _started(run, group, by)
         sentence = problem or _("Run %(run)d brings it to the slaves.") % {"run": follower}
         log(run.pk, sentence, code="promoted", level=LogEntry.Level.WARNING if problem else LogEntry.Level.INFO)
@@ -205,8 +204,6 @@ def _started(run: SyncRun, group: SyncGroup, by: Actor) -> tuple[int | None, str
         started = start_run(
             group=group,
             mode=RunMode.PLAN if group.requires_approval else RunMode.APPLY,
-            trigger=run.trigger,
-            requested_by=run.requested_by,
             by=by,
         )
     except Refusal as error:

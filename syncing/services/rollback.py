@@ -2,9 +2,9 @@
 
 from collections.abc import Collection, Sequence
 
-from django.contrib.auth.models import User
 from django.utils.translation import gettext as _
 
+from accounts.actors import Actor
 from accounts.models import Account
 from accounts.refusals import Refusal
 from syncing.engine.refs import Scope
@@ -14,7 +14,6 @@ from syncing.models import AuditEntry, RunMode, RunPurpose, SlaveSnapshot, SyncR
 from syncing.records.snapshots import unpacked
 from syncing.selectors.rollback import done_by, forecasts_of
 from syncing.services import audit
-from syncing.services.audit import Actor
 from syncing.services.runs.create import Order, Started, locked, make_run
 
 __all__ = ["Before", "before", "forecasts_of", "start"]
@@ -26,7 +25,6 @@ def start(
     accounts: Sequence[Account] | None = None,
     mode: str,
     by: Actor,
-    requested_by: User | None = None,
     reason: str = "",
     to_workers: bool = True,
 ) -> Started:
@@ -45,7 +43,7 @@ def start(
             )
         order = Order(group, run.type, mode, RunPurpose.ROLLBACK, reverts=run)
         chosen = _chosen(run, accounts)
-        started = make_run(order, chosen, by=by, requested_by=requested_by, to_workers=to_workers)
+        started = make_run(order, chosen, by=by, to_workers=to_workers)
         details = {"reverts": run.pk, "mode": mode, "accounts": [account.subdomain for account in chosen]}
         audit.note(AuditEntry.Action.ROLLED_BACK, by=by, run=started.run, reason=reason, details=details)
     return started

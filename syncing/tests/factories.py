@@ -5,9 +5,12 @@ from typing import Any
 import factory
 from django.utils import timezone
 
+from accounts.actors import Actor
 from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing.models import AccountRun, AccountState, Drift, RunState, SyncRun, Trigger
 from syncing.records.drift import columns_of
+
+API = Actor("REST API", Trigger.API)  # a key, for tests that do not ask whose
 
 
 class RunFactory(factory.django.DjangoModelFactory[SyncRun]):

@@ -10,12 +10,13 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 
+from accounts.actors import Actor
 from accounts.admin import SyncGroupAdmin
 from accounts.models import Account, SyncGroup, UnmatchedItems
 from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing.models import ApiKey, AuditEntry, Trigger
 from syncing.services import audit
-from syncing.services.audit import Actor
+from syncing.services.actors import WEBHOOK
 from syncing.tests.factories import RunFactory
 
 pytestmark = pytest.mark.django_db
@@ -31,7 +32,7 @@ def entries() -> list[AuditEntry]:
     return [
         audit.note(AuditEntry.Action.POLICY, by=ANA, group=group, details={"wave_size": [0, 10]}),
         audit.note(AuditEntry.Action.OVERRODE, by=ANA, run=RunFactory(group=group), reason="=We <moved>"),
-        audit.note(AuditEntry.Action.STARTED, by=audit.WEBHOOK, group=GroupFactory(name="Others")),
+        audit.note(AuditEntry.Action.STARTED, by=WEBHOOK, group=GroupFactory(name="Others")),
     ]
 
 

@@ -19,7 +19,7 @@ from accounts.tests.factories import AccountFactory
 from syncing.models import AuditEntry, SyncRun
 from syncing.selectors.documents import run_document
 from syncing.selectors.waves import waves_of
-from syncing.services.audit import COMMAND
+from syncing.services.actors import COMMAND
 from syncing.services.keys import create_key
 from syncing.services.runs import waves
 from syncing.services.runs.start import cancel_run
@@ -330,7 +330,7 @@ def test_sync_all_that_left_it_to_the_workers_says_what_the_run_waits_for(cast) 
         run.account_runs.filter(wave=0).update(state="changed")
         SyncRun.objects.update(state="running", wave=1, wave_held=True)
 
-    errors = Said({"No worker is alive": hold, "continue_run": lambda: cancel_run(SyncRun.objects.get(), by=None)})
+    errors = Said({"No worker is alive": hold, "continue_run": lambda: cancel_run(SyncRun.objects.get(), by=COMMAND)})
 
     with pytest.raises(SystemExit):
         call_command("sync_all", "--queue", stdout=io.StringIO(), stderr=errors)

@@ -14,13 +14,12 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.kommo.answers import storable
 from accounts.models import SECRETS, Account
-from accounts.pages import page, person
+from accounts.pages import actor_of, page
 from accounts.refusals import Refusal
-from syncing.models import AccountState, RunMode, SyncRun, Trigger
+from syncing.models import AccountState, RunMode, SyncRun
 from syncing.presentation.links import run_url, to_run
 from syncing.selectors.approvals import Bundle, bundles
 from syncing.services import approvals
-from syncing.services.audit import Actor
 from syncing.views.start import may_start, require_start
 
 SHOWN = 100  # distinct plans on the page; the rarer ones are approved together
@@ -42,7 +41,7 @@ def decisions(request: HttpRequest, run: SyncRun, states: Collection[str]) -> di
     stale = AccountState.REFUSED in states and not run.is_open and approvals.stale(run).exists()
     plan = AccountState.PLANNED in states and approvals.is_approvable(run)
     return {
-        "may_approve": plan and approvals.may_approve(run, person(request)),
+        "may_approve": plan and approvals.may_approve(run, actor_of(request)),
         "may_review": stale and may_start(request, RunMode.PLAN),
     }
 
@@ -51,11 +50,10 @@ def decisions(request: HttpRequest, run: SyncRun, states: Collection[str]) -> di
 def approve(request: HttpRequest, run_id: int) -> HttpResponse:
     """GET shows what will be applied and where; POST starts it for the plans that are ticked."""
     plan = _run(run_id)
-    who = person(request)
-    if not approvals.may_approve(plan, who):
+    by = actor_of(request)
+    if not approvals.may_approve(plan, by):
         raise PermissionDenied
-    actor = Actor.of_user(who, Trigger.ADMIN)
-    problem = approvals.obstacle(plan, by=who, actor=actor)
+    problem = approvals.obstacle(plan, by=by)
     if problem is not None:
         messages.error(request, str(problem))
         return HttpResponseRedirect(run_url(plan.pk))
@@ -66,7 +64,7 @@ def approve(request: HttpRequest, run_id: int) -> HttpResponse:
         accounts = None if not narrowed and len(chosen) == len(found) else _accounts(chosen)
         try:
             reason = form.cleaned_data["reason"]
-            return to_run(request, approvals.approve(plan, by=who, actor=actor, accounts=accounts, reason=reason))
+            return to_run(request, approvals.approve(plan, by=by, accounts=accounts, reason=reason))
         except Refusal as error:
             messages.error(request, str(error))
             return HttpResponseRedirect(run_url(plan.pk))
@@ -79,9 +77,9 @@ def approve(request: HttpRequest, run_id: int) -> HttpResponse:
 def review(request: HttpRequest, run_id: int) -> HttpResponse:
     """Plans the accounts again that changed since they were reviewed."""
     require_start(request, RunMode.PLAN)
-    run, who = _run(run_id), person(request)
+    run = _run(run_id)
     try:
-        return to_run(request, approvals.review_again(run, by=who, actor=Actor.of_user(who, Trigger.ADMIN)))
+        return to_run(request, approvals.review_again(run, by=actor_of(request)))
     except Refusal as error:
         messages.error(request, str(error))
         return HttpResponseRedirect(run_url(run.pk))

@@ -15,13 +15,12 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.kommo.answers import storable_id
 from accounts.models import RELATED_SECRETS, Account, SyncGroup
-from accounts.pages import page, person
+from accounts.pages import actor_of, page
 from accounts.refusals import Refusal
-from syncing.models import AcceptedDifference, Trigger
+from syncing.models import AcceptedDifference
 from syncing.presentation.links import to_run
 from syncing.records.drift import is_meant
 from syncing.selectors import drift as reads
-from syncing.services.audit import Actor
 from syncing.services.drift_checks import check_now
 from syncing.services.exceptions import accept, revert, withdraw
 from syncing.services.runs.start import Started
@@ -46,10 +45,6 @@ def _back(account: Account) -> HttpResponseRedirect:
     return HttpResponseRedirect(reverse("syncing:drift_account", args=[account.pk]))
 
 
-def _actor(request: HttpRequest) -> Actor:
-    return Actor.of_user(person(request), Trigger.ADMIN)
-
-
 # -- looking again --
 
 
@@ -59,7 +54,7 @@ def check(request: HttpRequest) -> HttpResponse:
     """A read-only run of the group that the form names."""
     group = get_object_or_404(SyncGroup, pk=storable_id(request.POST.get("group", "")))
     back = HttpResponseRedirect(reverse("syncing:drift"))
-    return _started(request, back, lambda: check_now(group, trigger=Trigger.ADMIN, by=person(request)))
+    return _started(request, back, lambda: check_now(group, by=actor_of(request)))
 
 
 @permission_required("syncing.plan_sync", raise_exception=True)
@@ -68,7 +63,7 @@ def check_account(request: HttpRequest, account_id: int) -> HttpResponse:
     account = slave(account_id)
 
     def starting() -> Started:
-        return check_now(account.group, trigger=Trigger.ADMIN, by=person(request), accounts=[account])
+        return check_now(account.group, by=actor_of(request), accounts=[account])
 
     return _started(request, _back(account), starting)
 
@@ -84,8 +79,7 @@ def take_back(request: HttpRequest, account_id: int) -> HttpResponse:
     if not request.user.has_perm(f"syncing.{needed}"):
         raise PermissionDenied
     if request.method == "POST":
-        by = person(request)
-        return _started(request, _back(account), lambda: revert(account, by=by, trigger=Trigger.ADMIN))
+        return _started(request, _back(account), lambda: revert(account, by=actor_of(request)))
     rows = [row for row in reads.differences_of(reads.drift_of(account)) if not row.is_extra]
     context = {
         "title": _("Revert %(account)s") % {"account": account},
@@ -118,7 +112,7 @@ def accept_difference(request: HttpRequest, account_id: int) -> HttpResponse:
     if not form.is_valid():
         return _question(request, account, form)
     try:
-        accepted = accept(account, **form.cleaned_data, by=person(request), actor=_actor(request))
+        accepted = accept(account, **form.cleaned_data, by=actor_of(request))
     except Refusal as error:
         messages.error(request, str(error))
         return _back(account)
@@ -151,7 +145,7 @@ def withdraw_exception(request: HttpRequest, exception_id: int) -> HttpResponse:
     exceptions = AcceptedDifference.objects.select_related("account__group").defer(*RELATED_SECRETS)
     accepted = get_object_or_404(exceptions, pk=exception_id)
     try:
-        withdraw(accepted, by=person(request), actor=_actor(request))
+        withdraw(accepted, by=actor_of(request))
     except Refusal as error:
         messages.error(request, str(error))
     else:

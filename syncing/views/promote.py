@@ -12,14 +12,12 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from accounts.models import SECRETS, Account
-from accounts.pages import page, person
+from accounts.pages import actor_of, page
 from accounts.refusals import Refusal
-from syncing.models import Trigger
 from syncing.presentation.links import searched, to_run
 from syncing.selectors.drift import drift_of
 from syncing.selectors.promotion import Candidate, candidates, chosen
 from syncing.services import promotion
-from syncing.services.audit import Actor
 from syncing.services.runs.create import Started
 from syncing.views.drift import slave
 
@@ -56,14 +54,8 @@ def promote(request: HttpRequest, account_id: int) -> HttpResponse:
 
 
 def _propose(request: HttpRequest, account: Account, picked: list[Candidate], reason: str) -> Started:
-    who = person(request)
-    return promotion.propose(
-        account,
-        [candidate.pick for candidate in picked],
-        by=Actor.of_user(who, Trigger.ADMIN),
-        requested_by=who,
-        reason=reason,
-    )
+    picks = [candidate.pick for candidate in picked]
+    return promotion.propose(account, picks, by=actor_of(request), reason=reason)
 
 
 def _context(

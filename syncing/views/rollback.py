@@ -14,13 +14,12 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from accounts.models import Account
-from accounts.pages import page, person
+from accounts.pages import actor_of, page
 from accounts.refusals import Refusal
-from syncing.models import RunMode, SyncRun, Trigger
+from syncing.models import RunMode, SyncRun
 from syncing.presentation.links import run_url, searched, to_run
 from syncing.selectors.rollback import AccountForecast
 from syncing.services import rollback
-from syncing.services.audit import Actor
 from syncing.services.runs.create import Started
 
 ACCOUNTS_PER_PAGE = 100
@@ -92,13 +91,11 @@ def _chosen(form: RollbackForm, forecasts: Sequence[AccountForecast]) -> list[Ac
 
 
 def _start(request: HttpRequest, run: SyncRun, form: RollbackForm, chosen: list[Account]) -> Started:
-    who = person(request)
     return rollback.start(
         run,
         accounts=chosen,
         mode=form.cleaned_data["mode"],
-        by=Actor.of_user(who, Trigger.ADMIN),
-        requested_by=who,
+        by=actor_of(request),
         reason=form.cleaned_data["reason"],
     )
 

@@ -14,17 +14,16 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.models import RELATED_SECRETS
-from accounts.pages import live_parts, page, person
+from accounts.pages import actor_of, live_parts, page
 from accounts.refusals import Refusal
 from syncing.leases.processes import workers_alive
-from syncing.models import AccountRun, AccountState, RunMode, RunState, SyncRun, Trigger
+from syncing.models import AccountRun, AccountState, RunMode, RunState, SyncRun
 from syncing.policy import may_delete
 from syncing.presentation.links import run_url, searched, to_run
 from syncing.selectors.documents import run_document
 from syncing.selectors.grid import search
 from syncing.selectors.rollback import can_be_rolled_back
 from syncing.selectors.runs import account_runs_of, progress_of
-from syncing.services.audit import Actor
 from syncing.services.runs.retry import FORCE, force_again, is_forceable, is_retriable, refused_by_limits, retry_failed
 from syncing.services.runs.start import cancel_run
 from syncing.views.approve import decisions
@@ -138,7 +137,7 @@ def run_json(request: HttpRequest, run_id: int) -> JsonResponse:
 @require_POST
 def cancel(request: HttpRequest, run_id: int) -> HttpResponse:
     run = _run(run_id)
-    cancel_run(run, by=person(request))
+    cancel_run(run, by=actor_of(request))
     messages.info(request, _("The run stops: accounts at work end after the request in hand."))
     return HttpResponseRedirect(run_url(run.pk))
 
@@ -147,7 +146,7 @@ def cancel(request: HttpRequest, run_id: int) -> HttpResponse:
 def retry(request: HttpRequest, run_id: int) -> HttpResponse:
     run = _run(run_id)
     require_start(request, run.mode)
-    return _started(request, run, lambda: retry_failed(run, by=person(request), trigger=Trigger.ADMIN))
+    return _started(request, run, lambda: retry_failed(run, by=actor_of(request)))
 
 
 @permission_required(FORCE, raise_exception=True)
@@ -165,9 +164,8 @@ def force(request: HttpRequest, run_id: int) -> HttpResponse:
         context = {"title": _("Run again, forced"), "run": run, "form": form, "writes": writes}
         context |= {"refused": refused_by_limits(run).count(), "deletes": may_delete(run.group)}
         return page(request, "syncing/confirm_force.html", context)
-    who, reason = person(request), form.cleaned_data["reason"]
-    actor = Actor.of_user(who, Trigger.ADMIN)
-    return _started(request, run, lambda: force_again(run, by=who, actor=actor, reason=reason))
+    reason = form.cleaned_data["reason"]
+    return _started(request, run, lambda: force_again(run, by=actor_of(request), reason=reason))
 
 
 def _started(request: HttpRequest, run: SyncRun, starting: Any) -> HttpResponse:

@@ -13,9 +13,9 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.kommo.answers import storable_id
 from accounts.models import SECRETS, Account, SyncGroup
-from accounts.pages import page, person
+from accounts.pages import actor_of, page
 from accounts.refusals import Refusal
-from syncing.models import RunMode, RunType, Trigger
+from syncing.models import RunMode, RunType
 from syncing.policy import may_delete
 from syncing.presentation.links import to_run
 from syncing.services.runs.start import PERMISSION, start_run
@@ -49,8 +49,7 @@ def start(request: HttpRequest, group_id: int, mode: str) -> HttpResponse:
             group=group,
             type=form.cleaned_data["type"],
             mode=mode,
-            trigger=Trigger.ADMIN,
-            requested_by=person(request),
+            by=actor_of(request),
             accounts=[account] if account else None,
         )
     except Refusal as error:

@@ -10,9 +10,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from accounts.models import SyncGroup
-from accounts.pages import page, person
-from syncing.models import Trigger
-from syncing.services.audit import Actor
+from accounts.pages import actor_of, page
 from syncing.services.keys import make_webhook_token
 
 
@@ -25,8 +23,8 @@ def webhook_token(request: HttpRequest, group_id: int) -> HttpResponse:
     group = get_object_or_404(SyncGroup, pk=group_id)
     context = {"title": _("Webhook of %(group)s") % {"group": group.name}, "group": group}
     if request.method == "POST":
-        by = Actor.of_user(person(request), Trigger.ADMIN)
-        path = reverse("syncing:webhook", args=[make_webhook_token(group, rotate=True, by=by)])
+        token = make_webhook_token(group, rotate=True, by=actor_of(request))
+        path = reverse("syncing:webhook", args=[token])
         context["secret"] = request.build_absolute_uri(path)
         note = _("Made a new webhook token.")
         admin.site.get_model_admin(SyncGroup).log_change(request, group, note)

@@ -11,12 +11,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from accounts.kommo.answers import storable_id
-from accounts.pages import person
+from accounts.pages import actor_of
 from accounts.refusals import Refusal
-from syncing.models import SyncRun, Trigger
+from syncing.models import SyncRun
 from syncing.presentation.links import run_url
 from syncing.selectors.waves import Wave, rests, waves_of
-from syncing.services.audit import Actor
 from syncing.services.runs.waves import continue_run
 
 PERMISSION = "syncing.start_sync"
@@ -47,7 +46,7 @@ def continue_(request: HttpRequest, run_id: int) -> HttpResponse:
     run = get_object_or_404(SyncRun.objects.select_related("group"), pk=run_id)
     wave = storable_id(request.POST.get("wave", ""))
     try:
-        run = continue_run(run, by=Actor.of_user(person(request), Trigger.ADMIN), wave=wave)
+        run = continue_run(run, by=actor_of(request), wave=wave)
         messages.success(request, _("Wave %(wave)d starts.") % {"wave": run.wave + 1})
     except Refusal as error:
         messages.error(request, str(error))

@@ -4,9 +4,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from syncing.management.console.runcommand import RunCommand, named_accounts, named_run, named_user
-from syncing.models import Trigger
 from syncing.services.approvals import approve
-from syncing.services.audit import Actor
 from syncing.services.runs.create import Started
 
 
@@ -21,11 +19,9 @@ class Command(RunCommand):
         super().add_arguments(parser)
 
     def start(self, options: dict[str, Any]) -> Started:
-        who = named_user(options["by"])
         return approve(
             named_run(options["run"]),
-            by=who,
-            actor=Actor.of_user(who, Trigger.COMMAND),
+            by=named_user(options["by"]),
             accounts=named_accounts(options["account"]),
             reason=options["reason"],
             to_workers=options["queue"],

@@ -11,7 +11,7 @@ from syncing.leases.processes import workers_alive
 from syncing.management.console.runcommand import named_run
 from syncing.management.console.running import Refused
 from syncing.selectors.waves import position
-from syncing.services.audit import COMMAND
+from syncing.services.actors import COMMAND
 from syncing.services.runs.waves import continue_run
 
 

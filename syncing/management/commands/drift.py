@@ -10,10 +10,10 @@ from accounts.refusals import Refusal
 from syncing.execution.stop_signs import StopOnSignal
 from syncing.management.console.runcommand import RunCommand, named_accounts, named_group, named_user
 from syncing.management.console.running import GOOD, NOT_GOOD, Refused, to_the_end
-from syncing.models import AcceptedDifference, Drift, RunMode, Trigger
+from syncing.models import AcceptedDifference, Drift, RunMode
 from syncing.presentation.drift import drift_report
 from syncing.selectors.drift import documents, exception_document
-from syncing.services.audit import Actor
+from syncing.services.actors import COMMAND
 from syncing.services.drift_checks import check_now
 from syncing.services.exceptions import accept, withdraw
 
@@ -65,7 +65,7 @@ class Command(RunCommand):
         """Looks; True when every account could be seen."""
         group = group or _group_of(accounts) or named_group(None)
         with StopOnSignal() as stop:
-            asked = {"trigger": Trigger.COMMAND, "accounts": accounts, "to_workers": options["queue"]}
+            asked = {"by": COMMAND, "accounts": accounts, "to_workers": options["queue"]}
             run = to_the_end(check_now(group, **asked).run, options, self.stderr, stop)
         if run.state in GOOD:
             return True
@@ -77,9 +77,9 @@ class Command(RunCommand):
 
     def _accept(self, options: Options) -> None:
         kind, key, attribute = _address(options["accept"])
-        account, who = _one_account(options["account"]), named_user(options["by"])
+        account, by = _one_account(options["account"]), named_user(options["by"])
         what = {"kind": kind, "key": key, "attribute": attribute, "reason": options["reason"]}
-        accepted = accept(account, **what, by=who, actor=Actor.of_user(who, Trigger.COMMAND))
+        accepted = accept(account, **what, by=by)
         self._told(options, accepted, f"Accepted as exception {accepted.pk}: runs leave it alone in {account}.")
 
     def _withdraw(self, options: Options) -> None:
@@ -87,8 +87,7 @@ class Command(RunCommand):
         accepted = exceptions.filter(pk=options["withdraw"]).first()
         if accepted is None:
             raise Refused("no_such_exception", f"There is no exception {options['withdraw']}.", "See `drift`.")
-        who = named_user(options["by"])
-        withdraw(accepted, by=who, actor=Actor.of_user(who, Trigger.COMMAND))
+        withdraw(accepted, by=named_user(options["by"]))
         self._told(options, accepted, f"Withdrawn: the next run looks at it again in {accepted.account}.")
 
     def _told(self, options: Options, accepted: AcceptedDifference, sentence: str) -> None:

@@ -10,7 +10,7 @@ from syncing.management.console.runcommand import RunCommand, named_accounts
 from syncing.management.console.running import Refused
 from syncing.models import RunMode
 from syncing.services import promotion
-from syncing.services.audit import COMMAND
+from syncing.services.actors import COMMAND
 from syncing.services.runs.create import Started
 
 FORM = "KIND:NAME[:ATTRIBUTE]"

@@ -7,7 +7,7 @@ from syncing.management.console.runcommand import RunCommand, named_accounts, na
 from syncing.models import RunMode
 from syncing.selectors.rollback import forecasts_of
 from syncing.services import rollback
-from syncing.services.audit import COMMAND
+from syncing.services.actors import COMMAND
 from syncing.services.runs.create import Started
 
 

@@ -5,7 +5,8 @@ from typing import Any
 
 from syncing.management.console.runcommand import RunCommand, named_accounts, named_group
 from syncing.management.console.running import Refused
-from syncing.models import RunMode, RunType, Trigger
+from syncing.models import RunMode, RunType
+from syncing.services.actors import COMMAND
 from syncing.services.runs.start import Started, start_run
 
 
@@ -28,7 +29,7 @@ class Command(RunCommand):
             group=named_group(options["group"]),
             type=options["type"],
             mode=RunMode.PLAN if options["plan"] else RunMode.APPLY,
-            trigger=Trigger.COMMAND,
+            by=COMMAND,
             accounts=named_accounts(options["account"]),
             forced=options["force"],
             force_reason=options["reason"],

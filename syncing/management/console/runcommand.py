@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser, SystemCheckError
 from django.db import DatabaseError
 
+from accounts.actors import Actor
 from accounts.checks import INSTALLATION
 from accounts.database import NOT_READY, trouble_of
 from accounts.models import SECRETS, Account, SyncGroup
@@ -19,7 +20,7 @@ from syncing.error_boundary import INTERNAL_REMEDY, bounded, where
 from syncing.execution.stop_signs import StopOnSignal
 from syncing.management.console.output import write_json
 from syncing.management.console.running import NOT_GOOD, Refused, add_run_flags, check_run_flags, run_command
-from syncing.models import RunMode, SyncRun
+from syncing.models import RunMode, SyncRun, Trigger
 from syncing.selectors.documents import failed_document
 from syncing.services.runs.start import Started
 
@@ -131,14 +132,14 @@ def named_run(number: int) -> SyncRun:
     return run
 
 
-def named_user(username: str) -> User:
-    """The active user of this name; raises Refused."""
+def named_user(username: str) -> Actor:
+    """Returns the active user of this name as the one who asks; raises Refused."""
     user = User.objects.filter(username=username, is_active=True).first()
     if user is None:
         raise Refused(
             "no_such_user", f"There is no active user {username!r}.", "Name one that can log in to the admin."
         )
-    return user
+    return Actor.of_user(user, Trigger.COMMAND)
 
 
 def named_group(name: str | None) -> SyncGroup:

@@ -5,11 +5,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from accounts import clock
+from accounts.actors import Actor
 from accounts.models import Account, SyncGroup
 from accounts.refusals import Refusal
 from syncing.leases import dispatch
@@ -23,8 +23,8 @@ from syncing.models import (
     RunType,
     SyncRun,
 )
+from syncing.records.text import clean
 from syncing.services import audit
-from syncing.services.audit import Actor
 from syncing.services.runs import wave_split
 
 
@@ -75,7 +75,6 @@ def make_run(
     accounts: Sequence[Account],
     *,
     by: Actor,
-    requested_by: User | None = None,
     whole_group: bool = False,
     digests: Mapping[int, str] | None = None,
     to_workers: bool = True,
@@ -98,8 +97,7 @@ def make_run(
     run = SyncRun.objects.create(
         **order.facts,
         trigger=by.via,
-        requested_by=requested_by,
-        **by.as_requester,
+        **requester_columns(by),
         whole_group=whole_group,
         queued_to_workers=to_workers,
     )
@@ -110,6 +108,17 @@ def make_run(
     if to_workers:
         dispatch.call_lanes()
     return Started(run, False)
+
+
+def requester_columns(by: Actor) -> dict[str, Any]:
+    """Returns the columns of a run that say who asked for it."""
+    return {
+        "requested_by": by.user,
+        "requester_name": clean(by.name)[:150],
+        "requester_user_id": by.user_id,
+        "requester_username": by.username,
+        "requester_key_id": by.key_id,
+    }
 
 
 def _note_start(run: SyncRun, by: Actor, **more: Any) -> None:

@@ -4,30 +4,26 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
+from accounts.actors import Actor
 from accounts.models import SECRETS, Account
 from accounts.refusals import Refusal
 from syncing.models import ACCOUNT_GOOD, RUN_OPEN, AccountRun, AccountState, AuditEntry, RunPurpose, RunState, SyncRun
 from syncing.services import audit
-from syncing.services.audit import Actor
 from syncing.services.runs.create import Order, Started, locked, make_run
-from syncing.services.runs.start import actor_of, start_run
+from syncing.services.runs.start import start_run
 
 GUARD, STALE = "guard", "stale_plan"
 FORCE = "syncing.override_limits"
 
 
-def retry_failed(
-    run: SyncRun, *, by: User | None, trigger: str = "", actor: Actor | None = None, to_workers: bool = True
-) -> Started:
+def retry_failed(run: SyncRun, *, by: Actor, to_workers: bool = True) -> Started:
     """A new run of the same kind for the accounts of `run` that are not good; raises Refusal.
 
     What an approved run could not do is retried as it was approved; what is stale needs a new review.
     """
-    actor = actor or actor_of(by, trigger or run.trigger)
     bad = run.account_runs.exclude(state__in=ACCOUNT_GOOD)
     if run.state in RUN_OPEN:
         raise Refusal(
@@ -43,7 +39,7 @@ def retry_failed(
             _("The accounts of run %(run)d that are not good changed since they were reviewed.") % {"run": run.pk},
             _("Have them planned and reviewed again."),
         )
-    return follow(run, bad.exclude(reason=STALE), actor=actor, requested_by=by, to_workers=to_workers)
+    return follow(run, bad.exclude(reason=STALE), by=by, to_workers=to_workers)
 
 
 def is_retriable(run: SyncRun) -> bool:
@@ -65,9 +61,9 @@ def _master_refused(run: SyncRun) -> bool:
     return run.state == RunState.REFUSED and run.reason == GUARD and not refused_by_limits(run).exists()
 
 
-def force_again(run: SyncRun, *, by: User, reason: str, actor: Actor | None = None, to_workers: bool = True) -> Started:
+def force_again(run: SyncRun, *, by: Actor, reason: str, to_workers: bool = True) -> Started:
     """The run once more without limits, for the accounts that they refused; raises Refusal."""
-    if not by.has_perm(FORCE):
+    if not by.has(FORCE):
         raise Refusal("not_allowed", _("You may not override the limits."), _("Ask somebody who may."))
     reason = audit.tidy(reason)
     if not reason:
@@ -82,8 +78,7 @@ def force_again(run: SyncRun, *, by: User, reason: str, actor: Actor | None = No
     return follow(
         run,
         run.account_runs.all() if everybody else refused_by_limits(run),
-        actor=actor or actor_of(by, run.trigger),
-        requested_by=by,
+        by=by,
         force_reason=reason,
         whole_group=everybody and run.whole_group,
         to_workers=to_workers,
@@ -94,8 +89,7 @@ def follow(
     run: SyncRun,
     account_runs: QuerySet[AccountRun],
     *,
-    actor: Actor,
-    requested_by: User | None,
+    by: Actor,
     force_reason: str = "",
     whole_group: bool = False,
     to_workers: bool = True,
@@ -112,9 +106,7 @@ def follow(
             type=order.type,
             mode=order.mode,
             purpose=order.purpose,
-            trigger=actor.via,
-            by=actor,
-            requested_by=requested_by,
+            by=by,
             accounts=None if whole_group else still_there(run, account_runs),
             forced=order.forced,
             force_reason=force_reason,
@@ -125,16 +117,9 @@ def follow(
     digests = dict(account_runs.values_list("account", "approved_digest")) if order.approved_plan else {}
     with locked(run.group) as group:
         order = replace(order, group=group)
-        started = make_run(
-            order,
-            still_there(run, account_runs),
-            by=actor,
-            requested_by=requested_by,
-            digests=digests,
-            to_workers=to_workers,
-        )
+        started = make_run(order, still_there(run, account_runs), by=by, digests=digests, to_workers=to_workers)
         if force_reason:
-            audit.note(AuditEntry.Action.OVERRODE, by=actor, run=started.run, reason=force_reason)
+            audit.note(AuditEntry.Action.OVERRODE, by=by, run=started.run, reason=force_reason)
     return started
 
 

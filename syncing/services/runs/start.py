@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from accounts import clock
+from accounts.actors import Actor
 from accounts.models import SECRETS, Account, SyncGroup
 from accounts.refusals import Refusal
 from syncing.models import (
@@ -23,13 +23,11 @@ from syncing.models import (
 from syncing.policy import scope_of
 from syncing.records.log import log
 from syncing.services import audit
-from syncing.services.audit import Actor
 from syncing.services.runs.close import close_run
 from syncing.services.runs.create import Order, Started, locked, make_run
 
 __all__ = ["PERMISSION", "Started", "cancel_run", "close_run", "start_run"]
 
-NOBODY = {actor.via: actor for actor in (audit.COMMAND, audit.API, audit.WEBHOOK, audit.SCHEDULE)}
 PERMISSION = {RunMode.PLAN: "syncing.plan_sync", RunMode.APPLY: "syncing.start_sync"}
 UNATTENDED = (Trigger.WEBHOOK, Trigger.SCHEDULE)
 
@@ -39,10 +37,8 @@ def start_run(
     group: SyncGroup,
     type: str = RunType.FULL,
     mode: str = RunMode.APPLY,
-    trigger: str,
+    by: Actor,
     purpose: str = RunPurpose.SYNC,
-    requested_by: User | None = None,
-    by: Actor | None = None,
     accounts: Sequence[Account] | None = None,
     forced: bool = False,
     force_reason: str = "",
@@ -50,33 +46,26 @@ def start_run(
 ) -> Started:
     """Makes a run for `accounts` (None: every slave of the group), or joins the same one that still waits.
 
-    `by` is for the audit (None: `requested_by`, else what `trigger` says). `to_workers` hands it to the lanes, else
-    the caller works it itself. Where plans need approval, a trigger without a person plans. Raises Refusal.
+    `to_workers` hands it to the lanes, else the caller works it itself. Where plans need approval, a machine that
+    nobody attends to plans. Raises Refusal.
     """
     force_reason = audit.tidy(force_reason)
     if forced and not force_reason:
         raise Refusal("no_reason", _("A forced run needs a reason."), _("Say why with --reason TEXT."))
     with locked(group) as group:
         slaves = _slaves(group, type, accounts)
-        if group.requires_approval and trigger in UNATTENDED:
+        if group.requires_approval and by.via in UNATTENDED:
             mode = RunMode.PLAN
-        by = by or actor_of(requested_by, trigger)
         started = make_run(
             Order(group, type, mode, purpose, forced, force_reason),
             slaves,
             by=by,
-            requested_by=requested_by,
             whole_group=accounts is None,
             to_workers=to_workers,
         )
         if forced:
             audit.note(AuditEntry.Action.OVERRODE, by=by, run=started.run, reason=force_reason)
     return started
-
-
-def actor_of(user: User | None, trigger: str) -> Actor:
-    """For the audit: the person, else what came without one."""
-    return Actor.of_user(user, trigger) if user else NOBODY.get(trigger, Actor(trigger, trigger))
 
 
 def _slaves(group: SyncGroup, run_type: str, accounts: Sequence[Account] | None) -> list[Account]:
@@ -128,11 +117,8 @@ def _working(group: SyncGroup, slaves: list[Account]) -> list[Account]:
     return slaves
 
 
-def cancel_run(run: SyncRun, *, by: User | None, actor: Actor | None = None) -> None:
-    """Stops `run`: waiting accounts at once, those in work between two requests; ended runs stay as they are.
-
-    `actor` is for the audit (None: the user in the admin, else a command).
-    """
+def cancel_run(run: SyncRun, *, by: Actor) -> None:
+    """Stops `run`: waiting accounts at once, those in work between two requests; ended runs stay as they are."""
     moment = clock.now()
     with transaction.atomic():
         mine = SyncRun.objects.filter(pk=run.pk, state__in=RUN_OPEN, cancel_requested_at=None)
@@ -140,13 +126,9 @@ def cancel_run(run: SyncRun, *, by: User | None, actor: Actor | None = None) -> 
             return
         waiting = AccountRun.objects.filter(run=run, state=AccountState.QUEUED)
         waiting.update(state=AccountState.CANCELLED, reason="cancelled", finished_at=moment, lease_until=None)
-        sentence = _("Cancelled by %(who)s.") % {"who": by.get_username()} if by else _("Cancelled.")
+        sentence = _("Cancelled by %(who)s.") % {"who": by.name} if by.user else _("Cancelled.")
         log(run.pk, sentence, code="cancelled", level="warning")
-        audit.note(
-            AuditEntry.Action.CANCELLED,
-            by=actor or actor_of(by, Trigger.ADMIN if by else Trigger.COMMAND),
-            run=run,
-            details={"mode": run.mode, "purpose": run.purpose},
-        )
+        details = {"mode": run.mode, "purpose": run.purpose}
+        audit.note(AuditEntry.Action.CANCELLED, by=by, run=run, details=details)
     close_run(run.pk)
     run.refresh_from_db()

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import clock
+from accounts.actors import Actor
 from accounts.refusals import Refusal
 from syncing.engine.waves import FAILED, NO_VERDICT, WaveResult, wave_result
 from syncing.leases import dispatch
@@ -22,7 +23,6 @@ from syncing.records.log import log
 from syncing.records.text import error_document
 from syncing.selectors.waves import position, rests
 from syncing.services import audit
-from syncing.services.audit import Actor
 from syncing.services.runs.close import close_run, end_accounts
 
 NAMED = 3  # failed accounts that a sentence tells about

@@ -15,8 +15,9 @@ from accounts.simulator.world import World
 from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing.execution import lanes
 from syncing.leases import processes
-from syncing.models import AccountRun, SyncRun, Trigger
+from syncing.models import AccountRun, SyncRun
 from syncing.replication.contract import Checkpoint, Keep, Record, Result, Target
+from syncing.services.actors import COMMAND
 from syncing.services.runs.start import start_run
 
 SLAVES = ("north", "south", "west", "east")
@@ -55,7 +56,7 @@ class House:
     stop: threading.Event = field(default_factory=threading.Event)
 
     def start(self, **facts: object) -> SyncRun:
-        facts = {"group": self.group, "trigger": Trigger.COMMAND, "to_workers": True, **facts}
+        facts = {"group": self.group, "by": COMMAND, "to_workers": True, **facts}
         return start_run(**facts).run  # type: ignore[arg-type]
 
     def work(self, replicate: Work = all_well, **facts: object) -> bool:

@@ -2,11 +2,11 @@
 
 from typing import Any
 
+from accounts.actors import Actor
 from accounts.simulator.account import SimAccount
 from accounts.simulator.log import LoggedRequest
 from syncing import replication
 from syncing.models import AccountRun, RunMode, SyncRun
-from syncing.services.audit import Actor
 from syncing.services.runs.create import Started
 from syncing.tests.services.conftest import House
 

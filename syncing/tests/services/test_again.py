@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 from django.contrib.auth.models import Permission, User
 
+from accounts.actors import Actor
 from accounts.models import SyncGroup
 from accounts.refusals import Refusal
 from accounts.tests.factories import AccountFactory, GroupFactory
@@ -52,7 +53,7 @@ def refused(act: Callable[[], object]) -> str:
 
 
 def test_exactly_the_accounts_that_the_limits_refused_are_forced(run: SyncRun, ana: User) -> None:
-    forced = force_again(run, by=ana, reason=" We moved ").run
+    forced = force_again(run, by=Actor.of_user(ana, "admin"), reason=" We moved ").run
 
     assert names(forced) == {"north", "south"}
     assert (forced.forced, forced.force_reason, forced.whole_group) == (True, "We moved", False)
@@ -60,7 +61,7 @@ def test_exactly_the_accounts_that_the_limits_refused_are_forced(run: SyncRun, a
 
 
 def test_the_override_is_written_down_with_its_reason(run: SyncRun, ana: User) -> None:
-    forced = force_again(run, by=ana, reason="We moved").run
+    forced = force_again(run, by=Actor.of_user(ana, "admin"), reason="We moved").run
 
     overrode = AuditEntry.objects.get(action="overrode")
     assert (overrode.actor, overrode.run, overrode.reason) == ("ana", forced.pk, "We moved")
@@ -71,7 +72,7 @@ def test_when_the_master_shrank_the_whole_run_is_forced(group: SyncGroup, ana: U
     for account in group.accounts.filter(role="slave"):
         AccountRunFactory(run=run, account=account, state=AccountState.SKIPPED, reason="guard")
 
-    forced = force_again(run, by=ana, reason="We moved").run
+    forced = force_again(run, by=Actor.of_user(ana, "admin"), reason="We moved").run
 
     assert names(forced) == {"north", "south", "west", "east"}
     assert forced.whole_group
@@ -82,14 +83,14 @@ def test_a_run_whose_accounts_were_all_refused_is_forced_for_them(run: SyncRun, 
     SyncRun.objects.update(state=RunState.REFUSED, reason="guard")
     run.refresh_from_db()
 
-    assert names(force_again(run, by=ana, reason="We moved").run) == {"north", "south"}
+    assert names(force_again(run, by=Actor.of_user(ana, "admin"), reason="We moved").run) == {"north", "south"}
 
 
 def test_accounts_behind_a_wave_that_was_stopped_are_retried_and_not_forced(run: SyncRun, ana: User) -> None:
     run.account_runs.filter(account__subdomain="south").update(state="skipped")
 
-    assert names(force_again(run, by=ana, reason="We moved").run) == {"north"}
-    assert names(retry_failed(run, by=ana).run) == {"north", "south", "east"}
+    assert names(force_again(run, by=Actor.of_user(ana, "admin"), reason="We moved").run) == {"north"}
+    assert names(retry_failed(run, by=Actor.of_user(ana, "admin")).run) == {"north", "south", "east"}
 
 
 def test_forcing_a_plan_makes_a_plan(run: SyncRun, ana: User) -> None:
@@ -97,40 +98,45 @@ def test_forcing_a_plan_makes_a_plan(run: SyncRun, ana: User) -> None:
     SyncRun.objects.update(mode=RunMode.PLAN)
     run.refresh_from_db()
 
-    assert force_again(run, by=ana, reason="We moved").run.mode == RunMode.PLAN
+    assert force_again(run, by=Actor.of_user(ana, "admin"), reason="We moved").run.mode == RunMode.PLAN
 
 
 def test_forcing_is_no_way_round_an_approval(run: SyncRun, ana: User) -> None:
     SyncGroup.objects.update(requires_approval=True)
 
-    assert refused(lambda: force_again(run, by=ana, reason="We moved")) == "approval_needed"
-    assert refused(lambda: retry_failed(run, by=ana)) == "approval_needed"
+    assert refused(lambda: force_again(run, by=Actor.of_user(ana, "admin"), reason="We moved")) == "approval_needed"
+    assert refused(lambda: retry_failed(run, by=Actor.of_user(ana, "admin"))) == "approval_needed"
 
 
 def test_forcing_needs_its_permission_and_a_reason(run: SyncRun, ana: User) -> None:
-    assert refused(lambda: force_again(run, by=User.objects.create_user("clerk"), reason="I want it")) == "not_allowed"
-    assert refused(lambda: force_again(run, by=ana, reason="  ")) == "no_reason"
+    assert (
+        refused(
+            lambda: force_again(run, by=Actor.of_user(User.objects.create_user("clerk"), "admin"), reason="I want it")
+        )
+        == "not_allowed"
+    )
+    assert refused(lambda: force_again(run, by=Actor.of_user(ana, "admin"), reason="  ")) == "no_reason"
 
 
 def test_nothing_but_what_the_limits_refused_can_be_forced(run: SyncRun, ana: User) -> None:
     run.account_runs.filter(reason="guard").update(reason="limit_reached")
 
     assert not is_forceable(run)
-    assert refused(lambda: force_again(run, by=ana, reason="I want it")) == "nothing_refused"
+    assert refused(lambda: force_again(run, by=Actor.of_user(ana, "admin"), reason="I want it")) == "nothing_refused"
 
 
 def test_an_open_run_is_not_forced(run: SyncRun, ana: User) -> None:
     SyncRun.objects.update(state=RunState.RUNNING)
     run.refresh_from_db()
 
-    assert refused(lambda: force_again(run, by=ana, reason="I want it")) == "nothing_refused"
+    assert refused(lambda: force_again(run, by=Actor.of_user(ana, "admin"), reason="I want it")) == "nothing_refused"
 
 
 def test_accounts_that_left_the_group_leave_nothing_to_force(run: SyncRun, ana: User) -> None:
     others = GroupFactory(name="Others")
     run.group.accounts.filter(subdomain__in=("north", "south")).update(group=others)
 
-    assert refused(lambda: force_again(run, by=ana, reason="I want it")) == "no_slaves"
+    assert refused(lambda: force_again(run, by=Actor.of_user(ana, "admin"), reason="I want it")) == "no_slaves"
 
 
 def test_a_rollback_is_retried_as_one_and_only_where_it_may_write(run: SyncRun, ana: User) -> None:
@@ -138,9 +144,9 @@ def test_a_rollback_is_retried_as_one_and_only_where_it_may_write(run: SyncRun, 
     SyncRun.objects.filter(pk=run.pk).update(purpose=RunPurpose.ROLLBACK, reverts=other)
     run.refresh_from_db()
 
-    again = retry_failed(run, by=ana).run
+    again = retry_failed(run, by=Actor.of_user(ana, "admin")).run
     assert (again.purpose, again.reverts, again.mode) == (RunPurpose.ROLLBACK, other, run.mode)
 
     SyncGroup.objects.update(requires_approval=True)
     SyncRun.objects.filter(pk=again.pk).delete()
-    assert refused(lambda: retry_failed(run, by=ana)) == "approval_needed"
+    assert refused(lambda: retry_failed(run, by=Actor.of_user(ana, "admin"))) == "approval_needed"

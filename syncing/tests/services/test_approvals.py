@@ -7,17 +7,18 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.db import connections
 
+from accounts.actors import Actor
 from accounts.models import Account, SyncGroup
 from accounts.refusals import Refusal
 from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing.models import ApiKey, AuditEntry, RunMode, RunPurpose, SyncRun, Trigger
+from syncing.services.actors import COMMAND, SCHEDULE, WEBHOOK, of_key
 from syncing.services.approvals import approvable, approve, is_approvable, review_again, stale
-from syncing.services.audit import Actor
 from syncing.services.keys import create_key
 from syncing.services.runs.create import Started
 from syncing.services.runs.retry import force_again, retry_failed
 from syncing.services.runs.start import start_run
-from syncing.tests.factories import RunFactory
+from syncing.tests.factories import API, RunFactory
 from syncing.tests.plans import change, document, planned
 
 pytestmark = pytest.mark.django_db
@@ -66,7 +67,7 @@ def plan(group: SyncGroup, ana: User) -> SyncRun:
 
 
 def by(user: User, run: SyncRun, **facts: object) -> Started:
-    return approve(run, by=user, actor=Actor.of_user(user, Trigger.ADMIN), **facts)  # type: ignore[arg-type]
+    return approve(run, by=Actor.of_user(user, Trigger.ADMIN), **facts)  # type: ignore[arg-type]
 
 
 def refused(act: Callable[[], object]) -> str:
@@ -96,25 +97,23 @@ def ended(run: SyncRun, state: str, **accounts: tuple[str, str]) -> SyncRun:
 # -- a group that wants approval --
 
 
-@pytest.mark.parametrize("trigger", [Trigger.ADMIN, Trigger.COMMAND, Trigger.API])
+@pytest.mark.parametrize("who", [Actor("ana", "admin"), COMMAND, API])
 @pytest.mark.parametrize("forced", [False, True])
-def test_nothing_is_written_without_an_approved_plan_forced_or_not(
-    group: SyncGroup, trigger: str, forced: bool
-) -> None:
+def test_nothing_is_written_without_an_approved_plan_forced_or_not(group: SyncGroup, who: Actor, forced: bool) -> None:
     facts = {"forced": True, "force_reason": "I know"} if forced else {}
 
-    assert refused(lambda: start_run(group=group, trigger=trigger, **facts)) == "approval_needed"
+    assert refused(lambda: start_run(group=group, by=who, **facts)) == "approval_needed"
 
 
 def test_planning_needs_no_approval(group: SyncGroup) -> None:
-    assert start_run(group=group, mode=RunMode.PLAN, trigger=Trigger.API).run.mode == RunMode.PLAN
+    assert start_run(group=group, mode=RunMode.PLAN, by=API).run.mode == RunMode.PLAN
 
 
-@pytest.mark.parametrize("trigger", [Trigger.WEBHOOK, Trigger.SCHEDULE])
-def test_what_nobody_attends_to_is_planned_instead(group: SyncGroup, trigger: str) -> None:
-    run = start_run(group=group, trigger=trigger).run
+@pytest.mark.parametrize("who", [WEBHOOK, SCHEDULE])
+def test_what_nobody_attends_to_is_planned_instead(group: SyncGroup, who: Actor) -> None:
+    run = start_run(group=group, by=who).run
 
-    assert (run.mode, run.trigger, run.whole_group) == (RunMode.PLAN, trigger, True)
+    assert (run.mode, run.trigger, run.whole_group) == (RunMode.PLAN, who.via, True)
 
 
 # -- approving --
@@ -299,7 +298,7 @@ def test_a_promotion_needs_the_permission_to_promote_as_well(plan: SyncRun, ben:
 
     assert refused(lambda: by(ben, plan)) == "not_allowed"
     key = key_of("approve")
-    assert refused(lambda: approve(plan, by=key, actor=Actor.of_key(key))) == "not_allowed"
+    assert refused(lambda: approve(plan, by=of_key(key))) == "not_allowed"
 
     run = by(person("ceo", "approve_plan", "promote"), plan).run
     assert (run.source, run.picked) == (north, [{"kind": "stage", "slave_key": "7/1"}])
@@ -320,8 +319,8 @@ def test_who_asked_may_approve_where_one_person_is_enough(plan: SyncRun, ana: Us
 
 def test_a_plan_that_nobody_asked_for_is_approved_by_anybody_who_may(group: SyncGroup, ana: User) -> None:
     SyncGroup.objects.update(approver_must_differ=True)
-    run = start_run(group=group, trigger=Trigger.WEBHOOK).run
-    start_run(group=group, mode=RunMode.PLAN, trigger=Trigger.ADMIN, requested_by=ana)  # joins
+    run = start_run(group=group, by=WEBHOOK).run
+    start_run(group=group, mode=RunMode.PLAN, by=Actor.of_user(ana, "admin"))  # joins
     run.account_runs.update(state="planned", plan_digest="a" * 64)
     ended(run, "planned")
 
@@ -342,7 +341,7 @@ def test_a_retry_carries_out_what_was_approved_and_nothing_that_is_stale(applied
     SyncRun.objects.filter(pk=applied.pk).update(forced=True, force_reason="We moved")
     applied.refresh_from_db()
 
-    again = retry_failed(applied, by=ana).run
+    again = retry_failed(applied, by=Actor.of_user(ana, "admin")).run
 
     assert digests(again) == {"west": "b" * 64}
     assert (again.approved_plan, again.mode) == (applied.approved_plan, RunMode.APPLY)
@@ -352,13 +351,13 @@ def test_a_retry_carries_out_what_was_approved_and_nothing_that_is_stale(applied
 def test_a_run_with_only_stale_accounts_left_is_not_retried(applied: SyncRun, ana: User) -> None:
     applied.account_runs.filter(account__subdomain="west").delete()
 
-    assert refused(lambda: retry_failed(applied, by=ana)) == "stale_plan"
+    assert refused(lambda: retry_failed(applied, by=Actor.of_user(ana, "admin"))) == "stale_plan"
 
 
 def test_a_new_review_is_a_plan_run_of_exactly_the_stale_accounts(applied: SyncRun, ana: User) -> None:
     assert [account_run.account.subdomain for account_run in stale(applied)] == ["south"]
 
-    review = review_again(applied, by=ana, actor=Actor.of_user(ana, Trigger.ADMIN)).run
+    review = review_again(applied, by=Actor.of_user(ana, Trigger.ADMIN)).run
 
     assert (review.mode, review.approved_plan, review.requested_by) == (RunMode.PLAN, None, ana)
     assert list(review.account_runs.values_list("account__subdomain", flat=True)) == ["south"]
@@ -370,7 +369,7 @@ def test_a_new_review_of_a_rollback_is_one_of_the_same_rollback(applied: SyncRun
     SyncRun.objects.filter(pk=applied.pk).update(purpose=RunPurpose.ROLLBACK, reverts=other)
     applied.refresh_from_db()
 
-    review = review_again(applied, by=ana, actor=Actor.of_user(ana, Trigger.ADMIN)).run
+    review = review_again(applied, by=Actor.of_user(ana, Trigger.ADMIN)).run
 
     assert (review.mode, review.purpose, review.reverts) == (RunMode.PLAN, RunPurpose.ROLLBACK, other)
 
@@ -378,17 +377,17 @@ def test_a_new_review_of_a_rollback_is_one_of_the_same_rollback(applied: SyncRun
 def test_there_is_no_new_review_without_a_stale_account(plan: SyncRun, ana: User, ben: User) -> None:
     actor = Actor.of_user(ana, Trigger.ADMIN)
     run = by(ben, plan).run
-    assert refused(lambda: review_again(run, by=ana, actor=actor)) == "still_open"
+    assert refused(lambda: review_again(run, by=actor)) == "still_open"
 
     ended(run, "succeeded")
 
-    assert refused(lambda: review_again(run, by=ana, actor=actor)) == "nothing_stale"
+    assert refused(lambda: review_again(run, by=actor)) == "nothing_stale"
 
 
 def test_what_the_limits_refused_of_an_approved_run_is_forced_as_it_was_approved(applied: SyncRun, ana: User) -> None:
     applied.account_runs.filter(account__subdomain="west").update(state="refused", reason="guard")
 
-    run = force_again(applied, by=ana, reason="I know").run
+    run = force_again(applied, by=Actor.of_user(ana, "admin"), reason="I know").run
 
     assert digests(run) == {"west": "b" * 64}
     assert (run.forced, run.approved_plan) == (True, applied.approved_plan)

@@ -8,14 +8,15 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.actors import Actor
 from accounts.tests.factories import AccountFactory
 from syncing.models import AuditEntry, Final, Trigger
 from syncing.selectors import audit as reads
 from syncing.services import audit
-from syncing.services.audit import Actor
+from syncing.services.actors import COMMAND, SCHEDULE, WEBHOOK, of_key
 from syncing.services.keys import create_key
 from syncing.services.runs.start import cancel_run, start_run
-from syncing.tests.factories import RunFactory
+from syncing.tests.factories import API, RunFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -42,8 +43,8 @@ def test_actors_are_called_as_they_are_known() -> None:
     key, _ = create_key(name="bot", scopes=["read"])
 
     assert Actor.of_user(User(pk=7, username="ana"), Trigger.COMMAND) == Actor("ana", "command", 7, "ana")
-    assert Actor.of_key(key) == Actor("bot", "api", key_id=key.pk)
-    assert (audit.COMMAND.name, audit.WEBHOOK.name, audit.SCHEDULE.name) == ("command line", "webhook", "schedule")
+    assert of_key(key) == Actor("bot", "api", key_id=key.pk)
+    assert (COMMAND.name, WEBHOOK.name, SCHEDULE.name) == ("command line", "webhook", "schedule")
 
 
 def test_an_entry_outlives_the_run_group_and_account_that_it_speaks_of() -> None:
@@ -96,11 +97,16 @@ def told() -> list[tuple[str, str, str]]:
 
 
 @pytest.mark.parametrize(
-    ("trigger", "name"),
-    [("command", "command line"), ("webhook", "webhook"), ("schedule", "schedule"), ("api", "REST API")],
+    ("by", "trigger", "name"),
+    [
+        (COMMAND, "command", "command line"),
+        (WEBHOOK, "webhook", "webhook"),
+        (SCHEDULE, "schedule", "schedule"),
+        (API, "api", "REST API"),
+    ],
 )
-def test_a_run_without_a_person_was_started_by_what_triggered_it(trigger: str, name: str) -> None:
-    start_run(group=AccountFactory.cast()["north"].group, trigger=trigger)
+def test_a_run_without_a_person_was_started_by_what_triggered_it(by: Actor, trigger: str, name: str) -> None:
+    start_run(group=AccountFactory.cast()["north"].group, by=by)
 
     assert told() == [("started", name, trigger)]
 
@@ -109,9 +115,9 @@ def test_starting_joining_and_cancelling_are_noted_with_the_person() -> None:
     ana, ben = User.objects.create_user("ana"), User.objects.create_user("ben")
     group = AccountFactory.cast()["north"].group
 
-    run = start_run(group=group, trigger=Trigger.ADMIN, requested_by=ana).run
-    start_run(group=group, trigger=Trigger.ADMIN, requested_by=ben)
-    cancel_run(run, by=ben)
+    run = start_run(group=group, by=Actor.of_user(ana, "admin")).run
+    start_run(group=group, by=Actor.of_user(ben, "admin"))
+    cancel_run(run, by=Actor.of_user(ben, "admin"))
 
     assert told() == [("started", "ana", "admin"), ("started", "ben", "admin"), ("cancelled", "ben", "admin")]
     joined = AuditEntry.objects.get(actor="ben", action="started")
@@ -121,7 +127,7 @@ def test_starting_joining_and_cancelling_are_noted_with_the_person() -> None:
 def test_a_forced_run_is_noted_with_its_reason() -> None:
     group = AccountFactory.cast()["north"].group
 
-    run = start_run(group=group, trigger=Trigger.COMMAND, forced=True, force_reason="We moved").run
+    run = start_run(group=group, by=COMMAND, forced=True, force_reason="We moved").run
 
     overrode = AuditEntry.objects.get(action="overrode")
     assert (overrode.run, overrode.reason, overrode.group) == (run.pk, "We moved", group.name)
@@ -131,7 +137,7 @@ def test_a_run_that_cannot_start_leaves_no_entry() -> None:
     group = RunFactory().group  # without a master
 
     with pytest.raises(Exception, match="no master"):
-        start_run(group=group, trigger=Trigger.COMMAND)
+        start_run(group=group, by=COMMAND)
 
     assert not AuditEntry.objects.exists()
 

@@ -2,11 +2,12 @@
 
 import pytest
 
+from accounts.actors import Actor
 from accounts.simulator.account import SimAccount
 from accounts.simulator.model import SimPipeline
 from syncing.models import AcceptedDifference, AccountState, Drift, Trigger
 from syncing.replication import replicate
-from syncing.services.audit import Actor
+from syncing.services.actors import COMMAND
 from syncing.services.drift_checks import check_now
 from syncing.services.exceptions import accept, revert, withdraw
 from syncing.tests.services.conftest import House
@@ -40,7 +41,7 @@ def rename(house: House, subdomain: str, name: str) -> None:
 
 def look(house: House) -> dict[str, Drift]:
     """The drift of every slave after a check."""
-    check_now(house.group, trigger=Trigger.COMMAND)
+    check_now(house.group, by=COMMAND)
     house.work(replicate)
     return {each.account.subdomain: each for each in Drift.objects.select_related("account")}
 
@@ -102,7 +103,7 @@ def test_a_cause_stays_as_long_as_the_difference_does(synced: House) -> None:
 def test_reverting_brings_the_masters_back_and_ends_the_drift(synced: House) -> None:
     recolour(synced, "north", "#ff8f92")
     account = look(synced)["north"].account
-    run = revert(account, by=None, trigger=Trigger.COMMAND).run
+    run = revert(account, by=COMMAND).run
     synced.work(replicate)
     assert synced.states(run) == {"north": AccountState.CHANGED}
     assert look(synced)["north"].state == "in_sync"
@@ -114,7 +115,7 @@ def test_reverting_brings_the_masters_back_and_ends_the_drift(synced: House) -> 
 def exception(house: House, subdomain: str, **facts: str) -> AcceptedDifference:
     row = next(row for row in Drift.objects.get(account=house.accounts[subdomain]).differences)
     what = {"kind": row["kind"], "key": row["key"], "attribute": row["attribute"], "reason": "Theirs.", **facts}
-    return accept(house.accounts[subdomain], **what, by=None, actor=ROBOT)
+    return accept(house.accounts[subdomain], **what, by=ROBOT)
 
 
 def test_an_accepted_attribute_is_left_alone_by_runs_until_it_is_withdrawn(synced: House) -> None:
@@ -131,7 +132,7 @@ def test_an_accepted_attribute_is_left_alone_by_runs_until_it_is_withdrawn(synce
     assert synced.states(run)["north"] == AccountState.CHANGED
     assert look(synced)["north"].state == "in_sync"
 
-    withdraw(accepted, by=None, actor=ROBOT)
+    withdraw(accepted, by=ROBOT)
     assert causes(look(synced)["north"]) == {("Offer", "color"): "slave"}
     synced.start()
     synced.work(replicate)

@@ -3,12 +3,12 @@
 import pytest
 from django.contrib.auth.models import Permission, User
 
+from accounts.actors import Actor
 from accounts.models import Account, SyncGroup
 from accounts.refusals import Refusal
 from accounts.tests.factories import AccountFactory
 from syncing.models import AcceptedDifference, AuditEntry, Drift, DriftChange, RunMode, SyncRun, Trigger
 from syncing.services import exceptions
-from syncing.services.audit import Actor
 from syncing.services.exceptions import revert, withdraw
 from syncing.tests.factories import DriftFactory, difference, extra
 
@@ -38,7 +38,7 @@ def ana(django_user_model: type[User]) -> User:
 
 def accept(account: Account, ana: User, **facts: str) -> AcceptedDifference:
     what = {"kind": "stage", "key": "7/71", "attribute": "color", "reason": "Their own colours.", **facts}
-    return exceptions.accept(account, **what, by=ana, actor=Actor.of_user(ana, Trigger.ADMIN))
+    return exceptions.accept(account, **what, by=Actor.of_user(ana, Trigger.ADMIN))
 
 
 def left(account: Account) -> list[tuple[str, str]]:
@@ -140,7 +140,7 @@ def test_deciding_needs_the_permission(north, ana) -> None:
     bob = User.objects.create_user("bob", password="-")
     for deciding in (
         lambda: accept(north, bob, attribute="name"),
-        lambda: withdraw(accepted, by=bob, actor=Actor.of_user(bob, Trigger.COMMAND)),
+        lambda: withdraw(accepted, by=Actor.of_user(bob, Trigger.COMMAND)),
     ):
         with pytest.raises(Refusal) as refused:
             deciding()
@@ -150,7 +150,7 @@ def test_deciding_needs_the_permission(north, ana) -> None:
 
 def test_a_withdrawn_exception_stays_in_the_record_and_may_be_made_again(north, ana) -> None:
     accepted = accept(north, ana)
-    withdraw(accepted, by=ana, actor=Actor.of_user(ana, Trigger.ADMIN))
+    withdraw(accepted, by=Actor.of_user(ana, Trigger.ADMIN))
     assert (accepted.withdrawn_by, accepted.withdrawn_at is not None) == (ana, True)
     assert list(AuditEntry.objects.values_list("action", flat=True)) == ["withdrew", "accepted"]
     Drift.objects.filter(account=north).delete()
@@ -162,15 +162,15 @@ def test_a_withdrawn_exception_stays_in_the_record_and_may_be_made_again(north, 
 def test_an_exception_is_withdrawn_once(north, ana) -> None:
     accepted = accept(north, ana)
     stale = AcceptedDifference.objects.get(pk=accepted.pk)
-    withdraw(accepted, by=ana, actor=Actor.of_user(ana, Trigger.ADMIN))
+    withdraw(accepted, by=Actor.of_user(ana, Trigger.ADMIN))
     with pytest.raises(Refusal) as refused:
-        withdraw(stale, by=None, actor=Actor("robot", Trigger.API))
+        withdraw(stale, by=Actor("robot", Trigger.API))
     assert refused.value.code == "already_withdrawn"
     assert AuditEntry.objects.filter(action="withdrew").count() == 1
 
 
 def test_reverting_syncs_this_account_alone(north, ana) -> None:
-    revert(north, by=ana, trigger=Trigger.ADMIN)
+    revert(north, by=Actor.of_user(ana, "admin"))
     run = SyncRun.objects.get()
     assert (run.mode, run.requested_by, run.whole_group) == (RunMode.APPLY, ana, False)
     assert list(run.account_runs.values_list("account__subdomain", flat=True)) == ["north"]
@@ -179,11 +179,11 @@ def test_reverting_syncs_this_account_alone(north, ana) -> None:
 def test_reverting_only_plans_where_plans_need_approval(north, ana) -> None:
     SyncGroup.objects.update(requires_approval=True)
     north.refresh_from_db()
-    revert(north, by=ana, trigger=Trigger.ADMIN)
+    revert(north, by=Actor.of_user(ana, "admin"))
     assert SyncRun.objects.get().mode == RunMode.PLAN
 
 
 def test_a_paused_account_is_not_reverted(north, ana) -> None:
     Account.objects.filter(pk=north.pk).update(paused=True)
     with pytest.raises(Refusal):
-        revert(north, by=ana, trigger=Trigger.ADMIN)
+        revert(north, by=Actor.of_user(ana, "admin"))

@@ -10,14 +10,16 @@ from django.db.migrations.executor import MigrationExecutor
 from django.test import Client
 from django.urls import reverse
 
+from accounts.actors import Actor
 from accounts.models import SyncGroup
 from accounts.refusals import Refusal
 from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing.models import ApiKey, AuditEntry, RunMode, RunPurpose, SyncRun, Trigger
 from syncing.services import promotion
+from syncing.services.actors import of_key
 from syncing.services.approvals import approve
-from syncing.services.audit import Actor
 from syncing.services.keys import create_key
+from syncing.services.runs.create import requester_columns
 from syncing.services.runs.start import start_run
 from syncing.tests.factories import RunFactory
 
@@ -55,8 +57,8 @@ def key(ana: User) -> ApiKey:
     return create_key(name="bot", scopes=["trigger", "approve"], maker=ana)[0]
 
 
-def planned_by(group: SyncGroup, by: Actor, requested_by: User | None = None) -> SyncRun:
-    run = start_run(group=group, mode=RunMode.PLAN, trigger=by.via, requested_by=requested_by, by=by).run
+def planned_by(group: SyncGroup, by: Actor) -> SyncRun:
+    run = start_run(group=group, mode=RunMode.PLAN, by=by).run
     run.account_runs.update(state="planned", plan_digest="a" * 64)
     SyncRun.objects.filter(pk=run.pk).update(state="planned")
     run.refresh_from_db()
@@ -64,11 +66,11 @@ def planned_by(group: SyncGroup, by: Actor, requested_by: User | None = None) ->
 
 
 def by_person(run: SyncRun, user: User, via: str = Trigger.ADMIN) -> SyncRun:
-    return approve(run, by=user, actor=Actor.of_user(user, via)).run
+    return approve(run, by=Actor.of_user(user, via)).run
 
 
 def by_key(run: SyncRun, key: ApiKey) -> SyncRun:
-    return approve(run, by=key, actor=Actor.of_key(key)).run
+    return approve(run, by=of_key(key)).run
 
 
 def assert_same_person(act: object) -> None:
@@ -82,7 +84,7 @@ def assert_same_person(act: object) -> None:
 
 def test_a_key_and_who_made_it_are_one_person(group: SyncGroup, key: ApiKey, ana: User, ben: User) -> None:
     hers = create_key(name="hers", scopes=["approve"], maker=ana)[0]
-    run = planned_by(group, Actor.of_key(key))
+    run = planned_by(group, of_key(key))
 
     assert_same_person(lambda: by_key(run, key))
     assert_same_person(lambda: by_key(run, hers))
@@ -92,13 +94,13 @@ def test_a_key_and_who_made_it_are_one_person(group: SyncGroup, key: ApiKey, ana
 
 
 def test_what_a_person_planned_their_own_key_cannot_approve(group: SyncGroup, key: ApiKey, ana: User) -> None:
-    run = planned_by(group, Actor.of_user(ana, Trigger.ADMIN), ana)
+    run = planned_by(group, Actor.of_user(ana, Trigger.ADMIN))
 
     assert_same_person(lambda: by_key(run, key))
 
 
 def test_renaming_the_key_makes_nobody_else(group: SyncGroup, key: ApiKey, ana: User) -> None:
-    run = planned_by(group, Actor.of_key(key))
+    run = planned_by(group, of_key(key))
     ApiKey.objects.update(name="robot")
     create_key(name="bot", scopes=["read"])  # another key under the old name
     key.refresh_from_db()
@@ -108,7 +110,7 @@ def test_renaming_the_key_makes_nobody_else(group: SyncGroup, key: ApiKey, ana: 
 
 
 def test_deleting_the_key_makes_nobody_else(group: SyncGroup, key: ApiKey, ana: User, ben: User) -> None:
-    run = planned_by(group, Actor.of_key(key))
+    run = planned_by(group, of_key(key))
     key.delete()
 
     assert_same_person(lambda: by_person(run, ana))
@@ -118,7 +120,7 @@ def test_deleting_the_key_makes_nobody_else(group: SyncGroup, key: ApiKey, ana: 
 def test_a_key_of_the_command_line_is_known_by_its_number(group: SyncGroup, ana: User) -> None:
     """Nobody knows who holds it; who has a shell here could approve in any name anyhow."""
     mine, other = (create_key(name=name, scopes=["approve"])[0] for name in ("mine", "other"))
-    run = planned_by(group, Actor.of_key(mine))
+    run = planned_by(group, of_key(mine))
     ApiKey.objects.filter(pk=mine.pk).update(name="renamed")
     mine.refresh_from_db()
 
@@ -130,7 +132,7 @@ def test_a_key_of_the_command_line_is_known_by_its_number(group: SyncGroup, ana:
 
 
 def test_renaming_the_person_makes_nobody_else(group: SyncGroup, ana: User) -> None:
-    run = planned_by(group, Actor.of_user(ana, Trigger.ADMIN), ana)
+    run = planned_by(group, Actor.of_user(ana, Trigger.ADMIN))
     User.objects.filter(pk=ana.pk).update(username="anastasia")
     cara = person("ana")  # somebody else under the old name, while the first is still here
 
@@ -140,7 +142,7 @@ def test_renaming_the_person_makes_nobody_else(group: SyncGroup, ana: User) -> N
 
 @pytest.mark.parametrize("name", ["ana", "Ana"])
 def test_who_was_deleted_and_made_again_is_the_same_person(group: SyncGroup, ana: User, ben: User, name: str) -> None:
-    run = planned_by(group, Actor.of_user(ana, Trigger.ADMIN), ana)
+    run = planned_by(group, Actor.of_user(ana, Trigger.ADMIN))
     ana.delete()
     run.refresh_from_db()
 
@@ -154,7 +156,7 @@ def test_the_run_that_follows_a_promotion_was_asked_for_by_who_approved_it(
     group: SyncGroup, key: ApiKey, ana: User
 ) -> None:
     north = group.accounts.get(subdomain="north")
-    columns = Actor.of_key(key).as_requester
+    columns = requester_columns(of_key(key))
     facts = {"mode": RunMode.APPLY, "purpose": RunPurpose.PROMOTION, "state": "succeeded", "trigger": Trigger.API}
     run = RunFactory(group=group, source=north, **facts, **columns)
     run.account_runs.create(account=group.accounts.get(role="master"), state="changed", created=1)
@@ -172,7 +174,7 @@ def test_the_run_that_follows_a_promotion_was_asked_for_by_who_approved_it(
 
 @pytest.fixture
 def plan_of_her_deleted_key(group: SyncGroup, key: ApiKey) -> SyncRun:
-    run = planned_by(group, Actor.of_key(key))
+    run = planned_by(group, of_key(key))
     key.delete()
     return run
 

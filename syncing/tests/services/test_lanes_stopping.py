@@ -18,6 +18,7 @@ from syncing.execution import lanes
 from syncing.execution.account_task import AccountTask, LeaseWatch
 from syncing.models import AccountRun
 from syncing.replication.contract import Checkpoint, Keep, Mapped, Record, Result, Target
+from syncing.services.actors import COMMAND
 from syncing.services.runs.start import cancel_run
 from syncing.tests.services.conftest import House, all_well, database, result
 
@@ -67,7 +68,7 @@ def test_a_cancel_stops_between_two_requests_and_says_how_far_it_came(house: Hou
     lane = threading.Thread(target=in_a_thread, args=(house, replicate, 2))
     lane.start()
     wait_for(begun)
-    cancel_run(run, by=None)
+    cancel_run(run, by=COMMAND)
     lane.join(60)
 
     run.refresh_from_db()

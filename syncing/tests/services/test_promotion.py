@@ -1,11 +1,13 @@
 """Promotion over HTTP: the master gets exactly what was approved, and the slaves follow."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
 
+from accounts.actors import Actor
 from accounts.models import Account, SyncGroup
 from accounts.refusals import Refusal
 from accounts.simulator import edits
@@ -17,7 +19,6 @@ from syncing.models import AccountRun, AuditEntry, IdMapping, MasterSnapshot, Sy
 from syncing.selectors.promotion import candidates
 from syncing.services import promotion
 from syncing.services.approvals import approve
-from syncing.services.audit import Actor
 from syncing.tests.services.conftest import House
 from syncing.tests.services.crm import ANNA, account_runs, look, planned, synced, work, writes
 
@@ -66,7 +67,7 @@ def propose(house: House, picked: list[dict[str, str]]) -> SyncRun:
 def promote(house: House, picked: list[dict[str, str]], boss: User) -> SyncRun:
     plan = propose(house, picked)
     assert plan.state == "planned", [entry.message for entry in plan.log.all()]
-    return work(house, approve(plan, by=boss, actor=Actor.of_user(boss, "admin")))
+    return work(house, approve(plan, by=Actor.of_user(boss, "admin")))
 
 
 def bodies(house: House, since: int) -> list[tuple[str, str, Any]]:
@@ -209,7 +210,7 @@ def test_what_changed_since_the_approval_is_not_written(
     edits.change(north, "field", field.id, name="Color")
     since = len(house.world.log)
 
-    run = work(house, approve(plan, by=boss, actor=ANNA))
+    run = work(house, approve(plan, by=replace(ANNA, user=boss)))
 
     assert account_runs(run)["master"].reason == "stale_plan"
     assert not writes(house, "master", since)
@@ -405,7 +406,7 @@ def test_a_worker_that_dies_right_after_the_write_has_it_finished_by_the_next_on
     north.add_pipeline("Support", stages=["Open"])
     north.add_field("leads", "Colour", "text")
     plan = propose(house, pick(house, "Support", "Colour"))
-    run = approve(plan, by=boss, actor=ANNA).run
+    run = approve(plan, by=replace(ANNA, user=boss)).run
 
     class Died(BaseException):
         """As after kill -9."""

@@ -16,7 +16,7 @@ from syncing.leases import processes
 from syncing.models import AccountRun, Lane, LogEntry, MasterSnapshot, SyncRun
 from syncing.records.log import log
 from syncing.services.runs.start import start_run
-from syncing.tests.factories import AccountRunFactory, RunFactory
+from syncing.tests.factories import API, AccountRunFactory, RunFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -67,7 +67,7 @@ def test_nothing_is_called_when_nothing_waits(run: SyncRun) -> None:
 
 def test_a_message_that_got_lost_is_sent_again() -> None:
     group = AccountFactory.cast()["master"].group
-    start_run(group=group, trigger="api")
+    start_run(group=group, by=API)
     OrmQ.objects.all().delete()
 
     assert reaper.reap()["lanes"] == 2
@@ -94,7 +94,7 @@ def test_an_account_that_came_back_while_its_run_was_cancelled_is_cancelled(run:
 
 def test_a_master_that_kills_every_reader_fails_its_run() -> None:
     group = AccountFactory.cast()["master"].group
-    run = start_run(group=group, trigger="api").run
+    run = start_run(group=group, by=API).run
     SyncRun.objects.update(attempts=conf.MAX_CRASHES, state="running", lease_until=clock.now() - timedelta(seconds=1))
 
     reaper.reap()

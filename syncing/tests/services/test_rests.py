@@ -16,6 +16,7 @@ from syncing.execution.foreground import work_to_the_end
 from syncing.leases import resting
 from syncing.models import LogEntry, SyncRun
 from syncing.replication.contract import Checkpoint, Keep, Record, Result, Target
+from syncing.services.actors import COMMAND
 from syncing.services.runs import rests
 from syncing.services.runs.start import cancel_run
 from syncing.tests.services.conftest import House, result
@@ -160,7 +161,7 @@ def test_a_resting_run_is_cancelled_at_once(fleet: House) -> None:
     run = fleet.start()
     fleet.work(Kommo(), threads=1)
 
-    cancel_run(run, by=None)
+    cancel_run(run, by=COMMAND)
 
     run.refresh_from_db()
     assert (run.state, run.totals["cancelled"]) == ("cancelled", 25)

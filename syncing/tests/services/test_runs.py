@@ -7,12 +7,15 @@ from django.contrib.auth.models import User
 from django.db import connections, transaction
 from django_q.models import OrmQ
 
+from accounts.actors import Actor
 from accounts.models import Account, SyncGroup
 from accounts.refusals import Refusal
 from accounts.tests.factories import AccountFactory, GroupFactory
-from syncing.models import AccountRun, LogEntry, RunType, SyncRun, Trigger
+from syncing.models import AccountRun, LogEntry, RunType, SyncRun
+from syncing.services.actors import COMMAND, WEBHOOK
 from syncing.services.runs.retry import retry_failed
 from syncing.services.runs.start import cancel_run, start_run
+from syncing.tests.factories import API
 
 pytestmark = pytest.mark.django_db
 
@@ -27,7 +30,7 @@ def states(run: SyncRun) -> list[str]:
 
 
 def test_a_run_has_a_part_for_every_slave_and_none_for_the_master(group: SyncGroup) -> None:
-    started = start_run(group=group, trigger=Trigger.API)
+    started = start_run(group=group, by=API)
 
     assert not started.joined
     assert set(started.run.account_runs.values_list("account__subdomain", flat=True)) == {
@@ -41,7 +44,7 @@ def test_a_run_has_a_part_for_every_slave_and_none_for_the_master(group: SyncGro
 @pytest.mark.django_db(transaction=True)
 def test_messages_are_sent_after_the_commit_one_per_lane_and_say_nothing(group: SyncGroup) -> None:
     with transaction.atomic():
-        start_run(group=group, trigger=Trigger.API)
+        start_run(group=group, by=API)
         assert not OrmQ.objects.exists()
 
     tasks = [row.task for row in OrmQ.objects.all()]
@@ -50,7 +53,7 @@ def test_messages_are_sent_after_the_commit_one_per_lane_and_say_nothing(group: 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_run_that_its_caller_works_sends_no_message(group: SyncGroup) -> None:
-    start_run(group=group, trigger=Trigger.COMMAND, to_workers=False)
+    start_run(group=group, by=COMMAND, to_workers=False)
 
     assert not OrmQ.objects.exists()
 
@@ -69,7 +72,7 @@ def test_a_group_that_cannot_be_synced_is_refused_with_a_remedy(group: SyncGroup
     change(group)
 
     with pytest.raises(Refusal) as refused:
-        start_run(group=group, trigger=Trigger.API)
+        start_run(group=group, by=API)
 
     assert refused.value.code == code
     assert refused.value.remedy
@@ -80,7 +83,7 @@ def test_a_type_outside_the_policy_is_refused(group: SyncGroup) -> None:
     SyncGroup.objects.update(sync_pipelines=False)
 
     with pytest.raises(Refusal) as refused:
-        start_run(group=group, type=RunType.PIPELINES, trigger=Trigger.API)
+        start_run(group=group, type=RunType.PIPELINES, by=API)
 
     assert refused.value.code == "not_in_policy"
 
@@ -89,17 +92,17 @@ def test_an_account_of_another_group_is_refused_by_name(group: SyncGroup) -> Non
     stranger = AccountFactory(group=GroupFactory(name="Others"), subdomain="stranger")
 
     with pytest.raises(Refusal, match="stranger"):
-        start_run(group=group, trigger=Trigger.API, accounts=[stranger])
+        start_run(group=group, by=API, accounts=[stranger])
 
 
 def test_the_master_is_no_target(group: SyncGroup) -> None:
     with pytest.raises(Refusal, match="master"):
-        start_run(group=group, trigger=Trigger.API, accounts=[group.accounts.get(role="master")])
+        start_run(group=group, by=API, accounts=[group.accounts.get(role="master")])
 
 
 def test_forcing_needs_a_reason(group: SyncGroup) -> None:
     with pytest.raises(Refusal) as refused:
-        start_run(group=group, trigger=Trigger.API, forced=True, force_reason="  ")
+        start_run(group=group, by=API, forced=True, force_reason="  ")
 
     assert refused.value.code == "no_reason"
 
@@ -107,7 +110,7 @@ def test_forcing_needs_a_reason(group: SyncGroup) -> None:
 def test_a_paused_account_is_skipped_and_says_so(group: SyncGroup) -> None:
     Account.objects.filter(subdomain="east").update(paused=True)
 
-    run = start_run(group=group, trigger=Trigger.API).run
+    run = start_run(group=group, by=API).run
 
     account_run = run.account_runs.get(account__subdomain="east")
     assert (account_run.state, account_run.reason) == ("skipped", "paused")
@@ -118,8 +121,8 @@ def test_a_paused_account_is_skipped_and_says_so(group: SyncGroup) -> None:
 
 
 def test_a_second_trigger_joins_the_run_that_waits(group: SyncGroup) -> None:
-    first = start_run(group=group, trigger=Trigger.API)
-    second = start_run(group=group, trigger=Trigger.WEBHOOK)
+    first = start_run(group=group, by=API)
+    second = start_run(group=group, by=WEBHOOK)
 
     assert second.joined
     assert second.run.pk == first.run.pk
@@ -129,7 +132,7 @@ def test_a_second_trigger_joins_the_run_that_waits(group: SyncGroup) -> None:
 def test_bug_6_two_triggers_at_once_make_one_run(group: SyncGroup) -> None:
     def trigger(_: int) -> int:
         try:
-            return start_run(group=group, trigger=Trigger.WEBHOOK).run.pk
+            return start_run(group=group, by=WEBHOOK).run.pk
         finally:
             connections.close_all()
 
@@ -140,10 +143,10 @@ def test_bug_6_two_triggers_at_once_make_one_run(group: SyncGroup) -> None:
 
 
 def test_a_run_whose_master_is_being_read_is_not_joined(group: SyncGroup) -> None:
-    first = start_run(group=group, trigger=Trigger.API).run
+    first = start_run(group=group, by=API).run
     SyncRun.objects.filter(pk=first.pk).update(state="running", fence=1)
 
-    assert not start_run(group=group, trigger=Trigger.API).joined
+    assert not start_run(group=group, by=API).joined
 
 
 @pytest.mark.parametrize(
@@ -151,22 +154,22 @@ def test_a_run_whose_master_is_being_read_is_not_joined(group: SyncGroup) -> Non
     [{"type": RunType.PIPELINES}, {"mode": "plan"}, {"forced": True, "force_reason": "I know"}],
 )
 def test_a_run_of_another_kind_is_not_joined(group: SyncGroup, other: dict[str, object]) -> None:
-    start_run(group=group, trigger=Trigger.API)
+    start_run(group=group, by=API)
 
-    assert not start_run(group=group, trigger=Trigger.API, **other).joined  # type: ignore[arg-type]
+    assert not start_run(group=group, by=API, **other).joined  # type: ignore[arg-type]
 
 
 def test_a_run_for_other_accounts_is_not_joined(group: SyncGroup) -> None:
-    start_run(group=group, trigger=Trigger.API)
+    start_run(group=group, by=API)
     north = group.accounts.get(subdomain="north")
 
-    assert not start_run(group=group, trigger=Trigger.API, accounts=[north]).joined
+    assert not start_run(group=group, by=API, accounts=[north]).joined
 
 
 def test_a_waiting_run_of_a_command_goes_to_the_workers_when_somebody_counts_on_them(group: SyncGroup) -> None:
-    own = start_run(group=group, trigger=Trigger.COMMAND, to_workers=False).run
+    own = start_run(group=group, by=COMMAND, to_workers=False).run
 
-    assert start_run(group=group, trigger=Trigger.WEBHOOK).joined
+    assert start_run(group=group, by=WEBHOOK).joined
     own.refresh_from_db()
     assert own.queued_to_workers
 
@@ -175,9 +178,9 @@ def test_a_waiting_run_of_a_command_goes_to_the_workers_when_somebody_counts_on_
 
 
 def test_a_cancelled_run_that_nobody_works_ends_at_once(group: SyncGroup) -> None:
-    run = start_run(group=group, trigger=Trigger.API).run
+    run = start_run(group=group, by=API).run
 
-    cancel_run(run, by=User(username="ana"))
+    cancel_run(run, by=Actor.of_user(User(username="ana"), "admin"))
 
     assert run.state == "cancelled"
     assert states(run) == ["cancelled"] * 4
@@ -185,37 +188,37 @@ def test_a_cancelled_run_that_nobody_works_ends_at_once(group: SyncGroup) -> Non
 
 
 def test_cancelling_leaves_an_ended_run_as_it_is(group: SyncGroup) -> None:
-    run = start_run(group=group, trigger=Trigger.API).run
+    run = start_run(group=group, by=API).run
     AccountRun.objects.filter(run=run).update(state="in_sync")
     SyncRun.objects.filter(pk=run.pk).update(state="succeeded")
 
-    cancel_run(run, by=None)
+    cancel_run(run, by=COMMAND)
 
     assert SyncRun.objects.get(pk=run.pk).cancel_requested_at is None
     assert states(run) == ["in_sync"] * 4
 
 
 def test_a_retry_is_a_run_of_the_accounts_that_are_not_good(group: SyncGroup) -> None:
-    run = start_run(group=group, trigger=Trigger.API).run
+    run = start_run(group=group, by=API).run
     AccountRun.objects.filter(run=run).update(state="changed")
     AccountRun.objects.filter(run=run, account__subdomain="west").update(state="failed")
     AccountRun.objects.filter(run=run, account__subdomain="south").update(state="partial")
     SyncRun.objects.filter(pk=run.pk).update(state="partial")
     run.refresh_from_db()
 
-    again = retry_failed(run, by=None).run
+    again = retry_failed(run, by=API).run
 
     assert set(again.account_runs.values_list("account__subdomain", flat=True)) == {"west", "south"}
     assert not again.whole_group
 
 
 def test_nothing_to_retry_is_said(group: SyncGroup) -> None:
-    run = start_run(group=group, trigger=Trigger.API).run
+    run = start_run(group=group, by=API).run
     AccountRun.objects.filter(run=run).update(state="changed")
     SyncRun.objects.filter(pk=run.pk).update(state="succeeded")
     run.refresh_from_db()
 
     with pytest.raises(Refusal) as refused:
-        retry_failed(run, by=None)
+        retry_failed(run, by=API)
 
     assert refused.value.code == "nothing_failed"

@@ -1,5 +1,7 @@
 """Names that an account stores otherwise, over whole runs: remembered, shown as drift, no business of the limits."""
 
+from dataclasses import replace
+
 import pytest
 from django.contrib.auth.models import User
 
@@ -54,7 +56,7 @@ def test_names_that_are_stored_otherwise_do_not_keep_a_plan_from_approval(house:
     house.world.accounts["master"].add_field("leads", "This & that")
 
     plan = planned(house)
-    approved = work(house, approve(plan, by=User.objects.create_superuser("ben"), actor=ANNA))
+    approved = work(house, approve(plan, by=replace(ANNA, user=User.objects.create_superuser("ben"))))
 
     account_run = account_runs(plan)["north"]
     assert (plan.state, account_run.state, account_run.reason, account_run.created) == ("planned", "planned", "", 1)

@@ -15,6 +15,7 @@ from accounts.models import SyncGroup
 from syncing.execution import reaper
 from syncing.leases import claims
 from syncing.models import LogEntry, RunMode, SyncRun
+from syncing.services.actors import COMMAND
 from syncing.services.runs import waves
 from syncing.services.runs.start import cancel_run
 from syncing.tests.branches import Killed
@@ -112,7 +113,7 @@ def test_killed_at_any_statement_the_decision_is_made_once_and_by_the_failures(
         assert [house.states(run)[name] for name in OTHERS] == expected, statement
         assert (run.wave, run.is_open) == ((1, True) if state == "changed" else (0, False)), statement
         assert LogEntry.objects.filter(run=run, code__in=("wave", "guard")).count() == 1, statement
-        cancel_run(run, by=None)
+        cancel_run(run, by=COMMAND)
         if not killed:
             break
     assert statement > 5

@@ -14,7 +14,7 @@ from syncing import conf
 from syncing.execution import foreground, reaper
 from syncing.leases import claims, processes
 from syncing.models import AuditEntry, RunMode, SyncRun
-from syncing.services.audit import COMMAND
+from syncing.services.actors import COMMAND
 from syncing.services.runs import order, waves
 from syncing.services.runs.start import cancel_run
 from syncing.tests.services.conftest import House, all_well, database, result
@@ -99,7 +99,7 @@ def test_what_does_not_wait_cannot_be_continued(house: House, state: str) -> Non
 
 
 def test_a_held_run_can_be_cancelled(house: House, held: SyncRun) -> None:
-    cancel_run(held, by=None)
+    cancel_run(held, by=COMMAND)
 
     assert (held.state, held.wave_held) == ("cancelled", False)
     assert house.states(held) == {"north": "changed", **dict.fromkeys(OTHERS, "cancelled")}
@@ -156,7 +156,7 @@ def test_continue_ends_a_pause_at_once(house: House, paused: SyncRun) -> None:
 
 
 def test_a_run_in_its_pause_can_be_cancelled(house: House, paused: SyncRun) -> None:
-    cancel_run(paused, by=None)
+    cancel_run(paused, by=COMMAND)
 
     assert paused.state == "cancelled"
 
