@@ -11,7 +11,7 @@ os.environ.setdefault("KOMMO_RATE_PER_IP", "0")
 os.environ.setdefault("EMAIL_URL", "memorymail://")
 
 from kommosync.settings import *  # noqa: F403
-from kommosync.settings import DATABASES, STATIC_ROOT, VAR_DIR
+from kommosync.settings import CACHES, DATABASES, REDIS_URL, STATIC_ROOT, VAR_DIR
 
 # A file, because threads and child processes of the tests need the same database; one per process, because
 # several test runs may share this directory.
@@ -20,6 +20,8 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["TEST"]["NAME"] = str(VAR_DIR / f"test-{os.getpid()}.sqlite3")
     # Nobody reads it after a power failure.
     DATABASES["default"]["OPTIONS"]["init_command"] += "PRAGMA synchronous=OFF;"
+if not REDIS_URL:
+    CACHES["default"]["LOCATION"] = VAR_DIR / "cache" / f"test-{os.getpid()}"
 KOMMO_SLOTS = "accounts.kommo.pacing.LocalSlots"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES = {
