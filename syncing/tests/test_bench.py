@@ -49,6 +49,60 @@ def test_a_count_above_its_floor_fails_the_row_and_a_slow_machine_does_not() -> 
     assert " 5.0 " in said  # 0.14 s of CPU for 28 requests
 
 
+def test_the_cpu_of_a_request_is_the_workers_alone() -> None:
+    row = Row("40 slaves, first sync", measured(cpu=0.28, worker_cpu=0.14))
+    assert "CPU per request: 5.0 ms (the worker alone, without its start; 40 slaves, first sync, 28 requests)" in text(
+        [row]
+    )
+    assert row.as_dict()["worker_cpu_ms_per_request"] == 5
+    assert row.as_dict()["cpu_ms_per_request"] == 10
+    without = Row("counts", measured())
+    assert "CPU per request" not in text([without])
+    assert without.as_dict()["worker_cpu_ms_per_request"] is None
+
+
+def test_a_busy_machine_is_named_beside_the_ratios() -> None:
+    ratio = [Limit("ratio", 4.2, 4, exact=False)]
+    quiet = Row("1 slave", measured(others=0.04, load=0.2), ratio)
+    busy = Row("119 slaves", measured(others=0.38, load=3.1), ratio)
+    assert "The machine was quiet: other processes took at most 4% of the CPU (load 0.2 before)." in text([quiet])
+    assert "4.20 busy" not in text([quiet])
+    both = text([quiet, busy])
+    assert "The machine was BUSY: other processes took at most 38% of the CPU (load 3.1 before)." in both
+    assert both.count("4.20 busy") == 1
+    assert "say little of: 119 slaves." in both
+    assert (quiet.as_dict()["busy_machine"], busy.as_dict()["busy_machine"]) == (False, True)
+    assert busy.good, "a busy machine decides nothing"
+
+
+@pytest.mark.parametrize(
+    ("used", "ours", "available", "share"),
+    [(5, 5, 10, 0.0), (8, 5, 10, 0.3), (4, 5, 10, 0.0), (10, 0, 10, 1.0), (0, 0, 0, 0.0)],
+)
+def test_the_share_of_others_is_what_neither_we_used_nor_nobody(
+    used: float, ours: float, available: float, share: float
+) -> None:
+    before = measure.Moment(100, 50, 1000)
+    after = measure.Moment(100 + used, 50 + ours, 1000 + available)
+    assert measure.share_of_others(before, after) == pytest.approx(share)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="CPU is read from /proc, which only Linux has")
+def test_a_process_of_somebody_else_takes_a_share_of_the_machine() -> None:
+    spinning = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        before, as_ours = measure.moment([]), measure.moment([spinning.pid])
+        deadline = time.monotonic() + 20
+        while measure.cpu_seconds([spinning.pid]) < 0.5 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        apart = measure.share_of_others(before, measure.moment([]))
+        assert apart > 0
+        assert measure.share_of_others(as_ours, measure.moment([spinning.pid])) < apart
+    finally:
+        spinning.kill()
+        spinning.wait()
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="memory and CPU are read from /proc, which only Linux has")
 def test_memory_and_cpu_count_the_children_of_a_process() -> None:
     code = (

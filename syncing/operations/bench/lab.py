@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from syncing.operations import envfile
-from syncing.operations.bench.measure import Sampler, cpu_seconds
+from syncing.operations.bench.measure import BUSY, Sampler, cpu_seconds, moment, share_of_others, wait_until_idle
 from syncing.operations.workspace import Workspace
 
 GROUP = "Bench"
@@ -48,11 +48,29 @@ class Measured:
     wall: float  # seconds
     memory: float  # MB, all processes of KommoSync together
     memory_in_all: float  # MB, with the simulator and the bench
-    cpu: float  # seconds of our own processes
+    cpu: float  # seconds of our own processes, the start of commands included
+    worker_cpu: float = 0.0  # seconds of the worker's processes alone, which had started before
+    others: float = 0.0  # share of the machine's CPU that processes other than the bench's took
+    load: float = 0.0  # processes that wanted to run, in the minute before
 
     @property
     def requests(self) -> int:
         return sum(self.per_account.values())
+
+    @property
+    def is_on_busy_machine(self) -> bool:
+        """True when others took so much of the CPU that times and ratios say little."""
+        return self.others > BUSY
+
+    @property
+    def ms_per_request(self) -> float:
+        """CPU of our processes; 0 without requests."""
+        return 1000 * self.cpu / self.requests if self.requests else 0.0
+
+    @property
+    def worker_ms_per_request(self) -> float:
+        """CPU of the worker's processes alone: what a request costs, without any start; 0 without a worker."""
+        return 1000 * self.worker_cpu / self.requests if self.requests else 0.0
 
     @property
     def good(self) -> bool:
@@ -70,6 +88,12 @@ def busiest_second(times: Sequence[float]) -> int:
             first += 1
         peak = max(peak, last - first + 1)
     return peak
+
+
+def _ended() -> float:
+    """Returns the CPU seconds of all commands that have ended."""
+    times = os.times()
+    return times.children_user + times.children_system
 
 
 class Lab(Workspace):
@@ -100,19 +124,20 @@ class Lab(Workspace):
     def run(self, *options: str) -> Measured:
         """One `sync_all` with these options, measured."""
         self.ask_simulator("POST", "/_sim/reset-log")
-        before = self._cpu()
+        if worker := self._workers():
+            wait_until_idle(worker)
+        load = os.getloadavg()[0]
+        before, command, work = moment([os.getpid()]), _ended(), cpu_seconds(worker)
         with Sampler(self.pids(), apart=[os.getpid(), self.children["simulator"].pid]) as sampler:
             document = self.document("sync_all", "--group", GROUP, "--json", *options)
-        cpu = self._cpu() - before
-        return self._measured(document, sampler, cpu)
+        command, work = _ended() - command, cpu_seconds(worker) - work
+        others = share_of_others(before, moment([os.getpid()]))
+        return self._measured(document, sampler, cpu=command + work, worker_cpu=work, others=others, load=load)
 
-    def _cpu(self) -> float:
-        """Of the worker with its children, and of the commands that have ended; not of the simulator or the bench."""
-        ended = os.times()
-        workers = [child.pid for name, child in self.children.items() if name != "simulator"]
-        return ended.children_user + ended.children_system + cpu_seconds(workers)
+    def _workers(self) -> list[int]:
+        return [child.pid for name, child in self.children.items() if name != "simulator"]
 
-    def _measured(self, document: dict[str, Any], sampler: Sampler, cpu: float) -> Measured:
+    def _measured(self, document: dict[str, Any], sampler: Sampler, **machine: float) -> Measured:
         records = self._records()
         times: dict[str, list[float]] = defaultdict(list)
         for record in records:
@@ -128,7 +153,7 @@ class Lab(Workspace):
             wall=max(span, document.get("duration_s") or 0.0),
             memory=sampler.own_peak,
             memory_in_all=sampler.peak,
-            cpu=cpu,
+            **machine,
         )
 
     def _records(self) -> list[Seen]:

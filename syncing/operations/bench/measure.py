@@ -1,15 +1,20 @@
 """Memory and CPU time of processes and their children, read from /proc (Linux; elsewhere both are 0)."""
 
+import contextlib
 import os
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
+from typing import NamedTuple
 
 PROC = Path("/proc")
 TICKS = os.sysconf("SC_CLK_TCK")
 EVERY = 0.5  # seconds
+IDLE = 0.02  # seconds of CPU in `EVERY` seconds that a process that waits may take
+BUSY = 0.1  # share of the machine's CPU that others may take before they count
 
 
 def family(roots: Iterable[int]) -> set[int]:
@@ -42,6 +47,40 @@ def cpu_seconds(roots: Iterable[int]) -> float:
         if fields:
             total += sum(map(int, fields[11:15]))  # utime, stime, and those of children waited for
     return total / TICKS
+
+
+def wait_until_idle(roots: Iterable[int], patience: float = 20.0) -> None:
+    """Returns when the processes and their descendants have started and wait for work."""
+    roots = list(roots)
+    deadline = time.monotonic() + patience
+    before = -1.0
+    while time.monotonic() < deadline and (now := cpu_seconds(roots)) - before > IDLE:
+        before = now
+        time.sleep(EVERY)
+
+
+class Moment(NamedTuple):
+    """CPU seconds of the whole machine until now: what all processes used, what ours did, what there was."""
+
+    used: float
+    ours: float
+    available: float
+
+
+def moment(ours: Iterable[int]) -> Moment:
+    """Returns the CPU seconds until now; `ours` are the processes that count, with their descendants, as our own."""
+    ticks = [0] * 8
+    with contextlib.suppress(OSError):
+        ticks = [int(text) for text in (PROC / "stat").read_text().partition("\n")[0].split()[1:9]]
+    idle, waiting = ticks[3:5]
+    return Moment((sum(ticks) - idle - waiting) / TICKS, cpu_seconds(ours), sum(ticks) / TICKS)
+
+
+def share_of_others(before: Moment, after: Moment) -> float:
+    """Returns the share of the machine's CPU, between 0 and 1, that processes other than ours took; steal included."""
+    available = after.available - before.available
+    others = (after.used - before.used) - (after.ours - before.ours)
+    return min(1.0, max(0.0, others / available)) if available > 0 else 0.0
 
 
 def _all_pids() -> list[int]:

@@ -39,7 +39,8 @@ class Row:
 
     def ratio(self) -> str:
         found = next((limit.value for limit in self.limits if limit.name == "ratio"), None)
-        return f"{found:.2f}" if found else ""
+        busy = " busy" if self.measured.is_on_busy_machine else ""
+        return f"{found:.2f}{busy}" if found else ""
 
     def floor(self) -> str:
         found = next((limit for limit in self.limits if limit.name.startswith("requests")), None)
@@ -47,10 +48,9 @@ class Row:
 
     def cells(self) -> tuple[object, ...]:
         m = self.measured
-        each = 1000 * m.cpu / m.requests if m.requests else 0.0
         return (
             *(self.scenario, m.requests, self.floor(), self.ratio(), f"{m.wall:.1f}", m.peak, m.refused),
-            *(f"{m.memory:.0f}", f"{m.memory_in_all:.0f}", f"{each:.1f}", "ok" if self.good else "ABOVE"),
+            *(f"{m.memory:.0f}", f"{m.memory_in_all:.0f}", f"{m.ms_per_request:.1f}", "ok" if self.good else "ABOVE"),
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -64,7 +64,11 @@ class Row:
             "refused_429": m.refused,
             "memory_mb": round(m.memory),
             "memory_in_all_mb": round(m.memory_in_all),
-            "cpu_ms_per_request": round(1000 * m.cpu / m.requests, 2) if m.requests else None,
+            "cpu_ms_per_request": round(m.ms_per_request, 2) if m.requests else None,
+            "worker_cpu_ms_per_request": round(m.worker_ms_per_request, 2) if m.worker_cpu and m.requests else None,
+            "others_cpu_share": round(m.others, 2),
+            "load": round(m.load, 2),
+            "busy_machine": m.is_on_busy_machine,
             "limits": [{**asdict(limit), "kept": limit.kept} for limit in self.limits],
             "good": self.good,
         }
@@ -77,7 +81,7 @@ HEAD = (
 
 
 def text(rows: Sequence[Row]) -> str:
-    """The table, and below it every limit in words."""
+    """Returns the table, and below it the CPU per request, the machine, and every limit in words."""
     notes = [f"  {row.scenario}: {'; '.join(map(str, row.limits))}" for row in rows if row.limits]
     failed = [
         f"  {row.scenario}: the run ended {row.measured.document.get('state')}" for row in rows if not row.measured.good
@@ -85,5 +89,26 @@ def text(rows: Sequence[Row]) -> str:
     legend = [
         "MB: peak of all processes of KommoSync (worker with its children, command); in all: with simulator and bench.",
         "CPU: of the same processes, their start included. Times, ratios and memory depend on the machine too.",
+        *(
+            f"CPU per request: {row.measured.worker_ms_per_request:.1f} ms (the worker alone, without its start; "
+            f"{row.scenario}, {row.measured.requests} requests)"
+            for row in rows
+            if row.measured.worker_cpu
+        ),
+        machine_of(rows),
     ]
     return "\n".join([table(HEAD, [row.cells() for row in rows]), *legend, "", "Limits", *notes, *failed])
+
+
+def machine_of(rows: Sequence[Row]) -> str:
+    """Returns a sentence on whether the machine was quiet, by the scenario that others disturbed most."""
+    worst = max(rows, key=lambda row: row.measured.others, default=None)
+    if worst is None:
+        return ""
+    took = (
+        f"other processes took at most {worst.measured.others:.0%} of the CPU (load {worst.measured.load:.1f} before)"
+    )
+    if not worst.measured.is_on_busy_machine:
+        return f"The machine was quiet: {took}."
+    busy = ", ".join(row.scenario for row in rows if row.measured.is_on_busy_machine)
+    return f"The machine was BUSY: {took}. Times, ratios and CPU say little of: {busy}."

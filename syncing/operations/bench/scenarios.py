@@ -1,6 +1,7 @@
 """What is measured: exact counts without a limit, parallelism at a pace per account, and the pace of one IP."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from syncing.operations.bench.lab import Lab, Measured, Pace
@@ -13,6 +14,7 @@ PER_IP = Pace(per_account=7, per_ip=7, limit_key="ip")
 FIRST_READS_AND_WRITES, FIRST_VERIFY = 14, 7
 NO_CHANGE, PIPELINES_NO_CHANGE, ONE_STAGE = 7, 1, 7 + 1 + 1
 MOST_MEMORY = 400  # MB
+MOST_CPU = 4.0  # ms of the worker per request of a first sync
 FIRST_RATIO, NO_CHANGE_RATIO = 4, 3
 
 Say = Callable[[str], None]
@@ -58,7 +60,9 @@ def parallel(directory: Path, say: Say, *, slaves: int) -> Iterator[Row]:
     with Lab(directory / "many", slaves=slaves, pace=PER_ACCOUNT) as lab:
         lab.prepare(worker=True)
         say(f"{slaves} slaves at 7/s per account")
-        yield _ratio(f"{slaves} slaves, first sync", lab.run("--queue"), alone[0], FIRST_RATIO)
+        first = _ratio(f"{slaves} slaves, first sync", lab.run("--queue"), alone[0], FIRST_RATIO)
+        cpu = Limit("CPU ms/request", round(first.measured.worker_ms_per_request, 1), MOST_CPU, exact=False)
+        yield replace(first, limits=[*first.limits, cpu])
         yield _ratio(f"{slaves} slaves, no change", lab.run("--queue"), alone[1], NO_CHANGE_RATIO)
 
 
