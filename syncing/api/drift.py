@@ -10,7 +10,7 @@ from syncing.api.endpoints import READ
 from syncing.api.http import ApiError, ApiRequest, endpoint, json_body
 from syncing.api.order import wrong
 from syncing.models import AcceptedDifference, ApiKey
-from syncing.selectors.drift import documents, exception_document
+from syncing.selectors.drift import drift_documents, exception_document
 from syncing.services.audit import LONGEST_REASON
 from syncing.services.exceptions import PERMISSION, accept, withdraw
 
@@ -21,7 +21,7 @@ LONGEST = {"kind": 12, "key": 500, "attribute": 30, "reason": LONGEST_REASON}
 @endpoint("GET", READ, "syncing.view_drift")
 def drift(request: HttpRequest) -> JsonResponse:
     """?group= and ?account= (a slave's subdomain; may be repeated) narrow it down."""
-    return JsonResponse({"accounts": documents(_group(request), _accounts(request))})
+    return JsonResponse({"accounts": drift_documents(_group(request), _accounts(request))})
 
 
 def _group(request: HttpRequest) -> SyncGroup | None:

@@ -82,7 +82,7 @@ SWATCH = '<svg class="ks-swatch" viewBox="0 0 10 10"><rect width="10" height="10
 
 
 @dataclass(frozen=True)
-class Counted:
+class CountLabel:
     """One of the counts of a plan, as it is shown."""
 
     action: str
@@ -90,11 +90,11 @@ class Counted:
     text: str
 
 
-def counts(tally: PlanCounts) -> list[Counted]:
+def counts(tally: PlanCounts) -> list[CountLabel]:
     """The counts of a plan that are not 0."""
     numbers = asdict(tally)
     return [
-        Counted(action, tone, f"{sign} {label % {'n': numbers[name]}}".strip())
+        CountLabel(action, tone, f"{sign} {label % {'n': numbers[name]}}".strip())
         for name, (action, tone, sign, label) in COUNTS.items()
         if numbers[name]
     ]
@@ -152,7 +152,7 @@ def drift_badge(drift: Drift | None) -> SafeString:
     return badges.badge(drift.state, f"{label} ({drift.count})" if drift.count else label)
 
 
-def shown(value: Any, attribute: str) -> str:
+def value_text(value: Any, attribute: str) -> str:
     """A value of an attribute as a person reads it: nothing is a dash, yes and no are words.
 
     Only a colour is shown as one: an option may be called #ff0000.
@@ -166,9 +166,9 @@ def shown(value: Any, attribute: str) -> str:
     if attribute == "color" and isinstance(value, str) and COLOUR.fullmatch(value):
         return format_html(SWATCH, value, value)
     if isinstance(value, list):
-        return ", ".join(shown(item, "") for item in value)
+        return ", ".join(value_text(item, "") for item in value)
     if isinstance(value, dict):
-        return ", ".join(f"{key}: {shown(item, '')}" for key, item in value.items())
+        return ", ".join(f"{key}: {value_text(item, '')}" for key, item in value.items())
     return str(value)
 
 

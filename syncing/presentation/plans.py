@@ -11,7 +11,7 @@ Document = Mapping[str, Any]
 Accounts = Sequence[Document]
 SIGNS = {"create": "+", "update": "~", "delete": "-"}
 WIDTH = 100
-TOLD = 10  # so many rows tell two plans apart
+MOST_DIFFERING_ROWS = 10  # so many rows tell two plans apart
 
 
 def plan_blocks(accounts: Accounts) -> list[str]:
@@ -75,10 +75,10 @@ def wrapped(names: Iterator[str]) -> str:
 def _unlike(found: PlanDifference) -> Iterator[str]:
     """What tells a plan from the most common one."""
     for title, rows in (("only here", found.here), ("not here", found.missing)):
-        for name, row in rows[:TOLD]:
+        for name, row in rows[:MOST_DIFFERING_ROWS]:
             yield f"    {title}: {_line(name, row)}"
-        if len(rows) > TOLD:
-            yield f"    {title}: and {len(rows) - TOLD} more"
+        if len(rows) > MOST_DIFFERING_ROWS:
+            yield f"    {title}: and {len(rows) - MOST_DIFFERING_ROWS} more"
 
 
 def _rows(document: Document) -> Iterator[str]:

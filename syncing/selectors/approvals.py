@@ -13,7 +13,7 @@ COLUMNS = ("account", "account__name", "account__subdomain", "content_digest", "
 
 
 @dataclass(frozen=True)
-class Member:
+class ApprovableAccount:
     """An account with a plan; `written`: a later run wrote into it, so that the plan is likely out of date."""
 
     account_id: int
@@ -30,7 +30,7 @@ class Bundle:
     created: int
     updated: int
     deleted: int
-    members: tuple[Member, ...]
+    members: tuple[ApprovableAccount, ...]
 
     @property
     def written(self) -> int:
@@ -48,9 +48,9 @@ def bundles(plan: SyncRun, account_runs: QuerySet[AccountRun], query: str = "", 
         account_runs = account_runs.filter(content_digest=digest)
     rows = list(account_runs.order_by("account__subdomain").values_list(*COLUMNS))
     written = _written_since(plan, [row[0] for row in rows])
-    found: dict[Any, list[Member]] = {}
+    found: dict[Any, list[ApprovableAccount]] = {}
     for account_id, name, subdomain, *what in rows:
-        member = Member(account_id, name or subdomain, subdomain, account_id in written)
+        member = ApprovableAccount(account_id, name or subdomain, subdomain, account_id in written)
         found.setdefault(tuple(what), []).append(member)
     made = [
         Bundle(digest, created, updated, deleted, tuple(members))

@@ -10,15 +10,8 @@ from django.utils import timezone
 from accounts import expiry
 from accounts.models import HEALTH_FINE, NEEDS_CONNECTING, SECRETS, Account, SyncGroup
 from syncing.models import ACCOUNT_GOOD, ACCOUNT_OPEN, RUN_OPEN, AccountRun, AccountState, SyncRun
-from syncing.selectors.drift import Summary, summary
-from syncing.selectors.runs import (
-    Progress,
-    StateCount,
-    last_runs,
-    progress_of,
-    state_counts,
-    with_last_run,
-)
+from syncing.selectors.drift import DriftSummary, drift_summary
+from syncing.selectors.runs import RunProgress, StateCount, last_runs, progress_of, state_counts, with_last_run
 
 HISTORY = 20
 RUNS_PER_ACCOUNT = 10
@@ -41,13 +34,13 @@ class Overview:
     health: tuple[StateCount, ...]
     states: tuple[StateCount, ...]
     never_run: int
-    drift: Summary
+    drift: DriftSummary
 
 
 @dataclass(frozen=True)
 class RunLine:
     run: SyncRun
-    progress: Progress
+    progress: RunProgress
 
 
 @dataclass(frozen=True)
@@ -63,7 +56,7 @@ class GroupBoard:
 
 
 @dataclass(frozen=True)
-class Share:
+class SuccessShare:
     """One account's last runs, youngest last; `percent` is None while none can be judged."""
 
     account_id: int
@@ -101,7 +94,7 @@ def overview() -> Overview:
         ),
         states=state_counts(states),
         never_run=states.get("", 0),
-        drift=summary(),
+        drift=drift_summary(),
     )
 
 
@@ -127,7 +120,7 @@ def _boards(lines: dict[int, RunLine]) -> list[GroupBoard]:
     return [GroupBoard(group, master_of.get(group.pk), group.slaves, lines.get(group.pk)) for group in groups]
 
 
-def shares() -> list[Share]:
+def success_shares() -> list[SuccessShare]:
     """Every slave that has run, with its last ten runs, the worst first."""
     account_runs: dict[tuple[int, str, str], list[tuple[int, str, str]]] = defaultdict(list)
     labels = dict(AccountState.choices)
@@ -137,10 +130,10 @@ def shares() -> list[Share]:
     return sorted(lines, key=lambda line: (line.percent is None, line.percent or 0, line.name))
 
 
-def _share(account_id: int, name: str, account_runs: list[tuple[int, str, str]]) -> Share:
+def _share(account_id: int, name: str, account_runs: list[tuple[int, str, str]]) -> SuccessShare:
     judged = [state for _, state, _ in account_runs if state not in NOT_JUDGED]
     good = sum(state in ACCOUNT_GOOD for state in judged)
-    return Share(account_id, name, tuple(account_runs), 100 * good // len(judged) if judged else None)
+    return SuccessShare(account_id, name, tuple(account_runs), 100 * good // len(judged) if judged else None)
 
 
 def _last_account_runs() -> list[tuple[int, str, str, int, str]]:

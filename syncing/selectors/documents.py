@@ -10,7 +10,7 @@ from django.utils import timezone
 from accounts.models import RELATED_SECRETS, Account
 from syncing.engine.grouping import LISTS, common_content, group_plans, plan_counts
 from syncing.models import RUN_OPEN, AccountRun, AccountState, SyncRun
-from syncing.selectors.plans import Plan, every_plan, groups_of, unplanned, with_plan
+from syncing.selectors.plans import DistinctPlan, counted_plans, every_plan, unplanned, with_plan
 from syncing.selectors.waves import waves_document
 
 
@@ -49,7 +49,7 @@ def _account_runs(run: SyncRun) -> QuerySet[AccountRun]:
 def _shared(run: SyncRun) -> list[dict[str, Any]]:
     """The accounts with one document loaded for each distinct plan, and one for each account without a plan."""
     plans = with_plan(run)
-    firsts = AccountRun.objects.filter(pk__in=[group.first for group in groups_of(plans)])
+    firsts = AccountRun.objects.filter(pk__in=[group.first for group in counted_plans(plans)])
     by_digest = dict(firsts.values_list("content_digest", "document"))
     extras = dict(plans.order_by().values_list("pk", "document__extras"))  # each account has its own
     others = AccountRun.objects.filter(run=run).exclude(pk__in=plans.values("pk"))
@@ -121,7 +121,7 @@ def plan_document(run: SyncRun) -> dict[str, Any]:
     }
 
 
-def _plan(plan: Plan) -> dict[str, Any]:
+def _plan(plan: DistinctPlan) -> dict[str, Any]:
     return {
         "plan": plan.digest,
         "accounts": [member.subdomain for member in plan.members],

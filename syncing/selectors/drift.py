@@ -18,11 +18,23 @@ EXTRA = "extra"
 EDITED_CAUSE = "edited"  # slave or both, as a filter
 EDITED = Q(drift__by_slave__gt=0) | Q(drift__by_both__gt=0)
 # Of a difference, what pages, the API and the command tell.
-TOLD = ("action", "kind", "key", "slave_key", "name", "parent", "attribute", "ours", "theirs", "cause", "first_seen")
+DIFFERENCE_KEYS = (
+    "action",
+    "kind",
+    "key",
+    "slave_key",
+    "name",
+    "parent",
+    "attribute",
+    "ours",
+    "theirs",
+    "cause",
+    "first_seen",
+)
 
 
 @dataclass(frozen=True)
-class Difference:
+class ListedDifference:
     """One attribute, or a whole item (attribute ""), that is not the same in the master and in the slave."""
 
     action: str  # create | update | delete: what a run would do; extra: only the slave has it, and it stays
@@ -40,7 +52,7 @@ class Difference:
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Self:
         moment = datetime.fromisoformat(row["first_seen"])
-        return cls(**{name: row[name] for name in TOLD if name != "first_seen"}, first_seen=moment)
+        return cls(**{name: row[name] for name in DIFFERENCE_KEYS if name != "first_seen"}, first_seen=moment)
 
     @property
     def is_extra(self) -> bool:
@@ -52,7 +64,7 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Summary:
+class DriftSummary:
     """How many slaves are in which state; `edited`: somebody edited them."""
 
     in_sync: int
@@ -93,19 +105,19 @@ def listing(*, text: str = "", group: int | None = None, state: str = "", cause:
     return accounts.annotate(exceptions=Coalesce(Subquery(count), 0))
 
 
-def summary(group: int | None = None) -> Summary:
+def drift_summary(group: int | None = None) -> DriftSummary:
     """Of all slaves, or of those of one group; one query."""
     accounts = Account.objects.filter(role=Account.Role.SLAVE).order_by()
     if group is not None:
         accounts = accounts.filter(group=group)
     states = {state: Count("pk", filter=Q(drift__state=state)) for state in Drift.State.values}
     never = Count("pk", filter=Q(drift__isnull=True))
-    return Summary(**accounts.aggregate(**states, never=never, edited=Count("pk", filter=EDITED)))
+    return DriftSummary(**accounts.aggregate(**states, never=never, edited=Count("pk", filter=EDITED)))
 
 
-def differences_of(drift: Drift | None, text: str = "") -> list[Difference]:
+def differences_of(drift: Drift | None, text: str = "") -> list[ListedDifference]:
     """In the order of a plan, extras at the end; those that mention `text`."""
-    rows = [Difference.of(row) for row in (drift.differences if drift else ())]
+    rows = [ListedDifference.of(row) for row in (drift.differences if drift else ())]
     wanted = text.strip().casefold()
     return sorted((row for row in rows if not wanted or row.mentions(wanted)), key=lambda row: row.is_extra)
 
@@ -129,7 +141,7 @@ def changes_of(account: Account) -> QuerySet[DriftChange]:
 
 
 @dataclass(frozen=True)
-class Edit:
+class SlaveEdit:
     """An item that somebody edited in a slave; equal ones of several slaves are equal."""
 
     kind: str
@@ -138,21 +150,23 @@ class Edit:
     action: str
 
 
-def edits() -> Iterator[tuple[Account, Edit]]:
+def slave_edits() -> Iterator[tuple[Account, SlaveEdit]]:
     """Every edit of every slave that was edited, account by account."""
     edited = Account.objects.filter(EDITED, role=Account.Role.SLAVE).select_related("drift").defer(*SECRETS)
     for account in edited.order_by("subdomain"):
         rows = (
             row for row in account.drift.differences if row["action"] != EXTRA and row["cause"] in ("slave", "both")
         )
-        found = {Edit(row["kind"], row["name"], row["parent"], row["action"]): None for row in rows}  # in order, once
+        found = {
+            SlaveEdit(row["kind"], row["name"], row["parent"], row["action"]): None for row in rows
+        }  # in order, once
         yield from ((account, edit) for edit in found)
 
 
 # -- documents, for the API and the command --
 
 
-def documents(group: SyncGroup | None = None, accounts: Iterable[Account] | None = None) -> list[dict[str, Any]]:
+def drift_documents(group: SyncGroup | None = None, accounts: Iterable[Account] | None = None) -> list[dict[str, Any]]:
     """The drift of slaves: of a group, of the named ones, or of all; in the order of their subdomains."""
     wanted = Account.objects.filter(role=Account.Role.SLAVE).select_related("group", "drift").defer(*SECRETS)
     if group is not None:
@@ -201,7 +215,7 @@ def _document(account: Account, accepted: list[dict[str, Any]]) -> dict[str, Any
         "checked_at": _iso(drift.checked_at) if drift else None,
         "converged_at": _iso(drift.converged_at) if drift else None,
         "run": drift.run_id if drift else None,
-        "differences": [{name: row[name] for name in TOLD} for row in (drift.differences if drift else ())],
+        "differences": [{name: row[name] for name in DIFFERENCE_KEYS} for row in (drift.differences if drift else ())],
         "accepted": accepted,
         "exclusions": [{"kind": each.kind, "name": each.name} for each in account.exclusions.all()],
     }

@@ -11,13 +11,13 @@ from syncing.engine.grouping import mentions, rows
 from syncing.models import ACCOUNT_OPEN, AccountRun, AccountState, SyncRun
 from syncing.selectors.plans import (
     QUIET,
-    Group,
-    Member,
-    Plan,
-    common_of,
-    groups_of,
-    load,
-    members_of,
+    CountedPlan,
+    DistinctPlan,
+    ListedAccount,
+    counted_plans,
+    listed_accounts,
+    load_plans,
+    most_common,
     unplanned,
     with_plan,
 )
@@ -27,7 +27,7 @@ ENDED = tuple(state for state in AccountState if state not in ACCOUNT_OPEN)
 
 
 @dataclass(frozen=True)
-class Found:
+class RunSearch:
     """What a search in a run found: plans by an item in them, accounts (id of the account run -> plan) by name."""
 
     digests: frozenset[str]
@@ -38,19 +38,19 @@ class Found:
         """The account runs that are meant either way."""
         return Q(pk__in=list(self.named)) | Q(content_digest__in=list(self.digests))
 
-    def has(self, member: Member) -> bool:
+    def has(self, member: ListedAccount) -> bool:
         return member.account_run_id in self.named or member.digest in self.digests
 
-    def has_some_of(self, group: Group) -> bool:
+    def has_some_of(self, group: CountedPlan) -> bool:
         return group.digest in self.digests or group.digest in self.named.values()
 
 
 @dataclass(frozen=True)
-class Card:
+class PlanCard:
     """A plan in the grid. `shown`: its accounts, or those of them that were searched for."""
 
-    plan: Plan
-    shown: tuple[Member, ...]
+    plan: DistinctPlan
+    shown: tuple[ListedAccount, ...]
 
     @property
     def size(self) -> int:
@@ -64,46 +64,46 @@ class Grid:
     Both are 0 when no two of them have the same.
     """
 
-    cards: Page[Card]
+    cards: Page[PlanCard]
     distinct: int
     same: int
     differ: int
     in_sync: int
     unplanned: int
-    quiet: list[Member]  # in sync without a single remark, or those of them that were searched for
-    without: list[Member]  # ended without a plan, likewise
+    quiet: list[ListedAccount]  # in sync without a single remark, or those of them that were searched for
+    without: list[ListedAccount]  # ended without a plan, likewise
 
     def __bool__(self) -> bool:
         return bool(self.distinct or self.in_sync or self.unplanned)
 
 
-def search(run: SyncRun, text: str) -> Found | None:
+def search_run(run: SyncRun, text: str) -> RunSearch | None:
     """What has `text` in the name of an account, of an item or of its parent; None when nothing is searched."""
     text = text.strip().casefold()
     if not text:
         return None
     account_runs = AccountRun.objects.filter(run=run)
-    firsts = [group.first for group in groups_of(account_runs.exclude(content_digest=""))]
+    firsts = [group.first for group in counted_plans(account_runs.exclude(content_digest=""))]
     documents = AccountRun.objects.filter(pk__in=firsts).values_list("content_digest", "document")
     digests = {
         digest
         for digest, document in documents.iterator(chunk_size=20)
         if any(mentions(row, text) for _, row in rows(document))
     }
-    named = {member.account_run_id: member.digest for member in members_of(account_runs) if member.is_called(text)}
-    return Found(frozenset(digests), named)
+    named = {member.account_run_id: member.digest for member in listed_accounts(account_runs) if member.is_called(text)}
+    return RunSearch(frozenset(digests), named)
 
 
-def grid(run: SyncRun, found: Found | None = None, page: Any = 1) -> Grid:
+def grid(run: SyncRun, found: RunSearch | None = None, page: Any = 1) -> Grid:
     """One page of the distinct plans of `run`; with `found` only those, and of the accounts only those."""
     account_runs = with_plan(run)
     loud = account_runs.exclude(QUIET)
-    groups = groups_of(loud)
-    common = common_of(groups)
+    groups = counted_plans(loud)
+    common = most_common(groups)
     wanted = [group for group in groups if found is None or found.has_some_of(group)]
     groups_shown: Page[Any] = Paginator(wanted, PLANS_PER_PAGE).get_page(page)
-    plans = load(loud, list(groups_shown.object_list), common)
-    quiet, without = members_of(account_runs.filter(QUIET)), unplanned(run, ENDED)
+    plans = load_plans(loud, list(groups_shown.object_list), common)
+    quiet, without = listed_accounts(account_runs.filter(QUIET)), unplanned(run, ENDED)
     groups_shown.object_list = [_card(plan, found) for plan in plans]
     return Grid(
         cards=groups_shown,
@@ -117,9 +117,9 @@ def grid(run: SyncRun, found: Found | None = None, page: Any = 1) -> Grid:
     )
 
 
-def _card(plan: Plan, found: Found | None) -> Card:
-    return Card(plan, tuple(_only(found, plan.members)))
+def _card(plan: DistinctPlan, found: RunSearch | None) -> PlanCard:
+    return PlanCard(plan, tuple(_only(found, plan.members)))
 
 
-def _only(found: Found | None, members: Iterable[Member]) -> list[Member]:
+def _only(found: RunSearch | None, members: Iterable[ListedAccount]) -> list[ListedAccount]:
     return [member for member in members if found is None or found.has(member)]

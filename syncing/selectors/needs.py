@@ -17,7 +17,7 @@ from accounts.models import HEALTH_FINE, HEALTH_NEEDS_CONNECTING, Account
 from accounts.services.health.verdicts import HEALTH_OF_CODE
 from syncing.models import ACCOUNT_OPEN, AccountRun, AccountState, RunPurpose
 from syncing.presentation import badges
-from syncing.selectors.drift import Edit, edits
+from syncing.selectors.drift import SlaveEdit, slave_edits
 
 TROUBLED = (AccountState.PARTIAL, AccountState.FAILED, AccountState.REFUSED)
 
@@ -34,7 +34,7 @@ class Concern:
 
 
 @dataclass(frozen=True)
-class Concerned:
+class ConcernedAccount:
     name: str
     account_id: int
     account_run_id: int | None  # the account run that shows it
@@ -44,10 +44,10 @@ class Concerned:
 @dataclass(frozen=True)
 class Need:
     concern: Concern
-    accounts: tuple[Concerned, ...]
+    accounts: tuple[ConcernedAccount, ...]
 
     @property
-    def first(self) -> tuple[Concerned, ...]:
+    def first(self) -> tuple[ConcernedAccount, ...]:
         return self.accounts[:8]
 
     @property
@@ -57,16 +57,16 @@ class Need:
 
 def needs() -> list[Need]:
     """The worst first, then those that concern the most accounts."""
-    found: dict[Concern, list[Concerned]] = defaultdict(list)
+    found: dict[Concern, list[ConcernedAccount]] = defaultdict(list)
     unwell = dict(_unwell(found))
     for account_run in _last_account_runs():
-        who = Concerned(
+        who = ConcernedAccount(
             account_run["account__name"] or account_run["account__subdomain"], account_run["account"], account_run["pk"]
         )
         for concern in _concerns(account_run, unwell.get(account_run["account"], "")):
             found[concern].append(who)
-    for account, edit in edits():
-        found[_edited(edit)].append(Concerned(str(account), account.pk, None, by_drift=True))
+    for account, edit in slave_edits():
+        found[_edited(edit)].append(ConcernedAccount(str(account), account.pk, None, by_drift=True))
     rank = {badges.BAD: 0, badges.WARN: 1}
     ordered = sorted(
         found.items(),
@@ -75,17 +75,17 @@ def needs() -> list[Need]:
     return [Need(concern, tuple(accounts)) for concern, accounts in ordered]
 
 
-def _unwell(found: dict[Concern, list[Concerned]]) -> Iterator[tuple[int, str]]:
+def _unwell(found: dict[Concern, list[ConcernedAccount]]) -> Iterator[tuple[int, str]]:
     """Adds the connections that need somebody; gives the accounts in bad health."""
     now = timezone.now()
     accounts = Account.objects.filter(~Q(health__in=HEALTH_FINE) | expiry.expiring(now))
     for account in accounts.only("name", "subdomain", "health", "health_reason", "token_expires_at", "credential_kind"):
         if account.health not in HEALTH_FINE:
-            found[_bad_health(account)].append(Concerned(str(account), account.pk, None))
+            found[_bad_health(account)].append(ConcernedAccount(str(account), account.pk, None))
             yield account.pk, account.health
         if account.health not in HEALTH_NEEDS_CONNECTING and (days := expiry.days_of(account, now)) <= expiry.SOON:
             name = f"{account} ({expiry.in_days(days)})"
-            found[_expiry(account, days)].append(Concerned(name, account.pk, None))
+            found[_expiry(account, days)].append(ConcernedAccount(name, account.pk, None))
 
 
 def _bad_health(account: Account) -> Concern:
@@ -151,7 +151,7 @@ def _unapproved(account_run: dict[str, Any]) -> Iterator[Concern]:
         yield Concern(account_run["state"], label, title, text, _("Look at the run, then press Approve there."))
 
 
-def _edited(edit: Edit) -> Concern:
+def _edited(edit: SlaveEdit) -> Concern:
     """The same edit in several accounts is told once."""
     where = f" ({edit.parent})" if edit.parent else ""
     if edit.action == "create":

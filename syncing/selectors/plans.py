@@ -27,7 +27,7 @@ COLUMNS = ("pk", "content_digest", "state", "reason", "error", "account", "accou
 
 
 @dataclass(frozen=True)
-class Member:
+class ListedAccount:
     """An account of a run, as it is listed."""
 
     account_run_id: int
@@ -47,7 +47,7 @@ class Member:
 
 
 @dataclass(frozen=True)
-class Group:
+class CountedPlan:
     """The accounts with equal plans, as the database counts them."""
 
     digest: str
@@ -57,13 +57,13 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Plan:
+class DistinctPlan:
     """One distinct plan of a run, and the accounts that have it."""
 
     digest: str
-    members: tuple[Member, ...]
+    members: tuple[ListedAccount, ...]
     document: Document
-    example: Member  # whose document it is
+    example: ListedAccount  # whose document it is
     differs: PlanDifference | None = None  # from the most common plan
 
     @property
@@ -83,7 +83,7 @@ class Plan:
         return len(self.members) > 1
 
     @property
-    def speaks_for(self) -> Member | None:
+    def speaks_for(self) -> ListedAccount | None:
         """Whose numbers the messages of the extras name, where other accounts may have others."""
         told = any(NUMBER.search(row.get("message") or "") for row in self.document.get("extras", ()))
         return self.example if told and self.is_shared else None
@@ -99,36 +99,38 @@ def with_plan(run: SyncRun) -> QuerySet[AccountRun]:
     return AccountRun.objects.filter(run=run, state__in=states).exclude(content_digest="")
 
 
-def groups_of(account_runs: QuerySet[AccountRun]) -> list[Group]:
+def counted_plans(account_runs: QuerySet[AccountRun]) -> list[CountedPlan]:
     """Those that are not in sync first, the most common foremost."""
     counted = (
         account_runs.order_by()
         .values("content_digest")
         .annotate(size=Count("pk"), first=Min("pk"), busy=Count("pk", filter=~Q(state=AccountState.IN_SYNC)))
     )
-    found = [Group(row["content_digest"], row["size"], row["first"], row["busy"]) for row in counted]
+    found = [CountedPlan(row["content_digest"], row["size"], row["first"], row["busy"]) for row in counted]
     return sorted(found, key=lambda group: (not group.busy, -group.size, group.first))
 
 
-def common_of(groups: Sequence[Group]) -> Group | None:
+def most_common(groups: Sequence[CountedPlan]) -> CountedPlan | None:
     """The plan of several accounts that are not in sync, the most common one: what others are compared with."""
     return groups[0] if groups and groups[0].busy and groups[0].size > 1 else None
 
 
-def members_of(account_runs: QuerySet[AccountRun]) -> list[Member]:
+def listed_accounts(account_runs: QuerySet[AccountRun]) -> list[ListedAccount]:
     """In the order of their subdomains."""
-    return [Member(*row) for row in account_runs.order_by("account__subdomain").values_list(*COLUMNS)]
+    return [ListedAccount(*row) for row in account_runs.order_by("account__subdomain").values_list(*COLUMNS)]
 
 
-def load(account_runs: QuerySet[AccountRun], groups: Sequence[Group], common: Group | None) -> list[Plan]:
+def load_plans(
+    account_runs: QuerySet[AccountRun], groups: Sequence[CountedPlan], common: CountedPlan | None
+) -> list[DistinctPlan]:
     """The plans of `groups`, each with its accounts among `account_runs`, compared with the `common` one."""
     firsts = {group.digest: group.first for group in (*groups, common) if group is not None}
     documents = dict(AccountRun.objects.filter(pk__in=firsts.values()).values_list("content_digest", "document"))
-    members: dict[str, list[Member]] = defaultdict(list)
-    for member in members_of(account_runs.filter(content_digest__in=[group.digest for group in groups])):
+    members: dict[str, list[ListedAccount]] = defaultdict(list)
+    for member in listed_accounts(account_runs.filter(content_digest__in=[group.digest for group in groups])):
         members[member.digest].append(member)
     return [
-        Plan(
+        DistinctPlan(
             digest=group.digest,
             members=tuple(members[group.digest]),
             document=common_content(documents[group.digest]) if group.size > 1 else documents[group.digest],
@@ -139,30 +141,32 @@ def load(account_runs: QuerySet[AccountRun], groups: Sequence[Group], common: Gr
     ]
 
 
-def _difference(documents: dict[str, Document], group: Group, common: Group | None) -> PlanDifference | None:
+def _difference(
+    documents: dict[str, Document], group: CountedPlan, common: CountedPlan | None
+) -> PlanDifference | None:
     if common is None or group == common or not group.busy:
         return None
     return plan_difference(documents[group.digest], documents[common.digest])
 
 
-def plan_of(run: SyncRun, digest: str) -> Plan | None:
+def plan_of(run: SyncRun, digest: str) -> DistinctPlan | None:
     """The plan with this digest; None when no account of `run` has it."""
     account_runs = with_plan(run)
-    groups = groups_of(account_runs.exclude(QUIET))
-    mine = groups_of(account_runs.filter(content_digest=digest))
-    found = load(account_runs, mine, common_of(groups))
+    groups = counted_plans(account_runs.exclude(QUIET))
+    mine = counted_plans(account_runs.filter(content_digest=digest))
+    found = load_plans(account_runs, mine, most_common(groups))
     return found[0] if found else None
 
 
-def every_plan(run: SyncRun) -> list[Plan]:
+def every_plan(run: SyncRun) -> list[DistinctPlan]:
     """All distinct plans of `run`, also those of accounts in sync."""
     account_runs = with_plan(run)
-    return load(account_runs, groups_of(account_runs), None)
+    return load_plans(account_runs, counted_plans(account_runs), None)
 
 
-def unplanned(run: SyncRun, states: Iterable[str]) -> list[Member]:
+def unplanned(run: SyncRun, states: Iterable[str]) -> list[ListedAccount]:
     """The accounts of a plan run that have no plan, with the reason; only those in one of the `states`."""
     if run.mode != RunMode.PLAN:
         return []
     account_runs = AccountRun.objects.filter(run=run, state__in=list(states))
-    return members_of(account_runs.exclude(pk__in=with_plan(run).values("pk")))
+    return listed_accounts(account_runs.exclude(pk__in=with_plan(run).values("pk")))

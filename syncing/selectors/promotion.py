@@ -8,7 +8,7 @@ from accounts.models import Account
 from syncing.engine.candidates import normal_name
 from syncing.engine.promotion import ATTRIBUTES, POSITION
 from syncing.engine.refs import Kind
-from syncing.selectors.drift import Difference, differences_of, drift_of
+from syncing.selectors.drift import ListedDifference, differences_of, drift_of
 
 OWN = ("extra", "delete")  # only the slave has it; whether the policy deletes it there or not
 EDITED = ("slave", "both")
@@ -16,10 +16,10 @@ PICK = ("kind", "slave_key", "attribute")
 
 
 @dataclass(frozen=True)
-class Candidate:
+class PromotionCandidate:
     """One row of the slave's drift that can be picked."""
 
-    difference: Difference
+    difference: ListedDifference
 
     @property
     def value(self) -> str:
@@ -35,12 +35,12 @@ class Candidate:
         return self.difference.action in OWN
 
 
-def candidates(account: Account, text: str = "") -> list[Candidate]:
+def candidates(account: Account, text: str = "") -> list[PromotionCandidate]:
     """What of the account's drift can be promoted, as it was last seen; those that mention `text`."""
-    return [Candidate(row) for row in differences_of(drift_of(account), text) if is_promotable(row)]
+    return [PromotionCandidate(row) for row in differences_of(drift_of(account), text) if is_promotable(row)]
 
 
-def is_promotable(row: Difference) -> bool:
+def is_promotable(row: ListedDifference) -> bool:
     """What only the slave has, or what somebody edited there, as far as a master can be given it."""
     if row.action in OWN:
         return bool(row.slave_key)
@@ -48,13 +48,13 @@ def is_promotable(row: Difference) -> bool:
     return edited and row.attribute != POSITION and row.attribute in ATTRIBUTES[Kind(row.kind)]
 
 
-def chosen(found: Iterable[Candidate], values: Iterable[str]) -> list[Candidate]:
+def chosen(found: Iterable[PromotionCandidate], values: Iterable[str]) -> list[PromotionCandidate]:
     """Those of the candidates that a form ticked."""
     ticked = set(values)
     return [candidate for candidate in found if candidate.value in ticked]
 
 
-def keys_called(found: Iterable[Candidate], kind: str, name: str) -> list[str]:
+def keys_called(found: Iterable[PromotionCandidate], kind: str, name: str) -> list[str]:
     """The keys of candidates of this kind and name (or key); in front of the name may stand its parent and a slash.
 
     Exactly that name; only where nothing has it, names that differ in case or spaces.

@@ -17,7 +17,7 @@ WRITES = tuple(action.value for action in Action)
 
 
 @dataclass(frozen=True)
-class Did:
+class WrittenItem:
     """One thing that the run did, as its log tells it."""
 
     touch: LoggedChange
@@ -27,10 +27,10 @@ class Did:
 
 
 @dataclass
-class Done:
+class AccountWrites:
     """Everything that the run did to one account; `options`: keys of those it made."""
 
-    rows: list[Did] = field(default_factory=list)
+    rows: list[WrittenItem] = field(default_factory=list)
     options: set[str] = field(default_factory=set)
 
     def count(self, action: Action) -> int:
@@ -60,9 +60,9 @@ class AccountForecast:
     later: tuple[int, ...] = ()  # runs that wrote the account afterwards
 
 
-def done_by(account_run_ids: Collection[int]) -> dict[int, Done]:
+def writes_by_account_run(account_run_ids: Collection[int]) -> dict[int, AccountWrites]:
     """By account run, in one query."""
-    found: dict[int, Done] = {pk: Done() for pk in account_run_ids}
+    found: dict[int, AccountWrites] = {pk: AccountWrites() for pk in account_run_ids}
     rows = LogEntry.objects.filter(account_run__in=list(found), code__in=("done", "option")).exclude(kind="")
     columns = ("account_run", "code", "action", "kind", "name", "details")
     for pk, code, action, kind, name, details in rows.order_by("pk").values_list(*columns):
@@ -72,7 +72,7 @@ def done_by(account_run_ids: Collection[int]) -> dict[int, Done]:
         elif action in WRITES and key:
             fields = details.get("fields") or {}
             touch = LoggedChange(Action(action), Kind(kind), key, frozenset(fields))
-            found[pk].rows.append(Did(touch, name, details.get("parent", ""), fields))
+            found[pk].rows.append(WrittenItem(touch, name, details.get("parent", ""), fields))
     return found
 
 
@@ -83,7 +83,7 @@ def forecasts_of(run: SyncRun, accounts: Collection[int] | None = None) -> list[
         account_runs = account_runs.filter(account__in=accounts)
     rows = list(account_runs.order_by("account__subdomain"))
     kept = set(SlaveSnapshot.objects.filter(account_run__run=run).values_list("pk", flat=True))
-    done = done_by([row.pk for row in rows if row.pk in kept])
+    done = writes_by_account_run([row.pk for row in rows if row.pk in kept])
     later = _later(run, [row.account_id for row in rows])
     return [_forecast(run, row, done.get(row.pk), later[row.account_id]) for row in rows]
 
@@ -104,7 +104,7 @@ def _later(run: SyncRun, account_ids: Iterable[int]) -> Mapping[int, tuple[int, 
     return found
 
 
-def _forecast(run: SyncRun, row: AccountRun, done: Done | None, later: tuple[int, ...]) -> AccountForecast:
+def _forecast(run: SyncRun, row: AccountRun, done: AccountWrites | None, later: tuple[int, ...]) -> AccountForecast:
     reason = _why_not(run, row, done)
     if reason or done is None:
         return AccountForecast(row.account, reason, later=later)
@@ -119,7 +119,7 @@ def _forecast(run: SyncRun, row: AccountRun, done: Done | None, later: tuple[int
     )
 
 
-def _why_not(run: SyncRun, row: AccountRun, done: Done | None) -> str:
+def _why_not(run: SyncRun, row: AccountRun, done: AccountWrites | None) -> str:
     account = row.account
     if done is None:
         if row.created or row.updated or row.deleted:
@@ -134,14 +134,14 @@ def _why_not(run: SyncRun, row: AccountRun, done: Done | None) -> str:
     return _("It is paused.") if account.paused else ""
 
 
-def _losses(done: Done) -> Iterator[Loss]:
+def _losses(done: AccountWrites) -> Iterator[Loss]:
     for row in done.rows:
         message = _lost_with(row)
         if message:
             yield Loss(row.touch.kind.value, row.name, row.parent, message)
 
 
-def _lost_with(row: Did) -> str:
+def _lost_with(row: WrittenItem) -> str:
     if row.touch.action is Action.DELETE:
         return _lost_with_deletion(row.touch.kind)
     if row.touch.action is Action.CREATE:

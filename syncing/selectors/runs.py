@@ -29,7 +29,7 @@ class StateCount:
 
 
 @dataclass(frozen=True)
-class Progress:
+class RunProgress:
     """How many accounts of a run have ended, and in which states all of them are."""
 
     done: int
@@ -50,7 +50,7 @@ def state_counts(counts: dict[str, int]) -> tuple[StateCount, ...]:
     )
 
 
-def progress_of(runs: Iterable[SyncRun]) -> dict[int, Progress]:
+def progress_of(runs: Iterable[SyncRun]) -> dict[int, RunProgress]:
     """Progress by run id, in one query."""
     counts: dict[int, dict[str, int]] = {run.pk: defaultdict(int) for run in runs}
     rows = AccountRun.objects.filter(run__in=list(counts)).order_by()
@@ -59,10 +59,10 @@ def progress_of(runs: Iterable[SyncRun]) -> dict[int, Progress]:
     return {run_id: _progress(states) for run_id, states in counts.items()}
 
 
-def _progress(states: dict[str, int]) -> Progress:
+def _progress(states: dict[str, int]) -> RunProgress:
     total = sum(states.values())
     waiting = sum(states.get(state, 0) for state in ACCOUNT_OPEN)
-    return Progress(done=total - waiting, total=total, states=state_counts(states))
+    return RunProgress(done=total - waiting, total=total, states=state_counts(states))
 
 
 def with_progress(runs: QuerySet[SyncRun]) -> QuerySet[SyncRun]:

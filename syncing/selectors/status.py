@@ -12,7 +12,7 @@ from accounts.models import SECRETS, Account, SyncGroup
 from accounts.services import unreadable_secrets
 from accounts.services.readiness import check_writable
 from syncing.models import SyncRun
-from syncing.selectors.runs import Progress, last_runs, progress_of, with_last_run
+from syncing.selectors.runs import RunProgress, last_runs, progress_of, with_last_run
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ def _last_runs() -> dict[int, dict[str, Any]]:
     return {run.group_id: _run(run, progress[run.pk]) for run in runs}
 
 
-def _run(run: SyncRun, progress: Progress) -> dict[str, Any]:
+def _run(run: SyncRun, progress: RunProgress) -> dict[str, Any]:
     return {
         "run": run.pk,
         "type": run.type,

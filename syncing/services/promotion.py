@@ -15,7 +15,7 @@ from syncing.error_boundary import survived
 from syncing.models import RUN_OPEN, AuditEntry, LogEntry, RunMode, RunPurpose, RunType, SyncRun
 from syncing.policy import scope_of
 from syncing.records.log import log
-from syncing.selectors.promotion import PICK, Candidate, candidates, keys_called, names_of
+from syncing.selectors.promotion import PICK, PromotionCandidate, candidates, keys_called, names_of
 from syncing.services import audit
 from syncing.services.actors import who_asked_for
 from syncing.services.runs.create import Order, Started, locked, make_run
@@ -58,7 +58,7 @@ def by_name(source: Account, wanted: Picked) -> list[dict[str, str]]:
     return [_named(source, found, item) for item in wanted]
 
 
-def _named(source: Account, found: Sequence[Candidate], item: Mapping[str, Any]) -> dict[str, str]:
+def _named(source: Account, found: Sequence[PromotionCandidate], item: Mapping[str, Any]) -> dict[str, str]:
     kind, name, attribute = (str(item.get(part) or "") for part in ("kind", "name", "attribute"))
     if item.get("slave_key"):
         return {"kind": kind, "slave_key": str(item["slave_key"]), "attribute": attribute}

@@ -12,7 +12,7 @@ from syncing.engine.rollback import RollbackInput, rollback_input
 from syncing.engine.snapshot import Snapshot
 from syncing.models import AuditEntry, RunMode, RunPurpose, SlaveSnapshot, SyncRun
 from syncing.records.snapshots import unpacked
-from syncing.selectors.rollback import done_by, forecasts_of
+from syncing.selectors.rollback import forecasts_of, writes_by_account_run
 from syncing.services import audit
 from syncing.services.runs.create import Order, Started, locked, make_run
 
@@ -113,7 +113,7 @@ def before(run: SyncRun, account_ids: Collection[int]) -> dict[int, Before]:
     """Of a rollback, by account; an account whose snapshot is gone is missing."""
     rows = SlaveSnapshot.objects.filter(account_run__run=run.reverts_id, account__in=account_ids)
     kept = {row.account_id: row for row in rows}
-    done = done_by([row.pk for row in kept.values()])
+    done = writes_by_account_run([row.pk for row in kept.values()])
     found = {}
     for account_id, row in kept.items():
         snapshot, did = unpacked(bytes(row.document)), done[row.pk]

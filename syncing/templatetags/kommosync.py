@@ -5,8 +5,8 @@ from typing import Any
 from django import template
 
 from syncing.presentation import badges, labels
-from syncing.selectors.drift import Difference
-from syncing.selectors.promotion import Candidate, is_promotable
+from syncing.selectors.drift import ListedDifference
+from syncing.selectors.promotion import PromotionCandidate, is_promotable
 
 register = template.Library()
 
@@ -20,7 +20,7 @@ for function in (
     labels.account_state_label,
     labels.cause_label,
     labels.drift_label,
-    labels.shown,
+    labels.value_text,
     labels.ago,
     labels.duration,
 ):
@@ -30,9 +30,9 @@ for tag in (labels.action_badge, labels.list_badge, labels.outcome_badge, labels
 
 
 @register.filter
-def pick(row: Difference) -> str:
+def pick(row: ListedDifference) -> str:
     """A difference as the page of promotions takes it; "" when it cannot be brought to the master."""
-    return Candidate(row).value if is_promotable(row) else ""
+    return PromotionCandidate(row).value if is_promotable(row) else ""
 
 
 @register.simple_tag(takes_context=True)

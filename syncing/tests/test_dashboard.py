@@ -66,17 +66,17 @@ def test_the_share_counts_the_last_ten_runs_that_can_be_judged(cast) -> None:
     finished(cast, north="cancelled", south="skipped")
     for _ in range(2):
         finished(cast, north="changed", west="in_sync")
-    lines = {line.name: line for line in dashboard.shares()}
+    lines = {line.name: line for line in dashboard.success_shares()}
     assert len(lines["North"].account_runs) == 10
     assert lines["North"].percent == 66  # 3 failed, 6 good, 1 cancelled
     assert lines["South"].percent is None
-    assert [line.name for line in dashboard.shares()] == ["North", "West", "South"]
+    assert [line.name for line in dashboard.success_shares()] == ["North", "West", "South"]
 
 
 def test_a_running_account_does_not_count_for_its_share(cast) -> None:
     finished(cast, north="in_sync")
     finished(cast, north="running")
-    (line,) = dashboard.shares()
+    (line,) = dashboard.success_shares()
     assert (line.percent, len(line.account_runs)) == (100, 1)
 
 

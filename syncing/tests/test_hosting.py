@@ -33,7 +33,7 @@ from accounts.tests.redis_databases import redis_database
 from accounts.uploads import read_upload, store_upload
 from syncing.models import IdMapping
 from syncing.operations import setup_steps
-from syncing.presentation.labels import shown
+from syncing.presentation.labels import value_text
 from syncing.tests.factories import AccountRunFactory, DriftFactory, difference
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -299,12 +299,12 @@ def test_processes_end_with_a_sentence_and_take_their_cache_from_the_settings(tm
 
 
 def test_only_a_colour_is_shown_as_one() -> None:
-    assert "<svg" in shown("#ff0000", "color")
+    assert "<svg" in value_text("#ff0000", "color")
     for attribute in ("name", "enums", "", "descriptions", "currency"):
-        assert shown("#ff0000", attribute) == "#ff0000"
-    assert shown(["#ff0000", "red"], "enums") == "#ff0000, red"
-    assert shown({"#ff0000": "#00ff00"}, "enum_codes") == "#ff0000: #00ff00"
-    assert shown("red", "color") == "red"
+        assert value_text("#ff0000", attribute) == "#ff0000"
+    assert value_text(["#ff0000", "red"], "enums") == "#ff0000, red"
+    assert value_text({"#ff0000": "#00ff00"}, "enum_codes") == "#ff0000: #00ff00"
+    assert value_text("red", "color") == "red"
 
 
 @pytest.mark.django_db

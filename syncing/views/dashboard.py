@@ -20,7 +20,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     """The admin's index with our part above the list of apps, for those who may see runs."""
     context: dict[str, Any] = {"title": _("Dashboard")}
     if request.user.has_perm("syncing.view_syncrun"):
-        shares, found = reads.shares(), needs()
+        shares, found = reads.success_shares(), needs()
         context |= {
             **_moving(),
             "shares": shares[:SHARES_AT_ONCE],

@@ -37,7 +37,7 @@ def drift(request: HttpRequest) -> HttpResponse:
     context = {
         "title": _("Drift"),
         "accounts": _page(request, found, ACCOUNTS_PER_PAGE),
-        "summary": reads.summary(group),
+        "summary": reads.drift_summary(group),
         "groups": SyncGroup.objects.all(),
         "asked": asked,
         "is_filtered": any(asked.values()),

@@ -19,10 +19,10 @@ from syncing.models import AccountRun, AccountState, RunMode, SyncRun
 from syncing.presentation.links import searched
 from syncing.presentation.runs import run_report
 from syncing.selectors.documents import run_document
-from syncing.selectors.grid import Found, grid
+from syncing.selectors.grid import RunSearch, grid
 from syncing.selectors.plan_rows import HEAD, plan_rows
 from syncing.selectors.plans import plan_of, with_plan
-from syncing.selectors.runs import Progress
+from syncing.selectors.runs import RunProgress
 
 ROWS_PER_PAGE = 100
 LOG_ENTRIES = 500
@@ -30,7 +30,7 @@ BOM = "\ufeff"  # or spreadsheets take the file for another encoding
 may_look = permission_required("syncing.view_syncrun", raise_exception=True)
 
 
-def grid_context(request: HttpRequest, run: SyncRun, progress: Progress, found: Found | None) -> dict[str, Any]:
+def grid_context(request: HttpRequest, run: SyncRun, progress: RunProgress, found: RunSearch | None) -> dict[str, Any]:
     """The grid of a run that has plans to show: one that only looks, or that refused accounts."""
     refused = any(entry.state == AccountState.REFUSED for entry in progress.states)
     shows = run.mode == RunMode.PLAN or refused

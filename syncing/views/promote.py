@@ -16,7 +16,7 @@ from accounts.pages import actor_of, page
 from accounts.refusals import Refusal
 from syncing.presentation.links import searched, to_run
 from syncing.selectors.drift import drift_of
-from syncing.selectors.promotion import Candidate, candidates, chosen
+from syncing.selectors.promotion import PromotionCandidate, candidates, chosen
 from syncing.services import promotion
 from syncing.services.runs.create import Started
 from syncing.views.drift import slave
@@ -53,13 +53,17 @@ def promote(request: HttpRequest, account_id: int) -> HttpResponse:
     return page(request, "syncing/promote.html", _context(request, account, form, found, picked))
 
 
-def _propose(request: HttpRequest, account: Account, picked: list[Candidate], reason: str) -> Started:
+def _propose(request: HttpRequest, account: Account, picked: list[PromotionCandidate], reason: str) -> Started:
     picks = [candidate.pick for candidate in picked]
     return promotion.propose(account, picks, by=actor_of(request), reason=reason)
 
 
 def _context(
-    request: HttpRequest, account: Account, form: ProposeForm, found: list[Candidate], picked: list[Candidate]
+    request: HttpRequest,
+    account: Account,
+    form: ProposeForm,
+    found: list[PromotionCandidate],
+    picked: list[PromotionCandidate],
 ) -> dict[str, Any]:
     ticked = {candidate.value for candidate in picked}
     ordered = sorted(found, key=lambda candidate: candidate.value not in ticked)

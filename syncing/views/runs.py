@@ -21,7 +21,7 @@ from syncing.models import AccountRun, AccountState, RunMode, RunState, SyncRun
 from syncing.policy import may_delete
 from syncing.presentation.links import run_url, searched, to_run
 from syncing.selectors.documents import run_document
-from syncing.selectors.grid import search
+from syncing.selectors.grid import search_run
 from syncing.selectors.rollback import can_be_rolled_back
 from syncing.selectors.runs import account_runs_of, progress_of
 from syncing.services.runs.retry import FORCE, force_again, is_forceable, is_retriable, refused_by_limits, retry_failed
@@ -56,7 +56,7 @@ def run_context(request: HttpRequest, run: SyncRun) -> dict[str, Any]:
     progress = progress_of([run])[run.pk]
     refused = run.state == RunState.REFUSED or any(entry.state == AccountState.REFUSED for entry in progress.states)
     query = searched(request)
-    found = search(run, query)
+    found = search_run(run, query)
     waves = wave_context(request, run)
     account_runs = account_runs_of(run, state if state in AccountState.values else "", waves["wave"])
     paginator = Paginator(account_runs if found is None else account_runs.filter(found.account_runs), ACCOUNTS_PER_PAGE)

@@ -12,7 +12,7 @@ from syncing.management.console.runcommand import RunCommand, named_accounts, na
 from syncing.management.console.running import GOOD, NOT_GOOD, Refused, to_the_end
 from syncing.models import AcceptedDifference, Drift, RunMode
 from syncing.presentation.drift import drift_report
-from syncing.selectors.drift import documents, exception_document
+from syncing.selectors.drift import drift_documents, exception_document
 from syncing.services.actors import COMMAND
 from syncing.services.drift_checks import check_now
 from syncing.services.exceptions import accept, withdraw
@@ -53,7 +53,7 @@ class Command(RunCommand):
         group = named_group(options["group"]) if options["group"] is not None else None
         accounts = _slaves(named_accounts(options["account"]), group)
         is_good = not options["check"] or self._check(group, accounts, options)
-        found = documents(group, accounts)
+        found = drift_documents(group, accounts)
         if options["json"]:
             self._print({"accounts": found})
         else:
