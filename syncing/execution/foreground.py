@@ -62,7 +62,9 @@ def _wait(run: SyncRun, name: str, stop: StopSign, say: Say) -> None:
     claims.release_expired(run.pk)
     processes.beat(name)
     if run.snapshot_id is None:
-        say_why(run, order.clear_way(run, foreground=True), say)
+        ahead = order.look_ahead(run, foreground=True)
+        order.supersede(ahead.dead, by=run)
+        say_why(run, ahead.waits_for, say)
     elif reason := waves.waits_for(run):
         say(reason)
     if not stop.is_set() and not lanes.has_work(run.pk):

@@ -58,7 +58,7 @@ def has_work(run_id: int | None = None) -> bool:
 def _is_next(run: SyncRun, *, foreground: bool) -> bool:
     """True when the run may begin; and when that cannot be told: the lane that takes it up ends it then."""
     with survived(f"run {run.pk}"):
-        return not order.clear_way(run, foreground=foreground)
+        return not order.look_ahead(run, foreground=foreground).waits_for
     return True
 
 
@@ -228,11 +228,13 @@ class LaneAtWork:
     def _take_masters(self) -> None:
         for run in claims.unread(self.run_id).select_related("group"):
             with bounded(partial(close.fail_inside, run.pk)):
-                if self._free and not order.clear_way(run, foreground=self.run_id is not None):
+                if self._free:
                     self._take_master(run)
 
     def _take_master(self, run: SyncRun) -> None:
-        claim = claims.claim_master(run, foreground=self.run_id is not None)
+        ahead = order.look_ahead(run, foreground=self.run_id is not None)
+        order.supersede(ahead.dead, by=run)
+        claim = None if ahead.waits_for else claims.claim_master(run, foreground=self.run_id is not None)
         if claim is None:
             return
         request = None

@@ -2,6 +2,8 @@
 
 import logging
 import math
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
@@ -19,57 +21,59 @@ STEP = 5
 logger = logging.getLogger(__name__)
 
 
-def clear_way(run: SyncRun, *, foreground: bool) -> str:
-    """Ends runs before it whose process died; "" when `run` may begin, else a sentence what it waits for.
+@dataclass(frozen=True)
+class Ahead:
+    """The runs before a run: those that are `dead` may be superseded; `waits_for` says what it waits for, "" nothing."""
+
+    dead: tuple[SyncRun, ...]
+    waits_for: str
+
+
+def look_ahead(run: SyncRun, *, foreground: bool) -> Ahead:
+    """Returns what is before `run`, up to the first run that it has to wait for.
 
     A run that nobody has begun, queued for workers of whom none lives, is left to them: a command goes first.
     """
+    dead: list[SyncRun] = []
     for other in claims.ahead(run):
-        reason = why_alive(other, foreground=foreground)
-        if reason:
-            return f"waiting for run {other.pk} of the same group: {reason}"
+        if reason := why_alive(other, foreground=foreground):
+            return Ahead(tuple(dead), f"waiting for run {other.pk} of the same group: {reason}")
         if other.fence or not other.queued_to_workers:
-            supersede(other, by=run)
-    return ""
+            dead.append(other)
+    return Ahead(tuple(dead), "")
+
+
+def supersede(dead: Iterable[SyncRun], *, by: SyncRun) -> None:
+    """Ends runs that nobody works any more, so that `by` may begin; one that was taken up meanwhile stays."""
+    for run in dead:
+        end_dead(run, f"superseded by run {by.pk}")
 
 
 def why_alive(run: SyncRun, *, foreground: bool) -> str:
-    """Why `run` has to be waited for; "" when nobody works it and nobody will."""
+    """Returns why `run` has to be waited for; "" when nobody works it and nobody will."""
     moment = clock.now()
     left, rest = lease_left(run, moment), waves.waits_for(run)
     if rest and (left > 0 or run.queued_to_workers):
         return rest
     if left > 0:
-        return f"it is in work; if its process has died, this run takes over within {_rounded(left)} s"
+        seconds = STEP * math.ceil(left / STEP)  # or the sentence would be another one every second
+        return f"it is in work; if its process has died, this run takes over within {seconds} s"
     if not run.queued_to_workers:
-        return "" if _foreground_died(run, moment) else "it is about to begin"
+        # A process that just made the run may not have shown itself yet; clocks are set back, too.
+        died = abs(moment - run.created_at) > conf.lease() or run.lanes.exists()
+        return "" if died else "it is about to begin"
     if not foreground:
         return "it is next in the queue"
     return "the workers do it first" if processes.workers_alive() else ""
 
 
-def _rounded(seconds: float) -> int:
-    """To full steps, so that the sentence is not another one every second."""
-    return STEP * math.ceil(seconds / STEP)
-
-
 def lease_left(run: SyncRun, moment: datetime) -> float:
-    """Seconds until the last claim of the run, or its process, is taken for dead; 0: nothing is in work."""
+    """Returns the seconds until the last claim of the run, or its process, is taken for dead; 0: nothing is in work."""
     ends = [run.lease_until]
     held = AccountRun.objects.filter(run=run, state=AccountState.RUNNING)
     ends += held.values_list("lease_until", flat=True)
     ends += [beat + conf.lease() for beat in run.lanes.values_list("heartbeat_at", flat=True)]
     return max([0.0, *((end - moment).total_seconds() for end in ends if end)])
-
-
-def _foreground_died(run: SyncRun, moment: datetime) -> bool:
-    """A process that just made the run may not have shown itself yet."""
-    return abs(moment - run.created_at) > conf.lease() or run.lanes.exists()  # either way: clocks are set back, too
-
-
-def supersede(old: SyncRun, *, by: SyncRun) -> bool:
-    """Ends a run that nobody works any more, so that `by` may begin; True for the one who ended it."""
-    return end_dead(old, f"superseded by run {by.pk}")
 
 
 def end_dead(run: SyncRun, note: str) -> bool:

@@ -9,7 +9,7 @@ import pytest
 
 from accounts import clock
 from syncing import conf
-from syncing.execution import foreground, reaper
+from syncing.execution import foreground, lanes, reaper
 from syncing.leases import claims, processes
 from syncing.models import AccountRun, SyncRun
 from syncing.replication.contract import Result
@@ -81,6 +81,20 @@ def test_a_dead_worker_run_is_superseded_by_a_command_when_no_worker_lives(house
     assert (run.state, old.state) == ("succeeded", "cancelled")
 
 
+def test_who_asks_for_work_ends_no_run_who_begins_one_does(house: House, old: SyncRun) -> None:
+    leases_end(old)
+    run = house.start(to_workers=False)
+
+    assert lanes.has_work(run.pk)
+    old.refresh_from_db()
+    assert old.is_open
+
+    house.stop.clear()
+    house.work(run_id=run.pk)
+    old.refresh_from_db()
+    assert old.state == "cancelled"
+
+
 def test_a_command_goes_before_a_run_that_no_worker_has_begun_and_leaves_it_alone(house: House) -> None:
     first = house.start()
 
@@ -103,7 +117,7 @@ def test_an_overtaken_run_waits_for_the_command_that_overtook_it(house: House) -
 
     first.refresh_from_db()
     assert first.state == "queued"
-    assert f"run {run.pk}" in order.clear_way(first, foreground=False)
+    assert f"run {run.pk}" in order.look_ahead(first, foreground=False).waits_for
 
 
 def test_a_waiting_run_of_living_workers_comes_first(house: House) -> None:

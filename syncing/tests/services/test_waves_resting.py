@@ -236,7 +236,7 @@ def test_the_reaper_leaves_a_held_run_alone_while_its_command_lives(house: House
 def test_another_command_waits_for_a_held_one_and_says_what_it_waits_for(house: House, of_command: SyncRun) -> None:
     run = house.start(to_workers=False)
 
-    reason = order.clear_way(run, foreground=True)
+    reason = order.look_ahead(run, foreground=True).waits_for
 
     assert f"run {of_command.pk}" in reason
     assert f"continue_run {of_command.pk}" in reason
@@ -300,7 +300,7 @@ def test_a_run_that_writes_does_not_overtake_a_resting_one(house: House, held: S
 
     behind.refresh_from_db()
     assert behind.state == "queued"
-    assert f"continue_run {held.pk}" in order.clear_way(behind, foreground=False)
+    assert f"continue_run {held.pk}" in order.look_ahead(behind, foreground=False).waits_for
 
 
 def test_a_continued_run_and_the_plan_that_overtook_it_never_have_the_same_account(house: House, held: SyncRun) -> None:
