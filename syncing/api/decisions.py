@@ -8,8 +8,8 @@ from syncing.api.endpoints import READ, accepted, found_run
 from syncing.api.http import ApiError, ApiRequest, endpoint, json_body
 from syncing.api.order import accounts_of_run, reason_of, wrong
 from syncing.models import ApiKey
+from syncing.purposes import APPROVE
 from syncing.selectors import audit as reads
-from syncing.services.approvals import APPROVE
 from syncing.services.approvals import approve as approve_plan
 
 KEYS = ("accounts", "reason")

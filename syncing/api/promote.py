@@ -10,8 +10,8 @@ from syncing.api.endpoints import accepted
 from syncing.api.http import ApiError, ApiRequest, endpoint, json_body
 from syncing.api.order import reason_of, wrong
 from syncing.models import ApiKey
+from syncing.purposes import PROMOTE
 from syncing.services import promotion
-from syncing.services.approvals import PROMOTE
 
 KEYS = ("items", "reason")
 ITEM_KEYS = ("kind", "name", "slave_key", "attribute")

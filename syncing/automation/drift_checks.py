@@ -11,7 +11,7 @@ from accounts.models import SyncGroup
 from accounts.refusals import Refusal
 from syncing.error_boundary import survived
 from syncing.models import RUN_OPEN, RunType, SyncRun
-from syncing.records.drift import WATCHED
+from syncing.purposes import COMPARING
 from syncing.records.text import short
 from syncing.services.actors import SCHEDULE
 from syncing.services.drift_checks import check_now
@@ -49,7 +49,7 @@ def is_due(group: SyncGroup) -> bool:
     runs = SyncRun.objects.filter(group=group)
     if not group.drift_hours or runs.filter(state__in=RUN_OPEN).exists():
         return False
-    full = runs.filter(type=RunType.FULL, whole_group=True, purpose__in=WATCHED)
+    full = runs.filter(type=RunType.FULL, whole_group=True, purpose__in=COMPARING)
     moment = clock.now()
     recent = full.filter(created_at__gt=moment - timedelta(hours=group.drift_hours))
     return not recent.exclude(beyond("created_at", moment)).exists()

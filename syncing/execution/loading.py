@@ -18,6 +18,7 @@ from syncing.execution.purposes import Goal, Snapshots
 from syncing.execution.recorder import Recorder
 from syncing.leases.claims import Claim
 from syncing.models import AccountState, RunPurpose, SlaveSnapshot, SyncRun
+from syncing.purposes import PURPOSES
 from syncing.records.mappings import fresh_mappings
 from syncing.records.outcomes import outcomes_so_far
 from syncing.records.pending import pending_creations
@@ -167,10 +168,9 @@ def _why_not(account: Account, run: SyncRun) -> tuple[str, str]:
     """Reason and sentence why it must not be written though it was when the run began; ("", "") when it may be."""
     if account.paused:
         return "paused", "paused since the run was asked for"
-    if run.purpose == RunPurpose.PROMOTION and account.role != Account.Role.MASTER:
-        return "", "it is no master any more"
-    if run.purpose != RunPurpose.PROMOTION and account.role != Account.Role.SLAVE:
-        return "", "it is no slave any more"
+    purpose = PURPOSES[run.purpose]
+    if account.role != purpose.role:
+        return "", "it is no master any more" if purpose.writes_master else "it is no slave any more"
     if account.group_id != run.group_id:
         return "", "it belongs to another group now"
     return "", ""

@@ -15,7 +15,8 @@ from syncing.adapters.outcomes import Outcome
 from syncing.engine.refs import Ref
 from syncing.error_boundary import bounded
 from syncing.leases.claims import Claim
-from syncing.models import AccountRun, AccountState, LogEntry, RunPurpose, SyncRun
+from syncing.models import AccountRun, AccountState, LogEntry, SyncRun
+from syncing.purposes import PURPOSES
 from syncing.records import drift
 from syncing.records.account_runs import Progress, cancelled, failed_inside, final_columns, handed_back, so_far
 from syncing.records.log import log
@@ -171,7 +172,7 @@ def _turned(units: Sequence[Unit]) -> set[int]:
         return set()
     rows = Account.objects.filter(pk__in={claim.account_id for claim in written}, role=Account.Role.MASTER)
     masters = set(rows.values_list("pk", flat=True))
-    wrong = (claim for claim in written if (claim.account_id in masters) != (claim.purpose == RunPurpose.PROMOTION))
+    wrong = (claim for claim in written if (claim.account_id in masters) != PURPOSES[claim.purpose].writes_master)
     return {claim.account_run_id for claim in wrong}
 
 

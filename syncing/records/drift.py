@@ -14,12 +14,12 @@ from accounts import clock
 from syncing.engine.refs import Kind, Scope
 from syncing.engine.rules import WHOLE
 from syncing.leases.claims import Claim
-from syncing.models import AcceptedDifference, Drift, DriftChange, MasterSnapshot, RunPurpose, SyncRun
+from syncing.models import AcceptedDifference, Drift, DriftChange, MasterSnapshot, SyncRun
+from syncing.purposes import PURPOSES
 from syncing.records.text import clean
 from syncing.replication.contract import Result
 
 Row = dict[str, Any]  # a difference: as in contract.Result, and `first_seen` (ISO 8601)
-WATCHED = (RunPurpose.SYNC, RunPurpose.DRIFT)  # the others compare with something else than the master
 EXTRA = "extra"
 PIPELINE_KINDS = frozenset({Kind.PIPELINE.value, Kind.STAGE.value})
 FIELD_KINDS = frozenset({Kind.FIELD_GROUP.value, Kind.CUSTOM_FIELD.value, Kind.ENUM.value})
@@ -79,7 +79,7 @@ def frame_of(claim: Claim) -> Frame | None:
     """The same for all accounts of a run. None: it does not compare slaves with their master."""
     columns = ("purpose", "snapshot__type", "group__sync_pipelines", "group__sync_custom_fields")
     purpose, scope, pipelines, fields = SyncRun.objects.values_list(*columns).get(pk=claim.run_id)
-    if purpose not in WATCHED or scope is None:
+    if not PURPOSES[purpose].compares_with_master or scope is None:
         return None
     covered = Scope(scope)
     return Frame(

@@ -15,8 +15,9 @@ from django.utils.translation import gettext as _
 from accounts import expiry
 from accounts.models import HEALTH_FINE, HEALTH_NEEDS_CONNECTING, Account
 from accounts.services.health.verdicts import HEALTH_OF_CODE
-from syncing.models import ACCOUNT_OPEN, AccountRun, AccountState, RunPurpose
+from syncing.models import ACCOUNT_OPEN, AccountRun, AccountState
 from syncing.presentation import badges
+from syncing.purposes import PURPOSES
 from syncing.selectors.drift import SlaveEdit, slave_edits
 
 TROUBLED = (AccountState.PARTIAL, AccountState.FAILED, AccountState.REFUSED)
@@ -144,7 +145,7 @@ def _concerns(account_run: dict[str, Any], health: str) -> Iterator[Concern]:
 
 def _unapproved(account_run: dict[str, Any]) -> Iterator[Concern]:
     """A plan that stays one until somebody approves it; what a drift check found has lines of its own."""
-    if account_run["run__purpose"] != RunPurpose.DRIFT:
+    if not PURPOSES[account_run["run__purpose"]].is_own_topic:
         label = _("Waits for approval")
         text = _("Nothing of this plan is written until somebody approves it.")
         title = _("Run %(number)d") % {"number": account_run["run"]}

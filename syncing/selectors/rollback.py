@@ -11,7 +11,8 @@ from accounts.models import RELATED_SECRETS, Account
 from syncing.engine.changes import Action
 from syncing.engine.refs import Kind
 from syncing.engine.rollback import LoggedChange
-from syncing.models import AccountRun, LogEntry, RunMode, RunPurpose, SlaveSnapshot, SyncRun
+from syncing.models import AccountRun, LogEntry, RunMode, SlaveSnapshot, SyncRun
+from syncing.purposes import PURPOSES
 
 WRITES = tuple(action.value for action in Action)
 
@@ -90,7 +91,7 @@ def forecasts_of(run: SyncRun, accounts: Collection[int] | None = None) -> list[
 
 def can_be_rolled_back(run: SyncRun) -> bool:
     """Whether it is worth offering."""
-    can = not run.is_open and run.writes and run.purpose != RunPurpose.PROMOTION
+    can = not run.is_open and run.writes and not PURPOSES[run.purpose].writes_master
     return can and SlaveSnapshot.objects.filter(account_run__run=run).exists()
 
 

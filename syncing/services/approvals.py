@@ -15,16 +15,15 @@ from syncing.models import (
     ApiKey,
     AuditEntry,
     RunMode,
-    RunPurpose,
     RunState,
     SyncRun,
 )
+from syncing.purposes import APPROVE, PROMOTE, PURPOSES
 from syncing.services import audit
 from syncing.services.actors import who_asked_for
 from syncing.services.runs.create import Order, Started, locked, make_run
 from syncing.services.runs.retry import STALE, follow, still_there
 
-APPROVE, PROMOTE = "syncing.approve_plan", "syncing.promote"
 SCOPES = {APPROVE: ApiKey.Scope.APPROVE, PROMOTE: ApiKey.Scope.PROMOTE}
 REVIEWABLE = (RunState.PLANNED, RunState.PARTIAL)
 APPLIED = (AccountState.CHANGED, AccountState.IN_SYNC)
@@ -81,7 +80,7 @@ def obstacle(plan: SyncRun, *, by: Actor) -> Refusal | None:
 
 def may_approve(plan: SyncRun, by: Actor) -> bool:
     """Whether the permissions (of a key: the scopes) suffice, whatever the state of the plan."""
-    return not any(_lacks(by, permission) for permission in _needed(plan))
+    return not any(_lacks(by, permission) for permission in PURPOSES[plan.purpose].approved_by)
 
 
 def is_approvable(plan: SyncRun) -> bool:
@@ -119,7 +118,7 @@ def review_again(run: SyncRun, *, by: Actor, to_workers: bool = True) -> Started
 def _order(plan: SyncRun) -> Order:
     """What a drift check found is applied by an ordinary sync; what was planned without limits is applied so."""
     order = Order.like(plan, mode=RunMode.APPLY, approved_plan=plan)
-    purpose = RunPurpose.SYNC if plan.purpose == RunPurpose.DRIFT else plan.purpose
+    purpose = PURPOSES[plan.purpose].applied_as or plan.purpose
     return Order(**order.facts | {"purpose": purpose, "forced": plan.forced, "force_reason": plan.force_reason})
 
 
@@ -145,7 +144,7 @@ def _check_plan(plan: SyncRun) -> None:
 
 
 def _check_approver(group: SyncGroup, plan: SyncRun, by: Actor) -> None:
-    lacking = [permission for permission in _needed(plan) if _lacks(by, permission)]
+    lacking = [permission for permission in PURPOSES[plan.purpose].approved_by if _lacks(by, permission)]
     if lacking:
         raise Refusal(
             "not_allowed",
@@ -160,10 +159,6 @@ def _check_approver(group: SyncGroup, plan: SyncRun, by: Actor) -> None:
             _("%(who)s asked for the plan and so cannot approve it.") % {"who": by.name},
             _("The group %(group)s wants another person's approval.") % {"group": group.name},
         )
-
-
-def _needed(plan: SyncRun) -> tuple[str, ...]:
-    return (APPROVE, PROMOTE) if plan.purpose == RunPurpose.PROMOTION else (APPROVE,)
 
 
 def _lacks(by: Actor, permission: str) -> bool:

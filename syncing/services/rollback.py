@@ -11,6 +11,7 @@ from syncing.engine.refs import Scope
 from syncing.engine.rollback import RollbackInput, rollback_input
 from syncing.engine.snapshot import Snapshot
 from syncing.models import AuditEntry, RunMode, RunPurpose, SlaveSnapshot, SyncRun
+from syncing.purposes import PURPOSES
 from syncing.records.snapshots import unpacked
 from syncing.selectors.rollback import forecasts_of, writes_by_account_run
 from syncing.services import audit
@@ -60,7 +61,7 @@ def check(run: SyncRun) -> None:
             _("Run %(run)d only planned: there is nothing to take back.") % names,
             _("Choose a run that wrote."),
         )
-    if run.purpose == RunPurpose.PROMOTION:
+    if PURPOSES[run.purpose].writes_master:
         raise Refusal(
             "promotion",
             _("Run %(run)d wrote the master, and only a promotion may do that.") % names,

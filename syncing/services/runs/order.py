@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Ahead:
-    """The runs before a run: those that are `dead` may be superseded; `waits_for` says what it waits for, "" nothing."""
+    """The runs before a run: the `dead` may be superseded; `waits_for` says what it has to wait for, "" nothing."""
 
     dead: tuple[SyncRun, ...]
     waits_for: str

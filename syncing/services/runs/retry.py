@@ -10,7 +10,8 @@ from django.utils.translation import gettext as _
 from accounts.actors import Actor
 from accounts.models import SECRETS, Account
 from accounts.refusals import Refusal
-from syncing.models import ACCOUNT_GOOD, RUN_OPEN, AccountRun, AccountState, AuditEntry, RunPurpose, RunState, SyncRun
+from syncing.models import ACCOUNT_GOOD, RUN_OPEN, AccountRun, AccountState, AuditEntry, RunState, SyncRun
+from syncing.purposes import PURPOSES
 from syncing.services import audit
 from syncing.services.runs.create import Order, Started, locked, make_run
 from syncing.services.runs.start import start_run
@@ -100,7 +101,7 @@ def follow(
     It is forced when there is a `force_reason`. Raises Refusal.
     """
     order = Order.like(run, forced=bool(force_reason), force_reason=force_reason, **other)
-    if order.purpose in (RunPurpose.SYNC, RunPurpose.DRIFT) and order.approved_plan is None:
+    if PURPOSES[order.purpose].compares_with_master and order.approved_plan is None:
         return start_run(
             group=order.group,
             type=order.type,
@@ -125,8 +126,9 @@ def follow(
 
 def still_there(run: SyncRun, account_runs: QuerySet[AccountRun]) -> Sequence[Account]:
     """Those of the accounts that are in the group yet, in the role they had; raises Refusal if none is."""
-    role = Account.Role.MASTER if run.purpose == RunPurpose.PROMOTION else Account.Role.SLAVE
-    found = Account.objects.filter(pk__in=account_runs.values("account"), group=run.group_id, role=role)
+    found = Account.objects.filter(
+        pk__in=account_runs.values("account"), group=run.group_id, role=PURPOSES[run.purpose].role
+    )
     accounts = list(found.defer(*SECRETS).order_by("pk"))
     if not accounts:
         raise Refusal(
