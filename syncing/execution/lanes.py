@@ -11,8 +11,9 @@ from accounts import clock
 from accounts.kommo.stopping import Stop, StopReason
 from syncing import conf, replication
 from syncing.error_boundary import bounded, survived
-from syncing.execution import ip_block, loading, master, master_reading
+from syncing.execution import ip_block, master, master_reading
 from syncing.execution.account_task import AccountTask, LeaseWatch, Replicate
+from syncing.execution.loading import Loader
 from syncing.execution.master_reading import MasterReading, MasterTask
 from syncing.execution.recorder import Recorder
 from syncing.execution.stop_signs import StopSign
@@ -81,7 +82,7 @@ class LaneAtWork:
         self._watch = LeaseWatch()
         self._stop = self._watch.stop
         self._recorder = Recorder()
-        self._snapshots = loading.Snapshots()
+        self._loader = Loader(self._recorder, self._watch, self._stop)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="account")
         self._tasks: dict[Future[None], AccountTask] = {}
         self._masters: dict[Future[list[MasterReading]], MasterTask] = {}
@@ -246,7 +247,7 @@ class LaneAtWork:
 
     def _take_accounts(self) -> None:
         taken = claims.claim_accounts(self.name, self._free, self.run_id) if self._free else []
-        for task in loading.load(taken, self._snapshots, self._recorder, self._watch, self._stop) if taken else ():
+        for task in self._loader.load(taken) if taken else ():
             self._tasks[self._pool.submit(task.work, self._replicate)] = task
 
     @property

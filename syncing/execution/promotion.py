@@ -1,67 +1,86 @@
-"""What a promotion brings to the master: worked out from its picks when both accounts have been read."""
+"""Promotions: the slave whose items were picked and the master are read, and the master becomes what is proposed."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from functools import partial
+
+from django.db import transaction
 
 from accounts.models import Account
+from syncing.adapters.gate import Gate
 from syncing.adapters.outcomes import Outcome
-from syncing.engine.promotion import Pick, Proposal, proposal_document, propose
-from syncing.engine.refs import Kind, Ref
-from syncing.engine.snapshot import Snapshot
+from syncing.engine.promotion import Pick, proposal_document, propose
+from syncing.engine.refs import Kind, Ref, Scope
+from syncing.engine.rules import Rules
+from syncing.engine.snapshot import Snapshot, fingerprint
 from syncing.engine.stored_names import as_sent
-from syncing.models import IdMapping, LogEntry, RunPurpose, SyncRun
+from syncing.execution.goals import Goal, SnapshotCache
+from syncing.execution.master_reading import ReadRequest
+from syncing.leases.claims import Claim, MasterClaim, freeze_master
+from syncing.models import IdMapping, LogEntry, SyncRun
 from syncing.records.log import log
 from syncing.records.mappings import store_mappings
+from syncing.records.snapshots import store_master
 from syncing.records.stored_names import known_names
 from syncing.records.text import clean, error_document
 from syncing.replication.contract import Mapped
 from syncing.services.runs.close import end_without_master
 
+NO_SOURCE = ("The account whose items were picked is no slave of the group any more.", "Pick them in another account.")
 NOTHING_LEFT = "Nothing of what was picked can be brought to the master."
 LOOK_AGAIN = "See the log of the run; look for drift, then pick again."
 
 
-def source_of(run: SyncRun) -> Account | None:
-    """The slave that a promotion takes from, with its secrets; None when it is no slave of the group (any more)."""
-    if run.purpose != RunPurpose.PROMOTION or run.source_id is None:
+def request(run: SyncRun, master: Account, scope: Scope) -> ReadRequest | None:
+    """Returns what to read: the slave and the master; None, and the run has ended, when it is no slave any more."""
+    slaves = Account.objects.filter(group=run.group_id, role=Account.Role.SLAVE)
+    source = slaves.filter(pk=run.source_id).first() if run.source_id else None
+    if source is None:
+        end_without_master(run, "not_found", error_document("not_found", *NO_SOURCE))
         return None
-    return Account.objects.filter(pk=run.source_id, group=run.group_id, role=Account.Role.SLAVE).first()
+    return ReadRequest((source, master), scope)
 
 
-def picks_of(run: SyncRun) -> list[Pick]:
-    return [Pick(Kind(item["kind"]), item["slave_key"], item["attribute"]) for item in run.picked]
+def accept(run: SyncRun, claim: MasterClaim, scope: Scope, snapshots: Sequence[Snapshot]) -> bool:
+    """Stores what the master is to become, in the place of what it is; True when the master may be worked.
 
-
-def document_of(run: SyncRun, source: Snapshot, master: Snapshot) -> dict[str, Any] | None:
-    """The proposal as it is kept with the run; None when nothing is left of it: then the run has ended."""
-    theirs = known_names([run.source_id])[run.source_id] if run.source_id else {}
-    proposal = propose(as_sent(source, theirs), master, _known(run), picks_of(run))
+    When nothing is left of what was picked, the run has ended.
+    """
+    source, master = snapshots
+    names = known_names([run.source_id])[run.source_id] if run.source_id else {}
+    picks = [Pick(Kind(item["kind"]), item["slave_key"], item["attribute"]) for item in run.picked]
+    mappings = IdMapping.objects.filter(account=run.source_id).order_by()
+    known = {  # turned round: the source's own item -> the master's key
+        Ref(Kind(kind), slave_key): master_key
+        for kind, slave_key, master_key in mappings.values_list("kind", "slave_key", "master_key")
+    }
+    proposal = propose(as_sent(source, names), master, known, picks)
     for sentence in proposal.problems:
         log(run.pk, sentence, code="not_promoted", level=LogEntry.Level.WARNING)
     for sentence in proposal.remarks:
         log(run.pk, sentence, code="not_promoted")
-    if proposal.only:
-        document: dict[str, Any] = clean(proposal_document(proposal))
-        return document
-    _end(run, proposal)
-    return None
+    if not proposal.only:
+        sentence = " ".join([NOTHING_LEFT, *proposal.problems])
+        end_without_master(run, "conflict", error_document("conflict", sentence, LOOK_AGAIN))
+        return False
+    with transaction.atomic():
+        document = clean(proposal_document(proposal))
+        row = store_master(run.group_id, scope, document, fingerprint(master), accepted=False)
+        return freeze_master(claim, snapshot=row)
 
 
-def _end(run: SyncRun, proposal: Proposal) -> None:
-    sentence = " ".join([NOTHING_LEFT, *proposal.problems])
-    end_without_master(run, "conflict", error_document("conflict", sentence, LOOK_AGAIN))
-
-
-def _known(run: SyncRun) -> dict[Ref, str]:
-    """The source's id mappings turned round: its own item -> the master's key."""
-    rows = IdMapping.objects.filter(account=run.source_id).order_by()
+def goals(run: SyncRun, claims: Sequence[Claim], snapshots: SnapshotCache) -> dict[int, Goal]:
+    """Returns what the master is to become; its gate is shut until the plan has been found to be the approved one."""
+    (claim,) = claims
+    _, scope = snapshots.get(claim.snapshot_id)
+    proposal = snapshots.proposal(claim.snapshot_id)
+    remember = partial(remember_promoted, run.source_id, proposal.origins)
+    rules = Rules(only=proposal.only)
     return {
-        Ref(Kind(kind), slave_key): master_key
-        for kind, slave_key, master_key in rows.values_list("kind", "slave_key", "master_key")
+        claim.account_id: Goal(proposal.desired, scope, proposal.known, rules, remember, gate=Gate(), own_words=True)
     }
 
 
-def remember(
+def remember_promoted(
     source_id: int | None,
     origins: Mapping[Ref, str],
     account_id: int,
@@ -69,7 +88,7 @@ def remember(
     mapped: Sequence[Mapped],
     dropped: Sequence[Ref],
 ) -> None:
-    """What the master has been given: from now on the source's own item stands for it there."""
+    """Stores that the source's own item stands, from now on, for what the master has been given."""
     if source_id is None:
         return
     pairs = [

@@ -239,3 +239,12 @@ def release_master(claim: MasterClaim, *, counts: bool = True) -> None:
     """Gives the reading back, so that the next lane may do it; an attempt that was handed back does not count."""
     mine = SyncRun.objects.filter(pk=claim.run_id, fence=claim.fence, **_UNREAD)
     mine.update(lease_until=None, attempts=claim.attempts if counts else claim.attempts - 1)
+
+
+def freeze_master(claim: MasterClaim, **columns: object) -> bool:
+    """Ends the reading with `columns` of the run: from now on its accounts may be worked.
+
+    False when the claim was lost or the run cancelled.
+    """
+    mine = SyncRun.objects.filter(pk=claim.run_id, fence=claim.fence, state__in=RUN_OPEN, cancel_requested_at=None)
+    return mine.update(lease_until=None, note="", **columns) == 1

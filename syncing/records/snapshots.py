@@ -1,10 +1,11 @@
-"""Snapshots of slaves as they were before a run wrote to them."""
+"""Snapshots: masters as they were read, and slaves as they were before a run wrote to them."""
 
 import json
 import zlib
 
+from syncing.engine.refs import Scope
 from syncing.engine.snapshot import Snapshot, from_document, to_document
-from syncing.models import SlaveSnapshot
+from syncing.models import MasterSnapshot, SlaveSnapshot
 
 
 def packed(snapshot: Snapshot) -> bytes:
@@ -21,3 +22,16 @@ def store_snapshot(account_run_id: int, account_id: int, document: bytes) -> Non
     """Stores the account before the first write of an account run; of several attempts the first one's stays."""
     row = SlaveSnapshot(account_run_id=account_run_id, account_id=account_id, document=document)
     SlaveSnapshot.objects.bulk_create([row], ignore_conflicts=True)
+
+
+def store_master(group_id: int, scope: Scope, document: object, digest: str, *, accepted: bool) -> MasterSnapshot:
+    """Stores a master as it was read, or (not `accepted`) what a promotion proposes in its place."""
+    return MasterSnapshot.objects.create(
+        group_id=group_id, type=scope, document=document, fingerprint=digest, accepted=accepted
+    )
+
+
+def last_accepted(group_id: int, scope: Scope) -> MasterSnapshot | None:
+    """Returns the latest reading that the guard let pass and that holds (at least) what this scope reads."""
+    accepted = MasterSnapshot.objects.filter(group=group_id, type__in={scope, Scope.FULL}, accepted=True)
+    return accepted.order_by("-pk").first()

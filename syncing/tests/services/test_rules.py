@@ -13,8 +13,8 @@ from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing.engine.refs import Kind, Ref
 from syncing.engine.rules import WHOLE, ExclusionRule, Limits, Unmatched
 from syncing.engine.snapshot import Snapshot
-from syncing.execution import purposes
-from syncing.execution.purposes import Snapshots
+from syncing.execution import sync
+from syncing.execution.goals import SnapshotCache
 from syncing.leases.claims import Claim
 from syncing.models import AcceptedDifference, Drift, IdMapping, LogEntry, MasterSnapshot
 from syncing.models import Exclusion as ExclusionRow
@@ -114,7 +114,7 @@ def test_the_base_is_put_together_from_the_masters_that_each_part_was_equal_to_a
         for n, pk in enumerate((north.pk, south.pk))
     ]
 
-    found = purposes.of_sync(run, claims, Snapshots())
+    found = sync.goals(run, claims, SnapshotCache())
 
     assert found[north.pk].base == Snapshot((), (), ())
     assert found[north.pk].base is found[south.pk].base
@@ -122,7 +122,7 @@ def test_the_base_is_put_together_from_the_masters_that_each_part_was_equal_to_a
 
 @pytest.mark.django_db
 def test_without_a_base_there_is_none() -> None:
-    assert Snapshots().base(None, None) is None
+    assert SnapshotCache().base(None, None) is None
 
 
 # -- the master, when something would be deleted for being gone --

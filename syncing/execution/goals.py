@@ -1,0 +1,112 @@
+"""The goal of an account run: what its account is to become, by which rules; and the snapshots that goals need."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from syncing.adapters.gate import Gate
+from syncing.engine.pending import ListKey, Pending
+from syncing.engine.promotion import Proposal, proposal_from
+from syncing.engine.refs import Ref, Scope
+from syncing.engine.rules import Rules
+from syncing.engine.snapshot import Snapshot, from_document
+from syncing.engine.stored_names import ItemKey, ShownName, as_sent
+from syncing.leases.claims import Claim
+from syncing.models import MasterSnapshot
+from syncing.records.mappings import Remember
+from syncing.replication.contract import Target
+
+CACHED_SNAPSHOTS = 16
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class AccountMemory:
+    """What is stored of an account beside its id mappings, whatever the run is for; see Target."""
+
+    stored_names: Mapping[ItemKey, ShownName]
+    pending: Mapping[ListKey, Pending]
+    fresh: frozenset[Ref]
+    is_begun: bool  # an earlier attempt of this account run has written
+
+
+@dataclass(frozen=True)
+class Goal:
+    """The part of a target that depends on what its run is for."""
+
+    desired: Snapshot
+    scope: Scope
+    known: Mapping[Ref, str]
+    rules: Rules
+    remember: Remember
+    base: Snapshot | None = None
+    gate: Gate | None = None
+    own_words: bool = False  # `desired` was read from the account itself
+
+    def target(self, claim: Claim, subdomain: str, memory: AccountMemory, *, forced: bool) -> Target:
+        """Returns all that the thread of the account needs.
+
+        Who forces a run has what is missing created, whatever was sent before. An account that was begun had the
+        approved plan then; what is left of it has another digest.
+        """
+        pending = {} if forced else memory.pending
+        return Target(
+            subdomain,
+            self.scope,
+            claim.writes,
+            as_sent(self.desired, memory.stored_names) if self.own_words else self.desired,
+            self.known,
+            rules=self.rules,
+            approved_digest="" if memory.is_begun else claim.approved_digest,
+            base=self.base,
+            gate=self.gate,
+            stored_names=memory.stored_names,
+            fresh=frozenset() if self.own_words else memory.fresh,
+            pending=None if self.own_words else pending,
+        )
+
+
+class SnapshotCache:
+    """The masters of the runs at work and what the slaves were last equal to: once per lane, for all its threads."""
+
+    def __init__(self) -> None:
+        self._values: dict[object, object] = {}
+
+    def get(self, snapshot_id: int) -> tuple[Snapshot, Scope]:
+        """Returns a master as it was read, and what of it was."""
+
+        def load() -> tuple[Snapshot, Scope]:
+            row = MasterSnapshot.objects.get(pk=snapshot_id)
+            return from_document(row.document), Scope(row.type)
+
+        return self._once(snapshot_id, load)
+
+    def proposal(self, snapshot_id: int) -> Proposal:
+        """Returns what a promotion stores in the place of a master."""
+        return self._once(
+            ("proposal", snapshot_id),
+            lambda: proposal_from(MasterSnapshot.objects.values_list("document", flat=True).get(pk=snapshot_id)),
+        )
+
+    def base(self, pipelines: int | None, fields: int | None) -> Snapshot | None:
+        """Returns the master that the pipelines were last equal to, put together with that of the fields."""
+        if pipelines is None and fields is None:
+            return None
+
+        def load() -> Snapshot:
+            of_fields = self.get(fields)[0] if fields else None
+            return Snapshot(
+                self.get(pipelines)[0].pipelines if pipelines else (),
+                of_fields.groups if of_fields else None,
+                of_fields.fields if of_fields else None,
+            )
+
+        return self._once(("base", pipelines, fields), load)
+
+    def _once(self, key: object, load: Callable[[], T]) -> T:
+        if key not in self._values:
+            value = load()
+            while len(self._values) >= CACHED_SNAPSHOTS:
+                del self._values[next(iter(self._values))]
+            self._values[key] = value
+        return self._values[key]  # type: ignore[return-value]

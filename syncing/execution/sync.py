@@ -1,0 +1,101 @@
+"""Syncs and drift checks: the master is read and judged, and every slave is compared with it."""
+
+from collections.abc import Sequence
+
+from django.db import transaction
+
+from accounts.models import Account
+from syncing.engine import safety
+from syncing.engine.refs import Scope
+from syncing.engine.snapshot import Snapshot, fingerprint, from_document, to_document
+from syncing.error_boundary import survived
+from syncing.execution.goals import Goal, SnapshotCache
+from syncing.execution.master_reading import ReadRequest
+from syncing.leases.claims import Claim, MasterClaim, freeze_master
+from syncing.models import LogEntry, MasterSnapshot, SyncRun
+from syncing.policy import may_delete, rules_for
+from syncing.records import drift
+from syncing.records.log import log
+from syncing.records.mappings import known_mappings, remember_slave
+from syncing.records.snapshots import last_accepted, store_master
+from syncing.records.text import clean, error_document
+from syncing.services.runs.close import end_without_master
+
+GUARD_REMEDY = "Look at the master; if this is meant, run again forced and say why (--force --reason TEXT)."
+NOT_COMPARED = (
+    "What the master had the last time cannot be read any more, so nobody can tell what it has lost since.",
+    GUARD_REMEDY,
+)
+
+
+def request(run: SyncRun, master: Account, scope: Scope) -> ReadRequest:
+    """Returns what to read: the master, more thoroughly where the policy deletes."""
+    if not may_delete(run.group):
+        return ReadRequest((master,), scope)
+    previous = last_accepted(run.group_id, scope)
+    return ReadRequest((master,), scope, deletes=True, before=None if previous is None else _unpacked(previous))
+
+
+def _unpacked(row: MasterSnapshot) -> Snapshot | None:
+    """Returns the master of a row; None when it cannot be read any more (changed by hand in the database)."""
+    with survived(f"the master's snapshot {row.pk}"):
+        return from_document(row.document)
+    return None
+
+
+def accept(run: SyncRun, claim: MasterClaim, scope: Scope, snapshots: Sequence[Snapshot]) -> bool:
+    """Judges the master as it was read; True when the run's accounts may be worked.
+
+    A master that is empty, or has lost too much since the last accepted reading, is not copied; nor is one that cannot
+    be compared with that reading any more. An unchanged master stays in its stored snapshot.
+    """
+    (snapshot,) = snapshots
+    previous = last_accepted(run.group_id, scope)
+    before = None if previous is None else _unpacked(previous)
+    if previous is not None and before is None:
+        previous = None
+        if not run.forced:
+            end_without_master(run, "internal", error_document("internal", *NOT_COMPARED))
+            return False
+    sentence = safety.empty_master(snapshot)
+    if sentence is None and before is not None:
+        sentence = safety.master_losses(before, snapshot, run.group.max_master_shrink, run.group.shrink_minimum_items)
+    if sentence and not run.forced:
+        end_without_master(run, "guard", error_document("guard", sentence, GUARD_REMEDY))
+        return False
+    if sentence:
+        log(run.pk, f"{sentence} Forced: {run.force_reason}", code="forced", level=LogEntry.Level.WARNING)
+    doubt = _log_remarks(run, snapshot)
+    with transaction.atomic():
+        if previous is None or previous.fingerprint != fingerprint(snapshot):
+            document = clean(to_document(snapshot))
+            previous = store_master(run.group_id, scope, document, fingerprint(snapshot), accepted=True)
+        return freeze_master(claim, snapshot=previous, deletes_allowed=not doubt)
+
+
+def _log_remarks(run: SyncRun, snapshot: Snapshot) -> str | None:
+    """Logs what is odd in the master though it is accepted; returns the doubt for which nothing is deleted."""
+    doubt = safety.inconsistency(snapshot)
+    if doubt and may_delete(run.group):
+        message = f"Nothing is deleted in this run, whatever the policy: in what was read of the master, {doubt}."
+        log(run.pk, message, code="no_deletions", level=LogEntry.Level.WARNING)
+    for held in snapshot.held:
+        message = (
+            f"Not copied: the {held.kind.replace('_', ' ')} {held.label!r} has an unexpected shape ({held.place})."
+        )
+        log(run.pk, message, code="held_back", level=LogEntry.Level.WARNING)
+    return doubt
+
+
+def goals(run: SyncRun, claims: Sequence[Claim], snapshots: SnapshotCache) -> dict[int, Goal]:
+    """Returns by account: the master's configuration, and of its base only what the run looks at."""
+    accounts = [claim.account_id for claim in claims]
+    known, rules = known_mappings(accounts), rules_for(accounts, run)
+    desired, scope = snapshots.get(claims[0].snapshot_id)
+    bases = drift.bases_of(accounts, run.group_id)
+    by_account = {}
+    for account in accounts:
+        pipelines, fields = bases.get(account, (None, None))
+        base = snapshots.base(pipelines if scope.writes_pipelines else None, fields if scope.writes_fields else None)
+        by_account[account] = Goal(desired, scope, known[account], rules[account], remember_slave, base)
+    return by_account
