@@ -41,9 +41,11 @@ class SecretField(forms.CharField):
         if self.required and not stripped:
             raise ValidationError(self.error_messages["required"], code="required")
         if text and not stripped:
-            raise ValidationError(_("There is nothing but spaces; copy it again."))
+            raise ValidationError(_("The value has only spaces; copy it again."))
         if not can_be_secret(stripped):
-            raise ValidationError(_("This is one word of plain letters, digits and signs; copy it again."))
+            raise ValidationError(
+                _("The value must be one word of letters, digits and signs, without accents; copy it again.")
+            )
         return stripped
 
 
@@ -54,7 +56,7 @@ class AccountForm(AccountModelForm):
         label=_("Subdomain"),
         max_length=200,
         widget=forms.TextInput(attrs={"class": "vTextField"}),
-        help_text=_("As in SUBDOMAIN.kommo.com; the account's whole address may be pasted."),
+        help_text=_("The first part of SUBDOMAIN.kommo.com. You can also paste the whole address of the account."),
     )
     new_token = SecretField(
         label=_("Long-lived token"),
@@ -129,8 +131,8 @@ class ImportForm(forms.Form):
         SyncGroup.objects.all(),
         label=_("Sync group"),
         required=False,
-        empty_label=_("The only group (made if there is none)"),
-        help_text=_("For the rows that name no group themselves."),
+        empty_label=_("The only group (created if there is none)"),
+        help_text=_("Used for lines that do not name a group."),
     )
 
     def clean_import_file(self) -> Any:
@@ -142,7 +144,7 @@ class ImportForm(forms.Form):
         except UnreadableFile as error:
             raise ValidationError(str(error)) from error
         if not self.table.rows and not self.table.errors:
-            raise ValidationError(_("The file names its columns and has no line below."))
+            raise ValidationError(_("The file has a line with column names and no accounts below it."))
         return file
 
 

@@ -109,5 +109,5 @@ def _refuse_files(request: HttpRequest) -> HttpResponse | None:
 
 
 def _page(request: HttpRequest, message: str, *, status: int) -> HttpResponse:
-    context = {"title": _("Nothing was read"), "message": message}
+    context = {"title": _("The request was refused"), "message": message}
     return render(request, "syncing/refused.html", context, status=status)

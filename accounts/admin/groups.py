@@ -26,17 +26,17 @@ class SyncGroupAdmin(GroupModelAdmin):
     readonly_fields = ("created_at",)
     fieldsets = (
         (None, {"fields": ("name", "created_at")}),
-        (_("What is replicated"), {"fields": ("sync_pipelines", "sync_custom_fields")}),
+        (_("What a sync copies"), {"fields": ("sync_pipelines", "sync_custom_fields")}),
         (
-            _("What only a slave has"),
+            _("Items that only a slave has"),
             {
                 "fields": (
                     *("unmatched_pipelines", "unmatched_stages"),
                     *("unmatched_groups", "unmatched_fields", "unmatched_options"),
                 ),
                 "description": _(
-                    "Never deleted: what is in use, what Kommo made itself, the main and the last pipeline; and "
-                    "nothing at all in a run that could not read all of the master."
+                    "Some items are never deleted: items in use, items that Kommo made itself, the main pipeline "
+                    "and the last pipeline. A run that could not read the whole master deletes nothing."
                 ),
             },
         ),
@@ -48,7 +48,7 @@ class SyncGroupAdmin(GroupModelAdmin):
                     *("max_update_share", "max_delete_share", "limit_minimum_items", "max_deletes"),
                 ),
                 "description": _(
-                    "Looked at before the first write. Who may override them has to say why, and it is kept."
+                    "Checked before the first write. Whoever overrides a limit has to give a reason, which is stored."
                 ),
             },
         ),
@@ -57,7 +57,10 @@ class SyncGroupAdmin(GroupModelAdmin):
             _("Waves"),
             {
                 "fields": ("wave_size", "wave_unit", "max_failure_share", "wave_wait", "wave_hold"),
-                "description": _("Of a run that writes into the whole group: first the pilots, then wave by wave."),
+                "description": _(
+                    "A run that writes to the whole group goes in waves: first the pilots, then one wave after "
+                    "the other."
+                ),
             },
         ),
         (_("Snapshots and drift"), {"fields": ("snapshot_days", "drift_hours")}),

@@ -55,7 +55,9 @@ class IntegrationForm(IntegrationModelForm):
     def clean_is_public(self) -> bool:
         public: bool = self.cleaned_data["is_public"]
         if not public and self.instance.pk and self.instance.accounts.count() > 1:
-            raise ValidationError(_("It serves several accounts, which a private integration cannot."))
+            raise ValidationError(
+                _("This integration serves several accounts; a private integration can serve only one.")
+            )
         return public
 
     def save(self, commit: bool = True) -> Any:
@@ -131,5 +133,8 @@ class IntegrationAdmin(IntegrationModelAdmin):
             messages.info(request, text)
         if not obj.redirect_uri.endswith(reverse("accounts:callback")):
             facts = {"uri": obj.redirect_uri, "callback": request.build_absolute_uri(reverse("accounts:callback"))}
-            text = _("Does %(uri)s lead to KommoSync? From here its address would be %(callback)s.")
+            text = _(
+                "%(uri)s does not look like the address of this KommoSync, which is %(callback)s. Check that "
+                "it leads here."
+            )
             messages.warning(request, text % facts)

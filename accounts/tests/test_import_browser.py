@@ -23,7 +23,7 @@ def test_a_file_is_looked_at_confirmed_and_what_is_stored_goes_out_again(page, t
     page.goto("/accounts/account/")
     page.click("text=Import accounts")
     page.set_input_files("#id_import_file", tmp_path / "branches.csv")
-    page.click("text=Look at the file")
+    page.click("text=Check the file")
     page.locator("text=2 · Left out").wait_for()
     assert page.locator("#ks-refused + .ks-scroll tbody tr").count() == 2
     assert not Account.objects.filter(subdomain="oslo").exists()
@@ -31,14 +31,14 @@ def test_a_file_is_looked_at_confirmed_and_what_is_stored_goes_out_again(page, t
     page.locator("#ks-imported").wait_for()
     assert "1 created, 1 updated, 1 unchanged, 2 refused" in page.locator("#ks-imported").inner_text()
     assert Account.objects.get(subdomain="north").token == "token-of-day"
-    page.click("text=To the accounts")
+    page.click("text=Go to the accounts")
     page.click("text=Export accounts")
     with page.expect_download() as waiting:
         page.click("input[value=Export]")
     assert waiting.value.suggested_filename.endswith(".xlsx")
     page.goto("/accounts/account/import/")
     page.set_input_files("#id_import_file", waiting.value.path())
-    page.click("text=Look at the file")
+    page.click("text=Check the file")
     page.locator("text=6 · Unchanged").wait_for()
     page.click("summary")
     assert page.locator("#ks-unchanged tbody tr").count() == 6

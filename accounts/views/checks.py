@@ -71,7 +71,7 @@ def again(request: HttpRequest, check_id: int) -> HttpResponse:
 def _start_and_show(request: HttpRequest, account_ids: Sequence[int] | None) -> HttpResponse:
     check = start_check(account_ids, by=person(request))
     if check.requested_by_id != request.user.pk:
-        messages.info(request, _("These accounts are being checked already; this is it."))
+        messages.info(request, _("These accounts are already being checked; this is that check."))
     return HttpResponseRedirect(reverse("accounts:check", args=[check.pk]))
 
 

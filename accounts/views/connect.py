@@ -53,7 +53,7 @@ def connect(request: HttpRequest, account_id: int) -> HttpResponse:
 
 def to_kommo(request: HttpRequest, started: StartedAttempt) -> HttpResponse:
     """Shows a page that leads on to Kommo. Not a redirect: our own policy lets no form end on another host."""
-    response = render(request, "accounts/to_kommo.html", {"url": started.url, "title": _("To Kommo")})
+    response = render(request, "accounts/to_kommo.html", {"url": started.url, "title": _("Go to Kommo")})
     response["Referrer-Policy"] = "no-referrer"
     return response
 

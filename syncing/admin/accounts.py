@@ -133,7 +133,8 @@ class SyncedAccountAdmin(HistoryGoesAlong, AccountAdmin):
             url = f"{reverse('syncing:start', args=[obj.group_id, RunMode.PLAN])}?account={obj.pk}"
             link = format_html('<a href="{}">{}</a>', url, _("plan its first sync"))
             messages.info(
-                request, format_html(_("As soon as it is connected: {link}, which writes nothing."), link=link)
+                request,
+                format_html(_("As soon as the account is connected, {link}. A plan writes nothing."), link=link),
             )
 
     def has_plan_sync_permission(self, request: HttpRequest) -> bool:

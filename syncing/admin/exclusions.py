@@ -21,7 +21,9 @@ class ExclusionInline(Inline):
     model = Exclusion
     fields = ("kind", "name")
     extra = 1
-    verbose_name_plural = gettext_lazy("left out: what this account is not given by runs, nor anything inside it")
+    verbose_name_plural = gettext_lazy(
+        "exclusions: items that runs do not copy to this account, with everything inside them"
+    )
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm(CHANGE) or request.user.has_perm("accounts.view_account")

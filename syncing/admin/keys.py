@@ -27,8 +27,9 @@ class ApiKeyForm(KeyModelForm):
         choices=ApiKey.Scope.choices,
         widget=forms.CheckboxSelectMultiple,
         help_text=_(
-            "Read: status, runs, ids, audit. Trigger: start a plan or a sync. Approve: have a reviewed plan carried "
-            "out. Promote: with it, also one that writes the master."
+            "Read: see status, runs, ids and audit. Trigger: start a plan or a sync. Approve: approve a "
+            "plan, which is then applied. Promote: approve plans that write to the master, too (together "
+            "with Approve)."
         ),
     )
 
@@ -48,14 +49,16 @@ class ApiKeyForm(KeyModelForm):
             kept = {*self.grantable, *self.instance.scopes}
             self.fields["scopes"].choices = [choice for choice in ApiKey.Scope.choices if choice[0] in kept]  # type: ignore[attr-defined]
             if not kept:
-                self.fields["scopes"].help_text = _("You may do nothing that a key could do, so you can make none.")
+                self.fields["scopes"].help_text = _(
+                    "You have no permission that an API key could use, so you cannot create one."
+                )
 
     def clean(self) -> dict[str, Any] | None:
         """Makes a revoked key work again only for those who could give it its scopes."""
         cleaned = super().clean()
         works_again = "revoked" in self.changed_data and not self.cleaned_data.get("revoked")
         if works_again and not set(self.instance.scopes) <= self.grantable:
-            raise forms.ValidationError(_("This key may do more than you may: make a new one instead."))
+            raise forms.ValidationError(_("This key has more permissions than you have. Create a new key instead."))
         return cleaned
 
 
@@ -90,7 +93,7 @@ class ApiKeyAdmin(AnyModelAdmin):
         """Who limits what it may do; without a person its scopes alone do."""
         if key.is_orphaned:
             facts = {"name": key.made_by or key.maker_name}
-            return gettext("%(name)s, who can no longer log in: the key opens nothing") % facts
+            return gettext("%(name)s, who can no longer log in, so the key no longer works") % facts
         return str(key.made_by or gettext("command line"))
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:

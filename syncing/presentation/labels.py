@@ -36,7 +36,7 @@ ATTRIBUTES = {
     "enums": _("Options"),
     "required_statuses": _("Required in stages"),
     "hidden_statuses": _("Hidden in stages"),
-    "is_api_only": _("Only by API"),
+    "is_api_only": _("Editable by API only"),
     "currency": _("Currency"),
     "remind": _("Reminder"),
     "tracking_callback": _("Tracking script"),
@@ -70,7 +70,7 @@ OUTCOMES = {
     "skipped": _("skipped"),
 }
 CAUSES = {
-    "master": (badges.INFO, _("Master moved on")),
+    "master": (badges.INFO, _("Changed in the master")),
     "slave": (badges.WARN, _("Edited in the account")),
     "both": (badges.BAD, _("Both changed")),
     "unknown": (badges.IDLE, _("Cause unknown")),

@@ -29,7 +29,7 @@ def run_url(run_id: int) -> str:
 def to_run(request: HttpRequest, started: StartedRun) -> HttpResponseRedirect:
     """Redirects to the run that was started or joined, with a message about it."""
     if started.joined:
-        messages.info(request, _("A run like this was waiting already; this is it."))
+        messages.info(request, _("The same run was already waiting; this is its page."))
     else:
         messages.success(request, _("Run %(number)s is queued.") % {"number": started.run.pk})
     return HttpResponseRedirect(run_url(started.run.pk))

@@ -103,7 +103,7 @@ def _expiry(account: Account, days: int) -> Concern:
     state = "expires_now" if days <= expiry.URGENT else "expires_soon"
     if account.uses_oauth:
         text = _(
-            "These connections should have renewed themselves, and did not. Check them; the history of each says why."
+            "These connections did not renew themselves. Check them; the history of each account shows the reason."
         )
     else:
         text = _("Make a new long-lived token in the account and store it, or connect the account by OAuth.")
@@ -147,7 +147,7 @@ def _unapproved(account_run: dict[str, Any]) -> Iterator[Concern]:
     """A plan that stays one until somebody approves it; what a drift check found has lines of its own."""
     if not PURPOSES[account_run["run__purpose"]].is_own_topic:
         label = _("Waits for approval")
-        text = _("Nothing of this plan is written until somebody approves it.")
+        text = _("Nothing is written until somebody approves this plan.")
         title = _("Run %(number)d") % {"number": account_run["run"]}
         yield Concern(account_run["state"], label, title, text, _("Look at the run, then press Approve there."))
 
@@ -161,5 +161,8 @@ def _edited(edit: SlaveEdit) -> Concern:
         text = _("Somebody made it in the account; the policy deletes it.")
     else:
         text = _("Somebody edited it in the account.")
-    remedy = _("Its drift page says what: revert it, accept it as an exception, or promote it to the master.")
+    remedy = _(
+        "See the differences on its drift page, then revert them, accept them as exceptions, or "
+        "promote them to the master."
+    )
     return Concern("edited", _("Edited in accounts"), f"{edit.name}{where}", text, remedy)

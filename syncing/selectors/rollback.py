@@ -124,15 +124,15 @@ def _why_not(run: SyncRun, row: AccountRun, done: AccountWrites | None) -> str:
     account = row.account
     if done is None:
         if row.created or row.updated or row.deleted:
-            return _("How it was before is not kept any more (for %(days)d days it was).") % {
+            return _("The snapshot taken before the run has expired (snapshots are kept for %(days)d days).") % {
                 "days": run.group.snapshot_days
             }
-        return _("The run wrote nothing there.")
+        return _("The run wrote nothing in this account.")
     if not done.rows and not done.options:
-        return _("The run wrote nothing there.")
+        return _("The run wrote nothing in this account.")
     if account.role != Account.Role.SLAVE or account.group_id != run.group_id:
-        return _("It is no slave of the group %(group)s any more.") % {"group": run.group.name}
-    return _("It is paused.") if account.paused else ""
+        return _("The account is no longer a slave of the group %(group)s.") % {"group": run.group.name}
+    return _("The account is paused.") if account.paused else ""
 
 
 def _losses(done: AccountWrites) -> Iterator[Loss]:
@@ -146,7 +146,7 @@ def _lost_with(row: WrittenItem) -> str:
     if row.touch.action is Action.DELETE:
         return _lost_with_deletion(row.touch.kind)
     if row.touch.action is Action.CREATE:
-        return _("It became the main pipeline, which Kommo keeps.") if "is_main" in row.fields else ""
+        return _("This is now the main pipeline, which Kommo does not delete.") if "is_main" in row.fields else ""
     if "descriptions" in row.fields and _grew(*row.fields["descriptions"]):
         return _("Descriptions that were added stay; remove them in Kommo.")
     return _("Codes that were given to options stay.") if "enum_codes" in row.fields else ""
@@ -155,13 +155,14 @@ def _lost_with(row: WrittenItem) -> str:
 def _lost_with_deletion(kind: Kind) -> str:
     if kind is Kind.PIPELINE:
         return _(
-            "It and its stages come back with new ids, without their automations; Kommo names the system stages anew."
+            "The pipeline and its stages come back with new ids and without their automations; Kommo "
+            "names the system stages again."
         )
     if kind is Kind.STAGE:
-        return _("It comes back with a new id, without its automations.")
+        return _("The stage comes back with a new id and without its automations.")
     if kind in (Kind.CUSTOM_FIELD, Kind.ENUM):
-        return _("It comes back with a new id; values that leads, contacts or companies held do not.")
-    return _("It comes back with a new id.")
+        return _("The item comes back with a new id; the values of leads, contacts and companies do not come back.")
+    return _("The item comes back with a new id.")
 
 
 def _grew(old: Any, new: Any) -> bool:

@@ -129,7 +129,7 @@ def _open_approvals(plan: SyncRun) -> QuerySet[SyncRun]:
 def _check_plan(plan: SyncRun) -> None:
     facts = {"run": plan.pk, "state": plan.get_state_display()}
     if plan.mode != RunMode.PLAN:
-        raise Refusal("no_plan", _("Run %(run)d is no plan.") % facts, _("Approve a plan run."))
+        raise Refusal("no_plan", _("Run %(run)d is not a plan.") % facts, _("Name a run that planned."))
     if plan.is_open:
         raise Refusal("still_open", _("Run %(run)d has not ended.") % facts, _("Wait for its end."))
     if plan.state not in REVIEWABLE:
@@ -138,7 +138,7 @@ def _check_plan(plan: SyncRun) -> None:
     if at_work is not None:
         raise Refusal(
             "already_approved",
-            _("Run %(run)d was approved already; run %(other)d carries it out.") % {**facts, "other": at_work.pk},
+            _("Run %(run)d was already approved; run %(other)d applies it.") % {**facts, "other": at_work.pk},
             _("Wait for its end."),
         )
 
@@ -157,7 +157,7 @@ def _check_approver(group: SyncGroup, plan: SyncRun, by: Actor) -> None:
         raise Refusal(
             "same_person",
             _("%(who)s asked for the plan and so cannot approve it.") % {"who": by.name},
-            _("The group %(group)s wants another person's approval.") % {"group": group.name},
+            _("In the group %(group)s another person has to approve.") % {"group": group.name},
         )
 
 
@@ -185,13 +185,13 @@ def _chosen(plan: SyncRun, accounts: Sequence[Account] | None) -> QuerySet[Accou
                 "not_planned",
                 _("Run %(run)d has no plan to approve for: %(accounts)s.")
                 % {"run": plan.pk, "accounts": ", ".join(missing)},
-                _("Name only accounts that are planned and not carried out yet, or plan again."),
+                _("Name only accounts whose plan is not applied yet, or plan again."),
             )
     if not account_runs.exists():
         raise Refusal(
             "nothing_to_approve",
             _("Run %(run)d has nothing to approve: no account with a plan is left.") % {"run": plan.pk},
-            _("Plan again, or have what changed meanwhile reviewed again."),
+            _("Plan again, or review again the accounts that have changed in the meantime."),
         )
     return account_runs
 

@@ -72,7 +72,7 @@ def withdraw(accepted: AcceptedDifference, *, by: Actor) -> None:
         if not still.update(withdrawn_at=clock.now(), withdrawn_by=by.user):
             raise Refusal(
                 "already_withdrawn",
-                _("%(account)s: this exception was withdrawn before.") % {"account": accepted.account},
+                _("%(account)s: this exception was already withdrawn.") % {"account": accepted.account},
                 _("Look at the account's drift again."),
             )
         account, details = accepted.account, _told(accepted)
@@ -103,14 +103,14 @@ def _check(account: Account, reason: str) -> None:
     if account.role != Account.Role.SLAVE:
         raise Refusal(
             "not_a_slave",
-            _("%(account)s is the master: it differs from nothing.") % {"account": account},
+            _("%(account)s is the master, which has no differences.") % {"account": account},
             _("Name a slave of its group."),
         )
     if not audit.tidy(reason):
         raise Refusal(
             "no_reason",
             _("%(account)s: an exception needs a reason.") % {"account": account},
-            _("Say why the difference may stay."),
+            _("Give the reason why the difference may stay."),
         )
 
 

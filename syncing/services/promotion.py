@@ -73,7 +73,7 @@ def _named(source: Account, found: Sequence[PromotionCandidate], item: Mapping[s
     if len(keys) > 1:
         raise Refusal(
             "ambiguous",
-            _("In %(account)s several are called %(kind)s %(name)r.") % names,
+            _("%(account)s has several items %(kind)s %(name)r.") % names,
             _("Name the parent as well (PARENT/NAME), or the key: %(keys)s.") % {"keys": ", ".join(keys)},
         )
     return {"kind": kind, "slave_key": keys[0], "attribute": attribute}
@@ -97,12 +97,12 @@ def _check_pick(kind: str, key: str, attribute: str) -> None:
     if kind not in {each.value for each in Kind} or not key:
         raise Refusal(
             "bad_pick",
-            _("%(kind)s %(key)s is no item.") % {"kind": kind, "key": key},
+            _("%(kind)s %(key)s is not an item.") % {"kind": kind, "key": key},
             _("Kinds: %(kinds)s.") % {"kinds": ", ".join(each.value for each in Kind)},
         )
     if attribute == POSITION:
         raise Refusal(
-            "bad_pick", _("The order of the master's items is not changed from here."), _("Move it in Kommo.")
+            "bad_pick", _("The order of items in the master cannot be changed from here."), _("Move it in Kommo.")
         )
     if attribute and attribute not in ATTRIBUTES[Kind(kind)]:
         raise Refusal(
@@ -119,7 +119,8 @@ def _checked(group: SyncGroup, source: Account) -> Account:
     if slave is None:
         raise Refusal(
             "not_a_slave",
-            _("%(account)s is no slave of the group %(group)s.") % {"account": source.subdomain, "group": group.name},
+            _("%(account)s is not a slave of the group %(group)s.")
+            % {"account": source.subdomain, "group": group.name},
             _("Promote from a slave to its master."),
         )
     master = members.filter(role=Account.Role.MASTER).first()
@@ -191,7 +192,7 @@ def _follow(run_id: int) -> bool:
             return False  # another process was faster
         by = who_asked_for(run)
         follower, problem = _started(run, group, by)
-        sentence = problem or _("Run %(run)d brings it to the slaves.") % {"run": follower}
+        sentence = problem or _("Run %(run)d copies it to the slaves.") % {"run": follower}
         log(run.pk, sentence, code="promoted", level=LogEntry.Level.WARNING if problem else LogEntry.Level.INFO)
         details = {"picked": run.picked, "followed_by": follower}
         audit.note(AuditEntry.Action.PROMOTED, by=by, run=run, account=run.source, details=details)

@@ -38,7 +38,7 @@ def start(
         if mode == RunMode.APPLY and group.requires_approval:
             raise Refusal(
                 "approval_needed",
-                _("In the group %(group)s nothing is written but what was planned and approved.")
+                _("In the group %(group)s a run writes only what was planned and approved before.")
                 % {"group": group.name},
                 _("Plan the rollback, then have that plan approved."),
             )
@@ -58,20 +58,27 @@ def check(run: SyncRun) -> None:
     if not run.writes:
         raise Refusal(
             "nothing_written",
-            _("Run %(run)d only planned: there is nothing to take back.") % names,
-            _("Choose a run that wrote."),
+            _("Run %(run)d only planned, so there is nothing to roll back.") % names,
+            _("Choose a run that wrote something."),
         )
     if PURPOSES[run.purpose].writes_master:
         raise Refusal(
             "promotion",
-            _("Run %(run)d wrote the master, and only a promotion may do that.") % names,
-            _("Take it back in Kommo, in the master itself: the run shows every old value. The slaves follow."),
+            _(
+                "Run %(run)d wrote to the master. It cannot be rolled back, because only a promotion may "
+                "write to the master."
+            )
+            % names,
+            _(
+                "Undo it in the master, in Kommo; the page of the run shows every old value. The next sync "
+                "copies it to the slaves."
+            ),
         )
     if not SlaveSnapshot.objects.filter(account_run__run=run).exists():
         raise Refusal(
             "no_snapshots",
-            _("Of no account it is kept how it was before run %(run)d.") % names,
-            _("Nothing was written in it, or it is longer ago than the group keeps snapshots."),
+            _("Run %(run)d cannot be rolled back: there is no snapshot of any account from before it.") % names,
+            _("It wrote nothing, or its snapshots have expired."),
         )
 
 
@@ -81,7 +88,7 @@ def _chosen(run: SyncRun, accounts: Sequence[Account] | None) -> list[Account]:
     found = {forecast.account.pk for forecast in forecasts}
     unable = [f"{forecast.account.subdomain}: {forecast.why_not}" for forecast in forecasts if forecast.why_not]
     unable += [
-        _("%(account)s: It was not in that run.") % {"account": account.subdomain}
+        _("%(account)s: the account was not in that run.") % {"account": account.subdomain}
         for account in accounts or ()
         if account.pk not in found
     ]
@@ -90,7 +97,7 @@ def _chosen(run: SyncRun, accounts: Sequence[Account] | None) -> list[Account]:
         raise Refusal(
             "cannot_roll_back",
             _("Cannot be rolled back: %(accounts)s") % {"accounts": " ".join(unable)},
-            _("Choose others, or put it right by hand."),
+            _("Choose other accounts, or correct these by hand in Kommo."),
         )
     return able
 

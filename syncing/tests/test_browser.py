@@ -54,7 +54,7 @@ def test_the_page_of_a_run_follows_it_to_its_end(cast, page) -> None:
     page.locator("text=writes stages").wait_for()
     type(account_run).objects.update(state=AccountState.FAILED, note="", reason="unpaid")
     SyncRun.objects.update(state=RunState.FAILED)
-    page.locator("text=Retry what failed").wait_for()
+    page.locator("text=Retry failed accounts").wait_for()
 
 
 def test_a_run_that_waits_meanwhile_is_continued_by_the_button_that_appears(cast, page) -> None:

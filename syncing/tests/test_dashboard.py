@@ -241,7 +241,7 @@ def test_staff_who_may_not_see_runs_get_the_list_of_apps_alone(client, cast) -> 
     assert client.get("/dashboard/live").status_code == 403
     user.user_permissions.add(Permission.objects.get(codename="view_syncrun"))
     html = client.get("/").content.decode()
-    assert "Last runs" in html
+    assert "Latest runs" in html
     assert "Sync now" not in html
 
 

@@ -96,7 +96,7 @@ def test_it_shows_beforehand_what_comes_back_what_not_and_why(clerk: Client, run
     html = clerk.get(page_of(run)).content.decode()
 
     assert "comes back with a new id" in html
-    assert "The run wrote nothing there." in html
+    assert "The run wrote nothing in this account." in html
     assert EVIL not in html
     assert "alert(1)" in html
     assert html.index("south") < html.index("west")

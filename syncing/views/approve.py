@@ -32,7 +32,7 @@ class ApproveForm(forms.Form):
         max_length=500,
         required=False,
         widget=forms.Textarea(attrs={"rows": 2, "cols": 60}),
-        help_text=gettext_lazy("May be left empty. Stays in the audit."),
+        help_text=gettext_lazy("Optional. It is stored in the audit."),
     )
 
 
@@ -69,7 +69,7 @@ def approve(request: HttpRequest, run_id: int) -> HttpResponse:
             messages.error(request, str(error))
             return HttpResponseRedirect(run_url(plan.pk))
     if request.method == "POST" and not chosen:
-        messages.error(request, _("Nothing was ticked: choose at least one plan."))
+        messages.error(request, _("Choose at least one plan."))
     return page(request, "syncing/approve.html", _question(request, plan, form, found, narrowed))
 
 

@@ -37,7 +37,7 @@ class AcceptForm(forms.Form):
         label=gettext_lazy("Reason"),
         max_length=500,
         widget=forms.Textarea(attrs={"rows": 3, "cols": 60}),
-        help_text=gettext_lazy("Why may it stay? Kept with the exception and in the audit."),
+        help_text=gettext_lazy("Why may it stay? The reason is stored with the exception and in the audit."),
     )
 
 
@@ -116,7 +116,7 @@ def accept_difference(request: HttpRequest, account_id: int) -> HttpResponse:
     except Refusal as error:
         messages.error(request, str(error))
         return _back(account)
-    text = _("Accepted: %(name)s. Runs leave it alone in this account until the exception is withdrawn.")
+    text = _("Accepted: %(name)s. Runs do not change it in this account until the exception is withdrawn.")
     messages.success(request, text % {"name": accepted.name})
     return _back(account)
 
@@ -126,7 +126,9 @@ def _question(request: HttpRequest, account: Account, form: AcceptForm) -> HttpR
     found = reads.differences_of(reads.drift_of(account))
     rows = [row for row in found if is_meant(vars(row), kind, key, attribute)]
     if not rows:
-        messages.error(request, _("There is no such difference now. It may be settled or accepted already."))
+        messages.error(
+            request, _("This difference no longer exists. It may have been settled or accepted in the meantime.")
+        )
         return _back(account)
     context = {
         "title": _("Accept a difference"),
@@ -149,5 +151,8 @@ def withdraw_exception(request: HttpRequest, exception_id: int) -> HttpResponse:
     except Refusal as error:
         messages.error(request, str(error))
     else:
-        messages.success(request, _("Withdrawn. The next check shows what differs there now; Check now starts one."))
+        messages.success(
+            request,
+            _("The exception is withdrawn. The next check shows what differs now; press Check now to start one."),
+        )
     return _back(accepted.account)

@@ -30,7 +30,7 @@ class ProposeForm(forms.Form):
         max_length=500,
         required=False,
         widget=forms.Textarea(attrs={"rows": 2, "cols": 60}),
-        help_text=gettext_lazy("May be left empty. Stays in the audit."),
+        help_text=gettext_lazy("Optional. It is stored in the audit."),
     )
 
 
@@ -49,7 +49,7 @@ def promote(request: HttpRequest, account_id: int) -> HttpResponse:
         except Refusal as error:
             messages.error(request, str(error))
     elif request.method == "POST":
-        messages.error(request, _("Nothing was ticked: pick at least one item."))
+        messages.error(request, _("Choose at least one item."))
     return page(request, "syncing/promote.html", _context(request, account, form, found, picked))
 
 

@@ -28,7 +28,10 @@ ACCOUNTS_PER_PAGE = 100
 class RollbackForm(forms.Form):
     which = forms.ChoiceField(
         label=gettext_lazy("Accounts"),
-        choices=[("all", gettext_lazy("All that are found")), ("ticked", gettext_lazy("Only those that are ticked"))],
+        choices=[
+            ("all", gettext_lazy("All accounts found")),
+            ("ticked", gettext_lazy("Only the accounts that are ticked")),
+        ],
         initial="all",
         widget=forms.RadioSelect,
     )
@@ -38,7 +41,7 @@ class RollbackForm(forms.Form):
         max_length=500,
         required=False,
         widget=forms.Textarea(attrs={"rows": 2, "cols": 60}),
-        help_text=gettext_lazy("May be left empty. Stays in the audit."),
+        help_text=gettext_lazy("Optional. It is stored in the audit."),
     )
 
     def __init__(self, data: QueryDict | None) -> None:
@@ -49,7 +52,7 @@ class RollbackForm(forms.Form):
         """Who ticks some and leaves the choice at all has to say which of the two is meant."""
         which: str = self.cleaned_data["which"]
         if which == "all" and self.ticked:
-            raise forms.ValidationError(_("Some accounts are ticked, but all are chosen: choose one of the two."))
+            raise forms.ValidationError(_("You ticked some accounts but chose all accounts. Choose one of the two."))
         return which
 
 
@@ -68,7 +71,7 @@ def roll_back(request: HttpRequest, run_id: int) -> HttpResponse:
         messages.error(request, str(error))
         return HttpResponseRedirect(run_url(run.pk))
     if request.method == "POST" and form.is_valid():
-        messages.error(request, _("Nothing was ticked: choose at least one account."))
+        messages.error(request, _("Choose at least one account."))
     return page(request, "syncing/rollback.html", _context(request, run, form, forecasts))
 
 

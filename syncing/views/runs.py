@@ -46,7 +46,7 @@ class ForceForm(forms.Form):
         label=gettext_lazy("Reason"),
         max_length=500,
         widget=forms.Textarea(attrs={"rows": 3, "cols": 60}),
-        help_text=gettext_lazy("Stays in the record of the run."),
+        help_text=gettext_lazy("Stored with the run."),
     )
 
 
@@ -138,7 +138,7 @@ def run_json(request: HttpRequest, run_id: int) -> JsonResponse:
 def cancel(request: HttpRequest, run_id: int) -> HttpResponse:
     run = _run(run_id)
     cancel_run(run, by=actor_of(request))
-    messages.info(request, _("The run stops: accounts at work end after the request in hand."))
+    messages.info(request, _("The run is stopping. Accounts that are being worked on end after their current request."))
     return HttpResponseRedirect(run_url(run.pk))
 
 
@@ -157,7 +157,7 @@ def force(request: HttpRequest, run_id: int) -> HttpResponse:
     require_start(request, run.mode)
     form = ForceForm(request.POST or None)
     if not is_forceable(run):
-        messages.error(request, _("Only what the limits refused can be forced."))
+        messages.error(request, _("Only accounts that the limits refused can be forced."))
         return HttpResponseRedirect(run_url(run.pk))
     if not form.is_valid():
         writes = run.mode == RunMode.APPLY

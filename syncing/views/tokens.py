@@ -26,6 +26,6 @@ def webhook_token(request: HttpRequest, group_id: int) -> HttpResponse:
         token = make_webhook_token(group, rotate=True, by=actor_of(request))
         path = reverse("syncing:webhook", args=[token])
         context["secret"] = request.build_absolute_uri(path)
-        note = _("Made a new webhook token.")
+        note = _("A new webhook address was created.")
         admin.site.get_model_admin(SyncGroup).log_change(request, group, note)
     return page(request, "syncing/webhook_token.html", context)

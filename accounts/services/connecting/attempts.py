@@ -78,8 +78,8 @@ def check_integration(account: Account, integration: Integration | None) -> Inte
     if integration is None:
         raise CannotConnect(
             "no_integration",
-            _("%(account)s has no integration to connect with.") % {"account": account},
-            _("Choose one on the account's page; make it first under Integrations."),
+            _("%(account)s has no integration.") % {"account": account},
+            _("Create one under Integrations, then choose it on the page of the account."),
             account=account,
         )
     if not Integration.objects.filter(pk=integration.pk).exclude(client_secret="").exists():
@@ -122,12 +122,12 @@ def take(state: str, *, user: User | None, known: Collection[str]) -> ConnectAtt
     if attempt is None:
         raise CannotConnect(
             "unknown_state",
-            _("This answer belongs to nothing that was begun here."),
+            _("Kommo's answer belongs to no connection that was started here."),
             _("Open the account in KommoSync and press Connect; an integration cannot be connected from Kommo's side."),
         )
     _check_owner(attempt, user, known)
     if attempt.expires_at <= timezone.now():
-        raise ended(attempt, "expired_state", _("More than 20 minutes have passed since it was begun."))
+        raise ended(attempt, "expired_state", _("More than 20 minutes have passed since the connection was started."))
     if not ConnectAttempt.objects.filter(pk=attempt.pk, used_at=None).update(used_at=timezone.now()):
         raise ended(attempt, "used_state", _("This answer was used before."))
     return attempt
@@ -139,8 +139,8 @@ def _check_owner(attempt: ConnectAttempt, user: User | None, known: Collection[s
     if not mine:
         raise CannotConnect(
             "foreign_state",
-            _("Somebody else began this, or this browser is logged out."),
-            _("Log in with the user who began, in the same browser, and press Connect again.")
+            _("Another user started this connection, or you are logged out in this browser."),
+            _("Log in as the user who started it, in the same browser, and press Connect again.")
             if attempt.user_id
             else _("Open the invite link again, in this browser."),
         )

@@ -102,7 +102,7 @@ def _check_identity(attempt: ConnectAttempt, answer: Probe) -> None:
         raise _refused(attempt, "wrong_account", message, choose)
     other = identity.other_entry(account, answer.kommo_id)
     if other is not None:
-        message = _("This Kommo account is already here as %(other)s.") % {"other": other.subdomain}
+        message = _("This Kommo account is already in the list as %(other)s.") % {"other": other.subdomain}
         raise _refused(attempt, "wrong_account", message, _("Delete one of the two entries."))
 
 
@@ -118,7 +118,7 @@ def _store(attempt: ConnectAttempt, tokens: Tokens, answer: Probe, subdomain: st
     try:
         with transaction.atomic():
             if not Account.objects.select_for_update().filter(pk=account.pk).exists():
-                raise _refused(attempt, "not_found", _("This account was deleted here meanwhile."))
+                raise _refused(attempt, "not_found", _("Somebody deleted this account in KommoSync in the meantime."))
             _use_invite(attempt)
             Account.objects.filter(pk=account.pk).update(**changes)
             token_pairs.store(account, attempt.integration, tokens)
@@ -143,5 +143,5 @@ def _use_invite(attempt: ConnectAttempt) -> None:
     if attempt.invite_id is None:
         return
     if not Invite.objects.filter(usable(), pk=attempt.invite_id).update(used_at=timezone.now()):
-        remedy = _("Ask whoever sent it for a new one.")
+        remedy = _("Ask the person who sent it for a new link.")
         raise _refused(attempt, "invite_gone", _("This invite link is not valid any more."), remedy)

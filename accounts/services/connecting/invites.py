@@ -105,11 +105,11 @@ def _birth(invite: Invite) -> str:
 
 def read(token: str) -> Invite:
     """Returns the invite of a link that may still be used; raises CannotConnect."""
-    remedy = _("Ask whoever sent it for a new one.")
+    remedy = _("Ask the person who sent it for a new link.")
     try:
         number, _dash, birth = signing.Signer(salt=SALT).unsign(token).partition("-")
     except signing.BadSignature as error:
-        raise CannotConnect("bad_invite", _("This is not a whole invite link."), remedy) from error
+        raise CannotConnect("bad_invite", _("This invite link is not complete."), remedy) from error
     stored = (
         Invite.objects.select_related("account__group", "integration")
         .defer(*RELATED_SECRETS, *RELATED_INTEGRATION_SECRETS)

@@ -61,7 +61,7 @@ def give_up_pair(account_id: int, *, by: Any = None) -> None:
     """Forgets the pair of an account whose long-lived token was stored: it takes the place of a consent."""
     if TokenPair.objects.filter(pk=account_id).exclude(refresh_token="").exists():
         token_pairs.forget(account_id)
-        message = _("A long-lived token takes the place of the connection by OAuth.")
+        message = _("A long-lived token replaced the OAuth connection.")
         events.note(account_id, AccountEvent.Code.CONNECTED, message, by=by)
 
 

@@ -49,7 +49,8 @@ UNASKED = gettext_noop(
     "A firewall in front of Kommo refused to renew the token, though the account answers: run again later."
 )
 UNREADABLE = gettext_noop(
-    "No key of FIELD_ENCRYPTION_KEYS opens what is stored. Put the old key back, or store a new token."
+    "The stored token cannot be decrypted with any key of FIELD_ENCRYPTION_KEYS. Put the old key "
+    "back, or store a new token."
 )
 
 

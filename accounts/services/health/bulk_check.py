@@ -108,7 +108,9 @@ def resume() -> int:
     To be called every minute or so; may run anywhere, any number of times at once.
     """
     hopeless = ConnectionCheck.objects.filter(finished_at=None, created_at__lt=timezone.now() - GIVE_UP)
-    hopeless.update(finished_at=timezone.now(), note=_("Given up after 2 hours. Look into the worker's log."))
+    hopeless.update(
+        finished_at=timezone.now(), note=_("The check was stopped after 2 hours. Look at the log of the worker.")
+    )
     messages = 0
     for check_id in _abandoned().values_list("pk", flat=True):
         # The row count names the one who asks, so that there is one message a minute at most.

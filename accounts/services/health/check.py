@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 CHECK_THREADS = 10
 SIGN_OF_LIFE = 5.0  # seconds between two calls of `beat` while nobody answers
-OWN_ERROR = gettext_noop("An error of KommoSync itself: look into the worker's log and report it.")
+OWN_ERROR = gettext_noop("This is an error in KommoSync. Look at the log of the worker and report it.")
 
 
 def check_connection(account: Account, *, stop: Stop | None = None) -> HealthReport:

@@ -99,7 +99,10 @@ def _mismatch(account: Account, kommo_id: int, subdomain: str) -> str:
         return ""
     other = identity.other_entry(account, kommo_id)
     if other is not None:
-        return _("Kommo account %(id)d is already here as %(other)s.") % {"id": kommo_id, "other": other.subdomain}
+        return _("Kommo account %(id)d is already in the list as %(other)s.") % {
+            "id": kommo_id,
+            "other": other.subdomain,
+        }
     return _("Kommo account %(found)d answered; %(expected)d is expected.") % {
         "found": kommo_id,
         "expected": account.kommo_id or 0,

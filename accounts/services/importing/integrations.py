@@ -25,7 +25,7 @@ def with_integrations(rows: list[AccountRow], existing: Existing) -> tuple[list[
         integration = row.integration
         if integration and not integration.stored and not all(map(integration.value, OF_AN_INTEGRATION)):
             missing = ", ".join(column for column in OF_AN_INTEGRATION if not integration.value(column))
-            message = _("No integration with this client_id is known yet; to make it, %(columns)s must be given.")
+            message = _("No integration has this client_id. To create it, fill in %(columns)s.")
             errors.append(RowError(row.line, message % {"columns": missing}))
             continue
         if integration:
@@ -40,7 +40,7 @@ def _with_integration(row: AccountRow, wanted: dict[str, WantedIntegration], exi
         return row
     client_id = row.given.get("client_id") or existing.client_id(row.account)
     if not client_id:
-        raise BadRow(_("The client_id is missing: it tells to which integration the rest belongs."))
+        raise BadRow(_("The client_id is missing; without it the other values belong to no integration."))
     known = wanted.get(client_id) or WantedIntegration(client_id, existing.integrations.get(client_id))
     given = {column: (row.given[column], row.line) for column in OF_AN_INTEGRATION if column in row.given}
     for column, (text, _line) in given.items():

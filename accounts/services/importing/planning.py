@@ -47,7 +47,7 @@ def _with_changes(rows: list[AccountRow], existing: Existing) -> list[AccountRow
     for row in rows:
         changes, notes = _account_changes(row, existing), row.notes
         if {"token", "refresh_token"} <= row.given.keys():
-            notes = (_("Of token and refresh_token the long-lived token is used."),)
+            notes = (_("The line has a token and a refresh_token; the long-lived token is used."),)
         if row.integration and row.integration.client_id not in seen:
             seen.add(row.integration.client_id)
             of_integration, its_notes = changes_of(row.integration)

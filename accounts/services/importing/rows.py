@@ -96,7 +96,9 @@ def _check_cells(subdomain: str, given: Mapping[str, str]) -> None:
     """Raises BadRow for what the database would refuse; of a secret only the name of its column is shown."""
     for column in (*SECRETS, "client_id"):
         if not can_be_secret(given.get(column, "")):
-            raise BadRow(_("%(column)s holds what no such value can hold; copy it again.") % {"column": column})
+            raise BadRow(
+                _("%(column)s has characters that such a value cannot have; copy it again.") % {"column": column}
+            )
     account = Account(subdomain=subdomain, name=given.get("name", ""), contact_email=given.get("email", ""))
     integration = Integration(client_id=given.get("client_id", ""), redirect_uri=given.get("redirect_uri", ""))
     of_integration = {"client_id", "redirect_uri"} & given.keys()
@@ -107,7 +109,10 @@ def _check_cells(subdomain: str, given: Mapping[str, str]) -> None:
             raise BadRow(_as_text(error)) from error
     for column in SHOWN:
         if may_be_secret(given.get(column, "")):
-            message = _("%(column)s looks like a token or a secret, which would be shown: are the columns mixed up?")
+            message = _(
+                "%(column)s looks like a token or a secret. It would be visible to everybody; check whether "
+                "the columns are mixed up."
+            )
             raise BadRow(message % {"column": column})
 
 

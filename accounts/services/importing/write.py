@@ -38,7 +38,9 @@ def write_row(row: AccountRow) -> Account | None:
     except DatabaseError as error:
         if group_is_new:
             row.group.pk = None
-        raise BadRow(_("The database refused this row; was the account changed meanwhile?")) from error
+        raise BadRow(
+            _("The database refused this line. Somebody may have changed the account in the meantime; import it again.")
+        ) from error
     if row.integration:
         row.integration.written = integration  # only now: the savepoint holds
     return account

@@ -42,9 +42,9 @@ def _line(number: int, text: str, delimiter: str) -> Line:
     if "\0" in text:
         return Line(number, flaw=_("This line holds a NUL byte."))
     if text.count('"') % 2:
-        return Line(number, flaw=_("A quote is left open."))
+        return Line(number, flaw=_("A quotation mark is never closed."))
     if len(text) > LONGEST_LINE:
-        return Line(number, flaw=_("This line is longer than any can be."))
+        return Line(number, flaw=_("This line is too long."))
     cells = next(csv.reader([text], delimiter=delimiter, skipinitialspace=True), [])
     with_spaces = next(csv.reader([text], delimiter=delimiter), [])
     if len(with_spaces) == len(cells):  # else no space can be told from what stands before a quote

@@ -67,7 +67,7 @@ def _check_parts(archive: zipfile.ZipFile) -> None:
     A small archive may hold endless text; zipfile never unpacks more than an entry says of itself.
     """
     if sum(entry.file_size for entry in archive.infolist()) > UNPACKED:
-        raise UnreadableFile(_("Unpacked, the file is larger than 30 MB."))
+        raise UnreadableFile(_("The file is larger than 30 MB when it is unpacked."))
     for name in archive.namelist():
         if name.startswith(SHEETS_AND_TEXTS) or not name.endswith((".xml", ".rels")):
             too_many = _("The file holds more than 200,000 texts; keep only the sheet with the accounts.")
@@ -135,13 +135,16 @@ def _cell(value: Any, kind: str) -> str | NotText:
     if kind == "f":
         return NotText(_("%(column)s holds a formula; put its value in its place."))
     if kind == "e":
-        return NotText(_("%(column)s holds an error of the sheet."))
+        return NotText(_("%(column)s has an error value of the spreadsheet."))
     if isinstance(value, date | time | timedelta):
-        return NotText(_("%(column)s holds a date, which Excel made of it; format the cell as text and type it again."))
+        return NotText(_("Excel turned %(column)s into a date; format the cell as text and type the value again."))
     if not isinstance(value, int | float) or isinstance(value, bool):
         return str(value)
     if abs(value) >= EXACT:
         return NotText(
-            _("%(column)s holds a number, of which Excel keeps 15 digits; format the cell as text and copy it again.")
+            _(
+                "%(column)s is a number, and Excel stores only 15 digits of it; format the cell as text and "
+                "copy the value again."
+            )
         )
     return str(int(value)) if value == int(value) else str(value)  # as it was typed: 123 for 123.0

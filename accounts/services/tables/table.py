@@ -98,7 +98,9 @@ def read_table(content: bytes) -> Table:
         return table
     ignored = [column for column in columns if column in INFORMATIVE]
     if ignored:
-        table.notes.append(RowNote(0, _("These columns only tell and are not read: %s.") % ", ".join(ignored)))
+        table.notes.append(
+            RowNote(0, _("These columns are for information and were not read: %s.") % ", ".join(ignored))
+        )
     for line in rest:
         if len(table.rows) + len(table.errors) >= MOST_ROWS:
             raise UnreadableFile(_("The file has more than %d lines.") % MOST_ROWS)
@@ -137,7 +139,7 @@ def _columns(header: Line) -> tuple[list[str], str]:
         facts = {"columns": ", ".join(missing), "known": known}
         return columns, _("Missing columns: %(columns)s. Known are: %(known)s.") % facts
     if len(set(columns)) < len(columns):
-        return columns, _("A column is there twice.")
+        return columns, _("Two columns have the same name.")
     return columns, ""
 
 

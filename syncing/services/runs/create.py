@@ -86,9 +86,9 @@ def make_run(
     if order.group.requires_approval and order.mode == RunMode.APPLY and order.approved_plan is None:
         raise Refusal(
             "approval_needed",
-            _("In the group %(group)s nothing is written but what was planned and approved.")
+            _("In the group %(group)s a run writes only what was planned and approved before.")
             % {"group": order.group.name},
-            _("Start a plan and have it approved: on its page, by `approve RUN`, or over the REST API."),
+            _("Start a plan and approve it: on its page, with `manage.py approve RUN`, or by the REST API."),
         )
     waiting = _waiting_twin(order, {account.pk for account in accounts})
     if waiting is not None:

@@ -32,13 +32,13 @@ def retry_failed(run: SyncRun, *, by: Actor, to_workers: bool = True) -> Started
         )
     if not bad.exists():
         raise Refusal(
-            "nothing_failed", _("Every account of run %(run)d is good.") % {"run": run.pk}, _("Start a new run.")
+            "nothing_failed", _("Every account of run %(run)d succeeded.") % {"run": run.pk}, _("Start a new run.")
         )
     if not is_retriable(run):
         raise Refusal(
             "stale_plan",
-            _("The accounts of run %(run)d that are not good changed since they were reviewed.") % {"run": run.pk},
-            _("Have them planned and reviewed again."),
+            _("The accounts of run %(run)d that did not succeed have changed since their review.") % {"run": run.pk},
+            _("Press Review again to plan them once more."),
         )
     return follow(run, bad.exclude(reason=STALE), by=by, to_workers=to_workers)
 
@@ -68,7 +68,7 @@ def force_again(run: SyncRun, *, by: Actor, reason: str, to_workers: bool = True
         raise Refusal("not_allowed", _("You may not override the limits."), _("Ask somebody who may."))
     reason = audit.tidy(reason)
     if not reason:
-        raise Refusal("no_reason", _("A forced run needs a reason."), _("Say why."))
+        raise Refusal("no_reason", _("A forced run needs a reason."), _("Give a reason."))
     if not is_forceable(run):
         raise Refusal(
             "nothing_refused",

@@ -51,7 +51,7 @@ def start_run(
     """
     force_reason = audit.tidy(force_reason)
     if forced and not force_reason:
-        raise Refusal("no_reason", _("A forced run needs a reason."), _("Say why with --reason TEXT."))
+        raise Refusal("no_reason", _("A forced run needs a reason."), _("Give a reason with --reason TEXT."))
     with locked(group) as group:
         slaves = _slaves(group, type, accounts)
         if group.requires_approval and by.via in UNATTENDED:

@@ -127,7 +127,7 @@ def _nothing_to_continue(run: SyncRun) -> Refusal:
     return Refusal(
         "nothing_to_continue",
         _("Run %(run)d does not wait to be continued.") % {"run": run.pk},
-        _("Look at the run: this wave has been started already, or the one before it is still at work."),
+        _("Look at the run: this wave was already started, or the wave before it has not ended."),
     )
 
 
