@@ -18,7 +18,7 @@ from accounts.services.credentials import database_thread
 from accounts.simulator.server import RunningServer, serve
 from accounts.simulator.world import World
 from accounts.tests import flushing
-from accounts.tests.tables import make_tables, migrate, postgres_database
+from accounts.tests.tables import make_tables, shared_postgres_tables
 
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 POSTGRES = os.environ.get("TEST_POSTGRES_URL", "postgres://postgres@127.0.0.1:5432/postgres")
@@ -76,10 +76,9 @@ def postgres_url() -> str:
 
 @pytest.fixture(scope="session")
 def postgres_tables(postgres_url: str) -> Iterator[str]:
-    """The name of a migrated database without data, for others to be copies of."""
-    name = f"tables_{os.getpid()}"
-    with postgres_database(postgres_url, name) as url:
-        migrate(url)
+    """The name of a migrated database without data, for others to be copies of; the processes of a run share it."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
+    with shared_postgres_tables(postgres_url, f"kommosync_tables_{run}") as name:
         yield name
 
 

@@ -87,3 +87,22 @@ def postgres_database(server: str, name: str, template: str = "template1") -> It
             yield f"{server.rsplit('/', 1)[0]}/{name}"
         finally:
             admin.execute(drop)
+
+
+@contextmanager
+def shared_postgres_tables(server: str, name: str) -> Iterator[str]:
+    """A migrated database without data, one for all processes that name it; the last of them drops it."""
+    with psycopg.connect(server, autocommit=True) as admin:
+        admin.execute("SELECT pg_advisory_lock(hashtext(%s))", [name])
+        if not admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
+            admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            migrate(f"{server.rsplit('/', 1)[0]}/{name}")
+        admin.execute("SELECT pg_advisory_lock_shared(hashtext(%s))", [name])  # nobody drops it from now on
+        admin.execute("SELECT pg_advisory_unlock(hashtext(%s))", [name])
+        try:
+            yield name
+        finally:
+            admin.execute("SELECT pg_advisory_unlock_shared(hashtext(%s))", [name])
+            locked = admin.execute("SELECT pg_try_advisory_lock(hashtext(%s))", [name]).fetchone()
+            if locked and locked[0]:
+                admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
