@@ -19,7 +19,7 @@ from accounts.admin.readonly import without_field
 from accounts.confirmation import ask, is_confirmed
 from accounts.forms import IS_SET, AccountForm
 from accounts.models import SECRETS, Account, TokenPair
-from accounts.pages import person
+from accounts.pages import actor_of
 from accounts.services import start_check
 from accounts.services.credentials.clients import give_up_pair
 from accounts.views.invites import accounts_of, many_page
@@ -149,7 +149,7 @@ class AccountAdmin(AccountExportAdmin):
             messages.info(request, _("Spaces around the token were removed."))
         super().save_model(request, obj, form, change)
         if form.cleaned_data.get("new_token"):
-            give_up_pair(obj.pk, by=request.user)
+            give_up_pair(obj.pk, by=actor_of(request))
 
     def response_add(self, request: HttpRequest, obj: Account, post_url_continue: str | None = None) -> HttpResponse:
         """Leads an account that is connected by OAuth on to its connection."""
@@ -186,7 +186,7 @@ class AccountAdmin(AccountExportAdmin):
                 question=str(_("Two requests go to each of these accounts; nothing is written.")),
                 button=str(_("Check")),
             )
-        check = start_check(queryset.values_list("pk", flat=True), by=person(request))
+        check = start_check(queryset.values_list("pk", flat=True), by=actor_of(request))
         return HttpResponseRedirect(reverse("accounts:check", args=[check.pk]))
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:

@@ -1,11 +1,11 @@
 """Records what happened to an account's connection, for whoever asks later."""
 
 import logging
-from typing import Any
 
 from django.utils.translation import gettext as _
 
 from accounts import conf
+from accounts.actors import Actor
 from accounts.kommo.answers import storable
 from accounts.kommo.refusals import ADDRESS
 from accounts.models import Account, AccountEvent
@@ -17,10 +17,10 @@ WORRYING = frozenset({Code.RECONNECT, Code.DISCONNECTED, Code.REFUSED, Code.EXPI
 MESSAGE_LENGTH = 500
 
 
-def note(account_id: int, code: AccountEvent.Code, message: str = "", *, by: Any = None) -> AccountEvent:
+def note(account_id: int, code: AccountEvent.Code, message: str = "", *, by: Actor | None = None) -> AccountEvent:
     """Stores one event, and logs it; `message` never holds a secret."""
     event = AccountEvent.objects.create(
-        account_id=account_id, code=code, message=storable(message)[:MESSAGE_LENGTH], by=by
+        account_id=account_id, code=code, message=storable(message)[:MESSAGE_LENGTH], by=by.user if by else None
     )
     subdomain = Account.objects.filter(pk=account_id).values_list("subdomain", flat=True).first()
     level = logging.WARNING if code in WORRYING else logging.INFO
@@ -40,7 +40,7 @@ def translated(remedy: str) -> str:
     return _(text).replace(ADDRESS, address) if text else ""
 
 
-def note_renamed(account_id: int, new: str, old: str, *, by: Any = None) -> None:
+def note_renamed(account_id: int, new: str, old: str, *, by: Actor | None = None) -> None:
     """Records that the account has another subdomain in Kommo."""
     message = _("The account is %(new)s now; it was %(old)s.") % {"new": new, "old": old}
     event = note(account_id, Code.RENAMED, message, by=by)

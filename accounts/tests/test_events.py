@@ -4,6 +4,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.urls import reverse
 
+from accounts.actors import Actor
 from accounts.models import Account, AccountEvent
 from accounts.services import events
 from accounts.tests.factories import AccountFactory
@@ -25,7 +26,12 @@ def north() -> Account:
 
 
 def test_the_list_tells_what_happened_to_whom_and_who_did_it(admin_client, north) -> None:
-    events.note(north.pk, Code.CONNECTED, "With the integration KommoSync.", by=User.objects.create_user("clerk"))
+    events.note(
+        north.pk,
+        Code.CONNECTED,
+        "With the integration KommoSync.",
+        by=Actor.of_user(User.objects.create_user("clerk"), "admin"),
+    )
     html = admin_client.get(LIST).content.decode()
     assert '<span class="ks-badge ks-ok">Connected</span>' in html
     assert reverse("admin:accounts_account_change", args=[north.pk]) in html

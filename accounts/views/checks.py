@@ -26,7 +26,7 @@ from accounts.models import (
     CheckedAccount,
     ConnectionCheck,
 )
-from accounts.pages import live_parts, page, person
+from accounts.pages import actor_of, live_parts, page
 from accounts.services import start_check
 
 PER_PAGE = 150
@@ -69,7 +69,7 @@ def again(request: HttpRequest, check_id: int) -> HttpResponse:
 
 
 def _start_and_show(request: HttpRequest, account_ids: Sequence[int] | None) -> HttpResponse:
-    check = start_check(account_ids, by=person(request))
+    check = start_check(account_ids, by=actor_of(request))
     if check.requested_by_id != request.user.pk:
         messages.info(request, _("These accounts are already being checked; this is that check."))
     return HttpResponseRedirect(reverse("accounts:check", args=[check.pk]))

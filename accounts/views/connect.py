@@ -13,7 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts.models import Account, ConnectAttempt
-from accounts.pages import page, person
+from accounts.pages import actor_of, page
 from accounts.services.connecting import attempts, consent, invites
 from accounts.services.connecting.attempts import CannotConnect, StartedAttempt
 
@@ -35,7 +35,7 @@ def connect(request: HttpRequest, account_id: int) -> HttpResponse:
     account = get_object_or_404(invites.for_page(Account.objects.all()), pk=account_id)
     if request.method == "POST":
         try:
-            return to_kommo(request, attempts.begin(account, user=person(request)))
+            return to_kommo(request, attempts.begin(account, by=actor_of(request)))
         except CannotConnect as error:
             return failed(request, error)
     problem, elsewhere = None, ""
@@ -69,9 +69,9 @@ def remember(request: HttpRequest, started: StartedAttempt) -> None:
 def callback(request: HttpRequest) -> HttpResponse:
     """Takes the browser that Kommo sends back, with `code`, `state`, `referer`, or `error` (docs/kommo.md 1.2)."""
     query = request.GET
-    user = person(request) if request.user.is_authenticated else None
+    by = actor_of(request) if request.user.is_authenticated else None
     try:
-        attempt = attempts.take(query.get("state", ""), user=user, known=request.session.get(STATES, []))
+        attempt = attempts.take(query.get("state", ""), by=by, known=request.session.get(STATES, []))
         if attempt.user_id and not request.user.has_perm("accounts.connect_account"):
             raise PermissionDenied
         if "error" in query or not query.get("code"):

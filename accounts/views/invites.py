@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts import conf
 from accounts.kommo.answers import storable_id
 from accounts.models import Account, Integration, Invite
-from accounts.pages import page, person
+from accounts.pages import actor_of, page
 from accounts.services.connecting import attempts, invites
 from accounts.services.connecting.attempts import CannotConnect
 from accounts.services.tables.formulas import guarded
@@ -65,7 +65,7 @@ def invite_many(request: HttpRequest) -> HttpResponse:
         return many_page(request, chosen, named=ids is not None)
     number = storable_id(request.POST.get("integration", ""))
     fallback = None if number is None else Integration.objects.filter(pk=number).first()
-    new, problems = invites.invite_all(chosen, fallback, by=person(request))
+    new, problems = invites.invite_all(chosen, fallback, by=actor_of(request))
     for problem in problems[:10]:
         messages.error(request, f"{problem.account}: {problem.message} {problem.remedy}")
     if len(problems) > 10:

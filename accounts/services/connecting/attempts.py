@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import urlencode
 
-from django.contrib.auth.models import User
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import conf
+from accounts.actors import ADMIN, Actor
 from accounts.kommo.answers import storable
 from accounts.models import (
     RELATED_INTEGRATION_SECRETS,
@@ -52,8 +52,8 @@ class StartedAttempt:
     state_hash: str
 
 
-def begin(account: Account, *, user: User | None = None, invite: Invite | None = None) -> StartedAttempt:
-    """Begins an attempt with a new one-time state, bound to the account and to `user`, or to the browser with `invite`.
+def begin(account: Account, *, by: Actor | None = None, invite: Invite | None = None) -> StartedAttempt:
+    """Begins an attempt with a new one-time state, bound to the account and to `by`, or to the browser with `invite`.
 
     Raises CannotConnect when the account has no integration that could be asked for.
     """
@@ -64,7 +64,7 @@ def begin(account: Account, *, user: User | None = None, invite: Invite | None =
         state_hash=_hashed(state),
         account=account,
         integration=integration,
-        user=user,
+        user=by.user if by else None,
         invite=invite,
         expires_at=timezone.now() + STATE_LIFE,
     )
@@ -108,10 +108,10 @@ def other_account(integration: Integration, account: Account) -> Account | None:
     return integration.accounts.exclude(pk=account.pk).only("name", "subdomain").first()
 
 
-def take(state: str, *, user: User | None, known: Collection[str]) -> ConnectAttempt:
+def take(state: str, *, by: Actor | None, known: Collection[str]) -> ConnectAttempt:
     """Returns the attempt that this state belongs to, which is used up from now on.
 
-    `user` is who is logged in, `known` the hashes that this browser was given. Raises CannotConnect.
+    `by` is who is logged in, `known` the hashes that this browser was given. Raises CannotConnect.
     """
     attempt = (
         ConnectAttempt.objects.select_related("account", "integration", "user", "invite")
@@ -125,7 +125,7 @@ def take(state: str, *, user: User | None, known: Collection[str]) -> ConnectAtt
             _("Kommo's answer belongs to no connection that was started here."),
             _("Open the account in KommoSync and press Connect; an integration cannot be connected from Kommo's side."),
         )
-    _check_owner(attempt, user, known)
+    _check_owner(attempt, by, known)
     if attempt.expires_at <= timezone.now():
         raise ended(attempt, "expired_state", _("More than 20 minutes have passed since the connection was started."))
     if not ConnectAttempt.objects.filter(pk=attempt.pk, used_at=None).update(used_at=timezone.now()):
@@ -133,9 +133,9 @@ def take(state: str, *, user: User | None, known: Collection[str]) -> ConnectAtt
     return attempt
 
 
-def _check_owner(attempt: ConnectAttempt, user: User | None, known: Collection[str]) -> None:
+def _check_owner(attempt: ConnectAttempt, by: Actor | None, known: Collection[str]) -> None:
     """Raises CannotConnect for a state that somebody else was given: it could be planted in this browser."""
-    mine = attempt.user == user if attempt.user_id else attempt.state_hash in known
+    mine = (by is not None and by.user_id == attempt.user_id) if attempt.user_id else attempt.state_hash in known
     if not mine:
         raise CannotConnect(
             "foreign_state",
@@ -144,6 +144,11 @@ def _check_owner(attempt: ConnectAttempt, user: User | None, known: Collection[s
             if attempt.user_id
             else _("Open the invite link again, in this browser."),
         )
+
+
+def who_began(attempt: ConnectAttempt) -> Actor | None:
+    """Returns the user who began it; None for somebody with an invite link."""
+    return Actor.of_user(attempt.user, ADMIN) if attempt.user else None
 
 
 def ended(attempt: ConnectAttempt, code: str, message: str) -> CannotConnect:
@@ -161,5 +166,5 @@ def denied(attempt: ConnectAttempt, error: str) -> CannotConnect:
         message = _("Access was denied on Kommo's page, so nothing was connected.")
     else:
         message = _("Kommo's page ended with the error %(error)s.") % {"error": storable(error)[:60] or "-"}
-    events.note(attempt.account_id, AccountEvent.Code.REFUSED, message, by=attempt.user)
+    events.note(attempt.account_id, AccountEvent.Code.REFUSED, message, by=who_began(attempt))
     return ended(attempt, "denied", message)

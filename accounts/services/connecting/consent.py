@@ -16,7 +16,7 @@ from accounts.kommo.tokens import FixedToken
 from accounts.kommo.transport import Transport
 from accounts.models import Account, AccountEvent, ConnectAttempt, Invite
 from accounts.services import events, identity
-from accounts.services.connecting.attempts import CannotConnect, ended
+from accounts.services.connecting.attempts import CannotConnect, ended, who_began
 from accounts.services.connecting.invites import usable
 from accounts.services.credentials import token_pairs
 from accounts.services.credentials.clients import suspicion_for
@@ -46,7 +46,7 @@ def finish(attempt: ConnectAttempt, *, code: str, referer: str) -> Account:
     except CannotConnect as problem:
         logger.warning("account %s was not connected (%s)", account.subdomain, problem.code)
         if Account.objects.filter(pk=account.pk).exists():
-            events.note(account.pk, AccountEvent.Code.REFUSED, problem.message, by=attempt.user)
+            events.note(account.pk, AccountEvent.Code.REFUSED, problem.message, by=who_began(attempt))
         raise
     account.refresh_from_db()
     conclude(account, answer)
@@ -123,13 +123,13 @@ def _store(attempt: ConnectAttempt, tokens: Tokens, answer: Probe, subdomain: st
             Account.objects.filter(pk=account.pk).update(**changes)
             token_pairs.store(account, attempt.integration, tokens)
             if "subdomain" in changes:
-                events.note_renamed(account.pk, subdomain, account.subdomain, by=attempt.user)
+                events.note_renamed(account.pk, subdomain, account.subdomain, by=who_began(attempt))
             direct, by_link = (
                 _("With the integration %(name)s."),
                 _("Through an invite link, with the integration %(name)s."),
             )
             message = (by_link if attempt.invite_id else direct) % {"name": attempt.integration.name}
-            events.note(account.pk, AccountEvent.Code.CONNECTED, message, by=attempt.user)
+            events.note(account.pk, AccountEvent.Code.CONNECTED, message, by=who_began(attempt))
     except IntegrityError as error:
         message = _("Another entry has this subdomain or this Kommo account.")
         raise _refused(attempt, "wrong_account", message, _("Delete one of the two entries.")) from error

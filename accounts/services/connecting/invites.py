@@ -6,7 +6,6 @@ from datetime import timedelta
 from smtplib import SMTPException
 from urllib.parse import urlsplit
 
-from django.contrib.auth.models import User
 from django.core import signing
 from django.core.mail import BadHeaderError, send_mail
 from django.db import transaction
@@ -17,6 +16,7 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from accounts import conf
+from accounts.actors import Actor
 from accounts.models import (
     NEEDS_CONNECTING,
     RELATED_INTEGRATION_SECRETS,
@@ -54,7 +54,7 @@ def usable() -> Q:
     return Q(used_at=None, withdrawn_at=None, expires_at__gt=timezone.now())
 
 
-def invite(account: Account, integration: Integration | None, *, by: User | None) -> Invite:
+def invite(account: Account, integration: Integration | None, *, by: Actor | None) -> Invite:
     """Returns the account's open invite for this integration, or a new one: links that were sent before stay good.
 
     Raises CannotConnect when the account cannot be connected with it.
@@ -69,7 +69,7 @@ def invite(account: Account, integration: Integration | None, *, by: User | None
         new = Invite.objects.create(
             account=account,
             integration=integration,
-            created_by=by,
+            created_by=by.user if by else None,
             expires_at=timezone.now() + LIFE,
         )
         Account.objects.filter(pk=account.pk, integration=None).update(integration=integration)
@@ -78,7 +78,7 @@ def invite(account: Account, integration: Integration | None, *, by: User | None
 
 
 def invite_all(
-    accounts: Iterable[Account], fallback: Integration | None, *, by: User | None
+    accounts: Iterable[Account], fallback: Integration | None, *, by: Actor | None
 ) -> tuple[list[Invite], list[CannotConnect]]:
     """Invites each account, and says why some got no invite; `fallback` is for accounts without an integration."""
     new, problems = [], []

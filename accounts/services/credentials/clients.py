@@ -2,12 +2,12 @@
 
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext as _
 
 from accounts import conf
+from accounts.actors import Actor
 from accounts.kommo import quirks
 from accounts.kommo.client import DEFAULT_POLICY, Gate, KommoClient
 from accounts.kommo.errors import KommoError
@@ -57,7 +57,7 @@ def store_token(account: Account, token: str) -> None:
     forget_health(account)
 
 
-def give_up_pair(account_id: int, *, by: Any = None) -> None:
+def give_up_pair(account_id: int, *, by: Actor | None = None) -> None:
     """Forgets the pair of an account whose long-lived token was stored: it takes the place of a consent."""
     if TokenPair.objects.filter(pk=account_id).exclude(refresh_token="").exists():
         token_pairs.forget(account_id)

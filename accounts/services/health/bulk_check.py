@@ -7,7 +7,6 @@ slices, one after another; the worker of a slice holds the job until its last si
 from collections.abc import Iterable
 from datetime import timedelta
 
-from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
@@ -15,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts import clock
+from accounts.actors import Actor
 from accounts.kommo.errors import IpBlocked
 from accounts.kommo.stopping import Stop
 from accounts.models import Account, CheckedAccount, ConnectionCheck
@@ -28,7 +28,7 @@ GIVE_UP = timedelta(hours=2)  # a job that ends every worker that takes it must 
 KEPT = 20  # jobs
 
 
-def start_check(account_ids: Iterable[int] | None = None, *, by: User | None = None) -> ConnectionCheck:
+def start_check(account_ids: Iterable[int] | None = None, *, by: Actor | None = None) -> ConnectionCheck:
     """Starts a job that checks these accounts (None: all), or returns the one that is still at it; `by` asks for it."""
     rows = Account.objects.all() if account_ids is None else Account.objects.filter(pk__in=list(account_ids))
     ids = frozenset(rows.values_list("pk", flat=True))
@@ -45,8 +45,10 @@ def _twin(ids: frozenset[int], before: int | None = None) -> ConnectionCheck | N
 
 
 @transaction.atomic
-def _create(ids: frozenset[int], by: User | None) -> ConnectionCheck:
-    check = ConnectionCheck.objects.create(requested_by=by, finished_at=None if ids else timezone.now())
+def _create(ids: frozenset[int], by: Actor | None) -> ConnectionCheck:
+    check = ConnectionCheck.objects.create(
+        requested_by=by.user if by else None, finished_at=None if ids else timezone.now()
+    )
     ordered = Account.objects.filter(pk__in=ids).values_list("pk", flat=True)  # the master first, as in the list
     CheckedAccount.objects.bulk_create(CheckedAccount(check_order=check, account_id=pk) for pk in ordered)
     old = ConnectionCheck.objects.filter(finished_at__isnull=False).order_by("-pk")[KEPT - 1 :]

@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from django_q.models import OrmQ
 
+from accounts.actors import Actor
 from accounts.models import Account, CheckedAccount, ConnectionCheck
 from accounts.services import start_check
 from accounts.services.health import bulk_check
@@ -44,7 +45,7 @@ def accounts(world: World, count: int) -> list[Account]:
 def test_a_job_has_all_accounts_and_says_so_to_the_workers_by_its_id() -> None:
     AccountFactory.create_batch(3)
     boss = User.objects.create_user("boss")
-    check = start_check(by=boss)
+    check = start_check(by=Actor.of_user(boss, "admin"))
     assert (check.items.count(), check.requested_by, queued()) == (3, boss, [check.pk])
 
 
