@@ -3,10 +3,9 @@
 from django.http import HttpRequest, JsonResponse
 
 from accounts.kommo.answers import storable_id
-from accounts.refusals import Refusal
 from syncing.api.endpoints import READ, accepted, found_run
-from syncing.api.http import ApiError, ApiRequest, endpoint, json_body
-from syncing.api.order import accounts_of_run, reason_of, wrong
+from syncing.api.http import ApiRequest, endpoint, json_body, wrong
+from syncing.api.order import accounts_of_run, reason_of
 from syncing.models import ApiKey
 from syncing.purposes import APPROVE
 from syncing.selectors import audit as reads
@@ -18,16 +17,9 @@ USUAL, MOST = 100, 1000  # entries of one answer
 
 @endpoint("POST", ApiKey.Scope.APPROVE, APPROVE)
 def approve(request: ApiRequest, run_id: int) -> JsonResponse:
-    body, plan = json_body(request), found_run(run_id)
-    unknown = [name for name in body if name not in KEYS]
-    if unknown:
-        raise wrong("unknown_key", "The body holds a key that is not known.", KEYS)
+    body, plan = json_body(request, KEYS), found_run(run_id)
     accounts, reason = accounts_of_run(plan, body.get("accounts")), reason_of(body)
-    try:
-        started = approve_plan(plan, by=request.by, accounts=accounts, reason=reason)
-    except Refusal as error:
-        status = 403 if error.code == "not_allowed" else 409
-        raise ApiError(status, error.code, error.message, error.remedy) from error
+    started = approve_plan(plan, by=request.by, accounts=accounts, reason=reason)
     return accepted(request, started)
 
 

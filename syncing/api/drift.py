@@ -4,11 +4,9 @@ from typing import Any
 
 from django.http import HttpRequest, JsonResponse
 
-from accounts.models import RELATED_SECRETS, SECRETS, Account, SyncGroup
-from accounts.refusals import Refusal
-from syncing.api.endpoints import READ
-from syncing.api.http import ApiError, ApiRequest, endpoint, json_body
-from syncing.api.order import wrong
+from accounts.models import RELATED_SECRETS, Account, SyncGroup
+from syncing.api.endpoints import READ, found_slave
+from syncing.api.http import ApiError, ApiRequest, endpoint, json_body, wrong
 from syncing.models import AcceptedDifference, ApiKey
 from syncing.selectors.drift import drift_documents, exception_document
 from syncing.services.audit import LONGEST_REASON
@@ -36,32 +34,18 @@ def _group(request: HttpRequest) -> SyncGroup | None:
 
 def _accounts(request: HttpRequest) -> list[Account] | None:
     subdomains = request.GET.getlist("account")
-    return [_slave(subdomain) for subdomain in dict.fromkeys(subdomains)] if subdomains else None
-
-
-def _slave(subdomain: str) -> Account:
-    slaves = Account.objects.filter(role=Account.Role.SLAVE, subdomain=subdomain).select_related("group")
-    account = slaves.defer(*SECRETS).first()
-    if account is None:
-        remedy = "See /api/drift for all that have a drift."
-        raise ApiError(404, "no_such_account", "There is no slave of this subdomain.", remedy)
-    return account
+    return [found_slave(subdomain) for subdomain in dict.fromkeys(subdomains)] if subdomains else None
 
 
 @endpoint("POST", ApiKey.Scope.APPROVE, PERMISSION)
 def add_exception(request: ApiRequest, subdomain: str) -> JsonResponse:
     """Accepts a difference that /api/drift shows now; without an attribute its whole item."""
-    account, what = _slave(subdomain), _what(json_body(request))
-    try:
-        accepted = accept(account, **what, by=request.by)
-    except Refusal as error:
-        raise _refused(error) from error
+    account, what = found_slave(subdomain), _what(json_body(request, KEYS))
+    accepted = accept(account, **what, by=request.by)
     return JsonResponse(exception_document(accepted), status=201)
 
 
 def _what(body: dict[str, Any]) -> dict[str, str]:
-    if any(name not in KEYS for name in body):
-        raise wrong("unknown_key", "The body holds a key that is not known.", KEYS)
     what = {"attribute": "", **body}
     for name in KEYS:
         value = what.get(name)
@@ -77,12 +61,5 @@ def end_exception(request: ApiRequest, subdomain: str, exception_id: int) -> Jso
     if accepted is None:
         remedy = "See `accepted` in /api/drift."
         raise ApiError(404, "no_such_exception", "This account has no exception of this number.", remedy)
-    try:
-        withdraw(accepted, by=request.by)
-    except Refusal as error:
-        raise _refused(error) from error
+    withdraw(accepted, by=request.by)
     return JsonResponse(exception_document(accepted))
-
-
-def _refused(error: Refusal) -> ApiError:
-    return ApiError(409, error.code, error.message, error.remedy)

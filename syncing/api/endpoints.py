@@ -4,10 +4,9 @@ from django.http import HttpRequest, JsonResponse
 from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
 
-from accounts.models import Account
-from accounts.refusals import Refusal
-from syncing.api.http import ApiError, ApiRequest, endpoint, json_body, require
-from syncing.api.order import read_order
+from accounts.models import SECRETS, Account
+from syncing.api.http import ApiError, ApiRequest, endpoint, json_body, refused, require
+from syncing.api.order import KEYS, read_order
 from syncing.leases.processes import workers_alive
 from syncing.models import ApiKey, RunMode, SyncRun
 from syncing.selectors.documents import plan_document, run_document
@@ -21,18 +20,15 @@ READ, TRIGGER = ApiKey.Scope.READ, ApiKey.Scope.TRIGGER
 
 @endpoint("POST", TRIGGER, None)
 def trigger(request: ApiRequest) -> JsonResponse:
-    order = read_order(json_body(request))
+    order = read_order(json_body(request, KEYS, name_unknown=True))
     require(request, PERMISSION[RunMode(order.mode)])
-    try:
-        started = start_run(
-            group=order.group,
-            type=order.type,
-            mode=order.mode,
-            accounts=order.accounts,
-            by=request.by,
-        )
-    except Refusal as error:
-        raise ApiError(409, error.code, error.message, error.remedy) from error
+    started = start_run(
+        group=order.group,
+        type=order.type,
+        mode=order.mode,
+        accounts=order.accounts,
+        by=request.by,
+    )
     return accepted(request, started)
 
 
@@ -68,6 +64,16 @@ def found_run(run_id: int) -> SyncRun:
     return found
 
 
+def found_slave(subdomain: str) -> Account:
+    """Returns the slave; raises ApiError 404."""
+    slaves = Account.objects.filter(role=Account.Role.SLAVE, subdomain=subdomain).select_related("group")
+    account = slaves.defer(*SECRETS).first()
+    if account is None:
+        remedy = "See /api/drift for all that have a drift."
+        raise ApiError(404, "no_such_account", "There is no slave of this subdomain.", remedy)
+    return account
+
+
 @endpoint("GET", READ, "syncing.view_idmapping")
 def ids(request: HttpRequest, subdomain: str) -> JsonResponse:
     account = Account.objects.filter(subdomain=subdomain).first()
@@ -87,4 +93,4 @@ def unknown(request: HttpRequest) -> JsonResponse:
         "/api/accounts/SUBDOMAIN/ids, /api/accounts/SUBDOMAIN/exceptions, /api/accounts/SUBDOMAIN/promote, "
         "/api/drift, /api/audit."
     )
-    return ApiError(404, "no_such_endpoint", "There is nothing here.", remedy).response()
+    return refused(ApiError(404, "no_such_endpoint", "There is nothing here.", remedy))

@@ -1,16 +1,17 @@
-"""What every endpoint of the API does: method, Bearer key, scope, JSON in, JSON errors out."""
+"""Does what every endpoint of the API needs: method, Bearer key, scope, JSON in, JSON errors out."""
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
-from typing import Any, cast
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 
 from accounts.actors import Actor
+from accounts.refusals import Refusal
 from syncing import conf
 from syncing.addresses import client_address
 from syncing.models import ApiKey
@@ -21,6 +22,10 @@ logger = logging.getLogger(__name__)
 
 View = Callable[..., HttpResponse]
 
+# Of what a service refuses, by its code; all else is a conflict with how things are now.
+CONFLICT = 409
+STATUS = {"not_allowed": 403}
+
 
 class ApiRequest(HttpRequest):
     """A request that an API key makes."""
@@ -28,47 +33,79 @@ class ApiRequest(HttpRequest):
     by: Actor
 
 
-class ApiError(Exception):
-    """An answer that is not what was asked for."""
+class ApiError(Refusal):
+    """A refusal of the API itself, with the status of its answer."""
 
     def __init__(self, status: int, code: str, message: str, remedy: str = "") -> None:
-        super().__init__(message)
-        self.status, self.code, self.message, self.remedy = status, code, message, remedy
+        super().__init__(code, message, remedy)
+        self.status = status
 
-    def response(self) -> JsonResponse:
-        error = {"code": self.code, "message": self.message, "remedy": self.remedy}
-        response = JsonResponse({"error": error}, status=self.status)
-        if self.status == 401:
-            response["WWW-Authenticate"] = 'Bearer realm="KommoSync"'
-        return response
+
+def wrong(code: str, message: str, allowed: Iterable[Any]) -> ApiError:
+    """Returns the error of a request that holds what it may not; its remedy lists what it may."""
+    return ApiError(400, code, message, f"Allowed: {listed(allowed)}.")
+
+
+def listed(names: Iterable[Any], limit: int = 200) -> str:
+    """Joins the names, each shortened, and no more than `limit` of them."""
+    names = [str(name)[:120] for name in names]
+    more = f", and {len(names) - limit} more" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + more if names else "none"
+
+
+def refused(error: Refusal) -> JsonResponse:
+    """Returns the answer to a request that the API or a service refused."""
+    status = error.status if isinstance(error, ApiError) else STATUS.get(error.code, CONFLICT)
+    response = JsonResponse({"error": error_of(error)}, status=status)
+    if status == 401:
+        response["WWW-Authenticate"] = 'Bearer realm="KommoSync"'
+    return response
+
+
+def error_of(error: Refusal) -> dict[str, str]:
+    """Returns the error as every JSON document has it."""
+    return {"code": error.code, "message": error.message, "remedy": error.remedy}
+
+
+def answering(method: str) -> Callable[[View], View]:
+    """Lets in only `method`, without Django's CSRF token, and turns each refusal into its answer."""
+
+    def decorate(view: View) -> View:
+        @csrf_exempt
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            try:
+                check_method(request, method)
+                return view(request, *args, **kwargs)
+            except Refusal as error:
+                response = refused(error)
+                if response.status_code == 401:
+                    logger.warning("REST API: %s from %s", error.code, client_address(request))
+                if response.status_code == 405:
+                    response["Allow"] = method
+                return response
+
+        return guarded
+
+    return decorate
 
 
 def endpoint(method: str, scope: ApiKey.Scope, permission: str | None) -> Callable[[View], View]:
-    """Let in only `method` with a key of `scope` whose maker has `permission`; the view gets it as `request.by`.
+    """Lets in only `method` with a key of `scope` whose maker has `permission`; the view gets it as `request.by`.
 
     `permission` None: it depends on the body, and the view asks for it by `require`.
     """
 
     def decorate(view: View) -> View:
-        @csrf_exempt
-        @never_cache
+        @answering(method)
         @wraps(view)
-        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-            try:
-                check_method(request, method)
-                request.by = of_key(authorise(request, scope))  # type: ignore[attr-defined]
-                if permission is not None:
-                    require(cast(ApiRequest, request), permission)
-                return view(request, *args, **kwargs)
-            except ApiError as error:
-                response = error.response()
-                if error.status == 401:
-                    logger.warning("REST API: %s from %s", error.code, client_address(request))
-                if error.status == 405:
-                    response["Allow"] = method
-                return response
+        def guarded(request: ApiRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            request.by = of_key(authorise(request, scope))
+            if permission is not None:
+                require(request, permission)
+            return view(request, *args, **kwargs)
 
-        return guarded
+        return never_cache(guarded)
 
     return decorate
 
@@ -106,8 +143,11 @@ def too_large() -> ApiError:
     return ApiError(413, "too_large", f"The body is over {conf.API_BODY_LIMIT} bytes.", "Send the JSON object only.")
 
 
-def json_body(request: HttpRequest) -> dict[str, Any]:
-    """The body as an object, {} if it is empty; raises ApiError 400 or 413. Reads no more than the limit."""
+def json_body(request: HttpRequest, allowed: Sequence[str], *, name_unknown: bool = False) -> dict[str, Any]:
+    """Returns the body as an object with none but the `allowed` keys, {} if it is empty; reads no more than the limit.
+
+    Raises ApiError 400 or 413.
+    """
     body = request.read(conf.API_BODY_LIMIT + 1)
     if len(body) > conf.API_BODY_LIMIT:
         raise too_large()
@@ -117,4 +157,8 @@ def json_body(request: HttpRequest) -> dict[str, Any]:
         raise ApiError(400, "bad_json", "The body is not JSON.", "Send a JSON object, or nothing.") from error
     if not isinstance(value, dict):
         raise ApiError(400, "bad_json", "The body is not a JSON object.", "Send a JSON object, or nothing.")
+    unknown = [key for key in value if key not in allowed]
+    if unknown:
+        message = f"Unknown: {listed(unknown)}." if name_unknown else "The body holds a key that is not known."
+        raise wrong("unknown_key", message, allowed)
     return value

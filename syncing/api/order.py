@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from accounts.models import SECRETS, Account, SyncGroup
-from syncing.api.http import ApiError
+from syncing.api.http import listed, wrong
 from syncing.models import RunMode, RunType, SyncRun
 from syncing.services.audit import LONGEST_REASON
 
@@ -21,9 +21,6 @@ class Order:
 
 def read_order(body: dict[str, Any]) -> Order:
     """The order, defaults filled in; raises ApiError 400 that lists what is allowed."""
-    unknown = [key for key in body if key not in KEYS]
-    if unknown:
-        raise wrong("unknown_key", f"Unknown: {_list(unknown)}.", KEYS)
     group = _group(body.get("group"))
     return Order(
         group=group,
@@ -31,16 +28,6 @@ def read_order(body: dict[str, Any]) -> Order:
         mode=_choice(body, "mode", RunMode.APPLY, RunMode.values),
         accounts=_accounts(group, body.get("accounts")),
     )
-
-
-def wrong(code: str, message: str, allowed: Any) -> ApiError:
-    return ApiError(400, code, message, f"Allowed: {_list(allowed)}.")
-
-
-def _list(names: Any, limit: int = 200) -> str:
-    names = [str(name)[:120] for name in names]
-    more = f", and {len(names) - limit} more" if len(names) > limit else ""
-    return ", ".join(names[:limit]) + more if names else "none"
 
 
 def _choice(body: dict[str, Any], key: str, default: str, allowed: list[str]) -> str:
@@ -69,7 +56,7 @@ def _accounts(group: SyncGroup, subdomains: Any) -> list[Account] | None:
         raise wrong("bad_accounts", "accounts must be a list of subdomains, or left out.", slaves)
     unknown = [name for name in subdomains if not isinstance(name, str) or name not in slaves]
     if unknown:
-        message = f"Not a slave of the group {group.name}: {_list(unknown)}."
+        message = f"Not a slave of the group {group.name}: {listed(unknown)}."
         raise wrong("unknown_account", message, slaves)
     return [slaves[name] for name in dict.fromkeys(subdomains)]
 

@@ -4,11 +4,9 @@ from typing import Any
 
 from django.http import JsonResponse
 
-from accounts.models import SECRETS, Account
-from accounts.refusals import Refusal
-from syncing.api.endpoints import accepted
-from syncing.api.http import ApiError, ApiRequest, endpoint, json_body
-from syncing.api.order import reason_of, wrong
+from syncing.api.endpoints import accepted, found_slave
+from syncing.api.http import ApiRequest, endpoint, json_body, wrong
+from syncing.api.order import reason_of
 from syncing.models import ApiKey
 from syncing.purposes import PROMOTE
 from syncing.services import promotion
@@ -21,24 +19,10 @@ LONGEST = 500
 @endpoint("POST", ApiKey.Scope.PROMOTE, PROMOTE)
 def promote(request: ApiRequest, subdomain: str) -> JsonResponse:
     """`items`: {kind, name or slave_key, attribute} each, as /api/drift tells them; no attribute: the whole item."""
-    body = json_body(request)
-    if any(name not in KEYS for name in body):
-        raise wrong("unknown_key", "The body holds a key that is not known.", KEYS)
-    source, items, reason = _slave(subdomain), _items(body.get("items")), reason_of(body)
-    try:
-        started = promotion.propose(source, promotion.by_name(source, items), by=request.by, reason=reason)
-    except Refusal as error:
-        raise ApiError(409, error.code, error.message, error.remedy) from error
+    body = json_body(request, KEYS)
+    source, items, reason = found_slave(subdomain), _items(body.get("items")), reason_of(body)
+    started = promotion.propose(source, promotion.by_name(source, items), by=request.by, reason=reason)
     return accepted(request, started)
-
-
-def _slave(subdomain: str) -> Account:
-    slaves = Account.objects.filter(role=Account.Role.SLAVE, subdomain=subdomain).select_related("group")
-    account = slaves.defer(*SECRETS).first()
-    if account is None:
-        remedy = "See /api/drift for all that have a drift."
-        raise ApiError(404, "no_such_account", "There is no slave of this subdomain.", remedy)
-    return account
 
 
 def _items(items: Any) -> list[dict[str, str]]:

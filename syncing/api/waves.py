@@ -5,10 +5,8 @@ from typing import Any
 from django.http import JsonResponse
 from django.urls import reverse
 
-from accounts.refusals import Refusal
 from syncing.api.endpoints import TRIGGER, found_run
-from syncing.api.http import ApiError, ApiRequest, endpoint, json_body
-from syncing.api.order import wrong
+from syncing.api.http import ApiRequest, endpoint, json_body, wrong
 from syncing.models import RunMode
 from syncing.services.runs.start import PERMISSION
 from syncing.services.runs.waves import continue_run
@@ -19,13 +17,8 @@ KEYS = ("wave",)
 @endpoint("POST", TRIGGER, PERMISSION[RunMode.APPLY])
 def continue_(request: ApiRequest, run_id: int) -> JsonResponse:
     """The body may name the `wave` that is meant (its number), so that a repeated call starts no later one."""
-    body, run = json_body(request), found_run(run_id)
-    if any(name not in KEYS for name in body):
-        raise wrong("unknown_key", "The body holds a key that is not known.", KEYS)
-    try:
-        run = continue_run(run, by=request.by, wave=_wave(body.get("wave")))
-    except Refusal as error:
-        raise ApiError(409, error.code, error.message, error.remedy) from error
+    body, run = json_body(request, KEYS), found_run(run_id)
+    run = continue_run(run, by=request.by, wave=_wave(body.get("wave")))
     url = request.build_absolute_uri(reverse("syncing:api_run", args=[run.pk]))
     return JsonResponse({"run": run.pk, "wave": run.wave + 1, "status_url": url}, status=202)
 

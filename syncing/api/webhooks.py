@@ -6,11 +6,10 @@ disable the hook, so a known token always gets 202.
 
 import logging
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.views.decorators.csrf import csrf_exempt
+from django.http import HttpRequest, JsonResponse
 
 from accounts.refusals import Refusal
-from syncing.api.http import ApiError, check_method
+from syncing.api.http import ApiError, answering, error_of
 from syncing.selectors.runs import waiting_run
 from syncing.services.actors import WEBHOOK
 from syncing.services.keys import group_for_webhook
@@ -21,19 +20,8 @@ logger = logging.getLogger(__name__)
 DRAIN_LIMIT = 2 * 1024 * 1024
 
 
-@csrf_exempt
-def webhook(request: HttpRequest, token: str) -> HttpResponse:
-    try:
-        check_method(request, "POST")
-        return _trigger(request, token)
-    except ApiError as error:
-        response = error.response()
-        if error.status == 405:
-            response["Allow"] = "POST"
-        return response
-
-
-def _trigger(request: HttpRequest, token: str) -> JsonResponse:
+@answering("POST")
+def webhook(request: HttpRequest, token: str) -> JsonResponse:
     group = group_for_webhook(token)
     if group is None:
         raise ApiError(404, "no_such_token", "This webhook is unknown.", "Make a new token: webhook_token --rotate.")
@@ -42,8 +30,7 @@ def _trigger(request: HttpRequest, token: str) -> JsonResponse:
         run = waiting_run(group) or start_run(group=group, by=WEBHOOK).run
     except Refusal as error:
         logger.warning("webhook of group %s starts nothing: %s", group.name, error.message)
-        problem = {"code": error.code, "message": error.message, "remedy": error.remedy}
-        return JsonResponse({"run": None, "error": problem}, status=202)
+        return JsonResponse({"run": None, "error": error_of(error)}, status=202)
     return JsonResponse({"run": run.pk}, status=202)
 
 
