@@ -144,7 +144,7 @@ def log(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     monkeypatch.setattr(handler, "stream", written)
     for each in handler.filters:
         if isinstance(each, DatabaseTroubleOnce):
-            monkeypatch.setattr(each, "_said", {})
+            monkeypatch.setattr(each, "_logged_at", {})
     return written
 
 
