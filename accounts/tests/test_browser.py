@@ -60,7 +60,7 @@ def test_connect_deny_wrong_account_and_reconnect(page, browser, north) -> None:
     page.locator(".field-health_badge >> text=Connected").wait_for()
     first = TokenPair.objects.get().refresh_token
 
-    page.click(".object-tools >> text=Connect anew")
+    page.click(".object-tools >> text=Connect again")
     through_kommo(page, "Allow")
     page.wait_for_url("**/accounts/account/*/change/")
     page.locator(".messagelist >> text=is connected").wait_for()

@@ -248,7 +248,7 @@ def test_a_crash_while_storing_shows_no_secret_even_in_djangos_debug_page(admin_
     ("content", "name", "says"),
     [
         (b"", "a.csv", "empty"),
-        (b"subdomain,token\n", "a.csv", "no line below"),
+        (b"subdomain,token\n", "a.csv", "no accounts below"),
         ("subdomain\nnorth\n".encode("utf-16"), "a.csv", "UTF-16"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600, "a.xlsx", ".xls"),
     ],

@@ -219,7 +219,7 @@ def test_random_bytes_never_crash() -> None:
 def test_a_header_may_be_in_any_case_and_informative_columns_are_told_not_to_count() -> None:
     report = load(b"SubDomain;NAME;Health;Paused\r\nnorth;North;Connected;yes\r\n")
     assert counts(report) == (1, 0, 0, [])
-    assert report.notes == ("These columns only tell and are not read: health, paused.",)
+    assert report.notes == ("These columns are for information and were not read: health, paused.",)
     assert not Account.objects.get().paused
 
 

@@ -244,7 +244,7 @@ def test_a_token_that_takes_the_place_of_a_consent_is_told_before_and_kept_as_an
     load(file)
     account = Account.objects.get()
     assert (account.credential_kind, account.pair.refresh_token) == (Account.CredentialKind.LONG_LIVED, "")
-    assert "takes the place" in account.events.get().message
+    assert "replaced the OAuth connection" in account.events.get().message
 
 
 def test_the_old_name_of_a_renamed_account_makes_no_second_entry() -> None:

@@ -122,7 +122,7 @@ def test_an_action_asks_first_and_leaves_the_master_out(admin_client, cast) -> N
     response = act(admin_client, "sync_selected", cast["master"], cast["north"], cast["west"])
     html = response.content.decode()
     assert not SyncRun.objects.exists()
-    assert "a master is never written" in html
+    assert "a sync never writes to a master" in html
     assert [account.subdomain for account in response.context["slaves"]] == ["north", "west"]
 
 
@@ -383,7 +383,7 @@ def test_the_webhook_address_is_shown_once_and_replaced_only_on_demand(admin_cli
     group = GroupFactory()
     old = make_webhook_token(group)
     url = reverse("syncing:webhook_token", args=[group.pk])
-    assert "There is an address already" in admin_client.get(url).content.decode()
+    assert "There is already an address" in admin_client.get(url).content.decode()
     assert group_for_webhook(old) == group
     secret = admin_client.post(url).context["secret"]
     assert secret.startswith("http://testserver/api/sync/webhook/")

@@ -99,7 +99,7 @@ def test_all_connections_are_checked_and_the_page_follows_to_its_end(simulator, 
     page.click("text=Yes, check them")
     page.locator("text=Waiting for a worker").wait_for()
     bulk_check.run_slice(ConnectionCheck.objects.get().pk)
-    page.locator("text=Do what the reason of each account says").wait_for()
+    page.locator("text=Follow the advice beside each account").wait_for()
     assert page.locator("#ks-checked tbody tr").first.inner_text().startswith("South")
     page.click("#ks-check >> text=1 Connected")
     assert page.locator("#ks-checked tbody tr").count() == 1

@@ -117,7 +117,7 @@ def test_the_page_of_an_account_tells_every_difference_field_by_field(admin_clie
         assert words in html
     south = admin_client.get(url("drift_account", cast["south"])).content.decode()
     assert "Missing here" in south
-    assert "Nobody has looked" in admin_client.get(url("drift_account", cast["east"])).content.decode()
+    assert "has not been checked" in admin_client.get(url("drift_account", cast["east"])).content.decode()
 
 
 def test_differences_are_searched_by_name_place_and_value(admin_client, cast) -> None:
@@ -301,15 +301,15 @@ def test_an_accepted_difference_leaves_the_page_and_may_be_withdrawn_there(admin
     assert list(response.context["exceptions"]) == [accepted]
     again = admin_client.post(reverse("syncing:withdraw", args=[accepted.pk]), follow=True)
     assert list(again.context["exceptions"]) == []
-    assert "Withdrawn." in again.content.decode()
+    assert "The exception is withdrawn." in again.content.decode()
     twice = admin_client.post(reverse("syncing:withdraw", args=[accepted.pk]), follow=True)
-    assert "was withdrawn before" in twice.content.decode()
+    assert "was already withdrawn" in twice.content.decode()
 
 
 @pytest.mark.parametrize("asked", [{}, {"kind": "stage", "key": "7/99"}, {"kind": "stage", "key": "7/71\0"}])
 def test_what_does_not_differ_cannot_be_accepted(admin_client, cast, asked) -> None:
     response = admin_client.get(url("accept", cast["north"]), asked, follow=True)
-    assert "no such difference now" in response.content.decode()
+    assert "This difference no longer exists." in response.content.decode()
     admin_client.post(url("accept", cast["north"]), {**asked, "reason": "So."}, follow=True)
     assert not AcceptedDifference.objects.exists()
 

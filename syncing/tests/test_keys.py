@@ -154,7 +154,7 @@ def test_who_may_only_make_keys_makes_none_that_may_anything(client: Client, sco
     client.post(reverse(ADD), {"name": "bot", "scopes": [scope]})
 
     assert f'value="{scope}"' not in page
-    assert "You may do nothing that a key could do" in page
+    assert "You have no permission that an API key could use" in page
     assert not ApiKey.objects.exists()
 
 
@@ -229,12 +229,12 @@ def test_the_list_says_whose_key_it_is(admin_client: Client) -> None:
         create_key(name=name, scopes=["read"], maker=maker)
     listed = admin_client.get(reverse("admin:syncing_apikey_changelist")).content.decode()
     assert "command line" in listed
-    assert "opens nothing" not in listed
+    assert "no longer works" not in listed
 
     ben.delete()
 
     listed = admin_client.get(reverse("admin:syncing_apikey_changelist")).content.decode()
-    assert "ben, who can no longer log in: the key opens nothing" in listed
+    assert "ben, who can no longer log in: the key no longer works" in listed
 
 
 # -- in the audit --

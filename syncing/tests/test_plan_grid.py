@@ -90,7 +90,7 @@ def test_a_card_shows_every_kind_of_row_field_by_field(admin_client, planned_run
     assert "<del>Old stage</del>" in html
     assert '#ffffff</del> → <ins><svg class="ks-swatch"' in html
     assert "Kept: 12 leads are in it." in html
-    assert "The numbers are those of" in html
+    assert "These numbers are those of" in html
 
 
 def test_a_plan_says_how_it_differs_from_the_most_common_one(admin_client, planned_run) -> None:

@@ -138,7 +138,7 @@ def test_what_is_not_on_the_list_starts_nothing(clerk: Client, north: Account, p
 
     html = clerk.post(page_of(north), {"pick": picks, "reason": ""}).content.decode()
 
-    assert "pick at least one item" in html
+    assert "Choose at least one item" in html
     assert not SyncRun.objects.exists()
 
 
@@ -147,7 +147,7 @@ def test_an_account_that_nobody_looked_at_says_so(clerk: Client, north: Account)
 
     html = clerk.get(page_of(Account.objects.get(subdomain="east"))).content.decode()
 
-    assert "Nobody has looked at this account yet" in html
+    assert "This account has not been checked yet" in html
 
 
 def test_a_refusal_is_shown_on_the_page(clerk: Client, north: Account) -> None:

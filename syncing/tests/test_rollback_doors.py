@@ -162,7 +162,7 @@ def test_ticks_and_all_at_once_are_asked_about(clerk: Client, run: SyncRun) -> N
 
     html = clerk.post(page_of(run), {"which": "all", "mode": "apply", "account": str(north.pk)}).content.decode()
 
-    assert "choose one of the two" in html
+    assert "Choose one of the two" in html
     assert f'value="{north.pk}" checked' in html
     assert SyncRun.objects.count() == 1
 
@@ -172,7 +172,7 @@ def test_without_a_tick_nothing_starts(clerk: Client, run: SyncRun) -> None:
 
     html = clerk.post(page_of(run), {"which": "ticked", "mode": "apply"}).content.decode()
 
-    assert "choose at least one account" in html
+    assert "Choose at least one account" in html
     assert SyncRun.objects.count() == 1
 
 

@@ -51,7 +51,7 @@ def test_the_button_of_the_list_asks_first_and_leads_to_the_job(admin_client) ->
 
 def test_a_second_click_joins_the_job_and_says_so_to_somebody_else(admin_client, check) -> None:
     html = admin_client.post(START, follow=True).content.decode()
-    assert "being checked already" in html
+    assert "already being checked" in html
     assert ConnectionCheck.objects.count() == 1
 
 
