@@ -95,7 +95,7 @@ def test_names_keep_emoji_html_and_rare_line_separators() -> None:
         ("north,slave,North,two words", "token"),
         ("north,slave,North,tök", "token"),
         ("north,slave,North,tok,more", "5 cells"),
-        ('north,slave,"North,tok', "quote"),
+        ('north,slave,"North,tok', "quotation mark"),
         ("south,slave,Again,tok", "line 2"),
     ],
 )
@@ -121,7 +121,7 @@ def test_lines_are_counted_as_an_editor_counts_them() -> None:
     [
         ("subdomain,color,token", "2 ('color')"),
         ("name,token", "subdomain"),
-        ("subdomain,name,Name", "twice"),
+        ("subdomain,name,Name", "same name"),
         ("subdomain,,token", "2 ('')"),
     ],
 )

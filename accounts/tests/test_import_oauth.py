@@ -95,15 +95,15 @@ def test_without_a_client_id_the_rest_belongs_to_the_integration_that_the_accoun
 @pytest.mark.parametrize(
     ("row", "says"),
     [
-        ("north,uuid-9,,refresh-1,", "client_secret, redirect_uri must"),
-        (f"north,uuid-9,,refresh-1,{URI}", "client_secret must"),
-        ("north,uuid-9,secret-9,,", "redirect_uri must"),
+        ("north,uuid-9,,refresh-1,", "fill in client_secret, redirect_uri."),
+        (f"north,uuid-9,,refresh-1,{URI}", "fill in client_secret."),
+        ("north,uuid-9,secret-9,,", "fill in redirect_uri."),
         ("north,,,refresh-1,", "client_id is missing"),
         (f"north,,secret-9,,{URI}", "client_id is missing"),
         ("north,uuid-9,secret-9,,no address", "redirect_uri: Enter a valid URL"),
         (f"north,{'u' * 65},secret-9,,{URI}", "client_id: Ensure this value has at most 64"),
-        (f"north,two words,secret-9,,{URI}", "client_id holds"),
-        (f"north,uuid-9,two words,,{URI}", "client_secret holds"),
+        (f"north,two words,secret-9,,{URI}", "client_id has"),
+        (f"north,uuid-9,two words,,{URI}", "client_secret has"),
         (f"north,uuid-1,secret-other,,{URI}", "Line 2 has another client_secret"),
     ],
 )

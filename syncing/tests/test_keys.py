@@ -234,7 +234,7 @@ def test_the_list_says_whose_key_it_is(admin_client: Client) -> None:
     ben.delete()
 
     listed = admin_client.get(reverse("admin:syncing_apikey_changelist")).content.decode()
-    assert "ben, who can no longer log in: the key no longer works" in listed
+    assert "ben, who can no longer log in, so the key no longer works" in listed
 
 
 # -- in the audit --

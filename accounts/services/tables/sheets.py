@@ -137,7 +137,9 @@ def _cell(value: Any, kind: str) -> str | NotText:
     if kind == "e":
         return NotText(_("%(column)s has an error value of the spreadsheet."))
     if isinstance(value, date | time | timedelta):
-        return NotText(_("Excel turned %(column)s into a date; format the cell as text and type the value again."))
+        return NotText(
+            _("%(column)s was turned into a date by Excel; format the cell as text and type the value again.")
+        )
     if not isinstance(value, int | float) or isinstance(value, bool):
         return str(value)
     if abs(value) >= EXACT:
