@@ -267,9 +267,9 @@ def test_five_thousand_rows_are_planned_within_seconds(kind) -> None:
     rows = [[f"n{at}", "slave", f"N {at}", f"t{os.urandom(300).hex()}"] for at in range(5000)]
     lines = [",".join(HEADER), *(",".join(row) for row in rows)]
     content = book(HEADER, *rows) if kind == "xlsx" else "\n".join(lines).encode()
-    started = time.perf_counter()
+    started = time.thread_time()  # of the CPU: others may want the machine, too
     assert preview_table(read_table(content)).created == 5000
-    assert time.perf_counter() - started < 15
+    assert time.thread_time() - started < 15
 
 
 # -- endless workbooks --

@@ -13,15 +13,12 @@ from accounts.kommo.client import KommoClient
 from accounts.tests.factories import AccountFactory
 from syncing.execution import lanes
 from syncing.execution.foreground import work_to_the_end
-from syncing.leases import resting
 from syncing.models import LogEntry, SyncRun
 from syncing.replication.contract import Checkpoint, Keep, Record, Result, Target
 from syncing.services.actors import COMMAND
 from syncing.services.runs import rests
 from syncing.services.runs.start import cancel_run
 from syncing.tests.services.conftest import House, result
-
-SHORT = timedelta(seconds=0.3)
 
 
 @pytest.fixture
@@ -167,14 +164,14 @@ def test_a_resting_run_is_cancelled_at_once(fleet: House) -> None:
     assert (run.state, run.totals["cancelled"]) == ("cancelled", 25)
 
 
-def test_a_command_waits_through_the_rest_says_so_and_goes_on(fleet: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resting, "MINUTE", SHORT)
+def test_a_command_waits_through_the_rest_says_so_and_goes_on(fleet: House) -> None:
     kommo, said = Kommo(), list[str]()
     run = fleet.start(to_workers=False)
 
     def say(sentence: str) -> None:
         said.append(sentence)
         kommo.out = False
+        rest_is_over(run)
 
     work_to_the_end(run, stop=fleet.stop, say=say, replicate=kommo)
 
