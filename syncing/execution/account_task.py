@@ -26,11 +26,11 @@ from syncing.records.mappings import Remember, remember_slave
 from syncing.records.outcomes import changes_of, counts_of
 from syncing.records.snapshots import packed
 from syncing.records.text import error_document
-from syncing.replication.contract import NO_NOTES, Checkpoint, Keep, Mapped, Notes, Record, Result, Target
+from syncing.replication.contract import NO_NOTES, Checkpoint, Mapped, Notes, Record, Result, StoreBefore, Target
 
 logger = logging.getLogger(__name__)
 
-Replicate = Callable[[Target, KommoClient, Record, Checkpoint, Keep], Result]
+Replicate = Callable[[Target, KommoClient, Record, Checkpoint, StoreBefore], Result]
 BLOCKED_MESSAGE = "Kommo blocked this machine's IP address, so everything was stopped."
 
 

@@ -23,7 +23,7 @@ class CheckpointedClient:
         return self.client.get_all(path, key, params, page_size)
 
     def age(self, path: str) -> float:
-        """Seconds since the list at `path` was asked for last."""
+        """Returns the seconds since the list at `path` was asked for last."""
         return self.client.seconds() - self._read_at.get(path, float("-inf"))
 
     def pause(self, seconds: float) -> None:

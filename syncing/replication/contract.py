@@ -40,7 +40,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Mapped:
-    """An id mapping to keep: `ref` of the master is the item `slave_key` of the slave."""
+    """An id mapping to store: `ref` of the master is the item `slave_key` of the slave."""
 
     ref: Ref
     slave_key: str
@@ -51,7 +51,7 @@ class Mapped:
 
 @dataclass(frozen=True)
 class Notes:
-    """What else to remember of the account: names that it shows otherwise, pending creations (None: not any more)."""
+    """Names that the account shows otherwise, and pending creations, to be stored (None: to be forgotten)."""
 
     stored_names: Mapping[ItemKey, ShownName | None] = field(default_factory=dict)
     pending: Mapping[ListKey, Pending | None] = field(default_factory=dict)
@@ -88,7 +88,7 @@ class Record(Protocol):
     def __call__(
         self,
         outcomes: Sequence[Outcome],
-        mapped: Sequence[Mapped],  # id mappings to keep
+        mapped: Sequence[Mapped],  # id mappings to store
         dropped: Sequence[Ref],  # id mappings to drop
         notes: Notes = NO_NOTES,
         /,
@@ -96,6 +96,6 @@ class Record(Protocol):
 
 
 # Stores the account as it was read, before the first write of it goes out; blocks until it is committed.
-Keep = Callable[[Snapshot], None]
+StoreBefore = Callable[[Snapshot], None]
 # Called between two requests with a short note; raises Stopped when the account must stop.
 Checkpoint = Callable[[str], None]

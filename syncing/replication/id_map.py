@@ -1,4 +1,4 @@
-"""What is kept of the matching: id mappings to remember and to forget, adoptions, and how items are called."""
+"""The id mappings of one account: what to store of them, adoptions, and the names of items."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ ADOPTED = "It was already there and is now kept in step."
 
 @dataclass
 class Updates:
-    """What is to be stored at once."""
+    """Changes that are stored at once."""
 
     outcomes: list[Outcome] = field(default_factory=list)
     mapped: list[Mapped] = field(default_factory=list)
@@ -38,26 +38,30 @@ class IdMap:
         self.known = dict(known)
         self.ledger = ledger
         self.created: set[Ref] = set()
-        self.made: set[Ref] = set()  # what came into being in this run, as answers said: not there only if gone again
+        self.arrived: set[Ref] = set()  # came into being in this run, as answers said: not there only if gone again
 
     def of_matches(self, plan: Plan) -> Updates:
-        """Remember what the matching found; forget mappings that point nowhere, or to what is now another item's."""
+        """Takes up what the matching found; forgets mappings that point nowhere, or to what is now another item's."""
         found = {ref: key for ref, key in plan.match.keys.items() if self.known.get(ref) != key}
         taken = {(ref.kind, key) for ref, key in found.items()}
         gone = [
             ref
             for ref, key in self.known.items()
-            if ref not in found and ((ref.kind, key) in taken or (ref in plan.match.stale and ref not in self.made))
+            if ref not in found and ((ref.kind, key) in taken or (ref in plan.match.stale and ref not in self.arrived))
         ]
-        outcomes = [self._adoption(plan, ref) for ref in self.adoptions(plan)]
+        outcomes = []
+        for ref in self.adoptions(plan):
+            name, parent = name_and_parent(plan, ref)
+            key = plan.match.keys[ref]
+            outcomes.append(Outcome(ADOPT, str(ref.kind), name, parent, DONE, ADOPTED, key=key, ref=ref))
         mapped = [self._mapped(ref, key, self._is_ours(ref)) for ref, key in found.items()]
         self._forget(gone)
         self.known.update(found)
         return Updates(outcomes, mapped, gone)
 
     def of_writes(self, outcomes: Iterable[Outcome], plan: Plan) -> Updates:
-        """What came into being with these writes, and what went."""
-        news = Updates()
+        """Takes up what came into being with these writes, and forgets what went."""
+        updates = Updates()
         for outcome in outcomes:
             ref = outcome.ref
             if outcome.state != DONE or ref is None:
@@ -65,36 +69,33 @@ class IdMap:
             ours = outcome.action == Action.CREATE
             if ours:
                 self.created.add(ref)
-            news.mapped += [
+            updates.mapped += [
                 self._mapped(own, key, own.kind is Kind.ENUM or (ours and not is_system(self.plan, own)))
                 for own, key in outcome.keys.items()  # an option comes into being with an update, too
             ]
-            if outcome.action == Action.DELETE:
-                news.dropped += self._inside(ref.kind, plan.slave_only[ref])
-        self._forget(news.dropped)
-        self.keep(news.mapped)
-        return news
+            if outcome.action == Action.DELETE:  # it goes with what is inside it
+                gone, inner = plan.slave_only[ref], CHILD_KIND.get(ref.kind)
+                updates.dropped += [
+                    own
+                    for own, key in self.known.items()
+                    if (own.kind is ref.kind and key == gone) or (own.kind is inner and key.startswith(f"{gone}/"))
+                ]
+        self._forget(updates.dropped)
+        self.add(updates.mapped)
+        return updates
 
     def of_arrivals(self, arrived: Mapping[Ref, str]) -> Updates:
-        """Remembers what came with the writes, though no answer told its key."""
-        news = Updates(mapped=[self._mapped(ref, key, ours=True) for ref, key in arrived.items()])
+        """Takes up what came with the writes, though no answer told its key."""
+        updates = Updates(mapped=[self._mapped(ref, key, ours=True) for ref, key in arrived.items()])
         self.created |= arrived.keys()
-        self.keep(news.mapped)
-        return news
+        self.add(updates.mapped)
+        return updates
 
-    def keep(self, mapped: Iterable[Mapped]) -> None:
+    def add(self, mapped: Iterable[Mapped]) -> None:
+        """Takes up mappings of what came into being."""
         for entry in mapped:
             self.known[entry.ref] = entry.slave_key
-            self.made.add(entry.ref)
-
-    def _inside(self, kind: Kind, key: str) -> list[Ref]:
-        """The mappings to an item of the account and to what is inside it."""
-        inner = CHILD_KIND.get(kind)
-        return [
-            ref
-            for ref, known in self.known.items()
-            if (ref.kind is kind and known == key) or (ref.kind is inner and known.startswith(f"{key}/"))
-        ]
+            self.arrived.add(entry.ref)
 
     def _forget(self, refs: Iterable[Ref]) -> None:
         for ref in refs:
@@ -103,27 +104,23 @@ class IdMap:
     # -- adoptions --
 
     def adoptions(self, plan: Plan) -> list[Ref]:
-        """The items that were there already and are met for the first time."""
+        """Returns the items that were there already and are met for the first time."""
         new = (ref for ref, key in plan.match.keys.items() if self.known.get(ref) != key)
         return [ref for ref in new if not self._is_ours(ref) and ref.kind is not Kind.ENUM and not is_system(plan, ref)]
 
     def _is_ours(self, ref: Ref) -> bool:
-        """An option that appeared with a field we have just written was made by us."""
+        """Tells if we created it: so is an option that appeared with a field we have just written."""
         if ref.kind is Kind.ENUM:
             owner = Ref(Kind.CUSTOM_FIELD, ref.key.rpartition("/")[0])
             return self.ledger.attempts[owner] > 0
         return ref in self.created
-
-    def _adoption(self, plan: Plan, ref: Ref) -> Outcome:
-        name, parent = name_and_parent(plan, ref)
-        return Outcome(ADOPT, str(ref.kind), name, parent, DONE, ADOPTED, key=plan.match.keys[ref], ref=ref)
 
     def _mapped(self, ref: Ref, key: str, ours: bool) -> Mapped:
         name, parent = name_and_parent(self.plan, ref)
         return Mapped(ref, key, name, parent, ours)
 
     def key_of(self, ref: Ref, plan: Plan) -> str:
-        """The account's own key of what a change is about; "" while it has none."""
+        """Returns the account's own key of what a change is about; "" while it has none."""
         return self.known.get(ref) or plan.match.keys.get(ref) or plan.slave_only.get(ref, "")
 
 

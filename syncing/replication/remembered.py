@@ -1,4 +1,4 @@
-"""What is remembered of an account beside its id mappings: names that it shows otherwise, creations not seen since."""
+"""The memory of an account beside its id mappings: names that it shows otherwise, creations not seen since."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -14,7 +14,7 @@ from syncing.replication.contract import NO_NOTES, Notes, Target
 
 @dataclass
 class Remembered:
-    """Kept up to date while the account is worked; what a method gives back as Notes is to be stored at once."""
+    """Kept up to date while the account is worked; Notes that a method returns must be stored at once."""
 
     stored: dict[ItemKey, ShownName]
     pending: dict[ListKey, Pending]
@@ -23,11 +23,11 @@ class Remembered:
     uncertain: tuple[Conflict, ...] = ()  # pending, and nobody can tell whether they are there
 
     @classmethod
-    def of(cls, job: Target) -> "Remembered":
-        return cls(dict(job.stored_names), dict(job.pending or {}), job.pending is not None)
+    def of(cls, target: Target) -> "Remembered":
+        return cls(dict(target.stored_names), dict(target.pending or {}), target.pending is not None)
 
     def as_sent(self, raw: Snapshot) -> Snapshot:
-        """The account in the words that were sent; what it shows otherwise is put aside for the plan to tell."""
+        """Returns the account in the words that were sent; puts aside what it shows otherwise for the plan to tell."""
         existing, self.shown = as_sent(raw, self.stored), {}
         if existing is not raw:
             sent = names_of(existing)
@@ -35,6 +35,7 @@ class Remembered:
         return existing
 
     def learn(self, lesson: NameObservation) -> Notes:
+        """Takes up the names that the account has been seen to store otherwise."""
         for key, name in lesson.stored.items():
             if name is None:
                 self.stored.pop(key, None)
@@ -43,7 +44,7 @@ class Remembered:
         return Notes(lesson.stored)
 
     def announce(self, plan: Plan, existing: Snapshot) -> Notes:
-        """To be stored before anything is sent: whatever dies then, the next run looks before it sends it again."""
+        """Takes up creations before they are sent: whatever dies then, the next run looks before it sends again."""
         if not self.notes_creations:
             return NO_NOTES
         sent = creations_of(plan, existing, self.pending)
@@ -60,7 +61,7 @@ class Remembered:
         return resolved.keys
 
     def settle(self, known: Mapping[Ref, str], doubtful: Iterable[Ref] = ()) -> Notes:
-        """Of all that is pending only what is `doubtful` or uncertain stays so."""
+        """Forgets all that is pending but what is `doubtful` or uncertain."""
         left = still_pending(self.pending, known, [*doubtful, *(conflict.ref for conflict in self.uncertain)])
         changed = {place: each for place, each in left.items() if each != self.pending[place]}
         self.pending = {place: each for place, each in left.items() if each is not None}

@@ -27,24 +27,26 @@ class Rereading:
     patient: bool = True
 
     def after(self, plan: Plan, before: Snapshot) -> Snapshot:
-        """What was written of `plan`; a reading that shows nothing of an answered change is not believed at once."""
+        """Reads again what was written of `plan`; waits for a reading that shows nothing of an answered change."""
         written = self._written(plan, DONE)
-        found = self.reading.again(before, plan.changes)
+        found = self.reading.reread(before, plan.changes)
         for pause in PAUSES if self.patient else ():
             if not not_visible(plan, written, self.known, before, found):
                 break
             self.reading.reader.client.pause(pause)
-            found = self.reading.again(before, plan.changes)
+            found = self.reading.reread(before, plan.changes)
         else:
             self.patient = self.patient and not not_visible(plan, written, self.known, before, found)
-        return self.reading.believed(found)
+        return self.reading.checked(found)
 
     def arrivals(self, plan: Plan, before: Snapshot, after: Snapshot) -> dict[Ref, str]:
+        """Returns the keys of what came with the writes, though no answer told them."""
         return keys_of_arrivals(plan, self._written(plan, DONE, UNVERIFIED), self.known, before, after)
 
     def lesson(
         self, plan: Plan, before: Snapshot, after: Snapshot, stored: Mapping[ItemKey, ShownName]
     ) -> NameObservation:
+        """Returns what the readings before and after the writes teach of stored names."""
         return observe_names(plan, self._written(plan, DONE, UNVERIFIED), self.known, self.first, before, after, stored)
 
     def _written(self, plan: Plan, *states: str) -> Sequence[Change]:

@@ -132,7 +132,7 @@ class Branch:
         self._live()
         self.notes.append(note)
 
-    def keep(self, snapshot: Snapshot) -> None:
+    def store_before(self, snapshot: Snapshot) -> None:
         self._live()
         self.snapshots.append(snapshot)
 
@@ -153,7 +153,7 @@ class Branch:
         fresh: frozenset[Ref] = frozenset(),
     ) -> Result:
         """`rules` that name nothing as created get what we remember of that."""
-        job = Target(
+        target = Target(
             self.account.subdomain,
             scope,
             writes,
@@ -168,7 +168,7 @@ class Branch:
         )
         self.events = 0
         with client_of(self.server, self.account, account_id=self.kommo_id, clock=self.clock) as client:
-            return replicate(job, client, self.record, self.checkpoint, self.keep)
+            return replicate(target, client, self.record, self.checkpoint, self.store_before)
 
     # -- what a test wants to know --
 

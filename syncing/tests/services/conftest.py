@@ -16,12 +16,12 @@ from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing.execution import lanes
 from syncing.leases import processes
 from syncing.models import AccountRun, SyncRun
-from syncing.replication.contract import Checkpoint, Keep, Record, Result, Target
+from syncing.replication.contract import Checkpoint, Record, Result, StoreBefore, Target
 from syncing.services.actors import COMMAND
 from syncing.services.runs.start import start_run
 
 SLAVES = ("north", "south", "west", "east")
-Work = Callable[[Target, KommoClient, Record, Checkpoint, Keep], Result]
+Work = Callable[[Target, KommoClient, Record, Checkpoint, StoreBefore], Result]
 
 
 def result(state: str = "changed", reason: str | None = None, **counts: int) -> Result:
@@ -32,7 +32,9 @@ def result(state: str = "changed", reason: str | None = None, **counts: int) -> 
     return Result(state, reason, error, document, "digest", **numbers, kommo_id=None)
 
 
-def all_well(job: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
+def all_well(
+    target: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, store_before: StoreBefore
+) -> Result:
     checkpoint("reading")
     return result(created=1, requests=7)
 

@@ -12,7 +12,7 @@ from accounts.tests.factories import GroupFactory
 from syncing.adapters.outcomes import Outcome
 from syncing.engine.refs import Kind, Ref
 from syncing.models import IdMapping, LogEntry
-from syncing.replication.contract import Checkpoint, Keep, Record, Result, Target
+from syncing.replication.contract import Checkpoint, Record, Result, StoreBefore, Target
 from syncing.tests.services.conftest import SLAVES, House, result
 
 CREATED = Outcome("create", "pipeline", "Sales", "", "done")
@@ -33,8 +33,10 @@ def test_each_account_gets_its_own_mappings_and_the_masters_snapshot(house: Hous
     IdMapping.objects.create(account=house.accounts["north"], kind="pipeline", master_key="7", slave_key="70")
     jobs: dict[str, Target] = {}
 
-    def look(job: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
-        jobs[job.subdomain] = job
+    def look(
+        target: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, store_before: StoreBefore
+    ) -> Result:
+        jobs[target.subdomain] = target
         return result()
 
     house.start()
@@ -42,16 +44,18 @@ def test_each_account_gets_its_own_mappings_and_the_masters_snapshot(house: Hous
 
     assert jobs["north"].known == {Ref(Kind.PIPELINE, "7"): "70"}
     assert jobs["south"].known == {}
-    assert all(job.desired.pipelines and job.writes for job in jobs.values())
+    assert all(target.desired.pipelines and target.writes for target in jobs.values())
 
 
 def test_no_thread_of_an_account_asks_the_database(house: House) -> None:
     """A connection opened there would be one per thread."""
     own: dict[str, list[str]] = {}
 
-    def look(job: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
+    def look(
+        target: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, store_before: StoreBefore
+    ) -> Result:
         record([CREATED], [], [])
-        own[job.subdomain] = [alias for alias in connections if connections[alias].connection is not None]
+        own[target.subdomain] = [alias for alias in connections if connections[alias].connection is not None]
         return result()
 
     house.start()
@@ -63,8 +67,10 @@ def test_no_thread_of_an_account_asks_the_database(house: House) -> None:
 def test_one_accounts_bug_is_tried_three_times_and_stops_nobody_else(
     house: House, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def replicate(job: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
-        if job.subdomain == "south":
+    def replicate(
+        target: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, store_before: StoreBefore
+    ) -> Result:
+        if target.subdomain == "south":
             raise KeyError("token-of-south")
         return result()
 
@@ -114,8 +120,10 @@ def test_an_account_taken_out_while_its_run_waited_is_not_touched(
 ) -> None:
     asked: list[str] = []
 
-    def look(job: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
-        asked.append(job.subdomain)
+    def look(
+        target: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, store_before: StoreBefore
+    ) -> Result:
+        asked.append(target.subdomain)
         return result()
 
     run = house.start()
@@ -149,11 +157,13 @@ def test_an_entry_that_leads_to_the_masters_account_is_never_written(house: Hous
     world.accounts["master"].account_id = world.accounts["south"].account_id
     written: list[str] = []
 
-    def replicate(job: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
+    def replicate(
+        target: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, store_before: StoreBefore
+    ) -> Result:
         checkpoint("reading")
         client.get("/leads/pipelines")
         checkpoint("writing")
-        written.append(job.subdomain)
+        written.append(target.subdomain)
         return result()
 
     run = house.start()
@@ -165,8 +175,10 @@ def test_an_entry_that_leads_to_the_masters_account_is_never_written(house: Hous
 
 
 def test_the_end_of_an_account_is_told_to_its_health(house: House) -> None:
-    def replicate(job: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
-        return result("failed", "unpaid") if job.subdomain == "east" else result(requests=1)
+    def replicate(
+        target: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, store_before: StoreBefore
+    ) -> Result:
+        return result("failed", "unpaid") if target.subdomain == "east" else result(requests=1)
 
     house.start()
     house.work(replicate)

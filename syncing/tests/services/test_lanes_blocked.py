@@ -11,7 +11,7 @@ from accounts.simulator.world import World
 from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing.execution import lanes
 from syncing.models import SyncRun
-from syncing.replication.contract import Checkpoint, Keep, Record, Result, Target
+from syncing.replication.contract import Checkpoint, Record, Result, StoreBefore, Target
 from syncing.tests.services.conftest import House, database
 
 
@@ -24,7 +24,9 @@ def test_a_plain_403_stops_everything_in_every_group(
     run, waiting = house.start(), house.start(group=other)
     SyncRun.objects.filter(pk=waiting.pk).update(queued_to_workers=False)
 
-    def replicate(job: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
+    def replicate(
+        target: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, store_before: StoreBefore
+    ) -> Result:
         world.limiter.blocked.add("127.0.0.1")
         while True:
             client.get("/leads/pipelines")
@@ -47,8 +49,10 @@ def test_a_plain_403_stops_everything_in_every_group(
 def test_a_block_that_another_lane_met_stops_this_one(house: House, settings: Settings) -> None:
     settings.SYNC_LEASE = 3
 
-    def replicate(job: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
-        if job.subdomain == "north":
+    def replicate(
+        target: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, store_before: StoreBefore
+    ) -> Result:
+        if target.subdomain == "north":
             with database():
                 lanes.ip_block.announce()
         while True:
@@ -71,8 +75,10 @@ def test_a_block_is_announced_once_by_who_met_it(
     announce = lanes.ip_block.announce
     monkeypatch.setattr(lanes.ip_block, "announce", lambda: (announced.append(True), announce()))
 
-    def replicate(job: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
-        if job.subdomain == "north":
+    def replicate(
+        target: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, store_before: StoreBefore
+    ) -> Result:
+        if target.subdomain == "north":
             with database():
                 announce()
         while True:

@@ -17,7 +17,7 @@ from syncing.engine.refs import Kind, Ref
 from syncing.execution import lanes
 from syncing.execution.account_task import AccountTask, LeaseWatch
 from syncing.models import AccountRun
-from syncing.replication.contract import Checkpoint, Keep, Mapped, Record, Result, Target
+from syncing.replication.contract import Checkpoint, Mapped, Record, Result, StoreBefore, Target
 from syncing.services.actors import COMMAND
 from syncing.services.runs.start import cancel_run
 from syncing.tests.services.conftest import House, all_well, database, result
@@ -30,7 +30,9 @@ def wait_for(event: threading.Event) -> None:
 
 
 def test_a_stopping_lane_hands_back_what_it_holds_and_the_next_one_goes_on(house: House) -> None:
-    def begin(job: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
+    def begin(
+        target: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, store_before: StoreBefore
+    ) -> Result:
         record([CREATED], [Mapped(Ref(Kind.PIPELINE, "7"), "70", "Sales", "", True)], [])
         house.stop.set()
         while True:
@@ -46,7 +48,7 @@ def test_a_stopping_lane_hands_back_what_it_holds_and_the_next_one_goes_on(house
     assert not AccountRun.objects.exclude(errors=0, crashes=0).exists()
 
     house.stop.clear()
-    house.work(lambda job, client, record, checkpoint, keep: result("in_sync"))
+    house.work(lambda target, client, record, checkpoint, store_before: result("in_sync"))
     run.refresh_from_db()
     assert run.state == "succeeded"
     assert house.states(run)["north"] == "changed"  # by the first attempt
@@ -57,7 +59,9 @@ def test_a_cancel_stops_between_two_requests_and_says_how_far_it_came(house: Hou
     settings.SYNC_LEASE = 3
     begun = threading.Event()
 
-    def replicate(job: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
+    def replicate(
+        target: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, store_before: StoreBefore
+    ) -> Result:
         record([CREATED], [], [])
         begun.set()
         while True:
@@ -87,11 +91,13 @@ def test_a_lane_that_lost_its_claim_stops_and_stores_nothing(house: House, setti
     settings.SYNC_LEASE = 1
     seen: list[str] = []
 
-    def replicate(job: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
+    def replicate(
+        target: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, store_before: StoreBefore
+    ) -> Result:
         if not seen:
-            seen.append(job.subdomain)
+            seen.append(target.subdomain)
             with database():
-                account_run = AccountRun.objects.filter(account__subdomain=job.subdomain)
+                account_run = AccountRun.objects.filter(account__subdomain=target.subdomain)
                 account_run.update(fence=99, lane="other", lease_until=clock.now() + timedelta(minutes=1))
             try:
                 while True:
@@ -114,7 +120,9 @@ def test_without_a_heartbeat_nothing_more_is_sent(house: House, settings: Settin
     settings.SYNC_LEASE = 0.6
     codes: list[str] = []
 
-    def replicate(job: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
+    def replicate(
+        target: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, store_before: StoreBefore
+    ) -> Result:
         task: AccountTask = checkpoint.__self__  # type: ignore[attr-defined]
         task.watch.beaten = lambda at: None  # type: ignore[method-assign]
         try:
@@ -143,7 +151,9 @@ def test_a_lane_whose_database_went_away_leaves_no_thread_behind(
         failures.append(name)
         raise OperationalError("the connection is closed")
 
-    def replicate(job: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
+    def replicate(
+        target: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, store_before: StoreBefore
+    ) -> Result:
         monkeypatch.setattr(lanes.processes, "beat", gone)
         while len(failures) < 2:  # a long answer: the next two heartbeats fail
             time.sleep(0.01)
@@ -165,7 +175,9 @@ def test_a_wait_for_a_turn_ends_when_the_lanes_own_thread_hangs(house: House, se
     settings.SYNC_LEASE = 0.5
     codes: list[str] = []
 
-    def replicate(job: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
+    def replicate(
+        target: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, store_before: StoreBefore
+    ) -> Result:
         task: AccountTask = checkpoint.__self__  # type: ignore[attr-defined]
         task.watch.beaten = lambda at: None  # type: ignore[method-assign]
         try:
@@ -185,7 +197,9 @@ def test_a_lane_whose_machine_slept_sends_nothing_when_it_wakes(house: House, wo
     """Not even the request that had its turn already: its thread slept between that and the sending."""
     slept = 0.0
 
-    def replicate(job: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
+    def replicate(
+        target: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, store_before: StoreBefore
+    ) -> Result:
         task: AccountTask = checkpoint.__self__  # type: ignore[attr-defined]
         pacer = client._transport.pacer
         turn = pacer.wait

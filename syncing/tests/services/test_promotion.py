@@ -411,11 +411,11 @@ def test_a_worker_that_dies_right_after_the_write_has_it_finished_by_the_next_on
     class Died(BaseException):
         """As after kill -9."""
 
-    def dying(job: Any, client: Any, record: Any, checkpoint: Any, keep: Any) -> Any:
+    def dying(target: Any, client: Any, record: Any, checkpoint: Any, store_before: Any) -> Any:
         def record_and_die(*args: Any) -> None:
             raise Died
 
-        return replication.replicate(job, client, record_and_die, checkpoint, keep)
+        return replication.replicate(target, client, record_and_die, checkpoint, store_before)
 
     with pytest.raises(Died):
         raise_from(house, run, dying)

@@ -39,11 +39,11 @@ class Policy:
         rules = replace(NO_RULES, unmatched=self.unmatched, created=created, limits=self.limits)
         return self.run(Target(self.branch.account.subdomain, Scope.FULL, True, desired, {}, rules=rules), **facts)
 
-    def run(self, job: Target, **facts: Any) -> Result:
+    def run(self, target: Target, **facts: Any) -> Result:
         branch = self.branch
-        job = replace(job, known=dict(branch.known), **facts)
+        target = replace(target, known=dict(branch.known), **facts)
         with client_of(branch.server, branch.account, clock=branch.clock) as client:
-            return replicate(job, client, branch.record, branch.checkpoint, self.kept.append)
+            return replicate(target, client, branch.record, branch.checkpoint, self.kept.append)
 
 
 def extras(result: Result) -> dict[str, str]:

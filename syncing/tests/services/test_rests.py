@@ -14,7 +14,7 @@ from accounts.tests.factories import AccountFactory
 from syncing.execution import lanes
 from syncing.execution.foreground import work_to_the_end
 from syncing.models import LogEntry, SyncRun
-from syncing.replication.contract import Checkpoint, Keep, Record, Result, Target
+from syncing.replication.contract import Checkpoint, Record, Result, StoreBefore, Target
 from syncing.services.actors import COMMAND
 from syncing.services.runs import rests
 from syncing.services.runs.start import cancel_run
@@ -37,8 +37,10 @@ class Kommo:
         self.reason, self.broken, self.out = reason, broken, True
         self.asked: list[str] = []
 
-    def __call__(self, job: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
-        self.asked.append(job.subdomain)
+    def __call__(
+        self, target: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, store_before: StoreBefore
+    ) -> Result:
+        self.asked.append(target.subdomain)
         failing = self.out or len(self.asked) <= self.broken
         return result("failed", self.reason, requests=5) if failing else result("in_sync", requests=7)
 
@@ -105,8 +107,10 @@ def test_thirty_percent_of_the_last_twenty_are_an_outage(fleet: House, bad: int,
     run = fleet.start()
     asked: list[str] = []
 
-    def kommo(job: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
-        asked.append(job.subdomain)
+    def kommo(
+        target: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, store_before: StoreBefore
+    ) -> Result:
+        asked.append(target.subdomain)
         failing = 14 < len(asked) <= 14 + bad
         return result("failed", "server_error", requests=5) if failing else result("in_sync", requests=7)
 

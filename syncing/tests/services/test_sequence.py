@@ -153,7 +153,7 @@ def test_an_interrupted_command_cancels_its_run_and_says_how_far_every_account_c
     stop = threading.Event()
     run = house.start(to_workers=False)
 
-    def replicate(job, client, record, checkpoint, keep):  # type: ignore[no-untyped-def]
+    def replicate(target, client, record, checkpoint, store_before):  # type: ignore[no-untyped-def]
         stop.set()
         while True:
             checkpoint("reading")
@@ -170,7 +170,7 @@ def test_an_interrupted_command_leaves_a_run_that_others_joined_to_the_workers(h
     stop = threading.Event()
     run = house.start(to_workers=False)
 
-    def replicate(job, client, record, checkpoint, keep):  # type: ignore[no-untyped-def]
+    def replicate(target, client, record, checkpoint, store_before):  # type: ignore[no-untyped-def]
         stop.set()
         while True:
             checkpoint("reading")

@@ -12,7 +12,7 @@ from accounts.simulator.world import World
 from accounts.tests.factories import AccountFactory
 from syncing import replication
 from syncing.models import LogEntry, RunMode, RunPurpose, SyncRun
-from syncing.replication.contract import Checkpoint, Keep, Record, Result, Target
+from syncing.replication.contract import Checkpoint, Record, Result, StoreBefore, Target
 from syncing.tests.services.conftest import House, result
 from syncing.tests.services.waving import OTHERS, PILOT, Slaves, claimed, end, numbers, policy
 
@@ -167,8 +167,10 @@ def test_an_account_paused_meanwhile_and_one_that_changed_since_its_approval_are
     run = house.start()
     Account.objects.filter(subdomain="north").update(paused=True)
 
-    def replicate(job: Target, client: Any, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
-        return result("refused", "stale_plan") if job.subdomain == "south" else result()
+    def replicate(
+        target: Target, client: Any, record: Record, checkpoint: Checkpoint, store_before: StoreBefore
+    ) -> Result:
+        return result("refused", "stale_plan") if target.subdomain == "south" else result()
 
     house.work(replicate)
 

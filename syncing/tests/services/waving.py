@@ -6,7 +6,7 @@ from accounts import clock
 from accounts.models import Account, SyncGroup
 from syncing.leases import claims
 from syncing.models import AccountRun, SyncRun
-from syncing.replication.contract import Checkpoint, Keep, Record, Result, Target
+from syncing.replication.contract import Checkpoint, Record, Result, StoreBefore, Target
 from syncing.tests.services.conftest import House, result
 
 PILOT = ["north"]
@@ -30,9 +30,11 @@ class Slaves:
         self.states = states
         self.worked: list[str] = []
 
-    def __call__(self, job: Target, client: Any, record: Record, checkpoint: Checkpoint, keep: Keep) -> Result:
-        self.worked.append(job.subdomain)
-        state = self.states.get(job.subdomain, "changed")
+    def __call__(
+        self, target: Target, client: Any, record: Record, checkpoint: Checkpoint, store_before: StoreBefore
+    ) -> Result:
+        self.worked.append(target.subdomain)
+        state = self.states.get(target.subdomain, "changed")
         return result(state, {"failed": "unpaid", "refused": "guard"}.get(state))
 
 
