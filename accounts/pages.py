@@ -1,14 +1,17 @@
 """Helpers of the pages of both apps: the frame of the admin, and parts that renew themselves."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, cast
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 
 from accounts.actors import ADMIN, Actor
+from accounts.refusals import Refusal
 
 
 def person(request: HttpRequest) -> User:
@@ -19,6 +22,15 @@ def person(request: HttpRequest) -> User:
 def actor_of(request: HttpRequest) -> Actor:
     """Returns the user who is logged in as the one who asks."""
     return Actor.of_user(person(request), ADMIN)
+
+
+@contextmanager
+def refusals_shown(request: HttpRequest, about: str = "") -> Iterator[None]:
+    """Shows what is refused inside as a message (`about`: of which of several things), and goes on behind."""
+    try:
+        yield
+    except Refusal as error:
+        messages.error(request, f"{about}: {error}" if about else str(error))
 
 
 def page(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:

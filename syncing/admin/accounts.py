@@ -16,8 +16,7 @@ from django.utils.translation import gettext_lazy
 
 from accounts.admin import AccountAdmin, SyncGroupAdmin
 from accounts.models import SECRETS, Account, AccountEvent, Invite, SyncGroup
-from accounts.pages import actor_of, page
-from accounts.refusals import Refusal
+from accounts.pages import actor_of, page, refusals_shown
 from syncing.admin.drift import DriftFilter, drift_link
 from syncing.admin.exclusions import ExclusionInline
 from syncing.admin.policy import note_policy
@@ -198,10 +197,8 @@ def _start_all(request: HttpRequest, slaves: list[Account], mode: RunMode, *, wh
         by_group.setdefault(account.group, []).append(account)
     started = []
     for group, accounts in by_group.items():
-        try:
+        with refusals_shown(request, about=str(group)):
             started.append(_start(request, group, None if whole else accounts, mode))
-        except Refusal as error:
-            messages.error(request, f"{group}: {error}")
     if len(started) == 1:
         return to_run(request, started[0])
     for each in started:

@@ -67,15 +67,11 @@ def approvable(plan: SyncRun) -> QuerySet[AccountRun]:
     return plan.account_runs.filter(~Exists(settled), state=AccountState.PLANNED).exclude(plan_digest="")
 
 
-def obstacle(plan: SyncRun, *, by: Actor) -> Refusal | None:
-    """Why the plan cannot be approved now, at all or by them; None when it can."""
-    try:
-        _check_plan(plan)
-        _check_approver(plan.group, plan, by)
-        _chosen(plan, None)
-    except Refusal as error:
-        return error
-    return None
+def check(plan: SyncRun, *, by: Actor) -> None:
+    """Raises Refusal for a plan that cannot be approved now, at all or by them."""
+    _check_plan(plan)
+    _check_approver(plan.group, plan, by)
+    _chosen(plan, None)
 
 
 def may_approve(plan: SyncRun, by: Actor) -> bool:

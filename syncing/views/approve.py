@@ -14,8 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.kommo.answers import storable
 from accounts.models import SECRETS, Account
-from accounts.pages import actor_of, page
-from accounts.refusals import Refusal
+from accounts.pages import actor_of, page, refusals_shown
 from syncing.models import AccountState, RunMode, SyncRun
 from syncing.presentation.links import run_url, to_run
 from syncing.selectors.approvals import Bundle, bundles
@@ -53,24 +52,19 @@ def approve(request: HttpRequest, run_id: int) -> HttpResponse:
     by = actor_of(request)
     if not approvals.may_approve(plan, by):
         raise PermissionDenied
-    problem = approvals.obstacle(plan, by=by)
-    if problem is not None:
-        messages.error(request, str(problem))
-        return HttpResponseRedirect(run_url(plan.pk))
-    form = ApproveForm(request.POST or None)
-    found, narrowed = _bundles(request, plan)
-    chosen = _ticked(request, found)
-    if form.is_valid() and chosen:
-        accounts = None if not narrowed and len(chosen) == len(found) else _accounts(chosen)
-        try:
+    with refusals_shown(request):
+        approvals.check(plan, by=by)
+        form = ApproveForm(request.POST or None)
+        found, narrowed = _bundles(request, plan)
+        chosen = _ticked(request, found)
+        if form.is_valid() and chosen:
+            accounts = None if not narrowed and len(chosen) == len(found) else _accounts(chosen)
             reason = form.cleaned_data["reason"]
             return to_run(request, approvals.approve(plan, by=by, accounts=accounts, reason=reason))
-        except Refusal as error:
-            messages.error(request, str(error))
-            return HttpResponseRedirect(run_url(plan.pk))
-    if request.method == "POST" and not chosen:
-        messages.error(request, _("Choose at least one plan."))
-    return page(request, "syncing/approve.html", _question(request, plan, form, found, narrowed))
+        if request.method == "POST" and not chosen:
+            messages.error(request, _("Choose at least one plan."))
+        return page(request, "syncing/approve.html", _question(request, plan, form, found, narrowed))
+    return HttpResponseRedirect(run_url(plan.pk))
 
 
 @require_POST
@@ -78,11 +72,9 @@ def review(request: HttpRequest, run_id: int) -> HttpResponse:
     """Plans the accounts again that changed since they were reviewed."""
     require_start(request, RunMode.PLAN)
     run = _run(run_id)
-    try:
+    with refusals_shown(request):
         return to_run(request, approvals.review_again(run, by=actor_of(request)))
-    except Refusal as error:
-        messages.error(request, str(error))
-        return HttpResponseRedirect(run_url(run.pk))
+    return HttpResponseRedirect(run_url(run.pk))
 
 
 def _run(run_id: int) -> SyncRun:

@@ -1,7 +1,5 @@
 """What can be done about drift: look again, take it back, accept it with a reason, withdraw that."""
 
-from collections.abc import Callable
-
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
@@ -15,15 +13,13 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.kommo.answers import storable_id
 from accounts.models import RELATED_SECRETS, Account, SyncGroup
-from accounts.pages import actor_of, page
-from accounts.refusals import Refusal
+from accounts.pages import actor_of, page, refusals_shown
 from syncing.models import AcceptedDifference
 from syncing.presentation.links import to_run
 from syncing.records.drift import is_meant
 from syncing.selectors import drift as reads
 from syncing.services.drift_checks import check_now
 from syncing.services.exceptions import accept, revert, withdraw
-from syncing.services.runs.start import Started
 from syncing.views.drift import slave
 
 SHOWN = 200  # differences of an account that a question lists
@@ -53,19 +49,18 @@ def _back(account: Account) -> HttpResponseRedirect:
 def check(request: HttpRequest) -> HttpResponse:
     """A read-only run of the group that the form names."""
     group = get_object_or_404(SyncGroup, pk=storable_id(request.POST.get("group", "")))
-    back = HttpResponseRedirect(reverse("syncing:drift"))
-    return _started(request, back, lambda: check_now(group, by=actor_of(request)))
+    with refusals_shown(request):
+        return to_run(request, check_now(group, by=actor_of(request)))
+    return HttpResponseRedirect(reverse("syncing:drift"))
 
 
 @permission_required("syncing.plan_sync", raise_exception=True)
 @require_POST
 def check_account(request: HttpRequest, account_id: int) -> HttpResponse:
     account = slave(account_id)
-
-    def starting() -> Started:
-        return check_now(account.group, by=actor_of(request), accounts=[account])
-
-    return _started(request, _back(account), starting)
+    with refusals_shown(request):
+        return to_run(request, check_now(account.group, by=actor_of(request), accounts=[account]))
+    return _back(account)
 
 
 # -- taking it back --
@@ -79,7 +74,9 @@ def take_back(request: HttpRequest, account_id: int) -> HttpResponse:
     if not request.user.has_perm(f"syncing.{needed}"):
         raise PermissionDenied
     if request.method == "POST":
-        return _started(request, _back(account), lambda: revert(account, by=actor_of(request)))
+        with refusals_shown(request):
+            return to_run(request, revert(account, by=actor_of(request)))
+        return _back(account)
     rows = [row for row in reads.differences_of(reads.drift_of(account)) if not row.is_extra]
     context = {
         "title": _("Revert %(account)s") % {"account": account},
@@ -89,15 +86,6 @@ def take_back(request: HttpRequest, account_id: int) -> HttpResponse:
         "only_plans": account.group.requires_approval,
     }
     return page(request, "syncing/drift_revert.html", context)
-
-
-def _started(request: HttpRequest, back: HttpResponseRedirect, starting: Callable[[], Started]) -> HttpResponse:
-    try:
-        started = starting()
-    except Refusal as error:
-        messages.error(request, str(error))
-        return back
-    return to_run(request, started)
 
 
 # -- exceptions --
@@ -111,13 +99,10 @@ def accept_difference(request: HttpRequest, account_id: int) -> HttpResponse:
     form = AcceptForm(request.POST) if request.method == "POST" else AcceptForm(initial=request.GET.dict())
     if not form.is_valid():
         return _question(request, account, form)
-    try:
+    with refusals_shown(request):
         accepted = accept(account, **form.cleaned_data, by=actor_of(request))
-    except Refusal as error:
-        messages.error(request, str(error))
-        return _back(account)
-    text = _("Accepted: %(name)s. Runs do not change it in this account until the exception is withdrawn.")
-    messages.success(request, text % {"name": accepted.name})
+        text = _("Accepted: %(name)s. Runs do not change it in this account until the exception is withdrawn.")
+        messages.success(request, text % {"name": accepted.name})
     return _back(account)
 
 
@@ -146,11 +131,8 @@ def _question(request: HttpRequest, account: Account, form: AcceptForm) -> HttpR
 def withdraw_exception(request: HttpRequest, exception_id: int) -> HttpResponse:
     exceptions = AcceptedDifference.objects.select_related("account__group").defer(*RELATED_SECRETS)
     accepted = get_object_or_404(exceptions, pk=exception_id)
-    try:
+    with refusals_shown(request):
         withdraw(accepted, by=actor_of(request))
-    except Refusal as error:
-        messages.error(request, str(error))
-    else:
         messages.success(
             request,
             _("The exception is withdrawn. The next check shows what differs now; press Check now to start one."),

@@ -12,13 +12,11 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from accounts.models import SECRETS, Account
-from accounts.pages import actor_of, page
-from accounts.refusals import Refusal
+from accounts.pages import actor_of, page, refusals_shown
 from syncing.presentation.links import searched, to_run
 from syncing.selectors.drift import drift_of
 from syncing.selectors.promotion import PromotionCandidate, candidates, chosen
 from syncing.services import promotion
-from syncing.services.runs.create import Started
 from syncing.views.drift import slave
 
 CANDIDATES_PER_PAGE = 100
@@ -44,18 +42,12 @@ def promote(request: HttpRequest, account_id: int) -> HttpResponse:
     form = ProposeForm(request.POST or None)
     picked = chosen(found, ticked)
     if form.is_valid() and picked:
-        try:
-            return to_run(request, _propose(request, account, picked, form.cleaned_data["reason"]))
-        except Refusal as error:
-            messages.error(request, str(error))
+        with refusals_shown(request):
+            picks, reason = [candidate.pick for candidate in picked], form.cleaned_data["reason"]
+            return to_run(request, promotion.propose(account, picks, by=actor_of(request), reason=reason))
     elif request.method == "POST":
         messages.error(request, _("Choose at least one item."))
     return page(request, "syncing/promote.html", _context(request, account, form, found, picked))
-
-
-def _propose(request: HttpRequest, account: Account, picked: list[PromotionCandidate], reason: str) -> Started:
-    picks = [candidate.pick for candidate in picked]
-    return promotion.propose(account, picks, by=actor_of(request), reason=reason)
 
 
 def _context(

@@ -14,8 +14,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from accounts.models import Account
-from accounts.pages import actor_of, page
-from accounts.refusals import Refusal
+from accounts.pages import actor_of, page, refusals_shown
 from syncing.models import RunMode, SyncRun
 from syncing.presentation.links import run_url, searched, to_run
 from syncing.selectors.rollback import AccountForecast
@@ -61,18 +60,16 @@ class RollbackForm(forms.Form):
 def roll_back(request: HttpRequest, run_id: int) -> HttpResponse:
     """GET shows what comes back and what cannot; POST plans it, or does it, for the accounts that are chosen."""
     run = get_object_or_404(SyncRun.objects.select_related("group"), pk=run_id)
-    try:
+    with refusals_shown(request):
         rollback.check(run)
         form = RollbackForm(request.POST or None)
         forecasts = _found(request, run)
         if form.is_valid() and (chosen := _chosen(form, forecasts)):
             return to_run(request, _start(request, run, form, chosen))
-    except Refusal as error:
-        messages.error(request, str(error))
-        return HttpResponseRedirect(run_url(run.pk))
-    if request.method == "POST" and form.is_valid():
-        messages.error(request, _("Choose at least one account."))
-    return page(request, "syncing/rollback.html", _context(request, run, form, forecasts))
+        if request.method == "POST" and form.is_valid():
+            messages.error(request, _("Choose at least one account."))
+        return page(request, "syncing/rollback.html", _context(request, run, form, forecasts))
+    return HttpResponseRedirect(run_url(run.pk))
 
 
 def _found(request: HttpRequest, run: SyncRun) -> list[AccountForecast]:

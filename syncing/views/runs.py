@@ -14,8 +14,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.models import RELATED_SECRETS
-from accounts.pages import actor_of, live_parts, page
-from accounts.refusals import Refusal
+from accounts.pages import actor_of, live_parts, page, refusals_shown
 from syncing.leases.processes import workers_alive
 from syncing.models import AccountRun, AccountState, RunMode, RunState, SyncRun
 from syncing.policy import may_delete
@@ -146,7 +145,9 @@ def cancel(request: HttpRequest, run_id: int) -> HttpResponse:
 def retry(request: HttpRequest, run_id: int) -> HttpResponse:
     run = _run(run_id)
     require_start(request, run.mode)
-    return _started(request, run, lambda: retry_failed(run, by=actor_of(request)))
+    with refusals_shown(request):
+        return to_run(request, retry_failed(run, by=actor_of(request)))
+    return HttpResponseRedirect(run_url(run.pk))
 
 
 @permission_required(FORCE, raise_exception=True)
@@ -164,13 +165,6 @@ def force(request: HttpRequest, run_id: int) -> HttpResponse:
         context = {"title": _("Run again, forced"), "run": run, "form": form, "writes": writes}
         context |= {"refused": refused_by_limits(run).count(), "deletes": may_delete(run.group)}
         return page(request, "syncing/confirm_force.html", context)
-    reason = form.cleaned_data["reason"]
-    return _started(request, run, lambda: force_again(run, by=actor_of(request), reason=reason))
-
-
-def _started(request: HttpRequest, run: SyncRun, starting: Any) -> HttpResponse:
-    try:
-        return to_run(request, starting())
-    except Refusal as error:
-        messages.error(request, str(error))
-        return HttpResponseRedirect(run_url(run.pk))
+    with refusals_shown(request):
+        return to_run(request, force_again(run, by=actor_of(request), reason=form.cleaned_data["reason"]))
+    return HttpResponseRedirect(run_url(run.pk))

@@ -3,7 +3,6 @@
 from typing import Any
 
 from django import forms
-from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
@@ -13,8 +12,7 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.kommo.answers import storable_id
 from accounts.models import SECRETS, Account, SyncGroup
-from accounts.pages import actor_of, page
-from accounts.refusals import Refusal
+from accounts.pages import actor_of, page, refusals_shown
 from syncing.models import RunMode, RunType
 from syncing.policy import may_delete
 from syncing.presentation.links import to_run
@@ -44,7 +42,7 @@ def start(request: HttpRequest, group_id: int, mode: str) -> HttpResponse:
     form = StartForm({"type": RunType.FULL, **request.POST.dict()} if request.method == "POST" else None)
     if not form.is_valid():
         return page(request, "syncing/confirm_start.html", _question(group, mode, form, account))
-    try:
+    with refusals_shown(request):
         started = start_run(
             group=group,
             type=form.cleaned_data["type"],
@@ -52,10 +50,8 @@ def start(request: HttpRequest, group_id: int, mode: str) -> HttpResponse:
             by=actor_of(request),
             accounts=[account] if account else None,
         )
-    except Refusal as error:
-        messages.error(request, str(error))
-        return HttpResponseRedirect(reverse("admin:index"))
-    return to_run(request, started)
+        return to_run(request, started)
+    return HttpResponseRedirect(reverse("admin:index"))
 
 
 def _named(request: HttpRequest, group: SyncGroup) -> Account | None:

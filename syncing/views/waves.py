@@ -11,8 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from accounts.kommo.answers import storable_id
-from accounts.pages import actor_of
-from accounts.refusals import Refusal
+from accounts.pages import actor_of, refusals_shown
 from syncing.models import SyncRun
 from syncing.presentation.links import run_url
 from syncing.selectors.waves import Wave, rests, waves_of
@@ -45,9 +44,7 @@ def continue_(request: HttpRequest, run_id: int) -> HttpResponse:
     """Starts the wave that the page was about when the button was pressed."""
     run = get_object_or_404(SyncRun.objects.select_related("group"), pk=run_id)
     wave = storable_id(request.POST.get("wave", ""))
-    try:
+    with refusals_shown(request):
         run = continue_run(run, by=actor_of(request), wave=wave)
         messages.success(request, _("Wave %(wave)d starts.") % {"wave": run.wave + 1})
-    except Refusal as error:
-        messages.error(request, str(error))
     return HttpResponseRedirect(run_url(run.pk))
