@@ -7,7 +7,8 @@ import pytest
 from accounts.simulator.account import SimAccount
 from accounts.simulator.server import RunningServer, serve
 from accounts.simulator.world import World
-from accounts.tests.factories import AccountFactory
+from accounts.tests.factories import AccountFactory, GroupFactory
+from syncing.tests.house import SLAVES, House
 
 
 @pytest.fixture(scope="session")
@@ -26,3 +27,16 @@ def master(simulator: RunningServer, world: World) -> SimAccount:
     found = world.accounts["master"]
     found.add_pipeline("Sales <b>", stages=["New", "Offer"])
     return found
+
+
+@pytest.fixture
+def house(transactional_db: None, simulator: RunningServer, world: World) -> House:
+    """The usual cast; the master has a pipeline and its predefined fields, as every new account."""
+    for name in ("master", *SLAVES):
+        world.add_account(name)
+    group = GroupFactory()
+    accounts = AccountFactory.cast(group)
+    for account in accounts.values():
+        account.token = world.accounts[account.subdomain].token
+        account.save()
+    return House(group, world, accounts)

@@ -16,8 +16,8 @@ from syncing.services import audit
 from syncing.services.actors import COMMAND
 from syncing.tests.commands import command
 from syncing.tests.factories import AccountRunFactory, RunFactory
+from syncing.tests.management.test_approve import bearer, post
 from syncing.tests.plans import change, document, planned
-from syncing.tests.test_approve import bearer, post
 
 pytestmark = pytest.mark.django_db
 

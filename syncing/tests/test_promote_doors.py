@@ -16,7 +16,7 @@ from accounts.tests.factories import AccountFactory
 from syncing.models import AuditEntry, SyncRun
 from syncing.tests.commands import command
 from syncing.tests.factories import DriftFactory, difference, extra, missing
-from syncing.tests.test_approve import bearer
+from syncing.tests.management.test_approve import bearer
 
 pytestmark = pytest.mark.django_db
 EVIL = "<script>alert(1)</script>"

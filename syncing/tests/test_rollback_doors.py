@@ -19,7 +19,7 @@ from syncing.models import AccountRun, AuditEntry, LogEntry, SyncRun
 from syncing.records.snapshots import packed, store_snapshot
 from syncing.tests.commands import command
 from syncing.tests.factories import AccountRunFactory, RunFactory
-from syncing.tests.test_approve import bearer
+from syncing.tests.management.test_approve import bearer
 
 pytestmark = pytest.mark.django_db
 EVIL = "<script>alert(1)</script>"

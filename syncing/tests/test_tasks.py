@@ -11,7 +11,7 @@ from syncing import conf, tasks
 from syncing.execution.account_task import AccountTask
 from syncing.leases import processes
 from syncing.models import Lane, SyncRun
-from syncing.tests.services.conftest import House, house, result
+from syncing.tests.house import House, result
 
 __all__ = ["house"]
 

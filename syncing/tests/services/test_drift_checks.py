@@ -13,7 +13,7 @@ from syncing.execution.reaper import reap
 from syncing.models import Drift, RunMode, RunPurpose, RunState, RunType, SyncRun, Trigger
 from syncing.replication import replicate
 from syncing.tests.factories import RunFactory
-from syncing.tests.services.conftest import House
+from syncing.tests.house import House
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from syncing.models import AccountState, Drift, Exclusion
 from syncing.replication import replicate
-from syncing.tests.services.conftest import House
+from syncing.tests.house import House
 
 
 def names(house: House, subdomain: str) -> set[str]:

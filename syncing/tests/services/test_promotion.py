@@ -19,8 +19,8 @@ from syncing.models import AccountRun, AuditEntry, IdMapping, MasterSnapshot, Sy
 from syncing.selectors.promotion import candidates
 from syncing.services import promotion
 from syncing.services.approvals import approve
-from syncing.tests.services.conftest import House
-from syncing.tests.services.crm import ANNA, account_runs, look, planned, synced, work, writes
+from syncing.tests.crm import ANNA, account_runs, look, planned, synced, work, writes
+from syncing.tests.house import House
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from syncing.replication.contract import Checkpoint, Record, Result, StoreBefore
 from syncing.services.actors import COMMAND
 from syncing.services.runs import rests
 from syncing.services.runs.start import cancel_run
-from syncing.tests.services.conftest import House, result
+from syncing.tests.house import House, result
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from accounts.simulator import edits
 from accounts.simulator.account import SimAccount
 from syncing.models import AuditEntry, IdMapping, SlaveSnapshot, SyncRun
 from syncing.services import rollback
-from syncing.tests.services.conftest import House
-from syncing.tests.services.crm import ANNA, account_runs, asked, look, planned, synced, work, writes
+from syncing.tests.crm import ANNA, account_runs, asked, look, planned, synced, work, writes
+from syncing.tests.house import House
 
 
 @pytest.fixture

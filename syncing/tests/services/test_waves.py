@@ -13,8 +13,8 @@ from accounts.tests.factories import AccountFactory
 from syncing import replication
 from syncing.models import LogEntry, RunMode, RunPurpose, SyncRun
 from syncing.replication.contract import Checkpoint, Record, Result, StoreBefore, Target
-from syncing.tests.services.conftest import House, result
-from syncing.tests.services.waving import OTHERS, PILOT, Slaves, claimed, end, numbers, policy
+from syncing.tests.house import House, result
+from syncing.tests.waving import OTHERS, PILOT, Slaves, claimed, end, numbers, policy
 
 # -- numbers --
 

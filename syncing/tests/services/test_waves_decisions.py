@@ -19,8 +19,8 @@ from syncing.services.actors import COMMAND
 from syncing.services.runs import waves
 from syncing.services.runs.start import cancel_run
 from syncing.tests.branches import Killed
-from syncing.tests.services.conftest import House, database
-from syncing.tests.services.waving import OTHERS, claimed, end, policy
+from syncing.tests.house import House, database
+from syncing.tests.waving import OTHERS, claimed, end, policy
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ from syncing.models import AuditEntry, RunMode, SyncRun
 from syncing.services.actors import COMMAND
 from syncing.services.runs import order, waves
 from syncing.services.runs.start import cancel_run
-from syncing.tests.services.conftest import House, all_well, database, result
-from syncing.tests.services.waving import OTHERS, Slaves, claimed, policy, snapshot
+from syncing.tests.house import House, all_well, database, result
+from syncing.tests.waving import OTHERS, Slaves, claimed, policy, snapshot
 
 # -- hold --
 
