@@ -13,8 +13,6 @@ from syncing.leases import processes
 from syncing.models import Lane, SyncRun
 from syncing.tests.house import House, result
 
-__all__ = ["house"]
-
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
