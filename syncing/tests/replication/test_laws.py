@@ -21,7 +21,7 @@ from syncing.tests.laws import seeds
 from syncing.tests.replication.law_scenes import ids_of, leads_of, scene_of, slave_of
 
 pytestmark = pytest.mark.law
-law = laws.law(daily=12)
+law = laws.law(daily=8)
 ODD = (("name", None), ("id", "x"), ("sort", "high"), ("type", {}), ("enums.0.value", None), ("required_statuses", 7))
 
 
