@@ -30,18 +30,25 @@ def start_due() -> int:
 
 
 def _start_if_due(group_id: int) -> bool:
+    """Starts the check of a group if it is due; stores why it could not begin, and logs each reason once.
+
+    The schedule tries again every minute.
+    """
     with transaction.atomic():
         # Locked before it is judged, so that of two reapers at once the second sees the first one's run.
         group = SyncGroup.objects.select_for_update().get(pk=group_id)
         if not is_due(group):
             return False
+        problem = ""
         try:
             check_now(group, by=SCHEDULE)
         except Refusal as error:
-            _complain(group, str(error))
-            return False
-        _remember(group, "")
-    return True
+            problem = str(error)
+        if short(problem) != group.drift_problem:
+            if problem:
+                logger.warning("The drift check of the group %s could not begin: %s", group, problem)
+            SyncGroup.objects.filter(pk=group_id).update(drift_problem=short(problem))
+    return not problem
 
 
 def is_due(group: SyncGroup) -> bool:
@@ -53,15 +60,3 @@ def is_due(group: SyncGroup) -> bool:
     moment = clock.now()
     recent = full.filter(created_at__gt=moment - timedelta(hours=group.drift_hours))
     return not recent.exclude(beyond("created_at", moment)).exists()
-
-
-def _complain(group: SyncGroup, problem: str) -> None:
-    """Logs and stores each reason once: the schedule tries again every minute."""
-    if short(problem) != group.drift_problem:
-        logger.warning("The drift check of the group %s could not begin: %s", group, problem)
-        _remember(group, problem)
-
-
-def _remember(group: SyncGroup, problem: str) -> None:
-    if problem != group.drift_problem:
-        SyncGroup.objects.filter(pk=group.pk).update(drift_problem=short(problem))

@@ -1,4 +1,4 @@
-"""How a state looks: one tone per state, whatever it is the state of."""
+"""Tones and badges of states: one tone per state, whatever it is the state of."""
 
 from django.utils.safestring import SafeString
 
@@ -17,7 +17,7 @@ TONES = {
 
 
 def tone(state: str) -> str:
-    """The tone of a run, account, health, outcome or log state; what is not known as harmless is bad."""
+    """Returns the tone of a run, account, health, outcome or log state; what is not known as harmless is bad."""
     return TONES.get(state, BAD)
 
 

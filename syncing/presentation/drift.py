@@ -1,9 +1,10 @@
-"""Drift as text: the table of accounts, then what differs in each, as it can be named to --accept."""
+"""Drift as text: the table of accounts, then the differences of each, with the address that --accept takes."""
 
-import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from syncing.presentation.plans import item_text, json_text
 from syncing.presentation.tables import table
 
 Document = Mapping[str, Any]
@@ -18,16 +19,12 @@ CAUSES = {
 
 
 def drift_report(accounts: Sequence[Document]) -> str:
-    """All accounts for a person, those that have something to tell at length."""
-    parts = [table(HEAD, [_row(account) for account in accounts])]
-    parts += ["\n".join(lines) for account in accounts if (lines := list(_told(account)))]
-    return "\n\n".join([*parts, _summary(accounts)])
-
-
-def _summary(accounts: Sequence[Document]) -> str:
-    states = [account["state"] for account in accounts]
-    counts = ", ".join(f"{states.count(state)} {state}" for state in sorted(set(states)))
-    return f"{len(accounts)} accounts: {counts}" if accounts else "No accounts."
+    """Returns the text about all accounts; those with differences or exceptions follow at length."""
+    details = ["\n".join(lines) for account in accounts if (lines := list(_details(account)))]
+    counts = Counter(account["state"] for account in accounts)
+    states = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
+    summary = f"{len(accounts)} accounts: {states}" if accounts else "No accounts."
+    return "\n\n".join([table(HEAD, [_row(account) for account in accounts]), *details, summary])
 
 
 def _row(account: Document) -> tuple[Any, ...]:
@@ -43,29 +40,16 @@ def _row(account: Document) -> tuple[Any, ...]:
     )
 
 
-def _told(account: Document) -> Iterator[str]:
+def _details(account: Document) -> Iterator[str]:
     if account["differences"] or account["accepted"]:
         yield f"{account['subdomain']}:"
     for row in account["differences"]:
-        yield f"  {SIGNS.get(row['action'], '?')} {_named(row)}  [{_address(row)}]"
+        address = ":".join(filter(None, (row["kind"], row["key"], row["attribute"])))
+        yield f"  {SIGNS.get(row['action'], '?')} {item_text(row)}  [{address}]"
         if row["attribute"]:
-            yield f"      {row['attribute']}: master {_value(row['ours'])}, account {_value(row['theirs'])}"
+            yield f"      {row['attribute']}: master {json_text(row['ours'])}, account {json_text(row['theirs'])}"
         if row["action"] != "extra":
             yield f"      {CAUSES[row['cause']]}, first seen {row['first_seen'][:16].replace('T', ' ')}"
-    for each in account["accepted"]:
-        what = each["attribute"] or "whole item"
-        yield f"  exception {each['id']}: {_named(each)}, {what}: {each['reason']}"
-
-
-def _address(row: Document) -> str:
-    """As --accept takes it."""
-    return ":".join(part for part in (row["kind"], row["key"], row["attribute"]) if part)
-
-
-def _named(item: Document) -> str:
-    parent = f" in {item['parent']}" if item["parent"] else ""
-    return f"{item['kind']} {item['name']!r}{parent}"
-
-
-def _value(value: Any) -> str:
-    return "(none)" if value is None else json.dumps(value, ensure_ascii=False)
+    for exception in account["accepted"]:
+        scope = exception["attribute"] or "whole item"
+        yield f"  exception {exception['id']}: {item_text(exception)}, {scope}: {exception['reason']}"

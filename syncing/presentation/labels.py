@@ -83,7 +83,7 @@ SWATCH = '<svg class="ks-swatch" viewBox="0 0 10 10"><rect width="10" height="10
 
 @dataclass(frozen=True)
 class CountLabel:
-    """One of the counts of a plan, as it is shown."""
+    """A count of a plan as a badge shows it."""
 
     action: str
     tone: str
@@ -91,7 +91,7 @@ class CountLabel:
 
 
 def counts(tally: PlanCounts) -> list[CountLabel]:
-    """The counts of a plan that are not 0."""
+    """Returns the counts of a plan that are not 0."""
     numbers = asdict(tally)
     return [
         CountLabel(action, tone, f"{sign} {label % {'n': numbers[name]}}".strip())
@@ -105,7 +105,7 @@ def action_badge(action: str) -> SafeString:
 
 
 def list_badge(name: str) -> SafeString:
-    """What kind of remark a row of the list `name` of a document is."""
+    """Returns the badge of remarks: the rows of the list `name` of a document."""
     tone, label = REMARKS[name]
     return mark(tone, str(label))
 
@@ -135,7 +135,7 @@ def cause_label(cause: str) -> str:
 
 
 def cause_badge(cause: str, count: int | None = None) -> SafeString:
-    """Whose doing a difference is; with a count, of how many."""
+    """Returns the badge of the cause of a difference; with a count, of so many."""
     tone = CAUSES[cause][0] if cause in CAUSES else badges.IDLE
     return mark(tone, cause_label(cause) if count is None else f"{count} {cause_label(cause)}")
 
@@ -145,7 +145,7 @@ def drift_label(state: str) -> str:
 
 
 def drift_badge(drift: Drift | None) -> SafeString:
-    """Of an account that nobody has looked at yet, too."""
+    """Returns the badge of an account's drift, also where nobody has looked yet."""
     if not drift:
         return mark(badges.IDLE, drift_label(""))
     label = drift_label(drift.state)
@@ -153,7 +153,7 @@ def drift_badge(drift: Drift | None) -> SafeString:
 
 
 def value_text(value: Any, attribute: str) -> str:
-    """A value of an attribute as a person reads it: nothing is a dash, yes and no are words.
+    """Returns a value of an attribute as a person reads it: nothing is a dash, yes and no are words.
 
     Only a colour is shown as one: an option may be called #ff0000.
     """
@@ -178,9 +178,9 @@ def ago(moment: datetime) -> str:
     return gettext("%(when)s ago") % {"when": timesince(moment)}
 
 
-def duration(thing: Any) -> str:
-    """From `started_at` to `finished_at`, or to now."""
-    return span(thing.started_at, thing.finished_at)
+def duration(run: Any) -> str:
+    """Returns the time from `started_at` to `finished_at`, or to now."""
+    return span(run.started_at, run.finished_at)
 
 
 def span(start: datetime | None, end: datetime | None) -> str:

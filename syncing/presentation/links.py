@@ -1,4 +1,4 @@
-"""Ways between pages: to a run, and what a search box asks for."""
+"""Links between pages: to a run, and the text of a search box."""
 
 from typing import Protocol
 
@@ -36,5 +36,5 @@ def to_run(request: HttpRequest, started: StartedRun) -> HttpResponseRedirect:
 
 
 def searched(request: HttpRequest) -> str:
-    """Returns what the search box of a page asks for."""
+    """Returns the text in the search box of a page."""
     return storable(request.GET.get("q", "")).strip()

@@ -15,18 +15,23 @@ MOST_DIFFERING_ROWS = 10  # so many rows tell two plans apart
 
 
 def plan_blocks(accounts: Accounts) -> list[str]:
-    """A block of lines for each distinct plan, the most common first; what is in sync without a remark has none."""
+    """Returns a text for each distinct plan, the most common first; accounts in sync without a remark have none."""
     known = {account["subdomain"]: account for account in accounts}
     # An account of an older run has no digest: it stands for itself.
     digests = ((name, account.get("plan") or f"of {name}") for name, account in known.items() if has_plan(account))
     groups = [[known[name] for name in each.members] for each in group_plans(digests)]
     common = next((group for group in groups if len(group) > 1 and _is_busy(group)), None)
     blocks = ["\n".join(_block(group, common)) for group in groups]
-    return [_headline(groups, common, accounts), *blocks] if common else blocks
+    if common is None:
+        return blocks
+    differ = sum(len(group) for group in groups if group is not common and _is_busy(group))
+    in_sync = sum(account["state"] == "in_sync" for account in accounts)
+    counts = [f"{count} {label}" for count, label in ((differ, "differ"), (in_sync, "in sync")) if count]
+    return ["; ".join([_title(common), *counts]), *blocks]
 
 
 def has_plan(account: Document) -> bool:
-    """Of an account in sync, what it has for itself is no plan."""
+    """Tells if there is a plan to show; what an account in sync has for itself is none."""
     if account["state"] == "in_sync":
         account = common_content(account)
     return any(account[name] for name in ("changes", "extras", "conflicts", "manual"))
@@ -34,13 +39,6 @@ def has_plan(account: Document) -> bool:
 
 def _is_busy(group: Accounts) -> bool:
     return any(account["state"] != "in_sync" for account in group)
-
-
-def _headline(groups: Sequence[Accounts], common: Accounts, accounts: Accounts) -> str:
-    differ = sum(len(group) for group in groups if group is not common and _is_busy(group))
-    in_sync = sum(account["state"] == "in_sync" for account in accounts)
-    parts = [_title(common), f"{differ} differ", f"{in_sync} in sync"]
-    return "; ".join(part for part in parts if not part.startswith("0 "))
 
 
 def _title(group: Accounts) -> str:
@@ -54,7 +52,7 @@ def _block(group: Accounts, common: Accounts | None) -> Iterator[str]:
     if len(group) > 1:
         yield wrapped(account["subdomain"] for account in group)
     if common is not None and group is not common and _is_busy(group):
-        yield from _unlike(plan_difference(group[0], common[0]))
+        yield from _difference_lines(plan_difference(group[0], common[0]))
     if len(group) == 1:
         yield from _rows(group[0])
         return
@@ -65,16 +63,16 @@ def _block(group: Accounts, common: Accounts | None) -> Iterator[str]:
 
 
 def wrapped(names: Iterator[str]) -> str:
-    """Names as a paragraph; none is broken in the middle."""
+    """Returns names as a paragraph; none is broken in the middle."""
     filler = textwrap.TextWrapper(
         WIDTH, initial_indent="    ", subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
     )
     return filler.fill(", ".join(names))
 
 
-def _unlike(found: PlanDifference) -> Iterator[str]:
-    """What tells a plan from the most common one."""
-    for title, rows in (("only here", found.here), ("not here", found.missing)):
+def _difference_lines(difference: PlanDifference) -> Iterator[str]:
+    """Yields the rows that tell a plan from the most common one."""
+    for title, rows in (("only here", difference.here), ("not here", difference.missing)):
         for name, row in rows[:MOST_DIFFERING_ROWS]:
             yield f"    {title}: {_line(name, row)}"
         if len(rows) > MOST_DIFFERING_ROWS:
@@ -91,23 +89,24 @@ def _rows(document: Document) -> Iterator[str]:
 
 
 def remarks(document: Document) -> Iterator[str]:
-    """What somebody has to do: conflicts, and what the API cannot do."""
+    """Yields what somebody has to do: conflicts, and what the API cannot do."""
     for name in ("conflicts", "manual"):
         yield from (f"  {_line(name, row)}" for row in document[name])
 
 
 def _line(name: str, row: Document) -> str:
-    """One row of a document in one line."""
+    """Returns a row of a document in one line."""
     if name == "changes":
-        return f"{SIGNS.get(row['action'], '?')} {row['action']} {named(row)}"
+        return f"{SIGNS.get(row['action'], '?')} {row['action']} {item_text(row)}"
     if name == "extras":
         message = row.get("message")
-        return f"= extra: {named(row)}: {message}" if message else f"= extra, kept: {named(row)}"
+        return f"= extra: {item_text(row)}: {message}" if message else f"= extra, kept: {item_text(row)}"
     sign = "! conflict" if name == "conflicts" else "* by hand"
-    return f"{sign}: {named(row)}: {row['message']}"
+    return f"{sign}: {item_text(row)}: {row['message']}"
 
 
-def named(item: Document) -> str:
+def item_text(item: Document) -> str:
+    """Names an item by its kind, its name and its parent."""
     parent = f" in {item['parent']}" if item.get("parent") else ""
     return f"{item['kind']} {item['name']!r}{parent}"
 
@@ -115,8 +114,8 @@ def named(item: Document) -> str:
 def field_texts(change: Mapping[str, Any]) -> Iterator[str]:
     """Yields the values of a change, attribute by attribute: `name: old -> new`."""
     for name, (old, new) in sorted(change["fields"].items()):
-        yield f"{name}: {_shown(old)} -> {_shown(new)}"
+        yield f"{name}: {json_text(old)} -> {json_text(new)}"
 
 
-def _shown(value: Any) -> str:
+def json_text(value: Any) -> str:
     return "(none)" if value is None else json.dumps(value, ensure_ascii=False)

@@ -1,9 +1,9 @@
-"""A run document as text: the table of accounts, the plans, and what is wrong."""
+"""A run document as text: the table of accounts, the plans, and the problems."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from syncing.presentation.plans import named, plan_blocks, remarks
+from syncing.presentation.plans import item_text, plan_blocks, remarks
 from syncing.presentation.tables import table
 
 Document = Mapping[str, Any]
@@ -11,32 +11,30 @@ HEAD = ("account", "state", "created", "updated", "deleted", "adopted", "request
 
 
 def run_report(document: Document) -> str:
-    """The whole document for a person; each distinct plan once, with every change, field by field."""
-    parts = [table(HEAD, [_row(account) for account in document["accounts"]])]
-    parts += plan_blocks([account for account in document["accounts"] if _is_plan(document, account)])
-    parts += ["\n".join(_problems(document))] if any(_problems(document)) else []
-    return "\n\n".join([*parts, summary(document)])
+    """Returns the whole document for a person; each distinct plan once, with every change, field by field."""
+    accounts = document["accounts"]
+    rows = [
+        (account["subdomain"], *(account[name] for name in HEAD[1:-1]), account["reason"] or "") for account in accounts
+    ]
+    plans = plan_blocks([account for account in accounts if _is_plan(document, account)])
+    problems = "\n".join(_problems(document))
+    return "\n\n".join([table(HEAD, rows), *plans, *filter(None, [problems]), summary(document)])
 
 
 def _is_plan(document: Document, account: Document) -> bool:
-    """Nothing of it was written: the run only looked, or refused this account."""
+    """Tells if nothing of it was written: the run only looked, or refused this account."""
     return bool(document["mode"] == "plan" or account["state"] == "refused")
 
 
 def summary(document: Document) -> str:
-    """One line: the run, its state, how many accounts ended how, how long it took."""
+    """Returns one line: the run, its state, how many accounts ended how, how long it took."""
     states = ", ".join(f"{count} {state}" for state, count in document["totals"].items() if count)
     why = f" ({document['reason']})" if document["reason"] else ""
     return f"Run {document['run']}: {document['state']}{why}: {states or 'no accounts'}, {document['duration_s']} s"
 
 
-def _row(account: Document) -> tuple[Any, ...]:
-    counts = (account[name] for name in ("created", "updated", "deleted", "adopted", "requests"))
-    return (account["subdomain"], account["state"], *counts, account["reason"] or "")
-
-
 def _problems(document: Document) -> Iterator[str]:
-    """What somebody has to look at; conflicts of a plan are shown with it."""
+    """Yields what somebody has to look at; conflicts of a plan are shown with it."""
     if document["error"]:
         yield _error(document["error"])
     for account in document["accounts"]:
@@ -49,13 +47,14 @@ def _problems(document: Document) -> Iterator[str]:
 
 
 def _unfinished(account: Document) -> Iterator[str]:
+    """Yields the changes of an account that were not done, and what somebody has to do there."""
     wrong = [change for change in account["changes"] if change["outcome"] in ("failed", "unverified", "skipped")]
-    said = list(remarks(account))
-    if wrong or said:
+    remarked = list(remarks(account))
+    if wrong or remarked:
         yield f"{account['subdomain']}:"
     for change in wrong:
-        yield f"  {change['outcome']}: {change['action']} {named(change)} {change.get('message', '')}".rstrip()
-    yield from said
+        yield f"  {change['outcome']}: {change['action']} {item_text(change)} {change.get('message', '')}".rstrip()
+    yield from remarked
 
 
 def _error(error: Document) -> str:

@@ -1,6 +1,5 @@
-"""What is to be approved of a plan run: the accounts with equal plans together."""
+"""Accounts of a plan run that can be approved, those with equal plans together."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,28 +39,23 @@ class Bundle:
 def bundles(plan: SyncRun, account_runs: QuerySet[AccountRun], query: str = "", digest: str = "") -> list[Bundle]:
     """Returns the distinct plans among `account_runs` of `plan`, the most common first.
 
-    Only the accounts that have `query` in their name or subdomain, only the plan with this `digest`.
+    Leaves out accounts without `query` in their name or subdomain, and plans with another digest than `digest`.
     """
     if query:
         account_runs = account_runs.filter(Q(account__name__icontains=query) | Q(account__subdomain__icontains=query))
     if digest:
         account_runs = account_runs.filter(content_digest=digest)
     rows = list(account_runs.order_by("account__subdomain").values_list(*COLUMNS))
-    written = _written_since(plan, [row[0] for row in rows])
-    found: dict[Any, list[ApprovableAccount]] = {}
-    for account_id, name, subdomain, *what in rows:
-        member = ApprovableAccount(account_id, name or subdomain, subdomain, account_id in written)
-        found.setdefault(tuple(what), []).append(member)
-    made = [
-        Bundle(digest, created, updated, deleted, tuple(members))
-        for (digest, created, updated, deleted), members in found.items()
-    ]
-    return sorted(made, key=lambda bundle: -len(bundle.members))
-
-
-def _written_since(plan: SyncRun, account_ids: Iterable[int]) -> set[int]:
-    """Those of the accounts that a run after the plan run wrote into."""
     later = AccountRun.objects.filter(
         run__gt=plan.pk, run__group=plan.group_id, run__mode=RunMode.APPLY, state__in=WRITTEN
     )
-    return set(later.values_list("account", flat=True)) & set(account_ids)
+    written = set(later.values_list("account", flat=True))
+    members: dict[Any, list[ApprovableAccount]] = {}
+    for account_id, name, subdomain, *content in rows:
+        member = ApprovableAccount(account_id, name or subdomain, subdomain, account_id in written)
+        members.setdefault(tuple(content), []).append(member)
+    equal = [
+        Bundle(digest, created, updated, deleted, tuple(accounts))
+        for (digest, created, updated, deleted), accounts in members.items()
+    ]
+    return sorted(equal, key=lambda bundle: -len(bundle.members))

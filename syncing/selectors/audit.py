@@ -1,4 +1,4 @@
-"""The audit as it is listed and taken along."""
+"""The audit, listed and exported."""
 
 import csv
 import io
@@ -18,15 +18,15 @@ AT_A_TIME = 500  # rows
 
 
 def entries(*, since: datetime | None = None, before: int | None = None) -> QuerySet[AuditEntry]:
-    """The newest first; made at `since` or later, older than the entry `before`."""
-    found = AuditEntry.objects.order_by("-pk")
+    """Returns the entries made at `since` or later and before the entry `before`, the newest first."""
+    listed = AuditEntry.objects.order_by("-pk")
     if since is not None:
-        found = found.filter(at__gte=since)
-    return found if before is None else found.filter(pk__lt=before)
+        listed = listed.filter(at__gte=since)
+    return listed if before is None else listed.filter(pk__lt=before)
 
 
 def document(entry: AuditEntry) -> dict[str, Any]:
-    """One entry, as the API and the exports tell it."""
+    """Returns an entry as the API and the exports have it."""
     return {
         "id": entry.pk,
         "at": timezone.localtime(entry.at).isoformat(timespec="seconds"),
@@ -41,31 +41,25 @@ def document(entry: AuditEntry) -> dict[str, Any]:
     }
 
 
-def as_csv(found: QuerySet[AuditEntry]) -> Iterator[str]:
-    """Lines of a CSV file with a header; what a spreadsheet would take for a formula is made harmless."""
+def as_csv(listed: QuerySet[AuditEntry]) -> Iterator[str]:
+    """Yields the lines of a CSV file, the header first."""
     yield _line(COLUMNS)
-    for entry in found.iterator(AT_A_TIME):
-        yield _line(map(_cell, document(entry).values()))
+    for entry in listed.iterator(AT_A_TIME):
+        details = json.dumps(entry.details, ensure_ascii=False) if entry.details else ""
+        yield _line({**document(entry), "details": details}.values())
 
 
-def as_json(found: QuerySet[AuditEntry]) -> Iterator[str]:
-    """The parts of one JSON list."""
+def as_json(listed: QuerySet[AuditEntry]) -> Iterator[str]:
+    """Yields one JSON list, an entry at a time."""
     before = "["
-    for entry in found.iterator(AT_A_TIME):
+    for entry in listed.iterator(AT_A_TIME):
         yield before + json.dumps(document(entry), ensure_ascii=False)
         before = ",\n"
     yield "]\n" if before != "[" else "[]\n"
 
 
-def _line(cells: Iterable[str]) -> str:
+def _line(cells: Iterable[Any]) -> str:
+    """Returns a line of a CSV file; what a spreadsheet would take for a formula is made harmless."""
     out = io.StringIO()
-    csv.writer(out).writerow(cells)
+    csv.writer(out).writerow([guarded(cell) if isinstance(cell, str) else cell for cell in cells])
     return out.getvalue()
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, dict):
-        return json.dumps(value, ensure_ascii=False) if value else ""
-    return guarded(value) if isinstance(value, str) else str(value)

@@ -10,21 +10,22 @@ from django.utils import timezone
 from accounts.models import RELATED_SECRETS, Account
 from syncing.engine.grouping import LISTS, common_content, group_plans, plan_counts
 from syncing.models import RUN_OPEN, AccountRun, AccountState, SyncRun
-from syncing.selectors.plans import DistinctPlan, counted_plans, every_plan, unplanned, with_plan
+from syncing.selectors.plans import counted_plans, every_plan, unplanned, with_plan
 from syncing.selectors.waves import waves_document
 
 
 def run_document(run: SyncRun, *, shared: bool = False) -> dict[str, Any]:
-    """The document of a run, open or ended.
+    """Returns the document of a run, open or ended.
 
     `shared`: accounts with equal plans are given the rows of one of them, for who shows each plan once anyway.
     """
     accounts = (
-        _shared(run)
+        _with_shared_plans(run)
         if shared
         else [account_document(account_run, account_run.document) for account_run in _account_runs(run)]
     )
     states = [account["state"] for account in accounts]
+    masters = Account.objects.filter(group=run.group_id, role=Account.Role.MASTER)
     return {
         "run": run.pk,
         "type": run.type,
@@ -33,10 +34,10 @@ def run_document(run: SyncRun, *, shared: bool = False) -> dict[str, Any]:
         "reason": run.reason or None,
         "error": run.error,
         "duration_s": duration(run),
-        "master": {"subdomain": _master(run), "requests": run.master_requests},
+        "master": {"subdomain": masters.values_list("subdomain", flat=True).first(), "requests": run.master_requests},
         "totals": {state: states.count(state) for state in AccountState.values},
         "accounts": accounts,
-        "plans": _plans(accounts),
+        "plans": _distinct_plans(accounts),
         "waves": waves_document(run),
     }
 
@@ -46,10 +47,13 @@ def _account_runs(run: SyncRun) -> QuerySet[AccountRun]:
     return account_runs.defer(*RELATED_SECRETS)
 
 
-def _shared(run: SyncRun) -> list[dict[str, Any]]:
-    """The accounts with one document loaded for each distinct plan, and one for each account without a plan."""
+def _with_shared_plans(run: SyncRun) -> list[dict[str, Any]]:
+    """Returns the entries of the accounts.
+
+    One document is loaded for each distinct plan, and one for each account without a plan.
+    """
     plans = with_plan(run)
-    firsts = AccountRun.objects.filter(pk__in=[group.first for group in counted_plans(plans)])
+    firsts = AccountRun.objects.filter(pk__in=[plan.first for plan in counted_plans(plans)])
     by_digest = dict(firsts.values_list("content_digest", "document"))
     extras = dict(plans.order_by().values_list("pk", "document__extras"))  # each account has its own
     others = AccountRun.objects.filter(run=run).exclude(pk__in=plans.values("pk"))
@@ -87,24 +91,19 @@ def account_document(account_run: AccountRun, document: Mapping[str, Any]) -> di
     }
 
 
-def _plans(accounts: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Each distinct plan once, the most common first, with the accounts that have it."""
+def _distinct_plans(accounts: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Returns each distinct plan once, the most common first, with the accounts that have it."""
     documents = {account["subdomain"]: account for account in accounts}
-    found = group_plans((account["subdomain"], account["plan"]) for account in accounts if account["plan"])
-    rows = []
-    for each in found:
-        document = documents[each.members[0]]
-        counted = common_content(document) if len(each.members) > 1 else document
-        rows.append({"plan": each.digest, "accounts": list(each.members), **_counts(counted)})
-    return rows
-
-
-def _counts(document: Mapping[str, Any]) -> dict[str, int]:
-    return asdict(plan_counts(document))
+    entries = []
+    for plan in group_plans((account["subdomain"], account["plan"]) for account in accounts if account["plan"]):
+        document = documents[plan.members[0]]
+        counted = common_content(document) if len(plan.members) > 1 else document
+        entries.append({"plan": plan.digest, "accounts": list(plan.members), **asdict(plan_counts(counted))})
+    return entries
 
 
 def plan_document(run: SyncRun) -> dict[str, Any]:
-    """What the REST API answers about the plans of a run: the changes once per plan, not once per account.
+    """Returns the REST API's answer about the plans of a run: the changes once per plan, not once per account.
 
     `example` is the account whose document it is: in others the messages of extras may have other numbers.
     """
@@ -113,7 +112,16 @@ def plan_document(run: SyncRun) -> dict[str, Any]:
         "type": run.type,
         "mode": run.mode,
         "state": run.state,
-        "plans": [_plan(plan) for plan in every_plan(run)],
+        "plans": [
+            {
+                "plan": plan.digest,
+                "accounts": [member.subdomain for member in plan.members],
+                "example": plan.example.subdomain,
+                **asdict(plan.tally),
+                **{name: plan.document.get(name, []) for name in LISTS},
+            }
+            for plan in every_plan(run)
+        ],
         "without_plan": [
             {"subdomain": each.subdomain, "state": each.state, "reason": each.reason or None, "error": each.error}
             for each in unplanned(run, AccountState.values)
@@ -121,18 +129,8 @@ def plan_document(run: SyncRun) -> dict[str, Any]:
     }
 
 
-def _plan(plan: DistinctPlan) -> dict[str, Any]:
-    return {
-        "plan": plan.digest,
-        "accounts": [member.subdomain for member in plan.members],
-        "example": plan.example.subdomain,
-        **_counts(plan.document),
-        **{name: plan.document.get(name, []) for name in LISTS},
-    }
-
-
 def failed_document(code: str, message: str, remedy: str, **known: Any) -> dict[str, Any]:
-    """The document when no run could be made."""
+    """Returns the document for when no run could be made."""
     return {
         "run": None,
         "type": known.get("type"),
@@ -150,13 +148,8 @@ def failed_document(code: str, message: str, remedy: str, **known: Any) -> dict[
 
 
 def duration(run: SyncRun) -> float:
-    """Seconds from the start to the end, or until now; 0 when it waits."""
+    """Returns the seconds from the start to the end, or until now; 0 when it waits."""
     if run.started_at is None:
         return 0.0
     end = run.finished_at or (timezone.now() if run.state in RUN_OPEN else run.started_at)
     return round(max(0.0, (end - run.started_at).total_seconds()), 1)
-
-
-def _master(run: SyncRun) -> str | None:
-    masters = Account.objects.filter(group=run.group_id, role=Account.Role.MASTER)
-    return masters.values_list("subdomain", flat=True).first()

@@ -1,11 +1,11 @@
-"""Reads about drift: which slaves differ from their master, in what, by whose doing, since when."""
+"""Reads about drift: which slaves differ from their master, in what, from which cause, since when."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
-from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, F, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from accounts.models import SECRETS, Account, SyncGroup
@@ -17,7 +17,7 @@ STATES = (*Drift.State.values, NEVER)
 EXTRA = "extra"
 EDITED_CAUSE = "edited"  # slave or both, as a filter
 EDITED = Q(drift__by_slave__gt=0) | Q(drift__by_both__gt=0)
-# Of a difference, what pages, the API and the command tell.
+# The keys of a stored difference that pages, the API and the command show.
 DIFFERENCE_KEYS = (
     "action",
     "kind",
@@ -79,14 +79,14 @@ class DriftSummary:
 
 
 def slaves() -> QuerySet[Account]:
-    """Every slave with its drift (without the differences themselves), the ones that differ most first."""
+    """Selects every slave with its drift (without the differences themselves), the ones that differ most first."""
     accounts = Account.objects.filter(role=Account.Role.SLAVE).select_related("group", "drift")
     accounts = accounts.defer(*SECRETS, "drift__differences")
     return accounts.order_by(F("drift__count").desc(nulls_last=True), "subdomain")
 
 
 def listing(*, text: str = "", group: int | None = None, state: str = "", cause: str = "") -> QuerySet[Any]:
-    """`slaves` with the number of their `exceptions`; unknown states and causes are no filter."""
+    """Selects `slaves` with the number of their `exceptions`; unknown states and causes are no filter."""
     accounts = slaves()
     if text:
         accounts = accounts.filter(Q(name__icontains=text) | Q(subdomain__icontains=text))
@@ -106,7 +106,7 @@ def listing(*, text: str = "", group: int | None = None, state: str = "", cause:
 
 
 def drift_summary(group: int | None = None) -> DriftSummary:
-    """Of all slaves, or of those of one group; one query."""
+    """Counts all slaves, or those of one group, in one query."""
     accounts = Account.objects.filter(role=Account.Role.SLAVE).order_by()
     if group is not None:
         accounts = accounts.filter(group=group)
@@ -116,24 +116,24 @@ def drift_summary(group: int | None = None) -> DriftSummary:
 
 
 def differences_of(drift: Drift | None, text: str = "") -> list[ListedDifference]:
-    """In the order of a plan, extras at the end; those that mention `text`."""
+    """Returns the differences that mention `text`, in the order of a plan, extras at the end."""
     rows = [ListedDifference.of(row) for row in (drift.differences if drift else ())]
-    wanted = text.strip().casefold()
-    return sorted((row for row in rows if not wanted or row.mentions(wanted)), key=lambda row: row.is_extra)
+    text = text.strip().casefold()
+    return sorted((row for row in rows if not text or row.mentions(text)), key=lambda row: row.is_extra)
 
 
 def drift_of(account: Account) -> Drift | None:
-    """What is known of the account's drift, differences included; None: nobody has looked yet."""
+    """Returns an account's drift, differences included; None if nobody has looked yet."""
     return Drift.objects.filter(pk=account.pk).select_related("run").first()
 
 
 def exceptions_of(account: Account) -> QuerySet[AcceptedDifference]:
-    """What is accepted in the account at the moment."""
+    """Selects the accepted differences of an account that nobody has withdrawn."""
     return account.accepted.filter(withdrawn_at=None).select_related("accepted_by")
 
 
 def changes_of(account: Account) -> QuerySet[DriftChange]:
-    """The history of its drift, the youngest first."""
+    """Selects the history of an account's drift, the youngest change first."""
     return account.drift_changes.select_related("run")
 
 
@@ -151,40 +151,29 @@ class SlaveEdit:
 
 
 def slave_edits() -> Iterator[tuple[Account, SlaveEdit]]:
-    """Every edit of every slave that was edited, account by account."""
+    """Yields every edit of every slave that was edited, account by account."""
     edited = Account.objects.filter(EDITED, role=Account.Role.SLAVE).select_related("drift").defer(*SECRETS)
     for account in edited.order_by("subdomain"):
         rows = (
             row for row in account.drift.differences if row["action"] != EXTRA and row["cause"] in ("slave", "both")
         )
-        found = {
-            SlaveEdit(row["kind"], row["name"], row["parent"], row["action"]): None for row in rows
-        }  # in order, once
-        yield from ((account, edit) for edit in found)
+        edits = (SlaveEdit(row["kind"], row["name"], row["parent"], row["action"]) for row in rows)
+        yield from ((account, edit) for edit in dict.fromkeys(edits))  # each once, in order
 
 
 # -- documents, for the API and the command --
 
 
 def drift_documents(group: SyncGroup | None = None, accounts: Iterable[Account] | None = None) -> list[dict[str, Any]]:
-    """The drift of slaves: of a group, of the named ones, or of all; in the order of their subdomains."""
+    """Returns the drift of slaves (of a group, of the named ones, or of all) in the order of their subdomains."""
+    accepted = AcceptedDifference.objects.filter(withdrawn_at=None).select_related("accepted_by").order_by("pk")
     wanted = Account.objects.filter(role=Account.Role.SLAVE).select_related("group", "drift").defer(*SECRETS)
     if group is not None:
         wanted = wanted.filter(group=group)
     if accounts is not None:
         wanted = wanted.filter(pk__in=[account.pk for account in accounts])
-    wanted = wanted.order_by("subdomain").prefetch_related("exclusions")
-    found = list(wanted)
-    accepted = _accepted(found)
-    return [_document(account, accepted.get(account.pk, [])) for account in found]
-
-
-def _accepted(accounts: Iterable[Account]) -> dict[int, list[dict[str, Any]]]:
-    rows = AcceptedDifference.objects.filter(account__in=list(accounts), withdrawn_at=None)
-    found: dict[int, list[dict[str, Any]]] = {}
-    for row in rows.select_related("accepted_by").order_by("pk"):
-        found.setdefault(row.account_id, []).append(exception_document(row))
-    return found
+    wanted = wanted.prefetch_related("exclusions", Prefetch("accepted", accepted, to_attr="exceptions"))
+    return [_drift_document(account) for account in wanted.order_by("subdomain")]
 
 
 def exception_document(accepted: AcceptedDifference) -> dict[str, Any]:
@@ -202,7 +191,7 @@ def exception_document(accepted: AcceptedDifference) -> dict[str, Any]:
     }
 
 
-def _document(account: Account, accepted: list[dict[str, Any]]) -> dict[str, Any]:
+def _drift_document(account: Any) -> dict[str, Any]:
     drift: Drift | None = getattr(account, "drift", None)
     return {
         "subdomain": account.subdomain,
@@ -216,8 +205,8 @@ def _document(account: Account, accepted: list[dict[str, Any]]) -> dict[str, Any
         "converged_at": _iso(drift.converged_at) if drift else None,
         "run": drift.run_id if drift else None,
         "differences": [{name: row[name] for name in DIFFERENCE_KEYS} for row in (drift.differences if drift else ())],
-        "accepted": accepted,
-        "exclusions": [{"kind": each.kind, "name": each.name} for each in account.exclusions.all()],
+        "accepted": [exception_document(accepted) for accepted in account.exceptions],
+        "exclusions": [{"kind": row.kind, "name": row.name} for row in account.exclusions.all()],
     }
 
 

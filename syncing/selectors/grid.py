@@ -1,4 +1,4 @@
-"""The plan grid of a run, searched and in pages: "112 accounts: the same 4 changes; 7 differ"."""
+"""The plan grid of a run, searched and paged: "112 accounts: the same 4 changes; 7 differ"."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -28,21 +28,21 @@ ENDED = tuple(state for state in AccountState if state not in ACCOUNT_OPEN)
 
 @dataclass(frozen=True)
 class RunSearch:
-    """What a search in a run found: plans by an item in them, accounts (id of the account run -> plan) by name."""
+    """Results of a search in a run: plans by an item in them, accounts (id of the account run -> plan) by name."""
 
     digests: frozenset[str]
     named: dict[int, str]
 
     @property
     def account_runs(self) -> Q:
-        """The account runs that are meant either way."""
+        """Selects the account runs that were found either way."""
         return Q(pk__in=list(self.named)) | Q(content_digest__in=list(self.digests))
 
-    def has(self, member: ListedAccount) -> bool:
+    def includes(self, member: ListedAccount) -> bool:
         return member.account_run_id in self.named or member.digest in self.digests
 
-    def has_some_of(self, group: CountedPlan) -> bool:
-        return group.digest in self.digests or group.digest in self.named.values()
+    def includes_plan(self, plan: CountedPlan) -> bool:
+        return plan.digest in self.digests or plan.digest in self.named.values()
 
 
 @dataclass(frozen=True)
@@ -78,12 +78,12 @@ class Grid:
 
 
 def search_run(run: SyncRun, text: str) -> RunSearch | None:
-    """What has `text` in the name of an account, of an item or of its parent; None when nothing is searched."""
+    """Finds `text` in the names of accounts, of items and of their parents; returns None without a text."""
     text = text.strip().casefold()
     if not text:
         return None
     account_runs = AccountRun.objects.filter(run=run)
-    firsts = [group.first for group in counted_plans(account_runs.exclude(content_digest=""))]
+    firsts = [plan.first for plan in counted_plans(account_runs.exclude(content_digest=""))]
     documents = AccountRun.objects.filter(pk__in=firsts).values_list("content_digest", "document")
     digests = {
         digest
@@ -94,32 +94,29 @@ def search_run(run: SyncRun, text: str) -> RunSearch | None:
     return RunSearch(frozenset(digests), named)
 
 
-def grid(run: SyncRun, found: RunSearch | None = None, page: Any = 1) -> Grid:
-    """One page of the distinct plans of `run`; with `found` only those, and of the accounts only those."""
+def grid(run: SyncRun, search: RunSearch | None = None, page: Any = 1) -> Grid:
+    """Returns one page of the distinct plans of `run`; with a search only the plans and accounts that it found."""
     account_runs = with_plan(run)
     loud = account_runs.exclude(QUIET)
-    groups = counted_plans(loud)
-    common = most_common(groups)
-    wanted = [group for group in groups if found is None or found.has_some_of(group)]
-    groups_shown: Page[Any] = Paginator(wanted, PLANS_PER_PAGE).get_page(page)
-    plans = load_plans(loud, list(groups_shown.object_list), common)
+    plans = counted_plans(loud)
+    common = most_common(plans)
+    wanted = [plan for plan in plans if search is None or search.includes_plan(plan)]
+    cards: Page[Any] = Paginator(wanted, PLANS_PER_PAGE).get_page(page)
+    loaded = load_plans(loud, list(cards.object_list), common)
     quiet, without = listed_accounts(account_runs.filter(QUIET)), unplanned(run, ENDED)
-    groups_shown.object_list = [_card(plan, found) for plan in plans]
+    cards.object_list = [PlanCard(plan, tuple(_searched(search, plan.members))) for plan in loaded]
     return Grid(
-        cards=groups_shown,
-        distinct=len(groups),
+        cards=cards,
+        distinct=len(plans),
         same=common.busy if common else 0,
-        differ=sum(group.busy for group in groups if group != common) if common else 0,
-        in_sync=sum(group.size - group.busy for group in groups) + len(quiet),
+        differ=sum(plan.busy for plan in plans if plan != common) if common else 0,
+        in_sync=sum(plan.size - plan.busy for plan in plans) + len(quiet),
         unplanned=len(without),
-        quiet=_only(found, quiet),
-        without=_only(found, without),
+        quiet=_searched(search, quiet),
+        without=_searched(search, without),
     )
 
 
-def _card(plan: DistinctPlan, found: RunSearch | None) -> PlanCard:
-    return PlanCard(plan, tuple(_only(found, plan.members)))
-
-
-def _only(found: RunSearch | None, members: Iterable[ListedAccount]) -> list[ListedAccount]:
-    return [member for member in members if found is None or found.has(member)]
+def _searched(search: RunSearch | None, members: Iterable[ListedAccount]) -> list[ListedAccount]:
+    """Returns those of the members that the search found; without a search all."""
+    return [member for member in members if search is None or search.includes(member)]

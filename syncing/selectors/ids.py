@@ -1,4 +1,4 @@
-"""The id map of one account, for bots, dashboards and other tools."""
+"""The id mappings of one account, for bots, dashboards and other tools."""
 
 from typing import Any
 
@@ -6,14 +6,17 @@ from accounts.models import Account
 from syncing.engine.refs import Kind, local_id
 from syncing.models import IdMapping
 
+OF_LEADS = (Kind.PIPELINE, Kind.STAGE)
+
 
 def id_map(account: Account) -> list[dict[str, Any]]:
-    """`{kind, entity, name, parent, master_id, slave_id}` per item; ids are numbers where Kommo's are."""
+    """Returns `{kind, entity, name, parent, master_id, slave_id}` per item; ids are numbers where Kommo's are."""
     mappings = IdMapping.objects.filter(account=account).order_by("kind", "parent", "name", "pk")
     return [
         {
             "kind": mapping.kind,
-            "entity": _entity(mapping),
+            # The keys of the other kinds begin with their entity.
+            "entity": "leads" if mapping.kind in OF_LEADS else mapping.master_key.partition("/")[0],
             "name": mapping.name,
             "parent": mapping.parent,
             "master_id": _id(mapping.master_key),
@@ -23,13 +26,7 @@ def id_map(account: Account) -> list[dict[str, Any]]:
     ]
 
 
-def _entity(mapping: IdMapping) -> str:
-    """Pipelines and stages belong to leads; the others say it in their key."""
-    is_of_leads = mapping.kind in (Kind.PIPELINE, Kind.STAGE)
-    return "leads" if is_of_leads else mapping.master_key.partition("/")[0]
-
-
 def _id(key: str) -> int | str:
-    """The account's own id; groups have ids like `leads_12`."""
+    """Returns the account's own id: a number, or of groups a text like `leads_12`."""
     own = local_id(key)
     return int(own) if own.isdecimal() else own

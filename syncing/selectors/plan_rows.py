@@ -15,27 +15,20 @@ AT_ONCE = 20  # documents in memory
 
 
 def plan_rows(run: SyncRun) -> Iterator[tuple[str, ...]]:
-    """Cells as text, under `HEAD`. Every account has a row, also one about which there is nothing to say."""
+    """Yields cells as text, under `HEAD`. Every account has a row, also one about which there is nothing to say."""
     account_runs = AccountRun.objects.filter(run=run).select_related("account").defer(*RELATED_SECRETS)
     for account_run in account_runs.order_by("account__subdomain").iterator(chunk_size=AT_ONCE):
-        account, problem = account_run.account, _problem(account_run)
+        account, error = account_run.account, account_run.error or {}
+        problem = f"{error.get('message', '')} {error.get('remedy', '')}".strip() or account_run.note
         known = (account.subdomain, account.name, account_run.state, account_run.content_digest[:SHORT])
-        said = [_cells(name, row) for name, row in rows(account_run.document)]
-        if problem or not said:
-            said.insert(0, ("", "", "", "", "", "", problem))
-        yield from ((*known, *cells) for cells in said)
+        lines = [_cells(name, row) for name, row in rows(account_run.document)]
+        if problem or not lines:
+            lines.insert(0, ("", "", "", "", "", "", problem))
+        yield from ((*known, *cells) for cells in lines)
 
 
 def _cells(name: str, row: Mapping[str, Any]) -> tuple[str, ...]:
     what = row["action"] if name == "changes" else WHAT[name]
     fields = "; ".join(field_texts(row)) if name == "changes" else ""
-    return (what, row["kind"], row["name"], row.get("parent") or "", fields, row.get("outcome", ""), _message(row))
-
-
-def _message(row: Mapping[str, Any]) -> str:
-    return row.get("message") or ""
-
-
-def _problem(account_run: AccountRun) -> str:
-    error = account_run.error or {}
-    return f"{error.get('message', '')} {error.get('remedy', '')}".strip() or account_run.note
+    parent, message = row.get("parent") or "", row.get("message") or ""
+    return (what, row["kind"], row["name"], parent, fields, row.get("outcome", ""), message)

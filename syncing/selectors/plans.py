@@ -48,7 +48,7 @@ class ListedAccount:
 
 @dataclass(frozen=True)
 class CountedPlan:
-    """The accounts with equal plans, as the database counts them."""
+    """One distinct plan of a run, and how many accounts have it, as the database counts them."""
 
     digest: str
     size: int
@@ -84,9 +84,9 @@ class DistinctPlan:
 
     @property
     def speaks_for(self) -> ListedAccount | None:
-        """Whose numbers the messages of the extras name, where other accounts may have others."""
-        told = any(NUMBER.search(row.get("message") or "") for row in self.document.get("extras", ()))
-        return self.example if told and self.is_shared else None
+        """The account whose numbers the messages of the extras name, where other accounts may have others."""
+        has_numbers = any(NUMBER.search(row.get("message") or "") for row in self.document.get("extras", ()))
+        return self.example if has_numbers and self.is_shared else None
 
     @property
     def length(self) -> int:
@@ -94,78 +94,73 @@ class DistinctPlan:
 
 
 def with_plan(run: SyncRun) -> QuerySet[AccountRun]:
-    """The accounts that have a plan to look at; of a run that writes, those that it refused to write."""
+    """Selects the account runs with a plan to look at; of a run that writes, those that it refused to write."""
     states = HAS_PLAN if run.mode == RunMode.PLAN else (AccountState.REFUSED,)
     return AccountRun.objects.filter(run=run, state__in=states).exclude(content_digest="")
 
 
 def counted_plans(account_runs: QuerySet[AccountRun]) -> list[CountedPlan]:
-    """Those that are not in sync first, the most common foremost."""
-    counted = (
+    """Returns the distinct plans: of accounts that are not in sync first, the most common foremost."""
+    rows = (
         account_runs.order_by()
         .values("content_digest")
         .annotate(size=Count("pk"), first=Min("pk"), busy=Count("pk", filter=~Q(state=AccountState.IN_SYNC)))
     )
-    found = [CountedPlan(row["content_digest"], row["size"], row["first"], row["busy"]) for row in counted]
-    return sorted(found, key=lambda group: (not group.busy, -group.size, group.first))
+    plans = [CountedPlan(row["content_digest"], row["size"], row["first"], row["busy"]) for row in rows]
+    return sorted(plans, key=lambda plan: (not plan.busy, -plan.size, plan.first))
 
 
-def most_common(groups: Sequence[CountedPlan]) -> CountedPlan | None:
-    """The plan of several accounts that are not in sync, the most common one: what others are compared with."""
-    return groups[0] if groups and groups[0].busy and groups[0].size > 1 else None
+def most_common(plans: Sequence[CountedPlan]) -> CountedPlan | None:
+    """Returns the plan that others are compared with: the first, if it is of several accounts not in sync."""
+    return plans[0] if plans and plans[0].busy and plans[0].size > 1 else None
 
 
 def listed_accounts(account_runs: QuerySet[AccountRun]) -> list[ListedAccount]:
-    """In the order of their subdomains."""
+    """Returns the accounts in the order of their subdomains."""
     return [ListedAccount(*row) for row in account_runs.order_by("account__subdomain").values_list(*COLUMNS)]
 
 
 def load_plans(
-    account_runs: QuerySet[AccountRun], groups: Sequence[CountedPlan], common: CountedPlan | None
+    account_runs: QuerySet[AccountRun], plans: Sequence[CountedPlan], common: CountedPlan | None
 ) -> list[DistinctPlan]:
-    """The plans of `groups`, each with its accounts among `account_runs`, compared with the `common` one."""
-    firsts = {group.digest: group.first for group in (*groups, common) if group is not None}
+    """Loads `plans`, each with its accounts among `account_runs`, compared with the `common` one."""
+    firsts = {plan.digest: plan.first for plan in (*plans, common) if plan is not None}
     documents = dict(AccountRun.objects.filter(pk__in=firsts.values()).values_list("content_digest", "document"))
     members: dict[str, list[ListedAccount]] = defaultdict(list)
-    for member in listed_accounts(account_runs.filter(content_digest__in=[group.digest for group in groups])):
+    for member in listed_accounts(account_runs.filter(content_digest__in=[plan.digest for plan in plans])):
         members[member.digest].append(member)
-    return [
-        DistinctPlan(
-            digest=group.digest,
-            members=tuple(members[group.digest]),
-            document=common_content(documents[group.digest]) if group.size > 1 else documents[group.digest],
-            example=next(member for member in members[group.digest] if member.account_run_id == group.first),
-            differs=_difference(documents, group, common),
+    loaded = []
+    for plan in plans:
+        document, accounts = documents[plan.digest], members[plan.digest]
+        compares = common is not None and plan != common and plan.busy
+        loaded.append(
+            DistinctPlan(
+                digest=plan.digest,
+                members=tuple(accounts),
+                document=common_content(document) if plan.size > 1 else document,
+                example=next(account for account in accounts if account.account_run_id == plan.first),
+                differs=plan_difference(document, documents[common.digest]) if common and compares else None,
+            )
         )
-        for group in groups
-    ]
-
-
-def _difference(
-    documents: dict[str, Document], group: CountedPlan, common: CountedPlan | None
-) -> PlanDifference | None:
-    if common is None or group == common or not group.busy:
-        return None
-    return plan_difference(documents[group.digest], documents[common.digest])
+    return loaded
 
 
 def plan_of(run: SyncRun, digest: str) -> DistinctPlan | None:
-    """The plan with this digest; None when no account of `run` has it."""
+    """Returns the plan with this digest; None when no account of `run` has it."""
     account_runs = with_plan(run)
-    groups = counted_plans(account_runs.exclude(QUIET))
-    mine = counted_plans(account_runs.filter(content_digest=digest))
-    found = load_plans(account_runs, mine, most_common(groups))
-    return found[0] if found else None
+    common = most_common(counted_plans(account_runs.exclude(QUIET)))
+    plans = load_plans(account_runs, counted_plans(account_runs.filter(content_digest=digest)), common)
+    return plans[0] if plans else None
 
 
 def every_plan(run: SyncRun) -> list[DistinctPlan]:
-    """All distinct plans of `run`, also those of accounts in sync."""
+    """Loads all distinct plans of `run`, also those of accounts in sync."""
     account_runs = with_plan(run)
     return load_plans(account_runs, counted_plans(account_runs), None)
 
 
 def unplanned(run: SyncRun, states: Iterable[str]) -> list[ListedAccount]:
-    """The accounts of a plan run that have no plan, with the reason; only those in one of the `states`."""
+    """Returns the accounts of a plan run that are in one of the `states` and have no plan, with the reason."""
     if run.mode != RunMode.PLAN:
         return []
     account_runs = AccountRun.objects.filter(run=run, state__in=list(states))

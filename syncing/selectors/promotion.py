@@ -1,4 +1,4 @@
-"""What of a slave could be brought to its master: what only it has, and what somebody changed in it."""
+"""Differences of a slave that could be brought to its master: what only it has, what somebody changed in it."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class PromotionCandidate:
 
     @property
     def value(self) -> str:
-        """As a form or a command names it; unlike names, these never fit two."""
+        """The text by which a form or a command picks it; unlike names, it never fits two."""
         return "|".join(getattr(self.difference, name) for name in PICK)
 
     @property
@@ -36,30 +36,30 @@ class PromotionCandidate:
 
 
 def candidates(account: Account, text: str = "") -> list[PromotionCandidate]:
-    """What of the account's drift can be promoted, as it was last seen; those that mention `text`."""
+    """Returns the differences that can be promoted and mention `text`, as they were last seen."""
     return [PromotionCandidate(row) for row in differences_of(drift_of(account), text) if is_promotable(row)]
 
 
 def is_promotable(row: ListedDifference) -> bool:
-    """What only the slave has, or what somebody edited there, as far as a master can be given it."""
+    """Tells if only the slave has it, or somebody edited it there, and a master can be given it."""
     if row.action in OWN:
         return bool(row.slave_key)
     edited = row.action == "update" and row.cause in EDITED and bool(row.slave_key)
     return edited and row.attribute != POSITION and row.attribute in ATTRIBUTES[Kind(row.kind)]
 
 
-def chosen(found: Iterable[PromotionCandidate], values: Iterable[str]) -> list[PromotionCandidate]:
-    """Those of the candidates that a form ticked."""
+def chosen(offered: Iterable[PromotionCandidate], values: Iterable[str]) -> list[PromotionCandidate]:
+    """Returns those of the candidates whose values a form ticked."""
     ticked = set(values)
-    return [candidate for candidate in found if candidate.value in ticked]
+    return [candidate for candidate in offered if candidate.value in ticked]
 
 
-def keys_called(found: Iterable[PromotionCandidate], kind: str, name: str) -> list[str]:
-    """The keys of candidates of this kind and name (or key); in front of the name may stand its parent and a slash.
+def keys_called(offered: Iterable[PromotionCandidate], kind: str, name: str) -> list[str]:
+    """Returns the keys of candidates of a kind and name (or key); before the name may stand its parent and a slash.
 
-    Exactly that name; only where nothing has it, names that differ in case or spaces.
+    Names that differ in case or spaces count only where nothing has exactly that name.
     """
-    rows = [row for candidate in found if (row := candidate.difference).kind == kind]
+    rows = [row for candidate in offered if (row := candidate.difference).kind == kind]
     exact = [row for row in rows if name in (row.slave_key, row.name, f"{row.parent}/{row.name}")]
     wanted = normal_name(name)
     alike = (row for row in rows if wanted in (normal_name(row.name), normal_name(f"{row.parent}/{row.name}")))
@@ -67,11 +67,11 @@ def keys_called(found: Iterable[PromotionCandidate], kind: str, name: str) -> li
 
 
 def names_of(account: Account, picked: Iterable[Mapping[str, Any]]) -> list[str]:
-    """How people call what was picked; its key where the drift does not tell (any more)."""
+    """Names what was picked for people; by its key where the drift does not name it (any more)."""
     names = {(row.kind, row.slave_key): row.name for row in differences_of(drift_of(account))}
-    return [_called(names.get((item["kind"], item["slave_key"]), item["slave_key"]), item) for item in picked]
-
-
-def _called(name: str, item: Mapping[str, Any]) -> str:
-    attribute = f": {item['attribute']}" if item.get("attribute") else ""
-    return f"{item['kind']} {name}{attribute}"
+    texts = []
+    for item in picked:
+        name = names.get((item["kind"], item["slave_key"]), item["slave_key"])
+        attribute = f": {item['attribute']}" if item.get("attribute") else ""
+        texts.append(f"{item['kind']} {name}{attribute}")
+    return texts

@@ -1,10 +1,11 @@
-"""Reads about runs: how far they are, and what came of them."""
+"""Reads about runs: how far they are, and how they ended."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.db import models
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
@@ -41,28 +42,24 @@ class RunProgress:
         return 100 * self.done // self.total if self.total else 0
 
 
-def state_counts(counts: dict[str, int]) -> tuple[StateCount, ...]:
-    """In the order of AccountState, empty ones left out."""
+def state_counts(counts: Mapping[str, int], states: type[models.TextChoices] = AccountState) -> tuple[StateCount, ...]:
+    """Returns the counts in the order of `states`, empty ones left out."""
     return tuple(
-        StateCount(state.value, str(state.label), counts[state.value])
-        for state in AccountState
-        if counts.get(state.value)
+        StateCount(state.value, str(state.label), counts[state.value]) for state in states if counts.get(state.value)
     )
 
 
 def progress_of(runs: Iterable[SyncRun]) -> dict[int, RunProgress]:
-    """Progress by run id, in one query."""
+    """Returns the progress by run id, in one query."""
     counts: dict[int, dict[str, int]] = {run.pk: defaultdict(int) for run in runs}
     rows = AccountRun.objects.filter(run__in=list(counts)).order_by()
     for run_id, state, count in rows.values_list("run", "state").annotate(n=Count("pk")):
         counts[run_id][state] = count
-    return {run_id: _progress(states) for run_id, states in counts.items()}
-
-
-def _progress(states: dict[str, int]) -> RunProgress:
-    total = sum(states.values())
-    waiting = sum(states.get(state, 0) for state in ACCOUNT_OPEN)
-    return RunProgress(done=total - waiting, total=total, states=state_counts(states))
+    progress = {}
+    for run_id, states in counts.items():
+        total, still_open = sum(states.values()), sum(states.get(state, 0) for state in ACCOUNT_OPEN)
+        progress[run_id] = RunProgress(done=total - still_open, total=total, states=state_counts(states))
+    return progress
 
 
 def with_progress(runs: QuerySet[SyncRun]) -> QuerySet[SyncRun]:
@@ -88,21 +85,21 @@ def with_last_run(accounts: QuerySet[Account]) -> QuerySet[Any]:
 
 
 def account_runs_of(run: SyncRun, state: str = "", wave: int | None = None) -> QuerySet[AccountRun]:
-    """The run's accounts for a table (without their change documents); `wave` is 1, 2, ..."""
+    """Returns a run's account runs for a table (without their documents); `wave` is 1, 2, ..."""
     account_runs = run.account_runs.select_related("account").defer("document", *RELATED_SECRETS)
     account_runs = account_runs.filter(state=state) if state else account_runs
     return account_runs if wave is None else account_runs.filter(wave=wave - 1)
 
 
 def last_runs() -> list[SyncRun]:
-    """The youngest run of every group."""
+    """Returns the youngest run of every group."""
     youngest = SyncRun.objects.filter(group=OuterRef("pk")).order_by("-pk").values("pk")[:1]
     ids = SyncGroup.objects.order_by().annotate(last=Subquery(youngest)).values("last")
     return list(SyncRun.objects.filter(pk__in=ids).select_related("group", "requested_by"))
 
 
 def waiting_run(group: SyncGroup) -> SyncRun | None:
-    """The run of everything for the whole group whose master nobody has begun to read: what a webhook joins.
+    """Returns the run that a webhook joins: of everything, for the whole group, its master not begun to be read.
 
     Where plans need approval, that is a plan. Only reads, so that a burst of webhooks does not queue for the
     database's one writer.

@@ -1,4 +1,4 @@
-"""The state of everything for machines: `GET /api/sync/status`, and whether the process can work at all."""
+"""The state of everything for machines: `GET /api/sync/status`, and what keeps the process from working."""
 
 import logging
 from typing import Any
@@ -18,11 +18,13 @@ logger = logging.getLogger(__name__)
 
 
 def status() -> dict[str, Any]:
-    """Every group with its last run, and its accounts with the state of their last run."""
+    """Returns every group with its last run, and its accounts with the state of their last run."""
     accounts: dict[int, list[dict[str, Any]]] = {}
     for account in with_last_run(Account.objects.defer(*SECRETS)):
-        accounts.setdefault(account.group_id, []).append(_account(account))
-    last = _last_runs()
+        accounts.setdefault(account.group_id, []).append(_account_document(account))
+    runs = last_runs()
+    progress = progress_of(runs)
+    last = {run.group_id: _run_document(run, progress[run.pk]) for run in runs}
     return {
         "groups": [
             {"name": group.name, "last_run": last.get(group.pk), "accounts": accounts.get(group.pk, [])}
@@ -31,7 +33,7 @@ def status() -> dict[str, Any]:
     }
 
 
-def _account(account: Any) -> dict[str, Any]:
+def _account_document(account: Any) -> dict[str, Any]:
     return {
         "subdomain": account.subdomain,
         "name": account.name,
@@ -46,13 +48,7 @@ def _account(account: Any) -> dict[str, Any]:
     }
 
 
-def _last_runs() -> dict[int, dict[str, Any]]:
-    runs = last_runs()
-    progress = progress_of(runs)
-    return {run.group_id: _run(run, progress[run.pk]) for run in runs}
-
-
-def _run(run: SyncRun, progress: RunProgress) -> dict[str, Any]:
+def _run_document(run: SyncRun, progress: RunProgress) -> dict[str, Any]:
     return {
         "run": run.pk,
         "type": run.type,
@@ -71,18 +67,18 @@ def _run(run: SyncRun, progress: RunProgress) -> dict[str, Any]:
 
 
 def problems() -> list[str]:
-    """Why this process cannot work: sentences without secrets; empty when it can."""
-    found = []
+    """Returns sentences, without secrets, that say why this process cannot work; none when it can."""
+    sentences = []
     try:
         cipher()
         # A wrong key is to be seen here, not in the middle of a run; which accounts, `doctor` tells.
         if lost := unreadable_secrets():
-            found.append(f"FIELD_ENCRYPTION_KEYS does not open {len(lost)} of the stored secrets: run `doctor`.")
+            sentences.append(f"FIELD_ENCRYPTION_KEYS does not open {len(lost)} of the stored secrets: run `doctor`.")
         check_writable()
     except ImproperlyConfigured as error:
-        found.append(str(error))
+        sentences.append(str(error))
     except DatabaseError as error:
         logger.error("not ready", exc_info=error)
         trouble = trouble_of(error) or AWAY
-        found.append(f"{trouble.message} {trouble.remedy}")
-    return found
+        sentences.append(f"{trouble.message} {trouble.remedy}")
+    return sentences

@@ -1,4 +1,4 @@
-"""Reads about the waves of a run: how far each is, what failed in it, and what the next one waits for."""
+"""Reads about the waves of a run: how far each is, how much failed in it, what the next one waits for."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -39,7 +39,7 @@ class Wave:
     done: int
     pilots: int  # as of today
     states: tuple[StateCount, ...]
-    tally: WaveResult
+    result: WaveResult
 
     @property
     def label(self) -> str:
@@ -47,20 +47,20 @@ class Wave:
 
 
 def position(run_id: int) -> tuple[int, int]:
-    """The wave that the run is in (1, 2, ...), and how many it has."""
+    """Returns the wave that the run is in (1, 2, ...), and how many it has."""
     rows = SyncRun.objects.filter(pk=run_id).annotate(last=Max("account_runs__wave"))
     wave, last = rows.values_list("wave", "last").get()
     return wave + 1, (last or 0) + 1
 
 
 def rests(run: SyncRun) -> bool:
-    """Whether the next wave waits for somebody, or for its time."""
+    """Tells if the next wave waits for somebody, or for its time."""
     paused = run.wave_due_at is not None and run.wave_due_at > now()
     return run.state == RunState.RUNNING and not run.cancel_requested_at and (run.wave_held or paused)
 
 
 def waves_of(run: SyncRun) -> list[Wave]:
-    """The waves of a run in their order; none of a run that was not split."""
+    """Returns the waves of a run in their order; none if it was not split."""
     ends: dict[int, dict[tuple[str, str], int]] = defaultdict(dict)
     pilots: dict[int, int] = defaultdict(int)
     rows = AccountRun.objects.filter(run=run).order_by().values_list("wave", "state", "reason")
@@ -78,19 +78,19 @@ def _wave(run: SyncRun, wave: int, ends: Ends, pilots: int) -> Wave:
     for (state, _reason), number in ends.items():
         states[state] += number
     total, at_work = sum(states.values()), sum(states.get(state, 0) for state in ACCOUNT_OPEN)
-    counted = wave_result(ends)
+    result = wave_result(ends)
     return Wave(
         number=wave + 1,
-        state=_open(run, wave) if at_work else _ended(run, ends, counted),
+        state=_state_of_open(run, wave) if at_work else _state_of_ended(run, ends, result),
         accounts=total,
         done=total - at_work,
         pilots=pilots,
         states=state_counts(states),
-        tally=counted,
+        result=result,
     )
 
 
-def _open(run: SyncRun, wave: int) -> str:
+def _state_of_open(run: SyncRun, wave: int) -> str:
     if wave != run.wave:
         return WAITS
     if rests(run):
@@ -98,16 +98,16 @@ def _open(run: SyncRun, wave: int) -> str:
     return AT_WORK if run.state == RunState.RUNNING else WAITS
 
 
-def _ended(run: SyncRun, ends: Ends, counted: WaveResult) -> str:
+def _state_of_ended(run: SyncRun, ends: Ends, result: WaveResult) -> str:
     if set(ends) == {(AccountState.SKIPPED, "guard")}:
         return UNTOUCHED
     if all(state == AccountState.CANCELLED for state, _reason in ends):
         return CANCELLED
-    return DONE if counted.passes(run.group.max_failure_share) else FAILED
+    return DONE if result.passes(run.group.max_failure_share) else FAILED
 
 
 def waves_document(run: SyncRun) -> dict[str, Any] | None:
-    """For machines: where a run in waves is, and what it waits for ("continue", "time" or None); None: not split."""
+    """Returns, for machines, where a run is and what it waits for ("continue", "time" or None); None: not split."""
     number, total = position(run.pk)
     if total == 1:
         return None

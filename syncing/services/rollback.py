@@ -125,5 +125,5 @@ def before(run: SyncRun, account_ids: Collection[int]) -> dict[int, Before]:
     found = {}
     for account_id, row in kept.items():
         snapshot, did = unpacked(bytes(row.document)), done[row.pk]
-        found[account_id] = Before(snapshot, rollback_input(snapshot, [each.touch for each in did.rows], did.options))
+        found[account_id] = Before(snapshot, rollback_input(snapshot, [each.touch for each in did.items], did.options))
     return found

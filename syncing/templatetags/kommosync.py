@@ -31,13 +31,13 @@ for tag in (labels.action_badge, labels.list_badge, labels.outcome_badge, labels
 
 @register.filter
 def pick(row: ListedDifference) -> str:
-    """A difference as the page of promotions takes it; "" when it cannot be brought to the master."""
+    """Returns a difference as the page of promotions takes it; "" when it cannot be brought to the master."""
     return PromotionCandidate(row).value if is_promotable(row) else ""
 
 
 @register.simple_tag(takes_context=True)
 def other_page(context: Any, parameter: str, number: int) -> str:
-    """The address of another page of the list whose page is in `parameter`; what else was asked for stays."""
-    asked = context["request"].GET.copy()
-    asked[parameter] = number
-    return f"?{asked.urlencode()}"
+    """Returns the address of another page of the list whose page is in `parameter`; the other parameters stay."""
+    query = context["request"].GET.copy()
+    query[parameter] = number
+    return f"?{query.urlencode()}"
