@@ -94,7 +94,7 @@ def _expiry_concern(account: Account, days: int) -> Concern:
     state = "expires_now" if days <= expiry.URGENT else "expires_soon"
     if account.uses_oauth:
         text = _(
-            "These connections should have renewed themselves, and did not. Check them; the history of each says why."
+            "These connections did not renew themselves. Check them; the history of each account shows the reason."
         )
     else:
         text = _("Make a new long-lived token in the account and store it, or connect the account by OAuth.")
