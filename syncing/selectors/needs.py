@@ -102,7 +102,10 @@ def _expiry_concern(account: Account, days: int) -> Concern:
 
 
 def _of_last_account_runs(unwell: Collection[int]) -> Iterator[tuple[Concern, ConcernedAccount]]:
-    """Yields the concerns of the last finished account run of every slave; `unwell`: accounts in bad health."""
+    """Yields the concerns of the last finished account run of every slave; `unwell`: accounts in bad health.
+
+    Only those lists of its document are loaded that somebody has to see to.
+    """
     ended = AccountRun.objects.filter(account=OuterRef("pk")).exclude(state__in=ACCOUNT_OPEN)
     slaves = Account.objects.filter(role=Account.Role.SLAVE).order_by()
     last = slaves.annotate(account_run=Subquery(ended.order_by("-pk").values("pk")[:1])).values("account_run")

@@ -121,7 +121,10 @@ def writes_by_account_run(account_run_ids: Collection[int]) -> dict[int, Account
 
 
 def forecasts_of(run: SyncRun, accounts: Collection[int] | None = None) -> list[AccountForecast]:
-    """Returns a forecast for each account of the run (or of `accounts`: ids), by subdomain; few queries."""
+    """Returns a forecast for each account of the run (or of `accounts`: their ids), by subdomain.
+
+    The number of queries does not depend on that of the accounts.
+    """
     account_runs = AccountRun.objects.filter(run=run).select_related("account").defer(*RELATED_SECRETS)
     if accounts is not None:
         account_runs = account_runs.filter(account__in=accounts)
