@@ -18,7 +18,7 @@ MOST_PAUSES = 3
 PART_ERRORS = (Validation, ServerError, NetworkError, BadAnswer)
 
 UNKNOWN_CREATION = (
-    "its answer was lost, and it cannot be told which of the new items it is, if any; it is not made again"
+    "its answer was lost, and it cannot be told which of the new items it is, if any; it is not created again"
 )
 
 

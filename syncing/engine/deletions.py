@@ -19,13 +19,13 @@ from syncing.engine.snapshot import Snapshot
 # Children first, so that nothing is gone before what is inside it was looked at.
 ORDER = (Kind.ENUM, Kind.CUSTOM_FIELD, Kind.FIELD_GROUP, Kind.STAGE, Kind.PIPELINE)
 
-NOT_OURS_INSIDE = "Kept: there is something inside that KommoSync did not make."
+NOT_OURS_INSIDE = "Kept: there is something inside that KommoSync did not create."
 MAIN = "Kept: it is the main pipeline."
 ARCHIVED = "Kept: it is archived; the API cannot restore it."
 LAST_PIPELINE = "Kept: an account needs a pipeline."
 LAST_STAGE = "Kept: a pipeline needs a stage of its own."
 LAST_OPTION = "Kept: a field needs an option."
-NOT_RESTORABLE = "Kept: the API could not make a field of this type again."
+NOT_RESTORABLE = "Kept: the API could not create a field of this type again."
 MEMBERS = "Kept: there are fields in it."
 UNKNOWN_OPTION = "Kept: the value of an option of its field is not known, so the list of options cannot be written."
 UNREADABLE_INSIDE = "Kept: there may be something inside that could not be read."

@@ -15,8 +15,8 @@ from syncing.engine.resources.stages import Stage
 from syncing.engine.snapshot import Snapshot
 
 ARCHIVED = "It is archived in the master; the API cannot archive, so it is not copied."
-NO_OPTIONS = "None of its options could be read in the master, and Kommo makes no such field without one."
-NOT_OURS = "Kommo makes it itself and it is not in this account."
+NO_OPTIONS = "None of its options could be read in the master, and Kommo creates no such field without one."
+NOT_OURS = "Kommo creates it itself and it is not in this account."
 SEALED = "Its options differ, but the value of one of them reads null; they can only be written all together."
 SYSTEM_DESCRIPTIONS = "The descriptions of a system stage cannot be written; copy them in Kommo's settings."
 UNREAD_GROUP = "Its group could not be read in the master."

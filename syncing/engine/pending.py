@@ -19,8 +19,8 @@ from syncing.engine.stored_names import names_of
 ListKey = tuple[Kind, str]
 SAME_EVERYWHERE = (str(WON), str(LOST))
 UNCERTAIN = (
-    "It was sent before, but no answer said what became of it; it may be one of the items that are new since. "
-    "Give the right one this name or delete it in Kommo, or run again with --force --reason to make it anyway."
+    "KommoSync sent this item before and got no answer, so it may be one of the items that are new since then. "
+    "Give that item this name or delete it in Kommo, or run again with --force --reason to create it anyway."
 )
 
 

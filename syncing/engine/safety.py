@@ -13,7 +13,7 @@ from syncing.engine.resources.stages import LOST, MAX_STAGES, WON
 from syncing.engine.rules import Limits
 from syncing.engine.snapshot import Snapshot, refs_in
 
-OVERRIDE = "If that is meant, run again with --force --reason, or raise the limit of the group."
+OVERRIDE = "If that is intended, run again with --force --reason, or raise the limit of the group."
 SMALLEST_ENTITY = 3  # fields of one entity that may go altogether without a question
 
 
@@ -160,7 +160,7 @@ def master_losses(previous: Snapshot, current: Snapshot, max_percent: int, minim
         if everything or (len(before) >= minimum and lost * 100 > max_percent * len(before)):
             return (
                 f"The master lost {lost} of {len(before)} {label} ({lost * 100 / len(before):.2f}%) since the last "
-                f"accepted reading; {max_percent}% are allowed, and never all. If that is meant, run again with "
+                f"accepted reading; {max_percent}% are allowed, and never all. If that is intended, run again with "
                 f"--force --reason."
             )
     return None
@@ -172,7 +172,7 @@ def empty_master(current: Snapshot) -> str | None:
         return None
     if any(each.kind is Kind.PIPELINE for each in current.held):
         return None
-    return "The master has no pipeline at all. Every Kommo account has one, so this reading is not believed."
+    return "The master has no pipeline at all. Every Kommo account has one, so this reading is not accepted."
 
 
 def _kinds(snapshot: Snapshot) -> Iterator[tuple[str, frozenset[Ref]]]:

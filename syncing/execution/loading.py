@@ -27,10 +27,10 @@ from syncing.services.runs.waves import settle
 
 logger = logging.getLogger(__name__)
 
-NOT_STORED = ("How the account was before is not kept any more.", "Put it right by hand.")
+NOT_STORED = ("The snapshot taken before that run has expired.", "Correct the account by hand in Kommo.")
 NOT_APPROVED = (
-    "A master is written only as somebody approved it, and this was not.",
-    "Propose it again, and have that plan approved.",
+    "Nothing is written to a master without an approved plan, and this plan was not approved.",
+    "Propose the items again, then approve that plan.",
 )
 
 
@@ -145,7 +145,7 @@ def why_not_worked(claim: Claim, run: SyncRun, account: Account, goal: Goal | No
         return Ending(AccountState.SKIPPED, "paused", "paused since the run was asked for")
     if account.role != purpose.role:
         role = "master" if purpose.writes_master else "slave"
-        return Ending(AccountState.SKIPPED, "", f"it is no {role} any more")
+        return Ending(AccountState.SKIPPED, "", f"it is no longer a {role} any more")
     if account.group_id != run.group_id:
         return Ending(AccountState.SKIPPED, "", "it belongs to another group now")
     if goal is None:

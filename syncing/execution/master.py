@@ -22,13 +22,16 @@ from syncing.services.runs.close import end_without_master
 
 logger = logging.getLogger(__name__)
 
-POLICY_REMEDY = "Put the policy of the group right on its page, then run again."
+POLICY_REMEDY = "Correct the policy on the page of the group, then run again."
 NO_MASTER = ("The group has no master any more.", "Give one account of the group the role of the master.")
 NOTHING_COVERED = (
     "The group's policy does not cover this type of run.",
     "Change the policy, or start another type.",
 )
-NOTHING_TO_REVERT = ("What was to be rolled back is not kept any more.", "Put it right by hand, or start a new run.")
+NOTHING_TO_REVERT = (
+    "The snapshots for this rollback have expired.",
+    "Correct the accounts by hand in Kommo, or start a new run.",
+)
 
 
 def prepare(claim: MasterClaim, run: SyncRun) -> ReadRequest | None:
@@ -57,7 +60,7 @@ def policy_error(group: SyncGroup) -> str:
         group.clean_fields()
     except ValidationError as error:
         wrong = "; ".join(f"{name}: {' '.join(messages)}" for name, messages in error.message_dict.items())
-        return f"The policy of the group {group.name} cannot be kept. {wrong}"
+        return f"The policy of the group {group.name} has wrong values. {wrong}"
     return ""
 
 

@@ -13,8 +13,8 @@ from syncing.engine.snapshot import Snapshot, fingerprint, refs_in
 from syncing.leases.claims import MasterClaim
 from syncing.records.text import error_document
 
-CONTRADICTED = "when it was read again, as before deletions it has to be, the answer was another one"
-HIDDEN = "its list does not show an item that is there when it is asked for by itself"
+CONTRADICTED = "a second reading, which is required before deletions, gave another answer"
+HIDDEN = "its list does not show an item that exists when it is requested by itself"
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,8 @@ from syncing.records.text import clean, error_document
 from syncing.replication.contract import Mapped
 from syncing.services.runs.close import end_without_master
 
-NO_SOURCE = ("The account whose items were picked is no slave of the group any more.", "Pick them in another account.")
-NOTHING_LEFT = "Nothing of what was picked can be brought to the master."
+NO_SOURCE = ("The account with the picked items is no longer a slave of the group.", "Pick them in another account.")
+NOTHING_LEFT = "None of the picked items can be promoted to the master."
 LOOK_AGAIN = "See the log of the run; look for drift, then pick again."
 
 

@@ -21,9 +21,9 @@ from syncing.records.snapshots import last_accepted, store_master
 from syncing.records.text import clean, error_document
 from syncing.services.runs.close import end_without_master
 
-GUARD_REMEDY = "Look at the master; if this is meant, run again forced and say why (--force --reason TEXT)."
+GUARD_REMEDY = "Look at the master. If this is intended, run again with --force --reason TEXT."
 NOT_COMPARED = (
-    "What the master had the last time cannot be read any more, so nobody can tell what it has lost since.",
+    "The last reading of the master is damaged, so it is unknown what the master has lost since then.",
     GUARD_REMEDY,
 )
 

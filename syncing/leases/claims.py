@@ -150,7 +150,9 @@ def release_expired(run_id: int | None = None) -> int:
     count = _update(expired.filter(cancelled), state=AccountState.CANCELLED, reason="cancelled", **ended)
     hopeless = expired.filter(crashes__gte=conf.MAX_CRASHES)
     count += _update(hopeless, state=AccountState.FAILED, reason="internal", error=TOO_MANY_CRASHES, **ended)
-    return count + expired.update(state=AccountState.QUEUED, note="its worker died; it will be taken up again", **back)
+    return count + expired.update(
+        state=AccountState.QUEUED, note="its worker died; another worker will continue", **back
+    )
 
 
 def _update(rows: QuerySet[AccountRun], **values: object) -> int:
@@ -160,7 +162,7 @@ def _update(rows: QuerySet[AccountRun], **values: object) -> int:
 
 TOO_MANY_CRASHES = {
     "code": "internal",
-    "message": f"The worker died {conf.MAX_CRASHES} times while it had this account in hand.",
+    "message": f"The worker died {conf.MAX_CRASHES} times while it worked on this account.",
     "remedy": "Look for the cause in the worker's log (memory, restarts), then run again.",
 }
 

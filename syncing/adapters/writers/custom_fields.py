@@ -48,7 +48,7 @@ class _Fields(ListWriter):
         homeless = [
             change for change in creates + updates if "group" in change.fields and groups[change.ref] not in known
         ]
-        self.context.skip(homeless, "Its field group was not made.")
+        self.context.skip(homeless, "Its field group was not created.")
         creates = [change for change in creates if change not in homeless]
         updates = [change for change in updates if change not in homeless]
         sorts = self._sorts(creates, updates)

@@ -133,7 +133,7 @@ class _NewPipelines(ListWriter):
     def failed(self, entry: Entry[Change], error: KommoError) -> None:
         children = [self.stages[ref] for ref in self._wanted_stages(entry.subject.ref)]
         super().failed(entry, error)
-        self.context.skip(children, "Its pipeline was not made.")
+        self.context.skip(children, "Its pipeline was not created.")
 
     # -- what was refused --
 

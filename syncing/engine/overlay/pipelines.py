@@ -11,7 +11,7 @@ from syncing.engine.resources.stages import LOST, WON, Description, Stage
 from syncing.engine.sequences import STEP
 from syncing.engine.snapshot import Snapshot
 
-ARCHIVED = "it is archived; the API cannot make such a one."
+ARCHIVED = "it is archived; the API cannot create an archived pipeline."
 
 
 class PipelineOverlay:

@@ -6,7 +6,7 @@ from syncing.engine.match import Match
 from syncing.engine.refs import Ref
 from syncing.engine.rules import WHOLE_ITEM
 
-PREDEFINED = "Kommo makes it itself in every account."
+PREDEFINED = "Kommo creates it itself in every account."
 UNKNOWN = "it has no such attribute."
 
 

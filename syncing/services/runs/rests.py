@@ -20,7 +20,9 @@ LOOKED_AT = 20  # accounts that have ended last
 AT_LEAST = 5  # of them
 PERCENT = 30  # ended by weather: that is an outage
 MOST = 3  # rests of one run
-GIVEN_UP_REMEDY = "Kommo fails for many accounts: look at Kommo's status page, then retry what failed or run again."
+GIVEN_UP_REMEDY = (
+    "Kommo fails for many accounts: look at Kommo's status page, then retry the failed accounts or run again."
+)
 
 
 def weigh(run_id: int) -> bool:

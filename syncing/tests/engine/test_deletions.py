@@ -173,7 +173,7 @@ def test_what_this_run_makes_counts_before_a_last_one_is_kept() -> None:
 def test_delete_created_keeps_a_pipeline_or_a_field_with_something_inside_that_we_did_not_make() -> None:
     made = plan(MASTER, SLAVE, ours((P, "12"), (S, "12/17")))
     assert gone(made) == []
-    assert kept(made)["Old"] == "Kept: there is something inside that KommoSync did not make."
+    assert kept(made)["Old"] == "Kept: there is something inside that KommoSync did not create."
     slave = snapshot(SLAVE.pipelines[0], field(14, "Choice", "select", enums=["a", "b"]))
     assert gone(plan(MASTER, slave, ours((F, "leads/14"), (E, "leads/14/1401")))) == []
     assert gone(plan(MASTER, slave, ours((F, "leads/14"), (E, "leads/14/1401"), (E, "leads/14/1402")))) == [
@@ -210,7 +210,7 @@ def test_a_field_of_a_type_that_the_api_cannot_make_stays() -> None:
     slave = snapshot(*(field(20 + at, name, name, entity="contacts") for at, name in enumerate(types)))
     made = plan(snapshot(), slave)
     assert gone(made) == []
-    assert set(kept(made).values()) == {"Kept: the API could not make a field of this type again."}
+    assert set(kept(made).values()) == {"Kept: the API could not create a field of this type again."}
 
 
 def test_what_is_in_use_stays_and_so_does_the_group_that_it_is_in() -> None:

@@ -280,7 +280,7 @@ def test_a_pipeline_with_a_stage_of_the_slaves_own_stays_whole(full: Scene) -> N
     policy.sync(full.desired())
     north.account.add_stage(north.account.pipeline("Old"), "Own")
     result = policy.sync(take_away(full))
-    assert extras(result)["Old"] == "Kept: there is something inside that KommoSync did not make."
+    assert extras(result)["Old"] == "Kept: there is something inside that KommoSync did not create."
     assert [stage.name for stage in north.account.pipeline("Old").ordinary] == ["Was", "Own"]
 
 
