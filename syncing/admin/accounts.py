@@ -31,6 +31,7 @@ from syncing.models import (
     LogEntry,
     MasterSnapshot,
     PendingCreation,
+    PromotionProposal,
     RunMode,
     SlaveSnapshot,
     StoredName,
@@ -44,7 +45,7 @@ from syncing.selectors.runs import with_last_run
 from syncing.services import exclusions
 from syncing.services.runs.start import Started, start_run
 
-OF_RUNS = (SyncRun, AccountRun, IdMapping, LogEntry, MasterSnapshot, SlaveSnapshot)
+OF_RUNS = (SyncRun, AccountRun, IdMapping, LogEntry, MasterSnapshot, SlaveSnapshot, PromotionProposal)
 OF_ACCOUNTS = (
     AccountEvent,
     Invite,

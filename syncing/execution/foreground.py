@@ -61,7 +61,7 @@ def _wait(run: SyncRun, name: str, stop: StopSign, say: Say) -> None:
     clocks.pull_in()
     claims.release_expired(run.pk)
     processes.beat(name)
-    if run.snapshot_id is None:
+    if not run.is_master_read:
         ahead = order.look_ahead(run, foreground=True)
         order.supersede(ahead.dead, by=run)
         say_why(run, ahead.waits_for, say)

@@ -12,7 +12,7 @@ from syncing.engine.rules import Rules
 from syncing.engine.snapshot import Snapshot, from_document
 from syncing.engine.stored_names import ItemKey, ShownName, as_sent
 from syncing.leases.claims import Claim
-from syncing.models import MasterSnapshot
+from syncing.models import MasterSnapshot, PromotionProposal, SyncRun
 from syncing.records.mappings import Remember
 from syncing.replication.contract import Target
 
@@ -72,31 +72,31 @@ class SnapshotCache:
     def __init__(self) -> None:
         self._values: dict[object, object] = {}
 
-    def get(self, snapshot_id: int) -> tuple[Snapshot, Scope]:
-        """Returns a master as it was read, and what of it was."""
+    def master(self, run: SyncRun) -> tuple[Snapshot, Scope]:
+        """Returns the master as the run read it, and what of it was read."""
+        return self._once(run.snapshot_id, lambda: _loaded(MasterSnapshot.objects.get(runs=run)))
 
-        def load() -> tuple[Snapshot, Scope]:
-            row = MasterSnapshot.objects.get(pk=snapshot_id)
-            return from_document(row.document), Scope(row.type)
+    def proposal(self, run: SyncRun) -> tuple[Proposal, Scope]:
+        """Returns what the master is to become by a promotion, and what of the master was read."""
 
-        return self._once(snapshot_id, load)
+        def load() -> tuple[Proposal, Scope]:
+            row = PromotionProposal.objects.get(run=run)
+            return proposal_from(row.document), Scope(row.type)
 
-    def proposal(self, snapshot_id: int) -> Proposal:
-        """Returns what a promotion stores in the place of a master."""
-        return self._once(
-            ("proposal", snapshot_id),
-            lambda: proposal_from(MasterSnapshot.objects.values_list("document", flat=True).get(pk=snapshot_id)),
-        )
+        return self._once(("proposal", run.pk), load)
 
     def base(self, pipelines: int | None, fields: int | None) -> Snapshot | None:
         """Returns the master that the pipelines were last equal to, put together with that of the fields."""
         if pipelines is None and fields is None:
             return None
 
+        def read(snapshot_id: int) -> Snapshot:
+            return self._once(snapshot_id, lambda: _loaded(MasterSnapshot.objects.get(pk=snapshot_id)))[0]
+
         def load() -> Snapshot:
-            of_fields = self.get(fields)[0] if fields else None
+            of_fields = read(fields) if fields else None
             return Snapshot(
-                self.get(pipelines)[0].pipelines if pipelines else (),
+                read(pipelines).pipelines if pipelines else (),
                 of_fields.groups if of_fields else None,
                 of_fields.fields if of_fields else None,
             )
@@ -110,3 +110,7 @@ class SnapshotCache:
                 del self._values[next(iter(self._values))]
             self._values[key] = value
         return self._values[key]  # type: ignore[return-value]
+
+
+def _loaded(row: MasterSnapshot) -> tuple[Snapshot, Scope]:
+    return from_document(row.document), Scope(row.type)

@@ -8,29 +8,26 @@ from accounts import conf as accounts_conf
 from accounts.clock import SLACK
 from accounts.kommo.errors import IpBlocked
 from accounts.kommo.stopping import StopReason
-from accounts.models import RequestSlot
 from syncing import conf
 from syncing.error_boundary import bounded
 from syncing.execution.account_task import BLOCKED_MESSAGE
-from syncing.models import RUN_OPEN, AccountState, SyncRun
+from syncing.models import RUN_OPEN, AccountState, IpBlock, SyncRun
 from syncing.records.text import error_document
 from syncing.services.runs.close import close_run, end_accounts, end_without_master, fail_inside
-
-KEY = "blocked_at"
 
 
 def announce() -> None:
     """Tells every lane, holds the common pace until they have heard, and ends all that waits, in every group."""
-    RequestSlot.objects.update_or_create(key=KEY, defaults={"next_at": clock.now().timestamp()})
+    IpBlock.objects.update_or_create(pk=IpBlock.ONLY, defaults={"at": clock.now()})
     accounts_conf.slots().hold(accounts_conf.IP_KEY, 2 * conf.heartbeat())
     error = error_document(StopReason.IP_BLOCKED, BLOCKED_MESSAGE, IpBlocked.remedy)
     for run in SyncRun.objects.filter(state__in=RUN_OPEN).order_by("pk"):
         with bounded(partial(fail_inside, run.pk)):
-            if run.snapshot_id is None:
-                end_without_master(run, StopReason.IP_BLOCKED, error)
-            else:
+            if run.is_master_read:
                 end_accounts(run, AccountState.FAILED, StopReason.IP_BLOCKED, error=error)
                 close_run(run.pk)
+            else:
+                end_without_master(run, StopReason.IP_BLOCKED, error)
 
 
 def happened_since(moment: datetime) -> bool:
@@ -38,5 +35,4 @@ def happened_since(moment: datetime) -> bool:
 
     A block that is yet to come is of a clock that was set back.
     """
-    latest = (clock.now() + SLACK).timestamp()
-    return RequestSlot.objects.filter(key=KEY, next_at__gt=moment.timestamp(), next_at__lte=latest).exists()
+    return IpBlock.objects.filter(at__gt=moment, at__lte=clock.now() + SLACK).exists()

@@ -11,15 +11,14 @@ from syncing.adapters.outcomes import Outcome
 from syncing.engine.promotion import Pick, proposal_document, propose
 from syncing.engine.refs import Kind, Ref, Scope
 from syncing.engine.rules import Rules
-from syncing.engine.snapshot import Snapshot, fingerprint
+from syncing.engine.snapshot import Snapshot
 from syncing.engine.stored_names import as_sent
 from syncing.execution.goals import Goal, SnapshotCache
 from syncing.execution.master_reading import ReadRequest
 from syncing.leases.claims import Claim, MasterClaim, freeze_master
-from syncing.models import IdMapping, LogEntry, SyncRun
+from syncing.models import IdMapping, LogEntry, PromotionProposal, SyncRun
 from syncing.records.log import log
 from syncing.records.mappings import store_mappings
-from syncing.records.snapshots import store_master
 from syncing.records.stored_names import known_names
 from syncing.records.text import clean, error_document
 from syncing.replication.contract import Mapped
@@ -41,7 +40,7 @@ def request(run: SyncRun, master: Account, scope: Scope) -> ReadRequest | None:
 
 
 def accept(run: SyncRun, claim: MasterClaim, scope: Scope, snapshots: Sequence[Snapshot]) -> bool:
-    """Stores what the master is to become, in the place of what it is; True when the master may be worked.
+    """Stores what the master is to become, instead of what it is; True when the master may be worked.
 
     When nothing is left of what was picked, the run has ended.
     """
@@ -64,15 +63,14 @@ def accept(run: SyncRun, claim: MasterClaim, scope: Scope, snapshots: Sequence[S
         return False
     with transaction.atomic():
         document = clean(proposal_document(proposal))
-        row = store_master(run.group_id, scope, document, fingerprint(master), accepted=False)
-        return freeze_master(claim, snapshot=row)
+        row = PromotionProposal.objects.create(group_id=run.group_id, type=scope, document=document)
+        return freeze_master(claim, proposal=row)
 
 
 def goals(run: SyncRun, claims: Sequence[Claim], snapshots: SnapshotCache) -> dict[int, Goal]:
     """Returns what the master is to become; its gate is shut until the plan has been found to be the approved one."""
     (claim,) = claims
-    _, scope = snapshots.get(claim.snapshot_id)
-    proposal = snapshots.proposal(claim.snapshot_id)
+    proposal, scope = snapshots.proposal(run)
     remember = partial(remember_promoted, run.source_id, proposal.origins)
     rules = Rules(only=proposal.only)
     return {

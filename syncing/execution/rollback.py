@@ -11,7 +11,7 @@ from syncing.services import rollback
 
 def goals(run: SyncRun, claims: Sequence[Claim], snapshots: SnapshotCache) -> dict[int, Goal]:
     """Returns by account what it had before; an account of which that is not stored any more is missing."""
-    _, scope = snapshots.get(claims[0].snapshot_id)
+    _, scope = snapshots.master(run)
     before = rollback.before(run, [claim.account_id for claim in claims])
     return {
         account: Goal(each.desired, each.scope(scope), each.known, each.rules, remember_rollback, own_words=True)

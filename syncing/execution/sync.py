@@ -7,7 +7,7 @@ from django.db import transaction
 from accounts.models import Account
 from syncing.engine import safety
 from syncing.engine.refs import Scope
-from syncing.engine.snapshot import Snapshot, fingerprint, from_document, to_document
+from syncing.engine.snapshot import Snapshot, fingerprint, from_document
 from syncing.error_boundary import survived
 from syncing.execution.goals import Goal, SnapshotCache
 from syncing.execution.master_reading import ReadRequest
@@ -18,7 +18,7 @@ from syncing.records import drift
 from syncing.records.log import log
 from syncing.records.mappings import known_mappings, remember_slave
 from syncing.records.snapshots import last_accepted, store_master
-from syncing.records.text import clean, error_document
+from syncing.records.text import error_document
 from syncing.services.runs.close import end_without_master
 
 GUARD_REMEDY = "Look at the master. If this is intended, run again with --force --reason TEXT."
@@ -68,8 +68,7 @@ def accept(run: SyncRun, claim: MasterClaim, scope: Scope, snapshots: Sequence[S
     doubt = _log_remarks(run, snapshot)
     with transaction.atomic():
         if previous is None or previous.fingerprint != fingerprint(snapshot):
-            document = clean(to_document(snapshot))
-            previous = store_master(run.group_id, scope, document, fingerprint(snapshot), accepted=True)
+            previous = store_master(run.group_id, scope, snapshot)
         return freeze_master(claim, snapshot=previous, deletes_allowed=not doubt)
 
 
@@ -91,7 +90,7 @@ def goals(run: SyncRun, claims: Sequence[Claim], snapshots: SnapshotCache) -> di
     """Returns by account: the master's configuration, and of its base only what the run looks at."""
     accounts = [claim.account_id for claim in claims]
     known, rules = known_mappings(accounts), rules_for(accounts, run)
-    desired, scope = snapshots.get(claims[0].snapshot_id)
+    desired, scope = snapshots.master(run)
     bases = drift.bases_of(accounts, run.group_id)
     by_account = {}
     for account in accounts:

@@ -13,7 +13,7 @@ from accounts import clock
 from accounts.models import SyncGroup
 from syncing import conf
 from syncing.leases.resting import between_waves, rest_is_over
-from syncing.models import RUN_OPEN, AccountRun, AccountState, RunMode, RunPurpose, RunState, SyncRun
+from syncing.models import RUN_OPEN, AccountRun, AccountState, RunMode, RunPurpose, RunState, SyncRun, master_unread
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,6 @@ class Claim:
     account_run_id: int
     run_id: int
     account_id: int
-    snapshot_id: int
     writes: bool
     fence: int
     requests: int  # sent by earlier attempts
@@ -49,13 +48,13 @@ def claimable(run_id: int | None = None) -> QuerySet[AccountRun]:
     elsewhere = AccountRun.objects.filter(account=OuterRef("account"), state=AccountState.RUNNING)
     waiting = AccountRun.objects.filter(
         ~Exists(elsewhere),
+        ~master_unread("run__"),
         Q(run__wave_due_at=None) | Q(run__wave_due_at__lte=Now()),
         rest_is_over(),
         state=AccountState.QUEUED,
         wave__lte=F("run__wave"),
         run__wave_held=False,
         run__state=RunState.RUNNING,
-        run__snapshot__isnull=False,
         run__cancel_requested_at=None,
     )
     return waiting.filter(run=run_id) if run_id else waiting.filter(run__queued_to_workers=True)
@@ -106,7 +105,6 @@ CLAIMED = (
     "pk",
     "run",
     "account",
-    "run__snapshot",
     "run__mode",
     "fence",
     "requests",
@@ -116,8 +114,8 @@ CLAIMED = (
 )
 
 
-def _claim(pk: int, run_id: int, account_id: int, snapshot_id: int, mode: str, *others: Any) -> Claim:
-    return Claim(pk, run_id, account_id, snapshot_id, mode == RunMode.APPLY, *others)
+def _claim(pk: int, run_id: int, account_id: int, mode: str, *others: Any) -> Claim:
+    return Claim(pk, run_id, account_id, mode == RunMode.APPLY, *others)
 
 
 def extend_accounts(held: Sequence[int], lane: str) -> dict[int, int]:
@@ -172,11 +170,11 @@ TOO_MANY_CRASHES = {
 
 def unread(run_id: int | None = None) -> QuerySet[SyncRun]:
     """Runs whose master nobody reads at the moment; the oldest first."""
-    runs = SyncRun.objects.filter(_nobody_reads(clock.now()), **_UNREAD).order_by("pk")
+    runs = SyncRun.objects.filter(_nobody_reads(clock.now()), _UNREAD).order_by("pk")
     return runs.filter(pk=run_id) if run_id else runs.filter(queued_to_workers=True)
 
 
-_UNREAD = {"state__in": RUN_OPEN, "snapshot": None, "cancel_requested_at": None}
+_UNREAD = Q(master_unread(), state__in=RUN_OPEN, cancel_requested_at=None)
 
 
 def _nobody_reads(moment: datetime) -> Q:
@@ -215,7 +213,7 @@ def claim_master(run: SyncRun, *, foreground: bool = False) -> MasterClaim | Non
 
 def _take_master(run: SyncRun) -> MasterClaim | None:
     moment = clock.now()
-    free = SyncRun.objects.filter(_nobody_reads(moment), pk=run.pk, fence=run.fence, **_UNREAD)
+    free = SyncRun.objects.filter(_nobody_reads(moment), _UNREAD, pk=run.pk, fence=run.fence)
     won = free.update(
         state=RunState.RUNNING,
         fence=run.fence + 1,
@@ -231,7 +229,7 @@ def extend_masters(held: Sequence[MasterClaim]) -> set[int]:
     """Extends the leases of masters in hand; gives the runs that are still ours and not cancelled."""
     kept = set()
     for claim in held:
-        rows = SyncRun.objects.filter(pk=claim.run_id, fence=claim.fence, **_UNREAD)
+        rows = SyncRun.objects.filter(_UNREAD, pk=claim.run_id, fence=claim.fence)
         if rows.update(lease_until=clock.now() + conf.lease()):
             kept.add(claim.run_id)
     return kept
@@ -239,7 +237,7 @@ def extend_masters(held: Sequence[MasterClaim]) -> set[int]:
 
 def release_master(claim: MasterClaim, *, counts: bool = True) -> None:
     """Gives the reading back, so that the next lane may do it; an attempt that was handed back does not count."""
-    mine = SyncRun.objects.filter(pk=claim.run_id, fence=claim.fence, **_UNREAD)
+    mine = SyncRun.objects.filter(_UNREAD, pk=claim.run_id, fence=claim.fence)
     mine.update(lease_until=None, attempts=claim.attempts if counts else claim.attempts - 1)
 
 

@@ -13,7 +13,7 @@ from accounts.clock import SLACK, beyond
 from accounts.models import ConnectionCheck, RequestSlot
 from syncing import conf
 from syncing.leases.resting import rest_length
-from syncing.models import RUN_OPEN, AccountRun, AccountState, Lane, LogEntry, SyncRun
+from syncing.models import RUN_OPEN, AccountRun, AccountState, LogEntry, Process, SyncRun
 
 LONGEST_PERIOD = timedelta(hours=1)  # of our schedules
 
@@ -37,7 +37,7 @@ def _stored(moment: datetime) -> Iterator[tuple[QuerySet[Any], str, datetime]]:
     open_runs = SyncRun.objects.filter(state__in=RUN_OPEN)
     yield held.filter(beyond("lease_until", moment, lease)), "lease_until", moment + lease
     yield open_runs.filter(beyond("lease_until", moment, lease)), "lease_until", moment + lease
-    yield Lane.objects.filter(beyond("heartbeat_at", moment)), "heartbeat_at", moment
+    yield Process.objects.filter(beyond("heartbeat_at", moment)), "heartbeat_at", moment
     for run in open_runs.filter(wave_due_at__gt=moment).select_related("group"):
         pause = timedelta(minutes=run.group.wave_wait)
         yield open_runs.filter(beyond("wave_due_at", moment, pause), pk=run.pk), "wave_due_at", moment

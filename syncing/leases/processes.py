@@ -9,9 +9,9 @@ from django.db.models import QuerySet
 
 from accounts import clock
 from syncing import conf
-from syncing.models import Lane
+from syncing.models import Process
 
-Kind = Lane.Kind
+Kind = Process.Kind
 
 
 def this_worker() -> str:
@@ -29,9 +29,9 @@ def new_name() -> str:
     return f"{socket.gethostname()[:30]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
 
 
-def living(moment: datetime | None = None) -> QuerySet[Lane]:
+def living(moment: datetime | None = None) -> QuerySet[Process]:
     """All whose last sign of life is younger than a lease."""
-    return Lane.objects.filter(heartbeat_at__gt=(moment or clock.now()) - conf.lease())
+    return Process.objects.filter(heartbeat_at__gt=(moment or clock.now()) - conf.lease())
 
 
 def workers_alive() -> int:
@@ -43,7 +43,7 @@ def workers_alive() -> int:
 def arrive(name: str, kind: str, *, run_id: int | None = None, worker: str = "") -> None:
     """Writes the row of somebody who starts to work."""
     moment = clock.now()
-    Lane.objects.create(name=name, kind=kind, run_id=run_id, worker=worker, started_at=moment, heartbeat_at=moment)
+    Process.objects.create(name=name, kind=kind, run_id=run_id, worker=worker, started_at=moment, heartbeat_at=moment)
 
 
 def enlist(name: str) -> bool:
@@ -63,16 +63,16 @@ def enlist(name: str) -> bool:
 
 def beat(name: str) -> None:
     """One sign of life; a row that the reaper took for dead comes back by itself at the next start only."""
-    Lane.objects.filter(pk=name).update(heartbeat_at=clock.now())
+    Process.objects.filter(pk=name).update(heartbeat_at=clock.now())
 
 
 def leave(name: str) -> None:
-    Lane.objects.filter(pk=name).delete()
+    Process.objects.filter(pk=name).delete()
 
 
 def bury() -> int:
     """Removes the rows of those who died long ago."""
-    return Lane.objects.filter(heartbeat_at__lt=clock.now() - 10 * conf.lease()).delete()[0]
+    return Process.objects.filter(heartbeat_at__lt=clock.now() - 10 * conf.lease()).delete()[0]
 
 
 def lanes_missing() -> int:

@@ -3,11 +3,13 @@
 from syncing.models.audit import AuditEntry, Final
 from syncing.models.drift import AcceptedDifference, Drift, DriftChange
 from syncing.models.exclusions import Exclusion
+from syncing.models.ip_block import IpBlock
 from syncing.models.keys import ApiKey
-from syncing.models.lanes import Lane
 from syncing.models.log import LogEntry
 from syncing.models.mappings import IdMapping, PendingCreation, StoredName
-from syncing.models.runs import AccountRun, SyncRun
+from syncing.models.processes import Process
+from syncing.models.promotion import PromotionProposal
+from syncing.models.runs import AccountRun, SyncRun, master_unread
 from syncing.models.snapshots import MasterSnapshot, SlaveSnapshot
 from syncing.models.states import (
     ACCOUNT_GOOD,
@@ -35,10 +37,12 @@ __all__ = [
     "Exclusion",
     "Final",
     "IdMapping",
-    "Lane",
+    "IpBlock",
     "LogEntry",
     "MasterSnapshot",
     "PendingCreation",
+    "Process",
+    "PromotionProposal",
     "RunMode",
     "RunPurpose",
     "RunState",
@@ -47,4 +51,5 @@ __all__ = [
     "StoredName",
     "SyncRun",
     "Trigger",
+    "master_unread",
 ]

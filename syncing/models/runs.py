@@ -6,12 +6,18 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Account, SyncGroup
+from syncing.models.promotion import PromotionProposal
 from syncing.models.snapshots import MasterSnapshot
 from syncing.models.states import RUN_OPEN, AccountState, RunMode, RunPurpose, RunState, RunType, Trigger
 
 
+def master_unread(prefix: str = "") -> Q:
+    """Returns the condition of runs of which `SyncRun.is_master_read` is false; `prefix` leads to the run."""
+    return Q(**{f"{prefix}snapshot": None, f"{prefix}proposal": None})
+
+
 class SyncRun(models.Model):
-    """One execution for one group."""
+    """One execution for one group. The master as it was read is its `snapshot`, or of a promotion its `proposal`."""
 
     group = models.ForeignKey(SyncGroup, models.CASCADE, related_name="runs", verbose_name=_("sync group"))
     type = models.CharField(_("type"), max_length=13, choices=RunType.choices, default=RunType.FULL)
@@ -81,6 +87,9 @@ class SyncRun(models.Model):
     snapshot = models.ForeignKey(
         MasterSnapshot, models.SET_NULL, null=True, blank=True, editable=False, related_name="runs"
     )
+    proposal = models.OneToOneField(
+        PromotionProposal, models.SET_NULL, null=True, blank=True, editable=False, related_name="run"
+    )
     deletes_allowed = models.BooleanField(
         default=False, editable=False, help_text="The reading of the master is beyond doubt: policies may delete."
     )
@@ -121,6 +130,11 @@ class SyncRun(models.Model):
     @property
     def is_open(self) -> bool:
         return self.state in RUN_OPEN
+
+    @property
+    def is_master_read(self) -> bool:
+        """True when the accounts can be worked: the master was read, and judged or made into a proposal."""
+        return self.snapshot_id is not None or self.proposal_id is not None
 
     @property
     def writes(self) -> bool:

@@ -77,13 +77,13 @@ class Frame:
 
 def frame_of(claim: Claim) -> Frame | None:
     """The same for all accounts of a run. None: it does not compare slaves with their master."""
-    columns = ("purpose", "snapshot__type", "group__sync_pipelines", "group__sync_custom_fields")
-    purpose, scope, pipelines, fields = SyncRun.objects.values_list(*columns).get(pk=claim.run_id)
-    if not PURPOSES[purpose].compares_with_master or scope is None:
+    columns = ("purpose", "snapshot", "snapshot__type", "group__sync_pipelines", "group__sync_custom_fields")
+    purpose, snapshot, scope, pipelines, fields = SyncRun.objects.values_list(*columns).get(pk=claim.run_id)
+    if not PURPOSES[purpose].compares_with_master or snapshot is None:
         return None
     covered = Scope(scope)
     return Frame(
-        snapshot_id=claim.snapshot_id,
+        snapshot_id=snapshot,
         covered=_kinds(covered.writes_pipelines, covered.writes_fields),
         in_policy=_kinds(pipelines, fields),
     )

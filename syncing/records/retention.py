@@ -2,12 +2,12 @@
 
 from datetime import timedelta
 
-from django.db.models import Count, Max, Q, QuerySet
+from django.db.models import Count, Max, QuerySet
 
 from accounts import clock
 from accounts.models import SyncGroup
 from syncing import conf
-from syncing.models import RUN_OPEN, DriftChange, LogEntry, MasterSnapshot, SlaveSnapshot, SyncRun
+from syncing.models import RUN_OPEN, DriftChange, LogEntry, MasterSnapshot, PromotionProposal, SlaveSnapshot, SyncRun
 from syncing.records import drift
 
 
@@ -42,28 +42,29 @@ def _prune_changes_of(account_id: int) -> int:
 
 
 def prune_logs() -> int:
-    """Deletes log entries of old runs, and master snapshots that no run and no guard needs any more; returns how many.
+    """Deletes log entries and proposals of old runs, and master snapshots nobody needs any more; returns how many.
 
-    An open run keeps both, however many have overtaken it while it waits for its next wave; so does one that can be
+    An open run keeps them, however many have overtaken it while it waits for its next wave; so does one that can be
     rolled back.
     """
     count = 0
     for group in SyncGroup.objects.values_list("pk", flat=True):
-        runs = SyncRun.objects.filter(group=group).exclude(state__in=RUN_OPEN).order_by("-pk")
-        oldest = runs.values_list("pk", flat=True)[conf.KEEP_LOGS_OF : conf.KEEP_LOGS_OF + 1].first()
+        runs = SyncRun.objects.filter(group=group)
+        ended = runs.exclude(state__in=RUN_OPEN).order_by("-pk")
+        oldest = ended.values_list("pk", flat=True)[conf.KEEP_LOGS_OF : conf.KEEP_LOGS_OF + 1].first()
         if oldest is None:
             continue
-        old = LogEntry.objects.filter(run__group=group, run__lte=oldest)
-        count += old.exclude(run__state__in=RUN_OPEN).exclude(run__in=revertible_runs().values("pk")).delete()[0]
-        count += _prune_snapshots(group, oldest)
+        old = ended.filter(pk__lte=oldest).exclude(pk__in=revertible_runs().values("pk")).order_by()
+        count += LogEntry.objects.filter(run__in=old).delete()[0]
+        count += PromotionProposal.objects.filter(run__in=old).delete()[0]
+        count += _prune_snapshots(group, runs.exclude(pk__in=old.values("pk")))
     return count
 
 
-def _prune_snapshots(group: int, oldest: int) -> int:
+def _prune_snapshots(group: int, runs: QuerySet[SyncRun]) -> int:
+    """Deletes the group's snapshots that none of `runs`, no guard and no drift compares with."""
     ours = MasterSnapshot.objects.filter(group=group)
-    wanted = SyncRun.objects.filter(Q(pk__gt=oldest) | Q(state__in=RUN_OPEN), group=group, snapshot__isnull=False)
-    kept = revertible_runs().filter(group=group, snapshot__isnull=False)
     accepted = ours.filter(accepted=True).order_by()  # the guard compares with the latest of each type
     latest = accepted.values("type").annotate(pk_max=Max("pk")).values("pk_max")
-    old = ours.exclude(pk__in=wanted.values("snapshot")).exclude(pk__in=kept.values("snapshot"))
+    old = ours.exclude(pk__in=runs.filter(snapshot__isnull=False).order_by().values("snapshot"))
     return old.exclude(pk__in=latest).exclude(pk__in=drift.bases()).delete()[0]

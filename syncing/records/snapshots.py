@@ -4,8 +4,9 @@ import json
 import zlib
 
 from syncing.engine.refs import Scope
-from syncing.engine.snapshot import Snapshot, from_document, to_document
+from syncing.engine.snapshot import Snapshot, fingerprint, from_document, to_document
 from syncing.models import MasterSnapshot, SlaveSnapshot
+from syncing.records.text import clean
 
 
 def packed(snapshot: Snapshot) -> bytes:
@@ -24,10 +25,11 @@ def store_snapshot(account_run_id: int, account_id: int, document: bytes) -> Non
     SlaveSnapshot.objects.bulk_create([row], ignore_conflicts=True)
 
 
-def store_master(group_id: int, scope: Scope, document: object, digest: str, *, accepted: bool) -> MasterSnapshot:
-    """Stores a master as it was read, or (not `accepted`) what a promotion proposes in its place."""
+def store_master(group_id: int, scope: Scope, master: Snapshot) -> MasterSnapshot:
+    """Stores a master that the guard let pass, as it was read."""
+    document, digest = clean(to_document(master)), fingerprint(master)
     return MasterSnapshot.objects.create(
-        group_id=group_id, type=scope, document=document, fingerprint=digest, accepted=accepted
+        group_id=group_id, type=scope, document=document, fingerprint=digest, accepted=True
     )
 
 

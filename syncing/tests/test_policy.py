@@ -110,7 +110,7 @@ def test_the_base_is_put_together_from_the_masters_that_each_part_was_equal_to_a
         )
     run = RunFactory(group=north.group, snapshot=newer)
     claims = [
-        Claim(account_run_id=n, run_id=run.pk, account_id=pk, snapshot_id=newer.pk, writes=True, fence=1, requests=0)
+        Claim(account_run_id=n, run_id=run.pk, account_id=pk, writes=True, fence=1, requests=0)
         for n, pk in enumerate((north.pk, south.pk))
     ]
 

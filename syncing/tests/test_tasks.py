@@ -10,7 +10,7 @@ from accounts.services.upkeep import renewal
 from syncing import conf, tasks
 from syncing.execution.account_task import AccountTask
 from syncing.leases import processes
-from syncing.models import Lane, SyncRun
+from syncing.models import Process, SyncRun
 from syncing.tests.house import House, result
 
 
@@ -28,7 +28,7 @@ def test_a_lane_task_works_what_there_is_and_leaves_no_trace(house: House, quick
 
     run.refresh_from_db()
     assert run.state == "succeeded"
-    assert not Lane.objects.exists()
+    assert not Process.objects.exists()
 
 
 def test_a_lane_whose_slice_is_over_sends_its_continuation(

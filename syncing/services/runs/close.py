@@ -20,6 +20,7 @@ from syncing.models import (
     RunMode,
     RunState,
     SyncRun,
+    master_unread,
 )
 from syncing.records.log import log
 from syncing.records.text import error_document, short
@@ -114,7 +115,7 @@ def end_accounts(
 def end_without_master(run: SyncRun, reason: str, error: dict[str, str]) -> bool:
     """Ends a run whose master could not be read or was not accepted: no slave was asked; False when it has ended."""
     with transaction.atomic():
-        held = SyncRun.objects.filter(pk=run.pk, state__in=RUN_OPEN, snapshot=None)
+        held = SyncRun.objects.filter(master_unread(), pk=run.pk, state__in=RUN_OPEN)
         if not held.update(reason=reason, error=error, lease_until=None):
             return False
         end_accounts(run, AccountState.SKIPPED, reason)

@@ -60,7 +60,7 @@ def why_alive(run: SyncRun, *, foreground: bool) -> str:
         return f"it is in work; if its process has died, this run takes over within {seconds} s"
     if not run.queued_to_workers:
         # A process that just made the run may not have shown itself yet; clocks are set back, too.
-        died = abs(moment - run.created_at) > conf.lease() or run.lanes.exists()
+        died = abs(moment - run.created_at) > conf.lease() or run.processes.exists()
         return "" if died else "it is about to begin"
     if not foreground:
         return "it is next in the queue"
@@ -72,7 +72,7 @@ def lease_left(run: SyncRun, moment: datetime) -> float:
     ends = [run.lease_until]
     held = AccountRun.objects.filter(run=run, state=AccountState.RUNNING)
     ends += held.values_list("lease_until", flat=True)
-    ends += [beat + conf.lease() for beat in run.lanes.values_list("heartbeat_at", flat=True)]
+    ends += [beat + conf.lease() for beat in run.processes.values_list("heartbeat_at", flat=True)]
     return max([0.0, *((end - moment).total_seconds() for end in ends if end)])
 
 

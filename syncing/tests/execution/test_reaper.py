@@ -13,7 +13,7 @@ from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing import conf
 from syncing.execution import reaper
 from syncing.leases import processes
-from syncing.models import AccountRun, Lane, LogEntry, MasterSnapshot, SyncRun
+from syncing.models import AccountRun, LogEntry, MasterSnapshot, Process, SyncRun
 from syncing.records.log import log
 from syncing.services.runs.start import start_run
 from syncing.tests.factories import API, AccountRunFactory, RunFactory
@@ -106,10 +106,10 @@ def test_a_master_that_kills_every_reader_fails_its_run() -> None:
 def test_rows_of_lanes_that_died_long_ago_are_removed() -> None:
     processes.arrive("dead", processes.Kind.LANE)
     processes.arrive("living", processes.Kind.LANE)
-    Lane.objects.filter(pk="dead").update(heartbeat_at=clock.now() - timedelta(hours=1))
+    Process.objects.filter(pk="dead").update(heartbeat_at=clock.now() - timedelta(hours=1))
 
     assert reaper.reap()["buried"] == 1
-    assert list(Lane.objects.values_list("pk", flat=True)) == ["living"]
+    assert list(Process.objects.values_list("pk", flat=True)) == ["living"]
 
 
 def test_logs_of_old_runs_and_snapshots_that_nobody_needs_are_pruned(monkeypatch: pytest.MonkeyPatch) -> None:

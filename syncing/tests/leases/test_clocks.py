@@ -19,7 +19,7 @@ from syncing import tasks
 from syncing.automation.drift_checks import is_due
 from syncing.execution import ip_block, reaper
 from syncing.leases import claims, clocks, processes
-from syncing.models import AccountRun, Lane, SyncRun
+from syncing.models import AccountRun, IpBlock, Process, SyncRun
 from syncing.operations.doctor import clock_set_back
 from syncing.tests.house import SLAVES, House
 
@@ -39,7 +39,7 @@ def claimed_by_the_dead(house: House, by: timedelta) -> SyncRun:
     SyncRun.objects.filter(pk=run.pk).update(state="running", fence=1, lease_until=moment + timedelta(seconds=30))
     held = {"lane": "dead", "fence": 1, "lease_until": moment + timedelta(seconds=30)}
     AccountRun.objects.filter(run=run).update(state="running", **held)
-    Lane.objects.create(name="dead", kind="lane", worker="dead", started_at=moment, heartbeat_at=moment)
+    Process.objects.create(name="dead", kind="lane", worker="dead", started_at=moment, heartbeat_at=moment)
     return run
 
 
@@ -147,7 +147,7 @@ def test_a_check_of_connections_and_a_lock_out_go_by_the_new_time(by: timedelta)
 
 @back
 def test_a_block_of_the_time_before_stops_nobody(house: House, by: timedelta) -> None:
-    RequestSlot.objects.create(key=ip_block.KEY, next_at=(clock.now() + by).timestamp())
+    IpBlock.objects.create(at=clock.now() + by)
 
     assert not ip_block.happened_since(clock.now())
 

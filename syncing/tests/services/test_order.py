@@ -40,7 +40,7 @@ def leave_behind(run: SyncRun, house: House) -> Result:
 def leases_end(run: SyncRun) -> None:
     past = clock.now() - timedelta(seconds=1)
     run.account_runs.filter(state="running").update(lease_until=past)
-    run.lanes.update(heartbeat_at=past - conf.lease())
+    run.processes.update(heartbeat_at=past - conf.lease())
 
 
 def follow(house: House, meanwhile: Callable[[], None] = lambda: None, **facts: object) -> tuple[SyncRun, list[str]]:

@@ -15,7 +15,7 @@ from django.db import OperationalError
 from accounts.tests.tables import make_tables
 from syncing import conf
 from syncing.execution.stop_signs import PipeSign
-from syncing.models import Lane
+from syncing.models import Process
 from syncing.worker import supervisor
 from syncing.worker.supervisor import ClusterSupervisor
 
@@ -136,7 +136,7 @@ def test_it_gives_up_on_a_cluster_that_dies_again_and_again(said: list[str], mon
     assert ClusterSupervisor(said.append).run() == 1
 
     assert said == ["Gave up after 2 restarts: the cluster died."]
-    assert not Lane.objects.exists()
+    assert not Process.objects.exists()
 
 
 @pytest.mark.django_db(transaction=True)
@@ -169,7 +169,7 @@ def test_it_waits_for_a_database_that_is_away_at_the_start_and_later(
 
     errors = [record for record in caplog.records if "the database is away" in record.message]
     assert len(errors) == 2  # once per outage
-    assert not Lane.objects.exists()
+    assert not Process.objects.exists()
 
 
 def away_for(times: int, act: Callable[[], object]) -> Callable[[], object]:
