@@ -8,26 +8,25 @@ BLOCK = "blocked_at"  # was a key among the request slots
 
 
 def move_block(apps, schema_editor):
-    slots = apps.get_model("accounts", "RequestSlot").objects.filter(pk=BLOCK)
-    for slot in slots:
-        at = datetime.fromtimestamp(slot.next_at, timezone.utc)
-        apps.get_model("syncing", "IpBlock").objects.update_or_create(pk=1, defaults={"at": at})
-    slots.delete()
+    slots, blocks = (_rows(apps, schema_editor, *name) for name in (("accounts", "RequestSlot"), ("syncing", "IpBlock")))
+    for slot in slots.filter(pk=BLOCK):
+        blocks.update_or_create(pk=1, defaults={"at": datetime.fromtimestamp(slot.next_at, timezone.utc)})
+    slots.filter(pk=BLOCK).delete()
 
 
 def move_block_back(apps, schema_editor):
-    slots = apps.get_model("accounts", "RequestSlot").objects
-    for block in apps.get_model("syncing", "IpBlock").objects.all():
+    slots, blocks = (_rows(apps, schema_editor, *name) for name in (("accounts", "RequestSlot"), ("syncing", "IpBlock")))
+    for block in blocks.all():
         slots.update_or_create(pk=BLOCK, defaults={"next_at": block.at.timestamp()})
-        block.delete()
+    blocks.all().delete()
 
 
 def move_proposals(apps, schema_editor):
     """The snapshot of a promotion was no reading of the master, but what the master was to become."""
-    runs, proposals = apps.get_model("syncing", "SyncRun").objects, apps.get_model("syncing", "PromotionProposal").objects
+    runs, proposals, snapshots = _of_promotions(apps, schema_editor)
     promotions = runs.filter(purpose="promotion", snapshot__isnull=False).order_by("pk")
-    for pk in list(promotions.values_list("pk", flat=True)):
-        row = runs.select_related("snapshot").get(pk=pk).snapshot
+    for pk, snapshot in list(promotions.values_list("pk", "snapshot")):
+        row = snapshots.get(pk=snapshot)
         proposal = proposals.create(group_id=row.group_id, type=row.type, document=row.document)
         proposals.filter(pk=proposal.pk).update(proposed_at=row.taken_at)
         runs.filter(pk=pk).update(proposal=proposal, snapshot=None)
@@ -37,8 +36,7 @@ def move_proposals(apps, schema_editor):
 
 def move_proposals_back(apps, schema_editor):
     """The fingerprint was of the master that was read, and nothing has compared it."""
-    runs, proposals = apps.get_model("syncing", "SyncRun").objects, apps.get_model("syncing", "PromotionProposal").objects
-    snapshots = apps.get_model("syncing", "MasterSnapshot").objects
+    runs, proposals, snapshots = _of_promotions(apps, schema_editor)
     for pk in list(proposals.order_by("pk").values_list("pk", flat=True)):
         proposal = proposals.get(pk=pk)
         row = snapshots.create(group_id=proposal.group_id, type=proposal.type, document=proposal.document, fingerprint="")
@@ -47,13 +45,30 @@ def move_proposals_back(apps, schema_editor):
         proposal.delete()
 
 
-def rename_permissions(apps, old, new):
+def rename_permissions(apps, schema_editor):
+    _rename_permissions(apps, schema_editor, "lane", "process")
+
+
+def rename_permissions_back(apps, schema_editor):
+    _rename_permissions(apps, schema_editor, "process", "lane")
+
+
+def _rename_permissions(apps, schema_editor, old, new):
     """Whoever had them keeps them; new ones may be there if somebody stopped before this migration."""
-    permissions = apps.get_model("auth", "Permission").objects.filter(content_type__app_label="syncing")
+    permissions = _rows(apps, schema_editor, "auth", "Permission").filter(content_type__app_label="syncing")
     for may in ("add", "change", "delete", "view"):
         for permission in permissions.filter(codename=f"{may}_{old}"):
             permissions.filter(codename=f"{may}_{new}", content_type=permission.content_type_id).delete()
-            permissions.filter(pk=permission.pk).update(codename=f"{may}_{new}", name=f"Can {may} {new}")
+            permission.codename, permission.name = f"{may}_{new}", f"Can {may} {new}"
+            permission.save(update_fields=["codename", "name"])
+
+
+def _of_promotions(apps, schema_editor):
+    return [_rows(apps, schema_editor, "syncing", name) for name in ("SyncRun", "PromotionProposal", "MasterSnapshot")]
+
+
+def _rows(apps, schema_editor, app, name):
+    return apps.get_model(app, name).objects.using(schema_editor.connection.alias)
 
 
 class Migration(migrations.Migration):
@@ -67,8 +82,5 @@ class Migration(migrations.Migration):
     operations = [
         migrations.RunPython(move_block, move_block_back),
         migrations.RunPython(move_proposals, move_proposals_back),
-        migrations.RunPython(
-            lambda apps, _: rename_permissions(apps, "lane", "process"),
-            lambda apps, _: rename_permissions(apps, "process", "lane"),
-        ),
+        migrations.RunPython(rename_permissions, rename_permissions_back),
     ]

@@ -11,7 +11,8 @@ from accounts.models import SyncGroup
 from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing import conf
 from syncing.leases import claims
-from syncing.models import AccountRun, MasterSnapshot, SyncRun
+from syncing.models import AccountRun, MasterSnapshot, PromotionProposal, SyncRun
+from syncing.services.runs.close import end_without_master
 from syncing.tests.factories import AccountRunFactory, RunFactory
 
 pytestmark = pytest.mark.django_db
@@ -66,6 +67,19 @@ def test_accounts_of_an_unread_a_cancelled_or_a_commands_run_are_not_for_a_lane(
         SyncRun.objects.filter(pk=run.pk).update(**facts)
         assert claims.claim_accounts("lane", 6) == []
         SyncRun.objects.filter(pk=run.pk).update(**before)
+    assert len(claims.claim_accounts("lane", 6)) == 6
+
+
+def test_a_promotion_is_read_when_it_has_its_proposal(run: SyncRun) -> None:
+    SyncRun.objects.filter(pk=run.pk).update(snapshot=None, purpose="promotion")
+    assert list(claims.unread()) == [run]
+
+    SyncRun.objects.update(proposal=PromotionProposal.objects.create(group=run.group, type="full", document={}))
+
+    assert not claims.unread().exists()
+    run.refresh_from_db()
+    assert claims.claim_master(run) is None
+    assert not end_without_master(run, "guard", {"code": "guard", "message": "Too late.", "remedy": "None."})
     assert len(claims.claim_accounts("lane", 6)) == 6
 
 

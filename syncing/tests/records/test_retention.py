@@ -9,7 +9,7 @@ from accounts.models import SyncGroup
 from accounts.refusals import Refusal
 from syncing.engine.snapshot import Snapshot
 from syncing.execution.reaper import reap
-from syncing.models import AccountRun, LogEntry, MasterSnapshot, RunState, SlaveSnapshot, SyncRun
+from syncing.models import AccountRun, LogEntry, MasterSnapshot, PromotionProposal, RunState, SlaveSnapshot, SyncRun
 from syncing.records import retention
 from syncing.records.log import log
 from syncing.records.snapshots import packed, store_snapshot, unpacked
@@ -100,6 +100,20 @@ def test_what_a_promotion_left_is_not_taken_for_the_master_that_the_guard_compar
     reap()
 
     assert list(MasterSnapshot.objects.all()) == [accepted]
+
+
+def test_a_proposal_is_kept_as_long_as_the_log_of_its_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("syncing.conf.KEEP_LOGS_OF", 1)
+    group = RunFactory(state="planned").group
+    for state in ("queued", "planned", "planned"):
+        proposal = PromotionProposal.objects.create(group=group, type="full", document={})
+        RunFactory(group=group, purpose="promotion", state=state, proposal=proposal)
+
+    retention.prune_logs()
+
+    opened, old, latest = SyncRun.objects.filter(purpose="promotion").order_by("pk")
+    assert (opened.proposal is None, old.proposal is None, latest.proposal is None) == (False, True, False)
+    assert PromotionProposal.objects.count() == 2
 
 
 @pytest.mark.django_db(transaction=True)

@@ -315,9 +315,12 @@ def test_a_proposal_is_not_what_the_guard_compares_with(house: House, north: Sim
     accepted = MasterSnapshot.objects.filter(accepted=True).count()
     north.add_field("leads", "Colour", "text")
 
-    propose(house, pick(house, "Colour"))
+    plan = propose(house, pick(house, "Colour"))
 
     assert MasterSnapshot.objects.filter(accepted=True).count() == accepted
+    assert MasterSnapshot.objects.count() == accepted
+    assert plan.snapshot is None
+    assert "Colour" in {field["name"] for field in plan.proposal.document["fields"]}
 
 
 def test_a_lost_answer_makes_nothing_twice(house: House, master: SimAccount, north: SimAccount, boss: User) -> None:
