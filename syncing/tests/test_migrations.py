@@ -11,18 +11,18 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.migrations.executor import MigrationExecutor
 
 from accounts import clock
+from accounts.kommo.stopping import Stopped, StopReason
 from accounts.models import SyncGroup
 from accounts.tests.tables import connected, postgres_database
 from syncing import replication
 from syncing.execution import ip_block
 from syncing.models import IpBlock, MasterSnapshot, PromotionProposal, SyncRun
-from syncing.replication.contract import Interrupted
 from syncing.selectors.promotion import candidates
 from syncing.services import promotion
 from syncing.services.approvals import approve
 from syncing.services.audit import Actor
 from syncing.tests.services.conftest import House, house
-from syncing.tests.services.crm import ANNA, parts, planned, synced, work
+from syncing.tests.services.crm import ANNA, account_runs, planned, synced, work
 
 __all__ = ["house"]
 
@@ -181,14 +181,14 @@ def test_runs_that_wait_are_worked_after_the_migration(house: House) -> None:
         return promotion.propose(house.accounts["north"], picks[name], by=ANNA).run
 
     def approved(plan: SyncRun) -> SyncRun:
-        return approve(plan, by=boss, actor=Actor.of_user(boss, "admin")).run
+        return approve(plan, by=Actor.of_user(boss, "admin")).run
 
     waiting, first, second = (work(house, proposed(name)) for name in ("Alpha", "Beta", "Gamma"))
     begun = approved(first)
 
     def handed_back(*args: Any) -> Any:
         house.stop.set()
-        raise Interrupted("handed_back")
+        raise Stopped(StopReason.HANDED_BACK)
 
     house.work(handed_back, run_id=begun.pk)
     house.stop.clear()
@@ -210,6 +210,6 @@ def test_runs_that_wait_are_worked_after_the_migration(house: House) -> None:
     assert [run.state for run in (begun, *queued)] == ["succeeded", "succeeded", "planned", "succeeded"]
     last = work(house, approved(waiting))
     assert last.state == "succeeded"
-    assert parts(last)["master"].created == 1
+    assert account_runs(last)["master"].created == 1
     names = [field.name for field in house.world.accounts["master"].fields["leads"].values()]
     assert [name for name in names if name in picks] == ["Beta", "Gamma", "Alpha"]
