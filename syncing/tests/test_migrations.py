@@ -21,10 +21,8 @@ from syncing.selectors.promotion import candidates
 from syncing.services import promotion
 from syncing.services.approvals import approve
 from syncing.services.audit import Actor
-from syncing.tests.services.conftest import House, house
-from syncing.tests.services.crm import ANNA, account_runs, planned, synced, work
-
-__all__ = ["house"]
+from syncing.tests.crm import ANNA, account_runs, planned, synced, work
+from syncing.tests.house import House
 
 own_names = import_module("syncing.migrations.0003_own_items_by_exact_name")
 BEFORE = (("accounts", "0007_clock_set_back"), ("syncing", "0008_pending_creations"))
