@@ -42,19 +42,15 @@ def _problems(document: Document) -> Iterator[str]:
             yield f"{account['subdomain']}: {_error(account['error'])}"
         if account["note"]:
             yield f"{account['subdomain']}: {account['note']}"
-        if not _is_plan(document, account):
-            yield from _unfinished(account)
-
-
-def _unfinished(account: Document) -> Iterator[str]:
-    """Yields the changes of an account that were not done, and what somebody has to do there."""
-    wrong = [change for change in account["changes"] if change["outcome"] in ("failed", "unverified", "skipped")]
-    remarked = list(remarks(account))
-    if wrong or remarked:
-        yield f"{account['subdomain']}:"
-    for change in wrong:
-        yield f"  {change['outcome']}: {change['action']} {item_text(change)} {change.get('message', '')}".rstrip()
-    yield from remarked
+        if _is_plan(document, account):
+            continue
+        undone = [change for change in account["changes"] if change["outcome"] in ("failed", "unverified", "skipped")]
+        lines = [
+            f"  {change['outcome']}: {change['action']} {item_text(change)} {change.get('message', '')}".rstrip()
+            for change in undone
+        ]
+        if lines := [*lines, *remarks(account)]:
+            yield from (f"{account['subdomain']}:", *lines)
 
 
 def _error(error: Document) -> str:

@@ -84,21 +84,17 @@ def _of_connections(accounts: Iterable[Account], now: datetime) -> Iterator[tupl
                 reason = _("Open the account and press Connect, or store a new token.")
             yield Concern(account.health, label, label, reason), ConcernedAccount(str(account), account.pk, None)
         if account.health not in HEALTH_NEEDS_CONNECTING and (days := expiry.days_of(account, now)) <= expiry.SOON:
+            # Concerns differ by urgency, not by day, so that accounts in the same situation stand together.
+            label, state = _("Token expires soon"), "expires_now" if days <= expiry.URGENT else "expires_soon"
+            if account.uses_oauth:
+                remedy = _(
+                    "These connections did not renew themselves. "
+                    "Check them; the history of each account shows the reason."
+                )
+            else:
+                remedy = _("Make a new long-lived token in the account and store it, or connect the account by OAuth.")
             name = f"{account} ({expiry.in_days(days)})"
-            yield _expiry_concern(account, days), ConcernedAccount(name, account.pk, None)
-
-
-def _expiry_concern(account: Account, days: int) -> Concern:
-    """Returns concerns that differ by urgency, not by day, so that accounts in the same situation stand together."""
-    label = _("Token expires soon")
-    state = "expires_now" if days <= expiry.URGENT else "expires_soon"
-    if account.uses_oauth:
-        text = _(
-            "These connections did not renew themselves. Check them; the history of each account shows the reason."
-        )
-    else:
-        text = _("Make a new long-lived token in the account and store it, or connect the account by OAuth.")
-    return Concern(state, label, label, text)
+            yield Concern(state, label, label, remedy), ConcernedAccount(name, account.pk, None)
 
 
 def _of_last_account_runs(unwell: Collection[int]) -> Iterator[tuple[Concern, ConcernedAccount]]:

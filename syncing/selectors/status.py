@@ -21,7 +21,20 @@ def status() -> dict[str, Any]:
     """Returns every group with its last run, and its accounts with the state of their last run."""
     accounts: dict[int, list[dict[str, Any]]] = {}
     for account in with_last_run(Account.objects.defer(*SECRETS)):
-        accounts.setdefault(account.group_id, []).append(_account_document(account))
+        accounts.setdefault(account.group_id, []).append(
+            {
+                "subdomain": account.subdomain,
+                "name": account.name,
+                "role": account.role,
+                "paused": account.paused,
+                "health": account.health,
+                "health_reason": account.health_reason or None,
+                "checked_at": account.checked_at,
+                "token_expires_at": account.token_expires_at,
+                "state": account.last_state,
+                "reason": account.last_reason or None,
+            }
+        )
     runs = last_runs()
     progress = progress_of(runs)
     last = {run.group_id: _run_document(run, progress[run.pk]) for run in runs}
@@ -30,21 +43,6 @@ def status() -> dict[str, Any]:
             {"name": group.name, "last_run": last.get(group.pk), "accounts": accounts.get(group.pk, [])}
             for group in SyncGroup.objects.all()
         ]
-    }
-
-
-def _account_document(account: Any) -> dict[str, Any]:
-    return {
-        "subdomain": account.subdomain,
-        "name": account.name,
-        "role": account.role,
-        "paused": account.paused,
-        "health": account.health,
-        "health_reason": account.health_reason or None,
-        "checked_at": account.checked_at,
-        "token_expires_at": account.token_expires_at,
-        "state": account.last_state,
-        "reason": account.last_reason or None,
     }
 
 

@@ -78,32 +78,30 @@ def _wave(run: SyncRun, wave: int, ends: Ends, pilots: int) -> Wave:
     for (state, _reason), number in ends.items():
         states[state] += number
     total, at_work = sum(states.values()), sum(states.get(state, 0) for state in ACCOUNT_OPEN)
-    result = wave_result(ends)
     return Wave(
         number=wave + 1,
-        state=_state_of_open(run, wave) if at_work else _state_of_ended(run, ends, result),
+        state=_state(run, wave, ends),
         accounts=total,
         done=total - at_work,
         pilots=pilots,
         states=state_counts(states),
-        result=result,
+        result=wave_result(ends),
     )
 
 
-def _state_of_open(run: SyncRun, wave: int) -> str:
-    if wave != run.wave:
-        return WAITS
-    if rests(run):
-        return HELD if run.wave_held else PAUSED
-    return AT_WORK if run.state == RunState.RUNNING else WAITS
-
-
-def _state_of_ended(run: SyncRun, ends: Ends, result: WaveResult) -> str:
+def _state(run: SyncRun, wave: int, ends: Ends) -> str:
+    """Returns the state of a wave; of one that no account is waiting or running in, as it ended."""
+    if any(state in ACCOUNT_OPEN for state, _reason in ends):
+        if wave != run.wave or run.state != RunState.RUNNING:
+            return WAITS
+        if rests(run):
+            return HELD if run.wave_held else PAUSED
+        return AT_WORK
     if set(ends) == {(AccountState.SKIPPED, "guard")}:
         return UNTOUCHED
     if all(state == AccountState.CANCELLED for state, _reason in ends):
         return CANCELLED
-    return DONE if result.passes(run.group.max_failure_share) else FAILED
+    return DONE if wave_result(ends).passes(run.group.max_failure_share) else FAILED
 
 
 def waves_document(run: SyncRun) -> dict[str, Any] | None:
