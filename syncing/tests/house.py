@@ -22,7 +22,7 @@ Work = Callable[[Target, KommoClient, Record, Checkpoint, StoreBefore], Result]
 
 
 def result(state: str = "changed", reason: str | None = None, **counts: int) -> Result:
-    """What a slave's part ended with; counts as given, else 0."""
+    """The result of an account run; counts as given, else 0."""
     error = {"code": reason, "message": "It did.", "remedy": "Mend it."} if reason else None
     numbers = {name: counts.get(name, 0) for name in ("created", "updated", "deleted", "adopted", "requests")}
     document = {"changes": [], "extras": [], "conflicts": [], "manual": []}

@@ -26,7 +26,7 @@ EVIL = "<script>alert(1)</script>"
 
 
 def wrote(run: SyncRun, subdomain: str, *rows: tuple[str, str, str, str, dict[str, Any]]) -> AccountRun:
-    """The part of a run that did `rows` (action, kind, name, key, fields) to a slave of the group, kept before."""
+    """Creates the account run that did `rows` (action, kind, name, key, fields) to a slave, with its snapshot."""
     account = run.group.accounts.get(subdomain=subdomain)
     account_run = AccountRunFactory(run=run, account=account, state="changed", updated=len(rows))
     for action, kind, name, key, fields in rows:

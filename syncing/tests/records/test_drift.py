@@ -1,4 +1,4 @@
-"""What is kept of a slave's drift when its part of a run ends: what differs, since when, and what has changed."""
+"""The drift stored when an account run ends: what differs, since when, and what has changed."""
 
 from collections.abc import Iterator
 from dataclasses import replace
