@@ -60,7 +60,7 @@ Wish = Ask | Hold | Look
 
 @dataclass(frozen=True)
 class Row:
-    """What is stored under a key, without what a clock that was set back has left in it."""
+    """A stored row of one key, without what a clock that was set back has left in it."""
 
     next_at: float = 0.0
     held_until: float = 0.0
@@ -74,7 +74,7 @@ class Row:
         )
 
     def free_at(self, now: float, longest: float) -> float:
-        """When the next slot is free; in the line of a key nobody stands longer than `longest` seconds."""
+        """Returns when the next slot is free; in the line of a key nobody stands longer than `longest` seconds."""
         return max(self.next_at if self.next_at <= now + longest else 0.0, self.held_until)
 
 
@@ -86,7 +86,7 @@ class Due(NamedTuple):
 
 
 class _Reservation:
-    """What one transaction gives out. All times are the database's; its rows are locked before `now` is read."""
+    """Gives out slots in one transaction. All times are the database's; its rows are locked before `now` is read."""
 
     def __init__(self, names: Sequence[str], own: Blocks, lead: float) -> None:
         self.blocks = own.withdraw(names)
@@ -127,7 +127,7 @@ class _Reservation:
         return Due(self.read_at + turn.wait + self._lead, turn.granted)
 
     def _free(self, wish: Ask) -> dict[str, float]:
-        """When the next slot of each key is free: in what is left of a block, or at the end of the line."""
+        """Returns when the next slot of each key is free: in what is left of a block, or at the end of the line."""
         own, step = wish.keys[0]
         longest = {own: min(wish.patience, LONGEST_LINE) + self._lead + step + BLOCK}
         free = {key: self._holds.get(key, 0.0) for key, _ in wish.keys}
@@ -161,7 +161,15 @@ class _Reservation:
             self.blocks[key] = Block(begin - self._ahead, end - self._ahead, end, step, self.read_at)
 
     def store(self) -> None:
-        _store({key: row for key, row in self._rows.items() if row is not self._before[key]}, self.now)
+        """Writes the rows that have changed."""
+        changed = {key: row for key, row in self._rows.items() if row is not self._before[key]}
+        if changed:
+            RequestSlot.objects.bulk_create(
+                [RequestSlot(pk=key, written_at=self.now, **vars(row)) for key, row in changed.items()],
+                update_conflicts=True,
+                unique_fields=["key"],
+                update_fields=["next_at", "held_until", "written_at"],
+            )
 
     def holds(self) -> dict[str, float]:
         """Returns the ends of all holds that are in force, by the monotonic clock."""
@@ -173,10 +181,13 @@ class _Clerk:
 
     def __init__(self, blocks: Blocks) -> None:
         self._blocks = blocks
-        self._lead = 0.0
+        self._lead = 0.0  # seconds from the reading of the clock to the answer: the worst, slowly forgotten
 
     def serve(self, wishes: Sequence[Wish]) -> list[Due | BaseException]:
-        """A slot per wish, in order. A transaction whose end is unknown is done again: it can only waste slots."""
+        """Returns a slot per wish, in order.
+
+        A transaction whose end is unknown is done again: it can only waste slots.
+        """
         try:
             return self._serve(wishes)
         except (OperationalError, InterfaceError):
@@ -193,12 +204,9 @@ class _Clerk:
             reservation.store()
         self._blocks.put(reservation.blocks, reservation.holds(), read_at)
         if names:
-            self._note_lead(self._blocks.now() - reservation.read_at)
+            took = self._blocks.now() - reservation.read_at
+            self._lead = min(LONGEST_LEAD, max(took * 1.5, self._lead * 0.9))
         return list(dues)
-
-    def _note_lead(self, took: float) -> None:
-        """How long the answer takes from the reading of the clock: the worst, slowly forgotten."""
-        self._lead = min(LONGEST_LEAD, max(took * 1.5, self._lead * 0.9))
 
 
 def _holds_in_force(now: float) -> dict[str, float]:
@@ -209,7 +217,10 @@ def _holds_in_force(now: float) -> dict[str, float]:
 
 
 def _locked_rows(names: Sequence[str]) -> dict[str, tuple[float, ...]]:
-    """The rows, locked in the order of their keys (SQLite: the IMMEDIATE transaction locks all); made if missing."""
+    """Returns the rows, made if missing, locked in the order of their keys.
+
+    On SQLite the IMMEDIATE transaction locks all.
+    """
     locked = RequestSlot.objects.select_for_update().filter(pk__in=names).order_by("pk")
     columns = locked.values_list("pk", "next_at", "held_until", "written_at")
     found = {key: tuple(times) for key, *times in columns}
@@ -218,17 +229,6 @@ def _locked_rows(names: Sequence[str]) -> dict[str, tuple[float, ...]]:
         RequestSlot.objects.bulk_create([RequestSlot(pk=name) for name in missing], ignore_conflicts=True)
         found = {key: tuple(times) for key, *times in columns.all()}
     return found
-
-
-def _store(changed: dict[str, Row], now: float) -> None:
-    if not changed:
-        return
-    RequestSlot.objects.bulk_create(
-        [RequestSlot(pk=key, written_at=now, **vars(row)) for key, row in changed.items()],
-        update_conflicts=True,
-        unique_fields=["key"],
-        update_fields=["next_at", "held_until", "written_at"],
-    )
 
 
 class Desk:

@@ -99,7 +99,7 @@ def error_of(answer: Answer, *secrets: str, now: Callable[[], float] = time.time
     token = secrets[0]
     document = _json(answer.body or b"")
     problem = document if isinstance(document, dict) else {}
-    detail = _shown(_detail(answer, problem), secrets)
+    detail = _excerpt(_detail(answer, problem), secrets)
     status = answer.status
     if status < 400:
         return _redirect(answer, secrets)
@@ -124,7 +124,7 @@ def problem_of(answer: Answer, *secrets: str) -> JsonObject:
     document = _json(answer.body or b"")
     if not isinstance(document, dict):
         return {}
-    return {key: _shown(value, secrets) for key, value in document.items() if isinstance(value, str)}
+    return {key: _excerpt(value, secrets) for key, value in document.items() if isinstance(value, str)}
 
 
 def _redirect(answer: Answer, secrets: Sequence[str]) -> BadAnswer:
@@ -133,7 +133,7 @@ def _redirect(answer: Answer, secrets: Sequence[str]) -> BadAnswer:
         host = urlsplit(answer.headers.get("Location", "")).hostname or ""
     except ValueError:
         host = ""
-    place = _shown(host, secrets) if HOST.fullmatch(host) else "another address"
+    place = _excerpt(host, secrets) if HOST.fullmatch(host) else "another address"
     detail = f"redirects to {place} ({answer.status}), which is never followed"
     return BadAnswer(detail, **answer.facts(outcome_unknown=answer.is_write, remedy=REDIRECT_REMEDY))
 
@@ -233,22 +233,22 @@ def _detail(answer: Answer, problem: JsonObject) -> str:
     return " ".join(text.split())
 
 
-def _shown(text: str, secrets: Sequence[str]) -> str:
-    """What of a foreign text may be shown: hidden first and cut then, as a part of a secret is one, too."""
+def _excerpt(text: str, secrets: Sequence[str]) -> str:
+    """Returns the beginning of a foreign text; secrets are hidden before it is cut, as a part of one is one, too."""
     for secret in filter(None, secrets):
         text = text.replace(secret, HIDDEN)
     return storable(text)[:SHOWN]
 
 
 def storable(text: str) -> str:
-    """`text` without what a database cannot keep: NUL characters, halves of surrogate pairs."""
+    """Returns `text` without what a database cannot keep: NUL characters, halves of surrogate pairs."""
     if text.isascii() and "\x00" not in text:  # most are, and every name of a run passes here
         return text
     return text.replace("\x00", "").encode("utf-8", "replace").decode()
 
 
 def storable_id(text: str) -> int | None:
-    """The id in `text`; None when it is none, or none that a database can look for."""
+    """Returns the id in `text`; None when it is none, or none that a database can look for."""
     return int(text) if text.isdecimal() and len(text) <= LONGEST_ID else None
 
 
@@ -256,17 +256,19 @@ def _items(problem: JsonObject, secrets: Sequence[str]) -> tuple[ItemError, ...]
     entries = problem.get("validation-errors")
     if not isinstance(entries, list):
         return ()
-    return tuple(_item(entry, secrets) for entry in entries if isinstance(entry, dict))
-
-
-def _item(entry: JsonObject, secrets: Sequence[str]) -> ItemError:
-    name = entry.get("request_id")
-    errors = entry.get("errors")
-    return ItemError(
-        request_id=None if name is None else str(name),
-        errors=tuple(
-            FieldError(*(_shown(str(error.get(key) or ""), secrets) for key in ("code", "path", "detail")))
-            for error in (errors if isinstance(errors, list) else ())
-            if isinstance(error, dict)
-        ),
-    )
+    items = []
+    for entry in entries:
+        if not isinstance(entry, dict):
+            continue
+        name, errors = entry.get("request_id"), entry.get("errors")
+        field_errors = (error for error in (errors if isinstance(errors, list) else ()) if isinstance(error, dict))
+        items.append(
+            ItemError(
+                request_id=None if name is None else str(name),
+                errors=tuple(
+                    FieldError(*(_excerpt(str(error.get(key) or ""), secrets) for key in ("code", "path", "detail")))
+                    for error in field_errors
+                ),
+            )
+        )
+    return tuple(items)

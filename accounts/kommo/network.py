@@ -39,19 +39,14 @@ def network_error(cause: BaseException, **facts: object) -> NetworkError:
         return NetworkError("the name of the host is not known", sent=False, **{**given, **more})
     sent = False if any(isinstance(link, NEVER_CONNECTED) for link in chain) else None
     unknown = sent is None and given.get("method") != "GET"
-    return NetworkError(_what(chain), sent=sent, **{**given, **Facts(outcome_unknown=unknown)})
+    # A sentence of our own: the libraries' texts carry addresses of objects, URLs and headers.
+    sentences = (text for kind, text in SENTENCES if any(isinstance(link, kind) for link in chain))
+    sentence = next(sentences, "the connection broke")
+    return NetworkError(sentence, sent=sent, **{**given, **Facts(outcome_unknown=unknown)})
 
 
 def _final(remedy: str) -> Facts:
     return Facts(remedy=remedy, retryable=False)
-
-
-def _what(chain: tuple[BaseException, ...]) -> str:
-    """A sentence of our own: the libraries' texts carry addresses of objects, URLs and headers."""
-    for kind, sentence in SENTENCES:
-        if any(isinstance(link, kind) for link in chain):
-            return sentence
-    return "the connection broke"
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -89,7 +89,8 @@ class _Listing:
             self._ids.add(each)
         if self._pages and not known:
             raise self._bad("a further page brought nothing that could be told from the others")
-        limits = [limit for limit in (_limit(query), *_named_limits(answer), self._size) if limit]
+        named = [_limit(_query(_link(answer, name))) for name in ("self", "next")]  # as the links to pages say
+        limits = [limit for limit in (_limit(query), *named, self._size) if limit]
         self._pages += 1
         self._came += len(items)
         self._size = max(self._size, len(items))
@@ -170,11 +171,6 @@ def _query(href: str) -> dict[str, list[str]]:
         return parse_qs(urlsplit(href).query, keep_blank_values=True)
     except ValueError:
         return {}
-
-
-def _named_limits(answer: JsonObject) -> list[int]:
-    """Returns how many items a page holds, as the links to this page and to the next say."""
-    return [_limit(_query(_link(answer, name))) for name in ("self", "next")]
 
 
 def _limit(query: Params) -> int:

@@ -59,14 +59,11 @@ class Stop:
         self._sender: int | None = None
         self.reason = ""
         if parent is not None:
-            parent._adopt(self)
-
-    def _adopt(self, child: "Stop") -> None:
-        with self._lock:
-            self._children.add(child)
-            reason = self.reason
-        if reason:
-            child.set(reason)
+            with parent._lock:
+                parent._children.add(self)
+                reason = parent.reason
+            if reason:
+                self.set(reason)
 
     @property
     def is_set(self) -> bool:
