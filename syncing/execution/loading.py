@@ -145,7 +145,7 @@ def why_not_worked(claim: Claim, run: SyncRun, account: Account, goal: Goal | No
         return Ending(AccountState.SKIPPED, "paused", "paused since the run was asked for")
     if account.role != purpose.role:
         role = "master" if purpose.writes_master else "slave"
-        return Ending(AccountState.SKIPPED, "", f"it is no longer a {role} any more")
+        return Ending(AccountState.SKIPPED, "", f"it is no longer a {role}")
     if account.group_id != run.group_id:
         return Ending(AccountState.SKIPPED, "", "it belongs to another group now")
     if goal is None:

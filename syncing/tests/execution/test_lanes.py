@@ -113,7 +113,7 @@ def test_a_secret_that_no_key_reads_fails_its_account_and_names_the_variable(hou
 
 @pytest.mark.parametrize(
     ("moved", "change", "note"),
-    [(False, {"paused": True}, "paused"), (True, {"role": "master"}, "no slave"), (True, {}, "another group")],
+    [(False, {"paused": True}, "paused"), (True, {"role": "master"}, "no longer a slave"), (True, {}, "another group")],
 )
 def test_an_account_taken_out_while_its_run_waited_is_not_touched(
     house: House, moved: bool, change: dict[str, object], note: str

@@ -127,7 +127,7 @@ def test_an_account_whose_snapshot_goes_while_its_rollback_waits_says_so(house: 
 
     account_run = account_runs(ended)["north"]
     assert (account_run.state, account_run.reason) == ("failed", "not_found")
-    assert "not kept any more" in account_run.error["message"]
+    assert "has expired" in account_run.error["message"]
     assert account_runs(ended)["south"].state == "changed"
 
 
