@@ -27,7 +27,10 @@ from syncing.services.runs.close import close_run, end_accounts
 
 NAMED = 3  # failed accounts that a sentence tells about
 TOLD = 80  # characters of what it tells about each
-GUARD_REMEDY = "Repair what failed, then retry the failed accounts or run again; or raise the share of failures that the group allows."
+GUARD_REMEDY = (
+    "Repair what failed, then retry the failed accounts or run again; "
+    "or raise the share of failures that the group allows."
+)
 UNDECIDED = {"state": RunState.RUNNING, "cancel_requested_at": None, "error__isnull": True}
 
 
