@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from accounts.actors import Actor
 from syncing import conf
 from syncing.addresses import client_address
-from syncing.models import AuditEntry, Trigger
+from syncing.models import AuditAction, AuditEntry, Trigger
 from syncing.services import audit
 
 logger = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ def on_login_failed(
     name = str(credentials.get("username", ""))
     is_known = users.filter(username=name).exists()
     is_locked = bool(request.axes_locked_out)  # type: ignore[attr-defined]
-    action = AuditEntry.Action.LOCKED_OUT if is_locked else AuditEntry.Action.BAD_LOGIN
+    action = AuditAction.LOCKED_OUT if is_locked else AuditAction.BAD_LOGIN
     actor, address = Actor(name if is_known else UNKNOWN, Trigger.ADMIN), client_address(request)
     what = "locked out" if is_locked else "failed login"
     logger.warning("%s: %s from %s (failure %s)", what, actor.name, address, failures)

@@ -4,7 +4,7 @@ from django.db import models
 
 
 class RequestSlot(models.Model):
-    """When the next request of one account, or of one outgoing IP, may be sent (unix seconds).
+    """The time from which the next request of one account, or of one outgoing IP, may be sent (unix seconds).
 
     `held_until` is a pause that Kommo asked for. `written_at`: a row that was written later than now is of a clock
     that was set back since.

@@ -17,15 +17,14 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.readonly import ReadOnlyAdmin
 from accounts.badges import IDLE, INFO, OK, WARN, mark
-from syncing.models import AuditEntry, Trigger
+from syncing.models import AuditAction, AuditEntry, Trigger
 from syncing.selectors import audit
 
 BOM = "\ufeff"  # without it, spreadsheets take UTF-8 for something else
-Action = AuditEntry.Action
 TONES = {
-    **dict.fromkeys((Action.OVERRODE, Action.ROLLED_BACK, Action.POLICY, Action.LOCKED_OUT), WARN),
-    **dict.fromkeys((Action.APPROVED, Action.PROMOTED), OK),
-    **dict.fromkeys((Action.CANCELLED, Action.WITHDREW), IDLE),
+    **dict.fromkeys((AuditAction.OVERRODE, AuditAction.ROLLED_BACK, AuditAction.POLICY, AuditAction.LOCKED_OUT), WARN),
+    **dict.fromkeys((AuditAction.APPROVED, AuditAction.PROMOTED), OK),
+    **dict.fromkeys((AuditAction.CANCELLED, AuditAction.WITHDREW), IDLE),
 }
 
 
@@ -71,7 +70,7 @@ class AuditEntryAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("action"), ordering="action")
     def action_badge(self, entry: AuditEntry) -> SafeString:
-        return mark(TONES.get(Action(entry.action), INFO), entry.get_action_display())
+        return mark(TONES.get(AuditAction(entry.action), INFO), entry.get_action_display())
 
     @admin.display(description=_("run"), ordering="run")
     def run_link(self, entry: AuditEntry) -> SafeString | str:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.readonly import AnyModelAdmin
 from accounts.pages import actor_of, page, person
-from syncing.models import ApiKey
+from syncing.models import ApiKey, KeyScope
 from syncing.services.keys import change_key, create_key, delete_keys, scopes_of
 
 if TYPE_CHECKING:  # generic for the type checker only
@@ -24,7 +24,7 @@ else:
 class ApiKeyForm(KeyModelForm):
     scopes = forms.MultipleChoiceField(
         label=_("Scopes"),
-        choices=ApiKey.Scope.choices,
+        choices=KeyScope.choices,
         widget=forms.CheckboxSelectMultiple,
         help_text=_(
             "Read: see status, runs, ids and audit. Trigger: start a plan or a sync. Approve: approve a "
@@ -47,7 +47,7 @@ class ApiKeyForm(KeyModelForm):
             self.grantable = set()  # no person's permissions limit it: it is given nothing more here
         if "scopes" in self.fields:
             kept = {*self.grantable, *self.instance.scopes}
-            self.fields["scopes"].choices = [choice for choice in ApiKey.Scope.choices if choice[0] in kept]  # type: ignore[attr-defined]
+            self.fields["scopes"].choices = [choice for choice in KeyScope.choices if choice[0] in kept]  # type: ignore[attr-defined]
             if not kept:
                 self.fields["scopes"].help_text = _(
                     "You have no permission that an API key could use, so you cannot create one."
@@ -85,7 +85,7 @@ class ApiKeyAdmin(AnyModelAdmin):
 
     @admin.display(description=_("scopes"))
     def scope_names(self, key: ApiKey) -> str:
-        labels = dict(ApiKey.Scope.choices)
+        labels = dict(KeyScope.choices)
         return ", ".join(str(labels.get(scope, scope)) for scope in key.scopes)
 
     @admin.display(description=_("made by"), ordering="maker_name")

@@ -7,7 +7,7 @@ from django.http import HttpRequest
 
 from accounts.models import Account, SyncGroup
 from accounts.pages import actor_of
-from syncing.models import AuditEntry
+from syncing.models import AuditAction
 from syncing.services import audit
 
 
@@ -22,7 +22,7 @@ def note_policy(request: HttpRequest, form: Any, of: SyncGroup | Account, only: 
         return
     account = of if isinstance(of, Account) else None
     audit.note(
-        AuditEntry.Action.POLICY,
+        AuditAction.POLICY,
         by=actor_of(request),
         group=of.group if isinstance(of, Account) else of,
         account=account,

@@ -6,7 +6,7 @@ from accounts.kommo.answers import storable_id
 from syncing.api.endpoints import READ, accepted, found_run
 from syncing.api.http import ApiRequest, endpoint, json_body, wrong
 from syncing.api.order import accounts_of_run, reason_of
-from syncing.models import ApiKey
+from syncing.models import KeyScope
 from syncing.purposes import APPROVE
 from syncing.selectors import audit as reads
 from syncing.services.approvals import approve as approve_plan
@@ -15,7 +15,7 @@ KEYS = ("accounts", "reason")
 USUAL, MOST = 100, 1000  # entries of one answer
 
 
-@endpoint("POST", ApiKey.Scope.APPROVE, APPROVE)
+@endpoint("POST", KeyScope.APPROVE, APPROVE)
 def approve(request: ApiRequest, run_id: int) -> JsonResponse:
     body, plan = json_body(request, KEYS), found_run(run_id)
     accounts, reason = accounts_of_run(plan, body.get("accounts")), reason_of(body)

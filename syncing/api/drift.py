@@ -7,7 +7,7 @@ from django.http import HttpRequest, JsonResponse
 from accounts.models import RELATED_SECRETS, Account, SyncGroup
 from syncing.api.endpoints import READ, found_slave
 from syncing.api.http import ApiError, ApiRequest, endpoint, json_body, wrong
-from syncing.models import AcceptedDifference, ApiKey
+from syncing.models import AcceptedDifference, KeyScope
 from syncing.selectors.drift import drift_documents, exception_document
 from syncing.services.audit import LONGEST_REASON
 from syncing.services.exceptions import PERMISSION, accept, withdraw
@@ -37,7 +37,7 @@ def _accounts(request: HttpRequest) -> list[Account] | None:
     return [found_slave(subdomain) for subdomain in dict.fromkeys(subdomains)] if subdomains else None
 
 
-@endpoint("POST", ApiKey.Scope.APPROVE, PERMISSION)
+@endpoint("POST", KeyScope.APPROVE, PERMISSION)
 def add_exception(request: ApiRequest, subdomain: str) -> JsonResponse:
     """Accepts a difference that /api/drift shows now; without an attribute its whole item."""
     account, what = found_slave(subdomain), _what(json_body(request, KEYS))
@@ -54,7 +54,7 @@ def _what(body: dict[str, Any]) -> dict[str, str]:
     return what
 
 
-@endpoint("DELETE", ApiKey.Scope.APPROVE, PERMISSION)
+@endpoint("DELETE", KeyScope.APPROVE, PERMISSION)
 def end_exception(request: ApiRequest, subdomain: str, exception_id: int) -> JsonResponse:
     exceptions = AcceptedDifference.objects.filter(account__subdomain=subdomain).select_related("account__group")
     accepted = exceptions.defer(*RELATED_SECRETS).filter(pk=exception_id).first()

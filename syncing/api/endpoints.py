@@ -8,14 +8,14 @@ from accounts.models import SECRETS, Account
 from syncing.api.http import ApiError, ApiRequest, endpoint, json_body, refused, require
 from syncing.api.order import KEYS, read_order
 from syncing.leases.processes import workers_alive
-from syncing.models import ApiKey, RunMode, SyncRun
+from syncing.models import KeyScope, RunMode, SyncRun
 from syncing.selectors.documents import plan_document, run_document
 from syncing.selectors.ids import id_map
 from syncing.selectors.status import status as status_document
 from syncing.services.keys import sign
 from syncing.services.runs.start import PERMISSION, Started, start_run
 
-READ, TRIGGER = ApiKey.Scope.READ, ApiKey.Scope.TRIGGER
+READ, TRIGGER = KeyScope.READ, KeyScope.TRIGGER
 
 
 @endpoint("POST", TRIGGER, None)

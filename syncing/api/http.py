@@ -14,7 +14,7 @@ from accounts.actors import Actor
 from accounts.refusals import Refusal
 from syncing import conf
 from syncing.addresses import client_address
-from syncing.models import ApiKey
+from syncing.models import ApiKey, KeyScope
 from syncing.services import keys
 from syncing.services.actors import of_key
 
@@ -90,7 +90,7 @@ def answering(method: str) -> Callable[[View], View]:
     return decorate
 
 
-def endpoint(method: str, scope: ApiKey.Scope, permission: str | None) -> Callable[[View], View]:
+def endpoint(method: str, scope: KeyScope, permission: str | None) -> Callable[[View], View]:
     """Lets in only `method` with a key of `scope` whose maker has `permission`; the view gets it as `request.by`.
 
     `permission` None: it depends on the body, and the view asks for it by `require`.
@@ -115,7 +115,7 @@ def check_method(request: HttpRequest, method: str) -> None:
         raise ApiError(405, "method_not_allowed", f"{request.method} is not possible here.", f"Use {method}.")
 
 
-def authorise(request: HttpRequest, scope: ApiKey.Scope) -> ApiKey:
+def authorise(request: HttpRequest, scope: KeyScope) -> ApiKey:
     """The key of the Authorization header; raises ApiError 401 or 403."""
     kind, _, secret = request.headers.get("Authorization", "").partition(" ")
     if kind.lower() != "bearer" or not secret.strip():

@@ -7,7 +7,7 @@ from django.http import JsonResponse
 from syncing.api.endpoints import accepted, found_slave
 from syncing.api.http import ApiRequest, endpoint, json_body, wrong
 from syncing.api.order import reason_of
-from syncing.models import ApiKey
+from syncing.models import KeyScope
 from syncing.purposes import PROMOTE
 from syncing.services import promotion
 
@@ -16,7 +16,7 @@ ITEM_KEYS = ("kind", "name", "slave_key", "attribute")
 LONGEST = 500
 
 
-@endpoint("POST", ApiKey.Scope.PROMOTE, PROMOTE)
+@endpoint("POST", KeyScope.PROMOTE, PROMOTE)
 def promote(request: ApiRequest, subdomain: str) -> JsonResponse:
     """`items`: {kind, name or slave_key, attribute} each, as /api/drift tells them; no attribute: the whole item."""
     body = json_body(request, KEYS)

@@ -9,7 +9,7 @@ from syncing.execution import lanes
 from syncing.execution.account_task import Replicate
 from syncing.execution.stop_signs import StopSign
 from syncing.leases import claims, clocks, processes
-from syncing.models import SyncRun
+from syncing.models import ProcessKind, SyncRun
 from syncing.records.text import short
 from syncing.services.actors import COMMAND
 from syncing.services.runs import order, waves
@@ -32,7 +32,7 @@ def work_to_the_end(
     When `stop` is set, the run is cancelled, or left to the workers, or another command, if they have it as well.
     """
     name, say = processes.new_name(), _once(say)
-    processes.arrive(name, processes.Kind.FOREGROUND, run_id=run.pk)
+    processes.arrive(name, ProcessKind.FOREGROUND, run_id=run.pk)
     try:
         while not stop.is_set() and _is_open(run):
             if lanes.has_work(run.pk):
@@ -93,7 +93,7 @@ def say_why(run: SyncRun, reason: str, say: Say) -> None:
 
 def _others(run: SyncRun) -> bool:
     """Whether another command works the run too: it asked for the same while the run waited."""
-    return processes.living().filter(kind=processes.Kind.FOREGROUND, run=run).exists()
+    return processes.living().filter(kind=ProcessKind.FOREGROUND, run=run).exists()
 
 
 def _is_open(run: SyncRun) -> bool:

@@ -9,9 +9,7 @@ from django.db.models import QuerySet
 
 from accounts import clock
 from syncing import conf
-from syncing.models import Process
-
-Kind = Process.Kind
+from syncing.models import Process, ProcessKind
 
 
 def this_worker() -> str:
@@ -36,8 +34,11 @@ def living(moment: datetime | None = None) -> QuerySet[Process]:
 
 def workers_alive() -> int:
     """Supervisors that live; a bare cluster counts as one as soon as a lane of it is at work."""
-    alive = living().exclude(kind=Kind.FOREGROUND)
-    return max(alive.filter(kind=Kind.WORKER).count(), alive.filter(kind=Kind.LANE).values("worker").distinct().count())
+    alive = living().exclude(kind=ProcessKind.FOREGROUND)
+    return max(
+        alive.filter(kind=ProcessKind.WORKER).count(),
+        alive.filter(kind=ProcessKind.LANE).values("worker").distinct().count(),
+    )
 
 
 def arrive(name: str, kind: str, *, run_id: int | None = None, worker: str = "") -> None:
@@ -52,8 +53,8 @@ def enlist(name: str) -> bool:
     The row is written first and ranked then, so that lanes that start together see each other.
     """
     worker = this_worker()
-    arrive(name, Kind.LANE, worker=worker)
-    ahead = living().filter(kind=Kind.LANE, worker=worker)
+    arrive(name, ProcessKind.LANE, worker=worker)
+    ahead = living().filter(kind=ProcessKind.LANE, worker=worker)
     names = list(ahead.order_by("started_at", "name").values_list("name", flat=True))
     if name in names[: conf.workers()]:
         return True
@@ -77,5 +78,5 @@ def bury() -> int:
 
 def lanes_missing() -> int:
     """How many lanes could work beside those that do."""
-    lanes = living().filter(kind=Kind.LANE).count()
+    lanes = living().filter(kind=ProcessKind.LANE).count()
     return max(0, conf.workers() * max(1, workers_alive()) - lanes)

@@ -1,13 +1,13 @@
-"""What was run, what came of it in every account, and what people decided about it."""
+"""Tables: runs with their results in every account, the processes that work them, and people's decisions."""
 
-from syncing.models.audit import AuditEntry, Final
+from syncing.models.audit import AuditAction, AuditEntry, AuditIsFinal
 from syncing.models.drift import AcceptedDifference, Drift, DriftChange
 from syncing.models.exclusions import Exclusion
 from syncing.models.ip_block import IpBlock
-from syncing.models.keys import ApiKey
+from syncing.models.keys import ApiKey, KeyScope
 from syncing.models.log import LogEntry
 from syncing.models.mappings import IdMapping, PendingCreation, StoredName
-from syncing.models.processes import Process
+from syncing.models.processes import Process, ProcessKind
 from syncing.models.promotion import PromotionProposal
 from syncing.models.runs import AccountRun, SyncRun, master_unread
 from syncing.models.snapshots import MasterSnapshot, SlaveSnapshot
@@ -31,17 +31,20 @@ __all__ = [
     "AccountRun",
     "AccountState",
     "ApiKey",
+    "AuditAction",
     "AuditEntry",
+    "AuditIsFinal",
     "Drift",
     "DriftChange",
     "Exclusion",
-    "Final",
     "IdMapping",
     "IpBlock",
+    "KeyScope",
     "LogEntry",
     "MasterSnapshot",
     "PendingCreation",
     "Process",
+    "ProcessKind",
     "PromotionProposal",
     "RunMode",
     "RunPurpose",

@@ -1,4 +1,4 @@
-"""Who decided what, when and why; never changed afterwards."""
+"""The audit: decisions with their authors, times and reasons; never changed afterwards."""
 
 from typing import Any, NoReturn
 
@@ -6,48 +6,49 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 
-class Final(Exception):
+class AuditIsFinal(Exception):
     """An audit entry is never changed or deleted."""
 
 
 class FinalQuerySet(models.QuerySet["AuditEntry"]):
     def update(self, **kwargs: Any) -> NoReturn:
-        raise Final("audit entries are never changed")
+        raise AuditIsFinal("audit entries are never changed")
 
     def delete(self) -> NoReturn:
-        raise Final("audit entries are never deleted")
+        raise AuditIsFinal("audit entries are never deleted")
 
     def bulk_create(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """It can overwrite rows; one entry is written at a time."""
-        raise Final("audit entries are never changed")
+        """Refuses: it can overwrite rows. One entry is written at a time."""
+        raise AuditIsFinal("audit entries are never changed")
+
+
+class AuditAction(models.TextChoices):
+    STARTED = "started", _("Started")
+    APPROVED = "approved", _("Approved")
+    OVERRODE = "overrode", _("Overrode limits")
+    CANCELLED = "cancelled", _("Cancelled")
+    CONTINUED = "continued", _("Continued")
+    ROLLED_BACK = "rolled_back", _("Rolled back")
+    PROPOSED = "proposed", _("Proposed for the master")
+    PROMOTED = "promoted", _("Promoted to the master")
+    ACCEPTED = "accepted", _("Accepted a difference")
+    WITHDREW = "withdrew", _("Withdrew an exception")
+    POLICY = "policy", _("Changed the policy")
+    KEY_MADE = "key_made", _("Made a key")
+    KEY_CHANGED = "key_changed", _("Changed a key")
+    KEY_DELETED = "key_deleted", _("Deleted a key")
+    BAD_LOGIN = "bad_login", _("Failed to log in")
+    LOCKED_OUT = "locked_out", _("Was locked out")
+    UNLOCKED = "unlocked", _("Ended a lock-out")
 
 
 class AuditEntry(models.Model):
-    """One decision. Names instead of foreign keys: it outlives the people, accounts and runs that it speaks of."""
-
-    class Action(models.TextChoices):
-        STARTED = "started", _("Started")
-        APPROVED = "approved", _("Approved")
-        OVERRODE = "overrode", _("Overrode limits")
-        CANCELLED = "cancelled", _("Cancelled")
-        CONTINUED = "continued", _("Continued")
-        ROLLED_BACK = "rolled_back", _("Rolled back")
-        PROPOSED = "proposed", _("Proposed for the master")
-        PROMOTED = "promoted", _("Promoted to the master")
-        ACCEPTED = "accepted", _("Accepted a difference")
-        WITHDREW = "withdrew", _("Withdrew an exception")
-        POLICY = "policy", _("Changed the policy")
-        KEY_MADE = "key_made", _("Made a key")
-        KEY_CHANGED = "key_changed", _("Changed a key")
-        KEY_DELETED = "key_deleted", _("Deleted a key")
-        BAD_LOGIN = "bad_login", _("Failed to log in")
-        LOCKED_OUT = "locked_out", _("Was locked out")
-        UNLOCKED = "unlocked", _("Ended a lock-out")
+    """One decision. Names instead of foreign keys: it outlives the people, accounts and runs that it names."""
 
     at = models.DateTimeField(_("at"), auto_now_add=True, db_index=True)
     actor = models.CharField(_("who"), max_length=150, help_text=_("User, API key, or what started it."))
     via = models.CharField(_("by way of"), max_length=8)
-    action = models.CharField(_("action"), max_length=11, choices=Action.choices)
+    action = models.CharField(_("action"), max_length=11, choices=AuditAction.choices)
     group = models.CharField(_("sync group"), max_length=120, blank=True)
     account = models.CharField(_("account"), max_length=63, blank=True)
     run = models.PositiveBigIntegerField(_("run"), null=True)
@@ -67,8 +68,8 @@ class AuditEntry(models.Model):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         if not self._state.adding:
-            raise Final("audit entries are never changed")
+            raise AuditIsFinal("audit entries are never changed")
         super().save(*args, **kwargs)
 
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise Final("audit entries are never deleted")
+        raise AuditIsFinal("audit entries are never deleted")

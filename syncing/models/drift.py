@@ -1,4 +1,4 @@
-"""How far a slave is from its master, since when, and by whose doing."""
+"""Drift: differences between a slave and its master, with their age and their author."""
 
 from django.conf import settings
 from django.db import models
@@ -11,7 +11,7 @@ from syncing.models.snapshots import MasterSnapshot
 
 
 class Drift(models.Model):
-    """What differed in one slave when it was last looked at, and the master that it was last equal to."""
+    """The differences in one slave when it was last read, and the master that it was last equal to."""
 
     class State(models.TextChoices):
         IN_SYNC = "in_sync", _("In sync")
@@ -55,9 +55,9 @@ class Drift(models.Model):
 
 
 class DriftChange(models.Model):
-    """One run that found other differences in a slave than the one before; without a run: what was accepted.
+    """A change of the differences in a slave, by the run that noticed it; without a run: by an acceptance.
 
-    Of very many differences the first are kept, and a last row {"more": number}.
+    Of very many differences the first are stored, and a last row {"more": number}.
     """
 
     account = models.ForeignKey(Account, models.CASCADE, related_name="drift_changes", verbose_name=_("account"))
@@ -85,9 +85,9 @@ class DriftChange(models.Model):
 
 
 class AcceptedDifference(models.Model):
-    """A difference that a person accepted for one account: kept out of its plans until it is withdrawn.
+    """A difference that a person accepted for one account; it is in no plan of the account until it is withdrawn.
 
-    `kind` and `key` are those of the ref; without `attribute` the whole item is meant.
+    `kind` and `key` are those of the ref; without `attribute` it is the whole item.
     """
 
     account = models.ForeignKey(Account, models.CASCADE, related_name="accepted", verbose_name=_("account"))

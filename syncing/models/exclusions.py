@@ -1,4 +1,4 @@
-"""What an account is not to be given."""
+"""Items that are not copied to an account."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -8,7 +8,7 @@ from syncing.engine.refs import Kind
 
 
 class Exclusion(models.Model):
-    """A kind, or one named item of it with all that is inside it, that is left out of one account's plans."""
+    """A kind, or one named item of it with all that is inside it, that one account's plans leave out."""
 
     KINDS = [
         (Kind.PIPELINE.value, _("Pipeline")),

@@ -6,14 +6,15 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 
-class ApiKey(models.Model):
-    """A key for the REST API; only its hash is kept, the key itself is shown once."""
+class KeyScope(models.TextChoices):
+    READ = "read", _("Read")
+    TRIGGER = "trigger", pgettext_lazy("scope", "Trigger")
+    APPROVE = "approve", _("Approve")
+    PROMOTE = "promote", _("Promote")
 
-    class Scope(models.TextChoices):
-        READ = "read", _("Read")
-        TRIGGER = "trigger", pgettext_lazy("scope", "Trigger")
-        APPROVE = "approve", _("Approve")
-        PROMOTE = "promote", _("Promote")
+
+class ApiKey(models.Model):
+    """A key for the REST API; only its hash is stored, the key itself is shown once."""
 
     name = models.CharField(_("name"), max_length=120, unique=True)
     prefix = models.CharField(_("begins with"), max_length=12, editable=False)
@@ -44,11 +45,11 @@ class ApiKey(models.Model):
 
     @property
     def is_orphaned(self) -> bool:
-        """True when the person who made it was deleted, deactivated, or let in here no more."""
+        """Tells whether the person who made it was deleted, deactivated, or let in here no more."""
         if self.made_by is None:
             return bool(self.maker_name)
         return not (self.made_by.is_active and self.made_by.is_staff)
 
     def maker_may(self, permission: str) -> bool:
-        """True where the person who made the key may do it now. Nothing limits a key that was made for no person."""
+        """Tells whether the person who made the key may do it now. Nothing limits a key that was made for no person."""
         return not self.is_orphaned and (self.made_by is None or self.made_by.has_perm(permission))

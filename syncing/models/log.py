@@ -1,4 +1,4 @@
-"""What was done, object by object."""
+"""The log of runs, object by object."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _

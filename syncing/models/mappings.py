@@ -1,4 +1,4 @@
-"""Which item of the slave is which item of the master."""
+"""Facts about the items of an account: its id mappings, creations not seen yet, names stored otherwise."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -7,7 +7,7 @@ from accounts.models import Account
 
 
 class IdMapping(models.Model):
-    """Which item of the slave is which item of the master. Keys are those of `engine.refs`."""
+    """A pair of items that are the same in master and slave. Keys are those of `engine.refs`."""
 
     account = models.ForeignKey(Account, models.CASCADE, related_name="id_mappings", verbose_name=_("account"))
     kind = models.CharField(_("kind"), max_length=12)
@@ -32,9 +32,9 @@ class IdMapping(models.Model):
 
 
 class PendingCreation(models.Model):
-    """Items that were sent to be made in one list of an account, of which nothing has been seen since.
+    """Items that were sent to be created in one list of an account, and have not been seen since.
 
-    `place` is what the list is in (see `engine.pending`), `before` what was in the list by the account's own keys.
+    `place` is the parent of the list (see `engine.pending`), `before` its items then, by the account's own keys.
     """
 
     account = models.ForeignKey(Account, models.CASCADE, related_name="pending_creations", verbose_name=_("account"))

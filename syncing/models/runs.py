@@ -12,7 +12,7 @@ from syncing.models.states import RUN_OPEN, AccountState, RunMode, RunPurpose, R
 
 
 def master_unread(prefix: str = "") -> Q:
-    """Returns the condition of runs of which `SyncRun.is_master_read` is false; `prefix` leads to the run."""
+    """Returns the condition that `SyncRun.is_master_read` is false; `prefix` leads to the run, as in `run__`."""
     return Q(**{f"{prefix}snapshot": None, f"{prefix}proposal": None})
 
 
@@ -124,7 +124,7 @@ class SyncRun(models.Model):
 
     @property
     def asked_by(self) -> str:
-        """The person or API key, by the name it had when it asked; "" when nobody is known."""
+        """Returns the person or API key by its name at that time; "" when nobody is known."""
         return self.requester_name if self.requester_user_id or self.requester_key_id else ""
 
     @property
@@ -133,7 +133,7 @@ class SyncRun(models.Model):
 
     @property
     def is_master_read(self) -> bool:
-        """True when the accounts can be worked: the master was read, and judged or made into a proposal."""
+        """Tells whether the accounts can be worked: the master was read, and accepted or made into a proposal."""
         return self.snapshot_id is not None or self.proposal_id is not None
 
     @property

@@ -8,7 +8,7 @@ from syncing.models.states import RunType
 
 
 class MasterSnapshot(models.Model):
-    """The master's configuration as one run read it; frozen."""
+    """The master's configuration as a run read it; never changed. Later runs that read the same share it."""
 
     group = models.ForeignKey(SyncGroup, models.CASCADE, related_name="snapshots", verbose_name=_("sync group"))
     type = models.CharField(_("type"), max_length=13, choices=RunType.choices)

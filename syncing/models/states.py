@@ -1,4 +1,4 @@
-"""Kinds and states of runs and of account runs; groups of states are named here once."""
+"""Types and states of runs and account runs; groups of states are named here once."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -24,7 +24,7 @@ class Trigger(models.TextChoices):
 
 
 class RunPurpose(models.TextChoices):
-    """Whose configuration a run brings to which accounts."""
+    """The purpose of a run: it says whose configuration comes to which accounts."""
 
     SYNC = "sync", _("Sync")  # the master's to the slaves
     DRIFT = "drift", _("Drift check")  # the same, only looked at, on a schedule

@@ -12,8 +12,8 @@ from syncing.models import (
     RUN_OPEN,
     AccountRun,
     AccountState,
-    ApiKey,
-    AuditEntry,
+    AuditAction,
+    KeyScope,
     RunMode,
     RunState,
     SyncRun,
@@ -24,7 +24,7 @@ from syncing.services.actors import who_asked_for
 from syncing.services.runs.create import Order, Started, locked, make_run
 from syncing.services.runs.retry import STALE, follow, still_there
 
-SCOPES = {APPROVE: ApiKey.Scope.APPROVE, PROMOTE: ApiKey.Scope.PROMOTE}
+SCOPES = {APPROVE: KeyScope.APPROVE, PROMOTE: KeyScope.PROMOTE}
 REVIEWABLE = (RunState.PLANNED, RunState.PARTIAL)
 APPLIED = (AccountState.CHANGED, AccountState.IN_SYNC)
 
@@ -56,7 +56,7 @@ def approve(
             to_workers=to_workers,
         )
         details = {"applied_by": started.run.pk, "accounts": [member.subdomain for member in members]}
-        audit.note(AuditEntry.Action.APPROVED, by=by, run=plan, reason=reason, details=details)
+        audit.note(AuditAction.APPROVED, by=by, run=plan, reason=reason, details=details)
     return started
 
 

@@ -11,7 +11,7 @@ from accounts.actors import Actor
 from accounts.models import Account
 from accounts.refusals import Refusal
 from syncing.engine.rules import WHOLE
-from syncing.models import AcceptedDifference, AuditEntry, Drift, DriftChange, RunMode
+from syncing.models import AcceptedDifference, AuditAction, Drift, DriftChange, RunMode
 from syncing.records.drift import Row, columns_of, is_meant, remembered
 from syncing.records.text import NAME_LENGTH
 from syncing.services import audit
@@ -54,7 +54,7 @@ def accept(
         )
         _move_out(drift, meant)
         audit.note(
-            AuditEntry.Action.ACCEPTED,
+            AuditAction.ACCEPTED,
             by=by,
             group=account.group,
             account=account,
@@ -76,7 +76,7 @@ def withdraw(accepted: AcceptedDifference, *, by: Actor) -> None:
                 _("Look at the account's drift again."),
             )
         account, details = accepted.account, _told(accepted)
-        audit.note(AuditEntry.Action.WITHDREW, by=by, group=account.group, account=account, details=details)
+        audit.note(AuditAction.WITHDREW, by=by, group=account.group, account=account, details=details)
     accepted.refresh_from_db(fields=["withdrawn_at", "withdrawn_by"])
 
 

@@ -2,7 +2,7 @@
 
 from accounts.actors import Actor
 from accounts.models import Account
-from syncing.models import AuditEntry, Exclusion
+from syncing.models import AuditAction, Exclusion
 from syncing.services import audit
 
 
@@ -17,4 +17,4 @@ def note_change(account: Account, before: list[str], *, by: Actor) -> None:
     after = described(account)
     if after != before:
         details = {"exclusions": [before, after]}
-        audit.note(AuditEntry.Action.POLICY, by=by, group=account.group, account=account, details=details)
+        audit.note(AuditAction.POLICY, by=by, group=account.group, account=account, details=details)

@@ -14,7 +14,7 @@ from django.utils.crypto import constant_time_compare
 
 from accounts.actors import Actor
 from accounts.models import SyncGroup
-from syncing.models import ApiKey, AuditEntry, LogEntry, SyncRun
+from syncing.models import ApiKey, AuditAction, KeyScope, LogEntry, SyncRun
 from syncing.services import audit
 from syncing.services.actors import COMMAND
 
@@ -23,13 +23,13 @@ SECRET_BYTES = 32
 USED_AT_MOST_EVERY = timedelta(minutes=1)
 # What the buttons of the admin need for what a scope lets in; every endpoint asks for its own of them.
 PERMISSIONS: Mapping[str, tuple[str, ...]] = {
-    ApiKey.Scope.READ: (
+    KeyScope.READ: (
         *("syncing.view_syncrun", "syncing.view_drift"),
         *("syncing.view_idmapping", "syncing.view_auditentry"),
     ),
-    ApiKey.Scope.TRIGGER: ("syncing.plan_sync", "syncing.start_sync", "syncing.roll_back"),
-    ApiKey.Scope.APPROVE: ("syncing.approve_plan", "syncing.accept_drift"),
-    ApiKey.Scope.PROMOTE: ("syncing.promote",),
+    KeyScope.TRIGGER: ("syncing.plan_sync", "syncing.start_sync", "syncing.roll_back"),
+    KeyScope.APPROVE: ("syncing.approve_plan", "syncing.accept_drift"),
+    KeyScope.PROMOTE: ("syncing.promote",),
 }
 AUDITED = ("name", "scopes", "revoked")
 
@@ -62,7 +62,7 @@ def create_key(
     try:
         with transaction.atomic():
             key.save(force_insert=True)
-            _note(AuditEntry.Action.KEY_MADE, key, by, {"scopes": key.scopes})
+            _note(AuditAction.KEY_MADE, key, by, {"scopes": key.scopes})
     except IntegrityError as error:
         raise AlreadyExists(name) from error
     return key, secret
@@ -76,13 +76,13 @@ def change_key(key: ApiKey, *, by: Actor) -> None:
         changes = {column: values for column, values in changes.items() if values[0] != values[1]}
         if changes:
             key.save(update_fields=list(changes))
-            _note(AuditEntry.Action.KEY_CHANGED, stored, by, changes)
+            _note(AuditAction.KEY_CHANGED, stored, by, changes)
 
 
 def delete_keys(keys: Iterable[ApiKey], *, by: Actor) -> None:
     with transaction.atomic():
         for key in keys:
-            _note(AuditEntry.Action.KEY_DELETED, key, by, {"scopes": key.scopes})
+            _note(AuditAction.KEY_DELETED, key, by, {"scopes": key.scopes})
             key.delete()
 
 
@@ -127,7 +127,7 @@ def make_webhook_token(group: SyncGroup, *, rotate: bool = False, by: Actor = CO
     with transaction.atomic():
         if not groups.update(webhook_token_hash=digest(token)):
             raise AlreadyExists(group.name)
-        audit.note(AuditEntry.Action.KEY_MADE, by=by, group=group, details={"key": "webhook"})
+        audit.note(AuditAction.KEY_MADE, by=by, group=group, details={"key": "webhook"})
     return token
 
 

@@ -12,7 +12,7 @@ from accounts.refusals import Refusal
 from syncing.engine.promotion import ATTRIBUTES, POSITION
 from syncing.engine.refs import Kind
 from syncing.error_boundary import survived
-from syncing.models import RUN_OPEN, AuditEntry, LogEntry, RunMode, RunPurpose, RunType, SyncRun
+from syncing.models import RUN_OPEN, AuditAction, AuditEntry, LogEntry, RunMode, RunPurpose, RunType, SyncRun
 from syncing.policy import scope_of
 from syncing.records.log import log
 from syncing.selectors.promotion import PICK, PromotionCandidate, candidates, keys_called, names_of
@@ -45,7 +45,7 @@ def propose(
         order = Order(group, _type_of(picks, group), RunMode.PLAN, RunPurpose.PROMOTION, source=source, picked=picks)
         started = make_run(order, [master], by=by, to_workers=to_workers)
         details = {"picked": picks, "items": names_of(source, picks)}
-        audit.note(AuditEntry.Action.PROPOSED, by=by, run=started.run, account=source, reason=reason, details=details)
+        audit.note(AuditAction.PROPOSED, by=by, run=started.run, account=source, reason=reason, details=details)
     return started
 
 
@@ -178,7 +178,7 @@ def follow(run_id: int) -> None:
 
 def _owed() -> Any:
     """Promotions that wrote the master, of which nobody has said so yet."""
-    told = AuditEntry.objects.filter(action=AuditEntry.Action.PROMOTED, run__isnull=False).values("run")
+    told = AuditEntry.objects.filter(action=AuditAction.PROMOTED, run__isnull=False).values("run")
     wrote = Q(account_runs__created__gt=0) | Q(account_runs__updated__gt=0)
     wrote |= Q(account_runs__adopted__gt=0)  # made by an attempt that died before it could say so
     promotions = SyncRun.objects.filter(wrote, purpose=RunPurpose.PROMOTION, mode=RunMode.APPLY)
@@ -195,7 +195,7 @@ def _follow(run_id: int) -> bool:
         sentence = problem or _("Run %(run)d copies it to the slaves.") % {"run": follower}
         log(run.pk, sentence, code="promoted", level=LogEntry.Level.WARNING if problem else LogEntry.Level.INFO)
         details = {"picked": run.picked, "followed_by": follower}
-        audit.note(AuditEntry.Action.PROMOTED, by=by, run=run, account=run.source, details=details)
+        audit.note(AuditAction.PROMOTED, by=by, run=run, account=run.source, details=details)
     return True
 
 

@@ -10,7 +10,7 @@ from accounts.refusals import Refusal
 from syncing.engine.refs import Scope
 from syncing.engine.rollback import RollbackInput, rollback_input
 from syncing.engine.snapshot import Snapshot
-from syncing.models import AuditEntry, RunMode, RunPurpose, SlaveSnapshot, SyncRun
+from syncing.models import AuditAction, RunMode, RunPurpose, SlaveSnapshot, SyncRun
 from syncing.purposes import PURPOSES
 from syncing.records.snapshots import unpacked
 from syncing.selectors.rollback import forecasts_of, writes_by_account_run
@@ -46,7 +46,7 @@ def start(
         chosen = _chosen(run, accounts)
         started = make_run(order, chosen, by=by, to_workers=to_workers)
         details = {"reverts": run.pk, "mode": mode, "accounts": [account.subdomain for account in chosen]}
-        audit.note(AuditEntry.Action.ROLLED_BACK, by=by, run=started.run, reason=reason, details=details)
+        audit.note(AuditAction.ROLLED_BACK, by=by, run=started.run, reason=reason, details=details)
     return started
 
 

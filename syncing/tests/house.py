@@ -12,7 +12,7 @@ from accounts.models import Account, SyncGroup
 from accounts.simulator.world import World
 from syncing.execution import lanes
 from syncing.leases import processes
-from syncing.models import AccountRun, SyncRun
+from syncing.models import AccountRun, ProcessKind, SyncRun
 from syncing.replication.contract import Checkpoint, Record, Result, StoreBefore, Target
 from syncing.services.actors import COMMAND
 from syncing.services.runs.start import start_run
@@ -61,7 +61,7 @@ class House:
     def work(self, replicate: Work = all_well, **facts: object) -> bool:
         """One lane until it has nothing left."""
         name = processes.new_name()
-        processes.arrive(name, processes.Kind.LANE, worker="test")
+        processes.arrive(name, ProcessKind.LANE, worker="test")
         facts = {"slice_s": 60.0, "threads": 4, "stop": self.stop, **facts}
         try:
             return lanes.work(name=name, replicate=replicate, **facts)  # type: ignore[arg-type]

@@ -11,7 +11,7 @@ from django.urls import reverse
 from accounts.models import SyncGroup
 from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing.engine.grouping import content_digest
-from syncing.models import AuditEntry, RunMode, SyncRun
+from syncing.models import AuditAction, AuditEntry, RunMode, SyncRun
 from syncing.services import audit
 from syncing.services.actors import COMMAND
 from syncing.tests.commands import command
@@ -97,7 +97,7 @@ def test_the_workers_can_be_left_to_it(group: SyncGroup, ben: User) -> None:
 
 @pytest.mark.parametrize(("since", "lines"), [("2000-01-31", 2), ("2199-01-01T10:00", 1)])
 def test_the_audit_can_begin_on_a_day(since: str, lines: int) -> None:
-    audit.note(AuditEntry.Action.STARTED, by=COMMAND)
+    audit.note(AuditAction.STARTED, by=COMMAND)
 
     assert len(command("audit", "--since", since)[1].splitlines()) == lines
 
@@ -262,7 +262,7 @@ def test_a_trigger_that_would_write_is_told_how_to_get_there(group: SyncGroup, c
 
 def test_the_audit_comes_in_pages_the_newest_first(client: Client) -> None:
     for _ in range(2):
-        audit.note(AuditEntry.Action.STARTED, by=COMMAND)
+        audit.note(AuditAction.STARTED, by=COMMAND)
     may_read = bearer("read")
 
     first = client.get("/api/audit?limit=2", headers=may_read).json()

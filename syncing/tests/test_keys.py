@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from accounts.models import SyncGroup
 from accounts.tests.factories import AccountFactory, GroupFactory
-from syncing.models import ApiKey, AuditEntry, SyncRun
+from syncing.models import ApiKey, AuditEntry, KeyScope, SyncRun
 from syncing.services.keys import PERMISSIONS, create_key
 from syncing.tests.factories import RunFactory
 from syncing.urls import urlpatterns
@@ -59,7 +59,7 @@ def grant(user: User, *permissions: str) -> None:
 
 
 def bearer(maker: User | None, *scopes: str) -> dict[str, str]:
-    secret = create_key(name="bot", scopes=scopes or ApiKey.Scope.values, maker=maker)[1]
+    secret = create_key(name="bot", scopes=scopes or KeyScope.values, maker=maker)[1]
     return {"Authorization": f"Bearer {secret}"}
 
 
@@ -146,7 +146,7 @@ def test_a_promotion_is_not_approved_by_a_key_whose_maker_may_not_promote(client
 # -- in the making --
 
 
-@pytest.mark.parametrize("scope", ApiKey.Scope.values)
+@pytest.mark.parametrize("scope", KeyScope.values)
 def test_who_may_only_make_keys_makes_none_that_may_anything(client: Client, scope: str) -> None:
     client.force_login(person("clerk", "add_apikey"))
 
@@ -164,7 +164,7 @@ def test_who_may_only_make_keys_makes_none_that_may_anything(client: Client, sco
 def test_a_scope_is_offered_to_those_who_may_some_of_it(client: Client, scope: str, permission: str) -> None:
     client.force_login(person("clerk", "add_apikey", permission.partition(".")[2]))
 
-    client.post(reverse(ADD), {"name": "bot", "scopes": list(ApiKey.Scope.values)})
+    client.post(reverse(ADD), {"name": "bot", "scopes": list(KeyScope.values)})
     assert not ApiKey.objects.exists()
     client.post(reverse(ADD), {"name": "bot", "scopes": [scope]})
 

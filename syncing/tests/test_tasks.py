@@ -10,7 +10,7 @@ from accounts.services.upkeep import renewal
 from syncing import conf, tasks
 from syncing.execution.account_task import AccountTask
 from syncing.leases import processes
-from syncing.models import Process, SyncRun
+from syncing.models import Process, ProcessKind, SyncRun
 from syncing.tests.house import House, result
 
 
@@ -44,7 +44,7 @@ def test_a_lane_whose_slice_is_over_sends_its_continuation(
 
 def test_a_lane_too_many_leaves_at_once_so_that_short_tasks_find_a_process(house: House, settings: Settings) -> None:
     for number in range(settings.SYNC_WORKERS):
-        processes.arrive(f"lane {number}", processes.Kind.LANE, worker=processes.this_worker())
+        processes.arrive(f"lane {number}", ProcessKind.LANE, worker=processes.this_worker())
     house.start()
 
     assert tasks.lane() == "enough lanes"

@@ -19,6 +19,7 @@ from syncing.execution import lanes, reaper
 from syncing.execution.stop_signs import DRAIN_VARIABLE as DRAIN_VARIABLE
 from syncing.execution.stop_signs import StopOnSignal
 from syncing.leases import claims, clocks, dispatch, processes
+from syncing.models import ProcessKind
 from syncing.tasks import ensure_schedules
 from syncing.worker.cluster import READY_VARIABLE
 
@@ -117,7 +118,7 @@ class ClusterSupervisor:
     @transaction.atomic
     def _register(self) -> bool:
         ensure_schedules()
-        processes.arrive(self._name, processes.Kind.WORKER)
+        processes.arrive(self._name, ProcessKind.WORKER)
         return True
 
     def _try(self, act: Callable[[], T], otherwise: T) -> T:

@@ -6,7 +6,7 @@ from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.checks import INSTALLATION
-from syncing.models import ApiKey
+from syncing.models import KeyScope
 from syncing.services.keys import AlreadyExists, create_key, scopes_of
 
 LONGEST = 120  # characters, as in the model
@@ -23,7 +23,7 @@ class Command(BaseCommand):
         create.add_argument(
             "--scope",
             action="append",
-            choices=ApiKey.Scope.values,
+            choices=KeyScope.values,
             help="what the key may do, repeatable (default: read)",
         )
         create.add_argument(
@@ -35,7 +35,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, name: str, scope: list[str] | None, by: str | None, **options: Any) -> None:
         if not 0 < len(name.strip()) <= LONGEST:
             raise CommandError(f"The name must have 1 to {LONGEST} characters.", returncode=2)
-        scopes = scope or [ApiKey.Scope.READ]
+        scopes = scope or [KeyScope.READ]
         maker = self._maker(by, scopes) if by is not None else None
         try:
             _, secret = create_key(name=name.strip(), scopes=scopes, maker=maker)

@@ -6,7 +6,7 @@ from axes.utils import reset
 from django.core.management.base import BaseCommand, CommandParser
 
 from accounts.checks import INSTALLATION
-from syncing.models import AuditEntry
+from syncing.models import AuditAction
 from syncing.services import audit
 from syncing.services.actors import COMMAND
 
@@ -21,7 +21,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, user: list[str], **options: Any) -> None:
         for name in user:
             if reset(username=name):
-                audit.note(AuditEntry.Action.UNLOCKED, by=COMMAND, details={"user": name})
+                audit.note(AuditAction.UNLOCKED, by=COMMAND, details={"user": name})
                 self.stdout.write(f"{name} can log in again.")
             else:
                 self.stdout.write(f"{name} was not locked out.")

@@ -16,7 +16,7 @@ from syncing.leases import dispatch
 from syncing.models import (
     AccountRun,
     AccountState,
-    AuditEntry,
+    AuditAction,
     RunMode,
     RunPurpose,
     RunState,
@@ -125,7 +125,7 @@ def _note_start(run: SyncRun, by: Actor, **more: Any) -> None:
     details = {"type": run.type, "mode": run.mode, "purpose": run.purpose, **more}
     related = {"approved_plan": run.approved_plan_id, "reverts": run.reverts_id}
     details |= {name: number for name, number in related.items() if number}
-    audit.note(AuditEntry.Action.STARTED, by=by, run=run, details=details)
+    audit.note(AuditAction.STARTED, by=by, run=run, details=details)
 
 
 def _waiting_twin(order: Order, wanted: Collection[int]) -> SyncRun | None:

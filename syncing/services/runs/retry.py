@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from accounts.actors import Actor
 from accounts.models import SECRETS, Account
 from accounts.refusals import Refusal
-from syncing.models import ACCOUNT_GOOD, RUN_OPEN, AccountRun, AccountState, AuditEntry, RunState, SyncRun
+from syncing.models import ACCOUNT_GOOD, RUN_OPEN, AccountRun, AccountState, AuditAction, RunState, SyncRun
 from syncing.purposes import PURPOSES
 from syncing.services import audit
 from syncing.services.runs.create import Order, Started, locked, make_run
@@ -120,7 +120,7 @@ def follow(
         order = replace(order, group=group)
         started = make_run(order, still_there(run, account_runs), by=by, digests=digests, to_workers=to_workers)
         if force_reason:
-            audit.note(AuditEntry.Action.OVERRODE, by=by, run=started.run, reason=force_reason)
+            audit.note(AuditAction.OVERRODE, by=by, run=started.run, reason=force_reason)
     return started
 
 

@@ -13,7 +13,7 @@ from syncing.models import (
     RUN_OPEN,
     AccountRun,
     AccountState,
-    AuditEntry,
+    AuditAction,
     RunMode,
     RunPurpose,
     RunType,
@@ -64,7 +64,7 @@ def start_run(
             to_workers=to_workers,
         )
         if forced:
-            audit.note(AuditEntry.Action.OVERRODE, by=by, run=started.run, reason=force_reason)
+            audit.note(AuditAction.OVERRODE, by=by, run=started.run, reason=force_reason)
     return started
 
 
@@ -129,6 +129,6 @@ def cancel_run(run: SyncRun, *, by: Actor) -> None:
         sentence = _("Cancelled by %(who)s.") % {"who": by.name} if by.user else _("Cancelled.")
         log(run.pk, sentence, code="cancelled", level="warning")
         details = {"mode": run.mode, "purpose": run.purpose}
-        audit.note(AuditEntry.Action.CANCELLED, by=by, run=run, details=details)
+        audit.note(AuditAction.CANCELLED, by=by, run=run, details=details)
     close_run(run.pk)
     run.refresh_from_db()

@@ -18,7 +18,7 @@ from accounts.refusals import Refusal
 from syncing.engine.waves import FAILED, NO_VERDICT, WaveResult, wave_result
 from syncing.leases import dispatch
 from syncing.leases.resting import between_waves, is_resting
-from syncing.models import ACCOUNT_OPEN, AccountRun, AccountState, AuditEntry, LogEntry, RunState, SyncRun
+from syncing.models import ACCOUNT_OPEN, AccountRun, AccountState, AuditAction, LogEntry, RunState, SyncRun
 from syncing.records.log import log
 from syncing.records.text import error_document
 from syncing.selectors.waves import position, rests
@@ -114,7 +114,7 @@ def continue_run(run: SyncRun, *, by: Actor, wave: int | None = None) -> SyncRun
             raise _nothing_to_continue(run)
         run.refresh_from_db()
         facts = {"wave": run.wave + 1, "waves": position(run.pk)[1]}
-        audit.note(AuditEntry.Action.CONTINUED, by=by, run=run, details=facts)
+        audit.note(AuditAction.CONTINUED, by=by, run=run, details=facts)
         sentence = _("Continued with wave %(wave)d of %(waves)d by %(who)s.")
         log(run.pk, sentence % {**facts, "who": by.name}, code="wave")
         if run.queued_to_workers:

@@ -14,7 +14,7 @@ from accounts.actors import Actor
 from accounts.admin import SyncGroupAdmin
 from accounts.models import Account, SyncGroup, UnmatchedItems
 from accounts.tests.factories import AccountFactory, GroupFactory
-from syncing.models import ApiKey, AuditEntry, Trigger
+from syncing.models import ApiKey, AuditAction, AuditEntry, Trigger
 from syncing.services import audit
 from syncing.services.actors import WEBHOOK
 from syncing.tests.factories import RunFactory
@@ -30,9 +30,9 @@ def entries() -> list[AuditEntry]:
     """Ana changed a policy and overrode limits, a webhook started a run."""
     group = GroupFactory()
     return [
-        audit.note(AuditEntry.Action.POLICY, by=ANA, group=group, details={"wave_size": [0, 10]}),
-        audit.note(AuditEntry.Action.OVERRODE, by=ANA, run=RunFactory(group=group), reason="=We <moved>"),
-        audit.note(AuditEntry.Action.STARTED, by=WEBHOOK, group=GroupFactory(name="Others")),
+        audit.note(AuditAction.POLICY, by=ANA, group=group, details={"wave_size": [0, 10]}),
+        audit.note(AuditAction.OVERRODE, by=ANA, run=RunFactory(group=group), reason="=We <moved>"),
+        audit.note(AuditAction.STARTED, by=WEBHOOK, group=GroupFactory(name="Others")),
     ]
 
 
@@ -119,7 +119,7 @@ def test_nobody_adds_changes_or_deletes_an_entry(rf, admin_client: Client, entri
 
 def test_the_list_costs_the_same_for_few_and_many(admin_client: Client, django_assert_max_num_queries) -> None:
     for _ in range(100):
-        audit.note(AuditEntry.Action.POLICY, by=ANA, group=None)
+        audit.note(AuditAction.POLICY, by=ANA, group=None)
     with django_assert_max_num_queries(9):
         admin_client.get(LIST)
 

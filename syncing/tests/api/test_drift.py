@@ -6,7 +6,7 @@ import pytest
 
 from accounts.models import Account
 from accounts.tests.factories import AccountFactory, GroupFactory
-from syncing.models import AcceptedDifference, AuditEntry, Drift, Exclusion
+from syncing.models import AcceptedDifference, AuditAction, AuditEntry, Drift, Exclusion
 from syncing.services.keys import create_key
 from syncing.tests.factories import DriftFactory, difference, extra
 
@@ -112,7 +112,7 @@ def test_an_exception_is_made_and_ended(client, cast, may_approve) -> None:
     ended = client.delete(f"{EXCEPTIONS}/{document['id']}", headers=may_approve)
     assert ended.status_code == 200
     assert ended.json()["withdrawn_at"]
-    decided = AuditEntry.objects.exclude(action=AuditEntry.Action.KEY_MADE)
+    decided = AuditEntry.objects.exclude(action=AuditAction.KEY_MADE)
     assert list(decided.values_list("action", "actor", "via")) == [
         ("withdrew", "bot", "api"),
         ("accepted", "bot", "api"),

@@ -13,7 +13,7 @@ from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing import conf
 from syncing.execution import reaper
 from syncing.leases import processes
-from syncing.models import AccountRun, LogEntry, MasterSnapshot, Process, SyncRun
+from syncing.models import AccountRun, LogEntry, MasterSnapshot, Process, ProcessKind, SyncRun
 from syncing.records.log import log
 from syncing.services.runs.start import start_run
 from syncing.tests.factories import API, AccountRunFactory, RunFactory
@@ -45,7 +45,7 @@ def test_a_dead_lanes_account_goes_back_and_lanes_are_called(run: SyncRun) -> No
 
 def test_only_the_lanes_that_are_missing_are_called(run: SyncRun) -> None:
     account_run(run, state="queued")
-    processes.arrive("living", processes.Kind.LANE, worker="here")
+    processes.arrive("living", ProcessKind.LANE, worker="here")
 
     assert reaper.reap()["lanes"] == 1
 
@@ -53,7 +53,7 @@ def test_only_the_lanes_that_are_missing_are_called(run: SyncRun) -> None:
 def test_every_worker_gets_its_lanes(run: SyncRun, settings: Settings) -> None:
     account_run(run, state="queued")
     for name in ("here", "there"):
-        processes.arrive(name, processes.Kind.WORKER)
+        processes.arrive(name, ProcessKind.WORKER)
 
     assert reaper.reap()["lanes"] == 2 * settings.SYNC_WORKERS
 
@@ -104,8 +104,8 @@ def test_a_master_that_kills_every_reader_fails_its_run() -> None:
 
 
 def test_rows_of_lanes_that_died_long_ago_are_removed() -> None:
-    processes.arrive("dead", processes.Kind.LANE)
-    processes.arrive("living", processes.Kind.LANE)
+    processes.arrive("dead", ProcessKind.LANE)
+    processes.arrive("living", ProcessKind.LANE)
     Process.objects.filter(pk="dead").update(heartbeat_at=clock.now() - timedelta(hours=1))
 
     assert reaper.reap()["buried"] == 1
@@ -152,7 +152,7 @@ def test_a_worker_has_no_more_lanes_than_it_may(settings: Settings) -> None:
 
 def test_lanes_of_another_worker_do_not_count(settings: Settings) -> None:
     for number in range(settings.SYNC_WORKERS):
-        processes.arrive(f"there {number}", processes.Kind.LANE, worker="another machine")
+        processes.arrive(f"there {number}", ProcessKind.LANE, worker="another machine")
 
     assert processes.enlist("here")
 

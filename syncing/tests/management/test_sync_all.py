@@ -14,7 +14,7 @@ from accounts.tests.factories import GroupFactory
 from syncing.execution.reaper import reap
 from syncing.execution.stop_signs import StopOnSignal
 from syncing.leases import processes
-from syncing.models import AccountRun, SyncRun
+from syncing.models import AccountRun, ProcessKind, SyncRun
 from syncing.tests.commands import document, sync
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -159,7 +159,7 @@ def test_waiting_for_the_workers_says_when_there_are_none(master: SimAccount, mo
 def test_waiting_for_living_workers_says_nothing_of_the_kind(
     master: SimAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    processes.arrive("worker", processes.Kind.WORKER)
+    processes.arrive("worker", ProcessKind.WORKER)
     monkeypatch.setattr(StopOnSignal, "wait", lambda self, seconds: end_all())
 
     _, _, errors = sync("--queue")

@@ -18,7 +18,7 @@ from pytest_django import Settings
 from accounts.models import Account, Integration, TokenPair
 from accounts.simulator.server import RunningServer
 from accounts.tests.factories import AccountFactory, GroupFactory
-from syncing.models import Process
+from syncing.models import Process, ProcessKind
 from syncing.operations import doctor
 from syncing.operations.doctor import FAIL, OK, WARN, Finding
 from syncing.tasks import ensure_schedules
@@ -65,7 +65,7 @@ def test_a_lost_key_is_found_by_the_secret_that_it_no_longer_opens(settings: Set
 def test_a_missing_worker_is_a_warning_and_a_living_one_is_not() -> None:
     assert of("worker")[0].level == WARN
     now = timezone.now()
-    Process.objects.create(name="w", kind=Process.Kind.WORKER, worker="w", started_at=now, heartbeat_at=now)
+    Process.objects.create(name="w", kind=ProcessKind.WORKER, worker="w", started_at=now, heartbeat_at=now)
     assert of("worker")[0] == Finding(OK, "worker", "1 alive")
     Process.objects.update(heartbeat_at=now - timedelta(hours=1))
     assert of("worker")[0].level == WARN

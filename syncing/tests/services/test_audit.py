@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.actors import Actor
 from accounts.tests.factories import AccountFactory
-from syncing.models import AuditEntry, Final, Trigger
+from syncing.models import AuditAction, AuditEntry, AuditIsFinal, Trigger
 from syncing.selectors import audit as reads
 from syncing.services import audit
 from syncing.services.actors import COMMAND, SCHEDULE, WEBHOOK, of_key
@@ -24,7 +24,7 @@ ANA = Actor("ana", Trigger.ADMIN)
 
 
 def entry(**facts: object) -> AuditEntry:
-    return audit.note(AuditEntry.Action.POLICY, by=ANA, **facts)  # type: ignore[arg-type]
+    return audit.note(AuditAction.POLICY, by=ANA, **facts)  # type: ignore[arg-type]
 
 
 def test_an_entry_names_who_what_where_and_why() -> None:
@@ -83,7 +83,7 @@ def change(noted: AuditEntry) -> None:
 def test_an_entry_is_never_changed_or_deleted(attempt) -> None:
     noted = entry(reason="as it was")
 
-    with pytest.raises(Final), transaction.atomic():
+    with pytest.raises(AuditIsFinal), transaction.atomic():
         attempt(noted)
 
     assert AuditEntry.objects.get().reason == "as it was"

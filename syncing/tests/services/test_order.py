@@ -11,7 +11,7 @@ from accounts import clock
 from syncing import conf
 from syncing.execution import foreground, lanes, reaper
 from syncing.leases import claims, processes
-from syncing.models import AccountRun, SyncRun
+from syncing.models import AccountRun, ProcessKind, SyncRun
 from syncing.replication.contract import Result
 from syncing.services.runs import order
 from syncing.tests.house import House, all_well, database, result
@@ -22,7 +22,7 @@ def old(house: House) -> SyncRun:
     """A command's run with two accounts in hand, whose process was killed a moment ago."""
     run = house.start(to_workers=False)
     house.work(lambda *args: leave_behind(run, house), run_id=run.pk, threads=1)
-    processes.arrive("killed command", processes.Kind.FOREGROUND, run_id=run.pk)
+    processes.arrive("killed command", ProcessKind.FOREGROUND, run_id=run.pk)
     return run
 
 
@@ -122,7 +122,7 @@ def test_an_overtaken_run_waits_for_the_command_that_overtook_it(house: House) -
 
 def test_a_waiting_run_of_living_workers_comes_first(house: House) -> None:
     first = house.start(accounts=[house.accounts["north"]])
-    processes.arrive("worker", processes.Kind.WORKER)
+    processes.arrive("worker", ProcessKind.WORKER)
     said: list[str] = []
     stop = threading.Event()
     run = house.start(to_workers=False)
@@ -185,7 +185,7 @@ def test_an_interrupted_command_leaves_a_run_that_others_joined_to_the_workers(h
 
 def test_an_interrupted_command_leaves_a_run_to_the_other_command_that_joined_it(house: House) -> None:
     run = house.start(to_workers=False)
-    processes.arrive("other command", processes.Kind.FOREGROUND, run_id=run.pk)
+    processes.arrive("other command", ProcessKind.FOREGROUND, run_id=run.pk)
     house.stop.set()
 
     assert foreground.work_to_the_end(run, stop=house.stop).state == "queued"

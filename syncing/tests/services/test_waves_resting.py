@@ -13,7 +13,7 @@ from accounts.refusals import Refusal
 from syncing import conf
 from syncing.execution import foreground, reaper
 from syncing.leases import claims, processes
-from syncing.models import AuditEntry, RunMode, SyncRun
+from syncing.models import AuditEntry, ProcessKind, RunMode, SyncRun
 from syncing.services.actors import COMMAND
 from syncing.services.runs import order, waves
 from syncing.services.runs.start import cancel_run
@@ -218,7 +218,7 @@ def of_command(house: House) -> SyncRun:
     policy(house, wave_hold=True)
     run = house.start(to_workers=False)
     house.work(run_id=run.pk)
-    processes.arrive("command", processes.Kind.FOREGROUND, run_id=run.pk)
+    processes.arrive("command", ProcessKind.FOREGROUND, run_id=run.pk)
     run.refresh_from_db()
     assert run.wave_held
     return run
@@ -272,7 +272,7 @@ def test_a_plan_overtakes_a_resting_run_and_what_waits_behind_it(house: House, h
         house.work(lambda *args: result("planned"))
         plan.refresh_from_db()
     else:
-        processes.arrive("worker", processes.Kind.WORKER)
+        processes.arrive("worker", ProcessKind.WORKER)
         foreground.work_to_the_end(plan, stop=house.stop, replicate=lambda *args: result("planned"))
 
     assert plan.state == "planned"
