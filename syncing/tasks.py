@@ -19,7 +19,7 @@ def lane() -> str:
     if not processes.enlist(name):
         return "enough lanes"
     try:
-        lanes.work(
+        lanes.run_lane(
             name=name, slice_s=conf.SLICE, threads=conf.threads(conf.workers()), stop=stop_signs.supervisor_sign()
         )
     finally:

@@ -35,7 +35,7 @@ BLOCKED_MESSAGE = "Kommo blocked this machine's IP address, so everything was st
 
 
 class LeaseWatch:
-    """When the lane last extended its leases; without a heartbeat nothing more may be sent.
+    """Knows when the lane last extended its leases; without a heartbeat nothing more may be sent.
 
     `stop` asks it before every request, so that a lane whose machine slept sends nothing when it wakes. A thread of
     its own watches it as well, for tasks that wait for their turn or for a repeat, and for a lane whose own thread
@@ -45,7 +45,7 @@ class LeaseWatch:
     def __init__(self, clocks: Sequence[Callable[[], float]] = elapsed.CLOCKS) -> None:
         self._clocks = clocks
         self._ended = threading.Event()
-        self.beaten(self.moment())
+        self.leases_extended(self.moment())
         self.stop = Stop(watch=lambda: StopReason.LOST_CLAIM if self.is_stale else "")
         threading.Thread(target=self._watch, name="watch", daemon=True).start()
 
@@ -60,8 +60,8 @@ class LeaseWatch:
     def moment(self) -> elapsed.Moment:
         return elapsed.moment(self._clocks)
 
-    def beaten(self, at: elapsed.Moment) -> None:
-        """`at`: before the leases were extended, for they count from then on."""
+    def leases_extended(self, at: elapsed.Moment) -> None:
+        """Takes note of it; `at`: before they were extended, for they count from then on."""
         self._at = at
 
     @property
@@ -83,7 +83,7 @@ class AccountTask:
     others: frozenset[int] = frozenset()  # Kommo ids of all other entries
     remember: Remember = remember_slave
     note: str = ""
-    shown: str = ""
+    shown_note: str = ""
     client: KommoClient | None = None
     ended_by: str = ""  # the reason code of its end
     outcomes: list[Outcome] = field(default_factory=list)
@@ -91,10 +91,6 @@ class AccountTask:
     @property
     def requests(self) -> int:
         return self.client.requests if self.client else 0
-
-    def interrupt(self, code: str) -> None:
-        """Asks the thread to stop before its next request; a wait for its turn ends at once."""
-        self.stop.set(code)
 
     # -- given to replicate --
 
@@ -108,8 +104,8 @@ class AccountTask:
                 if item.created_by_us:
                     self.target.gate.admit(item.ref, item.slave_key)
 
-    def keep(self, before: Snapshot) -> None:
-        self.recorder.keep(self.claim, packed(before))
+    def store_before(self, before: Snapshot) -> None:
+        self.recorder.store_before(self.claim, packed(before))
 
     def checkpoint(self, note: str) -> None:
         self.note = note
@@ -117,38 +113,37 @@ class AccountTask:
 
     # -- the thread --
 
-    def work(self, replicate: Replicate) -> None:
-        """The whole attempt; stores its end. The boundary of one account's run: no error leaves it for the others."""
+    def run(self, replicate: Replicate) -> None:
+        """Makes the whole attempt and stores its end; no error leaves it for the other accounts."""
         try:
-            with bounded(self._errored, but=(Stopped,)):
-                self._finish(self._replicate(replicate))
+            with bounded(self._store_error, but=(Stopped,)):
+                result = self._attempt(replicate)
+                self.ended_by = result.reason or ""
+                if result.reason == StopReason.IP_BLOCKED:  # every account that it stopped says the same
+                    error = error_document(StopReason.IP_BLOCKED, BLOCKED_MESSAGE, IpBlocked.remedy)
+                    result = replace(result, error=error)
+                note = how_far(self.progress()) if result.state == AccountState.CANCELLED else ""
+                self.recorder.finish(self.claim, result, self.earlier, note)
         except Stopped as stop:
             if stop.reason != StopReason.LOST_CLAIM:
                 self._store(partial(self.recorder.interrupt, self.claim, stop.reason, self.progress()))
 
-    def _finish(self, result: Result) -> None:
-        self.ended_by = result.reason or ""
-        note = how_far(self.progress()) if result.state == AccountState.CANCELLED else ""
-        self.recorder.finish(self.claim, explained(result), self.earlier, note)
-
-    def _replicate(self, replicate: Replicate) -> Result:
+    def _attempt(self, replicate: Replicate) -> Result:
+        """Replicates the account; a master is written only through the gate of a promotion that was approved."""
+        gate = self.target.gate if self.target.writes else None
+        read_only = None if gate else not self.target.writes
+        weather = Weather(self.claim.failing)
         try:
-            with self._opened() as self.client:
-                return replicate(self.target, self.client, self.record, self.checkpoint, self.keep)
+            with client_for(
+                self.account, read_only=read_only, gate=gate, others=self.others, stop=self.stop, weather=weather
+            ) as self.client:
+                return replicate(self.target, self.client, self.record, self.checkpoint, self.store_before)
         except KommoError as error:
             if isinstance(error, Stopped) and error.reason in OUR_OWN:
                 raise
             return failed(error, self.outcomes, self.requests)
 
-    def _opened(self) -> KommoClient:
-        """Only a promotion that was approved has a gate, and only through it a master is written."""
-        weather = Weather(self.claim.failing)
-        if self.target.writes and self.target.gate is not None:
-            return client_for(self.account, gate=self.target.gate, others=self.others, stop=self.stop, weather=weather)
-        read_only = not self.target.writes
-        return client_for(self.account, read_only=read_only, others=self.others, stop=self.stop, weather=weather)
-
-    def _errored(self, error: Exception) -> None:
+    def _store_error(self, error: Exception) -> None:
         logger.exception("run %s, account %s: error of our own", self.claim.run_id, self.account.subdomain)
         self._store(lambda: self.recorder.own_error(self.claim, where(error), self.progress()))
 
@@ -163,15 +158,8 @@ class AccountTask:
         return Progress([*self.earlier, *self.outcomes], self.requests, self.note, failing)
 
 
-def explained(result: Result) -> Result:
-    """Of a blocked IP, every account that it stopped says the same."""
-    if result.reason != StopReason.IP_BLOCKED:
-        return result
-    return replace(result, error=error_document(StopReason.IP_BLOCKED, BLOCKED_MESSAGE, IpBlocked.remedy))
-
-
 def failed(error: KommoError, outcomes: Sequence[Outcome], requests: int) -> Result:
-    """The result of an account that Kommo did not let us work."""
+    """Returns the result of an account that Kommo did not let us work."""
     counts = counts_of(outcomes)
     return Result(
         state="failed",

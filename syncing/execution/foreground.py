@@ -19,7 +19,7 @@ PAUSE = 0.5  # seconds between two looks when there is nothing to do but wait
 Say = Callable[[str], None]
 
 
-def work_to_the_end(
+def run_to_the_end(
     run: SyncRun,
     *,
     stop: StopSign,
@@ -27,7 +27,7 @@ def work_to_the_end(
     on_progress: Callable[[], None] | None = None,
     replicate: Replicate = replication.replicate,
 ) -> SyncRun:
-    """Works `run` until it has ended, waiting for older runs of its group; gives the run as it ended.
+    """Works `run` until it has ended, waiting for older runs of its group; returns the run as it ended.
 
     When `stop` is set, the run is cancelled, or left to the workers, or another command, if they have it as well.
     """
@@ -36,7 +36,7 @@ def work_to_the_end(
     try:
         while not stop.is_set() and _is_open(run):
             if lanes.has_work(run.pk):
-                lanes.work(
+                lanes.run_lane(
                     name=name,
                     slice_s=math.inf,
                     threads=conf.threads(1),
@@ -47,7 +47,7 @@ def work_to_the_end(
                 )
             _wait(run, name, stop, say)
         processes.leave(name)  # before looking: of two that stop at once, the last one has to cancel
-        if _is_open(run) and not run.queued_to_workers and not _others(run):
+        if _is_open(run) and not run.queued_to_workers and not is_run_elsewhere(run):
             cancel_run(run, by=COMMAND)
     finally:
         processes.leave(name)
@@ -55,7 +55,7 @@ def work_to_the_end(
 
 
 def _wait(run: SyncRun, name: str, stop: StopSign, say: Say) -> None:
-    """Nothing can be begun now: an older run is in the way, another lane has what is left, or the next wave waits."""
+    """Waits while an older run is in the way, another lane has what is left, or the next wave waits."""
     if not _is_open(run) or waves.settle(run.pk):
         return
     clocks.pull_in()
@@ -91,8 +91,8 @@ def say_why(run: SyncRun, reason: str, say: Say) -> None:
         say(reason)
 
 
-def _others(run: SyncRun) -> bool:
-    """Whether another command works the run too: it asked for the same while the run waited."""
+def is_run_elsewhere(run: SyncRun) -> bool:
+    """Tells if another command works the run too: it asked for the same while the run waited."""
     return processes.living().filter(kind=ProcessKind.FOREGROUND, run=run).exists()
 
 

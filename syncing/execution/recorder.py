@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 from django.db import OperationalError, connection, transaction
 
@@ -35,7 +35,7 @@ class Unit:
     """Something to store for one claim; its result is True, or Stopped when the claim was lost."""
 
     claim: Claim
-    act: Callable[[], None]
+    act: Callable[[], object]
     after_write: bool = False  # what the account has become since its last request: more would follow
 
 
@@ -58,7 +58,7 @@ class Recorder:
         remember: Remember = remember_slave,
         notes: Notes = NO_NOTES,
     ) -> None:
-        """Log rows of what has just happened, what `remember` makes of the id mappings, and `notes`."""
+        """Stores log rows of what has just happened, what `remember` makes of the id mappings, and `notes`."""
 
         def act() -> None:
             log_outcomes(claim.run_id, claim.account_run_id, outcomes)
@@ -69,8 +69,8 @@ class Recorder:
 
         self._batcher.call(Unit(claim, act, after_write=True))
 
-    def keep(self, claim: Claim, document: bytes) -> None:
-        """The account as it was before the first write (`store.packed`)."""
+    def store_before(self, claim: Claim, document: bytes) -> None:
+        """Stores the account as it was before the first write (`records.snapshots.packed`)."""
 
         def act() -> None:
             store_snapshot(claim.account_run_id, claim.account_id, document)
@@ -78,27 +78,22 @@ class Recorder:
         self._batcher.call(Unit(claim, act, after_write=True))
 
     def finish(self, claim: Claim, result: Result, earlier: Sequence[Outcome], note: str = "") -> None:
-        """The end of an account run; what earlier attempts of it did counts as done in it."""
+        """Ends an account run; what earlier attempts of it did counts as done in it."""
         seen = drift.seen_in(result)
 
         def act() -> None:
             _end(claim, note=note, **final_columns(claim, result, earlier))
-            _keep_contact(claim, result)
-            self._keep_drift(claim, seen)
+            _store_contact(claim, result)
+            if seen is not None:
+                if claim.run_id not in self._frames:
+                    self._frames[claim.run_id] = drift.frame_of(claim)
+                if frame := self._frames[claim.run_id]:
+                    drift.store_drift(claim, frame, seen)
 
         self._batcher.call(Unit(claim, act))
 
-    def _keep_drift(self, claim: Claim, seen: drift.Seen | None) -> None:
-        """In the recorder's thread."""
-        if seen is None:
-            return
-        if claim.run_id not in self._frames:
-            self._frames[claim.run_id] = drift.frame_of(claim)
-        if frame := self._frames[claim.run_id]:
-            drift.store_drift(claim, frame, seen)
-
     def interrupt(self, claim: Claim, reason: str, progress: Progress) -> None:
-        """Stopped between two requests: cancelled for good, or handed back for the next attempt."""
+        """Ends an attempt that was stopped: cancelled for good, or handed back for the next attempt."""
 
         def act() -> None:
             is_over = reason == StopReason.CANCELLED or _run_is_cancelled(claim)
@@ -108,7 +103,7 @@ class Recorder:
         self._batcher.call(Unit(claim, act))
 
     def own_error(self, claim: Claim, text: str, progress: Progress | None) -> None:
-        """An error of our own: to the queue again, or after too many the end of the account run.
+        """Stores an error of our own: to the queue again, or after too many the end of the account run.
 
         `progress` None: it was not even begun, so what earlier attempts did stays as it is told.
         """
@@ -125,9 +120,9 @@ class Recorder:
         self._batcher.call(Unit(claim, act))
 
     def show(self, claim: Claim, requests: int, note: str) -> None:
-        """What an account is doing at the moment."""
+        """Shows what an account is doing at the moment."""
         rows = AccountRun.objects.filter(pk=claim.account_run_id, state=AccountState.RUNNING)
-        self._batcher.submit(Unit(claim, lambda: _update(rows, requests=claim.requests + requests, note=note)))
+        self._batcher.submit(Unit(claim, partial(rows.update, requests=claim.requests + requests, note=note)))
 
 
 # -- in the recorder's thread --
@@ -147,23 +142,20 @@ def commit(units: Sequence[Unit]) -> Sequence[bool | BaseException]:
 
 def _commit(units: Sequence[Unit]) -> list[bool | BaseException]:
     with transaction.atomic():
-        held = _held({unit.claim.account_run_id for unit in units})
-        turned = _turned(units)
+        keys = {unit.claim.account_run_id for unit in units}
+        running = AccountRun.objects.filter(pk__in=keys, state=AccountState.RUNNING)
+        # Locked until the commit, in the order of their keys.
+        fences = dict(running.select_for_update().order_by("pk").values_list("pk", "fence"))
+        turned = _with_other_role(units)
         lost = [unit.after_write and unit.claim.account_run_id in turned for unit in units]
         return [
-            Stopped(StopReason.LOST_CLAIM) if gone else _store(unit, held)
+            Stopped(StopReason.LOST_CLAIM) if gone else _store(unit, fences)
             for unit, gone in zip(units, lost, strict=True)
         ]
 
 
-def _held(account_run_ids: set[int]) -> dict[int, int]:
-    """The fences of the account runs that are in work, locked until the commit, in the order of their keys."""
-    rows = AccountRun.objects.select_for_update().filter(pk__in=account_run_ids, state=AccountState.RUNNING)
-    return dict(rows.order_by("pk").values_list("pk", "fence"))
-
-
-def _turned(units: Sequence[Unit]) -> set[int]:
-    """Account runs whose account has another role now (by an import, say): they are as good as lost.
+def _with_other_role(units: Sequence[Unit]) -> set[int]:
+    """Returns the account runs whose account has another role now (by an import, say): they are as good as lost.
 
     Only what was approved for it may be written to a master.
     """
@@ -176,8 +168,8 @@ def _turned(units: Sequence[Unit]) -> set[int]:
     return {claim.account_run_id for claim in wrong}
 
 
-def _store(unit: Unit, held: dict[int, int]) -> bool | BaseException:
-    if held.get(unit.claim.account_run_id) != unit.claim.fence:
+def _store(unit: Unit, fences: dict[int, int]) -> bool | BaseException:
+    if fences.get(unit.claim.account_run_id) != unit.claim.fence:
         return Stopped(StopReason.LOST_CLAIM)
     failed: list[Exception] = []  # raised to who asked: the others of the batch have no part in it
     with bounded(failed.append, but=(OperationalError,)), transaction.atomic():
@@ -185,16 +177,12 @@ def _store(unit: Unit, held: dict[int, int]) -> bool | BaseException:
     return failed[0] if failed else True
 
 
-def _update(rows: Any, **columns: object) -> None:
-    rows.update(**columns)
-
-
 def _end(claim: Claim, **columns: object) -> None:
     AccountRun.objects.filter(pk=claim.account_run_id).update(lease_until=None, lane="", **columns)
 
 
-def _keep_contact(claim: Claim, result: Result) -> None:
-    """What the run learnt about the connection: of an account that was not asked, or not to the end, nothing."""
+def _store_contact(claim: Claim, result: Result) -> None:
+    """Stores what the run learnt of the connection: nothing of an account that was not asked, or not to the end."""
     failed = result.state == AccountState.FAILED
     untold = result.state in (AccountState.CANCELLED, AccountState.SKIPPED)
     if failed or (result.requests and not untold):

@@ -153,6 +153,14 @@ def release_expired(run_id: int | None = None) -> int:
     )
 
 
+def cancel_stragglers() -> int:
+    """Ends account runs that went back to the queue at the very moment somebody cancelled their run."""
+    waiting = AccountRun.objects.filter(state=AccountState.QUEUED, run__cancel_requested_at__isnull=False)
+    return AccountRun.objects.filter(pk__in=waiting.values("pk"), state=AccountState.QUEUED).update(
+        state=AccountState.CANCELLED, reason="cancelled", finished_at=clock.now()
+    )
+
+
 def _update(rows: QuerySet[AccountRun], **values: object) -> int:
     """UPDATE by a subquery of keys: rows are chosen by a join."""
     return AccountRun.objects.filter(pk__in=rows.values("pk"), state=AccountState.RUNNING).update(**values)

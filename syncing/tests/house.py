@@ -64,7 +64,7 @@ class House:
         processes.arrive(name, ProcessKind.LANE, worker="test")
         facts = {"slice_s": 60.0, "threads": 4, "stop": self.stop, **facts}
         try:
-            return lanes.work(name=name, replicate=replicate, **facts)  # type: ignore[arg-type]
+            return lanes.run_lane(name=name, replicate=replicate, **facts)  # type: ignore[arg-type]
         finally:
             processes.leave(name)
 

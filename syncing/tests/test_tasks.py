@@ -17,7 +17,7 @@ from syncing.tests.house import House, result
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Slaves that are done at once."""
-    monkeypatch.setattr(AccountTask, "_replicate", lambda self, replicate: result())
+    monkeypatch.setattr(AccountTask, "_attempt", lambda self, replicate: result())
 
 
 def test_a_lane_task_works_what_there_is_and_leaves_no_trace(house: House, quick: None) -> None:

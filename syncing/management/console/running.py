@@ -12,7 +12,7 @@ from django.db import connection
 
 from accounts.database import cause_of
 from syncing.error_boundary import INTERNAL_REMEDY, bounded, survived, where
-from syncing.execution.foreground import work_to_the_end
+from syncing.execution.foreground import run_to_the_end
 from syncing.execution.stop_signs import StopOnSignal
 from syncing.leases import processes
 from syncing.management.console.output import write_json
@@ -107,7 +107,7 @@ def to_the_end(run: SyncRun, options: Options, stderr: OutputWrapper, stop: Stop
 
 def _work(run: SyncRun, stderr: OutputWrapper, stop: StopOnSignal) -> SyncRun:
     progress = ProgressBar(run, cast(TextIO, stderr._out))
-    run = work_to_the_end(run, stop=stop, say=progress.say, on_progress=progress)
+    run = run_to_the_end(run, stop=stop, say=progress.say, on_progress=progress)
     progress.end()
     if stop.is_set():
         stderr.write(f"Stopped: run {run.pk} {'goes on without this command' if run.is_open else 'is ' + run.state}.")

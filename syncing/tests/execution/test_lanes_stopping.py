@@ -124,7 +124,7 @@ def test_without_a_heartbeat_nothing_more_is_sent(house: House, settings: Settin
         target: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, store_before: StoreBefore
     ) -> Result:
         task: AccountTask = checkpoint.__self__  # type: ignore[attr-defined]
-        task.watch.beaten = lambda at: None  # type: ignore[method-assign]
+        task.watch.leases_extended = lambda at: None  # type: ignore[method-assign]
         try:
             while True:
                 checkpoint("reading")
@@ -179,7 +179,7 @@ def test_a_wait_for_a_turn_ends_when_the_lanes_own_thread_hangs(house: House, se
         target: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, store_before: StoreBefore
     ) -> Result:
         task: AccountTask = checkpoint.__self__  # type: ignore[attr-defined]
-        task.watch.beaten = lambda at: None  # type: ignore[method-assign]
+        task.watch.leases_extended = lambda at: None  # type: ignore[method-assign]
         try:
             task.stop.sleep(60)
         except Stopped as stopped:
@@ -209,7 +209,7 @@ def test_a_lane_whose_machine_slept_sends_nothing_when_it_wakes(house: House, wo
             turn()
             slept = 60
 
-        task.watch.beaten = lambda at: None  # type: ignore[method-assign]
+        task.watch.leases_extended = lambda at: None  # type: ignore[method-assign]
         task.watch._clocks = (time.monotonic, lambda: time.monotonic() + slept)
         task.watch._at = task.watch.moment()
         pacer.wait = turn_and_sleep  # type: ignore[method-assign]
@@ -237,7 +237,7 @@ def test_leases_count_from_before_they_were_extended(house: House, monkeypatch: 
 
     monkeypatch.setattr(lanes, "LeaseWatch", lambda: LeaseWatch((lambda: now,)))
     monkeypatch.setattr(lanes.claims, "extend_masters", extend_and_sleep)
-    lane = lanes.LaneAtWork("lane", 60.0, 1, house.stop, None, all_well)
+    lane = lanes.RunningLane("lane", 60.0, 1, house.stop, None, all_well)
     try:
         lane._beat()
         assert lane._watch.is_stale

@@ -13,7 +13,7 @@ from accounts.simulator.account import SimAccount
 from accounts.simulator.server import RunningServer
 from accounts.simulator.world import World
 from accounts.tests.factories import AccountFactory
-from syncing.execution.foreground import work_to_the_end
+from syncing.execution.foreground import run_to_the_end
 from syncing.execution.stop_signs import StopOnSignal
 from syncing.models import AuditEntry, RunMode, SyncRun
 from syncing.services.keys import create_key, make_webhook_token
@@ -94,7 +94,7 @@ def test_what_was_reviewed_again_and_approved_is_written(master: SimAccount, wor
     client.post(url)
     review = SyncRun.objects.first()
     assert review is not None
-    work_to_the_end(review, stop=StopOnSignal())
+    run_to_the_end(review, stop=StopOnSignal())
     code, said = command_document("approve", str(review.pk), "--by", "ben")
 
     assert (code, states(said)) == (0, {"south": ("changed", None)})
@@ -151,7 +151,7 @@ def test_a_key_that_may_approve_starts_the_run(master: SimAccount, world: World,
     assert answer.status_code == 202
     run = SyncRun.objects.get(pk=answer.json()["run"])
     assert answer.json()["status_url"].endswith(f"/api/sync/runs/{run.pk}")
-    run = work_to_the_end(run, stop=StopOnSignal())
+    run = run_to_the_end(run, stop=StopOnSignal())
     found = dict(run.account_runs.values_list("account__subdomain", "state"))
     assert found == {"north": "changed", "south": "refused"}
     approved = AuditEntry.objects.get(action="approved")
@@ -172,6 +172,6 @@ def test_a_webhook_plans_where_plans_need_approval_and_a_burst_joins_it(
     run = SyncRun.objects.get()
     assert first.json() == second.json() == {"run": run.pk}
     assert (run.mode, run.trigger) == (RunMode.PLAN, "webhook")
-    work_to_the_end(run, stop=StopOnSignal())
+    run_to_the_end(run, stop=StopOnSignal())
     assert {record.method for record in world.log} == {"GET"}
     assert set(run.account_runs.values_list("state", flat=True)) == {"planned"}

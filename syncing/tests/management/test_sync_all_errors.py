@@ -49,7 +49,7 @@ def test_a_database_that_fails_in_the_middle_ends_in_1_with_the_run(
     def fail(*args: object, **facts: object) -> None:
         raise OperationalError("the connection is closed")
 
-    monkeypatch.setattr(running, "work_to_the_end", fail)
+    monkeypatch.setattr(running, "run_to_the_end", fail)
     if stays_away:
         monkeypatch.setattr(running, "run_document", fail)
 
@@ -85,7 +85,7 @@ def test_an_error_of_this_command_itself_ends_the_run_and_prints_the_document(
     def odd(*args: object, **facts: object) -> None:
         raise KeyError("secret")
 
-    monkeypatch.setattr(running, "work_to_the_end", odd)
+    monkeypatch.setattr(running, "run_to_the_end", odd)
     code, out, errors = sync("--json")
 
     said = json.loads(out)

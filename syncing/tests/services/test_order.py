@@ -54,7 +54,7 @@ def follow(house: House, meanwhile: Callable[[], None] = lambda: None, **facts: 
         if len(said) == 1:
             meanwhile()
 
-    foreground.work_to_the_end(run, stop=house.stop, say=say, replicate=all_well)
+    foreground.run_to_the_end(run, stop=house.stop, say=say, replicate=all_well)
     return run, said
 
 
@@ -131,7 +131,7 @@ def test_a_waiting_run_of_living_workers_comes_first(house: House) -> None:
         said.append(sentence)
         stop.set()
 
-    foreground.work_to_the_end(run, stop=stop, say=say, replicate=all_well)
+    foreground.run_to_the_end(run, stop=stop, say=say, replicate=all_well)
 
     assert f"run {first.pk}" in said[0]
     first.refresh_from_db()
@@ -159,7 +159,7 @@ def test_an_interrupted_command_cancels_its_run_and_says_how_far_every_account_c
             checkpoint("reading")
             time.sleep(0.005)  # as a request takes: spinning would starve the lane's own thread
 
-    foreground.work_to_the_end(run, stop=stop, replicate=replicate)
+    foreground.run_to_the_end(run, stop=stop, replicate=replicate)
 
     assert run.state == "cancelled"
     begun = run.account_runs.filter(fence__gt=0)
@@ -177,7 +177,7 @@ def test_an_interrupted_command_leaves_a_run_that_others_joined_to_the_workers(h
             time.sleep(0.005)  # as a request takes: spinning would starve the lane's own thread
 
     assert house.start().pk == run.pk  # a webhook, say
-    foreground.work_to_the_end(run, stop=stop, replicate=replicate)
+    foreground.run_to_the_end(run, stop=stop, replicate=replicate)
 
     assert run.state == "running"
     assert set(house.states(run).values()) == {"queued"}
@@ -188,10 +188,10 @@ def test_an_interrupted_command_leaves_a_run_to_the_other_command_that_joined_it
     processes.arrive("other command", ProcessKind.FOREGROUND, run_id=run.pk)
     house.stop.set()
 
-    assert foreground.work_to_the_end(run, stop=house.stop).state == "queued"
+    assert foreground.run_to_the_end(run, stop=house.stop).state == "queued"
     processes.leave("other command")
 
-    assert foreground.work_to_the_end(run, stop=house.stop).state == "cancelled"
+    assert foreground.run_to_the_end(run, stop=house.stop).state == "cancelled"
 
 
 # -- the reaper --

@@ -12,7 +12,7 @@ from accounts import clock
 from accounts.kommo.client import KommoClient
 from accounts.tests.factories import AccountFactory
 from syncing.execution import lanes
-from syncing.execution.foreground import work_to_the_end
+from syncing.execution.foreground import run_to_the_end
 from syncing.models import LogEntry, SyncRun
 from syncing.replication.contract import Checkpoint, Record, Result, StoreBefore, Target
 from syncing.services.actors import COMMAND
@@ -177,7 +177,7 @@ def test_a_command_waits_through_the_rest_says_so_and_goes_on(fleet: House) -> N
         kommo.out = False
         rest_is_over(run)
 
-    work_to_the_end(run, stop=fleet.stop, say=say, replicate=kommo)
+    run_to_the_end(run, stop=fleet.stop, say=say, replicate=kommo)
 
     assert "rests until" in said[0]
     assert "(rest 1 of 3)" in said[0]
@@ -188,7 +188,7 @@ def test_a_command_that_is_stopped_while_it_rests_cancels_its_run_at_once(fleet:
     run = fleet.start(to_workers=False)
     began = time.monotonic()
 
-    work_to_the_end(run, stop=fleet.stop, say=lambda sentence: fleet.stop.set(), replicate=Kommo())
+    run_to_the_end(run, stop=fleet.stop, say=lambda sentence: fleet.stop.set(), replicate=Kommo())
 
     assert (run.state, run.rests) == ("cancelled", 1)
     assert time.monotonic() - began < 50

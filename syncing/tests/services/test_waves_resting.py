@@ -165,7 +165,7 @@ def test_a_run_in_its_pause_can_be_cancelled(house: House, paused: SyncRun) -> N
 
 
 def follow(house: House, run: SyncRun, say: Any) -> SyncRun:
-    return foreground.work_to_the_end(run, stop=house.stop, say=say, replicate=all_well)
+    return foreground.run_to_the_end(run, stop=house.stop, say=say, replicate=all_well)
 
 
 def test_a_command_waits_says_so_once_and_goes_on_when_somebody_continues(house: House) -> None:
@@ -273,7 +273,7 @@ def test_a_plan_overtakes_a_resting_run_and_what_waits_behind_it(house: House, h
         plan.refresh_from_db()
     else:
         processes.arrive("worker", ProcessKind.WORKER)
-        foreground.work_to_the_end(plan, stop=house.stop, replicate=lambda *args: result("planned"))
+        foreground.run_to_the_end(plan, stop=house.stop, replicate=lambda *args: result("planned"))
 
     assert plan.state == "planned"
     for other, state in ((held, "running"), (behind, "queued")):
