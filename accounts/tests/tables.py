@@ -91,18 +91,22 @@ def postgres_database(server: str, name: str, template: str = "template1") -> It
 
 @contextmanager
 def shared_postgres_tables(server: str, name: str) -> Iterator[str]:
-    """A migrated database without data, one for all processes that name it; the last of them drops it."""
+    """A migrated database without data, one for all processes that name it; the last of them drops it.
+
+    Who makes or drops it holds one lock for as long as that takes; who uses it shares another one.
+    """
     with psycopg.connect(server, autocommit=True) as admin:
         admin.execute("SELECT pg_advisory_lock(hashtext(%s))", [name])
+        admin.execute("SELECT pg_advisory_lock_shared(hashtext(%s))", [f"{name} in use"])
         if not admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
             admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
             migrate(f"{server.rsplit('/', 1)[0]}/{name}")
-        admin.execute("SELECT pg_advisory_lock_shared(hashtext(%s))", [name])  # nobody drops it from now on
         admin.execute("SELECT pg_advisory_unlock(hashtext(%s))", [name])
         try:
             yield name
         finally:
-            admin.execute("SELECT pg_advisory_unlock_shared(hashtext(%s))", [name])
-            locked = admin.execute("SELECT pg_try_advisory_lock(hashtext(%s))", [name]).fetchone()
-            if locked and locked[0]:
+            admin.execute("SELECT pg_advisory_lock(hashtext(%s))", [name])
+            admin.execute("SELECT pg_advisory_unlock_shared(hashtext(%s))", [f"{name} in use"])
+            unused = admin.execute("SELECT pg_try_advisory_lock(hashtext(%s))", [f"{name} in use"]).fetchone()
+            if unused and unused[0]:
                 admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
