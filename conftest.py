@@ -150,6 +150,7 @@ def browser(chromium: Any, live_server: Any, monkeypatch: pytest.MonkeyPatch) ->
         page.on("pageerror", lambda error: complaints.append(str(error)))
 
     context = launched.new_context(base_url=live_server.url)
+    context.set_default_timeout(60_000)  # a machine may be busy
     context.on("page", watch)
     context.complaints = complaints
     yield context

@@ -141,4 +141,4 @@ def test_an_edit_is_found_accepted_with_a_reason_and_withdrawn(cast, page) -> No
     page.locator("text=Their own colours.").wait_for()
     assert page.locator("h2:has-text('Differences (1)')").count() == 1
     page.click("button:has-text('Withdraw')")
-    page.locator("text=The next check shows what differs there now").wait_for()
+    page.locator("text=The next check shows what differs now").wait_for()
