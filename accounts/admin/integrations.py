@@ -33,7 +33,7 @@ class IntegrationForm(IntegrationModelForm):
         max_length=500,
         assume_scheme="https",
         widget=forms.URLInput(attrs={"class": "vURLField"}),
-        help_text=_("As registered in Kommo, to the letter: Kommo sends people back to it."),
+        help_text=_("The exact address that is registered in Kommo. Kommo sends people back to it."),
     )
     new_secret = SecretField(
         label=_("Secret key"),

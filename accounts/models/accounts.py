@@ -62,7 +62,7 @@ class Account(models.Model):
         null=True,
         blank=True,
         editable=False,
-        help_text=_("Kept at the first contact and compared ever after."),
+        help_text=_("Stored at the first contact. Later answers must come from the same Kommo account."),
     )
     credential_kind = models.CharField(
         _("credential"), max_length=10, choices=CredentialKind.choices, default=CredentialKind.LONG_LIVED
@@ -75,23 +75,25 @@ class Account(models.Model):
         blank=True,
         related_name="accounts",
         verbose_name=_("integration"),
-        help_text=_("What the account is connected with by OAuth. Not needed with a long-lived token."),
+        help_text=_("The integration that connects this account by OAuth. Not needed with a long-lived token."),
     )
     contact_email = models.EmailField(
-        _("administrator's e-mail"), blank=True, help_text=_("Whom an invite link is sent to.")
+        _("administrator's e-mail"), blank=True, help_text=_("Invite links are sent to this address.")
     )
     token_expires_at = models.DateTimeField(
         _("token expires"),
         null=True,
         blank=True,
         editable=False,
-        help_text=_("When the connection ends if nobody does anything; a token pair renews itself long before."),
+        help_text=_(
+            "The connection ends at this time if nobody does anything. An OAuth connection renews itself long before."
+        ),
     )
     warned_days = models.PositiveSmallIntegerField(null=True, blank=True, editable=False)
     is_pilot = models.BooleanField(
-        _("pilot"), default=False, help_text=_("Runs of the whole group begin with the pilots.")
+        _("pilot"), default=False, help_text=_("A run of the whole group starts with its pilots.")
     )
-    paused = models.BooleanField(_("paused"), default=False, help_text=_("Runs skip this account."))
+    paused = models.BooleanField(_("paused"), default=False, help_text=_("Every run skips this account."))
     health = models.CharField(
         _("health"), max_length=14, choices=Health.choices, default=Health.UNKNOWN, editable=False
     )
@@ -113,7 +115,7 @@ class Account(models.Model):
             models.UniqueConstraint(
                 fields=["kommo_id"],
                 name="one_entry_per_kommo_id",
-                violation_error_message=_("Another entry already stands for this Kommo account."),
+                violation_error_message=_("This Kommo account is already in the list, as another entry."),
             ),
         ]
         permissions = [

@@ -32,7 +32,7 @@ class Invite(models.Model):
     email = models.EmailField(_("sent to"), blank=True)
     language = models.CharField(max_length=10, blank=True, editable=False)
     sent_at = models.DateTimeField(_("sent"), null=True, blank=True)
-    send_error = models.CharField(_("not sent because"), max_length=200, blank=True)
+    send_error = models.CharField(_("reason it was not sent"), max_length=200, blank=True)
 
     class Meta:
         verbose_name = _("invite link")

@@ -11,7 +11,7 @@ class UnmatchedItems(models.TextChoices):
     """The policy for items that the master does not have (any more)."""
 
     KEEP = "keep", _("Keep")
-    DELETE_CREATED = "delete_created", _("Delete what KommoSync made there")
+    DELETE_CREATED = "delete_created", _("Delete what KommoSync created")
     DELETE_ALL = "delete_all", _("Delete all")
 
 
@@ -36,15 +36,18 @@ class SyncGroup(models.Model):
     sync_pipelines = models.BooleanField(_("pipelines and stages"), default=True)
     sync_custom_fields = models.BooleanField(_("field groups and custom fields"), default=True)
     max_master_shrink = models.PositiveSmallIntegerField(
-        _("allowed shrink of the master (%)"),
+        _("largest loss in the master (%)"),
         default=30,
         validators=[MinValueValidator(0), MaxValueValidator(100)],
-        help_text=_("A run is refused when the master lost more than this share of any kind."),
+        help_text=_(
+            "A run is refused when the master has lost more than this share of its pipelines, stages, "
+            "fields or options since the last run."
+        ),
     )
     shrink_minimum_items = models.PositiveSmallIntegerField(
-        _("smallest kind that the share applies to"),
+        _("smallest number for that check"),
         default=10,
-        help_text=_("Items; fewer are only checked for being gone altogether."),
+        help_text=_("With fewer items of a kind, the run is refused only if all of them are gone."),
     )
     # What becomes of items that only a slave has.
     unmatched_pipelines = _unmatched(_("pipelines that only a slave has"))
@@ -54,42 +57,67 @@ class SyncGroup(models.Model):
     unmatched_options = _unmatched(_("options that only a slave has"))
     # Limits: more than these in one account, and it is refused before the first write.
     max_update_share = _percent(
-        _("updates (%)"), 30, _("Of the items kept in step so far that a run may change in one account.")
+        _("largest share of updates (%)"),
+        30,
+        _(
+            "A run is refused in an account where it would change more than this share of the items that "
+            "were synced before."
+        ),
     )
-    max_delete_share = _percent(_("deletions (%)"), 10, _("Of the items of an account that a run may delete."))
+    max_delete_share = _percent(
+        _("largest share of deletions (%)"),
+        10,
+        _("A run is refused in an account where it would delete more than this share of the items."),
+    )
     limit_minimum_items = models.PositiveSmallIntegerField(
-        _("fewest items that the shares apply to"), default=10, help_text=_("With fewer, only the number counts.")
+        _("smallest number for the shares"),
+        default=10,
+        help_text=_("In an account with fewer items only the number of deletions counts."),
     )
     max_deletes = models.PositiveSmallIntegerField(
-        _("deletions (number)"), default=20, help_text=_("That a run may make in one account, whatever the share.")
+        _("largest number of deletions"),
+        default=20,
+        help_text=_("A run is refused in an account where it would delete more items than this, whatever their share."),
     )
     # Review.
     requires_approval = models.BooleanField(
-        _("plans need approval"), default=False, help_text=_("Nothing is written but what was planned and approved.")
+        _("require approval of plans"),
+        default=False,
+        help_text=_("A run writes only what was planned and approved before."),
     )
     approver_must_differ = models.BooleanField(
-        _("by another person"), default=False, help_text=_("Who asked for the plan cannot approve it.")
+        _("require a second person to approve"),
+        default=False,
+        help_text=_("The person who asked for a plan cannot approve it."),
     )
     # Waves: pilots first, then the others in steps.
     wave_size = models.PositiveSmallIntegerField(
-        _("size of a wave"), default=0, help_text=_("0: all accounts that are no pilots at once.")
+        _("size of a wave"), default=0, help_text=_("0 puts all accounts that are not pilots into one wave.")
     )
-    wave_unit = models.CharField(_("counted in"), max_length=8, choices=WaveUnit.choices, default=WaveUnit.ACCOUNTS)
+    wave_unit = models.CharField(
+        _("unit of the size"), max_length=8, choices=WaveUnit.choices, default=WaveUnit.ACCOUNTS
+    )
     max_failure_share = _percent(
-        _("failures (%)"), 10, _("Of a wave; with more, the accounts of the waves behind it are not touched.")
+        _("largest share of failures (%)"),
+        10,
+        _("If more accounts of a wave fail, the run stops and later waves are not touched."),
     )
     wave_wait = models.PositiveSmallIntegerField(_("pause between waves (minutes)"), default=0)
     wave_hold = models.BooleanField(
-        _("ask before the next wave"), default=False, help_text=_("Somebody has to press Continue.")
+        _("wait for Continue before each wave"),
+        default=False,
+        help_text=_("The next wave starts when somebody presses Continue."),
     )
     snapshot_days = models.PositiveSmallIntegerField(
-        _("keep snapshots (days)"),
+        _("keep snapshots for (days)"),
         default=90,
         validators=[MinValueValidator(1)],
-        help_text=_("So long can a run be rolled back."),
+        help_text=_("A run can be rolled back for this many days."),
     )
     drift_hours = models.PositiveSmallIntegerField(
-        _("look for drift every (hours)"), default=0, help_text=_("0: never by itself. It only reads.")
+        _("check for drift every (hours)"),
+        default=0,
+        help_text=_("0 turns these checks off. A check reads and writes nothing."),
     )
     drift_problem = models.CharField(max_length=500, blank=True, editable=False, help_text="Why it could not begin.")
     webhook_token_hash = models.CharField(max_length=64, blank=True, editable=False, db_index=True)

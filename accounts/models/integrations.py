@@ -25,13 +25,14 @@ class Integration(models.Model):
     redirect_uri = models.URLField(
         _("redirect URI"),
         max_length=500,
-        help_text=_("As registered in Kommo, to the letter: Kommo sends people back to it."),
+        help_text=_("The exact address that is registered in Kommo. Kommo sends people back to it."),
     )
     is_public = models.BooleanField(
         _("public"),
         default=False,
         help_text=_(
-            "A public integration serves any number of accounts, a private one only the account it is made in."
+            "A public integration serves any number of accounts; a private one only the account in which "
+            "it was created."
         ),
     )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)

@@ -64,7 +64,7 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     readonly_fields = fields
     change_list_template = "syncing/audit_list.html"
 
-    @admin.display(description=_("by way of"), ordering="via")
+    @admin.display(description=_("via"), ordering="via")
     def way(self, entry: AuditEntry) -> str:
         return str(dict(Trigger.choices).get(entry.via, entry.via))
 

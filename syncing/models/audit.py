@@ -47,7 +47,7 @@ class AuditEntry(models.Model):
 
     at = models.DateTimeField(_("at"), auto_now_add=True, db_index=True)
     actor = models.CharField(_("who"), max_length=150, help_text=_("User, API key, or what started it."))
-    via = models.CharField(_("by way of"), max_length=8)
+    via = models.CharField(_("via"), max_length=8)
     action = models.CharField(_("action"), max_length=11, choices=AuditAction.choices)
     group = models.CharField(_("sync group"), max_length=120, blank=True)
     account = models.CharField(_("account"), max_length=63, blank=True)

@@ -25,9 +25,14 @@ class Drift(models.Model):
     differences = models.JSONField(
         _("differences"),
         default=list,
-        help_text=_("As in selectors.drift: what differs, by whose doing, since when; extras among them."),
+        help_text=_(
+            "Every difference with its cause and the time it was first seen; items that only the slave "
+            "has are among them."
+        ),
     )
-    count = models.PositiveIntegerField(_("differences"), default=0, help_text=_("Without extras."))
+    count = models.PositiveIntegerField(
+        _("differences"), default=0, help_text=_("Items that only the slave has are not counted.")
+    )
     # Counted when stored, so that lists and the dashboard need not read the differences of every account.
     by_master = models.PositiveIntegerField(default=0, editable=False, help_text="The master moved on.")
     by_slave = models.PositiveIntegerField(default=0, editable=False, help_text="Somebody edited the slave.")

@@ -20,7 +20,10 @@ class Exclusion(models.Model):
     account = models.ForeignKey(Account, models.CASCADE, related_name="exclusions", verbose_name=_("account"))
     kind = models.CharField(_("kind"), max_length=12, choices=KINDS)
     name = models.CharField(
-        _("name"), max_length=500, blank=True, help_text=_("As in the master; without a name, everything of the kind.")
+        _("name"),
+        max_length=500,
+        blank=True,
+        help_text=_("The name in the master. Leave it empty to exclude everything of this kind."),
     )
 
     class Meta:

@@ -27,7 +27,7 @@ class ApiKey(models.Model):
         editable=False,
         related_name="+",
         verbose_name=_("made by"),
-        help_text=_("It may do no more than this person may now, and what it does counts as done by them."),
+        help_text=_("The key can do only what this person may do now, and its actions count as this person's actions."),
     )
     # Left when the person is deleted; without it the key was made on the command line, for no person.
     maker_name = models.CharField(max_length=150, blank=True, editable=False)

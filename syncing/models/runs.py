@@ -55,7 +55,7 @@ class SyncRun(models.Model):
         editable=False,
         related_name="applied_by",
         verbose_name=_("approved plan"),
-        help_text=_("The plan run whose plans, and no others, this run may carry out."),
+        help_text=_("The run whose approved plans this run applies. It writes nothing else."),
     )
     reverts = models.ForeignKey(
         "self",
@@ -160,7 +160,7 @@ class AccountRun(models.Model):
         _("changes"),
         default=dict,
         blank=True,
-        help_text=_("changes, extras, conflicts, manual: as in the run document."),
+        help_text=_("Changes, extras, conflicts and manual steps, as in the JSON document of the run."),
     )
     created = models.PositiveIntegerField(_("created"), default=0)
     updated = models.PositiveIntegerField(_("updated"), default=0)

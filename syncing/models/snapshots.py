@@ -17,7 +17,7 @@ class MasterSnapshot(models.Model):
     accepted = models.BooleanField(
         _("accepted"),
         default=False,
-        help_text=_("The shrink guard let it pass; later ones are compared with it."),
+        help_text=_("The shrink guard accepted this reading; later readings are compared with it."),
     )
     taken_at = models.DateTimeField(_("taken"), auto_now_add=True)
 
