@@ -6,13 +6,14 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from accounts import conf
 from accounts.models import Account, Integration, SyncGroup
-from accounts.services import ForeignAddress, NotASubdomain, can_be_secret, forget_health, store_token, subdomain_of
+from accounts.refusals import Refusal
+from accounts.services import can_be_secret, forget_health, store_token, subdomain_of
 from accounts.services.connecting.attempts import other_account
 from accounts.services.exporting import FORMATS, FileFormat
+from accounts.services.importing import ImportReport, preview_table
 from accounts.services.importing.tokens import owners_of
-from accounts.services.tables.lines import UnreadableFile, bare
+from accounts.services.tables.lines import bare
 from accounts.services.tables.table import Table, read_table
 from accounts.uploads import LARGEST_FILE
 
@@ -23,6 +24,17 @@ if TYPE_CHECKING:  # generic for the type checker only
     AccountModelForm = forms.ModelForm[Account]
 else:
     AccountModelForm = forms.ModelForm
+
+
+class RefusalsAsErrors:
+    """Makes an error of the form, or of the field, of what is refused inside."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, Refusal):
+            raise ValidationError(str(error)) from error
 
 
 class SecretField(forms.CharField):
@@ -74,13 +86,8 @@ class AccountForm(AccountModelForm):
             self.fields["new_token"].widget.attrs["placeholder"] = IS_SET
 
     def clean_subdomain(self) -> str:
-        try:
+        with RefusalsAsErrors():
             return subdomain_of(self.cleaned_data["subdomain"])
-        except ForeignAddress as error:
-            message = _("This is not the address of an account here: they are all at %(known)s.")
-            raise ValidationError(message, params={"known": conf.url_template()}) from error
-        except NotASubdomain as error:
-            raise ValidationError(_("This is not the subdomain of an account.")) from error
 
     def clean_new_token(self) -> str:
         token: str = self.cleaned_data["new_token"]
@@ -121,9 +128,10 @@ class AccountForm(AccountModelForm):
 
 
 class ImportForm(forms.Form):
-    """A file of accounts, in `table` once it is valid, and the group they go into."""
+    """A file of accounts and the group they go into; once it is valid, `report` says what it would do."""
 
     table: Table
+    report: ImportReport
     import_file = forms.FileField(
         label=_("CSV or XLSX file"), widget=forms.FileInput(attrs={"accept": ".csv,.tsv,.txt,.xlsx,text/csv"})
     )
@@ -139,13 +147,18 @@ class ImportForm(forms.Form):
         file = self.cleaned_data["import_file"]
         if file.size > LARGEST_FILE:
             raise ValidationError(_("The file is larger than 10 MB."))
-        try:
+        with RefusalsAsErrors():
             self.table = read_table(file.read())
-        except UnreadableFile as error:
-            raise ValidationError(str(error)) from error
         if not self.table.rows and not self.table.errors:
             raise ValidationError(_("The file has a line with column names and no accounts below it."))
         return file
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean()
+        if not self.errors:
+            with RefusalsAsErrors():
+                self.report = preview_table(self.table, group_name(self))
+        return cleaned
 
 
 class ConfirmImportForm(forms.Form):
@@ -153,6 +166,12 @@ class ConfirmImportForm(forms.Form):
 
     import_file_name = forms.CharField(widget=forms.HiddenInput)
     group = forms.ModelChoiceField(SyncGroup.objects.all(), required=False, widget=forms.HiddenInput)
+
+
+def group_name(form: ImportForm | ConfirmImportForm) -> str | None:
+    """Returns the name of the group that was chosen, if one was."""
+    group = form.cleaned_data["group"]
+    return group.name if group else None
 
 
 class ExportForm(forms.Form):

@@ -16,6 +16,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
 from accounts.fields import cipher
+from accounts.refusals import Refusal
 
 LARGEST_FILE = 10 * 1024 * 1024
 LARGEST_REQUEST = 25 * 1024 * 1024  # with everything that comes beside the file
@@ -24,11 +25,10 @@ STORED_SECONDS = 60 * 60
 CACHE_PREFIX = "import-"
 
 
-class UploadGone(Exception):
-    """The file was imported already, or nobody confirmed it within the hour; the message is for the operator."""
-
-    def __str__(self) -> str:
-        return _("This file was imported already, or waited for more than an hour; choose it again.")
+def upload_gone() -> Refusal:
+    """Returns the refusal of a file that was imported already, or that nobody confirmed within the hour."""
+    message = _("This file was imported already, or waited for more than an hour; choose it again.")
+    return Refusal("upload_gone", message)
 
 
 class MemoryOnlyUploadHandler(FileUploadHandler):
@@ -99,11 +99,11 @@ def store_upload(content: bytes) -> str:
 
 
 def read_upload(name: str) -> bytes:
-    """Returns the file as it came. Raises UploadGone."""
+    """Returns the file as it came. Raises Refusal."""
     try:
         return cipher().decrypt(cache.get(CACHE_PREFIX + name, ""), ttl=STORED_SECONDS)
     except InvalidToken as error:
-        raise UploadGone from error
+        raise upload_gone() from error
 
 
 def forget_upload(name: str) -> None:

@@ -4,7 +4,6 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from django.contrib import messages
 from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
 from django.contrib.auth.decorators import permission_required
 from django.contrib.contenttypes.models import ContentType
@@ -13,19 +12,18 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
 
 from accounts import badges
-from accounts.forms import ConfirmImportForm, ImportForm
+from accounts.forms import ConfirmImportForm, ImportForm, group_name
 from accounts.models import Account
-from accounts.pages import page, person
+from accounts.pages import page, person, refusals_shown
+from accounts.refusals import Refusal
 from accounts.services.importing import (
-    ImportRefused,
     ImportReport,
     LineAction,
     LineOutcome,
     import_table,
-    preview_table,
 )
 from accounts.services.tables.table import COLUMNS, read_table
-from accounts.uploads import UPLOAD_VIEW, UploadGone, forget_upload, read_upload, store_upload
+from accounts.uploads import UPLOAD_VIEW, forget_upload, read_upload, store_upload, upload_gone
 
 UPLOAD = "accounts_import"  # in the session: the name of the stored file that this person is looking at
 SHOWN = 500  # lines of each kind on a page
@@ -47,20 +45,13 @@ def upload_view(request: HttpRequest) -> HttpResponse:
     forget_upload(request.session.pop(UPLOAD, ""))
     form = ImportForm(request.POST, request.FILES) if request.method == "POST" else ImportForm()
     if form.is_valid():
-        try:
-            report = preview_table(form.table, _group_name(form))
-        except ImportRefused as error:
-            form.add_error(None, str(error))
-        else:
-            confirm_form = None
-            if report.created or report.updated:
-                file = form.cleaned_data["import_file"]
-                file.seek(0)
-                name = request.session[UPLOAD] = store_upload(file.read())
-                confirm_form = ConfirmImportForm(
-                    initial={"import_file_name": name, "group": form.cleaned_data["group"]}
-                )
-            return _report_page(request, report, title=_("Import accounts"), confirm_form=confirm_form)
+        report, confirm_form = form.report, None
+        if report.created or report.updated:
+            file = form.cleaned_data["import_file"]
+            file.seek(0)
+            name = request.session[UPLOAD] = store_upload(file.read())
+            confirm_form = ConfirmImportForm(initial={"import_file_name": name, "group": form.cleaned_data["group"]})
+        return _report_page(request, report, title=_("Import accounts"), confirm_form=confirm_form)
     context = {"title": _("Import accounts"), "form": form, "columns": COLUMNS}
     return page(request, "accounts/import_accounts.html", context)
 
@@ -71,23 +62,17 @@ def confirm_view(request: HttpRequest) -> HttpResponse:
     name = request.session.pop(UPLOAD, "")
     form = ConfirmImportForm(request.POST)
     try:
-        if not name or request.POST.get("import_file_name") != name:
-            raise UploadGone
-        if not form.is_valid():
-            raise ImportRefused(_("The chosen group was deleted meanwhile; choose the file again."))
-        report = import_table(read_table(read_upload(name)), _group_name(form))
-    except (UploadGone, ImportRefused) as error:
-        messages.error(request, str(error))
-        return redirect(UPLOAD_VIEW)
+        with refusals_shown(request):
+            if not name or request.POST.get("import_file_name") != name:
+                raise upload_gone()
+            if not form.is_valid():
+                raise Refusal("group_gone", str(_("The chosen group was deleted meanwhile; choose the file again.")))
+            report = import_table(read_table(read_upload(name)), group_name(form))
+            _log(report, request)
+            return _report_page(request, report, title=_("Accounts imported"), is_done=True)
     finally:
         forget_upload(name)
-    _log(report, request)
-    return _report_page(request, report, title=_("Accounts imported"), is_done=True)
-
-
-def _group_name(form: ImportForm | ConfirmImportForm) -> str | None:
-    group = form.cleaned_data["group"]
-    return group.name if group else None
+    return redirect(UPLOAD_VIEW)
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,11 @@ from accounts.services.health.check import check_connection, check_connections
 from accounts.services.health.store import HealthReport, record_health
 from accounts.services.identity import remember_identity
 from accounts.services.keys import Rotation, clear, rotate, unreadable_secrets
-from accounts.services.subdomains import ForeignAddress, NotASubdomain, subdomain_of
+from accounts.services.subdomains import subdomain_of
 
 __all__ = [
     "CredentialProblem",
-    "ForeignAddress",
     "HealthReport",
-    "NotASubdomain",
     "Rotation",
     "can_be_secret",
     "check_connection",

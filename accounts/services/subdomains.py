@@ -2,8 +2,11 @@
 
 import re
 
+from django.utils.translation import gettext as _
+
 from accounts import conf
 from accounts.models import SUBDOMAIN_PATTERN
+from accounts.refusals import Refusal
 from accounts.services.tables.lines import bare
 
 KOMMO_HOSTS = (".kommo.com", ".amocrm.com", ".amocrm.ru")
@@ -11,19 +14,15 @@ SCHEME = re.compile(r"\A(?:https?:)?//")
 ADDRESS = re.compile(r"\w\.\w")  # a host; a slip of the finger such as a point at the end is none
 NOT_AN_ACCOUNT = frozenset({"www", "api", "developers"})
 
-
-class NotASubdomain(ValueError):
-    """The text names no account."""
-
-
-class ForeignAddress(NotASubdomain):
-    """The text is an address, but none that KOMMO_URL_TEMPLATE gives: north.amocrm.ru is not north.kommo.com."""
+# Codes of refusals: the text is an address, but none that KOMMO_URL_TEMPLATE gives (north.amocrm.ru is not
+# north.kommo.com); or it names no account at all.
+FOREIGN, NO_SUBDOMAIN = "foreign_address", "no_subdomain"
 
 
 def subdomain_of(text: str) -> str:
     """Returns the subdomain in `text`: itself, a host (north.kommo.com) or a pasted address of the account.
 
-    Raises NotASubdomain for everything else.
+    Raises Refusal for everything else.
     """
     pasted = bare(text).lower()
     address = SCHEME.sub("", pasted)
@@ -32,10 +31,11 @@ def subdomain_of(text: str) -> str:
         host = re.split(r"[/?#:]", address, maxsplit=1)[0]
         subdomain = host.removesuffix(KOMMO_HOSTS[0]) if host.endswith(KOMMO_HOSTS[0]) else None
     if subdomain is None and (address != pasted or ADDRESS.search(address)):
-        raise ForeignAddress(text)
+        message = _("This is not the address of an account here: they are all at %(known)s.")
+        raise Refusal(FOREIGN, message % {"known": conf.url_template()})
     subdomain = subdomain or pasted
     if not _can_be_account(subdomain):
-        raise NotASubdomain(text)
+        raise Refusal(NO_SUBDOMAIN, _("This is not the subdomain of an account."))
     return subdomain
 
 

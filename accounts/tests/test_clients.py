@@ -7,10 +7,9 @@ import requests_mock
 
 from accounts.kommo.errors import Forbidden, ReadOnly, Unauthorised
 from accounts.models import Account
+from accounts.refusals import Refusal
 from accounts.services import (
     CredentialProblem,
-    ForeignAddress,
-    NotASubdomain,
     client_for,
     store_token,
     subdomain_of,
@@ -155,22 +154,25 @@ def test_an_address_of_the_projects_own_template_is_understood(settings) -> None
     ],
 )
 def test_an_address_that_the_template_does_not_give_is_nobodys(text) -> None:
-    with pytest.raises(ForeignAddress):
+    with pytest.raises(Refusal) as refused:
         subdomain_of(text)
+    assert refused.value.code == "foreign_address"
 
 
 def test_another_template_has_other_addresses(settings) -> None:
     settings.KOMMO_URL_TEMPLATE = "https://{subdomain}.amocrm.ru"
     assert subdomain_of("https://north.amocrm.ru/leads") == "north"
-    with pytest.raises(ForeignAddress):
+    with pytest.raises(Refusal) as refused:
         subdomain_of("north.kommo.com")
+    assert refused.value.code == "foreign_address"
 
 
 def test_a_simulator_on_this_machine_stands_for_kommo_and_nothing_else(settings) -> None:
     settings.KOMMO_URL_TEMPLATE = "http://127.0.0.1:8100/{subdomain}"
     assert subdomain_of("https://north.kommo.com/leads") == "north"
-    with pytest.raises(ForeignAddress):
+    with pytest.raises(Refusal) as refused:
         subdomain_of("north.amocrm.ru")
+    assert refused.value.code == "foreign_address"
 
 
 @pytest.mark.parametrize(
@@ -179,8 +181,9 @@ def test_a_simulator_on_this_machine_stands_for_kommo_and_nothing_else(settings)
      "https://evil.example/north.kommo.com", "a.b.kommo.com", "north\n.kommo.com", "../north"],
 )  # fmt: skip
 def test_what_is_no_subdomain_is_refused(text) -> None:
-    with pytest.raises(NotASubdomain):
+    with pytest.raises(Refusal) as refused:
         subdomain_of(text)
+    assert refused.value.code in ("no_subdomain", "foreign_address")
 
 
 KOMMO = "https://{subdomain}.kommo.com"

@@ -8,7 +8,8 @@ from django.core.management import CommandError, call_command
 
 from accounts.fields import WrongEncryptionKey
 from accounts.models import Account, SyncGroup
-from accounts.services.importing import ImportRefused, ImportReport, import_accounts
+from accounts.refusals import Refusal
+from accounts.services.importing import ImportReport, import_accounts
 from accounts.tests.factories import AccountFactory, GroupFactory
 
 pytestmark = pytest.mark.django_db
@@ -135,8 +136,9 @@ def test_a_wrong_header_is_named_with_the_known_columns(header, says) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"\n \n", "subdomain\nnorth\n".encode("utf-16")])
 def test_what_is_no_table_is_refused_as_a_whole(content) -> None:
-    with pytest.raises(ImportRefused):
+    with pytest.raises(Refusal) as refused:
         load(content)
+    assert refused.value.code == "unreadable_file"
 
 
 def test_no_message_quotes_a_secret() -> None:
@@ -212,13 +214,13 @@ def test_a_named_group_is_made_once() -> None:
 def test_of_several_groups_one_must_be_named() -> None:
     GroupFactory(name="Branches")
     GroupFactory(name="Franchise")
-    with pytest.raises(ImportRefused, match="Branches, Franchise"):
+    with pytest.raises(Refusal, match="Branches, Franchise"):
         load(CAST)
 
 
 @pytest.mark.parametrize("name", [" ", "x" * 121])
 def test_a_group_name_that_cannot_be_is_refused(name) -> None:
-    with pytest.raises(ImportRefused, match="Group"):
+    with pytest.raises(Refusal, match="Group"):
         load(CAST, name)
 
 

@@ -14,6 +14,7 @@ from django.utils.crypto import constant_time_compare
 
 from accounts.actors import Actor
 from accounts.models import SyncGroup
+from accounts.refusals import Refusal
 from syncing.models import ApiKey, AuditAction, KeyScope, LogEntry, SyncRun
 from syncing.services import audit
 from syncing.services.actors import COMMAND
@@ -34,10 +35,6 @@ PERMISSIONS: Mapping[str, tuple[str, ...]] = {
 AUDITED = ("name", "scopes", "revoked")
 
 
-class AlreadyExists(Exception):
-    """The key or token is there already; it is never shown again."""
-
-
 def digest(secret: str) -> str:
     """64 hex characters."""
     return hashlib.sha256(secret.encode()).hexdigest()
@@ -50,7 +47,7 @@ def new_key() -> str:
 def create_key(
     *, name: str, scopes: Iterable[str], maker: User | None = None, by: Actor = COMMAND
 ) -> tuple[ApiKey, str]:
-    """Makes a key and gives its secret, which is kept nowhere; raises AlreadyExists if the name is taken.
+    """Makes a key and gives its secret, which is kept nowhere; raises Refusal if the name is taken.
 
     Without a `maker` it is the operators' own, who have a shell here: nothing but its scopes limits it.
     """
@@ -64,7 +61,8 @@ def create_key(
             key.save(force_insert=True)
             _note(AuditAction.KEY_MADE, key, by, {"scopes": key.scopes})
     except IntegrityError as error:
-        raise AlreadyExists(name) from error
+        message = f"There is an API key named {name} already; it cannot be shown again."
+        raise Refusal("exists_already", message, "Choose another name, or delete it in the admin.") from error
     return key, secret
 
 
@@ -119,14 +117,15 @@ def sign(run: SyncRun, by: Actor, *, joined: bool) -> None:
 
 
 def make_webhook_token(group: SyncGroup, *, rotate: bool = False, by: Actor = COMMAND) -> str:
-    """A new webhook token of the group; the old one dies. Raises AlreadyExists unless `rotate` or there was none."""
+    """A new webhook token of the group; the old one dies. Raises Refusal unless `rotate` or there was none."""
     token = secrets.token_urlsafe(SECRET_BYTES)
     groups = SyncGroup.objects.filter(pk=group.pk)
     if not rotate:
         groups = groups.filter(webhook_token_hash="")
     with transaction.atomic():
         if not groups.update(webhook_token_hash=digest(token)):
-            raise AlreadyExists(group.name)
+            message = f"The group {group.name} has a webhook token already; it cannot be shown again."
+            raise Refusal("exists_already", message, "Replace it with --rotate.")
         audit.note(AuditAction.KEY_MADE, by=by, group=group, details={"key": "webhook"})
     return token
 

@@ -5,16 +5,14 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from accounts.checks import INSTALLATION
-from accounts.services.importing import ImportRefused, import_accounts
-
-USAGE = 2
-BAD_ROWS = 1
+from accounts.management.base import NOT_GOOD, USAGE, RefusingCommand
+from accounts.services.importing import import_accounts
 
 
-class Command(BaseCommand):
+class Command(RefusingCommand):
     help = (
         "Creates and updates accounts from a CSV (or XLSX) file with the columns subdomain, role (master or slave), "
         "name, token; also client_id, client_secret, refresh_token, redirect_uri, email, group. An empty cell keeps "
@@ -32,8 +30,6 @@ class Command(BaseCommand):
                 report = import_accounts(file, options["group"])
         except OSError as error:
             raise CommandError(f"{options['file']}: {error.strerror}", returncode=USAGE) from error
-        except ImportRefused as error:
-            raise CommandError(str(error), returncode=USAGE) from error
         for line, message in report.all_notes:
             self.stdout.write(f"line {line}: {message}" if line else message)
         for line, message in report.errors:
@@ -43,4 +39,4 @@ class Command(BaseCommand):
             f"{report.unchanged} unchanged, {len(report.errors)} refused."
         )
         if report.errors:
-            sys.exit(BAD_ROWS)
+            sys.exit(NOT_GOOD)

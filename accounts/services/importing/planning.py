@@ -25,7 +25,7 @@ class ImportPlan:
 
 
 def plan(table: Table, group_name: str | None) -> ImportPlan:
-    """Raises ImportRefused when it is not clear which group the accounts go into."""
+    """Raises Refusal when it is not clear which group the accounts go into."""
     existing = Existing()
     group = group_for(table.rows, group_name, existing)
     rows, errors = account_rows(table.rows, group, existing)

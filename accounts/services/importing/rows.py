@@ -4,13 +4,15 @@ from collections.abc import Iterable, Mapping
 
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from accounts import conf
 from accounts.models import Account, Integration, SyncGroup
+from accounts.refusals import Refusal
 from accounts.services.credentials.clients import can_be_secret
 from accounts.services.importing.existing import Existing
-from accounts.services.importing.values import AccountRow, BadRow, ImportRefused
-from accounts.services.subdomains import ForeignAddress, NotASubdomain, subdomain_of
+from accounts.services.importing.values import AccountRow, BadRow
+from accounts.services.subdomains import FOREIGN, NO_SUBDOMAIN, subdomain_of
 from accounts.services.tables.table import SECRETS, RowError, TableRow, may_be_secret, quoted
 
 DEFAULT_GROUP = "Default"
@@ -18,11 +20,16 @@ SHOWN = ("name", "client_id")  # to everybody, and stored in clear; no form of t
 PLAIN = ("name", "email", "client_id", "redirect_uri")
 FIELDS = {"email": "contact_email"}  # a column is named as its field, but for these
 
+WRONG_ADDRESS = {  # of the cell, by the code of the refusal
+    FOREIGN: gettext_noop("%(text)s is not the address of an account here: they are all at %(known)s."),
+    NO_SUBDOMAIN: gettext_noop("%(text)s is not a subdomain."),
+}
+
 
 def group_for(rows: list[TableRow], name: str | None, existing: Existing) -> SyncGroup | None:
     """Returns the group of the rows that name none, perhaps not saved yet; None when there is no such row.
 
-    `name` None: the only group, or a new one when there is none. Raises ImportRefused.
+    `name` None: the only group, or a new one when there is none. Raises Refusal.
     """
     if name is not None:
         name = name.strip()
@@ -30,7 +37,7 @@ def group_for(rows: list[TableRow], name: str | None, existing: Existing) -> Syn
         return None
     elif len(existing.groups) > 1:
         facts = {"names": ", ".join(sorted(existing.groups))}
-        raise ImportRefused(_("There are several groups; name one of them: %(names)s.") % facts)
+        raise Refusal("group_missing", _("There are several groups; name one of them: %(names)s.") % facts)
     else:
         name = next(iter(existing.groups), DEFAULT_GROUP)
     group = existing.groups.get(name) or SyncGroup(name=name)
@@ -38,7 +45,7 @@ def group_for(rows: list[TableRow], name: str | None, existing: Existing) -> Syn
         try:
             group.clean_fields()
         except ValidationError as error:
-            raise ImportRefused(_("Group: %(why)s") % {"why": _as_text(error)}) from error
+            raise Refusal("bad_group", _("Group: %(why)s") % {"why": _as_text(error)}) from error
     return group
 
 
@@ -55,20 +62,19 @@ def account_rows(
                 facts = {"subdomain": row.subdomain, "line": sound[row.subdomain].line}
                 raise BadRow(_("%(subdomain)s is also on line %(line)d.") % facts)
             sound[row.subdomain] = row
-        except ForeignAddress:
+        except Refusal as error:
             facts = {"text": quoted(each.cells["subdomain"]), "known": conf.url_template()}
-            message = _("%(text)s is not the address of an account here: they are all at %(known)s.") % facts
-            errors.append(RowError(each.line, message))
-        except NotASubdomain:
-            message = _("%(text)s is not a subdomain.") % {"text": quoted(each.cells["subdomain"])}
-            errors.append(RowError(each.line, message))
+            errors.append(RowError(each.line, _(WRONG_ADDRESS[error.code]) % facts))
         except BadRow as error:
             errors.append(RowError(each.line, str(error)))
     return list(sound.values()), errors
 
 
 def _account_row(row: TableRow, default: SyncGroup | None, existing: Existing) -> AccountRow:
-    """Raises BadRow, NotASubdomain. A group that the row names must exist: a name that was mistyped makes no group."""
+    """Raises BadRow, and Refusal for a subdomain that is none.
+
+    A group that the row names must exist: a name that was mistyped makes no group.
+    """
     if not row.cells["subdomain"]:
         raise BadRow(_("The subdomain is missing."))
     subdomain, role, name = subdomain_of(row.cells["subdomain"]), row.cells["role"].lower(), row.cells["group"]

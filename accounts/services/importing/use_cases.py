@@ -8,32 +8,27 @@ from django.db import transaction
 
 from accounts.models import Account, SyncGroup
 from accounts.services.importing.planning import ImportPlan, plan
-from accounts.services.importing.values import AccountRow, BadRow, ImportRefused, ImportReport, LineAction, LineOutcome
+from accounts.services.importing.values import AccountRow, BadRow, ImportReport, LineAction, LineOutcome
 from accounts.services.importing.write import write_row
-from accounts.services.tables.lines import UnreadableFile
 from accounts.services.tables.table import RowError, Table, read_table
 
 
 def import_accounts(file: IO[bytes], group_name: str | None = None) -> ImportReport:
     """Creates and updates accounts by their subdomain from a CSV or XLSX file.
 
-    `group_name` None: the only group, or a new one named "Default" when there is none. Raises ImportRefused.
+    `group_name` None: the only group, or a new one named "Default" when there is none. Raises Refusal.
     """
-    try:
-        table = read_table(file.read())
-    except UnreadableFile as error:
-        raise ImportRefused(str(error)) from error
-    return import_table(table, group_name)
+    return import_table(read_table(file.read()), group_name)
 
 
 def preview_table(table: Table, group_name: str | None = None) -> ImportReport:
-    """Returns what `import_table` would do now; nothing is written or locked. Raises ImportRefused."""
+    """Returns what `import_table` would do now; nothing is written or locked. Raises Refusal."""
     planned = plan(table, group_name)
     return _report(table, planned, ((row, row.account) for row in planned.rows), planned.errors)
 
 
 def import_table(table: Table, group_name: str | None = None) -> ImportReport:
-    """Stores the good rows, each by itself; the others are named. Raises ImportRefused."""
+    """Stores the good rows, each by itself; the others are named. Raises Refusal."""
     with transaction.atomic():
         # Locked, as two imports must not make two masters.
         list(SyncGroup.objects.select_for_update().values_list("pk"))

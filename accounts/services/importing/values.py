@@ -11,10 +11,6 @@ IS_SET = "••• set"  # all that is ever shown of a secret: that there is on
 IS_NEW = "••• new"  # and that it becomes another
 
 
-class ImportRefused(Exception):
-    """Nothing was imported: the file is no table, or the group is not clear. The message is for the operator."""
-
-
 class BadRow(Exception):
     """One row cannot be imported; the message says why and never quotes a secret."""
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from django.utils.translation import gettext as _
 
-from accounts.services.tables.lines import SEPARATOR_HINT, Line, UnreadableFile, bare
+from accounts.services.tables.lines import SEPARATOR_HINT, Line, bare, unreadable
 
 DELIMITERS = ",;\t"
 LINE_END = re.compile(r"\r\n|\n|\r")  # not splitlines(): a name may hold one of its rarer separators
@@ -18,10 +18,10 @@ UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 def read_lines(content: bytes) -> Iterator[Line]:
     """Yields every line by itself, as no column may hold a line break: a quote left open costs one line, not the rest.
 
-    Raises UnreadableFile.
+    Raises Refusal.
     """
     if content.startswith(UTF_16):
-        raise UnreadableFile(_('The file is UTF-16; save it as "CSV UTF-8".'))
+        raise unreadable(_('The file is UTF-16; save it as "CSV UTF-8".'))
     text = content.decode("utf-8-sig", errors="surrogateescape").lstrip("\ufeff")  # two, after two programs
     delimiter = ""
     for number, line in enumerate(LINE_END.split(text), start=1):

@@ -4,6 +4,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from accounts.refusals import Refusal
+
 # What copying from a page, a chat or Excel brings along: soft hyphens, zero-width characters, marks of direction, BOMs.
 INVISIBLE = "\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff"
 AT_AN_END = re.compile(rf"\A[\s{INVISIBLE}]+|[\s{INVISIBLE}]+\Z")
@@ -24,8 +26,9 @@ def bare(text: str) -> str:
     return ANYWHERE.sub("", text).strip()
 
 
-class UnreadableFile(Exception):
-    """Not a table at all; the message is for the operator."""
+def unreadable(message: str) -> Refusal:
+    """Returns the refusal of a file that is not a table at all."""
+    return Refusal("unreadable_file", message)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from xml.parsers import expat
 from django.utils.translation import gettext as _
 from openpyxl import load_workbook
 
-from accounts.services.tables.lines import Line, NotText, UnreadableFile
+from accounts.services.tables.lines import Line, NotText, unreadable
 
 OLD_EXCEL = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 UNPACKED = 30 * 1024 * 1024
@@ -34,21 +34,21 @@ DAMAGED = (
 
 
 def is_workbook(content: bytes) -> bool:
-    """Returns True for an archive; raises UnreadableFile for what Excel wrote before 2007 or under a password."""
+    """Returns True for an archive; raises Refusal for what Excel wrote before 2007 or under a password."""
     if content.startswith(OLD_EXCEL):
-        raise UnreadableFile(_("This is an old .xls file, or one with a password; save it as .xlsx without one."))
+        raise unreadable(_("This is an old .xls file, or one with a password; save it as .xlsx without one."))
     return content.startswith(b"PK") and zipfile.is_zipfile(io.BytesIO(content))
 
 
 def read_sheet(content: bytes) -> tuple[list[Line], list[str]]:
-    """Returns the lines of the first sheet, and what there is to say about the file. Raises UnreadableFile."""
+    """Returns the lines of the first sheet, and what there is to say about the file. Raises Refusal."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what is in the file beside the cells, such as styles it lacks
             _check_parts(archive)
             with closing(load_workbook(io.BytesIO(content), read_only=True, data_only=False, keep_links=False)) as book:
                 if not book.worksheets:
-                    raise UnreadableFile(_("The file has no sheet with cells."))
+                    raise unreadable(_("The file has no sheet with cells."))
                 first, notes = book.worksheets[0], []
                 # Counted before one of them is loaded; those that hold nothing but a format count too.
                 too_many = _("The sheet has more than 200,000 cells; delete what is not needed, or save it as CSV.")
@@ -58,7 +58,7 @@ def read_sheet(content: bytes) -> tuple[list[Line], list[str]]:
                     notes.append(_("The file has %(count)d sheets; only the first one, %(name)s, was read.") % facts)
                 return _lines(first), notes
     except DAMAGED as error:
-        raise UnreadableFile(_("This is no XLSX file, or a damaged one; save it anew, or as CSV UTF-8.")) from error
+        raise unreadable(_("This is no XLSX file, or a damaged one; save it anew, or as CSV UTF-8.")) from error
 
 
 def _check_parts(archive: zipfile.ZipFile) -> None:
@@ -67,7 +67,7 @@ def _check_parts(archive: zipfile.ZipFile) -> None:
     A small archive may hold endless text; zipfile never unpacks more than an entry says of itself.
     """
     if sum(entry.file_size for entry in archive.infolist()) > UNPACKED:
-        raise UnreadableFile(_("The file is larger than 30 MB when it is unpacked."))
+        raise unreadable(_("The file is larger than 30 MB when it is unpacked."))
     for name in archive.namelist():
         if name.startswith(SHEETS_AND_TEXTS) or not name.endswith((".xml", ".rels")):
             too_many = _("The file holds more than 200,000 texts; keep only the sheet with the accounts.")
@@ -75,7 +75,7 @@ def _check_parts(archive: zipfile.ZipFile) -> None:
             continue
         with archive.open(name) as part:
             if sum(chunk.count(b"<") for chunk in iter(partial(part.read, 1 << 16), b"")) > MOST_TAGS:
-                raise UnreadableFile(_("The file holds too many styles; save it as CSV UTF-8."))
+                raise unreadable(_("The file holds too many styles; save it as CSV UTF-8."))
 
 
 class _Elements:
@@ -110,7 +110,7 @@ def _check_elements(archive: zipfile.ZipFile, name: str, counted: str, too_many:
         while chunk := part.read(1 << 16):
             parser.Parse(chunk)
             if elements.count > MOST_CELLS:
-                raise UnreadableFile(too_many)
+                raise unreadable(too_many)
             if max(elements.outside, elements.inside) > MOST_ELEMENTS:
                 raise ValueError(name)  # no program writes such a file
 
@@ -120,7 +120,7 @@ def _lines(sheet: Any) -> list[Line]:
     lines = []
     for number, row in enumerate(sheet.iter_rows(max_row=LAST_ROW, max_col=MOST_COLUMNS), start=1):
         if number >= LAST_ROW:
-            raise UnreadableFile(_("The sheet has cells below line %d; delete what stands there.") % LAST_ROW)
+            raise unreadable(_("The sheet has cells below line %d; delete what stands there.") % LAST_ROW)
         cells = [_cell(cell.value, cell.data_type) for cell in row]
         while cells and cells[-1] == "":
             cells.pop()

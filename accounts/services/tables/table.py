@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from accounts.services.tables.delimited import read_lines
 from accounts.services.tables.formulas import unguarded
-from accounts.services.tables.lines import Line, NotText, UnreadableFile, bare, trimmed
+from accounts.services.tables.lines import Line, NotText, bare, trimmed, unreadable
 from accounts.services.tables.sheets import is_workbook, read_sheet
 
 REQUIRED = ("subdomain",)
@@ -84,14 +84,14 @@ class Table:
 
 
 def read_table(content: bytes) -> Table:
-    """Returns the rows of a CSV or XLSX file: the content decides which of them it is. Raises UnreadableFile."""
+    """Returns the rows of a CSV or XLSX file: the content decides which of them it is. Raises Refusal."""
     lines: Iterable[Line]
     lines, notes = read_sheet(content) if is_workbook(content) else (read_lines(content), [])
     table = Table(notes=[RowNote(0, message) for message in notes])
     rest = iter(lines)
     header = next((line for line in rest if not line.is_blank and not line.is_separator_hint), None)
     if header is None:
-        raise UnreadableFile(_("The file is empty."))
+        raise unreadable(_("The file is empty."))
     columns, problem = _columns(header)
     if problem:
         table.errors.append(RowError(header.number, problem))
@@ -103,7 +103,7 @@ def read_table(content: bytes) -> Table:
         )
     for line in rest:
         if len(table.rows) + len(table.errors) >= MOST_ROWS:
-            raise UnreadableFile(_("The file has more than %d lines.") % MOST_ROWS)
+            raise unreadable(_("The file has more than %d lines.") % MOST_ROWS)
         if not line.is_blank:
             table.add(line, columns)
     return table

@@ -3,16 +3,17 @@
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from accounts.checks import INSTALLATION
+from accounts.management.base import RefusingCommand
 from syncing.models import KeyScope
-from syncing.services.keys import AlreadyExists, create_key, scopes_of
+from syncing.services.keys import create_key, scopes_of
 
 LONGEST = 120  # characters, as in the model
 
 
-class Command(BaseCommand):
+class Command(RefusingCommand):
     help = "Make a key for the REST API. The key is printed once; only its hash is kept."
     requires_system_checks = (INSTALLATION,)
 
@@ -37,13 +38,7 @@ class Command(BaseCommand):
             raise CommandError(f"The name must have 1 to {LONGEST} characters.", returncode=2)
         scopes = scope or [KeyScope.READ]
         maker = self._maker(by, scopes) if by is not None else None
-        try:
-            _, secret = create_key(name=name.strip(), scopes=scopes, maker=maker)
-        except AlreadyExists as error:
-            raise CommandError(
-                f"There is an API key named {error} already; it cannot be shown again. "
-                "Choose another name, or delete it in the admin."
-            ) from error
+        _, secret = create_key(name=name.strip(), scopes=scopes, maker=maker)
         self.stdout.write(secret)
 
     def _maker(self, username: str, scopes: list[str]) -> User:

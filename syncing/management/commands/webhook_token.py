@@ -2,14 +2,15 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from accounts.checks import INSTALLATION
+from accounts.management.base import RefusingCommand
 from accounts.models import SyncGroup
-from syncing.services.keys import AlreadyExists, make_webhook_token
+from syncing.services.keys import make_webhook_token
 
 
-class Command(BaseCommand):
+class Command(RefusingCommand):
     help = "Make the webhook token of a group: POST /api/sync/webhook/TOKEN asks for a sync. It is printed once."
     requires_system_checks = (INSTALLATION,)
 
@@ -19,12 +20,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, group: str | None, rotate: bool, **options: Any) -> None:
         found = self._group(group)
-        try:
-            token = make_webhook_token(found, rotate=rotate)
-        except AlreadyExists as error:
-            raise CommandError(
-                f"The group {error} has a webhook token already; it cannot be shown again. Replace it with --rotate."
-            ) from error
+        token = make_webhook_token(found, rotate=rotate)
         self.stdout.write(token)
 
     def _group(self, name: str | None) -> SyncGroup:
