@@ -3,10 +3,8 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from accounts.checks import INSTALLATION
-from accounts.refusals import Refusal
+from accounts.management.base import RefusingCommand
 from syncing.leases.processes import workers_alive
 from syncing.management.console.runcommand import named_run
 from syncing.management.console.running import Refused
@@ -15,18 +13,16 @@ from syncing.services.actors import COMMAND
 from syncing.services.runs.waves import continue_run
 
 
-class Command(BaseCommand):
+class Command(RefusingCommand):
     help = "Starts the next wave of a run: exit 0; 2 when there is no such run, or nothing that waits."
     requires_system_checks = (INSTALLATION,)
+    error_class = Refused
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("run", type=int, metavar="RUN", help="the number of the run")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            run = continue_run(named_run(options["run"]), by=COMMAND)
-        except Refusal as error:
-            raise Refused(error.code, error.message, error.remedy) from error
+        run = continue_run(named_run(options["run"]), by=COMMAND)
         wave, waves = position(run.pk)
         self.stdout.write(f"Run {run.pk} goes on with wave {wave} of {waves}.")
         if run.queued_to_workers and not workers_alive():

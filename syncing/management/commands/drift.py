@@ -5,11 +5,12 @@ from argparse import ArgumentParser
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from accounts.management.base import NOT_GOOD
 from accounts.models import RELATED_SECRETS, Account, SyncGroup
 from accounts.refusals import Refusal
 from syncing.execution.stop_signs import StopOnSignal
 from syncing.management.console.runcommand import RunCommand, named_accounts, named_group, named_user
-from syncing.management.console.running import GOOD, NOT_GOOD, Refused, to_the_end
+from syncing.management.console.running import GOOD, to_the_end
 from syncing.models import AcceptedDifference, Drift, RunMode
 from syncing.presentation.drift import drift_report
 from syncing.selectors.drift import drift_documents, exception_document
@@ -38,14 +39,12 @@ class Command(RunCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         _check_combination(options)
-        try:
-            if options["accept"] is not None:
-                return self._accept(options)
-            if options["withdraw"] is not None:
-                return self._withdraw(options)
+        if options["accept"] is not None:
+            self._accept(options)
+        elif options["withdraw"] is not None:
+            self._withdraw(options)
+        else:
             self._tell(options)
-        except Refusal as error:
-            raise Refused(error.code, error.message, error.remedy) from error
 
     # -- drift --
 
@@ -86,7 +85,7 @@ class Command(RunCommand):
         exceptions = AcceptedDifference.objects.select_related("account__group").defer(*RELATED_SECRETS)
         accepted = exceptions.filter(pk=options["withdraw"]).first()
         if accepted is None:
-            raise Refused("no_such_exception", f"There is no exception {options['withdraw']}.", "See `drift`.")
+            raise Refusal("no_such_exception", f"There is no exception {options['withdraw']}.", "See `drift`.")
         withdraw(accepted, by=named_user(options["by"]))
         self._told(options, accepted, f"Withdrawn: the next run looks at it again in {accepted.account}.")
 
@@ -100,17 +99,17 @@ class Command(RunCommand):
 def _check_combination(options: Options) -> None:
     deciding = options["accept"] is not None or options["withdraw"] is not None
     if sum([options["check"], options["accept"] is not None, options["withdraw"] is not None]) > 1:
-        raise Refused("usage", "--check, --accept and --withdraw are for one call each.", "")
+        raise Refusal("usage", "--check, --accept and --withdraw are for one call each.")
     if deciding and not options["by"]:
-        raise Refused("usage", "Somebody has to answer for it.", "Name a user with --by USERNAME.")
+        raise Refusal("usage", "Somebody has to answer for it.", "Name a user with --by USERNAME.")
     if options["by"] and not deciding:
-        raise Refused("usage", "--by is for --accept and --withdraw.", "")
+        raise Refusal("usage", "--by is for --accept and --withdraw.")
     if options["reason"] and options["accept"] is None:
-        raise Refused("usage", "--reason is for --accept.", "")
+        raise Refusal("usage", "--reason is for --accept.")
     if options["queue"] and not options["check"]:
-        raise Refused("usage", "--queue is for --check.", "")
+        raise Refusal("usage", "--queue is for --check.")
     if options["no_wait"]:
-        raise Refused("usage", "--no-wait would have nothing to show.", "Use `sync_all --plan --queue --no-wait`.")
+        raise Refusal("usage", "--no-wait would have nothing to show.", "Use `sync_all --plan --queue --no-wait`.")
 
 
 def _address(text: str) -> tuple[str, str, str]:
@@ -118,19 +117,19 @@ def _address(text: str) -> tuple[str, str, str]:
     kind, _, rest = text.partition(":")
     key, _, attribute = rest.rpartition(":") if "=" not in rest and ":" in rest else (rest, "", "")
     if not kind or not key:
-        raise Refused("usage", f"{text!r} names no difference.", "Write it as `drift` shows it in brackets.")
+        raise Refusal("usage", f"{text!r} names no difference.", "Write it as `drift` shows it in brackets.")
     return kind, key, attribute
 
 
 def _one_account(subdomains: Sequence[str] | None) -> Account:
     accounts = named_accounts(subdomains) or []
     if len(accounts) != 1:
-        raise Refused("usage", "--accept is for one account.", "Name it with --account SUBDOMAIN.")
+        raise Refusal("usage", "--accept is for one account.", "Name it with --account SUBDOMAIN.")
     return accounts[0]
 
 
 def _slaves(accounts: Sequence[Account] | None, group: SyncGroup | None) -> Sequence[Account] | None:
-    """The named accounts; raises Refused when one is a master, or of another group than was named."""
+    """The named accounts; raises Refusal when one is a master, or of another group than was named."""
     wrong = [
         account.subdomain
         for account in accounts or ()
@@ -138,7 +137,7 @@ def _slaves(accounts: Sequence[Account] | None, group: SyncGroup | None) -> Sequ
     ]
     if wrong:
         where = f" of the group {group.name}" if group else ""
-        raise Refused("not_a_slave", f"Not a slave{where}: {', '.join(wrong)}.", "Only slaves differ from a master.")
+        raise Refusal("not_a_slave", f"Not a slave{where}: {', '.join(wrong)}.", "Only slaves differ from a master.")
     return accounts
 
 

@@ -4,10 +4,10 @@ from argparse import ArgumentParser
 from collections.abc import Mapping
 from typing import Any
 
+from accounts.refusals import Refusal
 from syncing.engine.promotion import ATTRIBUTES
 from syncing.engine.refs import Kind
 from syncing.management.console.runcommand import RunCommand, named_accounts
-from syncing.management.console.running import Refused
 from syncing.models import RunMode
 from syncing.services import promotion
 from syncing.services.actors import COMMAND
@@ -45,7 +45,7 @@ def _item(text: str) -> dict[str, str]:
     """A name may hold colons: only what is an attribute of the kind is taken for one."""
     kind, colon, name = text.partition(":")
     if not colon or kind not in {each.value for each in Kind} or not name:
-        raise Refused("usage", f"--item {text!r} is not of the form {FORM}.", f"Kinds: {', '.join(Kind)}.")
+        raise Refusal("usage", f"--item {text!r} is not of the form {FORM}.", f"Kinds: {', '.join(Kind)}.")
     start, colon, attribute = name.rpartition(":")
     if colon and start and attribute in ATTRIBUTES[Kind(kind)]:
         return {"kind": kind, "name": start, "attribute": attribute}

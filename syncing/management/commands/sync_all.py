@@ -3,8 +3,8 @@
 from argparse import ArgumentParser
 from typing import Any
 
+from accounts.refusals import Refusal
 from syncing.management.console.runcommand import RunCommand, named_accounts, named_group
-from syncing.management.console.running import Refused
 from syncing.models import RunMode, RunType
 from syncing.services.actors import COMMAND
 from syncing.services.runs.start import Started, start_run
@@ -24,7 +24,7 @@ class Command(RunCommand):
 
     def start(self, options: dict[str, Any]) -> Started:
         if options["reason"].strip() and not options["force"]:
-            raise Refused("usage", "--reason is for --force.", "")
+            raise Refusal("usage", "--reason is for --force.")
         return start_run(
             group=named_group(options["group"]),
             type=options["type"],

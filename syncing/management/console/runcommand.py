@@ -4,41 +4,44 @@ import errno
 import logging
 import sys
 from argparse import ArgumentParser
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.core.management.base import BaseCommand, CommandError, CommandParser, SystemCheckError
+from django.core.management.base import CommandError, CommandParser, SystemCheckError
 from django.db import DatabaseError
 
 from accounts.actors import Actor
 from accounts.checks import INSTALLATION
 from accounts.database import NOT_READY, trouble_of
+from accounts.management.base import RefusingCommand
 from accounts.models import SECRETS, Account, SyncGroup
 from accounts.refusals import Refusal
 from syncing.error_boundary import INTERNAL_REMEDY, bounded, where
 from syncing.execution.stop_signs import StopOnSignal
 from syncing.management.console.output import write_json
-from syncing.management.console.running import NOT_GOOD, Refused, add_run_flags, check_run_flags, run_command
+from syncing.management.console.running import Refused, add_run_flags, check_run_flags, run_command
 from syncing.models import RunMode, SyncRun, Trigger
 from syncing.selectors.documents import failed_document
 from syncing.services.runs.start import Started
 
 logger = logging.getLogger(__name__)
 
-NAMED = (CommandError, DatabaseError, BrokenPipeError)  # what has an end of its own
+NAMED = (CommandError, Refusal, DatabaseError, BrokenPipeError)  # what has an end of its own
 
 
-class RunCommand(BaseCommand):
+class RunCommand(RefusingCommand):
     """Exit 0: all is good; 1: anything else happened; 2: nothing was started, and with --json a document says why.
 
     A command defines `start`, and `add_arguments` with a call of this one's at its end.
     """
 
     requires_system_checks = (INSTALLATION,)
+    error_class = Refused
 
     def start(self, options: dict[str, Any]) -> Started:
-        """Starts the run that was asked for; raises Refused or Refusal."""
+        """Starts the run that was asked for; raises Refusal."""
         raise NotImplementedError
 
     def facts(self, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -51,11 +54,7 @@ class RunCommand(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         check_run_flags(options)
         with StopOnSignal() as stop:
-            try:
-                started = self.start(options)
-            except Refusal as error:
-                raise Refused(error.code, error.message, error.remedy) from error
-            run_command(started, options, self.stdout, self.stderr, stop=stop)
+            run_command(self.start(options), options, self.stdout, self.stderr, stop=stop)
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         parser = super().create_parser(prog_name, subcommand, **kwargs)
@@ -69,30 +68,24 @@ class RunCommand(BaseCommand):
         parser.error = error  # type: ignore[method-assign]
         return parser
 
-    def execute(self, *args: Any, **options: Any) -> str | None:
+    @contextmanager
+    def boundary(self) -> Iterator[None]:
+        """Makes a refusal of every error that the command has no end of its own for."""
         try:
             with bounded(self._errored, but=NAMED):
-                return super().execute(*args, **options)
-        except Refused as error:
-            self._print_refusal(options, error)
-            raise
+                yield
         except SystemCheckError as error:
-            refused = Refused("configuration", str(error), "Put right what it names, then run again.")
-            self._print_refusal(options, refused)
-            raise refused from error
+            raise Refusal("configuration", str(error), "Put right what it names, then run again.") from error
         except DatabaseError as error:
-            refused = _no_database(error)
-            self._print_refusal(options, refused)
-            raise refused from error
-        return None
+            raise _no_database(error) from error
 
     def _errored(self, error: Exception) -> None:
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             raise error  # no place for the document: manage.py says so, there is no other way to
         logger.error("%s: error of our own", type(self).__module__.rpartition(".")[2], exc_info=error)
-        raise Refused("internal", f"Nothing was started: {where(error)}.", INTERNAL_REMEDY, returncode=NOT_GOOD)
+        raise Refusal("internal", f"Nothing was started: {where(error)}.", INTERNAL_REMEDY)
 
-    def _print_refusal(self, options: Mapping[str, Any], error: Refused) -> None:
+    def report(self, error: Refusal, options: Mapping[str, Any]) -> None:
         if options["json"]:
             self._print(failed_document(error.code, error.message, error.remedy, **self.facts(options)))
 
@@ -100,59 +93,57 @@ class RunCommand(BaseCommand):
         write_json(self.stdout, document)
 
 
-def _no_database(error: DatabaseError) -> Refused:
-    """What passes by itself is a failure, everything else is for whoever set the database up."""
+def _no_database(error: DatabaseError) -> Refusal:
+    """Returns a failure for what passes by itself; everything else is for whoever set the database up."""
     trouble = trouble_of(error)
     if trouble is None:
-        return Refused("configuration", f"The database is not ready: {error}.", NOT_READY.remedy)
-    if trouble.passes:
-        return Refused(trouble.code, trouble.message, trouble.remedy, returncode=NOT_GOOD)
-    return Refused("configuration", trouble.message, trouble.remedy)
+        return Refusal("configuration", f"The database is not ready: {error}.", NOT_READY.remedy)
+    return Refusal(trouble.code if trouble.passes else "configuration", trouble.message, trouble.remedy)
 
 
 def named_accounts(subdomains: Sequence[str] | None) -> list[Account] | None:
-    """The accounts that --account names (None: it was not used); raises Refused for unknown ones."""
+    """The accounts that --account names (None: it was not used); raises Refusal for unknown ones."""
     if subdomains is None:
         return None
     subdomains = [subdomain.strip().lower() for subdomain in subdomains]
     accounts = list(Account.objects.filter(subdomain__in=subdomains).defer(*SECRETS))
     unknown = sorted(set(subdomains) - {account.subdomain for account in accounts})
     if unknown:
-        raise Refused("unknown_account", f"No such account: {', '.join(unknown)}.", "Check the subdomain.")
+        raise Refusal("unknown_account", f"No such account: {', '.join(unknown)}.", "Check the subdomain.")
     return accounts
 
 
 def named_run(number: int) -> SyncRun:
-    """The run of this number; raises Refused."""
+    """The run of this number; raises Refusal."""
     run = SyncRun.objects.select_related("group").filter(pk=number).first()
     if run is None:
         newest = SyncRun.objects.values_list("pk", flat=True).first()
         remedy = f"The newest is {newest}." if newest else "There is none yet: `python manage.py sync_all --plan`."
-        raise Refused("no_such_run", f"There is no run {number}.", remedy)
+        raise Refusal("no_such_run", f"There is no run {number}.", remedy)
     return run
 
 
 def named_user(username: str) -> Actor:
-    """Returns the active user of this name as the one who asks; raises Refused."""
+    """Returns the active user of this name as the one who asks; raises Refusal."""
     user = User.objects.filter(username=username, is_active=True).first()
     if user is None:
-        raise Refused(
+        raise Refusal(
             "no_such_user", f"There is no active user {username!r}.", "Name one that can log in to the admin."
         )
     return Actor.of_user(user, Trigger.COMMAND)
 
 
 def named_group(name: str | None) -> SyncGroup:
-    """The named group, else the only one; raises Refused."""
+    """The named group, else the only one; raises Refusal."""
     groups = list(SyncGroup.objects.order_by("name"))
     if name is not None:
         groups = [group for group in groups if group.name == name]
         if not groups:
-            raise Refused("no_group", f"There is no sync group {name!r}.", _known_groups())
+            raise Refusal("no_group", f"There is no sync group {name!r}.", _known_groups())
     if not groups:
-        raise Refused("no_group", "There is no sync group yet.", "Import accounts first: import_accounts FILE.csv.")
+        raise Refusal("no_group", "There is no sync group yet.", "Import accounts first: import_accounts FILE.csv.")
     if len(groups) > 1:
-        raise Refused("no_group", "There are several sync groups.", f"Name one with --group. {_known_groups()}")
+        raise Refusal("no_group", "There are several sync groups.", f"Name one with --group. {_known_groups()}")
     return groups[0]
 
 

@@ -11,6 +11,8 @@ from django.db import Error as DatabaseTrouble
 from django.db import connection
 
 from accounts.database import cause_of
+from accounts.management.base import NOT_GOOD
+from accounts.refusals import Refusal
 from syncing.error_boundary import INTERNAL_REMEDY, bounded, survived, where
 from syncing.execution.foreground import run_to_the_end
 from syncing.execution.stop_signs import StopOnSignal
@@ -24,8 +26,6 @@ from syncing.services.runs.close import fail_inside
 from syncing.services.runs.start import Started
 from syncing.services.runs.waves import waits_for
 
-NOT_GOOD = 1
-USAGE = 2
 GOOD = (RunState.SUCCEEDED, RunState.PLANNED)
 LOOK = 0.5  # seconds between two looks at a run that the workers do
 LOST_SIGHT = "What was written is kept; see the run when the database is back, then run again."
@@ -34,11 +34,7 @@ Options = Mapping[str, Any]
 
 
 class Refused(CommandError):
-    """Nothing was started; `code` and `remedy` are for the document."""
-
-    def __init__(self, code: str, message: str, remedy: str, *, returncode: int = USAGE) -> None:
-        super().__init__(f"{message} {remedy}".strip(), returncode=returncode)
-        self.code, self.message, self.remedy = code, message, remedy
+    """Nothing was started."""
 
 
 def add_run_flags(parser: ArgumentParser) -> None:
@@ -49,9 +45,9 @@ def add_run_flags(parser: ArgumentParser) -> None:
 
 
 def check_run_flags(options: Options) -> None:
-    """Raises Refused for flags that make no sense together."""
+    """Raises Refusal for flags that make no sense together."""
     if options["no_wait"] and not options["queue"]:
-        raise Refused("usage", "--no-wait is for --queue.", "")
+        raise Refusal("usage", "--no-wait is for --queue.")
 
 
 def run_command(
