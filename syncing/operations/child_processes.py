@@ -14,14 +14,11 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
 
+from accounts.refusals import Refusal
 from syncing.operations.envfile import ROOT
 from syncing.worker.orphans import send_on_parent_death
 
 MANAGE = [sys.executable, str(ROOT / "manage.py")]
-
-
-class StartFailed(Exception):
-    """A child process did not come up; the message says which, and where its output is."""
 
 
 def spawn(
@@ -89,15 +86,15 @@ def free_port(preferred: int | None = None, host: str = "127.0.0.1") -> int:
 
 
 def wait_for_http(url: str, child: subprocess.Popen[bytes], *, what: str, log: Path | None, seconds: float) -> None:
-    """Returns as soon as `url` gives any answer; raises StartFailed when the child ends or time runs out."""
+    """Returns as soon as `url` gives any answer; raises Refusal when the child ends or time runs out."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if child.poll() is not None:
-            raise StartFailed(f"{what} ended at once (exit {child.returncode}){_see(log)}")
+            raise Refusal("not_started", f"{what} ended at once (exit {child.returncode}){_see(log)}")
         if _answers(url):
             return
         time.sleep(0.1)
-    raise StartFailed(f"{what} did not answer on {url} within {seconds:.0f} s{_see(log)}")
+    raise Refusal("not_started", f"{what} did not answer on {url} within {seconds:.0f} s{_see(log)}")
 
 
 def _answers(url: str) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from accounts.refusals import Refusal
 from syncing.operations.child_processes import address, free_port, wait_for_http, web_server
 from syncing.operations.setup_steps import ADMIN, PASSWORD_LINE
 from syncing.operations.supervisor import Program, ProgramSupervisor
@@ -20,10 +21,6 @@ Say = Callable[[str], None]
 GOOD = {"in_sync": "in sync", "changed": "changed and verified"}
 COUNTS = ("created", "updated", "adopted", "requests")
 EXAMPLES = 8  # slaves shown one by one
-
-
-class DemoRefused(Exception):
-    """The demo cannot be run as asked; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -43,13 +40,14 @@ class DemoState:
 
 @contextmanager
 def exclusive(directory: Path) -> Iterator[None]:
-    """Raises DemoRefused while another demo uses the directory."""
+    """Raises Refusal while another demo uses the directory."""
     directory.mkdir(parents=True, exist_ok=True)
     with (directory.parent / f"{directory.name}.lock").open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise DemoRefused("Another demo is running in this checkout; stop it first (Ctrl-C there).") from error
+            message = "Another demo is running in this checkout; stop it first (Ctrl-C there)."
+            raise Refusal("demo_not_possible", message) from error
         yield
 
 
@@ -66,9 +64,8 @@ class Demo:
         """Sets up environment, database, simulated Kommo and accounts; returns the number of slaves."""
         before = DemoState.read(self._state_file)
         if before and slaves not in (None, before.slaves):
-            raise DemoRefused(
-                f"The demo of before has {before.slaves} slaves. To start over with {slaves}: --reset --slaves {slaves}"
-            )
+            remedy = f"To start over with {slaves}: --reset --slaves {slaves}"
+            raise Refusal("demo_not_possible", f"The demo of before has {before.slaves} slaves.", remedy)
         count = before.slaves if before else (slaves or 119)
         # The simulated Kommo counts per account, so no common limit: 119 accounts take seconds instead of minutes.
         rates = {"KOMMO_RATE_PER_ACCOUNT": "6", "KOMMO_RATE_PER_IP": "0"}

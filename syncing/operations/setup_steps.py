@@ -16,13 +16,11 @@ from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
+from accounts.refusals import Refusal
+
 ADMIN = "admin"
 PASSWORD_LINE = f"Password of {ADMIN}, shown only this once: "
 GIVEN_PASSWORD = "DJANGO_SUPERUSER_PASSWORD"  # noqa: S105  (the name of a variable)
-
-
-class PasswordRefused(Exception):
-    """The given password does not obey all rules; the message says which, not the password."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +76,7 @@ def superuser(*, new_password: bool) -> tuple[Step, str | None]:
         try:
             validate_password(given, user or User(username=ADMIN))
         except ValidationError as error:
-            raise PasswordRefused(f"{GIVEN_PASSWORD} is refused: {' '.join(error.messages)}") from error
+            raise Refusal("password_refused", f"{GIVEN_PASSWORD} is refused: {' '.join(error.messages)}") from error
     password = given or secrets.token_urlsafe(15)
     if user is None:
         users.create_superuser(ADMIN, "", password)

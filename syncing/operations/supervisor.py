@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from accounts.refusals import Refusal
 from syncing.operations.child_processes import end
 
 LOOK_EVERY = 0.2  # seconds
@@ -31,10 +32,6 @@ class Program:
         self.starts += 1
 
 
-class GaveUp(Exception):
-    """A program died again and again."""
-
-
 class ProgramSupervisor:
     """Runs programs in the foreground. `stop` may be set from a signal handler or another thread."""
 
@@ -52,7 +49,7 @@ class ProgramSupervisor:
             program.start()
 
     def run(self) -> None:
-        """Runs until `stop` is set; raises GaveUp. All children are gone afterwards, whatever happened."""
+        """Runs until `stop` is set; raises Refusal. All children are gone afterwards, whatever happened."""
         try:
             while not self.stop.wait(LOOK_EVERY):
                 for program in self.programs:
@@ -72,7 +69,9 @@ class ProgramSupervisor:
         if now - program.started_at > STEADY:
             program.starts = 0
         if program.starts >= MOST_STARTS:
-            raise GaveUp(f"The {program.name} ended {program.starts} times in a row (exit {code}); giving up.")
+            raise Refusal(
+                "gave_up", f"The {program.name} ended {program.starts} times in a row (exit {code}); giving up."
+            )
         pause = min(2.0**program.starts / 2, 15.0)
         self._say(f"The {program.name} ended (exit {code}); starting it again in {pause:.0f} s.")
         program.child, program.start_at = None, now + pause

@@ -9,14 +9,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from accounts.refusals import Refusal
 from syncing.operations import envfile
-from syncing.operations.child_processes import MANAGE, StartFailed, end, free_port, port_is_free, spawn, wait_for_http
+from syncing.operations.child_processes import MANAGE, end, free_port, port_is_free, spawn, wait_for_http
 
 HOST = "127.0.0.1"
-
-
-class CommandFailed(Exception):
-    """A command of ours ended with an error; the message holds its output."""
 
 
 class Workspace:
@@ -57,7 +54,7 @@ class Workspace:
         return envfile.child_environment(self.env_file, NO_PROXY=HOST, no_proxy=HOST)
 
     def manage(self, *args: str, expect: tuple[int, ...] = (0,), show_progress: bool = False) -> str:
-        """Runs a command of manage.py to its end and returns its stdout; raises CommandFailed on another exit code."""
+        """Runs a command of manage.py to its end and returns its stdout; raises Refusal on another exit code."""
         log = self.logs / f"{args[0]}.log"
         with log.open("wb") as errors:
             child = spawn(
@@ -72,17 +69,19 @@ class Workspace:
         text = printed.decode()
         if child.returncode not in expect:
             why = log.read_text(encoding="utf-8", errors="replace").strip() or text.strip()
-            raise CommandFailed(f"`manage.py {args[0]}` ended with {child.returncode}:\n{why[-2000:]}")
+            raise Refusal("command_failed", f"`manage.py {args[0]}` ended with {child.returncode}:\n{why[-2000:]}")
         return text
 
     def document(self, *args: str, show_progress: bool = False) -> dict[str, Any]:
-        """Returns the JSON document that a command prints, even if it fails; raises CommandFailed without one."""
+        """Returns the JSON document that a command prints, even if it fails; raises Refusal without one."""
         text = self.manage(*args, expect=(0, 1, 2), show_progress=show_progress)
         try:
             document: dict[str, Any] = json.loads(text)
         except ValueError as error:
             errors = (self.logs / f"{args[0]}.log").read_text(encoding="utf-8", errors="replace")
-            raise CommandFailed(f"`manage.py {args[0]}` printed no document:\n{(errors or text)[-2000:]}") from error
+            raise Refusal(
+                "command_failed", f"`manage.py {args[0]}` printed no document:\n{(errors or text)[-2000:]}"
+            ) from error
         return document
 
     def setup(self, *more: str) -> str:
@@ -99,16 +98,16 @@ class Workspace:
     # -- the simulated Kommo --
 
     def start_simulator(self, *options: str) -> None:
-        """Starts it on the port of `configure`, or on another if somebody took it meanwhile; raises StartFailed."""
+        """Starts it on the port of `configure`, or on another if somebody took it meanwhile; raises Refusal."""
         try:
             self._start_simulator(*options)
-        except StartFailed:
+        except Refusal:
             if port_is_free(HOST, self.simulator_port):
                 raise
             self._set_port(free_port(None, HOST))
             self._start_simulator(*options)
         if not self.csv.is_file():
-            raise StartFailed(f"The simulated Kommo wrote no {self.csv.name}.")
+            raise Refusal("not_started", f"The simulated Kommo wrote no {self.csv.name}.")
 
     def _set_port(self, port: int) -> None:
         self.simulator_port = port
@@ -129,7 +128,7 @@ class Workspace:
         return self.start("worker", *MANAGE, "worker")
 
     def ask_simulator(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Any:
-        """Sends a request to the simulator and returns its answer's JSON; raises CommandFailed unless it is 200."""
+        """Sends a request to the simulator and returns its answer's JSON; raises Refusal unless it is 200."""
         connection = HTTPConnection(HOST, self.simulator_port, timeout=60)
         try:
             raw = None if body is None else json.dumps(body)
@@ -139,7 +138,7 @@ class Workspace:
         finally:
             connection.close()
         if answer.status != 200:
-            raise CommandFailed(f"simulator: {method} {path}: {answer.status} {content[:300]!r}")
+            raise Refusal("command_failed", f"simulator: {method} {path}: {answer.status} {content[:300]!r}")
         return json.loads(content) if content else None
 
     # -- the end --

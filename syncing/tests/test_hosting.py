@@ -27,6 +27,7 @@ from django_q.brokers import get_broker
 from django_q.status import Stat, Status
 
 from accounts.models import Account
+from accounts.refusals import Refusal
 from accounts.services.upkeep import renewal
 from accounts.tests.factories import AccountFactory
 from accounts.tests.redis_databases import redis_database
@@ -167,7 +168,7 @@ def test_sessions_that_have_expired_are_cleared_by_the_upkeep() -> None:
 def test_a_given_password_that_breaks_a_rule_is_refused_and_not_shown(monkeypatch, password: str) -> None:
     monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", password)
 
-    with pytest.raises(setup_steps.PasswordRefused) as refused:
+    with pytest.raises(Refusal) as refused:
         setup_steps.superuser(new_password=False)
 
     assert "DJANGO_SUPERUSER_PASSWORD is refused: This password" in str(refused.value)

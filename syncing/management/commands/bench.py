@@ -8,16 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandParser
 
+from accounts.management.base import RefusingCommand
 from syncing.operations.bench import report, scenarios
-from syncing.operations.child_processes import StartFailed
-from syncing.operations.workspace import CommandFailed
 
 QUICK_SLAVES = 12
 
 
-class Command(BaseCommand):
+class Command(RefusingCommand):
     help = "Measure requests, pace, memory and CPU on a simulated Kommo. Exit 1 if a count is above its floor."
     requires_system_checks: list[str] = []  # the bench has settings of its own
 
@@ -34,8 +33,6 @@ class Command(BaseCommand):
         try:
             with tempfile.TemporaryDirectory(prefix="kommosync-bench-") as directory:
                 rows = list(self._rows(Path(directory), options))
-        except (CommandFailed, StartFailed) as error:
-            raise CommandError(str(error)) from error
         except KeyboardInterrupt:
             sys.exit(1)
         good = all(row.good for row in rows)

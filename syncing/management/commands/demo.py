@@ -6,19 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from accounts.management.base import RefusingCommand
 from syncing.management.console.listening import port_number
 from syncing.operations import demo
-from syncing.operations.child_processes import StartFailed
 from syncing.operations.setup_steps import ADMIN
-from syncing.operations.supervisor import GaveUp
-from syncing.operations.workspace import CommandFailed, Workspace
-
-FAILURES = (demo.DemoRefused, CommandFailed, StartFailed, GaveUp)
+from syncing.operations.workspace import Workspace
 
 
-class Command(BaseCommand):
+class Command(RefusingCommand):
     help = "A simulated Kommo, the first full sync of its 119 slaves, a table of the result, then the dashboard."
     requires_system_checks: list[str] = []  # the demo has settings of its own
 
@@ -41,8 +38,6 @@ class Command(BaseCommand):
                     demo.remove_demo(directory)
                 with Workspace(directory) as workspace:
                     good = self._run(demo.Demo(workspace, self._say), slaves, options)
-        except FAILURES as error:
-            raise CommandError(str(error)) from error
         except KeyboardInterrupt:
             self._say("\nStopped before the end; the next demo goes on from here.")
             sys.exit(1)

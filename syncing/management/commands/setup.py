@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import OperationalError
 
 from accounts.database import cause_of
+from accounts.management.base import RefusingCommand
 from syncing.operations import envfile, setup_steps
 from syncing.operations.child_processes import MANAGE
 
 
-class Command(BaseCommand):
+class Command(RefusingCommand):
     help = "Make .env with generated secrets, the database, the static files and a superuser. Idempotent."
     requires_system_checks: list[str] = []  # it is what makes them pass
 
@@ -39,8 +40,6 @@ class Command(BaseCommand):
         try:
             for step in setup_steps.steps(new_password=new_password):
                 self.stdout.write(str(step))
-        except setup_steps.PasswordRefused as error:
-            raise CommandError(str(error), returncode=2) from error
         except OperationalError as error:
             raise CommandError(f"The database of DATABASE_URL cannot be used: {cause_of(error)}") from error
 

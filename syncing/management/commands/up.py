@@ -2,18 +2,20 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import OperationalError, connection
 
 from accounts.checks import INSTALLATION
 from accounts.database import cause_of
+from accounts.management.base import RefusingCommand
+from accounts.refusals import Refusal
 from syncing.management.console.listening import add_address_flags, listener_at
 from syncing.operations import setup_steps
-from syncing.operations.child_processes import MANAGE, StartFailed, address, spawn, wait_for_http, web_server
-from syncing.operations.supervisor import GaveUp, Program, ProgramSupervisor
+from syncing.operations.child_processes import MANAGE, address, spawn, wait_for_http, web_server
+from syncing.operations.supervisor import Program, ProgramSupervisor
 
 
-class Command(BaseCommand):
+class Command(RefusingCommand):
     help = "Run the web server and the worker; stops both on Ctrl-C or SIGTERM."
     requires_system_checks = (INSTALLATION,)
 
@@ -28,11 +30,8 @@ class Command(BaseCommand):
         supervisor = ProgramSupervisor([web, worker], self._say)
         supervisor.stop_on_signals()
         supervisor.start()
-        try:
-            self._wait_for(web, address(host, port), supervisor)
-            supervisor.run()
-        except GaveUp as error:
-            raise CommandError(str(error)) from error
+        self._wait_for(web, address(host, port), supervisor)
+        supervisor.run()
         self._say("Stopped.")
 
     def _check_database(self) -> None:
@@ -50,9 +49,9 @@ class Command(BaseCommand):
             return
         try:
             wait_for_http(f"{url}/healthz", web.child, what="The web server", log=None, seconds=30)
-        except StartFailed as error:
+        except Refusal:
             supervisor.end_all()
-            raise CommandError(str(error)) from error
+            raise
         self._say(f"KommoSync is on {url} (Ctrl-C stops it).")
 
     def _say(self, text: str) -> None:

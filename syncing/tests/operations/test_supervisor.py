@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from accounts.refusals import Refusal
 from syncing.operations import child_processes, supervisor
-from syncing.operations.supervisor import GaveUp, Program, ProgramSupervisor
+from syncing.operations.supervisor import Program, ProgramSupervisor
 
 Popen = subprocess.Popen[bytes]
 
@@ -60,7 +61,7 @@ def test_it_gives_up_on_a_program_that_never_stays(monkeypatch: pytest.MonkeyPat
     running = ProgramSupervisor(programs, lambda text: None)
     running.start()
 
-    with pytest.raises(GaveUp, match=r"worker ended 2 times in a row \(exit 3\)"):
+    with pytest.raises(Refusal, match=r"worker ended 2 times in a row \(exit 3\)"):
         running.run()
 
     assert other[0].poll() is not None
@@ -97,5 +98,5 @@ def test_a_port_in_use_is_noticed_and_another_is_found() -> None:
 def test_a_server_that_ends_at_once_is_said_to_have_ended_with_its_last_words(tmp_path: Path) -> None:
     (tmp_path / "x.log").write_text("Address already in use\n")
     child = child_processes.spawn([sys.executable, "-c", "raise SystemExit(7)"])
-    with pytest.raises(child_processes.StartFailed, match=r"(?s)It ended at once \(exit 7\).*already in use"):
+    with pytest.raises(Refusal, match=r"(?s)It ended at once \(exit 7\).*already in use"):
         child_processes.wait_for_http("http://127.0.0.1:9/", child, what="It", log=tmp_path / "x.log", seconds=20)
