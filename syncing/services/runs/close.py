@@ -1,4 +1,4 @@
-"""The end of a run: its state from its own rows, written once, by whoever comes last."""
+"""Ends a run: its state comes from its own rows and is written once, by whoever comes last."""
 
 import logging
 from collections import Counter
@@ -33,6 +33,7 @@ SUCCESSFUL = {
     RunMode.APPLY: ({State.CHANGED, State.IN_SYNC}, RunState.SUCCEEDED),
 }
 WORTH_SOMETHING = {State.PLANNED, State.CHANGED, State.IN_SYNC, State.PARTIAL}
+NO_WAVE_WAITS = {"note": "", "wave_held": False, "wave_due_at": None}
 
 
 def close_run(run_id: int) -> bool:
@@ -53,23 +54,23 @@ def close_run(run_id: int) -> bool:
         reason=reason,
         error=error,
         totals=totals(rows, counts),
-        note="",
-        wave_held=False,
-        wave_due_at=None,
+        **NO_WAVE_WAITS,
         lease_until=None,
         finished_at=clock.now(),
     )
     if won:
         run.refresh_from_db()
-        well = run.state in notifications.WELL
-        level = LogEntry.Level.INFO if well else LogEntry.Level.WARNING
+        level = LogEntry.Level.INFO if run.state in notifications.WELL else LogEntry.Level.WARNING
         log(run.pk, notifications.summary(run), code="run_ended", level=level)
         notifications.run_ended(run)
     return bool(won)
 
 
 def verdict(run: SyncRun, counts: Mapping[str, int]) -> RunState:
-    """The state of a run whose accounts have ended: success only if all are good (guarantee 7 of docs/lifecycle.md)."""
+    """Returns the state of a run whose accounts have ended: success only if all are good.
+
+    That is guarantee 7 of docs/lifecycle.md.
+    """
     if run.reason:  # the master was not read, or not accepted
         return RunState.REFUSED if run.reason == "guard" else RunState.FAILED
     states = {state for state, count in counts.items() if count}
@@ -84,7 +85,7 @@ def verdict(run: SyncRun, counts: Mapping[str, int]) -> RunState:
 
 
 def totals(rows: QuerySet[AccountRun], counts: Mapping[str, int]) -> dict[str, Any]:
-    """Accounts by state, and the sums of what was done."""
+    """Counts the accounts by state, and sums up what was done."""
     columns = ("created", "updated", "deleted", "adopted", "requests")
     sums = rows.aggregate(**{f"all_{column}": Sum(column) for column in columns})
     ended = [state for state in AccountState.values if state not in ACCOUNT_OPEN]
@@ -92,13 +93,13 @@ def totals(rows: QuerySet[AccountRun], counts: Mapping[str, int]) -> dict[str, A
 
 
 def _cause(run: SyncRun, state: RunState, rows: QuerySet[AccountRun]) -> tuple[str, dict[str, str] | None]:
-    """Reason and error of the run: its own, or those of the account that tells most."""
+    """Returns reason and error of the run: its own, or those of the account that says most about the failure."""
     if run.error and not run.reason:  # stopped between two waves: what was done before stands, so it is not refused
         return run.error["code"], run.error
     if run.reason or state not in (RunState.FAILED, RunState.REFUSED):
         return run.reason, run.error
-    telling = rows.exclude(reason="").order_by("finished_at", "pk")
-    first = telling.filter(reason="ip_blocked").first() or telling.exclude(reason="paused").first() or telling.first()
+    reasons = rows.exclude(reason="").order_by("finished_at", "pk")
+    first = reasons.filter(reason="ip_blocked").first() or reasons.exclude(reason="paused").first() or reasons.first()
     return (first.reason, first.error) if first else ("", None)
 
 
@@ -129,13 +130,13 @@ def fail_inside(run_id: int, error: BaseException) -> None:
     The last resort, so that no run is met with the same error for ever: it asks for nothing that may be odd.
     """
     logger.error("run %s: error of our own", run_id, exc_info=error)
-    told = error_document("internal", f"The run could not be judged: {where(error)}.", INTERNAL_REMEDY)
+    document = error_document("internal", f"The run could not be judged: {where(error)}.", INTERNAL_REMEDY)
     mine, rows = SyncRun.objects.filter(pk=run_id, state__in=RUN_OPEN), AccountRun.objects.filter(run=run_id)
     in_work = Exists(AccountRun.objects.filter(run=OuterRef("pk"), state=AccountState.RUNNING))
     with transaction.atomic():
-        if not mine.update(error=told, note="", wave_held=False, wave_due_at=None):
+        if not mine.update(error=document, **NO_WAVE_WAITS):
             return
-        log(run_id, told["message"], code="internal", level="error")
+        log(run_id, document["message"], code="internal", level="error")
         end_accounts(run_id, State.SKIPPED, "internal")
         counts = dict(rows.values_list("state").annotate(Count("pk")).order_by())
         mine.filter(~in_work).update(

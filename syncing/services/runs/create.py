@@ -1,6 +1,6 @@
-"""The rows of a new run: the run, its accounts, and who asked for it, in one commit."""
+"""Makes the rows of a new run: the run, its accounts, and who asked for it, in one commit."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,7 +30,7 @@ from syncing.services.runs import wave_split
 
 @dataclass(frozen=True)
 class Started:
-    """The run that will do it; `joined`: it was waiting already."""
+    """A run that was asked for; `joined`: it was waiting already."""
 
     run: SyncRun
     joined: bool
@@ -38,7 +38,7 @@ class Started:
 
 @dataclass(frozen=True)
 class Order:
-    """What a run is to do; two with equal orders for the same accounts are one."""
+    """The task of a run; two runs with equal orders for the same accounts are one."""
 
     group: SyncGroup
     type: str = RunType.FULL
@@ -53,21 +53,33 @@ class Order:
 
     @classmethod
     def like(cls, run: SyncRun, **other: Any) -> "Order":
-        """The order of `run`, with what is `other` in it."""
+        """Returns the order of `run`, changed by `other`."""
         names = ("group", "type", "mode", "purpose", "approved_plan", "reverts", "source", "picked")
         return cls(**{name: getattr(run, name) for name in names} | other)
 
     @property
     def facts(self) -> dict[str, Any]:
-        """Columns of the run."""
+        """Returns the columns of the run."""
         return dict(vars(self))
 
 
 @contextmanager
 def locked(group: SyncGroup) -> Iterator[SyncGroup]:
-    """A transaction with the group's row locked, so that of two triggers at once the second sees the first's run."""
+    """Opens a transaction with the group's row locked: of two triggers at once the second sees the first's run."""
     with transaction.atomic():
         yield SyncGroup.objects.select_for_update().get(pk=group.pk)
+
+
+def approval_needed(group: SyncGroup, remedy: str) -> Refusal:
+    """Returns the refusal of a run that would write into a group where plans need approval."""
+    message = _("In the group %(group)s a run writes only what was planned and approved before.")
+    return Refusal("approval_needed", message % {"group": group.name}, remedy)
+
+
+def require_unpaused(accounts: Sequence[Account]) -> None:
+    """Raises Refusal when all of the accounts are paused."""
+    if all(account.paused for account in accounts):
+        raise Refusal("paused", _("All of these accounts are paused."), _("Resume at least one of them first."))
 
 
 def make_run(
@@ -84,25 +96,21 @@ def make_run(
     `digests`: of the approved plans, by account id. `to_workers` hands it to the lanes. Raises Refusal.
     """
     if order.group.requires_approval and order.mode == RunMode.APPLY and order.approved_plan is None:
-        raise Refusal(
-            "approval_needed",
-            _("In the group %(group)s a run writes only what was planned and approved before.")
-            % {"group": order.group.name},
+        raise approval_needed(
+            order.group,
             _("Start a plan and approve it: on its page, with `manage.py approve RUN`, or by the REST API."),
         )
-    waiting = _waiting_twin(order, {account.pk for account in accounts})
-    if waiting is not None:
-        _note_start(waiting, by, joined=True)
-        return Started(_joined(waiting, to_workers), True)
-    run = SyncRun.objects.create(
-        **order.facts,
-        trigger=by.via,
-        **requester_columns(by),
-        whole_group=whole_group,
-        queued_to_workers=to_workers,
-    )
-    digests = digests or {}
-    account_runs = (_new_account_run(run, account, digests.get(account.pk, "")) for account in accounts)
+    if waiting := _waiting_twin(order, accounts):
+        return _join(waiting, by=by, to_workers=to_workers)
+    columns = {**order.facts, **requester_columns(by), "trigger": by.via}
+    run = SyncRun.objects.create(**columns, whole_group=whole_group, queued_to_workers=to_workers)
+    account_runs = []
+    for account in accounts:
+        account_run = AccountRun(run=run, account=account, approved_digest=(digests or {}).get(account.pk, ""))
+        if account.paused:
+            account_run.state, account_run.reason = AccountState.SKIPPED, "paused"
+            account_run.finished_at = clock.now()
+        account_runs.append(account_run)
     AccountRun.objects.bulk_create(wave_split.number(run, account_runs))
     _note_start(run, by, accounts=len(accounts))
     if to_workers:
@@ -128,28 +136,23 @@ def _note_start(run: SyncRun, by: Actor, **more: Any) -> None:
     audit.note(AuditAction.STARTED, by=by, run=run, details=details)
 
 
-def _waiting_twin(order: Order, wanted: Collection[int]) -> SyncRun | None:
-    """The run for the same order and accounts whose master nobody has begun to read."""
+def _waiting_twin(order: Order, accounts: Sequence[Account]) -> SyncRun | None:
+    """Returns the run for the same order and accounts whose master nobody has begun to read."""
+    wanted = {account.pk for account in accounts}
     same = {name: value for name, value in order.facts.items() if name not in ("force_reason", "picked")}
     waiting = SyncRun.objects.filter(**same, state=RunState.QUEUED, fence=0, cancel_requested_at=None)
     for run in waiting.select_for_update().order_by("-pk"):
         present = set(run.account_runs.values_list("account_id", flat=True))
-        if run.picked == order.picked and present == set(wanted):
+        if run.picked == order.picked and present == wanted:
             return run
     return None
 
 
-def _joined(run: SyncRun, to_workers: bool) -> SyncRun:
-    """A run that waited for its own process is given to the workers when somebody counts on them."""
+def _join(run: SyncRun, *, by: Actor, to_workers: bool) -> Started:
+    """Joins a run that waits; with `to_workers`, one that waits for its own process is given to the workers."""
+    _note_start(run, by, joined=True)
     if to_workers and not run.queued_to_workers:
         run.queued_to_workers = True
         run.save(update_fields=["queued_to_workers"])
         dispatch.call_lanes()
-    return run
-
-
-def _new_account_run(run: SyncRun, account: Account, digest: str) -> AccountRun:
-    account_run = AccountRun(run=run, account=account, approved_digest=digest)
-    if account.paused:
-        account_run.state, account_run.reason, account_run.finished_at = AccountState.SKIPPED, "paused", clock.now()
-    return account_run
+    return Started(run, True)

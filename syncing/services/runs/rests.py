@@ -1,4 +1,4 @@
-"""A fleet in an outage: the run rests and goes on; after the last rest, what is left of it fails (docs/lifecycle.md 9).
+"""Lets a run rest in an outage of Kommo; after the last rest, what is left of it fails (docs/lifecycle.md 9).
 
 The decision is one conditional UPDATE of the run's row, so of several lanes one makes it, and a rest outlives them all.
 """
@@ -30,30 +30,23 @@ def weigh(run_id: int) -> bool:
     run = SyncRun.objects.filter(pk=run_id, state=RunState.RUNNING, cancel_requested_at=None).first()
     if run is None or is_resting(run):
         return False
-    bad, tried = _latest(run)
-    if tried < AT_LEAST or bad * 100 < PERCENT * tried or not _waiting(run):
-        return False
-    what = f"Kommo fails for many accounts ({bad} of the last {tried})"
-    return _rest(run, what) if run.rests < MOST else _give_up(run, what)
-
-
-def _latest(run: SyncRun) -> tuple[int, int]:
-    """How many of the last accounts ended by weather, and how many those are; after a rest, it counts anew."""
     ended = AccountRun.objects.filter(run=run, finished_at__isnull=False)
     ended = ended.exclude(state__in=(AccountState.SKIPPED, AccountState.CANCELLED))
-    if run.rests_until is not None:
+    if run.rests_until is not None:  # after a rest, it counts anew
         ended = ended.filter(started_at__gte=run.rests_until)
     rows = list(ended.order_by("-finished_at", "-pk").values_list("state", "reason")[:LOOKED_AT])
-    return sum(state == AccountState.FAILED and reason in WEATHER for state, reason in rows), len(rows)
+    failed, tried = sum(state == AccountState.FAILED and reason in WEATHER for state, reason in rows), len(rows)
+    if tried < AT_LEAST or failed * 100 < PERCENT * tried:
+        return False
+    if not AccountRun.objects.filter(run=run, state=AccountState.QUEUED).exists():
+        return False
+    outage = f"Kommo fails for many accounts ({failed} of the last {tried})"
+    return _rest(run, outage) if run.rests < MOST else _give_up(run, outage)
 
 
-def _waiting(run: SyncRun) -> bool:
-    return AccountRun.objects.filter(run=run, state=AccountState.QUEUED).exists()
-
-
-def _rest(run: SyncRun, what: str) -> bool:
+def _rest(run: SyncRun, outage: str) -> bool:
     until = clock.now() + rest_length(run.rests + 1)
-    note = f"{what}: the run rests until {timezone.localtime(until):%H:%M:%S} (rest {run.rests + 1} of {MOST})"
+    note = f"{outage}: the run rests until {timezone.localtime(until):%H:%M:%S} (rest {run.rests + 1} of {MOST})"
     with transaction.atomic():
         if not _undecided(run).update(rests=run.rests + 1, rests_until=until, note=note):
             return False
@@ -61,16 +54,16 @@ def _rest(run: SyncRun, what: str) -> bool:
     return True
 
 
-def _give_up(run: SyncRun, what: str) -> bool:
-    error = error_document(ServerError.code, f"{what}, after {MOST} rests.", GIVEN_UP_REMEDY)
+def _give_up(run: SyncRun, outage: str) -> bool:
+    error = error_document(ServerError.code, f"{outage}, after {MOST} rests.", GIVEN_UP_REMEDY)
     with transaction.atomic():
         if not _undecided(run).update(rests=run.rests + 1):
             return False
         end_accounts(run, AccountState.FAILED, ServerError.code, error=error)
-        log(run.pk, f"{what}, after {MOST} rests: what is left has failed", code="rest", level="error")
+        log(run.pk, f"{outage}, after {MOST} rests: what is left has failed", code="rest", level="error")
     return True
 
 
 def _undecided(run: SyncRun) -> QuerySet[SyncRun]:
-    """The row, while nobody else has decided: the row count of an UPDATE names the one who did."""
+    """Returns the row, while nobody else has decided: the row count of an UPDATE names the one who did."""
     return SyncRun.objects.filter(pk=run.pk, rests=run.rests, state=RunState.RUNNING, cancel_requested_at=None)

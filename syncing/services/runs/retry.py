@@ -1,4 +1,4 @@
-"""Runs that follow from a run: what failed is tried again, what the limits refused is forced."""
+"""Starts runs that follow from a run: what failed is tried again, what the limits refused is forced."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,7 +21,7 @@ FORCE = "syncing.override_limits"
 
 
 def retry_failed(run: SyncRun, *, by: Actor, to_workers: bool = True) -> Started:
-    """A new run of the same kind for the accounts of `run` that are not good; raises Refusal.
+    """Starts a new run of the same kind for the accounts of `run` that are not good; raises Refusal.
 
     What an approved run could not do is retried as it was approved; what is stale needs a new review.
     """
@@ -44,12 +44,12 @@ def retry_failed(run: SyncRun, *, by: Actor, to_workers: bool = True) -> Started
 
 
 def is_retriable(run: SyncRun) -> bool:
-    """Whether some account is neither good nor in want of a new review."""
+    """Tells whether some account is neither good nor in need of a new review."""
     return run.account_runs.exclude(state__in=ACCOUNT_GOOD).exclude(reason=STALE).exists()
 
 
 def is_forceable(run: SyncRun) -> bool:
-    """Whether the limits refused the run, or some of its accounts."""
+    """Tells whether the limits refused the run, or some of its accounts."""
     return not run.is_open and (_master_refused(run) or refused_by_limits(run).exists())
 
 
@@ -58,12 +58,12 @@ def refused_by_limits(run: SyncRun) -> QuerySet[AccountRun]:
 
 
 def _master_refused(run: SyncRun) -> bool:
-    """Not an account but the master itself: it shrank, and no account was asked."""
+    """Tells whether the limits refused the master itself: it shrank, and no account was asked."""
     return run.state == RunState.REFUSED and run.reason == GUARD and not refused_by_limits(run).exists()
 
 
 def force_again(run: SyncRun, *, by: Actor, reason: str, to_workers: bool = True) -> Started:
-    """The run once more without limits, for the accounts that they refused; raises Refusal."""
+    """Starts the run once more without limits, for the accounts that they refused; raises Refusal."""
     if not by.has(FORCE):
         raise Refusal("not_allowed", _("You may not override the limits."), _("Ask somebody who may."))
     reason = audit.tidy(reason)
@@ -75,13 +75,13 @@ def force_again(run: SyncRun, *, by: Actor, reason: str, to_workers: bool = True
             _("The limits refused no account of run %(run)d.") % {"run": run.pk},
             _("Start a new run, or retry what failed."),
         )
-    everybody = _master_refused(run)
+    all_accounts = _master_refused(run)
     return follow(
         run,
-        run.account_runs.all() if everybody else refused_by_limits(run),
+        run.account_runs.all() if all_accounts else refused_by_limits(run),
         by=by,
         force_reason=reason,
-        whole_group=everybody and run.whole_group,
+        whole_group=all_accounts and run.whole_group,
         to_workers=to_workers,
     )
 
@@ -125,11 +125,10 @@ def follow(
 
 
 def still_there(run: SyncRun, account_runs: QuerySet[AccountRun]) -> Sequence[Account]:
-    """Those of the accounts that are in the group yet, in the role they had; raises Refusal if none is."""
-    found = Account.objects.filter(
-        pk__in=account_runs.values("account"), group=run.group_id, role=PURPOSES[run.purpose].role
-    )
-    accounts = list(found.defer(*SECRETS).order_by("pk"))
+    """Returns those of the accounts that are in the group yet, in the role they had; raises Refusal if none is."""
+    role = PURPOSES[run.purpose].role
+    rows = Account.objects.filter(pk__in=account_runs.values("account"), group=run.group_id, role=role)
+    accounts = list(rows.defer(*SECRETS).order_by("pk"))
     if not accounts:
         raise Refusal(
             "no_slaves",

@@ -1,4 +1,4 @@
-"""Starting a run and cancelling it: what an operator, a schedule or a webhook asks for."""
+"""Starts and cancels runs for operators, schedules and webhooks."""
 
 from collections.abc import Sequence
 
@@ -24,7 +24,7 @@ from syncing.policy import scope_of
 from syncing.records.log import log
 from syncing.services import audit
 from syncing.services.runs.close import close_run
-from syncing.services.runs.create import Order, Started, locked, make_run
+from syncing.services.runs.create import Order, Started, locked, make_run, require_unpaused
 
 __all__ = ["PERMISSION", "Started", "cancel_run", "close_run", "start_run"]
 
@@ -53,7 +53,8 @@ def start_run(
     if forced and not force_reason:
         raise Refusal("no_reason", _("A forced run needs a reason."), _("Give a reason with --reason TEXT."))
     with locked(group) as group:
-        slaves = _slaves(group, type, accounts)
+        _check_group(group, type)
+        slaves = _slaves(group, accounts)
         if group.requires_approval and by.via in UNATTENDED:
             mode = RunMode.PLAN
         started = make_run(
@@ -68,52 +69,54 @@ def start_run(
     return started
 
 
-def _slaves(group: SyncGroup, run_type: str, accounts: Sequence[Account] | None) -> list[Account]:
-    """The accounts of the run; raises Refusal with everything that an operator can put right."""
+def _check_group(group: SyncGroup, run_type: str) -> None:
+    """Raises Refusal for a type that the policy does not cover, and for a master that is missing or paused."""
     if scope_of(run_type, group) is None:
         raise Refusal(
             "not_in_policy",
             _("The policy of the group %(group)s does not cover this type of run.") % {"group": group.name},
             _("Choose another type, or change the group's policy."),
         )
-    members = Account.objects.filter(group=group).defer(*SECRETS)
-    master = members.filter(role=Account.Role.MASTER).first()
+    master = master_of(group)
+    if master.paused:
+        raise Refusal(
+            "paused", _("The master %(master)s is paused.") % {"master": master.subdomain}, _("Resume it first.")
+        )
+
+
+def master_of(group: SyncGroup) -> Account:
+    """Returns the master of the group; raises Refusal when it has none."""
+    master = Account.objects.filter(group=group, role=Account.Role.MASTER).defer(*SECRETS).first()
     if master is None:
         raise Refusal(
             "no_master",
             _("The group %(group)s has no master.") % {"group": group.name},
             _("Give one of its accounts the role of the master."),
         )
-    if master.paused:
-        raise Refusal(
-            "paused", _("The master %(master)s is paused.") % {"master": master.subdomain}, _("Resume it first.")
-        )
-    slaves = list(members.filter(role=Account.Role.SLAVE).order_by("pk"))
-    return _working(group, slaves if accounts is None else _named(group, slaves, accounts))
+    return master
 
 
-def _named(group: SyncGroup, slaves: Sequence[Account], accounts: Sequence[Account]) -> list[Account]:
-    wanted = {account.pk: account.subdomain for account in accounts}
-    foreign = sorted(wanted[pk] for pk in wanted.keys() - {slave.pk for slave in slaves})
-    if foreign:
-        raise Refusal(
-            "not_a_slave",
-            _("Not a slave of the group %(group)s: %(accounts)s.")
-            % {"group": group.name, "accounts": ", ".join(foreign)},
-            _("Name only slaves of one group."),
-        )
-    return [slave for slave in slaves if slave.pk in wanted]
-
-
-def _working(group: SyncGroup, slaves: list[Account]) -> list[Account]:
+def _slaves(group: SyncGroup, accounts: Sequence[Account] | None) -> list[Account]:
+    """Returns the slaves of the group, or those of them that `accounts` names; raises Refusal if none can be worked."""
+    slaves = list(Account.objects.filter(group=group, role=Account.Role.SLAVE).defer(*SECRETS).order_by("pk"))
+    if accounts is not None:
+        wanted = {account.pk: account.subdomain for account in accounts}
+        foreign = sorted(wanted[pk] for pk in wanted.keys() - {slave.pk for slave in slaves})
+        if foreign:
+            raise Refusal(
+                "not_a_slave",
+                _("Not a slave of the group %(group)s: %(accounts)s.")
+                % {"group": group.name, "accounts": ", ".join(foreign)},
+                _("Name only slaves of one group."),
+            )
+        slaves = [slave for slave in slaves if slave.pk in wanted]
     if not slaves:
         raise Refusal(
             "no_slaves",
             _("There is no slave to sync in the group %(group)s.") % {"group": group.name},
             _("Add accounts to the group, or name some."),
         )
-    if all(slave.paused for slave in slaves):
-        raise Refusal("paused", _("All of these accounts are paused."), _("Resume at least one of them first."))
+    require_unpaused(slaves)
     return slaves
 
 

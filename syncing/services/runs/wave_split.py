@@ -1,4 +1,4 @@
-"""The waves of a new run: decided once, when its rows are made."""
+"""Splits a new run into waves: once, when its rows are made."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -25,7 +25,7 @@ def number(run: SyncRun, account_runs: Iterable[AccountRun]) -> list[AccountRun]
 
 
 def preview(group: SyncGroup, accounts: Sequence[Account]) -> list[int]:
-    """How many of `accounts` a run that writes would have in each of its waves."""
+    """Returns the number of `accounts` that a run that writes would have in each of its waves."""
     sizes = Counter(_split(group, accounts))
     return [sizes[wave] for wave in sorted(sizes)]
 

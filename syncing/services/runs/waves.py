@@ -1,7 +1,7 @@
-"""Waves of a run: the next one starts when the last has ended, not too much of it failed, and nobody has to be asked.
+"""Starts the next wave of a run when the last has ended, not too much of it failed, and nobody has to be asked.
 
-The decision about a wave is one conditional UPDATE of the run's row. What it goes by, ended account runs, changes no
-more: who dies before the UPDATE has decided nothing, who dies after it has left nothing undone but a message.
+The decision about a wave is one conditional UPDATE of the run's row. It rests on ended account runs, which change no
+more: a process that dies before the UPDATE has decided nothing, one that dies after it has left out only a message.
 """
 
 from collections.abc import Iterator
@@ -25,8 +25,8 @@ from syncing.selectors.waves import position, rests
 from syncing.services import audit
 from syncing.services.runs.close import close_run, end_accounts
 
-NAMED = 3  # failed accounts that a sentence tells about
-TOLD = 80  # characters of what it tells about each
+FAILURES_NAMED = 3  # failed accounts that a sentence names
+LONGEST_FAILURE = 80  # characters of the error of each
 GUARD_REMEDY = (
     "Repair what failed, then retry the failed accounts or run again; "
     "or raise the share of failures that the group allows."
@@ -35,7 +35,7 @@ UNDECIDED = {"state": RunState.RUNNING, "cancel_requested_at": None, "error__isn
 
 
 def settle(run_id: int) -> bool:
-    """What follows when accounts of a run have ended: the next wave, or the end of the run (then True)."""
+    """Starts the next wave, or ends the run (then True), after accounts of it have ended."""
     advance(run_id)
     return close_run(run_id)
 
@@ -44,7 +44,7 @@ def settle(run_id: int) -> bool:
 
 
 def finished() -> QuerySet[SyncRun]:
-    """Runs whose present wave has ended, with others behind it that nobody has decided about."""
+    """Returns runs whose present wave has ended, with others behind it that nobody has decided about."""
     account_runs = AccountRun.objects.filter(run=OuterRef("pk"))
     at_work = account_runs.filter(state__in=ACCOUNT_OPEN, wave__lte=OuterRef("wave"))
     behind = account_runs.filter(state=AccountState.QUEUED, wave__gt=OuterRef("wave"))
@@ -56,24 +56,18 @@ def advance(run_id: int) -> bool:
     run = finished().filter(pk=run_id).select_related("group").first()
     if run is None:
         return False
-    ended = _tally(run)
-    if ended.passes(run.group.max_failure_share):
-        return _open_next(run, ended)
-    return _stop(run, ended)
-
-
-def _tally(run: SyncRun) -> WaveResult:
     rows = AccountRun.objects.filter(run=run, wave=run.wave).order_by().values_list("state", "reason")
-    return wave_result({(state, reason): number for state, reason, number in rows.annotate(Count("pk"))})
+    ended = wave_result({(state, reason): number for state, reason, number in rows.annotate(Count("pk"))})
+    return _open_next(run, ended) if ended.passes(run.group.max_failure_share) else _stop(run, ended)
 
 
 def _undecided(run: SyncRun) -> QuerySet[SyncRun]:
-    """The row, while it shows what was decided about: the row count of an UPDATE names the one who decided."""
+    """Returns the row, while it shows what was decided about: the row count of an UPDATE names the one who decided."""
     return SyncRun.objects.filter(pk=run.pk, wave=run.wave, **UNDECIDED)
 
 
 def _open_next(run: SyncRun, ended: WaveResult) -> bool:
-    """The next wave may be worked: at once, after the pause, or when somebody continues the run."""
+    """Lets the next wave be worked: at once, after the pause, or when somebody continues the run."""
     held, pause = run.group.wave_hold, timedelta(minutes=run.group.wave_wait)
     due = clock.now() + pause if pause and not held else None
     rests = held or due is not None
@@ -89,8 +83,13 @@ def _open_next(run: SyncRun, ended: WaveResult) -> bool:
 
 
 def _stop(run: SyncRun, ended: WaveResult) -> bool:
-    """Too much of the wave failed: the accounts behind it are not touched."""
-    error = error_document("guard", _verdict(run, ended), GUARD_REMEDY)
+    """Ends the run when too much of its wave failed: the accounts behind it are not touched."""
+    message = (
+        f"{ended.failed} of {ended.tried} accounts of wave {run.wave + 1} of {position(run.pk)[1]} failed "
+        f"({ended.percent:.2f}%; {run.group.max_failure_share}% are allowed), so the accounts behind it were not "
+        f"touched: {'; '.join(_failures(run, ended))}."
+    )
+    error = error_document("guard", message, GUARD_REMEDY)
     with transaction.atomic():
         if not _undecided(run).update(error=error, note=""):
             return False
@@ -109,10 +108,12 @@ def continue_run(run: SyncRun, *, by: Actor, wave: int | None = None) -> SyncRun
     """
     with transaction.atomic():
         waiting = SyncRun.objects.filter(between_waves(), pk=run.pk, cancel_requested_at=None)
-        meant = waiting if wave is None else waiting.filter(wave=wave - 1)
-        if not meant.update(wave_held=False, wave_due_at=None, note=""):
-            raise _nothing_to_continue(run)
+        if wave is not None:
+            waiting = waiting.filter(wave=wave - 1)
+        continued = waiting.update(wave_held=False, wave_due_at=None, note="")
         run.refresh_from_db()
+        if not continued:
+            raise _nothing_to_continue(run)
         facts = {"wave": run.wave + 1, "waves": position(run.pk)[1]}
         audit.note(AuditAction.CONTINUED, by=by, run=run, details=facts)
         sentence = _("Continued with wave %(wave)d of %(waves)d by %(who)s.")
@@ -123,7 +124,6 @@ def continue_run(run: SyncRun, *, by: Actor, wave: int | None = None) -> SyncRun
 
 
 def _nothing_to_continue(run: SyncRun) -> Refusal:
-    run.refresh_from_db()
     if not run.is_open:
         message = _("Run %(run)d has ended.") % {"run": run.pk}
         return Refusal("nothing_to_continue", message, _("Retry what failed, or start a new run."))
@@ -138,7 +138,7 @@ def _nothing_to_continue(run: SyncRun) -> Refusal:
 
 
 def waits_for(run: SyncRun) -> str:
-    """What `run` rests for, or its next wave waits for; "" when it does not wait."""
+    """Returns the reason why `run` rests, or its next wave waits; "" when it does not wait."""
     if is_resting(run):
         return run.note
     if not rests(run):
@@ -156,29 +156,16 @@ def _done(number: int, total: int) -> str:
 def _following(number: int, held: bool, due: datetime | None) -> str:
     if held:
         return "waits for Continue"
-    return f"wave {number} starts {f'at {_clock(due)}' if due else 'now'}"
-
-
-def _clock(moment: datetime) -> str:
-    return f"{timezone.localtime(moment):%Y-%m-%d %H:%M}"
-
-
-def _verdict(run: SyncRun, ended: WaveResult) -> str:
-    """Which wave failed, by how much, and who in it and why."""
-    limit = run.group.max_failure_share
-    return (
-        f"{ended.failed} of {ended.tried} accounts of wave {run.wave + 1} of {position(run.pk)[1]} failed "
-        f"({ended.percent:.2f}%; {limit}% are allowed), so the accounts behind it were not touched: "
-        f"{'; '.join(_failures(run, ended))}."
-    )
+    return f"wave {number} starts at {timezone.localtime(due):%Y-%m-%d %H:%M}" if due else f"wave {number} starts now"
 
 
 def _failures(run: SyncRun, ended: WaveResult) -> Iterator[str]:
-    bad = AccountRun.objects.filter(run=run, wave=run.wave, state__in=FAILED).exclude(reason=NO_VERDICT)
-    for name, state, reason, error in bad.order_by("finished_at", "pk").values_list(
+    """Names the first accounts that failed in the present wave, each with its state, reason and error."""
+    failed = AccountRun.objects.filter(run=run, wave=run.wave, state__in=FAILED).exclude(reason=NO_VERDICT)
+    for name, state, reason, error in failed.order_by("finished_at", "pk").values_list(
         "account__subdomain", "state", "reason", "error__message"
-    )[:NAMED]:
-        why = ": ".join(filter(None, (reason, (error or "")[:TOLD].rstrip(" ."))))
+    )[:FAILURES_NAMED]:
+        why = ": ".join(filter(None, (reason, (error or "")[:LONGEST_FAILURE].rstrip(" ."))))
         yield f"{name} {state}{f' ({why})' if why else ''}"
-    if ended.failed > NAMED:
-        yield f"and {ended.failed - NAMED} more"
+    if ended.failed > FAILURES_NAMED:
+        yield f"and {ended.failed - FAILURES_NAMED} more"
