@@ -1,5 +1,8 @@
 """Pages that connect an account at Kommo: one asks, one takes the answer of the consent page, one says how it ended."""
 
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.contrib import messages
@@ -17,6 +20,8 @@ from accounts.pages import actor_of, page
 from accounts.services.connecting import attempts, consent, invites
 from accounts.services.connecting.attempts import CannotConnect, StartedAttempt
 
+View = Callable[..., HttpResponse]
+
 STATES = "connect_states"
 CONNECTED = "connected_account"
 MOST_STATES = 10
@@ -27,22 +32,43 @@ STATUS = {
 }
 
 
+def failures_shown(view: View) -> View:
+    """Shows the page of a failed connection where the view, or a service that it asks, refuses to connect."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return view(request, *args, **kwargs)
+        except CannotConnect as problem:
+            return _failed(request, problem)
+
+    return guarded
+
+
+def _failed(request: HttpRequest, problem: CannotConnect) -> HttpResponse:
+    """Says what happened, to which account, and the way on: for an operator, or for somebody with an invite link."""
+    again = ""
+    if problem.invite is not None and problem.code not in ("invite_used", "invite_gone"):
+        again = invites.link(problem.invite)
+    elif problem.account is not None and problem.invite is None:
+        again = reverse("accounts:connect", args=[problem.account.pk])
+    title = _("Used already") if problem.code == "invite_used" else _("Not connected")
+    context = {"title": title, "problem": problem, "again": again}
+    response = render(request, "accounts/connect_failed.html", context, status=STATUS.get(problem.code, 400))
+    response["Referrer-Policy"] = "no-referrer"
+    return response
+
+
 @permission_required("accounts.connect_account", raise_exception=True)
 @require_http_methods(["GET", "POST"])
 @never_cache
+@failures_shown
 def connect(request: HttpRequest, account_id: int) -> HttpResponse:
     """Says on GET what will happen, and begins it on POST."""
     account = get_object_or_404(invites.for_page(Account.objects.all()), pk=account_id)
     if request.method == "POST":
-        try:
-            return to_kommo(request, attempts.begin(account, by=actor_of(request)))
-        except CannotConnect as error:
-            return failed(request, error)
-    problem, elsewhere = None, ""
-    try:
-        attempts.check_integration(account, account.integration)
-    except CannotConnect as error:
-        problem = error
+        return to_kommo(request, attempts.begin(account, by=actor_of(request)))
+    problem, elsewhere = attempts.obstacle(account, account.integration), ""
     if account.integration is not None:
         host = urlsplit(account.integration.redirect_uri).netloc
         elsewhere = host if host != request.get_host() else ""
@@ -66,19 +92,17 @@ def remember(request: HttpRequest, started: StartedAttempt) -> None:
 
 @require_GET  # a HEAD would use up the state
 @never_cache
+@failures_shown
 def callback(request: HttpRequest) -> HttpResponse:
     """Takes the browser that Kommo sends back, with `code`, `state`, `referer`, or `error` (docs/kommo.md 1.2)."""
     query = request.GET
     by = actor_of(request) if request.user.is_authenticated else None
-    try:
-        attempt = attempts.take(query.get("state", ""), by=by, known=request.session.get(STATES, []))
-        if attempt.user_id and not request.user.has_perm("accounts.connect_account"):
-            raise PermissionDenied
-        if "error" in query or not query.get("code"):
-            raise attempts.denied(attempt, query.get("error", ""))
-        account = consent.finish(attempt, code=query["code"], referer=query.get("referer", ""))
-    except CannotConnect as problem:
-        return failed(request, problem)
+    attempt = attempts.take(query.get("state", ""), by=by, known=request.session.get(STATES, []))
+    if attempt.user_id and not request.user.has_perm("accounts.connect_account"):
+        raise PermissionDenied
+    if "error" in query or not query.get("code"):
+        raise attempts.denied(attempt, query.get("error", ""))
+    account = consent.finish(attempt, code=query["code"], referer=query.get("referer", ""))
     return _show_connected(request, attempt, account)
 
 
@@ -93,17 +117,3 @@ def _show_connected(request: HttpRequest, attempt: ConnectAttempt, account: Acco
         facts = {"account": account, "health": account.get_health_display(), "reason": account.health_reason}
         messages.warning(request, _("%(account)s is connected, but: %(health)s. %(reason)s") % facts)
     return HttpResponseRedirect(reverse("admin:accounts_account_change", args=[account.pk]))
-
-
-def failed(request: HttpRequest, problem: CannotConnect) -> HttpResponse:
-    """Says what happened, to which account, and the way on: for an operator, or for somebody with an invite link."""
-    again = ""
-    if problem.invite is not None and problem.code not in ("invite_used", "invite_gone"):
-        again = invites.link(problem.invite)
-    elif problem.account is not None and problem.invite is None:
-        again = reverse("accounts:connect", args=[problem.account.pk])
-    title = _("Used already") if problem.code == "invite_used" else _("Not connected")
-    context = {"title": title, "problem": problem, "again": again}
-    response = render(request, "accounts/connect_failed.html", context, status=STATUS.get(problem.code, 400))
-    response["Referrer-Policy"] = "no-referrer"
-    return response

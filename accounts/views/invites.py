@@ -19,23 +19,20 @@ from accounts.kommo.answers import storable_id
 from accounts.models import Account, Integration, Invite
 from accounts.pages import actor_of, page
 from accounts.services.connecting import attempts, invites
-from accounts.services.connecting.attempts import CannotConnect
 from accounts.services.tables.formulas import guarded
-from accounts.views.connect import CONNECTED, failed, remember, to_kommo
+from accounts.views.connect import CONNECTED, failures_shown, remember, to_kommo
 
 
 @require_http_methods(["GET", "POST"])
 @never_cache
+@failures_shown
 def invite(request: HttpRequest, token: str) -> HttpResponse:
     """Shows a branch's administrator on GET what it is about; on POST leads to Kommo."""
-    try:
-        link = invites.read(token)
-        if request.method == "POST":
-            started = attempts.begin(link.account, invite=link)
-            remember(request, started)
-            return to_kommo(request, started)
-    except CannotConnect as problem:
-        return failed(request, problem)
+    link = invites.read(token)
+    if request.method == "POST":
+        started = attempts.begin(link.account, invite=link)
+        remember(request, started)
+        return to_kommo(request, started)
     context = {
         "title": _("Connect %(account)s") % {"account": link.account},
         "invite": link,

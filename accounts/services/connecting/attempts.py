@@ -22,13 +22,14 @@ from accounts.models import (
     Integration,
     Invite,
 )
+from accounts.refusals import Refusal
 from accounts.services import events
 
 STATE_LIFE = timedelta(minutes=20)  # as long as a code is good (docs/kommo.md 1.2)
 
 
-class CannotConnect(Exception):
-    """The account was not connected. `code`, a sentence, and what to do; `account` and `invite` as far as known."""
+class CannotConnect(Refusal):
+    """The account was not connected; with the account and the invite, as far as they are known."""
 
     def __init__(
         self,
@@ -39,8 +40,7 @@ class CannotConnect(Exception):
         account: Account | None = None,
         invite: Invite | None = None,
     ) -> None:
-        super().__init__(message)
-        self.code, self.message, self.remedy = code, message, remedy
+        super().__init__(code, message, remedy)
         self.account, self.invite = account, invite
 
 
@@ -74,16 +74,25 @@ def begin(account: Account, *, by: Actor | None = None, invite: Invite | None = 
 
 
 def check_integration(account: Account, integration: Integration | None) -> Integration:
-    """Returns the integration; raises CannotConnect unless `account` can be connected with it. Reads no secret."""
+    """Returns the integration; raises CannotConnect unless `account` can be connected with it."""
+    problem = obstacle(account, integration)
+    if problem is not None:
+        raise problem
+    assert integration is not None  # that would be the first obstacle
+    return integration
+
+
+def obstacle(account: Account, integration: Integration | None) -> CannotConnect | None:
+    """Returns the reason why `account` cannot be connected with the integration, if there is one. Reads no secret."""
     if integration is None:
-        raise CannotConnect(
+        return CannotConnect(
             "no_integration",
             _("%(account)s has no integration.") % {"account": account},
             _("Create one under Integrations, then choose it on the page of the account."),
             account=account,
         )
     if not Integration.objects.filter(pk=integration.pk).exclude(client_secret="").exists():
-        raise CannotConnect(
+        return CannotConnect(
             "no_secret",
             _("The integration %(name)s has no secret key.") % {"name": integration},
             _("Copy it from Kommo (Keys and scopes of the integration) into the integration's page."),
@@ -91,14 +100,14 @@ def check_integration(account: Account, integration: Integration | None) -> Inte
         )
     other = other_account(integration, account)
     if other is not None:
-        raise CannotConnect(
+        return CannotConnect(
             "private_integration",
             _("The integration %(name)s is private and already serves %(other)s.")
             % {"name": integration, "other": other},
             _("Make a private integration in each account, or mark this one as public if it is."),
             account=account,
         )
-    return integration
+    return None
 
 
 def other_account(integration: Integration, account: Account) -> Account | None:
