@@ -12,6 +12,7 @@ from accounts.models.checks import CheckedAccount, ConnectionCheck
 from accounts.models.connecting import AccountEvent, ConnectAttempt, Invite, InviteState
 from accounts.models.groups import SyncGroup, UnmatchedItems, WaveUnit
 from accounts.models.integrations import INTEGRATION_SECRETS, RELATED_INTEGRATION_SECRETS, Integration
+from accounts.models.probe import WriteProbe
 from accounts.models.slots import RequestSlot
 from accounts.models.tokens import HAS_CREDENTIAL, HAS_LIVE_CREDENTIAL, HAS_PAIR, IS_OAUTH, NEEDS_CONNECTING, TokenPair
 
@@ -41,4 +42,5 @@ __all__ = [
     "TokenPair",
     "UnmatchedItems",
     "WaveUnit",
+    "WriteProbe",
 ]

@@ -6,17 +6,17 @@ from contextlib import contextmanager
 from django.db import connection
 
 from accounts import clock
-from accounts.models import RequestSlot
+from accounts.models import WriteProbe
 
-KEY = "ready"
 PATIENCE = 1000  # milliseconds; whoever asks whether we are ready waits no longer than a few seconds
 
 
 def check_writable() -> None:
     """Stores one row for good; raises DatabaseError. Nothing less shows a lock, a full disk, or a read-only file."""
     with _short_lock_wait():
-        if not RequestSlot.objects.filter(pk=KEY).update(written_at=clock.now().timestamp()):
-            RequestSlot.objects.bulk_create([RequestSlot(pk=KEY)], ignore_conflicts=True)
+        now = clock.now()
+        if not WriteProbe.objects.filter(pk=WriteProbe.ONLY).update(written_at=now):
+            WriteProbe.objects.bulk_create([WriteProbe(written_at=now)], ignore_conflicts=True)
 
 
 @contextmanager

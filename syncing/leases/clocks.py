@@ -10,7 +10,7 @@ from django_q.models import Schedule
 
 from accounts import clock
 from accounts.clock import SLACK, beyond
-from accounts.models import ConnectionCheck, RequestSlot
+from accounts.models import ConnectionCheck, RequestSlot, WriteProbe
 from syncing import conf
 from syncing.leases.resting import rest_length
 from syncing.models import RUN_OPEN, AccountRun, AccountState, LogEntry, Process, SyncRun
@@ -51,7 +51,8 @@ def _stored(moment: datetime) -> Iterator[tuple[QuerySet[Any], str, datetime]]:
 def set_back() -> timedelta:
     """By how much the clock was set back at least, as the newest rows tell; 0 when they are all past."""
     moment = clock.now()
-    newest = [LogEntry.objects.aggregate(at=Max("at"))["at"], SyncRun.objects.aggregate(at=Max("created_at"))["at"]]
+    columns = ((LogEntry, "at"), (SyncRun, "created_at"), (WriteProbe, "written_at"))
+    newest = [model.objects.aggregate(at=Max(column))["at"] for model, column in columns]
     written = RequestSlot.objects.aggregate(at=Max("written_at"))["at"]
     newest.append(datetime.fromtimestamp(written, UTC) if written else None)
     ahead = max((at - moment for at in newest if at is not None), default=timedelta(0))

@@ -11,7 +11,7 @@ from django_q.models import Schedule
 from pytest_django import Settings
 
 from accounts import clock
-from accounts.models import ConnectionCheck, RequestSlot, SyncGroup, TokenPair
+from accounts.models import ConnectionCheck, RequestSlot, SyncGroup, TokenPair, WriteProbe
 from accounts.services.upkeep.renewal import due
 from accounts.simulator.world import World
 from accounts.tests.oauth import connected, integrated
@@ -179,13 +179,17 @@ def written_row(by: timedelta) -> None:
     RequestSlot.objects.create(key="north", written_at=(clock.now() + by).timestamp())
 
 
+def written_probe(by: timedelta) -> None:
+    WriteProbe.objects.create(written_at=clock.now() + by)
+
+
 def made_run(by: timedelta) -> None:
     SyncRun.objects.create(group=SyncGroup.objects.create(name="Branches"), trigger="command")
     SyncRun.objects.update(created_at=clock.now() + by)
 
 
 @back
-@pytest.mark.parametrize("leave", [written_row, made_run])
+@pytest.mark.parametrize("leave", [written_row, written_probe, made_run])
 @pytest.mark.django_db
 def test_doctor_says_that_the_clock_was_set_back_and_by_how_much(
     leave: Callable[[timedelta], None], by: timedelta
