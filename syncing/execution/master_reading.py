@@ -19,7 +19,7 @@ HIDDEN = "its list does not show an item that exists when it is requested by its
 
 @dataclass(frozen=True)
 class MasterReading:
-    """What asking an account gave: a snapshot, or an error (code, message, remedy)."""
+    """The outcome of reading an account: a snapshot, or an error (code, message, remedy)."""
 
     requests: int
     kommo_id: int | None = None
@@ -29,7 +29,7 @@ class MasterReading:
 
 @dataclass(frozen=True)
 class ReadRequest:
-    """What to read for a run: the master; for a promotion the slave whose items it brings, then the master.
+    """An order to read for a run: the master; for a promotion the slave whose items it brings, then the master.
 
     `deletes`: the policy deletes what the master does not have, so what is missing must be sure; `before` is then the
     last accepted reading, None for the first one.
@@ -54,27 +54,22 @@ def read(request: ReadRequest, stop: Stop) -> list[MasterReading]:
     """Asks the accounts of the request one after the other, through read-only clients; ends with the first error."""
     readings: list[MasterReading] = []
     for account in request.accounts:
-        readings.append(_read(account, request, stop))
-        if readings[-1].error:
-            break
+        requests = 0
+        try:
+            with client_for(account, read_only=True, stop=stop) as client:
+                try:
+                    snapshot = _read_surely(Reader(client), request)
+                finally:
+                    requests = client.requests
+        except KommoError as error:
+            failure = error_document(error.code, str(error), error.remedy)
+            return [*readings, MasterReading(requests, error=failure)]
+        readings.append(MasterReading(requests, min(client.account_ids, default=None), snapshot))
     return readings
 
 
-def _read(account: Account, request: ReadRequest, stop: Stop) -> MasterReading:
-    requests = 0
-    try:
-        with client_for(account, read_only=True, stop=stop) as client:
-            try:
-                snapshot = _read_surely(Reader(client), request)
-            finally:
-                requests = client.requests
-    except KommoError as error:
-        return MasterReading(requests, error=error_document(error.code, str(error), error.remedy))
-    return MasterReading(requests, kommo_id=min(client.account_ids, default=None), snapshot=snapshot)
-
-
 def _read_surely(reader: Reader, request: ReadRequest) -> Snapshot:
-    """Where deletions may follow from what is missing, the list is read again, and what is gone asked for by itself.
+    """Reads the list again where deletions may follow from what is missing, and asks for what is gone by itself.
 
     There is nothing to compare the first reading with, so that one is always read twice.
     """
@@ -99,9 +94,9 @@ def _read_once(reader: Reader, scope: Scope) -> Snapshot:
 
 
 def _missing(snapshot: Snapshot, before: Snapshot) -> list[Ref]:
-    """What is gone, without what was inside of something that is gone; of what was not read this time nothing is.
+    """Returns what is gone, but not what was inside of something that is gone, nor what was not read this time.
 
-    What is held back is there.
+    Items that are held back are there.
     """
     groups = None if snapshot.groups is None else before.groups
     fields = None if snapshot.fields is None else before.fields

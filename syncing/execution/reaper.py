@@ -45,12 +45,24 @@ def reap() -> dict[str, int]:
 
 
 def _repairs() -> dict[str, Callable[[], int]]:
+    """Returns all repairs in their order, by name; each returns how much there was to do."""
     still_open = AccountRun.objects.filter(run=OuterRef("pk"), state__in=ACCOUNT_OPEN)
     return {
         "set_back": clocks.pull_in,
         "released": claims.release_expired,
         "cancelled": claims.cancel_stragglers,
-        "ended": lambda: _end_hopeless() + _end_orphans(),
+        "ended": lambda: (
+            # Runs whose master killed every process that read it.
+            _each(
+                claims.unread().filter(attempts__gte=conf.MAX_CRASHES),
+                lambda run: close.end_without_master(run, "internal", TOO_MANY_READS),
+            )
+            # Runs of commands whose process died: nobody else will work them.
+            + _each(
+                SyncRun.objects.filter(state__in=RUN_OPEN, queued_to_workers=False),
+                lambda run: not order.why_alive(run, foreground=False) and order.end_dead(run, ORPHANED),
+            )
+        ),
         # Of waves and runs that have ended, whoever came last died before the next step.
         "waves": lambda: _each(waves.finished(), lambda run: waves.advance(run.pk)),
         "closed": lambda: _each(
@@ -66,21 +78,9 @@ def _repairs() -> dict[str, Callable[[], int]]:
 
 
 def _each(runs: QuerySet[SyncRun], act: Callable[[SyncRun], int]) -> int:
-    """`act` for each of the runs; one that cannot be judged ends, the others go on."""
+    """Does `act` for each of the runs; one that cannot be judged ends, the others go on."""
     count = 0
     for run in list(runs.select_related("group").order_by("pk")):
         with bounded(partial(close.fail_inside, run.pk)):
             count += act(run)
     return count
-
-
-def _end_hopeless() -> int:
-    """Ends runs whose master killed every process that read it."""
-    runs = claims.unread().filter(attempts__gte=conf.MAX_CRASHES)
-    return _each(runs, lambda run: close.end_without_master(run, "internal", TOO_MANY_READS))
-
-
-def _end_orphans() -> int:
-    """Ends runs of commands whose process died: nobody else will work them."""
-    runs = SyncRun.objects.filter(state__in=RUN_OPEN, queued_to_workers=False)
-    return _each(runs, lambda run: not order.why_alive(run, foreground=False) and order.end_dead(run, ORPHANED))

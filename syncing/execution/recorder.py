@@ -79,7 +79,7 @@ class Recorder:
 
     def finish(self, claim: Claim, result: Result, earlier: Sequence[Outcome], note: str = "") -> None:
         """Ends an account run; what earlier attempts of it did counts as done in it."""
-        seen = drift.seen_in(result)
+        seen = drift.observation_in(result)
 
         def act() -> None:
             _end(claim, note=note, **final_columns(claim, result, earlier))

@@ -1,9 +1,9 @@
 """Claims of account runs and of masters by conditional UPDATE, each with a fence, a lease and a count of attempts."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
@@ -44,7 +44,7 @@ class MasterClaim:
 
 
 def claimable(run_id: int | None = None) -> QuerySet[AccountRun]:
-    """Account runs that a lane may take now: of one run, or of all that were given to the workers."""
+    """Returns the account runs that a lane may take now: of one run, or of all that were given to the workers."""
     elsewhere = AccountRun.objects.filter(account=OuterRef("account"), state=AccountState.RUNNING)
     waiting = AccountRun.objects.filter(
         ~Exists(elsewhere),
@@ -68,14 +68,11 @@ def claim_accounts(lane: str, limit: int, run_id: int | None = None) -> list[Cla
     try:
         return _take(lane, wanted)
     except IntegrityError:  # another lane took the same account in another run, this very moment
-        return [claim for pk in wanted for claim in _take_one(lane, pk)]
-
-
-def _take_one(lane: str, pk: int) -> list[Claim]:
-    try:
-        return _take(lane, [pk])
-    except IntegrityError:
-        return []
+        claims: list[Claim] = []
+        for pk in wanted:
+            with suppress(IntegrityError):
+                claims += _take(lane, [pk])
+        return claims
 
 
 def _take(lane: str, wanted: Sequence[int]) -> list[Claim]:
@@ -92,11 +89,12 @@ def _take(lane: str, wanted: Sequence[int]) -> list[Claim]:
         )
         # Only what this very transaction took: another lane's rows carry its name.
         mine = AccountRun.objects.filter(pk__in=wanted, lane=lane, state=AccountState.RUNNING)
-        return [_claim(*row) for row in mine.order_by("run", "pk").values_list(*CLAIMED)]
+        rows = mine.order_by("run", "pk").values_list(*CLAIMED)
+        return [Claim(pk, run, account, mode == RunMode.APPLY, *others) for pk, run, account, mode, *others in rows]
 
 
 def claimable_now(wanted: Sequence[int]) -> QuerySet[AccountRun]:
-    """The condition of the UPDATE itself: read again by the database when it waited for a lock."""
+    """Returns the condition of the UPDATE itself: the database reads it again when it has waited for a lock."""
     return AccountRun.objects.filter(pk__in=wanted, state=AccountState.QUEUED)
 
 
@@ -114,12 +112,8 @@ CLAIMED = (
 )
 
 
-def _claim(pk: int, run_id: int, account_id: int, mode: str, *others: Any) -> Claim:
-    return Claim(pk, run_id, account_id, mode == RunMode.APPLY, *others)
-
-
 def extend_accounts(held: Sequence[int], lane: str) -> dict[int, int]:
-    """Extends the leases of the account runs that `lane` still holds, in one UPDATE; gives their fences.
+    """Extends the leases of the account runs that `lane` still holds, in one UPDATE; returns their fences.
 
     Locked in the order of their keys before, as the lane's writer does, or the two could wait for each other.
     """
@@ -131,7 +125,7 @@ def extend_accounts(held: Sequence[int], lane: str) -> dict[int, int]:
 
 
 def cancelled_runs(run_ids: Iterable[int]) -> set[int]:
-    """Those of the runs that somebody cancelled."""
+    """Returns those of the runs that somebody cancelled."""
     cancelled = SyncRun.objects.filter(pk__in=list(run_ids), cancel_requested_at__isnull=False)
     return set(cancelled.values_list("pk", flat=True))
 
@@ -177,7 +171,7 @@ TOO_MANY_CRASHES = {
 
 
 def unread(run_id: int | None = None) -> QuerySet[SyncRun]:
-    """Runs whose master nobody reads at the moment; the oldest first."""
+    """Returns the runs whose master nobody reads at the moment; the oldest first."""
     runs = SyncRun.objects.filter(_nobody_reads(clock.now()), _UNREAD).order_by("pk")
     return runs.filter(pk=run_id) if run_id else runs.filter(queued_to_workers=True)
 
@@ -190,7 +184,7 @@ def _nobody_reads(moment: datetime) -> Q:
 
 
 def ahead(run: SyncRun) -> QuerySet[SyncRun]:
-    """The open runs of the group that come before `run`, in order: those that were begun, then the older ones.
+    """Returns the open runs of the group that come before `run`, in order: those that were begun, then the older ones.
 
     An older run may be overtaken while nobody has begun it; from then on it waits for the one that overtook it.
     A run that only reads also overtakes one that rests between two waves (for days, perhaps), with all that wait
@@ -216,31 +210,27 @@ def claim_master(run: SyncRun, *, foreground: bool = False) -> MasterClaim | Non
         before = ahead(run)
         if (before.exclude(UNTOUCHED) if foreground else before).exists():
             return None
-        return _take_master(run)
-
-
-def _take_master(run: SyncRun) -> MasterClaim | None:
-    moment = clock.now()
-    free = SyncRun.objects.filter(_nobody_reads(moment), _UNREAD, pk=run.pk, fence=run.fence)
-    won = free.update(
-        state=RunState.RUNNING,
-        fence=run.fence + 1,
-        attempts=F("attempts") + 1,
-        lease_until=moment + conf.lease(),
-        started_at=Coalesce("started_at", moment),
-        note="",
-    )
+        moment = clock.now()
+        free = SyncRun.objects.filter(_nobody_reads(moment), _UNREAD, pk=run.pk, fence=run.fence)
+        won = free.update(
+            state=RunState.RUNNING,
+            fence=run.fence + 1,
+            attempts=F("attempts") + 1,
+            lease_until=moment + conf.lease(),
+            started_at=Coalesce("started_at", moment),
+            note="",
+        )
     return MasterClaim(run.pk, run.fence + 1, run.attempts + 1) if won else None
 
 
 def extend_masters(held: Sequence[MasterClaim]) -> set[int]:
-    """Extends the leases of masters in hand; gives the runs that are still ours and not cancelled."""
-    kept = set()
+    """Extends the leases of masters in hand; returns the runs that are still ours and not cancelled."""
+    still_ours = set()
     for claim in held:
         rows = SyncRun.objects.filter(_UNREAD, pk=claim.run_id, fence=claim.fence)
         if rows.update(lease_until=clock.now() + conf.lease()):
-            kept.add(claim.run_id)
-    return kept
+            still_ours.add(claim.run_id)
+    return still_ours
 
 
 def release_master(claim: MasterClaim, *, counts: bool = True) -> None:

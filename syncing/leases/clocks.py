@@ -19,7 +19,7 @@ LONGEST_PERIOD = timedelta(hours=1)  # of our schedules
 
 
 def pull_in() -> int:
-    """Brings back what is further ahead than it can have been written; gives how many rows. May run anywhere, at once.
+    """Brings back what is further ahead than it can have been written; returns how many rows. May run anywhere.
 
     A lease begins anew rather than end: its holder, if it lives, writes it again long before that, and two must never
     send to one account.
@@ -49,7 +49,7 @@ def _stored(moment: datetime) -> Iterator[tuple[QuerySet[Any], str, datetime]]:
 
 
 def set_back() -> timedelta:
-    """By how much the clock was set back at least, as the newest rows tell; 0 when they are all past."""
+    """Returns by how much the clock was set back at least, as the newest rows tell; 0 when they are all past."""
     moment = clock.now()
     columns = ((LogEntry, "at"), (SyncRun, "created_at"), (WriteProbe, "written_at"))
     newest = [model.objects.aggregate(at=Max(column))["at"] for model, column in columns]

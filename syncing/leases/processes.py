@@ -13,27 +13,27 @@ from syncing.models import Process, ProcessKind
 
 
 def this_worker() -> str:
-    """The worker that this process belongs to: its machine and its session, which the supervisor made."""
+    """Returns the worker that this process belongs to: its machine and its session, which the supervisor made."""
     return worker_of(os.getsid(0))
 
 
 def worker_of(session: int) -> str:
-    """The name of the worker whose cluster leads this session of this machine."""
+    """Returns the name of the worker whose cluster leads this session of this machine."""
     return f"{socket.gethostname()[:40]}:{session}"
 
 
 def new_name() -> str:
-    """A name that no other lane has had."""
+    """Returns a name that no other lane has had."""
     return f"{socket.gethostname()[:30]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
 
 
 def living(moment: datetime | None = None) -> QuerySet[Process]:
-    """All whose last sign of life is younger than a lease."""
+    """Returns the rows whose last sign of life is younger than a lease."""
     return Process.objects.filter(heartbeat_at__gt=(moment or clock.now()) - conf.lease())
 
 
 def workers_alive() -> int:
-    """Supervisors that live; a bare cluster counts as one as soon as a lane of it is at work."""
+    """Counts the supervisors that live; a bare cluster counts as one as soon as a lane of it is at work."""
     alive = living().exclude(kind=ProcessKind.FOREGROUND)
     return max(
         alive.filter(kind=ProcessKind.WORKER).count(),
@@ -63,7 +63,7 @@ def enlist(name: str) -> bool:
 
 
 def beat(name: str) -> None:
-    """One sign of life; a row that the reaper took for dead comes back by itself at the next start only."""
+    """Writes a sign of life; a row that the reaper took for dead comes back by itself at the next start only."""
     Process.objects.filter(pk=name).update(heartbeat_at=clock.now())
 
 
@@ -77,6 +77,6 @@ def bury() -> int:
 
 
 def lanes_missing() -> int:
-    """How many lanes could work beside those that do."""
+    """Returns how many lanes could work beside those that do."""
     lanes = living().filter(kind=ProcessKind.LANE).count()
     return max(0, conf.workers() * max(1, workers_alive()) - lanes)

@@ -26,7 +26,7 @@ class Progress:
 
 
 def final_columns(claim: Claim, result: Result, earlier: Sequence[Outcome]) -> dict[str, Any]:
-    """The columns of an account run that ended with `result` after `earlier` attempts did their part."""
+    """Returns the columns of an account run that ended with `result` after `earlier` attempts did their part."""
     before = counts_of(earlier)
     done_before = any(before[column] for column in ("created", "updated", "deleted"))
     state = AccountState(result.state)
@@ -53,7 +53,7 @@ def final_columns(claim: Claim, result: Result, earlier: Sequence[Outcome]) -> d
 
 
 def so_far(claim: Claim, progress: Progress) -> dict[str, Any]:
-    """What stays of an attempt that did not end in a result."""
+    """Returns the columns that stay of an attempt that did not end in a result."""
     return {
         "requests": claim.requests + progress.requests,
         "failing": progress.failing,
@@ -86,7 +86,7 @@ def failed_inside(text: str) -> dict[str, Any]:
 
 
 def how_far(progress: Progress | None) -> str:
-    """How far an account came that was stopped; "" when it was not begun."""
+    """Returns how far an account came that was stopped; "" when it was not begun."""
     if progress is None:
         return ""
     counts = counts_of(progress.outcomes)

@@ -23,37 +23,32 @@ Row = dict[str, Any]  # a difference: as in contract.Result, and `first_seen` (I
 EXTRA = "extra"
 PIPELINE_KINDS = frozenset({Kind.PIPELINE.value, Kind.STAGE.value})
 FIELD_KINDS = frozenset({Kind.FIELD_GROUP.value, Kind.CUSTOM_FIELD.value, Kind.ENUM.value})
-# What a change of drift keeps of a difference.
+# The columns of a difference that a change of drift stores.
 HISTORY = ("action", "kind", "name", "parent", "attribute", "ours", "theirs", "cause")
-REMEMBERED = 100  # of the differences that appear or go at once; of the others the number
+HISTORY_LENGTH = 100  # of the differences that appear or go at once; of the others the number
 # What makes a difference the same one in two runs, whatever its values.
 identity = itemgetter("kind", "key", "attribute", "action")
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What a run saw of a slave, ready to be stored."""
+class Observation:
+    """The differences that a run saw in a slave, ready to be stored."""
 
     rows: list[Row]
     converged: bool
 
 
-def seen_in(result: Result) -> Seen | None:
-    """What `result` tells of drift; None: nothing. Asks no database, so that the account's own thread does it."""
+def observation_in(result: Result) -> Observation | None:
+    """Returns what `result` tells of drift; None: nothing. Asks no database: the account's own thread does it."""
     if result.differences is None:
         return None
     text = json.dumps(result.differences, ensure_ascii=False)
-    if "\\u0000" in text or not _is_encodable(text):  # once for all: looking at each string takes ten times as long
-        return Seen(clean(result.differences), result.converged)
-    return Seen(json.loads(text), result.converged)
-
-
-def _is_encodable(text: str) -> bool:
-    try:
+    try:  # once for all: looking at each string takes ten times as long
         text.encode()
+        is_clean = "\\u0000" not in text
     except UnicodeEncodeError:
-        return False
-    return True
+        is_clean = False
+    return Observation(json.loads(text) if is_clean else clean(result.differences), result.converged)
 
 
 @dataclass(frozen=True)
@@ -66,7 +61,7 @@ class Frame:
 
     @property
     def bases(self) -> dict[str, Any]:
-        """The columns that name the master which the slave was just found equal to."""
+        """Returns the columns that name the master which the slave was just found equal to."""
         columns = {}
         if self.covered >= PIPELINE_KINDS:
             columns["base_pipelines_id"] = self.snapshot_id
@@ -76,7 +71,7 @@ class Frame:
 
 
 def frame_of(claim: Claim) -> Frame | None:
-    """The same for all accounts of a run. None: it does not compare slaves with their master."""
+    """Returns the same for all accounts of a run; None: it does not compare slaves with their master."""
     columns = ("purpose", "snapshot", "snapshot__type", "group__sync_pipelines", "group__sync_custom_fields")
     purpose, snapshot, scope, pipelines, fields = SyncRun.objects.values_list(*columns).get(pk=claim.run_id)
     if not PURPOSES[purpose].compares_with_master or snapshot is None:
@@ -93,47 +88,46 @@ def _kinds(pipelines: bool, fields: bool) -> frozenset[str]:
     return (PIPELINE_KINDS if pipelines else frozenset()) | (FIELD_KINDS if fields else frozenset())
 
 
-def store_drift(claim: Claim, frame: Frame, seen: Seen) -> None:
+def store_drift(claim: Claim, frame: Frame, seen: Observation) -> None:
     """Stores what was seen of the account. Must run in a transaction."""
     before = Drift.objects.select_for_update().filter(pk=claim.account_id).first()
     old: list[Row] = before.differences if before else []
     now = clock.now()
-    rows = _dated(_without_accepted(claim.account_id, seen.rows), old, now)
+    first_seen = {identity(row): row["first_seen"] for row in old}
+    rows = [
+        {**row, "first_seen": first_seen.get(identity(row), now.isoformat())}
+        for row in _without_accepted(claim.account_id, seen.rows)
+    ]
     rows += [row for row in old if row["kind"] in frame.in_policy - frame.covered]
     columns = {**columns_of(rows), "run_id": claim.run_id, "checked_at": now}
-    if not columns["count"] and (not seen.converged or _still_in_conflict(before, frame)):
+    looked_at_all = frame.in_policy <= frame.covered
+    was_in_conflict = before is not None and before.state == Drift.State.CONFLICT
+    if not columns["count"] and (not seen.converged or (was_in_conflict and not looked_at_all)):
         columns["state"] = Drift.State.CONFLICT
     if seen.converged:
         columns |= frame.bases
     if columns["state"] == Drift.State.IN_SYNC:
         columns["converged_at"] = now
-    _write(claim.account_id, before, columns)
+    if before is None:
+        Drift.objects.create(account_id=claim.account_id, **columns)
+    else:
+        if columns["differences"] == old:
+            del columns["differences"]  # the one column that may be large
+        Drift.objects.filter(pk=claim.account_id).update(**columns)
     _note_change(claim, old, rows, now)
 
 
-def _still_in_conflict(before: Drift | None, frame: Frame) -> bool:
-    """The conflict may lie in what this run did not look at."""
-    return before is not None and before.state == Drift.State.CONFLICT and not frame.in_policy <= frame.covered
-
-
-def _dated(found: Iterable[Row], old: Iterable[Row], now: datetime) -> list[Row]:
-    """With the moment when each was first seen."""
-    since = {identity(row): row["first_seen"] for row in old}
-    moment = now.isoformat()
-    return [{**row, "first_seen": since.get(identity(row), moment)} for row in found]
-
-
 def _without_accepted(account_id: int, rows: Sequence[Row]) -> list[Row]:
-    """What was accepted while the run was under way does not come back with its end."""
+    """Leaves out what was accepted while the run was under way: it does not come back with its end."""
     if not rows:
         return []
     accepted = AcceptedDifference.objects.filter(account=account_id, withdrawn_at=None)
-    kept_out = list(accepted.values_list("kind", "key", "attribute"))
-    return [row for row in rows if not any(is_meant(row, *what) for what in kept_out)]
+    exceptions = list(accepted.values_list("kind", "key", "attribute"))
+    return [row for row in rows if not any(is_meant(row, *what) for what in exceptions)]
 
 
 def is_meant(row: Mapping[str, Any], kind: str, key: str, attribute: str) -> bool:
-    """Whether an exception for this item, or for one attribute of it, covers the difference.
+    """Tells if an exception for this item, or for one attribute of it, covers the difference.
 
     A whole pipeline goes with its stages, as in the plans.
     """
@@ -144,7 +138,7 @@ def is_meant(row: Mapping[str, Any], kind: str, key: str, attribute: str) -> boo
 
 
 def columns_of(rows: Sequence[Row]) -> dict[str, Any]:
-    """The columns of Drift that follow from its differences."""
+    """Returns the columns of Drift that follow from its differences."""
     real = [row for row in rows if row["action"] != EXTRA]
     causes = Counter(row["cause"] for row in real)
     since = min((row["first_seen"] for row in real), default=None)
@@ -161,15 +155,6 @@ def columns_of(rows: Sequence[Row]) -> dict[str, Any]:
     }
 
 
-def _write(account_id: int, before: Drift | None, columns: dict[str, Any]) -> None:
-    if before is None:
-        Drift.objects.create(account_id=account_id, **columns)
-        return
-    if columns["differences"] == before.differences:
-        del columns["differences"]  # the one column that may be large
-    Drift.objects.filter(pk=account_id).update(**columns)
-
-
 def _note_change(claim: Claim, old: Sequence[Row], new: Sequence[Row], now: datetime) -> None:
     was, is_now = _values(old), _values(new)
     if was == is_now:
@@ -178,8 +163,8 @@ def _note_change(claim: Claim, old: Sequence[Row], new: Sequence[Row], now: date
         account_id=claim.account_id,
         run_id=claim.run_id,
         at=now,
-        appeared=remembered([row for row in new if was.get(identity(row)) != is_now[identity(row)]]),
-        gone=remembered([row for row in old if is_now.get(identity(row)) != was[identity(row)]]),
+        appeared=history_rows([row for row in new if was.get(identity(row)) != is_now[identity(row)]]),
+        gone=history_rows([row for row in old if is_now.get(identity(row)) != was[identity(row)]]),
     )
 
 
@@ -187,17 +172,17 @@ def _values(rows: Iterable[Row]) -> dict[tuple[str, str, str, str], tuple[Any, A
     return {identity(row): (row["ours"], row["theirs"]) for row in rows}
 
 
-def remembered(rows: Sequence[Row]) -> list[Row]:
-    """Differences as a change of drift keeps them; of very many, a last row says how many `more` there were."""
-    kept = [{name: row[name] for name in HISTORY} for row in rows[:REMEMBERED]]
-    return [*kept, {"more": len(rows) - REMEMBERED}] if len(rows) > REMEMBERED else kept
+def history_rows(rows: Sequence[Row]) -> list[Row]:
+    """Returns differences as a change of drift stores them; a last row says how many `more` than those there were."""
+    stored = [{name: row[name] for name in HISTORY} for row in rows[:HISTORY_LENGTH]]
+    return [*stored, {"more": len(rows) - HISTORY_LENGTH}] if len(rows) > HISTORY_LENGTH else stored
 
 
 # -- what they were last equal to --
 
 
 def bases_of(account_ids: Collection[int], group_id: int) -> dict[int, tuple[int | None, int | None]]:
-    """By account: the master snapshots of its pipelines and of its fields; None where there is none of this group."""
+    """Returns by account the master snapshots of its pipelines and its fields; None where this group has none."""
     columns = ("account", "base_pipelines", "base_pipelines__group", "base_fields", "base_fields__group")
     rows = Drift.objects.filter(account__in=account_ids).order_by().values_list(*columns)
     return {
@@ -210,5 +195,5 @@ def bases_of(account_ids: Collection[int], group_id: int) -> dict[int, tuple[int
 
 
 def bases() -> QuerySet[MasterSnapshot]:
-    """The masters that slaves were last equal to: whose doing a difference is cannot be told without them."""
+    """Returns the masters that slaves were last equal to: without them nobody can tell whose doing a difference is."""
     return MasterSnapshot.objects.filter(Q(bases_of_pipelines__isnull=False) | Q(bases_of_fields__isnull=False))

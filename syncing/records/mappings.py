@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Container, Iterable, Sequence
 from datetime import timedelta
-from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q
@@ -78,9 +77,10 @@ def store_mappings(account_id: int, mapped: Sequence[Mapped], dropped: Sequence[
         except IntegrityError:  # some are known already; on a first sync none is, and looking would cost more
             pass
     ours = IdMapping.objects.filter(account_id=account_id)
-    created = _created_by_us(ours, latest.values())
-    gone = matching((ref.kind, "master_key", ref.key) for ref in (*dropped, *latest))
-    gone |= matching((item.ref.kind, "slave_key", item.slave_key) for item in latest.values())
+    same_items = matching((item.ref.kind, "slave_key", item.slave_key) for item in latest.values())
+    by_us = ours.filter(same_items, created_by_us=True) if latest else ours.none()
+    created = set(by_us.values_list("kind", "slave_key"))
+    gone = matching((ref.kind, "master_key", ref.key) for ref in (*dropped, *latest)) | same_items
     ours.filter(gone).delete()
     return _add(account_id, latest.values(), created)
 
@@ -102,10 +102,3 @@ def _add(account_id: int, items: Iterable[Mapped], created: Container[tuple[str,
             for item in items
         ],
     )
-
-
-def _created_by_us(ours: Any, items: Iterable[Mapped]) -> set[tuple[str, str]]:
-    wanted = matching((item.ref.kind, "slave_key", item.slave_key) for item in items)
-    if not wanted:
-        return set()
-    return set(ours.filter(wanted, created_by_us=True).values_list("kind", "slave_key"))

@@ -32,13 +32,12 @@ def prune_drift_changes() -> int:
     many = (
         DriftChange.objects.order_by().values("account").annotate(n=Count("pk")).filter(n__gt=conf.KEEP_DRIFT_CHANGES)
     )
-    return sum(_prune_changes_of(account_id) for account_id in many.values_list("account", flat=True))
-
-
-def _prune_changes_of(account_id: int) -> int:
-    changes = DriftChange.objects.filter(account=account_id).order_by("-pk")
-    youngest = changes.values_list("pk", flat=True)[conf.KEEP_DRIFT_CHANGES : conf.KEEP_DRIFT_CHANGES + 1].first()
-    return changes.filter(pk__lte=youngest).delete()[0] if youngest else 0
+    count = 0
+    for account_id in many.values_list("account", flat=True):
+        changes = DriftChange.objects.filter(account=account_id).order_by("-pk")
+        youngest = changes.values_list("pk", flat=True)[conf.KEEP_DRIFT_CHANGES : conf.KEEP_DRIFT_CHANGES + 1].first()
+        count += changes.filter(pk__lte=youngest).delete()[0] if youngest else 0
+    return count
 
 
 def prune_logs() -> int:

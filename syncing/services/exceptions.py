@@ -12,7 +12,7 @@ from accounts.models import Account
 from accounts.refusals import Refusal
 from syncing.engine.rules import WHOLE
 from syncing.models import AcceptedDifference, AuditAction, Drift, DriftChange, RunMode
-from syncing.records.drift import Row, columns_of, is_meant, remembered
+from syncing.records.drift import Row, columns_of, history_rows, is_meant
 from syncing.records.text import NAME_LENGTH
 from syncing.services import audit
 from syncing.services.runs.start import Started, start_run
@@ -126,7 +126,7 @@ def _move_out(drift: Drift, meant: Sequence[Row]) -> None:
     """The accepted differences leave the account's drift at once, and its history says when."""
     rows = [row for row in drift.differences if row not in meant]
     Drift.objects.filter(pk=drift.pk).update(**columns_of(rows))
-    DriftChange.objects.create(account_id=drift.pk, at=clock.now(), appeared=[], gone=remembered(meant))
+    DriftChange.objects.create(account_id=drift.pk, at=clock.now(), appeared=[], gone=history_rows(meant))
 
 
 def _told(accepted: AcceptedDifference) -> dict[str, Any]:

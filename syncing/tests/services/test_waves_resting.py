@@ -226,7 +226,7 @@ def of_command(house: House) -> SyncRun:
 
 def test_the_reaper_leaves_a_held_run_alone_while_its_command_lives(house: House, of_command: SyncRun) -> None:
     assert reaper.reap()["ended"] == 0
-    of_command.lanes.update(heartbeat_at=clock.now() - 2 * conf.lease())
+    of_command.processes.update(heartbeat_at=clock.now() - 2 * conf.lease())
 
     assert reaper.reap()["ended"] == 1
     of_command.refresh_from_db()
