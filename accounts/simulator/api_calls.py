@@ -8,7 +8,7 @@ from dataclasses import replace
 from accounts.simulator import routes, staleness, validation
 from accounts.simulator.account import SimAccount
 from accounts.simulator.messages import PROBLEM, Call, SimAnswer, SimRequest, encode, plain
-from accounts.simulator.problems import Refusal, with_paths_spelled
+from accounts.simulator.problems import ProblemAnswer, with_paths_spelled
 from accounts.simulator.world import World
 
 MAX_CACHED = 64
@@ -18,20 +18,20 @@ def answer_api_call(world: World, account: SimAccount, request: SimRequest) -> S
     """Answers a call that reached its account, be it with a refusal."""
     try:
         if not account.accepts(request.bearer):
-            raise Refusal(401, "Invalid user name or password")
+            raise ProblemAnswer(401, "Invalid user name or password")
         if account.grants.use_access(request.bearer):
             world.mark_changed()
         if not account.paid:
-            raise Refusal(402, "Payment required")
+            raise ProblemAnswer(402, "Payment required")
         handler, parts = routes.find(request.method, request.path)
         if request.method == "GET":
             return _read(world, account, request, lambda: handler(Call(account, request), *parts))
         if not account.admin:
-            raise Refusal(403, "Insufficient rights")
+            raise ProblemAnswer(403, "Insufficient rights")
         return _write(world, account, request, lambda: handler(Call(account, request), *parts))
-    except Refusal as raised:
+    except ProblemAnswer as raised:
         if request.method == "DELETE" and raised.status == 404:
-            refusal = Refusal(world.variants.deleted_twice_status, raised.detail)
+            refusal = ProblemAnswer(world.variants.deleted_twice_status, raised.detail)
         else:
             refusal = with_paths_spelled(raised, world.variants.complaint_paths)
         return SimAnswer(refusal.status, encode(refusal.body()), PROBLEM)

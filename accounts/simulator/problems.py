@@ -36,7 +36,7 @@ class ItemProblem:
         return {"code": self.code, "path": self.path, "detail": self.detail}
 
 
-class Refusal(Exception):
+class ProblemAnswer(Exception):
     """The request is refused: `status`, `detail` and further keys of the body."""
 
     def __init__(self, status: int, detail: str, **extra: Any) -> None:
@@ -59,27 +59,27 @@ def problem(status: int, detail: str) -> dict[str, Any]:
     }
 
 
-def invalid(failures: Sequence[tuple[str, Sequence[ItemProblem]]]) -> Refusal:
+def invalid(failures: Sequence[tuple[str, Sequence[ItemProblem]]]) -> ProblemAnswer:
     """Returns the 400 for items that failed validation, given as pairs of request id and problems."""
     entries = [
         {"request_id": request_id, "errors": [error.body() for error in errors]} for request_id, errors in failures
     ]
-    return Refusal(400, "Request validation failed", **{"validation-errors": entries})
+    return ProblemAnswer(400, "Request validation failed", **{"validation-errors": entries})
 
 
-def with_paths_spelled(refusal: Refusal, how: str) -> Refusal:
+def with_paths_spelled(refusal: ProblemAnswer, how: str) -> ProblemAnswer:
     """Returns the refusal with its complaints' paths as the variant `complaint_paths` says."""
     entries = refusal.extra.get("validation-errors")
     if how == "dotted" or entries is None:
         return refusal
     if how == "none":
-        return Refusal(refusal.status, refusal.detail)
+        return ProblemAnswer(refusal.status, refusal.detail)
     spelling = SPELLINGS[how]
     spelled = [
         {**entry, "errors": [{**error, "path": spelling(error["path"], at)} for error in entry["errors"]]}
         for at, entry in enumerate(entries)
     ]
-    return Refusal(refusal.status, refusal.detail, **{**refusal.extra, "validation-errors": spelled})
+    return ProblemAnswer(refusal.status, refusal.detail, **{**refusal.extra, "validation-errors": spelled})
 
 
 SPELLINGS: dict[str, Callable[[str, int], str]] = {

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from accounts.simulator.api import accounts, contacts, fields, groups, leads, pipelines, stages
 from accounts.simulator.messages import Call, SimAnswer
-from accounts.simulator.problems import Refusal
+from accounts.simulator.problems import ProblemAnswer
 
 Handler = Callable[..., SimAnswer]
 
@@ -66,6 +66,6 @@ def find(method: str, path: str) -> tuple[Handler, tuple[str, ...]]:
         if match is None:
             continue
         if method not in methods:
-            raise Refusal(405, "Method Not Allowed")
+            raise ProblemAnswer(405, "Method Not Allowed")
         return methods[method], match.groups()
-    raise Refusal(404, f"Cannot {method} {path}")
+    raise ProblemAnswer(404, f"Cannot {method} {path}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from accounts.simulator import problems
-from accounts.simulator.problems import ItemProblem, Refusal
+from accounts.simulator.problems import ItemProblem, ProblemAnswer
 
 Item = dict[str, Any]
 MAX_ITEMS = 250
@@ -42,13 +42,13 @@ Rules = Mapping[str, Rule]
 def parse(raw: bytes) -> Any:
     """Returns the decoded body; raises Refusal when there is none or it is no JSON."""
     if not raw.strip():
-        raise Refusal(400, "Request data can not be empty")
+        raise ProblemAnswer(400, "Request data can not be empty")
     try:
         body = json.loads(raw)
     except ValueError:
-        raise Refusal(400, "Request body is not valid JSON") from None
+        raise ProblemAnswer(400, "Request body is not valid JSON") from None
     if body in ({}, [], None, ""):
-        raise Refusal(400, "Request data can not be empty")
+        raise ProblemAnswer(400, "Request data can not be empty")
     return body
 
 
@@ -58,7 +58,7 @@ def parse_items(raw: bytes) -> list[Any]:
     if not isinstance(body, list):
         raise problems.invalid([("0", [problems.bad_type("", "array")])])
     if len(body) > MAX_ITEMS:
-        raise Refusal(422, f"Limit {MAX_ITEMS} per page")
+        raise ProblemAnswer(422, f"Limit {MAX_ITEMS} per page")
     return body
 
 

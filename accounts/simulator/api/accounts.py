@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from accounts.simulator.messages import Call, SimAnswer, nothing, success
-from accounts.simulator.problems import Refusal
+from accounts.simulator.problems import ProblemAnswer
 from accounts.simulator.render import link
 
 EXTRAS: dict[str, Any] = {
@@ -52,7 +52,7 @@ def show_account(call: Call) -> SimAnswer:
 
 def show_user(call: Call, number: str) -> SimAnswer:
     if int(number) != call.account.user_id:
-        raise Refusal(404, "User not found")
+        raise ProblemAnswer(404, "User not found")
     return success(_user(call))
 
 
@@ -69,12 +69,12 @@ def list_webhooks(call: Call) -> SimAnswer:
 
 
 def refuse_customers(call: Call, *_: str) -> SimAnswer:
-    raise Refusal(422, "Customers disabled")
+    raise ProblemAnswer(422, "Customers disabled")
 
 
 def _admins_only(call: Call) -> None:
     if not call.account.admin:
-        raise Refusal(403, "Insufficient rights")
+        raise ProblemAnswer(403, "Insufficient rights")
 
 
 def _user(call: Call) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from accounts.simulator import problems, render, validation
 from accounts.simulator.api import field_rules, paging
 from accounts.simulator.messages import Call, SimAnswer, deleted, success
 from accounts.simulator.model import DEFAULT_SORT, ENUM_TYPES, MAIN_GROUP, STATISTIC_GROUP, SimEnum, SimField
-from accounts.simulator.problems import Refusal
+from accounts.simulator.problems import ProblemAnswer
 from accounts.simulator.validation import Item
 
 PLAIN_KEYS = ("sort", "is_api_only", "remind", "currency", "chained_lists", "tracking_callback")
@@ -15,7 +15,7 @@ PLAIN_KEYS = ("sort", "is_api_only", "remind", "currency", "chained_lists", "tra
 def find(call: Call, entity: str, number: str) -> SimField:
     field = call.account.fields[entity].get(int(number))
     if field is None:
-        raise Refusal(404, "Custom field not found")
+        raise ProblemAnswer(404, "Custom field not found")
     return field
 
 
@@ -43,7 +43,7 @@ def create(call: Call, entity: str) -> SimAnswer:
     field_rules.check_codes_differ(items)
     if call.variants.monetary_post_500 and any(item["type"] == "monetary" for item in items):
         # docs/kommo.md 5.3: seen in every account of one franchise.
-        raise Refusal(500, problems.BROKEN, trace_id="monetary")
+        raise ProblemAnswer(500, problems.BROKEN, trace_id="monetary")
     created = []
     for item in items:
         field = SimField(call.account.next_id(), entity, item["name"], item["type"], item.get("code"))
@@ -85,7 +85,7 @@ def update(call: Call, entity: str, number: str) -> SimAnswer:
 def delete(call: Call, entity: str, number: str) -> SimAnswer:
     field = find(call, entity, number)
     if field.is_predefined:
-        raise Refusal(call.variants.undeletable_status, "A predefined field can not be deleted")
+        raise ProblemAnswer(call.variants.undeletable_status, "A predefined field can not be deleted")
     call.account.delete_field(field)
     return deleted(call)
 

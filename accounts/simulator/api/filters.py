@@ -6,7 +6,7 @@ import re
 
 from accounts.simulator.messages import Call
 from accounts.simulator.model import StatusKey
-from accounts.simulator.problems import Refusal
+from accounts.simulator.problems import ProblemAnswer
 
 STATUS = re.compile(r"filter\[statuses\]\[(\d+)\]\[(pipeline_id|status_id)\]")
 PAIR = {"pipeline_id", "status_id"}
@@ -49,7 +49,7 @@ class Filters:
     def finish(self) -> None:
         """Raises Refusal for what is left, if the variant says so."""
         if self.left and self.variants.unknown_filter == "400":
-            raise Refusal(400, f"Unknown filter {self.left[0][0]}")
+            raise ProblemAnswer(400, f"Unknown filter {self.left[0][0]}")
 
     def _take(self, taken: list[tuple[str, str]]) -> None:
         self.left = [each for each in self.left if each not in taken]

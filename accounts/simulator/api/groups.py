@@ -7,7 +7,7 @@ from typing import Any
 from accounts.simulator import problems, render, validation
 from accounts.simulator.messages import Call, SimAnswer, deleted, nothing, success
 from accounts.simulator.model import MAIN_GROUP, SimGroup
-from accounts.simulator.problems import ItemProblem, Refusal
+from accounts.simulator.problems import ItemProblem, ProblemAnswer
 from accounts.simulator.validation import Item, Rule
 
 PATCH_RULES = {
@@ -22,7 +22,7 @@ POST_RULES = {**PATCH_RULES, "name": Rule("string", required=True)}
 def find(call: Call, entity: str, name: str) -> SimGroup:
     group = call.account.groups[entity].get(name)
     if group is None:
-        raise Refusal(404, "Custom field group not found")
+        raise ProblemAnswer(404, "Custom field group not found")
     return group
 
 
@@ -63,7 +63,7 @@ def update(call: Call, entity: str, name: str) -> SimAnswer:
 def delete(call: Call, entity: str, name: str) -> SimAnswer:
     group = find(call, entity, name)
     if group.is_predefined:
-        raise Refusal(call.variants.undeletable_status, "A predefined group can not be deleted")
+        raise ProblemAnswer(call.variants.undeletable_status, "A predefined group can not be deleted")
     call.account.delete_group(entity, group)
     return deleted(call)
 

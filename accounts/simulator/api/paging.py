@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from accounts.simulator.messages import Call, SimAnswer, nothing, success
-from accounts.simulator.problems import Refusal
+from accounts.simulator.problems import ProblemAnswer
 from accounts.simulator.render import link
 
 DEFAULT_LIMIT = 50
@@ -25,7 +25,7 @@ def page_of(
     """
     page, limit = _number(call, "page", 1), _number(call, "limit", DEFAULT_LIMIT)
     if limit > MAX_LIMIT:
-        raise Refusal(422, f"Limit {MAX_LIMIT} per page")
+        raise ProblemAnswer(422, f"Limit {MAX_LIMIT} per page")
     items = call.visible(items)
     on_page = items[(page - 1) * limit : page * limit]
     behind = call.variants.empty_page_behind
@@ -51,7 +51,7 @@ def _number(call: Call, name: str, default: int) -> int:
     if text is None:
         return default
     if not text.isdecimal() or int(text) < 1:
-        raise Refusal(400, f"Invalid value of {name}")
+        raise ProblemAnswer(400, f"Invalid value of {name}")
     return int(text)
 
 

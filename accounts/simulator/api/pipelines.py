@@ -6,7 +6,7 @@ from accounts.simulator import defaults, problems, render, validation
 from accounts.simulator.api import stages
 from accounts.simulator.messages import Call, SimAnswer, deleted, nothing, success
 from accounts.simulator.model import PALETTE, SimPipeline, SimStage
-from accounts.simulator.problems import ItemProblem, Refusal
+from accounts.simulator.problems import ItemProblem, ProblemAnswer
 from accounts.simulator.validation import Item, Rule
 
 PATCH_RULES = {
@@ -29,7 +29,7 @@ POST_RULES = {
 def find(call: Call, number: str) -> SimPipeline:
     pipeline = call.account.pipelines.get(int(number))
     if pipeline is None:
-        raise Refusal(404, "Pipeline not found")
+        raise ProblemAnswer(404, "Pipeline not found")
     return pipeline
 
 
@@ -49,7 +49,7 @@ def create(call: Call) -> SimAnswer:
     items = validation.parse_items(call.body)
     validation.check_all(items, lambda item: _check_new(call, item))
     if len(call.account.pipelines) + len(items) > call.variants.max_pipelines:
-        raise Refusal(call.variants.limit_status, f"Limit {call.variants.max_pipelines} pipelines per account")
+        raise ProblemAnswer(call.variants.limit_status, f"Limit {call.variants.max_pipelines} pipelines per account")
     for item in items:
         # The pipeline lists its ordinary stages, won, lost and perhaps incoming.
         stages.check_room(call, len(_ordinary(item)) + 2 + bool(item["is_unsorted_on"]))
@@ -82,11 +82,11 @@ def delete(call: Call, number: str) -> SimAnswer:
     pipeline = find(call, number)
     status = call.variants.undeletable_status
     if len(call.account.pipelines) == 1:
-        raise Refusal(status, "The last pipeline can not be deleted")
+        raise ProblemAnswer(status, "The last pipeline can not be deleted")
     if any(lead.pipeline_id == pipeline.id for lead in call.account.leads.values()):
-        raise Refusal(status, "The pipeline has leads")
+        raise ProblemAnswer(status, "The pipeline has leads")
     if pipeline.is_main and not call.variants.main_pipeline_deletable:
-        raise Refusal(status, "The main pipeline can not be deleted")
+        raise ProblemAnswer(status, "The main pipeline can not be deleted")
     call.account.delete_pipeline(pipeline)
     return deleted(call)
 

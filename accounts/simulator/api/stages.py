@@ -7,7 +7,7 @@ from typing import Any
 from accounts.simulator import defaults, problems, render, validation
 from accounts.simulator.messages import Call, SimAnswer, deleted, success
 from accounts.simulator.model import LEVELS, LOST_ID, PALETTE, WON_ID, SimPipeline, SimStage
-from accounts.simulator.problems import ItemProblem, Refusal
+from accounts.simulator.problems import ItemProblem, ProblemAnswer
 from accounts.simulator.validation import Item, Rule
 
 # docs/kommo.md 4.5: the range that others clamp to.
@@ -34,7 +34,7 @@ def find(pipeline: SimPipeline, number: str) -> SimStage:
     for stage in pipeline.listed:
         if stage.id == int(number):
             return stage
-    raise Refusal(404, "Status not found")
+    raise ProblemAnswer(404, "Status not found")
 
 
 def list_all(call: Call, pipeline: SimPipeline) -> SimAnswer:
@@ -72,7 +72,7 @@ def update(call: Call, pipeline: SimPipeline, number: str) -> SimAnswer:
 def delete(call: Call, pipeline: SimPipeline, number: str) -> SimAnswer:
     stage = find(pipeline, number)
     if stage.is_system:
-        raise Refusal(404, "Status not found")
+        raise ProblemAnswer(404, "Status not found")
     call.account.delete_stage(pipeline, stage)
     return deleted(call)
 
@@ -80,7 +80,7 @@ def delete(call: Call, pipeline: SimPipeline, number: str) -> SimAnswer:
 def check_room(call: Call, count: int) -> None:
     """Raises Refusal when a pipeline would list more stages than Kommo allows."""
     if count > call.variants.max_stages:
-        raise Refusal(call.variants.limit_status, f"Limit {call.variants.max_stages} statuses per pipeline")
+        raise ProblemAnswer(call.variants.limit_status, f"Limit {call.variants.max_stages} statuses per pipeline")
 
 
 def check_embedded(call: Call, item: Any, path: str) -> list[ItemProblem]:
