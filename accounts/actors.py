@@ -43,7 +43,9 @@ class Actor:
         """Tells whether they may do it now; of a key, its maker. A machine may do what its door lets it ask for."""
         if self.key is not None:
             return self.key.maker_may(permission)
-        return self.user is None or self.user.has_perm(permission)
+        if self.user is not None:
+            return self.user.has_perm(permission)
+        return self.user_id is None and self.key_id is None  # somebody of the past may nothing any more
 
     def is_same_person_as(self, other: "Actor") -> bool:
         """True for one key, or one user. A user who was deleted may have come back under the same name."""

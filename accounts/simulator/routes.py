@@ -60,7 +60,7 @@ ROUTES = [(re.compile("/api/v4/" + pattern), methods) for pattern, methods in _T
 
 
 def find(method: str, path: str) -> tuple[Handler, tuple[str, ...]]:
-    """Returns the resource of a path and the parts of the path that it wants; raises Refusal (404, 405)."""
+    """Returns the resource of a path and the parts of the path that it wants; raises ProblemAnswer (404, 405)."""
     for pattern, methods in ROUTES:
         match = pattern.fullmatch(path)
         if match is None:

@@ -40,7 +40,7 @@ Rules = Mapping[str, Rule]
 
 
 def parse(raw: bytes) -> Any:
-    """Returns the decoded body; raises Refusal when there is none or it is no JSON."""
+    """Returns the decoded body; raises ProblemAnswer when there is none or it is no JSON."""
     if not raw.strip():
         raise ProblemAnswer(400, "Request data can not be empty")
     try:
@@ -53,7 +53,7 @@ def parse(raw: bytes) -> Any:
 
 
 def parse_items(raw: bytes) -> list[Any]:
-    """Returns the items of a collection write; raises Refusal for an object (400) or too many items (422)."""
+    """Returns the items of a collection write; raises ProblemAnswer for an object (400) or too many items (422)."""
     body = parse(raw)
     if not isinstance(body, list):
         raise problems.invalid([("0", [problems.bad_type("", "array")])])
@@ -63,7 +63,7 @@ def parse_items(raw: bytes) -> list[Any]:
 
 
 def parse_object(raw: bytes) -> Item:
-    """Returns the object of a write to one item; raises Refusal for an array."""
+    """Returns the object of a write to one item; raises ProblemAnswer for an array."""
     body = parse(raw)
     if not isinstance(body, dict):
         raise problems.invalid([("0", [problems.bad_type("", "object")])])
@@ -86,7 +86,7 @@ def count_items(raw: bytes) -> int:
 
 
 def check_all(items: list[Any], check: Callable[[Item], list[ItemProblem]]) -> None:
-    """Checks every item first, as a batch is all or nothing; raises Refusal that names each bad item."""
+    """Checks every item first, as a batch is all or nothing; raises ProblemAnswer that names each bad item."""
     failures = []
     for index, item in enumerate(items):
         errors = check(item) if isinstance(item, dict) else [problems.bad_type("", "object")]

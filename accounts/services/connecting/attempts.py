@@ -160,9 +160,10 @@ def who_began(attempt: ConnectAttempt) -> Actor | None:
     return Actor.of_user(attempt.user, ADMIN) if attempt.user else None
 
 
-def ended(attempt: ConnectAttempt, code: str, message: str) -> CannotConnect:
-    remedy = _("Open the invite link again.") if attempt.invite_id else _("Press Connect again.")
-    return CannotConnect(code, message, remedy, account=attempt.account, invite=attempt.invite)
+def ended(attempt: ConnectAttempt, code: str, message: str, remedy: str = "") -> CannotConnect:
+    """Returns the reason why the attempt ends without a connection; unless told otherwise, it may be begun again."""
+    again = _("Open the invite link again.") if attempt.invite_id else _("Press Connect again.")
+    return CannotConnect(code, message, remedy or again, account=attempt.account, invite=attempt.invite)
 
 
 def _hashed(state: str) -> str:

@@ -40,7 +40,7 @@ def finish(attempt: ConnectAttempt, *, code: str, referer: str) -> Account:
     try:
         subdomain = subdomain_of_referer(referer, account.subdomain)
         if subdomain is None:
-            raise _refused(attempt, "foreign_host", _("The answer names an address that is not Kommo's."))
+            raise ended(attempt, "foreign_host", _("The answer names an address that is not Kommo's."))
         with transport_for(Account(subdomain=subdomain), timeout=TIMEOUT) as transport:
             answer = _exchange(attempt, transport, code)
     except CannotConnect as problem:
@@ -52,12 +52,6 @@ def finish(attempt: ConnectAttempt, *, code: str, referer: str) -> Account:
     conclude(account, answer)
     account.refresh_from_db()
     return account
-
-
-def _refused(attempt: ConnectAttempt, code: str, message: str, remedy: str = "") -> CannotConnect:
-    problem = ended(attempt, code, message)
-    problem.remedy = remedy or problem.remedy
-    return problem
 
 
 def _exchange(attempt: ConnectAttempt, transport: Transport, code: str) -> Probe:
@@ -79,7 +73,7 @@ def _exchange(attempt: ConnectAttempt, transport: Transport, code: str) -> Probe
                 "Press Connect again (a code is good for 20 minutes, once); if it stays, compare id, secret key and "
                 "redirect URI of the integration with Kommo."
             )
-        raise _refused(attempt, error.code, message, remedy) from error
+        raise ended(attempt, error.code, message, remedy) from error
     _check_identity(attempt, answer)
     _store(attempt, tokens, answer, transport.account)
     try:
@@ -93,17 +87,17 @@ def _check_identity(attempt: ConnectAttempt, answer: Probe) -> None:
     account = attempt.account
     choose = _("On Kommo's page choose %(subdomain)s. Nothing was stored.") % {"subdomain": account.subdomain}
     if answer.kommo_id is None:
-        raise _refused(attempt, "bad_answer", _("Kommo's answer names no account id."))
+        raise ended(attempt, "bad_answer", _("Kommo's answer names no account id."))
     if not identity.is_expected(account, answer.kommo_id, answer.subdomain):
         message = _("%(found)s was chosen on Kommo's page; this is %(account)s.") % {
             "found": answer.subdomain or answer.kommo_id,
             "account": account.subdomain,
         }
-        raise _refused(attempt, "wrong_account", message, choose)
+        raise ended(attempt, "wrong_account", message, choose)
     other = identity.other_entry(account, answer.kommo_id)
     if other is not None:
         message = _("This Kommo account is already in the list as %(other)s.") % {"other": other.subdomain}
-        raise _refused(attempt, "wrong_account", message, _("Delete one of the two entries."))
+        raise ended(attempt, "wrong_account", message, _("Delete one of the two entries."))
 
 
 def _store(attempt: ConnectAttempt, tokens: Tokens, answer: Probe, subdomain: str) -> None:
@@ -118,7 +112,7 @@ def _store(attempt: ConnectAttempt, tokens: Tokens, answer: Probe, subdomain: st
     try:
         with transaction.atomic():
             if not Account.objects.select_for_update().filter(pk=account.pk).exists():
-                raise _refused(attempt, "not_found", _("Somebody deleted this account in KommoSync in the meantime."))
+                raise ended(attempt, "not_found", _("Somebody deleted this account in KommoSync in the meantime."))
             _use_invite(attempt)
             Account.objects.filter(pk=account.pk).update(**changes)
             token_pairs.store(account, attempt.integration, tokens)
@@ -132,9 +126,9 @@ def _store(attempt: ConnectAttempt, tokens: Tokens, answer: Probe, subdomain: st
             events.note(account.pk, AccountEvent.Code.CONNECTED, message, by=who_began(attempt))
     except IntegrityError as error:
         message = _("Another entry has this subdomain or this Kommo account.")
-        raise _refused(attempt, "wrong_account", message, _("Delete one of the two entries.")) from error
+        raise ended(attempt, "wrong_account", message, _("Delete one of the two entries.")) from error
     except OperationalError as error:
-        raise _refused(attempt, "internal", _("The database was too busy to store the connection.")) from error
+        raise ended(attempt, "internal", _("The database was too busy to store the connection.")) from error
 
 
 def _use_invite(attempt: ConnectAttempt) -> None:
@@ -144,4 +138,4 @@ def _use_invite(attempt: ConnectAttempt) -> None:
         return
     if not Invite.objects.filter(usable(), pk=attempt.invite_id).update(used_at=timezone.now()):
         remedy = _("Ask the person who sent it for a new link.")
-        raise _refused(attempt, "invite_gone", _("This invite link is not valid any more."), remedy)
+        raise ended(attempt, "invite_gone", _("This invite link is not valid any more."), remedy)

@@ -83,7 +83,7 @@ def check_new(call: Call, entity: str, item: Item) -> list[ItemProblem]:
 
 
 def check_codes_differ(items: list[Item]) -> None:
-    """Raises Refusal when a code is given twice in one batch."""
+    """Raises ProblemAnswer when a code is given twice in one batch."""
     codes: set[str | None] = set()
     for index, item in enumerate(items):
         code = item.get("code")

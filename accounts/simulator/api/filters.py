@@ -47,7 +47,7 @@ class Filters:
         return {(int(pair["pipeline_id"][1]), int(pair["status_id"][1])) for pair in whole}
 
     def finish(self) -> None:
-        """Raises Refusal for what is left, if the variant says so."""
+        """Raises ProblemAnswer for what is left, if the variant says so."""
         if self.left and self.variants.unknown_filter == "400":
             raise ProblemAnswer(400, f"Unknown filter {self.left[0][0]}")
 

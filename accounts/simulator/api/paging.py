@@ -20,7 +20,7 @@ def page_of(
 ) -> SimAnswer:
     """Returns the page that the query asks for.
 
-    Raises Refusal for a limit over 250 (422) or a number that is none (400).
+    Raises ProblemAnswer for a limit over 250 (422) or a number that is none (400).
     Without `totals` nothing tells how much there is: only the link to the next page, as long as there is one.
     """
     page, limit = _number(call, "page", 1), _number(call, "limit", DEFAULT_LIMIT)

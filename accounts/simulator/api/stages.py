@@ -78,7 +78,7 @@ def delete(call: Call, pipeline: SimPipeline, number: str) -> SimAnswer:
 
 
 def check_room(call: Call, count: int) -> None:
-    """Raises Refusal when a pipeline would list more stages than Kommo allows."""
+    """Raises ProblemAnswer when a pipeline would list more stages than Kommo allows."""
     if count > call.variants.max_stages:
         raise ProblemAnswer(call.variants.limit_status, f"Limit {call.variants.max_stages} statuses per pipeline")
 
