@@ -10,5 +10,10 @@ class Refusal(Exception):
         self.message = message
         self.remedy = remedy
 
+    @property
+    def document(self) -> dict[str, str]:
+        """The `error` of JSON documents."""
+        return {"code": self.code, "message": self.message, "remedy": self.remedy}
+
     def __str__(self) -> str:
         return f"{self.message} {self.remedy}".strip()

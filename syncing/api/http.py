@@ -56,15 +56,10 @@ def listed(names: Iterable[Any], limit: int = 200) -> str:
 def refused(error: Refusal) -> JsonResponse:
     """Returns the answer to a request that the API or a service refused."""
     status = error.status if isinstance(error, ApiError) else STATUS.get(error.code, CONFLICT)
-    response = JsonResponse({"error": error_of(error)}, status=status)
+    response = JsonResponse({"error": error.document}, status=status)
     if status == 401:
         response["WWW-Authenticate"] = 'Bearer realm="KommoSync"'
     return response
-
-
-def error_of(error: Refusal) -> dict[str, str]:
-    """Returns the error as every JSON document has it."""
-    return {"code": error.code, "message": error.message, "remedy": error.remedy}
 
 
 def answering(method: str) -> Callable[[View], View]:

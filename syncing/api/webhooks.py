@@ -9,7 +9,7 @@ import logging
 from django.http import HttpRequest, JsonResponse
 
 from accounts.refusals import Refusal
-from syncing.api.http import ApiError, answering, error_of
+from syncing.api.http import ApiError, answering
 from syncing.selectors.runs import waiting_run
 from syncing.services.actors import WEBHOOK
 from syncing.services.keys import group_for_webhook
@@ -30,7 +30,7 @@ def webhook(request: HttpRequest, token: str) -> JsonResponse:
         run = waiting_run(group) or start_run(group=group, by=WEBHOOK).run
     except Refusal as error:
         logger.warning("webhook of group %s starts nothing: %s", group.name, error.message)
-        return JsonResponse({"run": None, "error": error_of(error)}, status=202)
+        return JsonResponse({"run": None, "error": error.document}, status=202)
     return JsonResponse({"run": run.pk}, status=202)
 
 
