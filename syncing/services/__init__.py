@@ -1,1 +1,1 @@
-"""The use cases: what an operator, a schedule or a task asks for."""
+"""Use cases: everything that an operator, a schedule or a task may ask for."""

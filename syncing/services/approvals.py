@@ -1,4 +1,4 @@
-"""Approving what was reviewed: a plan run becomes a run that may do exactly what was planned, account by account."""
+"""Approves reviewed plans: a plan run becomes a run that may do exactly what was planned, account by account."""
 
 from collections.abc import Sequence
 
@@ -21,7 +21,7 @@ from syncing.models import (
 from syncing.purposes import APPROVE, PROMOTE, PURPOSES
 from syncing.services import audit
 from syncing.services.actors import who_asked_for
-from syncing.services.runs.create import Order, Started, locked, make_run
+from syncing.services.runs.create import Order, Started, locked, make_run, require_unpaused
 from syncing.services.runs.retry import STALE, follow, still_there
 
 SCOPES = {APPROVE: KeyScope.APPROVE, PROMOTE: KeyScope.PROMOTE}
@@ -30,12 +30,7 @@ APPLIED = (AccountState.CHANGED, AccountState.IN_SYNC)
 
 
 def approve(
-    plan: SyncRun,
-    *,
-    by: Actor,
-    accounts: Sequence[Account] | None = None,
-    reason: str = "",
-    to_workers: bool = True,
+    plan: SyncRun, *, by: Actor, accounts: Sequence[Account] | None = None, reason: str = "", to_workers: bool = True
 ) -> Started:
     """Starts the run that carries out `plan` for `accounts` (None: all that have a plan to approve).
 
@@ -46,9 +41,13 @@ def approve(
         _check_plan(plan)
         _check_approver(group, plan, by)
         account_runs = _chosen(plan, accounts)
-        members = _working(still_there(plan, account_runs))
+        members = still_there(plan, account_runs)
+        require_unpaused(members)
+        # A drift check's plan is applied by an ordinary sync; a plan without limits is applied without limits.
+        purpose = PURPOSES[plan.purpose].applied_as or plan.purpose
+        limits = {"forced": plan.forced, "force_reason": plan.force_reason}
         started = make_run(
-            _order(plan),
+            Order.like(plan, mode=RunMode.APPLY, approved_plan=plan, purpose=purpose, **limits),
             members,
             by=by,
             whole_group=plan.whole_group and accounts is None,
@@ -61,7 +60,7 @@ def approve(
 
 
 def approvable(plan: SyncRun) -> QuerySet[AccountRun]:
-    """The accounts whose plans can be approved: neither carried out already nor known to be out of date."""
+    """Returns the accounts whose plans can be approved: neither carried out already nor known to be out of date."""
     later = AccountRun.objects.filter(run__approved_plan=plan, account=OuterRef("account"))
     settled = later.filter(Q(state__in=APPLIED) | Q(reason=STALE))
     return plan.account_runs.filter(~Exists(settled), state=AccountState.PLANNED).exclude(plan_digest="")
@@ -75,22 +74,22 @@ def check(plan: SyncRun, *, by: Actor) -> None:
 
 
 def may_approve(plan: SyncRun, by: Actor) -> bool:
-    """Whether the permissions (of a key: the scopes) suffice, whatever the state of the plan."""
-    return not any(_lacks(by, permission) for permission in PURPOSES[plan.purpose].approved_by)
+    """Tells whether the permissions (of a key: the scopes) suffice, whatever the state of the plan."""
+    return not _lacking(plan, by)
 
 
 def is_approvable(plan: SyncRun) -> bool:
-    """Whether there is something to approve, whoever does it."""
+    """Tells whether there is something to approve, whoever does it."""
     return plan.mode == RunMode.PLAN and plan.state in REVIEWABLE and approvable(plan).exists()
 
 
 def stale(run: SyncRun) -> QuerySet[AccountRun]:
-    """The accounts that were not written because they had changed since they were reviewed."""
+    """Returns the accounts that were not written because they had changed since they were reviewed."""
     return run.account_runs.filter(state=AccountState.REFUSED, reason=STALE)
 
 
 def review_again(run: SyncRun, *, by: Actor, to_workers: bool = True) -> Started:
-    """A new plan run for exactly the accounts of `run` that are stale; raises Refusal."""
+    """Starts a new plan run for exactly the accounts of `run` that are stale; raises Refusal."""
     if run.is_open:
         raise Refusal(
             "still_open", _("Run %(run)d has not ended.") % {"run": run.pk}, _("Wait for its end, or cancel it.")
@@ -101,25 +100,7 @@ def review_again(run: SyncRun, *, by: Actor, to_workers: bool = True) -> Started
             _("No account of run %(run)d changed since it was reviewed.") % {"run": run.pk},
             _("Start a new plan, or retry what failed."),
         )
-    return follow(
-        run,
-        stale(run),
-        by=by,
-        to_workers=to_workers,
-        mode=RunMode.PLAN,
-        approved_plan=None,
-    )
-
-
-def _order(plan: SyncRun) -> Order:
-    """What a drift check found is applied by an ordinary sync; what was planned without limits is applied so."""
-    order = Order.like(plan, mode=RunMode.APPLY, approved_plan=plan)
-    purpose = PURPOSES[plan.purpose].applied_as or plan.purpose
-    return Order(**order.facts | {"purpose": purpose, "forced": plan.forced, "force_reason": plan.force_reason})
-
-
-def _open_approvals(plan: SyncRun) -> QuerySet[SyncRun]:
-    return SyncRun.objects.filter(approved_plan=plan, state__in=RUN_OPEN)
+    return follow(run, stale(run), by=by, to_workers=to_workers, mode=RunMode.PLAN, approved_plan=None)
 
 
 def _check_plan(plan: SyncRun) -> None:
@@ -130,22 +111,22 @@ def _check_plan(plan: SyncRun) -> None:
         raise Refusal("still_open", _("Run %(run)d has not ended.") % facts, _("Wait for its end."))
     if plan.state not in REVIEWABLE:
         raise Refusal("no_plan", _("Run %(run)d has no plan to approve: %(state)s.") % facts, _("Plan again."))
-    at_work = _open_approvals(plan).first()
-    if at_work is not None:
+    applying = SyncRun.objects.filter(approved_plan=plan, state__in=RUN_OPEN).first()
+    if applying is not None:
         raise Refusal(
             "already_approved",
-            _("Run %(run)d was already approved; run %(other)d applies it.") % {**facts, "other": at_work.pk},
+            _("Run %(run)d was already approved; run %(other)d applies it.") % {**facts, "other": applying.pk},
             _("Wait for its end."),
         )
 
 
 def _check_approver(group: SyncGroup, plan: SyncRun, by: Actor) -> None:
-    lacking = [permission for permission in PURPOSES[plan.purpose].approved_by if _lacks(by, permission)]
+    lacking = _lacking(plan, by)
     if lacking:
         raise Refusal(
             "not_allowed",
             _("%(who)s may not approve run %(run)d: %(permissions)s is missing.")
-            % {"who": by.name, "run": plan.pk, "permissions": ", ".join(_called(by, each) for each in lacking)},
+            % {"who": by.name, "run": plan.pk, "permissions": ", ".join(lacking)},
             _("Ask somebody who may."),
         )
     # Who only joined a plan that waited already did not ask for it.
@@ -157,20 +138,19 @@ def _check_approver(group: SyncGroup, plan: SyncRun, by: Actor) -> None:
         )
 
 
-def _lacks(by: Actor, permission: str) -> bool:
-    return _lacks_scope(by, permission) or not by.has(permission)
-
-
-def _called(by: Actor, permission: str) -> str:
-    return SCOPES[permission].value if _lacks_scope(by, permission) else permission
-
-
-def _lacks_scope(by: Actor, permission: str) -> bool:
-    return by.key is not None and SCOPES[permission] not in by.key.scopes
+def _lacking(plan: SyncRun, by: Actor) -> list[str]:
+    """Returns the permissions, or scopes of their key, that they lack to approve `plan`."""
+    lacking: list[str] = []
+    for permission in PURPOSES[plan.purpose].approved_by:
+        if by.key is not None and SCOPES[permission] not in by.key.scopes:
+            lacking.append(SCOPES[permission].value)
+        elif not by.has(permission):
+            lacking.append(permission)
+    return lacking
 
 
 def _chosen(plan: SyncRun, accounts: Sequence[Account] | None) -> QuerySet[AccountRun]:
-    """The account runs to approve; raises Refusal when there is none, or when one was named in vain."""
+    """Returns the account runs to approve; raises Refusal when there is none, or none for an account that is named."""
     account_runs = approvable(plan)
     if accounts is not None:
         wanted = {account.pk: account.subdomain for account in accounts}
@@ -190,9 +170,3 @@ def _chosen(plan: SyncRun, accounts: Sequence[Account] | None) -> QuerySet[Accou
             _("Plan again, or review again the accounts that have changed in the meantime."),
         )
     return account_runs
-
-
-def _working(accounts: Sequence[Account]) -> Sequence[Account]:
-    if all(account.paused for account in accounts):
-        raise Refusal("paused", _("All of these accounts are paused."), _("Resume at least one of them first."))
-    return accounts

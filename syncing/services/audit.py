@@ -21,7 +21,7 @@ def note(
     reason: str = "",
     details: Mapping[str, Any] | None = None,
 ) -> AuditEntry:
-    """Adds an entry; to be called in the transaction of what it speaks of. The group is that of the run, if any."""
+    """Adds an entry; to be called in the transaction of what it records. The group is that of the run, if any."""
     group = group or (run.group if run else None)
     return AuditEntry.objects.create(
         action=action,
@@ -36,5 +36,5 @@ def note(
 
 
 def tidy(reason: str) -> str:
-    """A reason as it is kept."""
+    """Returns a reason as it is stored."""
     return str(clean(reason)).strip()[:LONGEST_REASON]

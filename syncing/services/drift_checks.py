@@ -9,11 +9,7 @@ from syncing.services.runs.start import Started, start_run
 
 
 def check_now(
-    group: SyncGroup,
-    *,
-    by: Actor,
-    accounts: Sequence[Account] | None = None,
-    to_workers: bool = True,
+    group: SyncGroup, *, by: Actor, accounts: Sequence[Account] | None = None, to_workers: bool = True
 ) -> Started:
     """Starts a run that compares `accounts` (None: every slave of the group) and writes nothing. Raises Refusal."""
     return start_run(

@@ -1,4 +1,4 @@
-"""Exclusions: what an account is not to be given; who changed that is written down."""
+"""Exclusions: items that an account must not be given; every change is audited."""
 
 from accounts.actors import Actor
 from accounts.models import Account
@@ -7,13 +7,13 @@ from syncing.services import audit
 
 
 def described(account: Account) -> list[str]:
-    """The exclusions of the account as they are told: kind, and the name if it is not the whole kind."""
+    """Describes the exclusions of the account: the kind, and the name if it is not the whole kind."""
     rows = Exclusion.objects.filter(account=account).values_list("kind", "name")
     return [f"{kind} {name}".strip() for kind, name in rows]
 
 
 def note_change(account: Account, before: list[str], *, by: Actor) -> None:
-    """Writes down what has become of `before`; to be called in the transaction of the change."""
+    """Audits how the exclusions changed since `before`; to be called in the transaction of the change."""
     after = described(account)
     if after != before:
         details = {"exclusions": [before, after]}

@@ -1,4 +1,4 @@
-"""Secrets that let machines in: API keys and webhook tokens. Only their hashes are kept; who made them is audited."""
+"""API keys and webhook tokens, which let machines in. Only their hashes are stored; who made them is audited."""
 
 import hashlib
 import secrets
@@ -36,7 +36,7 @@ AUDITED = ("name", "scopes", "revoked")
 
 
 def digest(secret: str) -> str:
-    """64 hex characters."""
+    """Returns the SHA-256 of the secret: 64 hex characters."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
@@ -47,9 +47,9 @@ def new_key() -> str:
 def create_key(
     *, name: str, scopes: Iterable[str], maker: User | None = None, by: Actor = COMMAND
 ) -> tuple[ApiKey, str]:
-    """Makes a key and gives its secret, which is kept nowhere; raises Refusal if the name is taken.
+    """Makes a key and returns it with its secret, which is stored nowhere; raises Refusal if the name is taken.
 
-    Without a `maker` it is the operators' own, who have a shell here: nothing but its scopes limits it.
+    A key without a `maker` belongs to the operators, who have a shell here: nothing but its scopes limits it.
     """
     secret = new_key()
     key = ApiKey(
@@ -90,19 +90,19 @@ def _note(action: str, key: ApiKey, by: Actor, details: Mapping[str, Any]) -> No
 
 
 def scopes_of(maker: User) -> set[str]:
-    """The scopes with which a key of this person could do anything."""
+    """Returns the scopes with which a key of this person could do anything."""
     return {scope for scope, needed in PERMISSIONS.items() if any(maker.has_perm(each) for each in needed)}
 
 
 def key_for(secret: str) -> ApiKey | None:
-    """The key with this secret, unless it is revoked."""
+    """Returns the key with this secret, unless it is revoked."""
     wanted = digest(secret)
     key = ApiKey.objects.select_related("made_by").filter(key_hash=wanted, revoked=False).first()
     return key if key and constant_time_compare(key.key_hash, wanted) else None
 
 
 def touch(key: ApiKey) -> None:
-    """Note that the key was used: at most once a minute, so that reading stays reading."""
+    """Notes that the key was used: at most once a minute, so that reading stays reading."""
     now = timezone.now()
     if key.last_used_at and key.last_used_at > now - USED_AT_MOST_EVERY:
         return
@@ -117,7 +117,7 @@ def sign(run: SyncRun, by: Actor, *, joined: bool) -> None:
 
 
 def make_webhook_token(group: SyncGroup, *, rotate: bool = False, by: Actor = COMMAND) -> str:
-    """A new webhook token of the group; the old one dies. Raises Refusal unless `rotate` or there was none."""
+    """Makes a new webhook token of the group; the old one ends. Raises Refusal unless `rotate` or there was none."""
     token = secrets.token_urlsafe(SECRET_BYTES)
     groups = SyncGroup.objects.filter(pk=group.pk)
     if not rotate:
@@ -131,5 +131,5 @@ def make_webhook_token(group: SyncGroup, *, rotate: bool = False, by: Actor = CO
 
 
 def group_for_webhook(token: str) -> SyncGroup | None:
-    """The group with this webhook token; one look-up by index."""
+    """Returns the group with this webhook token, by one look-up of an index."""
     return SyncGroup.objects.filter(webhook_token_hash=digest(token)).first()

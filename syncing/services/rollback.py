@@ -1,4 +1,4 @@
-"""Rolling back: a run that brings accounts to what they were before an earlier one; a plan like any other."""
+"""Rollbacks: runs that bring accounts back to their state before an earlier run; each can be planned like any other."""
 
 from collections.abc import Collection, Sequence
 
@@ -15,7 +15,7 @@ from syncing.purposes import PURPOSES
 from syncing.records.snapshots import unpacked
 from syncing.selectors.rollback import forecasts_of, writes_by_account_run
 from syncing.services import audit
-from syncing.services.runs.create import Order, Started, locked, make_run
+from syncing.services.runs.create import Order, Started, approval_needed, locked, make_run
 
 __all__ = ["Before", "before", "forecasts_of", "start"]
 
@@ -36,12 +36,7 @@ def start(
     check(run)
     with locked(run.group) as group:
         if mode == RunMode.APPLY and group.requires_approval:
-            raise Refusal(
-                "approval_needed",
-                _("In the group %(group)s a run writes only what was planned and approved before.")
-                % {"group": group.name},
-                _("Plan the rollback, then have that plan approved."),
-            )
+            raise approval_needed(group, _("Plan the rollback, then have that plan approved."))
         order = Order(group, run.type, mode, RunPurpose.ROLLBACK, reverts=run)
         chosen = _chosen(run, accounts)
         started = make_run(order, chosen, by=by, to_workers=to_workers)
@@ -83,14 +78,14 @@ def check(run: SyncRun) -> None:
 
 
 def _chosen(run: SyncRun, accounts: Sequence[Account] | None) -> list[Account]:
-    """The accounts to roll back; raises Refusal when one that was named cannot be."""
+    """Returns the accounts to roll back; raises Refusal when none can be, or one that was named cannot."""
     forecasts = forecasts_of(run, None if accounts is None else [account.pk for account in accounts])
-    found = {forecast.account.pk for forecast in forecasts}
+    in_run = {forecast.account.pk for forecast in forecasts}
     unable = [f"{forecast.account.subdomain}: {forecast.why_not}" for forecast in forecasts if forecast.why_not]
     unable += [
         _("%(account)s: the account was not in that run.") % {"account": account.subdomain}
         for account in accounts or ()
-        if account.pk not in found
+        if account.pk not in in_run
     ]
     able = [forecast.account for forecast in forecasts if not forecast.why_not]
     if not able or (accounts is not None and unable):
@@ -106,24 +101,24 @@ def _chosen(run: SyncRun, accounts: Sequence[Account] | None) -> list[Account]:
 
 
 class Before:
-    """One account as it was, and the way back."""
+    """The state of one account before the run, and the way back to it."""
 
     def __init__(self, snapshot: Snapshot, way: RollbackInput) -> None:
         self.desired = snapshot
         self.rules, self.known = way.rules, way.known
 
     def scope(self, asked: Scope) -> Scope:
-        """What the run covered, as far as it is kept."""
+        """Returns the scope of the run, as far as the snapshot has it."""
         return Scope.PIPELINES if self.desired.fields is None else asked
 
 
 def before(run: SyncRun, account_ids: Collection[int]) -> dict[int, Before]:
-    """Of a rollback, by account; an account whose snapshot is gone is missing."""
-    rows = SlaveSnapshot.objects.filter(account_run__run=run.reverts_id, account__in=account_ids)
-    kept = {row.account_id: row for row in rows}
-    done = writes_by_account_run([row.pk for row in kept.values()])
-    found = {}
-    for account_id, row in kept.items():
-        snapshot, did = unpacked(bytes(row.document)), done[row.pk]
-        found[account_id] = Before(snapshot, rollback_input(snapshot, [each.touch for each in did.items], did.options))
-    return found
+    """Returns the earlier states of accounts of a rollback, by account; an account without a snapshot is missing."""
+    rows = list(SlaveSnapshot.objects.filter(account_run__run=run.reverts_id, account__in=account_ids))
+    writes_by_row = writes_by_account_run([row.pk for row in rows])
+    states = {}
+    for row in rows:
+        snapshot, writes = unpacked(bytes(row.document)), writes_by_row[row.pk]
+        way = rollback_input(snapshot, [item.touch for item in writes.items], writes.options)
+        states[row.account_id] = Before(snapshot, way)
+    return states

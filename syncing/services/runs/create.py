@@ -96,12 +96,10 @@ def make_run(
     `digests`: of the approved plans, by account id. `to_workers` hands it to the lanes. Raises Refusal.
     """
     if order.group.requires_approval and order.mode == RunMode.APPLY and order.approved_plan is None:
-        raise approval_needed(
-            order.group,
-            _("Start a plan and approve it: on its page, with `manage.py approve RUN`, or by the REST API."),
-        )
-    if waiting := _waiting_twin(order, accounts):
-        return _join(waiting, by=by, to_workers=to_workers)
+        remedy = _("Start a plan and approve it: on its page, with `manage.py approve RUN`, or by the REST API.")
+        raise approval_needed(order.group, remedy)
+    if joined := _join_waiting(order, accounts, by=by, to_workers=to_workers):
+        return joined
     columns = {**order.facts, **requester_columns(by), "trigger": by.via}
     run = SyncRun.objects.create(**columns, whole_group=whole_group, queued_to_workers=to_workers)
     account_runs = []
@@ -136,23 +134,21 @@ def _note_start(run: SyncRun, by: Actor, **more: Any) -> None:
     audit.note(AuditAction.STARTED, by=by, run=run, details=details)
 
 
-def _waiting_twin(order: Order, accounts: Sequence[Account]) -> SyncRun | None:
-    """Returns the run for the same order and accounts whose master nobody has begun to read."""
+def _join_waiting(order: Order, accounts: Sequence[Account], *, by: Actor, to_workers: bool) -> Started | None:
+    """Joins the run for the same order and accounts whose master nobody has begun to read, if there is one.
+
+    With `to_workers`, a run that waits for its own process is given to them.
+    """
     wanted = {account.pk for account in accounts}
     same = {name: value for name, value in order.facts.items() if name not in ("force_reason", "picked")}
     waiting = SyncRun.objects.filter(**same, state=RunState.QUEUED, fence=0, cancel_requested_at=None)
     for run in waiting.select_for_update().order_by("-pk"):
         present = set(run.account_runs.values_list("account_id", flat=True))
         if run.picked == order.picked and present == wanted:
-            return run
+            _note_start(run, by, joined=True)
+            if to_workers and not run.queued_to_workers:
+                run.queued_to_workers = True
+                run.save(update_fields=["queued_to_workers"])
+                dispatch.call_lanes()
+            return Started(run, True)
     return None
-
-
-def _join(run: SyncRun, *, by: Actor, to_workers: bool) -> Started:
-    """Joins a run that waits; with `to_workers`, one that waits for its own process is given to the workers."""
-    _note_start(run, by, joined=True)
-    if to_workers and not run.queued_to_workers:
-        run.queued_to_workers = True
-        run.save(update_fields=["queued_to_workers"])
-        dispatch.call_lanes()
-    return Started(run, True)

@@ -112,8 +112,13 @@ def continue_run(run: SyncRun, *, by: Actor, wave: int | None = None) -> SyncRun
             waiting = waiting.filter(wave=wave - 1)
         continued = waiting.update(wave_held=False, wave_due_at=None, note="")
         run.refresh_from_db()
+        if not continued and not run.is_open:
+            message = _("Run %(run)d has ended.") % {"run": run.pk}
+            raise Refusal("nothing_to_continue", message, _("Retry what failed, or start a new run."))
         if not continued:
-            raise _nothing_to_continue(run)
+            message = _("Run %(run)d does not wait to be continued.") % {"run": run.pk}
+            remedy = _("Look at the run: this wave was already started, or the wave before it has not ended.")
+            raise Refusal("nothing_to_continue", message, remedy)
         facts = {"wave": run.wave + 1, "waves": position(run.pk)[1]}
         audit.note(AuditAction.CONTINUED, by=by, run=run, details=facts)
         sentence = _("Continued with wave %(wave)d of %(waves)d by %(who)s.")
@@ -121,17 +126,6 @@ def continue_run(run: SyncRun, *, by: Actor, wave: int | None = None) -> SyncRun
         if run.queued_to_workers:
             dispatch.call_lanes()
     return run
-
-
-def _nothing_to_continue(run: SyncRun) -> Refusal:
-    if not run.is_open:
-        message = _("Run %(run)d has ended.") % {"run": run.pk}
-        return Refusal("nothing_to_continue", message, _("Retry what failed, or start a new run."))
-    return Refusal(
-        "nothing_to_continue",
-        _("Run %(run)d does not wait to be continued.") % {"run": run.pk},
-        _("Look at the run: this wave was already started, or the wave before it has not ended."),
-    )
 
 
 # -- in words --
