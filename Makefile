@@ -42,7 +42,7 @@ demo: venv ## a simulated Kommo, 119 slaves, the first sync, then the dashboard 
 setup: venv ## .env, database, static files, superuser
 	@exec $(PY) manage.py setup $(SETUP_ARGS)
 
-up: setup ## the real thing: web server and worker (UP_ARGS="--port 9000")
+up: setup ## web server and worker, for real accounts (UP_ARGS="--port 9000")
 	@exec $(PY) manage.py up $(UP_ARGS)
 
 bench: venv ## the figures: requests, pace, memory (BENCH_ARGS="--quick")
@@ -54,7 +54,7 @@ test: venv-dev ## every test, in the same virtual environment (TEST_ARGS="-k pac
 	@env -u PYTHONDONTWRITEBYTECODE $(PY) -m pytest -n 4 --dist load --maxschedchunk 1 -rs $(TEST_ARGS)
 
 # How far the laws look is said in one place: syncing/tests/laws.py.
-test-deep: venv-dev ## the laws and the kills with many examples, at random, with CI=true always the same (LAW_EXAMPLES=500)
+test-deep: venv-dev ## laws and kill tests with many random examples; with CI=true always the same ones (LAW_EXAMPLES=500)
 	@$(MAKE) --no-print-directory test LAW_EXAMPLES=$(or $(LAW_EXAMPLES),150) TEST_ARGS="-m law --timeout=600 $(TEST_ARGS)"
 
 CHECK_ENV := KOMMOSYNC_ENV_FILE=/dev/null VAR_DIR=var/check DATABASE_URL= REDIS_URL= DEBUG=off HTTPS_ONLY=on ALLOWED_HOSTS=sync.example.com \
