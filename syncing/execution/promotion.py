@@ -68,7 +68,7 @@ def accept(run: SyncRun, claim: MasterClaim, scope: Scope, snapshots: Sequence[S
 
 
 def goals(run: SyncRun, claims: Sequence[Claim], snapshots: SnapshotCache) -> dict[int, Goal]:
-    """Returns what the master is to become; its gate is shut until the plan has been found to be the approved one."""
+    """Returns what the master is to become; its gate is shut until the plan has proved to be the approved one."""
     (claim,) = claims
     proposal, scope = snapshots.proposal(run)
     remember = partial(remember_promoted, run.source_id, proposal.origins)

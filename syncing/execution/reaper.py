@@ -34,7 +34,7 @@ TOO_MANY_READS = error_document(
 def reap() -> dict[str, int]:
     """One round; returns how much of each there was to do. May run anywhere, any number of times at once.
 
-    A repair that fails keeps no other from being done.
+    A repair that fails prevents no other.
     """
     counts = {}
     for name, repair in _repairs().items():

@@ -105,7 +105,7 @@ class Recorder:
     def own_error(self, claim: Claim, text: str, progress: Progress | None) -> None:
         """Stores an error of our own: to the queue again, or after too many the end of the account run.
 
-        `progress` None: it was not even begun, so what earlier attempts did stays as it is told.
+        `progress` None: it was not even begun, so what earlier attempts did stays as it is stored.
         """
 
         def act() -> None:

@@ -28,12 +28,12 @@ def known_mappings(account_ids: Iterable[int]) -> dict[int, dict[Ref, str]]:
 
 def fresh_mappings(account_ids: Iterable[int]) -> dict[int, frozenset[Ref]]:
     """Returns for each account the refs that were mapped within the last `conf.FRESH` seconds."""
-    found: dict[int, set[Ref]] = {account_id: set() for account_id in account_ids}
+    fresh: dict[int, set[Ref]] = {account_id: set() for account_id in account_ids}
     since = clock.now() - timedelta(seconds=conf.FRESH)
-    rows = IdMapping.objects.filter(account_id__in=list(found), created_at__gte=since).order_by()
+    rows = IdMapping.objects.filter(account_id__in=list(fresh), created_at__gte=since).order_by()
     for account_id, kind, key in rows.values_list("account_id", "kind", "master_key"):
-        found[account_id].add(Ref(Kind(kind), key))
-    return {account_id: frozenset(refs) for account_id, refs in found.items()}
+        fresh[account_id].add(Ref(Kind(kind), key))
+    return {account_id: frozenset(refs) for account_id, refs in fresh.items()}
 
 
 # Updates the id mappings, in a transaction: account, outcomes, mappings to store, refs to drop.

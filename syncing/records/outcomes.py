@@ -13,7 +13,9 @@ from syncing.records.text import NAME_LENGTH, clean, short
 from syncing.replication.contract import Mapped
 
 WRITES = {"create": "created", "update": "updated", "delete": "deleted", ADOPT: "adopted"}
-OPTION = "option"  # as the code of a log entry: an option that was made with or in its field, which has its own entry
+OPTION = (
+    "option"  # as the code of a log entry: an option that was created with or in its field, which has its own entry
+)
 
 
 def log_outcomes(run_id: int, account_run_id: int, outcomes: Sequence[Outcome]) -> None:
@@ -64,11 +66,11 @@ def log_options(run_id: int, account_run_id: int, mapped: Sequence[Mapped]) -> N
 
 def outcomes_so_far(account_run_ids: Iterable[int]) -> dict[int, list[Outcome]]:
     """Returns the outcomes of earlier attempts of these account runs, in order."""
-    found: dict[int, list[Outcome]] = {pk: [] for pk in account_run_ids}
-    rows = LogEntry.objects.filter(account_run_id__in=list(found)).exclude(action="").order_by("pk")
+    by_account_run: dict[int, list[Outcome]] = {pk: [] for pk in account_run_ids}
+    rows = LogEntry.objects.filter(account_run_id__in=list(by_account_run)).exclude(action="").order_by("pk")
     for row in rows:
         if row.account_run_id is not None:
-            found[row.account_run_id].append(
+            by_account_run[row.account_run_id].append(
                 Outcome(
                     action=row.action,
                     kind=row.kind,
@@ -80,7 +82,7 @@ def outcomes_so_far(account_run_ids: Iterable[int]) -> dict[int, list[Outcome]]:
                     key=row.details.get("key", ""),
                 )
             )
-    return found
+    return by_account_run
 
 
 def lasting(outcomes: Sequence[Outcome], later: Iterable[Mapping[str, Any]] = ()) -> list[Outcome]:
@@ -89,13 +91,13 @@ def lasting(outcomes: Sequence[Outcome], later: Iterable[Mapping[str, Any]] = ()
     What was done stays: it was written, however often.
     """
     seen = {(change["action"], change["kind"], change["name"], change["parent"]) for change in later}
-    kept = []
+    latest = []
     for outcome in reversed(outcomes):
         what = (outcome.action, str(outcome.kind), outcome.name, outcome.parent)
         if outcome.state == DONE or what not in seen:
-            kept.append(outcome)
+            latest.append(outcome)
         seen.add(what)
-    return kept[::-1]
+    return latest[::-1]
 
 
 def changes_of(outcomes: Iterable[Outcome]) -> list[dict[str, Any]]:

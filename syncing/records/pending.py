@@ -10,12 +10,12 @@ from syncing.records.bulk import matching
 
 def pending_creations(account_ids: Iterable[int]) -> dict[int, dict[ListKey, Pending]]:
     """Returns for each account the creations that were sent and not seen since."""
-    found: dict[int, dict[ListKey, Pending]] = {account_id: {} for account_id in account_ids}
-    for row in PendingCreation.objects.filter(account_id__in=list(found)).order_by():
+    by_account: dict[int, dict[ListKey, Pending]] = {account_id: {} for account_id in account_ids}
+    for row in PendingCreation.objects.filter(account_id__in=list(by_account)).order_by():
         kind = Kind(row.kind)
         refs = frozenset(Ref(kind, key) for key in row.master_keys)
-        found[row.account_id][kind, row.place] = Pending(refs, frozenset(row.before))
-    return found
+        by_account[row.account_id][kind, row.place] = Pending(refs, frozenset(row.before))
+    return by_account
 
 
 def store_pending(account_id: int, pending: Mapping[ListKey, Pending | None]) -> None:

@@ -11,11 +11,11 @@ from syncing.records.text import clean
 
 def known_names(account_ids: Iterable[int]) -> dict[int, dict[ItemKey, ShownName]]:
     """Returns for each account the names that it shows otherwise than they were sent, by its own keys."""
-    found: dict[int, dict[ItemKey, ShownName]] = {account_id: {} for account_id in account_ids}
-    rows = StoredName.objects.filter(account_id__in=list(found)).order_by()
+    by_account: dict[int, dict[ItemKey, ShownName]] = {account_id: {} for account_id in account_ids}
+    rows = StoredName.objects.filter(account_id__in=list(by_account)).order_by()
     for account_id, kind, key, sent, shown in rows.values_list("account_id", "kind", "key", "sent", "shown"):
-        found[account_id][Kind(kind), key] = ShownName(sent, shown)
-    return found
+        by_account[account_id][Kind(kind), key] = ShownName(sent, shown)
+    return by_account
 
 
 def store_names(account_id: int, names: Mapping[ItemKey, ShownName | None]) -> None:

@@ -10,7 +10,7 @@ NAME_LENGTH = 500
 
 
 def clean(value: Any) -> Any:
-    """Returns `value` without what a database cannot keep: NUL characters, halves of surrogate pairs."""
+    """Returns `value` without what a database cannot store: NUL characters, halves of surrogate pairs."""
     if isinstance(value, str):
         return storable(value)
     if isinstance(value, Mapping):

@@ -72,7 +72,7 @@ class AccountReading:
                 groups = self._reread_groups(groups, entity)
             if (Kind.CUSTOM_FIELD, entity) in touched:
                 mine = self.reader.fields(entity)
-                if not mine:  # the groups tell whether the last field is gone
+                if not mine:  # the groups show if the last field is gone
                     groups = self._reread_groups(groups, entity)
                 rest = tuple(item for item in fields if item.entity != entity)
                 fields = rest + with_membership(mine, groups)

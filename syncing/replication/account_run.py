@@ -65,7 +65,7 @@ class Replication:
         self.id_map = IdMap(target.known, self.ledger)
         self.reading = AccountReading(target, client, Reader(self.api), self.id_map.known)
         self.remembered = Remembered.of(target)
-        self.plan: Plan | None = None  # the first one: what the account is told about
+        self.plan: Plan | None = None  # the first one: what the result reports
         self.left: Plan | None = None  # what there is still to do
         self.adopted = 0
 
@@ -73,8 +73,8 @@ class Replication:
         """Returns the result of the whole account run; raises KommoError."""
         raw = self.reading.first()
         existing = self.remembered.as_sent(raw)
-        found = self.remembered.resolve(self.target.desired, existing, self.id_map.known)
-        self.id_map.known.update(found)
+        resolved = self.remembered.resolve(self.target.desired, existing, self.id_map.known)
+        self.id_map.known.update(resolved)
         self.plan = self.left = plan = self._first_plan(existing)
         self.id_map.plan = plan
         self.ledger.expect(plan)
@@ -84,14 +84,14 @@ class Replication:
         if not self.target.writes:
             self.ledger.mark_names(plan.stored_otherwise)
             self.adopted = len(self.id_map.adoptions(plan))
-            if plan.changes and not plan.conflicts:  # names that are stored otherwise do not keep it from approval
+            if plan.changes and not plan.conflicts:  # names that are stored otherwise do not prevent approval
                 return self._result("planned", None, None)
             return self._judged("in_sync")
         if self.target.gate is not None:
             self.target.gate.open(plan, existing)
         if plan.changes:
             self.store_before(raw)
-        self._store(self.id_map.of_arrivals(found))
+        self._store(self.id_map.of_arrivals(resolved))
         self._note(self.remembered.settle(self.id_map.known))
         self._adopt(plan)
         self._converge(plan, raw)
@@ -109,13 +109,13 @@ class Replication:
     def _make_plan(self, existing: Snapshot) -> Plan:
         rules = replace(self.rules, uncertain=self.remembered.uncertain)
         return make_plan(
-            self.target.desired, existing, self.id_map.known, self.target.scope, rules, self.remembered.shown
+            self.target.desired, existing, self.id_map.known, self.target.scope, rules, self.remembered.shown_names
         )
 
     def _first_plan(self, existing: Snapshot) -> Plan:
         """Returns the plan with what would be deleted, but is in use, left where it is.
 
-        That may keep what it is in as well, and free what was to stay as the last one: then that is counted, too.
+        That may leave what it is in as well, and free what was to stay as the last one: then that is counted, too.
         """
         counted: set[Ref] = set()
         while True:
@@ -160,8 +160,8 @@ class Replication:
             spoiled = lesson.spoiled if turn <= PUT_BACK_IN else spoiled
             existing = self.remembered.as_sent(raw)
             refused = self.ledger.refused()
-            found = self.remembered.resolve(self.target.desired, existing, self.id_map.known, refused)
-            self._store(self.id_map.of_arrivals(found))
+            resolved = self.remembered.resolve(self.target.desired, existing, self.id_map.known, refused)
+            self._store(self.id_map.of_arrivals(resolved))
             self._note(self.remembered.settle(self.id_map.known, self.ledger.unknown_creations()))
             self.left = left = self._make_plan(existing)
             self._adopt(left)
@@ -201,7 +201,7 @@ class Replication:
     # -- record --
 
     def _adopt(self, plan: Plan) -> None:
-        """Stores what the matching found, adoptions among it."""
+        """Stores the id mappings of a matching, adoptions among them."""
         updates = self.id_map.of_matches(plan)
         self.adopted += len(updates.outcomes)
         self._store(updates)

@@ -15,7 +15,7 @@ from syncing.engine.stored_names import ItemKey, ShownName
 
 @dataclass(frozen=True)
 class Target:
-    """Everything that the work on one account needs; loaded before, so that the thread never asks the database.
+    """Everything that an account run needs; loaded before, so that the thread never asks the database.
 
     Usually `desired` is the master's and the account a slave. For a rollback it is what the slave had before; for a
     promotion the account is the master, and `desired` is the master with the picked items of a slave in it. In both,

@@ -27,9 +27,9 @@ class Updates:
 
 
 class IdMap:
-    """The id mappings of one account (`known`: ref -> the account's key), kept up to date while it is worked.
+    """The id mappings of one account (`known`: ref -> the account's key), in step while it is worked.
 
-    `plan` is the first one, which calls the items by their names; it must be set before anything is kept.
+    `plan` is the first one, which calls the items by their names; it must be set before anything is added.
     """
 
     plan: Plan
@@ -41,22 +41,23 @@ class IdMap:
         self.arrived: set[Ref] = set()  # came into being in this run, as answers said: not there only if gone again
 
     def of_matches(self, plan: Plan) -> Updates:
-        """Takes up what the matching found; forgets mappings that point nowhere, or to what is now another item's."""
-        found = {ref: key for ref, key in plan.match.keys.items() if self.known.get(ref) != key}
-        taken = {(ref.kind, key) for ref, key in found.items()}
+        """Takes up new matches of a plan; forgets mappings that point nowhere, or to what is now another item's."""
+        matched = {ref: key for ref, key in plan.match.keys.items() if self.known.get(ref) != key}
+        taken = {(ref.kind, key) for ref, key in matched.items()}
         gone = [
             ref
             for ref, key in self.known.items()
-            if ref not in found and ((ref.kind, key) in taken or (ref in plan.match.stale and ref not in self.arrived))
+            if ref not in matched
+            and ((ref.kind, key) in taken or (ref in plan.match.stale and ref not in self.arrived))
         ]
         outcomes = []
         for ref in self.adoptions(plan):
             name, parent = name_and_parent(plan, ref)
             key = plan.match.keys[ref]
             outcomes.append(Outcome(ADOPT, str(ref.kind), name, parent, DONE, ADOPTED, key=key, ref=ref))
-        mapped = [self._mapped(ref, key, self._is_ours(ref)) for ref, key in found.items()]
+        mapped = [self._mapped(ref, key, self._is_ours(ref)) for ref, key in matched.items()]
         self._forget(gone)
-        self.known.update(found)
+        self.known.update(matched)
         return Updates(outcomes, mapped, gone)
 
     def of_writes(self, outcomes: Iterable[Outcome], plan: Plan) -> Updates:
@@ -85,7 +86,7 @@ class IdMap:
         return updates
 
     def of_arrivals(self, arrived: Mapping[Ref, str]) -> Updates:
-        """Takes up what came with the writes, though no answer told its key."""
+        """Takes up what came with the writes, though no answer named its key."""
         updates = Updates(mapped=[self._mapped(ref, key, ours=True) for ref, key in arrived.items()])
         self.created |= arrived.keys()
         self.add(updates.mapped)

@@ -21,9 +21,9 @@ class Ledger:
     outcomes: dict[Ref, Outcome] = field(default_factory=dict)
     attempts: Counter[Ref] = field(default_factory=Counter)  # answers that were noted
     refused_options: set[Ref] = field(default_factory=set)  # new ones that are known not to be there
-    # After a part was refused it was written again: the re-reading tells if that has made up for it.
+    # After a part was refused it was written again: the re-reading shows if that has made up for it.
     corrected: set[Ref] = field(default_factory=set)
-    named_otherwise: set[Ref] = field(default_factory=set)  # done, but for the name that Kommo made of it
+    named_otherwise: set[Ref] = field(default_factory=set)  # done, but Kommo stores another name
 
     def expect(self, plan: Plan) -> None:
         """Takes up the plan's changes; a later correction of an item that is in here belongs to its outcome."""
@@ -87,7 +87,7 @@ class Ledger:
     ) -> list[Outcome]:
         """Judges everything by the last reading; returns the latest outcomes of what that has changed, one of each.
 
-        `remaining`: what still differs; `renamed`: names that Kommo made something else of; `spoiled`: names that were
+        `remaining`: what still differs; `renamed`: names that Kommo stores otherwise; `spoiled`: names that were
         only written back and read otherwise since.
         """
         changed = [*self.doubt(remaining), *self.confirm(remaining)]
@@ -99,7 +99,7 @@ class Ledger:
         doubted = []
         for ref, change in remaining.items():
             if change.action is Action.DELETE and ref not in self.outcomes:
-                continue  # it came free only now: nobody was told of it, so it waits for the next run
+                continue  # it came free only now: it is in no report, so it waits for the next run
             outcome = self.outcomes.setdefault(ref, Outcome.of(change))
             if outcome.state in (DONE, PLANNED):
                 message = "Kommo accepted it, but reading again shows " + describe_remaining(change)
@@ -122,7 +122,7 @@ class Ledger:
         return confirmed
 
     def mark_names(self, changes: Iterable[Change], sentence: str = STORED_AS) -> list[Ref]:
-        """Marks as unverified the names that Kommo made something else of, and returns them; none is written again."""
+        """Marks as unverified the names that Kommo stores otherwise, and returns them; none is written again."""
         marked = []
         for change in changes:
             ref, message = change.ref, sentence.format(change.fields["name"][0])

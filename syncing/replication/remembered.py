@@ -19,19 +19,21 @@ class Remembered:
     stored: dict[ItemKey, ShownName]
     pending: dict[ListKey, Pending]
     notes_creations: bool
-    shown: dict[ItemKey, str] = field(default_factory=dict)  # what the last reading shows otherwise than it was sent
-    uncertain: tuple[Conflict, ...] = ()  # pending, and nobody can tell whether they are there
+    shown_names: dict[ItemKey, str] = field(
+        default_factory=dict
+    )  # what the last reading shows otherwise than it was sent
+    uncertain: tuple[Conflict, ...] = ()  # pending, and nobody knows if they are there
 
     @classmethod
     def of(cls, target: Target) -> "Remembered":
         return cls(dict(target.stored_names), dict(target.pending or {}), target.pending is not None)
 
     def as_sent(self, raw: Snapshot) -> Snapshot:
-        """Returns the account in the words that were sent; puts aside what it shows otherwise for the plan to tell."""
-        existing, self.shown = as_sent(raw, self.stored), {}
+        """Returns the account in the words that were sent; puts aside for the plan what it shows otherwise."""
+        existing, self.shown_names = as_sent(raw, self.stored), {}
         if existing is not raw:
             sent = names_of(existing)
-            self.shown = {key: name for key, name in names_of(raw).items() if sent[key] != name}
+            self.shown_names = {key: name for key, name in names_of(raw).items() if sent[key] != name}
         return existing
 
     def learn(self, lesson: NameObservation) -> Notes:

@@ -29,18 +29,18 @@ class Rereading:
     def after(self, plan: Plan, before: Snapshot) -> Snapshot:
         """Reads again what was written of `plan`; waits for a reading that shows nothing of an answered change."""
         written = self._written(plan, DONE)
-        found = self.reading.reread(before, plan.changes)
+        snapshot = self.reading.reread(before, plan.changes)
         for pause in PAUSES if self.patient else ():
-            if not not_visible(plan, written, self.known, before, found):
+            if not not_visible(plan, written, self.known, before, snapshot):
                 break
             self.reading.reader.client.pause(pause)
-            found = self.reading.reread(before, plan.changes)
+            snapshot = self.reading.reread(before, plan.changes)
         else:
-            self.patient = self.patient and not not_visible(plan, written, self.known, before, found)
-        return self.reading.checked(found)
+            self.patient = self.patient and not not_visible(plan, written, self.known, before, snapshot)
+        return self.reading.checked(snapshot)
 
     def arrivals(self, plan: Plan, before: Snapshot, after: Snapshot) -> dict[Ref, str]:
-        """Returns the keys of what came with the writes, though no answer told them."""
+        """Returns the keys of what came with the writes, though no answer named them."""
         return keys_of_arrivals(plan, self._written(plan, DONE, UNVERIFIED), self.known, before, after)
 
     def lesson(
