@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from accounts.kommo import elapsed
+from accounts.kommo import elapsed_time
 from accounts.kommo.pacing import MISSED, Key, Turn, next_turn
 
 BLOCK = 1.0  # seconds of a key's time that a process reserves ahead at most
@@ -58,7 +58,7 @@ class Blocks:
     All times are those of the first of `clocks`, which has to be monotonic.
     """
 
-    def __init__(self, clocks: Sequence[Callable[[], float]] = elapsed.CLOCKS) -> None:
+    def __init__(self, clocks: Sequence[Callable[[], float]] = elapsed_time.CLOCKS) -> None:
         self._clocks = clocks
         self.forget()
 
@@ -67,7 +67,7 @@ class Blocks:
         self._lock = threading.Lock()
         self._blocks: dict[str, Block] = {}
         self._holds: Mapping[str, float] = {}
-        self._read_at: elapsed.Moment | None = None
+        self._read_at: elapsed_time.Moment | None = None
 
     def take(self, keys: Sequence[Key], earliest: float, patience: float) -> Turn | None:
         """Returns the turn, out of the blocks; None when the database has to be asked (see `pacing.Slots.take`)."""
@@ -93,7 +93,7 @@ class Blocks:
 
     def _is_fresh(self) -> bool:
         """False also when the machine slept meanwhile: the slots that were reserved then are those of others now."""
-        return self._read_at is not None and elapsed.seconds_since(self._read_at, self._clocks) <= FRESH
+        return self._read_at is not None and elapsed_time.seconds_since(self._read_at, self._clocks) <= FRESH
 
     def is_held(self, names: Iterable[str], after: float) -> bool | None:
         """As `pacing.Slots.is_held`; None when that has to be read again."""
@@ -106,15 +106,15 @@ class Blocks:
 
     # -- for the thread that asks the database --
 
-    def moment(self) -> elapsed.Moment:
-        return elapsed.moment(self._clocks)
+    def moment(self) -> elapsed_time.Moment:
+        return elapsed_time.moment(self._clocks)
 
     def withdraw(self, names: Iterable[str]) -> dict[str, Block]:
         """Takes the blocks out, so that nobody is served from them until they come back by `put`."""
         with self._lock:
             return {name: self._blocks.pop(name) for name in names if name in self._blocks}
 
-    def put(self, blocks: Mapping[str, Block], holds: Mapping[str, float], read_at: elapsed.Moment) -> None:
+    def put(self, blocks: Mapping[str, Block], holds: Mapping[str, float], read_at: elapsed_time.Moment) -> None:
         """Stores `blocks`, and the ends of all holds that were in force at `read_at`."""
         with self._lock:
             if self._read_at is not None and _slept(self._read_at, read_at):
@@ -124,7 +124,7 @@ class Blocks:
             self._read_at = read_at
 
 
-def _slept(before: elapsed.Moment, after: elapsed.Moment) -> bool:
+def _slept(before: elapsed_time.Moment, after: elapsed_time.Moment) -> bool:
     """Returns True if the monotonic clock, the first one, stood still meanwhile: what it says of slots is wrong."""
     passed = [late - early for early, late in zip(before, after, strict=True)]
     return max(passed) - passed[0] > FRESH

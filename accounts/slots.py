@@ -15,7 +15,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 
 from accounts import clock
 from accounts.batcher import Batcher
-from accounts.kommo.pacing import LONGEST_HOLD, Key, Turn, held, next_turn
+from accounts.kommo.pacing import LONGEST_HOLD, Key, Turn, extend_hold, next_turn
 from accounts.models import RequestSlot
 from accounts.slot_blocks import BLOCK, Block, Blocks, keys_to_pace
 
@@ -24,7 +24,7 @@ LONGEST_LINE = 600.0  # seconds until the last of all who stand in line: a hundr
 
 
 @dataclass(frozen=True)
-class Ask:
+class TakeSlot:
     """A wish for the next slot that is free for all `keys` (see `pacing.Slots.take`)."""
 
     keys: tuple[Key, ...]
@@ -37,7 +37,7 @@ class Ask:
 
 
 @dataclass(frozen=True)
-class Hold:
+class HoldKey:
     """A wish that nothing is sent under `key` for `seconds`."""
 
     key: str
@@ -49,24 +49,24 @@ class Hold:
 
 
 @dataclass(frozen=True)
-class Look:
+class ReadHolds:
     """A wish to know which holds are in force."""
 
     names: tuple[str, ...] = ()
 
 
-Wish = Ask | Hold | Look
+SlotRequest = TakeSlot | HoldKey | ReadHolds
 
 
 @dataclass(frozen=True)
-class Row:
+class SlotRow:
     """A stored row of one key, without what a clock that was set back has left in it."""
 
     next_at: float = 0.0
     held_until: float = 0.0
 
     @classmethod
-    def sound(cls, now: float, next_at: float, held_until: float, written_at: float) -> "Row":
+    def sound(cls, now: float, next_at: float, held_until: float, written_at: float) -> "SlotRow":
         if written_at > now + clock.SLACK.total_seconds():
             return cls()
         return cls(
@@ -95,7 +95,7 @@ class _Reservation:
         self.read_at = own.now()
         self._ahead = self.now - self.read_at  # of the monotonic clock, by which blocks go
         self._lead = lead  # a slot sooner than the commit takes would be past when the asker hears of it
-        self._before = {key: Row.sound(self.now, *values) for key, values in stored.items()}
+        self._before = {key: SlotRow.sound(self.now, *values) for key, values in stored.items()}
         self._rows = dict(self._before)
         self._holds = _holds_in_force(self.now)
         self._granted: Counter[Key] = Counter()  # slots from behind the end of the row's line
@@ -104,13 +104,13 @@ class _Reservation:
                 self._rows[key] = replace(self._rows[key], next_at=block.next_at + self._ahead)
                 block.until = block.next_at
 
-    def grant(self, wish: Wish) -> Due:
+    def grant(self, wish: SlotRequest) -> Due:
         """Returns the slot for one wish; what it changes is stored by `store`."""
-        if isinstance(wish, Look):
+        if isinstance(wish, ReadHolds):
             return Due(self.read_at, True)
-        if isinstance(wish, Hold):
+        if isinstance(wish, HoldKey):
             row = self._rows[wish.key]
-            self._holds[wish.key] = held(self.now, row.held_until, wish.seconds)
+            self._holds[wish.key] = extend_hold(self.now, row.held_until, wish.seconds)
             self._rows[wish.key] = replace(row, held_until=self._holds[wish.key])
             return Due(self.read_at, True)
         while True:
@@ -126,7 +126,7 @@ class _Reservation:
             self._move(key, step, moved[key])
         return Due(self.read_at + turn.wait + self._lead, turn.granted)
 
-    def _free(self, wish: Ask) -> dict[str, float]:
+    def _free(self, wish: TakeSlot) -> dict[str, float]:
         """Returns when the next slot of each key is free: in what is left of a block, or at the end of the line."""
         own, step = wish.keys[0]
         longest = {own: min(wish.patience, LONGEST_LINE) + self._lead + step + BLOCK}
@@ -176,14 +176,14 @@ class _Reservation:
         return {key: until - self._ahead for key, until in self._holds.items()}
 
 
-class _Clerk:
+class BatchHandler:
     """Serves a batch of wishes in one transaction; used by one thread only."""
 
     def __init__(self, blocks: Blocks) -> None:
         self._blocks = blocks
         self._lead = 0.0  # seconds from the reading of the clock to the answer: the worst, slowly forgotten
 
-    def serve(self, wishes: Sequence[Wish]) -> list[Due | BaseException]:
+    def serve(self, wishes: Sequence[SlotRequest]) -> list[Due | BaseException]:
         """Returns a slot per wish, in order.
 
         A transaction whose end is unknown is done again: it can only waste slots.
@@ -194,7 +194,7 @@ class _Clerk:
             connection.close()
             return self._serve(wishes)
 
-    def _serve(self, wishes: Sequence[Wish]) -> list[Due | BaseException]:
+    def _serve(self, wishes: Sequence[SlotRequest]) -> list[Due | BaseException]:
         names = sorted({name for wish in wishes for name in wish.names})
         read_at = self._blocks.moment()
         with transaction.atomic() if names else nullcontext():
@@ -212,7 +212,7 @@ class _Clerk:
 def _holds_in_force(now: float) -> dict[str, float]:
     """Returns the ends of all pauses that Kommo asked for, under whatever key."""
     rows = RequestSlot.objects.filter(held_until__gt=now).values_list("pk", "next_at", "held_until", "written_at")
-    holds = {key: Row.sound(now, *times).held_until for key, *times in rows}
+    holds = {key: SlotRow.sound(now, *times).held_until for key, *times in rows}
     return {key: until for key, until in holds.items() if until}
 
 
@@ -231,28 +231,28 @@ def _locked_rows(names: Sequence[str]) -> dict[str, tuple[float, ...]]:
     return found
 
 
-class Desk:
+class ProcessSlots:
     """The slots of one process: its blocks, and the one thread that asks the database when they do not suffice."""
 
     def __init__(self) -> None:
         self._blocks = Blocks()
-        self._batcher: Batcher[Wish, Due] = Batcher(_Clerk(self._blocks).serve, name="request-slots")
+        self._batcher: Batcher[SlotRequest, Due] = Batcher(BatchHandler(self._blocks).serve, name="request-slots")
         os.register_at_fork(after_in_child=self._blocks.forget)  # they are the parent's
 
-    def take(self, ask: Ask) -> Turn:
+    def take(self, ask: TakeSlot) -> Turn:
         turn = self._blocks.take(ask.keys, ask.earliest, ask.patience)
         if turn is not None:
             return turn
         due = self._batcher.call(ask)
         return Turn(due.at - self._blocks.now(), due.granted)
 
-    def hold(self, hold: Hold) -> None:
+    def hold(self, hold: HoldKey) -> None:
         self._batcher.call(hold)
 
     def is_held(self, names: Sequence[str], after: float) -> bool:
         is_held = self._blocks.is_held(names, after)
         if is_held is None:
-            self._batcher.call(Look())
+            self._batcher.call(ReadHolds())
             is_held = self._blocks.is_held(names, after)
         return bool(is_held)
 
@@ -261,20 +261,20 @@ class Desk:
         self._blocks.forget()
 
 
-_desk = Desk()
+_desk = ProcessSlots()
 
 
 class SqlSlots:
     """`pacing.Slots` over the table of request slots; as many instances as you like share the one connection."""
 
-    def __init__(self, desk: Desk = _desk) -> None:
+    def __init__(self, desk: ProcessSlots = _desk) -> None:
         self._desk = desk
 
     def take(self, keys: Sequence[Key], earliest: float = 0.0, patience: float = math.inf) -> Turn:
-        return self._desk.take(Ask(tuple(keys), earliest, patience))
+        return self._desk.take(TakeSlot(tuple(keys), earliest, patience))
 
     def hold(self, key: str, seconds: float) -> None:
-        self._desk.hold(Hold(key, seconds))
+        self._desk.hold(HoldKey(key, seconds))
 
     def is_held(self, names: Sequence[str], after: float = 0.0) -> bool:
         return self._desk.is_held(names, after)

@@ -27,10 +27,10 @@ from accounts.kommo.errors import (
     Validation,
     gettext_noop,
 )
-from accounts.kommo.quirks import token_expiry
+from accounts.kommo.texts import storable
+from accounts.kommo.token_claims import token_expiry
 
 JsonObject = dict[str, Any]
-LONGEST_ID = 18  # digits; longer ones overflow
 SHOWN = 300  # characters of a foreign text that may enter an error
 LOOKED_AT = 65_536  # bytes of a page that is no JSON
 HIDDEN = "***"
@@ -238,18 +238,6 @@ def _excerpt(text: str, secrets: Sequence[str]) -> str:
     for secret in filter(None, secrets):
         text = text.replace(secret, HIDDEN)
     return storable(text)[:SHOWN]
-
-
-def storable(text: str) -> str:
-    """Returns `text` without what a database cannot keep: NUL characters, halves of surrogate pairs."""
-    if text.isascii() and "\x00" not in text:  # most are, and every name of a run passes here
-        return text
-    return text.replace("\x00", "").encode("utf-8", "replace").decode()
-
-
-def storable_id(text: str) -> int | None:
-    """Returns the id in `text`; None when it is none, or none that a database can look for."""
-    return int(text) if text.isdecimal() and len(text) <= LONGEST_ID else None
 
 
 def _items(problem: JsonObject, secrets: Sequence[str]) -> tuple[ItemError, ...]:

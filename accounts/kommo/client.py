@@ -9,16 +9,16 @@ from urllib.parse import quote, urlencode
 
 from requests.structures import CaseInsensitiveDict
 
+from accounts.kommo.answer_shapes import account_ids
 from accounts.kommo.answers import JsonObject, error_of, read
-from accounts.kommo.errors import BadAnswer, KommoError, ReadOnly, Unauthorised, nobody_there
+from accounts.kommo.errors import BadAnswer, KommoError, ReadOnly, Unauthorised, no_account_answers
+from accounts.kommo.failure_counter import FailureCounter
 from accounts.kommo.identity import Identity, WrongAccount, claimed_account
 from accounts.kommo.pages import Params, read_pages
-from accounts.kommo.quirks import account_ids
-from accounts.kommo.refusals import Suspicion
+from accounts.kommo.plain_403 import Plain403Check
 from accounts.kommo.retry import Policy, Repeats
-from accounts.kommo.tokens import Moved, TokenSource, fit_for_header
+from accounts.kommo.tokens import NewAddress, TokenSource, fit_for_header
 from accounts.kommo.transport import Transport
-from accounts.kommo.weather import Weather
 
 # Whether a write may go out: method, path, body (of a DELETE: None).
 Gate = Callable[[str, str, object], bool]
@@ -34,8 +34,8 @@ class KommoClient:
     sent, a `gate` those that it says no to. `requests` counts every attempt, `account_ids` collects whose account
     answered; `account_id` is whose it should be, if known, `others` are ids that it cannot have: with another one it
     raises WrongAccount, at the first answer that is read. `locate` is asked once when no account answers at the
-    address, or its token is refused there, for the one where the account is now (None: unknown). `suspicion` says
-    what a plain 403 means (None: a blocked IP), `weather` keeps count of what the server fails at. All methods raise
+    address, or its token is refused there, for the one where the account is now (None: unknown). `plain_403_check` says
+    what a plain 403 means (None: a blocked IP), `failures` keeps count of what the server fails at. All methods raise
     KommoError.
     """
 
@@ -51,9 +51,9 @@ class KommoClient:
         gate: Gate | None = None,
         sleep: Callable[[float], None] | None = None,
         random: Callable[[], float] = _random.random,
-        locate: Callable[[], Moved | None] | None = None,
-        suspicion: Suspicion | None = None,
-        weather: Weather | None = None,
+        locate: Callable[[], NewAddress | None] | None = None,
+        plain_403_check: Plain403Check | None = None,
+        failures: FailureCounter | None = None,
     ) -> None:
         self.account = transport.account
         self.account_id = account_id
@@ -64,9 +64,9 @@ class KommoClient:
         self._transport = transport
         self._tokens = tokens
         self._sleep = sleep or transport.pacer.pause
-        self._repeats = Repeats(transport.pacer, policy, self._sleep, random, weather)
+        self._repeats = Repeats(transport.pacer, policy, self._sleep, random, failures)
         self._locate = locate
-        self._suspicion = suspicion
+        self._plain_403_check = plain_403_check
         self._headers: tuple[str, CaseInsensitiveDict[str]] = ("", CaseInsensitiveDict())
 
     def __repr__(self) -> str:
@@ -87,7 +87,7 @@ class KommoClient:
     @property
     def failing(self) -> int:
         """Requests that the server failed at, those of earlier attempts at this run included."""
-        return self._repeats.weather.failing
+        return self._repeats.failures.failing
 
     def close(self) -> None:
         self._transport.close()
@@ -156,7 +156,7 @@ class KommoClient:
                 token = self._token(method, path)
                 answer = self._attempt(method, path, query, data, token)
             except KommoError as met:
-                error = self._suspicion.judge(met, token) if self._suspicion else met
+                error = self._plain_403_check.diagnose(met, token) if self._plain_403_check else met
                 # An earlier attempt may have been applied, whatever the last one says.
                 unknown = error.outcome_unknown = unknown or error.outcome_unknown
                 if self._may_go_on(error, token, renewed, unknown):
@@ -166,7 +166,7 @@ class KommoClient:
                 self._repeats.prepare(error, method, attempt, body)
                 attempt += 1
             else:
-                self._repeats.weather.went_well(method)
+                self._repeats.failures.went_well(method)
                 return answer
 
     def _check_write(self, method: str, path: str, body: object) -> None:
@@ -201,7 +201,7 @@ class KommoClient:
     def _may_have_moved(self, error: KommoError, token: str) -> bool:
         """Nobody is there, or somebody who does not know the token that was good for this account before."""
         if error.code != Unauthorised.code:
-            return nobody_there(error)
+            return no_account_answers(error)
         return self.account_id is not None and claimed_account(token) in (None, self.account_id)
 
     def _moved(self) -> bool:

@@ -5,12 +5,12 @@ KommoError
  |    +-- GrantRefused   the token endpoint takes the code or the refresh token no more
  +-- Unpaid         402
  +-- Forbidden      403 as JSON: the user may not
- +-- IpBlocked      403 as plain text or HTML: this machine may not, nor anybody else on it, unless `refusals` finds
+ +-- IpBlocked      403 as plain text or HTML: this machine may not, nor anybody else on it, unless `plain_403` finds
  |                  that it is RequestRefused (a Validation) or IpNotAllowed (this account alone)
  +-- NotFound       404; `no_account` when the account itself is unknown
  +-- Validation     400, 422 and the other 4xx; `items` names every refused item
  +-- RateLimited    429, or a pause too long to wait for; `until`
- +-- ServerError    5xx; too many of them, and of no answers: OutOfService (`weather`)
+ +-- ServerError    5xx; too many of them, and of no answers: OutOfService (`failure_counter`)
  +-- NetworkError   reset, timeout, DNS, TLS, refused; `sent` False when nothing ever left
  +-- BadAnswer      truncated, not JSON, wrong shape, pages that do not add up, a redirect
  +-- Stopped        everything was stopped (`stopping`): a blocked IP, a cancelled run, a lost claim
@@ -236,7 +236,7 @@ class ReadOnly(TypeError):
     """A write through a client that was opened for reading; nothing was sent."""
 
 
-def nobody_there(error: KommoError) -> bool:
+def no_account_answers(error: KommoError) -> bool:
     """No account answers here (any more): none of this name, or only a way to another address."""
     if isinstance(error, NotFound):
         return error.no_account

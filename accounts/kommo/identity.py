@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from accounts.kommo.errors import KommoError, gettext_noop
-from accounts.kommo.quirks import jwt_claims
+from accounts.kommo.token_claims import jwt_claims
 
 
 class WrongAccount(KommoError):

@@ -18,7 +18,7 @@ from accounts.kommo.errors import (
     Unauthorised,
     Validation,
 )
-from accounts.kommo.quirks import jwt_claims
+from accounts.kommo.token_claims import jwt_claims
 from accounts.kommo.tokens import fit_for_header
 from accounts.kommo.transport import Transport
 

@@ -69,7 +69,7 @@ def next_turn(
     return Turn(slot - now, True), {key: slot + step for key, step in keys}
 
 
-def held(now: float, next_at: float, seconds: float) -> float:
+def extend_hold(now: float, next_at: float, seconds: float) -> float:
     """The row of a key that is held for `seconds` from now."""
     return max(min(next_at, now + LONGEST_HOLD), now + min(seconds, LONGEST_HOLD))
 
@@ -91,8 +91,8 @@ class LocalSlots:
 
     def hold(self, key: str, seconds: float) -> None:
         with self._lock:
-            self._next_at[key] = held(self._clock(), self._next_at.get(key, 0.0), seconds)
-            self._held_until[key] = held(self._clock(), self._held_until.get(key, 0.0), seconds)
+            self._next_at[key] = extend_hold(self._clock(), self._next_at.get(key, 0.0), seconds)
+            self._held_until[key] = extend_hold(self._clock(), self._held_until.get(key, 0.0), seconds)
 
     def is_held(self, names: Sequence[str], after: float = 0.0) -> bool:
         at = self._clock() + after + MISSED

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from accounts.kommo.answer_shapes import items_of
 from accounts.kommo.answers import JsonObject
 from accounts.kommo.errors import BadAnswer
-from accounts.kommo.quirks import items_of
 
 Value = str | int | Sequence[str] | Sequence[int]
 Params = Mapping[str, Value]

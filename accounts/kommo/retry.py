@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from accounts.kommo.errors import BadAnswer, IpBlocked, KommoError, NetworkError, RateLimited, ServerError
+from accounts.kommo.failure_counter import FailureCounter
 from accounts.kommo.pacing import Pacer
 from accounts.kommo.stopping import Stopped
-from accounts.kommo.weather import Weather
 
 logger = logging.getLogger(__name__)
 
@@ -92,9 +92,9 @@ class Repeats:
         policy: Policy,
         sleep: Callable[[float], None],
         random: Callable[[], float],
-        weather: Weather | None = None,
+        failures: FailureCounter | None = None,
     ) -> None:
-        self.weather = weather or Weather()
+        self.failures = failures or FailureCounter()
         self._pacer = pacer
         self._policy = policy
         self._sleep = sleep
@@ -107,15 +107,15 @@ class Repeats:
         """
         if isinstance(error, IpBlocked):
             self._pacer.stop.set_all(error.code)
-        self.weather.failed(error)
-        policy = replace(self._policy, attempts=self.weather.attempts(method, self._policy.attempts))
+        self.failures.failed(error)
+        policy = replace(self._policy, attempts=self.failures.attempts(method, self._policy.attempts))
         wait = decide(method, error, attempt, policy, self._random, body)
         if isinstance(error, RateLimited):
             if error.status is None:  # the pacer's own: it has decided not to wait
                 raise error
             self._pacer.hold(max(error.retry_after or 0.0, wait or 0.0))
         if wait is None:
-            self.weather.gave_up(method, error, attempt)
+            self.failures.gave_up(method, error, attempt)
             raise error
         logger.info("%s; attempt %d, again in %.1f s", error, attempt, wait)
         try:

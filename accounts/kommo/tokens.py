@@ -14,7 +14,7 @@ class TokenSource(Protocol):
         """Told that Kommo answered 401 to `token`; True when `current` now has another, worth one repeat."""
 
 
-class Moved(NamedTuple):
+class NewAddress(NamedTuple):
     """Where an account is now; `remember` stores it, once it is sure that the account lives there."""
 
     address: str

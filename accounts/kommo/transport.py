@@ -11,8 +11,8 @@ from urllib3.exceptions import HTTPError
 
 from accounts import __version__
 from accounts.kommo.answers import Answer
+from accounts.kommo.checked_connections import CheckedAdapter, SendCheck
 from accounts.kommo.errors import RateLimited
-from accounts.kommo.last_look import Look, LookingAdapter
 from accounts.kommo.network import network_error
 from accounts.kommo.pacing import Pacer
 from accounts.kommo.stopping import Stopped
@@ -33,10 +33,10 @@ class Exchange(NamedTuple):
 class KommoSession(requests.Session):
     """A session that looks at no redirect; one connection is enough for one account."""
 
-    def __init__(self, look: Look) -> None:
+    def __init__(self, look: SendCheck) -> None:
         super().__init__()
         for scheme in ("https://", "http://"):
-            self.mount(scheme, LookingAdapter(look, pool_connections=1, pool_maxsize=2))
+            self.mount(scheme, CheckedAdapter(look, pool_connections=1, pool_maxsize=2))
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
         return None

@@ -6,8 +6,8 @@ from django.utils.translation import gettext as _
 
 from accounts import conf
 from accounts.actors import Actor
-from accounts.kommo.answers import storable
-from accounts.kommo.refusals import ADDRESS
+from accounts.kommo.plain_403 import ADDRESS
+from accounts.kommo.texts import storable
 from accounts.models import Account, AccountEvent
 
 logger = logging.getLogger(__name__)

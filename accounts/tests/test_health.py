@@ -8,7 +8,7 @@ from cryptography.fernet import Fernet
 from django.utils import timezone, translation
 
 from accounts.kommo.errors import IpBlocked, NetworkError, NotFound, RateLimited, Unauthorised, Validation
-from accounts.kommo.refusals import IpNotAllowed
+from accounts.kommo.plain_403 import IpNotAllowed
 from accounts.models import Account
 from accounts.services import (
     CredentialProblem,

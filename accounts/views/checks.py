@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import badges
-from accounts.kommo.answers import storable
+from accounts.kommo.texts import storable
 from accounts.models import (
     HEALTH_FINE,
     HEALTH_NEEDS_CONNECTING,

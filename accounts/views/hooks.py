@@ -4,7 +4,7 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from accounts.kommo.answers import storable
+from accounts.kommo.texts import storable
 from accounts.services.connecting.uninstall import disable
 
 

@@ -15,7 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts import conf
-from accounts.kommo.answers import storable_id
+from accounts.kommo.texts import storable_id
 from accounts.models import Account, Integration, Invite
 from accounts.pages import actor_of, page
 from accounts.services.connecting import attempts, invites

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TypeVar
 
+from accounts.kommo.answer_shapes import items_of
 from accounts.kommo.errors import BadAnswer
-from accounts.kommo.quirks import items_of
 from syncing.adapters.api import Json
 from syncing.adapters.batch_writer import Entry
 from syncing.adapters.parsing import MALFORMED

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from accounts.kommo.answers import storable
+from accounts.kommo.texts import storable
 from syncing.adapters.api import Json
 from syncing.adapters.shapes import OddShape, listed, number, optional_text
 from syncing.engine.candidates import signs_of_pipeline, signs_of_stage

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from accounts.kommo.answers import storable
-from accounts.kommo.quirks import items_of
+from accounts.kommo.answer_shapes import items_of
+from accounts.kommo.texts import storable
 from syncing.adapters.api import Json
 
 T = TypeVar("T")

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from itertools import chain
 
+from accounts.kommo.answer_shapes import items_of
 from accounts.kommo.errors import BadAnswer, Forbidden, NotFound, Validation
 from accounts.kommo.pages import Params, Value, read_pages
-from accounts.kommo.quirks import items_of
 from syncing.adapters import endpoints
 from syncing.adapters.api import Api, Json
 from syncing.engine.changes import Change

@@ -2,7 +2,7 @@
 
 from django.http import HttpRequest, JsonResponse
 
-from accounts.kommo.answers import storable_id
+from accounts.kommo.texts import storable_id
 from syncing.api.endpoints import READ, accepted, found_run
 from syncing.api.http import ApiRequest, endpoint, json_body, wrong
 from syncing.api.order import accounts_of_run, reason_of

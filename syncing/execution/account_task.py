@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from accounts.kommo import elapsed
+from accounts.kommo import elapsed_time
 from accounts.kommo.client import KommoClient
 from accounts.kommo.errors import IpBlocked, KommoError
+from accounts.kommo.failure_counter import FailureCounter
 from accounts.kommo.stopping import OUR_OWN, Stop, Stopped, StopReason
-from accounts.kommo.weather import Weather
 from accounts.models import Account
 from accounts.services import client_for
 from syncing import conf
@@ -42,7 +42,7 @@ class LeaseWatch:
     hangs on the database: then `stop` is set with the code of a lost claim.
     """
 
-    def __init__(self, clocks: Sequence[Callable[[], float]] = elapsed.CLOCKS) -> None:
+    def __init__(self, clocks: Sequence[Callable[[], float]] = elapsed_time.CLOCKS) -> None:
         self._clocks = clocks
         self._ended = threading.Event()
         self.leases_extended(self.moment())
@@ -57,16 +57,16 @@ class LeaseWatch:
     def end(self) -> None:
         self._ended.set()
 
-    def moment(self) -> elapsed.Moment:
-        return elapsed.moment(self._clocks)
+    def moment(self) -> elapsed_time.Moment:
+        return elapsed_time.moment(self._clocks)
 
-    def leases_extended(self, at: elapsed.Moment) -> None:
+    def leases_extended(self, at: elapsed_time.Moment) -> None:
         """Takes note of it; `at`: before they were extended, for they count from then on."""
         self._at = at
 
     @property
     def is_stale(self) -> bool:
-        return elapsed.seconds_since(self._at, self._clocks) > conf.stale_after()
+        return elapsed_time.seconds_since(self._at, self._clocks) > conf.stale_after()
 
 
 @dataclass
@@ -132,10 +132,10 @@ class AccountTask:
         """Replicates the account; a master is written only through the gate of a promotion that was approved."""
         gate = self.target.gate if self.target.writes else None
         read_only = None if gate else not self.target.writes
-        weather = Weather(self.claim.failing)
+        failures = FailureCounter(self.claim.failing)
         try:
             with client_for(
-                self.account, read_only=read_only, gate=gate, others=self.others, stop=self.stop, weather=weather
+                self.account, read_only=read_only, gate=gate, others=self.others, stop=self.stop, failures=failures
             ) as self.client:
                 return replicate(self.target, self.client, self.record, self.checkpoint, self.store_before)
         except KommoError as error:

@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from accounts.kommo.answers import storable
+from accounts.kommo.texts import storable
 from syncing.models import SyncRun
 
 

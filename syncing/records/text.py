@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from accounts.kommo.answers import storable
+from accounts.kommo.texts import storable
 from syncing.conf import MAX_TEXT
 
 NAME_LENGTH = 500

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts.kommo.answers import storable
+from accounts.kommo.texts import storable
 from accounts.models import SECRETS, Account
 from accounts.pages import actor_of, page, refusals_shown
 from syncing.models import AccountState, RunMode, SyncRun

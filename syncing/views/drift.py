@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from accounts.kommo.answers import storable_id
+from accounts.kommo.texts import storable_id
 from accounts.models import SECRETS, Account, SyncGroup
 from accounts.pages import page
 from syncing.presentation.links import searched

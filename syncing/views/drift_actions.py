@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts.kommo.answers import storable_id
+from accounts.kommo.texts import storable_id
 from accounts.models import RELATED_SECRETS, Account, SyncGroup
 from accounts.pages import actor_of, page, refusals_shown
 from syncing.models import AcceptedDifference

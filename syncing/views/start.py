@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
-from accounts.kommo.answers import storable_id
+from accounts.kommo.texts import storable_id
 from accounts.models import SECRETS, Account, SyncGroup
 from accounts.pages import actor_of, page, refusals_shown
 from syncing.models import RunMode, RunType

@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from accounts.kommo.answers import storable_id
+from accounts.kommo.texts import storable_id
 from accounts.pages import actor_of, refusals_shown
 from syncing.models import SyncRun
 from syncing.presentation.links import run_url

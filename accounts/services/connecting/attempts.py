@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from accounts import conf
 from accounts.actors import ADMIN, Actor
-from accounts.kommo.answers import storable
+from accounts.kommo.texts import storable
 from accounts.models import (
     RELATED_INTEGRATION_SECRETS,
     RELATED_SECRETS,

@@ -19,7 +19,7 @@ from accounts.services import events, identity
 from accounts.services.connecting.attempts import CannotConnect, ended, who_began
 from accounts.services.connecting.invites import usable
 from accounts.services.credentials import token_pairs
-from accounts.services.credentials.clients import suspicion_for
+from accounts.services.credentials.clients import plain_403_check_for
 from accounts.services.credentials.transports import transport_for
 from accounts.services.health.probe import Probe, identify, with_rights
 from accounts.services.health.store import conclude
@@ -56,15 +56,15 @@ def finish(attempt: ConnectAttempt, *, code: str, referer: str) -> Account:
 
 def _exchange(attempt: ConnectAttempt, transport: Transport, code: str) -> Probe:
     """Gets the new tokens, asks the account itself whose they are, and stores them if they are the right one's."""
-    suspicion = suspicion_for(attempt.account, transport)
+    plain_403_check = plain_403_check_for(attempt.account, transport)
     try:
         tokens = oauth.exchange_code(transport, token_pairs.keys_of(attempt.integration), code)
         client = KommoClient(
-            transport, FixedToken(tokens.access_token), policy=POLICY, read_only=True, suspicion=suspicion
+            transport, FixedToken(tokens.access_token), policy=POLICY, read_only=True, plain_403_check=plain_403_check
         )
         answer = identify(client)
     except KommoError as raised:
-        error = suspicion.judge(raised, "")
+        error = plain_403_check.diagnose(raised, "")
         facts = {"account": transport.account, "detail": error.detail.rstrip(".")}
         message = _("%(account)s: Kommo answered: %(detail)s.") % facts
         remedy = events.translated(error.remedy)

@@ -7,7 +7,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.kommo.answers import storable_id
+from accounts.kommo.texts import storable_id
 from accounts.models import Account, AccountEvent, Integration
 from accounts.services import events
 from accounts.services.credentials import token_pairs

@@ -8,15 +8,15 @@ from django.utils.translation import gettext as _
 
 from accounts import conf
 from accounts.actors import Actor
-from accounts.kommo import quirks
+from accounts.kommo import token_claims
 from accounts.kommo.client import DEFAULT_POLICY, Gate, KommoClient
 from accounts.kommo.errors import KommoError
+from accounts.kommo.failure_counter import FailureCounter
 from accounts.kommo.pacing import Slots
-from accounts.kommo.refusals import IpNotAllowed, Suspicion
+from accounts.kommo.plain_403 import IpNotAllowed, Plain403Check
 from accounts.kommo.retry import Policy
 from accounts.kommo.stopping import Stop
 from accounts.kommo.transport import Transport
-from accounts.kommo.weather import Weather
 from accounts.models import Account, AccountEvent, TokenPair
 from accounts.services import events
 from accounts.services.credentials import token_pairs
@@ -36,7 +36,7 @@ LONGEST_SECRET = 8192
 
 def token_expiry(token: str) -> datetime | None:
     """Returns the end that the token itself names, unverified, for display; None: it names none (docs/kommo.md 1.4)."""
-    seconds = quirks.token_expiry(token)
+    seconds = token_claims.token_expiry(token)
     try:
         return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
     except (ValueError, OverflowError, OSError):
@@ -72,9 +72,9 @@ def forget_health(account: Account) -> None:
     account.checked_at = None
 
 
-def suspicion_for(account: Account, transport: Transport) -> Suspicion:
+def plain_403_check_for(account: Account, transport: Transport) -> Plain403Check:
     """Returns the judge of a plain 403 of `account`; the other accounts that it may ask are looked up only then."""
-    return Suspicion(
+    return Plain403Check(
         transport,
         partial(others_answer, account, transport.pacer.stop),
         refused_before=account.health == Account.Health.IP_NOT_ALLOWED,
@@ -84,7 +84,7 @@ def suspicion_for(account: Account, transport: Transport) -> Suspicion:
 
 def tokens_for(account: Account, transport: Transport) -> OAuthTokens:
     """Returns the token source of an account that is connected by OAuth."""
-    return OAuthTokens(account.pk, transport, Locator(account, transport), suspicion_for(account, transport))
+    return OAuthTokens(account.pk, transport, Locator(account, transport), plain_403_check_for(account, transport))
 
 
 def _stored_token(account: Account) -> str:
@@ -107,13 +107,13 @@ def client_for(
     stop: Stop | None = None,
     slots: Slots | None = None,
     policy: Policy = DEFAULT_POLICY,
-    weather: Weather | None = None,
+    failures: FailureCounter | None = None,
 ) -> KommoClient:
     """Returns a client of `account`, which must be loaded with its secrets: nothing is asked of the database here.
 
     A master's client is always read-only, unless a `gate` lets through what was approved for it, write by write:
     the one way to write a master. `read_only` is for slaves (None: may write); `stop` is shared by clients that have
-    to stop together, `weather` is what is known of its server; `others` are Kommo ids that the account cannot
+    to stop together, `failures` is what is known of its server; `others` are Kommo ids that the account cannot
     have. Raises CredentialProblem when no token is stored, KommoError when no key of ours opens it.
     """
     is_master = account.role == Account.Role.MASTER
@@ -135,6 +135,6 @@ def client_for(
         read_only=(is_master and gate is None) or bool(read_only),
         gate=gate,
         locate=tokens.locate,
-        suspicion=suspicion_for(account, transport),
-        weather=weather,
+        plain_403_check=plain_403_check_for(account, transport),
+        failures=failures,
     )

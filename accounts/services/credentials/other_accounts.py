@@ -6,7 +6,7 @@ from django.db.models import Case, F, Q, Value, When
 
 from accounts.fields import WrongEncryptionKey
 from accounts.kommo.errors import RateLimited
-from accounts.kommo.refusals import answers
+from accounts.kommo.plain_403 import answers
 from accounts.kommo.stopping import Stop
 from accounts.models import HAS_LIVE_CREDENTIAL, Account
 from accounts.services.credentials import database_thread

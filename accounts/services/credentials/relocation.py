@@ -11,7 +11,7 @@ from accounts.kommo import oauth
 from accounts.kommo.errors import NotFound
 from accounts.kommo.identity import claimed_account
 from accounts.kommo.oauth import Place
-from accounts.kommo.tokens import Moved
+from accounts.kommo.tokens import NewAddress
 from accounts.kommo.transport import Transport
 from accounts.models import SUBDOMAIN_PATTERN, Account
 from accounts.services import events
@@ -29,7 +29,7 @@ class Locator:
         self._subdomain = account.subdomain
         self._transport = transport
 
-    def find(self, access_token: str, refresh_token: str = "") -> Moved | None:
+    def find(self, access_token: str, refresh_token: str = "") -> NewAddress | None:
         """Returns the account's new address; None when Kommo does not tell, or tells of another account.
 
         Raises NotFound when another entry has the new subdomain: a person has to say which is which.
@@ -52,7 +52,7 @@ class Locator:
         if database_thread.run(Account.objects.filter(subdomain=place.subdomain).exclude(pk=self._account_id).exists):
             detail = f"it is {place.subdomain} now, which another entry here has"
             raise NotFound(detail, no_account=True, account=self._subdomain, remedy=TAKEN)
-        return Moved(conf.url_for(place.subdomain), partial(self._store, place))
+        return NewAddress(conf.url_for(place.subdomain), partial(self._store, place))
 
     def _store(self, place: Place) -> None:
         database_thread.run(partial(move, self._account_id, self._subdomain, place))

@@ -13,12 +13,12 @@ from django.utils.translation import gettext_noop
 
 from accounts.fields import WrongEncryptionKey
 from accounts.kommo import oauth
-from accounts.kommo.errors import BadAnswer, GrantRefused, KommoError, Unauthorised, nobody_there
+from accounts.kommo.errors import BadAnswer, GrantRefused, KommoError, Unauthorised, no_account_answers
 from accounts.kommo.oauth import Tokens
-from accounts.kommo.refusals import RequestRefused, Suspicion
+from accounts.kommo.plain_403 import Plain403Check, RequestRefused
 from accounts.kommo.retry import Policy, Repeats
 from accounts.kommo.stopping import Stopped
-from accounts.kommo.tokens import FixedToken, Moved
+from accounts.kommo.tokens import FixedToken, NewAddress
 from accounts.kommo.transport import Transport
 from accounts.services.credentials import database_thread, token_pairs
 from accounts.services.credentials.relocation import Locator
@@ -61,7 +61,7 @@ class LongLivedToken(FixedToken):
         super().__init__(token)
         self._locator = locator
 
-    def locate(self) -> Moved | None:
+    def locate(self) -> NewAddress | None:
         """Returns the account's new address, if its token names another place than the one that is known."""
         return self._locator.find(self.current())
 
@@ -78,14 +78,14 @@ class OAuthTokens:
         account_id: int,
         transport: Transport,
         locator: Locator,
-        suspicion: Suspicion,
+        plain_403_check: Plain403Check,
         *,
         random: Callable[[], float] = _random.random,
     ) -> None:
         self._account_id = account_id
         self._transport = transport
         self._locator = locator
-        self._suspicion = suspicion
+        self._plain_403_check = plain_403_check
         self._repeats = Repeats(transport.pacer, POLICY, transport.pacer.pause, random)
         self._lease = timedelta(seconds=sum(transport.timeout) + LEASE_MARGIN)
         self._pair: Pair | None = None
@@ -103,7 +103,7 @@ class OAuthTokens:
             self._pair = self._usable_pair(refused=self._pair.generation)
         return True
 
-    def locate(self) -> Moved | None:
+    def locate(self) -> NewAddress | None:
         """Returns the account's new address, if its tokens name another place than the one that is known."""
         pair = self._pair
         return None if pair is None else self._locator.find(pair.access_token, pair.refresh_token)
@@ -191,7 +191,7 @@ class OAuthTokens:
             return self._refresh_patiently(pair)
         except KommoError as error:
             # The account may have moved: then its old address knows neither it nor its tokens (docs/kommo.md 1.6).
-            lost = isinstance(error, GrantRefused) or nobody_there(error)
+            lost = isinstance(error, GrantRefused) or no_account_answers(error)
             moved = self._locator.find(pair.access_token, pair.refresh_token) if lost else None
             if moved is None:
                 raise
@@ -206,7 +206,7 @@ class OAuthTokens:
             try:
                 return oauth.refresh(self._transport, pair.keys, pair.refresh_token)
             except KommoError as raised:
-                error = self._suspicion.judge(raised, pair.access_token)
+                error = self._plain_403_check.diagnose(raised, pair.access_token)
                 if isinstance(error, RequestRefused):  # of the token endpoint, not of an item
                     raise KommoError(error.detail, code=BadAnswer.code, remedy=UNASKED, **error.request) from raised
                 # As a GET is repeated: the old refresh token still works after a lost answer (docs/kommo.md 1.3).

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from accounts.kommo.answers import storable
 from accounts.kommo.client import KommoClient
 from accounts.kommo.errors import Forbidden, KommoError
 from accounts.kommo.retry import Policy
 from accounts.kommo.stopping import Stop
+from accounts.kommo.texts import storable
 from accounts.models import Account
 from accounts.services.credentials.clients import client_for
 

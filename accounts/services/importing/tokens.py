@@ -4,7 +4,7 @@ from collections import defaultdict
 
 from django.utils.translation import gettext as _
 
-from accounts.kommo.quirks import jwt_claims
+from accounts.kommo.token_claims import jwt_claims
 from accounts.models import Account
 from accounts.services.importing.existing import Existing, hash_of, refresh_token_of, token_of
 from accounts.services.importing.values import AccountRow

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accounts.kommo.errors import RateLimited
-from accounts.kommo.pacing import LONGEST_HOLD, MISSED, LocalSlots, Pacer, Turn, held, next_turn, step_of
+from accounts.kommo.pacing import LONGEST_HOLD, MISSED, LocalSlots, Pacer, Turn, extend_hold, next_turn, step_of
 from accounts.kommo.stopping import Stop, Stopped
 from accounts.tests.kommo.world import Clock, make_pacer
 
@@ -175,7 +175,7 @@ def test_a_hold_counts_without_any_rate_too() -> None:
 def test_a_clock_that_was_set_back_holds_nobody_for_longer_than_a_hold() -> None:
     turn, _ = next_turn(1000.0, {"north": 1e9}, [("north", 1.0)], 0.0, LONGEST_HOLD)
     assert turn == Turn(LONGEST_HOLD, True)
-    assert held(1000.0, 1e9, 5) == 1000.0 + LONGEST_HOLD
+    assert extend_hold(1000.0, 1e9, 5) == 1000.0 + LONGEST_HOLD
 
 
 def test_waiting_ends_at_once_when_everything_is_stopped() -> None:

@@ -42,7 +42,7 @@ class Command(RefusingCommand):
             self.stdout.write(report.text(rows))
         sys.exit(0 if good else 1)
 
-    def _rows(self, directory: Path, options: dict[str, Any]) -> Iterator[report.Row]:
+    def _rows(self, directory: Path, options: dict[str, Any]) -> Iterator[report.ScenarioResult]:
         yield from scenarios.counts(directory, self._say)
         if options["counts_only"]:
             return

@@ -8,7 +8,7 @@ from typing import Any, TextIO, cast
 from django.core.management.base import BaseCommand, CommandError
 
 from accounts.checks import INSTALLATION
-from accounts.kommo.answers import storable
+from accounts.kommo.texts import storable
 from accounts.models import SECRETS, Account
 from accounts.services.tables.formulas import guarded
 from syncing.selectors.ids import id_map

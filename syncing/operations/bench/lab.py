@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from syncing.operations import envfile
-from syncing.operations.bench.measure import BUSY, Sampler, cpu_seconds, moment, share_of_others, wait_until_idle
+from syncing.operations.bench.measure import BUSY, Sampler, cpu_seconds, cpu_times, share_of_others, wait_until_idle
 from syncing.operations.workspace import Workspace
 
 GROUP = "Bench"
@@ -27,7 +27,7 @@ class Pace:
     limit: int = 7
 
 
-class Seen(NamedTuple):
+class LoggedRequest(NamedTuple):
     """One request in the simulator's log."""
 
     at: float
@@ -37,7 +37,7 @@ class Seen(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Measured:
+class Measurement:
     """One run, as the simulator saw it."""
 
     document: dict[str, Any]
@@ -121,30 +121,30 @@ class Lab(Workspace):
         if worker:
             self.start_worker()
 
-    def run(self, *options: str) -> Measured:
+    def run(self, *options: str) -> Measurement:
         """One `sync_all` with these options, measured."""
         self.ask_simulator("POST", "/_sim/reset-log")
         if worker := self._workers():
             wait_until_idle(worker)
         load = os.getloadavg()[0]
-        before, command, work = moment([os.getpid()]), _ended(), cpu_seconds(worker)
+        before, command, work = cpu_times([os.getpid()]), _ended(), cpu_seconds(worker)
         with Sampler(self.pids(), apart=[os.getpid(), self.children["simulator"].pid]) as sampler:
             document = self.document("sync_all", "--group", GROUP, "--json", *options)
         command, work = _ended() - command, cpu_seconds(worker) - work
-        others = share_of_others(before, moment([os.getpid()]))
+        others = share_of_others(before, cpu_times([os.getpid()]))
         return self._measured(document, sampler, cpu=command + work, worker_cpu=work, others=others, load=load)
 
     def _workers(self) -> list[int]:
         return [child.pid for name, child in self.children.items() if name != "simulator"]
 
-    def _measured(self, document: dict[str, Any], sampler: Sampler, **machine: float) -> Measured:
+    def _measured(self, document: dict[str, Any], sampler: Sampler, **machine: float) -> Measurement:
         records = self._records()
         times: dict[str, list[float]] = defaultdict(list)
         for record in records:
             times[record.subdomain].append(record.at)
         every = [record.at for record in records]
         span = max(every) - min(every) + LATENCY_MS / 1000 if every else 0.0
-        return Measured(
+        return Measurement(
             document=document,
             per_account={subdomain: len(each) for subdomain, each in times.items()},
             writes=dict(Counter(record.subdomain for record in records if record.method != "GET")),
@@ -156,12 +156,12 @@ class Lab(Workspace):
             **machine,
         )
 
-    def _records(self) -> list[Seen]:
-        records: list[Seen] = []
+    def _records(self) -> list[LoggedRequest]:
+        records: list[LoggedRequest] = []
         since = 0
         while True:
             page = self.ask_simulator("GET", f"/_sim/log?since={since}")
-            records += [Seen(each["at"], each["subdomain"], each["method"], each["status"]) for each in page]
+            records += [LoggedRequest(each["at"], each["subdomain"], each["method"], each["status"]) for each in page]
             if len(page) < PAGE:
                 return records
             since = page[-1]["number"]

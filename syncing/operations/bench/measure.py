@@ -59,7 +59,7 @@ def wait_until_idle(roots: Iterable[int], patience: float = 20.0) -> None:
         time.sleep(EVERY)
 
 
-class Moment(NamedTuple):
+class CpuTimes(NamedTuple):
     """CPU seconds of the whole machine until now: what all processes used, what ours did, what there was."""
 
     used: float
@@ -67,16 +67,16 @@ class Moment(NamedTuple):
     available: float
 
 
-def moment(ours: Iterable[int]) -> Moment:
+def cpu_times(ours: Iterable[int]) -> CpuTimes:
     """Returns the CPU seconds until now; `ours` are the processes that count, with their descendants, as our own."""
     ticks = [0] * 8
     with contextlib.suppress(OSError):
         ticks = [int(text) for text in (PROC / "stat").read_text().partition("\n")[0].split()[1:9]]
     idle, waiting = ticks[3:5]
-    return Moment((sum(ticks) - idle - waiting) / TICKS, cpu_seconds(ours), sum(ticks) / TICKS)
+    return CpuTimes((sum(ticks) - idle - waiting) / TICKS, cpu_seconds(ours), sum(ticks) / TICKS)
 
 
-def share_of_others(before: Moment, after: Moment) -> float:
+def share_of_others(before: CpuTimes, after: CpuTimes) -> float:
     """Returns the share of the machine's CPU, between 0 and 1, that processes other than ours took; steal included."""
     available = after.available - before.available
     others = (after.used - before.used) - (after.ours - before.ours)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from syncing.operations.bench.lab import Measured
+from syncing.operations.bench.lab import Measurement
 from syncing.presentation.tables import table
 
 
@@ -27,9 +27,9 @@ class Limit:
 
 
 @dataclass(frozen=True)
-class Row:
+class ScenarioResult:
     scenario: str
-    measured: Measured
+    measured: Measurement
     limits: list[Limit] = field(default_factory=list)
 
     @property
@@ -80,7 +80,7 @@ HEAD = (
 )
 
 
-def text(rows: Sequence[Row]) -> str:
+def text(rows: Sequence[ScenarioResult]) -> str:
     """Returns the table, and below it the CPU per request, the machine, and every limit in words."""
     notes = [f"  {row.scenario}: {'; '.join(map(str, row.limits))}" for row in rows if row.limits]
     failed = [
@@ -100,7 +100,7 @@ def text(rows: Sequence[Row]) -> str:
     return "\n".join([table(HEAD, [row.cells() for row in rows]), *legend, "", "Limits", *notes, *failed])
 
 
-def machine_of(rows: Sequence[Row]) -> str:
+def machine_of(rows: Sequence[ScenarioResult]) -> str:
     """Returns a sentence on whether the machine was quiet, by the scenario that others disturbed most."""
     worst = max(rows, key=lambda row: row.measured.others, default=None)
     if worst is None:

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from syncing.operations.bench.lab import Lab, Measured, Pace
-from syncing.operations.bench.report import Limit, Row
+from syncing.operations.bench.lab import Lab, Measurement, Pace
+from syncing.operations.bench.report import Limit, ScenarioResult
 
 FREE = Pace(per_account=1000, per_ip=0, limit_key="none")
 PER_ACCOUNT = Pace(per_account=7, per_ip=0, limit_key="account")
@@ -20,7 +20,7 @@ FIRST_RATIO, NO_CHANGE_RATIO = 4, 3
 Say = Callable[[str], None]
 
 
-def counts(directory: Path, say: Say, *, slaves: int = 3) -> Iterator[Row]:
+def counts(directory: Path, say: Say, *, slaves: int = 3) -> Iterator[ScenarioResult]:
     """Requests per slave against the floors of the request budget; in the foreground, as nothing is timed here."""
     with Lab(directory / "counts", slaves=slaves, pace=FREE) as lab:
         lab.prepare(worker=False)
@@ -34,7 +34,7 @@ def counts(directory: Path, say: Say, *, slaves: int = 3) -> Iterator[Row]:
         yield _counted("one stage added", lab.run(), ONE_STAGE, writes=1)
 
 
-def _counted(name: str, measured: Measured, floor: int, *, writes: int) -> Row:
+def _counted(name: str, measured: Measurement, floor: int, *, writes: int) -> ScenarioResult:
     most = max(measured.of_slaves(measured.per_account), default=0)
     own = [account["requests"] for account in measured.document["accounts"]]
     limits = [
@@ -43,20 +43,22 @@ def _counted(name: str, measured: Measured, floor: int, *, writes: int) -> Row:
         # What the run document says must be what the simulator saw.
         Limit("miscounted slaves", _differences(own, measured), 0, exact=True),
     ]
-    return Row(f"{name} (per slave)", measured, limits)
+    return ScenarioResult(f"{name} (per slave)", measured, limits)
 
 
-def _differences(own: list[int], measured: Measured) -> int:
+def _differences(own: list[int], measured: Measurement) -> int:
     return sum(a != b for a, b in zip(own, measured.of_slaves(measured.per_account), strict=True))
 
 
-def parallel(directory: Path, say: Say, *, slaves: int) -> Iterator[Row]:
+def parallel(directory: Path, say: Say, *, slaves: int) -> Iterator[ScenarioResult]:
     """Many slaves against one slave alone, 7 requests per second to each account, through the queue."""
     with Lab(directory / "alone", slaves=1, pace=PER_ACCOUNT) as lab:
         lab.prepare(worker=True)
         say("1 slave alone at 7/s per account")
         alone = [lab.run("--queue"), lab.run("--queue")]
-    yield from (Row(f"1 slave, {name}", each) for name, each in zip(("first sync", "no change"), alone, strict=True))
+    yield from (
+        ScenarioResult(f"1 slave, {name}", each) for name, each in zip(("first sync", "no change"), alone, strict=True)
+    )
     with Lab(directory / "many", slaves=slaves, pace=PER_ACCOUNT) as lab:
         lab.prepare(worker=True)
         say(f"{slaves} slaves at 7/s per account")
@@ -66,12 +68,12 @@ def parallel(directory: Path, say: Say, *, slaves: int) -> Iterator[Row]:
         yield _ratio(f"{slaves} slaves, no change", lab.run("--queue"), alone[1], NO_CHANGE_RATIO)
 
 
-def _ratio(name: str, measured: Measured, alone: Measured, most: float) -> Row:
+def _ratio(name: str, measured: Measurement, alone: Measurement, most: float) -> ScenarioResult:
     ratio = measured.wall / alone.wall if alone.wall else 0.0
-    return Row(name, measured, [Limit("ratio", round(ratio, 2), most, exact=False), *_limits(measured)])
+    return ScenarioResult(name, measured, [Limit("ratio", round(ratio, 2), most, exact=False), *_limits(measured)])
 
 
-def _limits(measured: Measured) -> list[Limit]:
+def _limits(measured: Measurement) -> list[Limit]:
     return [
         Limit("peak/s", measured.peak, 7, exact=True),
         Limit("429", measured.refused, 0, exact=True),
@@ -79,7 +81,7 @@ def _limits(measured: Measured) -> list[Limit]:
     ]
 
 
-def one_ip(directory: Path, say: Say, *, slaves: int) -> Iterator[Row]:
+def one_ip(directory: Path, say: Say, *, slaves: int) -> Iterator[ScenarioResult]:
     """All slaves behind one limit of 7 requests per second for the IP."""
     with Lab(directory / "ip", slaves=slaves, pace=PER_IP) as lab:
         lab.prepare(worker=True)
@@ -87,4 +89,4 @@ def one_ip(directory: Path, say: Say, *, slaves: int) -> Iterator[Row]:
         measured = lab.run("--queue")
     most = round(1.05 * measured.requests / 7 + 5, 1)
     wall = Limit("wall s", round(measured.wall, 1), most, exact=False)
-    yield Row(f"{slaves} slaves, first sync, one IP", measured, [wall, *_limits(measured)])
+    yield ScenarioResult(f"{slaves} slaves, first sync, one IP", measured, [wall, *_limits(measured)])

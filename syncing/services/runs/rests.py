@@ -18,7 +18,7 @@ from syncing.services.runs.close import end_accounts
 WEATHER = frozenset({ServerError.code, NetworkError.code})
 LOOKED_AT = 20  # accounts that have ended last
 AT_LEAST = 5  # of them
-PERCENT = 30  # ended by weather: that is an outage
+PERCENT = 30  # of the accounts ended by failures of servers or the network: that is an outage
 MOST = 3  # rests of one run
 GIVEN_UP_REMEDY = (
     "Kommo fails for many accounts: look at Kommo's status page, then retry the failed accounts or run again."
@@ -26,7 +26,10 @@ GIVEN_UP_REMEDY = (
 
 
 def weigh(run_id: int) -> bool:
-    """Lets the run rest, or fails what is left, if too many accounts ended by weather; True for the one who did."""
+    """Lets the run rest, or fails what is left, if servers or the network failed at too many accounts.
+
+    Returns True to the one who did.
+    """
     run = SyncRun.objects.filter(pk=run_id, state=RunState.RUNNING, cancel_requested_at=None).first()
     if run is None or is_resting(run):
         return False

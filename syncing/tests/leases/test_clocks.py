@@ -105,7 +105,7 @@ def test_a_pause_between_waves_is_over_when_it_is_longer_than_the_group_has_it(h
 
 @back
 @pytest.mark.parametrize(("rest", "minutes"), [(1, 1), (2, 2), (3, 4)])
-def test_a_rest_in_bad_weather_is_over_when_it_is_longer_than_it_can_be(
+def test_a_rest_in_an_outage_is_over_when_it_is_longer_than_it_can_be(
     house: House, by: timedelta, rest: int, minutes: int
 ) -> None:
     run = house.start()

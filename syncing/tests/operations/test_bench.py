@@ -11,11 +11,11 @@ import pytest
 from django.core.management import call_command
 
 from syncing.operations.bench import measure
-from syncing.operations.bench.lab import Measured, busiest_second
-from syncing.operations.bench.report import Limit, Row, text
+from syncing.operations.bench.lab import Measurement, busiest_second
+from syncing.operations.bench.report import Limit, ScenarioResult, text
 
 
-def measured(**facts: object) -> Measured:
+def measured(**facts: object) -> Measurement:
     known: dict[str, object] = {
         "document": {"state": "succeeded", "accounts": []},
         "per_account": {"master": 7, "north": 21},
@@ -27,7 +27,7 @@ def measured(**facts: object) -> Measured:
         "memory_in_all": 200.0,
         "cpu": 0.14,
     }
-    return Measured(**{**known, **facts})  # type: ignore[arg-type]
+    return Measurement(**{**known, **facts})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -39,9 +39,9 @@ def test_the_busiest_second_is_a_sliding_one(times: list[float], peak: int) -> N
 
 
 def test_a_count_above_its_floor_fails_the_row_and_a_slow_machine_does_not() -> None:
-    above = Row("first sync", measured(), [Limit("requests", 22, 21, exact=True)])
-    slow = Row("119 slaves", measured(), [Limit("ratio", 4.2, 4, exact=False)])
-    failed = Row("119 slaves", measured(document={"state": "partial", "accounts": []}))
+    above = ScenarioResult("first sync", measured(), [Limit("requests", 22, 21, exact=True)])
+    slow = ScenarioResult("119 slaves", measured(), [Limit("ratio", 4.2, 4, exact=False)])
+    failed = ScenarioResult("119 slaves", measured(document={"state": "partial", "accounts": []}))
     assert (above.good, slow.good, failed.good) == (False, True, False)
     said = text([above, slow, failed])
     assert "requests 22 > 21  MISSED" in said
@@ -50,21 +50,21 @@ def test_a_count_above_its_floor_fails_the_row_and_a_slow_machine_does_not() -> 
 
 
 def test_the_cpu_of_a_request_is_the_workers_alone() -> None:
-    row = Row("40 slaves, first sync", measured(cpu=0.28, worker_cpu=0.14))
+    row = ScenarioResult("40 slaves, first sync", measured(cpu=0.28, worker_cpu=0.14))
     assert "CPU per request: 5.0 ms (the worker alone, without its start; 40 slaves, first sync, 28 requests)" in text(
         [row]
     )
     assert row.as_dict()["worker_cpu_ms_per_request"] == 5
     assert row.as_dict()["cpu_ms_per_request"] == 10
-    without = Row("counts", measured())
+    without = ScenarioResult("counts", measured())
     assert "CPU per request" not in text([without])
     assert without.as_dict()["worker_cpu_ms_per_request"] is None
 
 
 def test_a_busy_machine_is_named_beside_the_ratios() -> None:
     ratio = [Limit("ratio", 4.2, 4, exact=False)]
-    quiet = Row("1 slave", measured(others=0.04, load=0.2), ratio)
-    busy = Row("119 slaves", measured(others=0.38, load=3.1), ratio)
+    quiet = ScenarioResult("1 slave", measured(others=0.04, load=0.2), ratio)
+    busy = ScenarioResult("119 slaves", measured(others=0.38, load=3.1), ratio)
     assert "The machine was quiet: other processes took at most 4% of the CPU (load 0.2 before)." in text([quiet])
     assert "4.20 busy" not in text([quiet])
     both = text([quiet, busy])
@@ -82,8 +82,8 @@ def test_a_busy_machine_is_named_beside_the_ratios() -> None:
 def test_the_share_of_others_is_what_neither_we_used_nor_nobody(
     used: float, ours: float, available: float, share: float
 ) -> None:
-    before = measure.Moment(100, 50, 1000)
-    after = measure.Moment(100 + used, 50 + ours, 1000 + available)
+    before = measure.CpuTimes(100, 50, 1000)
+    after = measure.CpuTimes(100 + used, 50 + ours, 1000 + available)
     assert measure.share_of_others(before, after) == pytest.approx(share)
 
 
@@ -91,13 +91,13 @@ def test_the_share_of_others_is_what_neither_we_used_nor_nobody(
 def test_a_process_of_somebody_else_takes_a_share_of_the_machine() -> None:
     spinning = subprocess.Popen([sys.executable, "-c", "while True: pass"])
     try:
-        before, as_ours = measure.moment([]), measure.moment([spinning.pid])
+        before, as_ours = measure.cpu_times([]), measure.cpu_times([spinning.pid])
         deadline = time.monotonic() + 20
         while measure.cpu_seconds([spinning.pid]) < 0.5 and time.monotonic() < deadline:
             time.sleep(0.05)
-        apart = measure.share_of_others(before, measure.moment([]))
+        apart = measure.share_of_others(before, measure.cpu_times([]))
         assert apart > 0
-        assert measure.share_of_others(as_ours, measure.moment([spinning.pid])) < apart
+        assert measure.share_of_others(as_ours, measure.cpu_times([spinning.pid])) < apart
     finally:
         spinning.kill()
         spinning.wait()

@@ -49,7 +49,7 @@ def rest_is_over(run: SyncRun) -> None:
     SyncRun.objects.filter(pk=run.pk).update(rests_until=clock.now() - timedelta(microseconds=1))
 
 
-def test_a_run_rests_when_the_first_five_accounts_fail_by_weather(fleet: House) -> None:
+def test_a_run_rests_when_the_first_five_accounts_fail_by_servers_or_network(fleet: House) -> None:
     kommo, run = Kommo(), fleet.start()
 
     assert not fleet.work(kommo, threads=1)

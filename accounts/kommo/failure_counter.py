@@ -4,7 +4,7 @@ A 5xx, a timeout or a reset may be the fault of one item, which is found by spli
 """
 
 from accounts.kommo.errors import Asked, KommoError, NetworkError, ServerError
-from accounts.kommo.refusals import IpNotAllowed, RequestRefused
+from accounts.kommo.plain_403 import IpNotAllowed, RequestRefused
 
 MOST_FAILING = 25  # requests, repeats counted
 MOST_IN_A_ROW = 8  # writes, each after its repeats, without one in between that went well
@@ -19,7 +19,7 @@ class OutOfService(KommoError):
     remedy = ServerError.remedy
 
 
-class Weather:
+class FailureCounter:
     """What one account's run has met so far; `failing` requests are those of its earlier attempts."""
 
     def __init__(self, failing: int = 0) -> None:

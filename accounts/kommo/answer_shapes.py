@@ -1,12 +1,7 @@
-"""Kommo's oddities that more than one caller has to know, as pure functions."""
+"""Reads the shapes that Kommo's answers come in; pure functions that more than one caller needs."""
 
-import base64
-import binascii
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
-
-LATEST = 10.0**12  # unix seconds that somebody can mean
 
 
 def items_of(value: Any) -> list[Any] | None:
@@ -19,27 +14,6 @@ def items_of(value: Any) -> list[Any] | None:
     if isinstance(value, Mapping) and all(str(key).isdecimal() for key in value):
         return [value[key] for key in sorted(value, key=int)]
     return None
-
-
-def jwt_claims(token: str) -> dict[str, Any]:
-    """The claims of an access token, unverified, for display only; empty when it is no JWT (docs/kommo.md 1.4)."""
-    parts = token.split(".")
-    if len(parts) != 3:
-        return {}
-    try:
-        payload = base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4))
-        claims = json.loads(payload)
-    except (binascii.Error, ValueError, RecursionError):
-        return {}
-    return claims if isinstance(claims, dict) else {}
-
-
-def token_expiry(token: str) -> float | None:
-    """When the token says that it ends, in unix seconds; None when it does not say."""
-    exp = jwt_claims(token).get("exp")
-    if isinstance(exp, bool) or not isinstance(exp, int | float) or not abs(exp) < LATEST:
-        return None
-    return float(exp)
 
 
 def account_ids(answer: Mapping[str, Any]) -> frozenset[int]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from accounts.kommo.weather import MOST_FAILING
+from accounts.kommo.failure_counter import MOST_FAILING
 from accounts.simulator.compare import differences
 from accounts.simulator.model import ENTITIES
 from accounts.simulator.server import RunningServer
@@ -171,7 +171,7 @@ def test_one_field_whose_patch_alone_fails_costs_only_itself(scene: Scene, kind:
     assert failing(north) <= MOST_FAILING
 
 
-def test_refusals_and_the_pace_are_no_weather(scene: Scene) -> None:
+def test_refusals_and_the_pace_are_no_failures(scene: Scene) -> None:
     furnished(scene, fields=60)
     north = scene.branch()
     for _ in range(30):

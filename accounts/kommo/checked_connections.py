@@ -5,13 +5,13 @@ from typing import Any
 
 from requests.adapters import HTTPAdapter
 
-Look = Callable[[], None]
+SendCheck = Callable[[], None]
 
 
-class LookingAdapter(HTTPAdapter):
+class CheckedAdapter(HTTPAdapter):
     """`look` raises when nothing may be sent any more; it is asked behind the connecting, which can take long."""
 
-    def __init__(self, look: Look, **options: Any) -> None:
+    def __init__(self, look: SendCheck, **options: Any) -> None:
         self._look = look
         super().__init__(**options)
 
@@ -30,7 +30,7 @@ class LookingAdapter(HTTPAdapter):
             manager.pool_classes_by_scheme = {scheme: _looking(pool, self._look) for scheme, pool in pools.items()}
 
 
-def _looking(pool: Any, look: Look) -> Any:
+def _looking(pool: Any, look: SendCheck) -> Any:
     """The pool's class with connections that look."""
 
     class Connection(pool.ConnectionCls):  # type: ignore[misc]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from accounts.kommo.last_look import LookingAdapter
+from accounts.kommo.checked_connections import CheckedAdapter
 from accounts.kommo.stopping import Stop, Stopped
 from accounts.simulator.server import RunningServer
 from accounts.simulator.world import World
@@ -30,7 +30,7 @@ def test_what_was_stopped_while_it_connected_is_not_sent(simulator: RunningServe
 
 
 def test_a_proxy_is_looked_at_too() -> None:
-    adapter = LookingAdapter(lambda: None)
+    adapter = CheckedAdapter(lambda: None)
 
     manager = adapter.proxy_manager_for("http://127.0.0.1:3128")
 

@@ -50,7 +50,7 @@ class IpNotAllowed(KommoError):
         return cls.named_remedy.replace(ADDRESS, address) if address else cls.remedy
 
 
-class Suspicion:
+class Plain403Check:
     """Finds out for one account what a plain 403 means. Meanwhile nobody else of this process begins a request.
 
     `refused_before`: the account alone refused us the last time. If its first answer is the same again, that is what
@@ -65,7 +65,7 @@ class Suspicion:
         self._refused_before = refused_before
         self._remedy = remedy or IpNotAllowed.remedy
 
-    def judge(self, error: KommoError, token: str) -> KommoError:
+    def diagnose(self, error: KommoError, token: str) -> KommoError:
         """The error that `error`, met with `token`, is. Everything is stopped when it is a blocked address."""
         if not isinstance(error, IpBlocked) or self._transport.pacer.stop.is_set:
             return error

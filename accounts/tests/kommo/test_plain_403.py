@@ -8,7 +8,7 @@ from requests_mock import ANY, Mocker
 
 from accounts.kommo.client import KommoClient
 from accounts.kommo.errors import IpBlocked
-from accounts.kommo.refusals import AskOthers, IpNotAllowed, RequestRefused, Suspicion
+from accounts.kommo.plain_403 import AskOthers, IpNotAllowed, Plain403Check, RequestRefused
 from accounts.kommo.stopping import Stop, Stopped
 from accounts.kommo.tokens import FixedToken
 from accounts.kommo.transport import Transport
@@ -19,8 +19,8 @@ HTML = {"status_code": 403, "text": "<html>403 Forbidden</html>"}
 
 def client(stop: Stop, ask_others: AskOthers, **facts: object) -> KommoClient:
     transport = Transport(NORTH, make_pacer(Clock(), stop=Stop(stop)), account="north")
-    suspicion = Suspicion(transport, ask_others, **facts)  # type: ignore[arg-type]
-    return KommoClient(transport, FixedToken(TOKEN), suspicion=suspicion)
+    plain_403_check = Plain403Check(transport, ask_others, **facts)  # type: ignore[arg-type]
+    return KommoClient(transport, FixedToken(TOKEN), plain_403_check=plain_403_check)
 
 
 def test_a_request_of_an_account_that_answers_otherwise_is_refused_alone(requests_mock: Mocker) -> None:

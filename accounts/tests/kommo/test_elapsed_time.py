@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from accounts.kommo.elapsed import CLOCKS, moment, seconds_since
+from accounts.kommo.elapsed_time import CLOCKS, moment, seconds_since
 
 
 @dataclass
