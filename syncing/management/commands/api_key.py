@@ -37,15 +37,13 @@ class Command(RefusingCommand):
         if not 0 < len(name.strip()) <= LONGEST:
             raise CommandError(f"The name must have 1 to {LONGEST} characters.", returncode=2)
         scopes = scope or [KeyScope.READ]
-        maker = self._maker(by, scopes) if by is not None else None
+        maker = None
+        if by is not None:
+            maker = User.objects.filter(username=by, is_active=True, is_staff=True).first()
+            if maker is None:
+                raise CommandError(f"There is no user {by!r} who can log in to the admin.", returncode=2)
+            lacking = sorted(set(scopes) - scopes_of(maker))
+            if lacking:
+                raise CommandError(f"{by} may do nothing of: {', '.join(lacking)}.", returncode=2)
         _, secret = create_key(name=name.strip(), scopes=scopes, maker=maker)
         self.stdout.write(secret)
-
-    def _maker(self, username: str, scopes: list[str]) -> User:
-        maker = User.objects.filter(username=username, is_active=True, is_staff=True).first()
-        if maker is None:
-            raise CommandError(f"There is no user {username!r} who can log in to the admin.", returncode=2)
-        lacking = sorted(set(scopes) - scopes_of(maker))
-        if lacking:
-            raise CommandError(f"{username} may do nothing of: {', '.join(lacking)}.", returncode=2)
-        return maker

@@ -23,13 +23,13 @@ class Command(BaseCommand):
         parser.add_argument("--format", choices=list(FORMATS), default="csv")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        found = audit.entries(since=_moment(options["since"]) if options["since"] else None)
-        for part in FORMATS[options["format"]](found):
+        entries = audit.entries(since=_moment(options["since"]) if options["since"] else None)
+        for part in FORMATS[options["format"]](entries):
             self.stdout.write(part, ending="")
 
 
 def _moment(text: str) -> datetime:
-    """The moment that was written, in the installation's own time zone; a day means its beginning."""
+    """Reads a moment in the installation's own time zone; a day means its beginning. Raises CommandError."""
     try:
         day = parse_date(text)
         moment = datetime.combine(day, time()) if day else parse_datetime(text)

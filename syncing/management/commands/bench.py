@@ -4,7 +4,6 @@ import json
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +31,12 @@ class Command(RefusingCommand):
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             with tempfile.TemporaryDirectory(prefix="kommosync-bench-") as directory:
-                rows = list(self._rows(Path(directory), options))
+                rows = [*scenarios.counts(Path(directory), self._say)]
+                if not options["counts_only"]:
+                    slaves: int = options["slaves"]
+                    behind_one_ip = min(QUICK_SLAVES, slaves) if options["quick"] else slaves
+                    rows += scenarios.parallel(Path(directory), self._say, slaves=slaves)
+                    rows += scenarios.one_ip(Path(directory), self._say, slaves=behind_one_ip)
         except KeyboardInterrupt:
             sys.exit(1)
         good = all(row.good for row in rows)
@@ -41,14 +45,6 @@ class Command(RefusingCommand):
         else:
             self.stdout.write(report.text(rows))
         sys.exit(0 if good else 1)
-
-    def _rows(self, directory: Path, options: dict[str, Any]) -> Iterator[report.ScenarioResult]:
-        yield from scenarios.counts(directory, self._say)
-        if options["counts_only"]:
-            return
-        yield from scenarios.parallel(directory, self._say, slaves=options["slaves"])
-        behind_one_ip = min(QUICK_SLAVES, options["slaves"]) if options["quick"] else options["slaves"]
-        yield from scenarios.one_ip(directory, self._say, slaves=behind_one_ip)
 
     def _say(self, text: str) -> None:
         self.stderr.write(f"measuring: {text}", style_func=str)

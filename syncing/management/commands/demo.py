@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from accounts.management.base import RefusingCommand
 from syncing.management.console.listening import port_number
+from syncing.management.console.output import write_line
 from syncing.operations import demo
 from syncing.operations.setup_steps import ADMIN
 from syncing.operations.workspace import Workspace
@@ -37,9 +39,9 @@ class Command(RefusingCommand):
                 if options["reset"]:
                     demo.remove_demo(directory)
                 with Workspace(directory) as workspace:
-                    good = self._run(demo.Demo(workspace, self._say), slaves, options)
+                    good = self._run(demo.Demo(workspace, partial(write_line, self.stdout)), slaves, options)
         except KeyboardInterrupt:
-            self._say("\nStopped before the end; the next demo goes on from here.")
+            write_line(self.stdout, "\nStopped before the end; the next demo goes on from here.")
             sys.exit(1)
         sys.exit(0 if good else 1)
 
@@ -47,14 +49,10 @@ class Command(RefusingCommand):
         try:
             running.prepare(slaves=slaves, new_password=options["new_password"])
             document = running.sync()
-            self._say(f"\n{demo.result_table(document)}")
+            write_line(self.stdout, f"\n{demo.result_table(document)}")
             if not options["no_serve"]:
                 running.serve(options["port"])
         finally:
             if running.password:
-                self._say(f"\nDashboard user: {ADMIN}   password: {running.describe_password()}")
+                write_line(self.stdout, f"\nDashboard user: {ADMIN}   password: {running.describe_password()}")
         return bool(document.get("state") == "succeeded")
-
-    def _say(self, text: str) -> None:
-        self.stdout.write(text)
-        self.stdout.flush()

@@ -44,25 +44,36 @@ class Command(RunCommand):
         elif options["withdraw"] is not None:
             self._withdraw(options)
         else:
-            self._tell(options)
+            self._show(options)
 
     # -- drift --
 
-    def _tell(self, options: Options) -> None:
+    def _show(self, options: Options) -> None:
+        """Shows the drift of the named slaves; raises Refusal for a master, or one of another group."""
         group = named_group(options["group"]) if options["group"] is not None else None
-        accounts = _slaves(named_accounts(options["account"]), group)
+        accounts = named_accounts(options["account"])
+        wrong = [
+            account.subdomain
+            for account in accounts or ()
+            if account.role != Account.Role.SLAVE or (group and account.group_id != group.pk)
+        ]
+        if wrong:
+            message = f"Not a slave{f' of the group {group.name}' if group else ''}: {', '.join(wrong)}."
+            raise Refusal("not_a_slave", message, "Only slaves differ from a master.")
         is_good = not options["check"] or self._check(group, accounts, options)
-        found = drift_documents(group, accounts)
+        documents = drift_documents(group, accounts)
         if options["json"]:
-            self._print({"accounts": found})
+            self._print({"accounts": documents})
         else:
-            self.stdout.write(drift_report(found))
-        if not is_good or any(account["state"] != Drift.State.IN_SYNC for account in found):
+            self.stdout.write(drift_report(documents))
+        if not is_good or any(account["state"] != Drift.State.IN_SYNC for account in documents):
             sys.exit(NOT_GOOD)
 
     def _check(self, group: SyncGroup | None, accounts: Sequence[Account] | None, options: Options) -> bool:
-        """Looks; True when every account could be seen."""
-        group = group or _group_of(accounts) or named_group(None)
+        """Checks the accounts now; True when every one could be seen. Without a group, it is that of the accounts."""
+        groups = {account.group_id for account in accounts or ()}
+        if group is None:
+            group = SyncGroup.objects.get(pk=groups.pop()) if len(groups) == 1 else named_group(None)
         with StopOnSignal() as stop:
             asked = {"by": COMMAND, "accounts": accounts, "to_workers": options["queue"]}
             run = to_the_end(check_now(group, **asked).run, options, self.stderr, stop)
@@ -75,11 +86,19 @@ class Command(RunCommand):
     # -- exceptions --
 
     def _accept(self, options: Options) -> None:
-        kind, key, attribute = _address(options["accept"])
-        account, by = _one_account(options["account"]), named_user(options["by"])
-        what = {"kind": kind, "key": key, "attribute": attribute, "reason": options["reason"]}
-        accepted = accept(account, **what, by=by)
-        self._told(options, accepted, f"Accepted as exception {accepted.pk}: runs leave it alone in {account}.")
+        address = options["accept"]
+        # KIND:KEY[:ATTRIBUTE]; a name inside of a key may hold colons, an attribute never does.
+        kind, _, rest = address.partition(":")
+        key, _, attribute = rest.rpartition(":") if "=" not in rest and ":" in rest else (rest, "", "")
+        if not kind or not key:
+            raise Refusal("usage", f"{address!r} names no difference.", "Write it as `drift` shows it in brackets.")
+        accounts = named_accounts(options["account"]) or []
+        if len(accounts) != 1:
+            raise Refusal("usage", "--accept is for one account.", "Name it with --account SUBDOMAIN.")
+        account, by = accounts[0], named_user(options["by"])
+        accepted = accept(account, kind=kind, key=key, attribute=attribute, reason=options["reason"], by=by)
+        sentence = f"Accepted as exception {accepted.pk}: runs leave it alone in {account}."
+        self._print_exception(accepted, sentence, as_json=options["json"])
 
     def _withdraw(self, options: Options) -> None:
         exceptions = AcceptedDifference.objects.select_related("account__group").defer(*RELATED_SECRETS)
@@ -87,16 +106,18 @@ class Command(RunCommand):
         if accepted is None:
             raise Refusal("no_such_exception", f"There is no exception {options['withdraw']}.", "See `drift`.")
         withdraw(accepted, by=named_user(options["by"]))
-        self._told(options, accepted, f"Withdrawn: the next run looks at it again in {accepted.account}.")
+        sentence = f"Withdrawn: the next run looks at it again in {accepted.account}."
+        self._print_exception(accepted, sentence, as_json=options["json"])
 
-    def _told(self, options: Options, accepted: AcceptedDifference, sentence: str) -> None:
-        if options["json"]:
+    def _print_exception(self, accepted: AcceptedDifference, sentence: str, *, as_json: bool) -> None:
+        if as_json:
             self._print(exception_document(accepted))
         else:
             self.stdout.write(sentence)
 
 
 def _check_combination(options: Options) -> None:
+    """Raises Refusal for flags that make no sense together."""
     deciding = options["accept"] is not None or options["withdraw"] is not None
     if sum([options["check"], options["accept"] is not None, options["withdraw"] is not None]) > 1:
         raise Refusal("usage", "--check, --accept and --withdraw are for one call each.")
@@ -110,38 +131,3 @@ def _check_combination(options: Options) -> None:
         raise Refusal("usage", "--queue is for --check.")
     if options["no_wait"]:
         raise Refusal("usage", "--no-wait would have nothing to show.", "Use `sync_all --plan --queue --no-wait`.")
-
-
-def _address(text: str) -> tuple[str, str, str]:
-    """KIND:KEY[:ATTRIBUTE]; a name inside of a key may hold colons, an attribute never does."""
-    kind, _, rest = text.partition(":")
-    key, _, attribute = rest.rpartition(":") if "=" not in rest and ":" in rest else (rest, "", "")
-    if not kind or not key:
-        raise Refusal("usage", f"{text!r} names no difference.", "Write it as `drift` shows it in brackets.")
-    return kind, key, attribute
-
-
-def _one_account(subdomains: Sequence[str] | None) -> Account:
-    accounts = named_accounts(subdomains) or []
-    if len(accounts) != 1:
-        raise Refusal("usage", "--accept is for one account.", "Name it with --account SUBDOMAIN.")
-    return accounts[0]
-
-
-def _slaves(accounts: Sequence[Account] | None, group: SyncGroup | None) -> Sequence[Account] | None:
-    """The named accounts; raises Refusal when one is a master, or of another group than was named."""
-    wrong = [
-        account.subdomain
-        for account in accounts or ()
-        if account.role != Account.Role.SLAVE or (group and account.group_id != group.pk)
-    ]
-    if wrong:
-        where = f" of the group {group.name}" if group else ""
-        raise Refusal("not_a_slave", f"Not a slave{where}: {', '.join(wrong)}.", "Only slaves differ from a master.")
-    return accounts
-
-
-def _group_of(accounts: Sequence[Account] | None) -> SyncGroup | None:
-    """The one group of the accounts that were named."""
-    groups = {account.group_id for account in accounts or ()}
-    return SyncGroup.objects.get(pk=groups.pop()) if len(groups) == 1 else None

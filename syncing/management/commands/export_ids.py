@@ -36,9 +36,7 @@ class Command(BaseCommand):
             return
         writer = csv.DictWriter(cast(TextIO, self.stdout._out), COLUMNS)
         writer.writeheader()
-        writer.writerows({column: _cell(row[column]) for column in COLUMNS} for row in rows)
-
-
-def _cell(value: str | int) -> str | int:
-    """An id as a number; a name that a spreadsheet would take for a formula is made harmless."""
-    return guarded(value) if isinstance(value, str) else value
+        for row in rows:
+            cells = {column: row[column] for column in COLUMNS}
+            # A name that a spreadsheet would take for a formula is made harmless; an id is a number.
+            writer.writerow({name: guarded(cell) if isinstance(cell, str) else cell for name, cell in cells.items()})

@@ -33,17 +33,12 @@ class Command(RunCommand):
             reason=options["reason"],
             to_workers=options["queue"],
         )
-        self._warn(started)
-        return started
-
-    def _warn(self, started: Started) -> None:
-        """What does not come back as it was, on stderr; the run itself tells the rest."""
-        accounts = started.run.account_runs.values_list("account", flat=True)
-        assert started.run.reverts is not None
-        for forecast in forecasts_of(started.run.reverts, list(accounts)):
+        # Here only what does not come back as it was; the run itself shows the rest.
+        for forecast in forecasts_of(run, list(started.run.account_runs.values_list("account", flat=True))):
             name = forecast.account.subdomain
             if forecast.later:
                 runs = ", ".join(map(str, forecast.later))
                 self.stderr.write(f"{name}: written again by run {runs}; that is taken back in the same items.")
             for loss in forecast.losses:
                 self.stderr.write(f"{name}: {loss.kind} {loss.name!r}: {loss.message}")
+        return started

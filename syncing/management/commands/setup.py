@@ -34,7 +34,13 @@ class Command(RefusingCommand):
         given = () if env else [name for name in envfile.SECRETS if os.environ.get(name)]
         added = self._complete(path, [name for name in envfile.SECRETS if name not in given])
         if added or path != settings.ENV_FILE:
-            self._again_with(path, None if env is None else envfile.child_environment(path), new_password)
+            # The rest needs the settings as the file now has them, so a process of its own reads them afresh.
+            self.stdout.flush()
+            variables = {**(envfile.child_environment(path) if env else os.environ), "KOMMOSYNC_ENV_FILE": str(path)}
+            command = [*MANAGE, "setup", *(["--new-password"] if new_password else [])]
+            ended = subprocess.run(command, env=variables, check=False)  # noqa: S603
+            if ended.returncode:
+                sys.exit(ended.returncode)
             return
         self.stdout.write(str(setup_steps.Step("settings", False, path.name)))
         try:
@@ -55,12 +61,3 @@ class Command(RefusingCommand):
         if added:
             self.stdout.write(str(setup_steps.Step("secrets", True, f"{', '.join(added)} in {path.name}")))
         return added
-
-    def _again_with(self, path: Path, env: dict[str, str] | None, new_password: bool) -> None:
-        """The rest needs the settings as the file now has them, so a process of its own reads them afresh."""
-        self.stdout.flush()
-        env = {**(os.environ if env is None else env), "KOMMOSYNC_ENV_FILE": str(path)}
-        command = [*MANAGE, "setup", *(["--new-password"] if new_password else [])]
-        done = subprocess.run(command, env=env, check=False)  # noqa: S603
-        if done.returncode:
-            sys.exit(done.returncode)

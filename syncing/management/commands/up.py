@@ -1,5 +1,6 @@
 """`manage.py up`: web server and worker in the foreground, until Ctrl-C or SIGTERM."""
 
+from functools import partial
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -10,6 +11,7 @@ from accounts.database import cause_of
 from accounts.management.base import RefusingCommand
 from accounts.refusals import Refusal
 from syncing.management.console.listening import add_address_flags, listener_at
+from syncing.management.console.output import write_line
 from syncing.operations import setup_steps
 from syncing.operations.child_processes import MANAGE, address, spawn, wait_for_http, web_server
 from syncing.operations.supervisor import Program, ProgramSupervisor
@@ -27,12 +29,19 @@ class Command(RefusingCommand):
         listener_at(host, port).close()  # says now what the web server would say in a loop
         web = Program("web server", lambda: spawn(web_server(host, port)))
         worker = Program("worker", lambda: spawn([*MANAGE, "worker"]))
-        supervisor = ProgramSupervisor([web, worker], self._say)
+        supervisor = ProgramSupervisor([web, worker], partial(write_line, self.stdout))
         supervisor.stop_on_signals()
         supervisor.start()
-        self._wait_for(web, address(host, port), supervisor)
+        if web.child is not None and not supervisor.stop.is_set():
+            url = address(host, port)
+            try:
+                wait_for_http(f"{url}/healthz", web.child, what="The web server", log=None, seconds=30)
+            except Refusal:
+                supervisor.end_all()
+                raise
+            write_line(self.stdout, f"KommoSync is on {url} (Ctrl-C stops it).")
         supervisor.run()
-        self._say("Stopped.")
+        write_line(self.stdout, "Stopped.")
 
     def _check_database(self) -> None:
         try:
@@ -43,17 +52,3 @@ class Command(RefusingCommand):
             connection.close()
         if waiting:
             raise CommandError("The database is not up to date. Run: python manage.py setup")
-
-    def _wait_for(self, web: Program, url: str, supervisor: ProgramSupervisor) -> None:
-        if web.child is None or supervisor.stop.is_set():
-            return
-        try:
-            wait_for_http(f"{url}/healthz", web.child, what="The web server", log=None, seconds=30)
-        except Refusal:
-            supervisor.end_all()
-            raise
-        self._say(f"KommoSync is on {url} (Ctrl-C stops it).")
-
-    def _say(self, text: str) -> None:
-        self.stdout.write(text)
-        self.stdout.flush()

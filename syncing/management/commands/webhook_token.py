@@ -19,15 +19,10 @@ class Command(RefusingCommand):
         parser.add_argument("--rotate", action="store_true", help="replace the token; the old one ends")
 
     def handle(self, *args: Any, group: str | None, rotate: bool, **options: Any) -> None:
-        found = self._group(group)
-        token = make_webhook_token(found, rotate=rotate)
-        self.stdout.write(token)
-
-    def _group(self, name: str | None) -> SyncGroup:
-        groups = {group.name: group for group in SyncGroup.objects.all()}
-        if name is None and len(groups) == 1:
-            return next(iter(groups.values()))
-        if name in groups:
-            return groups[str(name)]
-        problem = f"There is no group {name!r}." if name else "There is not exactly one group: use --group."
-        raise CommandError(f"{problem} Groups: {', '.join(groups) or 'none'}.", returncode=2)
+        groups = {each.name: each for each in SyncGroup.objects.all()}
+        if group is None and len(groups) == 1:
+            group = next(iter(groups))
+        if group not in groups:
+            problem = f"There is no group {group!r}." if group else "There is not exactly one group: use --group."
+            raise CommandError(f"{problem} Groups: {', '.join(groups) or 'none'}.", returncode=2)
+        self.stdout.write(make_webhook_token(groups[group], rotate=rotate))

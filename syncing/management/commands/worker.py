@@ -1,11 +1,13 @@
 """`worker`: works queued runs until it is stopped."""
 
 import sys
+from functools import partial
 from typing import Any
 
 from django.core.management.base import BaseCommand
 
 from accounts.checks import INSTALLATION
+from syncing.management.console.output import write_line
 from syncing.worker.supervisor import ClusterSupervisor
 
 
@@ -14,10 +16,6 @@ class Command(BaseCommand):
     requires_system_checks = (INSTALLATION,)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        code = ClusterSupervisor(self._say).run()
+        code = ClusterSupervisor(partial(write_line, self.stdout)).run()
         if code:
             sys.exit(code)
-
-    def _say(self, sentence: str) -> None:
-        self.stdout.write(sentence)
-        self.stdout.flush()

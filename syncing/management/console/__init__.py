@@ -1,1 +1,1 @@
-"""What commands say to people: progress, tables, plans; and how they are stopped."""
+"""Terminal output of commands: progress, tables and plans; and seeing a run through."""

@@ -1,4 +1,4 @@
-"""Where a command listens: its flags, and what is wrong with an address."""
+"""Reads the address at which a command listens, and opens it."""
 
 import errno
 import socket
@@ -17,7 +17,7 @@ def add_address_flags(parser: ArgumentParser) -> None:
 
 
 def port_number(text: str) -> int:
-    """Raises ArgumentTypeError for what is no port."""
+    """Reads a port; raises ArgumentTypeError for what is none."""
     if not text.isdecimal() or not 0 < int(text) <= LAST_PORT:
         raise ArgumentTypeError(f"{text} is not a port: they go from 1 to {LAST_PORT}")
     return int(text)

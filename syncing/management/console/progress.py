@@ -13,7 +13,7 @@ REPEAT = 5.0  # seconds, in a log
 
 
 class ProgressBar:
-    """Call it as often as you like; it looks and draws now and then."""
+    """Draws the progress now and then, however often it is called."""
 
     def __init__(self, run: SyncRun, stream: TextIO) -> None:
         self._run = run
@@ -22,7 +22,7 @@ class ProgressBar:
         self._pause = REDRAW if self._on_terminal else REPEAT
         self._began = time.monotonic()
         self._due = self._began + (0 if self._on_terminal else REDRAW)
-        self._said = ""
+        self._last_sentence = ""
         self._drawn = False
         self._waves = position(run.pk)[1]
 
@@ -32,9 +32,9 @@ class ProgressBar:
             self._draw()
 
     def say(self, sentence: str) -> None:
-        """A sentence of its own line, once in a row."""
-        if sentence != self._said:
-            self._said = sentence
+        """Writes a sentence on a line of its own, once in a row."""
+        if sentence != self._last_sentence:
+            self._last_sentence = sentence
             self._clear()
             self._stream.write(sentence + "\n")
             self._stream.flush()

@@ -1,4 +1,4 @@
-"""What the commands that start a run have in common: their flags, their errors, and seeing the run through."""
+"""The common part of commands that start a run: their flags, their errors, and seeing the run through."""
 
 import errno
 import logging
@@ -21,14 +21,14 @@ from accounts.refusals import Refusal
 from syncing.error_boundary import INTERNAL_REMEDY, bounded, where
 from syncing.execution.stop_signs import StopOnSignal
 from syncing.management.console.output import write_json
-from syncing.management.console.running import Refused, add_run_flags, check_run_flags, run_command
+from syncing.management.console.running import Refused, run_command
 from syncing.models import RunMode, SyncRun, Trigger
 from syncing.selectors.documents import failed_document
 from syncing.services.runs.start import Started
 
 logger = logging.getLogger(__name__)
 
-NAMED = (CommandError, Refusal, DatabaseError, BrokenPipeError)  # what has an end of its own
+EXPECTED = (CommandError, Refusal, DatabaseError, BrokenPipeError)  # what has an end of its own
 
 
 class RunCommand(RefusingCommand):
@@ -45,14 +45,17 @@ class RunCommand(RefusingCommand):
         raise NotImplementedError
 
     def facts(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """What the document of a run that was not started tells beside the error: type and mode."""
+        """Returns type and mode, for the document of a run that was not started."""
         return {"type": options.get("type"), "mode": RunMode.PLAN if options.get("plan") else RunMode.APPLY}
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        add_run_flags(parser)
+        parser.add_argument("--queue", action="store_true", help="leave the work to the workers and wait for its end")
+        parser.add_argument("--no-wait", action="store_true", help="with --queue: print the run and leave")
+        parser.add_argument("--json", action="store_true", help="one JSON document on stdout, the rest on stderr")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        check_run_flags(options)
+        if options["no_wait"] and not options["queue"]:
+            raise Refusal("usage", "--no-wait is for --queue.")
         with StopOnSignal() as stop:
             run_command(self.start(options), options, self.stdout, self.stderr, stop=stop)
 
@@ -72,12 +75,18 @@ class RunCommand(RefusingCommand):
     def boundary(self) -> Iterator[None]:
         """Makes a refusal of every error that the command has no end of its own for."""
         try:
-            with bounded(self._errored, but=NAMED):
+            with bounded(self._errored, but=EXPECTED):
                 yield
         except SystemCheckError as error:
             raise Refusal("configuration", str(error), "Put right what it names, then run again.") from error
         except DatabaseError as error:
-            raise _no_database(error) from error
+            # What passes by itself is a failure; everything else is for whoever set the database up.
+            trouble = trouble_of(error)
+            if trouble is None:
+                message, remedy = f"The database is not ready: {error}.", NOT_READY.remedy
+                raise Refusal("configuration", message, remedy) from error
+            code = trouble.code if trouble.passes else "configuration"
+            raise Refusal(code, trouble.message, trouble.remedy) from error
 
     def _errored(self, error: Exception) -> None:
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
@@ -93,16 +102,8 @@ class RunCommand(RefusingCommand):
         write_json(self.stdout, document)
 
 
-def _no_database(error: DatabaseError) -> Refusal:
-    """Returns a failure for what passes by itself; everything else is for whoever set the database up."""
-    trouble = trouble_of(error)
-    if trouble is None:
-        return Refusal("configuration", f"The database is not ready: {error}.", NOT_READY.remedy)
-    return Refusal(trouble.code if trouble.passes else "configuration", trouble.message, trouble.remedy)
-
-
 def named_accounts(subdomains: Sequence[str] | None) -> list[Account] | None:
-    """The accounts that --account names (None: it was not used); raises Refusal for unknown ones."""
+    """Returns the accounts that --account names (None: it was not used); raises Refusal for unknown ones."""
     if subdomains is None:
         return None
     subdomains = [subdomain.strip().lower() for subdomain in subdomains]
@@ -114,7 +115,7 @@ def named_accounts(subdomains: Sequence[str] | None) -> list[Account] | None:
 
 
 def named_run(number: int) -> SyncRun:
-    """The run of this number; raises Refusal."""
+    """Returns the run of this number; raises Refusal."""
     run = SyncRun.objects.select_related("group").filter(pk=number).first()
     if run is None:
         newest = SyncRun.objects.values_list("pk", flat=True).first()
@@ -134,7 +135,7 @@ def named_user(username: str) -> Actor:
 
 
 def named_group(name: str | None) -> SyncGroup:
-    """The named group, else the only one; raises Refusal."""
+    """Returns the named group, else the only one; raises Refusal."""
     groups = list(SyncGroup.objects.order_by("name"))
     if name is not None:
         groups = [group for group in groups if group.name == name]

@@ -1,8 +1,7 @@
-"""Seeing a run through for the command that started it: worked here or by the workers, shown at its end."""
+"""Sees a run through for the command that started it: worked here or by the workers, shown at its end."""
 
 import json
 import sys
-from argparse import ArgumentParser
 from collections.abc import Mapping
 from typing import Any, TextIO, cast
 
@@ -12,7 +11,6 @@ from django.db import connection
 
 from accounts.database import cause_of
 from accounts.management.base import NOT_GOOD
-from accounts.refusals import Refusal
 from syncing.error_boundary import INTERNAL_REMEDY, bounded, survived, where
 from syncing.execution.foreground import run_to_the_end
 from syncing.execution.stop_signs import StopOnSignal
@@ -37,81 +35,42 @@ class Refused(CommandError):
     """Nothing was started."""
 
 
-def add_run_flags(parser: ArgumentParser) -> None:
-    """The flags of every command that starts a run: --queue, --no-wait, --json."""
-    parser.add_argument("--queue", action="store_true", help="leave the work to the workers and wait for its end")
-    parser.add_argument("--no-wait", action="store_true", help="with --queue: print the run and leave")
-    parser.add_argument("--json", action="store_true", help="one JSON document on stdout, the rest on stderr")
-
-
-def check_run_flags(options: Options) -> None:
-    """Raises Refusal for flags that make no sense together."""
-    if options["no_wait"] and not options["queue"]:
-        raise Refusal("usage", "--no-wait is for --queue.")
-
-
 def run_command(
-    started: Started,
-    options: Options,
-    stdout: OutputWrapper,
-    stderr: OutputWrapper,
-    *,
-    stop: StopOnSignal | None = None,
+    started: Started, options: Options, stdout: OutputWrapper, stderr: OutputWrapper, *, stop: StopOnSignal
 ) -> None:
     """Works or awaits the run, as the flags say, and shows it; leaves with exit code 1 unless all is good.
 
-    `stop`: the sign of a caller who listens for signals already.
+    The document is printed whatever happens, also when the database, or this command itself, fails meanwhile.
     """
     if started.joined:
         stderr.write(f"Joined run {started.run.pk}, which asked for the same and still waited.")
     if options["no_wait"]:
         stdout.write(json.dumps({"run": started.run.pk, "state": started.run.state}))
         return
-    if stop is None:
-        with StopOnSignal() as stop:
-            state = _see_through(started.run, options, stdout, stderr, stop)
-    else:
-        state = _see_through(started.run, options, stdout, stderr, stop)
-    if state not in GOOD:
-        sys.exit(NOT_GOOD)
-
-
-def _see_through(
-    run: SyncRun, options: Options, stdout: OutputWrapper, stderr: OutputWrapper, stop: StopOnSignal
-) -> str | None:
-    """The state in which the run ended; None when the database, or this command itself, failed meanwhile.
-
-    Whatever happens, the document is printed.
-    """
-    state, failed = None, list[Exception]()
+    run, state, failed = started.run, None, list[Exception]()
     with bounded(failed.append, but=(BrokenPipeError,)):
         run = to_the_end(run, options, stderr, stop)
         document, state = run_document(run, shared=not options["json"]), run.state
     if failed:
-        document = _broken(run, stderr, failed[0])
+        document = _document_after(failed[0], run, stderr)
     if options["json"]:
         write_json(stdout, document)
     else:
         stdout.write(run_report(document))
-    return state
+    if state not in GOOD:
+        sys.exit(NOT_GOOD)
 
 
 def to_the_end(run: SyncRun, options: Options, stderr: OutputWrapper, stop: StopOnSignal) -> SyncRun:
     """Works or awaits the run, as the flags say."""
-    return (_wait if options["queue"] else _work)(run, stderr, stop)
-
-
-def _work(run: SyncRun, stderr: OutputWrapper, stop: StopOnSignal) -> SyncRun:
     progress = ProgressBar(run, cast(TextIO, stderr._out))
-    run = run_to_the_end(run, stop=stop, say=progress.say, on_progress=progress)
-    progress.end()
-    if stop.is_set():
-        stderr.write(f"Stopped: run {run.pk} {'goes on without this command' if run.is_open else 'is ' + run.state}.")
-    return run
-
-
-def _wait(run: SyncRun, stderr: OutputWrapper, stop: StopOnSignal) -> SyncRun:
-    progress = ProgressBar(run, cast(TextIO, stderr._out))
+    if not options["queue"]:
+        run = run_to_the_end(run, stop=stop, say=progress.say, on_progress=progress)
+        progress.end()
+        if stop.is_set():
+            outcome = "goes on without this command" if run.is_open else f"is {run.state}"
+            stderr.write(f"Stopped: run {run.pk} {outcome}.")
+        return run
     while run.is_open and not stop.wait(LOOK):
         if sentence := waits_for(run):
             progress.say(sentence)
@@ -125,8 +84,8 @@ def _wait(run: SyncRun, stderr: OutputWrapper, stop: StopOnSignal) -> SyncRun:
     return run
 
 
-def _broken(run: SyncRun, stderr: OutputWrapper, error: Exception) -> dict[str, Any]:
-    """The document of a run that this command lost sight of; when its rows cannot be read, only which run it is."""
+def _document_after(error: Exception, run: SyncRun, stderr: OutputWrapper) -> dict[str, Any]:
+    """Returns the document of a run that this command lost sight of; only its number when its rows cannot be read."""
     if isinstance(error, DatabaseTrouble):
         message, remedy = f"The database failed while run {run.pk} was at work: {cause_of(error)}", LOST_SIGHT
     else:
