@@ -1,6 +1,5 @@
-"""What the synchronisation adds to the accounts' own admin: the last run, and planning or syncing a selection."""
+"""Adds the last run, and planning or syncing a selection, to the accounts' own admin."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin, messages
@@ -43,7 +42,7 @@ from syncing.presentation.labels import account_state_label
 from syncing.presentation.links import run_url, to_run
 from syncing.selectors.runs import with_last_run
 from syncing.services import exclusions
-from syncing.services.runs.start import Started, start_run
+from syncing.services.runs.start import start_run
 
 OF_RUNS = (SyncRun, AccountRun, IdMapping, LogEntry, MasterSnapshot, SlaveSnapshot, PromotionProposal)
 OF_ACCOUNTS = (
@@ -87,15 +86,14 @@ admin.site.unregister(Account)
 admin.site.unregister(SyncGroup)
 
 
-def _with_last_run(columns: Sequence[str]) -> Any:
-    """Health, last run and drift side by side: what says whether somebody is needed."""
-    after = columns.index("health_badge") + 1
-    return [*columns[:after], "last_run", "drift_state", *columns[after:]]
+COLUMNS = list(AccountAdmin.list_display)
+AFTER_HEALTH = COLUMNS.index("health_badge") + 1
 
 
 @admin.register(Account)
 class SyncedAccountAdmin(HistoryGoesAlong, AccountAdmin):
-    list_display = _with_last_run(AccountAdmin.list_display)
+    # Health, last run and drift side by side: they tell whether somebody is needed.
+    list_display = [*COLUMNS[:AFTER_HEALTH], "last_run", "drift_state", *COLUMNS[AFTER_HEALTH:]]  # type: ignore[assignment]
     list_filter = (*AccountAdmin.list_filter, LastRunFilter, DriftFilter)  # type: ignore[assignment]
     list_select_related = ("group", "drift")  # type: ignore[assignment]
     actions = [*(AccountAdmin.actions or []), "plan_selected", "sync_selected", "sync_group"]
@@ -116,7 +114,7 @@ class SyncedAccountAdmin(HistoryGoesAlong, AccountAdmin):
         return drift_link(account)
 
     def get_inlines(self, request: HttpRequest, obj: Account | None) -> Any:
-        """Only a slave that is there already can be spared something."""
+        """Adds the exclusions to the page of a slave; a new account has none yet."""
         is_slave = obj is not None and obj.role == Account.Role.SLAVE
         return [*super().get_inlines(request, obj), *([ExclusionInline] if is_slave else [])]
 
@@ -126,7 +124,7 @@ class SyncedAccountAdmin(HistoryGoesAlong, AccountAdmin):
         exclusions.note_change(form.instance, before, by=actor_of(request))
 
     def save_model(self, request: HttpRequest, obj: Account, form: Any, change: bool) -> None:
-        """A slave that comes to a group is offered its first plan."""
+        """Stores the account, and offers the first plan of a slave that comes to a group."""
         super().save_model(request, obj, form, change)
         note_policy(request, form, obj, only=["is_pilot"])
         if "group" in form.changed_data and obj.role == Account.Role.SLAVE and self.has_plan_sync_permission(request):
@@ -145,30 +143,26 @@ class SyncedAccountAdmin(HistoryGoesAlong, AccountAdmin):
 
     @admin.action(description=gettext_lazy("Plan selected accounts"), permissions=["plan_sync"])
     def plan_selected(self, request: HttpRequest, queryset: QuerySet[Account]) -> HttpResponse | None:
-        return self._selection(request, queryset, "plan_selected", _("Plan selected accounts"), RunMode.PLAN)
+        return self._selection(request, queryset, "plan_selected", RunMode.PLAN)
 
     @admin.action(description=gettext_lazy("Sync selected accounts"), permissions=["start_sync"])
     def sync_selected(self, request: HttpRequest, queryset: QuerySet[Account]) -> HttpResponse | None:
-        return self._selection(request, queryset, "sync_selected", _("Sync selected accounts"), RunMode.APPLY)
+        return self._selection(request, queryset, "sync_selected", RunMode.APPLY)
 
     @admin.action(description=gettext_lazy("Sync the whole group"), permissions=["start_sync"])
     def sync_group(self, request: HttpRequest, queryset: QuerySet[Account]) -> HttpResponse | None:
-        groups = queryset.order_by().values("group")
-        everybody = Account.objects.filter(group__in=groups)
-        return self._selection(
-            request, everybody, "sync_group", _("Sync the whole group"), RunMode.APPLY, selected=queryset
-        )
+        members = Account.objects.filter(group__in=queryset.order_by().values("group"))
+        return self._selection(request, members, "sync_group", RunMode.APPLY, selected=queryset)
 
     def _selection(
         self,
         request: HttpRequest,
         accounts: QuerySet[Account],
         action: str,
-        title: str,
         mode: RunMode,
         selected: QuerySet[Account] | None = None,
     ) -> HttpResponse | None:
-        """The confirmation page; once confirmed, a run per group."""
+        """Shows the confirmation page; once confirmed, starts a run per group."""
         chosen = list(accounts.select_related("group").defer(*SECRETS).order_by("group", "subdomain"))
         slaves = [account for account in chosen if account.role == Account.Role.SLAVE]
         if not slaves:
@@ -177,7 +171,7 @@ class SyncedAccountAdmin(HistoryGoesAlong, AccountAdmin):
         if "confirmed" in request.POST:
             return _start_all(request, slaves, mode, whole=selected is not None)
         context = {
-            "title": title,
+            "title": getattr(self, action).short_description,
             "opts": self.opts,
             "action": action,
             "checkbox": ACTION_CHECKBOX_NAME,
@@ -199,17 +193,14 @@ def _start_all(request: HttpRequest, slaves: list[Account], mode: RunMode, *, wh
     started = []
     for group, accounts in by_group.items():
         with refusals_shown(request, about=str(group)):
-            started.append(_start(request, group, None if whole else accounts, mode))
+            asked = None if whole else accounts
+            started.append(start_run(group=group, mode=mode, accounts=asked, by=actor_of(request)))
     if len(started) == 1:
         return to_run(request, started[0])
     for each in started:
         text = format_html('<a href="{}">{}</a>', run_url(each.run.pk), capfirst(str(each.run)))
         messages.success(request, text)
     return HttpResponseRedirect(reverse("admin:syncing_syncrun_changelist")) if started else None
-
-
-def _start(request: HttpRequest, group: SyncGroup, accounts: list[Account] | None, mode: RunMode) -> Started:
-    return start_run(group=group, mode=mode, accounts=accounts, by=actor_of(request))
 
 
 @admin.register(SyncGroup)

@@ -1,7 +1,8 @@
-"""The audit: looked at, searched, taken along; never changed."""
+"""Shows, searches and exports the audit; nobody changes it."""
 
 import json
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Any
 
 from django.contrib import admin
@@ -28,13 +29,8 @@ TONES = {
 }
 
 
-def _spreadsheet(entries: QuerySet[AuditEntry]) -> Iterator[str]:
-    yield BOM
-    yield from audit.as_csv(entries)
-
-
 FORMATS: dict[str, tuple[str, Callable[[QuerySet[AuditEntry]], Iterator[str]]]] = {
-    "csv": ("text/csv; charset=utf-8", _spreadsheet),
+    "csv": ("text/csv; charset=utf-8", lambda entries: chain([BOM], audit.as_csv(entries))),
     "json": ("application/json", audit.as_json),
 }
 
@@ -74,7 +70,7 @@ class AuditEntryAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("run"), ordering="run")
     def run_link(self, entry: AuditEntry) -> SafeString | str:
-        """A run may be gone; its number stays."""
+        """Links the run by its number, which stays when the run is gone."""
         if entry.run is None:
             return "—"
         url = reverse("admin:syncing_syncrun_change", args=[entry.run])
@@ -85,14 +81,14 @@ class AuditEntryAdmin(ReadOnlyAdmin):
         text = json.dumps(entry.details, indent=2, ensure_ascii=False)
         return format_html('<pre class="ks-document">{}</pre>', text)
 
-    # -- taking it along --
+    # -- export --
 
     def get_urls(self) -> list[URLPattern]:
         export = self.admin_site.admin_view(self.export)
         return [path("export/<str:kind>", export, name="syncing_auditentry_export"), *super().get_urls()]
 
     def export(self, request: HttpRequest, kind: str) -> HttpResponse | StreamingHttpResponse:
-        """The list as it is filtered and searched, as a file."""
+        """Answers with a file of the list as it is filtered and searched."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         if kind not in FORMATS:

@@ -1,4 +1,4 @@
-"""Drift in the admin: its entry in the menu shows its own pages; exceptions and their ends are a list to search."""
+"""Drift in the admin: the entry in the menu leads to pages of its own; exceptions are a list to search."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ from syncing.selectors.drift import CAUSES, EDITED, NEVER
 
 @admin.register(Drift)
 class DriftAdmin(ReadOnlyAdmin):
-    """An entry of the menu: list and account are pages of syncing.views.drift, which have unchecked accounts, too."""
+    """Adds the entry in the menu; list and account are pages of syncing.views.drift, with unchecked accounts, too."""
 
 
 class IsActiveFilter(admin.SimpleListFilter):
@@ -79,7 +79,7 @@ class AcceptedDifferenceAdmin(ReadOnlyAdmin):
 
 
 class DriftFilter(admin.SimpleListFilter):
-    """For the list of accounts."""
+    """Filters the list of accounts."""
 
     title = _("drift")
     parameter_name = "drift"
@@ -100,7 +100,7 @@ class DriftFilter(admin.SimpleListFilter):
 
 
 def drift_link(account: Any) -> SafeString | str:
-    """The column of the list of accounts; `account` came with its drift."""
+    """Returns the cell of the list of accounts; `account` was loaded with its drift."""
     if account.role != account.Role.SLAVE:
         return ""
     url = reverse("syncing:drift_account", args=[account.pk])

@@ -1,4 +1,4 @@
-"""What an account is not to be given: rows on its own page, for those who may change it."""
+"""Edits the exclusions of an account on its own page, for those who may change it."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -1,4 +1,4 @@
-"""API keys: made here, shown once, revoked."""
+"""Makes API keys, shows each once, and revokes them."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -46,9 +46,9 @@ class ApiKeyForm(KeyModelForm):
         if self.instance.pk and not self.instance.maker_name and not self.who.is_superuser:
             self.grantable = set()  # no person's permissions limit it: it is given nothing more here
         if "scopes" in self.fields:
-            kept = {*self.grantable, *self.instance.scopes}
-            self.fields["scopes"].choices = [choice for choice in KeyScope.choices if choice[0] in kept]  # type: ignore[attr-defined]
-            if not kept:
+            offered = {*self.grantable, *self.instance.scopes}
+            self.fields["scopes"].choices = [choice for choice in KeyScope.choices if choice[0] in offered]  # type: ignore[attr-defined]
+            if not offered:
                 self.fields["scopes"].help_text = _(
                     "You have no permission that an API key could use, so you cannot create one."
                 )
@@ -90,7 +90,7 @@ class ApiKeyAdmin(AnyModelAdmin):
 
     @admin.display(description=_("made by"), ordering="maker_name")
     def maker(self, key: ApiKey) -> str:
-        """Who limits what it may do; without a person its scopes alone do."""
+        """Names the person whose permissions limit the key; without a person its scopes alone do."""
         if key.is_orphaned:
             facts = {"name": key.made_by or key.maker_name}
             return gettext("%(name)s, who can no longer log in, so the key no longer works") % facts
@@ -112,7 +112,7 @@ class ApiKeyAdmin(AnyModelAdmin):
         delete_keys(queryset, by=actor_of(request))
 
     def response_add(self, request: HttpRequest, obj: ApiKey, post_url_continue: Any = None) -> HttpResponse:
-        """Show the key in the answer itself: a message would lie in a cookie."""
+        """Shows the key in the answer itself: a message would lie in a cookie."""
         context = {"title": _("API key made"), "key": obj, "secret": request.new_secret}  # type: ignore[attr-defined]
         response = page(request, "syncing/key_made.html", context)
         add_never_cache_headers(response)

@@ -1,4 +1,4 @@
-"""Changes of a policy in the admin, written down with what was before."""
+"""Audits changes of a policy in the admin, with the values before them."""
 
 from collections.abc import Collection
 from typing import Any
@@ -12,7 +12,7 @@ from syncing.services import audit
 
 
 def note_policy(request: HttpRequest, form: Any, of: SyncGroup | Account, only: Collection[str] | None = None) -> None:
-    """The fields of a saved form that changed, old -> new; `only` these, if given. Nothing changed: no entry."""
+    """Audits the fields of a saved form that changed, old -> new; `only` these, if given. Nothing changed: no entry."""
     changed = {
         name: [form.initial.get(name), form.cleaned_data[name]]
         for name in form.changed_data

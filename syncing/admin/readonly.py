@@ -1,4 +1,4 @@
-"""Tables that are only looked at: what ran, which item is which, what was said."""
+"""Tables that are only looked at: id mappings, the log, snapshots of masters."""
 
 import json
 

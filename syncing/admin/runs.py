@@ -1,4 +1,4 @@
-"""Lists of runs and account runs; one of them is shown by syncing.views.runs."""
+"""Lists runs and account runs; a page of one of them is in syncing.views.runs."""
 
 from typing import Any
 
@@ -52,14 +52,14 @@ class SyncRunAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("outcome"))
     def outcome(self, run: SyncRun) -> SafeString:
-        """The totals of account states that a closed run keeps."""
+        """Shows the totals of account states that an ended run has stored."""
         counts = [(state, run.totals.get(state)) for state in AccountState.values]
-        shown = format_html_join(
+        labels = format_html_join(
             " ",
             '<span class="ks-badge ks-{}" title="{}">{}</span>',
             ((badges.tone(state), account_state_label(state), count) for state, count in counts if count),
         )
-        return format_html('<span class="ks-nowrap">{}</span>', shown) if shown else SafeString("—")
+        return format_html('<span class="ks-nowrap">{}</span>', labels) if labels else SafeString("—")
 
     @admin.display(description=_("trigger"), ordering="trigger")
     def asked_by(self, run: SyncRun) -> str:
