@@ -119,7 +119,7 @@ def test_what_the_last_master_is_kept_as_cannot_be_read_and_only_its_run_ends(ho
     assert not house.work()
 
     assert_ended_inside(run, SKIPPED, house)
-    assert "cannot be read any more" in run.error["message"]
+    assert "last reading of the master is damaged" in run.error["message"]
     assert "--force" in run.error["remedy"]
     other.refresh_from_db()
     assert other.state == "succeeded"
