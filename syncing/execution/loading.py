@@ -76,11 +76,9 @@ class Loader:
     def _load(self, claims: Sequence[Claim]) -> list[AccountTask]:
         again = [claim.account_run_id for claim in claims if claim.fence > 1]
         earlier = outcomes_so_far(again) if again else {}
-        begun = set(SlaveSnapshot.objects.filter(pk__in=again).values_list("pk", flat=True)) if again else set()
         runs = SyncRun.objects.select_related("group", "reverts").in_bulk({claim.run_id for claim in claims})
         goals = self._goals(claims, runs)
-        accounts = [claim.account_id for claim in claims]
-        names, pending, fresh = known_names(accounts), pending_creations(accounts), fresh_mappings(accounts)
+        memories = memories_of(claims)
         kommo_ids = dict(Account.objects.exclude(kommo_id=None).values_list("pk", "kommo_id"))
         tasks = []
         for claim in claims:
@@ -92,13 +90,11 @@ class Loader:
                 self._end(claim, partial(self._recorder.finish, claim, ending.result, done, ending.note))
                 continue
             assert goal is not None
-            is_begun = claim.account_run_id in begun
-            memory = AccountMemory(names[account.pk], pending[account.pk], fresh[account.pk], is_begun)
             tasks.append(
                 AccountTask(
                     claim=claim,
                     account=account,
-                    target=goal.target(claim, account.subdomain, memory, forced=run.forced),
+                    target=goal.target(claim, account.subdomain, memories[account.pk], forced=run.forced),
                     recorder=self._recorder,
                     watch=self._watch,
                     stop=Stop(self._stop),
@@ -133,6 +129,19 @@ class Loader:
             return  # the claim was lost meanwhile: its new holder looks for itself
         with bounded(partial(fail_inside, claim.run_id)):
             settle(claim.run_id)
+
+
+def memories_of(claims: Sequence[Claim]) -> dict[int, AccountMemory]:
+    """Returns what is stored of the accounts of the claims, by account."""
+    again = [claim.account_run_id for claim in claims if claim.fence > 1]
+    begun = set(SlaveSnapshot.objects.filter(pk__in=again).values_list("pk", flat=True)) if again else set()
+    accounts = [claim.account_id for claim in claims]
+    names, pending, fresh = known_names(accounts), pending_creations(accounts), fresh_mappings(accounts)
+    return {
+        pk: AccountMemory(names[pk], pending[pk], fresh[pk], claim.account_run_id in begun)
+        for claim in claims
+        for pk in [claim.account_id]
+    }
 
 
 def why_not_worked(claim: Claim, run: SyncRun, account: Account, goal: Goal | None) -> Ending | None:

@@ -51,18 +51,7 @@ def _repairs() -> dict[str, Callable[[], int]]:
         "set_back": clocks.pull_in,
         "released": claims.release_expired,
         "cancelled": claims.cancel_stragglers,
-        "ended": lambda: (
-            # Runs whose master killed every process that read it.
-            _each(
-                claims.unread().filter(attempts__gte=conf.MAX_CRASHES),
-                lambda run: close.end_without_master(run, "internal", TOO_MANY_READS),
-            )
-            # Runs of commands whose process died: nobody else will work them.
-            + _each(
-                SyncRun.objects.filter(state__in=RUN_OPEN, queued_to_workers=False),
-                lambda run: not order.why_alive(run, foreground=False) and order.end_dead(run, ORPHANED),
-            )
-        ),
+        "ended": _end_dead,
         # Of waves and runs that have ended, whoever came last died before the next step.
         "waves": lambda: _each(waves.finished(), lambda run: waves.advance(run.pk)),
         "closed": lambda: _each(
@@ -84,3 +73,13 @@ def _each(runs: QuerySet[SyncRun], act: Callable[[SyncRun], int]) -> int:
         with bounded(partial(close.fail_inside, run.pk)):
             count += act(run)
     return count
+
+
+def _end_dead() -> int:
+    """Ends runs whose master killed every process that read it, and runs of commands whose process died."""
+    hopeless = claims.unread().filter(attempts__gte=conf.MAX_CRASHES)
+    count = _each(hopeless, lambda run: close.end_without_master(run, "internal", TOO_MANY_READS))
+    of_commands = SyncRun.objects.filter(state__in=RUN_OPEN, queued_to_workers=False)  # nobody else will work them
+    return count + _each(
+        of_commands, lambda run: not order.why_alive(run, foreground=False) and order.end_dead(run, ORPHANED)
+    )
