@@ -37,8 +37,8 @@ def start_check(account_ids: Iterable[int] | None = None, *, by: Actor | None = 
 
 def _twin(ids: frozenset[int], before: int | None = None) -> ConnectionCheck | None:
     """Returns the oldest unfinished job for exactly these accounts."""
-    at_work = ConnectionCheck.objects.filter(finished_at=None).order_by("pk")
-    for check in at_work if before is None else at_work.filter(pk__lt=before):
+    unfinished = ConnectionCheck.objects.filter(finished_at=None).order_by("pk")
+    for check in unfinished if before is None else unfinished.filter(pk__lt=before):
         if frozenset(check.items.values_list("account", flat=True)) == ids:
             return check
     return None

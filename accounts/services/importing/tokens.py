@@ -76,7 +76,7 @@ def _shared_tokens(rows: list[AccountRow], stored: dict[str, set[Mark]]) -> list
         for kind, value in sorted(new[subdomain]):
             others = [other for other in owners[kind, value] if other != subdomain]
             if others:
-                errors.append(RowError(line, _why(kind, value, others, lines)))
+                errors.append(RowError(line, _describe_conflict(kind, value, others, lines)))
                 break
     return errors
 
@@ -103,7 +103,7 @@ def _claimed(token: str) -> set[Mark]:
     return {(KOMMO_ACCOUNT, str(claimed))} if is_number else set()
 
 
-def _why(kind: str, value: str, others: list[str], lines: dict[str, int]) -> str:
+def _describe_conflict(kind: str, value: str, others: list[str], lines: dict[str, int]) -> str:
     """Returns the message of a row whose mark `others` have too; `lines` are those of the file, by subdomain."""
     named = [
         _("%(subdomain)s (line %(line)d)") % {"subdomain": other, "line": lines[other]} if other in lines else other

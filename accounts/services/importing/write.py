@@ -27,8 +27,8 @@ def write_row(row: AccountRow) -> Account | None:
             if row.makes_master:
                 masters = Account.objects.filter(group=row.group, role=Account.Role.MASTER)
                 masters.exclude(subdomain=row.subdomain).update(role=Account.Role.SLAVE)
-            integration = _integration(row.integration, row.subdomain) if row.integration else None
-            account = _account(row, integration)
+            integration = _write_integration(row.integration, row.subdomain) if row.integration else None
+            account = _write_account(row, integration)
             if brings_token(row) and getattr(account, "stored_refresh", None):
                 give_up_pair(account.pk)
             if brings_pair(row) and integration is not None:
@@ -46,7 +46,7 @@ def write_row(row: AccountRow) -> Account | None:
     return account
 
 
-def _integration(wanted: WantedIntegration, subdomain: str) -> Integration:
+def _write_integration(wanted: WantedIntegration, subdomain: str) -> Integration:
     """Creates or changes the integration with the first row that is stored."""
     if wanted.written is not None:
         return wanted.written
@@ -70,7 +70,8 @@ def _integration(wanted: WantedIntegration, subdomain: str) -> Integration:
     return wanted.stored
 
 
-def _account(row: AccountRow, integration: Integration | None) -> Account:
+def _write_account(row: AccountRow, integration: Integration | None) -> Account:
+    """Creates the account, or changes only the columns that the row gives another value."""
     account = row.account or Account(group=row.group, subdomain=row.subdomain)
     before = dict(vars(account))
     account.role = row.role

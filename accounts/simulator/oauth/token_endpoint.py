@@ -30,7 +30,14 @@ def exchange_token(world: World, account: SimAccount, request: SimRequest) -> Si
         if asked["grant_type"] == "authorization_code":
             pair = account.grants.redeem(client_id, asked["code"])
         else:
-            pair = _refresh(world, account, client_id, asked["refresh_token"])
+            token, everybody = asked["refresh_token"], list(world.accounts.values())
+            is_foreign = token not in account.grants.pairs and any(token in each.grants.pairs for each in everybody)
+            if is_foreign and world.variants.foreign_refresh_status == 401:
+                # Kommo's own SDK takes it for "perhaps the wrong domain" and looks the right one up.
+                raise refusals.revoked_refresh()
+            if is_foreign:
+                raise refusals.bad_refresh()
+            pair = account.grants.refresh(client_id, token)
     except OAuthRefusal as refusal:
         return SimAnswer(refusal.status, encode(refusal.body(world.variants.oauth_errors)), PROBLEM)
     world.mark_changed()
@@ -76,11 +83,3 @@ def _authenticate(world: World, account: SimAccount, asked: dict[str, str]) -> S
     if integration.redirect_uri != asked["redirect_uri"]:
         raise refusals.bad_parameter("redirect_uri")
     return integration
-
-
-def _refresh(world: World, account: SimAccount, client_id: str, token: str) -> GrantedPair:
-    """Returns the next pair for a refresh token; raises OAuthRefusal, also for a token of another account."""
-    if token in account.grants.pairs or not any(token in each.grants.pairs for each in list(world.accounts.values())):
-        return account.grants.refresh(client_id, token)
-    # Kommo's own SDK takes a 401 for "perhaps the wrong domain" and looks the right one up.
-    raise refusals.revoked_refresh() if world.variants.foreign_refresh_status == 401 else refusals.bad_refresh()

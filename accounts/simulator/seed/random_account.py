@@ -43,12 +43,12 @@ def seed_random(
         account.add_pipeline(name, stages=stages, is_unsorted_on=rng.random() < 0.7)
     account.set_main(rng.choice(account.ordered_pipelines))
     if descriptions:
-        _describe(account, rng)
+        _describe_stages(account, rng)
     for entity in ENTITIES:
         for _ in range(rng.randint(0, max_groups)):
             account.add_group(entity, names.pick(f"group {entity}"))
         for _ in range(rng.randint(0, max_fields)):
-            _field(account, entity, rng, names)
+            _add_field(account, entity, rng, names)
     return account
 
 
@@ -68,14 +68,14 @@ class _Names:
         return f"{self.taken[parent]} {name}"[:255]
 
 
-def _describe(account: SimAccount, rng: Random) -> None:
+def _describe_stages(account: SimAccount, rng: Random) -> None:
     pipeline = rng.choice(account.ordered_pipelines)
     for stage in pipeline.ordinary:
         for level in rng.sample(LEVELS, rng.randint(0, len(LEVELS))):
             account.describe(stage, level, rng.choice(("Call at once", "Ask for the budget 💰", "x" * 1000)))
 
 
-def _field(account: SimAccount, entity: str, rng: Random, names: _Names) -> SimField:
+def _add_field(account: SimAccount, entity: str, rng: Random, names: _Names) -> SimField:
     type_ = rng.choice((*TYPES, "tracking_data") if entity == "leads" else TYPES)
     parent = f"field {entity}"
     facts: dict[str, Any] = {"sort": rng.randint(1, 900), "is_api_only": rng.random() < 0.2}

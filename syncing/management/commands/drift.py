@@ -38,7 +38,19 @@ class Command(RunCommand):
         return {"mode": RunMode.PLAN}
 
     def handle(self, *args: Any, **options: Any) -> None:
-        _check_combination(options)
+        deciding = options["accept"] is not None or options["withdraw"] is not None
+        if sum([options["check"], options["accept"] is not None, options["withdraw"] is not None]) > 1:
+            raise Refusal("usage", "--check, --accept and --withdraw are for one call each.")
+        if deciding and not options["by"]:
+            raise Refusal("usage", "Somebody has to answer for it.", "Name a user with --by USERNAME.")
+        if options["by"] and not deciding:
+            raise Refusal("usage", "--by is for --accept and --withdraw.")
+        if options["reason"] and options["accept"] is None:
+            raise Refusal("usage", "--reason is for --accept.")
+        if options["queue"] and not options["check"]:
+            raise Refusal("usage", "--queue is for --check.")
+        if options["no_wait"]:
+            raise Refusal("usage", "--no-wait would have nothing to show.", "Use `sync_all --plan --queue --no-wait`.")
         if options["accept"] is not None:
             self._accept(options)
         elif options["withdraw"] is not None:
@@ -114,20 +126,3 @@ class Command(RunCommand):
             self._print(exception_document(accepted))
         else:
             self.stdout.write(sentence)
-
-
-def _check_combination(options: Options) -> None:
-    """Raises Refusal for flags that make no sense together."""
-    deciding = options["accept"] is not None or options["withdraw"] is not None
-    if sum([options["check"], options["accept"] is not None, options["withdraw"] is not None]) > 1:
-        raise Refusal("usage", "--check, --accept and --withdraw are for one call each.")
-    if deciding and not options["by"]:
-        raise Refusal("usage", "Somebody has to answer for it.", "Name a user with --by USERNAME.")
-    if options["by"] and not deciding:
-        raise Refusal("usage", "--by is for --accept and --withdraw.")
-    if options["reason"] and options["accept"] is None:
-        raise Refusal("usage", "--reason is for --accept.")
-    if options["queue"] and not options["check"]:
-        raise Refusal("usage", "--queue is for --check.")
-    if options["no_wait"]:
-        raise Refusal("usage", "--no-wait would have nothing to show.", "Use `sync_all --plan --queue --no-wait`.")
