@@ -5,7 +5,7 @@ from typing import Any
 
 
 def items_of(value: Any) -> list[Any] | None:
-    """A list as a list, in order, also where it comes as an object keyed by index; None for anything else.
+    """Returns a list as a list, in order, also where it comes as an object keyed by index; None for anything else.
 
     Kommo is written in PHP, whose lists with a gap become such objects (docs/kommo.md 5.4, reported of more lists).
     """
@@ -17,7 +17,7 @@ def items_of(value: Any) -> list[Any] | None:
 
 
 def account_ids(answer: Mapping[str, Any]) -> frozenset[int]:
-    """Every `account_id` that an answer names: at its root, on its items, on the stages inside pipelines.
+    """Returns every `account_id` that an answer names: at its root, on its items, on the stages inside pipelines.
 
     They tell whose account answered, without a request for it (docs/kommo.md 8).
     """

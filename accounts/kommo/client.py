@@ -10,7 +10,8 @@ from urllib.parse import quote, urlencode
 from requests.structures import CaseInsensitiveDict
 
 from accounts.kommo.answer_shapes import account_ids
-from accounts.kommo.answers import JsonObject, error_of, read
+from accounts.kommo.answers import JsonObject, read
+from accounts.kommo.error_answers import error_of
 from accounts.kommo.errors import BadAnswer, KommoError, ReadOnly, Unauthorised, no_account_answers
 from accounts.kommo.failure_counter import FailureCounter
 from accounts.kommo.identity import Identity, WrongAccount, claimed_account
@@ -20,7 +21,7 @@ from accounts.kommo.retry import Policy, Repeats
 from accounts.kommo.tokens import NewAddress, TokenSource, fit_for_header
 from accounts.kommo.transport import Transport
 
-# Whether a write may go out: method, path, body (of a DELETE: None).
+# Tells whether a write may go out: method, path, body (of a DELETE: None).
 Gate = Callable[[str, str, object], bool]
 
 PAGE_SIZE = 250  # Kommo's largest page (docs/kommo.md 2)
@@ -97,19 +98,19 @@ class KommoClient:
         self._sleep(seconds)
 
     def seconds(self) -> float:
-        """The time on the clock of this client; only differences mean anything."""
+        """Returns the time on the clock of this client; only differences mean anything."""
         return self._transport.pacer.now()
 
     # -- verbs --
 
     def get(self, path: str, params: Params | None = None) -> JsonObject | None:
-        """The object at `path`; None when Kommo has nothing there (204)."""
+        """Returns the object at `path`; None when Kommo has nothing there (204)."""
         return self._request("GET", path, params=params)
 
     def get_all(
         self, path: str, key: str, params: Params | None = None, page_size: int | None = PAGE_SIZE
     ) -> list[JsonObject]:
-        """Every item of the list under `_embedded.{key}`, over all pages; [] when Kommo has none (204).
+        """Returns every item of the list under `_embedded.{key}`, over all pages; [] when Kommo has none (204).
 
         `page_size` None for lists without pages (pipelines). Raises BadAnswer unless all pages came and add up:
         an incomplete list must never look like a short one.
@@ -119,11 +120,11 @@ class KommoClient:
         return [item for page in pages for item in page]
 
     def post(self, path: str, items: list[JsonObject]) -> JsonObject:
-        """Creates `items`; gives Kommo's answer. Repeated only when it surely did not happen."""
+        """Creates `items`; returns Kommo's answer. Repeated only when it surely did not happen."""
         return self._write("POST", path, items)
 
     def patch(self, path: str, body: JsonObject | list[JsonObject]) -> JsonObject:
-        """Changes one item (an object) or several (a list); gives Kommo's answer.
+        """Changes one item (an object) or several (a list); returns Kommo's answer.
 
         Repeated while that is harmless; what sets options or descriptions only when it surely did not happen.
         """
@@ -131,110 +132,57 @@ class KommoClient:
 
     def delete(self, path: str) -> None:
         """Deletes the item at `path`; NotFound after a lost answer may mean that it is done."""
+        self._check_write("DELETE", path)
         self._request("DELETE", path)
 
     # -- one request with its repeats --
 
     def _write(self, method: str, path: str, body: JsonObject | list[JsonObject]) -> JsonObject:
         self._identity.check(self.account_ids)
+        self._check_write(method, path, body)
         answer = self._request(method, path, body=body)
         if answer is None:  # read() lets nothing but an object pass here
             raise BadAnswer("no object", account=self.account, method=method, path=path, outcome_unknown=True)
         return answer
 
+    def _check_write(self, method: str, path: str, body: object = None) -> None:
+        if self.read_only:
+            raise ReadOnly(f"{self.account}: {method} {path} on a read-only client")
+        if self._gate is not None and not self._gate(method, path, body):
+            raise ReadOnly(f"{self.account}: {method} {path} is not among what was approved")
+
     def _request(
         self, method: str, path: str, *, params: Params | None = None, body: object = None
     ) -> JsonObject | None:
-        if method != "GET":
-            self._check_write(method, path, body)
         query = "?" + urlencode(params, doseq=True) if params else ""
         data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
         attempt, renewed, unknown = 1, False, False
         while True:
             token = ""
             try:
-                token = self._token(method, path)
+                token = self._tokens.current()
                 answer = self._attempt(method, path, query, data, token)
-            except KommoError as met:
-                error = self._plain_403_check.diagnose(met, token) if self._plain_403_check else met
+            except KommoError as raised:
+                error = self._plain_403_check.diagnose(raised, token) if self._plain_403_check else raised
                 # An earlier attempt may have been applied, whatever the last one says.
                 unknown = error.outcome_unknown = unknown or error.outcome_unknown
-                if self._may_go_on(error, token, renewed, unknown):
+                if self._recover(error, token, renewed):
                     renewed = renewed or isinstance(error, Unauthorised)
                     continue
-                self._name_wrong_account(error, token)
                 self._repeats.prepare(error, method, attempt, body)
                 attempt += 1
             else:
-                self._repeats.failures.went_well(method)
+                self._repeats.failures.note_success(method)
                 return answer
 
-    def _check_write(self, method: str, path: str, body: object) -> None:
-        if self.read_only:
-            raise ReadOnly(f"{self.account}: {method} {path} on a read-only client")
-        if self._gate is not None and not self._gate(method, path, body):
-            raise ReadOnly(f"{self.account}: {method} {path} is not among what was approved")
-
-    def _token(self, method: str, path: str) -> str:
-        """The token, fit for a header: requests would quote an unfit one, whole, in its error."""
-        token = self._tokens.current()
-        if not fit_for_header(token):
-            what = "the stored token has characters that no token has" if token else "no token is stored"
-            raise Unauthorised(what, account=self.account, method=method, path=path)
-        return token
-
-    def _may_go_on(self, error: KommoError, token: str, renewed: bool, unknown: bool) -> bool:
-        """True when the request is worth one repeat: there is another token now, or the account has moved.
-
-        Without a `token` nothing was sent; a token that was `renewed` for this request is not renewed again.
-        """
-        try:
-            if not token:
-                return False
-            if isinstance(error, Unauthorised) and not renewed and self._tokens.refused(token):
-                return True
-            return self._may_have_moved(error, token) and self._moved()
-        except KommoError as failure:
-            failure.outcome_unknown = unknown  # of the request itself: a renewal writes nothing
-            raise
-
-    def _may_have_moved(self, error: KommoError, token: str) -> bool:
-        """Nobody is there, or somebody who does not know the token that was good for this account before."""
-        if error.code != Unauthorised.code:
-            return no_account_answers(error)
-        return self.account_id is not None and claimed_account(token) in (None, self.account_id)
-
-    def _moved(self) -> bool:
-        """Moves to where the account is now, if somebody knows, and it is really the one that lives there."""
-        locate, self._locate = self._locate, None
-        moved = locate() if locate is not None else None
-        if moved is None:
-            return False
-        before = self._transport.base_url
-        self._transport.move_to(moved.address)
-        about = self.get("/account") or {}
-        try:
-            self._identity.check({about.get("id")})
-        except WrongAccount:
-            self._transport.move_to(before)
-            raise
-        moved.remember()
-        return True
-
-    def _name_wrong_account(self, error: KommoError, token: str) -> None:
-        """A refused token that names another account (unverified: docs/kommo.md 1.4) is a wrong one, not an old one."""
-        claimed = claimed_account(token)
-        if error.code != Unauthorised.code or None in (claimed, self.account_id) or claimed == self.account_id:
-            return
-        error.code = WrongAccount.code
-        error.detail += f" (the token belongs to Kommo account {claimed}, this is {self.account_id})"
-        error.remedy = WrongAccount.remedy_of_token
-
-    # -- one attempt --
-
     def _attempt(self, method: str, path: str, query: str, data: bytes | None, token: str) -> JsonObject | None:
+        if not fit_for_header(token):  # requests would quote it, whole, in its error
+            detail = "the stored token has characters that no token has" if token else "no token is stored"
+            raise Unauthorised(detail, account=self.account, method=method, path=path)
+        if self._headers[0] != token:
+            self._headers = (token, self._transport.headers({"Authorization": f"Bearer {token}"}))
         url = f"{self._transport.base_url}/api/v4{quote(path, safe='/')}{query}"
-        answer = self._transport.send(method, path, url, self._headers_for(token), data)
+        answer = self._transport.send(method, path, url, self._headers[1], data)
         if not 200 <= answer.status < 300:
             raise error_of(answer, token)
         document = read(answer)
@@ -244,7 +192,43 @@ class KommoClient:
                 self._identity.check(self.account_ids)
         return document
 
-    def _headers_for(self, token: str) -> CaseInsensitiveDict[str]:
-        if self._headers[0] != token:
-            self._headers = (token, self._transport.headers({"Authorization": f"Bearer {token}"}))
-        return self._headers[1]
+    def _recover(self, error: KommoError, token: str, renewed: bool) -> bool:
+        """Gets another token, or moves to the account's new address; True when the request is worth one repeat.
+
+        With an unfit `token` nothing was sent; one that was `renewed` for this request is not renewed again.
+        """
+        if not fit_for_header(token):
+            return False
+        try:
+            if isinstance(error, Unauthorised) and not renewed and self._tokens.refused(token):
+                return True
+            if error.code != Unauthorised.code:
+                return no_account_answers(error) and self._move()
+            claimed = claimed_account(token)
+            if self.account_id is None or claimed in (None, self.account_id):
+                # Somebody is there who does not know a token that was good for this account before.
+                return self.account_id is not None and self._move()
+        except KommoError as failure:
+            failure.outcome_unknown = error.outcome_unknown  # of the request itself: a renewal writes nothing
+            raise
+        # A refused token that names another account (unverified: docs/kommo.md 1.4) is a wrong one, not an old one.
+        error.code, error.remedy = WrongAccount.code, WrongAccount.remedy_of_token
+        error.detail += f" (the token belongs to Kommo account {claimed}, this is {self.account_id})"
+        return False
+
+    def _move(self) -> bool:
+        """Moves to where the account is now, if somebody knows, and it is really the one that lives there."""
+        locate, self._locate = self._locate, None
+        found = locate() if locate is not None else None
+        if found is None:
+            return False
+        before = self._transport.base_url
+        self._transport.move_to(found.address)
+        about = self.get("/account") or {}
+        try:
+            self._identity.check({about.get("id")})
+        except WrongAccount:
+            self._transport.move_to(before)
+            raise
+        found.remember()
+        return True

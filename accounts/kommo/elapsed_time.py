@@ -1,4 +1,4 @@
-"""How much time has passed, whatever the machine did meanwhile: it may have slept, or had its clock set."""
+"""Tells how much time has passed, whatever the machine did meanwhile: it may have slept, or had its clock set."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -15,10 +15,10 @@ Moment = tuple[float, ...]
 
 
 def moment(clocks: Sequence[Callable[[], float]] = CLOCKS) -> Moment:
-    """Now, by each of the clocks."""
+    """Returns now, by each of the clocks."""
     return tuple(clock() for clock in clocks)
 
 
 def seconds_since(then: Moment, clocks: Sequence[Callable[[], float]] = CLOCKS) -> float:
-    """By the clock that shows most: a clock that was set back shows too little."""
+    """Returns the seconds by the clock that shows most: a clock that was set back shows too little."""
     return max(clock() - at for clock, at in zip(clocks, then, strict=True))

@@ -1,4 +1,4 @@
-"""What can go wrong between us and Kommo; every error carries facts, so that nobody has to parse a text.
+"""The errors between us and Kommo; every one carries facts, so that nobody has to parse a text.
 
 KommoError
  +-- Unauthorised   401: unauthorised | token_expired | token_revoked
@@ -28,8 +28,8 @@ def gettext_noop(text: str) -> str:
     return text
 
 
-class Asked(TypedDict, total=False):
-    """What was asked of whom, and how it was answered."""
+class RequestFacts(TypedDict, total=False):
+    """The request, its account, and how it was answered."""
 
     account: str
     method: str
@@ -38,8 +38,8 @@ class Asked(TypedDict, total=False):
     request_id: str | None
 
 
-class Facts(Asked, total=False):
-    """What every error may be given; all of it is kept as attributes of the same names."""
+class Facts(RequestFacts, total=False):
+    """The facts that every error may be given; all become attributes of the same names."""
 
     retry_after: float | None
     retryable: bool
@@ -74,9 +74,9 @@ class KommoError(Exception):
         self.remedy = facts.get("remedy", type(self).remedy)
 
     @property
-    def request(self) -> Asked:
-        """For another error about the same request."""
-        return Asked(
+    def request(self) -> RequestFacts:
+        """Returns the facts for another error about the same request."""
+        return RequestFacts(
             account=self.account, method=self.method, path=self.path, status=self.status, request_id=self.request_id
         )
 

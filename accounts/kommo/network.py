@@ -1,4 +1,4 @@
-"""What it means that no answer came: a NetworkError that says whether anything left."""
+"""Makes the error of a request that no answer came to: a NetworkError that says whether anything left."""
 
 import socket
 import ssl
@@ -28,7 +28,7 @@ UNKNOWN_NAME = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONA
 
 
 def network_error(cause: BaseException, **facts: object) -> NetworkError:
-    """The NetworkError for whatever requests or urllib3 raised; `facts` as KommoError takes them."""
+    """Returns the NetworkError for whatever requests or urllib3 raised; `facts` as KommoError takes them."""
     chain = tuple(_chain(cause))
     given = Facts(**facts)  # type: ignore[typeddict-item]
     if any(isinstance(link, ssl.SSLCertVerificationError) for link in chain):
@@ -50,7 +50,7 @@ def _final(remedy: str) -> Facts:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The error and everything it wraps: as `reason`, as argument, as cause; each once."""
+    """Yields the error and everything it wraps: as `reason`, as argument, as cause; each once."""
     waiting: list[object] = [error]
     seen: set[int] = set()
     while waiting:

@@ -1,4 +1,4 @@
-"""When the next request may go: the pace of one account and of the outgoing IP, exact for all who ask."""
+"""Decides when the next request may go: the pace of one account and of the outgoing IP, exact for all who ask."""
 
 import math
 import threading
@@ -13,7 +13,7 @@ MARGIN = 1.04  # the network shortens gaps: requests sent a step apart may arriv
 MISSED = 0.02  # seconds; half of what the margin leaves in one second
 LONGEST_IP_HOLD = 2.0
 LONG_WAIT = 1.0  # seconds for a turn, in which others may have been asked to pause
-LOOK_AGAIN = 0.25  # seconds before a turn that was waited for so long
+RECHECK = 0.25  # seconds before a turn that was waited for so long, when holds are looked for again
 LONGEST_HOLD = 3600.0
 
 Key = tuple[str, float]  # a name, and the seconds between two requests under it
@@ -27,17 +27,17 @@ class Turn(NamedTuple):
 
 
 class Slots(Protocol):
-    """Who keeps the times. The first key is the caller's own, the others are shared with other callers."""
+    """A store of the times of requests. The first key is the caller's own, the others are shared with other callers."""
 
     def take(self, keys: Sequence[Key], earliest: float = 0.0, patience: float = math.inf) -> Turn:
-        """The next slot that is free for all keys, not sooner than `earliest` seconds from now.
+        """Returns the next slot that is free for all keys, not sooner than `earliest` seconds from now.
 
         Not granted when the own key alone asks for more than `patience` seconds (the wait tells how many), or
         when a shared key would stand idle until the own one is free.
         """
 
     def hold(self, key: str, seconds: float) -> None:
-        """No slot under `key` for so long from now."""
+        """Gives no slot under `key` for so long from now."""
 
     def is_held(self, names: Sequence[str], after: float = 0.0) -> bool:
         """True when a hold under one of the keys is in force `after` so many seconds: what was granted is not used.
@@ -47,14 +47,14 @@ class Slots(Protocol):
 
 
 def step_of(rate: float) -> float:
-    """Seconds between two requests: no sliding second carries more than `rate` (rounded down if above 1)."""
+    """Returns the seconds between two requests: no sliding second has more than `rate` (rounded down if above 1)."""
     return MARGIN / (math.floor(rate) if rate >= 1 else rate)
 
 
 def next_turn(
     now: float, next_at: Mapping[str, float], keys: Sequence[Key], earliest: float, patience: float
 ) -> tuple[Turn, dict[str, float]]:
-    """The turn of one asker, and the rows it moves; all times on one clock, `next_at` may lack unknown keys.
+    """Returns the turn of one asker, and the rows it moves; all times on one clock, `next_at` may lack unknown keys.
 
     A `next_at` beyond the longest hold is a clock that was set back, not a reason to wait for hours.
     """
@@ -70,7 +70,7 @@ def next_turn(
 
 
 def extend_hold(now: float, next_at: float, seconds: float) -> float:
-    """The row of a key that is held for `seconds` from now."""
+    """Returns the end of the hold of a key that is held for `seconds` from now."""
     return max(min(next_at, now + LONGEST_HOLD), now + min(seconds, LONGEST_HOLD))
 
 
@@ -129,7 +129,7 @@ class Pacer:
         self._not_before = -math.inf
 
     def now(self) -> float:
-        """Seconds on the clock that paces; only differences mean anything."""
+        """Returns the seconds on the clock that paces; only differences mean anything."""
         return self._clock()
 
     def wait(self) -> None:
@@ -137,53 +137,53 @@ class Pacer:
 
         Raises Stopped as soon as everything is stopped, RateLimited when the account is held beyond `max_wait`.
         """
-        while not self._turn_came():
-            pass
+        while True:
+            self.stop.check()
+            turn = self._next_turn(max(0.0, self._not_before - self._clock()))
+            due = self._clock() + turn.wait
+            if turn.wait > LONG_WAIT and turn.granted:
+                self.pause(turn.wait - RECHECK)
+                if self._is_held(RECHECK):
+                    continue
+            if due > self._clock():
+                self.pause(due - self._clock())
+            # Others hold the slots right behind ours on the common key: too late means to queue again.
+            missed = bool(self._ip) and self._clock() - due > MISSED
+            if turn.granted and not missed and not self._is_held():
+                break
         # Spaced from the moment of sending, not from the slot: a thread that woke late would bunch requests.
         self._not_before = self._clock() + self._step
 
-    def _turn_came(self) -> bool:
-        self.stop.check()
-        earliest = max(0.0, self._not_before - self._clock())
-        turn = self._take(earliest)
-        due = self._clock() + turn.wait
-        if not turn.granted and turn.wait > self._max_wait:
-            raise RateLimited(
-                f"requests are held for {turn.wait:.0f} s, longer than we wait ({self._max_wait:.0f} s)",
-                account=self._account_key,
-                retry_after=turn.wait,
-                until=time.time() + turn.wait,
-            )
-        if turn.wait > LONG_WAIT and turn.granted:
-            self.pause(turn.wait - LOOK_AGAIN)
-            if self._is_held(LOOK_AGAIN):
-                return False
-        if due > self._clock():
-            self.pause(due - self._clock())
-        # Others hold the slots right behind ours on the common key: too late means to queue again.
-        missed = bool(self._ip) and self._clock() - due > MISSED
-        return turn.granted and not missed and not self._is_held()
+    def _next_turn(self, earliest: float) -> Turn:
+        """Returns the next turn, not sooner than in `earliest` seconds; raises RateLimited beyond `max_wait`."""
+        if not self._keys:
+            turn = Turn(earliest, earliest <= self._max_wait)
+        else:
+            turn = self._slots.take(self._keys, earliest, self._max_wait)
+        if turn.granted or turn.wait <= self._max_wait:
+            return turn
+        raise RateLimited(
+            f"requests are held for {turn.wait:.0f} s, longer than we wait ({self._max_wait:.0f} s)",
+            account=self._account_key,
+            retry_after=turn.wait,
+            until=time.time() + turn.wait,
+        )
 
     def _is_held(self, after: float = 0.0) -> bool:
         """True when Kommo asked for a pause after the slot was granted."""
         return bool(self._names) and self._slots.is_held(self._names, after)
-
-    def _take(self, earliest: float) -> Turn:
-        if not self._keys:
-            return Turn(earliest, earliest <= self._max_wait)
-        return self._slots.take(self._keys, earliest, self._max_wait)
 
     def pause(self, seconds: float) -> None:
         """Sleeps; raises Stopped at once when everything is stopped meanwhile."""
         self._sleep(seconds)
         self.stop.check()
 
-    def arrived(self) -> None:
-        """Told that an answer came: on a new connection the request left later than we thought."""
+    def note_answer(self) -> None:
+        """Takes note that an answer came: on a new connection the request left later than we thought."""
         self._not_before = max(self._not_before, self._clock() + self._step)
 
     def hold(self, seconds: float) -> None:
-        """Kommo asked for a pause of `seconds`.
+        """Keeps the pause of `seconds` that Kommo asked for.
 
         Its pages contradict each other on whether the limit counts by IP or by account (docs/kommo.md 2):
         the account pauses for the whole time, the common IP only for the window of the limit, or one

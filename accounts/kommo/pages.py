@@ -1,4 +1,4 @@
-"""A list that comes in pages, read to the end or not at all."""
+"""Reads a list that comes in pages, to the end or not at all."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -21,11 +21,11 @@ NAMED_BY_TEXT = "custom_field_groups"  # docs/kommo.md 5.5: the only list whose 
 def read_pages(
     get: Callable[[Params], JsonObject | None], key: str, query: Params, *, account: str, path: str
 ) -> Iterator[list[JsonObject]]:
-    """The items under `_embedded.{key}` page by page, none for an empty list; `get` asks for one page (None: 204).
+    """Yields the items under `_embedded.{key}` page by page, none for an empty list.
 
-    Raises BadAnswer as soon as the pages do not add up. What ends a list: no further page is promised and the counts
-    that it names, if any, are right; or the promised page is empty, and the counts add up or the last page was not
-    full. A full page followed by an empty one proves nothing: what lies behind it was not seen.
+    `get` asks for one page (None: 204). Raises BadAnswer as soon as the pages do not add up. A list ends when no
+    further page is promised and the counts that it names, if any, are right; or when the promised page is empty, and
+    the counts add up or the last page was not full. A full page followed by an empty one proves nothing: what lies behind it was not seen.
     """
     listing = _Listing(key, account=account, path=path)
     following: Params | None = query
@@ -36,7 +36,7 @@ def read_pages(
 
 
 class _Listing:
-    """What is known of a list after the pages so far."""
+    """Remembers what is known of a list after the pages so far."""
 
     def __init__(self, key: str, *, account: str, path: str) -> None:
         self._key = key
@@ -52,22 +52,29 @@ class _Listing:
         self._page_count: int | None = None
 
     def add(self, answer: JsonObject | None, query: Params) -> tuple[list[JsonObject], Params | None]:
-        """Takes the answer to `query`; gives its items and the query of the next page, None after the last."""
+        """Takes the answer to `query`; returns its items and the query of the next page, None after the last."""
         self._asked.add(_name(query))
-        items = [] if answer is None else self._items(answer)
+        items = [] if answer is None else self._items_in(answer)
         if answer is not None and (items or not self._pages):
-            self._note_counts(answer, query)
-        if not items:
-            self._check_end(promised=bool(self._pages) or bool(answer and _href(answer)))
+            self._check_counts(answer, query)
+        link = "" if answer is None else _link(answer, "next")
+        if answer is None or not items:
+            self._check_end(promised=bool(self._pages or link))
             return [], None
-        assert answer is not None
-        self._count(items, answer, query)
-        following = self._next(answer, query)
-        if following is None:
+        self._check_items(items, answer, query)
+        named = _query(link)  # and nothing else of it: its host and path are not ours to follow with a token
+        following = {**query, **named}
+        leads_nowhere = not named or _name(following) in self._asked
+        if not link or (leads_nowhere and self._total == self._came):
             self._check_end(promised=False)
+            return items, None
+        if not named:
+            raise self._bad("the link to the next page names no page")
+        if leads_nowhere or self._pages >= MAX_PAGES:
+            raise self._bad("the pages never end")
         return items, following
 
-    def _items(self, answer: JsonObject) -> list[JsonObject]:
+    def _items_in(self, answer: JsonObject) -> list[JsonObject]:
         embedded = answer.get("_embedded")
         value = embedded.get(self._key) if isinstance(embedded, dict) else None
         if self._pages and not value:  # the empty page behind the last one comes in every shape
@@ -79,32 +86,17 @@ class _Listing:
             raise self._bad(f"the answer has no list of {self._key}")
         return items
 
-    def _count(self, items: Sequence[Any], answer: JsonObject, query: Params) -> None:
-        """Each page has to bring something new; an odd item, without an id that is one, is somebody else's to judge."""
-        ids = [self._id(item.get("id")) for item in items if isinstance(item, dict)]
-        known = [each for each in ids if each is not None]
-        for each in known:
-            if each in self._ids:
-                raise self._bad(f"the item {each} came twice")
-            self._ids.add(each)
-        if self._pages and not known:
-            raise self._bad("a further page brought nothing that could be told from the others")
-        named = [_limit(_query(_link(answer, name))) for name in ("self", "next")]  # as the links to pages say
-        limits = [limit for limit in (_limit(query), *named, self._size) if limit]
-        self._pages += 1
-        self._came += len(items)
-        self._size = max(self._size, len(items))
-        self._full = len(items) in PAGE_SIZES or any(len(items) >= limit for limit in limits)
-
-    def _id(self, value: Any) -> str | None:
-        """What tells an item from others: of a group any text ("leads_123", "default"), else a whole number only."""
-        if isinstance(value, float) and value.is_integer():
-            value = int(value)
-        text = str(value).strip() if isinstance(value, int | str) else ""
-        return text if text and (self._key == NAMED_BY_TEXT or text.isdecimal()) else None
-
-    def _note_counts(self, answer: JsonObject, query: Params) -> None:
-        total, count, page = (self._number(answer, name) for name in ("_total_items", "_page_count", "_page"))
+    def _check_counts(self, answer: JsonObject, query: Params) -> None:
+        """Stores the counts that the answer names; raises when they contradict earlier ones, or the query."""
+        counts: list[int | None] = []
+        for name in ("_total_items", "_page_count", "_page"):
+            value = answer.get(name)
+            if isinstance(value, str) and value.isdecimal():
+                value = int(value)
+            if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
+                raise self._bad(f"{name} is not a number")
+            counts.append(value)
+        total, count, page = counts
         if total is not None and self._total not in (None, total):
             raise self._bad(f"the list changed while it was read ({self._total} items, then {total})")
         self._total = total if total is not None else self._total
@@ -113,28 +105,28 @@ class _Listing:
         if page is not None and str(page) != asked:
             raise self._bad(f"page {asked} was asked for, page {page} came")
 
-    def _number(self, answer: JsonObject, name: str) -> int | None:
-        value = answer.get(name)
-        if isinstance(value, str) and value.isdecimal():
-            value = int(value)
-        if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
-            raise self._bad(f"{name} is not a number")
-        return value
-
-    def _next(self, answer: JsonObject, query: Params) -> Params | None:
-        href = _href(answer)
-        if not href:
-            return None
-        named = _query(href)  # and nothing else of it: its host and path are not ours to follow with a token
-        following = {**query, **named}
-        leads_nowhere = not named or _name(following) in self._asked
-        if leads_nowhere and self._total == self._came:
-            return None
-        if not named:
-            raise self._bad("the link to the next page names no page")
-        if leads_nowhere or self._pages >= MAX_PAGES:
-            raise self._bad("the pages never end")
-        return following
+    def _check_items(self, items: Sequence[Any], answer: JsonObject, query: Params) -> None:
+        """Raises unless the page brings something new; an odd item, without an id that is one, is not judged here."""
+        is_new = False
+        for item in items:
+            value = item.get("id") if isinstance(item, dict) else None
+            if isinstance(value, float) and value.is_integer():
+                value = int(value)
+            text = str(value).strip() if isinstance(value, int | str) else ""
+            if not text or not (self._key == NAMED_BY_TEXT or text.isdecimal()):
+                continue  # groups have any text ("leads_123", "default"), all others a whole number
+            if text in self._ids:
+                raise self._bad(f"the item {text} came twice")
+            self._ids.add(text)
+            is_new = True
+        if self._pages and not is_new:
+            raise self._bad("a further page brought nothing that could be told from the others")
+        named = [_limit(_query(_link(answer, name))) for name in ("self", "next")]  # as the links to pages say
+        limits = [limit for limit in (_limit(query), *named, self._size) if limit]
+        self._pages += 1
+        self._came += len(items)
+        self._size = max(self._size, len(items))
+        self._full = len(items) in PAGE_SIZES or any(len(items) >= limit for limit in limits)
 
     def _check_end(self, *, promised: bool) -> None:
         """Raises unless this is the end; `promised`: another page was, and nothing is on it.
@@ -155,15 +147,11 @@ class _Listing:
 
 
 def _link(answer: JsonObject, name: str) -> str:
-    """The address under `_links`; "" where there is none: absent, null, empty, or links as the empty list of PHP."""
+    """Returns the address under `_links`; "" if there is none: absent, null, empty, or links as PHP's empty list."""
     links = answer.get("_links")
     link = links.get(name) if isinstance(links, dict) else None
     href = link.get("href") if isinstance(link, dict) else link
     return href if isinstance(href, str) else ""
-
-
-def _href(answer: JsonObject) -> str:
-    return _link(answer, "next")
 
 
 def _query(href: str) -> dict[str, list[str]]:

@@ -1,4 +1,4 @@
-"""What a plain 403 means: this request alone is refused, this account alone, or all that this machine sends.
+"""Finds out what a plain 403 means: this request alone is refused, this account alone, or all that this machine sends.
 
 A firewall refuses single requests, and an account whose whitelist of IP addresses does not have ours refuses all of
 them; only when others refuse us as well, Kommo has blocked our address (docs/kommo.md N1).
@@ -6,10 +6,10 @@ them; only when others refuse us as well, Kommo has blocked our address (docs/ko
 
 import time
 from collections.abc import Callable
-from typing import ClassVar
+from typing import ClassVar, Self
 from weakref import WeakKeyDictionary
 
-from accounts.kommo.answers import error_of
+from accounts.kommo.error_answers import error_of
 from accounts.kommo.errors import IpBlocked, KommoError, NetworkError, Validation, gettext_noop
 from accounts.kommo.stopping import Stop
 from accounts.kommo.transport import Transport
@@ -18,7 +18,7 @@ CLEARED_FOR = 3.0  # seconds that the answer of another account is good for: man
 ADDRESS = "%(address)s"  # stands for our outgoing address in a remedy
 PATHS = ("/account", "/leads/pipelines")  # both cheap; the first is asked, unless that is what was refused
 
-# Whether another account answers this machine; None: there is no other one to ask.
+# Tells whether another account answers this machine; None: there is no other one to ask.
 AskOthers = Callable[[], bool | None]
 
 
@@ -33,6 +33,12 @@ class RequestRefused(Validation):
         "A firewall in front of Kommo refused this request, though the account answers others; the master is not the "
         "cause. Ask whoever runs the firewall (you, if it is your proxy, else Kommo's support) to let it through."
     )
+
+    @classmethod
+    def instead_of(cls, error: IpBlocked) -> Self:
+        """Returns the error of the same request, with the remedy for a reading or a writing one."""
+        remedy = cls.remedy_of_reading if error.method == "GET" else cls.remedy
+        return cls(f"a firewall refuses this request alone: {error.detail}", remedy=remedy, **error.request)
 
 
 class IpNotAllowed(KommoError):
@@ -66,33 +72,28 @@ class Plain403Check:
         self._remedy = remedy or IpNotAllowed.remedy
 
     def diagnose(self, error: KommoError, token: str) -> KommoError:
-        """The error that `error`, met with `token`, is. Everything is stopped when it is a blocked address."""
-        if not isinstance(error, IpBlocked) or self._transport.pacer.stop.is_set:
+        """Returns the error that `error`, met with `token`, is. A blocked address stops everything."""
+        stop = self._transport.pacer.stop
+        if not isinstance(error, IpBlocked) or stop.is_set:
             return error
         if self._refused_before and self._transport.requests == 1:
             return self._alone(error)
         try:
-            with self._transport.pacer.stop.alone():
-                return self._asked(error, token)
+            with stop.alone():
+                if answers(self._transport, token, path=PATHS[error.path == PATHS[0]]):
+                    return RequestRefused.instead_of(error)
+                if time.monotonic() - _answered_at.get(stop.root, -CLEARED_FOR) < CLEARED_FOR:
+                    return self._alone(error)
+                others_answer = self._ask_others()
+                if others_answer is False:
+                    stop.set_all(IpBlocked.code)
+                    return error
+                if others_answer:
+                    _answered_at[stop.root] = time.monotonic()
+                return self._alone(error, unsure=others_answer is None)
         except KommoError as failure:  # stopped meanwhile, or our own pace is held
             failure.account, failure.method, failure.path = error.account, error.method, error.path
             return failure
-
-    def _asked(self, error: IpBlocked, token: str) -> KommoError:
-        if answers(self._transport, token, path=PATHS[error.path == PATHS[0]]):
-            remedy = RequestRefused.remedy_of_reading if error.method == "GET" else RequestRefused.remedy
-            detail = f"a firewall refuses this request alone: {error.detail}"
-            return RequestRefused(detail, remedy=remedy, **error.request)
-        stop = self._transport.pacer.stop
-        if time.monotonic() - _cleared.get(stop.root, -CLEARED_FOR) < CLEARED_FOR:
-            return self._alone(error)
-        others_answer = self._ask_others()
-        if others_answer is False:
-            stop.set_all(IpBlocked.code)
-            return error
-        if others_answer:
-            _cleared[stop.root] = time.monotonic()
-        return self._alone(error, unsure=others_answer is None)
 
     def _alone(self, error: IpBlocked, *, unsure: bool = False) -> IpNotAllowed:
         detail = "the account refuses every request of this machine"
@@ -111,4 +112,4 @@ def answers(transport: Transport, token: str, path: str = PATHS[0]) -> bool:
     return answer.status != 403 or not isinstance(error_of(answer, token), IpBlocked)
 
 
-_cleared: "WeakKeyDictionary[Stop, float]" = WeakKeyDictionary()  # by root, when another account answered
+_answered_at: "WeakKeyDictionary[Stop, float]" = WeakKeyDictionary()  # by root, when another account answered

@@ -1,4 +1,4 @@
-"""Whether, and after how many seconds, a failed request is sent again: a pure decision, and the waiting."""
+"""Decides whether, and after how many seconds, a failed request is sent again, and waits for it."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -28,7 +28,7 @@ class Policy:
 def decide(
     method: str, error: KommoError, attempt: int, policy: Policy, random: Callable[[], float], body: object = None
 ) -> float | None:
-    """Seconds to wait before attempt + 1, or None to give up.
+    """Returns the seconds to wait before attempt + 1, or None to give up.
 
     `attempt` counts from 1; `random` gives 0 <= x < 1 (full jitter); `body` is what was sent. A pause that Kommo asks
     for is honoured to the letter, or, longer than `policy.max_wait`, ends the trying.
@@ -84,7 +84,7 @@ def _sets_things(item: object) -> bool:
 
 
 class Repeats:
-    """What lies between a failed request and its repeat, for one account."""
+    """Waits between a failed request and its repeat, for one account."""
 
     def __init__(
         self,
@@ -107,15 +107,15 @@ class Repeats:
         """
         if isinstance(error, IpBlocked):
             self._pacer.stop.set_all(error.code)
-        self.failures.failed(error)
-        policy = replace(self._policy, attempts=self.failures.attempts(method, self._policy.attempts))
+        self.failures.note_failure(error)
+        policy = replace(self._policy, attempts=self.failures.most_attempts(method, self._policy.attempts))
         wait = decide(method, error, attempt, policy, self._random, body)
         if isinstance(error, RateLimited):
             if error.status is None:  # the pacer's own: it has decided not to wait
                 raise error
             self._pacer.hold(max(error.retry_after or 0.0, wait or 0.0))
         if wait is None:
-            self.failures.gave_up(method, error, attempt)
+            self.failures.note_given_up(method, error, attempt)
             raise error
         logger.info("%s; attempt %d, again in %.1f s", error, attempt, wait)
         try:

@@ -1,4 +1,4 @@
-"""The one switch that stops clients: why nothing more is sent, and the error that tells it."""
+"""Stops clients: the one switch, the reason why nothing more is sent, and the error that tells it."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -9,11 +9,11 @@ from weakref import WeakSet
 
 from accounts.kommo.errors import Facts, IpBlocked, KommoError, gettext_noop
 
-LOOK = 0.05  # seconds between two looks of a thread that waits until another one is no longer alone
+CHECK_EVERY = 0.05  # seconds between two checks of a thread that waits until another one is no longer alone
 
 
 class StopReason(StrEnum):
-    """Why nothing more is sent; the first two are public reason codes, the others never leave the process."""
+    """The reason to send nothing more; the first two are public reason codes, the others never leave the process."""
 
     CANCELLED = "cancelled"
     IP_BLOCKED = IpBlocked.code
@@ -93,27 +93,27 @@ class Stop:
 
     def check(self) -> None:
         """Raises Stopped once stopped; waits as long as another thread sends alone."""
-        while self.root._sender not in (None, threading.get_ident()) and not self._event.wait(LOOK):
+        while self.root._sender not in (None, threading.get_ident()) and not self._event.wait(CHECK_EVERY):
             pass
         self.check_now()
 
     def check_now(self) -> None:
         """Raises Stopped once stopped, or when what is watched says so."""
-        self._look()
+        self._ask_watch()
         if self._event.is_set():
             raise Stopped(self.reason)
 
-    def _look(self) -> None:
+    def _ask_watch(self) -> None:
         if self._watch is not None and (reason := self._watch()):
             self.set(reason)
         if self._parent is not None:
-            self._parent._look()
+            self._parent._ask_watch()
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Inside, no other thread below the same root begins a request; raises Stopped when stopped before its turn."""
+        """Lets no other thread below the same root begin a request; raises Stopped when stopped before its turn."""
         root = self.root
-        while not root._alone.acquire(timeout=LOOK):
+        while not root._alone.acquire(timeout=CHECK_EVERY):
             self.check()
         try:
             self.check()

@@ -1,6 +1,10 @@
-"""Makes texts and ids from outside fit for a database."""
+"""Makes texts and ids from outside fit for a database and for messages."""
+
+from collections.abc import Iterable
 
 LONGEST_ID = 18  # digits; longer ones overflow
+LONGEST_EXCERPT = 300  # characters of a foreign text that may enter an error
+HIDDEN = "***"
 
 
 def storable(text: str) -> str:
@@ -13,3 +17,10 @@ def storable(text: str) -> str:
 def storable_id(text: str) -> int | None:
     """Returns the id in `text`; None when it is none, or none that a database can look for."""
     return int(text) if text.isdecimal() and len(text) <= LONGEST_ID else None
+
+
+def excerpt(text: str, secrets: Iterable[str]) -> str:
+    """Returns the beginning of a foreign text; secrets are hidden before it is cut, as a part of one is one, too."""
+    for secret in filter(None, secrets):
+        text = text.replace(secret, HIDDEN)
+    return storable(text)[:LONGEST_EXCERPT]

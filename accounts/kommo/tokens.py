@@ -1,21 +1,21 @@
-"""The port a client takes its access token from, and the simplest thing that fits it."""
+"""The interface that a client takes its access token from, and the simplest class that fits it."""
 
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 
 class TokenSource(Protocol):
-    """Where tokens come from; refreshing them is the source's business, not the client's."""
+    """The source of tokens; refreshing them is the source's business, not the client's."""
 
     def current(self) -> str:
-        """The access token to use now; raises Unauthorised when there is none."""
+        """Returns the access token to use now; raises Unauthorised when there is none."""
 
     def refused(self, token: str) -> bool:
-        """Told that Kommo answered 401 to `token`; True when `current` now has another, worth one repeat."""
+        """Takes note that Kommo answered 401 to `token`; True when `current` now has another, worth one repeat."""
 
 
 class NewAddress(NamedTuple):
-    """Where an account is now; `remember` stores it, once it is sure that the account lives there."""
+    """The address where an account is now; `remember` stores it, once it is sure that the account lives there."""
 
     address: str
     remember: Callable[[], object]

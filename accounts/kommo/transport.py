@@ -1,4 +1,4 @@
-"""One account's way to Kommo: each request at its turn, one after another, counted; knows no token and no retry."""
+"""Sends the requests of one account: each at its turn, one after another, counted; knows no token and no retry."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -31,19 +31,19 @@ class Exchange(NamedTuple):
 
 
 class KommoSession(requests.Session):
-    """A session that looks at no redirect; one connection is enough for one account."""
+    """A session that follows no redirect; one connection is enough for one account."""
 
-    def __init__(self, look: SendCheck) -> None:
+    def __init__(self, check: SendCheck) -> None:
         super().__init__()
         for scheme in ("https://", "http://"):
-            self.mount(scheme, CheckedAdapter(look, pool_connections=1, pool_maxsize=2))
+            self.mount(scheme, CheckedAdapter(check, pool_connections=1, pool_maxsize=2))
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
         return None
 
 
 class Transport:
-    """What the client and the token endpoint of one account share: address, session, pace, count.
+    """The way to one account, for its client and its token endpoint: address, session, pace, count.
 
     `base_url` is the account's address, host-based or with a path, without `/api/v4`; it may move. `timeout` is
     seconds to connect and to read; `requests` counts every attempt. Not for several threads at once.
@@ -89,23 +89,29 @@ class Transport:
         self._session.close()
 
     def move_to(self, base_url: str) -> None:
-        """From now on the account is reached at `base_url`."""
+        """Sends to `base_url` from now on."""
         self.base_url = base_url.rstrip("/")
         # Proxies and CA bundle of the environment, looked up once: it costs more than the request itself.
         self._environment: Any = self._session.merge_environment_settings(self.base_url, {}, True, None, None)
 
     def headers(self, more: Mapping[str, str]) -> CaseInsensitiveDict[str]:
-        """The headers of every request, and `more`."""
+        """Returns the headers of every request, and `more`."""
         return CaseInsensitiveDict({**self._common, **more})
 
     def send(
         self, method: str, path: str, url: str, headers: CaseInsensitiveDict[str], data: bytes | None = None
     ) -> Answer:
-        """The answer to one request, sent at its turn. `path` is what errors and counts name it by.
+        """Returns the answer to one request, sent at its turn. `path` is what errors and counts name it by.
 
         Raises Stopped, RateLimited (held longer than we wait) and NetworkError; any status is an answer.
         """
-        request = _prepared(method, url, headers, data)
+        request = requests.PreparedRequest()  # so that nothing is left to do between its turn and its leaving
+        request.method, request.url, request.body = method, url, data
+        request.hooks = {"response": []}
+        request.headers = CaseInsensitiveDict(headers)
+        if data is not None:
+            request.headers["Content-Type"] = "application/json"
+            request.headers["Content-Length"] = str(len(data))
         try:
             self.pacer.wait()
             self.pacer.stop.check_now()  # whoever slept since may have lost the right to send
@@ -121,8 +127,12 @@ class Transport:
         status = None
         try:
             response = self._session.send(request, timeout=self.timeout, allow_redirects=False, **self._environment)
-            status = response.status_code
-            body = _body(response)
+            with response:
+                status = response.status_code
+                try:
+                    body = response.content
+                except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError):
+                    body = None  # it broke off: the status, known by then, says more than that
         except (requests.RequestException, HTTPError) as cause:
             raise network_error(cause, account=self.account, method=method, path=path) from cause
         finally:
@@ -130,27 +140,5 @@ class Transport:
                 self._on_request(Exchange(method, path, status, time.perf_counter() - started))
         if not self._answered:
             self._answered = True
-            self.pacer.arrived()
+            self.pacer.note_answer()
         return Answer(self.account, method, path, status, response.headers, body)
-
-
-def _prepared(method: str, url: str, headers: Mapping[str, str], data: bytes | None) -> requests.PreparedRequest:
-    """The request, ready to go, so that nothing is left to do between its turn and its leaving."""
-    request = requests.PreparedRequest()
-    request.method, request.url, request.body = method, url, data
-    request.hooks = {"response": []}
-    request.headers = CaseInsensitiveDict(headers)
-    if data is not None:
-        request.headers["Content-Type"] = "application/json"
-        request.headers["Content-Length"] = str(len(data))
-    return request
-
-
-def _body(response: requests.Response) -> bytes | None:
-    """The whole body; None when it broke off, since the status, known by then, says more than that."""
-    try:
-        return response.content
-    except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError):
-        return None
-    finally:
-        response.close()

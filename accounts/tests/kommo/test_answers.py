@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from accounts.kommo.answers import Answer, error_of, read
+from accounts.kommo.answers import Answer, read
+from accounts.kommo.error_answers import error_of
 from accounts.kommo.errors import (
     BadAnswer,
     FieldError,

@@ -128,7 +128,7 @@ def test_the_first_answer_tells_how_late_a_new_connection_was() -> None:
     pacer = make_pacer(clock, rate=5)
     pacer.wait()
     clock.now += 0.15
-    pacer.arrived()
+    pacer.note_answer()
     pacer.wait()
     assert clock.sleeps == [pytest.approx(step_of(5))]
 
