@@ -25,7 +25,8 @@ def read_pages(
 
     `get` asks for one page (None: 204). Raises BadAnswer as soon as the pages do not add up. A list ends when no
     further page is promised and the counts that it names, if any, are right; or when the promised page is empty, and
-    the counts add up or the last page was not full. A full page followed by an empty one proves nothing: what lies behind it was not seen.
+    the counts add up or the last page was not full. A full page followed by an empty one proves nothing: what lies
+    behind it was not seen.
     """
     listing = _Listing(key, account=account, path=path)
     following: Params | None = query
