@@ -69,19 +69,20 @@ class Batcher(Generic[T, R]):
     # -- in the thread --
 
     def _run(self) -> None:
-        while batch := self._next_batch():
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting or self._is_closed())
+                if self._window:
+                    self._changed.wait_for(
+                        lambda: len(self._waiting) >= self._max_items or self._is_closed(), self._window
+                    )
+                batch = [self._waiting.popleft() for _ in range(min(self._max_items, len(self._waiting)))]
+            if not batch:  # closed, and nothing waits
+                break
             with _Handover(batch) as handover:
                 close_old_connections()  # heals a connection that broke or grew too old
                 handover.results = self._process([item for item, _ in batch])
         connections.close_all()
-
-    def _next_batch(self) -> "list[tuple[T, Future[R]]]":
-        """What waits; empty only when closed and nothing waits."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._is_closed())
-            if self._window:
-                self._changed.wait_for(lambda: len(self._waiting) >= self._max_items or self._is_closed(), self._window)
-            return [self._waiting.popleft() for _ in range(min(self._max_items, len(self._waiting)))]
 
     def _is_closed(self) -> bool:
         return self._thread is not threading.current_thread()

@@ -117,14 +117,10 @@ class Blocks:
     def put(self, blocks: Mapping[str, Block], holds: Mapping[str, float], read_at: elapsed_time.Moment) -> None:
         """Stores `blocks`, and the ends of all holds that were in force at `read_at`."""
         with self._lock:
-            if self._read_at is not None and _slept(self._read_at, read_at):
-                self._blocks.clear()
+            if self._read_at is not None:
+                passed = [late - early for early, late in zip(self._read_at, read_at, strict=True)]
+                if max(passed) - passed[0] > FRESH:  # the monotonic clock, the first one, stood still meanwhile
+                    self._blocks.clear()  # what it says of slots is wrong
             self._blocks.update(blocks)
             self._holds = holds
             self._read_at = read_at
-
-
-def _slept(before: elapsed_time.Moment, after: elapsed_time.Moment) -> bool:
-    """Returns True if the monotonic clock, the first one, stood still meanwhile: what it says of slots is wrong."""
-    passed = [late - early for early, late in zip(before, after, strict=True)]
-    return max(passed) - passed[0] > FRESH

@@ -19,6 +19,7 @@ from accounts.kommo.pacing import LONGEST_HOLD, Key, Turn, extend_hold, next_tur
 from accounts.models import RequestSlot
 from accounts.slot_blocks import BLOCK, Block, Blocks, keys_to_pace
 
+COLUMNS = ("pk", "next_at", "held_until", "written_at")
 LONGEST_LEAD = 0.25
 LONGEST_LINE = 600.0  # seconds until the last of all who stand in line: a hundred at a rate of one in six seconds
 
@@ -97,7 +98,9 @@ class _Reservation:
         self._lead = lead  # a slot sooner than the commit takes would be past when the asker hears of it
         self._before = {key: SlotRow.sound(self.now, *values) for key, values in stored.items()}
         self._rows = dict(self._before)
-        self._holds = _holds_in_force(self.now)
+        held = RequestSlot.objects.filter(held_until__gt=self.now)  # all pauses that Kommo asked for, of whatever key
+        holds = {key: SlotRow.sound(self.now, *times).held_until for key, *times in held.values_list(*COLUMNS)}
+        self._holds = {key: until for key, until in holds.items() if until}
         self._granted: Counter[Key] = Counter()  # slots from behind the end of the row's line
         for key, block in self.blocks.items():
             if stored[key][0] == block.stored:  # nobody stands behind it: what is unused is given back
@@ -117,13 +120,21 @@ class _Reservation:
             free = self._free(wish)
             earliest = max(0.0, wish.earliest - self._lead)
             turn, moved = next_turn(self.now + self._lead, free, wish.keys, earliest, wish.patience)
-            too_late = [key for key in wish.names if turn.granted and not self._fits(key, moved[key])]
-            if not too_late:
+            blocks = {key: block for key in wish.names if (block := self._block_with_room(key)) is not None}
+            if not turn.granted:
                 break
-            for key in too_late:
-                self.blocks[key].until = self.blocks[key].next_at  # too early for whoever asks: lost
+            left_behind = [block for key, block in blocks.items() if moved[key] > block.until + self._ahead]
+            if not left_behind:
+                break
+            for block in left_behind:
+                block.until = block.next_at  # too early for whoever asks: lost
         for key, step in keys_to_pace(wish.keys) if turn.granted else ():
-            self._move(key, step, moved[key])
+            if key in blocks:
+                blocks[key].next_at = moved[key] - self._ahead
+                blocks[key].taken += 1
+            else:
+                self._granted[key, step] += 1
+                self._rows[key] = replace(self._rows[key], next_at=moved[key])
         return Due(self.read_at + turn.wait + self._lead, turn.granted)
 
     def _free(self, wish: TakeSlot) -> dict[str, float]:
@@ -133,23 +144,13 @@ class _Reservation:
         free = {key: self._holds.get(key, 0.0) for key, _ in wish.keys}
         for key in wish.names:
             in_line = self._rows[key].free_at(self.now, longest.get(key, LONGEST_LINE))
-            block = self.blocks.get(key)
-            has_room = block is not None and not block.is_used_up
-            free[key] = max(block.next_at + self._ahead, free[key]) if block and has_room else in_line
+            block = self._block_with_room(key)
+            free[key] = in_line if block is None else max(block.next_at + self._ahead, free[key])
         return free
 
-    def _fits(self, key: str, moved: float) -> bool:
+    def _block_with_room(self, key: str) -> Block | None:
         block = self.blocks.get(key)
-        return block is None or block.is_used_up or moved <= block.until + self._ahead
-
-    def _move(self, key: str, step: float, to: float) -> None:
-        block = self.blocks.get(key)
-        if block is not None and not block.is_used_up:
-            block.next_at = to - self._ahead
-            block.taken += 1
-        else:
-            self._granted[key, step] += 1
-            self._rows[key] = replace(self._rows[key], next_at=to)
+        return None if block is None or block.is_used_up else block
 
     def reserve_ahead(self) -> None:
         """Puts a block behind every line that slots were granted in, by what this process asked for until now."""
@@ -209,20 +210,13 @@ class BatchHandler:
         return list(dues)
 
 
-def _holds_in_force(now: float) -> dict[str, float]:
-    """Returns the ends of all pauses that Kommo asked for, under whatever key."""
-    rows = RequestSlot.objects.filter(held_until__gt=now).values_list("pk", "next_at", "held_until", "written_at")
-    holds = {key: SlotRow.sound(now, *times).held_until for key, *times in rows}
-    return {key: until for key, until in holds.items() if until}
-
-
 def _locked_rows(names: Sequence[str]) -> dict[str, tuple[float, ...]]:
     """Returns the rows, made if missing, locked in the order of their keys.
 
     On SQLite the IMMEDIATE transaction locks all.
     """
     locked = RequestSlot.objects.select_for_update().filter(pk__in=names).order_by("pk")
-    columns = locked.values_list("pk", "next_at", "held_until", "written_at")
+    columns = locked.values_list(*COLUMNS)
     found = {key: tuple(times) for key, *times in columns}
     missing = [name for name in names if name not in found]
     if missing:

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from django.db import models, transaction
+from django.db import transaction
 
 from accounts.fields import WrongEncryptionKey, encrypted_columns, is_readable
 from accounts.models import HAS_CREDENTIAL, Account
@@ -23,7 +23,12 @@ def rotate() -> Rotation:
     for model, names in encrypted_columns():
         for row_id in model._base_manager.order_by("pk").values_list("pk", flat=True):
             try:
-                rotated += _rotate_row(model, names, row_id)
+                with transaction.atomic():  # one lock, so that a token stored meanwhile is never put back
+                    row = model._base_manager.select_for_update().only(*names).filter(pk=row_id).first()
+                    opened = [getattr(row, name) for name in names] if row else []  # others are saved as they lie
+                    if row is not None and any(opened):
+                        row.save(update_fields=names)
+                        rotated += 1
             except WrongEncryptionKey:
                 unreadable.append(f"{model._meta.label} {row_id}")
     return Rotation(rotated, tuple(unreadable))
@@ -47,14 +52,3 @@ def unreadable_secrets() -> tuple[str, ...]:
         for row_id, *secrets in model._base_manager.order_by("pk").values_list("pk", *names)
         if not is_readable(secrets)
     )
-
-
-def _rotate_row(model: type[models.Model], names: list[str], row_id: object) -> int:
-    """Reads and writes under one lock, so that a token stored meanwhile is never put back."""
-    with transaction.atomic():
-        row = model._base_manager.select_for_update().only(*names).filter(pk=row_id).first()
-        opened = [getattr(row, name) for name in names] if row else []  # what is not opened is saved as it lies
-        if row is None or not any(opened):
-            return 0
-        row.save(update_fields=names)
-    return 1

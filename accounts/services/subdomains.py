@@ -26,7 +26,10 @@ def subdomain_of(text: str) -> str:
     """
     pasted = bare(text).lower()
     address = SCHEME.sub("", pasted)
-    subdomain = _by_template(address)
+    # Made as KOMMO_URL_TEMPLATE says, whatever its page, port and scheme.
+    head, _placeholder, tail = SCHEME.sub("", conf.url_template().lower()).partition(conf.PLACEHOLDER)
+    match = re.match(re.escape(head) + r"([^./:?#@]+)" + re.escape(tail) + r"\.?(?::\d+)?(?:[/?#]|\Z)", address)
+    subdomain = match[1] if match else None
     if subdomain is None and conf.is_loopback():  # a simulator on this machine stands for kommo.com
         host = re.split(r"[/?#:]", address, maxsplit=1)[0]
         subdomain = host.removesuffix(KOMMO_HOSTS[0]) if host.endswith(KOMMO_HOSTS[0]) else None
@@ -64,10 +67,3 @@ def _bare(address: str) -> str:
     """Removes the scheme; a simulator on this machine may leave out its port, Kommo has none."""
     bare = re.sub(r"^https?://", "", address.strip().lower()).rstrip("/")
     return re.sub(r":\d+", "", bare) if conf.is_loopback() else bare
-
-
-def _by_template(address: str) -> str | None:
-    """Returns the subdomain when the address is made as KOMMO_URL_TEMPLATE says, whatever its page, port and scheme."""
-    head, _, tail = SCHEME.sub("", conf.url_template().lower()).partition(conf.PLACEHOLDER)
-    match = re.match(re.escape(head) + r"([^./:?#@]+)" + re.escape(tail) + r"\.?(?::\d+)?(?:[/?#]|\Z)", address)
-    return match[1] if match else None

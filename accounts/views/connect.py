@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
-from accounts.models import Account, ConnectAttempt
+from accounts.models import Account
 from accounts.pages import actor_of, page
 from accounts.services.connecting import attempts, consent, invites
 from accounts.services.connecting.attempts import CannotConnect, StartedAttempt
@@ -33,30 +33,28 @@ STATUS = {
 
 
 def failures_shown(view: View) -> View:
-    """Shows the page of a failed connection where the view, or a service that it asks, refuses to connect."""
+    """Shows the page of a failed connection where the view, or a service that it asks, refuses to connect.
+
+    It says what happened, to which account, and the way on: for an operator, or for somebody with an invite link.
+    """
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
             return view(request, *args, **kwargs)
         except CannotConnect as problem:
-            return _failed(request, problem)
+            again = ""
+            if problem.invite is not None and problem.code not in ("invite_used", "invite_gone"):
+                again = invites.link(problem.invite)
+            elif problem.account is not None and problem.invite is None:
+                again = reverse("accounts:connect", args=[problem.account.pk])
+            title = _("Used already") if problem.code == "invite_used" else _("Not connected")
+            context = {"title": title, "problem": problem, "again": again}
+            response = render(request, "accounts/connect_failed.html", context, status=STATUS.get(problem.code, 400))
+            response["Referrer-Policy"] = "no-referrer"
+            return response
 
     return guarded
-
-
-def _failed(request: HttpRequest, problem: CannotConnect) -> HttpResponse:
-    """Says what happened, to which account, and the way on: for an operator, or for somebody with an invite link."""
-    again = ""
-    if problem.invite is not None and problem.code not in ("invite_used", "invite_gone"):
-        again = invites.link(problem.invite)
-    elif problem.account is not None and problem.invite is None:
-        again = reverse("accounts:connect", args=[problem.account.pk])
-    title = _("Used already") if problem.code == "invite_used" else _("Not connected")
-    context = {"title": title, "problem": problem, "again": again}
-    response = render(request, "accounts/connect_failed.html", context, status=STATUS.get(problem.code, 400))
-    response["Referrer-Policy"] = "no-referrer"
-    return response
 
 
 @permission_required("accounts.connect_account", raise_exception=True)
@@ -94,7 +92,10 @@ def remember(request: HttpRequest, started: StartedAttempt) -> None:
 @never_cache
 @failures_shown
 def callback(request: HttpRequest) -> HttpResponse:
-    """Takes the browser that Kommo sends back, with `code`, `state`, `referer`, or `error` (docs/kommo.md 1.2)."""
+    """Takes the browser that Kommo sends back, with `code`, `state`, `referer`, or `error` (docs/kommo.md 1.2).
+
+    Redirects to another page, so that reloading it asks for nothing again.
+    """
     query = request.GET
     by = actor_of(request) if request.user.is_authenticated else None
     attempt = attempts.take(query.get("state", ""), by=by, known=request.session.get(STATES, []))
@@ -103,11 +104,6 @@ def callback(request: HttpRequest) -> HttpResponse:
     if "error" in query or not query.get("code"):
         raise attempts.denied(attempt, query.get("error", ""))
     account = consent.finish(attempt, code=query["code"], referer=query.get("referer", ""))
-    return _show_connected(request, attempt, account)
-
-
-def _show_connected(request: HttpRequest, attempt: ConnectAttempt, account: Account) -> HttpResponse:
-    """Redirects to another page, so that reloading it asks for nothing again."""
     if attempt.invite_id:
         request.session[CONNECTED] = str(account)
         return HttpResponseRedirect(reverse("accounts:thanks"))

@@ -55,11 +55,15 @@ def thanks(request: HttpRequest) -> HttpResponse:
 @never_cache
 def invite_many(request: HttpRequest) -> HttpResponse:
     """Makes links for the accounts that `ids` names, or for all that need connecting: as CSV or by e-mail."""
-    ids = _ids((request.POST or request.GET).get("ids", ""))
-    accounts = invites.needing_connection() if ids is None else accounts_of(ids)
+    named = (request.POST or request.GET).get("ids", "")  # "3,17"
+    parts = named.split(",")
+    ids = [number for part in parts if (number := storable_id(part)) is not None]
+    if named and len(ids) < len(parts):  # whatever is no id is a mistake, never "all"
+        raise Http404
+    accounts = accounts_of(ids) if named else invites.needing_connection()
     chosen = list(accounts.order_by("subdomain"))
     if request.method != "POST" or not chosen:
-        return many_page(request, chosen, named=ids is not None)
+        return many_page(request, chosen, named=bool(named))
     number = storable_id(request.POST.get("integration", ""))
     fallback = None if number is None else Integration.objects.filter(pk=number).first()
     new, problems = invites.invite_all(chosen, fallback, by=actor_of(request))
@@ -93,17 +97,6 @@ def many_page(request: HttpRequest, accounts: list[Account], *, named: bool) -> 
         "sends_mail": conf.sends_mail(),
     }
     return page(request, "accounts/invite_many.html", context)
-
-
-def _ids(text: str) -> list[int] | None:
-    """Returns the ids in "3,17"; None for no text at all. Whatever is no id is a mistake, never "all"."""
-    if not text:
-        return None
-    parts = text.split(",")
-    ids = [number for part in parts if (number := storable_id(part)) is not None]
-    if len(ids) < len(parts):
-        raise Http404
-    return ids
 
 
 def _send_links(request: HttpRequest, new: list[Invite]) -> HttpResponse:

@@ -168,20 +168,19 @@ def send_mails(invite_ids: Collection[int]) -> int:
     Returns how many were sent.
     """
     waiting = Invite.objects.filter(usable(), pk__in=list(invite_ids), sent_at=None).exclude(email="")
-    return sum(_send_mail(each) for each in waiting.select_related("account", "integration"))
-
-
-def _send_mail(invite: Invite) -> bool:
-    rows = Invite.objects.filter(pk=invite.pk)
-    context = {"invite": invite, "account": invite.account, "link": link(invite)}
-    with translation.override(invite.language or conf.language()):
-        subject = _("Please connect %(account)s") % {"account": invite.account}
-        body = render_to_string("emails/invite.txt", context)
-    try:
-        send_mail(" ".join(subject.split()), body, None, [invite.email])
-    except (SMTPException, OSError, BadHeaderError) as error:
-        logger.warning("the invite of %s was not sent: %s", invite.account.subdomain, type(error).__name__)
-        rows.update(send_error=f"{type(error).__name__}: {error}"[:200])
-        return False
-    rows.update(sent_at=timezone.now(), send_error="")
-    return True
+    sent = 0
+    for invite in waiting.select_related("account", "integration"):
+        row = Invite.objects.filter(pk=invite.pk)
+        context = {"invite": invite, "account": invite.account, "link": link(invite)}
+        with translation.override(invite.language or conf.language()):
+            subject = _("Please connect %(account)s") % {"account": invite.account}
+            body = render_to_string("emails/invite.txt", context)
+        try:
+            send_mail(" ".join(subject.split()), body, None, [invite.email])
+        except (SMTPException, OSError, BadHeaderError) as error:
+            logger.warning("the invite of %s was not sent: %s", invite.account.subdomain, type(error).__name__)
+            row.update(send_error=f"{type(error).__name__}: {error}"[:200])
+        else:
+            row.update(sent_at=timezone.now(), send_error="")
+            sent += 1
+    return sent

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
@@ -11,7 +11,7 @@ from accounts.fields import WrongEncryptionKey
 from accounts.kommo.stopping import Stop, Stopped
 from accounts.models import Account
 from accounts.services.credentials.token_sources import UNREADABLE
-from accounts.services.health.probe import Probe, probe
+from accounts.services.health.probe import probe
 from accounts.services.health.store import HealthReport, conclude, store_error
 
 logger = logging.getLogger(__name__)
@@ -49,22 +49,17 @@ def check_each(
     yield from ((account.pk, store_error(account.pk, _(UNREADABLE))) for account in ordered if account not in accounts)
     with ThreadPoolExecutor(min(CHECK_THREADS, len(accounts) or 1)) as pool:
         checks = {pool.submit(probe, account, stop=stop): account for account in accounts}
-        for future in _as_they_come(set(checks), beat):
-            account, failure = checks[future], future.exception()
-            if failure is not None:
-                logger.error("account %s: the check failed", account.subdomain, exc_info=failure)
-                yield account.pk, store_error(account.pk, _(OWN_ERROR))
-                continue
-            answer = future.result()
-            if not isinstance(answer.error, Stopped):
-                yield account.pk, conclude(account, answer)
-
-
-def _as_they_come(waiting: "set[Future[Probe]]", beat: Callable[[], object]) -> "Iterator[Future[Probe]]":
-    while waiting:
-        done, waiting = wait(waiting, SIGN_OF_LIFE, FIRST_COMPLETED)
-        beat()
-        yield from done
+        waiting = set(checks)
+        while waiting:
+            done, waiting = wait(waiting, SIGN_OF_LIFE, FIRST_COMPLETED)
+            beat()
+            for future in done:
+                account, failure = checks[future], future.exception()
+                if failure is not None:
+                    logger.error("account %s: the check failed", account.subdomain, exc_info=failure)
+                    yield account.pk, store_error(account.pk, _(OWN_ERROR))
+                elif not isinstance((answer := future.result()).error, Stopped):
+                    yield account.pk, conclude(account, answer)
 
 
 def _is_readable(account: Account) -> bool:
