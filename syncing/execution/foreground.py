@@ -56,7 +56,7 @@ def run_to_the_end(
 
 def _wait(run: SyncRun, name: str, stop: StopSign, say: Say) -> None:
     """Waits while an older run is in the way, another lane has what is left, or the next wave waits."""
-    if not _is_open(run) or waves.settle(run.pk):
+    if not _is_open(run) or waves.advance_or_close(run.pk):
         return
     clocks.pull_in()
     claims.release_expired(run.pk)

@@ -13,7 +13,7 @@ from syncing.error_boundary import bounded
 from syncing.execution.account_task import BLOCKED_MESSAGE
 from syncing.models import RUN_OPEN, AccountState, IpBlock, SyncRun
 from syncing.records.text import error_document
-from syncing.services.runs.close import close_run, end_accounts, end_without_master, fail_inside
+from syncing.services.runs.close import close_run, end_accounts, end_by_own_error, end_without_master
 
 
 def announce() -> None:
@@ -22,7 +22,7 @@ def announce() -> None:
     accounts_conf.slots().hold(accounts_conf.IP_KEY, 2 * conf.heartbeat())
     error = error_document(StopReason.IP_BLOCKED, BLOCKED_MESSAGE, IpBlocked.remedy)
     for run in SyncRun.objects.filter(state__in=RUN_OPEN).order_by("pk"):
-        with bounded(partial(fail_inside, run.pk)):
+        with bounded(partial(end_by_own_error, run.pk)):
             if run.is_master_read:
                 end_accounts(run, AccountState.FAILED, StopReason.IP_BLOCKED, error=error)
                 close_run(run.pk)

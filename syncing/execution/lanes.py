@@ -170,19 +170,19 @@ class RunningLane:
                 subdomain = task.account.subdomain
                 logger.error("run %s: %s was not stored", task.claim.run_id, subdomain, exc_info=error)
         for run_id in {task.claim.run_id for task in done.values() if task.ended_by in rests.WEATHER}:
-            with bounded(partial(close.fail_inside, run_id)):
-                rests.weigh(run_id)
+            with bounded(partial(close.end_by_own_error, run_id)):
+                rests.rest_or_give_up(run_id)
         ended = {task.claim.run_id for task in done.values()}
         for run_id in ended - {task.claim.run_id for task in self._tasks.values()}:
-            with bounded(partial(close.fail_inside, run_id)):
-                if waves.settle(run_id):
+            with bounded(partial(close.end_by_own_error, run_id)):
+                if waves.advance_or_close(run_id):
                     promotion.follow(run_id)
 
     def _collect_masters(self) -> None:
         for future in [future for future in self._masters if future.done()]:
             held = self._masters.pop(future)
             error = future.exception()
-            with bounded(partial(close.fail_inside, held.claim.run_id)):
+            with bounded(partial(close.end_by_own_error, held.claim.run_id)):
                 if error is not None:
                     master.failed_inside(held.claim, error)
                     continue
@@ -201,7 +201,7 @@ class RunningLane:
         if idle or time.monotonic() >= self._masters_due:
             self._masters_due = time.monotonic() + 2 * conf.TICK
             for run in claims.unread(self.run_id).select_related("group"):
-                with bounded(partial(close.fail_inside, run.pk)):
+                with bounded(partial(close.end_by_own_error, run.pk)):
                     if self._free:
                         self._take_master(run)
         taken = claims.claim_accounts(self.name, self._free, self.run_id) if self._free else []

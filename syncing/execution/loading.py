@@ -22,8 +22,8 @@ from syncing.records.pending import pending_creations
 from syncing.records.stored_names import known_names
 from syncing.records.text import error_document
 from syncing.replication.contract import Result
-from syncing.services.runs.close import fail_inside
-from syncing.services.runs.waves import settle
+from syncing.services.runs.close import end_by_own_error
+from syncing.services.runs.waves import advance_or_close
 
 logger = logging.getLogger(__name__)
 
@@ -127,8 +127,8 @@ class Loader:
             store()
         except Stopped:
             return  # the claim was lost meanwhile: its new holder looks for itself
-        with bounded(partial(fail_inside, claim.run_id)):
-            settle(claim.run_id)
+        with bounded(partial(end_by_own_error, claim.run_id)):
+            advance_or_close(claim.run_id)
 
 
 def memories_of(claims: Sequence[Claim]) -> dict[int, AccountMemory]:

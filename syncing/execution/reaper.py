@@ -53,7 +53,7 @@ def _repairs() -> dict[str, Callable[[], int]]:
         "cancelled": claims.cancel_stragglers,
         "ended": _end_dead,
         # Of waves and runs that have ended, whoever came last died before the next step.
-        "waves": lambda: _each(waves.finished(), lambda run: waves.advance(run.pk)),
+        "waves": lambda: _each(waves.runs_to_advance(), lambda run: waves.advance(run.pk)),
         "closed": lambda: _each(
             SyncRun.objects.filter(~Exists(still_open), state__in=RUN_OPEN), lambda run: close.close_run(run.pk)
         ),
@@ -70,7 +70,7 @@ def _each(runs: QuerySet[SyncRun], act: Callable[[SyncRun], int]) -> int:
     """Does `act` for each of the runs; one that cannot be judged ends, the others go on."""
     count = 0
     for run in list(runs.select_related("group").order_by("pk")):
-        with bounded(partial(close.fail_inside, run.pk)):
+        with bounded(partial(close.end_by_own_error, run.pk)):
             count += act(run)
     return count
 

@@ -89,7 +89,7 @@ def test_a_run_that_was_stopped_shows_which_wave_failed_and_which_were_not_touch
     run.account_runs.filter(wave__lt=2).update(state="changed")
     run.account_runs.filter(account__subdomain="west").update(state="failed", reason="unpaid", error=UNPAID)
     SyncRun.objects.update(wave_held=False)
-    assert waves.settle(run.pk)
+    assert waves.advance_or_close(run.pk)
 
     response = admin_client.get(url(run))
 

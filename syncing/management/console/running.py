@@ -20,7 +20,7 @@ from syncing.management.console.progress import ProgressBar
 from syncing.models import RunState, SyncRun
 from syncing.presentation.runs import run_report
 from syncing.selectors.documents import failed_document, run_document
-from syncing.services.runs.close import fail_inside
+from syncing.services.runs.close import end_by_own_error
 from syncing.services.runs.start import Started
 from syncing.services.runs.waves import waits_for
 
@@ -95,6 +95,6 @@ def _document_after(error: Exception, run: SyncRun, stderr: OutputWrapper) -> di
     with survived(f"run {run.pk}", but=()):
         connection.close_if_unusable_or_obsolete()
         if not isinstance(error, DatabaseTrouble) and not run.queued_to_workers:
-            fail_inside(run.pk, error)  # nobody else would end it
+            end_by_own_error(run.pk, error)  # nobody else would end it
         document = run_document(SyncRun.objects.get(pk=run.pk))
     return document

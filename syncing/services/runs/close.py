@@ -106,7 +106,7 @@ def _cause(run: SyncRun, state: RunState, rows: QuerySet[AccountRun]) -> tuple[s
 def end_accounts(
     run: SyncRun | int, state: AccountState, reason: str, *, note: str = "", error: dict[str, str] | None = None
 ) -> int:
-    """Ends every account run of `run` (a run, or its key) that waits; those in somebody's hands are not touched."""
+    """Ends every account run of `run` (a run, or its key) that waits; those that are being worked are not touched."""
     waiting = AccountRun.objects.filter(run=run, state=AccountState.QUEUED)
     return waiting.update(
         state=state, reason=reason, note=short(note), error=error, finished_at=clock.now(), lease_until=None
@@ -124,10 +124,10 @@ def end_without_master(run: SyncRun, reason: str, error: dict[str, str]) -> bool
     return close_run(run.pk)
 
 
-def fail_inside(run_id: int, error: BaseException) -> None:
+def end_by_own_error(run_id: int, error: BaseException) -> None:
     """Ends a run that cannot be judged, by an error of our own: what waits is skipped, what is in work ends first.
 
-    The last resort, so that no run is met with the same error for ever: it asks for nothing that may be odd.
+    The last resort, so that no run is met with the same error for ever: it reads nothing that may be odd.
     """
     logger.error("run %s: error of our own", run_id, exc_info=error)
     document = error_document("internal", f"The run could not be judged: {where(error)}.", INTERNAL_REMEDY)

@@ -25,7 +25,7 @@ GIVEN_UP_REMEDY = (
 )
 
 
-def weigh(run_id: int) -> bool:
+def rest_or_give_up(run_id: int) -> bool:
     """Lets the run rest, or fails what is left, if servers or the network failed at too many accounts.
 
     Returns True to the one who did.

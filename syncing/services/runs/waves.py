@@ -34,7 +34,7 @@ GUARD_REMEDY = (
 UNDECIDED = {"state": RunState.RUNNING, "cancel_requested_at": None, "error__isnull": True}
 
 
-def settle(run_id: int) -> bool:
+def advance_or_close(run_id: int) -> bool:
     """Starts the next wave, or ends the run (then True), after accounts of it have ended."""
     advance(run_id)
     return close_run(run_id)
@@ -43,7 +43,7 @@ def settle(run_id: int) -> bool:
 # -- from wave to wave --
 
 
-def finished() -> QuerySet[SyncRun]:
+def runs_to_advance() -> QuerySet[SyncRun]:
     """Returns runs whose present wave has ended, with others behind it that nobody has decided about."""
     account_runs = AccountRun.objects.filter(run=OuterRef("pk"))
     at_work = account_runs.filter(state__in=ACCOUNT_OPEN, wave__lte=OuterRef("wave"))
@@ -53,7 +53,7 @@ def finished() -> QuerySet[SyncRun]:
 
 def advance(run_id: int) -> bool:
     """Decides about the next wave if the present one has ended; True for the one caller who did."""
-    run = finished().filter(pk=run_id).select_related("group").first()
+    run = runs_to_advance().filter(pk=run_id).select_related("group").first()
     if run is None:
         return False
     rows = AccountRun.objects.filter(run=run, wave=run.wave).order_by().values_list("state", "reason")
@@ -98,7 +98,7 @@ def _stop(run: SyncRun, ended: WaveResult) -> bool:
     return True
 
 
-# -- in the hands of a person --
+# -- continued by a person --
 
 
 def continue_run(run: SyncRun, *, by: Actor, wave: int | None = None) -> SyncRun:
@@ -128,7 +128,7 @@ def continue_run(run: SyncRun, *, by: Actor, wave: int | None = None) -> SyncRun
     return run
 
 
-# -- in words --
+# -- sentences --
 
 
 def waits_for(run: SyncRun) -> str:

@@ -144,7 +144,7 @@ def test_several_lanes_decide_once(fleet: House) -> None:
     fleet.work(Kommo(), threads=1)
     run.refresh_from_db()
 
-    assert not rests.weigh(run.pk)
+    assert not rests.rest_or_give_up(run.pk)
     assert LogEntry.objects.filter(run=run, code="rest").count() == 1
 
 

@@ -59,7 +59,7 @@ def test_of_many_who_end_a_failed_wave_one_stops_the_run(house: House, ended: Sy
 
 def test_who_judged_by_an_old_look_at_the_run_decides_nothing(house: House, ended: SyncRun) -> None:
     """Two judge the same wave, one of them under another limit: the first decision stands."""
-    late = waves.finished().select_related("group").get(pk=ended.pk)
+    late = waves.runs_to_advance().select_related("group").get(pk=ended.pk)
     assert waves.advance(ended.pk)
 
     assert not waves._stop(late, waves.WaveResult(1, 1))
@@ -105,7 +105,7 @@ def test_killed_at_any_statement_the_decision_is_made_once_and_by_the_failures(
     for statement in itertools.count(1):
         run = house.start()
         end(run, "north", state=state, reason="unpaid" if state == "failed" else "")
-        killed = dies_at(statement, lambda pk=run.pk: waves.settle(pk))
+        killed = dies_at(statement, lambda pk=run.pk: waves.advance_or_close(pk))
 
         reaper.reap()
 
