@@ -35,4 +35,13 @@ PURPOSES: Mapping[str, Purpose] = {
     RunPurpose.ROLLBACK: Purpose(),
     RunPurpose.PROMOTION: Purpose(role=Account.Role.MASTER, approved_by=(APPROVE, PROMOTE)),
 }
+UNKNOWN = Purpose()
 COMPARING = tuple(name for name, purpose in PURPOSES.items() if purpose.compares_with_master)
+
+
+def purpose_of(name: str) -> Purpose:
+    """Returns the facts of a purpose; of a name that no run has but by hand in the database, `UNKNOWN`.
+
+    Pages and services judge by it without an error; executing such a run is refused (`execution/purposes.py`).
+    """
+    return PURPOSES.get(name, UNKNOWN)

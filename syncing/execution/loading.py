@@ -15,7 +15,7 @@ from syncing.execution.purposes import STEPS
 from syncing.execution.recorder import Recorder
 from syncing.leases.claims import Claim
 from syncing.models import AccountState, SlaveSnapshot, SyncRun
-from syncing.purposes import PURPOSES
+from syncing.purposes import purpose_of
 from syncing.records.mappings import fresh_mappings
 from syncing.records.outcomes import outcomes_so_far
 from syncing.records.pending import pending_creations
@@ -149,7 +149,7 @@ def why_not_worked(claim: Claim, run: SyncRun, account: Account, goal: Goal | No
 
     Or one of which what it needs is gone, or was never given.
     """
-    purpose = PURPOSES[run.purpose]
+    purpose = purpose_of(run.purpose)
     if account.paused:
         return Ending(AccountState.SKIPPED, "paused", "paused since the run was asked for")
     if account.role != purpose.role:

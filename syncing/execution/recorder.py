@@ -16,7 +16,7 @@ from syncing.engine.refs import Ref
 from syncing.error_boundary import bounded
 from syncing.leases.claims import Claim
 from syncing.models import AccountRun, AccountState, LogEntry, SyncRun
-from syncing.purposes import PURPOSES
+from syncing.purposes import purpose_of
 from syncing.records import drift
 from syncing.records.account_runs import Progress, cancelled, failed_inside, final_columns, handed_back, so_far
 from syncing.records.log import log
@@ -164,7 +164,7 @@ def _with_other_role(units: Sequence[Unit]) -> set[int]:
         return set()
     rows = Account.objects.filter(pk__in={claim.account_id for claim in written}, role=Account.Role.MASTER)
     masters = set(rows.values_list("pk", flat=True))
-    wrong = (claim for claim in written if (claim.account_id in masters) != PURPOSES[claim.purpose].writes_master)
+    wrong = (claim for claim in written if (claim.account_id in masters) != purpose_of(claim.purpose).writes_master)
     return {claim.account_run_id for claim in wrong}
 
 

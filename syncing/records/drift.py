@@ -15,7 +15,7 @@ from syncing.engine.refs import Kind, Scope
 from syncing.engine.rules import WHOLE
 from syncing.leases.claims import Claim
 from syncing.models import AcceptedDifference, Drift, DriftChange, MasterSnapshot, SyncRun
-from syncing.purposes import PURPOSES
+from syncing.purposes import purpose_of
 from syncing.records.text import clean
 from syncing.replication.contract import Result
 
@@ -74,7 +74,7 @@ def frame_of(claim: Claim) -> Frame | None:
     """Returns the same for all accounts of a run; None: it does not compare slaves with their master."""
     columns = ("purpose", "snapshot", "snapshot__type", "group__sync_pipelines", "group__sync_custom_fields")
     purpose, snapshot, scope, pipelines, fields = SyncRun.objects.values_list(*columns).get(pk=claim.run_id)
-    if not PURPOSES[purpose].compares_with_master or snapshot is None:
+    if not purpose_of(purpose).compares_with_master or snapshot is None:
         return None
     covered = Scope(scope)
     return Frame(

@@ -18,7 +18,7 @@ from accounts.models import HEALTH_FINE, HEALTH_NEEDS_CONNECTING, Account
 from accounts.services.health.verdicts import HEALTH_OF_CODE
 from syncing.models import ACCOUNT_OPEN, AccountRun, AccountState
 from syncing.presentation import badges
-from syncing.purposes import PURPOSES
+from syncing.purposes import purpose_of
 from syncing.selectors.drift import slave_edits
 
 TROUBLED = (AccountState.PARTIAL, AccountState.FAILED, AccountState.REFUSED)
@@ -126,7 +126,7 @@ def _concerns_of(row: Mapping[str, Any], is_unwell: bool) -> Iterator[Concern]:
             yield Concern(row["state"], label, row["reason"] or label, message, remedy)
     # What a drift check found has lines of its own.
     waits = row["state"] == AccountState.PLANNED and row["run__group__requires_approval"]
-    if waits and not PURPOSES[row["run__purpose"]].is_own_topic:
+    if waits and not purpose_of(row["run__purpose"]).is_own_topic:
         title = _("Run %(number)d") % {"number": row["run"]}
         text = _("Nothing is written until somebody approves this plan.")
         remedy = _("Look at the run, then press Approve there.")

@@ -14,7 +14,7 @@ from syncing.engine.changes import Action
 from syncing.engine.refs import Kind
 from syncing.engine.rollback import LoggedChange
 from syncing.models import AccountRun, LogEntry, RunMode, SlaveSnapshot, SyncRun
-from syncing.purposes import PURPOSES
+from syncing.purposes import purpose_of
 
 WRITES = tuple(action.value for action in Action)
 VALUES_LOST = gettext_lazy(
@@ -143,7 +143,7 @@ def forecasts_of(run: SyncRun, accounts: Collection[int] | None = None) -> list[
 
 def can_be_rolled_back(run: SyncRun) -> bool:
     """Tells if a rollback of the run is worth offering."""
-    can = not run.is_open and run.writes and not PURPOSES[run.purpose].writes_master
+    can = not run.is_open and run.writes and not purpose_of(run.purpose).writes_master
     return can and SlaveSnapshot.objects.filter(account_run__run=run).exists()
 
 

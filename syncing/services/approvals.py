@@ -18,7 +18,7 @@ from syncing.models import (
     RunState,
     SyncRun,
 )
-from syncing.purposes import APPROVE, PROMOTE, PURPOSES
+from syncing.purposes import APPROVE, PROMOTE, purpose_of
 from syncing.services import audit
 from syncing.services.actors import who_asked_for
 from syncing.services.runs.create import Order, Started, locked, make_run, require_unpaused
@@ -44,7 +44,7 @@ def approve(
         members = still_there(plan, account_runs)
         require_unpaused(members)
         # A drift check's plan is applied by an ordinary sync; a plan without limits is applied without limits.
-        purpose = PURPOSES[plan.purpose].applied_as or plan.purpose
+        purpose = purpose_of(plan.purpose).applied_as or plan.purpose
         limits = {"forced": plan.forced, "force_reason": plan.force_reason}
         started = make_run(
             Order.like(plan, mode=RunMode.APPLY, approved_plan=plan, purpose=purpose, **limits),
@@ -141,7 +141,7 @@ def _check_approver(group: SyncGroup, plan: SyncRun, by: Actor) -> None:
 def _lacking(plan: SyncRun, by: Actor) -> list[str]:
     """Returns the permissions, or scopes of their key, that they lack to approve `plan`."""
     lacking: list[str] = []
-    for permission in PURPOSES[plan.purpose].approved_by:
+    for permission in purpose_of(plan.purpose).approved_by:
         if by.key is not None and SCOPES[permission] not in by.key.scopes:
             lacking.append(SCOPES[permission].value)
         elif not by.has(permission):

@@ -11,7 +11,7 @@ from syncing.engine.refs import Scope
 from syncing.engine.rollback import RollbackInput, rollback_input
 from syncing.engine.snapshot import Snapshot
 from syncing.models import AuditAction, RunMode, RunPurpose, SlaveSnapshot, SyncRun
-from syncing.purposes import PURPOSES
+from syncing.purposes import purpose_of
 from syncing.records.snapshots import unpacked
 from syncing.selectors.rollback import forecasts_of, writes_by_account_run
 from syncing.services import audit
@@ -56,7 +56,7 @@ def check(run: SyncRun) -> None:
             _("Run %(run)d only planned, so there is nothing to roll back.") % names,
             _("Choose a run that wrote something."),
         )
-    if PURPOSES[run.purpose].writes_master:
+    if purpose_of(run.purpose).writes_master:
         raise Refusal(
             "promotion",
             _(

@@ -11,7 +11,7 @@ from accounts.actors import Actor
 from accounts.models import SECRETS, Account
 from accounts.refusals import Refusal
 from syncing.models import ACCOUNT_GOOD, RUN_OPEN, AccountRun, AccountState, AuditAction, RunState, SyncRun
-from syncing.purposes import PURPOSES
+from syncing.purposes import purpose_of
 from syncing.services import audit
 from syncing.services.runs.create import Order, Started, locked, make_run
 from syncing.services.runs.start import start_run
@@ -101,7 +101,7 @@ def follow(
     It is forced when there is a `force_reason`. Raises Refusal.
     """
     order = Order.like(run, forced=bool(force_reason), force_reason=force_reason, **other)
-    if PURPOSES[order.purpose].compares_with_master and order.approved_plan is None:
+    if purpose_of(order.purpose).compares_with_master and order.approved_plan is None:
         return start_run(
             group=order.group,
             type=order.type,
@@ -126,7 +126,7 @@ def follow(
 
 def still_there(run: SyncRun, account_runs: QuerySet[AccountRun]) -> Sequence[Account]:
     """Returns those of the accounts that are in the group yet, in the role they had; raises Refusal if none is."""
-    role = PURPOSES[run.purpose].role
+    role = purpose_of(run.purpose).role
     rows = Account.objects.filter(pk__in=account_runs.values("account"), group=run.group_id, role=role)
     accounts = list(rows.defer(*SECRETS).order_by("pk"))
     if not accounts:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from accounts.models import Account, SyncGroup, WaveUnit
 from syncing.engine import waves
 from syncing.models import AccountRun, AccountState, SyncRun
-from syncing.purposes import PURPOSES
+from syncing.purposes import purpose_of
 
 
 def number(run: SyncRun, account_runs: Iterable[AccountRun]) -> list[AccountRun]:
@@ -15,7 +15,7 @@ def number(run: SyncRun, account_runs: Iterable[AccountRun]) -> list[AccountRun]
     What is skipped from the beginning (a paused account) is nobody's pilot and takes no place in a wave.
     """
     account_runs = list(account_runs)
-    if run.writes and not PURPOSES[run.purpose].writes_master:
+    if run.writes and not purpose_of(run.purpose).writes_master:
         worked = [account_run for account_run in account_runs if account_run.state == AccountState.QUEUED]
         for account_run, wave in zip(
             worked, _split(run.group, [account_run.account for account_run in worked]), strict=True
