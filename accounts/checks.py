@@ -38,7 +38,7 @@ def check_stored_secrets(**kwargs: Any) -> list[CheckMessage]:
         return []
     if False not in opens or True in opens:
         return []
-    message = "FIELD_ENCRYPTION_KEYS opens none of the stored secrets: the key that encrypted them is missing."
+    message = "No key of FIELD_ENCRYPTION_KEYS can decrypt the stored secrets: the key that encrypted them is missing."
     hint = (
         "Put the old key back, behind the new one if there is one. If it is lost for good, "
         "`python manage.py rotate_keys --clear` empties what cannot be read; then connect the accounts again."

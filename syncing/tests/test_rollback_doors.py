@@ -284,7 +284,7 @@ def test_the_command_says_what_was_written_again(master: SimAccount) -> None:
 
     _, _, errors = command("rollback", str(first), "--plan", "--account", "north")
 
-    assert f"north: written again by run {SyncRun.objects.latest('pk').pk - 1}" in errors
+    assert f"north: changed later by run {SyncRun.objects.latest('pk').pk - 1}" in errors
 
 
 @pytest.mark.parametrize(

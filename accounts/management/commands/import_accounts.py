@@ -22,7 +22,7 @@ class Command(RefusingCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path, metavar="FILE.csv")
-        parser.add_argument("--group", metavar="NAME", help="the sync group of the rows that name none; made if needed")
+        parser.add_argument("--group", metavar="NAME", help="the sync group of lines that name none; created if needed")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:

@@ -14,7 +14,9 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []  # the check of the keys would refuse the very command that repairs them
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--clear", action="store_true", help="empty what no key opens: a key is lost for good")
+        parser.add_argument(
+            "--clear", action="store_true", help="empty the secrets that no key can decrypt, if a key is lost for good"
+        )
         parser.add_argument("--no-input", action="store_true", help="do not ask before --clear")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -23,7 +25,7 @@ class Command(BaseCommand):
             if lost and not options["no_input"]:
                 self.stdout.write(f"No key opens the secrets of {len(lost)} rows: {', '.join(lost)}.")
                 if not sys.stdin.isatty():
-                    message = "Nothing was changed: nobody is there to confirm it. Add --no-input if it is meant."
+                    message = "Nothing was changed: nobody is there to confirm it. Add --no-input if that is intended."
                     raise CommandError(message)
                 if input("Empty them? Their accounts have to be connected again. [y/N] ").strip().lower() != "y":
                     raise CommandError("Nothing was changed.")

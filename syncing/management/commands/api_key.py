@@ -30,7 +30,8 @@ class Command(RefusingCommand):
         create.add_argument(
             "--by",
             metavar="USERNAME",
-            help="make it this person's key: it may do no more than they may, and counts as them for four eyes",
+            help="the person whose key it is: it can do only what they may do, "
+            "and counts as this person when a second person has to approve",
         )
 
     def handle(self, *args: Any, name: str, scope: list[str] | None, by: str | None, **options: Any) -> None:

@@ -13,9 +13,13 @@ class Command(RunCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("run", type=int, metavar="RUN", help="the number of the plan run")
-        parser.add_argument("--by", metavar="USERNAME", required=True, help="who approves; needs the permission to")
-        parser.add_argument("--account", metavar="SUBDOMAIN", action="append", help="only this one; may be repeated")
-        parser.add_argument("--reason", metavar="TEXT", default="", help="why; kept in the audit")
+        parser.add_argument(
+            "--by", metavar="USERNAME", required=True, help="the user who approves; needs the permission"
+        )
+        parser.add_argument(
+            "--account", metavar="SUBDOMAIN", action="append", help="only this account; may be repeated"
+        )
+        parser.add_argument("--reason", metavar="TEXT", default="", help="the reason, stored in the audit")
         super().add_arguments(parser)
 
     def start(self, options: dict[str, Any]) -> Started:

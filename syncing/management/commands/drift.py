@@ -27,11 +27,11 @@ class Command(RunCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--group", metavar="NAME", help="only this sync group")
         parser.add_argument("--account", metavar="SUBDOMAIN", action="append", help="only this slave; may be repeated")
-        parser.add_argument("--check", action="store_true", help="look first: a run that only reads")
+        parser.add_argument("--check", action="store_true", help="check first: a run that reads and writes nothing")
         parser.add_argument("--accept", metavar="KIND:KEY[:ATTRIBUTE]", help="accept this difference of --account")
         parser.add_argument("--withdraw", metavar="ID", type=int, help="withdraw the exception of this number")
-        parser.add_argument("--reason", metavar="TEXT", default="", help="why it is accepted; kept in the audit")
-        parser.add_argument("--by", metavar="USERNAME", help="who accepts or withdraws; needs the permission to")
+        parser.add_argument("--reason", metavar="TEXT", default="", help="the reason, stored in the audit")
+        parser.add_argument("--by", metavar="USERNAME", help="the user who accepts or withdraws; needs the permission")
         super().add_arguments(parser)
 
     def facts(self, options: Options) -> dict[str, Any]:
@@ -42,7 +42,7 @@ class Command(RunCommand):
         if sum([options["check"], options["accept"] is not None, options["withdraw"] is not None]) > 1:
             raise Refusal("usage", "--check, --accept and --withdraw are for one call each.")
         if deciding and not options["by"]:
-            raise Refusal("usage", "Somebody has to answer for it.", "Name a user with --by USERNAME.")
+            raise Refusal("usage", "A user has to be responsible for it.", "Name a user with --by USERNAME.")
         if options["by"] and not deciding:
             raise Refusal("usage", "--by is for --accept and --withdraw.")
         if options["reason"] and options["accept"] is None:

@@ -28,7 +28,7 @@ class Command(RunCommand):
             required=True,
             help=f"kinds: {', '.join(Kind)}; the name, PARENT/NAME or key as `drift` tells it; may be repeated",
         )
-        parser.add_argument("--reason", metavar="TEXT", default="", help="why; kept in the audit")
+        parser.add_argument("--reason", metavar="TEXT", default="", help="the reason, stored in the audit")
         super().add_arguments(parser)
 
     def facts(self, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,15 +12,15 @@ from syncing.services.runs.create import Started
 
 
 class Command(RunCommand):
-    help = (
-        "Takes back what a run did, as a run of its own that can be planned, approved and rolled back like any other."
-    )
+    help = "Rolls back a run. The rollback is a run itself: it can be planned, approved and rolled back."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("run", type=int, metavar="RUN", help="the number of the run to take back")
-        parser.add_argument("--account", metavar="SUBDOMAIN", action="append", help="only this one; may be repeated")
-        parser.add_argument("--plan", action="store_true", help="show what would be done, write nothing")
-        parser.add_argument("--reason", metavar="TEXT", default="", help="why; kept in the audit")
+        parser.add_argument("run", type=int, metavar="RUN", help="the number of the run to roll back")
+        parser.add_argument(
+            "--account", metavar="SUBDOMAIN", action="append", help="only this account; may be repeated"
+        )
+        parser.add_argument("--plan", action="store_true", help="show what would change, write nothing")
+        parser.add_argument("--reason", metavar="TEXT", default="", help="the reason, stored in the audit")
         super().add_arguments(parser)
 
     def start(self, options: dict[str, Any]) -> Started:
@@ -38,7 +38,9 @@ class Command(RunCommand):
             name = forecast.account.subdomain
             if forecast.later:
                 runs = ", ".join(map(str, forecast.later))
-                self.stderr.write(f"{name}: written again by run {runs}; that is taken back in the same items.")
+                self.stderr.write(
+                    f"{name}: changed later by run {runs}; those changes to the same items are rolled back, too."
+                )
             for loss in forecast.losses:
                 self.stderr.write(f"{name}: {loss.kind} {loss.name!r}: {loss.message}")
         return started

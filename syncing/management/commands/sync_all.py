@@ -17,9 +17,9 @@ class Command(RunCommand):
         parser.add_argument("--group", metavar="NAME", help="the sync group; may be left out if there is only one")
         parser.add_argument("--type", choices=RunType.values, default=RunType.FULL.value)
         parser.add_argument("--account", metavar="SUBDOMAIN", action="append", help="only this slave; may be repeated")
-        parser.add_argument("--plan", action="store_true", help="show what would be done, write nothing")
+        parser.add_argument("--plan", action="store_true", help="show what would change, write nothing")
         parser.add_argument("--force", action="store_true", help="override the limits of the group; needs --reason")
-        parser.add_argument("--reason", metavar="TEXT", default="", help="why it is forced; kept with the run")
+        parser.add_argument("--reason", metavar="TEXT", default="", help="the reason for --force, stored with the run")
         super().add_arguments(parser)
 
     def start(self, options: dict[str, Any]) -> Started:

@@ -78,7 +78,7 @@ class RunCommand(RefusingCommand):
             with bounded(self._errored, but=EXPECTED):
                 yield
         except SystemCheckError as error:
-            raise Refusal("configuration", str(error), "Put right what it names, then run again.") from error
+            raise Refusal("configuration", str(error), "Correct what it names, then run again.") from error
         except DatabaseError as error:
             # What passes by itself is a failure; everything else is for whoever set the database up.
             trouble = trouble_of(error)
