@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from accounts.pages import person
 from accounts.uploads import FilesRefused, NoFiles, may_upload
 from syncing.api.health import healthz, readyz
-from syncing.api.http import refused, too_large
+from syncing.api.http import error_response, too_large
 from syncing.web.bodies import ANONYMOUS_LIMIT, API, rule_for
 
 POLICY = "; ".join(
@@ -90,7 +90,7 @@ class RequestBodies:
         limit = ANONYMOUS_LIMIT if size > ANONYMOUS_LIMIT and not request.user.is_authenticated else rule.limit
         if size > limit:
             if rule is API:
-                return refused(too_large())
+                return error_response(too_large())
             message = _("The request is larger than %(limit)s.") % {"limit": filesizeformat(limit)}
             return _page(request, message, status=413)
         if request.content_type == "multipart/form-data" and not rule.is_upload and rule is not API:

@@ -67,5 +67,5 @@ urlpatterns: list[URLPattern] = [
     path("api/accounts/<str:subdomain>/exceptions", drifting.add_exception, name="api_exceptions"),
     path("api/accounts/<str:subdomain>/exceptions/<int:exception_id>", drifting.end_exception, name="api_exception"),
     path("api/drift", drifting.drift, name="api_drift"),
-    re_path("^api/", endpoints.unknown, name="api_unknown"),
+    re_path("^api/", endpoints.unknown_endpoint, name="api_unknown"),
 ]

@@ -1,44 +1,45 @@
-"""The endpoints of what people decide: approving a plan, and the audit of all decisions."""
+"""The endpoints of decisions: approving a plan, and the audit of all decisions."""
 
 from django.http import HttpRequest, JsonResponse
 
 from accounts.kommo.texts import storable_id
-from syncing.api.endpoints import READ, accepted, found_run
-from syncing.api.http import ApiRequest, endpoint, json_body, wrong
-from syncing.api.order import accounts_of_run, reason_of
+from syncing.api.endpoints import READ, accepted, run_or_404
+from syncing.api.http import ApiRequest, bad_request, endpoint, json_body
+from syncing.api.request_bodies import accounts_of_run, reason_of
 from syncing.models import KeyScope
 from syncing.purposes import APPROVE
 from syncing.selectors import audit as reads
 from syncing.services.approvals import approve as approve_plan
 
 KEYS = ("accounts", "reason")
-USUAL, MOST = 100, 1000  # entries of one answer
+DEFAULT_LIMIT, MAX_LIMIT = 100, 1000  # entries of one answer
 
 
 @endpoint("POST", KeyScope.APPROVE, APPROVE)
 def approve(request: ApiRequest, run_id: int) -> JsonResponse:
-    body, plan = json_body(request, KEYS), found_run(run_id)
-    accounts, reason = accounts_of_run(plan, body.get("accounts")), reason_of(body)
+    body, plan = json_body(request, KEYS), run_or_404(run_id)
+    accounts, reason = accounts_of_run(plan, body), reason_of(body)
     started = approve_plan(plan, by=request.by, accounts=accounts, reason=reason)
     return accepted(request, started)
 
 
 @endpoint("GET", READ, "syncing.view_auditentry")
 def audit(request: HttpRequest) -> JsonResponse:
-    """A page of entries, the newest first; `next` is the `before` of the next page."""
-    before, limit = _number(request, "before"), _number(request, "limit") or USUAL
-    if limit > MOST:
-        raise wrong("bad_limit", "limit is too large.", [f"1 to {MOST}"])
+    """Answers with a page of entries, the newest first; `next` is the `before` of the next page."""
+    before, limit = _number(request, "before"), _number(request, "limit") or DEFAULT_LIMIT
+    if limit > MAX_LIMIT:
+        raise bad_request("bad_limit", "limit is too large.", [f"1 to {MAX_LIMIT}"])
     page = [reads.document(entry) for entry in reads.entries(before=before)[: limit + 1]]
     more = len(page) > limit
     return JsonResponse({"entries": page[:limit], "next": page[limit - 1]["id"] if more else None})
 
 
 def _number(request: HttpRequest, name: str) -> int | None:
+    """Returns the whole number that the query string gives; None when it gives none. Raises ApiError 400."""
     text = request.GET.get(name)
     if text is None:
         return None
     number = storable_id(text)
     if not number or number < 1:
-        raise wrong(f"bad_{name}", f"{name} is no number.", ["a whole number from 1 on"])
+        raise bad_request(f"bad_{name}", f"{name} is no number.", ["a whole number from 1 on"])
     return number

@@ -5,8 +5,8 @@ from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
 
 from accounts.models import SECRETS, Account
-from syncing.api.http import ApiError, ApiRequest, endpoint, json_body, refused, require
-from syncing.api.order import KEYS, read_order
+from syncing.api.http import ApiError, ApiRequest, endpoint, error_response, json_body, require
+from syncing.api.request_bodies import TRIGGER_KEYS, read_trigger
 from syncing.leases.processes import workers_alive
 from syncing.models import KeyScope, RunMode, SyncRun
 from syncing.selectors.documents import plan_document, run_document
@@ -20,20 +20,14 @@ READ, TRIGGER = KeyScope.READ, KeyScope.TRIGGER
 
 @endpoint("POST", TRIGGER, None)
 def trigger(request: ApiRequest) -> JsonResponse:
-    order = read_order(json_body(request, KEYS, name_unknown=True))
-    require(request, PERMISSION[RunMode(order.mode)])
-    started = start_run(
-        group=order.group,
-        type=order.type,
-        mode=order.mode,
-        accounts=order.accounts,
-        by=request.by,
-    )
+    body = read_trigger(json_body(request, TRIGGER_KEYS, name_unknown=True))
+    require(request, PERMISSION[RunMode(body.mode)])
+    started = start_run(group=body.group, type=body.type, mode=body.mode, accounts=body.accounts, by=request.by)
     return accepted(request, started)
 
 
 def accepted(request: ApiRequest, started: Started) -> JsonResponse:
-    """Which run will do it, and where to look at it; the key is noted in the run's log."""
+    """Returns the answer 202 with the run and its address; notes the key in the run's log."""
     sign(started.run, request.by, joined=started.joined)
     url = request.build_absolute_uri(reverse("syncing:api_run", args=[started.run.pk]))
     return JsonResponse({"run": started.run.pk, "status_url": url}, status=202)
@@ -47,24 +41,24 @@ def status(request: HttpRequest) -> JsonResponse:
 
 @endpoint("GET", READ, "syncing.view_syncrun")
 def run(request: HttpRequest, run_id: int) -> JsonResponse:
-    return JsonResponse(run_document(found_run(run_id)))
+    return JsonResponse(run_document(run_or_404(run_id)))
 
 
 @endpoint("GET", READ, "syncing.view_syncrun")
 def plan(request: HttpRequest, run_id: int) -> JsonResponse:
-    """The changes once per distinct plan, not once per account."""
-    return JsonResponse(plan_document(found_run(run_id)))
+    """Answers with the changes, once per distinct plan, not once per account."""
+    return JsonResponse(plan_document(run_or_404(run_id)))
 
 
-def found_run(run_id: int) -> SyncRun:
-    """The run; raises ApiError 404."""
-    found = SyncRun.objects.select_related("group").filter(pk=run_id).first()
-    if found is None:
+def run_or_404(run_id: int) -> SyncRun:
+    """Returns the run; raises ApiError 404."""
+    run = SyncRun.objects.select_related("group").filter(pk=run_id).first()
+    if run is None:
         raise ApiError(404, "no_such_run", f"There is no run {run_id}.", "See /api/sync/status for the last runs.")
-    return found
+    return run
 
 
-def found_slave(subdomain: str) -> Account:
+def slave_or_404(subdomain: str) -> Account:
     """Returns the slave; raises ApiError 404."""
     slaves = Account.objects.filter(role=Account.Role.SLAVE, subdomain=subdomain).select_related("group")
     account = slaves.defer(*SECRETS).first()
@@ -78,19 +72,18 @@ def found_slave(subdomain: str) -> Account:
 def ids(request: HttpRequest, subdomain: str) -> JsonResponse:
     account = Account.objects.filter(subdomain=subdomain).first()
     if account is None:
-        raise ApiError(
-            404, "no_such_account", "There is no account of this subdomain.", "See /api/sync/status for all."
-        )
+        message = "There is no account of this subdomain."
+        raise ApiError(404, "no_such_account", message, "See /api/sync/status for all.")
     return JsonResponse(id_map(account), safe=False)
 
 
 @csrf_exempt
-def unknown(request: HttpRequest) -> JsonResponse:
-    """Everything else under /api/: JSON, not the login page of the admin."""
+def unknown_endpoint(request: HttpRequest) -> JsonResponse:
+    """Answers to everything else under /api/ with JSON, not the login page of the admin."""
     remedy = (
         "There are /api/sync/trigger, /api/sync/status, /api/sync/runs/ID, /api/sync/runs/ID/plan, "
         "/api/sync/runs/ID/approve, /api/sync/runs/ID/continue, /api/sync/runs/ID/rollback, "
         "/api/accounts/SUBDOMAIN/ids, /api/accounts/SUBDOMAIN/exceptions, /api/accounts/SUBDOMAIN/promote, "
         "/api/drift, /api/audit."
     )
-    return refused(ApiError(404, "no_such_endpoint", "There is nothing here.", remedy))
+    return error_response(ApiError(404, "no_such_endpoint", "There is nothing here.", remedy))

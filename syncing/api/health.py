@@ -1,4 +1,4 @@
-"""Is the process alive, and can it work? For load balancers and supervisors; no key needed."""
+"""Tells load balancers and supervisors if the process is alive, and if it can work; no key needed."""
 
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
@@ -11,15 +11,17 @@ from syncing.selectors.status import problems
 @require_safe
 @never_cache
 def healthz(request: HttpRequest) -> JsonResponse:
+    """Answers as long as the process lives."""
     return JsonResponse({"status": "ok"})
 
 
 @require_safe
 @never_cache
 def readyz(request: HttpRequest) -> JsonResponse:
-    found = problems()
-    if found:
-        response = JsonResponse({"status": "not ready", "problems": found}, status=503)
+    """Answers 503 with the problems while it cannot work, else 200."""
+    current = problems()
+    if current:
+        response = JsonResponse({"status": "not ready", "problems": current}, status=503)
         response["Retry-After"] = str(conf.RETRY_AFTER)
         response._has_been_logged = True  # type: ignore[attr-defined]  # it is asked every few seconds; the cause is in the log already
         return response

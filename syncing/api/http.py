@@ -22,9 +22,9 @@ logger = logging.getLogger(__name__)
 
 View = Callable[..., HttpResponse]
 
-# Of what a service refuses, by its code; all else is a conflict with how things are now.
+# The status of what a service refuses, by its code; all else is a conflict with how things are now.
+STATUS_BY_CODE = {"not_allowed": 403}
 CONFLICT = 409
-STATUS = {"not_allowed": 403}
 
 
 class ApiRequest(HttpRequest):
@@ -41,7 +41,7 @@ class ApiError(Refusal):
         self.status = status
 
 
-def wrong(code: str, message: str, allowed: Iterable[Any]) -> ApiError:
+def bad_request(code: str, message: str, allowed: Iterable[Any]) -> ApiError:
     """Returns the error of a request that holds what it may not; its remedy lists what it may."""
     return ApiError(400, code, message, f"Allowed: {listed(allowed)}.")
 
@@ -53,16 +53,16 @@ def listed(names: Iterable[Any], limit: int = 200) -> str:
     return ", ".join(names[:limit]) + more if names else "none"
 
 
-def refused(error: Refusal) -> JsonResponse:
+def error_response(error: Refusal) -> JsonResponse:
     """Returns the answer to a request that the API or a service refused."""
-    status = error.status if isinstance(error, ApiError) else STATUS.get(error.code, CONFLICT)
+    status = error.status if isinstance(error, ApiError) else STATUS_BY_CODE.get(error.code, CONFLICT)
     response = JsonResponse({"error": error.document}, status=status)
     if status == 401:
         response["WWW-Authenticate"] = 'Bearer realm="KommoSync"'
     return response
 
 
-def answering(method: str) -> Callable[[View], View]:
+def keyless_endpoint(method: str) -> Callable[[View], View]:
     """Lets in only `method`, without Django's CSRF token, and turns each refusal into its answer."""
 
     def decorate(view: View) -> View:
@@ -73,7 +73,7 @@ def answering(method: str) -> Callable[[View], View]:
                 check_method(request, method)
                 return view(request, *args, **kwargs)
             except Refusal as error:
-                response = refused(error)
+                response = error_response(error)
                 if response.status_code == 401:
                     logger.warning("REST API: %s from %s", error.code, client_address(request))
                 if response.status_code == 405:
@@ -92,7 +92,7 @@ def endpoint(method: str, scope: KeyScope, permission: str | None) -> Callable[[
     """
 
     def decorate(view: View) -> View:
-        @answering(method)
+        @keyless_endpoint(method)
         @wraps(view)
         def guarded(request: ApiRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             request.by = of_key(authorise(request, scope))
@@ -111,7 +111,7 @@ def check_method(request: HttpRequest, method: str) -> None:
 
 
 def authorise(request: HttpRequest, scope: KeyScope) -> ApiKey:
-    """The key of the Authorization header; raises ApiError 401 or 403."""
+    """Returns the key of the Authorization header; raises ApiError 401 or 403."""
     kind, _, secret = request.headers.get("Authorization", "").partition(" ")
     if kind.lower() != "bearer" or not secret.strip():
         raise ApiError(401, "no_key", "This needs an API key.", "Send the header 'Authorization: Bearer KEY'.")
@@ -155,5 +155,5 @@ def json_body(request: HttpRequest, allowed: Sequence[str], *, name_unknown: boo
     unknown = [key for key in value if key not in allowed]
     if unknown:
         message = f"Unknown: {listed(unknown)}." if name_unknown else "The body holds a key that is not known."
-        raise wrong("unknown_key", message, allowed)
+        raise bad_request("unknown_key", message, allowed)
     return value

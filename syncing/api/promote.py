@@ -4,9 +4,9 @@ from typing import Any
 
 from django.http import JsonResponse
 
-from syncing.api.endpoints import accepted, found_slave
-from syncing.api.http import ApiRequest, endpoint, json_body, wrong
-from syncing.api.order import reason_of
+from syncing.api.endpoints import accepted, slave_or_404
+from syncing.api.http import ApiRequest, bad_request, endpoint, json_body
+from syncing.api.request_bodies import reason_of
 from syncing.models import KeyScope
 from syncing.purposes import PROMOTE
 from syncing.services import promotion
@@ -18,17 +18,18 @@ LONGEST = 500
 
 @endpoint("POST", KeyScope.PROMOTE, PROMOTE)
 def promote(request: ApiRequest, subdomain: str) -> JsonResponse:
-    """`items`: {kind, name or slave_key, attribute} each, as /api/drift tells them; no attribute: the whole item."""
-    body = json_body(request, KEYS)
-    source, items, reason = found_slave(subdomain), _items(body.get("items")), reason_of(body)
+    """Plans to promote `items`: {kind, name or slave_key, attribute} each, as /api/drift tells them.
+
+    No attribute: the whole item.
+    """
+    body, source = json_body(request, KEYS), slave_or_404(subdomain)
+    items = body.get("items")
+    if not isinstance(items, list) or not items or not all(_is_item(item) for item in items):
+        message = "items must be a list of objects of short texts, each with these keys."
+        raise bad_request("bad_items", message, ITEM_KEYS)
+    reason = reason_of(body)
     started = promotion.propose(source, promotion.by_name(source, items), by=request.by, reason=reason)
     return accepted(request, started)
-
-
-def _items(items: Any) -> list[dict[str, str]]:
-    if not isinstance(items, list) or not items or not all(_is_item(item) for item in items):
-        raise wrong("bad_items", "items must be a list of objects of short texts, each with these keys.", ITEM_KEYS)
-    return items
 
 
 def _is_item(item: Any) -> bool:

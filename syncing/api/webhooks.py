@@ -9,7 +9,7 @@ import logging
 from django.http import HttpRequest, JsonResponse
 
 from accounts.refusals import Refusal
-from syncing.api.http import ApiError, answering
+from syncing.api.http import ApiError, keyless_endpoint
 from syncing.selectors.runs import waiting_run
 from syncing.services.actors import WEBHOOK
 from syncing.services.keys import group_for_webhook
@@ -17,25 +17,22 @@ from syncing.services.runs.start import start_run
 
 logger = logging.getLogger(__name__)
 
-DRAIN_LIMIT = 2 * 1024 * 1024
+DRAIN_LIMIT = 2 * 1024 * 1024  # bytes of a body
 
 
-@answering("POST")
+@keyless_endpoint("POST")
 def webhook(request: HttpRequest, token: str) -> JsonResponse:
+    """Starts a run of the token's group, or names the run that waits already."""
     group = group_for_webhook(token)
     if group is None:
         raise ApiError(404, "no_such_token", "This webhook is unknown.", "Make a new token: webhook_token --rotate.")
-    _drain(request)
+    # Reads the body away, unseen: an answer before its end may be lost when the connection is closed.
+    unread = DRAIN_LIMIT
+    while unread > 0 and (chunk := request.read(min(unread, 64 * 1024))):
+        unread -= len(chunk)
     try:
         run = waiting_run(group) or start_run(group=group, by=WEBHOOK).run
     except Refusal as error:
         logger.warning("webhook of group %s starts nothing: %s", group.name, error.message)
         return JsonResponse({"run": None, "error": error.document}, status=202)
     return JsonResponse({"run": run.pk}, status=202)
-
-
-def _drain(request: HttpRequest) -> None:
-    """Read the body away, unseen: an answer before its end may be lost when the connection is closed."""
-    left = DRAIN_LIMIT
-    while left > 0 and (chunk := request.read(min(left, 64 * 1024))):
-        left -= len(chunk)
