@@ -61,7 +61,17 @@ def update(call: Call, pipeline: SimPipeline, number: str) -> SimAnswer:
     item = validation.parse_object(call.body)
     validation.check_all([item], lambda each: _check(call, each, PATCH_RULES, stage))
     if not stage.is_system:
-        _change(call, stage, item)
+        if "name" in item:
+            stage.name = call.stored_name("stage", item["name"])
+        elif call.variants.stage_patch_blanks_name:
+            # docs/kommo.md 4.1: seen on live accounts.
+            stage.name = ""
+            call.account.blanked_names += 1
+        stage.sort = item.get("sort", stage.sort)
+        stage.color = item.get("color", stage.color)
+        if call.variants.palette and "color" in item:
+            stage.color = stage.color.lower()
+        _describe(call, stage, item.get("descriptions", []))
         call.account.renumber_stages(pipeline)
     elif call.variants.system_stage_patch == "400":
         raise problems.invalid([(validation.request_id(0, item), [problems.bad_choice("name")])])
@@ -108,20 +118,6 @@ def create_one(call: Call, item: Item, position: int) -> SimStage:
     stage = SimStage(call.account.next_id(), call.stored_name("stage", item["name"]), item["sort"], color)
     _describe(call, stage, item.get("descriptions", []))
     return stage
-
-
-def _change(call: Call, stage: SimStage, item: Item) -> None:
-    if "name" in item:
-        stage.name = call.stored_name("stage", item["name"])
-    elif call.variants.stage_patch_blanks_name:
-        # docs/kommo.md 4.1: seen on live accounts.
-        stage.name = ""
-        call.account.blanked_names += 1
-    stage.sort = item.get("sort", stage.sort)
-    stage.color = item.get("color", stage.color)
-    if call.variants.palette and "color" in item:
-        stage.color = stage.color.lower()
-    _describe(call, stage, item.get("descriptions", []))
 
 
 def _describe(call: Call, stage: SimStage, items: list[Item]) -> None:
