@@ -61,26 +61,24 @@ def body_path(body: Json, path: str) -> BodyPath:
     `enums.0.value`, `enums[0][value]`, `/enums/0/value`; the item's index or the list's name may stand in front.
     """
     words = WORD.findall(path)
-    walks = (_walk(body, words[start:]) for start in range(len(words)))
-    return next((walk for walk in walks if walk), ())
-
-
-def _walk(body: object, words: Sequence[str]) -> BodyPath:
-    path: list[str | int] = []
-    here = body
-    for word in words:
-        if isinstance(here, dict) and word not in here and word in (here.get("_embedded") or {}):
-            path.append("_embedded")
-            here = here["_embedded"]
-        if isinstance(here, dict) and word in here:
-            path.append(word)
-            here = here[word]
-        elif isinstance(here, list) and word.isdecimal() and int(word) < len(here):
-            path.append(int(word))
-            here = here[int(word)]
-        else:
-            break
-    return tuple(path)
+    for start in range(len(words)):
+        place: list[str | int] = []
+        here: Any = body
+        for word in words[start:]:
+            if isinstance(here, dict) and word not in here and word in (here.get("_embedded") or {}):
+                place.append("_embedded")
+                here = here["_embedded"]
+            if isinstance(here, dict) and word in here:
+                place.append(word)
+                here = here[word]
+            elif isinstance(here, list) and word.isdecimal() and int(word) < len(here):
+                place.append(int(word))
+                here = here[int(word)]
+            else:
+                break
+        if place:
+            return tuple(place)
+    return ()
 
 
 def located_complaints(body: Json, error: Validation) -> list[tuple[BodyPath, FieldError]]:

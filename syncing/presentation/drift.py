@@ -24,20 +24,21 @@ def drift_report(accounts: Sequence[Document]) -> str:
     counts = Counter(account["state"] for account in accounts)
     states = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
     summary = f"{len(accounts)} accounts: {states}" if accounts else "No accounts."
-    return "\n\n".join([table(HEAD, [_row(account) for account in accounts]), *details, summary])
-
-
-def _row(account: Document) -> tuple[Any, ...]:
-    causes = account["causes"] or dict.fromkeys(CAUSES, "")
-    return (
-        account["subdomain"],
-        account["state"],
-        "" if account["count"] is None else account["count"],
-        *(causes[cause] for cause in CAUSES),
-        "" if account["extras"] is None else account["extras"],
-        len(account["accepted"]),
-        (account["checked_at"] or "never")[:16].replace("T", " "),
-    )
+    rows = []
+    for account in accounts:
+        causes = account["causes"] or dict.fromkeys(CAUSES, "")
+        rows.append(
+            (
+                account["subdomain"],
+                account["state"],
+                "" if account["count"] is None else account["count"],
+                *(causes[cause] for cause in CAUSES),
+                "" if account["extras"] is None else account["extras"],
+                len(account["accepted"]),
+                (account["checked_at"] or "never")[:16].replace("T", " "),
+            )
+        )
+    return "\n\n".join([table(HEAD, rows), *details, summary])
 
 
 def _details(account: Document) -> Iterator[str]:

@@ -5,7 +5,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from syncing.engine.grouping import PlanDifference, common_content, concerns_all, group_plans, plan_difference
+from syncing.engine.grouping import common_content, concerns_all, group_plans, plan_difference
 
 Document = Mapping[str, Any]
 Accounts = Sequence[Document]
@@ -52,7 +52,11 @@ def _block(group: Accounts, common: Accounts | None) -> Iterator[str]:
     if len(group) > 1:
         yield wrapped(account["subdomain"] for account in group)
     if common is not None and group is not common and _is_busy(group):
-        yield from _difference_lines(plan_difference(group[0], common[0]))
+        difference = plan_difference(group[0], common[0])
+        for title, rows in (("only here", difference.here), ("not here", difference.missing)):
+            yield from (f"    {title}: {_line(name, row)}" for name, row in rows[:MOST_DIFFERING_ROWS])
+            if len(rows) > MOST_DIFFERING_ROWS:
+                yield f"    {title}: and {len(rows) - MOST_DIFFERING_ROWS} more"
     if len(group) == 1:
         yield from _rows(group[0])
         return
@@ -68,15 +72,6 @@ def wrapped(names: Iterator[str]) -> str:
         WIDTH, initial_indent="    ", subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
     )
     return filler.fill(", ".join(names))
-
-
-def _difference_lines(difference: PlanDifference) -> Iterator[str]:
-    """Yields the rows that tell a plan from the most common one."""
-    for title, rows in (("only here", difference.here), ("not here", difference.missing)):
-        for name, row in rows[:MOST_DIFFERING_ROWS]:
-            yield f"    {title}: {_line(name, row)}"
-        if len(rows) > MOST_DIFFERING_ROWS:
-            yield f"    {title}: and {len(rows) - MOST_DIFFERING_ROWS} more"
 
 
 def _rows(document: Document) -> Iterator[str]:

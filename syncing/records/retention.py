@@ -56,14 +56,11 @@ def prune_logs() -> int:
         old = ended.filter(pk__lte=oldest).exclude(pk__in=revertible_runs().values("pk")).order_by()
         count += LogEntry.objects.filter(run__in=old).delete()[0]
         count += PromotionProposal.objects.filter(run__in=old).delete()[0]
-        count += _prune_snapshots(group, runs.exclude(pk__in=old.values("pk")))
+        # A snapshot stays that a run which is kept, the guard or a drift compares with.
+        snapshots = MasterSnapshot.objects.filter(group=group)
+        accepted = snapshots.filter(accepted=True).order_by()  # the guard compares with the latest of each type
+        latest = accepted.values("type").annotate(pk_max=Max("pk")).values("pk_max")
+        staying = runs.exclude(pk__in=old.values("pk")).filter(snapshot__isnull=False).order_by()
+        unused = snapshots.exclude(pk__in=staying.values("snapshot")).exclude(pk__in=latest)
+        count += unused.exclude(pk__in=drift.bases()).delete()[0]
     return count
-
-
-def _prune_snapshots(group: int, runs: QuerySet[SyncRun]) -> int:
-    """Deletes the group's snapshots that none of `runs`, no guard and no drift compares with."""
-    ours = MasterSnapshot.objects.filter(group=group)
-    accepted = ours.filter(accepted=True).order_by()  # the guard compares with the latest of each type
-    latest = accepted.values("type").annotate(pk_max=Max("pk")).values("pk_max")
-    old = ours.exclude(pk__in=runs.filter(snapshot__isnull=False).order_by().values("snapshot"))
-    return old.exclude(pk__in=latest).exclude(pk__in=drift.bases()).delete()[0]

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from dataclasses import dataclass
 
-from django.db.models import Count, F, Q, QuerySet, Subquery, Window
+from django.db.models import Count, F, Q, Subquery, Window
 from django.db.models.functions import Coalesce, RowNumber
 from django.utils import timezone
 
@@ -111,21 +111,17 @@ def boards_and_history() -> tuple[list[GroupBoard], list[RunLine]]:
 
 def success_shares() -> list[SuccessShare]:
     """Returns every slave that has run, with its last ten ended runs, the worst first."""
-    account_runs: dict[tuple[int, str], list[tuple[int, str, str]]] = defaultdict(list)
-    labels = dict(AccountState.choices)
-    columns = ("account", "account__name", "account__subdomain", "run", "state")
-    for account_id, name, subdomain, run_id, state in _last_account_runs().values_list(*columns):
-        account_runs[account_id, name or subdomain].append((run_id, state, str(labels.get(state, state))))
-    shares = [SuccessShare(account_id, name, tuple(ended)) for (account_id, name), ended in account_runs.items()]
-    return sorted(shares, key=lambda share: (share.percent is None, share.percent or 0, share.name))
-
-
-def _last_account_runs() -> QuerySet[AccountRun]:
-    """Selects every account's last ten ended runs, the oldest first."""
     runs_back = SyncRun.objects.order_by("-pk").values("pk")[RUNS_LOOKED_AT : RUNS_LOOKED_AT + 1]
     rank = Window(RowNumber(), partition_by=F("account"), order_by=F("pk").desc())
     ended = AccountRun.objects.exclude(state__in=ACCOUNT_OPEN).filter(run__gt=Coalesce(Subquery(runs_back), 0))
-    return ended.annotate(rank=rank).filter(rank__lte=RUNS_PER_ACCOUNT).order_by("pk")
+    last = ended.annotate(rank=rank).filter(rank__lte=RUNS_PER_ACCOUNT).order_by("pk")
+    account_runs: dict[tuple[int, str], list[tuple[int, str, str]]] = defaultdict(list)
+    labels = dict(AccountState.choices)
+    columns = ("account", "account__name", "account__subdomain", "run", "state")
+    for account_id, name, subdomain, run_id, state in last.values_list(*columns):
+        account_runs[account_id, name or subdomain].append((run_id, state, str(labels.get(state, state))))
+    shares = [SuccessShare(account_id, name, tuple(runs)) for (account_id, name), runs in account_runs.items()]
+    return sorted(shares, key=lambda share: (share.percent is None, share.percent or 0, share.name))
 
 
 def open_runs() -> list[bool]:

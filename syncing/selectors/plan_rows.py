@@ -1,7 +1,6 @@
 """The plans of a run as a table: a row for each account and change."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from accounts.models import RELATED_SECRETS
 from syncing.engine.grouping import rows
@@ -21,14 +20,12 @@ def plan_rows(run: SyncRun) -> Iterator[tuple[str, ...]]:
         account, error = account_run.account, account_run.error or {}
         problem = f"{error.get('message', '')} {error.get('remedy', '')}".strip() or account_run.note
         known = (account.subdomain, account.name, account_run.state, account_run.content_digest[:SHORT])
-        lines = [_cells(name, row) for name, row in rows(account_run.document)]
+        lines = []
+        for name, row in rows(account_run.document):
+            is_change = name == "changes"
+            what, fields = (row["action"], "; ".join(field_texts(row))) if is_change else (WHAT[name], "")
+            parent, message = row.get("parent") or "", row.get("message") or ""
+            lines.append((what, row["kind"], row["name"], parent, fields, row.get("outcome", ""), message))
         if problem or not lines:
             lines.insert(0, ("", "", "", "", "", "", problem))
         yield from ((*known, *cells) for cells in lines)
-
-
-def _cells(name: str, row: Mapping[str, Any]) -> tuple[str, ...]:
-    what = row["action"] if name == "changes" else WHAT[name]
-    fields = "; ".join(field_texts(row)) if name == "changes" else ""
-    parent, message = row.get("parent") or "", row.get("message") or ""
-    return (what, row["kind"], row["name"], parent, fields, row.get("outcome", ""), message)

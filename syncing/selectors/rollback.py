@@ -1,7 +1,7 @@
 """Writes of a run in its accounts, and a forecast of their rollback: what can be taken back, and what cannot."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -131,7 +131,11 @@ def forecasts_of(run: SyncRun, accounts: Collection[int] | None = None) -> list[
     rows = list(account_runs.order_by("account__subdomain"))
     kept = set(SlaveSnapshot.objects.filter(account_run__run=run).values_list("pk", flat=True))
     written = writes_by_account_run([row.pk for row in rows if row.pk in kept])
-    later = _later_runs(run, [row.account_id for row in rows])
+    later: dict[int, tuple[int, ...]] = defaultdict(tuple)  # the oldest first
+    of_accounts = AccountRun.objects.filter(account__in=[row.account_id for row in rows], run__gt=run.pk)
+    wrote = of_accounts.filter(run__mode=RunMode.APPLY).exclude(created=0, updated=0, deleted=0).order_by("run")
+    for account_id, number in wrote.values_list("account", "run"):
+        later[account_id] += (number,)
     forecasts = []
     for row in rows:
         writes = written.get(row.pk)
@@ -145,16 +149,6 @@ def can_be_rolled_back(run: SyncRun) -> bool:
     """Tells if a rollback of the run is worth offering."""
     can = not run.is_open and run.writes and not purpose_of(run.purpose).writes_master
     return can and SlaveSnapshot.objects.filter(account_run__run=run).exists()
-
-
-def _later_runs(run: SyncRun, account_ids: Iterable[int]) -> Mapping[int, tuple[int, ...]]:
-    """Returns, by account, the runs that wrote it after `run`, the oldest first."""
-    rows = AccountRun.objects.filter(account__in=list(account_ids), run__gt=run.pk, run__mode=RunMode.APPLY)
-    later: dict[int, tuple[int, ...]] = defaultdict(tuple)
-    wrote = rows.exclude(created=0, updated=0, deleted=0).order_by("run")
-    for account_id, number in wrote.values_list("account", "run"):
-        later[account_id] += (number,)
-    return later
 
 
 def _why_not(run: SyncRun, row: AccountRun, writes: AccountWrites | None) -> str:

@@ -70,23 +70,24 @@ def waves_of(run: SyncRun) -> list[Wave]:
         pilots[wave] += of_them
     if len(ends) < 2:
         return []
-    return [_wave(run, wave, ends[wave], pilots[wave]) for wave in sorted(ends)]
-
-
-def _wave(run: SyncRun, wave: int, ends: Ends, pilots: int) -> Wave:
-    states: dict[str, int] = defaultdict(int)
-    for (state, _reason), number in ends.items():
-        states[state] += number
-    total, at_work = sum(states.values()), sum(states.get(state, 0) for state in ACCOUNT_OPEN)
-    return Wave(
-        number=wave + 1,
-        state=_state(run, wave, ends),
-        accounts=total,
-        done=total - at_work,
-        pilots=pilots,
-        states=state_counts(states),
-        result=wave_result(ends),
-    )
+    waves = []
+    for wave in sorted(ends):
+        states: dict[str, int] = defaultdict(int)
+        for (state, _reason), number in ends[wave].items():
+            states[state] += number
+        total, at_work = sum(states.values()), sum(states.get(state, 0) for state in ACCOUNT_OPEN)
+        waves.append(
+            Wave(
+                number=wave + 1,
+                state=_state(run, wave, ends[wave]),
+                accounts=total,
+                done=total - at_work,
+                pilots=pilots[wave],
+                states=state_counts(states),
+                result=wave_result(ends[wave]),
+            )
+        )
+    return waves
 
 
 def _state(run: SyncRun, wave: int, ends: Ends) -> str:

@@ -79,23 +79,16 @@ def _newly_expiring(moment: datetime) -> Iterator[ConnectionWarning]:
         known = account.warned_days is not None and account.warned_days <= threshold
         if known or not _claim(account, threshold):
             continue
-        text = _expiry_text(account, days)
+        day = date_format(timezone.localtime(account.token_expires_at), "SHORT_DATE_FORMAT")
+        facts = {"when": f"{expiry.in_days(days)} ({day})"}
+        if account.uses_oauth:
+            failure = account.pair.failure or {}
+            facts["why"] = events.with_remedy(failure.get("message", ""), failure.get("remedy", ""))
+            text = _("The connection %(when)s: it could not be renewed. %(why)s") % facts
+        else:
+            text = _("The token %(when)s. Make a new one in the account and store it, or connect it by OAuth.") % facts
         events.note(account.pk, AccountEvent.Code.EXPIRES, text)
         yield ConnectionWarning(_label(account), text)
-
-
-def _expiry_text(account: Account, days: int) -> str:
-    day = date_format(timezone.localtime(account.token_expires_at), "SHORT_DATE_FORMAT")
-    when = f"{expiry.in_days(days)} ({day})"
-    if not account.uses_oauth:
-        return _("The token %(when)s. Make a new one in the account and store it, or connect it by OAuth.") % {
-            "when": when
-        }
-    failure = account.pair.failure or {}
-    return _("The connection %(when)s: it could not be renewed. %(why)s") % {
-        "when": when,
-        "why": events.with_remedy(failure.get("message", ""), failure.get("remedy", "")),
-    }
 
 
 def _without_secrets(accounts: QuerySet[Account]) -> QuerySet[Account]:

@@ -79,12 +79,21 @@ class _Fields(ListWriter):
     def _sorts(self, creates: Sequence[Change], updates: Sequence[Change]) -> dict[RefOrKey, int]:
         placing = {change.ref for change in creates}
         placing |= {change.ref for change in updates if {"position", "group"} & set(change.fields)}
+        refs = self.context.refs_by_key(self.kind)
         sorts: dict[RefOrKey, int] = {}
         for name, target in self.context.plan.orders.items():
             mine = placing & set(target)
             if not mine or not name.startswith(f"fields of {self.inside}"):
                 continue
-            members = self._members(self.context.ids.get(Ref(Kind.FIELD_GROUP, name.removeprefix("fields of "))))
+            group = self.context.ids.get(Ref(Kind.FIELD_GROUP, name.removeprefix("fields of ")))
+            inside = [  # the fields that are in this group of the slave now
+                item for item in self.theirs.values()
+                if group_key(self.entity, item.group_id or DEFAULT_GROUP) == group
+            ]  # fmt: skip
+            members: list[tuple[RefOrKey, int]] = []
+            for item in sorted(inside, key=lambda item: (item.sort, item.id)):
+                key = field_key(self.entity, item.id)
+                members.append((refs.get(key, key), item.sort))
             here = {item for item, _ in members}
             wanted = [ref for ref in target if ref in here or ref in mine]
             rewrite = self.context.rewrite_order and any(ref in self.context.plan.match.keys for ref in mine)
@@ -92,14 +101,3 @@ class _Fields(ListWriter):
             wished = {ref: self.ours[ref.key].sort for ref in wanted}
             sorts |= sort_numbers(current, wanted, mine, wished, HIGHEST_SORT, rewrite=rewrite)
         return sorts
-
-    def _members(self, group: str | None) -> list[tuple[RefOrKey, int]]:
-        """Returns the fields that are in this group of the slave now, in order."""
-        refs = self.context.refs_by_key(self.kind)
-        inside = [
-            item for item in self.theirs.values()
-            if group_key(self.entity, item.group_id or DEFAULT_GROUP) == group
-        ]  # fmt: skip
-        ordered = sorted(inside, key=lambda item: (item.sort, item.id))
-        keys = [field_key(self.entity, item.id) for item in ordered]
-        return [(refs.get(key, key), item.sort) for key, item in zip(keys, ordered, strict=True)]

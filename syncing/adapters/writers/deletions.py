@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from accounts.kommo.errors import BadAnswer, Forbidden, KommoError, NetworkError, NotFound, ServerError, Validation
+from accounts.kommo.errors import BadAnswer, Forbidden, NetworkError, NotFound, ServerError, Validation
 from syncing.adapters import endpoints
 from syncing.adapters.bodies import always_sent, present_enums
 from syncing.adapters.context import WriteContext
@@ -105,26 +105,22 @@ def _attempt(context: WriteContext, changes: Sequence[Change], act: Callable[[],
         way = isinstance(error, Forbidden | NetworkError)  # about the account, or the way to it, not about the item
         if no_account or (way and not error.outcome_unknown):
             raise
-        _settle_deletion(context, changes, error)
+        # Each item itself is asked for; once more after a pause, if the deletion may have happened or be under way.
+        there = [change for change in changes if _is_there(context, change)]
+        if there and error.outcome_unknown:
+            context.settle()
+            there = [change for change in there if _is_there(context, change)]
+        if gone := [change for change in changes if change not in there]:
+            context.report([context.succeeded(change) for change in gone])
+        if there and way:
+            raise
+        for change in there:
+            context.fail(change, error)
     else:
         if reason:
             context.skip(changes, reason)
         else:
             context.report([context.succeeded(change) for change in changes])
-
-
-def _settle_deletion(context: WriteContext, changes: Sequence[Change], error: KommoError) -> None:
-    """Asks for each item itself; once more after a pause, if the deletion may have happened or be under way."""
-    there = [change for change in changes if _is_there(context, change)]
-    if there and error.outcome_unknown:
-        context.settle()
-        there = [change for change in there if _is_there(context, change)]
-    if gone := [change for change in changes if change not in there]:
-        context.report([context.succeeded(change) for change in gone])
-    if there and isinstance(error, Forbidden | NetworkError):
-        raise error
-    for change in there:
-        context.fail(change, error)
 
 
 def _is_there(context: WriteContext, change: Change) -> bool:

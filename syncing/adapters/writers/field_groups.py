@@ -48,7 +48,15 @@ class _Groups(ListWriter):
         bodies = ({"name": name, "sort": sorts[ref]} for ref, name in names.items())
         batches.create(list(map(Entry, creates, bodies)), self)
         for change in in_order(self.context.with_renumbered(updates, sorts), sorts):
-            self._update(change, sorts.get(change.ref))
+            # The list of members is sent as it is: a PATCH without it might empty the group (docs/kommo.md 5.5).
+            group = self.theirs[self.context.ids[change.ref]]
+            unchanged: Json = {"name": group.name, "sort": group.sort, "fields": list(group.fields)}
+            body = {"name": self.context.item(change.ref).attributes["name"], "sort": sorts.get(change.ref, group.sort)}
+            if group.fields:
+                body["fields"] = list(group.fields)
+            path = endpoints.field_group(self.entity, local_id(self.context.ids[change.ref]))
+            optional = OptionalParts(frozenset({"fields"}), frozenset(unchanged), unchanged)
+            patch_one(self.context, change, path, body, optional)
 
     def parse(self, item: Json) -> FieldGroup:
         return parse_group(self.entity, item)
@@ -61,15 +69,3 @@ class _Groups(ListWriter):
 
     def read(self) -> list[Json]:
         return ordinary_groups(super().read())
-
-    def _update(self, change: Change, sort: int | None) -> None:
-        """Sends the list of members as it is: a PATCH without it might empty the group (docs/kommo.md 5.5)."""
-        key = self.context.ids[change.ref]
-        group = self.theirs[key]
-        name = self.context.item(change.ref).attributes["name"]
-        body: Json = {"name": name, "sort": group.sort if sort is None else sort}
-        if group.fields:
-            body["fields"] = list(group.fields)
-        present = {"name": group.name, "sort": group.sort, "fields": list(group.fields)}
-        optional = OptionalParts(frozenset({"fields"}), frozenset(present), present)
-        patch_one(self.context, change, endpoints.field_group(self.entity, local_id(key)), body, optional)

@@ -124,7 +124,8 @@ class Lab(Workspace):
     def run(self, *options: str) -> Measurement:
         """One `sync_all` with these options, measured."""
         self.ask_simulator("POST", "/_sim/reset-log")
-        if worker := self._workers():
+        worker = [child.pid for name, child in self.children.items() if name != "simulator"]
+        if worker:
             wait_until_idle(worker)
         load = os.getloadavg()[0]
         before, command, work = cpu_times([os.getpid()]), _ended(), cpu_seconds(worker)
@@ -134,11 +135,13 @@ class Lab(Workspace):
         others = share_of_others(before, cpu_times([os.getpid()]))
         return self._measured(document, sampler, cpu=command + work, worker_cpu=work, others=others, load=load)
 
-    def _workers(self) -> list[int]:
-        return [child.pid for name, child in self.children.items() if name != "simulator"]
-
     def _measured(self, document: dict[str, Any], sampler: Sampler, **machine: float) -> Measurement:
-        records = self._records()
+        records: list[LoggedRequest] = []
+        page, since = None, 0
+        while page is None or len(page) >= PAGE:
+            page = self.ask_simulator("GET", f"/_sim/log?since={since}")
+            records += [LoggedRequest(each["at"], each["subdomain"], each["method"], each["status"]) for each in page]
+            since = page[-1]["number"] if page else since
         times: dict[str, list[float]] = defaultdict(list)
         for record in records:
             times[record.subdomain].append(record.at)
@@ -155,16 +158,6 @@ class Lab(Workspace):
             memory_in_all=sampler.peak,
             **machine,
         )
-
-    def _records(self) -> list[LoggedRequest]:
-        records: list[LoggedRequest] = []
-        since = 0
-        while True:
-            page = self.ask_simulator("GET", f"/_sim/log?since={since}")
-            records += [LoggedRequest(each["at"], each["subdomain"], each["method"], each["status"]) for each in page]
-            if len(page) < PAGE:
-                return records
-            since = page[-1]["number"]
 
     def add_stage_to_master(self) -> None:
         """As a person would in the master's interface: one more stage in its first pipeline."""

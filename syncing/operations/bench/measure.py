@@ -20,7 +20,11 @@ BUSY = 0.1  # share of the machine's CPU that others may take before they count
 def family(roots: Iterable[int]) -> set[int]:
     """The processes `roots` and all their descendants."""
     children: dict[int, list[int]] = defaultdict(list)
-    for pid in _all_pids():
+    try:
+        pids = [int(name) for name in os.listdir(PROC) if name.isdigit()]
+    except OSError:
+        pids = []
+    for pid in pids:
         fields = _stat(pid)
         if fields:
             children[int(fields[1])].append(pid)
@@ -36,7 +40,14 @@ def family(roots: Iterable[int]) -> set[int]:
 
 def memory(pids: Iterable[int]) -> dict[int, float]:
     """MB by process; a page that several share counts in parts, once in all (PSS)."""
-    return {pid: _pss_kb(pid) / 1024 for pid in pids}
+    used: dict[int, float] = {}
+    for pid in pids:
+        try:
+            lines = (PROC / str(pid) / "smaps_rollup").read_text().splitlines()
+        except OSError:
+            lines = []
+        used[pid] = next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0) / 1024
+    return used
 
 
 def cpu_seconds(roots: Iterable[int]) -> float:
@@ -83,27 +94,12 @@ def share_of_others(before: CpuTimes, after: CpuTimes) -> float:
     return min(1.0, max(0.0, others / available)) if available > 0 else 0.0
 
 
-def _all_pids() -> list[int]:
-    try:
-        return [int(name) for name in os.listdir(PROC) if name.isdigit()]
-    except OSError:
-        return []
-
-
 def _stat(pid: int) -> list[str] | None:
     """The fields of /proc/PID/stat behind the command's name: state, parent, ..."""
     try:
         return (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
     except OSError:
         return None
-
-
-def _pss_kb(pid: int) -> int:
-    try:
-        lines = (PROC / str(pid) / "smaps_rollup").read_text().splitlines()
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
 
 
 class Sampler:

@@ -35,19 +35,15 @@ def counts(directory: Path, say: Say, *, slaves: int = 3) -> Iterator[ScenarioRe
 
 
 def _counted(name: str, measured: Measurement, floor: int, *, writes: int) -> ScenarioResult:
-    most = max(measured.of_slaves(measured.per_account), default=0)
+    seen = measured.of_slaves(measured.per_account)
     own = [account["requests"] for account in measured.document["accounts"]]
     limits = [
-        Limit("requests", most, floor, exact=True),
+        Limit("requests", max(seen, default=0), floor, exact=True),
         Limit("writes", max(measured.of_slaves(measured.writes), default=0), writes, exact=True),
         # What the run document says must be what the simulator saw.
-        Limit("miscounted slaves", _differences(own, measured), 0, exact=True),
+        Limit("miscounted slaves", sum(a != b for a, b in zip(own, seen, strict=True)), 0, exact=True),
     ]
     return ScenarioResult(f"{name} (per slave)", measured, limits)
-
-
-def _differences(own: list[int], measured: Measurement) -> int:
-    return sum(a != b for a, b in zip(own, measured.of_slaves(measured.per_account), strict=True))
 
 
 def parallel(directory: Path, say: Say, *, slaves: int) -> Iterator[ScenarioResult]:
