@@ -137,11 +137,13 @@ class Lab(Workspace):
 
     def _measured(self, document: dict[str, Any], sampler: Sampler, **machine: float) -> Measurement:
         records: list[LoggedRequest] = []
-        page, since = None, 0
-        while page is None or len(page) >= PAGE:
+        since = 0
+        while True:
             page = self.ask_simulator("GET", f"/_sim/log?since={since}")
             records += [LoggedRequest(each["at"], each["subdomain"], each["method"], each["status"]) for each in page]
-            since = page[-1]["number"] if page else since
+            if len(page) < PAGE:
+                break
+            since = page[-1]["number"]
         times: dict[str, list[float]] = defaultdict(list)
         for record in records:
             times[record.subdomain].append(record.at)
