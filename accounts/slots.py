@@ -117,13 +117,12 @@ class _Reservation:
             self._rows[wish.key] = replace(row, held_until=self._holds[wish.key])
             return Due(self.read_at, True)
         while True:
-            free = self._free(wish)
             earliest = max(0.0, wish.earliest - self._lead)
-            turn, moved = next_turn(self.now + self._lead, free, wish.keys, earliest, wish.patience)
+            turn, moved = next_turn(self.now + self._lead, self._free(wish), wish.keys, earliest, wish.patience)
             blocks = {key: block for key in wish.names if (block := self._block_with_room(key)) is not None}
-            if not turn.granted:
-                break
-            left_behind = [block for key, block in blocks.items() if moved[key] > block.until + self._ahead]
+            left_behind = [
+                block for key, block in blocks.items() if turn.granted and moved[key] > block.until + self._ahead
+            ]
             if not left_behind:
                 break
             for block in left_behind:

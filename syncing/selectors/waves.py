@@ -1,6 +1,6 @@
 """Reads about the waves of a run: how far each is, how much failed in it, what the next one waits for."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -72,16 +72,15 @@ def waves_of(run: SyncRun) -> list[Wave]:
         return []
     waves = []
     for wave in sorted(ends):
-        states: dict[str, int] = defaultdict(int)
+        states: Counter[str] = Counter()
         for (state, _reason), number in ends[wave].items():
             states[state] += number
-        total, at_work = sum(states.values()), sum(states.get(state, 0) for state in ACCOUNT_OPEN)
         waves.append(
             Wave(
                 number=wave + 1,
                 state=_state(run, wave, ends[wave]),
-                accounts=total,
-                done=total - at_work,
+                accounts=states.total(),
+                done=states.total() - sum(states[state] for state in ACCOUNT_OPEN),
                 pilots=pilots[wave],
                 states=state_counts(states),
                 result=wave_result(ends[wave]),
