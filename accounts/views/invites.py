@@ -1,6 +1,5 @@
 """Pages of invite links: those that the invited see, and one that makes many links at once."""
 
-import csv
 from collections.abc import Sequence
 
 from django.contrib import messages
@@ -19,7 +18,7 @@ from accounts.kommo.texts import storable_id
 from accounts.models import Account, Integration, Invite
 from accounts.pages import actor_of, page
 from accounts.services.connecting import attempts, invites
-from accounts.services.tables.formulas import guarded
+from accounts.services.tables.formulas import BOM, csv_line
 from accounts.views.connect import CONNECTED, failures_shown, remember, to_kommo
 
 
@@ -121,11 +120,9 @@ def _send_links(request: HttpRequest, new: list[Invite]) -> HttpResponse:
 def _csv_of(new: list[Invite]) -> HttpResponse:
     response = HttpResponse(content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = 'attachment; filename="invite-links.csv"'
-    response.write("\ufeff")  # or spreadsheets take it for another encoding
-    rows = csv.writer(response)
-    rows.writerow(["subdomain", "name", "email", "link", "expires"])
+    response.write(BOM + csv_line(["subdomain", "name", "email", "link", "expires"]))
     for each in new:
         account = each.account
         cells = (account.subdomain, account.name, account.contact_email, invites.link(each))
-        rows.writerow([*map(guarded, cells), each.expires_at.date().isoformat()])
+        response.write(csv_line([*cells, each.expires_at.date().isoformat()]))
     return response

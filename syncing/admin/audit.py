@@ -18,10 +18,10 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.readonly import ReadOnlyAdmin
 from accounts.badges import IDLE, INFO, OK, WARN, mark
+from accounts.services.tables.formulas import BOM
 from syncing.models import AuditAction, AuditEntry, Trigger
 from syncing.selectors import audit
 
-BOM = "\ufeff"  # without it, spreadsheets take UTF-8 for something else
 TONES = {
     **dict.fromkeys((AuditAction.OVERRODE, AuditAction.ROLLED_BACK, AuditAction.POLICY, AuditAction.LOCKED_OUT), WARN),
     **dict.fromkeys((AuditAction.APPROVED, AuditAction.PROMOTED), OK),

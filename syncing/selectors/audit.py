@@ -1,16 +1,14 @@
 """The audit, listed and exported."""
 
-import csv
-import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from accounts.services.tables.formulas import guarded
+from accounts.services.tables.formulas import csv_line
 from syncing.models import AuditEntry
 
 COLUMNS = ("id", "at", "actor", "via", "action", "group", "account", "run", "reason", "details")
@@ -43,10 +41,10 @@ def document(entry: AuditEntry) -> dict[str, Any]:
 
 def as_csv(listed: QuerySet[AuditEntry]) -> Iterator[str]:
     """Yields the lines of a CSV file, the header first."""
-    yield _line(COLUMNS)
+    yield csv_line(COLUMNS)
     for entry in listed.iterator(AT_A_TIME):
         details = json.dumps(entry.details, ensure_ascii=False) if entry.details else ""
-        yield _line({**document(entry), "details": details}.values())
+        yield csv_line({**document(entry), "details": details}.values())
 
 
 def as_json(listed: QuerySet[AuditEntry]) -> Iterator[str]:
@@ -56,10 +54,3 @@ def as_json(listed: QuerySet[AuditEntry]) -> Iterator[str]:
         yield before + json.dumps(document(entry), ensure_ascii=False)
         before = ",\n"
     yield "]\n" if before != "[" else "[]\n"
-
-
-def _line(cells: Iterable[Any]) -> str:
-    """Returns a line of a CSV file; what a spreadsheet would take for a formula is made harmless."""
-    out = io.StringIO()
-    csv.writer(out).writerow([guarded(cell) if isinstance(cell, str) else cell for cell in cells])
-    return out.getvalue()

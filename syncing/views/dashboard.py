@@ -1,4 +1,4 @@
-"""The dashboard: the first page of the admin."""
+"""Shows the dashboard, the first page of the admin."""
 
 from typing import Any
 
@@ -17,33 +17,34 @@ NEEDS_AT_ONCE = 25
 
 
 def dashboard(request: HttpRequest) -> HttpResponse:
-    """The admin's index with our part above the list of apps, for those who may see runs."""
+    """Shows the admin's index with our part above the list of apps, for those who may see runs."""
     context: dict[str, Any] = {"title": _("Dashboard")}
     if request.user.has_perm("syncing.view_syncrun"):
-        shares, found = reads.success_shares(), needs()
+        shares, open_needs = reads.success_shares(), needs()
         context |= {
-            **_moving(),
+            **_live_context(),
             "shares": shares[:SHARES_AT_ONCE],
             "more_shares": shares[SHARES_AT_ONCE:],
-            "needs": found[:NEEDS_AT_ONCE],
-            "more_needs": len(found[NEEDS_AT_ONCE:]),
+            "needs": open_needs[:NEEDS_AT_ONCE],
+            "more_needs": len(open_needs[NEEDS_AT_ONCE:]),
         }
     return admin.site.index(request, context)
 
 
 @permission_required("syncing.view_syncrun", raise_exception=True)
 def dashboard_live(request: HttpRequest) -> JsonResponse:
-    moving = _moving()
+    """Renders the parts that change while a run is at work."""
+    live = _live_context()
     parts = {
-        "ks-overview": ("syncing/_overview.html", moving),
-        "ks-history": ("syncing/_history.html", moving),
-        **{f"ks-group-{board.group.pk}": ("syncing/_group.html", {"board": board}) for board in moving["boards"]},
+        "ks-overview": ("syncing/_overview.html", live),
+        "ks-history": ("syncing/_history.html", live),
+        **{f"ks-group-{board.group.pk}": ("syncing/_group.html", {"board": board}) for board in live["boards"]},
     }
-    return live_parts(request, parts, is_open=moving["busy"])
+    return live_parts(request, parts, is_open=live["busy"])
 
 
-def _moving() -> dict[str, Any]:
-    """What changes while a run is at work."""
+def _live_context() -> dict[str, Any]:
+    """Returns the context of the parts that change while a run is at work."""
     boards, history = reads.boards_and_history()
     waiting = reads.open_runs()
     return {

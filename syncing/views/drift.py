@@ -1,19 +1,19 @@
-"""The pages of drift: all accounts, and one account field by field."""
+"""Shows the drift of all accounts, and of one account field by field."""
 
 from typing import Any
 
 from django.contrib.auth.decorators import permission_required
 from django.core.paginator import Page, Paginator
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts.kommo.texts import storable_id
-from accounts.models import SECRETS, Account, SyncGroup
+from accounts.models import SyncGroup
 from accounts.pages import page
 from syncing.presentation.links import searched
 from syncing.selectors import drift as reads
+from syncing.views.lookup import slave_or_404
 
 ACCOUNTS_PER_PAGE = 100
 DIFFERENCES_PER_PAGE = 50
@@ -21,22 +21,16 @@ CHANGES_PER_PAGE = 10
 FILTERS = ("group", "state", "cause")
 
 
-def slave(account_id: int) -> Account:
-    """The slave of a page; raises Http404."""
-    slaves = Account.objects.filter(role=Account.Role.SLAVE).select_related("group").defer(*SECRETS)
-    return get_object_or_404(slaves, pk=account_id)
-
-
 @permission_required("syncing.view_drift", raise_exception=True)
 @require_safe
 def drift(request: HttpRequest) -> HttpResponse:
-    """Every slave, the ones that differ most first."""
+    """Lists every slave, the ones that differ most first."""
     asked = {"q": searched(request), **{name: request.GET.get(name, "") for name in FILTERS}}
     group = storable_id(asked["group"])
-    found = reads.listing(text=asked["q"], group=group, state=asked["state"], cause=asked["cause"])
+    slaves = reads.listing(text=asked["q"], group=group, state=asked["state"], cause=asked["cause"])
     context = {
         "title": _("Drift"),
-        "accounts": _page(request, found, ACCOUNTS_PER_PAGE),
+        "accounts": _page(request, slaves, ACCOUNTS_PER_PAGE),
         "summary": reads.drift_summary(group),
         "groups": SyncGroup.objects.all(),
         "asked": asked,
@@ -51,35 +45,27 @@ def drift(request: HttpRequest) -> HttpResponse:
 @permission_required("syncing.view_drift", raise_exception=True)
 @require_safe
 def drift_account(request: HttpRequest, account_id: int) -> HttpResponse:
-    """One slave: what differs, what only it has, what is accepted or left out, and how it came about."""
-    account = slave(account_id)
-    found = reads.drift_of(account)
-    text = searched(request)
-    rows = reads.differences_of(found, text)
+    """Shows one slave: what differs, what only it has, what is accepted or left out, and how it came about."""
+    account, text, may = slave_or_404(account_id), searched(request), request.user.has_perm
+    drift = reads.drift_of(account)
+    rows = reads.differences_of(drift, text)
     context = {
         "title": _("Drift of %(account)s") % {"account": account},
         "account": account,
-        "drift": found,
+        "drift": drift,
         "q": text,
         "differences": _page(request, [row for row in rows if not row.is_extra], DIFFERENCES_PER_PAGE),
         "extras": _page(request, [row for row in rows if row.is_extra], DIFFERENCES_PER_PAGE, "x"),
         "exceptions": reads.exceptions_of(account),
         "exclusions": account.exclusions.all(),
         "changes": _page(request, reads.changes_of(account), CHANGES_PER_PAGE, "h"),
-        **_permissions(request, account),
+        "may_check": may("syncing.plan_sync"),
+        "may_revert": may("syncing.plan_sync" if account.group.requires_approval else "syncing.start_sync"),
+        "may_accept": may("syncing.accept_drift"),
+        "may_promote": may("syncing.promote"),
     }
     return page(request, "syncing/drift_account.html", context)
 
 
-def _page(request: HttpRequest, found: Any, size: int, parameter: str = "p") -> Page[Any]:
-    return Paginator(found, size).get_page(request.GET.get(parameter))
-
-
-def _permissions(request: HttpRequest, account: Account) -> dict[str, bool]:
-    revert = "syncing.plan_sync" if account.group.requires_approval else "syncing.start_sync"
-    return {
-        "may_check": request.user.has_perm("syncing.plan_sync"),
-        "may_revert": request.user.has_perm(revert),
-        "may_accept": request.user.has_perm("syncing.accept_drift"),
-        "may_promote": request.user.has_perm("syncing.promote"),
-    }
+def _page(request: HttpRequest, rows: Any, size: int, parameter: str = "p") -> Page[Any]:
+    return Paginator(rows, size).get_page(request.GET.get(parameter))

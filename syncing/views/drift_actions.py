@@ -1,4 +1,4 @@
-"""What can be done about drift: look again, take it back, accept it with a reason, withdraw that."""
+"""Does something about drift: checks again, reverts it, accepts it with a reason, withdraws that."""
 
 from django import forms
 from django.contrib import messages
@@ -20,7 +20,7 @@ from syncing.records.drift import is_meant
 from syncing.selectors import drift as reads
 from syncing.services.drift_checks import check_now
 from syncing.services.exceptions import accept, revert, withdraw
-from syncing.views.drift import slave
+from syncing.views.lookup import slave_or_404
 
 SHOWN = 200  # differences of an account that a question lists
 
@@ -41,13 +41,13 @@ def _back(account: Account) -> HttpResponseRedirect:
     return HttpResponseRedirect(reverse("syncing:drift_account", args=[account.pk]))
 
 
-# -- looking again --
+# -- check --
 
 
 @permission_required("syncing.plan_sync", raise_exception=True)
 @require_POST
 def check(request: HttpRequest) -> HttpResponse:
-    """A read-only run of the group that the form names."""
+    """Starts a read-only run of the group that the form names."""
     group = get_object_or_404(SyncGroup, pk=storable_id(request.POST.get("group", "")))
     with refusals_shown(request):
         return to_run(request, check_now(group, by=actor_of(request)))
@@ -57,19 +57,20 @@ def check(request: HttpRequest) -> HttpResponse:
 @permission_required("syncing.plan_sync", raise_exception=True)
 @require_POST
 def check_account(request: HttpRequest, account_id: int) -> HttpResponse:
-    account = slave(account_id)
+    """Starts a read-only run of one slave."""
+    account = slave_or_404(account_id)
     with refusals_shown(request):
         return to_run(request, check_now(account.group, by=actor_of(request), accounts=[account]))
     return _back(account)
 
 
-# -- taking it back --
+# -- revert --
 
 
 @require_http_methods(["GET", "POST"])
 def take_back(request: HttpRequest, account_id: int) -> HttpResponse:
     """GET names everything that goes back, as a run cannot leave out some of it; POST starts the run."""
-    account = slave(account_id)
+    account = slave_or_404(account_id)
     needed = "plan_sync" if account.group.requires_approval else "start_sync"
     if not request.user.has_perm(f"syncing.{needed}"):
         raise PermissionDenied
@@ -95,10 +96,10 @@ def take_back(request: HttpRequest, account_id: int) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def accept_difference(request: HttpRequest, account_id: int) -> HttpResponse:
     """GET asks for the reason, POST accepts; ?kind=&key=&attribute= say what (no attribute: the whole item)."""
-    account = slave(account_id)
+    account = slave_or_404(account_id)
     form = AcceptForm(request.POST) if request.method == "POST" else AcceptForm(initial=request.GET.dict())
     if not form.is_valid():
-        return _question(request, account, form)
+        return _ask_for_reason(request, account, form)
     with refusals_shown(request):
         accepted = accept(account, **form.cleaned_data, by=actor_of(request))
         text = _("Accepted: %(name)s. Runs do not change it in this account until the exception is withdrawn.")
@@ -106,10 +107,11 @@ def accept_difference(request: HttpRequest, account_id: int) -> HttpResponse:
     return _back(account)
 
 
-def _question(request: HttpRequest, account: Account, form: AcceptForm) -> HttpResponse:
+def _ask_for_reason(request: HttpRequest, account: Account, form: AcceptForm) -> HttpResponse:
+    """Shows what is about to be accepted; goes back to the account if it no longer differs."""
     kind, key, attribute = (str(form[name].value() or "") for name in ("kind", "key", "attribute"))
-    found = reads.differences_of(reads.drift_of(account))
-    rows = [row for row in found if is_meant(vars(row), kind, key, attribute)]
+    differences = reads.differences_of(reads.drift_of(account))
+    rows = [row for row in differences if is_meant(vars(row), kind, key, attribute)]
     if not rows:
         messages.error(
             request, _("This difference no longer exists. It may have been settled or accepted in the meantime.")
@@ -129,6 +131,7 @@ def _question(request: HttpRequest, account: Account, form: AcceptForm) -> HttpR
 @permission_required("syncing.accept_drift", raise_exception=True)
 @require_POST
 def withdraw_exception(request: HttpRequest, exception_id: int) -> HttpResponse:
+    """Ends an exception; from then on the difference counts as drift again."""
     exceptions = AcceptedDifference.objects.select_related("account__group").defer(*RELATED_SECRETS)
     accepted = get_object_or_404(exceptions, pk=exception_id)
     with refusals_shown(request):

@@ -1,19 +1,17 @@
-"""The plans of a run: the grid on its page, a page for each distinct plan, and the files to take along."""
+"""Shows the plans of a run: the grid on its page, a page for each distinct plan, and the files to take along."""
 
-import csv
-from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from django.contrib.auth.decorators import permission_required
 from django.core.paginator import Page, Paginator
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
-from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts.pages import page
-from accounts.services.tables.formulas import guarded
+from accounts.services.tables.formulas import BOM, csv_line
 from syncing.engine.grouping import Document, mentions, plan_counts, rows
 from syncing.models import AccountRun, AccountState, RunMode, SyncRun
 from syncing.presentation.links import searched
@@ -23,18 +21,18 @@ from syncing.selectors.grid import RunSearch, grid
 from syncing.selectors.plan_rows import HEAD, plan_rows
 from syncing.selectors.plans import plan_of, with_plan
 from syncing.selectors.runs import RunProgress
+from syncing.views.lookup import run_or_404
 
 ROWS_PER_PAGE = 100
 LOG_ENTRIES = 500
-BOM = "\ufeff"  # or spreadsheets take the file for another encoding
 may_look = permission_required("syncing.view_syncrun", raise_exception=True)
 
 
-def grid_context(request: HttpRequest, run: SyncRun, progress: RunProgress, found: RunSearch | None) -> dict[str, Any]:
-    """The grid of a run that has plans to show: one that only looks, or that refused accounts."""
+def grid_context(request: HttpRequest, run: SyncRun, progress: RunProgress, search: RunSearch | None) -> dict[str, Any]:
+    """Returns the grid of a run that has plans to show: one that only looks, or that refused accounts."""
     refused = any(entry.state == AccountState.REFUSED for entry in progress.states)
     shows = run.mode == RunMode.PLAN or refused
-    return {"grid": grid(run, found, request.GET.get("g")) if shows else None}
+    return {"grid": grid(run, search, request.GET.get("g")) if shows else None}
 
 
 @dataclass(frozen=True)
@@ -49,22 +47,22 @@ class Rows:
 
 
 def rows_of(request: HttpRequest, document: Document) -> Rows:
-    """The rows that the request asks for: by the name of an item (q), by what is done with it (action)."""
+    """Returns the rows that the request asks for: by the name of an item (q), by what is done with it (action)."""
     query, action = searched(request), request.GET.get("action", "")
     wanted = [
         (name, row)
         for name, row in rows(document)
         if (not query or mentions(row, query)) and action in ("", row.get("action") or name)
     ]
-    found = Paginator(wanted, ROWS_PER_PAGE).get_page(request.GET.get("p"))
+    rows_page = Paginator(wanted, ROWS_PER_PAGE).get_page(request.GET.get("p"))
     names = ("conflicts", "manual", "changes", "extras")
-    lists = {name: [row for kind, row in found if kind == name] for name in names}
+    lists = {name: [row for kind, row in rows_page if kind == name] for name in names}
     totals = {name: sum(kind == name for kind, _row in wanted) for name in names}
-    return Rows(found, lists, totals, query, action)
+    return Rows(rows_page, lists, totals, query, action)
 
 
 def account_run_context(request: HttpRequest, account_run: AccountRun) -> dict[str, Any]:
-    """Everything the page of an account run shows."""
+    """Returns everything the page of an account run shows."""
     same = with_plan(account_run.run).filter(content_digest=account_run.content_digest)
     return {
         "account_run": account_run,
@@ -76,51 +74,34 @@ def account_run_context(request: HttpRequest, account_run: AccountRun) -> dict[s
     }
 
 
-def _run(run_id: int) -> SyncRun:
-    return get_object_or_404(SyncRun.objects.select_related("group"), pk=run_id)
-
-
 @may_look
 @require_safe
 def plan(request: HttpRequest, run_id: int, digest: str) -> HttpResponse:
-    """Everything about one distinct plan, in pages and with a search of its own."""
-    run = _run(run_id)
-    found = plan_of(run, digest)
-    if found is None:
+    """Shows everything about one distinct plan, in pages and with a search of its own."""
+    run = run_or_404(run_id)
+    plan = plan_of(run, digest)
+    if plan is None:
         raise Http404
-    context = {"title": _("Plan of run %(number)d") % {"number": run.pk}, "run": run, "plan": found}
-    return page(request, "syncing/plan.html", context | {"rows": rows_of(request, found.document)})
+    context = {"title": _("Plan of run %(number)d") % {"number": run.pk}, "run": run, "plan": plan}
+    return page(request, "syncing/plan.html", context | {"rows": rows_of(request, plan.document)})
 
 
 @may_look
 @require_safe
 def plan_csv(request: HttpRequest, run_id: int) -> StreamingHttpResponse:
-    """One line for each change of each account, for those who review in a spreadsheet."""
-    run = _run(run_id)
-    response = StreamingHttpResponse(_lines(run), content_type="text/csv; charset=utf-8")
+    """Exports one line for each change of each account, for those who review in a spreadsheet."""
+    run = run_or_404(run_id)
+    lines = chain([BOM], map(csv_line, chain([HEAD], plan_rows(run))))
+    response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="kommosync-run-{run.pk}-plan.csv"'
     return response
-
-
-class _Echo:
-    """What csv takes for a file: gives the line back instead of keeping it."""
-
-    def write(self, line: str) -> str:
-        return line
-
-
-def _lines(run: SyncRun) -> Iterator[str]:
-    writer = csv.writer(_Echo())
-    yield BOM + writer.writerow(HEAD)
-    for row in plan_rows(run):
-        yield writer.writerow([guarded(cell) for cell in row])
 
 
 @may_look
 @require_safe
 def plan_text(request: HttpRequest, run_id: int) -> HttpResponse:
-    """What the command line prints about the run."""
-    run = _run(run_id)
+    """Exports the text that the command line prints about the run."""
+    run = run_or_404(run_id)
     response = HttpResponse(run_report(run_document(run, shared=True)) + "\n", content_type="text/plain; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="kommosync-run-{run.pk}-plan.txt"'
     return response

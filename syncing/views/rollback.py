@@ -1,4 +1,4 @@
-"""Rolling a run back: what would come of it, for which accounts, and the start of the plan or of the rollback."""
+"""Rolls a run back: shows the effect on each account, and starts the plan or the rollback."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,23 +8,22 @@ from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
-from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
-from accounts.models import Account
 from accounts.pages import actor_of, page, refusals_shown
 from syncing.models import RunMode, SyncRun
 from syncing.presentation.links import run_url, searched, to_run
 from syncing.selectors.rollback import AccountForecast
 from syncing.services import rollback
-from syncing.services.runs.create import Started
+from syncing.views.forms import ReasonForm
+from syncing.views.lookup import run_or_404
 
 ACCOUNTS_PER_PAGE = 100
 
 
-class RollbackForm(forms.Form):
+class RollbackForm(ReasonForm):
     which = forms.ChoiceField(
         label=gettext_lazy("Accounts"),
         choices=[
@@ -35,20 +34,13 @@ class RollbackForm(forms.Form):
         widget=forms.RadioSelect,
     )
     mode = forms.ChoiceField(choices=RunMode.choices)
-    reason = forms.CharField(
-        label=gettext_lazy("Reason"),
-        max_length=500,
-        required=False,
-        widget=forms.Textarea(attrs={"rows": 2, "cols": 60}),
-        help_text=gettext_lazy("Optional. It is stored in the audit."),
-    )
 
     def __init__(self, data: QueryDict | None) -> None:
         super().__init__(data)
         self.ticked = set(data.getlist("account")) if data else set()
 
     def clean_which(self) -> str:
-        """Who ticks some and leaves the choice at all has to say which of the two is meant."""
+        """Refuses ticked accounts together with the choice of all: one of the two is a mistake."""
         which: str = self.cleaned_data["which"]
         if which == "all" and self.ticked:
             raise forms.ValidationError(_("You ticked some accounts but chose all accounts. Choose one of the two."))
@@ -59,21 +51,25 @@ class RollbackForm(forms.Form):
 @require_http_methods(["GET", "POST"])
 def roll_back(request: HttpRequest, run_id: int) -> HttpResponse:
     """GET shows what comes back and what cannot; POST plans it, or does it, for the accounts that are chosen."""
-    run = get_object_or_404(SyncRun.objects.select_related("group"), pk=run_id)
+    run = run_or_404(run_id)
     with refusals_shown(request):
         rollback.check(run)
         form = RollbackForm(request.POST or None)
-        forecasts = _found(request, run)
-        if form.is_valid() and (chosen := _chosen(form, forecasts)):
-            return to_run(request, _start(request, run, form, chosen))
-        if request.method == "POST" and form.is_valid():
+        forecasts = _searched_forecasts(request, run)
+        if form.is_valid():
+            choice, able = form.cleaned_data, [forecast.account for forecast in forecasts if not forecast.why_not]
+            accounts = [each for each in able if choice["which"] == "all" or str(each.pk) in form.ticked]
+            if accounts:
+                mode, reason = choice["mode"], choice["reason"]
+                started = rollback.start(run, accounts=accounts, mode=mode, by=actor_of(request), reason=reason)
+                return to_run(request, started)
             messages.error(request, _("Choose at least one account."))
         return page(request, "syncing/rollback.html", _context(request, run, form, forecasts))
     return HttpResponseRedirect(run_url(run.pk))
 
 
-def _found(request: HttpRequest, run: SyncRun) -> list[AccountForecast]:
-    """What the search left; those that can be rolled back first."""
+def _searched_forecasts(request: HttpRequest, run: SyncRun) -> list[AccountForecast]:
+    """Returns the forecasts of accounts that the search matches; those that can be rolled back first."""
     text = searched(request).casefold()
     forecasts = [
         forecast
@@ -81,23 +77,6 @@ def _found(request: HttpRequest, run: SyncRun) -> list[AccountForecast]:
         if text in f"{forecast.account.name} {forecast.account.subdomain}".casefold()
     ]
     return sorted(forecasts, key=lambda forecast: bool(forecast.why_not))
-
-
-def _chosen(form: RollbackForm, forecasts: Sequence[AccountForecast]) -> list[Account]:
-    able = [forecast.account for forecast in forecasts if not forecast.why_not]
-    if form.cleaned_data["which"] == "all":
-        return able
-    return [account for account in able if str(account.pk) in form.ticked]
-
-
-def _start(request: HttpRequest, run: SyncRun, form: RollbackForm, chosen: list[Account]) -> Started:
-    return rollback.start(
-        run,
-        accounts=chosen,
-        mode=form.cleaned_data["mode"],
-        by=actor_of(request),
-        reason=form.cleaned_data["reason"],
-    )
 
 
 def _context(

@@ -1,4 +1,4 @@
-"""What can be done with one run: look at it live, cancel it, retry it, force it, take its document along."""
+"""Shows a run live, cancels, retries or forces it, and exports its document."""
 
 from typing import Any
 
@@ -26,6 +26,7 @@ from syncing.selectors.runs import account_runs_of, progress_of
 from syncing.services.runs.retry import FORCE, force_again, is_forceable, is_retriable, refused_by_limits, retry_failed
 from syncing.services.runs.start import cancel_run
 from syncing.views.approve import decisions
+from syncing.views.lookup import run_or_404
 from syncing.views.plans import account_run_context, grid_context
 from syncing.views.start import may_start, require_start
 from syncing.views.waves import wave_context
@@ -50,49 +51,42 @@ class ForceForm(forms.Form):
 
 
 def run_context(request: HttpRequest, run: SyncRun) -> dict[str, Any]:
-    """Everything the page of a run shows."""
-    state = request.GET.get("state", "")
+    """Returns everything the page of a run shows."""
+    state, may = request.GET.get("state", ""), request.user.has_perm
     progress = progress_of([run])[run.pk]
     refused = run.state == RunState.REFUSED or any(entry.state == AccountState.REFUSED for entry in progress.states)
     query = searched(request)
-    found = search_run(run, query)
+    search = search_run(run, query)
+    can_start = may_start(request, run.mode)
     waves = wave_context(request, run)
     account_runs = account_runs_of(run, state if state in AccountState.values else "", waves["wave"])
-    paginator = Paginator(account_runs if found is None else account_runs.filter(found.account_runs), ACCOUNTS_PER_PAGE)
+    rows = account_runs if search is None else account_runs.filter(search.account_runs)
     return {
         "run": run,
         "query": query,
-        "found": found,
+        "found": search,
         "progress": progress,
         "state": state,
-        "account_runs": paginator.get_page(request.GET.get("p")),
+        "account_runs": Paginator(rows, ACCOUNTS_PER_PAGE).get_page(request.GET.get("p")),
         "log": run.log.filter(account_run=None)[:100],
-        "may_cancel": run.is_open and request.user.has_perm("syncing.cancel_sync"),
+        "may_cancel": run.is_open and may("syncing.cancel_sync"),
         "may_retry": not run.is_open
-        and may_start(request, run.mode)
+        and can_start
         and any(entry.state in RETRIED for entry in progress.states)
         and is_retriable(run),
         "stuck": run.state == RunState.QUEUED and run.queued_to_workers and not workers_alive(),
-        "may_roll_back": request.user.has_perm("syncing.roll_back") and can_be_rolled_back(run),
-        "may_force": refused and _may_force(request, run),
+        "may_roll_back": may("syncing.roll_back") and can_be_rolled_back(run),
+        "may_force": refused and can_start and may(FORCE) and is_forceable(run),
         **waves,
         **decisions(request, run, {entry.state for entry in progress.states}),
     }
-
-
-def _may_force(request: HttpRequest, run: SyncRun) -> bool:
-    return may_start(request, run.mode) and request.user.has_perm(FORCE) and is_forceable(run)
-
-
-def _run(run_id: int) -> SyncRun:
-    return get_object_or_404(SyncRun.objects.select_related("group", "requested_by"), pk=run_id)
 
 
 @permission_required("syncing.view_syncrun", raise_exception=True)
 @require_safe
 def run(request: HttpRequest, run_id: int) -> HttpResponse:
     """Shows a run, live while it is open."""
-    run = _run(run_id)
+    run = run_or_404(run_id)
     context = {"title": str(run), "opts": SyncRun._meta, **run_context(request, run)}
     return page(
         request, "syncing/run.html", context | grid_context(request, run, context["progress"], context["found"])
@@ -116,7 +110,8 @@ def account_run(request: HttpRequest, account_run_id: int) -> HttpResponse:
 @permission_required("syncing.view_syncrun", raise_exception=True)
 @require_safe
 def run_live(request: HttpRequest, run_id: int) -> JsonResponse:
-    run = _run(run_id)
+    """Renders the parts of the page that change while the run is open."""
+    run = run_or_404(run_id)
     context = run_context(request, run)
     names = {"ks-run": "_run.html", "ks-waves": "_waves.html", "ks-parts": "_account_runs.html"}
     elements = {element: (f"syncing/{name}", context) for element, name in names.items()}
@@ -126,7 +121,7 @@ def run_live(request: HttpRequest, run_id: int) -> JsonResponse:
 @permission_required("syncing.view_syncrun", raise_exception=True)
 @require_safe
 def run_json(request: HttpRequest, run_id: int) -> JsonResponse:
-    run = _run(run_id)
+    run = run_or_404(run_id)
     response = JsonResponse(run_document(run), json_dumps_params={"indent": 2, "ensure_ascii": False})
     response["Content-Disposition"] = f'attachment; filename="kommosync-run-{run.pk}.json"'
     return response
@@ -135,7 +130,7 @@ def run_json(request: HttpRequest, run_id: int) -> JsonResponse:
 @permission_required("syncing.cancel_sync", raise_exception=True)
 @require_POST
 def cancel(request: HttpRequest, run_id: int) -> HttpResponse:
-    run = _run(run_id)
+    run = run_or_404(run_id)
     cancel_run(run, by=actor_of(request))
     messages.info(request, _("The run is stopping. Accounts that are being worked on end after their current request."))
     return HttpResponseRedirect(run_url(run.pk))
@@ -143,7 +138,7 @@ def cancel(request: HttpRequest, run_id: int) -> HttpResponse:
 
 @require_POST
 def retry(request: HttpRequest, run_id: int) -> HttpResponse:
-    run = _run(run_id)
+    run = run_or_404(run_id)
     require_start(request, run.mode)
     with refusals_shown(request):
         return to_run(request, retry_failed(run, by=actor_of(request)))
@@ -153,8 +148,8 @@ def retry(request: HttpRequest, run_id: int) -> HttpResponse:
 @permission_required(FORCE, raise_exception=True)
 @require_http_methods(["GET", "POST"])
 def force(request: HttpRequest, run_id: int) -> HttpResponse:
-    """Run again without limits what they refused: needs a reason, which stays in the record."""
-    run = _run(run_id)
+    """Runs again without limits what they refused; needs a reason, which is stored with the run."""
+    run = run_or_404(run_id)
     require_start(request, run.mode)
     form = ForceForm(request.POST or None)
     if not is_forceable(run):

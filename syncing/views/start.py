@@ -1,4 +1,4 @@
-"""Planning and syncing a whole group: the confirmation page, and the start itself."""
+"""Starts a plan or a sync of a group, or of one of its slaves, once it is confirmed."""
 
 from typing import Any
 
@@ -25,23 +25,29 @@ class StartForm(forms.Form):
 
 
 def may_start(request: HttpRequest, mode: str) -> bool:
+    """Tells if the person who is logged in may start runs with this mode."""
     return mode in PERMISSION and request.user.has_perm(PERMISSION[RunMode(mode)])
 
 
 def require_start(request: HttpRequest, mode: str) -> None:
+    """Raises PermissionDenied unless the person who is logged in may start runs with this mode."""
     if not may_start(request, mode):
         raise PermissionDenied
 
 
 @require_http_methods(["GET", "POST"])
 def start(request: HttpRequest, group_id: int, mode: str) -> HttpResponse:
-    """GET asks, POST starts; a POST without a type (the plan button) means everything."""
+    """GET asks, POST starts; a POST without a type (the plan button) means everything.
+
+    ?account= starts it for one slave, not the whole group.
+    """
     require_start(request, mode)
     group = get_object_or_404(SyncGroup, pk=group_id)
-    account = _named(request, group)
+    slaves, number = group.accounts.filter(role=Account.Role.SLAVE).defer(*SECRETS), request.GET.get("account", "")
+    account = get_object_or_404(slaves, pk=storable_id(number)) if number else None
     form = StartForm({"type": RunType.FULL, **request.POST.dict()} if request.method == "POST" else None)
     if not form.is_valid():
-        return page(request, "syncing/confirm_start.html", _question(group, mode, form, account))
+        return page(request, "syncing/confirm_start.html", _confirmation(group, mode, form, account))
     with refusals_shown(request):
         started = start_run(
             group=group,
@@ -54,34 +60,23 @@ def start(request: HttpRequest, group_id: int, mode: str) -> HttpResponse:
     return HttpResponseRedirect(reverse("admin:index"))
 
 
-def _named(request: HttpRequest, group: SyncGroup) -> Account | None:
-    """The one slave that ?account= asks for; None: the whole group."""
-    number = request.GET.get("account", "")
-    if not number:
-        return None
-    slaves = group.accounts.filter(role=Account.Role.SLAVE).defer(*SECRETS)
-    return get_object_or_404(slaves, pk=storable_id(number))
-
-
-def _question(group: SyncGroup, mode: str, form: StartForm, account: Account | None) -> dict[str, Any]:
+def _confirmation(group: SyncGroup, mode: str, form: StartForm, account: Account | None) -> dict[str, Any]:
+    """Returns what the page shows before the start of a run; account None: a run of the whole group."""
+    if account is not None:
+        title = _("Plan %(account)s") if mode == RunMode.PLAN else _("Sync %(account)s")
+    else:
+        title = _("Plan the whole group") if mode == RunMode.PLAN else _("Sync the whole group")
     accounts = list(group.accounts.defer(*SECRETS).order_by("subdomain"))
     slaves = [account] if account else [each for each in accounts if each.role == Account.Role.SLAVE]
-    worked = [each for each in slaves if not each.paused]
+    active = [each for each in slaves if not each.paused]
     return {
-        "title": _title(mode, account),
+        "title": title % {"account": account},
         "group": group,
         "writes": mode == RunMode.APPLY,
         "deletes": may_delete(group),
         "form": form,
-        "master": next((account for account in accounts if account.role == Account.Role.MASTER), None),
-        "slaves": worked,
-        "waves": preview(group, worked) if mode == RunMode.APPLY else [],
-        "paused": [account for account in slaves if account.paused],
+        "master": next((each for each in accounts if each.role == Account.Role.MASTER), None),
+        "slaves": active,
+        "waves": preview(group, active) if mode == RunMode.APPLY else [],
+        "paused": [each for each in slaves if each.paused],
     }
-
-
-def _title(mode: str, account: Account | None) -> str:
-    if account is not None:
-        text = _("Plan %(account)s") if mode == RunMode.PLAN else _("Sync %(account)s")
-        return text % {"account": account}
-    return str(_("Plan the whole group") if mode == RunMode.PLAN else _("Sync the whole group"))

@@ -1,4 +1,4 @@
-"""Making and rotating the webhook token of a group; it is shown once."""
+"""Makes and rotates the webhook token of a group; it is shown once."""
 
 from django.contrib import admin
 from django.contrib.auth.decorators import permission_required
@@ -14,7 +14,7 @@ from accounts.pages import actor_of, page
 from syncing.services.keys import make_webhook_token
 
 
-# Who knows the address can start what it starts.
+# Knowing the address is enough to start runs, so it needs the permission to start them.
 @permission_required(["accounts.change_syncgroup", "syncing.start_sync"], raise_exception=True)
 @require_http_methods(["GET", "POST"])
 @never_cache
