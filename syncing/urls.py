@@ -1,4 +1,4 @@
-"""The URLs of the synchronisation: the dashboard, what can be done with runs, the REST API, the webhook."""
+"""Routes the addresses of the synchronisation: the dashboard, the pages, the REST API, the webhook."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,7 @@ app_name = "syncing"
 
 
 def staff(route: str, view: Callable[..., HttpResponseBase], name: str) -> URLPattern:
-    """A page of the admin: behind its login."""
+    """Returns the route of a page behind the login of the admin."""
     return path(route, admin.site.admin_view(view), name=name)
 
 

@@ -1,4 +1,4 @@
-"""The admin: branding, and everything of the synchronisation that can be looked at or started there."""
+"""Shows and starts in the admin what belongs to the synchronisation; names the admin."""
 
 from django.contrib import admin
 

@@ -44,8 +44,8 @@ from syncing.selectors.runs import with_last_run
 from syncing.services import exclusions
 from syncing.services.runs.start import start_run
 
-OF_RUNS = (SyncRun, AccountRun, IdMapping, LogEntry, MasterSnapshot, SlaveSnapshot, PromotionProposal)
-OF_ACCOUNTS = (
+HISTORY_OF_RUNS = (SyncRun, AccountRun, IdMapping, LogEntry, MasterSnapshot, SlaveSnapshot, PromotionProposal)
+HISTORY_OF_ACCOUNTS = (
     AccountEvent,
     Invite,
     Drift,
@@ -55,11 +55,11 @@ OF_ACCOUNTS = (
     StoredName,
     PendingCreation,
 )
-HISTORY = OF_RUNS + OF_ACCOUNTS
+HISTORY = HISTORY_OF_RUNS + HISTORY_OF_ACCOUNTS
 
 
-class HistoryGoesAlong:
-    """Deleting an account or group deletes its history with it, though nobody may delete that by itself."""
+class DeletesHistory:
+    """Lets an account or a group be deleted with its history, though nobody may delete that by itself."""
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         to_delete, counts, lacking, protected = super().get_deleted_objects(objs, request)  # type: ignore[misc]
@@ -91,7 +91,7 @@ AFTER_HEALTH = COLUMNS.index("health_badge") + 1
 
 
 @admin.register(Account)
-class SyncedAccountAdmin(HistoryGoesAlong, AccountAdmin):
+class SyncedAccountAdmin(DeletesHistory, AccountAdmin):
     # Health, last run and drift side by side: they tell whether somebody is needed.
     list_display = [*COLUMNS[:AFTER_HEALTH], "last_run", "drift_state", *COLUMNS[AFTER_HEALTH:]]  # type: ignore[assignment]
     list_filter = (*AccountAdmin.list_filter, LastRunFilter, DriftFilter)  # type: ignore[assignment]
@@ -143,18 +143,18 @@ class SyncedAccountAdmin(HistoryGoesAlong, AccountAdmin):
 
     @admin.action(description=gettext_lazy("Plan selected accounts"), permissions=["plan_sync"])
     def plan_selected(self, request: HttpRequest, queryset: QuerySet[Account]) -> HttpResponse | None:
-        return self._selection(request, queryset, "plan_selected", RunMode.PLAN)
+        return self._confirm_or_start(request, queryset, "plan_selected", RunMode.PLAN)
 
     @admin.action(description=gettext_lazy("Sync selected accounts"), permissions=["start_sync"])
     def sync_selected(self, request: HttpRequest, queryset: QuerySet[Account]) -> HttpResponse | None:
-        return self._selection(request, queryset, "sync_selected", RunMode.APPLY)
+        return self._confirm_or_start(request, queryset, "sync_selected", RunMode.APPLY)
 
     @admin.action(description=gettext_lazy("Sync the whole group"), permissions=["start_sync"])
     def sync_group(self, request: HttpRequest, queryset: QuerySet[Account]) -> HttpResponse | None:
         members = Account.objects.filter(group__in=queryset.order_by().values("group"))
-        return self._selection(request, members, "sync_group", RunMode.APPLY, selected=queryset)
+        return self._confirm_or_start(request, members, "sync_group", RunMode.APPLY, selected=queryset)
 
-    def _selection(
+    def _confirm_or_start(
         self,
         request: HttpRequest,
         accounts: QuerySet[Account],
@@ -169,7 +169,7 @@ class SyncedAccountAdmin(HistoryGoesAlong, AccountAdmin):
             messages.warning(request, _("Nothing to do: no slave among the selected accounts."))
             return None
         if "confirmed" in request.POST:
-            return _start_all(request, slaves, mode, whole=selected is not None)
+            return _start_run_per_group(request, slaves, mode, whole=selected is not None)
         context = {
             "title": getattr(self, action).short_description,
             "opts": self.opts,
@@ -186,15 +186,18 @@ class SyncedAccountAdmin(HistoryGoesAlong, AccountAdmin):
         return page(request, "syncing/confirm_selection.html", context)
 
 
-def _start_all(request: HttpRequest, slaves: list[Account], mode: RunMode, *, whole: bool) -> HttpResponse | None:
+def _start_run_per_group(
+    request: HttpRequest, slaves: list[Account], mode: RunMode, *, whole: bool
+) -> HttpResponse | None:
+    """Starts a run of each group with these slaves (`whole`: with all of its slaves), and goes to what it started."""
     by_group: dict[SyncGroup, list[Account]] = {}
     for account in slaves:
         by_group.setdefault(account.group, []).append(account)
     started = []
     for group, accounts in by_group.items():
         with refusals_shown(request, about=str(group)):
-            asked = None if whole else accounts
-            started.append(start_run(group=group, mode=mode, accounts=asked, by=actor_of(request)))
+            limited_to = None if whole else accounts
+            started.append(start_run(group=group, mode=mode, accounts=limited_to, by=actor_of(request)))
     if len(started) == 1:
         return to_run(request, started[0])
     for each in started:
@@ -204,8 +207,8 @@ def _start_all(request: HttpRequest, slaves: list[Account], mode: RunMode, *, wh
 
 
 @admin.register(SyncGroup)
-class SyncedGroupAdmin(HistoryGoesAlong, SyncGroupAdmin):
-    """Its buttons are in templates/admin/accounts/syncgroup/change_form.html."""
+class SyncedGroupAdmin(DeletesHistory, SyncGroupAdmin):
+    """Audits changes of the policy; the buttons are in templates/admin/accounts/syncgroup/change_form.html."""
 
     def save_model(self, request: HttpRequest, obj: SyncGroup, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)

@@ -1,4 +1,4 @@
-"""Drift in the admin: the entry in the menu leads to pages of its own; exceptions are a list to search."""
+"""Adds drift to the admin: an entry in the menu that leads to pages of its own, and a list of exceptions."""
 
 from typing import Any
 

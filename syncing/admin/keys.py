@@ -37,13 +37,13 @@ class ApiKeyForm(KeyModelForm):
         model = ApiKey
         fields = ["name", "scopes", "revoked"]
 
-    who: User  # fills in the form; set by the admin
+    editor: User  # fills in the form; set by the admin
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Offers what the person could do, and what the key has already."""
         super().__init__(*args, **kwargs)
-        self.grantable = scopes_of(self.who)
-        if self.instance.pk and not self.instance.maker_name and not self.who.is_superuser:
+        self.grantable = scopes_of(self.editor)
+        if self.instance.pk and not self.instance.maker_name and not self.editor.is_superuser:
             self.grantable = set()  # no person's permissions limit it: it is given nothing more here
         if "scopes" in self.fields:
             offered = {*self.grantable, *self.instance.scopes}
@@ -74,7 +74,7 @@ class ApiKeyAdmin(AnyModelAdmin):
 
     def get_form(self, request: HttpRequest, obj: ApiKey | None = None, change: bool = False, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, change=change, **kwargs)
-        form.who = person(request)  # type: ignore[attr-defined]
+        form.editor = person(request)  # type: ignore[attr-defined]
         return form
 
     def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> Any:
@@ -97,12 +97,12 @@ class ApiKeyAdmin(AnyModelAdmin):
         return str(key.made_by or gettext("command line"))
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
-        who = person(request)
+        """Stores the changes, or creates the key; its secret is shown once, by `response_add`."""
         by = actor_of(request)
         if change:
             change_key(obj, by=by)
             return
-        key, request.new_secret = create_key(name=obj.name, scopes=obj.scopes, maker=who, by=by)  # type: ignore[attr-defined]
+        key, request.new_secret = create_key(name=obj.name, scopes=obj.scopes, maker=person(request), by=by)  # type: ignore[attr-defined]
         obj.pk = key.pk
 
     def delete_model(self, request: HttpRequest, obj: ApiKey) -> None:

@@ -1,4 +1,4 @@
-"""django-q2's own tables, read-only: schedules come from code only, and one malformed row would block all."""
+"""Makes django-q2's own tables read-only: schedules come from code only, and one malformed row would block all."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Tables that are only looked at: id mappings, the log, snapshots of masters."""
+"""Lists tables that nobody edits: id mappings, the log, snapshots of masters."""
 
 import json
 

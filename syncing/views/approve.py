@@ -24,8 +24,8 @@ SHOWN = 100  # distinct plans on the page; the rarer ones are approved together
 OTHERS = "others"
 
 
-def decisions(request: HttpRequest, run: SyncRun, states: Collection[str]) -> dict[str, bool]:
-    """Tells if approving and reviewing are offered on the page of a run with accounts in these states."""
+def approval_context(request: HttpRequest, run: SyncRun, states: Collection[str]) -> dict[str, bool]:
+    """Tells if the page of a run with accounts in these states offers to approve and to review."""
     stale = AccountState.REFUSED in states and not run.is_open and approvals.stale(run).exists()
     plan = AccountState.PLANNED in states and approvals.is_approvable(run)
     return {
@@ -56,8 +56,9 @@ def approve(request: HttpRequest, run_id: int) -> HttpResponse:
             return to_run(request, approvals.approve(plan, by=by, accounts=accounts, reason=reason))
         if request.method == "POST" and not chosen:
             messages.error(request, _("Choose at least one plan."))
-        context = {"run": plan, "form": form, "query": request.GET.get("q", ""), "narrowed": bool(query or digest)}
-        return page(request, "syncing/approve.html", context | _listing(plan, listed))
+        title = _("Approve the plan of run %(number)d") % {"number": plan.pk}
+        context = {"title": title, "run": plan, "form": form, "query": request.GET.get("q", "")}
+        return page(request, "syncing/approve.html", context | _listing(listed, narrowed=bool(query or digest)))
     return HttpResponseRedirect(run_url(plan.pk))
 
 
@@ -71,10 +72,10 @@ def review(request: HttpRequest, run_id: int) -> HttpResponse:
     return HttpResponseRedirect(run_url(run.pk))
 
 
-def _listing(plan: SyncRun, listed: list[Bundle]) -> dict[str, Any]:
-    """Returns the distinct plans for the page, and what all of them do together."""
+def _listing(listed: list[Bundle], *, narrowed: bool) -> dict[str, Any]:
+    """Returns the distinct plans for the page, and their totals; `narrowed`: a search left out others."""
     return {
-        "title": _("Approve the plan of run %(number)d") % {"number": plan.pk},
+        "narrowed": narrowed,
         "bundles": listed[:SHOWN],
         "others": listed[SHOWN:],
         "other_accounts": sum(len(bundle.members) for bundle in listed[SHOWN:]),

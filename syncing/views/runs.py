@@ -25,7 +25,7 @@ from syncing.selectors.rollback import can_be_rolled_back
 from syncing.selectors.runs import account_runs_of, progress_of
 from syncing.services.runs.retry import FORCE, force_again, is_forceable, is_retriable, refused_by_limits, retry_failed
 from syncing.services.runs.start import cancel_run
-from syncing.views.approve import decisions
+from syncing.views.approve import approval_context
 from syncing.views.lookup import run_or_404
 from syncing.views.plans import account_run_context, grid_context
 from syncing.views.start import may_start, require_start
@@ -78,7 +78,7 @@ def run_context(request: HttpRequest, run: SyncRun) -> dict[str, Any]:
         "may_roll_back": may("syncing.roll_back") and can_be_rolled_back(run),
         "may_force": refused and can_start and may(FORCE) and is_forceable(run),
         **waves,
-        **decisions(request, run, {entry.state for entry in progress.states}),
+        **approval_context(request, run, {entry.state for entry in progress.states}),
     }
 
 
