@@ -1,4 +1,4 @@
-"""Many threads ask, one thread does the database work for all of them: a batch at a time, on one connection."""
+"""Does the database work of many threads in one thread: a batch at a time, on one connection."""
 
 import os
 import threading
@@ -44,7 +44,7 @@ class Batcher(Generic[T, R]):
         self._thread: threading.Thread | None = None
 
     def submit(self, item: T) -> "Future[R]":
-        """Hands `item` over; the future has its result."""
+        """Hands `item` over; returns the future of its result."""
         future: Future[R] = Future()
         with self._changed:
             self._waiting.append((item, future))
@@ -55,7 +55,7 @@ class Batcher(Generic[T, R]):
         return future
 
     def call(self, item: T) -> R:
-        """`submit`, and waits for the result."""
+        """Hands `item` over and returns its result."""
         return self.submit(item).result()
 
     def close(self) -> None:
@@ -69,6 +69,7 @@ class Batcher(Generic[T, R]):
     # -- in the thread --
 
     def _run(self) -> None:
+        """Processes batch after batch; ends when closed and nothing waits."""
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._waiting or self._is_closed())
@@ -77,7 +78,7 @@ class Batcher(Generic[T, R]):
                         lambda: len(self._waiting) >= self._max_items or self._is_closed(), self._window
                     )
                 batch = [self._waiting.popleft() for _ in range(min(self._max_items, len(self._waiting)))]
-            if not batch:  # closed, and nothing waits
+            if not batch:
                 break
             with _Handover(batch) as handover:
                 close_old_connections()  # heals a connection that broke or grew too old
@@ -118,7 +119,7 @@ _batchers: "WeakSet[Batcher[Any, Any]]" = WeakSet()
 
 
 def _forget_parent() -> None:
-    """In a forked child: the parent's thread is not here, its lock may be held for ever, its items are not ours."""
+    """Starts empty in a forked child: the parent's thread is not here, its lock may be held, its items are not ours."""
     for batcher in _batchers:
         batcher._start_empty()
 

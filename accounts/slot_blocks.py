@@ -63,7 +63,7 @@ class Blocks:
         self.forget()
 
     def forget(self) -> None:
-        """What was reserved is lost; others wait for its end."""
+        """Drops all that was reserved: it is lost, others wait for its end."""
         self._lock = threading.Lock()
         self._blocks: dict[str, Block] = {}
         self._holds: Mapping[str, float] = {}
@@ -119,8 +119,8 @@ class Blocks:
         with self._lock:
             if self._read_at is not None:
                 passed = [late - early for early, late in zip(self._read_at, read_at, strict=True)]
-                if max(passed) - passed[0] > FRESH:  # the monotonic clock, the first one, stood still meanwhile
-                    self._blocks.clear()  # what it says of slots is wrong
+                if max(passed) - passed[0] > FRESH:  # the monotonic clock stood still: what it says of slots is wrong
+                    self._blocks.clear()
             self._blocks.update(blocks)
             self._holds = holds
             self._read_at = read_at

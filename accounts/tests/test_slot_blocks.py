@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from accounts import clock, slots
+from accounts import clock, slot_reservation
 from accounts.kommo.pacing import Key, Turn, step_of
 from accounts.models import RequestSlot
 from accounts.slot_blocks import FRESH, Blocks, keys_to_pace
@@ -36,7 +36,7 @@ class Process:
 
     def __init__(self, time: Time, boot: float = 0.0) -> None:
         self.blocks = Blocks([lambda: time.now - boot, time])
-        self.clerk = slots.BatchHandler(self.blocks)
+        self.handler = slot_reservation.BatchHandler(self.blocks)
         self.asked = 0  # the database
 
     def take(self, *keys: Key, earliest: float = 0.0, patience: float = 60.0) -> Turn:
@@ -44,17 +44,17 @@ class Process:
         if turn is not None:
             return turn
         self.asked += 1
-        (due,) = self.clerk.serve([slots.TakeSlot(keys, earliest, patience)])
-        assert isinstance(due, slots.Due)
+        (due,) = self.handler.serve([slot_reservation.TakeSlot(keys, earliest, patience)])
+        assert isinstance(due, slot_reservation.Due)
         return Turn(due.at - self.blocks.now(), due.granted)
 
     def hold(self, key: str, seconds: float) -> None:
-        self.clerk.serve([slots.HoldKey(key, seconds)])
+        self.handler.serve([slot_reservation.HoldKey(key, seconds)])
 
     def is_held(self, *names: str) -> bool:
         is_held = self.blocks.is_held(names, 0.0)
         if is_held is None:
-            self.clerk.serve([slots.ReadHolds()])
+            self.handler.serve([slot_reservation.ReadHolds()])
             is_held = self.blocks.is_held(names, 0.0)
         assert is_held is not None
         return is_held
@@ -213,14 +213,14 @@ def test_a_machine_that_slept_sends_nothing_of_what_it_had_reserved(time: Time) 
     asleep = [0.0]
     process = Process(time)
     process.blocks = Blocks([lambda: time.now - asleep[0], time])
-    process.clerk = slots.BatchHandler(process.blocks)
+    process.handler = slot_reservation.BatchHandler(process.blocks)
     for _ in range(3):
         process.take(("ip", 0.1))
     assert process.blocks.take([("ip", 0.1)], 0.0, 60.0) is not None
     time.now += 100
     asleep[0] = 100.0
     assert process.blocks.take([("ip", 0.1)], 0.0, 60.0) is None
-    process.clerk.serve([slots.ReadHolds()])
+    process.handler.serve([slot_reservation.ReadHolds()])
     assert process.blocks.take([("ip", 0.1)], 0.0, 60.0) is None
 
 

@@ -13,7 +13,7 @@ import pytest
 from django.conf import settings
 from django.db.models import F
 
-from accounts import slots
+from accounts import clock, slots
 from accounts.kommo.pacing import Turn
 from accounts.models import RequestSlot
 
@@ -118,7 +118,7 @@ class TestAClockThatWasSetBack:
         table = slots.SqlSlots()
         later = datetime.now(UTC) + timedelta(seconds=seconds)
         with monkeypatch.context() as patched:
-            patched.setattr(slots.clock, "now", lambda: later)
+            patched.setattr(clock, "now", lambda: later)
             table.take(self.KEYS, patience=60)
             table.hold("north", 30)
 
