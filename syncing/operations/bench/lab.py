@@ -1,4 +1,4 @@
-"""One measurement's place: a simulated Kommo with latency, an empty database, and a witness of every request."""
+"""Measures runs: against a simulated Kommo with latency, which logs every request, with an empty database."""
 
 import csv
 import os
@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from syncing.operations import envfile
 from syncing.operations.bench.measure import BUSY, Sampler, cpu_seconds, cpu_times, share_of_others, wait_until_idle
@@ -27,18 +27,9 @@ class Pace:
     limit: int = 7
 
 
-class LoggedRequest(NamedTuple):
-    """One request in the simulator's log."""
-
-    at: float
-    subdomain: str
-    method: str
-    status: int
-
-
 @dataclass(frozen=True)
 class Measurement:
-    """One run, as the simulator saw it."""
+    """One run, as the simulator's log and the system measured it."""
 
     document: dict[str, Any]
     per_account: dict[str, int]  # requests by subdomain
@@ -64,12 +55,12 @@ class Measurement:
 
     @property
     def ms_per_request(self) -> float:
-        """CPU of our processes; 0 without requests."""
+        """The CPU time of our processes; 0 without requests."""
         return 1000 * self.cpu / self.requests if self.requests else 0.0
 
     @property
     def worker_ms_per_request(self) -> float:
-        """CPU of the worker's processes alone: what a request costs, without any start; 0 without a worker."""
+        """The CPU time of the worker's processes alone: what a request costs, without any start; 0 without a worker."""
         return 1000 * self.worker_cpu / self.requests if self.requests else 0.0
 
     @property
@@ -81,7 +72,7 @@ class Measurement:
 
 
 def busiest_second(times: Sequence[float]) -> int:
-    """The most of these moments within any sliding second."""
+    """Returns the most of these moments within any sliding second."""
     ordered, peak, first = sorted(times), 0, 0
     for last, at in enumerate(ordered):
         while ordered[first] <= at - 1.0:
@@ -122,7 +113,7 @@ class Lab(Workspace):
             self.start_worker()
 
     def run(self, *options: str) -> Measurement:
-        """One `sync_all` with these options, measured."""
+        """Runs one `sync_all` with these options, and measures it."""
         self.ask_simulator("POST", "/_sim/reset-log")
         worker = [child.pid for name, child in self.children.items() if name != "simulator"]
         if worker:
@@ -133,27 +124,25 @@ class Lab(Workspace):
             document = self.document("sync_all", "--group", GROUP, "--json", *options)
         command, work = _ended() - command, cpu_seconds(worker) - work
         others = share_of_others(before, cpu_times([os.getpid()]))
-        return self._measured(document, sampler, cpu=command + work, worker_cpu=work, others=others, load=load)
+        return self._measurement(document, sampler, cpu=command + work, worker_cpu=work, others=others, load=load)
 
-    def _measured(self, document: dict[str, Any], sampler: Sampler, **machine: float) -> Measurement:
-        records: list[LoggedRequest] = []
-        since = 0
-        while True:
-            page = self.ask_simulator("GET", f"/_sim/log?since={since}")
-            records += [LoggedRequest(each["at"], each["subdomain"], each["method"], each["status"]) for each in page]
-            if len(page) < PAGE:
-                break
-            since = page[-1]["number"]
+    def _measurement(self, document: dict[str, Any], sampler: Sampler, **machine: float) -> Measurement:
+        """Counts the requests in the simulator's log, and adds what was measured of the `machine`."""
+        requests: list[dict[str, Any]] = []
+        page = self.ask_simulator("GET", "/_sim/log?since=0")
+        while page:
+            requests += page
+            page = self.ask_simulator("GET", f"/_sim/log?since={page[-1]['number']}") if len(page) >= PAGE else []
         times: dict[str, list[float]] = defaultdict(list)
-        for record in records:
-            times[record.subdomain].append(record.at)
-        every = [record.at for record in records]
+        for request in requests:
+            times[request["subdomain"]].append(request["at"])
+        every = [request["at"] for request in requests]
         span = max(every) - min(every) + LATENCY_MS / 1000 if every else 0.0
         return Measurement(
             document=document,
             per_account={subdomain: len(each) for subdomain, each in times.items()},
-            writes=dict(Counter(record.subdomain for record in records if record.method != "GET")),
-            refused=sum(record.status == 429 for record in records),
+            writes=dict(Counter(request["subdomain"] for request in requests if request["method"] != "GET")),
+            refused=sum(request["status"] == 429 for request in requests),
             peak=max(map(busiest_second, [every] if self.pace.limit_key == "ip" else times.values()), default=0),
             wall=max(span, document.get("duration_s") or 0.0),
             memory=sampler.own_peak,
@@ -162,7 +151,7 @@ class Lab(Workspace):
         )
 
     def add_stage_to_master(self) -> None:
-        """As a person would in the master's interface: one more stage in its first pipeline."""
+        """Adds one more stage to the master's first pipeline, as a person would in its interface."""
         with self.csv.open(encoding="utf-8", newline="") as file:
             master = next(row for row in csv.DictReader(file) if row["role"] == "master")
         subdomain, headers = master["subdomain"], {"Authorization": f"Bearer {master['token']}"}

@@ -1,4 +1,4 @@
-"""Memory and CPU time of processes and their children, read from /proc (Linux; elsewhere both are 0)."""
+"""Reads memory and CPU time of processes and their children from /proc (Linux; elsewhere both are 0)."""
 
 import contextlib
 import os
@@ -18,29 +18,29 @@ BUSY = 0.1  # share of the machine's CPU that others may take before they count
 
 
 def family(roots: Iterable[int]) -> set[int]:
-    """The processes `roots` and all their descendants."""
-    children: dict[int, list[int]] = defaultdict(list)
+    """Returns the processes `roots` and all their descendants."""
     try:
         pids = [int(name) for name in os.listdir(PROC) if name.isdigit()]
     except OSError:
         pids = []
+    children: dict[int, list[int]] = defaultdict(list)
     for pid in pids:
         fields = _stat(pid)
         if fields:
             children[int(fields[1])].append(pid)
-    found: set[int] = set()
+    members: set[int] = set()
     waiting = list(roots)
     while waiting:
         pid = waiting.pop()
-        if pid not in found:
-            found.add(pid)
+        if pid not in members:
+            members.add(pid)
             waiting.extend(children[pid])
-    return found
+    return members
 
 
 def memory(pids: Iterable[int]) -> dict[int, float]:
-    """MB by process; a page that several share counts in parts, once in all (PSS)."""
-    used: dict[int, float] = {}
+    """Returns the MB of each process; a page that several share counts in parts, once in all (PSS)."""
+    used = {}
     for pid in pids:
         try:
             lines = (PROC / str(pid) / "smaps_rollup").read_text().splitlines()
@@ -51,7 +51,7 @@ def memory(pids: Iterable[int]) -> dict[int, float]:
 
 
 def cpu_seconds(roots: Iterable[int]) -> float:
-    """User and system time of the processes and their descendants, also of those that have ended."""
+    """Returns the user and system time of the processes and their descendants, also of those that have ended."""
     total = 0
     for pid in family(roots):
         fields = _stat(pid)
@@ -95,7 +95,7 @@ def share_of_others(before: CpuTimes, after: CpuTimes) -> float:
 
 
 def _stat(pid: int) -> list[str] | None:
-    """The fields of /proc/PID/stat behind the command's name: state, parent, ..."""
+    """Returns the fields of /proc/PID/stat behind the command's name: state, parent, ..."""
     try:
         return (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
     except OSError:

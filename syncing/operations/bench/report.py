@@ -1,4 +1,4 @@
-"""The bench's rows: what was measured, what it may be at most, and the table of it."""
+"""Shows what the bench measured: the figures, the most that each may be, and the table of them."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -18,12 +18,12 @@ class Limit:
     exact: bool
 
     @property
-    def kept(self) -> bool:
+    def is_met(self) -> bool:
         return self.value <= self.most
 
     def __str__(self) -> str:
-        sign = "<=" if self.kept else ">"
-        return f"{self.name} {self.value:g} {sign} {self.most:g}{'' if self.kept else '  MISSED'}"
+        sign = "<=" if self.is_met else ">"
+        return f"{self.name} {self.value:g} {sign} {self.most:g}{'' if self.is_met else '  MISSED'}"
 
 
 @dataclass(frozen=True)
@@ -35,16 +35,16 @@ class ScenarioResult:
     @property
     def good(self) -> bool:
         """The run succeeded and every count is within its limit; times do not decide."""
-        return self.measured.good and all(limit.kept for limit in self.limits if limit.exact)
+        return self.measured.good and all(limit.is_met for limit in self.limits if limit.exact)
 
     def ratio(self) -> str:
-        found = next((limit.value for limit in self.limits if limit.name == "ratio"), None)
+        ratio = next((limit.value for limit in self.limits if limit.name == "ratio"), None)
         busy = " busy" if self.measured.is_on_busy_machine else ""
-        return f"{found:.2f}{busy}" if found else ""
+        return f"{ratio:.2f}{busy}" if ratio else ""
 
     def floor(self) -> str:
-        found = next((limit for limit in self.limits if limit.name.startswith("requests")), None)
-        return f"{found.value:g} / {found.most:g}" if found else ""
+        limit = next((limit for limit in self.limits if limit.name.startswith("requests")), None)
+        return f"{limit.value:g} / {limit.most:g}" if limit else ""
 
     def cells(self) -> tuple[object, ...]:
         m = self.measured
@@ -69,7 +69,7 @@ class ScenarioResult:
             "others_cpu_share": round(m.others, 2),
             "load": round(m.load, 2),
             "busy_machine": m.is_on_busy_machine,
-            "limits": [{**asdict(limit), "kept": limit.kept} for limit in self.limits],
+            "limits": [{**asdict(limit), "kept": limit.is_met} for limit in self.limits],
             "good": self.good,
         }
 

@@ -1,4 +1,4 @@
-"""What is measured: exact counts without a limit, parallelism at a pace per account, and the pace of one IP."""
+"""Measures exact counts without a limit, parallelism at a pace per account, and the pace of one IP."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -21,7 +21,7 @@ Say = Callable[[str], None]
 
 
 def counts(directory: Path, say: Say, *, slaves: int = 3) -> Iterator[ScenarioResult]:
-    """Requests per slave against the floors of the request budget; in the foreground, as nothing is timed here."""
+    """Counts the requests per slave against the floors of the request budget; in the foreground: no times."""
     with Lab(directory / "counts", slaves=slaves, pace=FREE) as lab:
         lab.prepare(worker=False)
         say("requests per slave: first sync")
@@ -35,19 +35,20 @@ def counts(directory: Path, say: Say, *, slaves: int = 3) -> Iterator[ScenarioRe
 
 
 def _counted(name: str, measured: Measurement, floor: int, *, writes: int) -> ScenarioResult:
-    seen = measured.of_slaves(measured.per_account)
-    own = [account["requests"] for account in measured.document["accounts"]]
+    arrived = measured.of_slaves(measured.per_account)
+    counted = [account["requests"] for account in measured.document["accounts"]]
+    miscounted = sum(a != b for a, b in zip(counted, arrived, strict=True))
     limits = [
-        Limit("requests", max(seen, default=0), floor, exact=True),
+        Limit("requests", max(arrived, default=0), floor, exact=True),
         Limit("writes", max(measured.of_slaves(measured.writes), default=0), writes, exact=True),
         # What the run document says must be what the simulator saw.
-        Limit("miscounted slaves", sum(a != b for a, b in zip(own, seen, strict=True)), 0, exact=True),
+        Limit("miscounted slaves", miscounted, 0, exact=True),
     ]
     return ScenarioResult(f"{name} (per slave)", measured, limits)
 
 
 def parallel(directory: Path, say: Say, *, slaves: int) -> Iterator[ScenarioResult]:
-    """Many slaves against one slave alone, 7 requests per second to each account, through the queue."""
+    """Times many slaves against one slave alone, 7 requests per second to each account, through the queue."""
     with Lab(directory / "alone", slaves=1, pace=PER_ACCOUNT) as lab:
         lab.prepare(worker=True)
         say("1 slave alone at 7/s per account")
@@ -78,7 +79,7 @@ def _limits(measured: Measurement) -> list[Limit]:
 
 
 def one_ip(directory: Path, say: Say, *, slaves: int) -> Iterator[ScenarioResult]:
-    """All slaves behind one limit of 7 requests per second for the IP."""
+    """Times all slaves behind one limit of 7 requests per second for the IP."""
     with Lab(directory / "ip", slaves=slaves, pace=PER_IP) as lab:
         lab.prepare(worker=True)
         say(f"{slaves} slaves at 7/s for the IP (about {slaves * 20 / 6.7 / 60:.0f} min)")
