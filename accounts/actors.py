@@ -1,4 +1,4 @@
-"""Who asks for something: the one shape in which doors name it and services are given it."""
+"""Names who asks for something: the one shape in which doors state it and services are given it."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ class Key(Protocol):
 
 @dataclass(frozen=True)
 class Actor:
-    """Who asks, and by which door (`via`: a value of syncing's Trigger).
+    """A person, a key or a machine that asks, and by which door (`via`: a value of syncing's Trigger).
 
     `name` is shown. Who it is stays the same when a key or a user gets another name: the user's id, with their name for
     the time after the user was deleted, and the id of the key. Of a key, these are the user who made it.
@@ -48,7 +48,7 @@ class Actor:
         return self.user_id is None and self.key_id is None  # somebody of the past may nothing any more
 
     def is_same_person_as(self, other: "Actor") -> bool:
-        """True for one key, or one user. A user who was deleted may have come back under the same name."""
+        """Returns True for one key, or one user. A user who was deleted may have come back under the same name."""
         if self.key_id is not None and self.key_id == other.key_id:
             return True
         if self.user_id is None or other.user_id is None:

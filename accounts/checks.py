@@ -6,7 +6,7 @@ from typing import Any
 from django.core.checks import CheckMessage, Error, Warning
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError
-from django.db.models import Model, Q
+from django.db.models import Q
 
 from accounts import conf
 from accounts.fields import cipher, encrypted_columns, is_readable
@@ -32,11 +32,15 @@ def check_encryption_keys(**kwargs: Any) -> list[CheckMessage]:
 
 def check_stored_secrets(**kwargs: Any) -> list[CheckMessage]:
     """Finds keys that open nothing of what is stored; without a database there is nothing to say."""
+    opens: set[bool] = set()
     try:
-        opens = [_opens_secrets(model, names) for model, names in encrypted_columns()]
+        for model, names in () if conf.has_no_database_yet() else encrypted_columns():
+            stored = model._base_manager.exclude(Q(**dict.fromkeys(names, ""))).order_by("-pk")
+            if sample := list(stored.values_list(*names)[:SAMPLE]):
+                opens.add(any(is_readable(secrets) for secrets in sample))
     except (DatabaseError, ImproperlyConfigured):
         return []
-    if False not in opens or True in opens:
+    if opens != {False}:
         return []
     message = "No key of FIELD_ENCRYPTION_KEYS can decrypt the stored secrets: the key that encrypted them is missing."
     hint = (
@@ -44,15 +48,6 @@ def check_stored_secrets(**kwargs: Any) -> list[CheckMessage]:
         "`python manage.py rotate_keys --clear` empties what cannot be read; then connect the accounts again."
     )
     return [Error(message, hint=hint, id="accounts.E004")]
-
-
-def _opens_secrets(model: type[Model], names: list[str]) -> bool | None:
-    """Returns True if one of the newest secrets of the table can be read; None when there is none."""
-    if conf.has_no_database_yet():
-        return None
-    stored = model._base_manager.exclude(Q(**dict.fromkeys(names, ""))).order_by("-pk")
-    sample = list(stored.values_list(*names)[:SAMPLE])
-    return any(is_readable(secrets) for secrets in sample) if sample else None
 
 
 def check_secret_key(**kwargs: Any) -> list[CheckMessage]:

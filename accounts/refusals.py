@@ -2,7 +2,7 @@
 
 
 class Refusal(Exception):
-    """What was asked for is not done. `code` is for programs; `message` and `remedy` are sentences for people."""
+    """Says that a request is not done. `code` is for programs; `message` and `remedy` are sentences for people."""
 
     def __init__(self, code: str, message: str, remedy: str = "") -> None:
         super().__init__(code, message, remedy)

@@ -92,7 +92,7 @@ class Blocks:
             return turn
 
     def _is_fresh(self) -> bool:
-        """False also when the machine slept meanwhile: the slots that were reserved then are those of others now."""
+        """Returns False also after a sleep of the machine: the slots that were reserved before are those of others."""
         return self._read_at is not None and elapsed_time.seconds_since(self._read_at, self._clocks) <= FRESH
 
     def is_held(self, names: Iterable[str], after: float) -> bool | None:

@@ -85,7 +85,7 @@ class Reservation:
 
     def __init__(self, names: Sequence[str], own: Blocks, lead: float) -> None:
         self.blocks = own.withdraw(names)
-        stored = locked_rows(names)
+        stored = _locked_rows(names)
         self.now = clock.now().timestamp()
         self.read_at = own.now()
         self._ahead = self.now - self.read_at  # of the monotonic clock, by which blocks go
@@ -167,7 +167,7 @@ class Reservation:
         return {key: until - self._ahead for key, until in self._holds.items()}
 
 
-def locked_rows(names: Sequence[str]) -> dict[str, tuple[float, ...]]:
+def _locked_rows(names: Sequence[str]) -> dict[str, tuple[float, ...]]:
     """Returns the rows, made if missing, locked in the order of their keys.
 
     On SQLite the IMMEDIATE transaction locks all.

@@ -237,7 +237,7 @@ class ReadOnly(TypeError):
 
 
 def no_account_answers(error: KommoError) -> bool:
-    """No account answers here (any more): none of this name, or only a way to another address."""
+    """Returns True if no account answers here (any more): none of this name, or only a way to another address."""
     if isinstance(error, NotFound):
         return error.no_account
     return isinstance(error, BadAnswer) and error.status is not None and 300 <= error.status < 400

@@ -2,7 +2,6 @@
 
 import socket
 import ssl
-from collections.abc import Iterator
 
 import requests
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
@@ -29,7 +28,13 @@ UNKNOWN_NAME = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONA
 
 def network_error(cause: BaseException, **facts: object) -> NetworkError:
     """Returns the NetworkError for whatever requests or urllib3 raised; `facts` as KommoError takes them."""
-    chain = tuple(_chain(cause))
+    chain: list[BaseException] = []  # the error and everything it wraps: as `reason`, as argument, as cause; each once
+    waiting: list[object] = [cause]
+    while waiting:
+        link = waiting.pop(0)
+        if isinstance(link, BaseException) and not any(link is each for each in chain):
+            chain.append(link)
+            waiting += [*link.args, getattr(link, "reason", None), link.__cause__, link.__context__]
     given = Facts(**facts)  # type: ignore[typeddict-item]
     if any(isinstance(link, ssl.SSLCertVerificationError) for link in chain):
         return NetworkError("the host's certificate is not trusted", sent=False, **{**given, **_final(NO_TRUST)})
@@ -47,15 +52,3 @@ def network_error(cause: BaseException, **facts: object) -> NetworkError:
 
 def _final(remedy: str) -> Facts:
     return Facts(remedy=remedy, retryable=False)
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yields the error and everything it wraps: as `reason`, as argument, as cause; each once."""
-    waiting: list[object] = [error]
-    seen: set[int] = set()
-    while waiting:
-        link = waiting.pop(0)
-        if isinstance(link, BaseException) and id(link) not in seen:
-            seen.add(id(link))
-            yield link
-            waiting += [*link.args, getattr(link, "reason", None), link.__cause__, link.__context__]

@@ -40,7 +40,7 @@ class Slots(Protocol):
         """Gives no slot under `key` for so long from now."""
 
     def is_held(self, names: Sequence[str], after: float = 0.0) -> bool:
-        """True when a hold under one of the keys is in force `after` so many seconds: what was granted is not used.
+        """Returns True if a hold under one of the keys is in force `after` so many seconds: then no grant is used.
 
         A hold that ends within `MISSED` of then is none: the clocks of processes differ by a little.
         """
@@ -170,7 +170,7 @@ class Pacer:
         )
 
     def _is_held(self, after: float = 0.0) -> bool:
-        """True when Kommo asked for a pause after the slot was granted."""
+        """Returns True if Kommo asked for a pause after the slot was granted."""
         return bool(self._names) and self._slots.is_held(self._names, after)
 
     def pause(self, seconds: float) -> None:

@@ -43,7 +43,7 @@ def decide(
 
 
 def may_repeat(method: str, error: KommoError, body: object = None) -> bool:
-    """True when sending again can neither do a thing twice nor is bound to fail.
+    """Returns True if sending again can neither do a thing twice nor is bound to fail.
 
     No idempotency keys exist (docs/kommo.md 3): what is not `harmless_twice` is repeated only if it surely
     did not happen.
@@ -58,7 +58,7 @@ def may_repeat(method: str, error: KommoError, body: object = None) -> bool:
 
 
 def harmless_twice(method: str, body: object) -> bool:
-    """True when the same request again can only say the same thing again.
+    """Returns True if the same request again can only say the same thing again.
 
     A PATCH that sets a list of things inside an item does more (options of a field, docs/kommo.md 5.4; descriptions of
     a stage, 4.7): what has no id in it is made once more under another id, and what a person has added since is gone.

@@ -38,5 +38,5 @@ class FixedToken:
 
 
 def fit_for_header(token: str) -> bool:
-    """True for what may stand behind "Bearer": one word of printable ASCII."""
+    """Returns True for what may stand behind "Bearer": one word of printable ASCII."""
     return bool(token) and token.isascii() and token.isprintable() and " " not in token
