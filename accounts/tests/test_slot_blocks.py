@@ -251,3 +251,15 @@ def test_a_turn_out_of_a_block_makes_no_query(time: Time, django_assert_num_quer
         process.take(("a", 0.1), ("ip", 0.1))
     with django_assert_num_queries(0):  # type: ignore[operator]
         assert process.take(("a", 0.1), ("ip", 0.1)).granted
+
+
+def test_a_turn_that_is_refused_takes_nothing_of_a_block(time: Time) -> None:
+    """An account that Kommo holds for longer than it may wait leaves the common slots to the others."""
+    north, south = Process(time), Process(time)
+    last = max(time.now + north.take(("b", 0.05), ("ip", 0.1)).wait for _ in range(8))
+    south.hold("a", 30)
+    time.now += FRESH + 0.01
+    north.is_held("b", "ip")  # reads the holds; the block has room
+    assert not north.take(("a", 0.05), ("ip", 0.1), patience=10).granted
+    following = time.now + north.take(("b", 0.05), ("ip", 0.1)).wait
+    assert following <= max(last + 0.1, time.now) + EXACT
