@@ -22,8 +22,8 @@ class Key(Protocol):
 class Actor:
     """A person, a key or a machine that asks, and by which door (`via`: a value of syncing's Trigger).
 
-    `name` is shown. Who it is stays the same when a key or a user gets another name: the user's id, with their name for
-    the time after the user was deleted, and the id of the key. Of a key, these are the user who made it.
+    `name` is shown. The identity stays the same when a key or a user gets another name: the user's id, with their name
+    for the time after the user was deleted, and the id of the key. Of a key, these are the user who made it.
     `user` is a person who asks in person, `key` a key that asks; of machines, and of the past, both are None.
     """
 

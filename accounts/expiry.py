@@ -46,5 +46,5 @@ def phrase(account: Account, moment: datetime) -> str:
 
 
 def in_days(days: int) -> str:
-    """ "expires in 3 days", "expired"."""
+    """Returns a text like "expires in 3 days" or "expired"."""
     return ngettext("expires in %d day", "expires in %d days", days) % days if days else _("expired")

@@ -26,27 +26,27 @@ DRAIN = 8.0  # seconds that a stopping worker gives its lanes
 
 
 def lease() -> timedelta:
-    """How long a claim lives without a heartbeat."""
+    """Returns the time that a claim lives without a heartbeat."""
     return timedelta(seconds=settings.SYNC_LEASE)
 
 
 def heartbeat() -> float:
-    """Seconds between two heartbeats."""
+    """Returns the seconds between two heartbeats."""
     return lease().total_seconds() / 6
 
 
 def stale_after() -> float:
-    """Seconds without a heartbeat after which nothing more may be sent: others will soon take the account."""
+    """Returns the seconds without a heartbeat after which nothing may be sent: others will soon take the account."""
     return lease().total_seconds() * 0.8
 
 
 def workers() -> int:
-    """Lanes of one `manage.py worker`."""
+    """Returns the number of lanes of one `manage.py worker`."""
     return int(settings.SYNC_WORKERS)
 
 
 def threads(lanes: int) -> int:
-    """Accounts in the hands of one of `lanes` lanes at a time; a single one (a command) does the work of all.
+    """Returns the accounts that one of `lanes` lanes runs at a time; a single one (a command) does the work of all.
 
     With a common limit for the IP, more accounts in flight than about twice its rate only make each of them last as
     long as the whole run: leases, memory and the way back after a crash grow, and nothing gets faster.
@@ -61,22 +61,22 @@ def project_dir() -> Path:
 
 
 def queue() -> dict[str, Any]:
-    """The settings of django-q2."""
+    """Returns the settings of django-q2."""
     return dict(settings.Q_CLUSTER)
 
 
 def login_lock() -> timedelta:
-    """How long nobody can log in after too many failures."""
+    """Returns the time that nobody can log in after too many failures."""
     return timedelta(minutes=settings.LOGIN_LOCK_MINUTES)
 
 
 def proxies() -> int:
-    """How many proxies in front add an address to X-Forwarded-For."""
+    """Returns the number of proxies in front that add an address to X-Forwarded-For."""
     return int(settings.PROXIES)
 
 
 def largest_form() -> int:
-    """Bytes of a form without files."""
+    """Returns the most bytes that a form may have without its files."""
     return int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
 
 

@@ -37,7 +37,7 @@ def survived(what: str, *, but: tuple[type[Exception], ...] = DATABASE_AWAY) -> 
 
 
 def where(error: BaseException) -> str:
-    """The kind of an error and its place in our code, never its text: that may hold a secret."""
+    """Returns the kind of an error and its place in our code, never its text: that may hold a secret."""
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if "/lib/python" not in frame.filename] or frames
     place = f" in {ours[-1].filename.rpartition('/')[2]}, line {ours[-1].lineno}" if ours else ""

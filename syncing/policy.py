@@ -63,7 +63,7 @@ def rules_for(account_ids: Collection[int], run: SyncRun) -> dict[int, Rules]:
 
 
 def _created(account_ids: Collection[int]) -> Keys:
-    """What we made in each account, under its own keys."""
+    """Returns the items that we created in each account, by its own keys."""
     found: Keys = defaultdict(set)
     rows = IdMapping.objects.filter(account__in=account_ids, created_by_us=True).order_by()
     for account_id, kind, key in rows.values_list("account_id", "kind", "slave_key"):

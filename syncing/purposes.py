@@ -1,4 +1,4 @@
-"""What a run is for: one row for each purpose, with all that policy, services and stores have to know of it."""
+"""The purposes of runs: one row for each, with all that policy, services and stores have to know of it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

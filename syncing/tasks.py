@@ -1,4 +1,4 @@
-"""What the queue calls: no arguments, no secrets, only "there is work"."""
+"""The tasks that the queue calls: no arguments, no secrets, only "there is work"."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ UPKEEP = "accounts.tasks.upkeep"
 
 
 def lane() -> str:
-    """One slice of a lane, then its continuation; a lane too many leaves at once."""
+    """Runs one slice of a lane, then queues its continuation; a lane too many leaves at once."""
     name = processes.new_name()
     if not processes.enlist(name):
         return "enough lanes"
@@ -32,12 +32,12 @@ def lane() -> str:
 
 
 def reap() -> dict[str, int]:
-    """The schedule's round of repairs."""
+    """Makes the schedule's round of repairs."""
     return reaper.reap()
 
 
 def ensure_schedules() -> None:
-    """The schedules that must be there; made by code only, as one malformed row blocks them all."""
+    """Creates the schedules that must be there; code only makes them, as one malformed row blocks them all."""
     _schedule("reaper", REAPER, {"schedule_type": Schedule.MINUTES, "minutes": 1})
     _schedule("upkeep", UPKEEP, {"schedule_type": Schedule.HOURLY, "minutes": None})
 

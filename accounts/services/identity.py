@@ -6,7 +6,7 @@ from accounts.models import Account
 
 
 def is_expected(account: Account, kommo_id: int, subdomain: str) -> bool:
-    """True when the account that answered is the entry's: by its id, whatever it is called by now.
+    """Tells if the account that answered is the entry's: by its id, whatever it is called by now.
 
     Only one that was never met is compared by its subdomain.
     """

@@ -9,7 +9,7 @@ from accounts.simulator.tokens import API_DOMAIN
 
 @dataclass(slots=True)
 class Variants:
-    """How this Kommo decides where the sources disagree; sections are those of docs/kommo.md."""
+    """The behaviour of this Kommo where the sources disagree; sections are those of docs/kommo.md."""
 
     lists_as_objects: bool = False
     """5.4, reported of more lists than enums: every list inside an answer comes as an object keyed by index."""

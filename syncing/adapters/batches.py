@@ -23,7 +23,7 @@ UNKNOWN_CREATION = (
 
 
 def create(entries: Sequence[Entry[T]], writer: BatchWriter[T]) -> None:
-    """POST all entries. Every one ends in `done` or `failed`; errors that concern the whole account are raised.
+    """Posts all entries. Every one ends in `done` or `failed`; errors that concern the whole account are raised.
 
     After an unknown outcome `find_created` re-reads and what is there is adopted; only the rest is posted again, in
     halves, until a culprit stands alone and has failed twice. What may be there, though nobody can tell, has failed.
@@ -51,10 +51,11 @@ def create(entries: Sequence[Entry[T]], writer: BatchWriter[T]) -> None:
 
 
 def update(entries: Sequence[Entry[T]], writer: BatchWriter[T]) -> None:
-    """PATCH all entries; as `create`. Where repeating is harmless the client has done so: a failed batch is halved.
+    """Patches all entries, as `create` posts them.
 
-    Where it is not (it makes options, and would make them twice), `check_updates` reads again after an unknown outcome,
-    and only what is missing is sent. What is refused without a word about the part that is to blame is sent in parts.
+    Where repeating is harmless the client has done so: a failed batch is halved. Where it is not (it makes options, and
+    would make them twice), `check_updates` reads again after an unknown outcome, and only what is missing is sent. What
+    is refused without a word about the part that is to blame is sent in parts.
     """
     queue, looked = ChunkQueue(_chunks(entries)), False
     while chunk := [writer.current(entry) for entry in queue.take()]:

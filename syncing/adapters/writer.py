@@ -5,7 +5,7 @@ from syncing.adapters.writers import custom_fields, deletions, field_groups, pip
 
 
 def apply_plan(context: WriteContext) -> None:
-    """Write the changes of `context.plan`; each ends in one report. Raises KommoError only for the whole account."""
+    """Writes the changes of `context.plan`; each ends in one report. Raises KommoError only for the whole account."""
     pipelines.write(context)
     stages.write(context)
     field_groups.write(context)

@@ -15,7 +15,7 @@ from syncing.engine.snapshot import Snapshot
 
 
 def normal_name(name: str) -> str:
-    """Names that differ only in case, white space or Unicode form are the same; nothing else is (no likeness)."""
+    """Returns the same for names that differ only in case, white space or Unicode form; nothing else is the same."""
     return " ".join(unicodedata.normalize("NFC", name).split()).casefold()
 
 

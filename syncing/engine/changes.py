@@ -37,7 +37,7 @@ class Extra:
 
 @dataclass(frozen=True)
 class Manual:
-    """What the API cannot do, with the reason."""
+    """A change that the API cannot make, with the reason."""
 
     kind: str
     name: str

@@ -23,7 +23,7 @@ ROW = json.JSONEncoder(sort_keys=True, default=list)  # made once: a plan may ha
 
 @dataclass(frozen=True)
 class PlanCounts:
-    """How many items a plan is about, by what is done with them."""
+    """The number of items that a plan is about, by what is done with them."""
 
     created: int = 0
     updated: int = 0
@@ -47,7 +47,7 @@ class PlanGroup(Generic[Member]):
 
 @dataclass(frozen=True)
 class PlanDifference:
-    """What tells a plan from another: (list name, row) of what only this one has, and of what only the other has."""
+    """The difference of two plans: (list name, row) of what only this one has, and of what only the other has."""
 
     here: tuple[tuple[str, Row], ...]
     missing: tuple[tuple[str, Row], ...]

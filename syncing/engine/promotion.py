@@ -33,7 +33,7 @@ ORDER = (Kind.PIPELINE, Kind.STAGE, Kind.FIELD_GROUP, Kind.CUSTOM_FIELD, Kind.EN
 
 @dataclass(frozen=True, order=True)
 class Pick:
-    """What a person chose: an item by the slave's own key, or one attribute of it."""
+    """The choice of a person: an item by the slave's own key, or one attribute of it."""
 
     kind: Kind
     key: str
@@ -47,7 +47,7 @@ class Pick:
 
 @dataclass(frozen=True)
 class Proposal:
-    """What the master is to become.
+    """The desired state of a master to which items of a slave are promoted.
 
     `desired`: the master with the picks in it; new items come last in their lists, under ids that no account has.
     `only`: what the plan is about, as in `Rules`. `origins`: ref of a new item -> the slave's own key of it.

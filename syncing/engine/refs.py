@@ -15,7 +15,7 @@ class Kind(StrEnum):
 
 
 class Scope(StrEnum):
-    """What a run covers (the run type)."""
+    """The kinds that a run covers (the run type)."""
 
     FULL = "full"
     PIPELINES = "pipelines"

@@ -51,7 +51,7 @@ def rollback_input(before: Snapshot, logged: Iterable[LoggedChange], options: It
 
 
 class _Reach:
-    """How far the change of one item reaches: refs, and the attributes concerned (none: the whole item)."""
+    """Everything that the change of one item concerns: refs, and the attributes concerned (none: the whole item)."""
 
     def __init__(self, before: Snapshot) -> None:
         self.refs = list(refs_in(before))

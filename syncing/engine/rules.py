@@ -12,7 +12,7 @@ WHOLE_ITEM: frozenset[str] = frozenset()  # as the attributes of an item in `Rul
 
 
 class Unmatched(StrEnum):
-    """What becomes of an item of the slave that the master does not have."""
+    """The treatment of an item of the slave that the master does not have."""
 
     KEEP = "keep"
     DELETE_CREATED = "delete_created"  # only what we made there
@@ -29,7 +29,7 @@ class ExclusionRule:
 
 @dataclass(frozen=True)
 class Limits:
-    """How much a run may do to one account; shares in percent. None in `Rules`: whatever the plan says."""
+    """The limits of what a run may do to one account; shares in percent. None in `Rules`: whatever the plan says."""
 
     max_update_share: int = 30
     max_delete_share: int = 10

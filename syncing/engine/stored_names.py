@@ -24,7 +24,7 @@ NOT_ESCAPED = re.compile(r"&(?!(?:amp|lt|gt|quot|apos|#0*39|#x27);)|[<>]")
 
 @dataclass(frozen=True)
 class ShownName:
-    """What was sent as an item's name, and as what the account shows it."""
+    """The name that was sent for an item, and the name that the account shows instead."""
 
     sent: str
     shown: str

@@ -29,7 +29,7 @@ def assign_waves(pilots: Sequence[bool], *, size: int, percent: bool = False) ->
 
 @dataclass(frozen=True)
 class WaveResult:
-    """How a wave went: the accounts that were tried, and those of them that failed."""
+    """The result of a wave: the accounts that were tried, and those of them that failed."""
 
     tried: int
     failed: int

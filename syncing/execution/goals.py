@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class AccountMemory:
-    """What is stored of an account beside its id mappings, whatever the run is for; see Target."""
+    """The stored facts of an account beside its id mappings, whatever the run is for; see Target."""
 
     stored_names: Mapping[ItemKey, ShownName]
     pending: Mapping[ListKey, Pending]

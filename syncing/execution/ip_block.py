@@ -31,7 +31,7 @@ def announce() -> None:
 
 
 def happened_since(moment: datetime) -> bool:
-    """True when a lane met a block after `moment`; runs that begin later may try again.
+    """Tells if a lane met a block after `moment`; runs that begin later may try again.
 
     A block that is yet to come is of a clock that was set back.
     """

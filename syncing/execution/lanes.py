@@ -50,7 +50,7 @@ def run_lane(
 
 
 def has_work(run_id: int | None = None) -> bool:
-    """True when a lane could begin something now."""
+    """Tells if a lane could begin something now."""
     if claims.claimable(run_id).exists():
         return True
     for run in claims.unread(run_id).select_related("group"):
@@ -131,7 +131,7 @@ class RunningLane:
     # -- leases --
 
     def _beat(self) -> None:
-        """Every sixth of a lease: extends the leases, shows progress, notices lost claims, cancels and blocks."""
+        """Extends the leases, shows progress, notices lost claims, cancels and blocks; every sixth of a lease."""
         if time.monotonic() < self._beat_due:
             return
         self._beat_due = time.monotonic() + conf.heartbeat()

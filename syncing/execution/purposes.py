@@ -1,4 +1,4 @@
-"""What is done for a run, by its purpose: what is read of masters, what becomes of it, and what accounts are to become.
+"""The steps of a run by its purpose: reading masters, judging what was read, and what accounts are to become.
 
 What policy, services and stores have to know of a purpose stands in `syncing/purposes.py`.
 """
@@ -18,7 +18,7 @@ from syncing.models import RunPurpose, SyncRun
 
 @dataclass(frozen=True)
 class ReadingSteps:
-    """What is read before accounts are worked (None: the run has ended), and whether the run may go on with it."""
+    """Two steps: reading before accounts are worked (None: the run has ended), and telling if the run may go on."""
 
     request: Callable[[SyncRun, Account, Scope], ReadRequest | None]
     accept: Callable[[SyncRun, MasterClaim, Scope, Sequence[Snapshot]], bool]

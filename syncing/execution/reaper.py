@@ -32,7 +32,7 @@ TOO_MANY_READS = error_document(
 
 
 def reap() -> dict[str, int]:
-    """One round; returns how much of each there was to do. May run anywhere, any number of times at once.
+    """Makes one round of repairs; returns how much of each there was to do. May run anywhere, and several at once.
 
     A repair that fails prevents no other.
     """

@@ -129,7 +129,7 @@ class Recorder:
 
 
 def commit(units: Sequence[Unit]) -> Sequence[bool | BaseException]:
-    """One transaction for all, a savepoint for each; repeated when the database was busy or went away."""
+    """Stores all in one transaction, each in a savepoint; repeats it when the database was busy or went away."""
     for left in reversed(range(ATTEMPTS)):
         try:
             return _commit(units)

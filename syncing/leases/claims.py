@@ -156,7 +156,7 @@ def cancel_stragglers() -> int:
 
 
 def _update(rows: QuerySet[AccountRun], **values: object) -> int:
-    """UPDATE by a subquery of keys: rows are chosen by a join."""
+    """Updates rows that a join chooses, by a subquery of their keys."""
     return AccountRun.objects.filter(pk__in=rows.values("pk"), state=AccountState.RUNNING).update(**values)
 
 

@@ -8,7 +8,7 @@ from syncing.models.states import RunType
 
 
 class PromotionProposal(models.Model):
-    """What the master is to become by one promotion, as `engine.promotion` makes it; never changed afterwards."""
+    """The desired state of the master by one promotion, as `engine.promotion` makes it; never changed afterwards."""
 
     group = models.ForeignKey(SyncGroup, models.CASCADE, related_name="proposals", verbose_name=_("sync group"))
     type = models.CharField(_("type"), max_length=13, choices=RunType.choices)

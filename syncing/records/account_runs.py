@@ -17,7 +17,7 @@ from syncing.replication.contract import Result
 
 @dataclass(frozen=True)
 class Progress:
-    """How far an attempt came that did not end in a result."""
+    """The progress of an attempt that did not end in a result."""
 
     outcomes: Sequence[Outcome]
     requests: int

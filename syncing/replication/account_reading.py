@@ -1,4 +1,4 @@
-"""What an account run reads of its account, at first and again after writes; a doubtful reading raises."""
+"""Reads the account of an account run, at first and again after writes; a doubtful reading raises."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace

@@ -98,7 +98,7 @@ class Replication:
         return self._judged("changed" if self.ledger.outcomes else "in_sync")
 
     def stopped(self, state: str, error: KommoError) -> Result:
-        """The result of an account run that an error of the account, or a cancel, has cut short."""
+        """Returns the result of an account run that an error of the account, or a cancel, has cut short."""
         self.left = None  # nobody knows how far it came
         self.ledger.skip_planned("Not tried: the account's run ended before.")
         problem = None if state == StopReason.CANCELLED else _problem(error.code, str(error), error.remedy)

@@ -1,4 +1,4 @@
-"""What an account run is given and gives back."""
+"""The input and the result of an account run."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -65,7 +65,7 @@ class ListedDifference:
 
 @dataclass(frozen=True)
 class DriftSummary:
-    """How many slaves are in which state; `edited`: somebody edited them."""
+    """The number of slaves in each state; `edited`: somebody edited them."""
 
     in_sync: int
     drifted: int

@@ -59,7 +59,7 @@ class PlanCard:
 
 @dataclass(frozen=True)
 class Grid:
-    """Of the accounts that are not in sync, `same` have the most common plan, `differ` have another one.
+    """The accounts that are not in sync: `same` have the most common plan, `differ` have another one.
 
     Both are 0 when no two of them have the same.
     """

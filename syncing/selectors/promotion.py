@@ -67,7 +67,7 @@ def keys_called(offered: Iterable[PromotionCandidate], kind: str, name: str) -> 
 
 
 def names_of(account: Account, picked: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Names what was picked for people; by its key where the drift does not name it (any more)."""
+    """Returns the picked items as people call them; by its key where the drift does not name it (any more)."""
     names = {(row.kind, row.slave_key): row.name for row in differences_of(drift_of(account))}
     texts = []
     for item in picked:

@@ -31,7 +31,7 @@ class StateCount:
 
 @dataclass(frozen=True)
 class RunProgress:
-    """How many accounts of a run have ended, and in which states all of them are."""
+    """The number of accounts of a run that have ended, and the states of all."""
 
     done: int
     total: int

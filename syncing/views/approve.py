@@ -36,7 +36,7 @@ def approval_context(request: HttpRequest, run: SyncRun, states: Collection[str]
 
 @require_http_methods(["GET", "POST"])
 def approve(request: HttpRequest, run_id: int) -> HttpResponse:
-    """GET shows what will be applied and where; POST starts it for the plans that are ticked."""
+    """Shows (GET) what will be applied and where; starts it (POST) for the plans that are ticked."""
     plan = run_or_404(run_id)
     by = actor_of(request)
     if not approvals.may_approve(plan, by):

@@ -69,7 +69,7 @@ def check_account(request: HttpRequest, account_id: int) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def take_back(request: HttpRequest, account_id: int) -> HttpResponse:
-    """GET names everything that goes back, as a run cannot leave out some of it; POST starts the run."""
+    """Shows (GET) everything that goes back, as a run cannot leave out some of it; starts the run (POST)."""
     account = slave_or_404(account_id)
     needed = "plan_sync" if account.group.requires_approval else "start_sync"
     if not request.user.has_perm(f"syncing.{needed}"):
@@ -95,7 +95,7 @@ def take_back(request: HttpRequest, account_id: int) -> HttpResponse:
 @permission_required("syncing.accept_drift", raise_exception=True)
 @require_http_methods(["GET", "POST"])
 def accept_difference(request: HttpRequest, account_id: int) -> HttpResponse:
-    """GET asks for the reason, POST accepts; ?kind=&key=&attribute= say what (no attribute: the whole item)."""
+    """Asks for the reason (GET), accepts (POST); ?kind=&key=&attribute= say what (no attribute: the whole item)."""
     account = slave_or_404(account_id)
     form = AcceptForm(request.POST) if request.method == "POST" else AcceptForm(initial=request.GET.dict())
     if not form.is_valid():

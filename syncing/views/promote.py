@@ -22,7 +22,7 @@ CANDIDATES_PER_PAGE = 100
 @permission_required("syncing.promote", raise_exception=True)
 @require_http_methods(["GET", "POST"])
 def promote(request: HttpRequest, account_id: int) -> HttpResponse:
-    """GET lists what can be picked (?pick= ticks some of it); POST plans what is ticked against the master."""
+    """Lists (GET) what can be picked (?pick= ticks some of it); plans what is ticked against the master (POST)."""
     account, query = slave_or_404(account_id), searched(request)
     listed = candidates(account, query)
     marked = (request.POST if request.method == "POST" else request.GET).getlist("pick")

@@ -50,7 +50,7 @@ class RollbackForm(ReasonForm):
 @permission_required("syncing.roll_back", raise_exception=True)
 @require_http_methods(["GET", "POST"])
 def roll_back(request: HttpRequest, run_id: int) -> HttpResponse:
-    """GET shows what comes back and what cannot; POST plans it, or does it, for the accounts that are chosen."""
+    """Shows (GET) what comes back and what cannot; plans it, or does it, for the chosen accounts (POST)."""
     run = run_or_404(run_id)
     with refusals_shown(request):
         rollback.check(run)

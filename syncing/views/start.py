@@ -37,7 +37,7 @@ def require_start(request: HttpRequest, mode: str) -> None:
 
 @require_http_methods(["GET", "POST"])
 def start(request: HttpRequest, group_id: int, mode: str) -> HttpResponse:
-    """GET asks, POST starts; a POST without a type (the plan button) means everything.
+    """Asks (GET), and starts (POST); a POST without a type (the plan button) means everything.
 
     ?account= starts it for one slave, not the whole group.
     """

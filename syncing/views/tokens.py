@@ -19,7 +19,7 @@ from syncing.services.keys import make_webhook_token
 @require_http_methods(["GET", "POST"])
 @never_cache
 def webhook_token(request: HttpRequest, group_id: int) -> HttpResponse:
-    """GET says what will happen, POST makes the token and shows the address."""
+    """Says what will happen (GET); makes the token and shows the address (POST)."""
     group = get_object_or_404(SyncGroup, pk=group_id)
     context = {"title": _("Webhook of %(group)s") % {"group": group.name}, "group": group}
     if request.method == "POST":

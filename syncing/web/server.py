@@ -27,7 +27,7 @@ WSGI = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 class Server(TcpWSGIServer):  # type: ignore[misc]
-    """When room runs out, the connection that has waited longest goes: no crowd of slow clients locks others out."""
+    """Closes the connection that has waited longest when room runs out: no crowd of slow clients locks others out."""
 
     channel_class = ClientConnection
     accepting: bool

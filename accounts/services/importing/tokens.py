@@ -15,7 +15,7 @@ Mark = tuple[str, str]  # what belongs to one account only: which of these, and 
 
 
 def brings_pair(row: AccountRow) -> bool:
-    """True when the row's refresh token is to be stored: it is neither the stored one nor one that was rotated since.
+    """Tells if the row's refresh token is to be stored: it is neither the stored one nor one that was rotated since.
 
     A long-lived token beside it wins: it does not have to be refreshed again and again.
     """

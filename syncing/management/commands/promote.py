@@ -42,7 +42,7 @@ class Command(RunCommand):
 
 
 def _item(text: str) -> dict[str, str]:
-    """A name may hold colons: only what is an attribute of the kind is taken for one."""
+    """Reads an --item; a name may hold colons: only an attribute of the kind is taken for one."""
     kind, colon, name = text.partition(":")
     if not colon or kind not in {each.value for each in Kind} or not name:
         raise Refusal("usage", f"--item {text!r} is not of the form {FORM}.", f"Kinds: {', '.join(Kind)}.")
