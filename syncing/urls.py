@@ -7,10 +7,10 @@ from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path, re_path
 
 from syncing.api import decisions, endpoints, health, webhooks
-from syncing.api import drift as drifting
-from syncing.api import promote as promoting
-from syncing.api import rollback as reverting
-from syncing.api import waves as continuing
+from syncing.api import drift as api_drift
+from syncing.api import promote as api_promote
+from syncing.api import rollback as api_rollback
+from syncing.api import waves as api_waves
 from syncing.views import approve, dashboard, drift, drift_actions, plans, promote, rollback, runs, start, tokens, waves
 
 app_name = "syncing"
@@ -58,14 +58,14 @@ urlpatterns: list[URLPattern] = [
     path("api/sync/runs/<int:run_id>", endpoints.run, name="api_run"),
     path("api/sync/runs/<int:run_id>/plan", endpoints.plan, name="api_plan"),
     path("api/sync/runs/<int:run_id>/approve", decisions.approve, name="api_approve"),
-    path("api/sync/runs/<int:run_id>/continue", continuing.continue_, name="api_continue"),
-    path("api/sync/runs/<int:run_id>/rollback", reverting.rollback, name="api_rollback"),
-    path("api/accounts/<str:subdomain>/promote", promoting.promote, name="api_promote"),
+    path("api/sync/runs/<int:run_id>/continue", api_waves.continue_, name="api_continue"),
+    path("api/sync/runs/<int:run_id>/rollback", api_rollback.rollback, name="api_rollback"),
+    path("api/accounts/<str:subdomain>/promote", api_promote.promote, name="api_promote"),
     path("api/audit", decisions.audit, name="api_audit"),
     path("api/sync/webhook/<str:token>", webhooks.webhook, name="webhook"),
     path("api/accounts/<str:subdomain>/ids", endpoints.ids, name="api_ids"),
-    path("api/accounts/<str:subdomain>/exceptions", drifting.add_exception, name="api_exceptions"),
-    path("api/accounts/<str:subdomain>/exceptions/<int:exception_id>", drifting.end_exception, name="api_exception"),
-    path("api/drift", drifting.drift, name="api_drift"),
+    path("api/accounts/<str:subdomain>/exceptions", api_drift.add_exception, name="api_exceptions"),
+    path("api/accounts/<str:subdomain>/exceptions/<int:exception_id>", api_drift.end_exception, name="api_exception"),
+    path("api/drift", api_drift.drift, name="api_drift"),
     re_path("^api/", endpoints.unknown_endpoint, name="api_unknown"),
 ]

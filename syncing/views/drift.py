@@ -25,16 +25,16 @@ FILTERS = ("group", "state", "cause")
 @require_safe
 def drift(request: HttpRequest) -> HttpResponse:
     """Lists every slave, the ones that differ most first."""
-    asked = {"q": searched(request), **{name: request.GET.get(name, "") for name in FILTERS}}
-    group = storable_id(asked["group"])
-    slaves = reads.listing(text=asked["q"], group=group, state=asked["state"], cause=asked["cause"])
+    filters = {"q": searched(request), **{name: request.GET.get(name, "") for name in FILTERS}}
+    group = storable_id(filters["group"])
+    slaves = reads.listing(text=filters["q"], group=group, state=filters["state"], cause=filters["cause"])
     context = {
         "title": _("Drift"),
         "accounts": _page(request, slaves, ACCOUNTS_PER_PAGE),
         "summary": reads.drift_summary(group),
         "groups": SyncGroup.objects.all(),
-        "asked": asked,
-        "is_filtered": any(asked.values()),
+        "filters": filters,
+        "is_filtered": any(filters.values()),
         "causes": (reads.EDITED_CAUSE, *reads.CAUSES),
         "states": reads.STATES,
         "may_check": request.user.has_perm("syncing.plan_sync"),
