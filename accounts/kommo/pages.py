@@ -44,7 +44,7 @@ class _Listing:
         self._account = account
         self._path = path
         self._pages = 0
-        self._came = 0
+        self._received = 0
         self._size = 0  # of the largest page: what the server really gives at once
         self._full = False  # the latest page
         self._ids: set[str] = set()
@@ -66,7 +66,7 @@ class _Listing:
         named = _query(link)  # and nothing else of it: its host and path are not ours to follow with a token
         following = {**query, **named}
         leads_nowhere = not named or _name(following) in self._asked
-        if not link or (leads_nowhere and self._total == self._came):
+        if not link or (leads_nowhere and self._total == self._received):
             self._check_end(promised=False)
             return items, None
         if not named:
@@ -125,7 +125,7 @@ class _Listing:
         named = [_limit(_query(_link(answer, name))) for name in ("self", "next")]  # as the links to pages say
         limits = [limit for limit in (_limit(query), *named, self._size) if limit]
         self._pages += 1
-        self._came += len(items)
+        self._received += len(items)
         self._size = max(self._size, len(items))
         self._full = len(items) in PAGE_SIZES or any(len(items) >= limit for limit in limits)
 
@@ -134,8 +134,8 @@ class _Listing:
 
         What the list says of its items outweighs what it says of its pages, and both outweigh a link.
         """
-        if self._total is not None and self._total != self._came:
-            raise self._bad(f"{self._total} {self._key} were announced, {self._came} came")
+        if self._total is not None and self._total != self._received:
+            raise self._bad(f"{self._total} {self._key} were announced, {self._received} came")
         if promised and self._total is None and self._page_count != self._pages and (self._full or not self._pages):
             raise self._bad("a further page was promised, and is empty")
         if promised or self._page_count is None:
