@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from accounts.kommo import elapsed_time
-from accounts.kommo.pacing import MISSED, Key, Turn, next_turn
+from accounts.kommo.pacing import SLOT_TOLERANCE, Key, Turn, next_turn
 
 BLOCK = 1.0  # seconds of a key's time that a process reserves ahead at most
 FRESH = 1.0  # seconds after which what was read of the database has to be read again
@@ -98,7 +98,7 @@ class Blocks:
     def is_held(self, names: Iterable[str], after: float) -> bool | None:
         """As `pacing.Slots.is_held`; None when that has to be read again."""
         with self._lock:
-            at = self.now() + after + MISSED
+            at = self.now() + after + SLOT_TOLERANCE
             return any(self._holds.get(name, 0.0) > at for name in names) if self._is_fresh() else None
 
     def now(self) -> float:

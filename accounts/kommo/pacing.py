@@ -10,7 +10,7 @@ from accounts.kommo.errors import RateLimited
 from accounts.kommo.stopping import Stop
 
 MARGIN = 1.04  # the network shortens gaps: requests sent a step apart may arrive closer together
-MISSED = 0.02  # seconds; half of what the margin leaves in one second
+SLOT_TOLERANCE = 0.02  # seconds; half of what the margin leaves in one second
 LONGEST_IP_HOLD = 2.0
 LONG_WAIT = 1.0  # seconds for a turn, in which others may have been asked to pause
 RECHECK = 0.25  # seconds before a turn that was waited for so long, when holds are looked for again
@@ -42,7 +42,7 @@ class Slots(Protocol):
     def is_held(self, names: Sequence[str], after: float = 0.0) -> bool:
         """Returns True if a hold under one of the keys is in force `after` so many seconds: then no grant is used.
 
-        A hold that ends within `MISSED` of then is none: the clocks of processes differ by a little.
+        A hold that ends within `SLOT_TOLERANCE` of then is none: the clocks of processes differ by a little.
         """
 
 
@@ -64,7 +64,7 @@ def next_turn(
     slot = max(mine, *free.values())
     if mine - now > patience:
         return Turn(mine - now, False), {}
-    if any(slot - max(now, free[key]) > max(step, MISSED) for key, step in shared):
+    if any(slot - max(now, free[key]) > max(step, SLOT_TOLERANCE) for key, step in shared):
         return Turn(slot - now, False), {}
     return Turn(slot - now, True), {key: slot + step for key, step in keys}
 
@@ -95,7 +95,7 @@ class LocalSlots:
             self._held_until[key] = extend_hold(self._clock(), self._held_until.get(key, 0.0), seconds)
 
     def is_held(self, names: Sequence[str], after: float = 0.0) -> bool:
-        at = self._clock() + after + MISSED
+        at = self._clock() + after + SLOT_TOLERANCE
         return any(self._held_until.get(name, 0.0) > at for name in names)
 
 
@@ -148,7 +148,7 @@ class Pacer:
             if due > self._clock():
                 self.pause(due - self._clock())
             # Others hold the slots right behind ours on the common key: too late means to queue again.
-            missed = bool(self._ip) and self._clock() - due > MISSED
+            missed = bool(self._ip) and self._clock() - due > SLOT_TOLERANCE
             if turn.granted and not missed and not self._is_held():
                 break
         # Spaced from the moment of sending, not from the slot: a thread that woke late would bunch requests.

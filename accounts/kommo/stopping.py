@@ -21,7 +21,7 @@ class StopReason(StrEnum):
     LOST_CLAIM = "lost_claim"  # another one is at it by now
 
 
-OUR_OWN = frozenset(StopReason) - {StopReason.IP_BLOCKED}  # we stopped it ourselves: nothing has failed
+DELIBERATE_STOPS = frozenset(StopReason) - {StopReason.IP_BLOCKED}  # we stopped it ourselves: nothing has failed
 
 
 class Stopped(KommoError):

@@ -10,7 +10,7 @@ from accounts.kommo import elapsed_time
 from accounts.kommo.client import KommoClient
 from accounts.kommo.errors import IpBlocked, KommoError
 from accounts.kommo.failure_counter import FailureCounter
-from accounts.kommo.stopping import OUR_OWN, Stop, Stopped, StopReason
+from accounts.kommo.stopping import DELIBERATE_STOPS, Stop, Stopped, StopReason
 from accounts.models import Account
 from accounts.services import client_for
 from syncing import conf
@@ -139,7 +139,7 @@ class AccountTask:
             ) as self.client:
                 return replicate(self.target, self.client, self.record, self.checkpoint, self.store_before)
         except KommoError as error:
-            if isinstance(error, Stopped) and error.reason in OUR_OWN:
+            if isinstance(error, Stopped) and error.reason in DELIBERATE_STOPS:
                 raise
             return failed(error, self.outcomes, self.requests)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from django.core.exceptions import ValidationError
 
 from accounts.kommo.identity import WrongAccount
-from accounts.kommo.stopping import OUR_OWN
+from accounts.kommo.stopping import DELIBERATE_STOPS
 from accounts.models import Account, SyncGroup
 from accounts.services import record_health, remember_identity
 from syncing import conf
@@ -86,7 +86,7 @@ def settle(claim: MasterClaim, request: ReadRequest, readings: Sequence[MasterRe
     mine.update(master_requests=run.master_requests + sum(reading.requests for reading in readings))
     for account, reading in zip(request.accounts, readings, strict=False):
         problem = reading.error or _learn_identity(account, reading.kommo_id)
-        if problem and problem["code"] in OUR_OWN:
+        if problem and problem["code"] in DELIBERATE_STOPS:
             release_master(claim, counts=False)
             return False
         record_health(account.pk, problem)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accounts.kommo.errors import RateLimited
-from accounts.kommo.pacing import LONGEST_HOLD, MISSED, LocalSlots, Pacer, Turn, extend_hold, next_turn, step_of
+from accounts.kommo.pacing import LONGEST_HOLD, SLOT_TOLERANCE, LocalSlots, Pacer, Turn, extend_hold, next_turn, step_of
 from accounts.kommo.stopping import Stop, Stopped
 from accounts.tests.kommo.world import Clock, make_pacer
 
@@ -52,7 +52,7 @@ def test_no_second_of_one_account_carries_more_than_its_rate(
 @given(
     rate=st.integers(1, 20),
     account_rate=st.integers(1, 20),
-    late=st.lists(st.floats(0, 2 * MISSED), min_size=1, max_size=7),
+    late=st.lists(st.floats(0, 2 * SLOT_TOLERANCE), min_size=1, max_size=7),
     work=st.lists(st.floats(0, 0.5), min_size=1, max_size=5),
 )
 @settings(max_examples=60, deadline=None)
@@ -69,7 +69,7 @@ def test_no_second_of_the_ip_carries_more_than_its_rate_whoever_sends(
         turn = slots.take([(f"a{account}", step_of(account_rate)), ("ip", step_of(rate))])
         lateness = late[number % len(late)]
         woke = clock.now + turn.wait + lateness
-        if turn.granted and lateness <= MISSED:
+        if turn.granted and lateness <= SLOT_TOLERANCE:
             sent.append((account, woke))
             woke += work[number % len(work)]
         heapq.heappush(asks, (woke, account))
