@@ -6,12 +6,25 @@ from django.contrib import admin
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path, re_path
 
-from syncing.api import decisions, endpoints, health, webhooks
+from syncing.api import approvals as api_approvals
+from syncing.api import audit, endpoints, health, webhooks
 from syncing.api import drift as api_drift
-from syncing.api import promote as api_promote
+from syncing.api import promotion as api_promotion
 from syncing.api import rollback as api_rollback
 from syncing.api import waves as api_waves
-from syncing.views import approve, dashboard, drift, drift_actions, plans, promote, rollback, runs, start, tokens, waves
+from syncing.views import (
+    approvals,
+    dashboard,
+    drift,
+    drift_actions,
+    plans,
+    promotion,
+    rollback,
+    runs,
+    start,
+    tokens,
+    waves,
+)
 
 app_name = "syncing"
 
@@ -40,10 +53,10 @@ urlpatterns: list[URLPattern] = [
     staff("runs/<int:run_id>/continue", waves.continue_, "continue"),
     staff("runs/<int:run_id>/retry", runs.retry, "retry"),
     staff("runs/<int:run_id>/force", runs.force, "force"),
-    staff("runs/<int:run_id>/approve", approve.approve, "approve"),
-    staff("runs/<int:run_id>/review", approve.review, "review"),
+    staff("runs/<int:run_id>/approve", approvals.approve, "approve"),
+    staff("runs/<int:run_id>/review", approvals.review, "review"),
     staff("runs/<int:run_id>/rollback", rollback.roll_back, "roll_back"),
-    staff("promote/<int:account_id>/", promote.promote, "promote"),
+    staff("promote/<int:account_id>/", promotion.promote, "promote"),
     staff("drift/", drift.drift, "drift"),
     staff("drift/check", drift_actions.check, "drift_check"),
     staff("drift/exceptions/<int:exception_id>/withdraw", drift_actions.withdraw_exception, "withdraw"),
@@ -57,11 +70,11 @@ urlpatterns: list[URLPattern] = [
     path("api/sync/status", endpoints.status, name="api_status"),
     path("api/sync/runs/<int:run_id>", endpoints.run, name="api_run"),
     path("api/sync/runs/<int:run_id>/plan", endpoints.plan, name="api_plan"),
-    path("api/sync/runs/<int:run_id>/approve", decisions.approve, name="api_approve"),
+    path("api/sync/runs/<int:run_id>/approve", api_approvals.approve, name="api_approve"),
     path("api/sync/runs/<int:run_id>/continue", api_waves.continue_, name="api_continue"),
     path("api/sync/runs/<int:run_id>/rollback", api_rollback.rollback, name="api_rollback"),
-    path("api/accounts/<str:subdomain>/promote", api_promote.promote, name="api_promote"),
-    path("api/audit", decisions.audit, name="api_audit"),
+    path("api/accounts/<str:subdomain>/promote", api_promotion.promote, name="api_promote"),
+    path("api/audit", audit.audit, name="api_audit"),
     path("api/sync/webhook/<str:token>", webhooks.webhook, name="webhook"),
     path("api/accounts/<str:subdomain>/ids", endpoints.ids, name="api_ids"),
     path("api/accounts/<str:subdomain>/exceptions", api_drift.add_exception, name="api_exceptions"),

@@ -25,7 +25,7 @@ from syncing.selectors.rollback import can_be_rolled_back
 from syncing.selectors.runs import account_runs_of, progress_of
 from syncing.services.runs.retry import FORCE, force_again, is_forceable, is_retriable, refused_by_limits, retry_failed
 from syncing.services.runs.start import cancel_run
-from syncing.views.approve import approval_context
+from syncing.views.approvals import approval_context
 from syncing.views.lookup import run_or_404
 from syncing.views.plans import account_run_context, grid_context
 from syncing.views.start import may_start, require_start

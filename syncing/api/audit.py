@@ -1,26 +1,13 @@
-"""The endpoints of decisions: approving a plan, and the audit of all decisions."""
+"""The endpoint of the audit."""
 
 from django.http import HttpRequest, JsonResponse
 
 from accounts.kommo.texts import storable_id
-from syncing.api.endpoints import READ, accepted, run_or_404
-from syncing.api.http import ApiRequest, bad_request, endpoint, json_body
-from syncing.api.request_bodies import accounts_of_run, reason_of
-from syncing.models import KeyScope
-from syncing.purposes import APPROVE
+from syncing.api.endpoints import READ
+from syncing.api.http import bad_request, endpoint
 from syncing.selectors import audit as reads
-from syncing.services.approvals import approve as approve_plan
 
-KEYS = ("accounts", "reason")
 DEFAULT_LIMIT, MAX_LIMIT = 100, 1000  # entries of one answer
-
-
-@endpoint("POST", KeyScope.APPROVE, APPROVE)
-def approve(request: ApiRequest, run_id: int) -> JsonResponse:
-    body, plan = json_body(request, KEYS), run_or_404(run_id)
-    accounts, reason = accounts_of_run(plan, body), reason_of(body)
-    started = approve_plan(plan, by=request.by, accounts=accounts, reason=reason)
-    return accepted(request, started)
 
 
 @endpoint("GET", READ, "syncing.view_auditentry")
