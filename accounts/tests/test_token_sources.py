@@ -210,7 +210,7 @@ def test_a_stop_ends_the_wait_for_somebody_elses_refresh(north) -> None:
     database_thread.run(lambda: token_pairs.acquire(north.pk, lease=token_pairs.FRESH))
     stop = Stop()
     threading.Timer(0.2, stop.set, ["cancelled"]).start()
-    with pytest.raises(Stopped):
+    with pytest.raises(Stopped, match="cancelled"):
         ask(north, stop=stop)
 
 

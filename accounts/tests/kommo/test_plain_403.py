@@ -159,9 +159,9 @@ def test_a_stop_ends_the_wait_for_somebody_elses_enquiry() -> None:
     thread.start()
     inside.wait(60)
     mine.set("cancelled")
-    with pytest.raises(Stopped):
+    with pytest.raises(Stopped, match="cancelled"):
         mine.check()
-    with pytest.raises(Stopped), mine.alone():
+    with pytest.raises(Stopped, match="cancelled"), mine.alone():
         pytest.fail("it was stopped")
     done.set()
     thread.join(60)

@@ -164,7 +164,7 @@ def test_a_lane_whose_database_went_away_leaves_no_thread_behind(
     with pytest.raises(OperationalError):
         house.work(replicate)
 
-    mine = [thread for thread in set(threading.enumerate()) - before if thread.name.startswith(("account_", "pulse"))]
+    mine = [thread for thread in set(threading.enumerate()) - before if thread.name.startswith(("account_", "watch"))]
     for thread in mine:
         thread.join(60)
     assert not [thread.name for thread in mine if thread.is_alive()]

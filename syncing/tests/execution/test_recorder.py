@@ -80,7 +80,7 @@ def test_a_stale_fence_may_not_write(pen: Recorder, claim: Claim) -> None:
 
     with pytest.raises(Stopped) as lost:
         pen.record(claim, [made()], [mapped("7", "70")], [])
-    with pytest.raises(Stopped):
+    with pytest.raises(Stopped, match="lost_claim"):
         pen.finish(claim, result("changed"), [])
 
     assert lost.value.code == "lost_claim"
@@ -101,7 +101,7 @@ def test_an_account_that_became_the_master_meanwhile_is_written_no_more(pen: Rec
 def test_an_account_that_was_taken_back_may_not_be_written(pen: Recorder, claim: Claim) -> None:
     AccountRun.objects.filter(pk=claim.account_run_id).update(state="queued")
 
-    with pytest.raises(Stopped):
+    with pytest.raises(Stopped, match="lost_claim"):
         pen.record(claim, [made()], [], [])
 
 

@@ -111,8 +111,9 @@ def test_only_what_differs_now_can_be_accepted(north, ana, facts) -> None:
 
 def test_the_same_cannot_be_accepted_twice(north, ana) -> None:
     accept(north, ana)
-    with pytest.raises(Refusal):
+    with pytest.raises(Refusal) as refused:
         accept(north, ana)
+    assert refused.value.code == "no_such_difference"
     assert AcceptedDifference.objects.count() == 1
 
 
@@ -185,5 +186,6 @@ def test_reverting_only_plans_where_plans_need_approval(north, ana) -> None:
 
 def test_a_paused_account_is_not_reverted(north, ana) -> None:
     Account.objects.filter(pk=north.pk).update(paused=True)
-    with pytest.raises(Refusal):
+    with pytest.raises(Refusal) as refused:
         revert(north, by=Actor.of_user(ana, "admin"))
+    assert refused.value.code == "paused"

@@ -78,8 +78,9 @@ def test_an_old_page_does_not_start_a_later_wave(house: House) -> None:
     waves.continue_run(run, by=COMMAND, wave=2)
     house.work()
 
-    with pytest.raises(Refusal):
+    with pytest.raises(Refusal) as refused:
         waves.continue_run(run, by=COMMAND, wave=2)
+    assert refused.value.code == "nothing_to_continue"
 
     run.refresh_from_db()
     assert (run.wave, run.wave_held) == (2, True)
@@ -103,8 +104,9 @@ def test_a_held_run_can_be_cancelled(house: House, held: SyncRun) -> None:
 
     assert (held.state, held.wave_held) == ("cancelled", False)
     assert house.states(held) == {"north": "changed", **dict.fromkeys(OTHERS, "cancelled")}
-    with pytest.raises(Refusal):
+    with pytest.raises(Refusal) as refused:
         waves.continue_run(held, by=COMMAND)
+    assert refused.value.code == "nothing_to_continue"
 
 
 def test_a_hold_asks_only_when_the_wave_went_well(house: House) -> None:

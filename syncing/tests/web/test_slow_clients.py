@@ -23,7 +23,9 @@ def test_it_answers_within_a_second_beside_100_half_headers_100_half_bodies_and_
             for _ in range(100):
                 stack.enter_context(running.connect(data))
         running.wait_for_connections(300)
-        assert any(seconds_to_answer(running) < 1 for _ in range(10))  # on a busy machine not the first
+        took = [seconds_to_answer(running) for _ in range(5)]
+        assert min(took) < 1  # on a busy machine not the first
+        assert max(took) < ARRIVAL / 2  # nobody waits until the slow ones are sent away
 
 
 def seconds_to_answer(running: Any) -> float:
