@@ -65,37 +65,37 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='syncgroup',
             name='drift_hours',
-            field=models.PositiveSmallIntegerField(default=0, help_text='0 turns these checks off. A check reads and writes nothing.', verbose_name='check for drift every (hours)'),
+            field=models.PositiveSmallIntegerField(default=0, help_text='0 turns these checks off. A check only reads; it writes nothing.', verbose_name='check for drift every (hours)'),
         ),
         migrations.AlterField(
             model_name='syncgroup',
             name='limit_minimum_items',
-            field=models.PositiveSmallIntegerField(default=10, help_text='In an account with fewer items only the number of deletions counts.', verbose_name='smallest number for the shares'),
+            field=models.PositiveSmallIntegerField(default=10, help_text='In an account with fewer items only the number of deletions counts.', verbose_name='minimum items for the percentage limits'),
         ),
         migrations.AlterField(
             model_name='syncgroup',
             name='max_delete_share',
-            field=models.PositiveSmallIntegerField(default=10, help_text='A run is refused in an account where it would delete more than this share of the items.', validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(100)], verbose_name='largest share of deletions (%)'),
+            field=models.PositiveSmallIntegerField(default=10, help_text='A run is refused in an account where it would delete more than this share of the items.', validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(100)], verbose_name='maximum deletions (% of items)'),
         ),
         migrations.AlterField(
             model_name='syncgroup',
             name='max_deletes',
-            field=models.PositiveSmallIntegerField(default=20, help_text='A run is refused in an account where it would delete more items than this, whatever their share.', verbose_name='largest number of deletions'),
+            field=models.PositiveSmallIntegerField(default=20, help_text='A run is refused in an account where it would delete more items than this, whatever their share.', verbose_name='maximum deletions (number)'),
         ),
         migrations.AlterField(
             model_name='syncgroup',
             name='max_failure_share',
-            field=models.PositiveSmallIntegerField(default=10, help_text='If more accounts of a wave fail, the run stops and later waves are not touched.', validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(100)], verbose_name='largest share of failures (%)'),
+            field=models.PositiveSmallIntegerField(default=10, help_text='If more accounts of a wave fail, the run stops and later waves are not touched.', validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(100)], verbose_name='maximum failures (% of accounts)'),
         ),
         migrations.AlterField(
             model_name='syncgroup',
             name='max_master_shrink',
-            field=models.PositiveSmallIntegerField(default=30, help_text='A run is refused when the master has lost more than this share of its pipelines, stages, fields or options since the last run.', validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(100)], verbose_name='largest loss in the master (%)'),
+            field=models.PositiveSmallIntegerField(default=30, help_text='A run is refused when the master has lost more than this share of its pipelines, stages, fields or options since the last run.', validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(100)], verbose_name='maximum loss in the master (%)'),
         ),
         migrations.AlterField(
             model_name='syncgroup',
             name='max_update_share',
-            field=models.PositiveSmallIntegerField(default=30, help_text='A run is refused in an account where it would change more than this share of the items that were synced before.', validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(100)], verbose_name='largest share of updates (%)'),
+            field=models.PositiveSmallIntegerField(default=30, help_text='A run is refused in an account where it would change more than this share of the items that were synced before.', validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(100)], verbose_name='maximum updates (% of items)'),
         ),
         migrations.AlterField(
             model_name='syncgroup',
@@ -105,7 +105,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='syncgroup',
             name='shrink_minimum_items',
-            field=models.PositiveSmallIntegerField(default=10, help_text='With fewer items of a kind, the run is refused only if all of them are gone.', verbose_name='smallest number for that check'),
+            field=models.PositiveSmallIntegerField(default=10, help_text='With fewer items of a kind, the run is refused only if all of them are gone.', verbose_name='minimum items for this check'),
         ),
         migrations.AlterField(
             model_name='syncgroup',
@@ -150,7 +150,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='syncgroup',
             name='wave_unit',
-            field=models.CharField(choices=[('accounts', 'accounts'), ('percent', '% of the accounts')], default='accounts', max_length=8, verbose_name='unit of the size'),
+            field=models.CharField(choices=[('accounts', 'accounts'), ('percent', '% of the accounts')], default='accounts', max_length=8, verbose_name='wave size is counted in'),
         ),
         migrations.AlterConstraint(
             model_name='account',

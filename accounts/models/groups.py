@@ -36,7 +36,7 @@ class SyncGroup(models.Model):
     sync_pipelines = models.BooleanField(_("pipelines and stages"), default=True)
     sync_custom_fields = models.BooleanField(_("field groups and custom fields"), default=True)
     max_master_shrink = models.PositiveSmallIntegerField(
-        _("largest loss in the master (%)"),
+        _("maximum loss in the master (%)"),
         default=30,
         validators=[MinValueValidator(0), MaxValueValidator(100)],
         help_text=_(
@@ -45,7 +45,7 @@ class SyncGroup(models.Model):
         ),
     )
     shrink_minimum_items = models.PositiveSmallIntegerField(
-        _("smallest number for that check"),
+        _("minimum items for this check"),
         default=10,
         help_text=_("With fewer items of a kind, the run is refused only if all of them are gone."),
     )
@@ -57,7 +57,7 @@ class SyncGroup(models.Model):
     unmatched_options = _unmatched(_("options that only a slave has"))
     # Limits: more than these in one account, and it is refused before the first write.
     max_update_share = _percent(
-        _("largest share of updates (%)"),
+        _("maximum updates (% of items)"),
         30,
         _(
             "A run is refused in an account where it would change more than this share of the items that "
@@ -65,17 +65,17 @@ class SyncGroup(models.Model):
         ),
     )
     max_delete_share = _percent(
-        _("largest share of deletions (%)"),
+        _("maximum deletions (% of items)"),
         10,
         _("A run is refused in an account where it would delete more than this share of the items."),
     )
     limit_minimum_items = models.PositiveSmallIntegerField(
-        _("smallest number for the shares"),
+        _("minimum items for the percentage limits"),
         default=10,
         help_text=_("In an account with fewer items only the number of deletions counts."),
     )
     max_deletes = models.PositiveSmallIntegerField(
-        _("largest number of deletions"),
+        _("maximum deletions (number)"),
         default=20,
         help_text=_("A run is refused in an account where it would delete more items than this, whatever their share."),
     )
@@ -95,10 +95,10 @@ class SyncGroup(models.Model):
         _("size of a wave"), default=0, help_text=_("0 puts all accounts that are not pilots into one wave.")
     )
     wave_unit = models.CharField(
-        _("unit of the size"), max_length=8, choices=WaveUnit.choices, default=WaveUnit.ACCOUNTS
+        _("wave size is counted in"), max_length=8, choices=WaveUnit.choices, default=WaveUnit.ACCOUNTS
     )
     max_failure_share = _percent(
-        _("largest share of failures (%)"),
+        _("maximum failures (% of accounts)"),
         10,
         _("If more accounts of a wave fail, the run stops and later waves are not touched."),
     )
@@ -117,7 +117,7 @@ class SyncGroup(models.Model):
     drift_hours = models.PositiveSmallIntegerField(
         _("check for drift every (hours)"),
         default=0,
-        help_text=_("0 turns these checks off. A check reads and writes nothing."),
+        help_text=_("0 turns these checks off. A check only reads; it writes nothing."),
     )
     drift_problem = models.CharField(max_length=500, blank=True, editable=False, help_text="Why it could not begin.")
     webhook_token_hash = models.CharField(max_length=64, blank=True, editable=False, db_index=True)

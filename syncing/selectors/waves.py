@@ -18,11 +18,11 @@ HELD, PAUSED, AT_WORK, WAITS, DONE, FAILED, UNTOUCHED, CANCELLED = (
 )
 LABELS = {
     HELD: _("Waits for Continue"),
-    PAUSED: _("In the pause before it"),
-    AT_WORK: _("At work"),
+    PAUSED: _("Paused before this wave"),
+    AT_WORK: _("Running"),
     WAITS: _("Waits for the wave before it"),
     DONE: _("Done"),
-    FAILED: _("Too much failed"),
+    FAILED: _("Stopped: too many failures"),
     UNTOUCHED: _("Not touched"),
     CANCELLED: _("Cancelled"),
 }

@@ -35,7 +35,9 @@ class Command(BaseCommand):
         parser.add_argument("--limit-key", choices=["ip", "account", "none"], default="account")
         parser.add_argument("--rate", type=int, default=7, help="requests per second that the limit allows")
         parser.add_argument("--state", type=Path, metavar="FILE", help="keep the world in this file")
-        parser.add_argument("--oauth-redirect", metavar="URI", help="have a public integration that leads back there")
+        parser.add_argument(
+            "--oauth-redirect", metavar="URI", help="create a public integration with this redirect URI"
+        )
         parser.add_argument("--csv", type=Path, metavar="FILE", help="write the accounts for import_accounts")
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -10,7 +10,10 @@ from accounts.services import clear, rotate, unreadable_secrets
 
 
 class Command(BaseCommand):
-    help = "Put a new key before the old ones in FIELD_ENCRYPTION_KEYS, restart, run this, then remove the old ones."
+    help = (
+        "Encrypts stored secrets again, with the first key of FIELD_ENCRYPTION_KEYS. "
+        "Put a new key before the old ones, restart, run this, then remove the old ones."
+    )
     requires_system_checks: list[str] = []  # the check of the keys would refuse the very command that repairs them
 
     def add_arguments(self, parser: ArgumentParser) -> None:

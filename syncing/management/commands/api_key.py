@@ -45,6 +45,6 @@ class Command(RefusingCommand):
                 raise CommandError(f"There is no user {by!r} who can log in to the admin.", returncode=2)
             lacking = sorted(set(scopes) - scopes_of(maker))
             if lacking:
-                raise CommandError(f"{by} may do nothing of: {', '.join(lacking)}.", returncode=2)
+                raise CommandError(f"{by} lacks the permissions for these scopes: {', '.join(lacking)}.", returncode=2)
         _, secret = create_key(name=name.strip(), scopes=scopes, maker=maker)
         self.stdout.write(secret)

@@ -22,10 +22,10 @@ class Command(RefusingCommand):
     requires_system_checks: list[str] = []  # the demo has settings of its own
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--slaves", type=int, help="how many (first run; default: 119)")
+        parser.add_argument("--slaves", type=int, help="number of slaves (first run; default: 119)")
         parser.add_argument("--port", type=port_number, default=8000, help="of the dashboard (default: %(default)s)")
         parser.add_argument("--no-serve", action="store_true", help="end after the table; exit 0 if all is well")
-        parser.add_argument("--reset", action="store_true", help="forget the demo of before")
+        parser.add_argument("--reset", action="store_true", help="delete the previous demo and start over")
         parser.add_argument("--new-password", action="store_true", help="another password for the dashboard")
 
     def handle(self, *args: Any, slaves: int | None, **options: Any) -> None:

@@ -27,7 +27,7 @@ class Command(RunCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--group", metavar="NAME", help="only this sync group")
         parser.add_argument("--account", metavar="SUBDOMAIN", action="append", help="only this slave; may be repeated")
-        parser.add_argument("--check", action="store_true", help="check first: a run that reads and writes nothing")
+        parser.add_argument("--check", action="store_true", help="check first: a run that only reads")
         parser.add_argument("--accept", metavar="KIND:KEY[:ATTRIBUTE]", help="accept this difference of --account")
         parser.add_argument("--withdraw", metavar="ID", type=int, help="withdraw the exception of this number")
         parser.add_argument("--reason", metavar="TEXT", default="", help="the reason, stored in the audit")
@@ -40,7 +40,7 @@ class Command(RunCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         deciding = options["accept"] is not None or options["withdraw"] is not None
         if sum([options["check"], options["accept"] is not None, options["withdraw"] is not None]) > 1:
-            raise Refusal("usage", "--check, --accept and --withdraw are for one call each.")
+            raise Refusal("usage", "Use only one of --check, --accept and --withdraw.")
         if deciding and not options["by"]:
             raise Refusal("usage", "A user has to be responsible for it.", "Name a user with --by USERNAME.")
         if options["by"] and not deciding:

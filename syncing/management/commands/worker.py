@@ -12,7 +12,7 @@ from syncing.worker.supervisor import ClusterSupervisor
 
 
 class Command(BaseCommand):
-    help = "Works queued runs, with SYNC_WORKERS lanes; ends cleanly on SIGTERM or Ctrl-C."
+    help = "Executes queued runs, in SYNC_WORKERS lanes; ends cleanly on SIGTERM or Ctrl-C."
     requires_system_checks = (INSTALLATION,)
 
     def handle(self, *args: Any, **options: Any) -> None:
