@@ -200,7 +200,7 @@ class KommoClient:
         if not fit_for_header(token):
             return False
         try:
-            if isinstance(error, Unauthorised) and not renewed and self._tokens.refused(token):
+            if isinstance(error, Unauthorised) and not renewed and self._tokens.renew_after_refusal(token):
                 return True
             if error.code != Unauthorised.code:
                 return no_account_answers(error) and self._move()

@@ -80,7 +80,7 @@ class Plain403Check:
             return self._alone(error)
         try:
             with stop.alone():
-                if answers(self._transport, token, path=PATHS[error.path == PATHS[0]]):
+                if ask_account(self._transport, token, path=PATHS[error.path == PATHS[0]]):
                     return RequestRefused.instead_of(error)
                 if time.monotonic() - _answered_at.get(stop.root, -CLEARED_FOR) < CLEARED_FOR:
                     return self._alone(error)
@@ -102,8 +102,11 @@ class Plain403Check:
         return IpNotAllowed(detail, remedy=self._remedy, **error.request)
 
 
-def answers(transport: Transport, token: str, path: str = PATHS[0]) -> bool:
-    """Returns True if the account answers one request with anything but a plain 403; a silent network is no answer."""
+def ask_account(transport: Transport, token: str, path: str = PATHS[0]) -> bool:
+    """Sends one request; returns True if the account answers it with anything but a plain 403.
+
+    A silent network is no answer.
+    """
     url = f"{transport.base_url}/api/v4{path}"
     try:
         answer = transport.send("GET", path, url, transport.headers({"Authorization": f"Bearer {token}"}))

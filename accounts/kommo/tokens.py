@@ -10,8 +10,11 @@ class TokenSource(Protocol):
     def current(self) -> str:
         """Returns the access token to use now; raises Unauthorised when there is none."""
 
-    def refused(self, token: str) -> bool:
-        """Takes note that Kommo answered 401 to `token`; True when `current` now has another, worth one repeat."""
+    def renew_after_refusal(self, token: str) -> bool:
+        """Renews `token`, to which Kommo answered 401, where it can be renewed.
+
+        Returns True when `current` now has another, worth one repeat.
+        """
 
 
 class NewAddress(NamedTuple):
@@ -33,7 +36,7 @@ class FixedToken:
     def current(self) -> str:
         return self._token
 
-    def refused(self, token: str) -> bool:
+    def renew_after_refusal(self, token: str) -> bool:
         return False
 
 

@@ -65,7 +65,7 @@ class ItemPlanner:
             if ref in self.blocked or not self.coverage.includes(ref):
                 continue
             key = self.matched.keys.get(ref)
-            if key is None and not self._is_creatable(ref, item):
+            if key is None and self._note_uncreatable(ref, item):
                 continue
             if key is not None and item.code and self.codes[key] != item.code:
                 self._add_manual(ref, f"Its code is {item.code!r} in the master; a code can only be given at creation.")
@@ -100,8 +100,8 @@ class ItemPlanner:
         if "descriptions" in wanted and (theirs is None or self.comparison.differences(ref).get("descriptions")):
             self._add_manual(ref, SYSTEM_DESCRIPTIONS)
 
-    def _is_creatable(self, ref: Ref, item: CustomField) -> bool:
-        """Returns False, with the reason noted, for a field that cannot be made in an account that lacks it."""
+    def _note_uncreatable(self, ref: Ref, item: CustomField) -> bool:
+        """Notes why a field cannot be made in an account that lacks it; returns False for one that can."""
         ours = self.ours.items[ref]
         group: Any = ours.attributes.get("group")
         if ours.system:
@@ -117,8 +117,8 @@ class ItemPlanner:
             message = f"Its group {self.ours.labels.get(group, '')!r} is in conflict."
             self.conflicts.append(Conflict(ref, item.name, item.entity, message))
         else:
-            return True
-        return False
+            return False
+        return True
 
     def _add_manual(self, ref: Ref, message: str) -> None:
         if self.coverage.includes(ref):

@@ -6,7 +6,7 @@ from django.db.models import Case, F, Q, Value, When
 
 from accounts.fields import WrongEncryptionKey
 from accounts.kommo.errors import RateLimited
-from accounts.kommo.plain_403 import answers
+from accounts.kommo.plain_403 import ask_account
 from accounts.kommo.stopping import Stop
 from accounts.models import HAS_LIVE_CREDENTIAL, Account
 from accounts.services.credentials import database_thread
@@ -30,7 +30,7 @@ def others_answer(account: Account, stop: Stop) -> bool | None:
     for other, token in others:
         try:
             with transport_for(other, stop=stop, timeout=TIMEOUT, max_wait=LONGEST_HOLD) as transport:
-                if answers(transport, token):
+                if ask_account(transport, token):
                     return True
         except RateLimited:
             continue

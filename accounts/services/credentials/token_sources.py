@@ -69,8 +69,8 @@ class LongLivedToken(FixedToken):
 class OAuthTokens:
     """A token source of one account (see `kommo.tokens.TokenSource`), over its stored pair.
 
-    `current` and `refused` raise KommoError, never retryable: GrantRefused when the account has to be connected
-    again, otherwise the reason why the refresh did not come about, with the old pair kept.
+    `current` and `renew_after_refusal` raise KommoError, never retryable: GrantRefused when the account has to be
+    connected again, otherwise the reason why the refresh did not come about, with the old pair kept.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class OAuthTokens:
             self._pair = self._usable_pair(refused=0)
         return self._pair.access_token
 
-    def refused(self, token: str) -> bool:
+    def renew_after_refusal(self, token: str) -> bool:
         if self._pair is not None and token == self._pair.access_token:
             self._pair = self._usable_pair(refused=self._pair.generation)
         return True

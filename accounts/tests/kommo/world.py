@@ -42,7 +42,7 @@ class Refreshing:
     def current(self) -> str:
         return self.tokens[0]
 
-    def refused(self, token: str) -> bool:
+    def renew_after_refusal(self, token: str) -> bool:
         if token == self.tokens[0] and len(self.tokens) > 1:
             self.tokens.pop(0)
             return True
