@@ -177,7 +177,7 @@ def test_the_command_makes_a_key_for_a_person(capsys) -> None:
     call_command("api_key", "create", "bot", "--by", "ana")
 
     assert ApiKey.objects.get().made_by == ana
-    with pytest.raises(CommandError, match="ana may do nothing of: trigger"):
+    with pytest.raises(CommandError, match="ana lacks the permissions for these scopes: trigger"):
         call_command("api_key", "create", "bot2", "--scope", "trigger", "--by", "ana")
     with pytest.raises(CommandError, match="no user 'nobody' who can log in"):
         call_command("api_key", "create", "bot2", "--by", "nobody")

@@ -95,7 +95,7 @@ def test_a_group_is_told_alone(cast) -> None:
         (["--group", "Nobody"], "There is no sync group 'Nobody'."),
         (["--account", "nobody"], "No such account: nobody."),
         (["--account", "master"], "Not a slave: master."),
-        (["--accept", "stage:7/71", "--withdraw", "1", "--by", "ana"], "for one call each"),
+        (["--accept", "stage:7/71", "--withdraw", "1", "--by", "ana"], "Use only one of"),
         (["--accept", "stage:7/71", "--account", "north", "--reason", "So."], "Name a user with --by"),
         (["--accept", "stage:7/71", "--by", "ana", "--reason", "So."], "for one account"),
         (["--accept", "stage", "--account", "north", "--by", "ana", "--reason", "So."], "names no difference"),
