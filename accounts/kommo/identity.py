@@ -47,4 +47,5 @@ class Identity:
 def claimed_account(token: str) -> int | None:
     """Returns the id of the account that a token itself names, unverified (docs/kommo.md 1.4); None: it names none."""
     claimed = jwt_claims(token).get("account_id")
-    return claimed if isinstance(claimed, int) else None
+    is_number = isinstance(claimed, int) and not isinstance(claimed, bool)
+    return claimed if is_number else None

@@ -4,7 +4,7 @@ from collections import defaultdict
 
 from django.utils.translation import gettext as _
 
-from accounts.kommo.token_claims import jwt_claims
+from accounts.kommo.identity import claimed_account
 from accounts.models import Account
 from accounts.services.importing.existing import Existing, hash_of, refresh_token_of, token_of
 from accounts.services.importing.values import AccountRow
@@ -98,9 +98,8 @@ def _number(account: Account | None) -> set[Mark]:
 
 def _claimed(token: str) -> set[Mark]:
     """Returns the number of the account that a token says it is of."""
-    claimed = jwt_claims(token).get("account_id")
-    is_number = isinstance(claimed, int) and not isinstance(claimed, bool)
-    return {(KOMMO_ACCOUNT, str(claimed))} if is_number else set()
+    claimed = claimed_account(token)
+    return set() if claimed is None else {(KOMMO_ACCOUNT, str(claimed))}
 
 
 def _describe_conflict(kind: str, value: str, others: list[str], lines: dict[str, int]) -> str:

@@ -31,4 +31,5 @@ def test_an_account_that_was_never_met_may_have_one_id_that_no_other_has() -> No
 def test_the_account_that_a_token_names_is_a_number_or_nothing() -> None:
     assert claimed_account(jwt(account_id=7)) == 7
     assert claimed_account(jwt(account_id="7")) is None
+    assert claimed_account(jwt(account_id=True)) is None
     assert claimed_account("no jwt") is None
