@@ -62,11 +62,11 @@ def account_rows(
                 facts = {"subdomain": row.subdomain, "line": sound[row.subdomain].line}
                 raise BadRow(_("%(subdomain)s is also on line %(line)d.") % facts)
             sound[row.subdomain] = row
+        except BadRow as error:
+            errors.append(RowError(each.line, str(error)))
         except Refusal as error:
             facts = {"text": quoted(each.cells["subdomain"]), "known": conf.url_template()}
             errors.append(RowError(each.line, _(WRONG_ADDRESS[error.code]) % facts))
-        except BadRow as error:
-            errors.append(RowError(each.line, str(error)))
     return list(sound.values()), errors
 
 

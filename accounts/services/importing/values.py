@@ -5,14 +5,18 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from accounts.models import Account, Integration, SyncGroup
+from accounts.refusals import Refusal
 from accounts.services.tables.table import RowError, RowNote
 
 IS_SET = "••• set"  # all that is ever shown of a secret: that there is one,
 IS_NEW = "••• new"  # and that it becomes another
 
 
-class BadRow(Exception):
+class BadRow(Refusal):
     """One row cannot be imported; the message says why and never quotes a secret."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("bad_row", message)
 
 
 class LineAction(StrEnum):
