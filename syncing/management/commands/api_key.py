@@ -3,10 +3,11 @@
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.core.management.base import CommandError, CommandParser
+from django.core.management.base import CommandParser
 
 from accounts.checks import INSTALLATION
 from accounts.management.base import RefusingCommand
+from accounts.refusals import Refusal
 from syncing.models import KeyScope
 from syncing.services.keys import create_key, scopes_of
 
@@ -36,15 +37,15 @@ class Command(RefusingCommand):
 
     def handle(self, *args: Any, name: str, scope: list[str] | None, by: str | None, **options: Any) -> None:
         if not 0 < len(name.strip()) <= LONGEST:
-            raise CommandError(f"The name must have 1 to {LONGEST} characters.", returncode=2)
+            raise Refusal("usage", f"The name must have 1 to {LONGEST} characters.")
         scopes = scope or [KeyScope.READ]
         maker = None
         if by is not None:
             maker = User.objects.filter(username=by, is_active=True, is_staff=True).first()
             if maker is None:
-                raise CommandError(f"There is no user {by!r} who can log in to the admin.", returncode=2)
+                raise Refusal("usage", f"There is no user {by!r} who can log in to the admin.")
             lacking = sorted(set(scopes) - scopes_of(maker))
             if lacking:
-                raise CommandError(f"{by} lacks the permissions for these scopes: {', '.join(lacking)}.", returncode=2)
+                raise Refusal("usage", f"{by} lacks the permissions for these scopes: {', '.join(lacking)}.")
         _, secret = create_key(name=name.strip(), scopes=scopes, maker=maker)
         self.stdout.write(secret)

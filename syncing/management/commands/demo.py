@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import CommandError, CommandParser
+from django.core.management.base import CommandParser
 
 from accounts.management.base import RefusingCommand
+from accounts.refusals import Refusal
 from syncing.management.console.listening import port_number
 from syncing.management.console.output import write_line
 from syncing.operations import demo
@@ -30,7 +31,7 @@ class Command(RefusingCommand):
 
     def handle(self, *args: Any, slaves: int | None, **options: Any) -> None:
         if slaves is not None and not 1 <= slaves <= 1000:
-            raise CommandError("--slaves must be from 1 to 1000.", returncode=2)
+            raise Refusal("usage", "--slaves must be from 1 to 1000.")
         # SIGTERM ends the demo as Ctrl-C does: by an exception that passes every `with`.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         directory: Path = settings.VAR_DIR / "demo"

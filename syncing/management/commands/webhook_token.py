@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from django.core.management.base import CommandError, CommandParser
+from django.core.management.base import CommandParser
 
 from accounts.checks import INSTALLATION
 from accounts.management.base import RefusingCommand
 from accounts.models import SyncGroup
+from accounts.refusals import Refusal
 from syncing.services.keys import make_webhook_token
 
 
@@ -24,5 +25,5 @@ class Command(RefusingCommand):
             group = next(iter(groups))
         if group not in groups:
             problem = f"There is no group {group!r}." if group else "There is not exactly one group: use --group."
-            raise CommandError(f"{problem} Groups: {', '.join(groups) or 'none'}.", returncode=2)
+            raise Refusal("usage", f"{problem} Groups: {', '.join(groups) or 'none'}.")
         self.stdout.write(make_webhook_token(groups[group], rotate=rotate))
