@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import wraps
 from typing import Any
 
@@ -138,6 +138,11 @@ def too_large() -> ApiError:
     return ApiError(413, "too_large", f"The body is over {conf.API_BODY_LIMIT} bytes.", "Send the JSON object only.")
 
 
+def unknown_keys(value: Mapping[str, Any], allowed: Collection[str]) -> list[str]:
+    """Returns the keys of a JSON object that it may not have, in their order."""
+    return [key for key in value if key not in allowed]
+
+
 def json_body(request: HttpRequest, allowed: Sequence[str], *, name_unknown: bool = False) -> dict[str, Any]:
     """Returns the body as an object with none but the `allowed` keys, {} if it is empty; reads no more than the limit.
 
@@ -152,8 +157,7 @@ def json_body(request: HttpRequest, allowed: Sequence[str], *, name_unknown: boo
         raise ApiError(400, "bad_json", "The body is not JSON.", "Send a JSON object, or nothing.") from error
     if not isinstance(value, dict):
         raise ApiError(400, "bad_json", "The body is not a JSON object.", "Send a JSON object, or nothing.")
-    unknown = [key for key in value if key not in allowed]
-    if unknown:
+    if unknown := unknown_keys(value, allowed):
         message = f"Unknown: {listed(unknown)}." if name_unknown else "The body holds a key that is not known."
         raise bad_request("unknown_key", message, allowed)
     return value

@@ -5,7 +5,7 @@ from typing import Any
 from django.http import JsonResponse
 
 from syncing.api.endpoints import accepted, slave_or_404
-from syncing.api.http import ApiRequest, bad_request, endpoint, json_body
+from syncing.api.http import ApiRequest, bad_request, endpoint, json_body, unknown_keys
 from syncing.api.request_bodies import reason_of
 from syncing.models import KeyScope
 from syncing.purposes import PROMOTE
@@ -33,7 +33,7 @@ def promote(request: ApiRequest, subdomain: str) -> JsonResponse:
 
 
 def _is_item(item: Any) -> bool:
-    if not isinstance(item, dict) or not item.keys() <= set(ITEM_KEYS) or "kind" not in item:
+    if not isinstance(item, dict) or unknown_keys(item, ITEM_KEYS) or "kind" not in item:
         return False
     texts = all(isinstance(text, str) and len(text) <= LONGEST for text in item.values())
     return texts and bool(item.get("name") or item.get("slave_key"))
