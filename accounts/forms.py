@@ -8,11 +8,12 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Account, Integration, SyncGroup
 from accounts.refusals import Refusal
-from accounts.services import can_be_secret, forget_health, store_token, subdomain_of
 from accounts.services.connecting.attempts import other_account
+from accounts.services.credentials.clients import can_be_secret, forget_health, store_token
 from accounts.services.exporting import FORMATS, FileFormat
 from accounts.services.importing import ImportReport, preview_table
 from accounts.services.importing.tokens import owners_of
+from accounts.services.subdomains import subdomain_of
 from accounts.services.tables.lines import bare
 from accounts.services.tables.table import Table, read_table
 from accounts.uploads import LARGEST_FILE

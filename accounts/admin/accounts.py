@@ -20,8 +20,8 @@ from accounts.confirmation import ask, is_confirmed
 from accounts.forms import IS_SET, AccountForm
 from accounts.models import SECRETS, Account, TokenPair
 from accounts.pages import actor_of
-from accounts.services import start_check
 from accounts.services.credentials.clients import give_up_pair
+from accounts.services.health.bulk_check import start_check
 from accounts.views.invites import accounts_of, many_page
 
 EVENTS_SHOWN = 10

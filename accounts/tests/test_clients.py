@@ -8,14 +8,9 @@ import requests_mock
 from accounts.kommo.errors import Forbidden, ReadOnly, Unauthorised
 from accounts.models import Account
 from accounts.refusals import Refusal
-from accounts.services import (
-    CredentialProblem,
-    client_for,
-    store_token,
-    subdomain_of,
-    token_expiry,
-)
-from accounts.services.subdomains import subdomain_of_referer
+from accounts.services.credentials.clients import client_for, store_token, token_expiry
+from accounts.services.credentials.token_sources import CredentialProblem
+from accounts.services.subdomains import subdomain_of, subdomain_of_referer
 from accounts.simulator.tokens import make_jwt
 from accounts.tests.factories import AccountFactory
 

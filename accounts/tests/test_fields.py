@@ -12,8 +12,8 @@ from django.db import connection
 from accounts.fields import WrongEncryptionKey
 from accounts.kommo.oauth import Tokens
 from accounts.models import Account, Integration
-from accounts.services import rotate, unreadable_secrets
 from accounts.services.credentials import token_pairs
+from accounts.services.keys import rotate, unreadable_secrets
 from accounts.tests.factories import AccountFactory
 from accounts.tests.oauth import REDIRECT
 

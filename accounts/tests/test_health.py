@@ -10,14 +10,11 @@ from django.utils import timezone, translation
 from accounts.kommo.errors import IpBlocked, NetworkError, NotFound, RateLimited, Unauthorised, Validation
 from accounts.kommo.plain_403 import IpNotAllowed
 from accounts.models import Account
-from accounts.services import (
-    CredentialProblem,
-    check_connection,
-    check_connections,
-    events,
-    record_health,
-    remember_identity,
-)
+from accounts.services import events
+from accounts.services.credentials.token_sources import CredentialProblem
+from accounts.services.health.check import check_connection, check_connections
+from accounts.services.health.store import record_health
+from accounts.services.identity import remember_identity
 from accounts.simulator.faults import Fault
 from accounts.simulator.server import serve
 from accounts.simulator.world import World

@@ -9,9 +9,10 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.kommo.oauth import Place, Tokens
 from accounts.models import Account, Integration, TokenPair
-from accounts.services import CredentialProblem, client_for
 from accounts.services.credentials import token_pairs
+from accounts.services.credentials.clients import client_for
 from accounts.services.credentials.relocation import move
+from accounts.services.credentials.token_sources import CredentialProblem
 from accounts.services.importing import ImportReport, import_accounts, preview_table
 from accounts.services.tables.table import read_table
 from accounts.tests.factories import AccountFactory

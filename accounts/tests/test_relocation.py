@@ -7,7 +7,8 @@ from requests_mock import ANY, Mocker
 
 from accounts.kommo.errors import KommoError
 from accounts.models import Account, AccountEvent
-from accounts.services import check_connection, client_for
+from accounts.services.credentials.clients import client_for
+from accounts.services.health.check import check_connection
 from accounts.simulator.world import World
 from accounts.tests.factories import AccountFactory
 from accounts.tests.oauth import connected, integrated

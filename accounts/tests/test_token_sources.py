@@ -12,9 +12,9 @@ from accounts.kommo.errors import GrantRefused, KommoError, NotFound, ServerErro
 from accounts.kommo.oauth import Tokens
 from accounts.kommo.stopping import Stop, Stopped
 from accounts.models import Account, AccountEvent, Integration, TokenPair
-from accounts.services import CredentialProblem, client_for
 from accounts.services.credentials import database_thread, token_pairs
-from accounts.services.credentials.clients import tokens_for
+from accounts.services.credentials.clients import client_for, tokens_for
+from accounts.services.credentials.token_sources import CredentialProblem
 from accounts.services.credentials.transports import transport_for
 from accounts.simulator.account import SimAccount
 from accounts.simulator.faults import Fault

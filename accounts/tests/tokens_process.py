@@ -16,8 +16,8 @@ django.setup()
 
 from accounts.kommo.errors import KommoError  # noqa: E402
 from accounts.models import Account  # noqa: E402
-from accounts.services import client_for  # noqa: E402
 from accounts.services.credentials import database_thread  # noqa: E402
+from accounts.services.credentials.clients import client_for  # noqa: E402
 
 
 def use(threads: int) -> list[str]:

@@ -27,7 +27,7 @@ from accounts.models import (
     ConnectionCheck,
 )
 from accounts.pages import actor_of, live_parts, page
-from accounts.services import start_check
+from accounts.services.health.bulk_check import start_check
 
 PER_PAGE = 150
 LAST = 10

@@ -12,7 +12,7 @@ from accounts.kommo.errors import IpBlocked, KommoError
 from accounts.kommo.failure_counter import FailureCounter
 from accounts.kommo.stopping import DELIBERATE_STOPS, Stop, Stopped, StopReason
 from accounts.models import Account
-from accounts.services import client_for
+from accounts.services.credentials.clients import client_for
 from syncing import conf
 from syncing.adapters.outcomes import Outcome
 from syncing.engine.refs import Ref

@@ -8,7 +8,8 @@ from django.core.exceptions import ValidationError
 from accounts.kommo.identity import WrongAccount
 from accounts.kommo.stopping import DELIBERATE_STOPS
 from accounts.models import Account, SyncGroup
-from accounts.services import record_health, remember_identity
+from accounts.services.health.store import record_health
+from accounts.services.identity import remember_identity
 from syncing import conf
 from syncing.error_boundary import INTERNAL_REMEDY, where
 from syncing.execution.master_reading import MasterReading, ReadRequest

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from accounts.kommo.errors import BadAnswer, KommoError
 from accounts.kommo.stopping import Stop
 from accounts.models import Account
-from accounts.services import client_for
+from accounts.services.credentials.clients import client_for
 from syncing.adapters.existence import item_exists
 from syncing.adapters.reader import ALL_PIPELINES, NO_PIPELINES, Reader
 from syncing.engine.refs import Ref, Scope, parent_of

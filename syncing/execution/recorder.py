@@ -9,7 +9,8 @@ from django.db import OperationalError, connection, transaction
 from accounts.batcher import Batcher
 from accounts.kommo.stopping import Stopped, StopReason
 from accounts.models import Account
-from accounts.services import record_health, remember_identity
+from accounts.services.health.store import record_health
+from accounts.services.identity import remember_identity
 from syncing import conf
 from syncing.adapters.outcomes import Outcome
 from syncing.engine.refs import Ref

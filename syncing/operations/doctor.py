@@ -20,7 +20,7 @@ from redis import Redis, RedisError
 from accounts import conf as accounts_conf
 from accounts.database import trouble_of
 from accounts.models import Account
-from accounts.services import unreadable_secrets
+from accounts.services.keys import unreadable_secrets
 from accounts.services.readiness import check_writable
 from syncing.leases import clocks, processes
 from syncing.operations import envfile, setup_steps

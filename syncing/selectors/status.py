@@ -9,7 +9,7 @@ from django.db import DatabaseError
 from accounts.database import AWAY, trouble_of
 from accounts.fields import cipher
 from accounts.models import SECRETS, Account, SyncGroup
-from accounts.services import unreadable_secrets
+from accounts.services.keys import unreadable_secrets
 from accounts.services.readiness import check_writable
 from syncing.models import SyncRun
 from syncing.selectors.runs import RunProgress, last_runs, progress_of, with_last_run

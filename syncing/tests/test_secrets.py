@@ -15,8 +15,8 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import Account, Integration, TokenPair
-from accounts.services import start_check
 from accounts.services.connecting import invites
+from accounts.services.health.bulk_check import start_check
 from accounts.services.importing import import_accounts
 from accounts.services.upkeep import renewal
 from accounts.simulator.seed import seed_demo

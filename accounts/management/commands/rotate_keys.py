@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from accounts.services import clear, rotate, unreadable_secrets
+from accounts.services.keys import clear, rotate, unreadable_secrets
 
 
 class Command(BaseCommand):

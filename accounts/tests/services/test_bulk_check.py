@@ -10,8 +10,8 @@ from django_q.models import OrmQ
 
 from accounts.actors import Actor
 from accounts.models import Account, CheckedAccount, ConnectionCheck
-from accounts.services import start_check
 from accounts.services.health import bulk_check
+from accounts.services.health.bulk_check import start_check
 from accounts.simulator.faults import Fault
 from accounts.simulator.world import World
 from accounts.tests.factories import AccountFactory

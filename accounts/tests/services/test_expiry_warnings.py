@@ -11,7 +11,8 @@ from django.utils import timezone, translation
 from pytest_django import Settings
 
 from accounts.models import Account, AccountEvent, TokenPair
-from accounts.services import record_health, store_token
+from accounts.services.credentials.clients import store_token
+from accounts.services.health.store import record_health
 from accounts.services.upkeep import renewal
 from accounts.services.upkeep.emails import send_warnings
 from accounts.services.upkeep.expiry_warnings import ConnectionWarning, ConnectionWarnings, take_warnings

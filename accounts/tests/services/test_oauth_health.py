@@ -5,10 +5,10 @@ from django.utils import timezone
 
 from accounts.kommo.errors import GrantRefused, ServerError, Unauthorised
 from accounts.models import Account, AccountEvent, TokenPair
-from accounts.services import check_connection, record_health
 from accounts.services.credentials import token_pairs
+from accounts.services.health.check import check_connection
 from accounts.services.health.probe import Probe, probe
-from accounts.services.health.store import conclude
+from accounts.services.health.store import conclude, record_health
 from accounts.tests.factories import AccountFactory
 from accounts.tests.services.conftest import Kommo
 

@@ -6,7 +6,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Account, ConnectionCheck
-from accounts.services import start_check
+from accounts.services.health.bulk_check import start_check
 from accounts.tests.factories import AccountFactory
 
 pytestmark = pytest.mark.django_db

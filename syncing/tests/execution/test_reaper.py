@@ -8,7 +8,7 @@ from pytest_django import Settings
 
 from accounts import clock
 from accounts.models import ConnectionCheck
-from accounts.services import start_check
+from accounts.services.health.bulk_check import start_check
 from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing import conf
 from syncing.execution import reaper
