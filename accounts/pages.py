@@ -1,4 +1,4 @@
-"""Helpers of the pages of both apps: the frame of the admin, and parts that renew themselves."""
+"""Helpers of pages: the frame of the admin, parts that renew themselves, and a page that two doors show."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,8 +9,11 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
+from django.utils.translation import gettext as _
 
+from accounts import conf
 from accounts.actors import ADMIN, Actor
+from accounts.models import Account, Integration
 from accounts.refusals import Refusal
 
 
@@ -45,3 +48,20 @@ def live_parts(request: HttpRequest, parts: dict[str, tuple[str, dict[str, Any]]
     response = JsonResponse({"open": is_open, "parts": html})
     response["Cache-Control"] = "no-store"
     return response
+
+
+def invite_many_page(request: HttpRequest, accounts: list[Account], *, named: bool) -> HttpResponse:
+    """Shows the page that makes many links and asks how; `named`: these were chosen, not only known to need a link."""
+    integrations = list(Integration.objects.exclude(client_secret=""))
+    public = [each for each in integrations if each.is_public]
+    context = {
+        "title": _("Invite links"),
+        "accounts": accounts,
+        "ids": ",".join(str(each.pk) for each in accounts) if named else "",
+        "without_integration": [each for each in accounts if each.integration_id is None],
+        "without_email": [each for each in accounts if not each.contact_email],
+        "integrations": integrations,
+        "default": public[0] if len(public) == 1 else None,
+        "sends_mail": conf.sends_mail(),
+    }
+    return page(request, "accounts/invite_many.html", context)

@@ -19,10 +19,10 @@ from accounts.admin.readonly import without_field
 from accounts.confirmation import ask, is_confirmed
 from accounts.forms import IS_SET, AccountForm
 from accounts.models import SECRETS, Account, TokenPair
-from accounts.pages import actor_of
+from accounts.pages import actor_of, invite_many_page
+from accounts.services.connecting.invites import chosen_accounts
 from accounts.services.credentials.clients import give_up_pair
 from accounts.services.health.bulk_check import start_check
-from accounts.views.invites import accounts_of, many_page
 
 EVENTS_SHOWN = 10
 
@@ -166,8 +166,8 @@ class AccountAdmin(AccountExportAdmin):
     @admin.action(permissions=["connect"], description=_("Make invite links"))
     def make_invites(self, request: HttpRequest, queryset: QuerySet[Account]) -> HttpResponse:
         """Shows the page that asks how; it is also the one for all that need connecting."""
-        accounts = accounts_of(list(queryset.values_list("pk", flat=True))).order_by("subdomain")
-        return many_page(request, list(accounts), named=True)
+        accounts = chosen_accounts(list(queryset.values_list("pk", flat=True))).order_by("subdomain")
+        return invite_many_page(request, list(accounts), named=True)
 
     # -- action "Check connection" --
 

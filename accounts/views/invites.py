@@ -1,10 +1,7 @@
 """Pages of invite links: those that the invited see, and one that makes many links at once."""
 
-from collections.abc import Sequence
-
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
-from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
@@ -15,8 +12,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts import conf
 from accounts.kommo.texts import storable_id
-from accounts.models import Account, Integration, Invite
-from accounts.pages import actor_of, page
+from accounts.models import Integration, Invite
+from accounts.pages import actor_of, invite_many_page
 from accounts.services.connecting import attempts, invites
 from accounts.services.tables.formulas import BOM, csv_line
 from accounts.views.connect import CONNECTED, failures_shown, remember, to_kommo
@@ -59,10 +56,10 @@ def invite_many(request: HttpRequest) -> HttpResponse:
     ids = [number for part in parts if (number := storable_id(part)) is not None]
     if named and len(ids) < len(parts):  # whatever is no id is a mistake, never "all"
         raise Http404
-    accounts = accounts_of(ids) if named else invites.needing_connection()
+    accounts = invites.chosen_accounts(ids) if named else invites.needing_connection()
     chosen = list(accounts.order_by("subdomain"))
     if request.method != "POST" or not chosen:
-        return many_page(request, chosen, named=bool(named))
+        return invite_many_page(request, chosen, named=bool(named))
     number = storable_id(request.POST.get("integration", ""))
     fallback = None if number is None else Integration.objects.filter(pk=number).first()
     new, problems = invites.invite_all(chosen, fallback, by=actor_of(request))
@@ -75,27 +72,6 @@ def invite_many(request: HttpRequest) -> HttpResponse:
     if request.POST.get("how") == "email" and conf.sends_mail():
         return _send_links(request, new)
     return _csv_of(new)
-
-
-def accounts_of(ids: Sequence[int]) -> QuerySet[Account]:
-    return invites.for_page(Account.objects.filter(pk__in=ids))
-
-
-def many_page(request: HttpRequest, accounts: list[Account], *, named: bool) -> HttpResponse:
-    """Shows the page that asks how; `named`: these accounts were chosen, not only known to need it."""
-    integrations = list(Integration.objects.exclude(client_secret=""))
-    public = [each for each in integrations if each.is_public]
-    context = {
-        "title": _("Invite links"),
-        "accounts": accounts,
-        "ids": ",".join(str(each.pk) for each in accounts) if named else "",
-        "without_integration": [each for each in accounts if each.integration_id is None],
-        "without_email": [each for each in accounts if not each.contact_email],
-        "integrations": integrations,
-        "default": public[0] if len(public) == 1 else None,
-        "sends_mail": conf.sends_mail(),
-    }
-    return page(request, "accounts/invite_many.html", context)
 
 
 def _send_links(request: HttpRequest, new: list[Invite]) -> HttpResponse:

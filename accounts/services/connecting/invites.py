@@ -44,6 +44,10 @@ def needing_connection() -> QuerySet[Account]:
     return for_page(Account.objects.filter(NEEDS_CONNECTING))
 
 
+def chosen_accounts(ids: Collection[int]) -> QuerySet[Account]:
+    return for_page(Account.objects.filter(pk__in=ids))
+
+
 def for_page(accounts: QuerySet[Account]) -> QuerySet[Account]:
     """Loads the accounts with what the pages show, and without secrets."""
     return accounts.select_related("group", "integration").defer(*SECRETS, *RELATED_INTEGRATION_SECRETS)
