@@ -25,7 +25,7 @@ def lane() -> str:
     finally:
         processes.leave(name)
     # Looked for after the row is gone: a lane that came meanwhile left because of this one.
-    if lanes.has_work():
+    if lanes.has_claimable():
         dispatch.call_lane()
         return "to be continued"
     return "nothing left"

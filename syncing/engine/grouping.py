@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 from syncing.engine.changes import Action
 
 Document = Mapping[str, Any]  # changes, extras, conflicts, manual: as in the run document (docs/interface.md)
-Row = Mapping[str, Any]
+DocumentRow = Mapping[str, Any]
 Member = TypeVar("Member", bound=Hashable)
 
 LISTS = ("changes", "extras", "conflicts", "manual")
@@ -49,11 +49,11 @@ class PlanGroup(Generic[Member]):
 class PlanDifference:
     """The difference of two plans: (list name, row) of what only this one has, and of what only the other has."""
 
-    here: tuple[tuple[str, Row], ...]
-    missing: tuple[tuple[str, Row], ...]
+    here: tuple[tuple[str, DocumentRow], ...]
+    missing: tuple[tuple[str, DocumentRow], ...]
 
 
-def concerns_all(name: str, row: Row) -> bool:
+def concerns_all(name: str, row: DocumentRow) -> bool:
     """Returns False for what one account has for itself and keeps, as others have theirs: that makes no other plan."""
     return name != "extras" or bool(row.get("message"))
 
@@ -73,7 +73,7 @@ def content_digest(document: Document) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def _row_text(name: str, row: Row) -> str:
+def _row_text(name: str, row: DocumentRow) -> str:
     """Writes a row as text; the number of leads in a kept item is each account's own and makes no other plan."""
     content = dict(row)
     if name == "changes":
@@ -107,7 +107,7 @@ def plan_difference(document: Document, other: Document) -> PlanDifference:
     return PlanDifference(tuple(_rows_missing_in(document, other)), tuple(_rows_missing_in(other, document)))
 
 
-def _rows_missing_in(document: Document, other: Document) -> Iterator[tuple[str, Row]]:
+def _rows_missing_in(document: Document, other: Document) -> Iterator[tuple[str, DocumentRow]]:
     """Yields the rows of `document` that `other` lacks; of equal ones as many as it has more."""
     there = Counter((name, _row_text(name, row)) for name, row in rows(other))
     for name, row in rows(common_content(document)):
@@ -118,14 +118,14 @@ def _rows_missing_in(document: Document, other: Document) -> Iterator[tuple[str,
             yield name, row
 
 
-def rows(document: Document) -> Iterator[tuple[str, Row]]:
+def rows(document: Document) -> Iterator[tuple[str, DocumentRow]]:
     """Yields (list name, row); what a person has to decide comes first."""
     for name in ("conflicts", "manual", "changes", "extras"):
         for row in document.get(name, ()):
             yield name, row
 
 
-def mentions(row: Row, text: str) -> bool:
+def mentions(row: DocumentRow, text: str) -> bool:
     """Returns True if the item's name, or its parent's, contains `text`, whatever the case."""
     wanted = text.casefold()
     return any(wanted in str(row.get(key) or "").casefold() for key in ("name", "parent"))

@@ -35,7 +35,7 @@ def run_to_the_end(
     processes.arrive(name, ProcessKind.FOREGROUND, run_id=run.pk)
     try:
         while not stop.is_set() and _is_open(run):
-            if lanes.has_work(run.pk):
+            if lanes.has_claimable(run.pk):
                 lanes.run_lane(
                     name=name,
                     slice_s=math.inf,
@@ -67,7 +67,7 @@ def _wait(run: SyncRun, name: str, stop: StopSign, say: Say) -> None:
         say_why(run, ahead.waits_for, say)
     elif reason := waves.waits_for(run):
         say(reason)
-    if not stop.is_set() and not lanes.has_work(run.pk):
+    if not stop.is_set() and not lanes.has_claimable(run.pk):
         time.sleep(PAUSE)
 
 

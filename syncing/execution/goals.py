@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class AccountMemory:
+class StoredAccount:
     """The stored facts of an account beside its id mappings, whatever the run is for; see Target."""
 
     stored_names: Mapping[ItemKey, ShownName]
@@ -43,25 +43,25 @@ class Goal:
     gate: Gate | None = None
     own_words: bool = False  # `desired` was read from the account itself
 
-    def target(self, claim: Claim, subdomain: str, memory: AccountMemory, *, forced: bool) -> Target:
+    def target(self, claim: Claim, subdomain: str, stored: StoredAccount, *, forced: bool) -> Target:
         """Returns all that the thread of the account needs.
 
         Who forces a run has what is missing created, whatever was sent before. An account that was begun had the
         approved plan then; what is left of it has another digest.
         """
-        pending = {} if forced else memory.pending
+        pending = {} if forced else stored.pending
         return Target(
             subdomain,
             self.scope,
             claim.writes,
-            as_sent(self.desired, memory.stored_names) if self.own_words else self.desired,
+            as_sent(self.desired, stored.stored_names) if self.own_words else self.desired,
             self.known,
             rules=self.rules,
-            approved_digest="" if memory.is_begun else claim.approved_digest,
+            approved_digest="" if stored.is_begun else claim.approved_digest,
             base=self.base,
             gate=self.gate,
-            stored_names=memory.stored_names,
-            fresh=frozenset() if self.own_words else memory.fresh,
+            stored_names=stored.stored_names,
+            fresh=frozenset() if self.own_words else stored.fresh,
             pending=None if self.own_words else pending,
         )
 

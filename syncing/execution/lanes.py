@@ -46,10 +46,10 @@ def run_lane(
                 on_progress()
     finally:
         lane.leave()
-    return has_work(run_id)
+    return has_claimable(run_id)
 
 
-def has_work(run_id: int | None = None) -> bool:
+def has_claimable(run_id: int | None = None) -> bool:
     """Tells if a lane could begin something now."""
     if claims.claimable(run_id).exists():
         return True

@@ -10,7 +10,7 @@ from accounts.kommo.stopping import Stop, Stopped
 from accounts.models import Account
 from syncing.error_boundary import bounded, where
 from syncing.execution.account_task import AccountTask, LeaseWatch
-from syncing.execution.goals import AccountMemory, Goal, SnapshotCache
+from syncing.execution.goals import Goal, SnapshotCache, StoredAccount
 from syncing.execution.purposes import STEPS
 from syncing.execution.recorder import Recorder
 from syncing.leases.claims import Claim
@@ -78,7 +78,7 @@ class Loader:
         earlier = outcomes_so_far(again) if again else {}
         runs = SyncRun.objects.select_related("group", "reverts").in_bulk({claim.run_id for claim in claims})
         goals = self._goals(claims, runs)
-        memories = memories_of(claims)
+        stored = stored_accounts(claims)
         kommo_ids = dict(Account.objects.exclude(kommo_id=None).values_list("pk", "kommo_id"))
         tasks = []
         for claim in claims:
@@ -94,7 +94,7 @@ class Loader:
                 AccountTask(
                     claim=claim,
                     account=account,
-                    target=goal.target(claim, account.subdomain, memories[account.pk], forced=run.forced),
+                    target=goal.target(claim, account.subdomain, stored[account.pk], forced=run.forced),
                     recorder=self._recorder,
                     watch=self._watch,
                     stop=Stop(self._stop),
@@ -131,14 +131,14 @@ class Loader:
             advance_or_close(claim.run_id)
 
 
-def memories_of(claims: Sequence[Claim]) -> dict[int, AccountMemory]:
+def stored_accounts(claims: Sequence[Claim]) -> dict[int, StoredAccount]:
     """Returns what is stored of the accounts of the claims, by account."""
     again = [claim.account_run_id for claim in claims if claim.fence > 1]
     begun = set(SlaveSnapshot.objects.filter(pk__in=again).values_list("pk", flat=True)) if again else set()
     accounts = [claim.account_id for claim in claims]
     names, pending, fresh = known_names(accounts), pending_creations(accounts), fresh_mappings(accounts)
     return {
-        pk: AccountMemory(names[pk], pending[pk], fresh[pk], claim.account_run_id in begun)
+        pk: StoredAccount(names[pk], pending[pk], fresh[pk], claim.account_run_id in begun)
         for claim in claims
         for pk in [claim.account_id]
     }

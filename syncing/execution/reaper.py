@@ -58,7 +58,7 @@ def _repairs() -> dict[str, Callable[[], int]]:
             SyncRun.objects.filter(~Exists(still_open), state__in=RUN_OPEN), lambda run: close.close_run(run.pk)
         ),
         "drift": drift_checks.start_due,
-        "lanes": lambda: dispatch.call_lanes() if lanes.has_work() else 0,
+        "lanes": lambda: dispatch.call_lanes() if lanes.has_claimable() else 0,
         "checks": bulk_check.resume,
         "buried": processes.bury,
         "promoted": promotion.follow_up,

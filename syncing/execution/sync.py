@@ -21,10 +21,10 @@ from syncing.records.snapshots import last_accepted, store_master
 from syncing.records.text import error_document
 from syncing.services.runs.close import end_without_master
 
-GUARD_REMEDY = "Look at the master. If this is intended, run again with --force --reason TEXT."
+MASTER_REMEDY = "Look at the master. If this is intended, run again with --force --reason TEXT."
 NOT_COMPARED = (
     "The last reading of the master is damaged, so it is unknown what the master has lost since then.",
-    GUARD_REMEDY,
+    MASTER_REMEDY,
 )
 
 
@@ -61,7 +61,7 @@ def accept(run: SyncRun, claim: MasterClaim, scope: Scope, snapshots: Sequence[S
     if sentence is None and before is not None:
         sentence = safety.master_losses(before, snapshot, run.group.max_master_shrink, run.group.shrink_minimum_items)
     if sentence and not run.forced:
-        end_without_master(run, "guard", error_document("guard", sentence, GUARD_REMEDY))
+        end_without_master(run, "guard", error_document("guard", sentence, MASTER_REMEDY))
         return False
     if sentence:
         log(run.pk, f"{sentence} Forced: {run.force_reason}", code="forced", level=LogEntry.Level.WARNING)

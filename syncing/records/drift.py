@@ -19,7 +19,7 @@ from syncing.purposes import purpose_of
 from syncing.records.text import clean
 from syncing.replication.contract import Result
 
-Row = dict[str, Any]  # a difference: as in contract.Result, and `first_seen` (ISO 8601)
+DriftRow = dict[str, Any]  # a difference: as in contract.Result, and `first_seen` (ISO 8601)
 EXTRA = "extra"
 PIPELINE_KINDS = frozenset({Kind.PIPELINE.value, Kind.STAGE.value})
 FIELD_KINDS = frozenset({Kind.FIELD_GROUP.value, Kind.CUSTOM_FIELD.value, Kind.ENUM.value})
@@ -34,7 +34,7 @@ identity = itemgetter("kind", "key", "attribute", "action")
 class Observation:
     """The differences that a run saw in a slave, ready to be stored."""
 
-    rows: list[Row]
+    rows: list[DriftRow]
     converged: bool
 
 
@@ -91,7 +91,7 @@ def _kinds(pipelines: bool, fields: bool) -> frozenset[str]:
 def store_drift(claim: Claim, frame: Frame, seen: Observation) -> None:
     """Stores what was seen of the account. Must run in a transaction."""
     before = Drift.objects.select_for_update().filter(pk=claim.account_id).first()
-    old: list[Row] = before.differences if before else []
+    old: list[DriftRow] = before.differences if before else []
     now = clock.now()
     first_seen = {identity(row): row["first_seen"] for row in old}
     rows = [
@@ -117,16 +117,16 @@ def store_drift(claim: Claim, frame: Frame, seen: Observation) -> None:
     _note_change(claim, old, rows, now)
 
 
-def _without_accepted(account_id: int, rows: Sequence[Row]) -> list[Row]:
+def _without_accepted(account_id: int, rows: Sequence[DriftRow]) -> list[DriftRow]:
     """Leaves out what was accepted while the run was under way: it does not come back with its end."""
     if not rows:
         return []
     accepted = AcceptedDifference.objects.filter(account=account_id, withdrawn_at=None)
     exceptions = list(accepted.values_list("kind", "key", "attribute"))
-    return [row for row in rows if not any(is_meant(row, *what) for what in exceptions)]
+    return [row for row in rows if not any(is_covered(row, *what) for what in exceptions)]
 
 
-def is_meant(row: Mapping[str, Any], kind: str, key: str, attribute: str) -> bool:
+def is_covered(row: Mapping[str, Any], kind: str, key: str, attribute: str) -> bool:
     """Tells if an exception for this item, or for one attribute of it, covers the difference.
 
     A whole pipeline goes with its stages, as in the plans.
@@ -137,7 +137,7 @@ def is_meant(row: Mapping[str, Any], kind: str, key: str, attribute: str) -> boo
     return bool(whole_pipeline and row["kind"] == Kind.STAGE and row["key"].startswith(f"{key}/"))
 
 
-def columns_of(rows: Sequence[Row]) -> dict[str, Any]:
+def columns_of(rows: Sequence[DriftRow]) -> dict[str, Any]:
     """Returns the columns of Drift that follow from its differences."""
     real = [row for row in rows if row["action"] != EXTRA]
     causes = Counter(row["cause"] for row in real)
@@ -155,7 +155,7 @@ def columns_of(rows: Sequence[Row]) -> dict[str, Any]:
     }
 
 
-def _note_change(claim: Claim, old: Sequence[Row], new: Sequence[Row], now: datetime) -> None:
+def _note_change(claim: Claim, old: Sequence[DriftRow], new: Sequence[DriftRow], now: datetime) -> None:
     was, is_now = _values(old), _values(new)
     if was == is_now:
         return
@@ -168,11 +168,11 @@ def _note_change(claim: Claim, old: Sequence[Row], new: Sequence[Row], now: date
     )
 
 
-def _values(rows: Iterable[Row]) -> dict[tuple[str, str, str, str], tuple[Any, Any]]:
+def _values(rows: Iterable[DriftRow]) -> dict[tuple[str, str, str, str], tuple[Any, Any]]:
     return {identity(row): (row["ours"], row["theirs"]) for row in rows}
 
 
-def history_rows(rows: Sequence[Row]) -> list[Row]:
+def history_rows(rows: Sequence[DriftRow]) -> list[DriftRow]:
     """Returns differences as a change of drift stores them; a last row says how many `more` than those there were."""
     stored = [{name: row[name] for name in HISTORY} for row in rows[:HISTORY_LENGTH]]
     return [*stored, {"more": len(rows) - HISTORY_LENGTH}] if len(rows) > HISTORY_LENGTH else stored

@@ -29,7 +29,7 @@ from syncing.replication.rereading import Rereading
 from syncing.replication.rounds import PUT_BACK_IN, REWRITES_ORDER_IN, ROUNDS, worth_trying
 
 LIMIT_REMEDY = "Make room in the account; the message says where."
-GUARD_REMEDY = "Look at the plan. If it is intended, run this account again with --force --reason TEXT."
+PLAN_REMEDY = "Look at the plan. If it is intended, run this account again with --force --reason TEXT."
 STALE = "The account has changed since its plan was approved, so nothing was written."
 STALE_REMEDY = "Look at the new plan and approve that one."
 
@@ -136,7 +136,7 @@ class Replication:
             return _problem("stale_plan", STALE, STALE_REMEDY)
         allowed = self.rules.limits
         if allowed and (sentence := thresholds(plan, existing, self.id_map.known, allowed)):
-            return _problem("guard", sentence, GUARD_REMEDY)
+            return _problem("guard", sentence, PLAN_REMEDY)
         return None
 
     # -- apply and verify --

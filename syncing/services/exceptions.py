@@ -9,7 +9,7 @@ from accounts.models import Account
 from accounts.refusals import Refusal
 from syncing.engine.rules import WHOLE
 from syncing.models import AcceptedDifference, AuditAction, Drift, DriftChange, RunMode
-from syncing.records.drift import columns_of, history_rows, is_meant
+from syncing.records.drift import columns_of, history_rows, is_covered
 from syncing.records.text import NAME_LENGTH
 from syncing.services import audit
 from syncing.services.runs.start import Started, start_run
@@ -30,7 +30,7 @@ def accept(
         drift = Drift.objects.select_for_update().filter(pk=account.pk).first()
         rows = drift.differences if drift else []
         item = next((row for row in rows if (row["kind"], row["key"]) == (kind, key)), None)
-        covered = [row for row in rows if is_meant(row, kind, key, attribute)]
+        covered = [row for row in rows if is_covered(row, kind, key, attribute)]
         if item is None or not covered:
             message = _("%(account)s: there is no such difference now.") % {"account": account}
             remedy = _("Look at the account's drift again; a check now shows what differs at the moment.")

@@ -241,7 +241,7 @@ def test_looking_for_work_is_not_ended_by_a_run_that_stands_in_the_way_and_canno
     SyncRun.objects.update(queued_to_workers=False, created_at="2020-01-01T00:00Z")
     waiting = house.start()
 
-    assert lanes.has_work()
+    assert lanes.has_claimable()
     assert not house.work()
 
     waiting.refresh_from_db()

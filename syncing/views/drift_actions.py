@@ -16,7 +16,7 @@ from accounts.models import RELATED_SECRETS, Account, SyncGroup
 from accounts.pages import actor_of, page, refusals_shown
 from syncing.models import AcceptedDifference
 from syncing.presentation.links import to_run
-from syncing.records.drift import is_meant
+from syncing.records.drift import is_covered
 from syncing.selectors import drift as reads
 from syncing.services.drift_checks import check_now
 from syncing.services.exceptions import accept, revert, withdraw
@@ -111,7 +111,7 @@ def _ask_for_reason(request: HttpRequest, account: Account, form: AcceptForm) ->
     """Shows what is about to be accepted; goes back to the account if it no longer differs."""
     kind, key, attribute = (str(form[name].value() or "") for name in ("kind", "key", "attribute"))
     differences = reads.differences_of(reads.drift_of(account))
-    rows = [row for row in differences if is_meant(vars(row), kind, key, attribute)]
+    rows = [row for row in differences if is_covered(vars(row), kind, key, attribute)]
     if not rows:
         messages.error(
             request, _("This difference no longer exists. It may have been settled or accepted in the meantime.")

@@ -177,7 +177,7 @@ class ClusterSupervisor:
         processes.beat(self._name)
         clocks.pull_in()
         claims.release_expired()
-        is_well = processes.living().filter(worker=cluster.worker).exists() or not lanes.has_work()
+        is_well = processes.living().filter(worker=cluster.worker).exists() or not lanes.has_claimable()
         idle = time.monotonic() - self._idle_since
         if is_well or idle > conf.WEDGED_AFTER:
             self._idle_since, self._has_called_lanes = time.monotonic(), False

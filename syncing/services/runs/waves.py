@@ -27,7 +27,7 @@ from syncing.services.runs.close import close_run, end_accounts
 
 FAILURES_NAMED = 3  # failed accounts that a sentence names
 LONGEST_FAILURE = 80  # characters of the error of each
-GUARD_REMEDY = (
+WAVE_REMEDY = (
     "Repair what failed, then retry the failed accounts or run again; "
     "or raise the share of failures that the group allows."
 )
@@ -89,7 +89,7 @@ def _stop(run: SyncRun, ended: WaveResult) -> bool:
         f"({ended.percent:.2f}%; {run.group.max_failure_share}% are allowed), so the accounts behind it were not "
         f"touched: {'; '.join(_failures(run, ended))}."
     )
-    error = error_document("guard", message, GUARD_REMEDY)
+    error = error_document("guard", message, WAVE_REMEDY)
     with transaction.atomic():
         if not _undecided(run).update(error=error, note=""):
             return False

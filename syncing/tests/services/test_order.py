@@ -85,7 +85,7 @@ def test_who_asks_for_work_ends_no_run_who_begins_one_does(house: House, old: Sy
     leases_end(old)
     run = house.start(to_workers=False)
 
-    assert lanes.has_work(run.pk)
+    assert lanes.has_claimable(run.pk)
     old.refresh_from_db()
     assert old.is_open
 

@@ -60,7 +60,7 @@ def test_a_run_rests_when_the_first_five_accounts_fail_by_servers_or_network(fle
     assert 50 < (run.rests_until - clock.now()).total_seconds() <= 60
     assert "5 of the last 5" in run.note
     assert LogEntry.objects.get(run=run, code="rest").message == run.note
-    assert not lanes.has_work()
+    assert not lanes.has_claimable()
 
 
 @pytest.mark.parametrize("reason", ["unreachable", "server_error"])

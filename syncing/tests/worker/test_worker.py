@@ -146,7 +146,7 @@ def test_a_cluster_that_takes_no_work_is_started_again(
     settings.SYNC_LEASE = 1  # type: ignore[attr-defined]
     monkeypatch.setattr(conf, "WEDGED_AFTER", 0.8)
     monkeypatch.setattr(supervisor, "COMMAND", (sys.executable, "-c", "import time; time.sleep(60)"))
-    monkeypatch.setattr(supervisor.lanes, "has_work", lambda: True)
+    monkeypatch.setattr(supervisor.lanes, "has_claimable", lambda: True)
     called: list[bool] = []
     monkeypatch.setattr(supervisor.dispatch, "call_lanes", lambda: called.append(True))
 
