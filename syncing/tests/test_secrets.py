@@ -23,7 +23,7 @@ from accounts.simulator.seed import seed_demo
 from accounts.simulator.server import RunningServer
 from accounts.simulator.world import World
 from accounts.tests.oauth import REDIRECT
-from accounts.tests.test_connecting import begin, come_back, decide
+from accounts.tests.services.test_connecting import begin, come_back, decide
 from syncing.tests.commands import sync
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -21,7 +21,7 @@ from accounts.simulator.oauth.integrations import SimIntegration
 from accounts.simulator.world import World
 from accounts.tests.factories import AccountFactory
 from accounts.tests.oauth import connected
-from accounts.tests.test_connecting import come_back, decide
+from accounts.tests.services.test_connecting import come_back, decide
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("consent_page")]
 MANY = reverse("accounts:invite_many")
