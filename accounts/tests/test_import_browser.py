@@ -1,6 +1,7 @@
 """A person imports and exports accounts in a real browser, without one complaint of the browser."""
 
 import pytest
+from playwright.sync_api import expect
 
 from accounts.models import Account
 from accounts.tests.factories import AccountFactory
@@ -25,7 +26,7 @@ def test_a_file_is_looked_at_confirmed_and_what_is_stored_goes_out_again(page, t
     page.set_input_files("#id_import_file", tmp_path / "branches.csv")
     page.click("text=Check the file")
     page.locator("text=2 · Left out").wait_for()
-    assert page.locator("#ks-refused + .ks-scroll tbody tr").count() == 2
+    expect(page.locator("#ks-refused + .ks-scroll tbody tr")).to_have_count(2)
     assert not Account.objects.filter(subdomain="oslo").exists()
     page.click("text=Import 2 accounts")
     page.locator("#ks-imported").wait_for()
@@ -41,4 +42,4 @@ def test_a_file_is_looked_at_confirmed_and_what_is_stored_goes_out_again(page, t
     page.click("text=Check the file")
     page.locator("text=6 · Unchanged").wait_for()
     page.click("summary")
-    assert page.locator("#ks-unchanged tbody tr").count() == 6
+    expect(page.locator("#ks-unchanged tbody tr")).to_have_count(6)

@@ -14,7 +14,8 @@ KEYS = ("accounts", "reason")
 
 @endpoint("POST", KeyScope.APPROVE, APPROVE)
 def approve(request: ApiRequest, run_id: int) -> JsonResponse:
-    body, plan = json_body(request, KEYS), run_or_404(run_id)
+    plan = run_or_404(run_id)
+    body = json_body(request, KEYS)
     accounts, reason = accounts_of_run(plan, body), reason_of(body)
     started = approve_plan(plan, by=request.by, accounts=accounts, reason=reason)
     return accepted(request, started)

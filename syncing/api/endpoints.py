@@ -4,6 +4,7 @@ from django.http import HttpRequest, JsonResponse
 from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
 
+from accounts.kommo.texts import storable
 from accounts.models import SECRETS, Account
 from syncing.api.http import ApiError, ApiRequest, endpoint, error_response, json_body, require
 from syncing.api.request_bodies import TRIGGER_KEYS, read_trigger
@@ -60,7 +61,7 @@ def run_or_404(run_id: int) -> SyncRun:
 
 def slave_or_404(subdomain: str) -> Account:
     """Returns the slave; raises ApiError 404."""
-    slaves = Account.objects.filter(role=Account.Role.SLAVE, subdomain=subdomain).select_related("group")
+    slaves = Account.objects.filter(role=Account.Role.SLAVE, subdomain=storable(subdomain)).select_related("group")
     account = slaves.defer(*SECRETS).first()
     if account is None:
         remedy = "See /api/drift for all that have a drift."
@@ -70,7 +71,7 @@ def slave_or_404(subdomain: str) -> Account:
 
 @endpoint("GET", READ, "syncing.view_idmapping")
 def ids(request: HttpRequest, subdomain: str) -> JsonResponse:
-    account = Account.objects.filter(subdomain=subdomain).first()
+    account = Account.objects.filter(subdomain=storable(subdomain)).first()
     if account is None:
         message = "There is no account of this subdomain."
         raise ApiError(404, "no_such_account", message, "See /api/sync/status for all.")

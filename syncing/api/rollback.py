@@ -14,7 +14,8 @@ KEYS = ("accounts", "mode", "reason")
 @endpoint("POST", TRIGGER, "syncing.roll_back")
 def rollback(request: ApiRequest, run_id: int) -> JsonResponse:
     """Starts a rollback of `accounts` (else all that can be), with `mode` (plan, else apply) and a `reason`."""
-    body, run = json_body(request, KEYS), run_or_404(run_id)
+    run = run_or_404(run_id)
+    body = json_body(request, KEYS)
     mode = choice_of(body, "mode", RunMode.APPLY, RunMode.values)
     started = services.start(
         run,

@@ -15,7 +15,8 @@ KEYS = ("wave",)
 @endpoint("POST", TRIGGER, PERMISSION[RunMode.APPLY])
 def continue_(request: ApiRequest, run_id: int) -> JsonResponse:
     """Starts the next wave, or the `wave` that the body names (its number): a repeated call starts no later one."""
-    body, run = json_body(request, KEYS), run_or_404(run_id)
+    run = run_or_404(run_id)
+    body = json_body(request, KEYS)
     wave = body.get("wave")
     if wave is not None and (not isinstance(wave, int) or isinstance(wave, bool) or not 1 <= wave < 2**15):
         raise bad_request("bad_wave", "wave is no number of a wave.", ["a whole number from 1 on"])

@@ -2,6 +2,7 @@
 
 import pytest
 from django.test import Client
+from playwright.sync_api import expect
 
 from accounts.models import Account, ConnectionCheck
 from accounts.services.health import bulk_check
@@ -20,11 +21,11 @@ def cast(db) -> dict[str, Account]:
 
 def test_sync_now_asks_and_leads_to_the_run(cast, page) -> None:
     page.click("text=Sync now")
-    assert page.locator("text=North").is_visible()
+    expect(page.locator("text=North")).to_be_visible()
     assert not SyncRun.objects.exists()
     page.click("text=Yes, sync now")
     page.wait_for_url("**/syncing/syncrun/*/change/")
-    assert page.locator("#ks-parts tbody tr").count() == 4
+    expect(page.locator("#ks-parts tbody tr")).to_have_count(4)
     page.click("text=Cancel the run")
     page.locator(".ks-badge:has-text('Cancelled')").first.wait_for()
     assert SyncRun.objects.get().state == RunState.CANCELLED
@@ -41,7 +42,7 @@ def test_a_plan_is_approved_and_leads_to_the_run_that_carries_it_out(cast, page)
     page.fill("#id_reason", "Looks right")
     page.click("text=Approve and apply")
     page.wait_for_url("**/syncing/syncrun/*/change/")
-    assert page.locator("#ks-parts tbody tr").count() == 2
+    expect(page.locator("#ks-parts tbody tr")).to_have_count(2)
     assert SyncRun.objects.get(approved_plan=run).state == RunState.QUEUED
 
 
@@ -62,7 +63,7 @@ def test_a_run_that_waits_meanwhile_is_continued_by_the_button_that_appears(cast
     AccountRunFactory(run=run, account=cast["north"], state=AccountState.RUNNING)
     AccountRunFactory(run=run, account=cast["south"], state=AccountState.QUEUED, wave=1)
     page.goto(f"/syncing/syncrun/{run.pk}/change/")
-    assert not page.locator("button:has-text('Continue')").count()
+    expect(page.locator("button:has-text('Continue')")).to_have_count(0)
     run.account_runs.filter(wave=0).update(state=AccountState.CHANGED)
     SyncRun.objects.update(wave=1, wave_held=True)
     page.click("button:has-text('Continue')")
@@ -102,7 +103,7 @@ def test_all_connections_are_checked_and_the_page_follows_to_its_end(simulator, 
     page.locator("text=Follow the advice beside each account").wait_for()
     assert page.locator("#ks-checked tbody tr").first.inner_text().startswith("South")
     page.click("#ks-check >> text=1 Connected")
-    assert page.locator("#ks-checked tbody tr").count() == 1
+    expect(page.locator("#ks-checked tbody tr")).to_have_count(1)
 
 
 def test_a_plan_is_reviewed_from_the_grid_to_its_last_item(cast, page) -> None:
@@ -112,14 +113,15 @@ def test_a_plan_is_reviewed_from_the_grid_to_its_last_item(cast, page) -> None:
         planned(run, cast[name], same)
     planned(run, cast["west"], document(change("create", "Other <b>")))
     page.goto(f"/syncing/syncrun/{run.pk}/change/")
-    assert page.locator(".ks-plan").count() == 2
+    expect(page.locator(".ks-plan")).to_have_count(2)
     assert page.locator(".ks-plan .ks-notice.ks-bad").inner_text().startswith("1 item will be deleted:")
     west = page.locator(".ks-plan:has-text('West')")
     west.locator("text=Show every item").click()
-    assert west.locator("td:has-text('Other <b>')").is_visible()
+    expect(west.locator("td:has-text('Other <b>')")).to_be_visible()
     page.click("text=2 accounts: the same 121 changes")
     page.click("text=− 1 deleted")
-    assert page.locator("tr.ks-gone").count() == page.locator(".ks-table tbody tr").count() == 1
+    expect(page.locator("tr.ks-gone")).to_have_count(1)
+    expect(page.locator(".ks-table tbody tr")).to_have_count(1)
     page.click("text=Show all")
     page.click("text=Next")
     page.locator("text=Page 2 of 2").wait_for()
@@ -135,10 +137,10 @@ def test_an_edit_is_found_accepted_with_a_reason_and_withdrawn(cast, page) -> No
     page.click("text=Search")
     page.click("text=Accept whole item")
     page.click("button:has-text('Accept')")
-    assert page.locator("textarea:invalid").count() == 1  # the reason is missing
+    expect(page.locator("textarea:invalid")).to_have_count(1)  # the reason is missing
     page.fill("textarea", "Their own colours.")
     page.click("button:has-text('Accept')")
     page.locator("text=Their own colours.").wait_for()
-    assert page.locator("h2:has-text('Differences (1)')").count() == 1
+    expect(page.locator("h2:has-text('Differences (1)')")).to_have_count(1)
     page.click("button:has-text('Withdraw')")
     page.locator("text=The next check shows what differs now").wait_for()

@@ -273,3 +273,19 @@ def test_a_process_that_cannot_read_the_secrets_is_not_ready(client, settings, k
     assert response.status_code == 503
     assert "FIELD_ENCRYPTION_KEYS" in response.json()["problems"][0]
     assert "token-of-north" not in response.content.decode()
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/accounts/%00/ids", "/api/drift?account=%00", "/api/accounts/a%00b/exceptions/1"]
+)
+def test_a_subdomain_that_no_database_stores_is_unknown(path: str) -> None:
+    method = Client().delete if path.endswith("/1") else Client().get
+    answer = method(path, headers=bearer("read", "trigger", "approve"))
+    assert (answer.status_code, answer.json()["error"]["code"][:8]) == (404, "no_such_")
+
+
+@pytest.mark.parametrize("action", ["approve", "continue", "rollback"])
+def test_an_unknown_run_is_told_before_what_is_wrong_with_the_body(action: str) -> None:
+    headers = bearer("read", "trigger", "approve")
+    answer = Client().post(f"/api/sync/runs/999/{action}", '{"odd": 1}', "application/json", headers=headers)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "no_such_run")
