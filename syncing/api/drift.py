@@ -2,9 +2,8 @@
 
 from django.http import HttpRequest, JsonResponse
 
-from accounts.kommo.texts import storable
 from accounts.models import RELATED_SECRETS
-from syncing.api.endpoints import READ, slave_or_404
+from syncing.api.endpoints import READ, accounts_called, slave_or_404
 from syncing.api.http import ApiError, ApiRequest, bad_request, endpoint, json_body
 from syncing.api.request_bodies import group_named
 from syncing.models import AcceptedDifference, KeyScope
@@ -42,9 +41,8 @@ def add_exception(request: ApiRequest, subdomain: str) -> JsonResponse:
 @endpoint("DELETE", KeyScope.APPROVE, PERMISSION)
 def end_exception(request: ApiRequest, subdomain: str, exception_id: int) -> JsonResponse:
     """Withdraws an exception; it keeps its row, with the end of its time."""
-    exceptions = AcceptedDifference.objects.filter(account__subdomain=storable(subdomain)).select_related(
-        "account__group"
-    )
+    exceptions = AcceptedDifference.objects.filter(account__in=accounts_called(subdomain))
+    exceptions = exceptions.select_related("account__group")
     accepted = exceptions.defer(*RELATED_SECRETS).filter(pk=exception_id).first()
     if accepted is None:
         remedy = "See `accepted` in /api/drift."

@@ -1,5 +1,6 @@
 """The endpoints of the REST API (docs/interface.md); each asks a service or a selector."""
 
+from django.db.models import QuerySet
 from django.http import HttpRequest, JsonResponse
 from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
@@ -59,9 +60,15 @@ def run_or_404(run_id: int) -> SyncRun:
     return run
 
 
+def accounts_called(subdomain: str) -> QuerySet[Account]:
+    """Selects the account of this subdomain; a text that no database can look for is nobody's."""
+    is_nobodys = storable(subdomain) != subdomain
+    return Account.objects.none() if is_nobodys else Account.objects.filter(subdomain=subdomain)
+
+
 def slave_or_404(subdomain: str) -> Account:
     """Returns the slave; raises ApiError 404."""
-    slaves = Account.objects.filter(role=Account.Role.SLAVE, subdomain=storable(subdomain)).select_related("group")
+    slaves = accounts_called(subdomain).filter(role=Account.Role.SLAVE).select_related("group")
     account = slaves.defer(*SECRETS).first()
     if account is None:
         remedy = "See /api/drift for all that have a drift."
@@ -71,7 +78,7 @@ def slave_or_404(subdomain: str) -> Account:
 
 @endpoint("GET", READ, "syncing.view_idmapping")
 def ids(request: HttpRequest, subdomain: str) -> JsonResponse:
-    account = Account.objects.filter(subdomain=storable(subdomain)).first()
+    account = accounts_called(subdomain).first()
     if account is None:
         message = "There is no account of this subdomain."
         raise ApiError(404, "no_such_account", message, "See /api/sync/status for all.")

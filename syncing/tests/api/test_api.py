@@ -8,7 +8,17 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.tests.factories import AccountFactory, GroupFactory
-from syncing.models import AccountState, ApiKey, IdMapping, LogEntry, RunMode, RunType, SyncRun, Trigger
+from syncing.models import (
+    AcceptedDifference,
+    AccountState,
+    ApiKey,
+    IdMapping,
+    LogEntry,
+    RunMode,
+    RunType,
+    SyncRun,
+    Trigger,
+)
 from syncing.selectors.documents import run_document
 from syncing.services.keys import create_key
 from syncing.tests.factories import AccountRunFactory, RunFactory
@@ -275,13 +285,18 @@ def test_a_process_that_cannot_read_the_secrets_is_not_ready(client, settings, k
     assert "token-of-north" not in response.content.decode()
 
 
-@pytest.mark.parametrize(
-    "path", ["/api/accounts/%00/ids", "/api/drift?account=%00", "/api/accounts/a%00b/exceptions/1"]
-)
-def test_a_subdomain_that_no_database_stores_is_unknown(path: str) -> None:
-    method = Client().delete if path.endswith("/1") else Client().get
-    answer = method(path, headers=bearer("read", "trigger", "approve"))
+@pytest.mark.parametrize("name", ["%00", "no%00rth", "%00north"])
+@pytest.mark.parametrize("path", ["/api/accounts/{}/ids", "/api/drift?account={}", "/api/accounts/{}/exceptions/{}"])
+def test_a_subdomain_that_no_database_stores_is_nobodys(path: str, name: str) -> None:
+    """Nor is it that of the account whose name is left when the odd sign is dropped."""
+    north = AccountFactory(subdomain="north")
+    accepted = AcceptedDifference.objects.create(account=north, kind="stage", key="7/71", reason="So.")
+    url = path.format(name, accepted.pk)
+    method = Client().delete if "exceptions" in path else Client().get
+    answer = method(url, headers=bearer("read", "trigger", "approve"))
     assert (answer.status_code, answer.json()["error"]["code"][:8]) == (404, "no_such_")
+    accepted.refresh_from_db()
+    assert accepted.withdrawn_at is None
 
 
 @pytest.mark.parametrize("action", ["approve", "continue", "rollback"])
