@@ -7,6 +7,8 @@ from typing import ClassVar
 from accounts.kommo.errors import KommoError, gettext_noop
 from accounts.kommo.token_claims import jwt_claims
 
+ALREADY_HERE = "Kommo account {} is already here under another subdomain"
+
 
 class WrongAccount(KommoError):
     """Another account answered than the one that is meant: nothing (more) may be written."""
@@ -36,7 +38,7 @@ class Identity:
         if self.account_id is not None and strangers:
             raise self._wrong(f"the account behind this address is {named}, not {self.account_id}")
         if not self.others.isdisjoint(seen):
-            raise self._wrong(f"Kommo account {named} is already here under another subdomain")
+            raise self._wrong(ALREADY_HERE.format(named))
         if len(strangers) > 1:
             raise self._wrong(f"the Kommo accounts {named} answered, and one is expected")
 

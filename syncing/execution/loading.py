@@ -145,9 +145,9 @@ def stored_accounts(claims: Sequence[Claim]) -> dict[int, StoredAccount]:
 
 
 def why_not_worked(claim: Claim, run: SyncRun, account: Account, goal: Goal | None) -> Ending | None:
-    """Returns the end of an account run that may not be worked though it could when its run began; None if it may.
+    """Returns the end of an account run that may not be worked (any more); None if it may.
 
-    Or one of which what it needs is gone, or was never given.
+    That is so when its account has changed since the run began, its snapshot has expired, or nobody approved its plan.
     """
     purpose = purpose_of(run.purpose)
     if account.paused:

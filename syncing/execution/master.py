@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from django.core.exceptions import ValidationError
 
-from accounts.kommo.identity import WrongAccount
+from accounts.kommo.identity import ALREADY_HERE, WrongAccount
 from accounts.kommo.stopping import DELIBERATE_STOPS
 from accounts.models import Account, SyncGroup
 from accounts.services.health.store import record_health
@@ -101,7 +101,7 @@ def _learn_identity(account: Account, kommo_id: int | None) -> dict[str, str] | 
     """Stores the identity at the first contact; returns the problem when another entry is this very Kommo account."""
     if kommo_id is None or account.kommo_id is not None or remember_identity(account.pk, kommo_id):
         return None
-    message = f"{account.subdomain}: Kommo account {kommo_id} is already here under another subdomain."
+    message = f"{account.subdomain}: {ALREADY_HERE.format(kommo_id)}."
     return error_document(WrongAccount.code, message, WrongAccount.remedy)
 
 
