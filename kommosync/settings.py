@@ -39,6 +39,7 @@ KOMMO_SLOTS = "accounts.slots.SqlSlots"
 # -- work --
 SYNC_WORKERS = env.number("SYNC_WORKERS", 2, 1, 64, int)
 SYNC_THREADS = env.number("SYNC_THREADS", 40, 1, 200, int)
+SYNC_TICK = env.number("SYNC_TICK", 15, 0.2, 3600)
 SYNC_LEASE = env.number("SYNC_LEASE", 30, 2, 600)
 
 INSTALLED_APPS = [

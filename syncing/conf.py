@@ -40,6 +40,11 @@ def stale_after() -> float:
     return lease().total_seconds() * 0.8
 
 
+def tick() -> float:
+    """Returns the seconds between two looks of a worker at what is due by itself."""
+    return float(settings.SYNC_TICK)
+
+
 def workers() -> int:
     """Returns the number of lanes of one `manage.py worker`."""
     return int(settings.SYNC_WORKERS)

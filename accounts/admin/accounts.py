@@ -109,7 +109,7 @@ class AccountAdmin(AccountExportAdmin):
 
     @admin.display(description=_("paused"), ordering="paused")
     def is_paused(self, account: Account) -> str:
-        return badges.mark(badges.WARN, _("paused")) if account.paused else ""
+        return badges.mark(badges.WARN, _("paused")) if account.is_paused else ""
 
     @admin.display(description=_("stored token"))
     def token_state(self, account: Any) -> str:

@@ -10,13 +10,16 @@ from accounts.models.accounts import (
 )
 from accounts.models.checks import CheckedAccount, ConnectionCheck
 from accounts.models.connecting import AccountEvent, ConnectAttempt, Invite, InviteState
-from accounts.models.groups import SyncGroup, UnmatchedItems, WaveUnit
+from accounts.models.groups import HealMode, SyncGroup, UnmatchedItems, WatchMode, WaveUnit, validate_time_zone
 from accounts.models.integrations import INTEGRATION_SECRETS, RELATED_INTEGRATION_SECRETS, Integration
+from accounts.models.pausing import DEFAULT_LENGTH as DEFAULT_PAUSE
+from accounts.models.pausing import pause_is_on
 from accounts.models.probe import WriteProbe
 from accounts.models.slots import RequestSlot
 from accounts.models.tokens import HAS_CREDENTIAL, HAS_LIVE_CREDENTIAL, HAS_PAIR, IS_OAUTH, NEEDS_CONNECTING, TokenPair
 
 __all__ = [
+    "DEFAULT_PAUSE",
     "HAS_CREDENTIAL",
     "HAS_LIVE_CREDENTIAL",
     "HAS_PAIR",
@@ -34,6 +37,7 @@ __all__ = [
     "CheckedAccount",
     "ConnectAttempt",
     "ConnectionCheck",
+    "HealMode",
     "Integration",
     "Invite",
     "InviteState",
@@ -41,6 +45,9 @@ __all__ = [
     "SyncGroup",
     "TokenPair",
     "UnmatchedItems",
+    "WatchMode",
     "WaveUnit",
     "WriteProbe",
+    "pause_is_on",
+    "validate_time_zone",
 ]

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.fields import EncryptedTextField
 from accounts.models.groups import SyncGroup
 from accounts.models.integrations import Integration
+from accounts.models.pausing import Pausable
 
 SUBDOMAIN_PATTERN = r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z"
 # Never loaded for a page: they would be decrypted for nothing.
@@ -15,7 +16,7 @@ SECRETS = ("token",)
 RELATED_SECRETS = tuple(f"account__{name}" for name in SECRETS)
 
 
-class Account(models.Model):
+class Account(Pausable):
     """One Kommo account and its role in a sync group."""
 
     class Role(models.TextChoices):
@@ -93,7 +94,6 @@ class Account(models.Model):
     is_pilot = models.BooleanField(
         _("pilot"), default=False, help_text=_("A run of the whole group starts with its pilots.")
     )
-    paused = models.BooleanField(_("paused"), default=False, help_text=_("Every run skips this account."))
     health = models.CharField(
         _("health"), max_length=14, choices=Health.choices, default=Health.UNKNOWN, editable=False
     )

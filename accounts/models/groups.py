@@ -1,10 +1,17 @@
 """Sync groups: one master, its slaves, one policy."""
 
+import zoneinfo
 from typing import Any
 
+from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+
+from accounts.models.pausing import Pausable
+
+DAY = 24 * 60 * 60  # seconds
 
 
 class UnmatchedItems(models.TextChoices):
@@ -20,6 +27,35 @@ class WaveUnit(models.TextChoices):
     PERCENT = "percent", _("% of the accounts")
 
 
+class WatchMode(models.TextChoices):
+    """What the watcher does with a change in the master."""
+
+    OFF = "off", _("Off")
+    REPORT = "report", _("Report it")
+    PLAN = "plan", _("Make a plan for approval")
+    APPLY = "apply", _("Write it to the slaves")
+
+
+class HealMode(models.TextChoices):
+    """What becomes of an edit that somebody made in a slave."""
+
+    OFF = "off", _("Off")
+    REPORT = "report", _("Report it")
+    REVERT = "revert", _("Put it back")
+
+
+def validate_time_zone(value: str) -> None:
+    """Raises ValidationError for a name that is no time zone."""
+    if value not in zoneinfo.available_timezones():
+        raise ValidationError(
+            _("%(value)s is not a time zone. Write it as in America/Sao_Paulo."), params={"value": value}
+        )
+
+
+def default_time_zone() -> str:
+    return str(settings.TIME_ZONE)
+
+
 def _unmatched(label: Any) -> Any:
     return models.CharField(label, max_length=14, choices=UnmatchedItems.choices, default=UnmatchedItems.KEEP)
 
@@ -29,7 +65,12 @@ def _percent(label: Any, default: int, help_text: Any) -> Any:
     return models.PositiveSmallIntegerField(label, default=default, validators=validators, help_text=help_text)
 
 
-class SyncGroup(models.Model):
+def _seconds(label: Any, default: int, help_text: Any, *, least: int = 1) -> Any:
+    validators = [MinValueValidator(least), MaxValueValidator(DAY)]
+    return models.PositiveIntegerField(label, default=default, validators=validators, help_text=help_text)
+
+
+class SyncGroup(Pausable):
     """One master, its slaves, one policy."""
 
     name = models.CharField(_("name"), max_length=120, unique=True)
@@ -118,6 +159,50 @@ class SyncGroup(models.Model):
         _("check for drift every (hours)"),
         default=0,
         help_text=_("0 turns these checks off. A check only reads; it writes nothing."),
+    )
+    # What happens without a person.
+    watch = models.CharField(
+        _("watch the master"),
+        max_length=6,
+        choices=WatchMode.choices,
+        default=WatchMode.OFF,
+        help_text=_("What to do when something changes in the master."),
+    )
+    look_seconds = _seconds(
+        _("look at the master every (seconds)"),
+        240,
+        _("Each look is one request. Kommo may block an address that asks very often; 240 is calm, 60 is brisk."),
+    )
+    quiet_seconds = _seconds(
+        _("quiet period (seconds)"),
+        300,
+        _("A change is brought to the slaves when the master has stayed the same for this long."),
+    )
+    trigger_quiet_seconds = _seconds(
+        _("join triggers for (seconds)"),
+        60,
+        _("Webhooks and API calls that come within this time after a run become one more run."),
+        least=0,
+    )
+    retry_minutes = models.PositiveSmallIntegerField(
+        _("retry failed accounts after (minutes)"),
+        default=5,
+        validators=[MinValueValidator(1), MaxValueValidator(360)],
+        help_text=_("The time doubles with every failure, up to 6 hours."),
+    )
+    heal = models.CharField(
+        _("edits made in a slave"),
+        max_length=6,
+        choices=HealMode.choices,
+        default=HealMode.OFF,
+        help_text=_("What to do when a check for drift finds that somebody edited a slave."),
+    )
+    time_zone = models.CharField(
+        _("time zone"),
+        max_length=64,
+        default=default_time_zone,
+        validators=[validate_time_zone],
+        help_text=_("The times of schedules and windows are in this zone, unless they name their own."),
     )
     drift_problem = models.CharField(max_length=500, blank=True, editable=False, help_text="Why it could not begin.")
     webhook_token_hash = models.CharField(max_length=64, blank=True, editable=False, db_index=True)

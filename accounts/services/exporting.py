@@ -29,7 +29,7 @@ COLUMNS: dict[str, Callable[[Account], object]] = {
     "checked": lambda account: account.checked_at,
     "token_expires": lambda account: account.token_expires_at,
     "kommo_id": lambda account: account.kommo_id,
-    "paused": lambda account: account.paused,
+    "paused": lambda account: account.is_paused,
 }
 # No spreadsheet takes control characters, and a line break inside a cell is none of ours.
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ufffe\uffff]+")

@@ -178,8 +178,8 @@ class SyncedAccountAdmin(DeletesHistory, AccountAdmin):
             "selected": list((accounts if selected is None else selected).values_list("pk", flat=True)),
             "writes": mode == RunMode.APPLY,
             "deletes": any(may_delete(account.group) for account in slaves),
-            "slaves": [account for account in slaves if not account.paused],
-            "paused": [account for account in slaves if account.paused],
+            "slaves": [account for account in slaves if not account.is_paused],
+            "paused": [account for account in slaves if account.is_paused],
             "masters": [account for account in chosen if account.role == Account.Role.MASTER],
             "whole": selected is not None,
         }

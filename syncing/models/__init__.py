@@ -3,6 +3,7 @@
 from syncing.models.audit import AuditAction, AuditEntry, AuditIsFinal
 from syncing.models.drift import AcceptedDifference, Drift, DriftChange
 from syncing.models.exclusions import Exclusion
+from syncing.models.healing import HealedItem, HealingRule, ItemMode
 from syncing.models.ip_block import IpBlock
 from syncing.models.keys import ApiKey, KeyScope
 from syncing.models.log import LogEntry
@@ -10,10 +11,12 @@ from syncing.models.mappings import IdMapping, PendingCreation, StoredName
 from syncing.models.processes import Process, ProcessKind
 from syncing.models.promotion import PromotionProposal
 from syncing.models.runs import AccountRun, SyncRun, master_unread
+from syncing.models.schedules import Schedule, ScheduleKind, Window, WindowKind
 from syncing.models.snapshots import MasterSnapshot, SlaveSnapshot
 from syncing.models.states import (
     ACCOUNT_GOOD,
     ACCOUNT_OPEN,
+    AUTOMATIC,
     RUN_OPEN,
     AccountState,
     RunMode,
@@ -22,12 +25,15 @@ from syncing.models.states import (
     RunType,
     Trigger,
 )
+from syncing.models.watch import AccountRetry, Watch, WatchState
 
 __all__ = [
     "ACCOUNT_GOOD",
     "ACCOUNT_OPEN",
+    "AUTOMATIC",
     "RUN_OPEN",
     "AcceptedDifference",
+    "AccountRetry",
     "AccountRun",
     "AccountState",
     "ApiKey",
@@ -37,8 +43,11 @@ __all__ = [
     "Drift",
     "DriftChange",
     "Exclusion",
+    "HealedItem",
+    "HealingRule",
     "IdMapping",
     "IpBlock",
+    "ItemMode",
     "KeyScope",
     "LogEntry",
     "MasterSnapshot",
@@ -50,9 +59,15 @@ __all__ = [
     "RunPurpose",
     "RunState",
     "RunType",
+    "Schedule",
+    "ScheduleKind",
     "SlaveSnapshot",
     "StoredName",
     "SyncRun",
     "Trigger",
+    "Watch",
+    "WatchState",
+    "Window",
+    "WindowKind",
     "master_unread",
 ]

@@ -50,6 +50,10 @@ class Drift(models.Model):
         MasterSnapshot, models.SET_NULL, null=True, editable=False, related_name="bases_of_fields"
     )
 
+    rules_digest = models.CharField(
+        max_length=64, blank=True, editable=False, help_text="Exceptions and exclusions when it was last in sync."
+    )
+
     class Meta:
         verbose_name = _("drift")
         verbose_name_plural = _("drift")

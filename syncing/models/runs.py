@@ -32,6 +32,15 @@ class SyncRun(models.Model):
     note = models.CharField(_("note"), max_length=500, blank=True, help_text=_("What it is doing or waiting for."))
     queued_to_workers = models.BooleanField(default=True, editable=False)
     whole_group = models.BooleanField(default=True, editable=False)
+    joins_triggers = models.BooleanField(
+        default=False, editable=False, help_text="It waits until no more triggers come, then stands for all of them."
+    )
+    delta = models.BooleanField(
+        default=False, editable=False, help_text="Accounts equal to the master before are read only where it changed."
+    )
+    followed_up = models.BooleanField(
+        default=False, editable=False, help_text="What follows from its end without a person was done."
+    )
     forced = models.BooleanField(_("forced"), default=False)
     force_reason = models.CharField(_("reason for forcing"), max_length=500, blank=True)
     requested_by = models.ForeignKey(
@@ -108,7 +117,10 @@ class SyncRun(models.Model):
         verbose_name = _("sync run")
         verbose_name_plural = _("sync runs")
         ordering = ["-pk"]
-        indexes = [models.Index(fields=["group", "state"])]
+        indexes = [
+            models.Index(fields=["group", "state"]),
+            models.Index(fields=["id"], condition=Q(followed_up=False), name="runs_to_follow_up"),
+        ]
         permissions = [
             ("plan_sync", _("Can plan a sync")),
             ("start_sync", _("Can start a sync that writes")),
@@ -167,6 +179,7 @@ class AccountRun(models.Model):
     deleted = models.PositiveIntegerField(_("deleted"), default=0)
     adopted = models.PositiveIntegerField(_("adopted"), default=0)
     requests = models.PositiveIntegerField(_("requests"), default=0)
+    delta = models.BooleanField(default=False, editable=False, help_text="Read only where the master changed.")
     crashes = models.PositiveSmallIntegerField(default=0, editable=False, help_text="Claims whose lease ran out.")
     errors = models.PositiveSmallIntegerField(
         default=0, editable=False, help_text="Attempts that ended in an error of our own."

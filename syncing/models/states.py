@@ -21,6 +21,13 @@ class Trigger(models.TextChoices):
     API = "api", _("REST API")
     WEBHOOK = "webhook", _("Webhook")
     SCHEDULE = "schedule", _("Schedule")
+    WATCH = "watch", _("Watcher")
+    RETRY = "retry", _("Retry")
+    HEAL = "heal", _("Healing")
+
+
+# What starts runs without a person.
+AUTOMATIC = (Trigger.SCHEDULE, Trigger.WATCH, Trigger.RETRY, Trigger.HEAL)
 
 
 class RunPurpose(models.TextChoices):

@@ -8,7 +8,7 @@ from django.db.models.functions import Coalesce, RowNumber
 from django.utils import timezone
 
 from accounts import expiry
-from accounts.models import HEALTH_FINE, NEEDS_CONNECTING, SECRETS, Account, SyncGroup
+from accounts.models import HEALTH_FINE, NEEDS_CONNECTING, SECRETS, Account, SyncGroup, pause_is_on
 from syncing.models import ACCOUNT_GOOD, ACCOUNT_OPEN, RUN_OPEN, AccountRun, AccountState, SyncRun
 from syncing.selectors.drift import DriftSummary, drift_summary
 from syncing.selectors.runs import RunProgress, StateCount, last_runs, progress_of, state_counts, with_last_run
@@ -75,7 +75,7 @@ def overview() -> Overview:
     conditions = {
         "masters": Q(role=Account.Role.MASTER),
         "slaves": Q(role=Account.Role.SLAVE),
-        "paused": Q(paused=True),
+        "paused": pause_is_on(),
         "expiring": expiry.expiring(timezone.now()),
         "lost": NEEDS_CONNECTING,
         "unwell": NEEDS_CONNECTING | ~Q(health__in=HEALTH_FINE),

@@ -163,4 +163,4 @@ def _why_not(run: SyncRun, row: AccountRun, writes: AccountWrites | None) -> str
         return _("The run wrote nothing in this account.")
     if account.role != Account.Role.SLAVE or account.group_id != run.group_id:
         return _("The account is no longer a slave of the group %(group)s.") % {"group": run.group.name}
-    return _("The account is paused.") if account.paused else ""
+    return _("The account is paused.") if account.is_paused else ""

@@ -26,7 +26,7 @@ def status() -> dict[str, Any]:
                 "subdomain": account.subdomain,
                 "name": account.name,
                 "role": account.role,
-                "paused": account.paused,
+                "paused": account.is_paused,
                 "health": account.health,
                 "health_reason": account.health_reason or None,
                 "checked_at": account.checked_at,

@@ -6,6 +6,9 @@ from syncing.models import ApiKey, SyncRun, Trigger
 COMMAND = Actor("command line", Trigger.COMMAND)
 WEBHOOK = Actor("webhook", Trigger.WEBHOOK)
 SCHEDULE = Actor("schedule", Trigger.SCHEDULE)
+WATCH = Actor("watcher", Trigger.WATCH)
+RETRY = Actor("retry", Trigger.RETRY)
+HEAL = Actor("healing", Trigger.HEAL)
 
 
 def of_key(key: ApiKey) -> Actor:

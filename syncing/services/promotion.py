@@ -105,7 +105,7 @@ def _master_for(source: Account, group: SyncGroup) -> Account:
         )
     master = master_of(group)
     for account in (master, slave):
-        if account.paused:
+        if account.is_paused:
             raise Refusal("paused", _("%(account)s is paused.") % {"account": account}, _("Resume it first."))
     return master
 

@@ -68,7 +68,7 @@ def _confirmation(group: SyncGroup, mode: str, form: StartForm, account: Account
         title = _("Plan the whole group") if mode == RunMode.PLAN else _("Sync the whole group")
     accounts = list(group.accounts.defer(*SECRETS).order_by("subdomain"))
     slaves = [account] if account else [each for each in accounts if each.role == Account.Role.SLAVE]
-    active = [each for each in slaves if not each.paused]
+    active = [each for each in slaves if not each.is_paused]
     return {
         "title": title % {"account": account},
         "group": group,
@@ -78,5 +78,5 @@ def _confirmation(group: SyncGroup, mode: str, form: StartForm, account: Account
         "master": next((each for each in accounts if each.role == Account.Role.MASTER), None),
         "slaves": active,
         "waves": preview(group, active) if mode == RunMode.APPLY else [],
-        "paused": [each for each in slaves if each.paused],
+        "paused": [each for each in slaves if each.is_paused],
     }

@@ -15,6 +15,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 
 from accounts.database import NOT_READY, cause_of, trouble_of
 from syncing import conf
+from syncing.automation.tick import tick
 from syncing.execution import lanes, reaper
 from syncing.execution.stop_signs import DRAIN_VARIABLE as DRAIN_VARIABLE
 from syncing.execution.stop_signs import StopOnSignal
@@ -99,6 +100,7 @@ class ClusterSupervisor:
         self._name = processes.new_name()
         self._restarts = 0
         self._beat_due = 0.0
+        self._tick_due = 0.0
         self._idle_since = time.monotonic()
         self._has_called_lanes = False
         self._is_database_away = False
@@ -145,6 +147,9 @@ class ClusterSupervisor:
             while not stop.wait(LOOK_EVERY):
                 if cluster.became_ready():
                     self._say(f"Worker ready: {conf.workers()} lanes, pid {os.getpid()}.")
+                if time.monotonic() >= self._tick_due and not self._is_database_away:
+                    self._tick_due = time.monotonic() + conf.tick()
+                    self._try(tick, dict[str, int]())
                 why = self._reason_to_restart(cluster)
                 if why:
                     logger.error("%s; starting the queue's cluster again", why)

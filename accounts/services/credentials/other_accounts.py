@@ -8,7 +8,7 @@ from accounts.fields import WrongEncryptionKey
 from accounts.kommo.errors import RateLimited
 from accounts.kommo.plain_403 import ask_account
 from accounts.kommo.stopping import Stop
-from accounts.models import HAS_LIVE_CREDENTIAL, Account
+from accounts.models import HAS_LIVE_CREDENTIAL, Account, pause_is_on
 from accounts.services.credentials import database_thread
 from accounts.services.credentials.transports import transport_for
 
@@ -42,7 +42,7 @@ def _others_with_token(account: Account) -> list[tuple[Account, str]]:
 
     One whose token no key of ours opens, or that has none at the moment, is left out.
     """
-    others = Account.objects.filter(HAS_LIVE_CREDENTIAL, paused=False).exclude(pk=account.pk)
+    others = Account.objects.filter(~pause_is_on(), HAS_LIVE_CREDENTIAL).exclude(pk=account.pk)
     rank = Case(
         When(health__in=SILENT, then=Value(3)),
         When(Q(group=account.group_id, role=Account.Role.MASTER), then=Value(0)),

@@ -78,7 +78,7 @@ def approval_needed(group: SyncGroup, remedy: str) -> Refusal:
 
 def require_unpaused(accounts: Sequence[Account]) -> None:
     """Raises Refusal when all of the accounts are paused."""
-    if all(account.paused for account in accounts):
+    if all(account.is_paused for account in accounts):
         raise Refusal("paused", _("All of these accounts are paused."), _("Resume at least one of them first."))
 
 
@@ -105,7 +105,7 @@ def make_run(
     account_runs = []
     for account in accounts:
         account_run = AccountRun(run=run, account=account, approved_digest=(digests or {}).get(account.pk, ""))
-        if account.paused:
+        if account.is_paused:
             account_run.state, account_run.reason = AccountState.SKIPPED, "paused"
             account_run.finished_at = clock.now()
         account_runs.append(account_run)

@@ -78,7 +78,7 @@ def _check_group(group: SyncGroup, run_type: str) -> None:
             _("Choose another type, or change the group's policy."),
         )
     master = master_of(group)
-    if master.paused:
+    if master.is_paused:
         raise Refusal(
             "paused", _("The master %(master)s is paused.") % {"master": master.subdomain}, _("Resume it first.")
         )

@@ -1,0 +1,28 @@
+"""What a worker looks at every few seconds: all that is due by itself. It asks the database only, never Kommo."""
+
+from collections.abc import Callable, Mapping
+
+from syncing.error_boundary import survived
+from syncing.execution import lanes
+from syncing.leases import dispatch
+
+Step = Callable[[], int]
+
+
+def tick() -> dict[str, int]:
+    """Takes every step once; returns how much of each there was to do. May run anywhere, and several at once.
+
+    A step that fails prevents no other.
+    """
+    counts = {}
+    for name, step in STEPS.items():
+        counts[name] = 0
+        with survived(f"the step {name} of what is due"):
+            counts[name] = step()
+    return counts
+
+
+STEPS: Mapping[str, Step] = {
+    # The last: what waited for a time may have been waiting for nothing else.
+    "lanes": lambda: dispatch.call_lanes() if lanes.has_claimable() else 0,
+}

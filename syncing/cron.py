@@ -1,0 +1,43 @@
+"""Times that come again and again, as cron expressions in a time zone.
+
+The calculation is cronsim's, which does as Debian's cron in the nights when clocks change: a job at a time that does
+not exist runs right after the gap, one at a time that comes twice runs once; jobs every so many minutes or hours keep
+their distance.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from cronsim import CronSim, CronSimError
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+FIELDS = 5
+
+
+def validate_cron(expression: str) -> None:
+    """Raises ValidationError for an expression that cannot be read, or whose time never comes."""
+    if len(expression.split()) != FIELDS:
+        raise ValidationError(
+            _("%(value)s is not a cron expression. It has five parts, as in 0 3 * * *."), params={"value": expression}
+        )
+    try:
+        next(CronSim(expression, datetime.now(UTC)))
+    except CronSimError as error:
+        message = _("%(value)s is not a cron expression (%(error)s). Write it as in 0 3 * * *.")
+        raise ValidationError(message, params={"value": expression, "error": error}) from error
+    except StopIteration:
+        raise ValidationError(_("The time %(value)s never comes."), params={"value": expression}) from None
+
+
+def times_after(expression: str, zone: str, moment: datetime) -> Iterator[datetime]:
+    """Yields the times after `moment`, in UTC."""
+    for time in CronSim(expression, moment.astimezone(ZoneInfo(zone))):
+        yield time.astimezone(UTC)
+
+
+def times_until(expression: str, zone: str, moment: datetime) -> Iterator[datetime]:
+    """Yields the times before `moment`, the latest first, in UTC; `moment` itself is not among them."""
+    for time in CronSim(expression, moment.astimezone(ZoneInfo(zone)), reverse=True):
+        yield time.astimezone(UTC)
