@@ -28,6 +28,8 @@ class Trigger(models.TextChoices):
 
 # What starts runs without a person.
 AUTOMATIC = (Trigger.SCHEDULE, Trigger.WATCH, Trigger.RETRY, Trigger.HEAL)
+# What they start deletes nothing: an account whose plan does is refused, until a person has seen the plan.
+REVIEWED = (Trigger.WATCH, Trigger.RETRY)
 
 
 class RunPurpose(models.TextChoices):

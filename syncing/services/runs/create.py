@@ -14,6 +14,7 @@ from accounts.models import Account, SyncGroup
 from accounts.refusals import Refusal
 from syncing.leases import dispatch
 from syncing.models import (
+    REVIEWED,
     AccountRun,
     AccountState,
     AuditAction,
@@ -50,6 +51,7 @@ class Order:
     reverts: SyncRun | None = None
     source: Account | None = None
     picked: list[dict[str, Any]] = field(default_factory=list)
+    delta: bool = False
 
     @classmethod
     def like(cls, run: SyncRun, **other: Any) -> "Order":
@@ -137,11 +139,14 @@ def _note_start(run: SyncRun, by: Actor, **more: Any) -> None:
 def _join_waiting(order: Order, accounts: Sequence[Account], *, by: Actor, to_workers: bool) -> Started | None:
     """Joins the run for the same order and accounts whose master nobody has begun to read, if there is one.
 
-    With `to_workers`, a run that waits for its own process is given to them.
+    With `to_workers`, a run that waits for its own process is given to them. What nobody attends to deletes less than
+    what a person asks for (`REVIEWED`), so the two are not one.
     """
     wanted = {account.pk for account in accounts}
     same = {name: value for name, value in order.facts.items() if name not in ("force_reason", "picked")}
     waiting = SyncRun.objects.filter(**same, state=RunState.QUEUED, fence=0, cancel_requested_at=None)
+    if by.via not in REVIEWED:
+        waiting = waiting.exclude(trigger__in=REVIEWED)
     for run in waiting.select_for_update().order_by("-pk"):
         present = set(run.account_runs.values_list("account_id", flat=True))
         if run.picked == order.picked and present == wanted:

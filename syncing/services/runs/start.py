@@ -43,11 +43,13 @@ def start_run(
     forced: bool = False,
     force_reason: str = "",
     to_workers: bool = True,
+    delta: bool = False,
 ) -> Started:
     """Makes a run for `accounts` (None: every slave of the group), or joins the same one that still waits.
 
     `to_workers` hands it to the lanes, else the caller works it itself. Where plans need approval, a machine that
-    nobody attends to plans. Raises Refusal.
+    nobody attends to plans. `delta`: accounts that are known to equal the master before are read only where it has
+    changed. Raises Refusal.
     """
     force_reason = audit.tidy(force_reason)
     if forced and not force_reason:
@@ -58,7 +60,7 @@ def start_run(
         if group.requires_approval and by.via in UNATTENDED:
             mode = RunMode.PLAN
         started = make_run(
-            Order(group, type, mode, purpose, forced, force_reason),
+            Order(group, type, mode, purpose, forced, force_reason, delta=delta),
             slaves,
             by=by,
             whole_group=accounts is None,

@@ -12,7 +12,7 @@ from accounts.models import Account, SyncGroup
 from accounts.refusals import Refusal
 from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing.models import AccountRun, LogEntry, RunType, SyncRun
-from syncing.services.actors import COMMAND, WEBHOOK
+from syncing.services.actors import COMMAND, RETRY, WATCH, WEBHOOK
 from syncing.services.runs.retry import retry_failed
 from syncing.services.runs.start import cancel_run, start_run
 from syncing.tests.factories import API
@@ -151,7 +151,7 @@ def test_a_run_whose_master_is_being_read_is_not_joined(group: SyncGroup) -> Non
 
 @pytest.mark.parametrize(
     "other",
-    [{"type": RunType.PIPELINES}, {"mode": "plan"}, {"forced": True, "force_reason": "I know"}],
+    [{"type": RunType.PIPELINES}, {"mode": "plan"}, {"forced": True, "force_reason": "I know"}, {"delta": True}],
 )
 def test_a_run_of_another_kind_is_not_joined(group: SyncGroup, other: dict[str, object]) -> None:
     start_run(group=group, by=API)
@@ -164,6 +164,14 @@ def test_a_run_for_other_accounts_is_not_joined(group: SyncGroup) -> None:
     north = group.accounts.get(subdomain="north")
 
     assert not start_run(group=group, by=API, accounts=[north]).joined
+
+
+@pytest.mark.parametrize("by", [WATCH, RETRY])
+def test_what_a_person_asks_for_does_not_become_a_run_that_may_not_delete(group: SyncGroup, by: Actor) -> None:
+    start_run(group=group, by=by)
+
+    assert not start_run(group=group, by=COMMAND).joined
+    assert start_run(group=group, by=RETRY).joined
 
 
 def test_a_waiting_run_of_a_command_goes_to_the_workers_when_somebody_counts_on_them(group: SyncGroup) -> None:
