@@ -10,7 +10,6 @@ from django.http import HttpRequest, JsonResponse
 
 from accounts.refusals import Refusal
 from syncing.api.http import ApiError, keyless_endpoint
-from syncing.selectors.runs import waiting_run
 from syncing.services.actors import WEBHOOK
 from syncing.services.keys import group_for_webhook
 from syncing.services.runs.start import start_run
@@ -22,7 +21,7 @@ DRAIN_LIMIT = 2 * 1024 * 1024  # bytes of a body
 
 @keyless_endpoint("POST")
 def webhook(request: HttpRequest, token: str) -> JsonResponse:
-    """Starts a run of the token's group, or names the run that waits already."""
+    """Starts a run of the token's group, or names the run that stands for it."""
     group = group_for_webhook(token)
     if group is None:
         raise ApiError(404, "no_such_token", "This webhook is unknown.", "Make a new token: webhook_token --rotate.")
@@ -31,7 +30,7 @@ def webhook(request: HttpRequest, token: str) -> JsonResponse:
     while unread > 0 and (chunk := request.read(min(unread, 64 * 1024))):
         unread -= len(chunk)
     try:
-        run = waiting_run(group) or start_run(group=group, by=WEBHOOK).run
+        run = start_run(group=group, by=WEBHOOK).run
     except Refusal as error:
         logger.warning("webhook of group %s starts nothing: %s", group.name, error.message)
         return JsonResponse({"run": None, "error": error.document}, status=202)

@@ -210,9 +210,10 @@ class RunningLane:
 
     def _take_master(self, run: SyncRun) -> None:
         """Begins to read the master of a run whose turn it is."""
-        ahead = order.look_ahead(run, foreground=self.run_id is not None)
+        is_foreground = self.run_id is not None
+        ahead = order.look_ahead(run, foreground=is_foreground)
         order.supersede(ahead.dead, by=run)
-        claim = None if ahead.waits_for else claims.claim_master(run, foreground=self.run_id is not None)
+        claim = None if ahead.waits_for else claims.claim_master(run, foreground=is_foreground, held=ahead.held)
         if claim is None:
             return
         request = None

@@ -1,6 +1,6 @@
 """Claims of account runs and of masters by conditional UPDATE, each with a fence, a lease and a count of attempts."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -200,14 +200,15 @@ def ahead(run: SyncRun) -> QuerySet[SyncRun]:
 UNTOUCHED = Q(fence=0, queued_to_workers=True)  # waits for the workers; nobody has begun it
 
 
-def claim_master(run: SyncRun, *, foreground: bool = False) -> MasterClaim | None:
+def claim_master(run: SyncRun, *, foreground: bool = False, held: Collection[int] = ()) -> MasterClaim | None:
     """Takes the reading of the master; None when another was faster, or a run of the group comes before.
 
-    A command does not wait for runs that no worker has begun (`foreground`; whether one lives, the caller knows).
+    A command does not wait for runs that no worker has begun (`foreground`; whether one lives, the caller knows), and
+    nobody for the runs `held`, which may not begin yet.
     """
     with transaction.atomic():
         SyncGroup.objects.select_for_update().get(pk=run.group_id)  # or two runs could overtake each other
-        before = ahead(run)
+        before = ahead(run).exclude(pk__in=held, fence=0)
         if (before.exclude(UNTOUCHED) if foreground else before).exists():
             return None
         moment = clock.now()

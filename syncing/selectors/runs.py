@@ -14,10 +14,6 @@ from syncing.models import (
     ACCOUNT_OPEN,
     AccountRun,
     AccountState,
-    RunMode,
-    RunPurpose,
-    RunState,
-    RunType,
     SyncRun,
 )
 
@@ -96,28 +92,3 @@ def last_runs() -> list[SyncRun]:
     youngest = SyncRun.objects.filter(group=OuterRef("pk")).order_by("-pk").values("pk")[:1]
     ids = SyncGroup.objects.order_by().annotate(last=Subquery(youngest)).values("last")
     return list(SyncRun.objects.filter(pk__in=ids).select_related("group", "requested_by"))
-
-
-def waiting_run(group: SyncGroup) -> SyncRun | None:
-    """Returns the run that a webhook joins: of everything, for the whole group, its master not begun to be read.
-
-    Where plans need approval, that is a plan. Only reads, so that a burst of webhooks does not queue for the
-    database's one writer.
-    """
-    waiting = SyncRun.objects.filter(
-        group=group,
-        type=RunType.FULL,
-        mode=RunMode.PLAN if group.requires_approval else RunMode.APPLY,
-        purpose=RunPurpose.SYNC,
-        approved_plan=None,
-        state=RunState.QUEUED,
-        whole_group=True,
-        forced=False,
-        queued_to_workers=True,
-        fence=0,
-        cancel_requested_at=None,
-    ).first()
-    if waiting is None:
-        return None
-    slaves = set(group.accounts.filter(role=Account.Role.SLAVE).values_list("pk", flat=True))
-    return waiting if slaves == set(waiting.account_runs.values_list("account", flat=True)) else None

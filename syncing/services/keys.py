@@ -18,6 +18,7 @@ from accounts.refusals import Refusal
 from syncing.models import ApiKey, AuditAction, KeyScope, LogEntry, SyncRun
 from syncing.services import audit
 from syncing.services.actors import COMMAND
+from syncing.services.runs.joining import asked_before
 
 # Long enough to be found by hash without a salt: 256 random bits.
 SECRET_BYTES = 32
@@ -111,9 +112,12 @@ def touch(key: ApiKey) -> None:
 
 
 def sign(run: SyncRun, by: Actor, *, joined: bool) -> None:
-    """Notes in the run's log which API key asked for it."""
+    """Notes in the run's log which API key asked for it; each key once, however often it asks."""
+    if asked_before(run, by):
+        return
     what = "joined" if joined else "requested"
-    LogEntry.objects.create(run=run, code=what, message=f"{what.capitalize()} with the API key {by.name}.")
+    message = f"{what.capitalize()} with the API key {by.name}."
+    LogEntry.objects.create(run=run, code=what, message=message, details={"key": by.key_id})
 
 
 def make_webhook_token(group: SyncGroup, *, rotate: bool = False, by: Actor = COMMAND) -> str:

@@ -14,19 +14,17 @@ from accounts.models import Account, SyncGroup
 from accounts.refusals import Refusal
 from syncing.leases import dispatch
 from syncing.models import (
-    REVIEWED,
     AccountRun,
     AccountState,
     AuditAction,
     RunMode,
     RunPurpose,
-    RunState,
     RunType,
     SyncRun,
 )
-from syncing.records.text import clean
+from syncing.records.text import clean, short
 from syncing.services import audit
-from syncing.services.runs import wave_split
+from syncing.services.runs import joining, wave_split
 
 
 @dataclass(frozen=True)
@@ -63,6 +61,16 @@ class Order:
     def facts(self) -> dict[str, Any]:
         """Returns the columns of the run."""
         return dict(vars(self))
+
+    @property
+    def same(self) -> dict[str, Any]:
+        """Returns the columns in which runs for the same accounts have to be equal to be one."""
+        return {name: value for name, value in vars(self).items() if name not in ("force_reason", "picked")}
+
+    @property
+    def is_for_triggers(self) -> bool:
+        """Tells whether it is what a trigger asks for: nothing that somebody approved, forced or takes back."""
+        return self.purpose == RunPurpose.SYNC and self.approved_plan is None and not self.forced
 
 
 @contextmanager
@@ -102,7 +110,7 @@ def make_run(
         raise approval_needed(order.group, remedy)
     if joined := _join_waiting(order, accounts, by=by, to_workers=to_workers):
         return joined
-    columns = {**order.facts, **requester_columns(by), "trigger": by.via}
+    columns = {**order.facts, **requester_columns(by), **_follow_up_columns(order, accounts, by), "trigger": by.via}
     run = SyncRun.objects.create(**columns, whole_group=whole_group, queued_to_workers=to_workers)
     account_runs = []
     for account in accounts:
@@ -129,6 +137,15 @@ def requester_columns(by: Actor) -> dict[str, Any]:
     }
 
 
+def _follow_up_columns(order: Order, accounts: Sequence[Account], by: Actor) -> dict[str, Any]:
+    """Returns the columns of a run that a trigger starts while, or soon after, one of the same runs; {} for others."""
+    if by.via not in joining.TRIGGERS or not order.is_for_triggers:
+        return {}
+    same = {name: order.facts[name] for name in joining.SAME}
+    before = joining.run_before(order.group, same, [account.pk for account in accounts])
+    return {"joins_triggers": True, "note": short(joining.sentence(before, order.group))} if before else {}
+
+
 def _note_start(run: SyncRun, by: Actor, **more: Any) -> None:
     details = {"type": run.type, "mode": run.mode, "purpose": run.purpose, **more}
     related = {"approved_plan": run.approved_plan_id, "reverts": run.reverts_id}
@@ -139,21 +156,24 @@ def _note_start(run: SyncRun, by: Actor, **more: Any) -> None:
 def _join_waiting(order: Order, accounts: Sequence[Account], *, by: Actor, to_workers: bool) -> Started | None:
     """Joins the run for the same order and accounts whose master nobody has begun to read, if there is one.
 
-    With `to_workers`, a run that waits for its own process is given to them. What nobody attends to deletes less than
-    what a person asks for (`REVIEWED`), so the two are not one.
+    With `to_workers`, a run that waits for its own process is given to them. A person who asks does not wait until no
+    more triggers come.
     """
     wanted = {account.pk for account in accounts}
-    same = {name: value for name, value in order.facts.items() if name not in ("force_reason", "picked")}
-    waiting = SyncRun.objects.filter(**same, state=RunState.QUEUED, fence=0, cancel_requested_at=None)
-    if by.via not in REVIEWED:
-        waiting = waiting.exclude(trigger__in=REVIEWED)
+    waiting = joining.not_begun(by).filter(**order.same)
     for run in waiting.select_for_update().order_by("-pk"):
         present = set(run.account_runs.values_list("account_id", flat=True))
         if run.picked == order.picked and present == wanted:
-            _note_start(run, by, joined=True)
+            if joining.is_worth_noting(run, by):
+                _note_start(run, by, joined=True)
+            changes: dict[str, Any] = {}
             if to_workers and not run.queued_to_workers:
-                run.queued_to_workers = True
-                run.save(update_fields=["queued_to_workers"])
+                changes["queued_to_workers"] = True
+            if run.joins_triggers and by.via in joining.PERSONS:
+                changes |= {"joins_triggers": False, "note": ""}
+            if changes:
+                SyncRun.objects.filter(pk=run.pk).update(**changes)
+                run.refresh_from_db(fields=list(changes))
                 dispatch.call_lanes()
             return Started(run, True)
     return None

@@ -13,7 +13,7 @@ from syncing import conf
 from syncing.leases import claims, processes
 from syncing.models import RUN_OPEN, AccountRun, AccountState, LogEntry, SyncRun
 from syncing.records.log import log
-from syncing.services.runs import waves
+from syncing.services.runs import holds, waves
 from syncing.services.runs.close import close_run, end_accounts
 
 STEP = 5
@@ -23,10 +23,14 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Ahead:
-    """The runs before a run: the `dead` may be superseded; `waits_for` says what it has to wait for, "" nothing."""
+    """The runs before a run: the `dead` may be superseded; `waits_for` says what it has to wait for, "" nothing.
+
+    `held`: the keys of those that may not begin yet, and let it pass.
+    """
 
     dead: tuple[SyncRun, ...]
     waits_for: str
+    held: tuple[int, ...] = ()
 
 
 def look_ahead(run: SyncRun, *, foreground: bool) -> Ahead:
@@ -34,13 +38,19 @@ def look_ahead(run: SyncRun, *, foreground: bool) -> Ahead:
 
     A run that nobody has begun, queued for workers of whom none lives, is left to them: a command goes first.
     """
+    if reason := holds.why_held(run):
+        return Ahead((), reason)
     dead: list[SyncRun] = []
-    for other in claims.ahead(run):
+    held: list[int] = []
+    for other in claims.ahead(run).select_related("group"):
+        if holds.why_held(other):
+            held.append(other.pk)
+            continue
         if reason := why_alive(other, foreground=foreground):
             return Ahead(tuple(dead), f"waiting for run {other.pk} of the same group: {reason}")
         if other.fence or not other.queued_to_workers:
             dead.append(other)
-    return Ahead(tuple(dead), "")
+    return Ahead(tuple(dead), "", tuple(held))
 
 
 def supersede(dead: Iterable[SyncRun], *, by: SyncRun) -> None:

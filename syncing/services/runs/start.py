@@ -1,6 +1,7 @@
 """Starts and cancels runs for operators, schedules and webhooks."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -23,6 +24,7 @@ from syncing.models import (
 from syncing.policy import scope_of
 from syncing.records.log import log
 from syncing.services import audit
+from syncing.services.runs import joining
 from syncing.services.runs.close import close_run
 from syncing.services.runs.create import Order, Started, locked, make_run, require_unpaused
 
@@ -54,21 +56,33 @@ def start_run(
     force_reason = audit.tidy(force_reason)
     if forced and not force_reason:
         raise Refusal("no_reason", _("A forced run needs a reason."), _("Give a reason with --reason TEXT."))
+    order = Order(group, type, mode, purpose, forced, force_reason, delta=delta)
+    if by.via in joining.TRIGGERS and to_workers and (joined := _joined_without_lock(order, accounts, by)):
+        return Started(joined, True)
     with locked(group) as group:
-        _check_group(group, type)
-        slaves = _slaves(group, accounts)
-        if group.requires_approval and by.via in UNATTENDED:
-            mode = RunMode.PLAN
-        started = make_run(
-            Order(group, type, mode, purpose, forced, force_reason, delta=delta),
-            slaves,
-            by=by,
-            whole_group=accounts is None,
-            to_workers=to_workers,
-        )
+        order, slaves = _checked(replace(order, group=group), accounts, by)
+        started = make_run(order, slaves, by=by, whole_group=accounts is None, to_workers=to_workers)
         if forced:
             audit.note(AuditAction.OVERRODE, by=by, run=started.run, reason=force_reason)
     return started
+
+
+def _joined_without_lock(order: Order, accounts: Sequence[Account] | None, by: Actor) -> SyncRun | None:
+    """Returns the run that the trigger joins by reading alone: so a burst does not queue for the one writer of SQLite.
+
+    Whoever begins to read the master does so after the trigger came, even if it is this very moment.
+    """
+    order, slaves = _checked(order, accounts, by)
+    return joining.waiting_for_workers(order.same, [slave.pk for slave in slaves], by)
+
+
+def _checked(order: Order, accounts: Sequence[Account] | None, by: Actor) -> tuple[Order, list[Account]]:
+    """Returns what is really ordered, and the slaves that it is for; raises Refusal when that cannot be done."""
+    _check_group(order.group, order.type)
+    slaves = _slaves(order.group, accounts)
+    if order.group.requires_approval and by.via in UNATTENDED:
+        order = replace(order, mode=RunMode.PLAN)
+    return order, slaves
 
 
 def _check_group(group: SyncGroup, run_type: str) -> None:
