@@ -16,6 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 SQLITE = "django.db.backends.sqlite3"
 LOG_LEVELS = [logging.getLevelName(level) for level in range(10, 60, 10)]
 HOST = re.compile(r"\Ahttps?://[^\s/:?#]+[^\s]*\Z")
+LOOPBACK = re.compile(r"\Ahttp://(?:127\.0\.0\.1|localhost|\[::1\])(?::\d{1,5})?(?:/[\w/-]*)?\Z", re.ASCII)
 ENV_LINE = re.compile(r"\A(?:export )?[A-Za-z_0-9]+=.*\Z")
 
 
@@ -118,6 +119,14 @@ def url(name: str, default: str) -> str:
     value = scheme_of(name, (text(name) or default).rstrip("/"), ("https", "http"))
     if not HOST.match(value):
         raise ImproperlyConfigured(f"{name} must be a URL with a host, as {default}")
+    return value
+
+
+def loopback_url(name: str) -> str:
+    """Returns the address on this machine in variable `name`; it may be empty."""
+    value = text(name)
+    if value and not LOOPBACK.match(value):
+        raise ImproperlyConfigured(f"{name} must be an address of this machine, as http://127.0.0.1:8100/play")
     return value
 
 

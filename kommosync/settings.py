@@ -34,6 +34,8 @@ KOMMO_RATE_PER_ACCOUNT = env.number("KOMMO_RATE_PER_ACCOUNT", 6, 0.1, 1000)
 KOMMO_RATE_PER_IP = env.number("KOMMO_RATE_PER_IP", 6, 0, 10000)
 KOMMO_TIMEOUT = env.number("KOMMO_TIMEOUT", 30, 0.1, 600)
 OUTGOING_ADDRESS = env.addresses("OUTGOING_ADDRESS")
+# Only `demo` sets it: the page of its simulated Kommo, which the dashboard then has a link to.
+DEMO_PLAY_URL = env.loopback_url("DEMO_PLAY_URL")
 KOMMO_SLOTS = "accounts.slots.SqlSlots"
 
 # -- work --

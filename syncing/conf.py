@@ -45,6 +45,11 @@ def tick() -> float:
     return float(settings.SYNC_TICK)
 
 
+def demo_play_url() -> str:
+    """Returns the page on which the simulated Kommo of the demo is played with; "" in every real installation."""
+    return str(settings.DEMO_PLAY_URL)
+
+
 def workers() -> int:
     """Returns the number of lanes of one `manage.py worker`."""
     return int(settings.SYNC_WORKERS)

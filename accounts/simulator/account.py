@@ -51,12 +51,18 @@ class SimAccount(Configuration):
         self.grants = Grants(self)
         self.cached_reads: dict[tuple[str, str, str, bool, bool], SimAnswer] = {}
         self.past: list[PastState] = []
+        self.changes = 0
         self.lost_values = 0
         self.moved_leads = 0
         self.blanked_names = 0
 
     def __repr__(self) -> str:
         return f"SimAccount({self.subdomain!r})"
+
+    def note_change(self) -> None:
+        """Counts an edit, and drops the answers that were stored before it."""
+        self.changes += 1
+        self.cached_reads.clear()
 
     @property
     def losses(self) -> list[DataLoss]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from accounts.simulator import routes, staleness, validation
 from accounts.simulator.account import SimAccount
+from accounts.simulator.addressing import Address
 from accounts.simulator.messages import PROBLEM, Call, SimAnswer, SimRequest, encode, plain
 from accounts.simulator.problems import ProblemAnswer, with_paths_spelled
 from accounts.simulator.world import World
@@ -37,6 +38,18 @@ def answer_api_call(world: World, account: SimAccount, request: SimRequest) -> S
         return SimAnswer(refusal.status, encode(refusal.body()), PROBLEM)
 
 
+def write_by_hand(world: World, account: SimAccount, method: str, path: str, body: object = None) -> None:
+    """Performs a write as a person in Kommo's pages does: the rules are the API's, but no token is asked for.
+
+    The path is behind /api/v4/. Raises ProblemAnswer where the API would refuse.
+    """
+    address = Address("http", "kommo", account.subdomain, f"/api/v4/{path}", by_host=False)
+    raw = b"" if body is None else encode(body)
+    request = SimRequest(method, "", raw, "", "", account.subdomain, address, world.monotonic())
+    handler, parts = routes.find(method, request.path)
+    _write(world, account, request, lambda: handler(Call(account, request), *parts))
+
+
 def _read(world: World, account: SimAccount, request: SimRequest, perform: Callable[[], SimAnswer]) -> SimAnswer:
     """Performs a read: from a copy that lags behind, from the cache where there is one, or as it is."""
     with account.lock:
@@ -61,7 +74,7 @@ def _write(world: World, account: SimAccount, request: SimRequest, perform: Call
     if is_too_big and not world.variants.batch_504_applied:
         return plain(504, "504 Gateway Time-out")
     with account.lock:
-        account.cached_reads.clear()
+        account.note_change()
         world.mark_changed()
         staleness.note_write(account)
         answer = perform()

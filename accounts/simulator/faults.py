@@ -98,6 +98,16 @@ class Faults:
         with self._lock:
             self._faults.clear()
 
+    def remove_of(self, subdomain: str) -> None:
+        """Removes those that strike this account alone."""
+        with self._lock:
+            self._faults = [fault for fault in self._faults if fault.subdomain != subdomain]
+
+    def by_account(self) -> dict[str, Fault]:
+        """Returns for each account that has faults of its own the first one that waits."""
+        with self._lock:
+            return {fault.subdomain: fault for fault in reversed(self._faults) if fault.subdomain is not None}
+
     def take(self, subdomain: str, method: str, target: str, body: bytes = b"") -> Fault | None:
         """Returns the fault that strikes this request, and counts it."""
         if not self._faults:

@@ -6,6 +6,7 @@ import threading
 from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from itertools import takewhile
 from typing import Any
 
 MAX_LOGGED = 100_000
@@ -82,6 +83,11 @@ class RequestLog:
     def since(self, number: int, limit: int = 10_000) -> list[LoggedRequest]:
         """Returns at most `limit` requests behind this number."""
         return [each for each in self if each.number > number][:limit]
+
+    def after(self, at: float) -> list[LoggedRequest]:
+        """Returns the requests logged since a moment (monotonic seconds), newest first."""
+        with self._lock:
+            return list(takewhile(lambda each: each.at >= at, reversed(self.records)))
 
     def peak_per_second(self, subdomain: str | None = None, ip: str | None = None) -> int:
         """Returns the most requests that ever arrived within one sliding second."""

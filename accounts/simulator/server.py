@@ -28,11 +28,11 @@ RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 class RunningServer:
     """A served world; also a context manager that stops it."""
 
-    def __init__(self, world: World, host: str, port: int, latency: float) -> None:
+    def __init__(self, world: World, host: str, port: int, latency: float, kommosync: str) -> None:
         self.world = world
         self.latency = latency
         self.stopped = threading.Event()
-        self.app = Simulator(world, on_stop=lambda: threading.Timer(0.05, self.stop).start())
+        self.app = Simulator(world, on_stop=lambda: threading.Timer(0.05, self.stop).start(), kommosync=kommosync)
         self._host = host
         self._listener = socket.create_server((host, port), backlog=BACKLOG)
         self.port: int = self._listener.getsockname()[1]
@@ -153,9 +153,14 @@ class _Conversation:
         return int(declared) == len(body)
 
 
-def serve(world: World, host: str = "127.0.0.1", port: int = 0, latency: float = 0.0) -> RunningServer:
-    """Serves a world in background threads; `latency` in seconds is added to every answer."""
-    return RunningServer(world, host, port, latency)
+def serve(
+    world: World, host: str = "127.0.0.1", port: int = 0, latency: float = 0.0, kommosync: str = ""
+) -> RunningServer:
+    """Serves a world in background threads; `latency` in seconds is added to every answer.
+
+    `kommosync` is the address of the KommoSync that the page to play on has links to.
+    """
+    return RunningServer(world, host, port, latency, kommosync)
 
 
 def _parse(head: bytes, ip: str) -> tuple[dict[str, Any], bool]:

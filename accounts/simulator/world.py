@@ -139,9 +139,9 @@ class World:
         self.changes += 1
 
     def clear_cached_reads(self) -> None:
-        """Drops every stored answer, after an edit that was no write of the API."""
+        """Drops every stored answer, after an edit that was no write of the API: any account may have changed."""
         for account in list(self.accounts.values()):
-            account.cached_reads.clear()
+            account.note_change()
 
     def peak_per_second(self, subdomain: str | None = None) -> int:
         """Returns the most requests that arrived within one sliding second, of one account or of all."""

@@ -14,6 +14,7 @@ from accounts.simulator import addressing, control
 from accounts.simulator.handling import handle_request
 from accounts.simulator.messages import SimRequest
 from accounts.simulator.oauth import lookup
+from accounts.simulator.play.app import PageRequest, Play
 from accounts.simulator.world import World
 
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
@@ -27,12 +28,14 @@ class AnswerLost(ConnectionResetError):
 class Simulator:
     """WSGI: the account is named by the host (`north.anything`) or by the first part of the path (`/north/api/v4`).
 
-    `on_stop` is called by POST /_sim/stop. Raises AnswerLost where the connection is to be reset.
+    `on_stop` is called by POST /_sim/stop; `kommosync` is the address that the page to play on has links to.
+    Raises AnswerLost where the connection is to be reset.
     """
 
-    def __init__(self, world: World, *, on_stop: Callable[[], None] | None = None) -> None:
+    def __init__(self, world: World, *, on_stop: Callable[[], None] | None = None, kommosync: str = "") -> None:
         self.world = world
         self.on_stop = on_stop
+        self.play = Play(world, kommosync)
         self._numbers = count(1)
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
@@ -42,6 +45,8 @@ class Simulator:
         if path.startswith("/_sim/"):
             method, query = environ["REQUEST_METHOD"], environ.get("QUERY_STRING", "")
             answer = control.handle(self, method, path[6:], query, body)
+        elif self.play.answers(path):
+            answer = self.play.handle(PageRequest.of(environ, body))
         else:
             answer = handle_request(self.world, self._request(environ, path, body))
         if answer.lost:

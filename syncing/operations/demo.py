@@ -58,10 +58,14 @@ class Demo:
         self.workspace = workspace
         self.say = say
         self.password: str | None = None
+        self.port = 0
         self._state_file = workspace.directory / "demo.json"
 
-    def prepare(self, *, slaves: int | None, new_password: bool) -> int:
-        """Sets up environment, database, simulated Kommo and accounts; returns the number of slaves."""
+    def prepare(self, *, slaves: int | None, new_password: bool, port: int) -> int:
+        """Sets up environment, database, simulated Kommo and accounts; returns the number of slaves.
+
+        `port` is that of the dashboard, if it is free: the simulated Kommo has links to it.
+        """
         before = DemoState.read(self._state_file)
         if before and slaves not in (None, before.slaves):
             remedy = f"To start over with {slaves}: --reset --slaves {slaves}"
@@ -69,7 +73,8 @@ class Demo:
         count = before.slaves if before else (slaves or 119)
         # The simulated Kommo counts per account, so no common limit: 119 accounts take seconds instead of minutes.
         rates = {"KOMMO_RATE_PER_ACCOUNT": "6", "KOMMO_RATE_PER_IP": "0"}
-        self.workspace.configure(rates, port=before.port if before else None)
+        self.workspace.configure({**rates, "SYNC_TICK": "1"}, port=before.port if before else None)
+        self.port = free_port(port, HOST)
         self._state_file.write_text(json.dumps({"slaves": count, "port": self.workspace.simulator_port}))
         self.say("Setting up the demo's own database and keys")
         printed = self.workspace.setup(*(["--new-password"] if new_password else []))
@@ -85,7 +90,9 @@ class Demo:
         self.workspace.start_simulator(
             *("--seed", "demo", "--accounts", str(count), "--state", str(self.workspace.state)),
             *("--limit-key", "account", "--rate", "7", "--latency-ms", "20"),
+            *("--kommosync", address(HOST, self.port)),
         )
+        self.workspace.set_environment(DEMO_PLAY_URL=self.play_url)
         self.workspace.manage("import_accounts", str(self.workspace.csv), "--group", "Demo")
 
     def sync(self) -> dict[str, Any]:
@@ -94,14 +101,18 @@ class Demo:
         self.workspace.start_worker()
         return self.workspace.document("sync_all", "--group", "Demo", "--queue", "--json", show_progress=True)
 
+    @property
+    def play_url(self) -> str:
+        """Returns the page on which a person plays in the simulated Kommo."""
+        return f"{address(HOST, self.workspace.simulator_port)}/play"
+
     def serve(self, port: int) -> None:
         """Serves the dashboard until Ctrl-C or SIGTERM; the worker runs on."""
-        chosen = free_port(port, HOST)
-        if chosen != port:
-            self.say(f"Port {port} is in use; the dashboard takes {chosen} instead.")
-        web = Program("web server", lambda: self.workspace.start("web", *web_server(HOST, chosen)))
+        if self.port != port:
+            self.say(f"Port {port} is in use; the dashboard takes {self.port} instead.")
+        web = Program("web server", lambda: self.workspace.start("web", *web_server(HOST, self.port)))
         web.start()
-        url = address(HOST, chosen)
+        url = address(HOST, self.port)
         log = self.workspace.logs / "web.log"
         wait_for_http(f"{url}/healthz", self.workspace.children["web"], what="The dashboard", log=log, seconds=30)
         self.say(f"\nDashboard: {url}   user: {ADMIN}   password: {self.describe_password()}")

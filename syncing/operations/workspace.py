@@ -48,6 +48,10 @@ class Workspace:
         envfile.replace(self.env_file, {**own, **values})
         self._set_port(free_port(port, HOST))
 
+    def set_environment(self, **values: str) -> None:
+        """Sets variables for the commands and processes that start from now on."""
+        envfile.replace(self.env_file, values)
+
     @property
     def environment(self) -> dict[str, str]:
         # A proxy of the environment must not be asked for the simulator.

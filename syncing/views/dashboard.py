@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import gettext_lazy as _
 
 from accounts.pages import live_parts
+from syncing import conf
 from syncing.leases.processes import workers_alive
 from syncing.selectors import dashboard as reads
 from syncing.selectors.needs import needs
@@ -23,6 +24,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         shares, open_needs = reads.success_shares(), needs()
         context |= {
             **_live_context(),
+            "play_url": conf.demo_play_url(),
             "shares": shares[:SHARES_AT_ONCE],
             "more_shares": shares[SHARES_AT_ONCE:],
             "needs": open_needs[:NEEDS_AT_ONCE],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import signal
 from argparse import ArgumentParser
 from pathlib import Path
@@ -38,9 +39,14 @@ class Command(BaseCommand):
         parser.add_argument(
             "--oauth-redirect", metavar="URI", help="create a public integration with this redirect URI"
         )
+        parser.add_argument(
+            "--kommosync", metavar="URL", default="", help="address of KommoSync, for links on the page to play on"
+        )
         parser.add_argument("--csv", type=Path, metavar="FILE", help="write the accounts for import_accounts")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if not _is_loopback(kommosync := options["kommosync"].rstrip("/")):
+            raise CommandError("--kommosync must be an address of this machine, as http://127.0.0.1:8000")
         world = _world(options["seed"], options["accounts"], options["state"])
         # Here nobody edits the accounts but through HTTP.
         world.cache_reads = True
@@ -54,7 +60,7 @@ class Command(BaseCommand):
                 for at, account in enumerate(world.accounts.values()):
                     rows.writerow([account.subdomain, "slave" if at else "master", account.name, account.token])
         try:
-            server = serve(world, options["host"], options["port"], options["latency_ms"] / 1000)
+            server = serve(world, options["host"], options["port"], options["latency_ms"] / 1000, kommosync)
         except OSError as error:
             raise CommandError(f"Cannot listen on {options['host']}:{options['port']}: {error}") from error
         self._run(server, integration, options["state"])
@@ -69,6 +75,7 @@ class Command(BaseCommand):
             keys = f"client id {integration.client_id}, client secret {integration.client_secret}"
             page = f"{server.url}/oauth?client_id={integration.client_id}"
             self.stdout.write(f"OAuth integration: {keys}, authorize at {page}")
+        self.stdout.write(f"Play with it: {server.url}/play")
         self.stdout.flush()
         while not server.stopped.wait(SAVE_EVERY):
             if state is not None and world.changes != saved:
@@ -77,6 +84,10 @@ class Command(BaseCommand):
         server.stop()
         if state is not None:
             store.save(world, state)
+
+
+def _is_loopback(url: str) -> bool:
+    return not url or re.fullmatch(r"http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?", url) is not None
 
 
 def _world(seed: str, slaves: int, state: Path | None) -> World:

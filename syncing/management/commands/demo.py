@@ -48,7 +48,7 @@ class Command(RefusingCommand):
 
     def _run(self, running: demo.Demo, slaves: int | None, options: dict[str, Any]) -> bool:
         try:
-            running.prepare(slaves=slaves, new_password=options["new_password"])
+            running.prepare(slaves=slaves, new_password=options["new_password"], port=options["port"])
             document = running.sync()
             write_line(self.stdout, f"\n{demo.result_table(document)}")
             if not options["no_serve"]:

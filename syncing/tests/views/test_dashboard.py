@@ -261,3 +261,10 @@ def test_every_page_forbids_what_is_not_ours(admin_client, client) -> None:
     assert admin_client.get("/")["Content-Security-Policy"] == POLICY
     assert client.get("/healthz")["Content-Security-Policy"] == POLICY
     assert "unsafe" not in POLICY
+
+
+def test_the_demo_alone_has_a_link_to_its_simulated_kommo(admin_client, cast, settings) -> None:
+    assert "simulated Kommo" not in admin_client.get("/").content.decode()
+    settings.DEMO_PLAY_URL = "http://127.0.0.1:8100/play"
+    page = admin_client.get("/").content.decode()
+    assert '<a href="http://127.0.0.1:8100/play">Play with the simulated Kommo</a>' in page
