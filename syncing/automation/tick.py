@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+from syncing.automation import follow_up, retries
 from syncing.error_boundary import survived
 from syncing.execution import lanes
 from syncing.leases import dispatch
@@ -23,6 +24,8 @@ def tick() -> dict[str, int]:
 
 
 STEPS: Mapping[str, Step] = {
+    "follow-ups": follow_up.follow_ended,
+    "retries": retries.start_due,
     # The last: what waited for a time may have been waiting for nothing else.
     "lanes": lambda: dispatch.call_lanes() if lanes.has_claimable() else 0,
 }

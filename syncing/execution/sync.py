@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from django.db import transaction
 
 from accounts.models import Account
+from syncing.automation import retries
 from syncing.engine import safety
 from syncing.engine.refs import Scope
 from syncing.engine.snapshot import Snapshot, fingerprint, from_document
@@ -65,6 +66,8 @@ def accept(run: SyncRun, claim: MasterClaim, scope: Scope, snapshots: Sequence[S
         return False
     if sentence:
         log(run.pk, f"{sentence} Forced: {run.force_reason}", code="forced", level=LogEntry.Level.WARNING)
+    if retries.end_if_outdated(run, fingerprint(snapshot)):
+        return False
     doubt = _log_remarks(run, snapshot)
     with transaction.atomic():
         if previous is None or previous.fingerprint != fingerprint(snapshot):

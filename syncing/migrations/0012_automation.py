@@ -138,6 +138,11 @@ class Migration(migrations.Migration):
             name='delta',
             field=models.BooleanField(default=False, editable=False, help_text='Accounts equal to the master before are read only where it changed.'),
         ),
+        migrations.AlterField(
+            model_name='syncrun',
+            name='picked',
+            field=models.JSONField(blank=True, default=list, editable=False, help_text='Items: [{kind, slave_key, attribute}] of a promotion, [{account, kind, key, attribute}] of healing.'),
+        ),
         migrations.AddField(
             model_name='syncrun',
             name='followed_up',

@@ -86,7 +86,10 @@ class SyncRun(models.Model):
         help_text=_("The slave whose items a promotion brings to the master."),
     )
     picked = models.JSONField(
-        default=list, blank=True, editable=False, help_text="Of a promotion: [{kind, slave_key, attribute}]."
+        default=list,
+        blank=True,
+        editable=False,
+        help_text="Items: [{kind, slave_key, attribute}] of a promotion, [{account, kind, key, attribute}] of healing.",
     )
     wave = models.PositiveSmallIntegerField(default=0, editable=False, help_text="Accounts up to it may be worked.")
     wave_due_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="The next wave may start.")

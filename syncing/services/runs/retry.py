@@ -112,6 +112,7 @@ def follow(
             forced=order.forced,
             force_reason=force_reason,
             to_workers=to_workers,
+            picked=order.picked,
         )
     if order.approved_plan and not order.forced:  # what was approved was forced, or was not
         order = replace(order, forced=run.forced, force_reason=run.force_reason)

@@ -1,7 +1,8 @@
 """Starts and cancels runs for operators, schedules and webhooks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -11,6 +12,7 @@ from accounts.actors import Actor
 from accounts.models import SECRETS, Account, SyncGroup
 from accounts.refusals import Refusal
 from syncing.models import (
+    AUTOMATIC,
     RUN_OPEN,
     AccountRun,
     AccountState,
@@ -31,7 +33,7 @@ from syncing.services.runs.create import Order, Started, locked, make_run, requi
 __all__ = ["PERMISSION", "Started", "cancel_run", "close_run", "start_run"]
 
 PERMISSION = {RunMode.PLAN: "syncing.plan_sync", RunMode.APPLY: "syncing.start_sync"}
-UNATTENDED = (Trigger.WEBHOOK, Trigger.SCHEDULE)
+UNATTENDED = (Trigger.WEBHOOK, *AUTOMATIC)
 
 
 def start_run(
@@ -46,17 +48,18 @@ def start_run(
     force_reason: str = "",
     to_workers: bool = True,
     delta: bool = False,
+    picked: Sequence[Mapping[str, Any]] = (),
 ) -> Started:
     """Makes a run for `accounts` (None: every slave of the group), or joins the same one that still waits.
 
     `to_workers` hands it to the lanes, else the caller works it itself. Where plans need approval, a machine that
     nobody attends to plans. `delta`: accounts that are known to equal the master before are read only where it has
-    changed. Raises Refusal.
+    changed. `picked`: the run is about these items alone, and deletes nothing (see SyncRun). Raises Refusal.
     """
     force_reason = audit.tidy(force_reason)
     if forced and not force_reason:
         raise Refusal("no_reason", _("A forced run needs a reason."), _("Give a reason with --reason TEXT."))
-    order = Order(group, type, mode, purpose, forced, force_reason, delta=delta)
+    order = Order(group, type, mode, purpose, forced, force_reason, delta=delta, picked=[*map(dict, picked)])
     if by.via in joining.TRIGGERS and to_workers and (joined := _joined_without_lock(order, accounts, by)):
         return Started(joined, True)
     with locked(group) as group:
