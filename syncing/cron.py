@@ -5,8 +5,9 @@ not exist runs right after the gap, one at a time that comes twice runs once; jo
 their distance.
 """
 
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import dropwhile
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
@@ -14,6 +15,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 FIELDS = 5
+LONGEST_CHANGE = timedelta(hours=3)  # no clock is set by more (Antarctica/Troll: by two)
 
 
 def validate_cron(expression: str) -> None:
@@ -33,11 +35,20 @@ def validate_cron(expression: str) -> None:
 
 def times_after(expression: str, zone: str, moment: datetime) -> Iterator[datetime]:
     """Yields the times after `moment`, in UTC."""
-    for time in CronSim(expression, moment.astimezone(ZoneInfo(zone))):
-        yield time.astimezone(UTC)
+    moment = moment.astimezone(UTC)  # arithmetic in a zone counts on the wall
+    times = _in_utc(CronSim(expression, moment.astimezone(ZoneInfo(zone))))
+    # In the hour that comes twice the calculation begins with the first one, also for a moment in the second.
+    return dropwhile(lambda time: time <= moment, times)
 
 
 def times_until(expression: str, zone: str, moment: datetime) -> Iterator[datetime]:
     """Yields the times before `moment`, the latest first, in UTC; `moment` itself is not among them."""
-    for time in CronSim(expression, moment.astimezone(ZoneInfo(zone)), reverse=True):
-        yield time.astimezone(UTC)
+    moment = moment.astimezone(UTC)
+    local = moment.astimezone(ZoneInfo(zone))
+    if local.fold:  # the second time of an hour: the first one is looked through, too
+        local = (moment + LONGEST_CHANGE).astimezone(ZoneInfo(zone))
+    return dropwhile(lambda time: time >= moment, _in_utc(CronSim(expression, local, reverse=True)))
+
+
+def _in_utc(times: Iterable[datetime]) -> Iterator[datetime]:
+    return (time.astimezone(UTC) for time in times)

@@ -15,6 +15,7 @@ from syncing.purposes import COMPARING
 from syncing.records.text import short
 from syncing.services.actors import SCHEDULE
 from syncing.services.drift_checks import check_now
+from syncing.services.runs.holds import paused_sentence, why_held
 
 logger = logging.getLogger(__name__)
 
@@ -39,9 +40,10 @@ def _start_if_due(group_id: int) -> bool:
         group = SyncGroup.objects.select_for_update().get(pk=group_id)
         if not is_due(group):
             return False
-        problem = ""
+        problem = paused_sentence(group)
         try:
-            check_now(group, by=SCHEDULE)
+            if not problem:
+                check_now(group, by=SCHEDULE)
         except Refusal as error:
             problem = str(error)
         if short(problem) != group.drift_problem:
@@ -52,11 +54,15 @@ def _start_if_due(group_id: int) -> bool:
 
 
 def is_due(group: SyncGroup) -> bool:
-    """Tells whether a check is due: nothing runs in the group, and no run has looked at all of it for `drift_hours`."""
+    """Tells whether a check is due: nothing runs in the group, and no run has looked at all of it for `drift_hours`.
+
+    What waits for the end of a freeze keeps no check from looking.
+    """
     runs = SyncRun.objects.filter(group=group)
-    if not group.drift_hours or runs.filter(state__in=RUN_OPEN).exists():
+    waiting = [run.pk for run in runs.filter(state__in=RUN_OPEN).select_related("group") if why_held(run)]
+    if not group.drift_hours or runs.filter(state__in=RUN_OPEN).exclude(pk__in=waiting).exists():
         return False
-    full = runs.filter(type=RunType.FULL, whole_group=True, purpose__in=COMPARING)
+    full = runs.exclude(pk__in=waiting).filter(type=RunType.FULL, whole_group=True, purpose__in=COMPARING)
     moment = clock.now()
     recent = full.filter(created_at__gt=moment - timedelta(hours=group.drift_hours))
     return not recent.exclude(beyond("created_at", moment)).exists()

@@ -6,6 +6,7 @@ from syncing.automation import follow_up, retries
 from syncing.error_boundary import survived
 from syncing.execution import lanes
 from syncing.leases import dispatch
+from syncing.services.runs import order
 
 Step = Callable[[], int]
 
@@ -26,6 +27,7 @@ def tick() -> dict[str, int]:
 STEPS: Mapping[str, Step] = {
     "follow-ups": follow_up.follow_ended,
     "retries": retries.start_due,
+    "notes": order.note_reasons,
     # The last: what waited for a time may have been waiting for nothing else.
     "lanes": lambda: dispatch.call_lanes() if lanes.has_claimable() else 0,
 }

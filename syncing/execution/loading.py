@@ -150,8 +150,9 @@ def why_not_worked(claim: Claim, run: SyncRun, account: Account, goal: Goal | No
     That is so when its account has changed since the run began, its snapshot has expired, or nobody approved its plan.
     """
     purpose = purpose_of(run.purpose)
-    if account.is_paused:
-        return Ending(AccountState.SKIPPED, "paused", "paused since the run was asked for")
+    if account.is_paused or run.group.is_paused:
+        whose = "" if account.is_paused else "its group was "
+        return Ending(AccountState.SKIPPED, "paused", f"{whose}paused since the run was asked for")
     if account.role != purpose.role:
         role = "master" if purpose.writes_master else "slave"
         return Ending(AccountState.SKIPPED, "", f"it is no longer a {role}")

@@ -42,7 +42,8 @@ def approve(
         _check_approver(group, plan, by)
         account_runs = _chosen(plan, accounts)
         members = still_there(plan, account_runs)
-        require_unpaused(members)
+        if accounts is None:
+            require_unpaused(members)
         # A drift check's plan is applied by an ordinary sync; a plan without limits is applied without limits.
         purpose = purpose_of(plan.purpose).applied_as or plan.purpose
         limits = {"forced": plan.forced, "force_reason": plan.force_reason}

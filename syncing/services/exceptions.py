@@ -5,13 +5,14 @@ from django.utils.translation import gettext as _
 
 from accounts import clock
 from accounts.actors import Actor
-from accounts.models import Account
+from accounts.models import SECRETS, Account
 from accounts.refusals import Refusal
 from syncing.engine.rules import WHOLE
 from syncing.models import AcceptedDifference, AuditAction, Drift, DriftChange, RunMode
 from syncing.records.drift import columns_of, history_rows, is_covered
 from syncing.records.text import NAME_LENGTH
 from syncing.services import audit
+from syncing.services.runs.create import require_unpaused
 from syncing.services.runs.start import Started, start_run
 
 PERMISSION = "syncing.accept_drift"
@@ -72,6 +73,8 @@ def revert(account: Account, *, by: Actor) -> Started:
 
     Raises Refusal.
     """
+    account = Account.objects.select_related("group").defer(*SECRETS).get(pk=account.pk)
+    require_unpaused([account])
     mode = RunMode.PLAN if account.group.requires_approval else RunMode.APPLY
     return start_run(group=account.group, mode=mode, by=by, accounts=[account])
 

@@ -170,7 +170,7 @@ def _follow(run_id: int) -> bool:
         by, follower, problem = who_asked_for(run), None, ""
         try:
             mode = RunMode.PLAN if group.requires_approval else RunMode.APPLY
-            follower = start_run(group=group, mode=mode, by=by).run.pk
+            follower = start_run(group=group, mode=mode, by=by, may_wait=True).run.pk
         except Refusal as error:
             problem = str(error)
         sentence = problem or _("Run %(run)d copies it to the slaves.") % {"run": follower}

@@ -22,9 +22,11 @@ from syncing.models import (
     RunType,
     SyncRun,
 )
+from syncing.purposes import purpose_of
 from syncing.records.text import clean, short
 from syncing.services import audit
-from syncing.services.runs import joining, wave_split
+from syncing.services.runs import holds, joining, wave_split
+from syncing.services.runs.close import close_run
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,13 @@ def require_unpaused(accounts: Sequence[Account]) -> None:
         raise Refusal("paused", _("All of these accounts are paused."), _("Resume at least one of them first."))
 
 
+def require_free(order: Order, by: Actor) -> None:
+    """Raises Refusal for what people ask for while the group is paused, or frozen and the run would write."""
+    if by.via in holds.BY_HAND:
+        is_forceable = purpose_of(order.purpose).compares_with_master and order.approved_plan is None
+        holds.require_free(order.group, mode=order.mode, forced=order.forced, forceable=is_forceable)
+
+
 def make_run(
     order: Order,
     accounts: Sequence[Account],
@@ -100,14 +109,18 @@ def make_run(
     whole_group: bool = False,
     digests: Mapping[int, str] | None = None,
     to_workers: bool = True,
+    may_wait: bool = False,
 ) -> Started:
     """Makes the run for `accounts`, or joins the same one that still waits; to be called inside `locked`.
 
-    `digests`: of the approved plans, by account id. `to_workers` hands it to the lanes. Raises Refusal.
+    `digests`: of the approved plans, by account id. `to_workers` hands it to the lanes. While the group is frozen or
+    paused, what people ask for is refused, unless it `may_wait`; everything else waits. Raises Refusal.
     """
     if order.group.requires_approval and order.mode == RunMode.APPLY and order.approved_plan is None:
         remedy = _("Start a plan and approve it: on its page, with `manage.py approve RUN`, or by the REST API.")
         raise approval_needed(order.group, remedy)
+    if not may_wait:
+        require_free(order, by)
     if joined := _join_waiting(order, accounts, by=by, to_workers=to_workers):
         return joined
     columns = {**order.facts, **requester_columns(by), **_follow_up_columns(order, accounts, by), "trigger": by.via}
@@ -121,7 +134,9 @@ def make_run(
         account_runs.append(account_run)
     AccountRun.objects.bulk_create(wave_split.number(run, account_runs))
     _note_start(run, by, accounts=len(accounts))
-    if to_workers:
+    if close_run(run.pk):  # all of them are paused: not even the master is read
+        run.refresh_from_db()
+    elif to_workers:
         dispatch.call_lanes()
     return Started(run, False)
 

@@ -10,9 +10,11 @@ from django.db import transaction
 
 from accounts import clock
 from syncing import conf
+from syncing.error_boundary import survived
 from syncing.leases import claims, processes
 from syncing.models import RUN_OPEN, AccountRun, AccountState, LogEntry, SyncRun
 from syncing.records.log import log
+from syncing.records.text import short
 from syncing.services.runs import holds, waves
 from syncing.services.runs.close import close_run, end_accounts
 
@@ -47,10 +49,20 @@ def look_ahead(run: SyncRun, *, foreground: bool) -> Ahead:
             held.append(other.pk)
             continue
         if reason := why_alive(other, foreground=foreground):
-            return Ahead(tuple(dead), f"waiting for run {other.pk} of the same group: {reason}")
+            return Ahead(tuple(dead), f"waiting for run {other.pk} of the same group: {reason}", tuple(held))
         if other.fence or not other.queued_to_workers:
             dead.append(other)
     return Ahead(tuple(dead), "", tuple(held))
+
+
+def note_reasons() -> int:
+    """Stores in the note of each run that no worker has begun what it waits for; returns how many notes changed."""
+    changed = 0
+    for run in claims.unread().filter(fence=0).select_related("group"):
+        with survived(f"what run {run.pk} waits for"):
+            note = short(look_ahead(run, foreground=False).waits_for)
+            changed += note != run.note and SyncRun.objects.filter(pk=run.pk, fence=0).update(note=note)
+    return changed
 
 
 def supersede(dead: Iterable[SyncRun], *, by: SyncRun) -> None:

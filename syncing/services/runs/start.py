@@ -28,7 +28,7 @@ from syncing.records.log import log
 from syncing.services import audit
 from syncing.services.runs import joining
 from syncing.services.runs.close import close_run
-from syncing.services.runs.create import Order, Started, locked, make_run, require_unpaused
+from syncing.services.runs.create import Order, Started, locked, make_run, require_free, require_unpaused
 
 __all__ = ["PERMISSION", "Started", "cancel_run", "close_run", "start_run"]
 
@@ -49,22 +49,26 @@ def start_run(
     to_workers: bool = True,
     delta: bool = False,
     picked: Sequence[Mapping[str, Any]] = (),
+    may_wait: bool = False,
 ) -> Started:
     """Makes a run for `accounts` (None: every slave of the group), or joins the same one that still waits.
 
     `to_workers` hands it to the lanes, else the caller works it itself. Where plans need approval, a machine that
     nobody attends to plans. `delta`: accounts that are known to equal the master before are read only where it has
-    changed. `picked`: the run is about these items alone, and deletes nothing (see SyncRun). Raises Refusal.
+    changed. `picked`: the run is about these items alone, and deletes nothing (see SyncRun). `may_wait`: while the
+    group is frozen or paused it waits, though a person asks. Raises Refusal.
     """
     force_reason = audit.tidy(force_reason)
     if forced and not force_reason:
         raise Refusal("no_reason", _("A forced run needs a reason."), _("Give a reason with --reason TEXT."))
     order = Order(group, type, mode, purpose, forced, force_reason, delta=delta, picked=[*map(dict, picked)])
+    if not may_wait:
+        require_free(order, by)
     if by.via in joining.TRIGGERS and to_workers and (joined := _joined_without_lock(order, accounts, by)):
         return Started(joined, True)
     with locked(group) as group:
         order, slaves = _checked(replace(order, group=group), accounts, by)
-        started = make_run(order, slaves, by=by, whole_group=accounts is None, to_workers=to_workers)
+        started = make_run(order, slaves, by=by, whole_group=accounts is None, to_workers=to_workers, may_wait=may_wait)
         if forced:
             audit.note(AuditAction.OVERRODE, by=by, run=started.run, reason=force_reason)
     return started
@@ -116,7 +120,10 @@ def master_of(group: SyncGroup) -> Account:
 
 
 def _slaves(group: SyncGroup, accounts: Sequence[Account] | None) -> list[Account]:
-    """Returns the slaves of the group, or those of them that `accounts` names; raises Refusal if none can be worked."""
+    """Returns the slaves of the group, or those of them that `accounts` names; raises Refusal if none can be worked.
+
+    An account that is named is skipped while it is paused, like any other.
+    """
     slaves = list(Account.objects.filter(group=group, role=Account.Role.SLAVE).defer(*SECRETS).order_by("pk"))
     if accounts is not None:
         wanted = {account.pk: account.subdomain for account in accounts}
@@ -135,7 +142,8 @@ def _slaves(group: SyncGroup, accounts: Sequence[Account] | None) -> list[Accoun
             _("There is no slave to sync in the group %(group)s.") % {"group": group.name},
             _("Add accounts to the group, or name some."),
         )
-    require_unpaused(slaves)
+    if accounts is None:
+        require_unpaused(slaves)
     return slaves
 
 
