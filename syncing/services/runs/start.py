@@ -62,9 +62,9 @@ def start_run(
     if forced and not force_reason:
         raise Refusal("no_reason", _("A forced run needs a reason."), _("Give a reason with --reason TEXT."))
     order = Order(group, type, mode, purpose, forced, force_reason, delta=delta, picked=[*map(dict, picked)])
-    if not may_wait:
-        require_free(order, by)
     if by.via in joining.TRIGGERS and to_workers and (joined := _joined_without_lock(order, accounts, by)):
+        if not may_wait:
+            require_free(replace(order, group=joined.group), by)
         return Started(joined, True)
     with locked(group) as group:
         order, slaves = _checked(replace(order, group=group), accounts, by)
