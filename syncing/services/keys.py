@@ -135,5 +135,6 @@ def make_webhook_token(group: SyncGroup, *, rotate: bool = False, by: Actor = CO
 
 
 def group_for_webhook(token: str) -> SyncGroup | None:
-    """Returns the group with this webhook token, by one look-up of an index."""
-    return SyncGroup.objects.filter(webhook_token_hash=digest(token)).first()
+    """Returns the group with this webhook token, by one look-up of an index, with what a trigger needs of it."""
+    groups = SyncGroup.objects.filter(webhook_token_hash=digest(token)).only("name", "requires_approval")
+    return groups.order_by().first()

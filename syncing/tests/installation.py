@@ -18,6 +18,7 @@ from pytest_django.plugin import DjangoDbBlocker
 from accounts.models import Account, SyncGroup
 from accounts.simulator.account import SimAccount
 from accounts.simulator.compare import differences
+from accounts.simulator.seed import seed_master
 from accounts.simulator.server import RunningServer
 from accounts.simulator.world import World
 from accounts.tests.tables import connected, make_tables
@@ -101,6 +102,16 @@ class Installation:
         with contextlib.closing(sqlite3.connect(path, timeout=20)) as connection:
             return connection.execute(sql).fetchall()
 
+    def change(self, sql: str) -> None:
+        """Executes a statement and commits it."""
+        if self.database:
+            with psycopg.connect(self.database) as connection:
+                connection.execute(sql)  # type: ignore[arg-type]
+            return
+        path = self.workspace.directory / "kommosync.sqlite3"
+        with contextlib.closing(sqlite3.connect(path, timeout=20)) as connection, connection:
+            connection.execute(sql)
+
     def stop_between_transactions(self, process: "subprocess.Popen[Any]") -> None:
         """Stops a process that holds no lock on the SQLite file: one that does would keep everybody else out."""
         wait_until(lambda: self._is_free_beside(process), PATIENCE, "moment without a lock")
@@ -122,6 +133,16 @@ class Installation:
         ended = lambda: self.rows(sql)[0][0] not in ("queued", "running")  # noqa: E731
         wait_until(ended, seconds, "end of the run")
         return str(self.rows(sql)[0][0])
+
+
+def new_franchise(slaves: int) -> World:
+    """A small master with something of everything, and so many slaves as Kommo makes them."""
+    world = World()
+    world.limits.key = "none"
+    seed_master(world.add_account("master"), pipelines=2, stages=4, fields=(12, 6, 4), groups=3, required=4)
+    for number in range(slaves):
+        world.add_account(f"branch-{number:02d}")
+    return world
 
 
 def inventory(account: SimAccount) -> Iterator[list[str]]:

@@ -5,25 +5,19 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 import requests
-from pytest_django.plugin import DjangoDbBlocker
 
-from accounts.simulator.seed import seed_demo, seed_master
-from accounts.simulator.server import serve
+from accounts.simulator.seed import seed_demo
 from accounts.simulator.world import World
-from accounts.tests.redis_databases import redis_database
-from accounts.tests.tables import postgres_database
 from syncing.operations.child_processes import MANAGE, free_port
 from syncing.tests.installation import (
-    Installation,
     children,
     descendants,
     kill,
+    new_franchise,
     threads,
     wait_until,
 )
@@ -32,40 +26,11 @@ pytestmark = [pytest.mark.timeout(300), pytest.mark.skipif(sys.platform != "linu
 BACKENDS = ["sqlite", "postgres+redis"]
 
 
-@pytest.fixture
-def make(tmp_path: Path, request: pytest.FixtureRequest, django_db_blocker: DjangoDbBlocker) -> Iterator[object]:
-    """Makes an installation on a backend, for a world; everything is gone afterwards."""
-    with ExitStack() as stack:
-
-        def build(world: World, backend: str = "sqlite", *, latency: float = 0.0, **env: str) -> Installation:
-            if "postgres" in backend:
-                url = request.getfixturevalue("postgres_url")
-                tables = request.getfixturevalue("postgres_tables")
-                name = f"kommosync_e2e_{os.getpid()}"
-                env["DATABASE_URL"] = stack.enter_context(postgres_database(url, name, tables))
-            if "redis" in backend:
-                env["REDIS_URL"] = stack.enter_context(redis_database(request.getfixturevalue("redis_server")))
-            server = stack.enter_context(serve(world, latency=latency))
-            return stack.enter_context(Installation(tmp_path, world, server, django_db_blocker, **env))
-
-        yield build
-
-
 def franchise(slaves: int) -> World:
     """A demo franchise with drifted slaves, without a rate limit."""
     world = World()
     world.limits.key = "none"
     seed_demo(world, slaves=slaves)
-    return world
-
-
-def new_franchise(slaves: int) -> World:
-    """A small master with something of everything, and so many slaves as Kommo makes them."""
-    world = World()
-    world.limits.key = "none"
-    seed_master(world.add_account("master"), pipelines=2, stages=4, fields=(12, 6, 4), groups=3, required=4)
-    for number in range(slaves):
-        world.add_account(f"branch-{number:02d}")
     return world
 
 

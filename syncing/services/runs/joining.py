@@ -5,7 +5,7 @@ once. Whatever asks for the same while nobody has begun to read the master joins
 becomes one follow-up, until `trigger_quiet_seconds` after the end of the run before.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Set
 from datetime import timedelta
 from typing import Any
 
@@ -38,13 +38,16 @@ def of_exactly(runs: QuerySet[SyncRun], accounts: Collection[int]) -> QuerySet[S
     )
 
 
-def waiting_for_workers(same: Mapping[str, Any], accounts: Collection[int], by: Actor) -> SyncRun | None:
+def waiting_for_workers(same: Mapping[str, Any], accounts: Set[int], by: Actor) -> SyncRun | None:
     """Returns the run that a trigger joins without a lock and without writing anything; None: it takes the long way.
 
     Of an API key, the run's rows have to tell already that it asked for it.
     """
-    run = of_exactly(not_begun(by).filter(**same, queued_to_workers=True), accounts).first()
-    return run if run and not is_worth_noting(run, by) else None
+    waiting = not_begun(by).filter(**same, queued_to_workers=True)
+    for run in waiting.only("pk"):
+        if set(run.account_runs.order_by().values_list("account", flat=True)) == accounts:
+            return None if is_worth_noting(run, by) else run
+    return None
 
 
 def is_worth_noting(run: SyncRun, by: Actor) -> bool:

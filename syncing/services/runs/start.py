@@ -79,17 +79,23 @@ def _joined_without_lock(order: Order, accounts: Sequence[Account] | None, by: A
 
     Whoever begins to read the master does so after the trigger came, even if it is this very moment.
     """
-    order, slaves = _checked(order, accounts, by)
-    return joining.waiting_for_workers(order.same, [slave.pk for slave in slaves], by)
+    if accounts is not None:
+        wanted = {account.pk for account in accounts}
+    else:
+        slaves = Account.objects.filter(group=order.group, role=Account.Role.SLAVE).order_by()
+        wanted = set(slaves.values_list("pk", flat=True))
+    return joining.waiting_for_workers(_as_allowed(order, by).same, wanted, by)
 
 
 def _checked(order: Order, accounts: Sequence[Account] | None, by: Actor) -> tuple[Order, list[Account]]:
     """Returns what is really ordered, and the slaves that it is for; raises Refusal when that cannot be done."""
     _check_group(order.group, order.type)
-    slaves = _slaves(order.group, accounts)
-    if order.group.requires_approval and by.via in UNATTENDED:
-        order = replace(order, mode=RunMode.PLAN)
-    return order, slaves
+    return _as_allowed(order, by), _slaves(order.group, accounts)
+
+
+def _as_allowed(order: Order, by: Actor) -> Order:
+    """Returns the order as a plan when a machine that nobody attends to asks where plans need approval."""
+    return replace(order, mode=RunMode.PLAN) if order.group.requires_approval and by.via in UNATTENDED else order
 
 
 def _check_group(group: SyncGroup, run_type: str) -> None:
