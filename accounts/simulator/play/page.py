@@ -131,12 +131,10 @@ def _happened(view: View) -> Html:
     earlier = element(
         "details",
         element("summary", "Before that"),
-        element("ul", [element("li", _time(each), _event(view, each)) for each in before]),
+        element("ul", [element("li", _time(each), _event(view, each)) for each in before] or element("li", "Nothing.")),
         data_keep="earlier",
     )
-    return element(
-        "section", element("div", first, role="status"), earlier if before else None, id="happened", data_part=True
-    )
+    return element("section", element("div", first, role="status"), earlier, id="happened", data_part=True)
 
 
 def _event(view: View, event: Event) -> Html:
