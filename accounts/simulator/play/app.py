@@ -152,12 +152,20 @@ def why_refused(request: PageRequest) -> str:
     """
     if not _is_loopback(request.ip):
         return "This page is for the machine that it runs on."
-    if (urlsplit(f"//{request.host}").hostname or "") not in LOOPBACK_NAMES:
+    if _name_of(request.host) not in LOOPBACK_NAMES:
         return "This page is asked for as 127.0.0.1 or localhost only."
     is_foreign = request.origin not in ("", f"http://{request.host}") or request.site in ("cross-site", "same-site")
     if request.method != "GET" and is_foreign:
         return "This form was sent by another page."
     return ""
+
+
+def _name_of(host: str) -> str:
+    """Returns the name in a Host header, without the port; "" for what is none."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:  # an address in brackets that is none
+        return ""
 
 
 def _is_loopback(ip: str) -> bool:

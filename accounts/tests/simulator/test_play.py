@@ -168,6 +168,13 @@ def test_an_account_fails_until_it_is_repaired_and_no_other_does(
     assert answer_of(server, north)[0] == 200
 
 
+def test_one_account_is_repaired_and_another_is_not(browser, server, world) -> None:
+    for name in ("north", "south"):
+        browser.submit(browser.open(f"/play?slave={name}").form("cause-trouble", account=name), "broken")
+    browser.submit(browser.open("/play?slave=north").form("repair", account="north"))
+    assert [answer_of(server, world.accounts[name])[0] for name in ("north", "south")] == [200, 500]
+
+
 def test_a_slow_account_answers_late_and_a_second_trouble_takes_the_place_of_the_first(browser, server, world) -> None:
     waited: list[float] = []
     world.sleep = waited.append
@@ -341,6 +348,8 @@ def test_nothing_else_is_there_and_no_form_is_too_large(browser, server) -> None
         {"Host": "evil.example", "Origin": "http://evil.example"},
         {"Host": "127.0.0.1.evil.example"},
         {"Host": ""},
+        {"Host": "[::1"},
+        {"Host": "127.0.0.1@evil.example"},
         {"Sec_Fetch_Site": "cross-site"},
         {"Sec_Fetch_Site": "same-site"},
     ],
