@@ -162,7 +162,7 @@ def _follow(view: View) -> Html:
         element("progress", value=follow, max=total or 1, aria_label="Slaves that have all that the master has"),
         element("ol", squares, class_="squares"),
         element("p", _waits(view), " ", _asked(view), class_="quiet"),
-        element("p", f"{in_trouble} in trouble. ", repair, class_="trouble") if in_trouble else None,
+        element("div", f"{in_trouble} in trouble. ", repair, class_="trouble") if in_trouble else None,
         id="followers",
         data_part=True,
     )
