@@ -6,7 +6,7 @@ from collections.abc import Collection
 from accounts.models import SyncGroup
 from syncing.engine.refs import Kind, Ref, Scope
 from syncing.engine.rules import ExclusionRule, Limits, Rules, Unmatched
-from syncing.models import AcceptedDifference, Exclusion, IdMapping, RunType, SyncRun
+from syncing.models import REVIEWED, AcceptedDifference, Exclusion, IdMapping, RunType, SyncRun
 
 Keys = dict[int, set[tuple[Kind, str]]]
 
@@ -39,7 +39,7 @@ def limits_of(run: SyncRun) -> Limits | None:
 def rules_for(account_ids: Collection[int], run: SyncRun) -> dict[int, Rules]:
     """Returns the rules by account, in three queries at most.
 
-    Nothing is deleted unless the master's reading is beyond doubt.
+    Nothing is deleted unless the master's reading is beyond doubt, nor by what nobody attends to.
     """
     unmatched = unmatched_of(run.group) if run.deletes_allowed else {}
     created = _created(account_ids) if unmatched else {}
@@ -50,6 +50,7 @@ def rules_for(account_ids: Collection[int], run: SyncRun) -> dict[int, Rules]:
     for item in AcceptedDifference.objects.filter(account__in=account_ids, withdrawn_at=None).order_by():
         accepted[item.account_id].add((Ref(Kind(item.kind), item.key), item.attribute))
     limits = limits_of(run)
+    deletes_after_review = run.trigger in REVIEWED and run.writes and not run.forced
     return {
         account_id: Rules(
             unmatched=unmatched,
@@ -57,6 +58,7 @@ def rules_for(account_ids: Collection[int], run: SyncRun) -> dict[int, Rules]:
             exclusions=frozenset(exclusions[account_id]),
             accepted=frozenset(accepted[account_id]),
             limits=limits,
+            deletes_after_review=deletes_after_review,
         )
         for account_id in account_ids
     }

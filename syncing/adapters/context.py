@@ -72,11 +72,12 @@ class WriteContext:
 
     def sorts(
         self, kind: Kind, order: str, present: Iterable[tuple[str, int]], wished: Mapping[Ref, int],
-        creates: Sequence[Change], updates: Sequence[Change], highest: int,
+        creates: Sequence[Change], updates: Sequence[Change], highest: int, *, sparing: bool = False,
     ) -> dict[RefOrKey, int]:  # fmt: skip
         """Returns the sort numbers to write in the list that the plan calls `order`.
 
-        `present`: the account's keys in their order, with their numbers; `wished`: the master's numbers.
+        `present`: the account's keys in their order, with their numbers; `wished`: the master's numbers; `sparing` as
+        in `sort_numbers`.
         """
         refs = self.refs_by_key(kind)
         current: list[tuple[RefOrKey, int]] = [(refs.get(key, key), number) for key, number in present]
@@ -85,7 +86,7 @@ class WriteContext:
         here = {item for item, _ in current} | set(placing)
         target = [ref for ref in self.plan.orders.get(order, ()) if ref in here]
         rewrite = self.rewrite_order and bool(moving)
-        return sort_numbers(current, target, placing, wished, highest, rewrite=rewrite)
+        return sort_numbers(current, target, placing, wished, highest, rewrite=rewrite, sparing=sparing)
 
     def with_renumbered(self, updates: Sequence[Change], sorts: Mapping[RefOrKey, int]) -> list[Change]:
         """Adds the present items that get a number only as there was no room beside them: no changes of the plan."""

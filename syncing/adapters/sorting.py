@@ -4,14 +4,14 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 from syncing.engine.changes import Change
 from syncing.engine.refs import Ref
-from syncing.engine.sequences import STEP, give_way, merge, numbers
+from syncing.engine.sequences import STEP, give_way, merge, most_fixed, numbers
 
 RefOrKey = Hashable  # a Ref, or the key of an item that only the slave has
 
 
 def sort_numbers(
     current: Sequence[tuple[RefOrKey, int]], target: Sequence[Ref], placing: Iterable[Ref], wished: Mapping[Ref, int],
-    highest: int, *, rewrite: bool = False,
+    highest: int, *, rewrite: bool = False, sparing: bool = False,
 ) -> dict[RefOrKey, int]:  # fmt: skip
     """Returns the sort numbers to write so that the items of `target` come in that order.
 
@@ -20,6 +20,9 @@ def sort_numbers(
     the rest: without room in front of them the items come behind them, and without room there, too, the items of
     `target` that follow are numbered anew. Without room for that (or with `rewrite`) all of `target` is numbered anew
     behind everything else; without room there, from 1 on.
+
+    `sparing`: each number costs a request, so where there is no room as few items of `target` as possible are numbered,
+    whichever they are: also another one than the one to place.
     """
     placing, ours = set(placing), set(target)
     fixed = {item: number for item, number in current if item not in placing}
@@ -28,6 +31,10 @@ def sort_numbers(
     following = [item for item in sequence if item in fixed and item in ours]
     while not rewrite:
         chosen = numbers(give_way(sequence, fixed, ours), fixed, wishes, 1, highest)
+        if chosen is None and sparing:
+            immovable = {item for item, _ in current if item not in ours}
+            kept = most_fixed(sequence, dict(current), immovable, fixed, 1, highest)
+            chosen = None if kept is None else numbers(sequence, kept, wishes, 1, highest)
         if chosen is not None:
             return chosen
         if not following:

@@ -93,6 +93,42 @@ def numbers(
     return result
 
 
+def most_fixed(
+    sequence: Sequence[T],
+    present: Mapping[T, int],
+    immovable: Collection[T],
+    preferred: Collection[T],
+    low: int,
+    high: int,
+) -> dict[T, int] | None:
+    """Returns the numbers to leave as they are so that as few items as possible get another; None without room.
+
+    `present`: the numbers that items have now. `immovable` ones keep theirs; of equally many the `preferred` ones do.
+    """
+    last = len(sequence) - 1
+    best: dict[int, tuple[int, int | None]] = {}  # position of an item that keeps its number -> weight, the one before
+    for at, item in enumerate(sequence):
+        if item not in present or not low + at <= present[item] <= high - (last - at):
+            continue
+        weight = len(sequence) + 1 + (item in preferred)
+        ends = [(weight, None)] if not any(each in immovable for each in sequence[:at]) else []
+        for before, (total, _) in best.items():
+            has_room = present[item] - present[sequence[before]] >= at - before
+            if has_room and not any(each in immovable for each in sequence[before + 1 : at]):
+                ends.append((total + weight, before))
+        if ends:
+            best[at] = max(ends, key=lambda end: end[0])
+    finals = [at for at in best if not any(each in immovable for each in sequence[at + 1 :])]
+    if not finals:
+        return None if immovable else {}
+    at: int | None = max(finals, key=lambda each: best[each][0])
+    fixed = {}
+    while at is not None:
+        fixed[sequence[at]] = present[sequence[at]]
+        at = best[at][1]
+    return fixed
+
+
 def _run_length(sequence: Sequence[T], start: int, fixed: Mapping[T, int]) -> int:
     """Counts the items from `start` on that have no number yet."""
     end = start

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 SUCCEEDED = frozenset({"changed", "in_sync"})
 FAILED = frozenset({"failed", "refused", "partial"})
-NO_VERDICT = "stale_plan"  # what was approved is not what would be done now: nothing was tried
+# What was approved is not what would be done now, or somebody has to approve it first: nothing was tried.
+NO_VERDICT = frozenset({"stale_plan", "needs_review"})
 
 
 def assign_waves(pilots: Sequence[bool], *, size: int, percent: bool = False) -> list[int]:
@@ -46,8 +47,8 @@ class WaveResult:
 def wave_result(ends: Mapping[tuple[str, str], int]) -> WaveResult:
     """Judges a wave by how many of its accounts ended with which (state, reason).
 
-    What was skipped or cancelled was not tried, nor was an account that has changed since its plan was approved.
+    What was skipped or cancelled was not tried, nor was an account whose plan has to be looked at (`NO_VERDICT`).
     """
-    judged = {end: count for end, count in ends.items() if end[1] != NO_VERDICT}
+    judged = {end: count for end, count in ends.items() if end[1] not in NO_VERDICT}
     failed = sum(count for (state, _), count in judged.items() if state in FAILED)
     return WaveResult(failed + sum(count for (state, _), count in judged.items() if state in SUCCEEDED), failed)

@@ -15,6 +15,7 @@ from accounts.models import Account
 from accounts.services.credentials.clients import client_for
 from syncing import conf
 from syncing.adapters.outcomes import Outcome
+from syncing.engine.delta import PartRead
 from syncing.engine.refs import Ref
 from syncing.engine.snapshot import Snapshot
 from syncing.error_boundary import bounded, where
@@ -104,8 +105,8 @@ class AccountTask:
                 if item.created_by_us:
                     self.target.gate.admit(item.ref, item.slave_key)
 
-    def store_before(self, before: Snapshot) -> None:
-        self.recorder.store_before(self.claim, packed(before))
+    def store_before(self, before: Snapshot, part: PartRead | None) -> None:
+        self.recorder.store_before(self.claim, packed(before), part)
 
     def checkpoint(self, note: str) -> None:
         self.note = note

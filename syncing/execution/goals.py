@@ -1,10 +1,12 @@
 """The goal of an account run: what its account is to become, by which rules; and the snapshots that goals need."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from syncing.adapters.gate import Gate
+from syncing.engine.assumed import DeltaBase
+from syncing.engine.delta import PartRead, touched_part
 from syncing.engine.pending import ListKey, Pending
 from syncing.engine.promotion import Proposal, proposal_from
 from syncing.engine.refs import Ref, Scope
@@ -42,27 +44,34 @@ class Goal:
     base: Snapshot | None = None
     gate: Gate | None = None
     own_words: bool = False  # `desired` was read from the account itself
+    delta: DeltaBase | None = None
+    rules_digest: str = ""
 
     def target(self, claim: Claim, subdomain: str, stored: StoredAccount, *, forced: bool) -> Target:
         """Returns all that the thread of the account needs.
 
         Who forces a run has what is missing created, whatever was sent before. An account that was begun had the
-        approved plan then; what is left of it has another digest.
+        approved plan then; what is left of it has another digest. Nothing is assumed of an account that an earlier
+        attempt has had, nor where names or creations of it are in doubt.
         """
         pending = {} if forced else stored.pending
+        is_odd = forced or claim.fence > 1 or bool(stored.pending or stored.stored_names)
+        rules = replace(self.rules, deletes_after_review=False) if claim.approved_digest else self.rules
         return Target(
             subdomain,
             self.scope,
             claim.writes,
             as_sent(self.desired, stored.stored_names) if self.own_words else self.desired,
             self.known,
-            rules=self.rules,
+            rules=rules,
             approved_digest="" if stored.is_begun else claim.approved_digest,
             base=self.base,
             gate=self.gate,
             stored_names=stored.stored_names,
             fresh=frozenset() if self.own_words else stored.fresh,
             pending=None if self.own_words else pending,
+            delta=None if self.delta and self.delta.may_widen and is_odd else self.delta,
+            rules_digest=self.rules_digest,
         )
 
 
@@ -102,6 +111,15 @@ class SnapshotCache:
             )
 
         return self._once(("base", pipelines, fields), load)
+
+    def touched(self, run: SyncRun, pipelines: int | None, fields: int | None) -> PartRead:
+        """Returns what the master that `run` has read changes of that base (as in `base`)."""
+
+        def load() -> PartRead:
+            desired, scope = self.master(run)
+            return touched_part(self.base(pipelines, fields) or Snapshot(()), desired, scope)
+
+        return self._once(("touched", run.snapshot_id, pipelines, fields), load)
 
     def _once(self, key: object, load: Callable[[], T]) -> T:
         if key not in self._values:

@@ -13,6 +13,7 @@ from accounts.services.health.store import record_health
 from accounts.services.identity import remember_identity
 from syncing import conf
 from syncing.adapters.outcomes import Outcome
+from syncing.engine.delta import PartRead
 from syncing.engine.refs import Ref
 from syncing.error_boundary import bounded
 from syncing.leases.claims import Claim
@@ -70,11 +71,11 @@ class Recorder:
 
         self._batcher.call(Unit(claim, act, after_write=True))
 
-    def store_before(self, claim: Claim, document: bytes) -> None:
-        """Stores the account as it was before the first write (`records.snapshots.packed`)."""
+    def store_before(self, claim: Claim, document: bytes, part: PartRead | None) -> None:
+        """Stores the account as it was before the first write (`records.snapshots.packed`); `part` of it was read."""
 
         def act() -> None:
-            store_snapshot(claim.account_run_id, claim.account_id, document)
+            store_snapshot(claim.account_run_id, claim.account_id, document, part)
 
         self._batcher.call(Unit(claim, act, after_write=True))
 
@@ -83,7 +84,7 @@ class Recorder:
         seen = drift.observation_in(result)
 
         def act() -> None:
-            _end(claim, note=note, **final_columns(claim, result, earlier))
+            _end(claim, note=note, **final_columns(claim, result, [*earlier, *result.earlier]))
             _store_contact(claim, result)
             if seen is not None:
                 if claim.run_id not in self._frames:

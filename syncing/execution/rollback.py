@@ -14,6 +14,14 @@ def goals(run: SyncRun, claims: Sequence[Claim], snapshots: SnapshotCache) -> di
     _, scope = snapshots.master(run)
     before = rollback.before(run, [claim.account_id for claim in claims])
     return {
-        account: Goal(each.desired, each.scope(scope), each.known, each.rules, remember_rollback, own_words=True)
+        account: Goal(
+            each.desired,
+            each.scope(scope),
+            each.known,
+            each.rules,
+            remember_rollback,
+            own_words=True,
+            delta=each.delta,
+        )
         for account, each in before.items()
     }

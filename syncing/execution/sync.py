@@ -1,21 +1,24 @@
 """Syncs and drift checks: the master is read and judged, and every slave is compared with it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from django.db import transaction
 
 from accounts.models import Account
 from syncing.automation import retries
 from syncing.engine import safety
+from syncing.engine.assumed import DeltaBase, delta_base
 from syncing.engine.refs import Scope
 from syncing.engine.snapshot import Snapshot, fingerprint, from_document
 from syncing.error_boundary import survived
 from syncing.execution.goals import Goal, SnapshotCache
 from syncing.execution.master_reading import ReadRequest
 from syncing.leases.claims import Claim, MasterClaim, freeze_master
-from syncing.models import LogEntry, MasterSnapshot, SyncRun
-from syncing.policy import may_delete, rules_for
+from syncing.models import LogEntry, MasterSnapshot, RunType, SyncRun
+from syncing.policy import may_delete, rules_for, scope_of
 from syncing.records import drift
+from syncing.records.equality import known_equal
 from syncing.records.log import log
 from syncing.records.mappings import known_mappings, remember_slave
 from syncing.records.snapshots import last_accepted, store_master
@@ -95,9 +98,34 @@ def goals(run: SyncRun, claims: Sequence[Claim], snapshots: SnapshotCache) -> di
     known, rules = known_mappings(accounts), rules_for(accounts, run)
     desired, scope = snapshots.master(run)
     bases = drift.bases_of(accounts, run.group_id)
+    equal = known_equal(accounts, run) if run.delta and not run.forced else {}
+    policy = scope_of(RunType.FULL, run.group)
     by_account = {}
     for account in accounts:
         pipelines, fields = bases.get(account, (None, None))
         base = snapshots.base(pipelines if scope.writes_pipelines else None, fields if scope.writes_fields else None)
-        by_account[account] = Goal(desired, scope, known[account], rules[account], remember_slave, base)
+        goal = Goal(desired, scope, known[account], rules[account], remember_slave, base)
+        goal = replace(goal, rules_digest=goal.rules.digest(policy))
+        if equal.get(account) == goal.rules_digest:
+            goal = replace(goal, delta=_delta(run, goal, bases[account], snapshots))
+        by_account[account] = goal
     return by_account
+
+
+def _delta(
+    run: SyncRun, goal: Goal, bases: tuple[int | None, int | None], snapshots: SnapshotCache
+) -> DeltaBase | None:
+    """Returns what is known without reading of an account that is equal to its bases; None: it is to be read whole.
+
+    A run that writes no pipelines names stages all the same, as they were when the fields were last equal.
+    """
+    pipelines, fields = bases
+    if not goal.scope.writes_pipelines:
+        pipelines = fields
+    if not goal.scope.writes_fields:
+        fields = None
+    base = snapshots.base(pipelines, fields)
+    if base is None or pipelines is None or (fields is None and goal.scope.writes_fields):
+        return None
+    part = snapshots.touched(run, pipelines, fields)
+    return delta_base(base, goal.desired, part, goal.known, goal.rules, goal.scope)

@@ -134,6 +134,11 @@ class Migration(migrations.Migration):
             field=models.CharField(blank=True, editable=False, help_text='Exceptions and exclusions when it was last in sync.', max_length=64),
         ),
         migrations.AddField(
+            model_name='slavesnapshot',
+            name='part',
+            field=models.JSONField(editable=False, help_text='{lists, described}: what was read of it, the rest was assumed. Null: all was read.', null=True),
+        ),
+        migrations.AddField(
             model_name='syncrun',
             name='delta',
             field=models.BooleanField(default=False, editable=False, help_text='Accounts equal to the master before are read only where it changed.'),

@@ -38,6 +38,11 @@ class SlaveSnapshot(models.Model):
     )
     account = models.ForeignKey(Account, models.CASCADE, related_name="snapshots", verbose_name=_("account"))
     document = models.BinaryField(_("document"), help_text=_("The snapshot as JSON, compressed with zlib."))
+    part = models.JSONField(
+        null=True,
+        editable=False,
+        help_text="{lists, described}: what was read of it, the rest was assumed. Null: all was read.",
+    )
     taken_at = models.DateTimeField(_("taken"), auto_now_add=True, db_index=True)
 
     class Meta:

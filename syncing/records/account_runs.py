@@ -48,6 +48,7 @@ def final_columns(claim: Claim, result: Result, earlier: Sequence[Outcome]) -> d
         "content_digest": content_digest(document) if result.digest else "",  # without a plan it is like nobody's
         "finished_at": clock.now(),
         "requests": claim.requests + result.requests,
+        "delta": result.part is not None,
         **{column: getattr(result, column) + before[column] for column in before},
     }
 

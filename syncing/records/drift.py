@@ -11,7 +11,8 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from accounts import clock
-from syncing.engine.refs import Kind, Scope
+from syncing.engine.delta import ListName, list_of
+from syncing.engine.refs import Kind, Ref, Scope
 from syncing.engine.rules import WHOLE
 from syncing.leases.claims import Claim
 from syncing.models import AcceptedDifference, Drift, DriftChange, MasterSnapshot, SyncRun
@@ -36,6 +37,8 @@ class Observation:
 
     rows: list[DriftRow]
     converged: bool
+    lists: frozenset[ListName] | None = None  # what was read of the slave; None: all that the run covers
+    rules_digest: str = ""
 
 
 def observation_in(result: Result) -> Observation | None:
@@ -48,7 +51,8 @@ def observation_in(result: Result) -> Observation | None:
         is_clean = "\\u0000" not in text
     except UnicodeEncodeError:
         is_clean = False
-    return Observation(json.loads(text) if is_clean else clean(result.differences), result.converged)
+    rows = json.loads(text) if is_clean else clean(result.differences)
+    return Observation(rows, result.converged, result.part.lists if result.part else None, result.rules_digest)
 
 
 @dataclass(frozen=True)
@@ -98,15 +102,19 @@ def store_drift(claim: Claim, frame: Frame, seen: Observation) -> None:
         {**row, "first_seen": first_seen.get(identity(row), now.isoformat())}
         for row in _without_accepted(claim.account_id, seen.rows)
     ]
-    rows += [row for row in old if row["kind"] in frame.in_policy - frame.covered]
-    columns = {**columns_of(rows), "run_id": claim.run_id, "checked_at": now}
+    rows += [row for row in old if not _was_looked_at(row, frame, seen)]
+    columns = {**columns_of(rows), "run_id": claim.run_id}
+    if before is None or seen.lists is None:  # a delta is no check of the slave
+        columns["checked_at"] = now
     looked_at_all = frame.in_policy <= frame.covered
     was_in_conflict = before is not None and before.state == Drift.State.CONFLICT
     if not columns["count"] and (not seen.converged or (was_in_conflict and not looked_at_all)):
         columns["state"] = Drift.State.CONFLICT
     if seen.converged:
         columns |= frame.bases
-    if columns["state"] == Drift.State.IN_SYNC:
+    if looked_at_all or before is None or not seen.converged or before.rules_digest != seen.rules_digest:
+        columns["rules_digest"] = seen.rules_digest if seen.converged and looked_at_all else ""
+    if columns["state"] == Drift.State.IN_SYNC and (seen.lists is None or seen.lists):
         columns["converged_at"] = now
     if before is None:
         Drift.objects.create(account_id=claim.account_id, **columns)
@@ -115,6 +123,13 @@ def store_drift(claim: Claim, frame: Frame, seen: Observation) -> None:
             del columns["differences"]  # the one column that may be large
         Drift.objects.filter(pk=claim.account_id).update(**columns)
     _note_change(claim, old, rows, now)
+
+
+def _was_looked_at(row: DriftRow, frame: Frame, seen: Observation) -> bool:
+    """Tells if the run would have seen this difference again; what the policy no longer covers is forgotten."""
+    if row["kind"] not in frame.covered:
+        return row["kind"] not in frame.in_policy
+    return seen.lists is None or list_of(Ref(Kind(row["kind"]), row["key"])) in seen.lists
 
 
 def _without_accepted(account_id: int, rows: Sequence[DriftRow]) -> list[DriftRow]:

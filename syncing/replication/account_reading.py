@@ -1,34 +1,40 @@
 """Reads the account of an account run, at first and again after writes; a doubtful reading raises."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from accounts.kommo.client import KommoClient
 from accounts.kommo.errors import BadAnswer
 from syncing.adapters.existence import item_exists
 from syncing.adapters.reader import Reader, with_membership
+from syncing.engine.assumed import with_descriptions_of, with_features_of
 from syncing.engine.changes import Action, Change
+from syncing.engine.delta import OF_FIELDS, PIPELINES, ListName, list_of
 from syncing.engine.match import match
 from syncing.engine.refs import Kind, Ref, pipeline_key
-from syncing.engine.resources.custom_fields import ENTITIES
-from syncing.engine.resources.field_groups import FieldGroup
+from syncing.engine.resources.custom_fields import ENTITIES, CustomField
+from syncing.engine.resources.field_groups import DEFAULT_GROUP, FieldGroup
 from syncing.engine.resources.pipelines import Pipeline
 from syncing.engine.safety import incomplete_reading
 from syncing.engine.snapshot import Snapshot, refs_in
+from syncing.replication.assumptions import raise_doubt
 from syncing.replication.contract import Target
 
 LAG = 4.0  # seconds after which a reading shows what was written before it
-OF_FIELDS = (Kind.FIELD_GROUP, Kind.CUSTOM_FIELD, Kind.ENUM)
 
 
 @dataclass(frozen=True)
 class AccountReading:
-    """Reads one account for its target; `known` is the caller's and grows while the account is worked."""
+    """Reads one account for its target; `known` is the caller's and grows while the account is worked.
+
+    `groupless`: the fields that a reading has shown without a group, as (entity, id).
+    """
 
     target: Target
     client: KommoClient
     reader: Reader
     known: Mapping[Ref, str]
+    groupless: set[tuple[str, int]] = field(default_factory=set)
 
     def first(self) -> Snapshot:
         """Reads the account; asks again for what was mapped a moment ago and does not show, as readings may lag."""
@@ -54,26 +60,52 @@ class AccountReading:
         return [key for key in read if key not in present and not existing.hides(key)]
 
     def _read_all(self) -> Snapshot:
-        pipelines = self.reader.pipelines()
-        existing = Snapshot(self._with_descriptions(pipelines))
+        """Reads the account, or the part of it that is to be read: the rest is as it is assumed to be."""
+        assumed = self.target.delta.assumed if self.target.delta else Snapshot(())
+        existing = Snapshot(assumed.pipelines)
+        if self._reads(PIPELINES):
+            existing = Snapshot(self._read_pipelines(assumed.pipelines))
         if self.target.scope.writes_fields:
-            groups, fields = self.reader.groups_and_fields(ENTITIES)
-            existing = replace(existing, groups=groups, fields=fields)
+            groups: list[FieldGroup] = []
+            fields: list[CustomField] = []
+            for entity in ENTITIES:
+                if self._reads((Kind.FIELD_GROUP, entity)):
+                    groups += self.reader.groups(entity)
+                if self._reads((Kind.CUSTOM_FIELD, entity)):
+                    fields += self._read_fields(entity)
+            rest = [item for item in assumed.fields or () if not self._reads((Kind.CUSTOM_FIELD, item.entity))]
+            groups += [each for each in assumed.groups or () if not self._reads((Kind.FIELD_GROUP, each.entity))]
+            every = with_membership((*fields, *with_features_of(fields, rest)), tuple(groups))
+            existing = replace(existing, groups=tuple(groups), fields=every)
         return self.checked(existing)
+
+    def _reads(self, name: ListName) -> bool:
+        return self.target.delta is None or name in self.target.delta.part.lists
+
+    def _read_fields(self, entity: str) -> tuple[CustomField, ...]:
+        fields = self.reader.fields(entity)
+        self.groupless.update((entity, item.id) for item in fields if item.group_id is None)
+        return fields
 
     def reread(self, existing: Snapshot, changes: Iterable[Change]) -> Snapshot:
         """Reads again only what was written; the caller has it `checked` in the end, as it may lag behind."""
+        changes = list(changes)
         touched = touched_lists(changes)
-        if touched & {(Kind.PIPELINE, ""), (Kind.STAGE, "")}:
-            existing = replace(existing, pipelines=self._with_descriptions(self.reader.pipelines()))
+        if PIPELINES in touched:
+            existing = replace(existing, pipelines=self._read_pipelines(existing.pipelines))
         for entity in ENTITIES:
             groups, fields = existing.groups or (), existing.fields or ()
             if (Kind.FIELD_GROUP, entity) in touched:
                 groups = self._reread_groups(groups, entity)
             if (Kind.CUSTOM_FIELD, entity) in touched:
-                mine = self.reader.fields(entity)
-                if not mine:  # the groups show if the last field is gone
+                old = frozenset(self.groupless)
+                mine = self._read_fields(entity)
+                moved = {self.known.get(change.ref) for change in changes if "group" in change.fields}
+                # The groups show if the last field is gone, and where a field is that has never shown its group.
+                if not mine or any(_nowhere(item, old) and f"{entity}/{item.id}" in moved for item in mine):
                     groups = self._reread_groups(groups, entity)
+                else:
+                    groups = tuple(_with_members(group, mine, old) for group in groups)
                 rest = tuple(item for item in fields if item.entity != entity)
                 fields = rest + with_membership(mine, groups)
             existing = replace(existing, groups=groups, fields=fields) if self.target.scope.writes_fields else existing
@@ -83,37 +115,65 @@ class AccountReading:
         return tuple(group for group in groups if group.entity != entity) + self.reader.groups(entity)
 
     def checked(self, existing: Snapshot) -> Snapshot:
-        """Returns the reading with what was held back; raises BadAnswer for one that cannot be true."""
+        """Returns the reading with what was held back; raises BadAnswer for one that cannot be true.
+
+        What cannot be true only together with what is assumed of the account raises Doubt.
+        """
         existing = replace(existing, held=self.reader.held)
         if doubt := incomplete_reading(self.target.desired, existing, self.known):
+            raise_doubt(self.target, doubt)
             raise BadAnswer(doubt, account=self.target.subdomain)
         return existing
 
-    def _with_descriptions(self, pipelines: tuple[Pipeline, ...]) -> tuple[Pipeline, ...]:
-        """Reads descriptions only where the master has some: a request per pipeline."""
-        wanted = {
-            Ref(Kind.PIPELINE, pipeline_key(pipeline.id))
-            for pipeline, stage in self.target.desired.stages()
-            if stage.descriptions and not stage.is_system
-        }
-        if not wanted or not self.target.scope.writes_pipelines:
-            return pipelines
-        keys = match(
-            Snapshot(self.target.desired.pipelines), Snapshot(pipelines, held=self.reader.held), self.known
-        ).keys
-        described = {int(keys[ref]) for ref in wanted if ref in keys}
+    def _read_pipelines(self, before: tuple[Pipeline, ...]) -> tuple[Pipeline, ...]:
+        """Reads the pipelines with their stages; the descriptions that are not read are as they were `before`."""
+        pipelines = self.reader.pipelines()
+        described = self._described(pipelines)
+        if self.target.delta is not None:
+            pipelines = with_descriptions_of(pipelines, before, but=described)
         return self.reader.with_descriptions(pipelines, described)
 
+    def _described(self, pipelines: tuple[Pipeline, ...]) -> set[int]:
+        """Returns the pipelines whose descriptions are read: only where the master has some, at a request each."""
+        delta, desired = self.target.delta, self.target.desired
+        wanted = {
+            Ref(Kind.PIPELINE, pipeline_key(pipeline.id))
+            for pipeline, stage in desired.stages()
+            if stage.descriptions and not stage.is_system
+        }
+        if delta is not None:
+            wanted = {ref for ref in wanted if ref.key in delta.part.described}
+        if not wanted or not self.target.scope.writes_pipelines:
+            return set()
+        keys = match(Snapshot(desired.pipelines), Snapshot(pipelines, held=self.reader.held), self.known).keys
+        return {int(keys[ref]) for ref in wanted if ref in keys}
 
-def touched_lists(changes: Iterable[Change]) -> set[tuple[Kind, str]]:
-    """Returns what to read again: (kind, entity); a field that changes its group changes the group's list too."""
-    touched: set[tuple[Kind, str]] = set()
+
+def touched_lists(changes: Iterable[Change]) -> set[ListName]:
+    """Returns the lists to read again."""
+    touched: set[ListName] = set()
     for change in changes:
-        kind = change.ref.kind
-        entity = change.ref.key.partition("/")[0] if kind in OF_FIELDS else ""
-        touched.add((Kind.CUSTOM_FIELD if kind is Kind.ENUM else kind, entity))
-        if kind is Kind.CUSTOM_FIELD and change.action is Action.UPDATE and "group" in change.fields:
-            touched.add((Kind.FIELD_GROUP, entity))
-        if kind is Kind.FIELD_GROUP and change.action is Action.DELETE:
-            touched.add((Kind.CUSTOM_FIELD, entity))  # those that came into it meanwhile are in the main group now
+        name = list_of(change.ref)
+        touched.add(name)
+        if change.ref.kind is Kind.FIELD_GROUP and change.action is Action.DELETE:
+            touched.add((Kind.CUSTOM_FIELD, name[1]))  # those that came into it meanwhile are in the main group now
     return touched
+
+
+def _nowhere(item: CustomField, groupless: frozenset[tuple[str, int]]) -> bool:
+    """Tells if a field shows no group, and did not before: one that did show its group is in the main one now."""
+    return item.group_id is None and (item.entity, item.id) in groupless
+
+
+def _with_members(
+    group: FieldGroup, fields: Iterable[CustomField], groupless: frozenset[tuple[str, int]]
+) -> FieldGroup:
+    """Returns a group with the members that its fields say now; those that never said it stay as they were listed."""
+    place = {
+        item.id: item.group_id or DEFAULT_GROUP
+        for item in fields
+        if item.entity == group.entity and not _nowhere(item, groupless)
+    }
+    kept = [number for number in group.fields if place.get(number, group.id) == group.id]
+    came = [number for number, where in place.items() if where == group.id and number not in kept]
+    return replace(group, fields=(*kept, *came))

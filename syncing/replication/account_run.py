@@ -1,5 +1,6 @@
 """The account run itself: read, plan, check, apply, read again, verify."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -12,26 +13,25 @@ from syncing.adapters.reader import Reader
 from syncing.adapters.usage import in_use
 from syncing.adapters.writer import apply_plan
 from syncing.engine.changes import Action
+from syncing.engine.delta import deletes, doubt_about
 from syncing.engine.plan import Plan, make_plan
 from syncing.engine.refs import Ref
 from syncing.engine.rules import Rules
-from syncing.engine.safety import kommo_limits, thresholds
 from syncing.engine.snapshot import Snapshot
 from syncing.engine.stored_names import unrestored_options
 from syncing.replication.account_reading import AccountReading
+from syncing.replication.assumptions import part_read, raise_doubt, read_whole
 from syncing.replication.checkpointed_client import CheckpointedClient
-from syncing.replication.contract import Checkpoint, Notes, Record, Result, StoreBefore, Target
+from syncing.replication.contract import Checkpoint, Doubt, Notes, Record, Result, StoreBefore, Target
 from syncing.replication.document import difference_rows, document, with_late_findings
 from syncing.replication.id_map import IdMap, Updates
 from syncing.replication.ledger import Ledger
+from syncing.replication.plan_refusals import problem, why_refused
 from syncing.replication.remembered import Remembered
 from syncing.replication.rereading import Rereading
 from syncing.replication.rounds import PUT_BACK_IN, REWRITES_ORDER_IN, ROUNDS, worth_trying
 
-LIMIT_REMEDY = "Make room in the account; the message says where."
-PLAN_REMEDY = "Look at the plan. If it is intended, run this account again with --force --reason TEXT."
-STALE = "The account has changed since its plan was approved, so nothing was written."
-STALE_REMEDY = "Look at the new plan and approve that one."
+logger = logging.getLogger(__name__)
 
 
 def replicate(
@@ -39,11 +39,17 @@ def replicate(
 ) -> Result:
     """Reads the account, plans, and (if the target writes) checks, stores what was there, applies, rereads, verifies.
 
-    Errors of Kommo, and a cancel, end in a Result; `Stopped` by us for another reason and errors of our own are raised.
+    Where something is assumed of the account, a doubt about that has it read whole, as if the run began anew. Errors of
+    Kommo, and a cancel, end in a Result; `Stopped` by us for another reason and errors of our own are raised.
     """
     replication = Replication(target, client, record, checkpoint, store_before)
     try:
-        return replication.run()
+        try:
+            return replication.run()
+        except Doubt as doubt:
+            logger.info("%s is read whole: %s", target.subdomain, doubt)
+            replication = replication.read_whole()
+            return replication.run()
     except Stopped as stop:
         if stop.reason in (StopReason.HANDED_BACK, StopReason.LOST_CLAIM):
             raise
@@ -58,7 +64,8 @@ class Replication:
     def __init__(
         self, target: Target, client: KommoClient, record: Record, checkpoint: Checkpoint, store_before: StoreBefore
     ) -> None:
-        self.target, self.client, self.record, self.store_before = target, client, record, store_before
+        self.target, self.client, self.store_before = target, client, store_before
+        self._record, self._checkpoint = record, checkpoint
         self.api = CheckpointedClient(client, checkpoint)
         self.ledger = Ledger()
         self.rules: Rules = target.rules
@@ -68,6 +75,8 @@ class Replication:
         self.plan: Plan | None = None  # the first one: what the result reports
         self.left: Plan | None = None  # what there is still to do
         self.adopted = 0
+        self.recorded: list[Outcome] = []
+        self.earlier: tuple[Outcome, ...] = ()  # what was recorded before the account was read whole
 
     def run(self) -> Result:
         """Returns the result of the whole account run; raises KommoError."""
@@ -78,7 +87,8 @@ class Replication:
         self.plan = self.left = plan = self._first_plan(existing)
         self.id_map.plan = plan
         self.ledger.expect(plan)
-        if (refusal := self._why_refused(plan, existing)) is not None:
+        refusal = why_refused(plan, existing, self.id_map.known, self.rules, self.target.approved_digest)
+        if refusal is not None:
             self.ledger.skip_planned("The account was refused before the first write.")
             return self._result("refused", refusal["code"], refusal)
         if not self.target.writes:
@@ -87,30 +97,42 @@ class Replication:
             if plan.changes and not plan.conflicts:  # names that are stored otherwise do not prevent approval
                 return self._result("planned", None, None)
             return self._judged("in_sync")
+        if deletes(plan):  # what hangs on it may be in a list that was not read
+            raise_doubt(self.target, "something would be deleted")
         if self.target.gate is not None:
             self.target.gate.open(plan, existing)
         if plan.changes:
-            self.store_before(raw)
+            self.store_before(raw, part_read(self.target, self.id_map))
         self._store(self.id_map.of_arrivals(resolved))
         self._note(self.remembered.settle(self.id_map.known))
         self._adopt(plan)
         self._converge(plan, raw)
         return self._judged("changed" if self.ledger.outcomes else "in_sync")
 
+    def read_whole(self) -> "Replication":
+        """Returns the same account run begun anew, without assumptions."""
+        target = read_whole(self.target, self.id_map, self.remembered, is_begun=bool(self.recorded))
+        again = Replication(target, self.client, self._record, self._checkpoint, self.store_before)
+        again.earlier = tuple(self.recorded)
+        return again
+
     def stopped(self, state: str, error: KommoError) -> Result:
         """Returns the result of an account run that an error of the account, or a cancel, has cut short."""
         self.left = None  # nobody knows how far it came
         self.ledger.skip_planned("Not tried: the account's run ended before.")
-        problem = None if state == StopReason.CANCELLED else _problem(error.code, str(error), error.remedy)
-        return self._result(state, error.code, problem)
+        told = None if state == StopReason.CANCELLED else problem(error.code, str(error), error.remedy)
+        return self._result(state, error.code, told)
 
     # -- plan and check --
 
     def _make_plan(self, existing: Snapshot) -> Plan:
         rules = replace(self.rules, uncertain=self.remembered.uncertain)
-        return make_plan(
+        plan = make_plan(
             self.target.desired, existing, self.id_map.known, self.target.scope, rules, self.remembered.shown_names
         )
+        if self.target.delta is not None and (doubt := doubt_about(plan, self.target.delta.part)):
+            raise_doubt(self.target, doubt)
+        return plan
 
     def _first_plan(self, existing: Snapshot) -> Plan:
         """Returns the plan with what would be deleted, but is in use, left where it is.
@@ -127,17 +149,6 @@ class Replication:
             counted |= {change.ref for change in deletions}
             reasons = {(ref.kind, plan.slave_only[ref]): reason for ref, reason in used.items()}
             self.rules = replace(self.rules, in_use={**self.rules.in_use, **reasons})
-
-    def _why_refused(self, plan: Plan, existing: Snapshot) -> dict[str, str] | None:
-        """Returns the error of limits of Kommo or of the group, or of another plan than the approved one; None: go."""
-        if sentence := kommo_limits(plan, existing):
-            return _problem("limit_reached", sentence, LIMIT_REMEDY)
-        if self.target.approved_digest and self.target.approved_digest != plan.digest and plan.changes:
-            return _problem("stale_plan", STALE, STALE_REMEDY)
-        allowed = self.rules.limits
-        if allowed and (sentence := thresholds(plan, existing, self.id_map.known, allowed)):
-            return _problem("guard", sentence, PLAN_REMEDY)
-        return None
 
     # -- apply and verify --
 
@@ -169,7 +180,7 @@ class Replication:
         remaining = {change.ref: change for change in left.changes}
         changed = self.ledger.conclude(remaining, left.stored_otherwise, unrestored_options(left, spoiled))
         if changed:
-            self.record([self._with_key(outcome, left) for outcome in changed], (), ())
+            self._store(Updates([self._with_key(outcome, left) for outcome in changed]))
 
     def _apply(self, plan: Plan, existing: Snapshot, *, rewrite_order: bool) -> None:
         """Writes a plan; what was written is stored before the next request goes out."""
@@ -208,7 +219,8 @@ class Replication:
 
     def _store(self, updates: Updates) -> None:
         if updates:
-            self.record(updates.outcomes, updates.mapped, updates.dropped, updates.notes)
+            self._record(updates.outcomes, updates.mapped, updates.dropped, updates.notes)
+            self.recorded += updates.outcomes
 
     def _note(self, notes: Notes) -> None:
         self._store(Updates(notes=notes))
@@ -220,9 +232,10 @@ class Replication:
 
     def _judged(self, good: str) -> Result:
         assert self.plan is not None
-        problem = self.ledger.first_problem()
-        if problem is not None:
-            return self._result("partial", problem.code or "validation", None)
+        failed = self.ledger.first_problem()
+        if failed is not None:
+            raise_doubt(self.target, f"{failed.name!r} was not written as it was meant")
+            return self._result("partial", failed.code or "validation", None)
         if self.plan.conflicts:
             return self._result("partial", "conflict", None)
         return self._result(good, None, None)
@@ -243,8 +256,7 @@ class Replication:
             kommo_id=next(iter(seen)) if len(seen) == 1 else None,
             differences=None if left is None else difference_rows(left, self.target.base, self.id_map.known),
             converged=left is not None and not left.changes and not left.conflicts,
+            part=self.target.delta.part if self.target.delta else None,
+            rules_digest=self.target.rules_digest,
+            earlier=self.earlier,
         )
-
-
-def _problem(code: str, message: str, remedy: str) -> dict[str, str]:
-    return {"code": code, "message": message[:500], "remedy": remedy}

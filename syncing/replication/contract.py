@@ -6,6 +6,8 @@ from typing import Any, Protocol
 
 from syncing.adapters.gate import Gate
 from syncing.adapters.outcomes import Outcome
+from syncing.engine.assumed import DeltaBase
+from syncing.engine.delta import PartRead
 from syncing.engine.pending import ListKey, Pending
 from syncing.engine.refs import Ref, Scope
 from syncing.engine.rules import NO_RULES, Rules
@@ -36,6 +38,12 @@ class Target:
     fresh: frozenset[Ref] = frozenset()  # of `known`: mapped so short a time ago that a reading may not show it yet
     # Creations that were sent and not seen since; None: the account is not brought to its master, so none are noted.
     pending: Mapping[ListKey, Pending] | None = None
+    delta: DeltaBase | None = None  # what is known of the account without reading it; None: it is read whole
+    rules_digest: str = ""  # of the rules and the policy: stored if the account converges
+
+
+class Doubt(Exception):
+    """What is assumed of an account without reading it cannot be relied on: it must be read whole."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +88,9 @@ class Result:
     kommo_id: int | None  # as the answers showed it
     differences: tuple[dict[str, Any], ...] | None = None  # what differs now (see engine.drift); None: not known
     converged: bool = False  # read, and equal to `desired` as far as the rules go
+    part: PartRead | None = None  # what was read of the account; None: all of it
+    rules_digest: str = ""  # as in Target
+    earlier: tuple[Outcome, ...] = ()  # what was done before a doubt, after which the account was read whole
 
 
 class Record(Protocol):
@@ -95,7 +106,8 @@ class Record(Protocol):
     ) -> None: ...
 
 
-# Stores the account as it was read, before the first write of it goes out; blocks until it is committed.
-StoreBefore = Callable[[Snapshot], None]
+# Stores the account as it was read, before the first write of it goes out; blocks until it is committed. With a part
+# of it the rest was only assumed.
+StoreBefore = Callable[[Snapshot, PartRead | None], None]
 # Called between two requests with a short note; raises Stopped when the account must stop.
 Checkpoint = Callable[[str], None]

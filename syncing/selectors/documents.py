@@ -80,6 +80,7 @@ def account_document(account_run: AccountRun, document: Mapping[str, Any]) -> di
         "state": account_run.state,
         "reason": account_run.reason or None,
         "requests": account_run.requests,
+        "delta": account_run.delta,
         "created": account_run.created,
         "updated": account_run.updated,
         "deleted": account_run.deleted,

@@ -1,18 +1,21 @@
 """Rollbacks: runs that bring accounts back to their state before an earlier run; each can be planned like any other."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
 from accounts.models import Account
 from accounts.refusals import Refusal
+from syncing.engine.assumed import DeltaBase
+from syncing.engine.delta import PartRead, list_of
 from syncing.engine.refs import Scope
 from syncing.engine.rollback import RollbackInput, rollback_input
 from syncing.engine.snapshot import Snapshot
 from syncing.models import AuditAction, RunMode, RunPurpose, SlaveSnapshot, SyncRun
 from syncing.purposes import purpose_of
-from syncing.records.snapshots import unpacked
+from syncing.records.snapshots import part_of, unpacked
 from syncing.selectors.rollback import forecasts_of, writes_by_account_run
 from syncing.services import audit
 from syncing.services.runs.create import Order, Started, approval_needed, locked, make_run
@@ -101,11 +104,19 @@ def _chosen(run: SyncRun, accounts: Sequence[Account] | None) -> list[Account]:
 
 
 class Before:
-    """The state of one account before the run, and the way back to it."""
+    """The state of one account before the run, and the way back to it.
 
-    def __init__(self, snapshot: Snapshot, way: RollbackInput) -> None:
+    Where the run has read only a part of the account, the way back is about that part alone: nobody knows how the rest
+    was, and it was not written.
+    """
+
+    def __init__(self, snapshot: Snapshot, way: RollbackInput, part: PartRead | None) -> None:
         self.desired = snapshot
         self.rules, self.known = way.rules, way.known
+        self.delta = None if part is None else DeltaBase(part, snapshot, may_widen=False)
+        if part is not None:
+            only = {ref: names for ref, names in (way.rules.only or {}).items() if list_of(ref) in part.lists}
+            self.rules = replace(way.rules, only=only)
 
     def scope(self, asked: Scope) -> Scope:
         """Returns the scope of the run, as far as the snapshot has it."""
@@ -120,5 +131,5 @@ def before(run: SyncRun, account_ids: Collection[int]) -> dict[int, Before]:
     for row in rows:
         snapshot, writes = unpacked(bytes(row.document)), writes_by_row[row.pk]
         way = rollback_input(snapshot, [item.touch for item in writes.items], writes.options)
-        states[row.account_id] = Before(snapshot, way)
+        states[row.account_id] = Before(snapshot, way, part_of(row))
     return states

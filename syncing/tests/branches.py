@@ -18,6 +18,9 @@ from accounts.simulator.model import ENTITIES
 from accounts.simulator.server import RunningServer
 from syncing.adapters.outcomes import Outcome
 from syncing.adapters.reader import Reader
+from syncing.engine.assumed import DeltaBase, delta_base
+from syncing.engine.delta import PartRead, touched_part
+from syncing.engine.drift import EXTRA
 from syncing.engine.pending import ListKey, Pending
 from syncing.engine.refs import Kind, Ref, Scope
 from syncing.engine.rules import NO_RULES, Rules
@@ -81,12 +84,14 @@ class Branch:
     `dies_at`: the process is killed (`death` is raised) at that event, counted from 1; events are the moments before
     a request is sent and before its outcome is stored. `kommo_id`: whose we believe the account to be. `created`: the
     mapped items that we made, under the account's own keys. `snapshots`: the account before the first write of a run.
+    `equal_to`: the master that the last run has left it equal to.
     """
 
     server: RunningServer
     account: SimAccount
     known: dict[Ref, str] = field(default_factory=dict)
     created: set[tuple[Kind, str]] = field(default_factory=set)
+    equal_to: Snapshot | None = None
     snapshots: list[Snapshot] = field(default_factory=list)
     stored_names: dict[ItemKey, ShownName] = field(default_factory=dict)
     pending: dict[ListKey, Pending] = field(default_factory=dict)
@@ -132,7 +137,7 @@ class Branch:
         self._live()
         self.notes.append(note)
 
-    def store_before(self, snapshot: Snapshot) -> None:
+    def store_before(self, snapshot: Snapshot, part: PartRead | None) -> None:
         self._live()
         self.snapshots.append(snapshot)
 
@@ -151,6 +156,7 @@ class Branch:
         approved_digest: str = "",
         base: Snapshot | None = None,
         fresh: frozenset[Ref] = frozenset(),
+        delta: DeltaBase | None = None,
     ) -> Result:
         """`rules` that name nothing as created get what we remember of that."""
         target = Target(
@@ -165,10 +171,22 @@ class Branch:
             stored_names=dict(self.stored_names),
             pending=dict(self.pending),
             fresh=fresh,
+            delta=delta,
         )
-        self.events = 0
+        self.events, self.equal_to = 0, None
         with client_of(self.server, self.account, account_id=self.kommo_id, clock=self.clock) as client:
-            return replicate(target, client, self.record, self.checkpoint, self.store_before)
+            result = replicate(target, client, self.record, self.checkpoint, self.store_before)
+        differs = any(row["action"] != EXTRA for row in result.differences or ())
+        self.equal_to = desired if result.converged and not differs else None
+        return result
+
+    def follow(self, desired: Snapshot, *, scope: Scope = Scope.FULL, rules: Rules = NO_RULES, **facts: Any) -> Result:
+        """Syncs as a run of the watcher does: read only where the master has changed, if it was equal before."""
+        base, delta = self.equal_to, None
+        if base is not None and not self.stored_names and not self.pending:
+            part = touched_part(base, desired, scope)
+            delta = delta_base(base, desired, part, self.known, rules, scope)
+        return self.sync(desired, scope=scope, rules=rules, base=base, delta=delta, **facts)
 
     # -- what a test wants to know --
 

@@ -28,7 +28,7 @@ HEALTH_OF_CODE: dict[str, Account.Health] = {
     "server_error": Health.ERROR,
 }
 # The account was not asked, or we failed ourselves: nothing is learned about the connection.
-SAYS_NOTHING = frozenset({"paused", "busy", "cancelled", "internal", "guard", "stale_plan"})
+SAYS_NOTHING = frozenset({"paused", "busy", "cancelled", "internal", "guard", "stale_plan", "needs_review"})
 
 
 @dataclass(frozen=True)

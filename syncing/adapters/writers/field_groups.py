@@ -38,12 +38,15 @@ class _Groups(ListWriter):
         updates = self.context.changes(self.kind, Action.UPDATE, self.inside)
         if not creates and not updates:
             return
-        theirs = sorted(self.theirs.items(), key=lambda pair: (pair[1].sort, pair[1].id))
+        # Kommo's own groups are no neighbours that the others need room beside: where those stand is not compared.
+        ordinary = [(key, group) for key, group in self.theirs.items() if not group.is_predefined]
+        theirs = sorted(ordinary, key=lambda pair: (pair[1].sort, pair[1].id))
         present = [(key, group.sort) for key, group in theirs]
         groups = self.context.desired.groups or ()
         wished = {Ref(self.kind, group_key(group.entity, group.id)): group.sort for group in groups}
         order = f"groups of {self.entity}"
-        sorts = self.context.sorts(self.kind, order, present, wished, creates, updates, HIGHEST_SORT)
+        sorts = self.context.sorts(self.kind, order, present, wished, creates, updates, HIGHEST_SORT, sparing=True)
+        updates = [change for change in updates if change.ref in sorts or set(change.fields) != {"position"}]
         names = {change.ref: self.context.item(change.ref).attributes["name"] for change in creates}
         bodies = ({"name": name, "sort": sorts[ref]} for ref, name in names.items())
         batches.create(list(map(Entry, creates, bodies)), self)

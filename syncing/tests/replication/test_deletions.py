@@ -43,7 +43,7 @@ class Policy:
         branch = self.branch
         target = replace(target, known=dict(branch.known), **facts)
         with client_of(branch.server, branch.account, clock=branch.clock) as client:
-            return replicate(target, client, branch.record, branch.checkpoint, self.kept.append)
+            return replicate(target, client, branch.record, branch.checkpoint, lambda kept, _: self.kept.append(kept))
 
 
 def extras(result: Result) -> dict[str, str]:
