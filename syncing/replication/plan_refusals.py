@@ -13,7 +13,7 @@ LIMIT_REMEDY = "Make room in the account; the message says where."
 PLAN_REMEDY = "Look at the plan. If it is intended, run this account again with --force --reason TEXT."
 STALE = "The account has changed since its plan was approved, so nothing was written."
 STALE_REMEDY = "Look at the new plan and approve that one."
-REVIEW = "{count} items would be deleted. A run that nobody attends to deletes nothing, so it ends here."
+REVIEW = "Items to delete: {count}. A run that nobody attends to deletes nothing, so it stops before this account."
 REVIEW_REMEDY = "Look at the plan and approve it, or run this account again by hand."
 
 

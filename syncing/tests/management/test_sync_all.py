@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 TOTALS = ["queued", "running", "planned", "in_sync", "changed", "partial", "failed", "refused", "skipped", "cancelled"]
 ACCOUNT_KEYS = {
     *("subdomain", "state", "reason", "requests", "created", "updated", "deleted", "adopted", "plan", "note", "error"),
-    *("changes", "extras", "conflicts", "manual", "wave"),
+    *("changes", "extras", "conflicts", "manual", "wave", "delta"),
 }
 
 
