@@ -94,36 +94,34 @@ def numbers(
 
 
 def most_fixed(
-    sequence: Sequence[T],
-    present: Mapping[T, int],
-    immovable: Collection[T],
-    preferred: Collection[T],
-    low: int,
+    sequence: Sequence[T], present: Mapping[T, int], immovable: Collection[T], preferred: Collection[T], low: int,
     high: int,
-) -> dict[T, int] | None:
+) -> dict[T, int] | None:  # fmt: skip
     """Returns the numbers to leave as they are so that as few items as possible get another; None without room.
 
     `present`: the numbers that items have now. `immovable` ones keep theirs; of equally many the `preferred` ones do.
     """
-    last = len(sequence) - 1
-    best: dict[int, tuple[int, int | None]] = {}  # position of an item that keeps its number -> weight, the one before
+    end = len(sequence)
+    must = [at for at, item in enumerate(sequence) if item in immovable]
+    # By position, as if the sequence ended there: the weight of all that keep their number, and the one before it.
+    best: dict[int, tuple[int, int]] = {-1: (0, -1)}
     for at, item in enumerate(sequence):
-        if item not in present or not low + at <= present[item] <= high - (last - at):
+        if item not in present or not low + at <= present[item] <= high - (end - 1 - at):
             continue
-        weight = len(sequence) + 1 + (item in preferred)
-        ends = [(weight, None)] if not any(each in immovable for each in sequence[:at]) else []
-        for before, (total, _) in best.items():
-            has_room = present[item] - present[sequence[before]] >= at - before
-            if has_room and not any(each in immovable for each in sequence[before + 1 : at]):
-                ends.append((total + weight, before))
-        if ends:
-            best[at] = max(ends, key=lambda end: end[0])
-    finals = [at for at in best if not any(each in immovable for each in sequence[at + 1 :])]
+        befores = [
+            before
+            for before in best
+            if (before < 0 or present[item] - present[sequence[before]] >= at - before)
+            and not any(before < each < at for each in must)
+        ]
+        if befores:
+            before = max(befores, key=lambda each: best[each][0])
+            best[at] = best[before][0] + end + 1 + (item in preferred), before
+    finals = [at for at in best if not any(at < each for each in must)]
     if not finals:
-        return None if immovable else {}
-    at: int | None = max(finals, key=lambda each: best[each][0])
-    fixed = {}
-    while at is not None:
+        return None
+    at, fixed = max(finals, key=lambda each: best[each][0]), {}
+    while at >= 0:
         fixed[sequence[at]] = present[sequence[at]]
         at = best[at][1]
     return fixed

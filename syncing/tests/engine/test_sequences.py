@@ -1,9 +1,12 @@
 """Order: the fewest moves, everybody else left where they are, and numbers that say so."""
 
+from random import Random
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from syncing.engine.sequences import give_way, merge, moves, numbers
+from syncing.engine.sequences import give_way, merge, most_fixed, moves, numbers
 
 law = settings(max_examples=150, derandomize=True, deadline=None, database=None)
 permutations = st.integers(0, 9).flatmap(lambda size: st.permutations(range(size)))
@@ -111,3 +114,38 @@ def test_what_finds_no_room_in_front_of_what_is_not_ours_comes_behind_it() -> No
     assert give_way("axopyb", {"a": 1, "o": 2, "p": 9, "b": 10}, "axyb") == ["a", "o", "x", "p", "y", "b"]
     assert give_way("axb", {"a": 1, "b": 2}, "axb") == ["a", "x", "b"]
     assert give_way("", {}, "") == []
+
+
+@pytest.mark.parametrize(
+    ("sequence", "immovable", "kept"),
+    [
+        ("cab", "", {"a": 2, "b": 3}),  # c finds room in front
+        ("acb", "", {"a": 2, "c": 4}),  # none between 2 and 3: b goes behind
+        ("bac", "", {"a": 2, "c": 4}),
+        ("acb", "b", {"b": 3}),  # b has to stay, so both others go in front of it
+        ("cba", "", {"b": 3}),
+        ("cab", "c", {"c": 4}),
+        ("cab", "ca", None),
+        ("xy", "", {}),
+    ],
+)
+def test_as_few_items_as_possible_get_another_number(
+    sequence: str, immovable: str, kept: dict[str, int] | None
+) -> None:
+    assert most_fixed(sequence, {"a": 2, "b": 3, "c": 4}, immovable, "ab", 1, 100) == kept
+
+
+def test_the_numbers_that_stay_leave_room_for_all_others() -> None:
+    rng = Random("room")
+    for _ in range(300):
+        items = "abcdefg"[: rng.randint(1, 7)]
+        present = {item: rng.randint(1, 12) for item in items if rng.random() < 0.8}
+        own = [item for item in present if rng.random() < 0.2]
+        fixed = most_fixed(items, present, own, items, 1, 14)
+        if fixed is None:
+            continue
+        new = numbers(items, fixed, {}, 1, 14)
+        assert new is not None
+        every = [({**fixed, **new})[item] for item in items]
+        assert every == sorted(set(every))
+        assert set(own) <= fixed.keys()
