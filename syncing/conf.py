@@ -20,6 +20,8 @@ SLICE = 60.0  # seconds after which a lane claims no more
 OVERTIME = 150.0  # seconds after the slice until accounts in hand go back; below the queue's own timeout of 300
 KEEP_LOGS_OF = 50  # runs per group whose log entries are kept; the runs themselves stay
 KEEP_DRIFT_CHANGES = 200  # per account
+LONGEST_LOOK = 150.0  # seconds that a look at a master may take; below the queue's own timeout of 300
+LOOK_LEASE = timedelta(seconds=LONGEST_LOOK + 30)  # until another may take the look: its last request may be under way
 RESTARTS = 5  # of the queue's cluster, by the supervisor, before it gives up
 WEDGED_AFTER = 20.0  # seconds that work may wait with no lane alive
 DRAIN = 8.0  # seconds that a stopping worker gives its lanes

@@ -1,7 +1,9 @@
-"""Messages about a run that has ended."""
+"""Messages: a run has ended, the master has changed."""
 
 import logging
+from collections.abc import Collection
 
+from accounts.models import SyncGroup
 from syncing.models import RunState, SyncRun
 
 logger = logging.getLogger(__name__)
@@ -14,6 +16,14 @@ def run_ended(run: SyncRun) -> None:
     """Logs the end of a run; called once for every run, by whoever closed it."""
     level = logging.INFO if run.state in WELL else logging.WARNING
     logger.log(level, "run %s of %s: %s", run.pk, run.group.name, summary(run))
+
+
+def master_changed(group: SyncGroup, collections: Collection[str]) -> None:
+    """Logs a change in the master of a group that only wants to be told; called once for every such change.
+
+    `collections`: where the master differs from the one that was brought last; all of them when none was.
+    """
+    logger.warning("the master of %s has changed: %s", group.name, ", ".join(collections))
 
 
 def summary(run: SyncRun) -> str:

@@ -1,4 +1,4 @@
-"""The tasks that the queue calls: no arguments, no secrets, only "there is work"."""
+"""The tasks that the queue calls: no secrets, only ids and "there is work"."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ from django.utils import timezone
 from django_q.models import Schedule
 
 from syncing import conf
+from syncing.automation import watcher
 from syncing.execution import lanes, reaper, stop_signs
 from syncing.leases import dispatch, processes
 
@@ -29,6 +30,12 @@ def lane() -> str:
         dispatch.call_lane()
         return "to be continued"
     return "nothing left"
+
+
+def look(group_id: int) -> str:
+    """Looks at the master of a group, if that is still due."""
+    outcome = watcher.look(group_id, stop_signs.supervisor_sign())
+    return "not due" if outcome is None else str(outcome.row.state)
 
 
 def reap() -> dict[str, int]:

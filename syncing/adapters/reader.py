@@ -117,32 +117,38 @@ class Reader:
             raise BadAnswer("the field has an unexpected shape", account=self.client.account) from error
 
     def described(self, pipeline: Pipeline) -> Pipeline:
-        """Reads the descriptions of a pipeline's stages, which come with the list of stages only (docs/kommo.md 4).
+        """Adds the descriptions of a pipeline's stages; a stage with odd ones is held back.
 
-        A stage with odd ones is held back. An archived pipeline is not copied, so nothing more is asked about it.
+        An archived pipeline is not copied, so nothing more is asked about it.
         """
         if pipeline.is_archive:
             return pipeline
-        items = self.client.get_all(
-            endpoints.statuses(pipeline.id), "statuses", {"with": "descriptions"}, page_size=None
-        )
-        texts: dict[int | None, tuple[Description, ...] | OddShape] = {None: ()}  # None: a stage that it does not show
-        for item in items:
-            stage_id = None
-            try:
-                stage_id = number(fields_of(item), "id")
-                texts[stage_id] = parse_descriptions(item)
-            except OddShape as error:
-                texts[stage_id] = error
+        texts = self.descriptions(pipeline.id)
         stages = []
         for stage in pipeline.stages:
-            descriptions = texts.get(stage.id, texts[None])
+            descriptions = texts.get(stage.id, texts.get(None, ()))
             if isinstance(descriptions, OddShape):
                 raw = {"id": stage.id, "name": stage.name, "color": stage.color, "type": stage.type}
                 self._held[Kind.STAGE, str(pipeline.id)].append(held_stage(pipeline, raw, descriptions))
             else:
                 stages.append(replace(stage, descriptions=descriptions))
         return replace(pipeline, stages=tuple(stages))
+
+    def descriptions(self, pipeline_id: int) -> dict[int | None, tuple[Description, ...] | OddShape]:
+        """Returns the descriptions by stage, which come with the list of stages only (docs/kommo.md 4).
+
+        Under None: what is odd of a stage whose id could not be read.
+        """
+        path, descriptions = endpoints.statuses(pipeline_id), {"with": "descriptions"}
+        texts: dict[int | None, tuple[Description, ...] | OddShape] = {}
+        for item in self.client.get_all(path, "statuses", descriptions, page_size=None):
+            stage_id = None
+            try:
+                stage_id = number(fields_of(item), "id")
+                texts[stage_id] = parse_descriptions(item)
+            except OddShape as error:
+                texts[stage_id] = error
+        return texts
 
     def _each(
         self,

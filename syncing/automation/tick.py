@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from syncing.automation import follow_up, retries
+from syncing.automation import follow_up, retries, watcher
 from syncing.error_boundary import survived
 from syncing.execution import lanes
 from syncing.leases import dispatch
@@ -28,6 +28,7 @@ STEPS: Mapping[str, Step] = {
     "follow-ups": follow_up.follow_ended,
     "retries": retries.start_due,
     "notes": order.note_reasons,
+    "watch": watcher.send_due,
     # The last: what waited for a time may have been waiting for nothing else.
     "lanes": lambda: dispatch.call_lanes() if lanes.has_claimable() else 0,
 }

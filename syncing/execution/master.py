@@ -86,7 +86,7 @@ def settle(claim: MasterClaim, request: ReadRequest, readings: Sequence[MasterRe
     mine = SyncRun.objects.filter(pk=run.pk, fence=claim.fence)
     mine.update(master_requests=run.master_requests + sum(reading.requests for reading in readings))
     for account, reading in zip(request.accounts, readings, strict=False):
-        problem = reading.error or _learn_identity(account, reading.kommo_id)
+        problem = reading.error or learn_identity(account, reading.kommo_id)
         if problem and problem["code"] in DELIBERATE_STOPS:
             release_master(claim, counts=False)
             return False
@@ -97,7 +97,7 @@ def settle(claim: MasterClaim, request: ReadRequest, readings: Sequence[MasterRe
     return steps.accept(run, claim, request.scope, [reading.snapshot for reading in readings if reading.snapshot])
 
 
-def _learn_identity(account: Account, kommo_id: int | None) -> dict[str, str] | None:
+def learn_identity(account: Account, kommo_id: int | None) -> dict[str, str] | None:
     """Stores the identity at the first contact; returns the problem when another entry is this very Kommo account."""
     if kommo_id is None or account.kommo_id is not None or remember_identity(account.pk, kommo_id):
         return None

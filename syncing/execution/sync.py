@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from django.db import transaction
 
-from accounts.models import Account
+from accounts.models import Account, SyncGroup
 from syncing.automation import retries
 from syncing.engine import safety
 from syncing.engine.assumed import DeltaBase, delta_base
@@ -33,14 +33,18 @@ NOT_COMPARED = (
 
 
 def request(run: SyncRun, master: Account, scope: Scope) -> ReadRequest:
+    return request_for(run.group, master, scope)
+
+
+def request_for(group: SyncGroup, master: Account, scope: Scope) -> ReadRequest:
     """Returns what to read: the master, more thoroughly where the policy deletes."""
-    if not may_delete(run.group):
+    if not may_delete(group):
         return ReadRequest((master,), scope)
-    previous = last_accepted(run.group_id, scope)
-    return ReadRequest((master,), scope, deletes=True, before=None if previous is None else _unpacked(previous))
+    previous = last_accepted(group.pk, scope)
+    return ReadRequest((master,), scope, deletes=True, before=None if previous is None else stored_master(previous))
 
 
-def _unpacked(row: MasterSnapshot) -> Snapshot | None:
+def stored_master(row: MasterSnapshot) -> Snapshot | None:
     """Returns the master of a row; None when it cannot be read any more (changed by hand in the database)."""
     with survived(f"the master's snapshot {row.pk}"):
         return from_document(row.document)
@@ -55,7 +59,7 @@ def accept(run: SyncRun, claim: MasterClaim, scope: Scope, snapshots: Sequence[S
     """
     (snapshot,) = snapshots
     previous = last_accepted(run.group_id, scope)
-    before = None if previous is None else _unpacked(previous)
+    before = None if previous is None else stored_master(previous)
     if previous is not None and before is None:
         previous = None
         if not run.forced:

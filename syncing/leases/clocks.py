@@ -1,4 +1,4 @@
-"""Repairs what a clock that was set back leaves in the rows (`accounts.clock`): leases, signs of life, pauses."""
+"""Repairs what a clock that was set back leaves in rows (`accounts.clock`): leases, signs of life, pauses, looks."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -12,8 +12,9 @@ from accounts import clock
 from accounts.clock import SLACK, beyond
 from accounts.models import ConnectionCheck, RequestSlot, WriteProbe
 from syncing import conf
+from syncing.engine.watching import grace, longest_wait
 from syncing.leases.resting import rest_length
-from syncing.models import RUN_OPEN, AccountRun, AccountState, LogEntry, Process, SyncRun
+from syncing.models import RUN_OPEN, AccountRun, AccountState, LogEntry, Process, SyncRun, Watch
 
 LONGEST_PERIOD = timedelta(hours=1)  # of our schedules
 
@@ -43,9 +44,22 @@ def _stored(moment: datetime) -> Iterator[tuple[QuerySet[Any], str, datetime]]:
         yield open_runs.filter(beyond("wave_due_at", moment, pause), pk=run.pk), "wave_due_at", moment
     for run in open_runs.filter(rests_until__gt=moment):
         yield open_runs.filter(beyond("rests_until", moment, rest_length(run.rests)), pk=run.pk), "rests_until", moment
+    yield from _of_watchers(moment)
     yield ConnectionCheck.objects.filter(beyond("beat_at", moment), finished_at=None), "beat_at", moment
     yield Schedule.objects.filter(beyond("next_run", moment, LONGEST_PERIOD)), "next_run", moment
     yield AccessAttempt.objects.filter(beyond("attempt_time", moment)), "attempt_time", moment
+
+
+def _of_watchers(moment: datetime) -> Iterator[tuple[QuerySet[Any], str, datetime]]:
+    """A change that waits is taken for one that was seen now; the master is looked at now, and no alarm is lost."""
+    for watch in Watch.objects.exclude(next_look=None).select_related("group"):
+        row = Watch.objects.filter(pk=watch.pk)
+        longest = longest_wait(watch.group.look_seconds, watch.group.quiet_seconds)
+        alarm = longest + grace(watch.group.look_seconds)
+        yield row.filter(beyond("next_look", moment, longest)), "next_look", moment
+        yield row.filter(beyond("due_at", moment, alarm)), "due_at", moment + alarm
+        for column in ("pending_since", "pending_read_at"):
+            yield row.filter(beyond(column, moment)), column, moment
 
 
 def set_back() -> timedelta:

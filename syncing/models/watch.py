@@ -4,6 +4,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Account, SyncGroup
+from syncing.models.runs import SyncRun
 
 
 class WatchState(models.TextChoices):
@@ -29,9 +30,18 @@ class Watch(models.Model):
     looks = models.PositiveIntegerField(_("looks"), default=0)
     collections = models.JSONField(default=dict, editable=False, help_text="Digest of each collection as last seen.")
     fingerprint = models.CharField(max_length=64, blank=True, editable=False, help_text="The master as last handled.")
+    run = models.ForeignKey(
+        SyncRun,
+        models.SET_NULL,
+        null=True,
+        editable=False,
+        related_name="+",
+        help_text="It was started for that master, or has brought it.",
+    )
     pending_fingerprint = models.CharField(max_length=64, blank=True, editable=False, help_text="That waits.")
     pending_since = models.DateTimeField(null=True, editable=False, help_text="When the change was first seen.")
     pending_read_at = models.DateTimeField(null=True, editable=False, help_text="When the whole master was last read.")
+    told_fingerprint = models.CharField(max_length=64, blank=True, editable=False, help_text="Reported last.")
     last_look = models.DateTimeField(_("last look"), null=True)
     last_change = models.DateTimeField(_("last change"), null=True)
     next_look = models.DateTimeField(_("next look"), null=True, db_index=True)

@@ -6,13 +6,15 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError
 
+from accounts import clock
 from accounts.database import AWAY, trouble_of
 from accounts.fields import cipher
 from accounts.models import SECRETS, Account, SyncGroup
 from accounts.services.keys import unreadable_secrets
 from accounts.services.readiness import check_writable
-from syncing.models import SyncRun
+from syncing.models import SyncRun, Watch
 from syncing.selectors.runs import RunProgress, last_runs, progress_of, with_last_run
+from syncing.selectors.watch import watch_document
 
 logger = logging.getLogger(__name__)
 
@@ -38,9 +40,16 @@ def status() -> dict[str, Any]:
     runs = last_runs()
     progress = progress_of(runs)
     last = {run.group_id: _run_document(run, progress[run.pk]) for run in runs}
+    watchers = {watch.group_id: watch for watch in Watch.objects.select_related("group")}
+    moment = clock.now()
     return {
         "groups": [
-            {"name": group.name, "last_run": last.get(group.pk), "accounts": accounts.get(group.pk, [])}
+            {
+                "name": group.name,
+                "last_run": last.get(group.pk),
+                "watch": watch_document(group, watchers.get(group.pk), moment),
+                "accounts": accounts.get(group.pk, []),
+            }
             for group in SyncGroup.objects.all()
         ]
     }

@@ -1,0 +1,149 @@
+"""Rows of the watchers: what they know of their masters, what keeps them from acting, and the state that is shown."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from accounts import clock
+from accounts.models import Account, SyncGroup, WatchMode, pause_is_on
+from syncing.engine.refs import Scope
+from syncing.engine.watching import PendingChange, collections_of, grace
+from syncing.execution.sync import stored_master
+from syncing.models import RUN_OPEN, MasterSnapshot, RunMode, RunPurpose, RunState, SyncRun, Trigger, Watch, WatchState
+from syncing.services.approvals import is_approvable
+
+NOT_BROUGHT = (RunState.FAILED, RunState.REFUSED, RunState.CANCELLED)
+NO_CHANGE: Mapping[str, Any] = {
+    "pending_fingerprint": "",
+    "pending_since": None,
+    "pending_read_at": None,
+    "told_fingerprint": "",
+}
+NO_KNOWLEDGE: Mapping[str, Any] = {
+    "looks": 0,
+    "collections": {},
+    "fingerprint": "",
+    "run": None,
+    **NO_CHANGE,
+    "last_look": None,
+    "last_change": None,
+    "failures": 0,
+    "problem": "",
+}
+
+
+def row_of(group: SyncGroup, master: Account | None) -> Watch:
+    """Returns the row of a group; without knowledge when its watcher was switched on or off, or its master swapped."""
+    row, _ = Watch.objects.get_or_create(group=group)
+    was_switched = (row.state == WatchState.OFF) != (group.watch == WatchMode.OFF)
+    if was_switched or (master is not None and row.master_id != master.pk):
+        times: dict[str, Any] = {"state": WatchState.OFF, "next_look": None, "due_at": None}
+        if group.watch != WatchMode.OFF:
+            moment = clock.now()
+            times = {"state": WatchState.IDLE, "next_look": moment, "due_at": moment + grace(group.look_seconds)}
+        # Of two processes that notice it the second changes nothing: the first may be looking already.
+        unnoticed = Watch.objects.filter(pk=row.pk, state=row.state, master=row.master_id)
+        unnoticed.update(**NO_KNOWLEDGE, **times, master=master)
+        row.refresh_from_db()
+    return row
+
+
+def learn_of_runs(row: Watch, scope: Scope | None) -> None:
+    """Takes note of a later run that has brought the master, as it was then, to the whole group; nothing is stored."""
+    if scope is None:
+        return
+    brought = SyncRun.objects.filter(
+        pk__gt=row.run_id or 0,
+        group=row.group_id,
+        purpose=RunPurpose.SYNC,
+        mode=RunMode.APPLY,
+        state=RunState.SUCCEEDED,
+        whole_group=True,
+        snapshot__type=scope,
+    ).exclude(trigger=Trigger.HEAL)  # that puts single items back
+    run = brought.order_by("-pk").values_list("pk", "snapshot__fingerprint").first()
+    if run is not None:
+        row.run_id, row.fingerprint = run
+        if row.pending_fingerprint == row.fingerprint:
+            assign(row, NO_CHANGE)
+
+
+def brought_collections(row: Watch, scope: Scope) -> Mapping[str, str]:
+    """Returns the digests of the master that a run has brought; nothing if there is none, or it cannot be read."""
+    snapshot = MasterSnapshot.objects.filter(runs=row.run_id).first() if row.run_id else None
+    master = None if snapshot is None else stored_master(snapshot)
+    return {} if master is None else collections_of(master, scope)
+
+
+def assign(row: Watch, columns: Mapping[str, Any]) -> None:
+    """Sets attributes; nothing is stored."""
+    for name, value in columns.items():
+        setattr(row, name, value)
+
+
+# -- a change that waits --
+
+
+def pending_of(row: Watch) -> PendingChange | None:
+    if not row.pending_fingerprint or row.pending_since is None or row.pending_read_at is None:
+        return None
+    return PendingChange(row.pending_fingerprint, row.pending_since, row.pending_read_at)
+
+
+def set_pending(row: Watch, pending: PendingChange) -> None:
+    row.pending_fingerprint, row.pending_since, row.pending_read_at = (
+        pending.fingerprint,
+        pending.since,
+        pending.read_at,
+    )
+
+
+def quiet_of(group: SyncGroup) -> timedelta:
+    return timedelta(seconds=group.quiet_seconds)
+
+
+def is_ripe(row: Watch, group: SyncGroup, moment: datetime) -> bool:
+    """Tells whether a change waits, and its quiet period is over."""
+    pending = pending_of(row)
+    return pending is not None and moment >= pending.ripe_at(quiet_of(group))
+
+
+def is_told(row: Watch, group: SyncGroup) -> bool:
+    """Tells whether nothing more follows from the change that waits, as long as it stays the same."""
+    if group.watch == WatchMode.REPORT:
+        return bool(row.pending_fingerprint) and row.told_fingerprint == row.pending_fingerprint
+    return group.watch == WatchMode.OFF
+
+
+def waits_for_run(group: SyncGroup) -> bool:
+    """Tells whether no run of the watcher could begin now: one of the group is open, or there is no slave to work."""
+    if group.watch not in (WatchMode.PLAN, WatchMode.APPLY):
+        return False
+    if SyncRun.objects.filter(group=group, state__in=RUN_OPEN).exists():
+        return True
+    return not Account.objects.filter(~pause_is_on(), group=group, role=Account.Role.SLAVE).exists()
+
+
+# -- what is shown --
+
+
+def state_of(row: Watch, group: SyncGroup, master: Account | None, moment: datetime) -> WatchState:
+    """Returns the state that tells most. That it is overdue is told by who reads it (`selectors/watch.py`)."""
+    if group.watch == WatchMode.OFF:
+        return WatchState.OFF
+    if group.is_paused or (master is not None and master.is_paused):
+        return WatchState.PAUSED
+    if row.failures:
+        return WatchState.UNREADABLE
+    started = SyncRun.objects.filter(group=group, trigger=Trigger.WATCH).order_by("-pk").first()
+    if started is not None and started.is_open:
+        return WatchState.RUNNING
+    if row.pending_fingerprint:
+        return WatchState.CHANGED
+    # Whatever became of a run before the one that has brought the master, nothing waits for it.
+    if started is not None and started.pk >= (row.run_id or 0):
+        if is_approvable(started):
+            return WatchState.PLAN_WAITS
+        if started.state in NOT_BROUGHT:
+            return WatchState.CHANGED
+    return WatchState.IDLE
