@@ -10,7 +10,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 VALUE_MODULES = {
-    *("__future__", "abc", "bisect", "collections", "dataclasses", "enum", "functools", "hashlib", "heapq"),
+    *("__future__", "abc", "bisect", "collections", "dataclasses", "datetime", "enum", "functools", "hashlib", "heapq"),
     "html",
     *("itertools", "json", "math", "operator", "re", "string", "types", "typing", "unicodedata"),
 }
@@ -60,6 +60,18 @@ def test_the_engine_imports_only_itself_and_value_modules() -> None:
         if not any(lies_in(name, room) for room in allowed)
     ]
     assert wrong == []
+
+
+def test_the_engine_asks_no_clock() -> None:
+    """Times are values there, too."""
+    asked = [
+        f"{module} asks for {node.attr}"
+        for module, tree in production().items()
+        if lies_in(module, "syncing.engine")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and node.attr in ("now", "utcnow", "today")
+    ]
+    assert asked == []
 
 
 def test_the_simulator_needs_nothing_but_the_standard_library() -> None:
