@@ -31,3 +31,9 @@ def summary(run: SyncRun) -> str:
     ended = ", ".join(f"{count} {name}" for name, count in run.totals.items() if count and name not in SUMS)
     why = f" ({run.reason})" if run.reason else ""
     return f"{run.state}{why}: {ended or 'no account'}"
+
+
+def healing_gave_up(group: SyncGroup, items: Collection[str]) -> None:
+    """Logs that `items` (sentences) are left alone from now on; each is told once."""
+    for item in items:
+        logger.warning("in the group %s: %s", group.name, item)

@@ -1,14 +1,16 @@
 """The policy of a group and the decisions for an account: what a run covers, keeps and may delete in it."""
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from typing import Any
 
 from accounts.models import SyncGroup
 from syncing.engine.refs import Kind, Ref, Scope
-from syncing.engine.rules import ExclusionRule, Limits, Rules, Unmatched
-from syncing.models import REVIEWED, AcceptedDifference, Exclusion, IdMapping, RunType, SyncRun
+from syncing.engine.rules import WHOLE, WHOLE_ITEM, ExclusionRule, Limits, Rules, Unmatched
+from syncing.models import REVIEWED, AcceptedDifference, Exclusion, HealingRule, IdMapping, ItemMode, RunType, SyncRun
 
 Keys = dict[int, set[tuple[Kind, str]]]
+Picks = Mapping[Ref, frozenset[str]]  # as in `Rules.only`
 
 
 def unmatched_of(group: SyncGroup) -> dict[Kind, Unmatched]:
@@ -37,11 +39,12 @@ def limits_of(run: SyncRun) -> Limits | None:
 
 
 def rules_for(account_ids: Collection[int], run: SyncRun) -> dict[int, Rules]:
-    """Returns the rules by account, in three queries at most.
+    """Returns the rules by account, in five queries at most.
 
-    Nothing is deleted unless the master's reading is beyond doubt, nor by what nobody attends to.
+    Nothing is deleted unless the master's reading is beyond doubt, nor by what nobody attends to, nor by a run that is
+    about some items alone.
     """
-    unmatched = unmatched_of(run.group) if run.deletes_allowed else {}
+    unmatched = unmatched_of(run.group) if run.deletes_allowed and not run.picked else {}
     created = _created(account_ids) if unmatched else {}
     exclusions: dict[int, set[ExclusionRule]] = defaultdict(set)
     for row in Exclusion.objects.filter(account__in=account_ids).order_by():
@@ -49,6 +52,9 @@ def rules_for(account_ids: Collection[int], run: SyncRun) -> dict[int, Rules]:
     accepted: dict[int, set[tuple[Ref, str]]] = defaultdict(set)
     for item in AcceptedDifference.objects.filter(account__in=account_ids, withdrawn_at=None).order_by():
         accepted[item.account_id].add((Ref(Kind(item.kind), item.key), item.attribute))
+    for account_id, refs in local_items(account_ids, run.group_id).items():
+        accepted[account_id] |= {(ref, WHOLE) for ref in refs}
+    picked = picks_by_account(run.picked)
     limits = limits_of(run)
     deletes_after_review = run.trigger in REVIEWED and run.writes and not run.forced
     return {
@@ -57,11 +63,37 @@ def rules_for(account_ids: Collection[int], run: SyncRun) -> dict[int, Rules]:
             created=frozenset(created.get(account_id, ())),
             exclusions=frozenset(exclusions[account_id]),
             accepted=frozenset(accepted[account_id]),
+            only=picked.get(account_id, {}) if run.picked else None,
             limits=limits,
             deletes_after_review=deletes_after_review,
         )
         for account_id in account_ids
     }
+
+
+def local_items(account_ids: Collection[int], group_id: int) -> dict[int, set[Ref]]:
+    """Returns the items that the group leaves to each account, by account: in those that have been given them.
+
+    An account that has not is given the item like every other.
+    """
+    local = HealingRule.objects.filter(group=group_id, mode=ItemMode.LOCAL).order_by()
+    refs = {Ref(Kind(kind), key) for kind, key in local.values_list("kind", "key")}
+    found: dict[int, set[Ref]] = defaultdict(set)
+    if refs:
+        rows = IdMapping.objects.filter(account__in=account_ids, master_key__in={ref.key for ref in refs}).order_by()
+        for account_id, kind, key in rows.values_list("account", "kind", "master_key"):
+            found[account_id] |= {Ref(Kind(kind), key)} & refs
+    return found
+
+
+def picks_by_account(picked: Collection[Mapping[str, Any]]) -> dict[int, Picks]:
+    """Returns what a healing run is about in each account (`SyncRun.picked`)."""
+    picks: dict[int, dict[Ref, frozenset[str]]] = defaultdict(dict)
+    for item in picked:
+        mine, ref = picks[item["account"]], Ref(Kind(item["kind"]), item["key"])
+        is_whole = item["attribute"] == WHOLE or mine.get(ref) == WHOLE_ITEM
+        mine[ref] = WHOLE_ITEM if is_whole else mine.get(ref, frozenset()) | {item["attribute"]}
+    return dict(picks)
 
 
 def _created(account_ids: Collection[int]) -> Keys:

@@ -7,7 +7,7 @@ from functools import partial
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from syncing.automation import retries, reviews
+from syncing.automation import healing, retries, reviews
 from syncing.error_boundary import bounded, survived, where
 from syncing.models import RUN_OPEN, LogEntry, SyncRun
 from syncing.records.log import log
@@ -16,7 +16,7 @@ from syncing.services.runs.create import locked
 logger = logging.getLogger(__name__)
 
 # In this order: an account that waits for a review is not tried again.
-RULES: tuple[Callable[[SyncRun], object], ...] = (reviews.follow, retries.follow)
+RULES: tuple[Callable[[SyncRun], object], ...] = (reviews.follow, retries.follow, healing.follow)
 
 
 def follow_ended() -> int:

@@ -38,9 +38,10 @@ class Coverage:
 
     def left_to_account(self, ref: Ref, item: Item) -> Collection[str]:
         """Returns the attributes of a master's item in which the account's own values stay."""
+        accepted = self._accepted.get(ref, set()) & item.attributes.keys()
         if self.only is None or not self.includes(ref):
-            return self._accepted.get(ref, set()) & item.attributes.keys()
+            return accepted
         if ref not in self.only:  # it is there for its options
             return set(item.attributes)
         picked = self.only[ref]
-        return set(item.attributes) - picked if picked else set()
+        return set(item.attributes) - picked | accepted if picked else accepted

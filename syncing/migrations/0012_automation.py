@@ -38,6 +38,7 @@ class Migration(migrations.Migration):
                 ('kind', models.CharField(max_length=12, verbose_name='kind')),
                 ('key', models.CharField(editable=False, max_length=500)),
                 ('name', models.CharField(blank=True, max_length=500, verbose_name='name')),
+                ('parent', models.CharField(blank=True, max_length=500, verbose_name='parent')),
                 ('at', models.DateTimeField(verbose_name='at')),
                 ('gave_up', models.BooleanField(default=False, help_text='It was changed too often and is left alone until somebody decides.', verbose_name='gave up')),
             ],

@@ -34,12 +34,16 @@ class HealingRule(models.Model):
 
 
 class HealedItem(models.Model):
-    """An item of a slave that a healing run was started for; what comes back too often is left alone."""
+    """An item of a slave that a healing run put back, or tried to; what is edited too often is left alone.
+
+    `kind`, `key`: of its ref.
+    """
 
     account = models.ForeignKey(Account, models.CASCADE, related_name="healed", verbose_name=_("account"))
     kind = models.CharField(_("kind"), max_length=12)
     key = models.CharField(max_length=500, editable=False)
     name = models.CharField(_("name"), max_length=500, blank=True)
+    parent = models.CharField(_("parent"), max_length=500, blank=True)
     run = models.ForeignKey(SyncRun, models.SET_NULL, null=True, related_name="+", verbose_name=_("run"))
     at = models.DateTimeField(_("at"))
     gave_up = models.BooleanField(

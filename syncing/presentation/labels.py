@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.badges import mark
 from syncing.engine.grouping import PlanCounts
-from syncing.models import AccountState, Drift
+from syncing.models import AccountState, Drift, ItemMode
 from syncing.presentation import badges
 
 KINDS = {
@@ -138,6 +138,11 @@ def cause_badge(cause: str, count: int | None = None) -> SafeString:
     """Returns the badge of the cause of a difference; with a count, of so many."""
     tone = CAUSES[cause][0] if cause in CAUSES else badges.IDLE
     return mark(tone, cause_label(cause) if count is None else f"{count} {cause_label(cause)}")
+
+
+def mode_label(mode: str) -> str:
+    """Returns what is done with edits of an item."""
+    return str(dict(ItemMode.choices).get(mode, mode))
 
 
 def drift_label(state: str) -> str:

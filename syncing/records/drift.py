@@ -13,9 +13,10 @@ from django.db.models import Q, QuerySet
 from accounts import clock
 from syncing.engine.delta import ListName, list_of
 from syncing.engine.refs import Kind, Ref, Scope
-from syncing.engine.rules import WHOLE
+from syncing.engine.rules import WHOLE, WHOLE_ITEM
 from syncing.leases.claims import Claim
 from syncing.models import AcceptedDifference, Drift, DriftChange, MasterSnapshot, SyncRun
+from syncing.policy import Picks, local_items, picks_by_account
 from syncing.purposes import purpose_of
 from syncing.records.text import clean
 from syncing.replication.contract import Result
@@ -57,11 +58,16 @@ def observation_in(result: Result) -> Observation | None:
 
 @dataclass(frozen=True)
 class Frame:
-    """The run that looked: what it covers, and what the group's policy covers."""
+    """The run that looked: what it covers, and what the group's policy covers.
 
+    `picks`: by account, if it is about some items alone; None: it looked at all that it covers.
+    """
+
+    group_id: int
     snapshot_id: int
     covered: frozenset[str]
     in_policy: frozenset[str]
+    picks: Mapping[int, Picks] | None = None
 
     @property
     def bases(self) -> dict[str, Any]:
@@ -73,18 +79,30 @@ class Frame:
             columns["base_fields_id"] = self.snapshot_id
         return columns
 
+    def is_about(self, account_id: int, row: Mapping[str, Any]) -> bool:
+        """Tells whether the difference is about something that the run is about."""
+        if self.picks is None:
+            return True
+        attributes = self.picks.get(account_id, {}).get(Ref(Kind(row["kind"]), row["key"]))
+        return attributes is not None and (attributes == WHOLE_ITEM or row["attribute"] in attributes)
+
 
 def frame_of(claim: Claim) -> Frame | None:
     """Returns the same for all accounts of a run; None: it does not compare slaves with their master."""
-    columns = ("purpose", "snapshot", "snapshot__type", "group__sync_pipelines", "group__sync_custom_fields")
-    purpose, snapshot, scope, pipelines, fields = SyncRun.objects.values_list(*columns).get(pk=claim.run_id)
+    policy = ("group__sync_pipelines", "group__sync_custom_fields")
+    columns = ("purpose", "group", "snapshot", "snapshot__type", "picked", *policy)
+    purpose, group, snapshot, scope, picked, pipelines, fields = SyncRun.objects.values_list(*columns).get(
+        pk=claim.run_id
+    )
     if not purpose_of(purpose).compares_with_master or snapshot is None:
         return None
     covered = Scope(scope)
     return Frame(
+        group_id=group,
         snapshot_id=snapshot,
         covered=_kinds(covered.writes_pipelines, covered.writes_fields),
         in_policy=_kinds(pipelines, fields),
+        picks=picks_by_account(picked) if picked else None,
     )
 
 
@@ -100,17 +118,18 @@ def store_drift(claim: Claim, frame: Frame, seen: Observation) -> None:
     first_seen = {identity(row): row["first_seen"] for row in old}
     rows = [
         {**row, "first_seen": first_seen.get(identity(row), now.isoformat())}
-        for row in _without_accepted(claim.account_id, seen.rows)
+        for row in _without_accepted(claim.account_id, frame.group_id, seen.rows)
+        if frame.is_about(claim.account_id, row)
     ]
-    rows += [row for row in old if not _was_looked_at(row, frame, seen)]
+    rows += [row for row in old if not _was_looked_at(claim.account_id, row, frame, seen)]
     columns = {**columns_of(rows), "run_id": claim.run_id}
-    if before is None or seen.lists is None:  # a delta is no check of the slave
+    if before is None or (seen.lists is None and frame.picks is None):  # what looks at a part is no check of the slave
         columns["checked_at"] = now
-    looked_at_all = frame.in_policy <= frame.covered
+    looked_at_all = frame.in_policy <= frame.covered and frame.picks is None
     was_in_conflict = before is not None and before.state == Drift.State.CONFLICT
     if not columns["count"] and (not seen.converged or (was_in_conflict and not looked_at_all)):
         columns["state"] = Drift.State.CONFLICT
-    if seen.converged:
+    if seen.converged and frame.picks is None:
         columns |= frame.bases
     if looked_at_all or before is None or not seen.converged or before.rules_digest != seen.rules_digest:
         columns["rules_digest"] = seen.rules_digest if seen.converged and looked_at_all else ""
@@ -125,19 +144,21 @@ def store_drift(claim: Claim, frame: Frame, seen: Observation) -> None:
     _note_change(claim, old, rows, now)
 
 
-def _was_looked_at(row: DriftRow, frame: Frame, seen: Observation) -> bool:
+def _was_looked_at(account_id: int, row: DriftRow, frame: Frame, seen: Observation) -> bool:
     """Tells if the run would have seen this difference again; what the policy no longer covers is forgotten."""
     if row["kind"] not in frame.covered:
         return row["kind"] not in frame.in_policy
-    return seen.lists is None or list_of(Ref(Kind(row["kind"]), row["key"])) in seen.lists
+    in_lists = seen.lists is None or list_of(Ref(Kind(row["kind"]), row["key"])) in seen.lists
+    return in_lists and frame.is_about(account_id, row)
 
 
-def _without_accepted(account_id: int, rows: Sequence[DriftRow]) -> list[DriftRow]:
+def _without_accepted(account_id: int, group_id: int, rows: Sequence[DriftRow]) -> list[DriftRow]:
     """Leaves out what was accepted while the run was under way: it does not come back with its end."""
     if not rows:
         return []
     accepted = AcceptedDifference.objects.filter(account=account_id, withdrawn_at=None)
     exceptions = list(accepted.values_list("kind", "key", "attribute"))
+    exceptions += [(ref.kind, ref.key, WHOLE) for ref in local_items([account_id], group_id).get(account_id, ())]
     return [row for row in rows if not any(is_covered(row, *what) for what in exceptions)]
 
 

@@ -16,7 +16,7 @@ from syncing.engine.changes import Action
 from syncing.engine.delta import deletes, doubt_about
 from syncing.engine.plan import Plan, make_plan
 from syncing.engine.refs import Ref
-from syncing.engine.rules import Rules
+from syncing.engine.rules import WHOLE, Rules
 from syncing.engine.snapshot import Snapshot
 from syncing.engine.stored_names import unrestored_options
 from syncing.replication.account_reading import AccountReading
@@ -213,7 +213,8 @@ class Replication:
 
     def _adopt(self, plan: Plan) -> None:
         """Stores the id mappings of a matching, adoptions among them."""
-        updates = self.id_map.of_matches(plan)
+        left_alone = {ref for ref, attribute in self.rules.accepted if attribute == WHOLE}
+        updates = self.id_map.of_matches(plan, left_alone)
         self.adopted += len(updates.outcomes)
         self._store(updates)
 

@@ -1,6 +1,6 @@
 """The id mappings of one account: what to store of them, adoptions, and the names of items."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from syncing.adapters.outcomes import ADOPT, DONE, Outcome
@@ -40,15 +40,18 @@ class IdMap:
         self.created: set[Ref] = set()
         self.arrived: set[Ref] = set()  # came into being in this run, as answers said: not there only if gone again
 
-    def of_matches(self, plan: Plan) -> Updates:
-        """Takes up new matches of a plan; forgets mappings that point nowhere, or to what is now another item's."""
+    def of_matches(self, plan: Plan, kept: Collection[Ref] = ()) -> Updates:
+        """Takes up new matches of a plan; forgets mappings that point nowhere, or to what is now another item's.
+
+        Those of `kept` may point nowhere: the item is left to the account, and so is its deletion.
+        """
         matched = {ref: key for ref, key in plan.match.keys.items() if self.known.get(ref) != key}
         taken = {(ref.kind, key) for ref, key in matched.items()}
+        alive = self.arrived.union(kept)
         gone = [
             ref
             for ref, key in self.known.items()
-            if ref not in matched
-            and ((ref.kind, key) in taken or (ref in plan.match.stale and ref not in self.arrived))
+            if ref not in matched and ((ref.kind, key) in taken or (ref in plan.match.stale and ref not in alive))
         ]
         outcomes = []
         for ref in self.adoptions(plan):

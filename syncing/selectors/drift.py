@@ -17,6 +17,7 @@ STATES = (*Drift.State.values, NEVER)
 EXTRA = "extra"
 EDITED_CAUSE = "edited"  # slave or both, as a filter
 EDITED = Q(drift__by_slave__gt=0) | Q(drift__by_both__gt=0)
+ITEM_KINDS = ("pipeline", "stage", "field_group", "custom_field")  # an option goes with its field
 # The keys of a stored difference that pages, the API and the command show.
 DIFFERENCE_KEYS = (
     "action",
@@ -48,6 +49,7 @@ class ListedDifference:
     theirs: Any
     cause: str
     first_seen: datetime
+    mode: str = ""  # what is done with edits of the item by itself (`selectors.healing`)
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Self:
@@ -57,6 +59,11 @@ class ListedDifference:
     @property
     def is_extra(self) -> bool:
         return self.action == EXTRA
+
+    @property
+    def has_mode(self) -> bool:
+        """Tells whether somebody may say what is done with edits of the item: it is the master's, and no option."""
+        return self.kind in ITEM_KINDS and self.action in ("create", "update")
 
     def mentions(self, text: str) -> bool:
         words = (self.name, self.parent, self.attribute, self.kind, str(self.ours or ""), str(self.theirs or ""))

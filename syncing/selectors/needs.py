@@ -16,10 +16,12 @@ from django.utils.translation import gettext as _
 from accounts import expiry
 from accounts.models import HEALTH_FINE, HEALTH_NEEDS_CONNECTING, Account
 from accounts.services.health.verdicts import HEALTH_OF_CODE
-from syncing.models import ACCOUNT_OPEN, AccountRun, AccountState
+from syncing.models import ACCOUNT_OPEN, REVIEWED, AccountRun, AccountState, Trigger
 from syncing.presentation import badges
+from syncing.presentation.labels import kind_label
 from syncing.purposes import purpose_of
 from syncing.selectors.drift import slave_edits
+from syncing.selectors.healing import given_up
 
 TROUBLED = (AccountState.PARTIAL, AccountState.FAILED, AccountState.REFUSED)
 
@@ -28,7 +30,7 @@ TROUBLED = (AccountState.PARTIAL, AccountState.FAILED, AccountState.REFUSED)
 class Concern:
     """Something that a person has to see to; equal concerns of several accounts are one."""
 
-    state: str  # a health, "expires_now", "expires_soon", an account state, "conflict", "manual", "edited"
+    state: str  # a health, "expires_now", "expires_soon", an account state, "conflict", "manual", "edited", "given_up"
     label: str
     title: str
     text: str
@@ -65,7 +67,12 @@ def needs() -> list[Need]:
     accounts = list(troubled.only(*columns))
     unwell = {account.pk for account in accounts if account.health not in HEALTH_FINE}
     concerned: dict[Concern, list[ConcernedAccount]] = defaultdict(list)
-    for concern, account in (*_of_connections(accounts, now), *_of_last_account_runs(unwell), *_of_edits()):
+    for concern, account in (
+        *_of_connections(accounts, now),
+        *_of_last_account_runs(unwell),
+        *_of_edits(),
+        *_of_healing(),
+    ):
         concerned[concern].append(account)
     rank = {badges.BAD: 0, badges.WARN: 1}
     ordered = sorted(
@@ -108,7 +115,8 @@ def _of_last_account_runs(unwell: Collection[int]) -> Iterator[tuple[Concern, Co
     account_runs = AccountRun.objects.filter(pk__in=last).order_by("account__subdomain")
     rows = account_runs.values(
         "pk", "account", "account__name", "account__subdomain", "state", "reason", "error",
-        "document__conflicts", "document__manual", "run", "run__purpose", "run__group__requires_approval",
+        "document__conflicts", "document__manual", "run", "run__purpose", "run__trigger",
+        "run__group__requires_approval",
     )  # fmt: skip
     for row in rows:
         account = ConcernedAccount(row["account__name"] or row["account__subdomain"], row["account"], row["pk"])
@@ -125,7 +133,8 @@ def _concerns_of(row: Mapping[str, Any], is_unwell: bool) -> Iterator[Concern]:
             message, remedy = error.get("message", ""), error.get("remedy", "")
             yield Concern(row["state"], label, row["reason"] or label, message, remedy)
     # What a drift check found has lines of its own.
-    waits = row["state"] == AccountState.PLANNED and row["run__group__requires_approval"]
+    by_itself = row["run__trigger"] in (*REVIEWED, Trigger.HEAL)
+    waits = row["state"] == AccountState.PLANNED and (by_itself or row["run__group__requires_approval"])
     if waits and not purpose_of(row["run__purpose"]).is_own_topic:
         title = _("Run %(number)d") % {"number": row["run"]}
         text = _("Nothing is written until somebody approves this plan.")
@@ -153,3 +162,15 @@ def _of_edits() -> Iterator[tuple[Concern, ConcernedAccount]]:
             text = _("Somebody edited it in the account.")
         concern = Concern("edited", _("Edited in accounts"), f"{edit.name}{where}", text, remedy)
         yield concern, ConcernedAccount(str(account), account.pk, None, by_drift=True)
+
+
+def _of_healing() -> Iterator[tuple[Concern, ConcernedAccount]]:
+    """Yields the items that are not put back any more, as somebody or something keeps changing them."""
+    remedy = _(
+        "Find out who or what edits it in this account. Then choose on the account's drift page what happens to edits "
+        "of this item, or put it back by hand."
+    )
+    for each in given_up():
+        title = f"{kind_label(each.kind)} {each.name}" + (f" ({each.parent})" if each.parent else "")
+        concern = Concern("given_up", _("Edited again and again"), title, each.sentence, remedy)
+        yield concern, ConcernedAccount(each.account, each.account_id, None, by_drift=True)

@@ -20,6 +20,7 @@ for function in (
     labels.account_state_label,
     labels.cause_label,
     labels.drift_label,
+    labels.mode_label,
     labels.value_text,
     labels.ago,
     labels.duration,

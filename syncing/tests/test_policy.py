@@ -16,7 +16,7 @@ from syncing.engine.snapshot import Snapshot
 from syncing.execution import sync
 from syncing.execution.goals import SnapshotCache
 from syncing.leases.claims import Claim
-from syncing.models import AcceptedDifference, Drift, IdMapping, LogEntry, MasterSnapshot
+from syncing.models import AcceptedDifference, Drift, HealingRule, IdMapping, LogEntry, MasterSnapshot
 from syncing.models import Exclusion as ExclusionRow
 from syncing.policy import rules_for
 from syncing.tests.crm import account_runs, look, synced, writes
@@ -89,8 +89,11 @@ def test_the_number_of_queries_does_not_grow_with_the_accounts(django_assert_num
     run = RunFactory(group=found, deletes_allowed=True)
     accounts = [AccountFactory(group=found).pk for _ in range(5)]
     for some in (accounts[:1], accounts):
-        with django_assert_num_queries(3):
+        with django_assert_num_queries(4):
             rules_for(some, run)
+    HealingRule.objects.create(group=found, kind="stage", key="1/2", mode="local")
+    with django_assert_num_queries(5):
+        rules_for(accounts, run)
 
 
 # -- the base of the three-way comparison --

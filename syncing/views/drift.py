@@ -13,6 +13,7 @@ from accounts.models import SyncGroup
 from accounts.pages import page
 from syncing.presentation.links import searched
 from syncing.selectors import drift as reads
+from syncing.selectors.healing import rules_of, with_modes
 from syncing.views.lookup import slave_or_404
 
 ACCOUNTS_PER_PAGE = 100
@@ -48,7 +49,8 @@ def drift_account(request: HttpRequest, account_id: int) -> HttpResponse:
     """Shows one slave: what differs, what only it has, what is accepted or left out, and how it came about."""
     account, text, may = slave_or_404(account_id), searched(request), request.user.has_perm
     drift = reads.drift_of(account)
-    rows = reads.differences_of(drift, text)
+    item_modes = list(rules_of(account.group))
+    rows = with_modes(reads.differences_of(drift, text), account.group, item_modes)
     context = {
         "title": _("Drift of %(account)s") % {"account": account},
         "account": account,
@@ -56,6 +58,7 @@ def drift_account(request: HttpRequest, account_id: int) -> HttpResponse:
         "q": text,
         "differences": _page(request, [row for row in rows if not row.is_extra], DIFFERENCES_PER_PAGE),
         "extras": _page(request, [row for row in rows if row.is_extra], DIFFERENCES_PER_PAGE, "x"),
+        "item_modes": item_modes,
         "exceptions": reads.exceptions_of(account),
         "exclusions": account.exclusions.all(),
         "changes": _page(request, reads.changes_of(account), CHANGES_PER_PAGE, "h"),

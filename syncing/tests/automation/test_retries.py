@@ -12,14 +12,15 @@ from django.utils import timezone
 
 from accounts.models import Account, SyncGroup, WatchMode
 from accounts.simulator.faults import Fault
+from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing.automation import retries
 from syncing.automation.follow_up import follow_ended
-from syncing.execution.reaper import reap
 from syncing.models import (
     AccountRetry,
-    LogEntry,
     MasterSnapshot,
     RunMode,
+    RunPurpose,
+    RunState,
     RunType,
     Schedule,
     SyncRun,
@@ -27,33 +28,13 @@ from syncing.models import (
     Watch,
     WatchState,
 )
-from syncing.services.actors import COMMAND, RETRY, SCHEDULE, WATCH, WEBHOOK
-from syncing.services.runs.retry import retry_failed
+from syncing.services.actors import WATCH
 from syncing.services.runs.start import cancel_run
 from syncing.tests.crm import ANNA, asked, synced, work
 from syncing.tests.factories import AccountRunFactory, RunFactory
 from syncing.tests.house import House
 
-
-@pytest.fixture
-def watched(house: House) -> House:
-    """A group whose watcher applies; the master has one pipeline."""
-    SyncGroup.objects.update(watch=WatchMode.APPLY, retry_minutes=5)
-    house.group.refresh_from_db()
-    house.world.accounts["master"].add_pipeline("Sales", stages=["New"])
-    return house
-
-
-def failing(house: House, *names: str) -> None:
-    for name in house.accounts:
-        house.world.accounts[name].paid = name not in names
-
-
-def watcher_run(house: House, **facts: object) -> SyncRun:
-    """A run of the watcher, and what follows from it."""
-    run = synced(house, **{"by": WATCH, **facts})
-    follow_ended()
-    return run
+SLAVES = ("north", "south", "west", "east")
 
 
 @contextmanager
@@ -62,11 +43,28 @@ def later(**delta: float) -> Iterator[None]:
         yield
 
 
-def waiting(house: House) -> dict[str, tuple[int, int]]:
+def waiting() -> dict[str, tuple[int, int]]:
     """Subdomain -> (failures, minutes between the end of the last run and the next attempt)."""
     last = SyncRun.objects.exclude(finished_at=None).latest("pk").finished_at
     rows = AccountRetry.objects.select_related("account")
     return {row.account.subdomain: (row.failures, round((row.due_at - last).total_seconds() / 60)) for row in rows}
+
+
+# -- over HTTP --
+
+
+@pytest.fixture
+def watched(house: House) -> House:
+    """A group whose watcher applies; it covers no fields, so that a reading is one request."""
+    SyncGroup.objects.update(watch=WatchMode.APPLY, retry_minutes=5, sync_custom_fields=False)
+    house.group.refresh_from_db()
+    house.world.accounts["master"].add_pipeline("Sales", stages=["New"])
+    return house
+
+
+def failing(house: House, *names: str) -> None:
+    for name in house.accounts:
+        house.world.accounts[name].paid = name not in names
 
 
 def retry_run(house: House) -> SyncRun | None:
@@ -80,68 +78,26 @@ def retry_run(house: House) -> SyncRun | None:
 
 def test_one_run_tries_all_accounts_of_the_group_that_failed(watched: House) -> None:
     failing(watched, "north", "south")
-    watcher_run(watched)
-    assert waiting(watched) == {"north": (1, 5), "south": (1, 5)}
+    synced(watched, by=WATCH)
+    follow_ended()
+    assert waiting() == {"north": (1, 5), "south": (1, 5)}
     assert retries.start_due() == 0
 
     failing(watched)
     with later(minutes=5, seconds=1):
         run = retry_run(watched)
     assert run is not None
-    assert (run.trigger, run.mode, run.purpose, run.delta) == (Trigger.RETRY, RunMode.APPLY, "sync", True)
+    assert (run.trigger, run.mode, run.purpose, run.delta) == (Trigger.RETRY, RunMode.APPLY, RunPurpose.SYNC, True)
     assert watched.states(run) == {"north": "changed", "south": "changed"}
-    assert waiting(watched) == {}
+    assert waiting() == {}
     assert SyncRun.objects.count() == 2
-
-
-def test_the_time_doubles_up_to_six_hours(watched: House) -> None:
-    failing(watched, "north")
-    watcher_run(watched)
-    minutes = [waiting(watched)["north"][1]]
-    ahead = 0.0
-    for _ in range(7):
-        ahead += minutes[-1] * 60 + 2
-        with later(seconds=ahead):
-            assert retry_run(watched)
-        minutes.append(waiting(watched)["north"][1])
-    assert minutes == [5, 10, 20, 40, 80, 160, 320, 360]
-    assert SyncRun.objects.count() == 8
-    assert retries.waiting_time(watched.group, retries.MOST_FAILURES) == retries.LONGEST
-
-
-def test_it_is_never_given_up_after_a_time(watched: House) -> None:
-    failing(watched, "north")
-    watcher_run(watched)
-    with later(days=400):
-        assert retry_run(watched)
-
-
-def test_a_new_state_of_the_master_begins_anew(watched: House) -> None:
-    failing(watched, "north")
-    watcher_run(watched)
-    with later(minutes=6):
-        retry_run(watched)
-        assert waiting(watched)["north"] == (2, 10)
-        watched.world.accounts["master"].add_pipeline("Support", stages=["New"])
-        watcher_run(watched)
-        assert waiting(watched)["north"] == (1, 5)
-
-
-def test_what_was_to_bring_an_earlier_master_is_dropped(watched: House) -> None:
-    failing(watched, "north")
-    watcher_run(watched)
-    MasterSnapshot.objects.create(
-        group=watched.group, type=RunType.FULL, document={}, fingerprint="newer", accepted=True
-    )
-    with later(minutes=6):
-        assert retry_run(watched) is None
-    assert waiting(watched) == {}
 
 
 def test_a_retry_that_meets_another_master_writes_nothing(watched: House) -> None:
     """Nobody has seen the change yet, and it may be half made: the watcher will bring it."""
     failing(watched, "north")
-    watcher_run(watched)
+    synced(watched, by=WATCH)
+    follow_ended()
     failing(watched)
     watched.world.accounts["master"].add_pipeline("Half made", stages=["New"])
     since = len(watched.world.log)
@@ -151,77 +107,175 @@ def test_a_retry_that_meets_another_master_writes_nothing(watched: House) -> Non
         assert (run.state, watched.account_run(run, "north").state) == ("cancelled", "cancelled")
         assert "the run that brings the change" in watched.account_run(run, "north").note
         assert asked(watched, "north", since) == []
-        assert waiting(watched) == {}
+        assert waiting() == {}
         assert MasterSnapshot.objects.count() == 1
-        assert retry_run(watched) is None
+        assert retries.start_due() == 0
 
 
-@pytest.mark.parametrize("by", [WATCH, SCHEDULE])
-def test_runs_that_automation_started_are_tried_again(watched: House, by) -> None:
-    failing(watched, "north")
-    watcher_run(watched, by=by)
-    assert waiting(watched) == {"north": (1, 5)}
+def test_a_master_that_cannot_be_read_is_no_loop(watched: House) -> None:
+    due(watched.group, "north")
+    watched.world.faults.add(Fault("402", subdomain="master", times=None))
+    run = retry_run(watched)
+    assert run is not None
+    assert (run.state, watched.states(run)) == ("failed", {"north": "skipped"})
+    assert waiting() == {"north": (2, 10)}
+    assert retries.start_due() == 0
 
 
-@pytest.mark.parametrize("by", [COMMAND, ANNA, WEBHOOK])
-def test_runs_of_others_are_not(watched: House, by) -> None:
-    failing(watched, "north")
-    watcher_run(watched, by=by)
-    assert waiting(watched) == {}
+def test_a_blocked_address_costs_one_attempt_and_no_more(watched: House) -> None:
+    watched.world.limiter.blocked.add("127.0.0.1")
+    due(watched.group, *SLAVES)
+    retried = retry_run(watched)
+    assert retried is not None
+    assert (retried.state, retried.reason) == ("failed", "ip_blocked")
+    assert waiting() == dict.fromkeys(SLAVES, (2, 10))
+    assert len(watched.world.log) == 5  # the master, the same once more, and three others that are asked about it
+    assert retries.start_due() == 0
+    assert SyncRun.objects.count() == 1
 
 
-def test_an_account_that_ends_well_in_any_run_waits_no_longer(watched: House) -> None:
-    failing(watched, "north", "south", "west")
-    watcher_run(watched)
-    failing(watched, "west")
-    synced(watched, by=ANNA, accounts=[watched.accounts["north"]])
-    synced(watched, by=WEBHOOK, accounts=[watched.accounts["south"]], type=RunType.PIPELINES)
-    follow_ended()
-    # A run of pipelines alone does not show that the fields are as they should be.
-    assert set(waiting(watched)) == {"south", "west"}
-
-
-def test_a_run_of_a_person_that_fails_as_well_begins_the_count_anew(watched: House) -> None:
-    failing(watched, "north", "south")
-    watcher_run(watched)
-    with later(minutes=6):
-        retry_run(watched)
-        assert waiting(watched) == {"north": (2, 10), "south": (2, 10)}
-        work(watched, retry_failed(SyncRun.objects.latest("pk"), by=ANNA))
-        follow_ended()
-        assert waiting(watched) == {"north": (1, 5), "south": (1, 5)}
-
-
-def test_conflicts_and_refusals_are_not_tried_again(watched: House) -> None:
-    run = RunFactory(group=watched.group, trigger=Trigger.WATCH, snapshot=_snapshot(watched))
-    for name, facts in {
-        "north": {"state": "partial", "reason": "conflict"},
-        "south": {"state": "refused", "reason": "guard"},
-        "west": {"state": "partial", "reason": "validation"},
-        "east": {"state": "skipped", "reason": "guard"},
-    }.items():
-        AccountRunFactory(run=run, account=watched.accounts[name], **facts)
-        AccountRetry.objects.create(account=watched.accounts[name], fingerprint="now", due_at=timezone.now())
-    AccountRetry.objects.filter(account__subdomain="east").delete()
-    follow_ended()
-    assert {row.account.subdomain for row in AccountRetry.objects.select_related("account")} == {"west"}
-    assert AccountRetry.objects.get().failures == 2
-
-
-def _snapshot(house: House) -> MasterSnapshot:
-    return MasterSnapshot.objects.create(group=house.group, type="full", document={}, fingerprint="now", accepted=True)
-
-
-# -- what has to wait --
+# -- after a run --
 
 
 @pytest.fixture
-def due(watched: House) -> House:
-    """North failed, and is due."""
-    failing(watched, "north")
-    watcher_run(watched)
-    AccountRetry.objects.update(due_at=timezone.now() - timedelta(seconds=1))
-    return watched
+def group(db: None) -> SyncGroup:
+    """The usual cast in a group whose watcher applies."""
+    return AccountFactory.cast(GroupFactory(watch=WatchMode.APPLY, retry_minutes=5))["master"].group
+
+
+def snapshot(group: SyncGroup, fingerprint: str = "now") -> MasterSnapshot:
+    rows = MasterSnapshot.objects.filter(group=group, fingerprint=fingerprint)
+    return rows.first() or MasterSnapshot.objects.create(
+        group=group, type=RunType.FULL, document={}, fingerprint=fingerprint, accepted=True
+    )
+
+
+def ended(group: SyncGroup, trigger: str = Trigger.WATCH, *, master: str = "now", **ends: str) -> SyncRun:
+    """A run that ended so in these accounts (state, or state and reason), and what follows from it."""
+    facts = {"type": ends.pop("type", RunType.FULL), "mode": ends.pop("mode", RunMode.APPLY)}
+    facts |= {"purpose": ends.pop("purpose", RunPurpose.SYNC), "snapshot": snapshot(group, master) if master else None}
+    run = RunFactory(group=group, trigger=trigger, finished_at=timezone.now(), **facts)
+    for name, end in ends.items():
+        state, _, reason = end.partition(" ")
+        account = Account.objects.get(subdomain=name)
+        AccountRunFactory(run=run, account=account, state=state, reason=reason)
+    follow_ended()
+    return run
+
+
+def due(group: SyncGroup, *names: str) -> None:
+    """These accounts failed once, and are due."""
+    fingerprint = MasterSnapshot.objects.filter(group=group).values_list("fingerprint", flat=True).last()
+    for name in names:
+        AccountRetry.objects.create(
+            account=Account.objects.get(subdomain=name),
+            fingerprint=fingerprint or snapshot(group).fingerprint,
+            due_at=timezone.now() - timedelta(seconds=1),
+        )
+
+
+def test_the_time_doubles_up_to_six_hours(group: SyncGroup) -> None:
+    minutes = []
+    for trigger in (Trigger.WATCH, *[Trigger.RETRY] * 7):
+        ended(group, trigger, north="failed unreachable")
+        minutes.append(waiting()["north"][1])
+    assert minutes == [5, 10, 20, 40, 80, 160, 320, 360]
+    assert retries.waiting_time(group, retries.MOST_FAILURES) == retries.LONGEST
+
+
+def test_a_new_state_of_the_master_begins_anew(group: SyncGroup) -> None:
+    ended(group, north="failed")
+    ended(group, Trigger.RETRY, north="failed")
+    assert waiting() == {"north": (2, 10)}
+    ended(group, master="newer", north="failed")
+    assert waiting() == {"north": (1, 5)}
+    assert AccountRetry.objects.get().fingerprint == "newer"
+
+
+@pytest.mark.parametrize("trigger", Trigger.values)
+def test_only_runs_that_automation_started_are_tried_again(group: SyncGroup, trigger: str) -> None:
+    ended(group, trigger, north="failed", south="partial validation")
+    by_itself = trigger in (Trigger.WATCH, Trigger.RETRY, Trigger.SCHEDULE)
+    assert set(waiting()) == ({"north", "south"} if by_itself else set())
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [{"mode": RunMode.PLAN}, {"purpose": RunPurpose.ROLLBACK}, {"purpose": RunPurpose.DRIFT, "mode": RunMode.PLAN}],
+)
+def test_runs_that_bring_nothing_are_not_tried_again(group: SyncGroup, facts: dict[str, str]) -> None:
+    ended(group, north="failed", **facts)
+    assert waiting() == {}
+
+
+def test_conflicts_refusals_and_accounts_that_were_not_touched_are_not_tried_again(group: SyncGroup) -> None:
+    due(group, "north", "south")
+    ended(group, north="partial conflict", south="refused guard", west="skipped guard", east="cancelled")
+    assert waiting() == {}
+
+
+def test_an_account_that_ends_well_in_any_run_waits_no_longer(group: SyncGroup) -> None:
+    for trigger, facts in {
+        Trigger.ADMIN: {"north": "changed"},
+        Trigger.WEBHOOK: {"south": "in_sync"},
+        Trigger.SCHEDULE: {"west": "in_sync", "purpose": RunPurpose.DRIFT, "mode": RunMode.PLAN},
+    }.items():
+        due(group, *(name for name in facts if name in SLAVES))
+        ended(group, trigger, **facts)
+        assert waiting() == {}
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"north": "changed", "type": RunType.PIPELINES},  # it does not show that the fields are as they should be
+        {"north": "changed", "purpose": RunPurpose.ROLLBACK},
+        {"north": "planned", "mode": RunMode.PLAN},
+        {"south": "changed"},
+        {"north": "skipped paused"},
+    ],
+)
+def test_it_waits_on_after_a_run_that_brought_it_nothing(group: SyncGroup, facts: dict[str, str]) -> None:
+    due(group, "north")
+    ended(group, Trigger.ADMIN, **facts)
+    assert AccountRetry.objects.get().failures == 1
+
+
+def test_a_run_of_a_person_that_fails_as_well_begins_the_count_anew(group: SyncGroup) -> None:
+    due(group, "north", "south")
+    AccountRetry.objects.update(failures=5)
+    ended(group, Trigger.ADMIN, north="failed")
+    ended(group, Trigger.WEBHOOK, south="failed")
+    assert waiting()["north"] == (1, 5)
+    assert AccountRetry.objects.get(account__subdomain="south").failures == 5
+
+
+def test_a_retry_that_did_not_reach_its_account_is_put_off(group: SyncGroup) -> None:
+    due(group, "north", "south")
+    ended(group, Trigger.RETRY, master="", north="skipped unreachable", south="cancelled")
+    assert waiting() == {"north": (2, 10), "south": (2, 10)}
+
+
+# -- when it is due --
+
+
+def test_it_is_never_given_up_after_a_time(group: SyncGroup) -> None:
+    due(group, "north")
+    with later(days=400):
+        assert retries.start_due() == 1
+
+
+def test_a_time_that_a_clock_wrote_which_was_set_back_is_no_time(group: SyncGroup) -> None:
+    due(group, "north")
+    AccountRetry.objects.update(due_at=timezone.now() + timedelta(days=30))
+    assert retries.start_due() == 1
+
+
+def test_what_was_to_bring_an_earlier_master_is_dropped(group: SyncGroup) -> None:
+    due(group, "north")
+    snapshot(group, "newer")
+    assert retries.start_due() == 0
+    assert not AccountRetry.objects.exists()
 
 
 WAITS = {
@@ -232,7 +286,7 @@ WAITS = {
     "plans need approval": lambda: SyncGroup.objects.update(requires_approval=True),
     "the watcher is off": lambda: SyncGroup.objects.update(watch=WatchMode.OFF),
     "the watcher only plans": lambda: SyncGroup.objects.update(watch=WatchMode.PLAN),
-    "a run is open": lambda: RunFactory(group=SyncGroup.objects.get(), state="queued"),
+    "a run is open": lambda: RunFactory(group=SyncGroup.objects.get(), state=RunState.QUEUED),
     "the master changes": lambda: Watch.objects.create(group=SyncGroup.objects.get(), state=WatchState.CHANGED),
     "a change waits": lambda: Watch.objects.create(group=SyncGroup.objects.get(), pending_fingerprint="x"),
     "the master is not read": lambda: Watch.objects.create(group=SyncGroup.objects.get(), state=WatchState.UNREADABLE),
@@ -240,99 +294,65 @@ WAITS = {
 
 
 @pytest.mark.parametrize("change", WAITS.values(), ids=WAITS)
-def test_it_waits_while(due: House, change) -> None:
+def test_it_waits_while(group: SyncGroup, change) -> None:
+    due(group, "north")
     change()
     assert retries.start_due() == 0
     assert AccountRetry.objects.count() == 1
 
 
-def test_what_waited_is_started_when_the_pause_is_over(due: House) -> None:
+def test_what_waited_is_started_when_the_pause_is_over(group: SyncGroup) -> None:
+    due(group, "north")
     SyncGroup.objects.update(paused=True, paused_until=timezone.now() + timedelta(hours=1))
     assert retries.start_due() == 0
     with later(hours=1, seconds=1):
         assert retries.start_due() == 1
 
 
-def test_a_schedule_that_applies_is_tried_again_without_a_watcher(due: House) -> None:
+def test_a_group_with_a_schedule_that_applies_needs_no_watcher(group: SyncGroup) -> None:
+    due(group, "north")
     SyncGroup.objects.update(watch=WatchMode.OFF)
-    schedule = Schedule.objects.create(group=due.group, kind="apply", cron="0 3 * * *", enabled=False)
+    schedule = Schedule.objects.create(group=group, kind="apply", cron="0 3 * * *", enabled=False)
     assert retries.start_due() == 0
     Schedule.objects.filter(pk=schedule.pk).update(enabled=True)
     assert retries.start_due() == 1
 
 
-def test_a_paused_account_does_not_keep_the_others_waiting(watched: House) -> None:
-    failing(watched, "north", "south")
-    watcher_run(watched)
+def test_a_paused_account_does_not_keep_the_others_waiting(group: SyncGroup) -> None:
+    due(group, "north", "south")
     Account.objects.filter(subdomain="north").update(paused=True)
-    with later(minutes=6):
-        run = retry_run(watched)
-        assert run is not None
-        assert watched.states(run) == {"south": "failed"}
-        assert waiting(watched)["south"] == (2, 10)
-        assert AccountRetry.objects.get(account__subdomain="north").failures == 1
-
-
-def test_an_account_of_another_group_or_role_is_forgotten(due: House) -> None:
-    Account.objects.filter(subdomain="north").update(group=SyncGroup.objects.create(name="Others", watch="apply"))
-    assert retries.start_due() == 0
-    assert due.group.runs.count() == 1
-
-
-# -- runs that do not reach the account --
-
-
-def test_a_master_that_cannot_be_read_is_no_loop(due: House) -> None:
-    due.world.faults.add(Fault("503", subdomain="master", times=None))
-    run = retry_run(due)
-    assert run is not None
-    assert (run.state, due.states(run)) == ("failed", {"north": "skipped"})
-    assert AccountRetry.objects.get().failures == 2
-    assert retries.start_due() == 0
-
-
-def test_a_cancelled_retry_is_not_started_again_at_once(due: House) -> None:
-    retries.start_due()
-    run = SyncRun.objects.latest("pk")
-    cancel_run(run, by=ANNA)
-    follow_ended()
-    assert retries.start_due() == 0
-    assert AccountRetry.objects.get().failures == 2
-
-
-def test_a_blocked_address_costs_one_attempt_and_no_more(watched: House) -> None:
-    watched.world.limiter.blocked.add("127.0.0.1")
-    run = RunFactory(group=watched.group, trigger=Trigger.WATCH, snapshot=_snapshot(watched))
-    for name in ("north", "south", "west", "east"):
-        AccountRunFactory(run=run, account=watched.accounts[name], state="failed", reason="ip_blocked")
-    follow_ended()
-    with later(minutes=6):
-        retried = retry_run(watched)
-        assert retried is not None
-        assert (retried.state, retried.reason) == ("failed", "ip_blocked")
-        assert {row.failures for row in AccountRetry.objects.all()} == {2}
-        assert len(watched.world.log) == 5  # the master, the same once more, and three others that are asked about it
-        assert retries.start_due() == 0
-    assert SyncRun.objects.count() == 2
-
-
-def test_what_cannot_be_started_is_put_off(due: House) -> None:
-    SyncGroup.objects.update(sync_pipelines=False, sync_custom_fields=False)
-    assert retries.start_due() == 0
-    assert AccountRetry.objects.get().failures == 2
-    assert retries.start_due() == 0
-    assert AccountRetry.objects.get().failures == 2
-
-
-def test_a_time_that_a_clock_wrote_which_was_set_back_is_no_time(due: House) -> None:
-    AccountRetry.objects.update(due_at=timezone.now() + timedelta(days=30))
     assert retries.start_due() == 1
+    assert set(SyncRun.objects.get().account_runs.values_list("account__subdomain", flat=True)) == {"south"}
 
 
-# -- several workers, and deaths --
+def test_an_account_of_another_group_is_forgotten(group: SyncGroup) -> None:
+    due(group, "north")
+    Account.objects.filter(subdomain="north").update(group=GroupFactory(name="Others", watch=WatchMode.APPLY))
+    AccountFactory(group=SyncGroup.objects.get(name="Others"), role="master", subdomain="other")
+    assert retries.start_due() == 0
+    assert not AccountRetry.objects.exists()
 
 
-def test_of_many_workers_one_starts_the_run(due: House) -> None:
+def test_what_cannot_be_started_is_put_off(group: SyncGroup) -> None:
+    due(group, "north")
+    SyncGroup.objects.update(sync_pipelines=False, sync_custom_fields=False)
+    assert [retries.start_due() for _ in range(3)] == [0, 0, 0]
+    assert AccountRetry.objects.get().failures == 2
+
+
+def test_a_cancelled_retry_is_not_started_again_at_once(group: SyncGroup) -> None:
+    due(group, "north")
+    retries.start_due()
+    cancel_run(SyncRun.objects.get(), by=ANNA)
+    follow_ended()
+    assert retries.start_due() == 0
+    assert waiting() == {"north": (2, 10)}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_workers_one_starts_the_run() -> None:
+    group = AccountFactory.cast(GroupFactory(watch=WatchMode.APPLY))["master"].group
+    due(group, "north")
     barrier = threading.Barrier(6)
     counts: list[int] = []
 
@@ -347,16 +367,4 @@ def test_of_many_workers_one_starts_the_run(due: House) -> None:
     for thread in threads:
         thread.join()
     assert sorted(counts) == [0, 0, 0, 0, 0, 1]
-    assert SyncRun.objects.filter(trigger=Trigger.RETRY).count() == 1
-
-
-def test_a_retry_whose_process_died_is_worked_by_the_next(due: House) -> None:
-    failing(due)
-    retries.start_due()
-    reap()
-    run = work(due, SyncRun.objects.latest("pk"))
-    follow_ended()
-    assert due.states(run) == {"north": "changed"}
-    assert AccountRetry.objects.count() == 0
-    assert not LogEntry.objects.filter(run=run, code="internal").exists()
-    assert RETRY.via == run.trigger
+    assert SyncRun.objects.count() == 1

@@ -207,7 +207,7 @@ def test_the_dashboard_of_119_slaves_costs_a_fixed_few_queries(admin_client, dja
         run = RunFactory(group=group)
         for slave in slaves:
             AccountRunFactory(run=run, account=slave)
-    with django_assert_num_queries(15):
+    with django_assert_num_queries(16):
         html = admin_client.get("/").content.decode()
     assert "119 slaves" in html
 

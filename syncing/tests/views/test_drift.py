@@ -146,7 +146,7 @@ def test_the_page_of_an_account_costs_a_fixed_few_queries(admin_client, cast, dj
     for number in range(30):
         DriftChange.objects.create(account=cast["west"], run=run, at=timezone.now(), appeared=[difference()])
         AcceptedDifference.objects.create(account=cast["west"], kind="stage", key=f"8/{number}", reason="So.")
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         admin_client.get(url("drift_account", cast["west"]))
 
 

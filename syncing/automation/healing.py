@@ -1,0 +1,225 @@
+"""Healing: edits in slaves that a check for drift has found are put back, reported, or left alone, item by item.
+
+Every check that has ended is looked at, whoever started it. What is put back is one run that is about these items and
+attributes alone; it deletes nothing, and keeps to limits, windows, pauses, waves and approvals like every run. Only
+what the slave alone has changed is put back: if the master has moved on as well, that is for the next sync.
+
+Loop guard: an item that was put back in an account three times in seven days, and is edited again, is left alone there.
+That ends when a person sets a mode for the item, or when a check finds it equal to the master again (somebody put it
+back, or accepted the difference); it does not end after a time, as nobody would have decided anything.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
+from django.utils.translation import gettext as _
+
+from accounts import clock
+from accounts.models import SECRETS, Account, HealMode, SyncGroup, pause_is_on
+from accounts.refusals import Refusal
+from syncing import notifications
+from syncing.engine.changes import Action
+from syncing.engine.drift import Cause
+from syncing.engine.refs import Kind
+from syncing.models import (
+    RUN_OPEN,
+    AccountState,
+    Drift,
+    HealedItem,
+    IdMapping,
+    ItemMode,
+    LogEntry,
+    RunMode,
+    RunPurpose,
+    SyncRun,
+    Trigger,
+)
+from syncing.records.log import log
+from syncing.selectors import healing as reads
+from syncing.selectors.drift import ITEM_KINDS
+from syncing.services.actors import HEAL
+from syncing.services.approvals import is_approvable
+from syncing.services.runs.start import start_run
+
+MOST = 3  # times that an item is put back
+WITHIN = timedelta(days=7)
+SEEN = (AccountState.IN_SYNC, AccountState.PLANNED, AccountState.PARTIAL)
+WRITTEN = (AccountState.CHANGED, AccountState.PARTIAL)
+CREATE, UPDATE = Action.CREATE, Action.UPDATE
+CODE = "healing"
+
+Item = tuple[int, str, str]  # account id, kind, key
+
+
+@dataclass(frozen=True, order=True)
+class Edit:
+    """A difference that is the slave's doing: one attribute of an item, or (attribute "") an item that it deleted."""
+
+    account_id: int
+    kind: str
+    key: str
+    attribute: str
+    inside: str = ""  # the key of the pipeline that the account lacks as well
+
+    @property
+    def item(self) -> Item:
+        return self.account_id, self.kind, self.key
+
+    @property
+    def pick(self) -> dict[str, Any]:
+        """Returns it as in `SyncRun.picked`."""
+        return {"account": self.account_id, "kind": self.kind, "key": self.key, "attribute": self.attribute}
+
+
+def follow(run: SyncRun) -> None:
+    """Stores what a run has put back, or does about the edits that a check has found what their modes say."""
+    if run.purpose == RunPurpose.SYNC and run.writes and run.picked:
+        _remember_put_back(run)
+    elif run.purpose == RunPurpose.DRIFT:
+        _forget_settled(run)
+        if run.group.heal != HealMode.OFF:
+            _heal(run)
+
+
+# -- what was put back --
+
+
+def _remember_put_back(run: SyncRun) -> None:
+    """Stores the items of the accounts that were written, those among them that could not be written."""
+    written = set(run.account_runs.filter(state__in=WRITTEN).values_list("account", flat=True))
+    items = {(pick["account"], pick["kind"], pick["key"]) for pick in run.picked if pick["account"] in written}
+    mapped = IdMapping.objects.filter(account__in=written, master_key__in={key for _account, _kind, key in items})
+    names = {
+        (account, kind, key): (name, parent)
+        for account, kind, key, name, parent in mapped.values_list("account", "kind", "master_key", "name", "parent")
+    }
+    moment = run.finished_at or clock.now()
+    rows = []
+    for item in sorted(items):
+        account, kind, key = item
+        name, parent = names.get(item, (key, ""))
+        rows.append(HealedItem(account_id=account, kind=kind, key=key, name=name, parent=parent, run=run, at=moment))
+    HealedItem.objects.bulk_create(rows)
+    _forget_old(run.group)
+
+
+def _forget_old(group: SyncGroup) -> None:
+    """Deletes what counts no more, except the times of items that are left alone: they are told."""
+    told = HealedItem.objects.filter(
+        account=OuterRef("account"), kind=OuterRef("kind"), key=OuterRef("key"), gave_up=True
+    )
+    old = HealedItem.objects.filter(account__group=group, at__lte=clock.now() - WITHIN)
+    old.exclude(Exists(told)).delete()
+
+
+# -- what a check has found --
+
+
+def _heal(run: SyncRun) -> None:
+    modes = reads.modes_of(run.group)
+    by_mode: dict[str, list[Edit]] = defaultdict(list)
+    for edit in sorted(_edits_of(run)):
+        by_mode[reads.mode_of(edit.kind, edit.key, modes, run.group)].append(edit)
+    if reported := by_mode[ItemMode.REPORTED]:
+        facts = {"count": len(reported), "accounts": len({edit.account_id for edit in reported})}
+        log(run.pk, _("%(count)d edits in %(accounts)d accounts are reported, not put back.") % facts, code=CODE)
+    _put_back(run, _without_loops(run, by_mode[ItemMode.LOCKED]))
+
+
+def _seen_drift(run: SyncRun) -> QuerySet[Drift]:
+    """Returns the drift, as it is known now, of the accounts that the check has read."""
+    slaves = Account.objects.filter(group=run.group, role=Account.Role.SLAVE)
+    return Drift.objects.filter(
+        account__in=run.account_runs.filter(account__in=slaves, state__in=SEEN).values("account")
+    )
+
+
+def _edits_of(run: SyncRun) -> Iterator[Edit]:
+    unpaused = Account.objects.exclude(pause_is_on())
+    for drift in _seen_drift(run).filter(by_slave__gt=0, account__in=unpaused):
+        missing = {row["key"] for row in drift.differences if row["kind"] == Kind.PIPELINE and row["action"] == CREATE}
+        for row in drift.differences:
+            if row["cause"] == Cause.SLAVE and row["action"] in (CREATE, UPDATE) and row["kind"] in ITEM_KINDS:
+                pipeline = row["key"].partition("/")[0] if row["kind"] == Kind.STAGE else ""
+                inside = pipeline if pipeline in missing else ""
+                yield Edit(drift.account_id, row["kind"], row["key"], row["attribute"], inside)
+
+
+def _forget_settled(run: SyncRun) -> None:
+    """Forgets the items that were left alone and are equal to the master again: somebody has seen to them."""
+    left_alone = reads.given_up(_seen_drift(run).values_list("account", flat=True))
+    if not left_alone:
+        return
+    rows = _seen_drift(run).filter(account__in={each.account_id for each in left_alone})
+    different = {(drift.account_id, row["kind"], row["key"]) for drift in rows for row in drift.differences}
+    for each in left_alone:
+        if (each.account_id, each.kind, each.key) not in different:
+            HealedItem.objects.filter(account=each.account_id, kind=each.kind, key=each.key).delete()
+
+
+def _without_loops(run: SyncRun, edits: Sequence[Edit]) -> list[Edit]:
+    """Returns the edits without those that are left alone; who comes to that now is told of, once."""
+    accounts = {edit.account_id for edit in edits}
+    healed = HealedItem.objects.filter(account__in=accounts).order_by("at")
+    times: dict[Item, int] = defaultdict(int)
+    last: dict[Item, int] = {}
+    given_up: set[Item] = set()
+    for pk, account, kind, key, at, gave_up in healed.values_list("pk", "account", "kind", "key", "at", "gave_up"):
+        item = (account, kind, key)
+        last[item] = pk
+        times[item] += at > clock.now() - WITHIN
+        if gave_up:
+            given_up.add(item)
+    now = {edit.item for edit in edits if times[edit.item] >= MOST} - given_up
+    if now:
+        HealedItem.objects.filter(pk__in=[last[item] for item in now]).update(gave_up=True)
+        _tell(run, now)
+    return [edit for edit in edits if edit.item not in now | given_up]
+
+
+def _tell(run: SyncRun, items: Collection[Item]) -> None:
+    sentences = [
+        f"{each.account}: {each.kind} {each.name!r} ({each.parent}). {each.sentence}"
+        for each in reads.given_up({account for account, _kind, _key in items})
+        if (each.account_id, each.kind, each.key) in items
+    ]
+    for sentence in sentences:
+        log(run.pk, sentence, code="healing_gave_up", level=LogEntry.Level.WARNING)
+    transaction.on_commit(partial(notifications.healing_gave_up, run.group, sentences))
+
+
+def _put_back(run: SyncRun, edits: Sequence[Edit]) -> None:
+    """Starts the run that puts the edits back, unless one does, or waits for approval, already."""
+    edits = _without_orphans(edits)
+    if not edits:
+        return
+    healing = SyncRun.objects.filter(group=run.group, purpose=RunPurpose.SYNC).exclude(picked=[])
+    if open_run := healing.filter(state__in=RUN_OPEN).first():
+        log(run.pk, _("Run %(run)d, which puts edits back, has not ended.") % {"run": open_run.pk}, code=CODE)
+        return
+    picked = [edit.pick for edit in edits]
+    last = healing.filter(trigger=Trigger.HEAL, mode=RunMode.PLAN).order_by("-pk").first()
+    if last and last.picked == picked and is_approvable(last):
+        sentence = _("The plan of run %(run)d, which puts the edits back, waits for approval.")
+        log(run.pk, sentence % {"run": last.pk}, code=CODE)
+        return
+    accounts = list(Account.objects.filter(pk__in={edit.account_id for edit in edits}).defer(*SECRETS).order_by("pk"))
+    try:
+        follower = start_run(group=run.group, mode=RunMode.APPLY, by=HEAL, accounts=accounts, picked=picked).run
+    except Refusal as refusal:
+        log(run.pk, str(refusal), code=CODE, level=LogEntry.Level.WARNING)
+        return
+    facts = {"run": follower.pk, "count": len(edits), "accounts": len(accounts)}
+    log(run.pk, _("Run %(run)d puts %(count)d edits in %(accounts)d accounts back.") % facts, code=CODE)
+
+
+def _without_orphans(edits: Sequence[Edit]) -> list[Edit]:
+    """Leaves out the stages of pipelines that the account lacks and that are not put back."""
+    items = {edit.item for edit in edits}
+    return [edit for edit in edits if not edit.inside or (edit.account_id, Kind.PIPELINE, edit.inside) in items]
