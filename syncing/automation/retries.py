@@ -32,7 +32,6 @@ from syncing.models import (
     SyncRun,
     Trigger,
     Watch,
-    WatchState,
     master_unread,
 )
 from syncing.policy import scope_of
@@ -43,6 +42,7 @@ from syncing.services.actors import RETRY
 from syncing.services.runs.close import close_run, end_accounts
 from syncing.services.runs.create import locked
 from syncing.services.runs.start import start_run
+from syncing.windows import frozen_until
 
 LONGEST = timedelta(hours=6)
 MOST_DOUBLINGS = 9  # 2 ** 9 minutes are more than the longest time
@@ -157,6 +157,7 @@ def _has_to_wait(group: SyncGroup) -> bool:
     master = Account.objects.filter(group=group, role=Account.Role.MASTER).defer(*SECRETS).first()
     return (
         group.is_paused
+        or frozen_until(group, clock.now()) is not None
         or master is None
         or master.is_paused
         or group.requires_approval
@@ -173,10 +174,8 @@ def _may_write_by_itself(group: SyncGroup) -> bool:
 
 def _is_master_moving(group: SyncGroup) -> bool:
     """Tells whether the watcher waits for the end of a change, which it brings itself, or cannot read the master."""
-    if group.watch == WatchMode.OFF:
-        return False
-    moving = ~Q(pending_fingerprint="") | Q(state__in=(WatchState.CHANGED, WatchState.UNREADABLE))
-    return Watch.objects.filter(moving, group=group).exists()
+    moving = ~Q(pending_fingerprint="") | Q(failures__gt=0)
+    return group.watch != WatchMode.OFF and Watch.objects.filter(moving, group=group).exists()
 
 
 def _drop_outdated(group: SyncGroup) -> None:

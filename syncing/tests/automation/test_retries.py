@@ -27,6 +27,8 @@ from syncing.models import (
     Trigger,
     Watch,
     WatchState,
+    Window,
+    WindowKind,
 )
 from syncing.services.actors import WATCH
 from syncing.services.runs.start import cancel_run
@@ -287,9 +289,13 @@ WAITS = {
     "the watcher is off": lambda: SyncGroup.objects.update(watch=WatchMode.OFF),
     "the watcher only plans": lambda: SyncGroup.objects.update(watch=WatchMode.PLAN),
     "a run is open": lambda: RunFactory(group=SyncGroup.objects.get(), state=RunState.QUEUED),
-    "the master changes": lambda: Watch.objects.create(group=SyncGroup.objects.get(), state=WatchState.CHANGED),
-    "a change waits": lambda: Watch.objects.create(group=SyncGroup.objects.get(), pending_fingerprint="x"),
-    "the master is not read": lambda: Watch.objects.create(group=SyncGroup.objects.get(), state=WatchState.UNREADABLE),
+    "a change of the master waits": lambda: Watch.objects.create(
+        group=SyncGroup.objects.get(), pending_fingerprint="newer"
+    ),
+    "the master is not read": lambda: Watch.objects.create(group=SyncGroup.objects.get(), failures=1),
+    "the group is frozen": lambda: Window.objects.create(
+        group=SyncGroup.objects.get(), kind=WindowKind.DENY, cron="* * * * *", minutes=5
+    ),
 }
 
 
@@ -299,6 +305,12 @@ def test_it_waits_while(group: SyncGroup, change) -> None:
     change()
     assert retries.start_due() == 0
     assert AccountRetry.objects.count() == 1
+
+
+def test_it_does_not_wait_for_a_watcher_that_knows_that_its_run_has_failed(group: SyncGroup) -> None:
+    due(group, "north")
+    Watch.objects.create(group=group, state=WatchState.CHANGED, fingerprint="now")
+    assert retries.start_due() == 1
 
 
 def test_what_waited_is_started_when_the_pause_is_over(group: SyncGroup) -> None:
