@@ -9,6 +9,7 @@ from django.urls import URLPattern, path, re_path
 from syncing.api import approvals as api_approvals
 from syncing.api import audit, endpoints, health, webhooks
 from syncing.api import drift as api_drift
+from syncing.api import policy as api_policy
 from syncing.api import promotion as api_promotion
 from syncing.api import rollback as api_rollback
 from syncing.api import waves as api_waves
@@ -70,6 +71,7 @@ urlpatterns: list[URLPattern] = [
     path("readyz", health.readyz, name="readyz"),
     path("api/sync/trigger", endpoints.trigger, name="api_trigger"),
     path("api/sync/status", endpoints.status, name="api_status"),
+    path("api/sync/policy", api_policy.policy, name="api_policy"),
     path("api/sync/runs/<int:run_id>", endpoints.run, name="api_run"),
     path("api/sync/runs/<int:run_id>/plan", endpoints.plan, name="api_plan"),
     path("api/sync/runs/<int:run_id>/approve", api_approvals.approve, name="api_approve"),

@@ -64,6 +64,16 @@ class SyncGroupAdmin(GroupModelAdmin):
             },
         ),
         (_("Snapshots and drift"), {"fields": ("snapshot_days", "drift_hours")}),
+        (
+            _("Automation"),
+            {
+                "fields": (
+                    *("watch", "look_seconds", "quiet_seconds", "retry_minutes"),
+                    *("trigger_quiet_seconds", "heal", "time_zone"),
+                ),
+                "description": _("What happens without a person. It needs a running worker."),
+            },
+        ),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SyncGroup]:

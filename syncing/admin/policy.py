@@ -16,7 +16,7 @@ def note_policy(request: HttpRequest, form: Any, of: SyncGroup | Account, only: 
     changed = {
         name: [form.initial.get(name), form.cleaned_data[name]]
         for name in form.changed_data
-        if only is None or name in only
+        if (only is None or name in only) and form.initial.get(name) != form.cleaned_data[name]
     }
     if not changed:
         return

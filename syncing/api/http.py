@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 View = Callable[..., HttpResponse]
 
 # The status of what a service refuses, by its code; all else is a conflict with how things are now.
-STATUS_BY_CODE = {"not_allowed": 403}
+STATUS_BY_CODE = {"not_allowed": 403, "bad_policy": 400}
 CONFLICT = 409
 
 
@@ -103,6 +103,23 @@ def endpoint(method: str, scope: KeyScope, permission: str | None) -> Callable[[
         return never_cache(guarded)
 
     return decorate
+
+
+def by_method(**views: View) -> View:
+    """Returns the view of an address with several methods; each of `views` is the endpoint of one."""
+    allowed = ", ".join(views)
+
+    @csrf_exempt
+    def view(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        chosen = views.get("GET" if request.method == "HEAD" else str(request.method))
+        if chosen is not None:
+            return chosen(request, *args, **kwargs)
+        error = ApiError(405, "method_not_allowed", f"{request.method} is not possible here.", f"Use {allowed}.")
+        response = error_response(error)
+        response["Allow"] = allowed
+        return response
+
+    return view
 
 
 def check_method(request: HttpRequest, method: str) -> None:

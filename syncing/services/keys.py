@@ -27,9 +27,9 @@ USED_AT_MOST_EVERY = timedelta(minutes=1)
 PERMISSIONS: Mapping[str, tuple[str, ...]] = {
     KeyScope.READ: (
         *("syncing.view_syncrun", "syncing.view_drift"),
-        *("syncing.view_idmapping", "syncing.view_auditentry"),
+        *("syncing.view_idmapping", "syncing.view_auditentry", "accounts.view_syncgroup"),
     ),
-    KeyScope.TRIGGER: ("syncing.plan_sync", "syncing.start_sync", "syncing.roll_back"),
+    KeyScope.TRIGGER: ("syncing.plan_sync", "syncing.start_sync", "syncing.roll_back", "accounts.change_syncgroup"),
     KeyScope.APPROVE: ("syncing.approve_plan", "syncing.accept_drift"),
     KeyScope.PROMOTE: ("syncing.promote",),
 }

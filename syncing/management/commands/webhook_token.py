@@ -6,8 +6,7 @@ from django.core.management.base import CommandParser
 
 from accounts.checks import INSTALLATION
 from accounts.management.base import RefusingCommand
-from accounts.models import SyncGroup
-from accounts.refusals import Refusal
+from syncing.management.console.groups import group_named
 from syncing.services.keys import make_webhook_token
 
 
@@ -20,10 +19,4 @@ class Command(RefusingCommand):
         parser.add_argument("--rotate", action="store_true", help="replace the token; the old one ends")
 
     def handle(self, *args: Any, group: str | None, rotate: bool, **options: Any) -> None:
-        groups = {each.name: each for each in SyncGroup.objects.all()}
-        if group is None and len(groups) == 1:
-            group = next(iter(groups))
-        if group not in groups:
-            problem = f"There is no group {group!r}." if group else "There is not exactly one group: use --group."
-            raise Refusal("usage", f"{problem} Groups: {', '.join(groups) or 'none'}.")
-        self.stdout.write(make_webhook_token(groups[group], rotate=rotate))
+        self.stdout.write(make_webhook_token(group_named(group), rotate=rotate))

@@ -64,7 +64,7 @@ def start_run(
     order = Order(group, type, mode, purpose, forced, force_reason, delta=delta, picked=[*map(dict, picked)])
     if by.via in joining.TRIGGERS and to_workers and (joined := _joined_without_lock(order, accounts, by)):
         if not may_wait:
-            require_free(replace(order, group=joined.group), by)
+            require_free(order, by)
         return Started(joined, True)
     with locked(group) as group:
         order, slaves = _checked(replace(order, group=group), accounts, by)
