@@ -1,9 +1,9 @@
-"""Messages: a run has ended, the master has changed."""
+"""Messages: a run has ended, the master has changed, a pause is over."""
 
 import logging
 from collections.abc import Collection
 
-from accounts.models import SyncGroup
+from accounts.models import Account, SyncGroup
 from syncing.models import RunState, SyncRun
 
 logger = logging.getLogger(__name__)
@@ -24,6 +24,12 @@ def master_changed(group: SyncGroup, collections: Collection[str]) -> None:
     `collections`: where the master differs from the one that was brought last; all of them when none was.
     """
     logger.warning("the master of %s has changed: %s", group.name, ", ".join(collections))
+
+
+def pause_ended(thing: SyncGroup | Account) -> None:
+    """Logs that a pause has ended by itself; called once for every such end."""
+    what = f"the account {thing.subdomain}" if isinstance(thing, Account) else f"the group {thing.name}"
+    logger.info("the pause of %s has ended (%s)", what, thing.pause_reason or "without a reason")
 
 
 def summary(run: SyncRun) -> str:

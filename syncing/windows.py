@@ -13,7 +13,7 @@ from syncing.cron import times_after, times_until
 from syncing.models import Window, WindowKind
 
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)  # the end of a freeze that does not end
-FORESEEN = timedelta(days=2 * 365)  # windows that leave no gap for so long never will
+FORESEEN = timedelta(days=400)  # windows that leave no gap for so long never will
 MOST_JOINED = 45_000  # more windows in a row, without a gap, have no end (every minute: a month)
 TICK = timedelta(microseconds=1)
 
@@ -94,5 +94,9 @@ def until_when(group: SyncGroup, end: datetime) -> str:
     """Returns "until" with a time in the group's zone, to be put into a sentence."""
     if end >= NEVER:
         return _("for ever, as no window ever opens")
-    local = end.astimezone(ZoneInfo(group.time_zone))
-    return _("until %(time)s (%(zone)s)") % {"time": f"{local:%Y-%m-%d %H:%M}", "zone": group.time_zone}
+    return _("until %(time)s") % {"time": shown_time(end, group.time_zone)}
+
+
+def shown_time(moment: datetime, zone: str) -> str:
+    """Returns a moment as a clock on the wall of the zone shows it, with the name of the zone."""
+    return f"{moment.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M} ({zone})"

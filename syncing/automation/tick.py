@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from syncing.automation import follow_up, retries, watcher
+from syncing.automation import follow_up, pauses, retries, schedules, watcher
 from syncing.error_boundary import survived
 from syncing.execution import lanes
 from syncing.leases import dispatch
@@ -25,6 +25,8 @@ def tick() -> dict[str, int]:
 
 
 STEPS: Mapping[str, Step] = {
+    "pauses": pauses.end_due,
+    "schedules": schedules.start_due,
     "follow-ups": follow_up.follow_ended,
     "retries": retries.start_due,
     "notes": order.note_reasons,

@@ -9,6 +9,7 @@ SCHEDULE = Actor("schedule", Trigger.SCHEDULE)
 WATCH = Actor("watcher", Trigger.WATCH)
 RETRY = Actor("retry", Trigger.RETRY)
 HEAL = Actor("healing", Trigger.HEAL)
+AUTOMATION = Actor("automation", Trigger.SCHEDULE)  # does what is due by itself
 
 
 def of_key(key: ApiKey) -> Actor:

@@ -1,0 +1,79 @@
+"""Windows of groups, as people add, change and remove them; every change is audited."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from accounts import clock
+from accounts.actors import Actor
+from accounts.models import SyncGroup
+from accounts.refusals import Refusal
+from syncing.leases import dispatch
+from syncing.models import AuditAction, Window
+from syncing.services import audit
+from syncing.services.requirements import CHANGE_GROUP, require_permission, require_valid
+from syncing.windows import NEVER, Opening, end_of_freeze
+
+COLUMNS = ("kind", "cron", "time_zone", "minutes")
+
+
+def add(window: Window, *, by: Actor) -> Window:
+    """Stores a new window; it counts at once, also when its time began before. Raises Refusal."""
+    require_permission(by, CHANGE_GROUP)
+    require_valid(window, COLUMNS)
+    with transaction.atomic():
+        group = SyncGroup.objects.select_for_update().get(pk=window.group_id)
+        require_open(group, [*group.windows.all(), window])
+        window.save(force_insert=True)
+        _note(window, by, added=_facts(window))
+    dispatch.call_lanes()  # with another allowed time, what waited may begin
+    return window
+
+
+def change(window: Window, names: Collection[str], *, by: Actor) -> None:
+    """Stores the changed columns `names`. Raises Refusal."""
+    require_permission(by, CHANGE_GROUP)
+    require_valid(window, names)
+    with transaction.atomic():
+        group = SyncGroup.objects.select_for_update().get(pk=window.group_id)
+        stored = Window.objects.get(pk=window.pk)
+        before, after = _facts(stored), _facts(window)
+        changes = {name: [before[name], after[name]] for name in names if before[name] != after[name]}
+        if not changes:
+            return
+        require_open(group, [*group.windows.exclude(pk=window.pk), window])
+        Window.objects.filter(pk=window.pk).update(**{name: after[name] for name in changes})
+        _note(window, by, **changes)
+    dispatch.call_lanes()
+
+
+def remove(window: Window, *, by: Actor) -> None:
+    """Deletes a window; what waited for its end may begin. Raises Refusal."""
+    require_permission(by, CHANGE_GROUP)
+    with transaction.atomic():
+        _note(window, by, removed=_facts(window))
+        window.delete()
+    dispatch.call_lanes()
+
+
+def require_open(group: SyncGroup, windows: Iterable[Window]) -> None:
+    """Raises Refusal for windows that together never let anything be written."""
+    openings = [Opening.of(window, group) for window in windows]
+    # In one zone alone the hour that a clock change adds is no opening that anybody meant.
+    without_changes = [replace(each, zone="UTC") for each in openings]
+    is_one_zone = len({each.zone for each in openings}) == 1
+    moment = clock.now()
+    if NEVER in (end_of_freeze(openings, moment), end_of_freeze(without_changes, moment) if is_one_zone else None):
+        message = _("With this window the group %(group)s could never be written to.") % {"group": group.name}
+        raise Refusal("never_open", message, _("Leave a time that no deny window covers, inside an allow window."))
+
+
+def _facts(window: Window) -> dict[str, Any]:
+    return {name: getattr(window, name) for name in COLUMNS}
+
+
+def _note(window: Window, by: Actor, **details: Any) -> None:
+    audit.note(AuditAction.AUTOMATION, by=by, group=window.group, details={"window": window.pk, **details})
