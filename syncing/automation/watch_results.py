@@ -73,10 +73,10 @@ def conclude(look: ClaimedLook, sighting: Sighting) -> LookOutcome | None:
     if look.master is not None and look.obstacle is None and not _was_handed_back(error):
         record_health(look.master.pk, error)
     with locked(look.group) as group:
-        row = Watch.objects.select_for_update().get(pk=group.pk)
+        row = Watch.objects.select_related("run").select_for_update(of=("self",)).get(pk=group.pk)
         if row.next_look != look.until:
             return None
-        result = _Result(look, group, row, clock.now())
+        result = _Conclusion(look, group, row, clock.now())
         if result.is_outdated or _was_handed_back(error):
             row.next_look = result.moment
             row.save()
@@ -99,7 +99,7 @@ def _was_handed_back(error: dict[str, str] | None) -> bool:
     return error is not None and error["code"] in DELIBERATE_STOPS
 
 
-class _Result:
+class _Conclusion:
     """Puts what was seen into the row of a group, which the caller has locked and stores."""
 
     def __init__(self, look: ClaimedLook, group: SyncGroup, row: Watch, moment: datetime) -> None:
@@ -131,6 +131,8 @@ class _Result:
         watch_rows.learn_of_runs(row, self.look.scope)
         if sighting.reading is not None and sighting.reading.snapshot is not None:
             self._take_whole(sighting.reading.snapshot, sighting.digest, before or row.fingerprint)
+        if row.pending_fingerprint and watch_rows.frozen_until(self.group, self.moment):
+            row.pending_since = self.moment  # that the master never rests is counted from the end of the freeze
         self._set_next(self._next_look())
 
     def _take_whole(self, snapshot: Snapshot, digest: str, before: str) -> None:
@@ -168,6 +170,8 @@ class _Result:
             )
         if group.watch in (WatchMode.REPORT, WatchMode.OFF) or watch_rows.waits_for_run(group):
             return
+        if watch_rows.frozen_until(group, self.moment):
+            return
         mode = RunMode.PLAN if group.requires_approval or group.watch == WatchMode.PLAN else RunMode.APPLY
         try:
             self.run = start_run(group=group, mode=mode, by=WATCH, delta=True).run
@@ -183,10 +187,12 @@ class _Result:
     def _next_look(self) -> datetime:
         """Returns when the master is looked at again: a change that waits is read when its quiet period is over."""
         row, group = self.row, self.group
+        regular = self.look.began + until_next_look(group.look_seconds, group.pk, row.looks)
         pending = watch_rows.pending_of(row)
-        if pending is not None and not watch_rows.is_told(row, group):
-            return pending.ripe_at(watch_rows.quiet_of(group))
-        return self.look.began + until_next_look(group.look_seconds, group.pk, row.looks)
+        if pending is None or watch_rows.is_told(row, group):
+            return regular
+        frozen_until = watch_rows.frozen_until(group, self.moment)
+        return min(regular, frozen_until) if frozen_until else pending.ripe_at(watch_rows.quiet_of(group))
 
     def _set_next(self, moment: datetime) -> None:
         row = self.row

@@ -6,6 +6,7 @@ from typing import Any
 
 from accounts import clock
 from accounts.models import Account, SyncGroup, WatchMode, pause_is_on
+from syncing import windows
 from syncing.engine.refs import Scope
 from syncing.engine.watching import PendingChange, collections_of, grace
 from syncing.execution.sync import stored_master
@@ -34,7 +35,7 @@ NO_KNOWLEDGE: Mapping[str, Any] = {
 
 def row_of(group: SyncGroup, master: Account | None) -> Watch:
     """Returns the row of a group; without knowledge when its watcher was switched on or off, or its master swapped."""
-    row, _ = Watch.objects.get_or_create(group=group)
+    row, _ = Watch.objects.select_related("run").get_or_create(group=group)
     was_switched = (row.state == WatchState.OFF) != (group.watch == WatchMode.OFF)
     if was_switched or (master is not None and row.master_id != master.pk):
         times: dict[str, Any] = {"state": WatchState.OFF, "next_look": None, "due_at": None}
@@ -49,9 +50,16 @@ def row_of(group: SyncGroup, master: Account | None) -> Watch:
 
 
 def learn_of_runs(row: Watch, scope: Scope | None) -> None:
-    """Takes note of a later run that has brought the master, as it was then, to the whole group; nothing is stored."""
+    """Takes note of what became of runs since; nothing is stored.
+
+    A later run may have brought the master, as it was then, to the whole group. And the run that was started for the
+    last change may have ended before it had a master, as its process died: then nothing was done for that change, and
+    a look at the whole master is to find it again.
+    """
     if scope is None:
         return
+    if row.run is not None and _came_to_nothing(row.run):
+        assign(row, {"run": None, "fingerprint": "", "collections": {}})
     brought = SyncRun.objects.filter(
         pk__gt=row.run_id or 0,
         group=row.group_id,
@@ -61,11 +69,18 @@ def learn_of_runs(row: Watch, scope: Scope | None) -> None:
         whole_group=True,
         snapshot__type=scope,
     ).exclude(trigger=Trigger.HEAL)  # that puts single items back
-    run = brought.order_by("-pk").values_list("pk", "snapshot__fingerprint").first()
-    if run is not None:
-        row.run_id, row.fingerprint = run
+    run = brought.select_related("snapshot").defer("snapshot__document").order_by("-pk").first()
+    if run is not None and run.snapshot is not None:
+        row.run, row.fingerprint = run, run.snapshot.fingerprint
         if row.pending_fingerprint == row.fingerprint:
             assign(row, NO_CHANGE)
+
+
+def _came_to_nothing(run: SyncRun) -> bool:
+    """Tells whether a run ended without a master, and neither a person, a guard nor an error of ours wanted that."""
+    lost = run.state == RunState.FAILED and run.reason != "internal"
+    superseded = run.state == RunState.CANCELLED and run.cancel_requested_at is None
+    return run.trigger == Trigger.WATCH and run.snapshot_id is None and (lost or superseded)
 
 
 def brought_collections(row: Watch, scope: Scope) -> Mapping[str, str]:
@@ -124,6 +139,13 @@ def waits_for_run(group: SyncGroup) -> bool:
     return not Account.objects.filter(~pause_is_on(), group=group, role=Account.Role.SLAVE).exists()
 
 
+def frozen_until(group: SyncGroup, moment: datetime) -> datetime | None:
+    """Returns when a change may be written again; None if it may now, or nothing would be written."""
+    if group.watch != WatchMode.APPLY or group.requires_approval:
+        return None
+    return windows.frozen_until(group, moment)
+
+
 # -- what is shown --
 
 
@@ -139,11 +161,11 @@ def state_of(row: Watch, group: SyncGroup, master: Account | None, moment: datet
     if started is not None and started.is_open:
         return WatchState.RUNNING
     if row.pending_fingerprint:
-        return WatchState.CHANGED
+        return WatchState.FROZEN if frozen_until(group, moment) else WatchState.CHANGED
     # Whatever became of a run before the one that has brought the master, nothing waits for it.
     if started is not None and started.pk >= (row.run_id or 0):
         if is_approvable(started):
             return WatchState.PLAN_WAITS
-        if started.state in NOT_BROUGHT:
+        if started.state in NOT_BROUGHT and started.snapshot_id is None:  # else accounts failed: they are tried again
             return WatchState.CHANGED
     return WatchState.IDLE

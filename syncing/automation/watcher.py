@@ -78,7 +78,7 @@ def _attend_to(group: SyncGroup) -> bool:
 
 def _columns(row: Watch) -> dict[str, object]:
     """Returns what may change without a look."""
-    names = ("state", "due_at", "run_id", "fingerprint", *watch_rows.NO_CHANGE)
+    names = ("state", "due_at", "run_id", "fingerprint", "collections", *watch_rows.NO_CHANGE)
     return {name: getattr(row, name) for name in names}
 
 
@@ -130,9 +130,9 @@ def _wants_all(row: Watch, group: SyncGroup, moment: datetime) -> bool:
     """Tells whether all of the master is to be read: for the first time, or because a change has waited long enough."""
     if not row.collections:
         return True
-    if watch_rows.is_told(row, group) or watch_rows.waits_for_run(group):
+    if not watch_rows.is_ripe(row, group, moment) or watch_rows.is_told(row, group):
         return False
-    return watch_rows.is_ripe(row, group, moment)
+    return not watch_rows.waits_for_run(group) and watch_rows.frozen_until(group, moment) is None
 
 
 def _see(look: ClaimedLook, sign: StopSign) -> Sighting:

@@ -63,7 +63,7 @@ class Command(RefusingCommand):
         if error:
             self.stderr.write(f"{error['message']} {error['remedy']}".strip())
             sys.exit(NOT_GOOD)
-        if document["moved"] or document["waits"]:
+        if document["moved"] or document["waits"] or document["run"]:
             sys.exit(MOVED)
 
     def report(self, error: Refusal, options: Mapping[str, Any]) -> None:

@@ -18,7 +18,8 @@ from syncing.engine.refs import Scope
 from syncing.engine.watching import collection_at
 from syncing.execution.master_reading import ReadRequest, read
 from syncing.execution.stop_signs import supervisor_sign
-from syncing.models import SyncRun, Trigger, Watch
+from syncing.models import RunType, SyncRun, Trigger, Watch
+from syncing.policy import scope_of
 from syncing.records.snapshots import store_master
 from syncing.tests.crm import asked
 from syncing.tests.factories import RunFactory
@@ -48,6 +49,12 @@ class Watched:
     def runs(self) -> list[SyncRun]:
         """The runs that the watcher started, the oldest first."""
         return list(SyncRun.objects.filter(trigger=Trigger.WATCH).order_by("pk"))
+
+    @property
+    def scope(self) -> Scope:
+        scope = scope_of(RunType.FULL, self.house.group)
+        assert scope is not None
+        return scope
 
     def policy(self, **columns: object) -> None:
         SyncGroup.objects.filter(pk=self.house.group.pk).update(**columns)
@@ -102,17 +109,16 @@ class Watched:
     def next_at(self, turn: str) -> int:
         """The requests of the next look, at the first collection of this name or of this kind."""
         row = self.row
-        known, scope = row.collections, Scope.FULL
-        row.looks = next(look for look in range(28) if collection_at(look, scope, known).startswith(turn))
+        known = row.collections
+        row.looks = next(look for look in range(28) if collection_at(look, self.scope, known).startswith(turn))
         row.save()
         return self.next()
 
     def bring(self, **columns: object) -> SyncRun:
         """A run that has brought the master as it is now, without any work."""
-        request = ReadRequest((self.house.accounts["master"],), Scope.FULL)
-        (reading,) = read(request, Stop())
+        (reading,) = read(ReadRequest((self.house.accounts["master"],), self.scope), Stop())
         assert reading.snapshot
-        snapshot = store_master(self.house.group.pk, Scope.FULL, reading.snapshot)
+        snapshot = store_master(self.house.group.pk, self.scope, reading.snapshot)
         return RunFactory(group=self.house.group, snapshot=snapshot, **columns)
 
 
