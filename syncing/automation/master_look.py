@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from accounts.kommo.errors import KommoError
+from accounts.kommo.retry import Policy
 from accounts.kommo.stopping import Stop
 from accounts.services.credentials.clients import client_for
 from syncing.adapters.reader import Reader
@@ -12,6 +13,8 @@ from syncing.engine.snapshot import Snapshot
 from syncing.engine.watching import DESCRIPTIONS, FIELDS, GROUPS, collections_of, digest_of_descriptions
 from syncing.execution.master_reading import MasterReading, ReadRequest, read
 from syncing.records.text import error_document
+
+FEW_REPEATS = Policy(attempts=3)  # the next look comes anyway
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ def take_look(order: LookOrder, stop: Stop) -> Sighting:
     if order.collection:
         (master,) = order.whole.accounts
         try:
-            with client_for(master, read_only=True, stop=stop) as client:
+            with client_for(master, read_only=True, stop=stop, policy=FEW_REPEATS) as client:
                 digest = _digest_now(Reader(client), order.collection, order.whole.scope)
                 kommo_id = min(client.account_ids, default=None)
         except KommoError as error:

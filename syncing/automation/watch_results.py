@@ -121,7 +121,8 @@ class _Conclusion:
         if problem != row.problem:
             logger.warning("The master of the group %s cannot be watched: %s", self.group, problem)
         row.problem, row.failures = problem, min(row.failures + 1, MOST_FAILURES)
-        self._set_next(self.moment + after_failures(self.group.look_seconds, row.failures))
+        row.next_look = self.moment + after_failures(self.group.look_seconds, row.failures)
+        self._end_if_off()
 
     def take(self, sighting: Sighting) -> None:
         """Notes what was seen of the master, and begins what follows."""
@@ -133,7 +134,9 @@ class _Conclusion:
             self._take_whole(sighting.reading.snapshot, sighting.digest, before or row.fingerprint)
         if row.pending_fingerprint and watch_rows.frozen_until(self.group, self.moment):
             row.pending_since = self.moment  # that the master never rests is counted from the end of the freeze
-        self._set_next(self._next_look())
+        row.next_look = self._next_look()
+        row.due_at = max(row.next_look, self.moment) + grace(self.group.look_seconds)
+        self._end_if_off()
 
     def _take_whole(self, snapshot: Snapshot, digest: str, before: str) -> None:
         row, order, scope = self.row, self.look.order, self.look.scope
@@ -194,8 +197,7 @@ class _Conclusion:
         frozen_until = watch_rows.frozen_until(group, self.moment)
         return min(regular, frozen_until) if frozen_until else pending.ripe_at(watch_rows.quiet_of(group))
 
-    def _set_next(self, moment: datetime) -> None:
-        row = self.row
-        row.next_look, row.due_at = moment, max(moment, self.moment) + grace(self.group.look_seconds)
+    def _end_if_off(self) -> None:
+        """Plans no further look of a watcher that is off: a command took this one."""
         if self.group.watch == WatchMode.OFF:
-            row.next_look = row.due_at = None
+            self.row.next_look = self.row.due_at = None
