@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from accounts.simulator.edits import add
 from accounts.simulator.seed import seed_demo
 from accounts.simulator.world import World
 from syncing.operations.child_processes import MANAGE, free_port
@@ -218,3 +219,30 @@ def test_a_real_worker_keeps_oauth_accounts_alive_checks_and_syncs_them(make, ba
     assert (document["state"], document["totals"]["changed"]) == ("succeeded", 3)
     assert sum(record.path == "/oauth2/access_token" for record in world.log) == 3
     installation.assert_converged()
+
+
+# -- the watcher --
+
+
+def test_a_stage_that_is_added_in_the_master_arrives_in_every_slave_by_itself(make) -> None:
+    installation = make(new_franchise(slaves=3), "postgres+redis", SYNC_TICK="0.2")
+    workspace, (master, *slaves) = installation.workspace, installation.accounts
+    assert workspace.document("sync_all", "--json")["state"] == "succeeded"
+    workspace.manage("policy", "watch=apply", "look_seconds=1", "quiet_seconds=1")
+    workspace.start_worker()
+    idle = "SELECT count(*) FROM syncing_watch WHERE looks > 0 AND state = 'idle'"
+    wait_until(lambda: installation.rows(idle) == [(1,)], 90, "first look")
+    before = len(installation.world.log)
+
+    add(master, "stage", pipeline_id=next(iter(master.pipelines)), name="Won back")
+
+    wait_until(lambda: len(installation.rows("SELECT id FROM syncing_syncrun")) == 2, 90, "run of the watcher")
+    assert installation.wait_for_run() == "succeeded"
+    installation.assert_converged()
+    assert installation.rows("SELECT mode, trigger FROM syncing_syncrun ORDER BY id DESC LIMIT 1") == [
+        ("apply", "watch")
+    ]
+    written = [record.subdomain for record in list(installation.world.log)[before:] if record.method != "GET"]
+    assert sorted(written) == [slave.subdomain for slave in slaves]
+    wait_until(lambda: installation.rows(idle) == [(1,)], 90, "idle watcher")
+    assert len(installation.rows("SELECT id FROM syncing_syncrun")) == 2
