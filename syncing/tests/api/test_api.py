@@ -18,6 +18,7 @@ from syncing.models import (
     RunType,
     SyncRun,
     Trigger,
+    Watch,
 )
 from syncing.selectors.documents import run_document
 from syncing.services.keys import create_key
@@ -224,6 +225,18 @@ def test_the_status_tells_every_account_and_the_last_run_of_its_group(client, ma
     assert states["west"] == ("failed", "token_expired")
     assert states["south"] == (None, None)
     assert {"health", "health_reason", "checked_at", "token_expires_at"} <= group["accounts"][0].keys()
+
+
+def test_the_status_tells_the_watcher_of_each_group(client, may_read) -> None:
+    looked = timezone.now() - timedelta(hours=1)
+    on, off = GroupFactory(name="A", watch="report"), GroupFactory(name="B")
+    Watch.objects.create(group=on, state="idle", last_look=looked, next_look=looked, due_at=looked)
+    documents = {group["name"]: group["watch"] for group in client.get(STATUS, headers=may_read).json()["groups"]}
+    nothing = {"last_look": None, "last_change": None, "next_look": None, "overdue": False}
+    assert documents[off.name] == {"mode": "off", "state": "off", **nothing}
+    assert documents[on.name].keys() == documents[off.name].keys()
+    assert (documents[on.name]["state"], documents[on.name]["overdue"]) == ("overdue", True)
+    assert documents[on.name]["last_look"] == documents[on.name]["next_look"] == looked.isoformat()[:23] + "Z"
 
 
 def test_the_status_costs_the_same_for_few_and_many(client, may_read, django_assert_max_num_queries) -> None:
