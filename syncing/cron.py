@@ -7,7 +7,7 @@ their distance.
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import dropwhile
+from itertools import dropwhile, islice
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
@@ -39,6 +39,11 @@ def times_after(expression: str, zone: str, moment: datetime) -> Iterator[dateti
     times = _in_utc(CronSim(expression, moment.astimezone(ZoneInfo(zone))))
     # In the hour that comes twice the calculation begins with the first one, also for a moment in the second.
     return dropwhile(lambda time: time <= moment, times)
+
+
+def next_times(expression: str, zone: str, moment: datetime, count: int = 3) -> list[datetime]:
+    """Returns the first times after `moment`, in the zone, to be shown."""
+    return [time.astimezone(ZoneInfo(zone)) for time in islice(times_after(expression, zone, moment), count)]
 
 
 def times_until(expression: str, zone: str, moment: datetime) -> Iterator[datetime]:

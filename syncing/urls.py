@@ -9,10 +9,13 @@ from django.urls import URLPattern, path, re_path
 from syncing.api import approvals as api_approvals
 from syncing.api import audit, endpoints, health, webhooks
 from syncing.api import drift as api_drift
+from syncing.api import pauses as api_pauses
 from syncing.api import policy as api_policy
 from syncing.api import promotion as api_promotion
 from syncing.api import rollback as api_rollback
+from syncing.api import schedules as api_schedules
 from syncing.api import waves as api_waves
+from syncing.api import windows as api_windows
 from syncing.views import (
     approvals,
     dashboard,
@@ -72,6 +75,12 @@ urlpatterns: list[URLPattern] = [
     path("api/sync/trigger", endpoints.trigger, name="api_trigger"),
     path("api/sync/status", endpoints.status, name="api_status"),
     path("api/sync/policy", api_policy.policy, name="api_policy"),
+    path("api/sync/schedules", api_schedules.schedules, name="api_schedules"),
+    path("api/sync/schedules/<int:schedule_id>", api_schedules.remove, name="api_schedule"),
+    path("api/sync/windows", api_windows.windows, name="api_windows"),
+    path("api/sync/windows/<int:window_id>", api_windows.remove, name="api_window"),
+    path("api/sync/pause", api_pauses.pause, name="api_pause"),
+    path("api/sync/resume", api_pauses.resume, name="api_resume"),
     path("api/sync/runs/<int:run_id>", endpoints.run, name="api_run"),
     path("api/sync/runs/<int:run_id>/plan", endpoints.plan, name="api_plan"),
     path("api/sync/runs/<int:run_id>/approve", api_approvals.approve, name="api_approve"),

@@ -89,7 +89,8 @@ def ids(request: HttpRequest, subdomain: str) -> JsonResponse:
 def unknown_endpoint(request: HttpRequest) -> JsonResponse:
     """Answers to everything else under /api/ with JSON, not the login page of the admin."""
     remedy = (
-        "There are /api/sync/trigger, /api/sync/status, /api/sync/policy, /api/sync/runs/ID, /api/sync/runs/ID/plan, "
+        "There are /api/sync/trigger, /api/sync/status, /api/sync/policy, /api/sync/schedules, /api/sync/windows, "
+        "/api/sync/pause, /api/sync/resume, /api/sync/runs/ID, /api/sync/runs/ID/plan, "
         "/api/sync/runs/ID/approve, /api/sync/runs/ID/continue, /api/sync/runs/ID/rollback, "
         "/api/accounts/SUBDOMAIN/ids, /api/accounts/SUBDOMAIN/exceptions, /api/accounts/SUBDOMAIN/promote, "
         "/api/drift, /api/audit."

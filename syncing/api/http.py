@@ -23,7 +23,11 @@ logger = logging.getLogger(__name__)
 View = Callable[..., HttpResponse]
 
 # The status of what a service refuses, by its code; all else is a conflict with how things are now.
-STATUS_BY_CODE = {"not_allowed": 403, "bad_policy": 400}
+STATUS_BY_CODE = {
+    "not_allowed": 403,
+    **dict.fromkeys(("bad_policy", "bad_kind", "bad_cron", "bad_time_zone", "bad_grace", "bad_minutes"), 400),
+    **dict.fromkeys(("never_open", "bad_hours", "bad_until"), 400),
+}
 CONFLICT = 409
 
 

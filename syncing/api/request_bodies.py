@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from accounts.kommo.texts import storable
 from accounts.models import SECRETS, Account, SyncGroup
 from syncing.api.http import bad_request, listed
 from syncing.models import RunMode, RunType, SyncRun
@@ -85,3 +86,29 @@ def reason_of(body: dict[str, Any]) -> str:
     if not isinstance(text, str) or len(text) > LONGEST_REASON:
         raise bad_request("bad_reason", "The reason is no text, or too long.", [f"up to {LONGEST_REASON} characters"])
     return text
+
+
+def text_of(body: dict[str, Any], key: str) -> str:
+    """Returns the text of `key`, "" if it is missing; raises ApiError 400 for what is no text, or cannot be stored."""
+    text = body.get(key, "")
+    if not isinstance(text, str) or storable(text) != text:
+        raise bad_request(f"bad_{key}", f"{key} is no text.", ["text"])
+    return text
+
+
+def whole_number_of(body: dict[str, Any], key: str, default: int | None = None) -> int:
+    """Returns the whole number of `key`, or the default; raises ApiError 400 for anything else."""
+    number = body.get(key, default)
+    if not isinstance(number, int) or isinstance(number, bool):
+        raise bad_request(f"bad_{key}", f"{key} is no whole number.", ["a whole number"])
+    return number
+
+
+def group_or_accounts_of(body: dict[str, Any]) -> list[SyncGroup] | list[Account]:
+    """Returns the accounts that a body names, of its group if it names one; without accounts the group."""
+    if body.get("accounts") is None:
+        return [group_named(body.get("group"))]
+    accounts = Account.objects.select_related("group").defer(*SECRETS)
+    if body.get("group") is not None:
+        accounts = accounts.filter(group=group_named(body["group"]))
+    return _accounts_of(body, accounts, "Not all of these accounts are there", name_unknown=True) or []

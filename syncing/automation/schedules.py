@@ -17,7 +17,7 @@ from syncing.services.actors import SCHEDULE
 from syncing.services.drift_checks import check_now
 from syncing.services.runs.holds import paused_sentence
 from syncing.services.runs.start import start_run
-from syncing.services.schedules import next_time, zone_of
+from syncing.services.schedules import next_time
 from syncing.windows import shown_time
 
 logger = logging.getLogger(__name__)
@@ -67,7 +67,7 @@ def _why_skipped(schedule: Schedule, moment: datetime) -> str:
     missed = _last_due(schedule, moment)
     prompt = timedelta(seconds=2 * conf.tick())  # a worker that is well has looked by then
     if moment - missed > max(timedelta(minutes=schedule.grace), prompt):
-        facts = {"time": shown_time(missed, zone_of(schedule)), "grace": schedule.grace}
+        facts = {"time": shown_time(missed, schedule.zone), "grace": schedule.grace}
         return _("The time %(time)s was missed by more than the grace of %(grace)d minutes.") % facts
     return "" if schedule.kind == ScheduleKind.APPLY else paused_sentence(schedule.group)
 
@@ -75,7 +75,7 @@ def _why_skipped(schedule: Schedule, moment: datetime) -> str:
 def _last_due(schedule: Schedule, moment: datetime) -> datetime:
     """Returns the latest of the times that have come: of several that were missed, only this one is made up for."""
     assert schedule.next_at is not None
-    latest = next(times_until(schedule.cron, zone_of(schedule), moment + TICK), schedule.next_at)
+    latest = next(times_until(schedule.cron, schedule.zone, moment + TICK), schedule.next_at)
     return max(schedule.next_at, latest)
 
 

@@ -71,6 +71,11 @@ class Schedule(Recurring):
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.cron}"
 
+    @property
+    def zone(self) -> str:
+        """Returns the time zone that it goes by."""
+        return self.time_zone or self.group.time_zone
+
 
 class Window(Recurring):
     """A time in which a group's slaves may not be written to, or the only times in which they may."""
@@ -88,3 +93,8 @@ class Window(Recurring):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.cron}"
+
+    @property
+    def zone(self) -> str:
+        """Returns the time zone that it goes by."""
+        return self.time_zone or self.group.time_zone

@@ -24,12 +24,13 @@ from syncing.services.runs.joining import asked_before
 SECRET_BYTES = 32
 USED_AT_MOST_EVERY = timedelta(minutes=1)
 # What the buttons of the admin need for what a scope lets in; every endpoint asks for its own of them.
+CHANGES = ("accounts.change_syncgroup", "accounts.change_account")
 PERMISSIONS: Mapping[str, tuple[str, ...]] = {
     KeyScope.READ: (
         *("syncing.view_syncrun", "syncing.view_drift"),
         *("syncing.view_idmapping", "syncing.view_auditentry", "accounts.view_syncgroup"),
     ),
-    KeyScope.TRIGGER: ("syncing.plan_sync", "syncing.start_sync", "syncing.roll_back", "accounts.change_syncgroup"),
+    KeyScope.TRIGGER: ("syncing.plan_sync", "syncing.start_sync", "syncing.roll_back", *CHANGES),
     KeyScope.APPROVE: ("syncing.approve_plan", "syncing.accept_drift"),
     KeyScope.PROMOTE: ("syncing.promote",),
 }

@@ -16,7 +16,7 @@ from accounts.models import SyncGroup
 from accounts.models.pausing import Pausable
 from accounts.refusals import Refusal
 from syncing.models import AuditAction
-from syncing.services import audit
+from syncing.services import audit, schedules
 from syncing.services.runs.create import locked
 
 NOT_POLICY = {"id", "name", *(field.name for field in Pausable._meta.get_fields())}
@@ -81,6 +81,9 @@ def set_policy(group: SyncGroup, values: Mapping[str, Any], by: Actor) -> Change
         if changes:
             SyncGroup.objects.filter(pk=group.pk).update(**{key: new for key, (_old, new) in changes.items()})
             audit.note(AuditAction.POLICY, by=by, group=stored, details=changes)
+        if "time_zone" in changes:
+            stored.refresh_from_db(fields=["time_zone"])
+            schedules.zone_changed(stored)
     group.refresh_from_db(fields=list(fields()))
     return changes
 

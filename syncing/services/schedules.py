@@ -18,13 +18,9 @@ COLUMNS = ("kind", "cron", "time_zone", "grace", "enabled")
 DECIDE_TIMES = {"cron", "time_zone", "enabled"}
 
 
-def zone_of(schedule: Schedule) -> str:
-    return schedule.time_zone or schedule.group.time_zone
-
-
 def next_time(schedule: Schedule, after: datetime) -> datetime | None:
     """Returns the first time after a moment; None for a schedule that is switched off, or whose time never comes."""
-    return next(times_after(schedule.cron, zone_of(schedule), after), None) if schedule.enabled else None
+    return next(times_after(schedule.cron, schedule.zone, after), None) if schedule.enabled else None
 
 
 def add(schedule: Schedule, *, by: Actor) -> Schedule:

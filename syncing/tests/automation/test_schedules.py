@@ -211,7 +211,7 @@ def test_one_odd_row_keeps_no_other_from_starting(group: SyncGroup) -> None:
 
 def fired_in(schedule: Schedule, begin: datetime, end: datetime) -> list[str]:
     """The times at which it fires, as a clock on the wall shows them, for a worker that looks every half hour."""
-    zone, fired = ZoneInfo(services.zone_of(schedule)), []
+    zone, fired = ZoneInfo(schedule.zone), []
     moment = begin
     while moment < end:
         with time_machine.travel(moment, tick=False):

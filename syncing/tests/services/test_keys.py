@@ -46,6 +46,15 @@ ENDPOINTS = [
     ("POST", "/api/accounts/north/promote", {"items": [{"kind": "stage", "name": "X"}]}, "syncing.promote"),
     ("GET", "/api/sync/policy", None, "accounts.view_syncgroup"),
     ("PATCH", "/api/sync/policy", {"policy": {"watch": "plan"}}, "accounts.change_syncgroup"),
+    ("GET", "/api/sync/schedules", None, "accounts.view_syncgroup"),
+    ("POST", "/api/sync/schedules", {"kind": "drift", "cron": "0 3 * * *"}, "accounts.change_syncgroup"),
+    ("DELETE", "/api/sync/schedules/1", None, "accounts.change_syncgroup"),
+    ("GET", "/api/sync/windows", None, "accounts.view_syncgroup"),
+    ("POST", "/api/sync/windows", {"kind": "deny", "cron": "0 3 * * *", "minutes": 5}, "accounts.change_syncgroup"),
+    ("DELETE", "/api/sync/windows/1", None, "accounts.change_syncgroup"),
+    ("POST", "/api/sync/pause", {"group": "Branches", "reason": "holidays"}, "accounts.change_syncgroup"),
+    ("POST", "/api/sync/pause", {"accounts": ["north"], "reason": "moving"}, "accounts.change_account"),
+    ("POST", "/api/sync/resume", {"accounts": ["north"]}, "accounts.change_account"),
 ]
 
 

@@ -13,6 +13,7 @@ from accounts.tests.factories import GroupFactory
 from syncing.models import AuditEntry, Schedule
 from syncing.services import schedules
 from syncing.services.actors import COMMAND
+from syncing.services.policy import set_policy
 
 NOW = datetime(2026, 5, 5, 12, tzinfo=UTC)
 
@@ -113,9 +114,7 @@ def test_with_another_zone_of_the_group_the_times_of_its_schedules_move(group: S
         schedules.add(unsaved(group, **facts), by=COMMAND)
         for facts in ({}, {"time_zone": "Europe/Lisbon"}, {"enabled": False})
     )
-    SyncGroup.objects.update(time_zone="America/New_York")
-    group.refresh_from_db()
-    assert schedules.zone_changed(group) == 1
+    set_policy(group, {"time_zone": "America/New_York"}, COMMAND)
     times = [Schedule.objects.get(pk=each.pk).next_at for each in (moves, own, off)]
     assert times == [datetime(2026, 5, 6, 7, tzinfo=UTC), datetime(2026, 5, 6, 2, tzinfo=UTC), None]
 

@@ -1,0 +1,36 @@
+"""Reads the schedules of groups, with the times that come next."""
+
+from datetime import datetime
+from typing import Any
+
+from django.db.models import QuerySet
+
+from accounts import clock
+from accounts.models import SyncGroup
+from syncing.cron import next_times
+from syncing.models import Schedule
+
+
+def schedules_of(group: SyncGroup | None) -> QuerySet[Schedule]:
+    """Returns the schedules of a group, or of all, in the order in which they were added."""
+    schedules = Schedule.objects.select_related("group").order_by("pk")
+    return schedules if group is None else schedules.filter(group=group)
+
+
+def coming(schedule: Schedule) -> list[datetime]:
+    """Returns the next three times; none of a schedule that is switched off."""
+    return next_times(schedule.cron, schedule.zone, clock.now()) if schedule.enabled else []
+
+
+def schedule_document(schedule: Schedule) -> dict[str, Any]:
+    """Returns what programs are told (docs/interface.md)."""
+    return {
+        "id": schedule.pk,
+        "group": schedule.group.name,
+        "kind": schedule.kind,
+        "cron": schedule.cron,
+        "time_zone": schedule.zone,
+        "grace": schedule.grace,
+        "enabled": schedule.enabled,
+        "next": [time.isoformat() for time in coming(schedule)],
+    }
