@@ -7,6 +7,7 @@ from collections.abc import Callable
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 import environ
@@ -127,6 +128,21 @@ def loopback_url(name: str) -> str:
     value = text(name)
     if value and not LOOPBACK.match(value):
         raise ImproperlyConfigured(f"{name} must be an address of this machine, as http://127.0.0.1:8100/play")
+    return value
+
+
+def base_url(name: str) -> str:
+    """Returns the web address in variable `name`, without a slash at its end; "" for none. It may be a secret."""
+    value = text(name).rstrip("/")
+    if not value:
+        return ""
+    scheme_of(name, value, ("https", "http"))
+    try:
+        is_usable = urlsplit(value).port != 0 and bool(urlsplit(value).hostname)
+    except ValueError:  # a port that is none, brackets that do not close
+        is_usable = False
+    if not is_usable or not HOST.match(value) or "?" in value or "#" in value:
+        raise ImproperlyConfigured(f"{name} must be a URL with a host and without ? or #, as https://hc-ping.com/UUID")
     return value
 
 

@@ -42,6 +42,7 @@ KOMMO_SLOTS = "accounts.slots.SqlSlots"
 SYNC_WORKERS = env.number("SYNC_WORKERS", 2, 1, 64, int)
 SYNC_THREADS = env.number("SYNC_THREADS", 40, 1, 200, int)
 SYNC_TICK = env.number("SYNC_TICK", 15, 0.2, 3600)
+PING_URL = env.base_url("PING_URL")
 SYNC_LEASE = env.number("SYNC_LEASE", 30, 2, 600)
 
 INSTALLED_APPS = [

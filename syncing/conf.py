@@ -52,6 +52,11 @@ def demo_play_url() -> str:
     return str(settings.DEMO_PLAY_URL)
 
 
+def ping_url() -> str:
+    """Returns the address of the monitor outside that is told every minute whether all is well; "" for none."""
+    return str(settings.PING_URL)
+
+
 def workers() -> int:
     """Returns the number of lanes of one `manage.py worker`."""
     return int(settings.SYNC_WORKERS)

@@ -4,10 +4,13 @@ import logging
 import re
 import time
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 from accounts.database import trouble_of
+from syncing import conf
 
 PAUSE = 60.0  # seconds
+SHORTEST = 8  # characters of a path that is a secret
 # Django logs the path of every answer from 400 on, and these are secrets (GET instead of POST is enough).
 SECRET_PATH = re.compile(r"(/api/sync/webhook/|/invite/)[^\s'\"]+")
 
@@ -17,8 +20,8 @@ class HideSecretPaths(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         message = record.getMessage()
-        if SECRET_PATH.search(message):
-            record.msg, record.args = _hidden(message), None
+        if (hidden := _hidden(message)) != message:
+            record.msg, record.args = hidden, None
         if record.exc_info and not record.exc_text:  # what a formatter would put there
             record.exc_text = logging.Formatter().formatException(record.exc_info)
         if record.exc_text:
@@ -49,4 +52,6 @@ class DatabaseTroubleOnce(logging.Filter):
 
 
 def _hidden(text: str) -> str:
-    return SECRET_PATH.sub(r"\1***", text)
+    text = SECRET_PATH.sub(r"\1***", text)
+    monitor = urlsplit(conf.ping_url()).path
+    return text.replace(monitor, "/***") if len(monitor) >= SHORTEST else text

@@ -6,7 +6,7 @@ from django.utils import timezone
 from django_q.models import Schedule
 
 from syncing import conf
-from syncing.automation import watcher
+from syncing.automation import ping, watcher
 from syncing.execution import lanes, reaper, stop_signs
 from syncing.leases import dispatch, processes
 
@@ -39,8 +39,9 @@ def look(group_id: int) -> str:
 
 
 def reap() -> dict[str, int]:
-    """Makes the schedule's round of repairs."""
-    return reaper.reap()
+    """Makes the schedule's round of repairs, of which a monitor outside is told."""
+    with ping.reported():
+        return reaper.reap()
 
 
 def ensure_schedules() -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from importlib import metadata
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import requests
 from django.conf import settings
@@ -22,10 +23,12 @@ from accounts.database import trouble_of
 from accounts.models import Account
 from accounts.services.keys import unreadable_secrets
 from accounts.services.readiness import check_writable
+from syncing import conf
 from syncing.leases import clocks, processes
 from syncing.operations import envfile, setup_steps
 from syncing.operations.doctor_accounts import accounts, groups, mail
 from syncing.operations.findings import FAIL, OK, WARN, Finding, Findings
+from syncing.selectors.automation import automation_state, failing, overdue
 from syncing.tasks import REAPER, UPKEEP
 
 MIN_FREE = 500 * 1024**2  # bytes
@@ -167,6 +170,20 @@ def workers() -> Findings:
         )
 
 
+def automation() -> Findings:
+    """Names what should have happened by itself, and did not; says nothing where nothing is to."""
+    state = automation_state()
+    late, failed = overdue(state), failing(state)
+    for trouble in late:
+        yield Finding(FAIL, "automation", trouble.message, trouble.remedy)
+    for trouble in failed:
+        yield Finding(WARN, "automation", trouble.message, trouble.remedy)
+    if state.is_on and not late:
+        yield Finding(OK, "automation", "nothing is overdue")
+    if url := conf.ping_url():
+        yield Finding(OK, "monitor", f"{urlsplit(url).hostname} is told every minute")
+
+
 def clock_set_back() -> Findings:
     """Warns of rows dated later than now: nothing waits for them, but lists sorted by time are out of order."""
     if ahead := clocks.set_back():
@@ -202,7 +219,15 @@ WITHOUT_DATABASE: tuple[Callable[[], Findings], ...] = (
     static_files,
     disk,
 )
-WITH_DATABASE: tuple[Callable[[], Findings], ...] = (secrets, workers, groups, accounts, mail, clock_set_back)
+WITH_DATABASE: tuple[Callable[[], Findings], ...] = (
+    secrets,
+    workers,
+    automation,
+    groups,
+    accounts,
+    mail,
+    clock_set_back,
+)
 
 
 def examine(*, online: bool) -> Findings:

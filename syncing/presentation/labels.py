@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
@@ -181,6 +182,15 @@ def ago(moment: datetime) -> str:
     if timezone.now() - moment < timedelta(minutes=1):
         return gettext("just now")
     return gettext("%(when)s ago") % {"when": timesince(moment)}
+
+
+def day_and_time(moment: datetime) -> str:
+    """Returns the moment as people say it: today, tomorrow and yesterday by that name."""
+    local = timezone.localtime(moment)
+    days = (local.date() - timezone.localdate()).days
+    near = {-1: gettext("yesterday"), 0: gettext("today"), 1: gettext("tomorrow")}
+    day = near.get(days) or date_format(local, "SHORT_DATE_FORMAT")
+    return f"{day} {local:%H:%M}"
 
 
 def duration(run: Any) -> str:

@@ -10,6 +10,7 @@ from django.utils import timezone
 from accounts import expiry
 from accounts.models import HEALTH_FINE, NEEDS_CONNECTING, SECRETS, Account, SyncGroup, pause_is_on
 from syncing.models import ACCOUNT_GOOD, ACCOUNT_OPEN, RUN_OPEN, AccountRun, AccountState, SyncRun
+from syncing.selectors.automation import AutomationState, sentence
 from syncing.selectors.drift import DriftSummary, drift_summary
 from syncing.selectors.runs import RunProgress, StateCount, last_runs, progress_of, state_counts, with_last_run
 
@@ -49,6 +50,7 @@ class GroupBoard:
     master: Account | None
     slaves: int
     last: RunLine | None
+    automation: str  # what happens there by itself
 
     @property
     def ready(self) -> bool:
@@ -96,16 +98,19 @@ def overview() -> Overview:
     )
 
 
-def boards_and_history() -> tuple[list[GroupBoard], list[RunLine]]:
+def boards_and_history(automation: AutomationState) -> tuple[list[GroupBoard], list[RunLine]]:
     """Returns every group with its last run, and the last runs of all groups, the youngest first."""
     last, recent = last_runs(), list(SyncRun.objects.select_related("group", "requested_by")[:HISTORY])
     progress = progress_of([*last, *recent])
     lines = {run.group_id: RunLine(run, progress[run.pk]) for run in last}
-    is_slave = Q(accounts__role=Account.Role.SLAVE)
-    groups = SyncGroup.objects.annotate(slaves=Count("accounts", filter=is_slave))
+    is_slave = Account.objects.filter(role=Account.Role.SLAVE).order_by()
+    counts = dict(is_slave.values_list("group").annotate(n=Count("pk")))
     masters = Account.objects.filter(role=Account.Role.MASTER).defer(*SECRETS)
     master_of = {account.group_id: account for account in masters}
-    boards = [GroupBoard(group, master_of.get(group.pk), group.slaves, lines.get(group.pk)) for group in groups]
+    boards = [
+        GroupBoard(group, master_of.get(group.pk), slaves, lines.get(group.pk), sentence(group, automation))
+        for group, slaves in ((group, counts.get(group.pk, 0)) for group in automation.groups)
+    ]
     return boards, [RunLine(run, progress[run.pk]) for run in recent]
 
 

@@ -20,6 +20,7 @@ from syncing.models import ACCOUNT_OPEN, REVIEWED, AccountRun, AccountState, Tri
 from syncing.presentation import badges
 from syncing.presentation.labels import kind_label
 from syncing.purposes import purpose_of
+from syncing.selectors.automation import OVERDUE, AutomationTrouble
 from syncing.selectors.drift import slave_edits
 from syncing.selectors.healing import given_up
 
@@ -80,6 +81,17 @@ def needs() -> list[Need]:
         key=lambda item: (rank.get(badges.tone(item[0].state), 2), item[0].state == "manual", -len(item[1])),
     )
     return [Need(concern, tuple(accounts)) for concern, accounts in ordered]
+
+
+def automation_needs(troubles: Iterable[AutomationTrouble]) -> list[Need]:
+    """Returns a need for each trouble of the automation."""
+    return [Need(_of_trouble(trouble), ()) for trouble in troubles]
+
+
+def _of_trouble(trouble: AutomationTrouble) -> Concern:
+    is_late = trouble.code in OVERDUE
+    state, label = ("overdue", _("Overdue")) if is_late else ("skipped_time", _("Did not start"))
+    return Concern(state, label, trouble.group or label, trouble.message, trouble.remedy)
 
 
 def _of_connections(accounts: Iterable[Account], now: datetime) -> Iterator[tuple[Concern, ConcernedAccount]]:

@@ -6,13 +6,13 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError
 
-from accounts import clock
 from accounts.database import AWAY, trouble_of
 from accounts.fields import cipher
-from accounts.models import SECRETS, Account, SyncGroup
+from accounts.models import SECRETS, Account
 from accounts.services.keys import unreadable_secrets
 from accounts.services.readiness import check_writable
-from syncing.models import SyncRun, Watch
+from syncing.models import SyncRun
+from syncing.selectors.automation import automation_state, overdue
 from syncing.selectors.runs import RunProgress, last_runs, progress_of, with_last_run
 from syncing.selectors.watch import watch_document
 
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 
 def status() -> dict[str, Any]:
-    """Returns every group with its last run, and its accounts with the state of their last run."""
+    """Returns what is overdue, and every group with its last run and its accounts with the state of theirs."""
     accounts: dict[int, list[dict[str, Any]]] = {}
     for account in with_last_run(Account.objects.defer(*SECRETS)):
         accounts.setdefault(account.group_id, []).append(
@@ -40,18 +40,18 @@ def status() -> dict[str, Any]:
     runs = last_runs()
     progress = progress_of(runs)
     last = {run.group_id: _run_document(run, progress[run.pk]) for run in runs}
-    watchers = {watch.group_id: watch for watch in Watch.objects.select_related("group")}
-    moment = clock.now()
+    automation = automation_state()
     return {
+        "overdue": [trouble.document for trouble in overdue(automation)],
         "groups": [
             {
                 "name": group.name,
                 "last_run": last.get(group.pk),
-                "watch": watch_document(group, watchers.get(group.pk), moment),
+                "watch": watch_document(group, automation.watchers.get(group.pk), automation.moment),
                 "accounts": accounts.get(group.pk, []),
             }
-            for group in SyncGroup.objects.all()
-        ]
+            for group in automation.groups
+        ],
     }
 
 

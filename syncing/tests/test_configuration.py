@@ -52,3 +52,50 @@ def test_the_page_of_the_demo_is_on_this_machine_or_refused_by_name(tmp_path: Pa
     done = manage(tmp_path, "check", DEMO_PLAY_URL=value)
     assert done.returncode == 2
     assert done.stderr.startswith("Configuration error: DEMO_PLAY_URL must be an address of this machine")
+
+
+READ_EACH = """
+import json, sys
+from django.core.exceptions import ImproperlyConfigured
+from kommosync import environment
+found = []
+for value in json.load(sys.stdin):
+    environment.Environment.ENVIRON["PING_URL"] = value
+    try:
+        found.append(environment.base_url("PING_URL"))
+    except ImproperlyConfigured as error:
+        found.append("refused: " + str(error))
+print(json.dumps(found))
+"""
+GOOD_PINGS = {
+    "": "",
+    " ": "",
+    "https://hc-ping.com/5ecret-uuid": "https://hc-ping.com/5ecret-uuid",
+    "https://hc-ping.com/5ecret-uuid/ ": "https://hc-ping.com/5ecret-uuid",
+    "http://127.0.0.1:8000/ping/5ecret": "http://127.0.0.1:8000/ping/5ecret",
+    "http://[::1]:8000/5ecret": "http://[::1]:8000/5ecret",
+    "https://me:5ecret@monitor.example": "https://me:5ecret@monitor.example",
+}
+BAD_PINGS = [
+    *("5ecret", "https://", "https:///5ecret", "ftp://host/5ecret", "file:///5ecret", "//host/5ecret"),
+    *("https://host:5ecret/x", "https://host:99999/5ecret", "https://[::1/5ecret", "https://host/5ecret with space"),
+    *("https://host/5ecret?status=up", "https://host/5ecret#x", "https://:8000/5ecret", "javascript:5ecret"),
+]
+
+
+def test_a_ping_address_is_a_web_address_that_something_can_be_appended_to_and_is_never_shown() -> None:
+    values = [*GOOD_PINGS, *BAD_PINGS]
+    done = subprocess.run(
+        [sys.executable, "-c", READ_EACH],
+        input=json.dumps(values),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = json.loads(done.stdout)
+
+    assert found[: len(GOOD_PINGS)] == list(GOOD_PINGS.values())
+    for value, message in zip(BAD_PINGS, found[len(GOOD_PINGS) :], strict=True):
+        assert message.startswith("refused: PING_URL must be a URL"), value
+        assert "5ecret" not in message
