@@ -1,4 +1,4 @@
-"""Badges for the health of an account, and for the end of its token; syncing adds the states of runs."""
+"""Badges for the health of an account, for the end of its token, and for pauses; syncing adds the states of runs."""
 
 from datetime import datetime
 
@@ -6,9 +6,10 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 from accounts import expiry
-from accounts.models import Account
+from accounts.models import Account, SyncGroup
 
 OK, INFO, WARN, BAD, IDLE = "ok", "info", "warn", "bad", "idle"
 
@@ -27,6 +28,33 @@ def mark(tone: str, text: object) -> SafeString:
 def health(state: str) -> SafeString:
     """Returns the badge of a health."""
     return mark(HEALTH_TONES[state], Account.Health(state).label)
+
+
+def pause(thing: Account | SyncGroup) -> SafeString | str:
+    """Returns the badge of a pause that is on, with its end and behind it its reason; "" for none."""
+    if not thing.is_paused:
+        return ""
+    return format_html('<span title="{}">{}</span>', thing.pause_reason, mark(WARN, _pause_words(thing)))
+
+
+def pause_in_full(thing: Account | SyncGroup) -> SafeString | str:
+    """Returns the badge, who paused it, since when, and why."""
+    if not thing.is_paused:
+        return "—"
+    since = _moment(thing.paused_at) if thing.paused_at else ""
+    return format_html(
+        '{} <span class="ks-small">{} {}</span> {}', pause(thing), thing.paused_by, since, thing.pause_reason
+    )
+
+
+def _pause_words(thing: Account | SyncGroup) -> str:
+    if thing.paused_until is None:
+        return _("paused")
+    return _("paused until %(time)s") % {"time": _moment(thing.paused_until)}
+
+
+def _moment(moment: datetime) -> str:
+    return date_format(timezone.localtime(moment), "SHORT_DATETIME_FORMAT")
 
 
 def expiry_tone(days: int) -> str:

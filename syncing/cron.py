@@ -8,7 +8,7 @@ their distance.
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import dropwhile, islice
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
 from django.core.exceptions import ValidationError
@@ -42,8 +42,11 @@ def times_after(expression: str, zone: str, moment: datetime) -> Iterator[dateti
 
 
 def next_times(expression: str, zone: str, moment: datetime, count: int = 3) -> list[datetime]:
-    """Returns the first times after `moment`, in the zone, to be shown."""
-    return [time.astimezone(ZoneInfo(zone)) for time in islice(times_after(expression, zone, moment), count)]
+    """Returns the first times after `moment`, in the zone, to be shown; none of what was put into a row by hand."""
+    try:
+        return [time.astimezone(ZoneInfo(zone)) for time in islice(times_after(expression, zone, moment), count)]
+    except (CronSimError, ZoneInfoNotFoundError, ValueError):
+        return []
 
 
 def times_until(expression: str, zone: str, moment: datetime) -> Iterator[datetime]:

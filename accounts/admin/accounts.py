@@ -43,10 +43,10 @@ class AccountAdmin(AccountExportAdmin):
     actions = ["check_connection", "make_invites", "export_selected"]
     readonly_fields = (
         *("kommo_id", "health_badge", "checked_at", "token_state", "pair_state", "token_expiry", "created_at"),
-        "history",
+        *("history", "pause_state"),
     )
     fieldsets = (
-        (None, {"fields": ("group", "role", "subdomain", "name", "is_pilot", "paused")}),
+        (None, {"fields": ("group", "role", "subdomain", "name", "is_pilot", "paused", "pause_state")}),
         (_("Connected by OAuth"), {"fields": ("integration", "pair_state", "contact_email")}),
         (_("Or by a long-lived token"), {"fields": ("new_token", "token_state")}),
         (
@@ -109,7 +109,11 @@ class AccountAdmin(AccountExportAdmin):
 
     @admin.display(description=_("paused"), ordering="paused")
     def is_paused(self, account: Account) -> str:
-        return badges.mark(badges.WARN, _("paused")) if account.is_paused else ""
+        return badges.pause(account)
+
+    @admin.display(description=_("pause"))
+    def pause_state(self, account: Account) -> str:
+        return badges.pause_in_full(account)
 
     @admin.display(description=_("stored token"))
     def token_state(self, account: Any) -> str:

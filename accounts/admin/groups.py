@@ -20,10 +20,13 @@ else:
 
 @admin.register(SyncGroup)
 class SyncGroupAdmin(GroupModelAdmin):
-    list_display = ("name", "master", "accounts_link", "sync_pipelines", "sync_custom_fields", "requires_approval")
+    list_display = (
+        *("name", "master", "accounts_link", "sync_pipelines", "sync_custom_fields", "requires_approval"),
+        "is_paused",
+    )
     list_filter = ("requires_approval",)
     search_fields = ("name",)
-    readonly_fields = ("created_at",)
+    readonly_fields = ("created_at", "pause_state")
     fieldsets = (
         (None, {"fields": ("name", "created_at")}),
         (_("What a sync copies"), {"fields": ("sync_pipelines", "sync_custom_fields")}),
@@ -76,6 +79,12 @@ class SyncGroupAdmin(GroupModelAdmin):
         ),
     )
 
+    def get_fieldsets(self, request: HttpRequest, obj: SyncGroup | None = None) -> Any:
+        """Adds the pause that is on; it begins and ends by the actions of the list."""
+        fieldsets = super().get_fieldsets(request, obj)
+        is_paused = obj is not None and obj.is_paused
+        return [*fieldsets, (_("Pause"), {"fields": ("pause_state",)})] if is_paused else fieldsets
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[SyncGroup]:
         masters = Account.objects.filter(group=OuterRef("pk"), role=Account.Role.MASTER)
         return (
@@ -87,6 +96,14 @@ class SyncGroupAdmin(GroupModelAdmin):
     @admin.display(description=_("master"), ordering="master_subdomain")
     def master(self, group: Any) -> str:
         return group.master_subdomain or badges.mark(badges.BAD, _("none"))
+
+    @admin.display(description=_("paused"), ordering="paused")
+    def is_paused(self, group: SyncGroup) -> str:
+        return badges.pause(group)
+
+    @admin.display(description=_("pause"))
+    def pause_state(self, group: SyncGroup) -> str:
+        return badges.pause_in_full(group)
 
     @admin.display(description=_("accounts"), ordering="account_count")
     def accounts_link(self, group: Any) -> str:

@@ -18,7 +18,9 @@ from accounts.models import SECRETS, Account, AccountEvent, Invite, SyncGroup
 from accounts.pages import actor_of, page, refusals_shown
 from syncing.admin.drift import DriftFilter, drift_link
 from syncing.admin.exclusions import ExclusionInline
+from syncing.admin.pauses import PauseActions, store_checkbox
 from syncing.admin.policy import note_policy
+from syncing.admin.recurring import ScheduleInline, WindowInline, save_recurring
 from syncing.models import (
     AcceptedDifference,
     AccountRun,
@@ -32,19 +34,22 @@ from syncing.models import (
     PendingCreation,
     PromotionProposal,
     RunMode,
+    Schedule,
     SlaveSnapshot,
     StoredName,
     SyncRun,
+    Window,
 )
 from syncing.policy import may_delete
 from syncing.presentation import badges
 from syncing.presentation.labels import account_state_label
 from syncing.presentation.links import run_url, to_run
 from syncing.selectors.runs import with_last_run
-from syncing.services import exclusions
+from syncing.services import exclusions, schedules
 from syncing.services.runs.start import start_run
 
 HISTORY_OF_RUNS = (SyncRun, AccountRun, IdMapping, LogEntry, MasterSnapshot, SlaveSnapshot, PromotionProposal)
+AUTOMATION = (Schedule, Window)
 HISTORY_OF_ACCOUNTS = (
     AccountEvent,
     Invite,
@@ -55,7 +60,7 @@ HISTORY_OF_ACCOUNTS = (
     StoredName,
     PendingCreation,
 )
-HISTORY = HISTORY_OF_RUNS + HISTORY_OF_ACCOUNTS
+HISTORY = HISTORY_OF_RUNS + HISTORY_OF_ACCOUNTS + AUTOMATION
 
 
 class DeletesHistory:
@@ -91,12 +96,15 @@ AFTER_HEALTH = COLUMNS.index("health_badge") + 1
 
 
 @admin.register(Account)
-class SyncedAccountAdmin(DeletesHistory, AccountAdmin):
+class SyncedAccountAdmin(DeletesHistory, PauseActions, AccountAdmin):
     # Health, last run and drift side by side: they tell whether somebody is needed.
     list_display = [*COLUMNS[:AFTER_HEALTH], "last_run", "drift_state", *COLUMNS[AFTER_HEALTH:]]  # type: ignore[assignment]
     list_filter = (*AccountAdmin.list_filter, LastRunFilter, DriftFilter)  # type: ignore[assignment]
     list_select_related = ("group", "drift")  # type: ignore[assignment]
-    actions = [*(AccountAdmin.actions or []), "plan_selected", "sync_selected", "sync_group"]
+    actions = [
+        *(AccountAdmin.actions or []),
+        *("plan_selected", "sync_selected", "sync_group", "pause_selected", "resume_selected"),
+    ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Account]:
         return with_last_run(super().get_queryset(request)).defer(*SECRETS, "drift__differences")
@@ -127,6 +135,8 @@ class SyncedAccountAdmin(DeletesHistory, AccountAdmin):
         """Stores the account, and offers the first plan of a slave that comes to a group."""
         super().save_model(request, obj, form, change)
         note_policy(request, form, obj, only=["is_pilot"])
+        if "paused" in form.changed_data:
+            store_checkbox(request, obj)
         if "group" in form.changed_data and obj.role == Account.Role.SLAVE and self.has_plan_sync_permission(request):
             url = f"{reverse('syncing:start', args=[obj.group_id, RunMode.PLAN])}?account={obj.pk}"
             link = format_html('<a href="{}">{}</a>', url, _("plan its first sync"))
@@ -207,9 +217,19 @@ def _start_run_per_group(
 
 
 @admin.register(SyncGroup)
-class SyncedGroupAdmin(DeletesHistory, SyncGroupAdmin):
+class SyncedGroupAdmin(DeletesHistory, PauseActions, SyncGroupAdmin):
     """Audits changes of the policy; the buttons are in templates/admin/accounts/syncgroup/change_form.html."""
+
+    actions = ["pause_selected", "resume_selected"]
+
+    def get_inlines(self, request: HttpRequest, obj: SyncGroup | None) -> Any:
+        return [ScheduleInline, WindowInline] if obj else []
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        save_recurring(request, formset)
 
     def save_model(self, request: HttpRequest, obj: SyncGroup, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
         note_policy(request, form, obj)
+        if change and "time_zone" in form.changed_data:
+            schedules.zone_changed(obj)

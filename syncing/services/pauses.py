@@ -64,13 +64,17 @@ def resume(things: Sequence[PausedThing], *, by: Actor, reason: str = "") -> lis
     ended = []
     with transaction.atomic():
         for thing in things:
-            if _stored(thing).filter(paused=True).update(**NO_PAUSE):
-                _store(thing, NO_PAUSE)
-                _note(AuditAction.RESUMED, thing, by, reason=audit.tidy(reason))
+            if _stored(thing).filter(paused=True).select_for_update().exists():
+                end(thing, by=by, reason=audit.tidy(reason))
                 ended.append(thing)
-    if ended:
-        dispatch.call_lanes()
     return ended
+
+
+def end(thing: PausedThing, *, by: Actor, reason: str = "") -> None:
+    """Ends a pause; to be called in a transaction."""
+    _store(thing, NO_PAUSE)
+    _note(AuditAction.RESUMED, thing, by, reason=reason)
+    dispatch.call_lanes()
 
 
 def group_of(thing: PausedThing) -> SyncGroup:

@@ -16,12 +16,22 @@ from accounts.pages import actor_of, page, refusals_shown
 from syncing.models import RunMode, RunType
 from syncing.policy import may_delete
 from syncing.presentation.links import to_run
+from syncing.services.audit import LONGEST_REASON
+from syncing.services.runs.holds import frozen_sentence, paused_sentence
+from syncing.services.runs.retry import FORCE
 from syncing.services.runs.start import PERMISSION, start_run
 from syncing.services.runs.wave_split import preview
 
 
 class StartForm(forms.Form):
     type = forms.ChoiceField(label=_("What"), choices=RunType.choices, initial=RunType.FULL, widget=forms.RadioSelect)
+    force_reason = forms.CharField(
+        label=_("Reason for writing all the same"),
+        required=False,
+        max_length=LONGEST_REASON,
+        widget=forms.TextInput(attrs={"class": "vTextField"}),
+        help_text=_("It is stored. A run that is forced is not stopped by the limits of the group either."),
+    )
 
 
 def may_start(request: HttpRequest, mode: str) -> bool:
@@ -48,6 +58,9 @@ def start(request: HttpRequest, group_id: int, mode: str) -> HttpResponse:
     form = StartForm({"type": RunType.FULL, **request.POST.dict()} if request.method == "POST" else None)
     if not form.is_valid():
         return page(request, "syncing/confirm_start.html", _confirmation(group, mode, form, account))
+    reason = form.cleaned_data["force_reason"]
+    if reason and not request.user.has_perm(FORCE):
+        raise PermissionDenied
     with refusals_shown(request):
         started = start_run(
             group=group,
@@ -55,6 +68,8 @@ def start(request: HttpRequest, group_id: int, mode: str) -> HttpResponse:
             mode=mode,
             by=actor_of(request),
             accounts=[account] if account else None,
+            forced=bool(reason),
+            force_reason=reason,
         )
         return to_run(request, started)
     return HttpResponseRedirect(reverse("admin:index"))
@@ -79,4 +94,6 @@ def _confirmation(group: SyncGroup, mode: str, form: StartForm, account: Account
         "slaves": active,
         "waves": preview(group, active) if mode == RunMode.APPLY else [],
         "paused": [each for each in slaves if each.is_paused],
+        "kept_from_it": paused_sentence(group) or (frozen_sentence(group) if mode == RunMode.APPLY else ""),
+        "is_frozen": not group.is_paused,
     }

@@ -1,0 +1,190 @@
+"""Schedules and windows in the admin: on the page of their group, and in lists of their own."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from accounts.admin.readonly import AnyModelAdmin
+from accounts.forms import RefusalsAsErrors
+from accounts.models import SyncGroup
+from accounts.pages import actor_of, refusals_shown
+from accounts.refusals import Refusal
+from syncing.models import Schedule, Window
+from syncing.presentation.links import run_url
+from syncing.selectors.schedules import coming
+from syncing.selectors.windows import openings
+from syncing.services import schedules, windows
+from syncing.services.requirements import CHANGE_GROUP
+
+if TYPE_CHECKING:  # generic for the type checker only
+    Inline = admin.TabularInline[Any, SyncGroup]
+    InlineFormSet = forms.BaseInlineFormSet[Any, Any, Any]
+    WindowModelForm = forms.ModelForm[Window]
+else:
+    Inline = admin.TabularInline
+    InlineFormSet = forms.BaseInlineFormSet
+    WindowModelForm = forms.ModelForm
+
+SERVICES: dict[Any, Any] = {Schedule: schedules, Window: windows}
+
+
+def save_recurring(request: HttpRequest, formset: Any) -> None:
+    """Stores what was added, changed and removed in an inline, each with its entry in the audit."""
+    service, by = SERVICES[formset.model], actor_of(request)
+    formset.save(commit=False)
+    with refusals_shown(request):
+        for row in formset.deleted_objects:
+            service.remove(row, by=by)
+        for row, names in formset.changed_objects:
+            service.change(row, names, by=by)
+        for row in formset.new_objects:
+            service.add(row, by=by)
+
+
+class OfChangers:
+    """Lets those change schedules and windows who may change the group; others see them who may see it, or these."""
+
+    opts: Any
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        seen = (f"syncing.view_{self.opts.model_name}", "accounts.view_syncgroup", CHANGE_GROUP)
+        return any(request.user.has_perm(permission) for permission in seen)
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm(CHANGE_GROUP)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm(CHANGE_GROUP)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm(CHANGE_GROUP)
+
+
+def _lines(times: Iterable[datetime]) -> SafeString:
+    """Shows times below each other, as a clock on the wall of their zone does."""
+    lines = [(f"{time:%Y-%m-%d %H:%M}", f"{time:%Z}") for time in times]
+    return format_html_join("", '<div class="ks-nowrap">{} {}</div>', lines) or SafeString("—")
+
+
+class ShowsTimes:
+    @admin.display(description=_("next times"))
+    def coming(self, row: Schedule | Window) -> SafeString:
+        if not row.pk:
+            return SafeString("—")
+        return _lines(coming(row) if isinstance(row, Schedule) else openings(row))
+
+    @admin.display(description=_("last run"))
+    def last_run(self, schedule: Schedule) -> SafeString:
+        """Links the last run; below it stands why the last time started none."""
+        number = schedule.run_id
+        link = format_html('<a href="{}">#{}</a>', run_url(number), number) if number else SafeString("—")
+        if not schedule.problem:
+            return link
+        return format_html('{} <div class="ks-reason" title="{}">{}</div>', link, schedule.problem, schedule.problem)
+
+
+class RowsThatWereSent(InlineFormSet):
+    """Leaves all rows as they are when a form comes without any of them, as a script may send it."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.is_bound and f"{self.prefix}-TOTAL_FORMS" not in self.data:
+            none = dict.fromkeys((f"{self.prefix}-TOTAL_FORMS", f"{self.prefix}-INITIAL_FORMS"), "0")
+            self.data = {**dict(self.data.items()), **none}
+
+
+class ScheduleInline(OfChangers, ShowsTimes, Inline):
+    model = Schedule
+    formset = RowsThatWereSent
+    fields = ("kind", "cron", "time_zone", "grace", "enabled", "coming", "last_run")
+    readonly_fields = ("coming", "last_run")
+    extra = 0
+
+
+class WindowFormSet(RowsThatWereSent):
+    def clean(self) -> None:
+        """Refuses windows that together never let anything be written."""
+        super().clean()
+        if any(self.errors) or not self.has_changed():
+            return
+        left = [form.instance for form in self.forms if form not in self.deleted_forms]
+        with RefusalsAsErrors():
+            windows.require_open(self.instance, [row for row in left if row.cron and row.minutes])
+
+
+class WindowInline(OfChangers, ShowsTimes, Inline):
+    model = Window
+    formset = WindowFormSet
+    fields = ("kind", "cron", "minutes", "time_zone", "coming")
+    readonly_fields = ("coming",)
+    extra = 0
+
+
+class RecurringAdmin(OfChangers, ShowsTimes, AnyModelAdmin):
+    """Stores through the services, so that every change is audited; the group stays the one it was added to."""
+
+    list_select_related = ("group",)
+    list_per_page = 100
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return ("group", *self.readonly_fields) if obj else self.readonly_fields
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        service = SERVICES[self.model]
+        if change:
+            service.change(obj, form.changed_data, by=actor_of(request))
+        else:
+            service.add(obj, by=actor_of(request))
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        SERVICES[self.model].remove(obj, by=actor_of(request))
+
+    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
+        for row in queryset:
+            self.delete_model(request, row)
+
+    @admin.display(description=_("time zone"))
+    def zone_name(self, row: Schedule | Window) -> str:
+        return row.zone
+
+
+@admin.register(Schedule)
+class ScheduleAdmin(RecurringAdmin):
+    list_display = ["cron", "kind", "group", "zone_name", "grace", "enabled", "coming", "last_run"]
+    list_filter = ["group", "kind", "enabled"]
+    search_fields = ["group__name", "cron", "time_zone", "problem"]
+    fields = ("group", "kind", "cron", "time_zone", "grace", "enabled", "coming", "fired_at", "last_run")
+    readonly_fields = ("coming", "fired_at", "last_run")
+
+
+class WindowForm(WindowModelForm):
+    class Meta:
+        model = Window
+        fields = ("group", "kind", "cron", "minutes", "time_zone")
+
+    def _post_clean(self) -> None:
+        """Refuses it beside the group's others, once all of its values are known to be sound."""
+        super()._post_clean()  # type: ignore[misc]
+        if not self.errors:
+            group = self.instance.group
+            try:
+                windows.require_open(group, [*group.windows.exclude(pk=self.instance.pk), self.instance])
+            except Refusal as error:
+                self.add_error(None, str(error))
+
+
+@admin.register(Window)
+class WindowAdmin(RecurringAdmin):
+    form = WindowForm
+    list_display = ["cron", "kind", "group", "minutes", "zone_name", "coming"]
+    list_filter = ["group", "kind"]
+    search_fields = ["group__name", "cron", "time_zone"]
+    fields = ("group", "kind", "cron", "minutes", "time_zone", "coming")
+    readonly_fields = ("coming",)
