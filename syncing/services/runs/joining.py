@@ -19,6 +19,7 @@ from syncing.models import REVIEWED, RUN_OPEN, LogEntry, RunState, SyncRun, Trig
 
 TRIGGERS = (Trigger.API, Trigger.WEBHOOK)
 PERSONS = (Trigger.ADMIN, Trigger.COMMAND)
+WHOLE: Mapping[str, Any] = {"picked": []}  # a run that puts single items back is no run that a trigger asks for
 
 
 def not_begun(by: Actor) -> QuerySet[SyncRun]:
@@ -43,7 +44,7 @@ def waiting_for_workers(same: Mapping[str, Any], accounts: Set[int], by: Actor) 
 
     Of an API key, the run's rows have to tell already that it asked for it.
     """
-    waiting = not_begun(by).filter(**same, queued_to_workers=True)
+    waiting = not_begun(by).filter(**same, **WHOLE, queued_to_workers=True)
     for run in waiting.only("pk"):
         if set(run.account_runs.order_by().values_list("account", flat=True)) == accounts:
             return None if is_worth_noting(run, by) else run
@@ -74,7 +75,7 @@ def run_before(
     if not quiet:
         return None
     recent = Q(finished_at__gt=moment - quiet) & ~beyond("finished_at", moment)
-    runs = SyncRun.objects.filter(Q(state__in=RUN_OPEN) | recent, group=group, approved_plan=None, **same)
+    runs = SyncRun.objects.filter(Q(state__in=RUN_OPEN) | recent, group=group, approved_plan=None, **same, **WHOLE)
     runs = runs.filter(pk__lt=than.pk) if than else runs
     return of_exactly(runs, accounts).order_by("-pk").first()
 

@@ -88,7 +88,7 @@ def test_a_rule_that_fails_is_told_and_prevents_no_other(failed: SyncRun, monkey
         AccountRetry.objects.all().delete()
         raise ValueError("secret")
 
-    monkeypatch.setattr(follow_up, "RULES", (odd, *follow_up.RULES))
+    monkeypatch.setattr(follow_up, "RULES", (*follow_up.RULES, odd))
     assert follow_ended() == 1
     assert follow_ended() == 0
     entry = LogEntry.objects.get(code="internal")

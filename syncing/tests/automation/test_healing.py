@@ -27,12 +27,13 @@ from syncing.models import (
     Trigger,
 )
 from syncing.selectors.needs import needs
-from syncing.services.actors import COMMAND, SCHEDULE
+from syncing.services.actors import COMMAND, SCHEDULE, WEBHOOK
 from syncing.services.approvals import approve
 from syncing.services.drift_checks import check_now
 from syncing.services.exceptions import accept
 from syncing.services.healing import set_mode
 from syncing.services.runs.retry import retry_failed
+from syncing.services.runs.start import start_run
 from syncing.tests.crm import ANNA, asked, look, synced, work, writes
 from syncing.tests.factories import AccountRunFactory, DriftFactory, RunFactory, difference, extra, missing
 from syncing.tests.house import House
@@ -158,6 +159,7 @@ def test_exactly_what_was_edited_is_written_and_another_drift_stays(whole: House
     assert look(north)["fields"] == was["fields"]
     assert stage(crm, "north", "Deal").color == stage(crm, "master", "Won deal").color
     assert stage(crm, "north", "Offer").color == RED
+    assert Drift.objects.get(account=crm.accounts["north"]).extras == 1
     assert differences(crm, "north") == {("Won deal", "name"), ("Offer", "color"), ("Notes", "name"), ("Budget", "")}
 
 
@@ -433,6 +435,14 @@ def test_no_second_run_while_one_that_heals_is_open(group: SyncGroup) -> None:
     run = found(group, north=[difference()], south=[difference()])
     assert healing() == first
     assert told(run) == [f"Run {first.pk}, which puts edits back, has not ended."]
+
+
+def test_a_trigger_neither_joins_a_run_that_heals_nor_waits_for_its_end(group: SyncGroup) -> None:
+    """It asks for all of the same accounts."""
+    found(group, **{name: [difference()] for name in ("north", "south", "west", "east")})
+    started = start_run(group=group, by=WEBHOOK)
+    assert (started.joined, started.run.picked, started.run.joins_triggers) == (False, [], False)
+    assert start_run(group=group, by=WEBHOOK).run == started.run
 
 
 def test_a_refusal_is_told_and_not_tried_for_ever(group: SyncGroup) -> None:

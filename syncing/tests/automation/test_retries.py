@@ -252,6 +252,12 @@ def test_a_run_of_a_person_that_fails_as_well_begins_the_count_anew(group: SyncG
     assert AccountRetry.objects.get(account__subdomain="south").failures == 5
 
 
+def test_a_retry_that_met_a_paused_account_leaves_it_as_it_waits(group: SyncGroup) -> None:
+    due(group, "north")
+    ended(group, Trigger.RETRY, north="skipped paused")
+    assert AccountRetry.objects.get().failures == 1
+
+
 def test_a_retry_that_did_not_reach_its_account_is_put_off(group: SyncGroup) -> None:
     due(group, "north", "south")
     ended(group, Trigger.RETRY, master="", north="skipped unreachable", south="cancelled")
