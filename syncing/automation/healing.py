@@ -51,6 +51,7 @@ MOST = 3  # times that an item is put back
 WITHIN = timedelta(days=7)
 SEEN = (AccountState.IN_SYNC, AccountState.PLANNED, AccountState.PARTIAL)
 WRITTEN = (AccountState.CHANGED, AccountState.PARTIAL)
+MOST_EDITS = 2000  # that one run puts back, if they are in more than one account: its row has them all
 CREATE, UPDATE = Action.CREATE, Action.UPDATE
 CODE = "healing"
 
@@ -127,8 +128,8 @@ def _heal(run: SyncRun) -> None:
     for edit in sorted(_edits_of(run)):
         by_mode[reads.mode_of(edit.kind, edit.key, modes, run.group)].append(edit)
     if reported := by_mode[ItemMode.REPORTED]:
-        facts = {"count": len(reported), "accounts": len({edit.account_id for edit in reported})}
-        log(run.pk, _("%(count)d edits in %(accounts)d accounts are reported, not put back.") % facts, code=CODE)
+        sentence = _("Edits that are reported, not put back: %(count)d (accounts: %(accounts)d).")
+        log(run.pk, sentence % _counts(reported), code=CODE)
     _put_back(run, _without_loops(run, by_mode[ItemMode.LOCKED]))
 
 
@@ -195,8 +196,11 @@ def _tell(run: SyncRun, items: Collection[Item]) -> None:
 
 
 def _put_back(run: SyncRun, edits: Sequence[Edit]) -> None:
-    """Starts the run that puts the edits back, unless one does, or waits for approval, already."""
-    edits = _without_orphans(edits)
+    """Starts the run that puts the edits back, unless one does, or waits for approval, already.
+
+    Of very many only the first accounts' are put back; the others are found by the next check.
+    """
+    edits = _first_accounts(_without_orphans(edits))
     if not edits:
         return
     healing = SyncRun.objects.filter(group=run.group, purpose=RunPurpose.SYNC).exclude(picked=[])
@@ -215,11 +219,23 @@ def _put_back(run: SyncRun, edits: Sequence[Edit]) -> None:
     except Refusal as refusal:
         log(run.pk, str(refusal), code=CODE, level=LogEntry.Level.WARNING)
         return
-    facts = {"run": follower.pk, "count": len(edits), "accounts": len(accounts)}
-    log(run.pk, _("Run %(run)d puts %(count)d edits in %(accounts)d accounts back.") % facts, code=CODE)
+    sentence = _("Edits that run %(run)d puts back: %(count)d (accounts: %(accounts)d).")
+    log(run.pk, sentence % {"run": follower.pk, **_counts(edits)}, code=CODE)
+
+
+def _counts(edits: Sequence[Edit]) -> dict[str, int]:
+    return {"count": len(edits), "accounts": len({edit.account_id for edit in edits})}
 
 
 def _without_orphans(edits: Sequence[Edit]) -> list[Edit]:
     """Leaves out the stages of pipelines that the account lacks and that are not put back."""
     items = {edit.item for edit in edits}
     return [edit for edit in edits if not edit.inside or (edit.account_id, Kind.PIPELINE, edit.inside) in items]
+
+
+def _first_accounts(edits: Sequence[Edit]) -> Sequence[Edit]:
+    """Returns the edits of as many accounts as one run heals; all of an account, or none."""
+    if len(edits) <= MOST_EDITS:
+        return edits
+    cut, first = edits[MOST_EDITS].account_id, edits[0].account_id
+    return [edit for edit in edits if edit.account_id < cut or edit.account_id == first]

@@ -27,5 +27,5 @@ def follow(run: SyncRun) -> None:
     except Refusal as refusal:
         log(run.pk, str(refusal), code=NEEDS_REVIEW, level=LogEntry.Level.WARNING)
         return
-    sentence = _("Run %(run)d plans the %(count)d accounts that somebody has to look at before anything is deleted.")
+    sentence = _("Run %(run)d plans the accounts in which something would be deleted (%(count)d), for approval.")
     log(run.pk, sentence % {"run": plan.pk, "count": len(accounts)}, code=NEEDS_REVIEW)

@@ -41,10 +41,10 @@ def set_mode(group: SyncGroup, *, kind: str, key: str, mode: str, by: Actor) -> 
             values = {"mode": mode, "name": name[:NAME_LENGTH], "parent": parent[:NAME_LENGTH]}
             HealingRule.objects.update_or_create(group=group, kind=kind, key=key, defaults=values)
         HealedItem.objects.filter(account__group=group, kind=kind, key=key).delete()
-        if mode == ItemMode.LOCAL:
-            _forget_differences(group, kind, key)
         details = {"kind": kind, "key": key, "name": name, "parent": parent, "mode": [before, mode]}
         audit.note(AuditAction.HEALING, by=by, group=group, details=details)
+    if mode == ItemMode.LOCAL:
+        _forget_differences(group, kind, key)
 
 
 def item_named(group: SyncGroup, kind: str, key: str) -> tuple[str, str]:
@@ -61,12 +61,19 @@ def item_named(group: SyncGroup, kind: str, key: str) -> tuple[str, str]:
 
 
 def _forget_differences(group: SyncGroup, kind: str, key: str) -> None:
-    """Takes the item out of the drift of the accounts that have been given it; its history says when."""
+    """Takes the item out of the drift of the accounts that have been given it; its history says when.
+
+    Account by account, as lanes that store the drift of several at once must not be met in another order. What is not
+    reached leaves with the next run.
+    """
     mapped = IdMapping.objects.filter(kind=kind, master_key=key, account__role=Account.Role.SLAVE)
-    rows = Drift.objects.select_for_update().filter(account__group=group, account__in=mapped.values("account"))
-    for drift in rows.order_by("pk"):
-        covered = [row for row in drift.differences if is_covered(row, kind, key, WHOLE)]
-        if covered:
-            left = [row for row in drift.differences if row not in covered]
-            Drift.objects.filter(pk=drift.pk).update(**columns_of(left))
-            DriftChange.objects.create(account_id=drift.pk, at=clock.now(), appeared=[], gone=history_rows(covered))
+    slaves = Drift.objects.filter(account__group=group, account__in=mapped.values("account"))
+    for pk in list(slaves.values_list("pk", flat=True)):
+        with transaction.atomic():
+            drift = Drift.objects.select_for_update().filter(pk=pk).first()
+            differences = drift.differences if drift else []
+            covered = [row for row in differences if is_covered(row, kind, key, WHOLE)]
+            if covered:
+                left = [row for row in differences if row not in covered]
+                Drift.objects.filter(pk=pk).update(**columns_of(left))
+                DriftChange.objects.create(account_id=pk, at=clock.now(), appeared=[], gone=history_rows(covered))

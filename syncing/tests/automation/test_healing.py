@@ -13,6 +13,7 @@ from accounts.simulator import edits
 from accounts.simulator.account import SimAccount
 from accounts.simulator.model import SimPipeline, SimStage
 from accounts.tests.factories import AccountFactory, GroupFactory
+from syncing.automation import healing as automation
 from syncing.automation.follow_up import follow_ended
 from syncing.models import (
     Drift,
@@ -25,6 +26,8 @@ from syncing.models import (
     RunPurpose,
     SyncRun,
     Trigger,
+    Window,
+    WindowKind,
 )
 from syncing.selectors.needs import needs
 from syncing.services.actors import COMMAND, SCHEDULE, WEBHOOK
@@ -32,6 +35,7 @@ from syncing.services.approvals import approve
 from syncing.services.drift_checks import check_now
 from syncing.services.exceptions import accept
 from syncing.services.healing import set_mode
+from syncing.services.runs.holds import why_held
 from syncing.services.runs.retry import retry_failed
 from syncing.services.runs.start import start_run
 from syncing.tests.crm import ANNA, asked, look, synced, work, writes
@@ -127,7 +131,7 @@ def test_an_edit_of_a_slave_is_put_back(crm: House) -> None:
     found = check(crm)
     run = heals(crm)
     assert run is not None
-    assert told(found) == [f"Run {run.pk} puts 1 edits in 1 accounts back."]
+    assert told(found) == [f"Edits that run {run.pk} puts back: 1 (accounts: 1)."]
     assert (run.trigger, run.purpose, run.mode) == (Trigger.HEAL, RunPurpose.SYNC, RunMode.APPLY)
     assert crm.states(run) == {"north": "changed"}
     assert look(crm.world.accounts["north"]) == before
@@ -283,6 +287,7 @@ def test_where_plans_need_approval_it_is_a_plan_that_waits_and_is_made_once(crm:
     plan = heals(crm)
     assert plan is not None
     assert (plan.mode, plan.state) == (RunMode.PLAN, "planned")
+    assert "Waits for approval" in [need.concern.label for need in needs()]
     found = check(crm)
     assert heals(crm) is None
     assert told(found) == [f"The plan of run {plan.pk}, which puts the edits back, waits for approval."]
@@ -411,10 +416,10 @@ def test_stages_wait_for_a_pipeline_that_is_not_put_back(group: SyncGroup) -> No
     [
         (HealMode.OFF, "", False, None),
         (HealMode.OFF, ItemMode.LOCKED, False, None),
-        (HealMode.REPORT, "", False, "1 edits in 1 accounts are reported, not put back."),
-        (HealMode.REPORT, ItemMode.LOCKED, True, "Run {run} puts 1 edits in 1 accounts back."),
-        (HealMode.REVERT, "", True, "Run {run} puts 1 edits in 1 accounts back."),
-        (HealMode.REVERT, ItemMode.REPORTED, False, "1 edits in 1 accounts are reported, not put back."),
+        (HealMode.REPORT, "", False, "Edits that are reported, not put back: 1 (accounts: 1)."),
+        (HealMode.REPORT, ItemMode.LOCKED, True, "Edits that run {run} puts back: 1 (accounts: 1)."),
+        (HealMode.REVERT, "", True, "Edits that run {run} puts back: 1 (accounts: 1)."),
+        (HealMode.REVERT, ItemMode.REPORTED, False, "Edits that are reported, not put back: 1 (accounts: 1)."),
         (HealMode.REVERT, ItemMode.LOCAL, False, None),
     ],
 )
@@ -435,6 +440,25 @@ def test_no_second_run_while_one_that_heals_is_open(group: SyncGroup) -> None:
     run = found(group, north=[difference()], south=[difference()])
     assert healing() == first
     assert told(run) == [f"Run {first.pk}, which puts edits back, has not ended."]
+
+
+def test_of_very_many_edits_whole_accounts_are_healed_first(group: SyncGroup, monkeypatch) -> None:
+    monkeypatch.setattr(automation, "MOST_EDITS", 3)
+    two = [difference("7/71"), difference("7/72")]
+    found(group, north=two, south=two, west=two)
+    assert [name for name, _key, _attribute in items(healing())] == ["north", "north"]
+    SyncRun.objects.filter(trigger=Trigger.HEAL).delete()
+    found(group, north=[*two, *two, difference("7/73")], south=two, west=[])
+    assert len(items(healing())) == 5
+
+
+def test_a_run_that_heals_waits_for_windows_and_is_the_only_one(group: SyncGroup) -> None:
+    Window.objects.create(group=group, kind=WindowKind.DENY, cron="* * * * *", minutes=5)
+    for _ in range(2):
+        found(group, north=[difference()])
+    run = SyncRun.objects.get(trigger=Trigger.HEAL)
+    assert (run.mode, run.state) == (RunMode.APPLY, "queued")
+    assert "is frozen" in why_held(run)
 
 
 def test_a_trigger_neither_joins_a_run_that_heals_nor_waits_for_its_end(group: SyncGroup) -> None:

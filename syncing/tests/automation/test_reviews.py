@@ -57,7 +57,7 @@ def test_one_plan_of_exactly_the_accounts_that_would_lose_something(crm: House, 
     assert (plan.trigger, plan.mode, plan.state) == (run.trigger, RunMode.PLAN, "planned")
     assert crm.states(plan) == {"north": "planned"}
     assert LogEntry.objects.get(run=run, code="needs_review", account_run=None).message == (
-        f"Run {plan.pk} plans the 1 accounts that somebody has to look at before anything is deleted."
+        f"Run {plan.pk} plans the accounts in which something would be deleted (1), for approval."
     )
     assert "Waits for approval" in [need.concern.label for need in needs()]
     assert retries.start_due() == AccountRetry.objects.count() == 0
