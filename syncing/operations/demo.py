@@ -21,6 +21,9 @@ Say = Callable[[str], None]
 GOOD = {"in_sync": "in sync", "changed": "changed and verified"}
 COUNTS = ("created", "updated", "adopted", "requests")
 EXAMPLES = 8  # slaves shown one by one
+GROUP = "Demo"
+# The watcher as nobody would set it for the real Kommo: it looks all the time and waits for little.
+BRISK = ("watch=apply", "look_seconds=2", "quiet_seconds=10", "retry_minutes=1")
 
 
 @dataclass(frozen=True)
@@ -93,13 +96,18 @@ class Demo:
             *("--kommosync", address(HOST, self.port)),
         )
         self.workspace.set_environment(DEMO_PLAY_URL=self.play_url)
-        self.workspace.manage("import_accounts", str(self.workspace.csv), "--group", "Demo")
+        self.workspace.manage("import_accounts", str(self.workspace.csv), "--group", GROUP)
 
     def sync(self) -> dict[str, Any]:
-        """Syncs everything through the queue, with its progress on stderr; returns the run document."""
+        """Syncs everything through the queue, with its progress on stderr, then lets the master be watched.
+
+        Returns the run document.
+        """
         self.say("Starting the worker, then syncing everything")
         self.workspace.start_worker()
-        return self.workspace.document("sync_all", "--group", "Demo", "--queue", "--json", show_progress=True)
+        document = self.workspace.document("sync_all", "--group", GROUP, "--queue", "--json", show_progress=True)
+        self.workspace.manage("policy", "--group", GROUP, *BRISK)
+        return document
 
     @property
     def play_url(self) -> str:
@@ -116,6 +124,9 @@ class Demo:
         log = self.workspace.logs / "web.log"
         wait_for_http(f"{url}/healthz", self.workspace.children["web"], what="The dashboard", log=log, seconds=30)
         self.say(f"\nDashboard: {url}   user: {ADMIN}   password: {self.describe_password()}")
+        self.say(f"Play with the simulated Kommo: {self.play_url}")
+        self.say("  The master is being watched. Add a stage there, and see it arrive in every slave within a minute.")
+        self.say("  Then break a slave, edit another, delete a stage: the page leads to what KommoSync makes of it.")
         self.say("Ctrl-C stops everything; the next demo goes on where this one ended.")
         worker = Program("worker", self.workspace.start_worker, self.workspace.children.get("worker"))
         supervisor = ProgramSupervisor([worker, web], self.say)
