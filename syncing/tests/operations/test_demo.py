@@ -1,18 +1,26 @@
 """`manage.py demo`, small: from nothing to all slaves in sync, again, and what it never touches."""
 
+import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
-from urllib.request import urlopen
+from typing import Any
+from urllib.parse import urlencode
+from urllib.request import HTTPCookieProcessor, build_opener
 
+from accounts.tests.simulator.browsing import PlainBrowser
 from accounts.tests.tables import make_tables
 from syncing.operations import demo
 from syncing.operations.child_processes import free_port
 from syncing.operations.envfile import ROOT, child_environment
+from syncing.tests.installation import PATIENCE, wait_until
 
 
 def start(directory: Path, *options: str) -> subprocess.Popen[str]:
@@ -47,8 +55,8 @@ def left_behind(directory: Path) -> list[str]:
     return found
 
 
-def serve(directory: Path, port: int) -> tuple[int, str]:
-    """The demo with its dashboard, told to stop as soon as the page was seen; exit code and output."""
+def serve(directory: Path, port: int, look: Callable[[], None]) -> tuple[int, str]:
+    """The demo with its dashboard, told to stop as soon as a person has looked; exit code and output."""
     process = start(directory, "--port", str(port))
     lines = []
     try:
@@ -56,8 +64,7 @@ def serve(directory: Path, port: int) -> tuple[int, str]:
         for line in process.stdout:
             lines.append(line)
             if line.startswith("Ctrl-C stops"):
-                with urlopen(f"http://127.0.0.1:{port}/", timeout=60) as page:
-                    assert "csrfmiddlewaretoken" in page.read().decode()
+                look()
                 break
     finally:
         process.send_signal(signal.SIGTERM)
@@ -65,18 +72,57 @@ def serve(directory: Path, port: int) -> tuple[int, str]:
     return process.returncode, "".join(lines) + rest
 
 
-def test_the_first_demo_changes_every_slave_and_the_second_finds_them_in_sync_and_serves(tmp_path: Path) -> None:
+def first_page(port: int, password: str) -> str:
+    """The page after the login."""
+    opener = build_opener(HTTPCookieProcessor())
+    url = f"http://127.0.0.1:{port}/"
+    with opener.open(url, timeout=60) as page:
+        found = re.search(r'csrfmiddlewaretoken" value="(\w+)"', page.read().decode())
+        login = page.url
+    assert found is not None
+    form = {"csrfmiddlewaretoken": found[1], "username": "admin", "password": password, "next": "/"}
+    with opener.open(login, data=urlencode(form).encode(), timeout=60) as page:
+        return str(page.read().decode())
+
+
+def runs(directory: Path) -> list[tuple[Any, ...]]:
+    """Trigger and state of every run, and how many of its accounts were changed and verified; the newest first."""
+    sql = """SELECT r.trigger, r.state, SUM(a.state = 'changed') FROM syncing_syncrun r
+        LEFT JOIN syncing_accountrun a ON a.run_id = r.id GROUP BY r.id ORDER BY r.id DESC"""
+    with closing(sqlite3.connect(directory / "demo" / "kommosync.sqlite3", timeout=20)) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def add_a_stage_and_do_nothing_else(directory: Path) -> None:
+    """What README promises of the page to play on."""
+    simulator = json.loads((directory / "demo" / "demo.json").read_text())["port"]
+    browser = PlainBrowser(f"http://127.0.0.1:{simulator}")
+    page = browser.submit(browser.open().form("add-stage"), name="Visit")
+    assert "Added the stage “Visit”" in page.said
+    wait_until(lambda: "All 3 slaves have it" in browser.open().said, PATIENCE, "stage in every slave")
+    assert "3 of 3 slaves have all that the master has" in browser.open().said
+    wait_until(lambda: runs(directory)[0] == ("watch", "succeeded", 3), PATIENCE, "end of the watcher's run")
+
+
+def test_the_first_demo_changes_every_slave_and_the_next_follows_its_master_by_itself(tmp_path: Path) -> None:
     code, said = run(tmp_path, "--slaves", "3")
     assert code == 0, said
     assert re.search(r"^3 of 3 slaves changed and verified", said, re.MULTILINE), said
-    assert len(re.findall(r"password: \S{20} ", said)) == 1
+    (password,) = re.findall(r"password: (\S{20}) ", said)
     assert left_behind(tmp_path) == []
 
     port = free_port()
-    code, said = serve(tmp_path, port)
+
+    def look() -> None:
+        page = first_page(port, password)
+        assert re.search(r'<a href="http://127\.0\.0\.1:\d+/play">Play with the simulated Kommo</a>', page), page
+        add_a_stage_and_do_nothing_else(tmp_path)
+
+    code, said = serve(tmp_path, port, look)
     assert code == 0, said
     assert re.search(r"^3 of 3 slaves in sync", said, re.MULTILINE), said
     assert f"http://127.0.0.1:{port} " in said
+    assert re.search(r"^Play with the simulated Kommo: http://127\.0\.0\.1:\d+/play$", said, re.MULTILINE), said
     assert not re.search(r"password: \S{20} ", said)
     assert left_behind(tmp_path) == []
 
