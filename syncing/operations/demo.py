@@ -22,8 +22,9 @@ GOOD = {"in_sync": "in sync", "changed": "changed and verified"}
 COUNTS = ("created", "updated", "adopted", "requests")
 EXAMPLES = 8  # slaves shown one by one
 GROUP = "Demo"
-# The watcher as nobody would set it for the real Kommo: it looks all the time and waits for little.
-BRISK = ("watch=apply", "look_seconds=2", "quiet_seconds=10", "retry_minutes=1")
+# As nobody would set it for the real Kommo: the watcher looks all the time and waits for little. Deletions are planned,
+# so that there is a plan to approve.
+BRISK = ("look_seconds=2", "quiet_seconds=10", "retry_minutes=1", "unmatched_stages=delete_created")
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,7 @@ class Demo:
         )
         self.workspace.set_environment(DEMO_PLAY_URL=self.play_url)
         self.workspace.manage("import_accounts", str(self.workspace.csv), "--group", GROUP)
+        self.workspace.manage("policy", "--group", GROUP, *BRISK)
 
     def sync(self) -> dict[str, Any]:
         """Syncs everything through the queue, with its progress on stderr, then lets the master be watched.
@@ -106,7 +108,7 @@ class Demo:
         self.say("Starting the worker, then syncing everything")
         self.workspace.start_worker()
         document = self.workspace.document("sync_all", "--group", GROUP, "--queue", "--json", show_progress=True)
-        self.workspace.manage("policy", "--group", GROUP, *BRISK)
+        self.workspace.manage("policy", "--group", GROUP, "watch=apply")
         return document
 
     @property

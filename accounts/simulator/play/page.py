@@ -41,7 +41,7 @@ RUNS, DRIFT = "/syncing/syncrun/", "/drift/"
 BROUGHT = Hint("KommoSync sees it at its next look and brings it to the slaves when the master rests.", RUNS, "Runs")
 FOLLOWED = Hint("", RUNS, "See the run")
 TO_APPROVE = Hint(
-    "KommoSync deletes nothing unless the policy of the group allows it and somebody approves: the slaves keep theirs.",
+    "KommoSync deletes nothing by itself: if the policy of the group allows it, a plan waits for your approval.",
     RUNS,
     "Runs",
 )

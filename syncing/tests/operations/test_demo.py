@@ -15,6 +15,8 @@ from typing import Any
 from urllib.parse import urlencode
 from urllib.request import HTTPCookieProcessor, build_opener
 
+import pytest
+
 from accounts.tests.simulator.browsing import PlainBrowser
 from accounts.tests.tables import make_tables
 from syncing.operations import demo
@@ -99,11 +101,14 @@ def add_a_stage_and_do_nothing_else(directory: Path) -> None:
     browser = PlainBrowser(f"http://127.0.0.1:{simulator}")
     page = browser.submit(browser.open().form("add-stage"), name="Visit")
     assert "Added the stage “Visit”" in page.said
-    wait_until(lambda: "All 3 slaves have it" in browser.open().said, PATIENCE, "stage in every slave")
-    assert "3 of 3 slaves have all that the master has" in browser.open().said
-    wait_until(lambda: runs(directory)[0] == ("watch", "succeeded", 3), PATIENCE, "end of the watcher's run")
+    assert "0 of 3 slaves have all that the master has" in page.said
+    wait_until(lambda: runs(directory)[0] == ("watch", "succeeded", 3), PATIENCE, "run of the watcher")
+    page = browser.open()
+    assert "All 3 slaves have it" in page.said
+    assert "3 of 3 slaves have all that the master has" in page.said
 
 
+@pytest.mark.timeout(300)
 def test_the_first_demo_changes_every_slave_and_the_next_follows_its_master_by_itself(tmp_path: Path) -> None:
     code, said = run(tmp_path, "--slaves", "3")
     assert code == 0, said
