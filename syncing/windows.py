@@ -93,7 +93,7 @@ def _closed_until(openings: frozenset[Opening], moment: datetime) -> datetime | 
 def until_when(group: SyncGroup, end: datetime) -> str:
     """Returns "until" with a time in the group's zone, to be put into a sentence."""
     if end >= NEVER:
-        return _("for ever, as no window ever opens")
+        return _("until somebody removes or changes a window")
     return _("until %(time)s") % {"time": shown_time(end, group.time_zone)}
 
 

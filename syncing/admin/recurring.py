@@ -110,13 +110,14 @@ class ScheduleInline(OfChangers, ShowsTimes, Inline):
 
 class WindowFormSet(RowsThatWereSent):
     def clean(self) -> None:
-        """Refuses windows that together never let anything be written."""
+        """Refuses allow windows that would never open."""
         super().clean()
         if any(self.errors) or not self.has_changed():
             return
-        left = [form.instance for form in self.forms if form not in self.deleted_forms]
+        left = [form for form in self.forms if form not in self.deleted_forms and form.instance.cron]
+        others = [form.instance for form in left if not form.has_changed()]
         with RefusalsAsErrors():
-            windows.require_open(self.instance, [row for row in left if row.cron and row.minutes])
+            windows.require_open(self.instance, others, [form.instance for form in left if form.has_changed()])
 
 
 class WindowInline(OfChangers, ShowsTimes, Inline):
@@ -175,7 +176,7 @@ class WindowForm(WindowModelForm):
         if not self.errors:
             group = self.instance.group
             try:
-                windows.require_open(group, [*group.windows.exclude(pk=self.instance.pk), self.instance])
+                windows.require_open(group, group.windows.exclude(pk=self.instance.pk), [self.instance])
             except Refusal as error:
                 self.add_error(None, str(error))
 

@@ -12,7 +12,7 @@ from accounts.actors import Actor
 from accounts.models import SyncGroup
 from accounts.refusals import Refusal
 from syncing.leases import dispatch
-from syncing.models import AuditAction, Window
+from syncing.models import AuditAction, Window, WindowKind
 from syncing.services import audit
 from syncing.services.requirements import CHANGE_GROUP, require_permission, require_valid
 from syncing.windows import NEVER, Opening, end_of_freeze
@@ -26,7 +26,7 @@ def add(window: Window, *, by: Actor) -> Window:
     require_valid(window, COLUMNS)
     with transaction.atomic():
         group = SyncGroup.objects.select_for_update().get(pk=window.group_id)
-        require_open(group, [*group.windows.all(), window])
+        require_open(group, group.windows.all(), [window])
         window.save(force_insert=True)
         _note(window, by, added=_facts(window))
     dispatch.call_lanes()  # with another allowed time, what waited may begin
@@ -44,7 +44,7 @@ def change(window: Window, names: Collection[str], *, by: Actor) -> None:
         changes = {name: [before[name], after[name]] for name in names if before[name] != after[name]}
         if not changes:
             return
-        require_open(group, [*group.windows.exclude(pk=window.pk), window])
+        require_open(group, group.windows.exclude(pk=window.pk), [window])
         Window.objects.filter(pk=window.pk).update(**{name: after[name] for name in changes})
         _note(window, by, **changes)
     dispatch.call_lanes()
@@ -59,16 +59,22 @@ def remove(window: Window, *, by: Actor) -> None:
     dispatch.call_lanes()
 
 
-def require_open(group: SyncGroup, windows: Iterable[Window]) -> None:
-    """Raises Refusal for windows that together never let anything be written."""
-    openings = [Opening.of(window, group) for window in windows]
+def require_open(group: SyncGroup, others: Iterable[Window], wanted: Collection[Window]) -> None:
+    """Raises Refusal if one of the `wanted` windows is to allow something, and nothing could ever be written with them.
+
+    Deny windows without a gap are taken: they freeze the group until somebody removes one.
+    """
+    if all(window.kind == WindowKind.DENY for window in wanted):
+        return
+    openings = [Opening.of(window, group) for window in (*others, *wanted)]
     # In one zone alone the hour that a clock change adds is no opening that anybody meant.
     without_changes = [replace(each, zone="UTC") for each in openings]
     is_one_zone = len({each.zone for each in openings}) == 1
     moment = clock.now()
     if NEVER in (end_of_freeze(openings, moment), end_of_freeze(without_changes, moment) if is_one_zone else None):
-        message = _("With this window the group %(group)s could never be written to.") % {"group": group.name}
-        raise Refusal("never_open", message, _("Leave a time that no deny window covers, inside an allow window."))
+        message = _("The allow windows of the group %(group)s would never open, as deny windows cover them.")
+        remedy = _("Choose a time that no deny window covers, or remove that deny window first.")
+        raise Refusal("never_open", message % {"group": group.name}, remedy)
 
 
 def _facts(window: Window) -> dict[str, Any]:

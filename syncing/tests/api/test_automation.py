@@ -92,7 +92,6 @@ def test_a_list_can_be_of_one_group(cast) -> None:
         (SCHEDULES, {**NIGHT, "group": "Nobody"}, "unknown_group"),
         (WINDOWS, {"kind": "deny", "cron": "0 3 * * *"}, "bad_minutes"),
         (WINDOWS, {**WEEKEND, "minutes": 0}, "bad_minutes"),
-        (WINDOWS, {**WEEKEND, "cron": "0 0 * * *", "minutes": 1440}, "never_open"),
         (PAUSE, {"accounts": ["north"]}, "bad_reason"),
         (PAUSE, {"accounts": ["north"], "reason": " "}, "bad_reason"),
         (PAUSE, {"accounts": ["north"], "reason": 5}, "bad_reason"),

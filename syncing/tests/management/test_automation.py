@@ -159,7 +159,7 @@ def test_a_window_that_has_begun_says_until_when_the_group_is_frozen(cast) -> No
 @pytest.mark.parametrize(
     ("args", "sentence"),
     [
-        (("--kind", "deny", "--cron", "0 0 * * *", "--minutes", "1440"), "could never be written to."),
+        (("--kind", "allow", "--cron", "0 4 * * *", "--minutes", "30"), "would never open"),
         (("--kind", "deny", "--cron", "0 0 30 2 *", "--minutes", "10"), "cron: 0 0 30 2 * is not a cron expression"),
         (("--kind", "closed", "--cron", "0 0 * * *", "--minutes", "10"), "kind: closed is none of deny, allow."),
         (("--kind", "deny", "--cron", "0 0 * * *", "--minutes", "0"), "minutes: Ensure this value is greater"),
@@ -167,8 +167,9 @@ def test_a_window_that_has_begun_says_until_when_the_group_is_frozen(cast) -> No
     ],
 )
 def test_a_window_that_is_wrong_is_not_added(cast, args: tuple[str, ...], sentence: str) -> None:
+    good("window", "add", "--kind", "deny", "--cron", "0 3 * * *", "--minutes", "180")
     assert sentence in refused("window", "add", *args)
-    assert not Window.objects.exists()
+    assert Window.objects.count() == 1
 
 
 # -- pause and resume --

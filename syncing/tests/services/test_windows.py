@@ -3,6 +3,7 @@
 import pytest
 from django.contrib.auth.models import User
 
+from accounts import clock
 from accounts.actors import Actor
 from accounts.models import SyncGroup
 from accounts.refusals import Refusal
@@ -10,6 +11,7 @@ from accounts.tests.factories import GroupFactory
 from syncing.models import AuditEntry, Window
 from syncing.services import windows
 from syncing.services.actors import COMMAND
+from syncing.windows import NEVER, frozen_until
 
 
 @pytest.fixture
@@ -48,13 +50,15 @@ def test_a_wrong_value_is_refused(group: SyncGroup, facts: dict[str, object], co
 @pytest.mark.parametrize(
     ("there", "added"),
     [
-        ([], {"cron": "0 0 * * *", "minutes": 1440}),
-        ([{"cron": "0 0 * * *", "minutes": 720}], {"cron": "0 12 * * *", "minutes": 720}),
-        ([{"kind": "allow", "cron": "0 2 * * *"}], {"cron": "0 1 * * *", "minutes": 120}),
+        ([{"cron": "0 0 * * *", "minutes": 1440}], {"kind": "allow", "cron": "0 2 * * *"}),
+        (
+            [{"cron": "0 0 * * *", "minutes": 720}, {"cron": "0 12 * * *", "minutes": 720}],
+            {"kind": "allow", "cron": "0 2 * * *"},
+        ),
         ([{"cron": "0 1 * * *", "minutes": 120}], {"kind": "allow", "cron": "0 2 * * *"}),
     ],
 )
-def test_windows_that_never_let_anything_be_written_are_refused(
+def test_an_allow_window_that_would_never_open_is_refused(
     group: SyncGroup, zone: str, there: list[dict[str, object]], added: dict[str, object]
 ) -> None:
     """Not even if a clock change leaves an hour in a year."""
@@ -65,8 +69,17 @@ def test_windows_that_never_let_anything_be_written_are_refused(
     refusal = refused(group, **added)
     assert (refusal.code, refusal.message) == (
         "never_open",
-        "With this window the group Branches could never be written to.",
+        "The allow windows of the group Branches would never open, as deny windows cover them.",
     )
+
+
+@pytest.mark.parametrize("facts", [{"cron": "* * * * *", "minutes": 5}, {"cron": "0 0 * * *", "minutes": 1440}])
+def test_a_group_may_be_frozen_until_somebody_ends_it(group: SyncGroup, facts: dict[str, object]) -> None:
+    windows.add(unsaved(group, kind="allow", cron="0 2 * * *"), by=COMMAND)
+    window = windows.add(unsaved(group, **facts), by=COMMAND)
+    assert frozen_until(group, clock.now()) == NEVER
+    windows.remove(window, by=COMMAND)
+    assert frozen_until(group, clock.now()) != NEVER
 
 
 def test_a_long_freeze_that_ends_is_taken(group: SyncGroup) -> None:
@@ -91,12 +104,13 @@ def test_every_change_is_in_the_audit(group: SyncGroup) -> None:
     ]
 
 
-def test_a_change_that_would_freeze_for_ever_is_refused(group: SyncGroup) -> None:
-    window = windows.add(unsaved(group, cron="0 0 * * *"), by=COMMAND)
-    window.minutes = 1440
-    with pytest.raises(Refusal, match="could never be written to"):
-        windows.change(window, ["minutes"], by=COMMAND)
-    assert Window.objects.get().minutes == 60
+def test_a_change_after_which_an_allow_window_would_never_open_is_refused(group: SyncGroup) -> None:
+    windows.add(unsaved(group, cron="0 1 * * *", minutes=240), by=COMMAND)
+    window = windows.add(unsaved(group, kind="allow", cron="0 9 * * *"), by=COMMAND)
+    window.cron = "0 2 * * *"
+    with pytest.raises(Refusal, match="would never open"):
+        windows.change(window, ["cron"], by=COMMAND)
+    assert Window.objects.get(pk=window.pk).cron == "0 9 * * *"
 
 
 def test_who_may_not_change_the_group_changes_no_window(group: SyncGroup) -> None:
