@@ -36,6 +36,7 @@ class Command(RefusingCommand):
                     slaves: int = options["slaves"]
                     behind_one_ip = min(QUICK_SLAVES, slaves) if options["quick"] else slaves
                     rows += scenarios.parallel(Path(directory), self._say, slaves=slaves)
+                    rows += scenarios.deltas(Path(directory), self._say, slaves=behind_one_ip)
                     rows += scenarios.one_ip(Path(directory), self._say, slaves=behind_one_ip)
         except KeyboardInterrupt:
             sys.exit(1)

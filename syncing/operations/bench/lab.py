@@ -114,17 +114,26 @@ class Lab(Workspace):
 
     def run(self, *options: str) -> Measurement:
         """Runs one `sync_all` with these options, and measures it."""
+        return self._measured("sync_all", "--group", GROUP, "--json", *options)
+
+    def run_delta(self) -> Measurement:
+        """Runs one sync as the watcher starts it, and measures it."""
+        code = f"from syncing.operations.bench import delta_run; delta_run.main({GROUP!r})"
+        return self._measured("shell", "--no-imports", "--command", code)
+
+    def _measured(self, *command: str) -> Measurement:
+        """Runs a command that prints the document of a run, and measures it."""
         self.ask_simulator("POST", "/_sim/reset-log")
         worker = [child.pid for name, child in self.children.items() if name != "simulator"]
         if worker:
             wait_until_idle(worker)
         load = os.getloadavg()[0]
-        before, command, work = cpu_times([os.getpid()]), _ended(), cpu_seconds(worker)
+        before, ended, work = cpu_times([os.getpid()]), _ended(), cpu_seconds(worker)
         with Sampler(self.pids(), apart=[os.getpid(), self.children["simulator"].pid]) as sampler:
-            document = self.document("sync_all", "--group", GROUP, "--json", *options)
-        command, work = _ended() - command, cpu_seconds(worker) - work
+            document = self.document(*command)
+        ended, work = _ended() - ended, cpu_seconds(worker) - work
         others = share_of_others(before, cpu_times([os.getpid()]))
-        return self._measurement(document, sampler, cpu=command + work, worker_cpu=work, others=others, load=load)
+        return self._measurement(document, sampler, cpu=ended + work, worker_cpu=work, others=others, load=load)
 
     def _measurement(self, document: dict[str, Any], sampler: Sampler, **machine: float) -> Measurement:
         """Counts the requests in the simulator's log, and adds what was measured of the `machine`."""

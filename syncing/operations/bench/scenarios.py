@@ -13,9 +13,12 @@ PER_IP = Pace(per_account=7, per_ip=7, limit_key="ip")
 
 FIRST_READS_AND_WRITES, FIRST_VERIFY = 14, 7
 NO_CHANGE, PIPELINES_NO_CHANGE, ONE_STAGE = 7, 1, 7 + 1 + 1
+DELTA_ONE_STAGE, DELTA_NO_CHANGE = 1 + 1 + 1, 0
 MOST_MEMORY = 400  # MB
 MOST_CPU = 4.0  # ms of the worker per request of a first sync
 FIRST_RATIO, NO_CHANGE_RATIO = 4, 3
+DELTA_ALLOWANCE = 0.2  # beside the share of requests: a run takes some time anyway
+SECONDS_OF_A_SLAVE = 2  # at the pace of `deltas` each slave may send one request in so many seconds
 
 Say = Callable[[str], None]
 
@@ -32,6 +35,10 @@ def counts(directory: Path, say: Say, *, slaves: int = 3) -> Iterator[ScenarioRe
         say("requests per slave: one stage added")
         lab.add_stage_to_master()
         yield _counted("one stage added", lab.run(), ONE_STAGE, writes=1)
+        say("requests per slave: one stage added, delta")
+        lab.add_stage_to_master()
+        yield _counted("one stage added, delta", lab.run_delta(), DELTA_ONE_STAGE, writes=1)
+        yield _counted("no change, delta", lab.run_delta(), DELTA_NO_CHANGE, writes=0)
 
 
 def _counted(name: str, measured: Measurement, floor: int, *, writes: int) -> ScenarioResult:
@@ -76,6 +83,40 @@ def _limits(measured: Measurement) -> list[Limit]:
         Limit("429", measured.refused, 0, exact=True),
         Limit("MB", round(measured.memory), MOST_MEMORY, exact=False),
     ]
+
+
+def deltas(directory: Path, say: Say, *, slaves: int) -> Iterator[ScenarioResult]:
+    """Times a stage that is added in the master: a delta against a full run without and with that change.
+
+    All behind one limit for the IP. The pace is scaled, so that a full run takes as long for few slaves as for many; at
+    6 requests per second 119 slaves take ten times as long.
+    """
+    rate = max(1, slaves // SECONDS_OF_A_SLAVE)
+    pace = Pace(per_account=rate, per_ip=rate, limit_key="ip", limit=rate + 1 + rate // 6)
+    with Lab(directory / "deltas", slaves=slaves, pace=pace) as lab:
+        lab.prepare(worker=False)
+        say(f"{slaves} slaves at {rate}/s for the IP: first sync, full runs and a delta (about 2 min)")
+        lab.run()
+        full = lab.run()
+        lab.add_stage_to_master()
+        whole = lab.run()
+        lab.add_stage_to_master()
+        delta = lab.run_delta()
+    yield _behind_one_ip(f"{slaves} slaves, no change, full run", full, NO_CHANGE, pace)
+    yield _behind_one_ip(f"{slaves} slaves, stage added, full run", whole, ONE_STAGE, pace)
+    row = _behind_one_ip(f"{slaves} slaves, stage added, delta", delta, DELTA_ONE_STAGE, pace)
+    ratio = delta.wall / full.wall if full.wall else 0.0
+    most = delta.requests / max(1, full.requests) + DELTA_ALLOWANCE
+    yield replace(row, limits=[*row.limits, Limit("ratio", round(ratio, 2), round(most, 2), exact=False)])
+
+
+def _behind_one_ip(name: str, measured: Measurement, floor: int, pace: Pace) -> ScenarioResult:
+    limits = [
+        Limit("requests", max(measured.of_slaves(measured.per_account), default=0), floor, exact=True),
+        Limit("peak/s", measured.peak, pace.limit, exact=True),
+        Limit("429", measured.refused, 0, exact=True),
+    ]
+    return ScenarioResult(name, measured, limits)
 
 
 def one_ip(directory: Path, say: Say, *, slaves: int) -> Iterator[ScenarioResult]:

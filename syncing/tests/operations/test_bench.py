@@ -133,3 +133,5 @@ def test_the_requests_per_slave_are_at_their_floors() -> None:
     assert requests["no change, pipelines (per slave)"] == 1
     assert requests["first sync (per slave)"] <= 14 + 7
     assert requests["one stage added (per slave)"] <= 7 + 1 + 1
+    assert requests["one stage added, delta (per slave)"] == 3
+    assert requests["no change, delta (per slave)"] == 0
