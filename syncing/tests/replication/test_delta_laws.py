@@ -20,6 +20,7 @@ from syncing.tests.random_edits import edit
 from syncing.tests.replication.law_scenes import ids_of, leads_of, scene_of, slave_of
 from syncing.tests.replication.policy_stories import OURS
 from syncing.tests.replication.test_laws import visible_differences
+from syncing.tests.replication.test_odd_laws import LOST, come_to_rest, own_variants, sizes
 
 pytestmark = pytest.mark.law
 law = laws.law(daily=5)
@@ -115,3 +116,32 @@ def _lists_edited(scene: Scene, account: SimAccount, rng: Random) -> set[ListNam
 
 def _lists_of(outcomes: Iterable[Outcome]) -> set[ListName]:
     return {list_of(each.ref) for each in outcomes if each.ref and each.action != ADOPT}
+
+
+@law
+@given(seed=seeds)
+def test_trouble_in_deltas_makes_nothing_twice_and_loses_nothing(anywhere: RunningServer, seed: int) -> None:
+    """Late readings and lost answers: it ends as in whole runs of a twin without trouble."""
+    rng = Random(f"trouble/{seed}")
+    scene = scene_of(anywhere, seed)
+    south, twin = slave_of(scene, seed), slave_of(scene, seed, "twin")
+    for branch in (south, twin):
+        branch.sync(scene.desired())
+    before, leads, wounds = ids_of(south.account), leads_of(south.account), south.wounds
+    south.account.clock = lambda: 1_800_000_000 + south.clock.now
+    for _ in range(rng.randint(1, 3)):
+        edit(scene.master, rng, rng.randint(1, 2))
+        own_variants(south, stale_seconds=rng.choice((0.0, rng.uniform(0.5, 3))))
+        for _ in range(rng.choice((0, 0, 1, 2))):
+            scene.fault(rng.choice(LOST), south, method=rng.choice(("POST", "PATCH")), skip=rng.randint(0, 1))
+        south.follow(scene.desired())
+        scene.world.faults.clear()
+        twin.sync(scene.desired())
+    own_variants(south, stale_seconds=0.0)
+
+    come_to_rest(scene, south)
+    come_to_rest(scene, twin)
+
+    assert sum(sizes(south.account).values()) == sum(sizes(twin.account).values())
+    assert before <= ids_of(south.account)
+    assert (leads_of(south.account), south.wounds) == (leads, wounds)
