@@ -33,6 +33,7 @@ from syncing.models import RunMode, RunType, SyncRun, Watch
 from syncing.policy import scope_of
 from syncing.records.text import short
 from syncing.services.actors import WATCH
+from syncing.services.runs import order
 from syncing.services.runs.create import locked
 from syncing.services.runs.start import start_run
 
@@ -139,13 +140,13 @@ class _Conclusion:
         self._end_if_off()
 
     def _take_whole(self, snapshot: Snapshot, digest: str, before: str) -> None:
-        row, order, scope = self.row, self.look.order, self.look.scope
-        if order is None or scope is None:
+        row, asked, scope = self.row, self.look.order, self.look.scope
+        if asked is None or scope is None:
             raise ValueError("nothing was asked for")
         seen, now = fingerprint(snapshot), collections_of(snapshot, scope)
         if digest:
             # As the list alone shows it: what it shows in another way than a whole reading is no change next time.
-            now[order.collection] = digest
+            now[asked.collection] = digest
         if seen != before:
             self.moved = moved_between(row.collections or watch_rows.brought_collections(row, scope), now)
         row.collections = now
@@ -183,7 +184,8 @@ class _Conclusion:
             row.problem = short(str(refusal))
             row.pending_since = row.pending_read_at = self.moment  # not at every tick, but a quiet period later
             return
-        self.claim = claim_master(self.run)
+        ahead = order.look_ahead(self.run, foreground=False)
+        self.claim = None if ahead.waits_for else claim_master(self.run, held=ahead.held)
         row.run, row.fingerprint = self.run, row.pending_fingerprint
         watch_rows.assign(row, watch_rows.NO_CHANGE)
 

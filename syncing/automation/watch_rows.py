@@ -10,8 +10,20 @@ from syncing import windows
 from syncing.engine.refs import Scope
 from syncing.engine.watching import PendingChange, collections_of, grace
 from syncing.execution.sync import stored_master
-from syncing.models import RUN_OPEN, MasterSnapshot, RunMode, RunPurpose, RunState, SyncRun, Trigger, Watch, WatchState
+from syncing.models import (
+    REVIEWED,
+    RUN_OPEN,
+    MasterSnapshot,
+    RunMode,
+    RunPurpose,
+    RunState,
+    SyncRun,
+    Trigger,
+    Watch,
+    WatchState,
+)
 from syncing.services.approvals import is_approvable
+from syncing.services.runs.holds import why_held
 
 NOT_BROUGHT = (RunState.FAILED, RunState.REFUSED, RunState.CANCELLED)
 NO_CHANGE: Mapping[str, Any] = {
@@ -131,10 +143,14 @@ def is_told(row: Watch, group: SyncGroup) -> bool:
 
 
 def waits_for_run(group: SyncGroup) -> bool:
-    """Tells whether no run of the watcher could begin now: one of the group is open, or there is no slave to work."""
+    """Tells whether no run of the watcher could begin now: another one is in the way, or there is no slave to work.
+
+    A run that may not begin itself (it waits for a window, say) lets others pass.
+    """
     if group.watch not in (WatchMode.PLAN, WatchMode.APPLY):
         return False
-    if SyncRun.objects.filter(group=group, state__in=RUN_OPEN).exists():
+    open_runs = SyncRun.objects.filter(group=group, state__in=RUN_OPEN).select_related("group")
+    if not all(why_held(run) for run in open_runs):
         return True
     return not Account.objects.filter(~pause_is_on(), group=group, role=Account.Role.SLAVE).exists()
 
@@ -157,15 +173,16 @@ def state_of(row: Watch, group: SyncGroup, master: Account | None, moment: datet
         return WatchState.PAUSED
     if row.failures:
         return WatchState.UNREADABLE
-    started = SyncRun.objects.filter(group=group, trigger=Trigger.WATCH).order_by("-pk").first()
-    if started is not None and started.is_open:
+    if SyncRun.objects.filter(group=group, trigger=Trigger.WATCH, state__in=RUN_OPEN).exists():
         return WatchState.RUNNING
     if row.pending_fingerprint:
         return WatchState.FROZEN if frozen_until(group, moment) else WatchState.CHANGED
-    # Whatever became of a run before the one that has brought the master, nothing waits for it.
-    if started is not None and started.pk >= (row.run_id or 0):
-        if is_approvable(started):
-            return WatchState.PLAN_WAITS
-        if started.state in NOT_BROUGHT and started.snapshot_id is None:  # else accounts failed: they are tried again
-            return WatchState.CHANGED
+    # Whatever became of runs before the one that has brought the master, nothing waits for it.
+    current = SyncRun.objects.filter(group=group, trigger__in=REVIEWED, pk__gte=row.run_id or 0).order_by("-pk")
+    plan = current.filter(mode=RunMode.PLAN).first()
+    if plan is not None and is_approvable(plan):
+        return WatchState.PLAN_WAITS
+    # With a snapshot it was accounts that failed: they are tried again.
+    if current.filter(pk=row.run_id or 0, state__in=NOT_BROUGHT, snapshot=None).exists():
+        return WatchState.CHANGED
     return WatchState.IDLE

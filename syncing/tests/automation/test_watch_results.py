@@ -16,10 +16,11 @@ from syncing.execution import master as masters
 from syncing.models import RunState, SyncRun, Window
 from syncing.selectors.watch import is_overdue
 from syncing.services import approvals
+from syncing.services.actors import SCHEDULE
 from syncing.services.runs.start import cancel_run
 from syncing.tests.automation.watched import Watched, watched
 from syncing.tests.crm import ANNA
-from syncing.tests.factories import RunFactory
+from syncing.tests.factories import AccountRunFactory, RunFactory
 from syncing.tests.house import SLAVES, House, result
 
 WHOLE = 2  # requests: the pipelines, and the descriptions of the only one
@@ -262,6 +263,32 @@ def test_while_another_run_is_open_the_change_is_kept_and_read_again_right_after
     assert len(watch.runs) == 1
 
 
+def test_a_run_that_waits_for_the_end_of_a_freeze_lets_a_plan_pass(watch: Watched) -> None:
+    watch.policy(watch="plan")
+    freeze(watch, minutes=600)
+    held = watch.house.start(by=SCHEDULE)
+    change_seen(watch)
+    watch.tick(QUIET)
+
+    (plan,) = watch.runs
+    assert (plan.mode, plan.state, plan.snapshot is None) == ("plan", "running", False)
+    held.refresh_from_db()
+    assert held.state == "queued"
+
+
+def test_a_plan_of_accounts_that_the_run_had_to_refuse_waits_for_approval(watch: Watched) -> None:
+    """As of those whose plan deletes something (`automation/reviews.py`)."""
+    change_seen(watch)
+    watch.tick(QUIET)
+    watch.work(lambda *_: result("refused", "needs_review"))
+    run = RunFactory(group=watch.house.group, trigger="watch", mode="plan", state="planned", whole_group=False)
+    AccountRunFactory(run=run, account=watch.house.accounts["north"], state="planned", plan_digest="x")
+
+    watch.tick()
+
+    assert watch.state == "plan_waits"
+
+
 def test_a_run_that_begins_while_the_master_is_read_is_waited_for_too(watch: Watched, monkeypatch) -> None:
     change_seen(watch)
     really = watch_results.conclude
@@ -408,7 +435,7 @@ def test_a_worker_killed_after_the_run_was_made_leaves_it_to_a_lane(watch: Watch
 def test_a_worker_killed_while_the_run_is_made_leaves_the_change(watch: Watched, monkeypatch) -> None:
     change_seen(watch)
 
-    def killed(*_: object) -> None:
+    def killed(*_: object, **__: object) -> None:
         raise SystemExit
 
     monkeypatch.setattr(watch_results, "claim_master", killed)
