@@ -8,8 +8,8 @@ from typing import Any
 from accounts.checks import INSTALLATION
 from accounts.management.base import RefusingCommand
 from accounts.refusals import Refusal
-from syncing.management.console.groups import group_named
 from syncing.management.console.output import write_json
+from syncing.management.console.runcommand import named_group
 from syncing.presentation.tables import table
 from syncing.services.actors import COMMAND
 from syncing.services.policy import document_of, explained, read_document, set_policy
@@ -34,7 +34,7 @@ class Command(RefusingCommand):
         name, values = read_document(_document_in(options["file"])) if options["file"] else (None, {})
         if name is not None and options["group"] not in (None, name):
             raise Refusal("usage", f"The file is of the group {name!r}, not of {options['group']!r}.")
-        group = group_named(options["group"] or name)
+        group = named_group(options["group"] or name)
         values |= _values_of(options["pairs"])
         changes = set_policy(group, values, COMMAND) if values else {}
         if options["json"]:

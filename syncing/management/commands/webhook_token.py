@@ -6,7 +6,7 @@ from django.core.management.base import CommandParser
 
 from accounts.checks import INSTALLATION
 from accounts.management.base import RefusingCommand
-from syncing.management.console.groups import group_named
+from syncing.management.console.runcommand import named_group
 from syncing.services.keys import make_webhook_token
 
 
@@ -19,4 +19,4 @@ class Command(RefusingCommand):
         parser.add_argument("--rotate", action="store_true", help="replace the token; the old one ends")
 
     def handle(self, *args: Any, group: str | None, rotate: bool, **options: Any) -> None:
-        self.stdout.write(make_webhook_token(group_named(group), rotate=rotate))
+        self.stdout.write(make_webhook_token(named_group(group), rotate=rotate))
