@@ -369,6 +369,16 @@ def test_what_changes_at_the_end_of_a_freeze_waits_for_its_quiet_period(watch: W
     assert len(watch.runs) == 1
 
 
+def test_a_whole_look_by_a_command_writes_nothing_while_the_group_is_frozen(watch: Watched) -> None:
+    freeze(watch, minutes=600)
+    edit(watch)
+    watch.next_at("pipelines")
+    watch.clock.shift(timedelta(hours=1))
+
+    assert len(watch.look_anyway(whole=True)) == WHOLE
+    assert (watch.state, watch.runs) == ("frozen", [])
+
+
 @pytest.mark.parametrize("policy", [{"watch": "plan"}, {"requires_approval": True}, {"watch": "report"}])
 def test_what_writes_nothing_is_not_frozen(watch: Watched, policy: dict[str, object]) -> None:
     watch.policy(**policy)
