@@ -7,7 +7,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Sink(ThreadingHTTPServer):
-    """`told` holds (method, path, body); it answers with `status`, and not before `answers` is set."""
+    """`told` holds (method, path, body); it answers with `status`, and not before `answers` is set.
+
+    When it `drips`, bytes of no meaning come until then.
+    """
 
     daemon_threads = True
 
@@ -17,6 +20,7 @@ class Sink(ThreadingHTTPServer):
         self.status = 200
         self.answers = threading.Event()
         self.answers.set()
+        self.drips = False
 
     @property
     def url(self) -> str:
@@ -29,6 +33,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
         self.server.told.append((self.command, self.path, body))
+        while self.server.drips and not self.server.answers.wait(0.01):
+            self.wfile.write(b"H")
         self.server.answers.wait(30)
         self.send_response(self.server.status)
         self.send_header("Location", f"http://127.0.0.1:{self.server.server_port}/elsewhere")

@@ -166,8 +166,10 @@ def test_a_monitor_that_is_dead_harms_nothing(
     assert "5ecret" not in caplog.text
 
 
-def test_a_monitor_that_hangs_is_not_waited_for(sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ping, "PATIENCE", 0.05)
+@pytest.mark.parametrize("drips", [False, True])
+def test_a_monitor_that_hangs_is_not_waited_for(sink: Sink, monkeypatch: pytest.MonkeyPatch, drips: bool) -> None:
+    monkeypatch.setattr(ping, "PATIENCE", 0.3)
+    sink.drips = drips
     sink.answers.clear()
 
     with ping.reported():

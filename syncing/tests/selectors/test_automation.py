@@ -90,7 +90,10 @@ def test_the_later_sign_counts(group: SyncGroup) -> None:
     ensure_schedules()
     QueueSchedule.objects.update(next_run=ago(minutes=10))
     worker(ago(seconds=35))
+    assert late() == []
 
+    Process.objects.update(heartbeat_at=ago(minutes=10))
+    QueueSchedule.objects.update(next_run=ago(seconds=35))
     assert late() == []
 
 

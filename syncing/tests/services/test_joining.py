@@ -188,6 +188,7 @@ def test_a_run_that_waits_for_triggers_lets_others_pass_and_waits_for_them_then(
     SyncGroup.objects.update(trigger_quiet_seconds=0)
     waiting.refresh_from_db()
     assert f"run {other.pk}" in order.look_ahead(waiting, foreground=False).waits_for
+    end(other)
     begin(waiting)
     assert claims.claim_master(house.start(mode="plan"), held=ahead.held) is None  # it has begun: nobody passes
 
