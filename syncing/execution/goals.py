@@ -55,7 +55,7 @@ class Goal:
         attempt has had, nor where names or creations of it are in doubt.
         """
         pending = {} if forced else stored.pending
-        is_odd = forced or claim.fence > 1 or bool(stored.pending or stored.stored_names)
+        is_odd = claim.fence > 1 or bool(stored.pending or stored.stored_names)
         rules = replace(self.rules, deletes_after_review=False) if claim.approved_digest else self.rules
         return Target(
             subdomain,

@@ -8,7 +8,7 @@ from accounts.simulator import edits
 from accounts.simulator.account import SimAccount
 from syncing.models import AccountRun, LogEntry, SyncRun
 from syncing.services import approvals
-from syncing.services.actors import COMMAND, RETRY, WATCH, WEBHOOK
+from syncing.services.actors import COMMAND, RETRY, SCHEDULE, WATCH
 from syncing.tests.crm import ANNA, account_runs, synced, work, writes
 from syncing.tests.house import House
 
@@ -73,8 +73,8 @@ def test_an_approved_plan_may_delete_whoever_starts_it(house: House, master: Sim
     assert ends(work(house, applied))["north"] == ("changed", "")
 
 
-@pytest.mark.parametrize("by", [COMMAND, WEBHOOK], ids=str)
-def test_what_a_person_or_a_webhook_starts_may_delete(house: House, master: SimAccount, by: Actor) -> None:
+@pytest.mark.parametrize("by", [COMMAND, SCHEDULE], ids=str)
+def test_what_a_person_or_a_schedule_starts_may_delete(house: House, master: SimAccount, by: Actor) -> None:
     assert ends(run_of(house, by))["north"] == ("changed", "")
 
 

@@ -299,6 +299,24 @@ def test_an_item_without_an_id_mapping_has_the_account_read_whole(plain: Scene) 
     assert len(north.account.fields["leads"]) == before + 1, "a whole run does not find it either: it was renamed"
 
 
+def test_a_change_beyond_what_was_read_has_the_account_read_whole(plain: Scene) -> None:
+    """A stage that a field is required in was deleted in the slave: where it comes back, it has another id."""
+    north = synced(plain)
+    item = field(plain.master)
+    change(plain.master, "field", item.id, required_statuses=[tuple(stage(plain.master, 7))])
+    north.follow(plain.desired())
+    remove(north.account, "stage", stage(north.account, 7))
+    plain.master.add_stage(pipeline(plain.master), "Brand new", sort=45)
+
+    result = north.follow(plain.desired())
+
+    assert (result.state, result.part) == ("changed", None)
+    assert {(change["action"], change["name"]) for change in result.document["changes"]} == {
+        ("create", "Brand new"), ("create", "Stage 2.7"), ("update", "Field 2 select")
+    }  # fmt: skip
+    assert differences(plain.master, north.account) == []
+
+
 def test_a_stage_that_appeared_meanwhile_in_conflict_is_looked_at_whole(plain: Scene) -> None:
     north = synced(plain)
     north.account.add_stage(north.account.pipeline("Bench 2"), "Brand new")
