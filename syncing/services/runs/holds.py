@@ -43,7 +43,8 @@ def paused_sentence(group: SyncGroup) -> str:
         sentence %= {"group": group.name, "until": until_when(group, group.paused_until)}
     else:
         sentence = _("The group %(group)s is paused.") % {"group": group.name}
-    return f"{sentence} {_('Reason')}: {group.pause_reason}" if group.pause_reason else sentence
+    reason = group.pause_reason.rstrip(". ")
+    return f"{sentence} {_('Reason')}: {reason}." if reason else sentence
 
 
 def require_free(group: SyncGroup, *, mode: str, forced: bool, forceable: bool) -> None:

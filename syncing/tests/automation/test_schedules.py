@@ -193,8 +193,8 @@ def test_while_the_group_is_paused_the_run_waits_and_what_only_looks_is_left_out
     look(THREE)
     for schedule in (apply, plan, drift):
         schedule.refresh_from_db()
-    assert (apply.problem, apply.run.note) == ("", "The group Branches is paused. Reason: holidays")
-    assert plan.problem == drift.problem == "The group Branches is paused. Reason: holidays"
+    assert (apply.problem, apply.run.note) == ("", "The group Branches is paused. Reason: holidays.")
+    assert plan.problem == drift.problem == "The group Branches is paused. Reason: holidays."
     assert (plan.run, drift.run) == (None, None)
 
 

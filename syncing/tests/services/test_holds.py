@@ -180,10 +180,10 @@ def test_of_a_paused_group_nothing_starts_by_hand(house: House, mode: str) -> No
     pause(house.group, pause_reason="moving offices")
     refusal = refused(house, mode=mode)
     assert (refusal.code, refusal.remedy) == ("paused", "Resume the group first.")
-    assert refusal.message == "The group Branches is paused. Reason: moving offices"
+    assert refusal.message == "The group Branches is paused. Reason: moving offices."
     pause(house.group, paused_until=datetime(2999, 1, 1, 12, tzinfo=timezone.get_fixed_timezone(0)))
     assert refused(house, mode=mode, forced=True, force_reason="so").message == (
-        "The group Branches is paused until 2999-01-01 12:00 (UTC). Reason: moving offices"
+        "The group Branches is paused until 2999-01-01 12:00 (UTC). Reason: moving offices."
     )
 
 
