@@ -10,11 +10,9 @@ back, or accepted the difference); it does not end after a time, as nobody would
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from functools import partial
-from typing import Any
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
@@ -24,9 +22,7 @@ from accounts import clock
 from accounts.models import SECRETS, Account, HealMode, SyncGroup, pause_is_on
 from accounts.refusals import Refusal
 from syncing import notifications
-from syncing.engine.changes import Action
-from syncing.engine.drift import Cause
-from syncing.engine.refs import Kind
+from syncing.engine.healing import Edit, Item, edits_in, missing_places, of_first_accounts, with_their_places
 from syncing.models import (
     RUN_OPEN,
     AccountState,
@@ -42,7 +38,6 @@ from syncing.models import (
 )
 from syncing.records.log import log
 from syncing.selectors import healing as reads
-from syncing.selectors.drift import ITEM_KINDS
 from syncing.services.actors import HEAL
 from syncing.services.approvals import is_approvable
 from syncing.services.runs.start import start_run
@@ -51,31 +46,8 @@ MOST = 3  # times that an item is put back
 WITHIN = timedelta(days=7)
 SEEN = (AccountState.IN_SYNC, AccountState.PLANNED, AccountState.PARTIAL)
 WRITTEN = (AccountState.CHANGED, AccountState.PARTIAL)
-MOST_EDITS = 2000  # that one run puts back, if they are in more than one account: its row has them all
-CREATE, UPDATE = Action.CREATE, Action.UPDATE
+MOST_EDITS = 2000  # that one run puts back, as its row has them all; the next check finds the others
 CODE = "healing"
-
-Item = tuple[int, str, str]  # account id, kind, key
-
-
-@dataclass(frozen=True, order=True)
-class Edit:
-    """A difference that is the slave's doing: one attribute of an item, or (attribute "") an item that it deleted."""
-
-    account_id: int
-    kind: str
-    key: str
-    attribute: str
-    inside: str = ""  # the key of the pipeline that the account lacks as well
-
-    @property
-    def item(self) -> Item:
-        return self.account_id, self.kind, self.key
-
-    @property
-    def pick(self) -> dict[str, Any]:
-        """Returns it as in `SyncRun.picked`."""
-        return {"account": self.account_id, "kind": self.kind, "key": self.key, "attribute": self.attribute}
 
 
 def follow(run: SyncRun) -> None:
@@ -125,12 +97,16 @@ def _forget_old(group: SyncGroup) -> None:
 def _heal(run: SyncRun) -> None:
     modes = reads.modes_of(run.group)
     by_mode: dict[str, list[Edit]] = defaultdict(list)
-    for edit in sorted(_edits_of(run)):
+    edited = _seen_drift(run).filter(by_slave__gt=0, account__in=Account.objects.exclude(pause_is_on()))
+    differences = dict(edited.order_by("pk").values_list("account", "differences"))
+    for edit in sorted(edit for account, rows in differences.items() for edit in edits_in(account, rows)):
         by_mode[reads.mode_of(edit.kind, edit.key, modes, run.group)].append(edit)
     if reported := by_mode[ItemMode.REPORTED]:
         sentence = _("Edits that are reported, not put back: %(count)d (accounts: %(accounts)d).")
         log(run.pk, sentence % _counts(reported), code=CODE)
-    _put_back(run, _without_loops(run, by_mode[ItemMode.LOCKED]))
+    missing = {account: missing_places(rows) for account, rows in differences.items()}
+    edits = with_their_places(_without_loops(run, by_mode[ItemMode.LOCKED]), missing)
+    _put_back(run, of_first_accounts(edits, MOST_EDITS))
 
 
 def _seen_drift(run: SyncRun) -> QuerySet[Drift]:
@@ -139,17 +115,6 @@ def _seen_drift(run: SyncRun) -> QuerySet[Drift]:
     return Drift.objects.filter(
         account__in=run.account_runs.filter(account__in=slaves, state__in=SEEN).values("account")
     )
-
-
-def _edits_of(run: SyncRun) -> Iterator[Edit]:
-    unpaused = Account.objects.exclude(pause_is_on())
-    for drift in _seen_drift(run).filter(by_slave__gt=0, account__in=unpaused):
-        missing = {row["key"] for row in drift.differences if row["kind"] == Kind.PIPELINE and row["action"] == CREATE}
-        for row in drift.differences:
-            if row["cause"] == Cause.SLAVE and row["action"] in (CREATE, UPDATE) and row["kind"] in ITEM_KINDS:
-                pipeline = row["key"].partition("/")[0] if row["kind"] == Kind.STAGE else ""
-                inside = pipeline if pipeline in missing else ""
-                yield Edit(drift.account_id, row["kind"], row["key"], row["attribute"], inside)
 
 
 def _forget_settled(run: SyncRun) -> None:
@@ -196,11 +161,7 @@ def _tell(run: SyncRun, items: Collection[Item]) -> None:
 
 
 def _put_back(run: SyncRun, edits: Sequence[Edit]) -> None:
-    """Starts the run that puts the edits back, unless one does, or waits for approval, already.
-
-    Of very many only the first accounts' are put back; the others are found by the next check.
-    """
-    edits = _first_accounts(_without_orphans(edits))
+    """Starts the run that puts the edits back, unless one does, or waits for approval, already."""
     if not edits:
         return
     healing = SyncRun.objects.filter(group=run.group, purpose=RunPurpose.SYNC).exclude(picked=[])
@@ -225,17 +186,3 @@ def _put_back(run: SyncRun, edits: Sequence[Edit]) -> None:
 
 def _counts(edits: Sequence[Edit]) -> dict[str, int]:
     return {"count": len(edits), "accounts": len({edit.account_id for edit in edits})}
-
-
-def _without_orphans(edits: Sequence[Edit]) -> list[Edit]:
-    """Leaves out the stages of pipelines that the account lacks and that are not put back."""
-    items = {edit.item for edit in edits}
-    return [edit for edit in edits if not edit.inside or (edit.account_id, Kind.PIPELINE, edit.inside) in items]
-
-
-def _first_accounts(edits: Sequence[Edit]) -> Sequence[Edit]:
-    """Returns the edits of as many accounts as one run heals; all of an account, or none."""
-    if len(edits) <= MOST_EDITS:
-        return edits
-    cut, first = edits[MOST_EDITS].account_id, edits[0].account_id
-    return [edit for edit in edits if edit.account_id < cut or edit.account_id == first]

@@ -9,6 +9,7 @@ from django.db.models import Count, F, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from accounts.models import SECRETS, Account, SyncGroup
+from syncing.engine.healing import ITEM_KINDS
 from syncing.models import AcceptedDifference, Drift, DriftChange
 
 CAUSES = ("master", "slave", "both", "unknown")
@@ -17,7 +18,6 @@ STATES = (*Drift.State.values, NEVER)
 EXTRA = "extra"
 EDITED_CAUSE = "edited"  # slave or both, as a filter
 EDITED = Q(drift__by_slave__gt=0) | Q(drift__by_both__gt=0)
-ITEM_KINDS = ("pipeline", "stage", "field_group", "custom_field")  # an option goes with its field
 # The keys of a stored difference that pages, the API and the command show.
 DIFFERENCE_KEYS = (
     "action",

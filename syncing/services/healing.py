@@ -7,11 +7,11 @@ from accounts import clock
 from accounts.actors import Actor
 from accounts.models import Account, SyncGroup
 from accounts.refusals import Refusal
+from syncing.engine.healing import ITEM_KINDS
 from syncing.engine.rules import WHOLE
 from syncing.models import AuditAction, Drift, DriftChange, HealedItem, HealingRule, IdMapping, ItemMode
 from syncing.records.drift import columns_of, history_rows, is_covered
 from syncing.records.text import NAME_LENGTH
-from syncing.selectors.drift import ITEM_KINDS
 from syncing.services import audit
 
 PERMISSION = "syncing.accept_drift"
