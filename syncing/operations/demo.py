@@ -24,7 +24,7 @@ EXAMPLES = 8  # slaves shown one by one
 GROUP = "Demo"
 # As nobody would set it for the real Kommo: the watcher looks all the time and waits for little. Deletions are planned,
 # so that there is a plan to approve.
-BRISK = ("look_seconds=2", "quiet_seconds=10", "retry_minutes=1", "unmatched_stages=delete_created")
+BRISK = ("look_seconds=1", "quiet_seconds=10", "retry_minutes=1", "unmatched_stages=delete_created")
 
 
 @dataclass(frozen=True)
