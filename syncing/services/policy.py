@@ -107,7 +107,8 @@ def _value_of(key: str, value: Any) -> Any:
 def _unknown(key: str, known: Mapping[str, Any]) -> str:
     sentence = _("There is no policy key %(key)s.") % {"key": _shown(key)}
     if close := get_close_matches(key, known, n=1):
-        return f"{sentence} {_('Did you mean %(key)s?') % {'key': close[0]}}"
+        guess = _("Did you mean %(key)s?") % {"key": close[0]}
+        return f"{sentence} {guess}"
     return sentence
 
 
@@ -129,7 +130,8 @@ def _typed(field: "models.Field[Any, Any]", value: Any) -> Any:
     choices = [choice for choice, _label in field.flatchoices]
     if text is None or storable(text) != text or (choices and text not in choices):
         allowed = _("It must be one of %(choices)s.") % {"choices": ", ".join(choices)} if choices else ""
-        raise ValidationError(f"{_('%(value)s is not possible.') % {'value': _shown(value)}} {allowed}".strip())
+        wrong = _("%(value)s is not possible.") % {"value": _shown(value)}
+        raise ValidationError(f"{wrong} {allowed}".strip())
     return text
 
 
