@@ -65,6 +65,7 @@ def failed_document(message: str) -> dict[str, object]:
         "run": None,
         "type": None,
         "mode": None,
+        "trigger": "command",
         "state": "failed",
         "reason": None,
         "error": {"code": "configuration", "message": message, "remedy": REMEDY},

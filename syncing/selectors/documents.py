@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts.models import RELATED_SECRETS, Account
 from syncing.engine.grouping import LISTS, common_content, group_plans, plan_counts
-from syncing.models import RUN_OPEN, AccountRun, AccountState, SyncRun
+from syncing.models import RUN_OPEN, AccountRun, AccountState, RunState, SyncRun
 from syncing.selectors.plans import counted_plans, every_plan, unplanned, with_plan
 from syncing.selectors.waves import waves_document
 
@@ -30,6 +30,7 @@ def run_document(run: SyncRun, *, shared: bool = False) -> dict[str, Any]:
         "run": run.pk,
         "type": run.type,
         "mode": run.mode,
+        "trigger": run.trigger,
         "state": run.state,
         "reason": run.reason or None,
         "error": run.error,
@@ -131,13 +132,15 @@ def plan_document(run: SyncRun) -> dict[str, Any]:
 
 
 def failed_document(code: str, message: str, remedy: str, **known: Any) -> dict[str, Any]:
-    """Returns the document for when no run could be made."""
+    """Returns the document for when no run could be made; a window that forbids it is a reason of runs as well."""
+    is_frozen = code == "frozen"
     return {
         "run": None,
         "type": known.get("type"),
         "mode": known.get("mode"),
-        "state": "failed",
-        "reason": None,
+        "trigger": known.get("trigger"),
+        "state": RunState.REFUSED if is_frozen else RunState.FAILED,
+        "reason": code if is_frozen else None,
         "error": {"code": code, "message": message, "remedy": remedy},
         "duration_s": 0.0,
         "master": None,

@@ -65,7 +65,8 @@ class RunCommand(RefusingCommand):
 
         def error(message: str) -> None:
             if "--json" in sys.argv:
-                self._print(failed_document("usage", message, f"See `python manage.py {subcommand} --help`."))
+                remedy = f"See `python manage.py {subcommand} --help`."
+                self._print(failed_document("usage", message, remedy, trigger=Trigger.COMMAND))
             complain(message)
 
         parser.error = error  # type: ignore[method-assign]
@@ -96,7 +97,8 @@ class RunCommand(RefusingCommand):
 
     def report(self, error: Refusal, options: Mapping[str, Any]) -> None:
         if options["json"]:
-            self._print(failed_document(error.code, error.message, error.remedy, **self.facts(options)))
+            facts = {"trigger": Trigger.COMMAND, **self.facts(options)}
+            self._print(failed_document(error.code, error.message, error.remedy, **facts))
 
     def _print(self, document: dict[str, Any]) -> None:
         write_json(self.stdout, document)

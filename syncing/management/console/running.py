@@ -91,7 +91,8 @@ def _document_after(error: Exception, run: SyncRun, stderr: OutputWrapper) -> di
     else:
         message, remedy = f"This command failed while run {run.pk} was at work: {where(error)}.", INTERNAL_REMEDY
     stderr.write(f"{message} {remedy}")
-    document = failed_document("internal", message, remedy, type=run.type, mode=run.mode) | {"run": run.pk}
+    facts = {"type": run.type, "mode": run.mode, "trigger": run.trigger}
+    document = failed_document("internal", message, remedy, **facts) | {"run": run.pk}
     with survived(f"run {run.pk}", but=()):
         connection.close_if_unusable_or_obsolete()
         if not isinstance(error, DatabaseTrouble) and not run.queued_to_workers:

@@ -18,7 +18,7 @@ from accounts.simulator.world import World
 from accounts.tests.factories import GroupFactory
 from syncing.management.console import running
 from syncing.management.console.output import write_json
-from syncing.models import AccountRun, SyncRun
+from syncing.models import AccountRun, SyncRun, Window
 from syncing.selectors.documents import run_document
 from syncing.tests.commands import document, sync
 
@@ -162,3 +162,12 @@ def test_a_name_that_can_be_neither_stored_nor_sent_is_held_back_and_the_rest_go
     assert "Sales <b>" in names
     assert not any("Sal" in name and "es" in name and name != "Sales <b>" for name in names)
     assert own.id in world.accounts["south"].pipelines
+
+
+def test_a_frozen_group_is_refused_with_the_reason(master: SimAccount) -> None:
+    Window.objects.create(group=SyncGroup.objects.get(), kind="deny", cron="* * * * *", minutes=5)
+    code, said = document()
+    assert (code, said["run"], said["state"], said["reason"]) == (2, None, "refused", "frozen")
+    assert (said["trigger"], said["error"]["code"]) == ("command", "frozen")
+    code, said = document("--force", "--reason", "the branch waits")
+    assert (code, said["state"], said["trigger"]) == (0, "succeeded", "command")
