@@ -117,7 +117,7 @@ def test_a_lane_that_lost_its_claim_stops_and_stores_nothing(house: House, setti
 
 
 def test_without_a_heartbeat_nothing_more_is_sent(house: House, settings: Settings) -> None:
-    settings.SYNC_LEASE = 0.6
+    settings.SYNC_LEASE = 2.0  # a busy machine may need a second until the account is at work
     codes: list[str] = []
 
     def replicate(

@@ -23,7 +23,7 @@ from syncing.tests.replication.test_laws import visible_differences
 from syncing.tests.replication.test_odd_laws import LOST, come_to_rest, own_variants, sizes
 
 pytestmark = pytest.mark.law
-law = laws.law(daily=5)
+law = laws.law(daily=4, cost=4)
 
 
 def rules_of(scene: Scene, rng: Random) -> Rules:
