@@ -5,13 +5,12 @@ from django.http import HttpRequest, JsonResponse
 from syncing.api.endpoints import READ, TRIGGER
 from syncing.api.http import ApiError, ApiRequest, by_method, endpoint, json_body
 from syncing.api.request_bodies import group_named, text_of, whole_number_of
-from syncing.models import Schedule
+from syncing.models import DEFAULT_GRACE, Schedule
 from syncing.selectors.schedules import schedule_document, schedules_of
 from syncing.services import schedules as services
 from syncing.services.requirements import CHANGE_GROUP
 
 KEYS = ("group", "kind", "cron", "time_zone", "grace")
-DEFAULT_GRACE = 60  # minutes
 
 
 @endpoint("GET", READ, "accounts.view_syncgroup")

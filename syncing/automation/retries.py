@@ -41,6 +41,7 @@ from syncing.records.snapshots import last_accepted
 from syncing.services.actors import RETRY
 from syncing.services.runs.close import close_run, end_accounts
 from syncing.services.runs.create import locked
+from syncing.services.runs.holds import BY_HAND
 from syncing.services.runs.start import start_run
 from syncing.windows import frozen_until
 
@@ -48,7 +49,6 @@ LONGEST = timedelta(hours=6)
 MOST_DOUBLINGS = 9  # 2 ** 9 minutes are more than the longest time
 MOST_FAILURES = 1000  # that are counted
 RETRIED = (Trigger.WATCH, Trigger.RETRY, Trigger.SCHEDULE)
-PEOPLE = (Trigger.ADMIN, Trigger.COMMAND, Trigger.API)
 WELL = (AccountState.IN_SYNC, AccountState.CHANGED)
 FAILED = (AccountState.FAILED, AccountState.PARTIAL)
 LEFT_OUT = (AccountState.SKIPPED, AccountState.CANCELLED)
@@ -102,14 +102,14 @@ def _is_to_be_tried_again(run: SyncRun, account_run: AccountRun, row: AccountRet
         return False
     if account_run.state in FAILED:
         known = row is not None or run.snapshot is not None
-        return known and (run.trigger in RETRIED or (row is not None and run.trigger in PEOPLE))
+        return known and (run.trigger in RETRIED or (row is not None and run.trigger in BY_HAND))
     # A retry that did not reach the account: its master could not be read, say. One that is paused only waits.
     return run.trigger == Trigger.RETRY and row is not None and account_run.reason != PAUSED
 
 
 def _renewed(run: SyncRun, account_id: int, row: AccountRetry | None) -> AccountRetry:
     fingerprint = run.snapshot.fingerprint if run.snapshot else row.fingerprint if row else ""
-    counts_on = row is not None and row.fingerprint == fingerprint and run.trigger not in PEOPLE
+    counts_on = row is not None and row.fingerprint == fingerprint and run.trigger not in BY_HAND
     failures = min(row.failures + 1, MOST_FAILURES) if row is not None and counts_on else 1
     due_at = (run.finished_at or clock.now()) + waiting_time(run.group, failures)
     return AccountRetry(account_id=account_id, fingerprint=fingerprint, failures=failures, due_at=due_at)

@@ -11,7 +11,7 @@ from syncing.models.mappings import IdMapping, PendingCreation, StoredName
 from syncing.models.processes import Process, ProcessKind
 from syncing.models.promotion import PromotionProposal
 from syncing.models.runs import AccountRun, SyncRun, master_unread
-from syncing.models.schedules import Schedule, ScheduleKind, Window, WindowKind
+from syncing.models.schedules import DEFAULT_GRACE, Schedule, ScheduleKind, Window, WindowKind
 from syncing.models.snapshots import MasterSnapshot, SlaveSnapshot
 from syncing.models.states import (
     ACCOUNT_GOOD,
@@ -32,6 +32,7 @@ __all__ = [
     "ACCOUNT_GOOD",
     "ACCOUNT_OPEN",
     "AUTOMATIC",
+    "DEFAULT_GRACE",
     "REVIEWED",
     "RUN_OPEN",
     "AcceptedDifference",

@@ -9,6 +9,7 @@ from syncing.cron import validate_cron
 from syncing.models.runs import SyncRun
 
 WEEK = 7 * 24 * 60  # minutes
+DEFAULT_GRACE = 60  # minutes
 
 
 class ScheduleKind(models.TextChoices):
@@ -51,7 +52,7 @@ class Schedule(Recurring):
     kind = models.CharField(_("kind"), max_length=5, choices=ScheduleKind.choices)
     grace = models.PositiveIntegerField(
         _("grace (minutes)"),
-        default=60,
+        default=DEFAULT_GRACE,
         validators=[MinValueValidator(0), MaxValueValidator(WEEK)],
         help_text=_("A time that was missed is made up for if it is not longer ago than this."),
     )

@@ -11,7 +11,7 @@ SLOW_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class TroubleKind:
     """One kind of trouble: the fault, the button that makes it, what it is in two words, and what happened."""
 
     fault: str
@@ -21,15 +21,15 @@ class Trouble:
 
 
 TROUBLES = {
-    "broken": Trouble("500", "Break its server", "answers 500", "answers every request with 500"),
-    "slow": Trouble("slow", "Make its server slow", "slow", f"answers every request {SLOW_SECONDS:g} s late"),
-    "expired": Trouble("401", "Expire its token", "token refused", "accepts its token no longer and answers 401"),
-    "blocked": Trouble("403_plain", "Block our address", "blocks us", "blocks our address and answers 403"),
+    "broken": TroubleKind("500", "Break its server", "answers 500", "answers every request with 500"),
+    "slow": TroubleKind("slow", "Make its server slow", "slow", f"answers every request {SLOW_SECONDS:g} s late"),
+    "expired": TroubleKind("401", "Expire its token", "token refused", "accepts its token no longer and answers 401"),
+    "blocked": TroubleKind("403_plain", "Block our address", "blocks us", "blocks our address and answers 403"),
 }
 BY_FAULT = {trouble.fault: trouble for trouble in TROUBLES.values()}
 
 
-def cause(world: World, subdomain: str, kind: str) -> Trouble:
+def cause(world: World, subdomain: str, kind: str) -> TroubleKind:
     """Makes every further request to the account fail in this way and in no other; raises KeyError."""
     trouble = TROUBLES[kind]
     world.faults.remove_of(subdomain)

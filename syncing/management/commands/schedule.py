@@ -11,7 +11,7 @@ from syncing.management.console.numbers import id_of, whole_number
 from syncing.management.console.output import write_json
 from syncing.management.console.recurring import add_recurring_flags, recurring_values, shown_times
 from syncing.management.console.runcommand import named_group
-from syncing.models import Schedule, ScheduleKind
+from syncing.models import DEFAULT_GRACE, Schedule, ScheduleKind
 from syncing.presentation.tables import table
 from syncing.selectors.schedules import coming, schedule_document, schedules_of
 from syncing.services import schedules
@@ -29,7 +29,9 @@ class Command(RefusingCommand):
         actions = parser.add_subparsers(dest="action", required=True)
         add = actions.add_parser("add", help="add a schedule; its first time is the next one from now")
         add_recurring_flags(add, ScheduleKind.values)
-        add.add_argument("--grace", metavar="MINUTES", default="60", help="make up for a time missed by up to this")
+        add.add_argument(
+            "--grace", metavar="MINUTES", default=str(DEFAULT_GRACE), help="make up for a time missed by up to this"
+        )
         listing = actions.add_parser("list", help="list them, in the order in which they were added")
         listing.add_argument("--group", metavar="NAME", help="only those of this group")
         for each in (add, listing):
