@@ -1,6 +1,7 @@
 """Tables: runs with their results in every account, the processes that work them, and people's decisions."""
 
 from syncing.models.audit import AuditAction, AuditEntry, AuditIsFinal
+from syncing.models.channels import EMAIL, Channel, Event, Message, Notice, TellWhen, ToldState
 from syncing.models.drift import AcceptedDifference, Drift, DriftChange
 from syncing.models.exclusions import Exclusion
 from syncing.models.healing import HealedItem, HealingRule, ItemMode
@@ -33,6 +34,7 @@ __all__ = [
     "ACCOUNT_OPEN",
     "AUTOMATIC",
     "DEFAULT_GRACE",
+    "EMAIL",
     "REVIEWED",
     "RUN_OPEN",
     "AcceptedDifference",
@@ -43,8 +45,10 @@ __all__ = [
     "AuditAction",
     "AuditEntry",
     "AuditIsFinal",
+    "Channel",
     "Drift",
     "DriftChange",
+    "Event",
     "Exclusion",
     "HealedItem",
     "HealingRule",
@@ -54,6 +58,8 @@ __all__ = [
     "KeyScope",
     "LogEntry",
     "MasterSnapshot",
+    "Message",
+    "Notice",
     "PendingCreation",
     "Process",
     "ProcessKind",
@@ -67,6 +73,8 @@ __all__ = [
     "SlaveSnapshot",
     "StoredName",
     "SyncRun",
+    "TellWhen",
+    "ToldState",
     "Trigger",
     "Watch",
     "WatchState",

@@ -37,6 +37,7 @@ class AuditAction(models.TextChoices):
     PAUSED = "paused", _("Paused")
     RESUMED = "resumed", _("Resumed")
     AUTOMATION = "automation", _("Changed schedules or windows")
+    CHANNEL = "channel", _("Changed channels")
     HEALING = "healing", _("Changed what is put back")
     KEY_MADE = "key_made", _("Made a key")
     KEY_CHANGED = "key_changed", _("Changed a key")
