@@ -21,7 +21,6 @@ from django.utils.translation import gettext as _
 from accounts import clock
 from accounts.models import SECRETS, Account, HealMode, SyncGroup, pause_is_on
 from accounts.refusals import Refusal
-from syncing import notifications
 from syncing.engine.healing import Edit, Item, edits_in, missing_places, of_first_accounts, with_their_places
 from syncing.models import (
     RUN_OPEN,
@@ -36,6 +35,7 @@ from syncing.models import (
     SyncRun,
     Trigger,
 )
+from syncing.notifications import notices
 from syncing.records.log import log
 from syncing.selectors import healing as reads
 from syncing.services.actors import HEAL
@@ -157,7 +157,7 @@ def _tell(run: SyncRun, items: Collection[Item]) -> None:
     ]
     for sentence in sentences:
         log(run.pk, sentence, code="healing_gave_up", level=LogEntry.Level.WARNING)
-    transaction.on_commit(partial(notifications.healing_gave_up, run.group, sentences))
+    transaction.on_commit(partial(notices.healing_gave_up, run.group, sentences))
 
 
 def _put_back(run: SyncRun, edits: Sequence[Edit]) -> None:

@@ -4,8 +4,8 @@ from django.db import transaction
 
 from accounts import clock
 from accounts.models import SECRETS, Account, SyncGroup
-from syncing import notifications
 from syncing.error_boundary import survived
+from syncing.notifications import notices
 from syncing.services import pauses
 from syncing.services.actors import AUTOMATION
 
@@ -26,5 +26,5 @@ def _end(thing: pauses.PausedThing) -> bool:
     with transaction.atomic():
         is_ours = pauses.end_over(thing, by=AUTOMATION)
         if is_ours:
-            notifications.pause_ended(thing)
+            notices.pause_ended(thing)
     return is_ours

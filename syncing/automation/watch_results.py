@@ -11,7 +11,6 @@ from accounts.kommo.stopping import DELIBERATE_STOPS
 from accounts.models import Account, SyncGroup, WatchMode
 from accounts.refusals import Refusal
 from accounts.services.health.store import record_health
-from syncing import notifications
 from syncing.automation import watch_rows
 from syncing.automation.master_look import LookOrder, Sighting
 from syncing.engine.refs import Scope
@@ -30,6 +29,7 @@ from syncing.execution import master as masters
 from syncing.leases import dispatch
 from syncing.leases.claims import MasterClaim, claim_master
 from syncing.models import RunMode, RunType, SyncRun, Watch
+from syncing.notifications import notices
 from syncing.policy import scope_of
 from syncing.records.text import short
 from syncing.services.actors import WATCH
@@ -169,9 +169,7 @@ class _Conclusion:
         row, group = self.row, self.group
         if group.watch == WatchMode.REPORT and not watch_rows.is_told(row, group):
             row.told_fingerprint = row.pending_fingerprint
-            notifications.master_changed(
-                group, moved_between(watch_rows.brought_collections(row, scope), row.collections)
-            )
+            notices.master_changed(group, moved_between(watch_rows.brought_collections(row, scope), row.collections))
         if group.watch in (WatchMode.REPORT, WatchMode.OFF) or watch_rows.waits_for_run(group):
             return
         if watch_rows.frozen_until(group, self.moment):

@@ -9,7 +9,6 @@ from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, QuerySet, Sum
 
 from accounts import clock
-from syncing import notifications
 from syncing.error_boundary import INTERNAL_REMEDY, where
 from syncing.models import (
     ACCOUNT_OPEN,
@@ -22,6 +21,7 @@ from syncing.models import (
     SyncRun,
     master_unread,
 )
+from syncing.notifications import notices
 from syncing.records.log import log
 from syncing.records.text import error_document, short
 
@@ -60,9 +60,9 @@ def close_run(run_id: int) -> bool:
     )
     if won:
         run.refresh_from_db()
-        level = LogEntry.Level.INFO if run.state in notifications.WELL else LogEntry.Level.WARNING
-        log(run.pk, notifications.summary(run), code="run_ended", level=level)
-        notifications.run_ended(run)
+        level = LogEntry.Level.INFO if run.state in notices.WELL else LogEntry.Level.WARNING
+        log(run.pk, notices.summary(run), code="run_ended", level=level)
+        notices.run_ended(run)
     return bool(won)
 
 
