@@ -18,6 +18,11 @@ SQLITE = "django.db.backends.sqlite3"
 LOG_LEVELS = [logging.getLevelName(level) for level in range(10, 60, 10)]
 HOST = re.compile(r"\Ahttps?://[^\s/:?#]+[^\s]*\Z")
 LOOPBACK = re.compile(r"\Ahttp://(?:127\.0\.0\.1|localhost|\[::1\])(?::\d{1,5})?(?:/[\w/-]*)?\Z", re.ASCII)
+NOTIFY_SCHEME = re.compile(r"\A[a-z][a-z0-9]{0,29}\Z")
+# Schemes of Apprise that act on this machine instead of sending something to another.
+LOCAL_SCHEMES = frozenset(
+    ["blink1", "dbus", "file", "gio", "glib", "gnome", "kde", "macosx", "qt", "rsyslog", "syslog", "windows"]
+)
 ENV_LINE = re.compile(r"\A(?:export )?[A-Za-z_0-9]+=.*\Z")
 
 
@@ -76,6 +81,20 @@ def words(name: str, default: list[str]) -> list[str]:
     return [word.strip() for word in text(name).split(",") if word.strip()] or default
 
 
+def schemes(name: str, default: list[str]) -> list[str]:
+    """Returns the Apprise schemes in a comma-separated variable; raises ImproperlyConfigured for what can be none.
+
+    Whether Apprise has them is told by a system check: Apprise is too large to be loaded here.
+    """
+    values = [value.lower().removesuffix("://") for value in words(name, default)]
+    for value in values:
+        if not NOTIFY_SCHEME.match(value):
+            raise ImproperlyConfigured(f"{name}: {value!r} is no scheme of Apprise, as slack or tgram.")
+        if value in LOCAL_SCHEMES:
+            raise ImproperlyConfigured(f"{name}: {value} acts on this machine and is never allowed.")
+    return values
+
+
 def addresses(name: str) -> list[str]:
     """Returns the IP addresses, or networks, of a comma-separated variable; it may be empty."""
     values = words(name, default=[])
@@ -131,7 +150,7 @@ def loopback_url(name: str) -> str:
     return value
 
 
-def base_url(name: str) -> str:
+def base_url(name: str, example: str) -> str:
     """Returns the web address in variable `name`, without a slash at its end; "" for none. It may be a secret."""
     value = text(name).rstrip("/")
     if not value:
@@ -142,7 +161,7 @@ def base_url(name: str) -> str:
     except ValueError:  # a port that is none, brackets that do not close
         is_usable = False
     if not is_usable or not HOST.match(value) or "?" in value or "#" in value:
-        raise ImproperlyConfigured(f"{name} must be a URL with a host and without ? or #, as https://hc-ping.com/UUID")
+        raise ImproperlyConfigured(f"{name} must be a URL with a host and without ? or #, as {example}")
     return value
 
 

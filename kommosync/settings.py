@@ -42,8 +42,20 @@ KOMMO_SLOTS = "accounts.slots.SqlSlots"
 SYNC_WORKERS = env.number("SYNC_WORKERS", 2, 1, 64, int)
 SYNC_THREADS = env.number("SYNC_THREADS", 40, 1, 200, int)
 SYNC_TICK = env.number("SYNC_TICK", 15, 0.2, 3600)
-PING_URL = env.base_url("PING_URL")
+PING_URL = env.base_url("PING_URL", "https://hc-ping.com/UUID")
 SYNC_LEASE = env.number("SYNC_LEASE", 30, 2, 600)
+
+# -- messages --
+NOTIFY_SCHEMES = env.schemes(
+    "NOTIFY_SCHEMES",
+    default=[
+        *("slack", "discord", "tgram", "whatsapp", "evolution", "evolutions", "workflow", "workflows", "gchat"),
+        *("mmost", "mmosts", "rocket", "rockets", "zulip", "wxteams", "ntfy", "ntfys", "gotify", "gotifys", "pover"),
+        *("pagerduty", "opsgenie", "json", "jsons"),
+    ],
+)
+NOTIFY_PRIVATE = env.flag("NOTIFY_PRIVATE", False)
+PUBLIC_URL = env.base_url("PUBLIC_URL", "https://sync.example.com")
 
 INSTALLED_APPS = [
     "django.contrib.admin.apps.SimpleAdminConfig",  # the pages are loaded with the URLs: workers need none
@@ -175,6 +187,7 @@ TIME_ZONE = env.time_zone("TIME_ZONE", "UTC")
 USE_I18N = True
 USE_TZ = True
 vars().update(env.email("EMAIL_URL", "consolemail://"))
+EMAIL_TIMEOUT = 10  # seconds until each answer of the mail server; Django's default is for ever
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL") or "kommosync@localhost"
 
 # -- static files and browser rules --

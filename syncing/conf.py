@@ -57,6 +57,21 @@ def ping_url() -> str:
     return str(settings.PING_URL)
 
 
+def notify_schemes() -> list[str]:
+    """Returns the schemes of Apprise that channels may have."""
+    return list(settings.NOTIFY_SCHEMES)
+
+
+def notify_private() -> bool:
+    """Tells whether channels may lead to private addresses and to this machine."""
+    return bool(settings.NOTIFY_PRIVATE)
+
+
+def public_url() -> str:
+    """Returns the address of the dashboard for links in messages, without a slash at its end; "" for none."""
+    return str(settings.PUBLIC_URL)
+
+
 def workers() -> int:
     """Returns the number of lanes of one `manage.py worker`."""
     return int(settings.SYNC_WORKERS)

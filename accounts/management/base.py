@@ -13,7 +13,7 @@ NOT_GOOD, USAGE = 1, 2
 # Refusals whose code is here end with NOT_GOOD: it was asked for rightly, and could not be done.
 FAILURES = frozenset(
     {
-        *("internal", "exists_already", "demo_not_possible", "not_started", "command_failed", "gave_up"),
+        *("internal", "exists_already", "demo_not_possible", "not_started", "command_failed", "gave_up", "send_failed"),
         *(trouble.code for trouble in (LOCKED, FULL, DISK)),
     }
 )

@@ -62,7 +62,7 @@ found = []
 for value in json.load(sys.stdin):
     environment.Environment.ENVIRON["PING_URL"] = value
     try:
-        found.append(environment.base_url("PING_URL"))
+        found.append(environment.base_url("PING_URL", "https://hc-ping.com/UUID"))
     except ImproperlyConfigured as error:
         found.append("refused: " + str(error))
 print(json.dumps(found))

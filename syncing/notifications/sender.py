@@ -1,0 +1,128 @@
+"""The process that Apprise runs in: takes one task from stdin, sends the message, says on stdout how that ended.
+
+It knows no Django, no database and no secret but the address it sends to. Whatever connection Apprise or its plugins
+open, by a redirect or by a name that leads elsewhere than a moment ago, is refused when it leads to a private address.
+"""
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any, Self
+from urllib.parse import urlsplit
+from urllib.request import getproxies
+
+import apprise
+import requests
+from requests.adapters import HTTPAdapter
+
+from syncing.notifications.networks import addresses_of, is_private, literal
+
+LONGEST_LIFE = 30  # seconds; whoever started this process kills it before, unless it was killed itself
+CONNECTING = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})  # CPython's audit events
+SENT, NOT_SENT, NOT_UNDERSTOOD, HTTP = "sent", "not_sent", "not_understood", "http"
+PRIVATE, TIMEOUT, TLS, UNREACHABLE = "private", "timeout", "tls", "unreachable"
+
+
+class PrivateConnection(OSError):
+    """A connection to a private address was refused."""
+
+
+class Guard:
+    """Refuses every connection of this process to a private address, for good; proxies of the environment may be."""
+
+    def __init__(self, allowed: Iterable[str] = ()) -> None:
+        self._allowed = {address for host in allowed for address in [literal(host) or ""] if address}
+        self._allowed |= {address for host in allowed if not literal(host) for address in addresses_of(host)}
+        self.has_refused = False
+        sys.addaudithook(self._look)
+
+    def _look(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if event not in CONNECTING or (event != "socket.connect" and arguments[1] is None):
+            return
+        target = arguments[1]
+        # A name here would be looked up after this, and a path is a socket of this machine.
+        address = literal(str(target[0])) if isinstance(target, tuple) else None
+        if address is None or (is_private(address) and address not in self._allowed):
+            self.has_refused = True
+            raise PrivateConnection("a private address")
+
+
+class Witness:
+    """Remembers how the last request of Apprise's plugins ended, which they tell only to their log."""
+
+    def __init__(self) -> None:
+        self.status = 0
+        self.trouble = ""
+
+    def watch(self) -> Self:
+        """Watches all requests of this process from now on."""
+        HTTPAdapter.send = self._watched(HTTPAdapter.send)  # type: ignore[method-assign]
+        return self
+
+    def _watched(self, send: Callable[..., requests.Response]) -> Callable[..., requests.Response]:
+        def watched(*args: Any, **kwargs: Any) -> requests.Response:
+            try:
+                answer = send(*args, **kwargs)
+            except requests.RequestException as error:
+                self.status, self.trouble = 0, trouble_of(error)
+                raise
+            self.status, self.trouble = answer.status_code, ""
+            return answer
+
+        return watched
+
+
+def trouble_of(error: requests.RequestException) -> str:
+    if isinstance(error, requests.Timeout):
+        return TIMEOUT
+    return TLS if isinstance(error, requests.exceptions.SSLError) else UNREACHABLE
+
+
+def service_of(url: str) -> apprise.NotifyBase | None:
+    """Returns the plugin of an address; None when Apprise does not understand it."""
+    asset = apprise.AppriseAsset(
+        app_id="KommoSync", app_desc="KommoSync", app_url="", async_mode=False, http_redirects=False
+    )
+    return apprise.Apprise.instantiate(url, asset=asset)
+
+
+def deliver(url: str, title: str, text: str) -> bool | None:
+    """Sends a message; returns whether the service took it, None when Apprise does not understand the address."""
+    service = service_of(url)
+    if service is None:
+        return None
+    sending = apprise.Apprise(asset=service.asset)
+    sending.add(service)
+    return bool(sending.notify(body=text, title=title, body_format=apprise.NotifyFormat.TEXT))
+
+
+def outcome_of(task: dict[str, Any]) -> dict[str, Any]:
+    """Does a task: {"url", "title", "text", "private"}, or to understand {"url"} alone; returns how it ended."""
+    if "text" not in task:
+        return {"outcome": NOT_SENT if service_of(task["url"]) else NOT_UNDERSTOOD}
+    proxies = [host for proxy in getproxies().values() if (host := urlsplit(proxy).hostname)]
+    guard = None if task["private"] else Guard(proxies)
+    witness = Witness().watch()
+    taken = deliver(task["url"], task["title"], task["text"])
+    if taken is None:
+        return {"outcome": NOT_UNDERSTOOD}
+    if taken:
+        return {"outcome": SENT}
+    if guard is not None and guard.has_refused:
+        return {"outcome": PRIVATE}
+    if witness.status:
+        return {"outcome": HTTP, "status": witness.status}
+    return {"outcome": witness.trouble or NOT_SENT}
+
+
+def main() -> None:
+    signal.alarm(LONGEST_LIFE)
+    answer, sys.stdout = sys.stdout, open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  (to the end)
+    json.dump(outcome_of(json.load(sys.stdin)), answer)
+    answer.flush()
+
+
+if __name__ == "__main__":
+    main()
