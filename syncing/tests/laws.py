@@ -7,14 +7,25 @@ A test that belongs to the deep run is marked `law`.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 LAW_EXAMPLES = int(os.environ.get("LAW_EXAMPLES", "0"))
 IS_DEEP = LAW_EXAMPLES > 0
+ONLY_DEEP = (pytest.mark.law, pytest.mark.skipif(not IS_DEEP, reason="tried by `make test-deep`"))
 seeds = st.integers(0, 10**6)
+Test = TypeVar("Test", bound=Callable[..., object])
+
+
+def only_deep(test: Test) -> Test:
+    """Leaves a test out of `make test`; one case of a test is left out by `pytest.param(..., marks=ONLY_DEEP)`."""
+    for mark in ONLY_DEEP:
+        test = mark(test)
+    return test
 
 
 def is_random(environ: Mapping[str, str]) -> bool:

@@ -22,6 +22,7 @@ from syncing.tests.installation import (
     threads,
     wait_until,
 )
+from syncing.tests.laws import ONLY_DEEP
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")]
 BACKENDS = ["sqlite", "postgres+redis"]
@@ -70,8 +71,12 @@ def supervisor_of(worker_pid: int) -> int:
 
 @pytest.mark.parametrize(
     ("backend", "victim"),
-    [("sqlite", lane_of), ("sqlite", cluster_of), ("sqlite", supervisor_of), ("postgres+redis", lane_of)],
-    ids=["a lane", "the main process", "the supervisor", "a lane, where messages can be lost"],
+    [
+        pytest.param("sqlite", lane_of, id="a lane"),
+        pytest.param("sqlite", cluster_of, id="the main process", marks=ONLY_DEEP),
+        pytest.param("sqlite", supervisor_of, id="the supervisor"),
+        pytest.param("postgres+redis", lane_of, id="a lane, where messages can be lost", marks=ONLY_DEEP),
+    ],
 )
 def test_after_kill_9_of_a_worker_process_every_slave_converges_and_nothing_is_made_twice(
     make, backend: str, victim

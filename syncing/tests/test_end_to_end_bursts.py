@@ -9,6 +9,7 @@ import pytest
 
 from syncing.operations.child_processes import free_port, wait_for_http, web_server
 from syncing.tests.installation import Installation, new_franchise
+from syncing.tests.laws import ONLY_DEEP
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")]
 HOST, POSTS, THREADS = "127.0.0.1", 100, 20
@@ -39,7 +40,7 @@ class Webhook:
             return Counter(pool.map(lambda _: self.post(), range(POSTS)))
 
 
-@pytest.mark.parametrize("backend", ["sqlite", "postgres"])
+@pytest.mark.parametrize("backend", ["sqlite", pytest.param("postgres", marks=ONLY_DEEP)])
 def test_a_burst_is_accepted_and_makes_one_run_and_one_follow_up(make, backend: str) -> None:
     installation = make(new_franchise(slaves=4), backend)
     webhook = Webhook(installation)
