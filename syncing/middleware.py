@@ -17,6 +17,7 @@ from accounts.pages import person
 from accounts.uploads import FilesRefused, NoFiles, may_upload
 from syncing.api.health import healthz, readyz
 from syncing.api.http import error_response, too_large
+from syncing.api.metrics import is_local_scraper, metrics
 from syncing.web.bodies import ANONYMOUS_LIMIT, API, rule_for
 
 POLICY = "; ".join(
@@ -44,7 +45,7 @@ class ContentSecurityPolicy:
 
 
 class LocalHealth:
-    """Answers the health checks of this machine: they know neither the public host name nor HTTPS.
+    """Answers health checks and scrapers of this machine: they know neither the public host name nor HTTPS.
 
     Stands before what would redirect or refuse them. Others get no answer that way.
     """
@@ -54,6 +55,8 @@ class LocalHealth:
         self.views = {"/healthz": healthz, "/readyz": readyz}
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path_info == "/metrics" and is_local_scraper(request):
+            return metrics(request)
         view = self.views.get(request.path_info)
         if view is None:
             return self.get_response(request)

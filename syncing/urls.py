@@ -7,7 +7,7 @@ from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path, re_path
 
 from syncing.api import approvals as api_approvals
-from syncing.api import audit, endpoints, health, webhooks
+from syncing.api import audit, endpoints, health, metrics, webhooks
 from syncing.api import drift as api_drift
 from syncing.api import pauses as api_pauses
 from syncing.api import policy as api_policy
@@ -72,6 +72,7 @@ urlpatterns: list[URLPattern] = [
     staff("drift/<int:account_id>/edits", healing.item_mode, "item_mode"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
+    path("metrics", metrics.metrics, name="metrics"),
     path("api/sync/trigger", endpoints.trigger, name="api_trigger"),
     path("api/sync/status", endpoints.status, name="api_status"),
     path("api/sync/policy", api_policy.policy, name="api_policy"),

@@ -17,6 +17,7 @@ from accounts.models.pausing import pause_is_on
 from accounts.models.probe import WriteProbe
 from accounts.models.slots import RequestSlot
 from accounts.models.tokens import HAS_CREDENTIAL, HAS_LIVE_CREDENTIAL, HAS_PAIR, IS_OAUTH, NEEDS_CONNECTING, TokenPair
+from accounts.models.traffic import RequestTotals
 
 __all__ = [
     "DEFAULT_PAUSE",
@@ -42,6 +43,7 @@ __all__ = [
     "Invite",
     "InviteState",
     "RequestSlot",
+    "RequestTotals",
     "SyncGroup",
     "TokenPair",
     "UnmatchedItems",

@@ -12,7 +12,7 @@ from datetime import datetime
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from accounts import clock
+from accounts import clock, request_counts
 from accounts.kommo.stopping import Stop, StopReason
 from accounts.models import SECRETS, Account, SyncGroup, WatchMode
 from accounts.refusals import Refusal
@@ -92,7 +92,11 @@ def look(group_id: int, sign: StopSign, *, at_once: bool = False, whole: bool = 
     requests. A paused master is not asked: raises Refusal with `at_once`.
     """
     claimed = _claim(group_id, at_once=at_once, whole=whole)
-    return None if claimed is None else conclude(claimed, _see(claimed, sign))
+    if claimed is None:
+        return None
+    sighting = _see(claimed, sign)
+    request_counts.flush()
+    return conclude(claimed, sighting)
 
 
 def _claim(group_id: int, *, at_once: bool, whole: bool) -> ClaimedLook | None:

@@ -7,7 +7,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from functools import partial
 from typing import Any
 
-from accounts import clock
+from accounts import clock, request_counts
 from accounts.kommo.stopping import Stop, StopReason
 from syncing import conf, replication
 from syncing.error_boundary import bounded, survived
@@ -113,6 +113,7 @@ class RunningLane:
                 self._wait()
                 self._collect_accounts()
                 self._collect_masters()
+            request_counts.flush()
         finally:  # the database may be away: then no thread stays behind either
             self._pool.shutdown()
             self._watch.end()
@@ -139,6 +140,7 @@ class RunningLane:
         processes.beat(self.name)
         self._extend_leases()
         self._watch.leases_extended(began)
+        request_counts.flush()
         if not self._stop.is_set and ip_block.happened_since(self._began):
             self._announced = True  # by who met it; once more would end the runs that began since
             self._stop.set(StopReason.IP_BLOCKED)

@@ -27,6 +27,7 @@ from syncing.models.states import (
     RunType,
     Trigger,
 )
+from syncing.models.totals import RunTotal
 from syncing.models.watch import AccountRetry, Watch, WatchState
 
 __all__ = [
@@ -67,6 +68,7 @@ __all__ = [
     "RunMode",
     "RunPurpose",
     "RunState",
+    "RunTotal",
     "RunType",
     "Schedule",
     "ScheduleKind",

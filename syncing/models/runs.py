@@ -123,6 +123,7 @@ class SyncRun(models.Model):
         indexes = [
             models.Index(fields=["group", "state"]),
             models.Index(fields=["id"], condition=Q(followed_up=False), name="runs_to_follow_up"),
+            models.Index(fields=["state"], name="runs_by_state"),
         ]
         permissions = [
             ("plan_sync", _("Can plan a sync")),
@@ -205,7 +206,11 @@ class AccountRun(models.Model):
             # Guarantee 6 of docs/lifecycle.md, kept by the database itself: two lanes may ask at the same moment.
             models.UniqueConstraint(fields=["account"], condition=Q(state="running"), name="one_writer_per_account"),
         ]
-        indexes = [models.Index(fields=["state", "lease_until"]), models.Index(fields=["account", "state"])]
+        indexes = [
+            models.Index(fields=["state", "lease_until"]),
+            models.Index(fields=["account", "state"]),
+            models.Index(fields=["account", "-id"], name="last_run_of_an_account"),
+        ]
 
     def __str__(self) -> str:
         return f"#{self.run_id} {self.account}"

@@ -7,6 +7,7 @@ from django.db import IntegrityError, OperationalError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts import request_counts
 from accounts.kommo import oauth
 from accounts.kommo.client import KommoClient
 from accounts.kommo.errors import KommoError
@@ -48,6 +49,8 @@ def finish(attempt: ConnectAttempt, *, code: str, referer: str) -> Account:
         if Account.objects.filter(pk=account.pk).exists():
             events.note(account.pk, AccountEvent.Code.REFUSED, problem.message, by=who_began(attempt))
         raise
+    finally:
+        request_counts.flush()
     account.refresh_from_db()
     conclude(account, answer)
     account.refresh_from_db()

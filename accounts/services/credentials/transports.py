@@ -1,6 +1,6 @@
 """The HTTP transport of one account, at the pace that all share."""
 
-from accounts import conf
+from accounts import conf, request_counts
 from accounts.kommo.pacing import Pacer, Slots
 from accounts.kommo.stopping import Stop
 from accounts.kommo.transport import Transport
@@ -31,5 +31,9 @@ def transport_for(
         max_wait=max_wait,
     )
     return Transport(
-        conf.url_for(account.subdomain), pacer, account=account.subdomain, timeout=timeout or conf.timeout()
+        conf.url_for(account.subdomain),
+        pacer,
+        account=account.subdomain,
+        timeout=timeout or conf.timeout(),
+        on_request=request_counts.COUNTS.note,
     )

@@ -7,6 +7,7 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
+from accounts import request_counts
 from accounts.fields import WrongEncryptionKey
 from accounts.kommo.stopping import Stop, Stopped
 from accounts.models import Account
@@ -28,7 +29,9 @@ def check_connection(account: Account, *, stop: Stop | None = None) -> HealthRep
     """
     if not _is_readable(account):
         return store_error(account.pk, _(UNREADABLE))
-    return conclude(account, probe(account, stop=stop))
+    answer = probe(account, stop=stop)
+    request_counts.flush()
+    return conclude(account, answer)
 
 
 def check_connections(account_ids: Sequence[int]) -> dict[int, HealthReport]:
@@ -60,6 +63,7 @@ def check_each(
                     yield account.pk, store_error(account.pk, _(OWN_ERROR))
                 elif not isinstance((answer := future.result()).error, Stopped):
                     yield account.pk, conclude(account, answer)
+    request_counts.flush()
 
 
 def _is_readable(account: Account) -> bool:

@@ -14,6 +14,7 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from accounts import request_counts
 from accounts.clock import beyond
 from accounts.kommo.errors import IpBlocked, KommoError
 from accounts.kommo.stopping import Stop, Stopped
@@ -78,6 +79,7 @@ def renew(account_ids: Sequence[int]) -> bool:
     with ThreadPoolExecutor(len(accounts) or 1) as pool:
         renewals = [pool.submit(_renew, account, stop) for account in accounts]
     failures = [each.exception() or each.result() for each in renewals]
+    request_counts.flush()
     for account, failure in zip(accounts, failures, strict=True):
         if failure is not None and not isinstance(failure, Stopped):
             # The text of an error that is not Kommo's may hold values.

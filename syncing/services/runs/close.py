@@ -23,6 +23,7 @@ from syncing.models import (
 )
 from syncing.notifications import notices
 from syncing.records.log import log
+from syncing.records.run_totals import count_ended
 from syncing.records.text import error_document, short
 
 logger = logging.getLogger(__name__)
@@ -49,15 +50,18 @@ def close_run(run_id: int) -> bool:
     state = verdict(run, counts)
     reason, error = _cause(run, state, rows)
     still_open = AccountRun.objects.filter(run=OuterRef("pk"), state__in=ACCOUNT_OPEN)
-    won = SyncRun.objects.filter(~Exists(still_open), pk=run_id, state__in=RUN_OPEN).update(
-        state=state,
-        reason=reason,
-        error=error,
-        totals=totals(rows, counts),
-        **NO_WAVE_WAITS,
-        lease_until=None,
-        finished_at=clock.now(),
-    )
+    with transaction.atomic():
+        won = SyncRun.objects.filter(~Exists(still_open), pk=run_id, state__in=RUN_OPEN).update(
+            state=state,
+            reason=reason,
+            error=error,
+            totals=totals(rows, counts),
+            **NO_WAVE_WAITS,
+            lease_until=None,
+            finished_at=clock.now(),
+        )
+        if won:
+            count_ended(run_id)
     if won:
         run.refresh_from_db()
         level = LogEntry.Level.INFO if run.state in notices.WELL else LogEntry.Level.WARNING
@@ -139,10 +143,12 @@ def end_by_own_error(run_id: int, error: BaseException) -> None:
         log(run_id, document["message"], code="internal", level="error")
         end_accounts(run_id, State.SKIPPED, "internal")
         counts = dict(rows.values_list("state").annotate(Count("pk")).order_by())
-        mine.filter(~in_work).update(
+        is_ended = mine.filter(~in_work).update(
             state=RunState.FAILED,
             reason="internal",
             totals=totals(rows, counts),
             lease_until=None,
             finished_at=clock.now(),
         )
+        if is_ended:
+            count_ended(run_id)
