@@ -7,7 +7,7 @@ from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
 from accounts.checks import INSTALLATION
-from syncing.checks import CHECKS
+from syncing.checks import CHECKS, SLOW_CHECKS
 
 
 class SyncingConfig(AppConfig):
@@ -17,5 +17,7 @@ class SyncingConfig(AppConfig):
     def ready(self) -> None:
         for check in CHECKS:
             register(check, INSTALLATION)
+        for check in SLOW_CHECKS:
+            register(check)
         # After django-axes, which comes first in INSTALLED_APPS and has counted by then.
         user_login_failed.connect(import_string("syncing.logins.on_login_failed"))

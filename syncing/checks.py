@@ -5,6 +5,7 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.core.checks import CheckMessage, Error, Warning
+from django.utils.module_loading import import_string
 
 from syncing import conf
 
@@ -49,4 +50,16 @@ def check_queue(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[
     return [message for is_wrong, message in checks if is_wrong]
 
 
+def check_notify_schemes(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Checks that Apprise has every scheme that is allowed; it is asked in a process of its own, as it is large."""
+    known = import_string("syncing.notifications.transport.known_schemes")()
+    unknown = sorted(set(conf.notify_schemes()) - set(known))
+    if not known or not unknown:
+        return []
+    hint = "Correct the name; docs/messages.md has a list."
+    return [Error(f"NOTIFY_SCHEMES: Apprise has no scheme {', '.join(unknown)}.", hint=hint, id="syncing.E005")]
+
+
 CHECKS = (check_queue,)
+# With all checks of the code only (`manage.py check`, `doctor`), not at the start of every command.
+SLOW_CHECKS = (check_notify_schemes,)

@@ -63,6 +63,7 @@ def _repairs() -> dict[str, Callable[[], int]]:
         "buried": processes.bury,
         "promoted": promotion.follow_up,
         "pruned": lambda: retention.prune_slave_snapshots() + prune_logs() + retention.prune_drift_changes(),
+        "pruned messages": retention.prune_messages,
     }
 
 

@@ -64,16 +64,21 @@ def send_due() -> int:
 
 def _claim(channel_id: int) -> Message | None:
     """Takes the oldest due message of a channel, with a lease; None when there is none, or somebody sends there."""
-    moment = clock.now()
     with transaction.atomic():
         Channel.objects.select_for_update(no_key=True).only("pk").get(pk=channel_id)  # one claims, then the next
-        theirs = Message.objects.filter(channel=channel_id, due_at__gt=moment, attempts__gt=0, failure="")
+        moment = clock.now()
         message = due(moment).filter(channel=channel_id).select_related("channel").order_by("pk").first()
-        if message is None or theirs.filter(due_at__lte=moment + LEASE).exists():
+        if message is None or _is_sent_to(channel_id, moment):
             return None
         message.attempts, message.due_at, message.failure = message.attempts + 1, moment + LEASE, ""
         message.save(update_fields=["attempts", "due_at", "failure"])
     return message
+
+
+def _is_sent_to(channel_id: int, moment: datetime) -> bool:
+    """Tells whether somebody sends a message of a channel: it was claimed, and has not failed since."""
+    claimed = Message.objects.filter(channel=channel_id, due_at__gt=moment, attempts__gt=0, failure="")
+    return claimed.exclude(clock.beyond("due_at", moment, LEASE)).exists()
 
 
 def _send(message: Message) -> str:

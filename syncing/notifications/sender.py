@@ -8,6 +8,8 @@ import json
 import os
 import signal
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterable
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -15,6 +17,7 @@ from urllib.request import getproxies
 
 import apprise
 import requests
+from apprise.manager_plugins import NotificationManager
 from requests.adapters import HTTPAdapter
 
 from syncing.notifications.networks import addresses_of, is_private, literal
@@ -82,9 +85,10 @@ def trouble_of(error: requests.RequestException) -> str:
 
 def service_of(url: str) -> apprise.NotifyBase | None:
     """Returns the plugin of an address; None when Apprise does not understand it."""
-    asset = apprise.AppriseAsset(
-        app_id="KommoSync", app_desc="KommoSync", app_url="", async_mode=False, http_redirects=False
-    )
+    asset = apprise.AppriseAsset(app_id="KommoSync", app_desc="KommoSync", app_url="")
+    asset.async_mode = asset.http_redirects = False
+    # Else every message shows a picture that the program of its reader loads from Apprise's site.
+    asset.image_url_mask = asset.image_url_logo = ""
     return apprise.Apprise.instantiate(url, asset=asset)
 
 
@@ -99,7 +103,12 @@ def deliver(url: str, title: str, text: str) -> bool | None:
 
 
 def outcome_of(task: dict[str, Any]) -> dict[str, Any]:
-    """Does a task: {"url", "title", "text", "private"}, or to understand {"url"} alone; returns how it ended."""
+    """Does a task and returns how it ended.
+
+    {"url", "title", "text", "private"}: send it. {"url"}: understand it. {}: return all {"schemes"} of Apprise.
+    """
+    if "url" not in task:
+        return {"schemes": sorted(NotificationManager().schemas())}  # type: ignore[no-untyped-call]
     if "text" not in task:
         return {"outcome": NOT_SENT if service_of(task["url"]) else NOT_UNDERSTOOD}
     proxies = [host for proxy in getproxies().values() if (host := urlsplit(proxy).hostname)]
@@ -117,10 +126,19 @@ def outcome_of(task: dict[str, Any]) -> dict[str, Any]:
     return {"outcome": witness.trouble or NOT_SENT}
 
 
+def end_with(parent: int) -> None:
+    """Ends this process soon after the one that started it."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
+
+
 def main() -> None:
     signal.alarm(LONGEST_LIFE)
     answer, sys.stdout = sys.stdout, open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  (to the end)
-    json.dump(outcome_of(json.load(sys.stdin)), answer)
+    task = json.load(sys.stdin)
+    threading.Thread(target=end_with, args=(task["parent"],), daemon=True).start()
+    json.dump(outcome_of(task), answer)
     answer.flush()
 
 

@@ -50,6 +50,11 @@ def is_understood(address: str) -> bool:
     return _ask_sender({"url": address.strip()}).get("outcome") != "not_understood"
 
 
+def known_schemes() -> list[str]:
+    """Returns every scheme of Apprise, as it tells them in a process of its own; none when it cannot."""
+    return list(_ask_sender({}).get("schemes", []))
+
+
 def _ask_sender(task: dict[str, Any]) -> dict[str, Any]:
     """Gives a task to a process of its own, which is killed when it takes too long; returns how it ended."""
     names = {*INHERITED, *PROXIES, *map(str.upper, PROXIES)}
@@ -58,7 +63,7 @@ def _ask_sender(task: dict[str, Any]) -> dict[str, Any]:
     try:
         done = subprocess.run(  # noqa: S603  (our own module)
             SENDER,
-            input=json.dumps(task).encode(),
+            input=json.dumps({**task, "parent": os.getpid()}).encode(),
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # Apprise logs addresses
             cwd=conf.project_dir(),

@@ -7,7 +7,17 @@ from django.db.models import Count, Max, QuerySet
 from accounts import clock
 from accounts.models import SyncGroup
 from syncing import conf
-from syncing.models import RUN_OPEN, DriftChange, LogEntry, MasterSnapshot, PromotionProposal, SlaveSnapshot, SyncRun
+from syncing.models import (
+    RUN_OPEN,
+    DriftChange,
+    LogEntry,
+    MasterSnapshot,
+    Message,
+    Notice,
+    PromotionProposal,
+    SlaveSnapshot,
+    SyncRun,
+)
 from syncing.records import drift
 
 
@@ -38,6 +48,13 @@ def prune_drift_changes() -> int:
         youngest = changes.values_list("pk", flat=True)[conf.KEEP_DRIFT_CHANGES : conf.KEEP_DRIFT_CHANGES + 1].first()
         count += changes.filter(pk__lte=youngest).delete()[0] if youngest else 0
     return count
+
+
+def prune_messages() -> int:
+    """Deletes messages, and notices that nobody made any of, that are older than they are kept; returns how many."""
+    oldest = clock.now() - conf.KEEP_MESSAGES
+    notices = Notice.objects.filter(at__lt=oldest).delete()[0]
+    return notices + Message.objects.filter(created_at__lt=oldest).delete()[0]
 
 
 def prune_logs() -> int:

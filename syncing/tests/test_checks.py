@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from syncing.checks import check_queue
+from syncing.checks import check_notify_schemes, check_queue
 
 
 def ids() -> set[str | None]:
@@ -46,3 +46,10 @@ def test_a_connection_pool_is_refused(settings: Settings, monkeypatch: pytest.Mo
     monkeypatch.setitem(settings.DATABASES["default"], "OPTIONS", {"pool": True})
 
     assert ids() == {"syncing.E004"}
+
+
+def test_a_scheme_that_apprise_does_not_have_is_refused_by_name(settings: Settings) -> None:
+    assert check_notify_schemes(None) == []  # all of the default
+    settings.NOTIFY_SCHEMES = ["slack", "slak"]
+    (found,) = check_notify_schemes(None)
+    assert (found.id, found.msg) == ("syncing.E005", "NOTIFY_SCHEMES: Apprise has no scheme slak.")

@@ -9,7 +9,17 @@ from accounts.models import SyncGroup
 from accounts.refusals import Refusal
 from syncing.engine.snapshot import Snapshot
 from syncing.execution.reaper import reap
-from syncing.models import AccountRun, LogEntry, MasterSnapshot, PromotionProposal, RunState, SlaveSnapshot, SyncRun
+from syncing.models import (
+    AccountRun,
+    LogEntry,
+    MasterSnapshot,
+    Message,
+    Notice,
+    PromotionProposal,
+    RunState,
+    SlaveSnapshot,
+    SyncRun,
+)
 from syncing.records import retention
 from syncing.records.log import log
 from syncing.records.snapshots import packed, store_snapshot, unpacked
@@ -18,6 +28,7 @@ from syncing.tests.crm import ANNA, account_runs, synced, work
 from syncing.tests.engine.items import field, pipeline, snapshot, stage
 from syncing.tests.factories import AccountRunFactory, RunFactory
 from syncing.tests.house import House
+from syncing.tests.notifications.channels import new_channel, new_message
 
 pytestmark = pytest.mark.django_db
 SALES = snapshot(pipeline(1, "Sales", stage(10, "New")), field(30, "Source", "select", enums=["Web"]))
@@ -138,3 +149,16 @@ def test_without_any_snapshot_there_is_nothing_to_start() -> None:
         rollback.start(account_run.run, mode="apply", by=ANNA)
 
     assert refusal.value.code == "no_snapshots"
+
+
+def test_messages_and_notices_are_kept_for_two_weeks() -> None:
+    channel = new_channel()
+    for days in (13, 15):
+        at = timezone.now() - timedelta(days=days)
+        Message.objects.filter(pk=new_message(channel).pk).update(created_at=at, title=str(days))
+        Notice.objects.filter(pk=Notice.objects.create(event="overdue").pk).update(at=at)
+
+    reap()
+
+    assert [message.title for message in Message.objects.all()] == ["13"]
+    assert Notice.objects.count() == 1
