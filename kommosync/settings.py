@@ -160,6 +160,7 @@ FILE_UPLOAD_HANDLERS = ["accounts.uploads.MemoryOnlyUploadHandler"]
 
 # -- people --
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+API_RATE = env.number("API_RATE", 600, 0, 1_000_000, int)
 PROXIES = env.number("PROXIES", 0, 0, 10, int)
 LOGIN_FAILURES = AXES_FAILURE_LIMIT = env.number("LOGIN_FAILURES", 5, 1, 1000, int)
 LOGIN_LOCK_MINUTES = env.number("LOGIN_LOCK_MINUTES", 15, 1, 1440, int)

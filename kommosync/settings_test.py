@@ -8,6 +8,7 @@ os.environ.setdefault("FIELD_ENCRYPTION_KEYS", "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz
 os.environ.setdefault("DATABASE_URL", "sqlite:///var/test.sqlite3")
 os.environ.setdefault("KOMMO_RATE_PER_ACCOUNT", "1000")
 os.environ.setdefault("KOMMO_RATE_PER_IP", "0")
+os.environ.setdefault("API_RATE", "0")
 os.environ.setdefault("EMAIL_URL", "memorymail://")
 
 from kommosync.settings import *  # noqa: F403

@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 
 API_BODY_LIMIT = 64 * 1024  # bytes
+IDEMPOTENCY = timedelta(hours=24)  # that an answer is given again under the same Idempotency-Key
 RETRY_AFTER = 30  # seconds until a client may ask again, told in answers 503
 MAX_ERRORS = 3  # attempts of one account that may end in an error of our own
 MAX_CRASHES = 10  # claims that may run out: a killed process costs its neighbours an attempt as well
@@ -71,6 +72,11 @@ def notify_private() -> bool:
 def public_url() -> str:
     """Returns the address of the dashboard for links in messages, without a slash at its end; "" for none."""
     return str(settings.PUBLIC_URL)
+
+
+def api_rate() -> int:
+    """Returns the requests per minute that one API key may make; 0 for no limit."""
+    return int(settings.API_RATE)
 
 
 def workers() -> int:

@@ -6,16 +6,8 @@ from django.contrib import admin
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path, re_path
 
-from syncing.api import approvals as api_approvals
-from syncing.api import audit, endpoints, health, metrics, webhooks
-from syncing.api import drift as api_drift
-from syncing.api import pauses as api_pauses
-from syncing.api import policy as api_policy
-from syncing.api import promotion as api_promotion
-from syncing.api import rollback as api_rollback
-from syncing.api import schedules as api_schedules
-from syncing.api import waves as api_waves
-from syncing.api import windows as api_windows
+from syncing.api import docs, health, metrics, rest, webhooks
+from syncing.api.http import door
 from syncing.views import (
     approvals,
     dashboard,
@@ -73,26 +65,9 @@ urlpatterns: list[URLPattern] = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("metrics", metrics.metrics, name="metrics"),
-    path("api/sync/trigger", endpoints.trigger, name="api_trigger"),
-    path("api/sync/status", endpoints.status, name="api_status"),
-    path("api/sync/policy", api_policy.policy, name="api_policy"),
-    path("api/sync/schedules", api_schedules.schedules, name="api_schedules"),
-    path("api/sync/schedules/<int:schedule_id>", api_schedules.remove, name="api_schedule"),
-    path("api/sync/windows", api_windows.windows, name="api_windows"),
-    path("api/sync/windows/<int:window_id>", api_windows.remove, name="api_window"),
-    path("api/sync/pause", api_pauses.pause, name="api_pause"),
-    path("api/sync/resume", api_pauses.resume, name="api_resume"),
-    path("api/sync/runs/<int:run_id>", endpoints.run, name="api_run"),
-    path("api/sync/runs/<int:run_id>/plan", endpoints.plan, name="api_plan"),
-    path("api/sync/runs/<int:run_id>/approve", api_approvals.approve, name="api_approve"),
-    path("api/sync/runs/<int:run_id>/continue", api_waves.continue_, name="api_continue"),
-    path("api/sync/runs/<int:run_id>/rollback", api_rollback.rollback, name="api_rollback"),
-    path("api/accounts/<str:subdomain>/promote", api_promotion.promote, name="api_promote"),
-    path("api/audit", audit.audit, name="api_audit"),
     path("api/sync/webhook/<str:token>", webhooks.webhook, name="webhook"),
-    path("api/accounts/<str:subdomain>/ids", endpoints.ids, name="api_ids"),
-    path("api/accounts/<str:subdomain>/exceptions", api_drift.add_exception, name="api_exceptions"),
-    path("api/accounts/<str:subdomain>/exceptions/<int:exception_id>", api_drift.end_exception, name="api_exception"),
-    path("api/drift", api_drift.drift, name="api_drift"),
-    re_path("^api/", endpoints.unknown_endpoint, name="api_unknown"),
+    path("api/openapi.json", docs.openapi, name="api_openapi"),
+    path("api/docs", docs.page, name="api_docs"),
+    *rest.addresses("api/"),
+    re_path("^api/", door(rest.unknown_endpoint, None), name="api_unknown"),
 ]

@@ -1,21 +1,39 @@
-"""The endpoint that approves a plan."""
+"""`POST /api/sync/runs/ID/approve`: approves a plan."""
 
-from django.http import JsonResponse
+from typing import Any
 
-from syncing.api.endpoints import accepted, run_or_404
-from syncing.api.http import ApiRequest, endpoint, json_body
-from syncing.api.request_bodies import accounts_of_run, reason_of
+from ninja import Router
+
+from syncing.api.http import ApiRequest
+from syncing.api.lookups import accepted, run_or_404
+from syncing.api.operations import operation
+from syncing.api.request_bodies import Reason, RequestBody, Subdomains, accounts_of_run, read_body
+from syncing.api.shapes.runs import StartedShape
 from syncing.models import KeyScope
 from syncing.purposes import APPROVE
-from syncing.services.approvals import approve as approve_plan
+from syncing.services import approvals as services
 
-KEYS = ("accounts", "reason")
+router = Router(tags=["plans"])
 
 
-@endpoint("POST", KeyScope.APPROVE, APPROVE)
-def approve(request: ApiRequest, run_id: int) -> JsonResponse:
+class ApprovalBody(RequestBody):
+    accounts: Subdomains = None
+    reason: Reason = ""
+
+
+@operation(
+    router.post,
+    "/sync/runs/{int:run_id}/approve",
+    "api_approve",
+    (KeyScope.APPROVE, APPROVE),
+    StartedShape,
+    status=202,
+    body=ApprovalBody,
+    errors=(409,),
+)
+def approve(request: ApiRequest, run_id: int) -> dict[str, Any]:
+    """Approves the plan of a run for all of its accounts, or some, and starts the run that carries it out."""
     plan = run_or_404(run_id)
-    body = json_body(request, KEYS)
-    accounts, reason = accounts_of_run(plan, body), reason_of(body)
-    started = approve_plan(plan, by=request.by, accounts=accounts, reason=reason)
-    return accepted(request, started)
+    body = read_body(request, ApprovalBody)
+    accounts = accounts_of_run(plan, body.accounts)
+    return accepted(request, services.approve(plan, by=request.by, accounts=accounts, reason=body.reason))

@@ -1,32 +1,38 @@
-"""The endpoint of the audit."""
+"""`/api/audit`: who decided what."""
 
-from django.http import HttpRequest, JsonResponse
+from datetime import datetime
+from typing import Annotated, Any
 
-from accounts.kommo.texts import storable_id
-from syncing.api.endpoints import READ
-from syncing.api.http import bad_request, endpoint
+from ninja import Query, Router, Schema
+from pydantic import Field
+
+from syncing.api.http import ApiRequest
+from syncing.api.operations import operation
+from syncing.api.paging import DEFAULT_LIMIT, LARGEST, Limit, next_url, page_of
+from syncing.api.shapes.accounts import AuditShape
+from syncing.models import AuditAction, KeyScope
 from syncing.selectors import audit as reads
 
-DEFAULT_LIMIT, MAX_LIMIT = 100, 1000  # entries of one answer
+router = Router(tags=["audit"])
 
 
-@endpoint("GET", READ, "syncing.view_auditentry")
-def audit(request: HttpRequest) -> JsonResponse:
-    """Answers with a page of entries, the newest first; `next` is the `before` of the next page."""
-    before, limit = _number(request, "before"), _number(request, "limit") or DEFAULT_LIMIT
-    if limit > MAX_LIMIT:
-        raise bad_request("bad_limit", "limit is too large.", [f"1 to {MAX_LIMIT}"])
-    page = [reads.document(entry) for entry in reads.entries(before=before)[: limit + 1]]
-    more = len(page) > limit
-    return JsonResponse({"entries": page[:limit], "next": page[limit - 1]["id"] if more else None})
+class AuditFilters(Schema):
+    limit: Limit = DEFAULT_LIMIT
+    before: (
+        Annotated[int, Field(ge=1, le=LARGEST, description="a whole number: entries older than this one")] | None
+    ) = None
+    since: datetime | None = Field(None, description="a time (ISO) with its zone")
+    action: AuditAction | None = None
+    group: str | None = Field(None, description="name of a sync group, which may be gone")
+    account: str | None = Field(None, description="a subdomain, which may be gone")
+    run: Annotated[int, Field(ge=1, le=LARGEST)] | None = None
 
 
-def _number(request: HttpRequest, name: str) -> int | None:
-    """Returns the whole number that the query string gives; None when it gives none. Raises ApiError 400."""
-    text = request.GET.get(name)
-    if text is None:
-        return None
-    number = storable_id(text)
-    if not number or number < 1:
-        raise bad_request(f"bad_{name}", f"{name} is no number.", ["a whole number from 1 on"])
-    return number
+@operation(router.get, "/audit", "api_audit", (KeyScope.READ, "syncing.view_auditentry"), AuditShape)
+def audit(request: ApiRequest, asked: Query[AuditFilters]) -> dict[str, Any]:
+    """Lists the audit, the newest entries first; `next` is the `before` of the next page."""
+    names = {"action": asked.action, "group": asked.group, "account": asked.account, "run": asked.run}
+    found, more = page_of(reads.entries(since=asked.since, before=asked.before, **names), asked.limit)
+    last = found[-1].pk if more else None
+    url = next_url(request, last, key="before") if more else None
+    return {"entries": [reads.document(entry) for entry in found], "next": last, "next_url": url}

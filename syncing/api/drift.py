@@ -1,46 +1,81 @@
-"""The endpoints of drift: what differs where, and the exceptions that are accepted."""
+"""`/api/drift`: what differs where; `/api/accounts/SUBDOMAIN/exceptions`: the differences that are accepted."""
 
-from django.http import HttpRequest, JsonResponse
+from typing import Annotated, Any, Literal
+
+from ninja import Query, Router, Schema
+from pydantic import Field
 
 from accounts.models import RELATED_SECRETS
-from syncing.api.endpoints import READ, accounts_called, slave_or_404
-from syncing.api.http import ApiError, ApiRequest, bad_request, endpoint, json_body
-from syncing.api.request_bodies import group_named
+from syncing.api.http import ApiError, ApiRequest
+from syncing.api.lookups import accounts_called, slave_or_404
+from syncing.api.operations import operation
+from syncing.api.paging import Limit, next_url
+from syncing.api.request_bodies import Reason, RequestBody, group_named, read_body
+from syncing.api.shapes.accounts import DriftsShape, ExceptionShape
 from syncing.models import AcceptedDifference, KeyScope
 from syncing.selectors.drift import drift_documents, exception_document
-from syncing.services.audit import LONGEST_REASON
 from syncing.services.exceptions import PERMISSION, accept, withdraw
 
-KEYS = ("kind", "key", "attribute", "reason")
-LONGEST = {"kind": 12, "key": 500, "attribute": 30, "reason": LONGEST_REASON}
+router = Router(tags=["drift"])
+MAY_ACCEPT = (KeyScope.APPROVE, PERMISSION)
+AS_TOLD = "text, as /api/drift tells it"
 
 
-@endpoint("GET", READ, "syncing.view_drift")
-def drift(request: HttpRequest) -> JsonResponse:
-    """Answers with the drift of all slaves; ?group= and ?account= (a subdomain; may be repeated) narrow it down."""
-    name = request.GET.get("group")
-    group = None if name is None else group_named(name)
-    slaves = [slave_or_404(subdomain) for subdomain in dict.fromkeys(request.GET.getlist("account"))]
-    return JsonResponse({"accounts": drift_documents(group, slaves or None)})
+class ExceptionBody(RequestBody):
+    kind: Annotated[str, Field(max_length=12, description=AS_TOLD)]
+    key: Annotated[str, Field(max_length=500, description=AS_TOLD)]
+    attribute: Annotated[str, Field(max_length=30, description=f"{AS_TOLD}; left out: the whole item")] = ""
+    reason: Reason
 
 
-@endpoint("POST", KeyScope.APPROVE, PERMISSION)
-def add_exception(request: ApiRequest, subdomain: str) -> JsonResponse:
+class DriftFilters(Schema):
+    group: str | None = Field(None, description="name of a sync group")
+    account: list[str] = Field([], description="a subdomain; may be repeated")
+    state: Literal["in_sync", "drifted", "conflict", "unknown"] | None = None
+    limit: Limit | None = None
+    cursor: str | None = Field(None, max_length=63, description="where the page begins: take it from `next`")
+
+
+@operation(router.get, "/drift", "api_drift", (KeyScope.READ, "syncing.view_drift"), DriftsShape, errors=(404,))
+def drift(request: ApiRequest, asked: Query[DriftFilters]) -> dict[str, Any]:
+    """Returns the drift of slaves in the order of their subdomains; of all that are asked for without a limit."""
+    group = None if asked.group is None else group_named(asked.group)
+    slaves = [slave_or_404(subdomain) for subdomain in dict.fromkeys(asked.account)]
+    most = asked.limit and asked.limit + 1
+    rows = drift_documents(group, slaves or None, state=asked.state, after=asked.cursor, limit=most)
+    if not asked.limit or len(rows) <= asked.limit:
+        return {"accounts": rows, "next": None}
+    rows = rows[: asked.limit]
+    return {"accounts": rows, "next": next_url(request, rows[-1]["subdomain"])}
+
+
+@operation(
+    router.post,
+    "/accounts/{subdomain}/exceptions",
+    "api_exceptions",
+    MAY_ACCEPT,
+    ExceptionShape,
+    status=201,
+    body=ExceptionBody,
+    errors=(409,),
+)
+def add_exception(request: ApiRequest, subdomain: str) -> dict[str, Any]:
     """Accepts a difference that /api/drift shows now; without an attribute its whole item."""
     account = slave_or_404(subdomain)
-    body = {"attribute": "", **json_body(request, KEYS)}
-    for name in KEYS:
-        value = body.get(name)
-        if not isinstance(value, str) or len(value) > LONGEST[name]:
-            message = f"{name} is missing, no text, or too long."
-            raise bad_request(f"bad_{name}", message, ["text, as /api/drift tells it"])
-    accepted = accept(account, **body, by=request.by)
-    return JsonResponse(exception_document(accepted), status=201)
+    body = read_body(request, ExceptionBody)
+    return exception_document(accept(account, **body.model_dump(), by=request.by))
 
 
-@endpoint("DELETE", KeyScope.APPROVE, PERMISSION)
-def end_exception(request: ApiRequest, subdomain: str, exception_id: int) -> JsonResponse:
-    """Withdraws an exception; it keeps its row, with the end of its time."""
+@operation(
+    router.delete,
+    "/accounts/{subdomain}/exceptions/{int:exception_id}",
+    "api_exception",
+    MAY_ACCEPT,
+    ExceptionShape,
+    errors=(409,),
+)
+def end_exception(request: ApiRequest, subdomain: str, exception_id: int) -> dict[str, Any]:
+    """Withdraws an exception, which is kept, with the end of its time; the next run looks at the item again."""
     exceptions = AcceptedDifference.objects.filter(account__in=accounts_called(subdomain))
     exceptions = exceptions.select_related("account__group")
     accepted = exceptions.defer(*RELATED_SECRETS).filter(pk=exception_id).first()
@@ -48,4 +83,4 @@ def end_exception(request: ApiRequest, subdomain: str, exception_id: int) -> Jso
         remedy = "See `accepted` in /api/drift."
         raise ApiError(404, "no_such_exception", "This account has no exception of this number.", remedy)
     withdraw(accepted, by=request.by)
-    return JsonResponse(exception_document(accepted))
+    return exception_document(accepted)

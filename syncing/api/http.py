@@ -1,12 +1,12 @@
-"""Does what every endpoint of the API needs: method, Bearer key, scope, JSON in, JSON errors out."""
+"""What every endpoint of the API shares: requests, refusals and their answers, and the door around ninja's views."""
 
-import json
 import logging
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 
@@ -14,19 +14,18 @@ from accounts.actors import Actor
 from accounts.refusals import Refusal
 from syncing import conf
 from syncing.addresses import client_address
-from syncing.models import ApiKey, KeyScope
-from syncing.services import keys
-from syncing.services.actors import of_key
+from syncing.presentation.problems import PROBLEM_TYPE, problem_document
 
 logger = logging.getLogger(__name__)
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 
 # The status of what a service refuses, by its code; all else is a conflict with how things are now.
 STATUS_BY_CODE = {
     "not_allowed": 403,
     **dict.fromkeys(("bad_policy", "bad_kind", "bad_cron", "bad_time_zone", "bad_grace", "bad_minutes"), 400),
     **dict.fromkeys(("never_open", "bad_hours", "bad_until"), 400),
+    "idempotency_mismatch": 422,
 }
 CONFLICT = 409
 
@@ -38,11 +37,14 @@ class ApiRequest(HttpRequest):
 
 
 class ApiError(Refusal):
-    """A refusal of the API itself, with the status of its answer."""
+    """A refusal of the API itself, with the status and the headers of its answer."""
 
-    def __init__(self, status: int, code: str, message: str, remedy: str = "") -> None:
+    def __init__(
+        self, status: int, code: str, message: str, remedy: str = "", headers: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(code, message, remedy)
         self.status = status
+        self.headers = headers or {}
 
 
 def bad_request(code: str, message: str, allowed: Iterable[Any]) -> ApiError:
@@ -57,128 +59,54 @@ def listed(names: Iterable[Any], limit: int = 200) -> str:
     return ", ".join(names[:limit]) + more if names else "none"
 
 
-def error_response(error: Refusal) -> JsonResponse:
-    """Returns the answer to a request that the API or a service refused."""
-    status = error.status if isinstance(error, ApiError) else STATUS_BY_CODE.get(error.code, CONFLICT)
-    response = JsonResponse({"error": error.document}, status=status)
-    if status == 401:
-        response["WWW-Authenticate"] = 'Bearer realm="KommoSync"'
-    return response
-
-
-def keyless_endpoint(method: str) -> Callable[[View], View]:
-    """Lets in only `method`, without Django's CSRF token, and turns each refusal into its answer."""
-
-    def decorate(view: View) -> View:
-        @csrf_exempt
-        @wraps(view)
-        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-            try:
-                check_method(request, method)
-                return view(request, *args, **kwargs)
-            except Refusal as error:
-                response = error_response(error)
-                if response.status_code == 401:
-                    logger.warning("REST API: %s from %s", error.code, client_address(request))
-                if response.status_code == 405:
-                    response["Allow"] = method
-                return response
-
-        return guarded
-
-    return decorate
-
-
-def endpoint(method: str, scope: KeyScope, permission: str | None) -> Callable[[View], View]:
-    """Lets in only `method` with a key of `scope` whose maker has `permission`; the view gets it as `request.by`.
-
-    `permission` None: it depends on the body, and the view asks for it by `require`.
-    """
-
-    def decorate(view: View) -> View:
-        @keyless_endpoint(method)
-        @wraps(view)
-        def guarded(request: ApiRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-            request.by = of_key(authorise(request, scope))
-            if permission is not None:
-                require(request, permission)
-            return view(request, *args, **kwargs)
-
-        return never_cache(guarded)
-
-    return decorate
-
-
-def by_method(**views: View) -> View:
-    """Returns the view of an address with several methods; each of `views` is the endpoint of one."""
-    allowed = ", ".join(views)
-
-    @csrf_exempt
-    def view(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        chosen = views.get("GET" if request.method == "HEAD" else str(request.method))
-        if chosen is not None:
-            return chosen(request, *args, **kwargs)
-        error = ApiError(405, "method_not_allowed", f"{request.method} is not possible here.", f"Use {allowed}.")
-        response = error_response(error)
-        response["Allow"] = allowed
-        return response
-
-    return view
-
-
-def check_method(request: HttpRequest, method: str) -> None:
-    if request.method != method and (request.method, method) != ("HEAD", "GET"):
-        raise ApiError(405, "method_not_allowed", f"{request.method} is not possible here.", f"Use {method}.")
-
-
-def authorise(request: HttpRequest, scope: KeyScope) -> ApiKey:
-    """Returns the key of the Authorization header; raises ApiError 401 or 403."""
-    kind, _, secret = request.headers.get("Authorization", "").partition(" ")
-    if kind.lower() != "bearer" or not secret.strip():
-        raise ApiError(401, "no_key", "This needs an API key.", "Send the header 'Authorization: Bearer KEY'.")
-    key = keys.key_for(secret.strip())
-    if key is None:
-        raise ApiError(401, "bad_key", "This API key is unknown or revoked.", "Make a new one in the admin, API keys.")
-    if key.is_orphaned:
-        message = "The person who made this API key can no longer log in, so the key no longer works."
-        raise ApiError(401, "maker_gone", message, "Ask somebody else to make a new one in the admin (API keys).")
-    if scope not in key.scopes:
-        raise ApiError(403, "no_scope", f"This API key may not {scope}.", f"Give it the scope '{scope}' in the admin.")
-    keys.touch(key)
-    return key
-
-
-def require(request: ApiRequest, permission: str) -> None:
-    """Raises ApiError 403 unless the person who made the key of this request has the permission now."""
-    if not request.by.has(permission):
-        message = f"The person who made this API key may not do this: {permission} is missing."
-        raise ApiError(403, "not_allowed", message, "Give that person the permission, or use another's key.")
-
-
 def too_large() -> ApiError:
     return ApiError(413, "too_large", f"The body is over {conf.API_BODY_LIMIT} bytes.", "Send the JSON object only.")
 
 
-def unknown_keys(value: Mapping[str, Any], allowed: Collection[str]) -> list[str]:
-    """Returns the keys of a JSON object that it may not have, in their order."""
-    return [key for key in value if key not in allowed]
+def wrong_method(method: str | None, allowed: Sequence[str]) -> ApiError:
+    names = ", ".join(allowed)
+    return ApiError(405, "method_not_allowed", f"{method} is not possible here.", f"Use {names}.", {"Allow": names})
 
 
-def json_body(request: HttpRequest, allowed: Sequence[str], *, name_unknown: bool = False) -> dict[str, Any]:
-    """Returns the body as an object with none but the `allowed` keys, {} if it is empty; reads no more than the limit.
+def error_response(error: Refusal) -> HttpResponse:
+    """Returns the answer to a request that the API or a service refused: a problem document."""
+    status = error.status if isinstance(error, ApiError) else STATUS_BY_CODE.get(error.code, CONFLICT)
+    document = problem_document(status, error.document)
+    response = JsonResponse(document, status=status, content_type=PROBLEM_TYPE)
+    if isinstance(error, ApiError):
+        for name, value in error.headers.items():
+            response[name] = value
+    return response
 
-    Raises ApiError 400 or 413.
+
+def refused(request: HttpRequest, error: Refusal) -> HttpResponse:
+    """Returns the answer to a refused request, as `error_response`; says in the log who could not come in."""
+    response = error_response(error)
+    if response.status_code == 401:
+        logger.warning("REST API: %s from %s", error.code, client_address(request))
+    return response
+
+
+def door(view: View, methods: Sequence[str] | None) -> View:
+    """Lets in only `methods` (None: all), without Django's CSRF token, and turns each refusal into its answer.
+
+    HEAD is answered as GET is; the web server leaves out the body. No answer is stored by anybody on the way.
     """
-    body = request.read(conf.API_BODY_LIMIT + 1)
-    if len(body) > conf.API_BODY_LIMIT:
-        raise too_large()
-    try:
-        value = json.loads(body) if body.strip() else {}
-    except (ValueError, RecursionError) as error:
-        raise ApiError(400, "bad_json", "The body is not JSON.", "Send a JSON object, or nothing.") from error
-    if not isinstance(value, dict):
-        raise ApiError(400, "bad_json", "The body is not a JSON object.", "Send a JSON object, or nothing.")
-    if unknown := unknown_keys(value, allowed):
-        message = f"Unknown: {listed(unknown)}." if name_unknown else "The body holds a key that is not known."
-        raise bad_request("unknown_key", message, allowed)
-    return value
+
+    @csrf_exempt
+    @never_cache
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        asked = request.method
+        try:
+            if asked == "HEAD":
+                request.method = "GET"
+            if methods is not None and request.method not in methods:
+                raise wrong_method(asked, methods)
+            return view(request, *args, **kwargs)
+        except Refusal as error:
+            return refused(request, error)
+        finally:
+            request.method = asked
+
+    return guarded

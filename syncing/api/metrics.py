@@ -22,7 +22,8 @@ from accounts.database import trouble_of
 from accounts.refusals import Refusal
 from syncing import conf
 from syncing.addresses import client_address
-from syncing.api.http import ApiError, authorise, error_response
+from syncing.api.bearer import authorise
+from syncing.api.http import ApiError, error_response
 from syncing.models import KeyScope
 from syncing.presentation.metrics import DEFINITIONS, PREFIX, MetricDefinition
 from syncing.selectors.metrics import Samples, samples
@@ -120,7 +121,9 @@ def _refused(request: HttpRequest, error: Refusal) -> HttpResponse:
     plain = _plain(f"{error.message} {error.remedy}", status=answer.status_code)
     if answer.status_code == 401:
         logger.warning("metrics: %s from %s", error.code, client_address(request))
-        plain["WWW-Authenticate"] = answer["WWW-Authenticate"]
+    for name in ("WWW-Authenticate", "Retry-After"):
+        if name in answer:
+            plain[name] = answer[name]
     return plain
 
 

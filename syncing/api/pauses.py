@@ -2,39 +2,50 @@
 
 from typing import Any
 
-from django.http import JsonResponse
+from ninja import Router
+from pydantic import Field
 
 from accounts.models import Account
-from syncing.api.endpoints import TRIGGER
-from syncing.api.http import ApiRequest, bad_request, endpoint, json_body
-from syncing.api.request_bodies import group_or_accounts_of, reason_of, text_of
+from syncing.api.http import ApiRequest, bad_request
+from syncing.api.operations import operation
+from syncing.api.request_bodies import GroupName, Reason, RequestBody, Subdomains, Text, group_or_accounts, read_body
+from syncing.api.shapes.groups import PausedShape, ResumedShape
+from syncing.models import KeyScope
 from syncing.services import pauses
 from syncing.services.audit import LONGEST_REASON
 
-RESUME_KEYS = ("group", "accounts", "reason")
-PAUSE_KEYS = (*RESUME_KEYS, "hours", "until")
+router = Router(tags=["pauses"])
+MAY_CHANGE = (KeyScope.TRIGGER, None)
 
 
-@endpoint("POST", TRIGGER, None)
-def pause(request: ApiRequest) -> JsonResponse:
-    """Pauses for so many `hours`, or `until` a time (ISO; without a zone in that of the group), else for 24 hours."""
-    body = json_body(request, PAUSE_KEYS)
-    things, reason, hours = group_or_accounts_of(body), reason_of(body), body.get("hours")
-    if not reason.strip():
+class ResumeBody(RequestBody):
+    group: GroupName = None
+    accounts: Subdomains = None
+    reason: Reason = ""
+
+
+class PauseBody(ResumeBody):
+    hours: float | None = Field(None, description="a number of hours, a year at most; left out: 24, or until")
+    until: Text | None = Field(None, description="a time (ISO); without a zone in that of the group")
+
+
+@operation(router.post, "/sync/pause", "api_pause", MAY_CHANGE, PausedShape, body=PauseBody, errors=(409,))
+def pause(request: ApiRequest) -> dict[str, Any]:
+    """Pauses a group, or accounts, all or none, for a reason. The maker of the key needs the right to change them."""
+    body = read_body(request, PauseBody)
+    things = group_or_accounts(body.group, body.accounts)
+    if not body.reason.strip():
         raise bad_request("bad_reason", "A pause needs a reason.", [f"up to {LONGEST_REASON} characters"])
-    if hours is not None and (not isinstance(hours, int | float) or isinstance(hours, bool)):
-        raise bad_request("bad_hours", "hours is no number.", ["a number"])
-    until = text_of(body, "until") if body.get("until") is not None else None
-    paused = pauses.pause(things, reason=reason, hours=hours, until=until, by=request.by)
-    return JsonResponse({"paused": [_document(thing) for thing in paused]})
+    paused = pauses.pause(things, reason=body.reason, hours=body.hours, until=body.until, by=request.by)
+    return {"paused": [_document(thing) for thing in paused]}
 
 
-@endpoint("POST", TRIGGER, None)
-def resume(request: ApiRequest) -> JsonResponse:
-    """Ends pauses; `resumed` has those that were paused."""
-    body = json_body(request, RESUME_KEYS)
-    ended = pauses.resume(group_or_accounts_of(body), reason=reason_of(body), by=request.by)
-    return JsonResponse({"resumed": [_name(thing) for thing in ended]})
+@operation(router.post, "/sync/resume", "api_resume", MAY_CHANGE, ResumedShape, body=ResumeBody, errors=(409,))
+def resume(request: ApiRequest) -> dict[str, Any]:
+    """Ends pauses; `resumed` has those that were paused. The maker of the key needs the right to change them."""
+    body = read_body(request, ResumeBody)
+    ended = pauses.resume(group_or_accounts(body.group, body.accounts), reason=body.reason, by=request.by)
+    return {"resumed": [_name(thing) for thing in ended]}
 
 
 def _name(thing: pauses.PausedThing) -> dict[str, Any]:

@@ -1,30 +1,58 @@
-"""`/api/sync/policy?group=NAME`: the policy of a group as a document; a PATCH sets what its body names, or nothing."""
+"""`/api/sync/policy`: the policy of a group as a document; a PATCH sets what its body names, or nothing."""
 
-from django.http import HttpRequest, JsonResponse
+from typing import Annotated, Any
 
-from syncing.api.endpoints import READ, TRIGGER
-from syncing.api.http import ApiRequest, bad_request, by_method, endpoint, json_body
-from syncing.api.request_bodies import group_named
+from ninja import Router
+from pydantic import WithJsonSchema
+
+from syncing.api.http import ApiRequest, bad_request
+from syncing.api.operations import operation
+from syncing.api.request_bodies import GroupName, RequestBody, group_named, read_body
+from syncing.api.shapes.groups import PolicyShape
+from syncing.models import KeyScope
 from syncing.services.policy import document_of, read_document, set_policy
 
-KEYS = ("group", "policy")
+router = Router(tags=["policy"])
+# The service reads it, and names every key that is wrong.
+PolicyValues = Annotated[
+    Any,
+    WithJsonSchema(
+        {
+            "type": "object",
+            "additionalProperties": {"type": ["boolean", "integer", "string"]},
+            "description": "values by key",
+        }
+    ),
+]
 
 
-@endpoint("GET", READ, "accounts.view_syncgroup")
-def show(request: HttpRequest) -> JsonResponse:
-    return JsonResponse(document_of(group_named(request.GET.get("group"))))
+class PolicyBody(RequestBody):
+    group: GroupName = None
+    policy: PolicyValues
 
 
-@endpoint("PATCH", TRIGGER, "accounts.change_syncgroup")
-def change(request: ApiRequest) -> JsonResponse:
-    """Sets the values; answers with the whole policy as it is then. The group of the body has to be that of the URL."""
-    named, values = read_document(json_body(request, KEYS))
-    asked = request.GET.get("group")
-    if None not in (named, asked) and named != asked:
-        raise bad_request("other_group", "The body is of another group than the address.", [asked])
-    group = group_named(asked if asked is not None else named)
-    set_policy(group, values, request.by)
-    return JsonResponse(document_of(group))
+@operation(router.get, "/sync/policy", "api_policy", (KeyScope.READ, "accounts.view_syncgroup"), PolicyShape)
+def show(request: ApiRequest, group: str | None = None) -> dict[str, Any]:
+    """Returns the policy of a group."""
+    return document_of(group_named(group))
 
 
-policy = by_method(GET=show, PATCH=change)
+@operation(
+    router.patch,
+    "/sync/policy",
+    "api_policy",
+    (KeyScope.TRIGGER, "accounts.change_syncgroup"),
+    PolicyShape,
+    body=PolicyBody,
+)
+def change(request: ApiRequest, group: str | None = None) -> dict[str, Any]:
+    """Sets the values that are named, all or none, and returns the whole policy as it is then.
+
+    The group may be named in the address, in the body, or in both; then it has to be the same.
+    """
+    named, values = read_document(read_body(request, PolicyBody).model_dump(exclude_unset=True))
+    if None not in (named, group) and named != group:
+        raise bad_request("other_group", "The body is of another group than the address.", [group])
+    found = group_named(group if group is not None else named)
+    set_policy(found, values, request.by)
+    return document_of(found)

@@ -1,39 +1,57 @@
-"""`POST /api/accounts/<subdomain>/promote`: proposes items of a slave for the master; approving the plan does it."""
+"""`POST /api/accounts/SUBDOMAIN/promote`: proposes items of a slave for the master; approving the plan does it."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from django.http import JsonResponse
+from ninja import Router
+from pydantic import Field, model_validator
 
-from syncing.api.endpoints import accepted, slave_or_404
-from syncing.api.http import ApiRequest, bad_request, endpoint, json_body, unknown_keys
-from syncing.api.request_bodies import reason_of
+from syncing.api.http import ApiRequest
+from syncing.api.lookups import accepted, slave_or_404
+from syncing.api.operations import operation
+from syncing.api.request_bodies import Reason, RequestBody, read_body
+from syncing.api.shapes.runs import StartedShape
 from syncing.models import KeyScope
 from syncing.purposes import PROMOTE
 from syncing.services import promotion
 
-KEYS = ("items", "reason")
-ITEM_KEYS = ("kind", "name", "slave_key", "attribute")
-LONGEST = 500
+router = Router(tags=["plans"])
+ShortText = Annotated[str, Field(max_length=500)]
+ITEMS = "a list of objects with kind, name or slave_key, and attribute, as /api/drift tells them"
 
 
-@endpoint("POST", KeyScope.PROMOTE, PROMOTE)
-def promote(request: ApiRequest, subdomain: str) -> JsonResponse:
-    """Plans to promote `items`: {kind, name or slave_key, attribute} each, as /api/drift tells them.
+class PromotedItem(RequestBody):
+    """An item of the slave, called by its name or its slave_key; without an attribute the whole item."""
 
-    No attribute: the whole item.
-    """
-    body, source = json_body(request, KEYS), slave_or_404(subdomain)
-    items = body.get("items")
-    if not isinstance(items, list) or not items or not all(_is_item(item) for item in items):
-        message = "items must be a list of objects of short texts, each with these keys."
-        raise bad_request("bad_items", message, ITEM_KEYS)
-    reason = reason_of(body)
-    started = promotion.propose(source, promotion.by_name(source, items), by=request.by, reason=reason)
-    return accepted(request, started)
+    kind: ShortText
+    name: ShortText = ""
+    slave_key: ShortText = ""
+    attribute: ShortText = ""
+
+    @model_validator(mode="after")
+    def _is_called(self) -> "PromotedItem":
+        if not (self.name or self.slave_key):
+            raise ValueError("an item needs a name or a slave_key")
+        return self
 
 
-def _is_item(item: Any) -> bool:
-    if not isinstance(item, dict) or unknown_keys(item, ITEM_KEYS) or "kind" not in item:
-        return False
-    texts = all(isinstance(text, str) and len(text) <= LONGEST for text in item.values())
-    return texts and bool(item.get("name") or item.get("slave_key"))
+class PromotionBody(RequestBody):
+    items: list[PromotedItem] = Field(min_length=1, description=ITEMS)
+    reason: Reason = ""
+
+
+@operation(
+    router.post,
+    "/accounts/{subdomain}/promote",
+    "api_promote",
+    (KeyScope.PROMOTE, PROMOTE),
+    StartedShape,
+    status=202,
+    body=PromotionBody,
+    errors=(409,),
+)
+def promote(request: ApiRequest, subdomain: str) -> dict[str, Any]:
+    """Plans to bring items of a slave to the master. Approving that plan does it."""
+    body, source = read_body(request, PromotionBody), slave_or_404(subdomain)
+    items = [item.model_dump(exclude_unset=True) for item in body.items]
+    picked = promotion.by_name(source, items)
+    return accepted(request, promotion.propose(source, picked, by=request.by, reason=body.reason))

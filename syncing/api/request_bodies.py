@@ -1,48 +1,99 @@
-"""Reads groups, accounts, reasons and choices out of the JSON objects that requests send."""
+"""Reads the JSON objects that requests send: their keys by a model of each, the groups and accounts that they name."""
 
-from dataclasses import dataclass
-from typing import Any
+import json
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeVar
 
 from django.db.models import QuerySet
+from django.http import HttpRequest
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from accounts.kommo.texts import storable
 from accounts.models import SECRETS, Account, SyncGroup
-from syncing.api.http import bad_request, listed
-from syncing.models import RunMode, RunType, SyncRun
+from syncing import conf
+from syncing.api.http import ApiError, bad_request, listed, too_large
+from syncing.models import SyncRun
 from syncing.services.audit import LONGEST_REASON
 
-TRIGGER_KEYS = ("sync_type", "mode", "group", "accounts")
+QUOTED = re.compile(r"'([^']*)'")
 
 
-@dataclass(frozen=True)
-class TriggerBody:
-    """The run that a request asks for."""
+class RequestBody(BaseModel):
+    """A JSON object that an operation takes: these keys and no others, each of its own type."""
 
-    group: SyncGroup
-    type: str
-    mode: str
-    accounts: list[Account] | None  # None: the whole group
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
-def read_trigger(body: dict[str, Any]) -> TriggerBody:
-    """Returns the run that is asked for, defaults filled in; raises ApiError 400 that lists what is allowed."""
-    group = group_named(body.get("group"))
-    slaves = group.accounts.filter(role=Account.Role.SLAVE)
-    outside = f"Not a slave of the group {group.name}"
-    return TriggerBody(
-        group=group,
-        type=choice_of(body, "sync_type", RunType.FULL, RunType.values),
-        mode=choice_of(body, "mode", RunMode.APPLY, RunMode.values),
-        accounts=_accounts_of(body, slaves, outside, name_unknown=True),
-    )
+Read = TypeVar("Read", bound=RequestBody)
 
 
-def choice_of(body: dict[str, Any], key: str, default: str, allowed: list[str]) -> str:
-    """Returns the value of `key`; raises ApiError 400 unless it is one of `allowed`."""
-    value = body.get(key, default)
-    if not isinstance(value, str) or value not in allowed:
-        raise bad_request(f"bad_{key}", f"{key} is not one of the possible values.", allowed)
-    return value
+def _storable(text: str) -> str:
+    if storable(text) != text:
+        raise ValueError("a text without NUL characters and halves of surrogate pairs is needed")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_storable)]
+Reason = Annotated[str, Field(max_length=LONGEST_REASON, description=f"why; up to {LONGEST_REASON} characters")]
+# What they may be depends on the tables, so they are looked at below, and the error lists them.
+GroupName = Annotated[
+    Any,
+    WithJsonSchema(
+        {"type": ["string", "null"], "description": "name of a sync group; may be left out if it is the only"}
+    ),
+]
+Subdomains = Annotated[
+    Any,
+    WithJsonSchema(
+        {
+            "anyOf": [{"type": "array", "items": {"type": "string"}, "minItems": 1}, {"type": "null"}],
+            "description": "subdomains of accounts; left out: all that there are",
+        }
+    ),
+]
+
+
+def body_of(request: HttpRequest) -> bytes:
+    """Returns the body, which is read once and no further than the limit; raises ApiError 413."""
+    if not hasattr(request, "_api_body"):
+        request._api_body = request.read(conf.API_BODY_LIMIT + 1)  # type: ignore[attr-defined]
+    body: bytes = request._api_body  # type: ignore[attr-defined]
+    if len(body) > conf.API_BODY_LIMIT:
+        raise too_large()
+    return body
+
+
+def read_body(request: HttpRequest, model: type[Read]) -> Read:
+    """Returns the body as the model has it, an empty one as an empty object; raises ApiError 400 or 413."""
+    body = body_of(request)
+    try:
+        value = json.loads(body) if body.strip() else {}
+    except (ValueError, RecursionError) as error:
+        raise ApiError(400, "bad_json", "The body is not JSON.", "Send a JSON object, or nothing.") from error
+    if not isinstance(value, dict):
+        raise ApiError(400, "bad_json", "The body is not a JSON object.", "Send a JSON object, or nothing.")
+    if unknown := [key for key in value if key not in model.model_fields]:
+        raise bad_request("unknown_key", f"Unknown: {listed(unknown)}.", model.model_fields)
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        wrong = error.errors(include_url=False, include_input=False)[0]
+        field = str(wrong["loc"][0])
+        raise wrong_value(field, wrong, model.model_fields[field].description or "") from error
+
+
+def wrong_value(name: str, wrong: Mapping[str, Any], described: str) -> ApiError:
+    """Returns the error of a value that is not as it has to be: `described`, or one of a list."""
+    path = ".".join(str(step)[:60] for step in wrong["loc"])
+    if wrong["type"] in ("enum", "literal_error"):
+        return bad_request(f"bad_{name}", f"{path} is not one of the possible values.", _choices(wrong))
+    remedy = f"Allowed: {described}." if described else "See /api/docs."
+    return ApiError(400, f"bad_{name}", f"{path}: {wrong['msg']}.", remedy)
+
+
+def _choices(wrong: Mapping[str, Any]) -> list[str]:
+    return QUOTED.findall(str(wrong.get("ctx", {}).get("expected")))
 
 
 def group_named(name: Any) -> SyncGroup:
@@ -57,17 +108,32 @@ def group_named(name: Any) -> SyncGroup:
     return groups[name]
 
 
-def accounts_of_run(run: SyncRun, body: dict[str, Any]) -> list[Account] | None:
-    """Returns the accounts of the run that a body names; None: it names none, so all that there are."""
+def slaves_named(group: SyncGroup, subdomains: Any) -> list[Account] | None:
+    """Returns the slaves of the group that are named; None: none is, so all that there are. Raises ApiError 400."""
+    slaves = group.accounts.filter(role=Account.Role.SLAVE).defer(*SECRETS)
+    return _accounts_named(subdomains, slaves, f"Not a slave of the group {group.name}", name_unknown=True)
+
+
+def accounts_of_run(run: SyncRun, subdomains: Any) -> list[Account] | None:
+    """Returns the accounts of the run that are named; None: none is, so all that there are. Raises ApiError 400."""
     members = Account.objects.filter(account_runs__run=run).defer(*SECRETS)
-    return _accounts_of(body, members, f"Not all of these accounts are in run {run.pk}", name_unknown=False)
+    return _accounts_named(subdomains, members, f"Not all of these accounts are in run {run.pk}", name_unknown=False)
 
 
-def _accounts_of(
-    body: dict[str, Any], allowed: QuerySet[Account], outside: str, *, name_unknown: bool
+def group_or_accounts(group: Any, subdomains: Any) -> list[SyncGroup] | list[Account]:
+    """Returns the accounts that are named, of the group if one is named; without accounts the group."""
+    if subdomains is None:
+        return [group_named(group)]
+    accounts = Account.objects.select_related("group").defer(*SECRETS)
+    if group is not None:
+        accounts = accounts.filter(group=group_named(group))
+    return _accounts_named(subdomains, accounts, "Not all of these accounts are there", name_unknown=True) or []
+
+
+def _accounts_named(
+    subdomains: Any, allowed: QuerySet[Account], outside: str, *, name_unknown: bool
 ) -> list[Account] | None:
-    """Returns those of `allowed` that a body names; `outside`: the message about others, which may list them."""
-    subdomains = body.get("accounts")
+    """Returns those of `allowed` that are named; `outside`: the message about others, which may list them."""
     if subdomains is None:
         return None
     known = {account.subdomain: account for account in allowed}
@@ -78,37 +144,3 @@ def _accounts_of(
         message = f"{outside}: {listed(unknown)}." if name_unknown else f"{outside}."
         raise bad_request("unknown_account", message, known)
     return [known[name] for name in dict.fromkeys(subdomains)]
-
-
-def reason_of(body: dict[str, Any]) -> str:
-    """Returns the reason that a body gives; "" when it gives none."""
-    text = body.get("reason", "")
-    if not isinstance(text, str) or len(text) > LONGEST_REASON:
-        raise bad_request("bad_reason", "The reason is no text, or too long.", [f"up to {LONGEST_REASON} characters"])
-    return text
-
-
-def text_of(body: dict[str, Any], key: str) -> str:
-    """Returns the text of `key`, "" if it is missing; raises ApiError 400 for what is no text, or cannot be stored."""
-    text = body.get(key, "")
-    if not isinstance(text, str) or storable(text) != text:
-        raise bad_request(f"bad_{key}", f"{key} is no text.", ["text"])
-    return text
-
-
-def whole_number_of(body: dict[str, Any], key: str, default: int | None = None) -> int:
-    """Returns the whole number of `key`, or the default; raises ApiError 400 for anything else."""
-    number = body.get(key, default)
-    if not isinstance(number, int) or isinstance(number, bool):
-        raise bad_request(f"bad_{key}", f"{key} is no whole number.", ["a whole number"])
-    return number
-
-
-def group_or_accounts_of(body: dict[str, Any]) -> list[SyncGroup] | list[Account]:
-    """Returns the accounts that a body names, of its group if it names one; without accounts the group."""
-    if body.get("accounts") is None:
-        return [group_named(body.get("group"))]
-    accounts = Account.objects.select_related("group").defer(*SECRETS)
-    if body.get("group") is not None:
-        accounts = accounts.filter(group=group_named(body["group"]))
-    return _accounts_of(body, accounts, "Not all of these accounts are there", name_unknown=True) or []

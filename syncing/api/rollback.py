@@ -1,27 +1,40 @@
-"""`POST /api/sync/runs/<id>/rollback`: plans or does the rollback of a run."""
+"""`POST /api/sync/runs/ID/rollback`: plans or does the rollback of a run."""
 
-from django.http import JsonResponse
+from typing import Annotated, Any
 
-from syncing.api.endpoints import TRIGGER, accepted, run_or_404
-from syncing.api.http import ApiRequest, endpoint, json_body
-from syncing.api.request_bodies import accounts_of_run, choice_of, reason_of
-from syncing.models import RunMode
+from ninja import Router
+from pydantic import Field
+
+from syncing.api.http import ApiRequest
+from syncing.api.lookups import accepted, run_or_404
+from syncing.api.operations import operation
+from syncing.api.request_bodies import Reason, RequestBody, Subdomains, accounts_of_run, read_body
+from syncing.api.shapes.runs import StartedShape
+from syncing.models import KeyScope, RunMode
 from syncing.services import rollback as services
 
-KEYS = ("accounts", "mode", "reason")
+router = Router(tags=["runs"])
 
 
-@endpoint("POST", TRIGGER, "syncing.roll_back")
-def rollback(request: ApiRequest, run_id: int) -> JsonResponse:
-    """Starts a rollback of `accounts` (else all that can be), with `mode` (plan, else apply) and a `reason`."""
+class RollbackBody(RequestBody):
+    accounts: Subdomains = None
+    mode: Annotated[RunMode, Field(strict=False)] = RunMode.APPLY
+    reason: Reason = ""
+
+
+@operation(
+    router.post,
+    "/sync/runs/{int:run_id}/rollback",
+    "api_rollback",
+    (KeyScope.TRIGGER, "syncing.roll_back"),
+    StartedShape,
+    status=202,
+    body=RollbackBody,
+    errors=(409,),
+)
+def rollback(request: ApiRequest, run_id: int) -> dict[str, Any]:
+    """Starts a run that takes back what a run did to all of its accounts that can be rolled back, or to some."""
     run = run_or_404(run_id)
-    body = json_body(request, KEYS)
-    mode = choice_of(body, "mode", RunMode.APPLY, RunMode.values)
-    started = services.start(
-        run,
-        accounts=accounts_of_run(run, body),
-        mode=mode,
-        by=request.by,
-        reason=reason_of(body),
-    )
-    return accepted(request, started)
+    body = read_body(request, RollbackBody)
+    accounts = accounts_of_run(run, body.accounts)
+    return accepted(request, services.start(run, accounts=accounts, mode=body.mode, by=request.by, reason=body.reason))

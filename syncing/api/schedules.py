@@ -1,47 +1,70 @@
 """`/api/sync/schedules`: the schedules of groups, listed, added and removed."""
 
-from django.http import HttpRequest, JsonResponse
+from typing import Any
 
-from syncing.api.endpoints import READ, TRIGGER
-from syncing.api.http import ApiError, ApiRequest, by_method, endpoint, json_body
-from syncing.api.request_bodies import group_named, text_of, whole_number_of
-from syncing.models import DEFAULT_GRACE, Schedule
+from ninja import Query, Router
+from pydantic import Field
+
+from syncing.api.http import ApiError, ApiRequest
+from syncing.api.operations import operation
+from syncing.api.paging import Page, next_url, page_of
+from syncing.api.request_bodies import GroupName, RequestBody, Text, group_named, read_body
+from syncing.api.shapes.groups import ScheduleShape, SchedulesShape
+from syncing.models import DEFAULT_GRACE, KeyScope, Schedule
 from syncing.selectors.schedules import schedule_document, schedules_of
 from syncing.services import schedules as services
 from syncing.services.requirements import CHANGE_GROUP
 
-KEYS = ("group", "kind", "cron", "time_zone", "grace")
+router = Router(tags=["schedules"])
+MAY_CHANGE = (KeyScope.TRIGGER, CHANGE_GROUP)
 
 
-@endpoint("GET", READ, "accounts.view_syncgroup")
-def show(request: HttpRequest) -> JsonResponse:
-    """Answers with all schedules, in the order in which they were added; ?group= narrows it down."""
-    name = request.GET.get("group")
-    found = schedules_of(None if name is None else group_named(name))
-    return JsonResponse({"schedules": [{**schedule_document(each), "problem": each.problem} for each in found]})
+class ScheduleBody(RequestBody):
+    group: GroupName = None
+    kind: Text = Field("", description="drift, plan or apply")
+    cron: Text = Field("", description="a cron expression, as 0 3 * * *")
+    time_zone: Text = Field("", description="as America/Sao_Paulo; left out: that of the group")
+    grace: int = Field(DEFAULT_GRACE, description="minutes that a missed time is made up for")
 
 
-@endpoint("POST", TRIGGER, CHANGE_GROUP)
-def add(request: ApiRequest) -> JsonResponse:
-    body = json_body(request, KEYS)
-    schedule = Schedule(
-        group=group_named(body.get("group")),
-        **{name: text_of(body, name) for name in ("kind", "cron", "time_zone")},
-        grace=whole_number_of(body, "grace", DEFAULT_GRACE),
-    )
+class ScheduleFilters(Page):
+    group: str | None = Field(None, description="name of a sync group")
+
+
+@operation(router.get, "/sync/schedules", "api_schedules", (KeyScope.READ, "accounts.view_syncgroup"), SchedulesShape)
+def show(request: ApiRequest, asked: Query[ScheduleFilters]) -> dict[str, Any]:
+    """Lists the schedules in the order in which they were added; all of them without a limit."""
+    wanted = schedules_of(None if asked.group is None else group_named(asked.group))
+    found, more = page_of(wanted.filter(pk__gt=asked.cursor or 0), asked.limit)
+    rows = [{**schedule_document(each), "problem": each.problem} for each in found]
+    return {"schedules": rows, "next": next_url(request, found[-1].pk) if more else None}
+
+
+@operation(
+    router.post,
+    "/sync/schedules",
+    "api_schedules",
+    MAY_CHANGE,
+    ScheduleShape,
+    status=201,
+    body=ScheduleBody,
+    errors=(409,),
+)
+def add(request: ApiRequest) -> dict[str, Any]:
+    """Adds a schedule to a group."""
+    body = read_body(request, ScheduleBody)
+    values = body.model_dump(exclude={"group"})
+    schedule = Schedule(group=group_named(body.group), **values)
     services.add(schedule, by=request.by)
-    return JsonResponse(schedule_document(schedule), status=201)
+    return schedule_document(schedule)
 
 
-@endpoint("DELETE", TRIGGER, CHANGE_GROUP)
-def remove(request: ApiRequest, schedule_id: int) -> JsonResponse:
-    """Removes a schedule and answers with it as it was."""
+@operation(router.delete, "/sync/schedules/{int:schedule_id}", "api_schedule", MAY_CHANGE, ScheduleShape, errors=(409,))
+def remove(request: ApiRequest, schedule_id: int) -> dict[str, Any]:
+    """Removes a schedule and returns it as it was."""
     schedule = schedules_of(None).filter(pk=schedule_id).first()
     if schedule is None:
         raise ApiError(404, "no_such_schedule", f"There is no schedule {schedule_id}.", "See /api/sync/schedules.")
     document = schedule_document(schedule)
     services.remove(schedule, by=request.by)
-    return JsonResponse(document)
-
-
-schedules = by_method(GET=show, POST=add)
+    return document

@@ -1,25 +1,40 @@
-"""`POST /api/sync/runs/<id>/continue`: starts the next wave of a run that waits."""
+"""`POST /api/sync/runs/ID/continue`: starts the next wave of a run that waits."""
 
-from django.http import JsonResponse
-from django.urls import reverse
+from typing import Annotated, Any
 
-from syncing.api.endpoints import TRIGGER, run_or_404
-from syncing.api.http import ApiRequest, bad_request, endpoint, json_body
-from syncing.models import RunMode
+from ninja import Router
+from pydantic import Field
+
+from syncing.api.http import ApiRequest
+from syncing.api.lookups import run_or_404, run_url
+from syncing.api.operations import operation
+from syncing.api.request_bodies import RequestBody, read_body
+from syncing.api.shapes.runs import ContinuedShape
+from syncing.models import KeyScope, RunMode
 from syncing.services.runs.start import PERMISSION
 from syncing.services.runs.waves import continue_run
 
-KEYS = ("wave",)
+router = Router(tags=["runs"])
+WAVE = "number of the wave to start, from 1 on: a repeated call starts no later one"
 
 
-@endpoint("POST", TRIGGER, PERMISSION[RunMode.APPLY])
-def continue_(request: ApiRequest, run_id: int) -> JsonResponse:
-    """Starts the next wave, or the `wave` that the body names (its number): a repeated call starts no later one."""
+class ContinueBody(RequestBody):
+    wave: Annotated[int, Field(ge=1, lt=2**15)] | None = Field(None, description=WAVE)
+
+
+@operation(
+    router.post,
+    "/sync/runs/{int:run_id}/continue",
+    "api_continue",
+    (KeyScope.TRIGGER, PERMISSION[RunMode.APPLY]),
+    ContinuedShape,
+    status=202,
+    body=ContinueBody,
+    errors=(409,),
+)
+def continue_(request: ApiRequest, run_id: int) -> dict[str, Any]:
+    """Starts the next wave of a run that waits."""
     run = run_or_404(run_id)
-    body = json_body(request, KEYS)
-    wave = body.get("wave")
-    if wave is not None and (not isinstance(wave, int) or isinstance(wave, bool) or not 1 <= wave < 2**15):
-        raise bad_request("bad_wave", "wave is no number of a wave.", ["a whole number from 1 on"])
-    run = continue_run(run, by=request.by, wave=wave)
-    url = request.build_absolute_uri(reverse("syncing:api_run", args=[run.pk]))
-    return JsonResponse({"run": run.pk, "wave": run.wave + 1, "status_url": url}, status=202)
+    body = read_body(request, ContinueBody)
+    run = continue_run(run, by=request.by, wave=body.wave)
+    return {"run": run.pk, "wave": run.wave + 1, "status_url": run_url(request, run)}

@@ -9,7 +9,7 @@ import logging
 from django.http import HttpRequest, JsonResponse
 
 from accounts.refusals import Refusal
-from syncing.api.http import ApiError, keyless_endpoint
+from syncing.api.http import ApiError, door
 from syncing.services.actors import WEBHOOK
 from syncing.services.keys import group_for_webhook
 from syncing.services.runs.start import start_run
@@ -19,8 +19,7 @@ logger = logging.getLogger(__name__)
 DRAIN_LIMIT = 2 * 1024 * 1024  # bytes of a body
 
 
-@keyless_endpoint("POST")
-def webhook(request: HttpRequest, token: str) -> JsonResponse:
+def _webhook(request: HttpRequest, token: str) -> JsonResponse:
     """Starts a run of the token's group, or names the run that stands for it."""
     group = group_for_webhook(token)
     if group is None:
@@ -35,3 +34,6 @@ def webhook(request: HttpRequest, token: str) -> JsonResponse:
         logger.warning("webhook of group %s starts nothing: %s", group.name, error.message)
         return JsonResponse({"run": None, "error": error.document}, status=202)
     return JsonResponse({"run": run.pk}, status=202)
+
+
+webhook = door(_webhook, ["POST"])

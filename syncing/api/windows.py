@@ -1,47 +1,63 @@
 """`/api/sync/windows`: the windows of groups, listed, added and removed."""
 
-from django.http import HttpRequest, JsonResponse
+from typing import Any
 
-from syncing.api.endpoints import READ, TRIGGER
-from syncing.api.http import ApiError, ApiRequest, by_method, endpoint, json_body
-from syncing.api.request_bodies import group_named, text_of, whole_number_of
-from syncing.models import Window
+from ninja import Query, Router
+from pydantic import Field
+
+from syncing.api.http import ApiError, ApiRequest
+from syncing.api.operations import operation
+from syncing.api.paging import Page, next_url, page_of
+from syncing.api.request_bodies import GroupName, RequestBody, Text, group_named, read_body
+from syncing.api.shapes.groups import WindowShape, WindowsShape
+from syncing.models import KeyScope, Window
 from syncing.selectors.windows import window_document, windows_of
 from syncing.services import windows as services
 from syncing.services.requirements import CHANGE_GROUP
 
-KEYS = ("group", "kind", "cron", "time_zone", "minutes")
+router = Router(tags=["windows"])
+MAY_CHANGE = (KeyScope.TRIGGER, CHANGE_GROUP)
 
 
-@endpoint("GET", READ, "accounts.view_syncgroup")
-def show(request: HttpRequest) -> JsonResponse:
-    """Answers with all windows, in the order in which they were added; ?group= narrows it down."""
-    name = request.GET.get("group")
-    found = windows_of(None if name is None else group_named(name))
-    return JsonResponse({"windows": [window_document(each) for each in found]})
+class WindowBody(RequestBody):
+    group: GroupName = None
+    kind: Text = Field("", description="deny or allow")
+    cron: Text = Field("", description="a cron expression, as 0 3 * * *")
+    time_zone: Text = Field("", description="as America/Sao_Paulo; left out: that of the group")
+    minutes: int = Field(description="length of the window in minutes")
 
 
-@endpoint("POST", TRIGGER, CHANGE_GROUP)
-def add(request: ApiRequest) -> JsonResponse:
-    body = json_body(request, KEYS)
-    window = Window(
-        group=group_named(body.get("group")),
-        **{name: text_of(body, name) for name in ("kind", "cron", "time_zone")},
-        minutes=whole_number_of(body, "minutes"),
-    )
+class WindowFilters(Page):
+    group: str | None = Field(None, description="name of a sync group")
+
+
+@operation(router.get, "/sync/windows", "api_windows", (KeyScope.READ, "accounts.view_syncgroup"), WindowsShape)
+def show(request: ApiRequest, asked: Query[WindowFilters]) -> dict[str, Any]:
+    """Lists the windows in the order in which they were added; all of them without a limit."""
+    wanted = windows_of(None if asked.group is None else group_named(asked.group))
+    found, more = page_of(wanted.filter(pk__gt=asked.cursor or 0), asked.limit)
+    rows = [window_document(each) for each in found]
+    return {"windows": rows, "next": next_url(request, found[-1].pk) if more else None}
+
+
+@operation(
+    router.post, "/sync/windows", "api_windows", MAY_CHANGE, WindowShape, status=201, body=WindowBody, errors=(409,)
+)
+def add(request: ApiRequest) -> dict[str, Any]:
+    """Adds a window to a group."""
+    body = read_body(request, WindowBody)
+    values = body.model_dump(exclude={"group"})
+    window = Window(group=group_named(body.group), **values)
     services.add(window, by=request.by)
-    return JsonResponse(window_document(window), status=201)
+    return window_document(window)
 
 
-@endpoint("DELETE", TRIGGER, CHANGE_GROUP)
-def remove(request: ApiRequest, window_id: int) -> JsonResponse:
-    """Removes a window and answers with it as it was."""
+@operation(router.delete, "/sync/windows/{int:window_id}", "api_window", MAY_CHANGE, WindowShape, errors=(409,))
+def remove(request: ApiRequest, window_id: int) -> dict[str, Any]:
+    """Removes a window and returns it as it was."""
     window = windows_of(None).filter(pk=window_id).first()
     if window is None:
         raise ApiError(404, "no_such_window", f"There is no window {window_id}.", "See /api/sync/windows.")
     document = window_document(window)
     services.remove(window, by=request.by)
-    return JsonResponse(document)
-
-
-windows = by_method(GET=show, POST=add)
+    return document

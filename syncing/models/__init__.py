@@ -5,6 +5,7 @@ from syncing.models.channels import EMAIL, Channel, Event, Message, Notice, Tell
 from syncing.models.drift import AcceptedDifference, Drift, DriftChange
 from syncing.models.exclusions import Exclusion
 from syncing.models.healing import HealedItem, HealingRule, ItemMode
+from syncing.models.idempotency import IdempotentAnswer
 from syncing.models.ip_block import IpBlock
 from syncing.models.keys import ApiKey, KeyScope
 from syncing.models.log import LogEntry
@@ -54,6 +55,7 @@ __all__ = [
     "HealedItem",
     "HealingRule",
     "IdMapping",
+    "IdempotentAnswer",
     "IpBlock",
     "ItemMode",
     "KeyScope",

@@ -1,4 +1,4 @@
-"""Retention: how long logs, snapshots and changes of drift are stored."""
+"""Retention: how long logs, snapshots, changes of drift and answers of the REST API are stored."""
 
 from datetime import timedelta
 
@@ -10,6 +10,7 @@ from syncing import conf
 from syncing.models import (
     RUN_OPEN,
     DriftChange,
+    IdempotentAnswer,
     LogEntry,
     MasterSnapshot,
     Message,
@@ -55,6 +56,11 @@ def prune_messages() -> int:
     oldest = clock.now() - conf.KEEP_MESSAGES
     notices = Notice.objects.filter(at__lt=oldest).delete()[0]
     return notices + Message.objects.filter(created_at__lt=oldest).delete()[0]
+
+
+def prune_idempotent_answers() -> int:
+    """Deletes the answers that are not given again any more; returns how many."""
+    return IdempotentAnswer.objects.filter(created_at__lte=clock.now() - conf.IDEMPOTENCY).delete()[0]
 
 
 def prune_logs() -> int:

@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from accounts.kommo.texts import storable
 from accounts.services.tables.formulas import csv_line
 from syncing.models import AuditEntry
 
@@ -15,12 +16,18 @@ COLUMNS = ("id", "at", "actor", "via", "action", "group", "account", "run", "rea
 AT_A_TIME = 500  # rows
 
 
-def entries(*, since: datetime | None = None, before: int | None = None) -> QuerySet[AuditEntry]:
-    """Returns the entries made at `since` or later and before the entry `before`, the newest first."""
+def entries(
+    *, since: datetime | None = None, before: int | None = None, **wanted: str | int | None
+) -> QuerySet[AuditEntry]:
+    """Returns the entries made at `since` or later and before the entry `before`, the newest first.
+
+    `wanted`: values of columns, None for any.
+    """
+    columns = {"at__gte": since, "pk__lt": before, **wanted}
+    if any(isinstance(value, str) and storable(value) != value for value in wanted.values()):
+        return AuditEntry.objects.none()
     listed = AuditEntry.objects.order_by("-pk")
-    if since is not None:
-        listed = listed.filter(at__gte=since)
-    return listed if before is None else listed.filter(pk__lt=before)
+    return listed.filter(**{name: value for name, value in columns.items() if value is not None})
 
 
 def document(entry: AuditEntry) -> dict[str, Any]:

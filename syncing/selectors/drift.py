@@ -8,12 +8,14 @@ from typing import Any, Self
 from django.db.models import Count, F, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
+from accounts.kommo.texts import storable
 from accounts.models import SECRETS, Account, SyncGroup
 from syncing.engine.healing import ITEM_KINDS
 from syncing.models import AcceptedDifference, Drift, DriftChange
 
 CAUSES = ("master", "slave", "both", "unknown")
 NEVER = "never"  # as a state: nobody has looked yet
+UNKNOWN = "unknown"  # the same, in documents
 STATES = (*Drift.State.values, NEVER)
 EXTRA = "extra"
 EDITED_CAUSE = "edited"  # slave or both, as a filter
@@ -171,16 +173,30 @@ def slave_edits() -> Iterator[tuple[Account, SlaveEdit]]:
 # -- documents, for the API and the command --
 
 
-def drift_documents(group: SyncGroup | None = None, accounts: Iterable[Account] | None = None) -> list[dict[str, Any]]:
-    """Returns the drift of slaves (of a group, of the named ones, or of all) in the order of their subdomains."""
+def drift_documents(
+    group: SyncGroup | None = None,
+    accounts: Iterable[Account] | None = None,
+    *,
+    state: str | None = None,
+    after: str | None = None,
+    limit: int | None = None,
+) -> list[dict[str, Any]]:
+    """Returns the drift of slaves (of a group, of the named ones, or of all) in the order of their subdomains.
+
+    `state`: theirs, "unknown" of those that nobody has looked at; `after`: of the subdomains behind this one.
+    """
     accepted = AcceptedDifference.objects.filter(withdrawn_at=None).select_related("accepted_by").order_by("pk")
     wanted = Account.objects.filter(role=Account.Role.SLAVE).select_related("group", "drift").defer(*SECRETS)
     if group is not None:
         wanted = wanted.filter(group=group)
     if accounts is not None:
         wanted = wanted.filter(pk__in=[account.pk for account in accounts])
+    if state is not None:
+        wanted = wanted.filter(drift=None) if state == UNKNOWN else wanted.filter(drift__state=state)
+    if after is not None:
+        wanted = wanted.filter(subdomain__gt=storable(after))
     wanted = wanted.prefetch_related("exclusions", Prefetch("accepted", accepted, to_attr="exceptions"))
-    return [_drift_document(account) for account in wanted.order_by("subdomain")]
+    return [_drift_document(account) for account in wanted.order_by("subdomain")[:limit]]
 
 
 def exception_document(accepted: AcceptedDifference) -> dict[str, Any]:
@@ -203,7 +219,7 @@ def _drift_document(account: Any) -> dict[str, Any]:
     return {
         "subdomain": account.subdomain,
         "group": account.group.name,
-        "state": drift.state if drift else "unknown",
+        "state": drift.state if drift else UNKNOWN,
         "count": drift.count if drift else None,
         "causes": {cause: getattr(drift, f"by_{cause}") for cause in CAUSES} if drift else None,
         "extras": drift.extras if drift else None,

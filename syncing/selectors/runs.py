@@ -1,7 +1,7 @@
 """Reads about runs: how far they are, and how they ended."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,3 +92,41 @@ def last_runs() -> list[SyncRun]:
     youngest = SyncRun.objects.filter(group=OuterRef("pk")).order_by("-pk").values("pk")[:1]
     ids = SyncGroup.objects.order_by().annotate(last=Subquery(youngest)).values("last")
     return list(SyncRun.objects.filter(pk__in=ids).select_related("group", "requested_by"))
+
+
+# -- rows, for the API --
+
+
+def listed_runs(
+    group: SyncGroup | None = None, *, before: int | None = None, **wanted: str | None
+) -> QuerySet[SyncRun]:
+    """Returns the runs, the newest first; `wanted`: values of columns, None for any; `before`: those older than it."""
+    columns = {"group": group, "pk__lt": before, **wanted}
+    runs = SyncRun.objects.select_related("group").order_by("-pk")
+    return runs.filter(**{name: value for name, value in columns.items() if value is not None})
+
+
+def run_rows(runs: Sequence[SyncRun]) -> list[dict[str, Any]]:
+    """Returns what a list tells of each of the runs, in one query; their groups have to be loaded."""
+    progress = progress_of(runs)
+    return [_run_row(run, progress[run.pk]) for run in runs]
+
+
+def _run_row(run: SyncRun, progress: RunProgress) -> dict[str, Any]:
+    return {
+        "run": run.pk,
+        "type": run.type,
+        "mode": run.mode,
+        "state": run.state,
+        "reason": run.reason or None,
+        "error": run.error,
+        "trigger": run.trigger,
+        "purpose": run.purpose,
+        "group": run.group.name,
+        "created_at": run.created_at,
+        "started_at": run.started_at,
+        "finished_at": run.finished_at,
+        "done": progress.done,
+        "total": progress.total,
+        "totals": {entry.state: entry.count for entry in progress.states},
+    }

@@ -11,9 +11,9 @@ from accounts.fields import cipher
 from accounts.models import SECRETS, Account
 from accounts.services.keys import unreadable_secrets
 from accounts.services.readiness import check_writable
-from syncing.models import SyncRun
+from syncing.selectors.accounts import account_status
 from syncing.selectors.automation import automation_state, overdue
-from syncing.selectors.runs import RunProgress, last_runs, progress_of, with_last_run
+from syncing.selectors.runs import last_runs, run_rows, with_last_run
 from syncing.selectors.watch import watch_document
 
 logger = logging.getLogger(__name__)
@@ -23,23 +23,9 @@ def status() -> dict[str, Any]:
     """Returns what is overdue, and every group with its last run and its accounts with the state of theirs."""
     accounts: dict[int, list[dict[str, Any]]] = {}
     for account in with_last_run(Account.objects.defer(*SECRETS)):
-        accounts.setdefault(account.group_id, []).append(
-            {
-                "subdomain": account.subdomain,
-                "name": account.name,
-                "role": account.role,
-                "paused": account.is_paused,
-                "health": account.health,
-                "health_reason": account.health_reason or None,
-                "checked_at": account.checked_at,
-                "token_expires_at": account.token_expires_at,
-                "state": account.last_state,
-                "reason": account.last_reason or None,
-            }
-        )
+        accounts.setdefault(account.group_id, []).append(account_status(account))
     runs = last_runs()
-    progress = progress_of(runs)
-    last = {run.group_id: _run_document(run, progress[run.pk]) for run in runs}
+    last = {run.group_id: row for run, row in zip(runs, run_rows(runs), strict=True)}
     automation = automation_state()
     return {
         "overdue": [trouble.document for trouble in overdue(automation)],
@@ -52,24 +38,6 @@ def status() -> dict[str, Any]:
             }
             for group in automation.groups
         ],
-    }
-
-
-def _run_document(run: SyncRun, progress: RunProgress) -> dict[str, Any]:
-    return {
-        "run": run.pk,
-        "type": run.type,
-        "mode": run.mode,
-        "state": run.state,
-        "reason": run.reason or None,
-        "error": run.error,
-        "trigger": run.trigger,
-        "created_at": run.created_at,
-        "started_at": run.started_at,
-        "finished_at": run.finished_at,
-        "done": progress.done,
-        "total": progress.total,
-        "totals": {entry.state: entry.count for entry in progress.states},
     }
 
 

@@ -28,7 +28,7 @@ CHANGES = ("accounts.change_syncgroup", "accounts.change_account")
 PERMISSIONS: Mapping[str, tuple[str, ...]] = {
     KeyScope.READ: (
         *("syncing.view_syncrun", "syncing.view_drift"),
-        *("syncing.view_idmapping", "syncing.view_auditentry", "accounts.view_syncgroup"),
+        *("syncing.view_idmapping", "syncing.view_auditentry", "accounts.view_syncgroup", "accounts.view_account"),
     ),
     KeyScope.TRIGGER: ("syncing.plan_sync", "syncing.start_sync", "syncing.roll_back", *CHANGES),
     KeyScope.APPROVE: ("syncing.approve_plan", "syncing.accept_drift"),

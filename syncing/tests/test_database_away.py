@@ -49,7 +49,7 @@ def failing(cause: str) -> Any:
 def assert_says_when_to_ask_again(answer: Any, code: str) -> None:
     assert answer.status_code == 503
     assert int(answer["Retry-After"]) > 0
-    assert answer["Content-Type"] == "application/json"
+    assert answer["Content-Type"] == "application/problem+json"
     error = answer.json()["error"]
     assert error["code"] == code
     assert error["message"]
@@ -123,8 +123,8 @@ def test_another_error_stays_a_500(client: Client, headers: dict[str, str], monk
     def fail(*args: object) -> None:
         raise KeyError("secret")
 
-    monkeypatch.setattr("syncing.api.endpoints.run_document", fail)
-    monkeypatch.setattr("syncing.api.http.keys.touch", fail)
+    monkeypatch.setattr("syncing.api.runs.run_document", fail)
+    monkeypatch.setattr("syncing.api.bearer.keys.touch", fail)
     answer = client.get("/api/sync/status", headers=headers)
 
     assert answer.status_code == 500

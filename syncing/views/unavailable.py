@@ -10,6 +10,7 @@ from django.views import defaults
 from accounts.database import trouble_of
 from syncing import conf
 from syncing.error_boundary import INTERNAL_REMEDY
+from syncing.presentation.problems import PROBLEM_TYPE, problem_document
 
 FOR_MACHINES = ("/api/", "/healthz", "/readyz", "/oauth/disabled")
 
@@ -21,12 +22,12 @@ def server_error(request: HttpRequest) -> HttpResponse:
     response: HttpResponse
     if trouble is None and for_machine:
         error = {"code": "internal", "message": "This request ended in an error.", "remedy": INTERNAL_REMEDY}
-        response = JsonResponse({"error": error}, status=500)
+        response = _for_machine(request, error, status=500)
     elif trouble is None:
         response = defaults.server_error(request)
     elif for_machine:
         error = {"code": trouble.code, "message": trouble.message, "remedy": trouble.remedy}
-        response = JsonResponse({"error": error}, status=503)
+        response = _for_machine(request, error, status=503)
     else:
         context = {"message": _(trouble.message), "remedy": _(trouble.remedy)}
         response = render(
@@ -36,3 +37,10 @@ def server_error(request: HttpRequest) -> HttpResponse:
         response["Retry-After"] = str(conf.RETRY_AFTER)
     response["Cache-Control"] = "no-store"
     return response
+
+
+def _for_machine(request: HttpRequest, error: dict[str, str], *, status: int) -> JsonResponse:
+    """Returns the error as JSON, to a client of the API as a problem document."""
+    if request.path.startswith("/api/"):
+        return JsonResponse(problem_document(status, error), status=status, content_type=PROBLEM_TYPE)
+    return JsonResponse({"error": error}, status=status)

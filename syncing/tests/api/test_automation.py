@@ -48,7 +48,7 @@ def test_a_schedule_is_added_listed_and_removed(cast) -> None:
     assert (schedule.grace, schedule.zone, schedule.next_at is not None) == (5, "Europe/Lisbon", True)
 
     listed = ask("GET", SCHEDULES, scope="read").json()
-    assert listed == {"schedules": [{**schedule_document(schedule), "problem": ""}]}
+    assert listed == {"schedules": [{**schedule_document(schedule), "problem": ""}], "next": None}
 
     removed = ask("DELETE", f"{SCHEDULES}/{schedule.pk}")
     assert (removed.status_code, removed.json()["id"]) == (200, schedule.pk)
@@ -61,7 +61,7 @@ def test_a_window_is_added_listed_and_removed(cast) -> None:
     added = ask("POST", WINDOWS, WEEKEND)
     window = Window.objects.get()
     assert (added.status_code, added.json()) == (201, window_document(window))
-    assert ask("GET", WINDOWS, scope="read").json() == {"windows": [window_document(window)]}
+    assert ask("GET", WINDOWS, scope="read").json() == {"windows": [window_document(window)], "next": None}
     assert ask("DELETE", f"{WINDOWS}/{window.pk}").status_code == 200
     assert not Window.objects.exists()
 
@@ -71,7 +71,7 @@ def test_a_list_can_be_of_one_group(cast) -> None:
     ask("POST", SCHEDULES, {**NIGHT, "group": "Others"})
     ask("POST", WINDOWS, {**WEEKEND, "group": "Others"})
     for path, name in ((SCHEDULES, "schedules"), (WINDOWS, "windows")):
-        assert ask("GET", f"{path}?group=Branches", scope="read").json() == {name: []}
+        assert ask("GET", f"{path}?group=Branches", scope="read").json() == {name: [], "next": None}
         assert len(ask("GET", f"{path}?group=Others", scope="read").json()[name]) == 1
         assert code(ask("GET", f"{path}?group=Nobody", scope="read")) == "unknown_group"
 

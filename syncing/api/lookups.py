@@ -1,0 +1,47 @@
+"""What endpoints look up by their address, and the answer to what starts a run."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.urls import reverse
+
+from accounts.kommo.texts import storable
+from accounts.models import SECRETS, Account
+from syncing.api.http import ApiError, ApiRequest
+from syncing.models import SyncRun
+from syncing.services.keys import sign
+from syncing.services.runs.start import Started
+
+
+def accepted(request: ApiRequest, started: Started) -> dict[str, Any]:
+    """Returns the run and its address; notes the key in the run's log."""
+    sign(started.run, request.by, joined=started.joined)
+    return {"run": started.run.pk, "status_url": run_url(request, started.run)}
+
+
+def run_url(request: ApiRequest, run: SyncRun) -> str:
+    return request.build_absolute_uri(reverse("syncing:api_run", args=[run.pk]))
+
+
+def run_or_404(run_id: int) -> SyncRun:
+    """Returns the run; raises ApiError 404."""
+    run = SyncRun.objects.select_related("group").filter(pk=run_id).first()
+    if run is None:
+        raise ApiError(404, "no_such_run", f"There is no run {run_id}.", "See /api/sync/runs.")
+    return run
+
+
+def accounts_called(subdomain: str) -> QuerySet[Account]:
+    """Selects the account of this subdomain; a text that no database can look for is nobody's."""
+    is_nobodys = storable(subdomain) != subdomain
+    return Account.objects.none() if is_nobodys else Account.objects.filter(subdomain=subdomain)
+
+
+def slave_or_404(subdomain: str) -> Account:
+    """Returns the slave; raises ApiError 404."""
+    slaves = accounts_called(subdomain).filter(role=Account.Role.SLAVE).select_related("group")
+    account = slaves.defer(*SECRETS).first()
+    if account is None:
+        remedy = "See /api/accounts?role=slave for all."
+        raise ApiError(404, "no_such_account", "There is no slave of this subdomain.", remedy)
+    return account
