@@ -21,3 +21,5 @@ class SyncingConfig(AppConfig):
             register(check)
         # After django-axes, which comes first in INSTALLED_APPS and has counted by then.
         user_login_failed.connect(import_string("syncing.logins.on_login_failed"))
+        told_otherwise = import_string("accounts.services.upkeep.emails.told_otherwise")
+        told_otherwise.connect(import_string("syncing.notifications.notices.mails_connections"))

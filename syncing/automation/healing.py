@@ -12,9 +12,7 @@ back, or accepted the difference); it does not end after a time, as nobody would
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import timedelta
-from functools import partial
 
-from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.translation import gettext as _
 
@@ -150,14 +148,15 @@ def _without_loops(run: SyncRun, edits: Sequence[Edit]) -> list[Edit]:
 
 
 def _tell(run: SyncRun, items: Collection[Item]) -> None:
-    sentences = [
-        f"{each.account}: {each.kind} {each.name!r} ({each.parent}). {each.sentence}"
-        for each in reads.given_up({account for account, _kind, _key in items})
-        if (each.account_id, each.kind, each.key) in items
-    ]
-    for sentence in sentences:
-        log(run.pk, sentence, code="healing_gave_up", level=LogEntry.Level.WARNING)
-    transaction.on_commit(partial(notices.healing_gave_up, run.group, sentences))
+    """Tells of items that are left alone from now on, in the transaction that stores that."""
+    told = {}
+    for each in reads.given_up({account for account, _kind, _key in items}):
+        if (each.account_id, each.kind, each.key) in items:
+            sentence = f"{each.account}: {each.kind} {each.name!r} ({each.parent}). {each.sentence}"
+            log(run.pk, sentence, code="healing_gave_up", level=LogEntry.Level.WARNING)
+            facts = {"account": each.account, "kind": each.kind, "name": each.name, "parent": each.parent}
+            told[sentence] = {**facts, "times": len(each.times)}
+    notices.healing_gave_up(run.group, told)
 
 
 def _put_back(run: SyncRun, edits: Sequence[Edit]) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from syncing.automation import follow_up, pauses, retries, schedules, watcher
+from syncing.automation import alarms, follow_up, pauses, report, retries, schedules, watcher
 from syncing.error_boundary import survived
 from syncing.execution import lanes
 from syncing.leases import dispatch
@@ -31,6 +31,8 @@ STEPS: Mapping[str, Step] = {
     "retries": retries.start_due,
     "notes": order.note_reasons,
     "watch": watcher.send_due,
+    "alarms": alarms.raise_alarms,
+    "reports": report.write_due,
     # The last: what waited for a time may have been waiting for nothing else.
     "lanes": lambda: dispatch.call_lanes() if lanes.has_claimable() else 0,
 }

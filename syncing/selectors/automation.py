@@ -49,11 +49,12 @@ class AutomationTrouble:
     since: datetime | None
     message: str
     remedy: str
+    subject: str = ""  # what is overdue, the same as long as it is
 
     @property
     def document(self) -> dict[str, Any]:
         """Returns it as `GET /api/sync/status` has it."""
-        return {**vars(self), "group": self.group or None}
+        return {name: value for name, value in vars(self).items() if name != "subject"} | {"group": self.group or None}
 
     def __str__(self) -> str:
         return f"{self.message} {self.remedy}"
@@ -135,7 +136,7 @@ def _watchers(state: AutomationState) -> Iterator[AutomationTrouble]:
         else:
             message = _("The master of the group %(group)s has not been looked at yet.") % facts
         remedy = watch.problem or _("See whether a worker runs. `manage.py watch` looks at the master now.")
-        yield AutomationTrouble("watcher", group.name, watch.due_at, message, remedy)
+        yield AutomationTrouble("watcher", group.name, watch.due_at, message, remedy, "watcher")
 
 
 def _schedules(state: AutomationState) -> Iterator[AutomationTrouble]:
@@ -149,7 +150,7 @@ def _schedules(state: AutomationState) -> Iterator[AutomationTrouble]:
             facts = {"schedule": str(schedule), "group": group.name, "time": shown_time(due, zone)}
             message = _("The schedule %(schedule)s of the group %(group)s was due %(time)s and did not start.") % facts
             remedy = _("See whether a worker runs.")
-            yield AutomationTrouble("schedule", group.name, due, message, remedy)
+            yield AutomationTrouble("schedule", group.name, due, message, remedy, f"schedule {schedule.pk}")
 
 
 # -- what went wrong --

@@ -50,23 +50,16 @@ def close_run(run_id: int) -> bool:
     state = verdict(run, counts)
     reason, error = _cause(run, state, rows)
     still_open = AccountRun.objects.filter(run=OuterRef("pk"), state__in=ACCOUNT_OPEN)
+    ended = SyncRun.objects.filter(~Exists(still_open), pk=run_id, state__in=RUN_OPEN)
+    columns = {"state": state, "reason": reason, "error": error, "totals": totals(rows, counts), **NO_WAVE_WAITS}
     with transaction.atomic():
-        won = SyncRun.objects.filter(~Exists(still_open), pk=run_id, state__in=RUN_OPEN).update(
-            state=state,
-            reason=reason,
-            error=error,
-            totals=totals(rows, counts),
-            **NO_WAVE_WAITS,
-            lease_until=None,
-            finished_at=clock.now(),
-        )
+        won = ended.update(**columns, lease_until=None, finished_at=clock.now())
         if won:
             count_ended(run_id)
-    if won:
-        run.refresh_from_db()
-        level = LogEntry.Level.INFO if run.state in notices.WELL else LogEntry.Level.WARNING
-        log(run.pk, notices.summary(run), code="run_ended", level=level)
-        notices.run_ended(run)
+            run.refresh_from_db()
+            level = LogEntry.Level.INFO if run.state in notices.WELL else LogEntry.Level.WARNING
+            log(run.pk, notices.summary(run), code="run_ended", level=level)
+            notices.run_ended(run)
     return bool(won)
 
 
@@ -143,12 +136,7 @@ def end_by_own_error(run_id: int, error: BaseException) -> None:
         log(run_id, document["message"], code="internal", level="error")
         end_accounts(run_id, State.SKIPPED, "internal")
         counts = dict(rows.values_list("state").annotate(Count("pk")).order_by())
-        is_ended = mine.filter(~in_work).update(
-            state=RunState.FAILED,
-            reason="internal",
-            totals=totals(rows, counts),
-            lease_until=None,
-            finished_at=clock.now(),
-        )
-        if is_ended:
+        columns = {"state": RunState.FAILED, "reason": "internal", "totals": totals(rows, counts)}
+        if mine.filter(~in_work).update(**columns, lease_until=None, finished_at=clock.now()):
             count_ended(run_id)
+            notices.run_ended(SyncRun.objects.select_related("group").get(pk=run_id))

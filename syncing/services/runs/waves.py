@@ -19,6 +19,7 @@ from syncing.engine.waves import FAILED, NO_VERDICT, WaveResult, wave_result
 from syncing.leases import dispatch
 from syncing.leases.resting import between_waves, is_resting
 from syncing.models import ACCOUNT_OPEN, AccountRun, AccountState, AuditAction, LogEntry, RunState, SyncRun
+from syncing.notifications import notices
 from syncing.records.log import log
 from syncing.records.text import error_document
 from syncing.selectors.waves import position, rests
@@ -77,7 +78,10 @@ def _open_next(run: SyncRun, ended: WaveResult) -> bool:
         if not _undecided(run).update(wave=run.wave + 1, wave_held=held, wave_due_at=due, note=note):
             return False
         log(run.pk, f"{done}: {ended.failed} of {ended.tried} accounts failed; {following}", code="wave")
-        if run.queued_to_workers and not rests:
+        if rests:
+            tried = {"failed": ended.failed, "tried": ended.tried}
+            notices.wave_waits(run, **tried, waves=position(run.pk)[1], due=due)
+        elif run.queued_to_workers:
             dispatch.call_lanes()
     return True
 

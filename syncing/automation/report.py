@@ -1,0 +1,63 @@
+"""The weekly conformity report: on Mondays at 08:00 in the time zone of each group, once for each channel and group."""
+
+from datetime import datetime, timedelta
+
+from django.db.models import Q
+
+from accounts import clock
+from accounts.models import SyncGroup
+from syncing.cron import times_until
+from syncing.error_boundary import survived
+from syncing.models import Channel, Event, ToldState
+from syncing.notifications import notices
+from syncing.selectors.conformity import report_of
+
+WHEN = "0 8 * * 1"
+LATEST = timedelta(days=1)  # a report that was missed by more is left out
+TICK = timedelta(microseconds=1)
+
+
+def write_due() -> int:
+    """Writes the reports that are due, for the messages of their channels; returns how many. May run anywhere.
+
+    Several at once may write the same one: its channels get it once all the same.
+    """
+    if not Channel.objects.filter(enabled=True).exists():
+        return 0
+    written = 0
+    for group in SyncGroup.objects.order_by("pk"):
+        with survived(f"the report of the group {group.pk}"):
+            written += _write_if_due(group)
+    return written
+
+
+def _write_if_due(group: SyncGroup) -> bool:
+    moment = clock.now()
+    due = last_due(group, moment)
+    if moment - due >= LATEST or not _has_reader(group, due):
+        return False
+    if notices.waiting_for(Event.WEEKLY_REPORT, group).filter(facts__report__due=due.isoformat()).exists():
+        return False
+    notices.weekly_report(group, report_of(group, due))
+    return True
+
+
+def last_due(group: SyncGroup, moment: datetime) -> datetime:
+    """Returns the last Monday morning of the group that is not after `moment`."""
+    return next(times_until(WHEN, group.time_zone, moment + TICK))
+
+
+def _has_reader(group: SyncGroup, due: datetime) -> bool:
+    """Tells whether some channel was there at that time, and has not had the report."""
+    channels = [each for each in notices.listeners(Event.WEEKLY_REPORT, group) if each.created_at <= due]
+    had = ToldState.objects.filter(channel__in=channels, group=group, event=Event.WEEKLY_REPORT, told_at__gte=due)
+    return len(channels) > had.count()
+
+
+def write_now(channel: Channel) -> int:
+    """Writes the reports of a channel's groups for this channel alone, whatever it had; returns how many."""
+    groups = SyncGroup.objects.filter(Q(pk=channel.group_id) if channel.group_id else Q()).order_by("pk")
+    moment = clock.now()
+    for group in groups:
+        notices.weekly_report(group, report_of(group, moment), channel=channel)
+    return len(groups)

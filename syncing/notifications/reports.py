@@ -1,0 +1,127 @@
+"""The words of the weekly conformity report: a digest for chats, a table for e-mail, and all of it as CSV."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+from django.utils.text import slugify
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from accounts.services.tables.formulas import BOM, csv_line
+from syncing.notifications.digests import Digest
+from syncing.notifications.harmless import without_secrets
+from syncing.notifications.speech import Content, Speech, Table, day, moment, number, sentences
+from syncing.presentation.labels import account_state_label
+
+LISTED = 200  # slaves in the table of an e-mail; the file has all of them
+COLUMNS = ("name", "subdomain", "state", "why", "since", "exceptions", "checked_at")
+LAST_RUN = ("last_run", "last_run_at", "last_run_state")
+NOT_EQUAL = ("differs", "conflict", "unknown")  # the worst first
+Row = Mapping[str, Any]
+
+
+def content(digest: Digest, speech: Speech) -> Content:
+    """Returns the report of a group; `digest.facts["report"]` is what `selectors.conformity` has found."""
+    report = digest.facts["report"]
+    slaves: list[Row] = sorted(report["slaves"], key=_rank)
+    equal, total = report["equal"], report["total"]
+    facts = {"equal": number(equal), "total": number(total), "share": share(equal, total), "group": speech.about}
+    text = ngettext(
+        "%(equal)s of %(total)s account (%(share)s %%) equals the master: %(group)s",
+        "%(equal)s of %(total)s accounts (%(share)s %%) equal the master: %(group)s",
+        total,
+    )
+    today = timezone.localtime(datetime.fromisoformat(report["at"]))
+    return Content(
+        title=text % facts,
+        lines=_lines(slaves, speech),
+        path=f"/drift/?group={digest.group.pk if digest.group else 0}",
+        place=_("More: Drift in KommoSync."),
+        table=Table([str(label) for label in _head()], [_cells(row, speech) for row in slaves[:LISTED]]),
+        attachment_name=f"conformity-{slugify(speech.group)[:60] or 'group'}-{today:%Y-%m-%d}.csv",
+        attachment=_csv(slaves),
+    )
+
+
+def share(equal: int, total: int) -> int:
+    """Returns whole percent, rounded down: 100 is said only if all are equal."""
+    return 100 * equal // total if total else 0
+
+
+def _rank(row: Row) -> tuple[int, str, str]:
+    """Sorts what differs before what is equal, the oldest difference first."""
+    state = row["state"]
+    return NOT_EQUAL.index(state) if state in NOT_EQUAL else len(NOT_EQUAL), row["since"] or "9", row["subdomain"]
+
+
+def _lines(slaves: list[Row], speech: Speech) -> list[str]:
+    """Returns a line for each state in which there are accounts, the worst first."""
+    names = {row["subdomain"]: row["name"] for row in slaves}
+    named = Speech(speech.in_chat, speech.group, names)
+    lines = []
+    for state in NOT_EQUAL:
+        if found := [row for row in slaves if row["state"] == state]:
+            oldest = min((row["since"] for row in found if row["since"]), default="")
+            since = _("The oldest difference is of %(day)s.") % {"day": _day(oldest)} if oldest else ""
+            subjects = [row["subdomain"] for row in found]
+            lines.append(sentences(named.counted(_states()[state], subjects), since if state != "unknown" else ""))
+    exceptions = sum(row["exceptions"] for row in slaves)
+    if exceptions:
+        lines.append(_("Accepted differences: %(count)s.") % {"count": number(exceptions)})
+    return lines
+
+
+def _states() -> dict[str, str]:
+    return {
+        "equal": _("Equal to the master"),
+        "differs": _("Differs from the master"),
+        "conflict": _("Conflict"),
+        "unknown": _("Not known"),
+    }
+
+
+def _reasons() -> dict[str, str]:
+    return {
+        "never_read": _("never read"),
+        "long_ago": _("not read for a week"),
+        "master_moved": _("the master has changed since"),
+        "worked_since": _("worked since it was compared"),
+    }
+
+
+def _head() -> list[str]:
+    return [_("Account"), _("State"), _("Differs since"), _("Exceptions"), _("Last read"), _("Last run")]
+
+
+def _cells(row: Row, speech: Speech) -> list[str]:
+    last = f"{row['last_run']} ({account_state_label(row['last_run_state'])})" if row["last_run"] else ""
+    return [
+        speech.name(row["name"]),
+        _state(row),
+        _day(row["since"]) if row["state"] != "equal" else "",
+        number(row["exceptions"]) if row["exceptions"] else "",
+        moment(datetime.fromisoformat(row["checked_at"])) if row["checked_at"] else "",
+        last,
+    ]
+
+
+def _state(row: Row) -> str:
+    label = _states()[row["state"]]
+    return f"{label} ({_reasons()[row['why']]})" if row["why"] else label
+
+
+def _day(time: str | None) -> str:
+    return day(datetime.fromisoformat(time)) if time else ""
+
+
+def _csv(slaves: list[Row]) -> str:
+    """Returns all slaves for a spreadsheet, with the words of programs; no text of it is taken for a formula."""
+    columns = (*COLUMNS, *LAST_RUN)
+    lines = [csv_line(columns), *(csv_line([_cell(row[name]) for name in columns]) for row in slaves)]
+    return BOM + "".join(lines)
+
+
+def _cell(value: Any) -> Any:
+    return without_secrets(value) if isinstance(value, str) else value if value is not None else ""
