@@ -31,6 +31,7 @@ from syncing.models import (
     IdMapping,
     LogEntry,
     MasterSnapshot,
+    Message,
     PendingCreation,
     PromotionProposal,
     RunMode,
@@ -49,7 +50,7 @@ from syncing.services import exclusions, schedules
 from syncing.services.runs.start import start_run
 
 HISTORY_OF_RUNS = (SyncRun, AccountRun, IdMapping, LogEntry, MasterSnapshot, SlaveSnapshot, PromotionProposal)
-AUTOMATION = (Schedule, Window)
+AUTOMATION = (Schedule, Window, Message)
 HISTORY_OF_ACCOUNTS = (
     AccountEvent,
     Invite,

@@ -24,8 +24,8 @@ COLUMNS = ("name", "events", "when", "language", "enabled")
 def add(channel: Channel, *, by: Actor) -> Channel:
     """Stores a new channel, which has its address; its kind follows from that. Raises Refusal."""
     require_permission(by, CHANGE_CHANNEL)
-    _require_sound(channel, [*COLUMNS, "group"])
-    _require_usable(channel.address)
+    require_sound(channel, [*COLUMNS, "group"])
+    require_usable(channel.address)
     channel.kind = kind_of(channel.address)
     with transaction.atomic():
         _require_free_name(channel)
@@ -37,10 +37,10 @@ def add(channel: Channel, *, by: Actor) -> Channel:
 def change(channel: Channel, names: Collection[str], *, by: Actor) -> None:
     """Stores the changed columns `names`; with another address, the old one's failure is forgotten. Raises Refusal."""
     require_permission(by, CHANGE_CHANNEL)
-    _require_sound(channel, names)
+    require_sound(channel, names)
     columns: dict[str, Any] = {}
     if "address" in names:
-        _require_usable(channel.address)
+        require_usable(channel.address)
         channel.kind = kind_of(channel.address)
         columns = {"address": channel.address, "kind": channel.kind, "failure": "", "failed_at": None}
     with transaction.atomic():
@@ -78,7 +78,7 @@ def test(channel: Channel, *, by: Actor) -> None:
         raise Refusal("send_failed", failure)
 
 
-def _require_sound(channel: Channel, names: Collection[str]) -> None:
+def require_sound(channel: Channel, names: Collection[str]) -> None:
     """Raises Refusal for wrong values among the columns `names`."""
     if "name" in names:
         channel.name = str(channel.name).strip()
@@ -102,7 +102,8 @@ def _events(wanted: Any) -> list[str]:
     return [name for name in Event.values if name in names]
 
 
-def _require_usable(address: str) -> None:
+def require_usable(address: str) -> None:
+    """Raises Refusal for an address that no message may be sent to, or that its service could not be found by."""
     check_address(address)
     if not is_understood(address):
         message = _("The address is not complete, or not of this service.")

@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 from accounts.models import Account, ConnectionCheck
 from accounts.services.health import bulk_check
 from accounts.tests.factories import AccountFactory
-from syncing.models import AccountState, RunState, SyncRun
+from syncing.models import AccountState, Channel, Event, RunState, SyncRun
 from syncing.tests.factories import AccountRunFactory, DriftFactory, RunFactory, difference
 from syncing.tests.plans import change, document, planned
 
@@ -144,3 +144,15 @@ def test_an_edit_is_found_accepted_with_a_reason_and_withdrawn(cast, page) -> No
     expect(page.locator("h2:has-text('Differences (1)')")).to_have_count(1)
     page.click("button:has-text('Withdraw')")
     page.locator("text=The next check shows what differs now").wait_for()
+
+
+def test_a_channel_is_added_and_tried_at_once(page) -> None:
+    page.goto("/syncing/channel/add/")
+    page.fill("#id_name", "Operations")
+    page.fill("#id_new_address", "ops@franchise.example")
+    page.click("text=Save and send a test")
+    page.locator("text=Operations: the test message was sent.").wait_for()
+    channel = Channel.objects.get()
+    assert (channel.kind, set(channel.events)) == ("email", set(Event.values))
+    page.goto(f"/syncing/channel/{channel.pk}/change/")
+    assert page.input_value("#id_new_address") == ""

@@ -15,6 +15,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import Account, Integration, TokenPair
+from accounts.refusals import Refusal
 from accounts.services.connecting import invites
 from accounts.services.health.bulk_check import start_check
 from accounts.services.importing import import_accounts
@@ -24,7 +25,10 @@ from accounts.simulator.server import RunningServer
 from accounts.simulator.world import World
 from accounts.tests.oauth import REDIRECT
 from accounts.tests.services.test_connecting import begin, come_back, decide
+from syncing.services import channels
+from syncing.services.actors import COMMAND
 from syncing.tests.commands import sync
+from syncing.tests.notifications.channels import new_channel
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SLAVES = 5
@@ -141,6 +145,9 @@ def test_no_secret_of_the_demo_is_anywhere_in_clear(demo, world, ear, admin_clie
     _, out, errors = sync("--json")
     _, planned, _ = sync("--plan")
     User.objects.filter(username="admin").update(email="admin@sync.example")
+    chat = new_channel("slack://AAAAchannelsecret", name="Chat")
+    with pytest.raises(Refusal):
+        channels.test(chat, by=COMMAND)
     renewal.run_round()
     Account.objects.filter(pk=unit.pk).update(contact_email="boss@unit.example")
     invited = invites.invite(Account.objects.get(pk=unit.pk), unit.integration, by=None)
@@ -156,7 +163,7 @@ def test_no_secret_of_the_demo_is_anywhere_in_clear(demo, world, ear, admin_clie
         "reprs": repr([*Account.objects.all(), *Integration.objects.all(), *TokenPair.objects.all()]),
     }
     told["log"] = ear.heard.getvalue()  # the last: also of what was said over the pages
-    secrets = demo | issued(world)
+    secrets = demo | issued(world) | {"AAAAchannelsecret"}
     assert len(secrets) > 10
     assert [
         where for where in ("output", "log", "columns", "pages", "exports", "mails") if "unit-003" not in told[where]

@@ -1,0 +1,226 @@
+"""Channels in the admin, with a message to try them; and the messages that they were sent."""
+
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from accounts.admin.readonly import AnyModelAdmin, ReadOnlyAdmin
+from accounts.badges import BAD, IDLE, OK, WARN, mark
+from accounts.forms import IS_SET, RefusalsAsErrors
+from accounts.pages import actor_of, refusals_shown
+from accounts.refusals import Refusal
+from syncing.models import Channel, Event, Message
+from syncing.services import channels
+from syncing.services.channels import CHANGE_CHANNEL
+
+if TYPE_CHECKING:  # generic for the type checker only
+    ChannelModelForm = forms.ModelForm[Channel]
+else:
+    ChannelModelForm = forms.ModelForm
+
+MOST_TESTS = 5  # at a time: each may take half a minute
+
+
+class ChannelForm(ChannelModelForm):
+    """One channel; its address can be written, never read: an empty input keeps the stored one."""
+
+    new_address = forms.CharField(
+        label=_("Address"),
+        required=False,
+        widget=forms.PasswordInput(attrs={"class": "vTextField", "autocomplete": "new-password"}),
+        help_text=_(
+            "An e-mail address (or several, separated by commas), or an Apprise URL such as slack://… "
+            "It is stored encrypted and never shown again. Leave it empty to keep the stored one."
+        ),
+    )
+    events = forms.MultipleChoiceField(
+        label=_("Events"), choices=Event.choices, widget=forms.CheckboxSelectMultiple, initial=list(Event.values)
+    )
+
+    class Meta:
+        model = Channel
+        fields = ["name", "group", "events", "when", "language", "enabled"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "new_address" in self.fields and self.instance.pk:
+            self.fields["new_address"].widget.attrs["placeholder"] = IS_SET
+
+    def clean_new_address(self) -> str:
+        address = str(self.cleaned_data["new_address"])
+        if not address and not self.instance.pk:
+            raise forms.ValidationError(gettext("A channel needs an address."))
+        with RefusalsAsErrors():
+            if address:
+                channels.require_usable(address)
+        return address
+
+    def _post_clean(self) -> None:
+        """Refuses what the service would, once all values are known to be sound."""
+        super()._post_clean()  # type: ignore[misc]
+        if not self.errors:
+            try:
+                channels.require_sound(self.instance, channels.COLUMNS)
+            except Refusal as error:
+                self.add_error(None, str(error))
+
+
+@admin.register(Channel)
+class ChannelAdmin(AnyModelAdmin):
+    """Stores through the services, so that every change is audited; the group stays the one it was added with."""
+
+    form = ChannelForm
+    change_form_template = "syncing/channel_form.html"
+    list_display = ["name", "kind", "group", "told", "when", "language", "enabled", "last_sent_at", "trouble"]
+    list_filter = ["group", "kind", "when", "enabled"]
+    search_fields = ["name", "kind", "group__name"]
+    list_select_related = ["group"]
+    list_per_page = 100
+    actions = ["send_tests"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Channel]:
+        return super().get_queryset(request).defer("address")
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_view_permission(request, obj) or request.user.has_perm(CHANGE_CHANNEL)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return super().has_add_permission(request) and request.user.has_perm(CHANGE_CHANNEL)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_delete_permission(request, obj) and request.user.has_perm(CHANGE_CHANNEL)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        names = ["name", "group", "new_address", "events", "when", "language", "enabled"]
+        if not self.has_change_permission(request, obj):
+            names.remove("new_address")
+        return [*names, *self.get_readonly_fields(request, obj)[1:]] if obj else names
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return ("group", "kind", "created_at", "last_sent_at", "trouble", "sent_messages") if obj else ()
+
+    @admin.display(description=_("events"))
+    def told(self, channel: Channel) -> str:
+        labels = dict(Event.choices)
+        known = [str(labels[event]) for event in channel.events if event in labels]
+        return gettext("all") if len(known) == len(labels) else ", ".join(known)
+
+    @admin.display(description=_("failure"), ordering="failed_at")
+    def trouble(self, channel: Channel) -> SafeString:
+        if not channel.failure:
+            return SafeString("—")
+        return format_html('<div class="ks-reason" title="{}">{}</div>', channel.failure, channel.failure)
+
+    @admin.display(description=_("messages"))
+    def sent_messages(self, channel: Channel) -> SafeString:
+        url = reverse("admin:syncing_message_changelist")
+        text = gettext("Messages of this channel")
+        return format_html('<a href="{}?channel__id__exact={}">{}</a>', url, channel.pk, text)
+
+    def save_model(self, request: HttpRequest, obj: Channel, form: Any, change: bool) -> None:
+        if form.cleaned_data.get("new_address"):
+            obj.address = form.cleaned_data["new_address"]
+        if change:
+            names = ["address" if name == "new_address" else name for name in form.changed_data]
+            channels.change(obj, names, by=actor_of(request))
+        else:
+            channels.add(obj, by=actor_of(request))
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Lets its messages go along, though nobody may delete those by themselves."""
+        to_delete, counts, lacking, protected = super().get_deleted_objects(objs, request)
+        return to_delete, counts, lacking - {Message._meta.verbose_name}, protected
+
+    def delete_model(self, request: HttpRequest, obj: Channel) -> None:
+        channels.remove(obj, by=actor_of(request))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Channel]) -> None:
+        for channel in queryset:
+            self.delete_model(request, channel)
+
+    # -- tests --
+
+    def response_add(self, request: HttpRequest, obj: Channel, post_url_continue: Any = None) -> HttpResponse:
+        if "_test" in request.POST:
+            self._test(request, obj)
+        return super().response_add(request, obj, post_url_continue)
+
+    def response_change(self, request: HttpRequest, obj: Channel) -> HttpResponse:
+        if "_test" in request.POST:
+            self._test(request, obj)
+        return super().response_change(request, obj)
+
+    @admin.action(permissions=["change"], description=_("Send a test"))
+    def send_tests(self, request: HttpRequest, queryset: QuerySet[Channel]) -> None:
+        for channel in queryset[:MOST_TESTS]:
+            self._test(request, channel)
+        if queryset.count() > MOST_TESTS:
+            messages.warning(request, gettext("Only the first %(n)d were tried.") % {"n": MOST_TESTS})
+
+    def _test(self, request: HttpRequest, channel: Channel) -> None:
+        with refusals_shown(request, channel.name):
+            channels.test(Channel.objects.select_related("group").get(pk=channel.pk), by=actor_of(request))
+            messages.success(request, gettext("%(name)s: the test message was sent.") % {"name": channel.name})
+
+
+class DeliveryFilter(admin.SimpleListFilter):
+    """Sent, waiting for a try, or given up."""
+
+    title = _("state")
+    parameter_name = "state"
+    conditions: dict[str, dict[str, Any]] = {
+        "sent": {"sent_at__isnull": False},
+        "waits": {"due_at__isnull": False},
+        "failed": {"due_at": None, "sent_at": None},
+    }
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("sent", _("Sent")), ("waits", _("Waits")), ("failed", _("Failed"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(**self.conditions.get(self.value() or "", {}))
+
+
+@admin.register(Message)
+class MessageAdmin(ReadOnlyAdmin):
+    list_display = ["created_at", "channel_name", "event_name", "title", "state", "attempts", "due_at", "failure"]
+    list_filter = ["channel", "event", DeliveryFilter, "created_at"]
+    search_fields = ["title", "text", "channel__name", "failure"]
+    fields = (
+        *("channel_name", "event_name", "group", "title", "text", "attachment_name", "created_at", "state"),
+        *("attempts", "due_at", "sent_at", "failure"),
+    )
+    list_per_page = 100
+    show_full_result_count = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Message]:
+        found = super().get_queryset(request).select_related("channel", "group")
+        return found.defer("channel__address", "html", "attachment")
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        permissions = ("syncing.view_message", "syncing.view_channel", CHANGE_CHANNEL)
+        return any(map(request.user.has_perm, permissions))
+
+    @admin.display(description=_("channel"), ordering="channel__name")
+    def channel_name(self, message: Message) -> str:
+        return message.channel.name
+
+    @admin.display(description=_("event"), ordering="event")
+    def event_name(self, message: Message) -> str:
+        return message.get_event_display() if message.event else gettext("Test")
+
+    @admin.display(description=_("state"))
+    def state(self, message: Message) -> SafeString:
+        if message.sent_at:
+            return mark(OK, gettext("Sent"))
+        if message.due_at:
+            return mark(WARN if message.failure else IDLE, gettext("Waits"))
+        return mark(BAD, gettext("Failed"))

@@ -1,0 +1,178 @@
+"""Channels in the admin: added, changed and tried by those who may; the address is never shown."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.core import mail
+from django.test import Client
+from django.urls import reverse
+
+from accounts.tests.factories import GroupFactory
+from syncing.models import AuditEntry, Channel, Event, Message
+from syncing.tests.notifications.channels import new_channel, new_message
+
+pytestmark = pytest.mark.django_db
+
+LIST = reverse("admin:syncing_channel_changelist")
+ADD = reverse("admin:syncing_channel_add")
+MESSAGES = reverse("admin:syncing_message_changelist")
+SECRET = "s3cr3t"
+MAIL = "s3cr3t@franchise.example"
+
+
+def page_of(channel: Channel) -> str:
+    return reverse("admin:syncing_channel_change", args=[channel.pk])
+
+
+def form(**facts: Any) -> dict[str, Any]:
+    usual = {"name": "Operations", "group": "", "new_address": MAIL, "events": ["run_failed", "overdue"]}
+    return {**usual, "when": "changed", "language": "pt-br", "enabled": "on", **facts}
+
+
+def client_with(client: Client, *codenames: str) -> Client:
+    user = User.objects.create_user("ann", password="-", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+    assert user.user_permissions.count() == len(codenames)
+    client.force_login(user)
+    return client
+
+
+def said(response: Any) -> list[str]:
+    return [str(message) for message in response.context["messages"]]
+
+
+def test_a_channel_is_added_and_its_address_is_never_shown_again(admin_client: Client) -> None:
+    group = GroupFactory()
+    added = admin_client.post(ADD, form(group=group.pk), follow=True)
+
+    channel = Channel.objects.get()
+    assert (channel.kind, channel.address, channel.group) == ("email", MAIL, group)
+    assert channel.events == ["run_failed", "overdue"]
+    pages = [
+        added,
+        admin_client.get(LIST),
+        admin_client.get(page_of(channel)),
+        admin_client.get(page_of(channel) + "history/"),
+    ]
+    assert [SECRET in page.content.decode() for page in pages] == [False] * 4
+    assert "A run failed or is incomplete, Something did not happen in time" in pages[1].content.decode()
+    details = AuditEntry.objects.get(action="channel").details
+    assert SECRET not in str(details)
+
+
+@pytest.mark.parametrize(
+    ("facts", "sentence"),
+    [
+        ({"new_address": ""}, "A channel needs an address."),
+        ({"new_address": "jsons://s3cr3t@10.0.0.1/"}, "It leads to this machine, or into a private network."),
+        ({"new_address": "slack://s3cr3t"}, "The address is not complete, or not of this service."),
+        ({"new_address": "file:///s3cr3t"}, "Channels of this kind are not allowed."),
+        ({"events": []}, "This field is required."),
+        ({"name": "a/b"}, "The name of a channel holds no slash"),
+        ({"name": "Taken"}, "Channel with this Name already exists."),
+    ],
+)
+def test_what_is_wrong_stands_at_the_form(admin_client: Client, facts: dict[str, Any], sentence: str) -> None:
+    new_channel(name="Taken")
+    response = admin_client.post(ADD, form(**facts))
+    assert response.status_code == 200
+    assert sentence in response.content.decode()
+    assert SECRET not in response.content.decode()
+    assert Channel.objects.count() == 1
+
+
+def test_an_empty_address_keeps_the_stored_one_and_another_replaces_it(admin_client: Client) -> None:
+    channel = new_channel(MAIL, name="Operations", failure="The mail server did not answer in time.")
+    admin_client.post(page_of(channel), form(new_address="", events=["run_waits"]))
+    channel.refresh_from_db()
+    assert (channel.address, channel.events, channel.language) == (MAIL, ["run_waits"], "pt-br")
+    assert channel.failure
+
+    admin_client.post(page_of(channel), form(new_address="discord://s3cr3t/s3cr3t", events=["run_waits"]))
+    channel.refresh_from_db()
+    assert (channel.address, channel.kind, channel.failure) == ("discord://s3cr3t/s3cr3t", "discord", "")
+
+
+def test_a_test_is_sent_from_the_page_and_from_the_list_with_its_result(admin_client: Client) -> None:
+    channel = new_channel(MAIL, name="Operations")
+    saved = admin_client.post(page_of(channel), form(new_address="", _test="1"), follow=True)
+    assert "Operations: the test message was sent." in said(saved)
+    assert len(mail.outbox) == 1
+
+    broken = new_channel("slack://s3cr3t", name="Chat")
+    listed = admin_client.post(
+        LIST, {"action": "send_tests", "_selected_action": [broken.pk], "select_across": "0"}, follow=True
+    )
+    assert said(listed) == ["Chat: The address is not complete, or not of this service. See docs/messages.md."]
+    html = admin_client.get(LIST).content.decode()
+    assert "The address is not complete, or not of this service." in html
+    assert SECRET not in html
+
+
+def test_a_channel_is_deleted_with_its_messages(admin_client: Client) -> None:
+    channel = new_channel()
+    new_message(channel)
+    page = admin_client.get(page_of(channel).replace("change", "delete"))
+    assert "permission" not in page.content.decode()
+    admin_client.post(page_of(channel).replace("change", "delete"), {"post": "yes"})
+    assert (Channel.objects.count(), Message.objects.count()) == (0, 0)
+    assert AuditEntry.objects.filter(action="channel").count() == 1
+
+
+def test_messages_are_found_and_nobody_edits_them(admin_client: Client) -> None:
+    ops, boss = new_channel(name="Ops"), new_channel(name="Boss")
+    new_message(ops, title="first <b>", sent_at="2026-05-05T12:00Z")
+    new_message(ops, title="second", due_at="2026-05-05T12:00Z")
+    last = new_message(boss, title="third", failure="The service is in trouble.")
+    found = {
+        query: [message.title for message in admin_client.get(f"{MESSAGES}?{query}").context["cl"].queryset]
+        for query in ("", f"channel__id__exact={ops.pk}", "state=sent", "state=waits", "state=failed", "q=third")
+    }
+    assert list(found.values()) == [
+        ["third", "second", "first <b>"],
+        ["second", "first <b>"],
+        *(["first <b>"], ["second"], ["third"], ["third"]),
+    ]
+    page = reverse("admin:syncing_message_change", args=[last.pk])
+    assert "The service is in trouble." in admin_client.get(page).content.decode()
+    assert admin_client.post(page, {"title": "x"}).status_code == 403
+    assert "first &lt;b&gt;" in admin_client.get(MESSAGES).content.decode()
+    assert f"{MESSAGES}?channel__id__exact={ops.pk}" in admin_client.get(page_of(ops)).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("codenames", "seen", "added", "changed", "tried"),
+    [
+        ([], 403, 403, 403, 0),
+        (["view_channel"], 200, 403, 403, 0),
+        (["view_channel", "add_channel"], 200, 403, 403, 0),
+        (["change_channel"], 200, 403, 302, 1),
+        (["change_channel", "add_channel"], 200, 302, 302, 1),
+    ],
+)
+def test_permissions_are_obeyed(
+    client: Client, codenames: list[str], seen: int, added: int, changed: int, tried: int
+) -> None:
+    channel = new_channel(name="Ops")
+    client_with(client, *codenames)
+    assert client.get(LIST).status_code == client.get(page_of(channel)).status_code == seen
+    assert client.get(MESSAGES).status_code == seen
+    assert client.post(ADD, form()).status_code == added
+    assert (
+        client.post(page_of(channel), form(name="Ops", new_address="", events=list(Event.values))).status_code
+        == changed
+    )
+    client.post(LIST, {"action": "send_tests", "_selected_action": [channel.pk], "select_across": "0"})
+    assert Message.objects.count() == tried
+    if seen == 200:
+        assert ("_test" in client.get(page_of(channel)).content.decode()) is (changed == 302)
+
+
+def test_only_some_are_tried_at_a_time(admin_client: Client) -> None:
+    ids = [new_channel().pk for _ in range(6)]
+    listed = admin_client.post(
+        LIST, {"action": "send_tests", "_selected_action": ids, "select_across": "0"}, follow=True
+    )
+    assert len(mail.outbox) == 5
+    assert "Only the first 5 were tried." in said(listed)
