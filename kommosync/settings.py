@@ -1,5 +1,6 @@
 """Every setting, read once from the environment and `.env`; a wrong value stops the start with a sentence."""
 
+import logging
 import os
 from datetime import timedelta
 from pathlib import Path
@@ -209,19 +210,25 @@ X_FRAME_OPTIONS = "DENY"
 # HSTS for the operator's other subdomains, and its preload list, are not ours to decide.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 
+LOG_FORMAT = env.choice("LOG_FORMAT", "line", ["line", "json"])
+logging.captureWarnings(LOG_FORMAT == "json")  # else Python writes them past the handler, as text
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "formatters": {
+        "line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"},
+        "json": {"()": "syncing.logs.JsonFormatter"},
+    },
     "filters": {
+        "ids": {"()": "syncing.logs.AddIds"},
         "trouble_once": {"()": "syncing.logs.DatabaseTroubleOnce"},
         "no_secret_paths": {"()": "syncing.logs.HideSecretPaths"},
     },
     "handlers": {
         "stderr": {
             "class": "logging.StreamHandler",
-            "formatter": "line",
-            "filters": ["trouble_once", "no_secret_paths"],
+            "formatter": LOG_FORMAT,
+            "filters": ["ids", "trouble_once", "no_secret_paths"],
         },
     },
     "loggers": {

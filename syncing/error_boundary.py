@@ -10,6 +10,8 @@ from contextlib import contextmanager
 
 from django.db import InterfaceError, OperationalError
 
+from accounts.log_context import log_ids
+
 logger = logging.getLogger(__name__)
 
 INTERNAL_REMEDY = "This is an error in KommoSync: look for the traceback in the log and report it."
@@ -18,21 +20,25 @@ DATABASE_AWAY = (OperationalError, InterfaceError)  # nobody's fault, and nothin
 
 @contextmanager
 def bounded(
-    on_error: Callable[[Exception], object], *, but: tuple[type[Exception], ...] = DATABASE_AWAY
+    on_error: Callable[[Exception], object], *, but: tuple[type[Exception], ...] = DATABASE_AWAY, **ids: int
 ) -> Iterator[None]:
-    """Gives any error of the block to `on_error` and goes on behind it; errors of the kinds in `but` are raised."""
-    try:
-        yield
-    except but:
-        raise
-    except Exception as error:  # noqa: BLE001  (one run's odd row or odd answer must not end the thread of all)
-        on_error(error)
+    """Gives any error of the block to `on_error` and goes on behind it; errors of the kinds in `but` are raised.
+
+    `ids` (run, group, account): what the block is about, for the log lines in it and of its error.
+    """
+    with log_ids(**ids):
+        try:
+            yield
+        except but:
+            raise
+        except Exception as error:  # noqa: BLE001  (one run's odd row or odd answer must not end the thread of all)
+            on_error(error)
 
 
 @contextmanager
-def survived(what: str, *, but: tuple[type[Exception], ...] = DATABASE_AWAY) -> Iterator[None]:
-    """Logs any error of the block, as one of `what`, and goes on behind it; errors of the kinds in `but` are raised."""
-    with bounded(lambda error: logger.error("%s: error of our own", what, exc_info=error), but=but):
+def survived(what: str, *, but: tuple[type[Exception], ...] = DATABASE_AWAY, **ids: int) -> Iterator[None]:
+    """Logs any error of the block, as one of `what`, and goes on behind it; `but` and `ids` as of `bounded`."""
+    with bounded(lambda error: logger.error("%s: error of our own", what, exc_info=error), but=but, **ids):
         yield
 
 

@@ -1,12 +1,15 @@
-"""Filters of log lines: secrets in paths, and the same trouble again and again."""
+"""How log lines look and what they leave out: JSON, ids, secrets in paths, the same trouble again and again."""
 
+import json
 import logging
 import re
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from accounts.database import trouble_of
+from accounts.log_context import NAMES, current_ids
 from syncing import conf
 
 PAUSE = 60.0  # seconds
@@ -49,6 +52,33 @@ class DatabaseTroubleOnce(logging.Filter):
         record.msg, record.args, record.exc_info = f"{trouble.message} {trouble.remedy}", None, None
         record.exc_text = None
         return True
+
+
+class AddIds(logging.Filter):
+    """Gives a line the ids of what its thread is at work on, if it has none of its own; drops no line."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        for name, number in current_ids().items():
+            if not hasattr(record, name):
+                setattr(record, name, number)
+        return True
+
+
+class JsonFormatter(logging.Formatter):
+    """Writes a line as one JSON object in ASCII, with whatever traceback it has as one text."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        facts: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        facts |= {name: getattr(record, name) for name in NAMES if hasattr(record, name)}
+        trace = record.exc_text or (self.formatException(record.exc_info) if record.exc_info else "")
+        if trace or record.stack_info:
+            facts["exception"] = "\n".join(filter(None, (trace, record.stack_info)))
+        return json.dumps(facts, default=str)
 
 
 def _hidden(text: str) -> str:

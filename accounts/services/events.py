@@ -24,7 +24,7 @@ def note(account_id: int, code: AccountEvent.Code, message: str = "", *, by: Act
     )
     subdomain = Account.objects.filter(pk=account_id).values_list("subdomain", flat=True).first()
     level = logging.WARNING if code in WORRYING else logging.INFO
-    logger.log(level, "account %s: %s. %s", subdomain, code.value, message)
+    logger.log(level, "account %s: %s. %s", subdomain, code.value, message, extra={"account": account_id})
     return event
 
 

@@ -25,7 +25,7 @@ def start_due() -> int:
     groups = SyncGroup.objects.filter(drift_hours__gt=0).order_by("pk").values_list("pk", flat=True)
     started = 0
     for pk in list(groups):
-        with survived(f"the check of group {pk}"):
+        with survived(f"the check of group {pk}", group=pk):
             started += _start_if_due(pk)
     return started
 

@@ -27,7 +27,7 @@ def follow_ended() -> int:
     ended = SyncRun.objects.filter(followed_up=False).exclude(state__in=RUN_OPEN).order_by("pk")
     count = 0
     for pk in list(ended.values_list("pk", flat=True)):
-        with survived(f"what follows from run {pk}"):
+        with survived(f"what follows from run {pk}", run=pk):
             count += _follow(pk)
     return count
 

@@ -123,7 +123,7 @@ def start_due() -> int:
     groups = AccountRetry.objects.filter(_is_due(clock.now())).values_list("account__group", flat=True)
     count = 0
     for group_id in sorted(set(groups)):
-        with survived(f"the retries of group {group_id}"):
+        with survived(f"the retries of group {group_id}", group=group_id):
             count += _start_in(group_id)
     return count
 

@@ -30,7 +30,7 @@ def start_due() -> int:
     due = Schedule.objects.filter(enabled=True, next_at__lte=clock.now()).select_related("group").order_by("next_at")
     count = 0
     for schedule in list(due):
-        with survived(f"the schedule {schedule.pk}"):
+        with survived(f"the schedule {schedule.pk}", group=schedule.group_id):
             count += _settle(schedule)
     return count
 

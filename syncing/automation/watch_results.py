@@ -88,8 +88,10 @@ def conclude(look: ClaimedLook, sighting: Sighting) -> LookOutcome | None:
             result.take(sighting)
         row.state = watch_rows.state_of(row, group, look.master, result.moment)
         row.save()
+    if error is None:
+        logger.info("the master of the group %s was looked at: %s", group, row.state)
     if result.claim is not None and sighting.reading is not None and look.order is not None:
-        with bounded(partial(masters.failed_inside, result.claim)):
+        with bounded(partial(masters.failed_inside, result.claim), run=result.claim.run_id):
             if masters.settle(result.claim, look.order.whole, [sighting.reading]):
                 dispatch.call_lanes()
     collection = look.order.collection if look.order else ""

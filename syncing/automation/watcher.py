@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from accounts import clock, request_counts
 from accounts.kommo.stopping import Stop, StopReason
+from accounts.log_context import log_ids
 from accounts.models import SECRETS, Account, SyncGroup, WatchMode
 from accounts.refusals import Refusal
 from accounts.services import queue
@@ -49,7 +50,7 @@ def send_due() -> int:
     watched = SyncGroup.objects.filter(~Q(watch=WatchMode.OFF) | Q(watcher__state__in=ON))
     sent = 0
     for group in watched.order_by("pk"):
-        with survived(f"the watcher of group {group.pk}"):
+        with survived(f"the watcher of group {group.pk}", group=group.pk):
             sent += _attend_to(group)
     return sent
 
@@ -91,12 +92,13 @@ def look(group_id: int, sign: StopSign, *, at_once: bool = False, whole: bool = 
     `at_once`: due or not, and also when the watcher is off; `whole`: at all of the master. `sign` ends it between two
     requests. A paused master is not asked: raises Refusal with `at_once`.
     """
-    claimed = _claim(group_id, at_once=at_once, whole=whole)
-    if claimed is None:
-        return None
-    sighting = _see(claimed, sign)
-    request_counts.flush()
-    return conclude(claimed, sighting)
+    with log_ids(group=group_id):
+        claimed = _claim(group_id, at_once=at_once, whole=whole)
+        if claimed is None:
+            return None
+        sighting = _see(claimed, sign)
+        request_counts.flush()
+        return conclude(claimed, sighting)
 
 
 def _claim(group_id: int, *, at_once: bool, whole: bool) -> ClaimedLook | None:

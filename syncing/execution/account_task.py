@@ -11,6 +11,7 @@ from accounts.kommo.client import KommoClient
 from accounts.kommo.errors import IpBlocked, KommoError
 from accounts.kommo.failure_counter import FailureCounter
 from accounts.kommo.stopping import DELIBERATE_STOPS, Stop, Stopped, StopReason
+from accounts.log_context import log_ids
 from accounts.models import Account
 from accounts.services.credentials.clients import client_for
 from syncing import conf
@@ -116,18 +117,20 @@ class AccountTask:
 
     def run(self, replicate: Replicate) -> None:
         """Makes the whole attempt and stores its end; no error leaves it for the other accounts."""
-        try:
-            with bounded(self._store_error, but=(Stopped,)):
-                result = self._attempt(replicate)
-                self.ended_by = result.reason or ""
-                if result.reason == StopReason.IP_BLOCKED:  # every account that it stopped says the same
-                    error = error_document(StopReason.IP_BLOCKED, BLOCKED_MESSAGE, IpBlocked.remedy)
-                    result = replace(result, error=error)
-                note = how_far(self.progress()) if result.state == AccountState.CANCELLED else ""
-                self.recorder.finish(self.claim, result, self.earlier, note)
-        except Stopped as stop:
-            if stop.reason != StopReason.LOST_CLAIM:
-                self._store(partial(self.recorder.interrupt, self.claim, stop.reason, self.progress()))
+        with log_ids(run=self.claim.run_id, group=self.account.group_id, account=self.account.pk):
+            try:
+                with bounded(self._store_error, but=(Stopped,)):
+                    result = self._attempt(replicate)
+                    self.ended_by = result.reason or ""
+                    if result.reason == StopReason.IP_BLOCKED:  # every account that it stopped says the same
+                        error = error_document(StopReason.IP_BLOCKED, BLOCKED_MESSAGE, IpBlocked.remedy)
+                        result = replace(result, error=error)
+                    note = how_far(self.progress()) if result.state == AccountState.CANCELLED else ""
+                    self.recorder.finish(self.claim, result, self.earlier, note)
+                    log_end(self.claim, self.account, result)
+            except Stopped as stop:
+                if stop.reason != StopReason.LOST_CLAIM:
+                    self._store(partial(self.recorder.interrupt, self.claim, stop.reason, self.progress()))
 
     def _attempt(self, replicate: Replicate) -> Result:
         """Replicates the account; a master is written only through the gate of a promotion that was approved."""
@@ -157,6 +160,14 @@ class AccountTask:
     def progress(self) -> Progress:
         failing = self.client.failing if self.client else self.claim.failing
         return Progress([*self.earlier, *self.outcomes], self.requests, self.note, failing)
+
+
+def log_end(claim: Claim, account: Account, result: Result) -> None:
+    """Logs how an account run ended; whether that is a reason to worry, the line of its run says."""
+    reason = f" ({result.reason})" if result.reason else ""
+    ids = {"run": claim.run_id, "group": account.group_id, "account": account.pk}
+    text = "run %s: %s ended as %s%s, after %d requests"
+    logger.info(text, claim.run_id, account.subdomain, result.state, reason, result.requests, extra=ids)
 
 
 def failed(error: KommoError, outcomes: Sequence[Outcome], requests: int) -> Result:

@@ -22,7 +22,7 @@ def announce() -> None:
     accounts_conf.slots().hold(accounts_conf.IP_KEY, 2 * conf.heartbeat())
     error = error_document(StopReason.IP_BLOCKED, BLOCKED_MESSAGE, IpBlocked.remedy)
     for run in SyncRun.objects.filter(state__in=RUN_OPEN).order_by("pk"):
-        with bounded(partial(end_by_own_error, run.pk)):
+        with bounded(partial(end_by_own_error, run.pk), run=run.pk):
             if run.is_master_read:
                 end_accounts(run, AccountState.FAILED, StopReason.IP_BLOCKED, error=error)
                 close_run(run.pk)

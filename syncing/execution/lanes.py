@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
 from functools import partial
 from typing import Any
 
@@ -54,7 +55,7 @@ def has_claimable(run_id: int | None = None) -> bool:
     if claims.claimable(run_id).exists():
         return True
     for run in claims.unread(run_id).select_related("group"):
-        with survived(f"run {run.pk}"):
+        with survived(f"run {run.pk}", run=run.pk):
             if order.look_ahead(run, foreground=run_id is not None).waits_for:
                 continue
         return True  # also when that cannot be told: the lane that takes it up ends it then
@@ -170,13 +171,14 @@ class RunningLane:
             error = future.exception()
             if error is not None:  # the end could not even be stored: its lease runs out, the reaper takes it up
                 subdomain = task.account.subdomain
-                logger.error("run %s: %s was not stored", task.claim.run_id, subdomain, exc_info=error)
+                ids = {"run": task.claim.run_id, "account": task.account.pk}
+                logger.error("run %s: %s was not stored", task.claim.run_id, subdomain, exc_info=error, extra=ids)
         for run_id in {task.claim.run_id for task in done.values() if task.ended_by in rests.WEATHER}:
-            with bounded(partial(close.end_by_own_error, run_id)):
+            with bounded(partial(close.end_by_own_error, run_id), run=run_id):
                 rests.rest_or_give_up(run_id)
         ended = {task.claim.run_id for task in done.values()}
         for run_id in ended - {task.claim.run_id for task in self._tasks.values()}:
-            with bounded(partial(close.end_by_own_error, run_id)):
+            with bounded(partial(close.end_by_own_error, run_id), run=run_id):
                 if waves.advance_or_close(run_id):
                     promotion.follow(run_id)
 
@@ -184,7 +186,7 @@ class RunningLane:
         for future in [future for future in self._masters if future.done()]:
             held = self._masters.pop(future)
             error = future.exception()
-            with bounded(partial(close.end_by_own_error, held.claim.run_id)):
+            with bounded(partial(close.end_by_own_error, held.claim.run_id), run=held.claim.run_id):
                 if error is not None:
                     master.failed_inside(held.claim, error)
                     continue
@@ -203,7 +205,7 @@ class RunningLane:
         if idle or time.monotonic() >= self._masters_due:
             self._masters_due = time.monotonic() + 2 * conf.TICK
             for run in claims.unread(self.run_id).select_related("group"):
-                with bounded(partial(close.end_by_own_error, run.pk)):
+                with bounded(partial(close.end_by_own_error, run.pk), run=run.pk, group=run.group_id):
                     if self._free:
                         self._take_master(run)
         taken = claims.claim_accounts(self.name, self._free, self.run_id) if self._free else []
@@ -223,7 +225,7 @@ class RunningLane:
             request = master.prepare(claim, run)
         if request is not None:
             held = MasterTask(claim, request, Stop(self._stop))
-            self._masters[self._pool.submit(master_reading.read, request, held.stop)] = held
+            self._masters[self._pool.submit(copy_context().run, master_reading.read, request, held.stop)] = held
 
     @property
     def _free(self) -> int:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from accounts.kommo.stopping import Stop, Stopped
+from accounts.log_context import log_ids
 from accounts.models import Account
 from syncing.error_boundary import bounded, where
-from syncing.execution.account_task import AccountTask, LeaseWatch
+from syncing.execution.account_task import AccountTask, LeaseWatch, log_end
 from syncing.execution.goals import Goal, SnapshotCache, StoredAccount
 from syncing.execution.purposes import STEPS
 from syncing.execution.recorder import Recorder
@@ -88,6 +89,7 @@ class Loader:
             ending = why_not_worked(claim, run, account, goal)
             if ending is not None:
                 self._end(claim, partial(self._recorder.finish, claim, ending.result, done, ending.note))
+                log_end(claim, account, ending.result)
                 continue
             assert goal is not None
             tasks.append(
@@ -119,15 +121,16 @@ class Loader:
         return goals
 
     def _end_with_error(self, claim: Claim, error: Exception) -> None:
-        logger.error("run %s: what account %s needs was not loaded", claim.run_id, claim.account_id, exc_info=error)
-        self._end(claim, partial(self._recorder.own_error, claim, where(error), None))
+        with log_ids(run=claim.run_id, account=claim.account_id):
+            logger.error("run %s: what account %s needs was not loaded", claim.run_id, claim.account_id, exc_info=error)
+            self._end(claim, partial(self._recorder.own_error, claim, where(error), None))
 
     def _end(self, claim: Claim, store: Callable[[], None]) -> None:
         try:
             store()
         except Stopped:
             return  # the claim was lost meanwhile: its new holder looks for itself
-        with bounded(partial(end_by_own_error, claim.run_id)):
+        with bounded(partial(end_by_own_error, claim.run_id), run=claim.run_id):
             advance_or_close(claim.run_id)
 
 

@@ -107,7 +107,7 @@ def learn_identity(account: Account, kommo_id: int | None) -> dict[str, str] | N
 
 def failed_inside(claim: MasterClaim, error: BaseException) -> None:
     """Takes an error of our own while reading or judging the master: again, or after too many the end of the run."""
-    logger.error("run %s: reading the master failed", claim.run_id, exc_info=error)
+    logger.error("run %s: reading the master failed", claim.run_id, exc_info=error, extra={"run": claim.run_id})
     if claim.attempts < conf.MAX_ERRORS:
         release_master(claim)
         return

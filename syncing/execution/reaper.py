@@ -72,7 +72,7 @@ def _each(runs: QuerySet[SyncRun], act: Callable[[SyncRun], int]) -> int:
     """Does `act` for each of the runs; one that cannot be judged ends, the others go on."""
     count = 0
     for run in list(runs.select_related("group").order_by("pk")):
-        with bounded(partial(close.end_by_own_error, run.pk)):
+        with bounded(partial(close.end_by_own_error, run.pk), run=run.pk, group=run.group_id):
             count += act(run)
     return count
 

@@ -173,8 +173,9 @@ def _with_other_role(units: Sequence[Unit]) -> set[int]:
 def _store(unit: Unit, fences: dict[int, int]) -> bool | BaseException:
     if fences.get(unit.claim.account_run_id) != unit.claim.fence:
         return Stopped(StopReason.LOST_CLAIM)
+    run, account = unit.claim.run_id, unit.claim.account_id
     failed: list[Exception] = []  # raised to who asked: the others of the batch have no part in it
-    with bounded(failed.append, but=(OperationalError,)), transaction.atomic():
+    with bounded(failed.append, but=(OperationalError,), run=run, account=account), transaction.atomic():
         unit.act()
     return failed[0] if failed else True
 

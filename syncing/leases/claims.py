@@ -1,5 +1,6 @@
 """Claims of account runs and of masters by conditional UPDATE, each with a fence, a lease and a count of attempts."""
 
+import logging
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from accounts.models import SyncGroup
 from syncing import conf
 from syncing.leases.resting import between_waves, rest_is_over
 from syncing.models import RUN_OPEN, AccountRun, AccountState, RunMode, RunPurpose, RunState, SyncRun, master_unread
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -221,7 +224,10 @@ def claim_master(run: SyncRun, *, foreground: bool = False, held: Collection[int
             started_at=Coalesce("started_at", moment),
             note="",
         )
-    return MasterClaim(run.pk, run.fence + 1, run.attempts + 1) if won else None
+    if not won:
+        return None
+    logger.info("run %s begins", run.pk, extra={"run": run.pk, "group": run.group_id})
+    return MasterClaim(run.pk, run.fence + 1, run.attempts + 1)
 
 
 def extend_masters(held: Sequence[MasterClaim]) -> set[int]:

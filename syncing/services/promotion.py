@@ -142,7 +142,7 @@ def follow_up() -> int:
     """
     count = 0
     for pk in list(_unfollowed().values_list("pk", flat=True)):
-        with survived(f"what follows run {pk}"):
+        with survived(f"what follows run {pk}", run=pk):
             count += _follow(pk)
     return count
 

@@ -1,6 +1,8 @@
 """The one thread of a process that asks the database for the threads that speak with Kommo: one connection for all."""
 
 from collections.abc import Callable, Sequence
+from contextvars import copy_context
+from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast
 
@@ -15,7 +17,7 @@ GONE = (OperationalError, InterfaceError)
 
 def run(call: Callable[[], T]) -> T:
     """Returns the result of `call`, made and committed in the database thread; raises what it raised."""
-    return cast(T, _batcher.call(call))
+    return cast(T, _batcher.call(partial(copy_context().run, call)))  # what it logs has the ids of who asks
 
 
 def close() -> None:

@@ -59,7 +59,12 @@ def check_each(
             for future in done:
                 account, failure = checks[future], future.exception()
                 if failure is not None:
-                    logger.error("account %s: the check failed", account.subdomain, exc_info=failure)
+                    logger.error(
+                        "account %s: the check failed",
+                        account.subdomain,
+                        exc_info=failure,
+                        extra={"account": account.pk},
+                    )
                     yield account.pk, store_error(account.pk, _(OWN_ERROR))
                 elif not isinstance((answer := future.result()).error, Stopped):
                     yield account.pk, conclude(account, answer)

@@ -9,6 +9,7 @@ from accounts.kommo.errors import Forbidden, KommoError
 from accounts.kommo.retry import Policy
 from accounts.kommo.stopping import Stop
 from accounts.kommo.texts import storable
+from accounts.log_context import log_ids
 from accounts.models import Account
 from accounts.services.credentials.clients import client_for
 
@@ -29,7 +30,10 @@ class Probe:
 def probe(account: Account, *, stop: Stop | None = None) -> Probe:
     """Makes the requests of a check of `account`, which must be loaded with its secrets; any thread may do it."""
     try:
-        with client_for(account, read_only=True, stop=stop, policy=CHECK_POLICY) as client:
+        with (
+            log_ids(group=account.group_id, account=account.pk),
+            client_for(account, read_only=True, stop=stop, policy=CHECK_POLICY) as client,
+        ):
             return with_rights(client, identify(client))
     except KommoError as error:
         return Probe(error=error)

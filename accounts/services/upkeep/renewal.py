@@ -18,6 +18,7 @@ from accounts import request_counts
 from accounts.clock import beyond
 from accounts.kommo.errors import IpBlocked, KommoError
 from accounts.kommo.stopping import Stop, Stopped
+from accounts.log_context import log_ids
 from accounts.models import (
     HAS_LIVE_CREDENTIAL,
     HEALTH_NEEDS_CONNECTING,
@@ -84,7 +85,8 @@ def renew(account_ids: Sequence[int]) -> bool:
         if failure is not None and not isinstance(failure, Stopped):
             # The text of an error that is not Kommo's may hold values.
             text = str(failure) if isinstance(failure, KommoError) else type(failure).__name__
-            logger.warning("account %s: its tokens were not renewed: %s", account.subdomain, text)
+            ids = {"group": account.group_id, "account": account.pk}
+            logger.warning("account %s: its tokens were not renewed: %s", account.subdomain, text, extra=ids)
     renewed = [account.pk for account, failure in zip(accounts, failures, strict=True) if failure is None]
     # A file brought them a pair, or their integration was corrected: whether all is well, a check or a run will tell.
     lost = Account.objects.filter(HAS_LIVE_CREDENTIAL, pk__in=renewed, health__in=HEALTH_NEEDS_CONNECTING)
@@ -97,7 +99,7 @@ def renew(account_ids: Sequence[int]) -> bool:
 def _renew(account: Account, stop: Stop) -> KommoError | None:
     """Runs in a thread of its own, without the database; returns the error that it failed with."""
     try:
-        with transport_for(account, stop=stop) as transport:
+        with log_ids(group=account.group_id, account=account.pk), transport_for(account, stop=stop) as transport:
             tokens = tokens_for(account, transport)
             tokens.current()  # renews a pair that can be used no more
             if database_thread.run(due(timezone.now()).filter(pk=account.pk).exists):

@@ -93,7 +93,7 @@ def _document_after(error: Exception, run: SyncRun, stderr: OutputWrapper) -> di
     stderr.write(f"{message} {remedy}")
     facts = {"type": run.type, "mode": run.mode, "trigger": run.trigger}
     document = failed_document("internal", message, remedy, **facts) | {"run": run.pk}
-    with survived(f"run {run.pk}", but=()):
+    with survived(f"run {run.pk}", but=(), run=run.pk):
         connection.close_if_unusable_or_obsolete()
         if not isinstance(error, DatabaseTrouble) and not run.queued_to_workers:
             end_by_own_error(run.pk, error)  # nobody else would end it

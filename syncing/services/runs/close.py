@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, QuerySet, Sum
 
 from accounts import clock
+from accounts.log_context import log_ids
 from syncing.error_boundary import INTERNAL_REMEDY, where
 from syncing.models import (
     ACCOUNT_OPEN,
@@ -52,7 +53,7 @@ def close_run(run_id: int) -> bool:
     still_open = AccountRun.objects.filter(run=OuterRef("pk"), state__in=ACCOUNT_OPEN)
     ended = SyncRun.objects.filter(~Exists(still_open), pk=run_id, state__in=RUN_OPEN)
     columns = {"state": state, "reason": reason, "error": error, "totals": totals(rows, counts), **NO_WAVE_WAITS}
-    with transaction.atomic():
+    with log_ids(run=run.pk, group=run.group_id), transaction.atomic():
         won = ended.update(**columns, lease_until=None, finished_at=clock.now())
         if won:
             count_ended(run_id)
@@ -126,7 +127,7 @@ def end_by_own_error(run_id: int, error: BaseException) -> None:
 
     The last resort, so that no run is met with the same error for ever: it reads nothing that may be odd.
     """
-    logger.error("run %s: error of our own", run_id, exc_info=error)
+    logger.error("run %s: error of our own", run_id, exc_info=error, extra={"run": run_id})
     document = error_document("internal", f"The run could not be judged: {where(error)}.", INTERNAL_REMEDY)
     mine, rows = SyncRun.objects.filter(pk=run_id, state__in=RUN_OPEN), AccountRun.objects.filter(run=run_id)
     in_work = Exists(AccountRun.objects.filter(run=OuterRef("pk"), state=AccountState.RUNNING))

@@ -1,8 +1,10 @@
 """Makes the rows of a new run: the run, its accounts, and who asked for it, in one commit."""
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -27,6 +29,8 @@ from syncing.records.text import clean, short
 from syncing.services import audit
 from syncing.services.runs import holds, joining, wave_split
 from syncing.services.runs.close import close_run
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -122,6 +126,7 @@ def make_run(
     if not may_wait:
         require_free(order, by)
     if joined := _join_waiting(order, accounts, by=by, to_workers=to_workers):
+        log_request(joined.run, by, "joined")
         return joined
     columns = {**order.facts, **requester_columns(by), **_follow_up_columns(order, accounts, by), "trigger": by.via}
     run = SyncRun.objects.create(**columns, whole_group=whole_group, queued_to_workers=to_workers)
@@ -134,6 +139,7 @@ def make_run(
         account_runs.append(account_run)
     AccountRun.objects.bulk_create(wave_split.number(run, account_runs))
     _note_start(run, by, accounts=len(accounts))
+    transaction.on_commit(partial(log_request, run, by, "created"))
     if close_run(run.pk):  # all of them are paused: not even the master is read
         run.refresh_from_db()
     elif to_workers:
@@ -166,6 +172,12 @@ def _note_start(run: SyncRun, by: Actor, **more: Any) -> None:
     related = {"approved_plan": run.approved_plan_id, "reverts": run.reverts_id}
     details |= {name: number for name, number in related.items() if number}
     audit.note(AuditAction.STARTED, by=by, run=run, details=details)
+
+
+def log_request(run: SyncRun, by: Actor, what: str) -> None:
+    """Logs who asked for a run; `what`: it was created, or joined, which any number of triggers do."""
+    ids = {"run": run.pk, "group": run.group_id}
+    logger.info("run %s %s: %s, %s, by %s (%s)", run.pk, what, run.type, run.mode, by.name, by.via, extra=ids)
 
 
 def _join_waiting(order: Order, accounts: Sequence[Account], *, by: Actor, to_workers: bool) -> Started | None:

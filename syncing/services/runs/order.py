@@ -59,7 +59,7 @@ def note_reasons() -> int:
     """Stores in the note of each run that no worker has begun what it waits for; returns how many notes changed."""
     changed = 0
     for run in claims.unread().filter(fence=0).select_related("group"):
-        with survived(f"what run {run.pk} waits for"):
+        with survived(f"what run {run.pk} waits for", run=run.pk, group=run.group_id):
             note = short(look_ahead(run, foreground=False).waits_for)
             changed += note != run.note and SyncRun.objects.filter(pk=run.pk, fence=0).update(note=note)
     return changed
@@ -106,7 +106,7 @@ def end_dead(run: SyncRun, note: str) -> bool:
             return False
         claims.release_expired(run.pk)
         end_accounts(run, AccountState.CANCELLED, "cancelled", note=note)
-    logger.warning("run %s was left by a process that died: %s", run.pk, note)
+    logger.warning("run %s was left by a process that died: %s", run.pk, note, extra={"run": run.pk})
     if close_run(run.pk):
         log(run.pk, note, code="superseded", level=LogEntry.Level.WARNING)
         return True

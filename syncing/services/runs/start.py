@@ -28,7 +28,7 @@ from syncing.records.log import log
 from syncing.services import audit
 from syncing.services.runs import joining
 from syncing.services.runs.close import close_run
-from syncing.services.runs.create import Order, Started, locked, make_run, require_free, require_unpaused
+from syncing.services.runs.create import Order, Started, locked, log_request, make_run, require_free, require_unpaused
 
 __all__ = ["PERMISSION", "Started", "cancel_run", "close_run", "start_run"]
 
@@ -65,6 +65,7 @@ def start_run(
     if by.via in joining.TRIGGERS and to_workers and (joined := _joined_without_lock(order, accounts, by)):
         if not may_wait:
             require_free(order, by)
+        log_request(joined, by, "joined")
         return Started(joined, True)
     with locked(group) as group:
         order, slaves = _checked(replace(order, group=group), accounts, by)
