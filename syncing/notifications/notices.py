@@ -112,13 +112,14 @@ def stays_bad(event: str, group: SyncGroup | None, bad: Mapping[str, str], **fac
 
     To be called again and again; it writes a notice, and returns True, only if some channel knows it otherwise.
     """
-    told = {each.pk: dict[str, str]() for each in listeners(event, group)}
-    states = ToldState.objects.filter(channel__in=told, event=event, group=group)
-    told.update(states.values_list("channel", "bad"))
-    if all(known == bad for known in told.values()):
-        return False
     waiting = waiting_for(event, group).order_by("-pk").values_list("facts", flat=True).first()
-    if waiting is not None and waiting.get("bad") == bad:
+    if waiting is not None:
+        is_known = waiting.get("bad") == bad
+    else:
+        told = {each.pk: dict[str, str]() for each in listeners(event, group)}
+        told.update(ToldState.objects.filter(channel__in=told, event=event, group=group).values_list("channel", "bad"))
+        is_known = all(known == bad for known in told.values())
+    if is_known:
         return False
     _write(Notice(event=event, group=group, facts={"bad": dict(bad), **facts}))
     return True
