@@ -25,6 +25,8 @@ STATUS_BY_CODE = {
     "not_allowed": 403,
     **dict.fromkeys(("bad_policy", "bad_kind", "bad_cron", "bad_time_zone", "bad_grace", "bad_minutes"), 400),
     **dict.fromkeys(("never_open", "bad_hours", "bad_until"), 400),
+    **dict.fromkeys(("bad_name", "bad_events", "bad_when", "bad_language"), 400),
+    **dict.fromkeys(("bad_scheme", "bad_address", "private_address"), 400),
     "idempotency_mismatch": 422,
 }
 CONFLICT = 409

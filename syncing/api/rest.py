@@ -15,6 +15,7 @@ from syncing.api import (
     accounts,
     approvals,
     audit,
+    channels,
     drift,
     pauses,
     policy,
@@ -31,7 +32,7 @@ from syncing.api.request_bodies import wrong_value
 
 FEATURES: tuple[ModuleType, ...] = (
     *(runs, waves, approvals, rollback, promotion, status, accounts, drift, audit),
-    *(policy, schedules, windows, pauses),
+    *(policy, schedules, windows, pauses, channels),
 )
 CONVERTED = re.compile(r"{(?:[a-z]+:)?(\w+)}")
 METHODS = ("GET", "POST", "PATCH", "DELETE")  # in the order in which Allow names them

@@ -24,10 +24,10 @@ from syncing.services.runs.joining import asked_before
 SECRET_BYTES = 32
 USED_AT_MOST_EVERY = timedelta(minutes=1)
 # What the buttons of the admin need for what a scope lets in; every endpoint asks for its own of them.
-CHANGES = ("accounts.change_syncgroup", "accounts.change_account")
+CHANGES = ("accounts.change_syncgroup", "accounts.change_account", "syncing.change_channel")
 PERMISSIONS: Mapping[str, tuple[str, ...]] = {
     KeyScope.READ: (
-        *("syncing.view_syncrun", "syncing.view_drift"),
+        *("syncing.view_syncrun", "syncing.view_drift", "syncing.view_channel"),
         *("syncing.view_idmapping", "syncing.view_auditentry", "accounts.view_syncgroup", "accounts.view_account"),
     ),
     KeyScope.TRIGGER: ("syncing.plan_sync", "syncing.start_sync", "syncing.roll_back", *CHANGES),

@@ -1,4 +1,4 @@
-"""The shapes of answers about groups: their status, policy, schedules, windows and pauses."""
+"""The shapes of answers about groups: their status, policy, schedules, windows, pauses and channels."""
 
 from datetime import datetime
 from typing import Literal
@@ -8,7 +8,7 @@ from pydantic import Field
 
 from accounts.models import Account, WatchMode
 from syncing.api.shapes.runs import RunRowShape
-from syncing.models import AccountState, ScheduleKind, WatchState, WindowKind
+from syncing.models import AccountState, Event, ScheduleKind, TellWhen, WatchState, WindowKind
 
 
 class WorkersShape(Schema):
@@ -124,3 +124,24 @@ class ResumedGroupShape(Schema):
 
 class ResumedShape(Schema):
     resumed: list[ResumedAccountShape | ResumedGroupShape]
+
+
+class ChannelShape(Schema):
+    name: str
+    group: str | None = Field(description="null: it is told of all groups")
+    kind: str
+    events: list[Event]
+    when: TellWhen
+    language: str
+    enabled: bool
+    last_sent_at: datetime | None
+    failure: str
+
+
+class ChannelsShape(Schema):
+    channels: list[ChannelShape]
+    next: str | None
+
+
+class ChannelTestShape(Schema):
+    sent: str = Field(description="name of the channel")
