@@ -11,9 +11,9 @@ from django.test import Client
 from accounts.models import Account
 from accounts.tests.factories import AccountFactory
 from syncing import conf
-from syncing.models import AccountState, IdMapping, RunMode, RunState, Schedule, SyncRun, Window
+from syncing.models import SyncRun
 from syncing.services.keys import create_key, make_webhook_token
-from syncing.tests.factories import AccountRunFactory, DriftFactory, RunFactory, difference, extra
+from syncing.tests.api.conftest import NIGHT, WEEKEND
 
 pytestmark = pytest.mark.django_db
 
@@ -24,8 +24,6 @@ SCHEDULE = {"id", "group", "kind", "cron", "time_zone", "grace", "enabled", "nex
 WINDOW = {"id", "group", "kind", "cron", "time_zone", "minutes", "next"}
 EXCEPTION = {"id", "kind", "key", "attribute", "name", "parent", "reason", "accepted_by", "accepted_at", "withdrawn_at"}
 OFFER = {"kind": "stage", "key": "7/71", "attribute": "color", "reason": "Their own colours."}
-NIGHT = {"kind": "drift", "cron": "0 3 * * *"}
-WEEKEND = {"kind": "deny", "cron": "0 18 * * 5", "minutes": 3720}
 # Method, path, scope, body; status and the keys of the answer (of its first row, where it is a list).
 GOOD: list[tuple[str, str, str, Any, int, set[str]]] = [
     ("POST", "/api/sync/trigger", "trigger", {"mode": "plan"}, 202, RUN),
@@ -80,7 +78,7 @@ REFUSED: list[tuple[str, str, str, Any, int, str]] = [
         404,
         "no_such_account",
     ),
-    ("DELETE", "/api/accounts/north/exceptions/1", "approve", None, 404, "no_such_exception"),
+    ("DELETE", "/api/accounts/north/exceptions/9999999", "approve", None, 404, "no_such_exception"),
     ("DELETE", "/api/sync/schedules/9999999", "trigger", None, 404, "no_such_schedule"),
     ("DELETE", "/api/sync/windows/9999999", "trigger", None, 404, "no_such_window"),
     ("GET", "/api/sync/policy?group=Nobody", "read", None, 400, "unknown_group"),
@@ -109,32 +107,6 @@ ALLOWED = {
 BODIES = ["/api/sync/trigger", "/api/sync/schedules", "/api/sync/windows", "/api/sync/pause", "/api/sync/resume"]
 BODIES += ["/api/sync/runs/{run}/approve", "/api/sync/runs/{run}/continue", "/api/sync/runs/{run}/rollback"]
 BODIES += ["/api/accounts/north/promote", "/api/accounts/north/exceptions"]
-
-
-@pytest.fixture
-def numbers(db: None) -> dict[str, int]:
-    """The ids of a planned run, a schedule and a window, in a group in which something differs."""
-    cast = AccountFactory.cast()
-    group, north = cast["north"].group, cast["north"]
-    run = RunFactory(group=group, state=RunState.PLANNED, mode=RunMode.PLAN)
-    changes = [{"action": "update", "kind": "stage", "name": "Offer", "parent": "Sales", "outcome": "planned"}]
-    changes[0] |= {"fields": {"color": ["#ff8f92", "#fffeb2"]}}
-    plan = {"document": {"changes": changes}, "plan_digest": "d", "content_digest": "c", "updated": 1}
-    AccountRunFactory(run=run, account=north, state=AccountState.PLANNED, **plan)
-    DriftFactory(account=north, rows=[difference(), extra()])
-    IdMapping.objects.create(
-        account=north, kind="stage", master_key="7/142", slave_key="70/142", name="Offer", parent="S"
-    )
-    schedule = Schedule.objects.create(group=group, **NIGHT)
-    window = Window.objects.create(group=group, **WEEKEND)
-    return {"run": run.pk, "schedule": schedule.pk, "window": window.pk}
-
-
-@pytest.fixture
-def keys(db: None) -> dict[str, dict[str, str]]:
-    """The headers by scope."""
-    scopes = ("read", "trigger", "approve", "promote")
-    return {each: {"Authorization": f"Bearer {create_key(name=each, scopes=[each])[1]}"} for each in scopes}
 
 
 def ask(method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Any:
