@@ -45,7 +45,7 @@ def waiting_for_workers(same: Mapping[str, Any], accounts: Set[int], by: Actor) 
     Of an API key, the run's rows have to tell already that it asked for it.
     """
     waiting = not_begun(by).filter(**same, **WHOLE, queued_to_workers=True)
-    for run in waiting.only("pk"):
+    for run in waiting.only("group_id", "type", "mode"):
         if set(run.account_runs.order_by().values_list("account", flat=True)) == accounts:
             return None if is_worth_noting(run, by) else run
     return None
