@@ -46,11 +46,11 @@ def _message(content: Content, channel: Channel) -> RenderedMessage:
     title = _cut(content.title, LONGEST_TITLE)
     lines = [_cut(line, LONGEST_LINE) for line in content.lines if line][:LINES]
     link = f"{conf.public_url()}{content.path}" if conf.public_url() else ""
-    html = ""
-    if channel.kind == EMAIL:
-        facts: Mapping[str, Any] = {"title": title, "lines": lines, "link": link, "place": content.place}
-        html = render_to_string("notifications/message.html", {**facts, "table": content.table})
     text = "\n".join([*lines, link or content.place])
+    if channel.kind != EMAIL:
+        return RenderedMessage(title, text)
+    facts: Mapping[str, Any] = {"title": title, "lines": lines, "link": link, "place": content.place}
+    html = render_to_string("notifications/message.html", {**facts, "table": content.table})
     return RenderedMessage(title, text, html, content.attachment_name, content.attachment)
 
 

@@ -11,13 +11,14 @@ from django.utils.translation import ngettext
 
 from accounts.services.tables.formulas import BOM, csv_line
 from syncing.notifications.digests import Digest
-from syncing.notifications.harmless import without_secrets
+from syncing.notifications.harmless import harmless
 from syncing.notifications.speech import Content, Speech, Table, day, moment, number, sentences
 from syncing.presentation.labels import account_state_label
 
 LISTED = 200  # slaves in the table of an e-mail; the file has all of them
 COLUMNS = ("name", "subdomain", "state", "why", "since", "exceptions", "checked_at")
 LAST_RUN = ("last_run", "last_run_at", "last_run_state")
+LONGEST_CELL = 300  # characters
 NOT_EQUAL = ("differs", "conflict", "unknown")  # the worst first
 Row = Mapping[str, Any]
 
@@ -124,4 +125,7 @@ def _csv(slaves: list[Row]) -> str:
 
 
 def _cell(value: Any) -> Any:
-    return without_secrets(value) if isinstance(value, str) else value if value is not None else ""
+    """Returns a value for a cell: a text is one line, and shows no secret."""
+    if isinstance(value, str):
+        return harmless(value, in_chat=False, length=LONGEST_CELL)
+    return "" if value is None else value

@@ -93,7 +93,8 @@ class Speech:
 
 def sentences(*parts: str) -> str:
     """Joins parts that are not empty, each with a full stop at its end."""
-    return " ".join(part if part[-1] in ".!?…" else f"{part}." for part in parts if part)
+    texts = filter(None, map(str.strip, parts))
+    return " ".join(text if text[-1] in ".!?…" else f"{text}." for text in texts)
 
 
 def number(count: int) -> str:
