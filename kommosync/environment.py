@@ -4,6 +4,7 @@ import logging
 import os
 import re
 from collections.abc import Callable
+from importlib.util import find_spec
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -162,6 +163,20 @@ def base_url(name: str, example: str) -> str:
         is_usable = False
     if not is_usable or not HOST.match(value) or "?" in value or "#" in value:
         raise ImproperlyConfigured(f"{name} must be a URL with a host and without ? or #, as {example}")
+    return value
+
+
+def sentry_dsn(name: str) -> str:
+    """Returns the DSN in variable `name`; "" for none. It asks for a package that is not installed by itself."""
+    example = "https://KEY@o1.ingest.sentry.io/2"
+    value = base_url(name, example)
+    if value and (not urlsplit(value).username or not urlsplit(value).path.rpartition("/")[2].isdigit()):
+        raise ImproperlyConfigured(f"{name} must be the DSN of a Sentry project, as {example}")
+    if value and find_spec("sentry_sdk") is None:
+        raise ImproperlyConfigured(
+            f"{name} is set, but sentry-sdk is not installed: run `pip install -r requirements-sentry.txt`, "
+            f"or empty the variable."
+        )
     return value
 
 

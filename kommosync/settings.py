@@ -210,6 +210,7 @@ X_FRAME_OPTIONS = "DENY"
 # HSTS for the operator's other subdomains, and its preload list, are not ours to decide.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 
+SENTRY_DSN = env.sentry_dsn("SENTRY_DSN")
 LOG_FORMAT = env.choice("LOG_FORMAT", "line", ["line", "json"])
 logging.captureWarnings(LOG_FORMAT == "json")  # else Python writes them past the handler, as text
 LOGGING = {

@@ -7,6 +7,7 @@ from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
 from accounts.checks import INSTALLATION
+from syncing import conf
 from syncing.checks import CHECKS, SLOW_CHECKS
 
 
@@ -19,6 +20,8 @@ class SyncingConfig(AppConfig):
             register(check, INSTALLATION)
         for check in SLOW_CHECKS:
             register(check)
+        if dsn := conf.sentry_dsn():
+            import_string("syncing.sentry.start")(dsn)
         # After django-axes, which comes first in INSTALLED_APPS and has counted by then.
         user_login_failed.connect(import_string("syncing.logins.on_login_failed"))
         told_otherwise = import_string("accounts.services.upkeep.emails.told_otherwise")

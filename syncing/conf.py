@@ -4,6 +4,7 @@ import math
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 
@@ -77,6 +78,18 @@ def public_url() -> str:
 def api_rate() -> int:
     """Returns the requests per minute that one API key may make; 0 for no limit."""
     return int(settings.API_RATE)
+
+
+def sentry_dsn() -> str:
+    """Returns the address that errors are sent to; "" for none."""
+    return str(settings.SENTRY_DSN)
+
+
+def secrets() -> list[str]:
+    """Returns the settings that nobody may see, and the passwords in others."""
+    passwords = [settings.DATABASES["default"].get("PASSWORD"), getattr(settings, "EMAIL_HOST_PASSWORD", "")]
+    passwords.append(urlsplit(settings.REDIS_URL).password)
+    return [str(secret) for secret in (settings.SECRET_KEY, *settings.FIELD_ENCRYPTION_KEYS, *passwords) if secret]
 
 
 def workers() -> int:

@@ -23,12 +23,12 @@ class HideSecretPaths(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         message = record.getMessage()
-        if (hidden := _hidden(message)) != message:
+        if (hidden := hide_paths(message)) != message:
             record.msg, record.args = hidden, None
         if record.exc_info and not record.exc_text:  # what a formatter would put there
             record.exc_text = logging.Formatter().formatException(record.exc_info)
         if record.exc_text:
-            record.exc_text = _hidden(record.exc_text)
+            record.exc_text = hide_paths(record.exc_text)
         return True
 
 
@@ -81,7 +81,8 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(facts, default=str)
 
 
-def _hidden(text: str) -> str:
+def hide_paths(text: str) -> str:
+    """Returns the text with `***` in the place of secrets in paths, and of the path of the monitor outside."""
     text = SECRET_PATH.sub(r"\1***", text)
     monitor = urlsplit(conf.ping_url()).path
     return text.replace(monitor, "/***") if len(monitor) >= SHORTEST else text
