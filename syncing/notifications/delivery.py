@@ -1,6 +1,8 @@
 """Sends the messages that are due, each at least once and never by two processes at a time, until they are given up."""
 
 import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 
@@ -20,8 +22,9 @@ PAUSES = tuple(timedelta(minutes=minutes) for minutes in (2, 13, 60, 240))
 GIVEN_UP_AFTER = timedelta(hours=6)
 TOO_OLD = timedelta(hours=24)  # nobody wants to be told any more; only a channel that was switched off lets one wait
 LEASE = timedelta(seconds=3 * transport.DEADLINE)  # until a message is tried anew whose sender gave no sign of life
-AT_ONCE = 8  # channels
+AT_ONCE = 4  # channels: for each there is a process of some 55 MB
 FAILURES_IN_A_ROW = 2  # of one channel, after which its other messages wait: they would fail, too
+LOOK = 1.0  # seconds between two looks at what has become due
 SLICE = 45.0  # seconds after which nothing more is begun; the process has to end
 
 
@@ -37,35 +40,48 @@ def is_due() -> bool:
     return due(clock.now()).exists()
 
 
-def send_due() -> int:
-    """Sends what is due, several channels at a time and the messages of each in order; returns how many were sent."""
+def send_due(meanwhile: Callable[[], object] = lambda: None) -> int:
+    """Sends what is due, several channels at a time and the messages of each in order; returns how many were sent.
+
+    While a channel takes its time, `meanwhile` is called every second, and what has become due since is sent, too.
+    """
     until = time.monotonic() + SLICE
-    waiting = list(due(clock.now()).order_by("channel").values_list("channel", flat=True).distinct())
     at_work: dict[Future[str], Message] = {}
-    failing: dict[int, int] = {}
+    in_a_row: Counter[int] = Counter()
     count = 0
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        while waiting or at_work:
-            while waiting and len(at_work) < AT_ONCE:
-                message = _claim(waiting.pop(0)) if time.monotonic() < until else None
-                if message is not None:
+        while True:
+            if time.monotonic() < until:
+                for message in _claim_some(AT_ONCE - len(at_work), {each.channel_id for each in at_work.values()}):
                     at_work[pool.submit(_send, message)] = message
-            for future in wait(at_work, return_when=FIRST_COMPLETED).done if at_work else ():
+            if not at_work:
+                return count
+            for future in wait(at_work, LOOK, FIRST_COMPLETED).done:
                 message, failure = at_work.pop(future), future.result()
                 _settle(message, failure, _next_try(message, clock.now()))
                 count += not failure
-                failing[message.channel_id] = failing.get(message.channel_id, 0) + 1 if failure else 0
-                if failing[message.channel_id] < FAILURES_IN_A_ROW:
-                    waiting.append(message.channel_id)
-                else:
+                in_a_row[message.channel_id] = in_a_row[message.channel_id] + 1 if failure else 0
+                if in_a_row[message.channel_id] >= FAILURES_IN_A_ROW:
                     _postpone(message)
-    return count
+            meanwhile()
+
+
+def _claim_some(number: int, busy: Collection[int]) -> Iterator[Message]:
+    """Claims the next message of up to so many channels, whoever waits longest first; none of those that are busy."""
+    waiting = due(clock.now()).exclude(channel__in=busy).order_by("due_at", "pk").values_list("channel", flat=True)
+    for channel_id in list(dict.fromkeys(waiting)) if number else []:
+        message = _claim(channel_id)
+        if message is not None:
+            yield message
+            number -= 1
+        if not number:
+            return
 
 
 def _claim(channel_id: int) -> Message | None:
     """Takes the oldest due message of a channel, with a lease; None when there is none, or somebody sends there."""
     with transaction.atomic():
-        Channel.objects.select_for_update(no_key=True).only("pk").get(pk=channel_id)  # one claims, then the next
+        Channel.objects.select_for_update(no_key=True).only("pk").filter(pk=channel_id).first()  # one after the other
         moment = clock.now()
         message = due(moment).filter(channel=channel_id).select_related("channel").order_by("pk").first()
         if message is None or _is_sent_to(channel_id, moment):

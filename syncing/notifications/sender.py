@@ -22,7 +22,7 @@ from requests.adapters import HTTPAdapter
 
 from syncing.notifications.networks import addresses_of, is_private, literal
 
-LONGEST_LIFE = 30  # seconds; whoever started this process kills it before, unless it was killed itself
+LONGEST_LIFE = 20  # seconds; whoever started this process kills it before, unless it was killed itself
 CONNECTING = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})  # CPython's audit events
 SENT, NOT_SENT, NOT_UNDERSTOOD, HTTP = "sent", "not_sent", "not_understood", "http"
 PRIVATE, TIMEOUT, TLS, UNREACHABLE = "private", "timeout", "tls", "unreachable"

@@ -19,7 +19,7 @@ from syncing.error_boundary import bounded
 from syncing.models import EMAIL, Channel, Message
 from syncing.notifications.addresses import check_address, emails_of, kind_of
 
-DEADLINE = 20.0  # seconds for one message, whatever the server does
+DEADLINE = 15.0  # seconds for one message, whatever the server does
 SENDER = (sys.executable, "-m", "syncing.notifications.sender")
 # What the sender's process inherits; the rest of our environment holds secrets.
 INHERITED = ("LANG", "LC_ALL", "PATH", "PYTHONDONTWRITEBYTECODE", "REQUESTS_CA_BUNDLE", "SSL_CERT_DIR", "SSL_CERT_FILE")

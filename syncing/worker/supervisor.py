@@ -23,6 +23,7 @@ from syncing.leases import claims, clocks, dispatch, processes
 from syncing.models import ProcessKind
 from syncing.tasks import ensure_schedules
 from syncing.worker.cluster import READY_VARIABLE
+from syncing.worker.messengers import MessengerSupervisor
 
 logger = logging.getLogger(__name__)
 
@@ -98,6 +99,7 @@ class ClusterSupervisor:
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
         self._name = processes.new_name()
+        self._messengers = MessengerSupervisor()
         self._restarts = 0
         self._beat_due = 0.0
         self._tick_due = 0.0
@@ -150,6 +152,8 @@ class ClusterSupervisor:
                 if time.monotonic() >= self._tick_due and not self._is_database_away:
                     self._tick_due = time.monotonic() + conf.tick()
                     self._try(tick, dict[str, int]())
+                    self._try(self._messengers.start_if_needed, None)
+                self._messengers.watch()
                 why = self._reason_to_restart(cluster)
                 if why:
                     logger.error("%s; starting the queue's cluster again", why)
@@ -162,8 +166,10 @@ class ClusterSupervisor:
             self._say("Stopping: accounts in hand are finished or handed back.")
             return 0
         finally:
+            until = time.monotonic() + conf.DRAIN
             if not cluster.end(conf.DRAIN):
                 logger.warning("the cluster did not end within %s s and was killed", conf.DRAIN)
+            self._messengers.end(max(0.0, until - time.monotonic()))
 
     def _reason_to_restart(self, cluster: ClusterProcess) -> str:
         """Returns the reason to start the cluster anew; "" when all is well."""

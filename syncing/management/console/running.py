@@ -23,6 +23,7 @@ from syncing.selectors.documents import failed_document, run_document
 from syncing.services.runs.close import end_by_own_error
 from syncing.services.runs.start import Started
 from syncing.services.runs.waves import waits_for
+from syncing.worker.messengers import send_without_workers
 
 GOOD = (RunState.SUCCEEDED, RunState.PLANNED)
 LOOK = 0.5  # seconds between two looks at a run that the workers do
@@ -57,6 +58,9 @@ def run_command(
         write_json(stdout, document)
     else:
         stdout.write(run_report(document))
+    if not options["queue"] and not stop.is_set():
+        stdout.flush()
+        send_without_workers()
     if state not in GOOD:
         sys.exit(NOT_GOOD)
 

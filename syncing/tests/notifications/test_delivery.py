@@ -249,3 +249,25 @@ def test_two_processes_never_send_the_same_message(monkeypatch: pytest.MonkeyPat
     for channel in channels:
         own = set(channel.messages.values_list("pk", flat=True))
         assert [pk for pk in sent if pk in own] == sorted(own)
+
+
+def test_what_becomes_due_while_a_channel_hangs_is_sent_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    slow, well = new_channel(name="slow"), new_channel(name="well")
+    over, sent = threading.Event(), list[str]()
+
+    def send(channel: Channel, message: Message) -> str:
+        if channel.name == "slow":
+            assert over.wait(30)
+        else:
+            over.set()
+        sent.append(channel.name)
+        return ""
+
+    def meanwhile() -> None:
+        if not well.messages.exists():
+            due_message(well)
+
+    monkeypatch.setattr(transport, "send", send)
+    due_message(slow)
+    assert delivery.send_due(meanwhile) == 2
+    assert sent == ["well", "slow"]

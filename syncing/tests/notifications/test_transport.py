@@ -1,6 +1,7 @@
 """What really goes out: bodies as Apprise makes them, e-mails, and why something failed, without any secret."""
 
 import logging
+import re
 import time
 from email import message_from_bytes, policy
 from typing import Any
@@ -11,7 +12,8 @@ from pytest_django import Settings
 
 from syncing.models import Channel, Message
 from syncing.notifications import sender, transport
-from syncing.notifications.addresses import kind_of
+from syncing.notifications.addresses import check_address, kind_of
+from syncing.operations.envfile import ROOT
 from syncing.tests.notifications.sinks import HttpSink, dead_port, http_sink, smtp_sink
 
 TITLE = "2 of 119 failed"
@@ -273,3 +275,18 @@ def test_a_mail_server_that_is_not_there_or_does_not_answer(by_smtp: Settings, m
 
 def test_there_is_a_time_limit_for_every_mail_server(settings: Settings) -> None:
     assert 0 < settings.EMAIL_TIMEOUT < transport.DEADLINE
+
+
+# -- the page --
+
+PAGE = (ROOT / "docs" / "messages.md").read_text(encoding="utf-8")
+DOCUMENTED = re.findall(r"`((?!https:)[a-z]+://[^`\s]*[A-Z][^`\s]*)`", PAGE)
+
+
+def test_every_address_of_the_page_is_one(settings: Settings) -> None:
+    kinds = {kind_of(address).removesuffix("s") for address in DOCUMENTED}
+    assert {scheme.removesuffix("s") for scheme in settings.NOTIFY_SCHEMES} == kinds
+    settings.NOTIFY_PRIVATE = True
+    for address in DOCUMENTED:
+        check_address(address)
+        assert sender.service_of(address) is not None, address

@@ -1,0 +1,91 @@
+"""Messages of real runs by real processes: no run waits for them, and who uses cron gets his, too."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from accounts.tests.tables import connected
+from syncing.models import Channel
+from syncing.notifications.addresses import kind_of
+from syncing.tests.installation import Installation, new_franchise, wait_until
+from syncing.tests.notifications.sinks import HttpSink, dead_port, http_sink
+
+pytestmark = [pytest.mark.timeout(300), pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")]
+
+
+@pytest.fixture
+def sinks() -> Iterator[dict[str, HttpSink]]:
+    with ExitStack() as stack:
+        manners: dict[str, dict[str, Any]] = {"well": {}, "failing": {"status": 500}, "hanging": {"manner": "hang"}}
+        manners["dripping"] = {"manner": "drip"}  # up to the total time of a message
+        yield {name: stack.enter_context(http_sink(**manner)) for name, manner in manners.items()}
+
+
+def with_channels(installation: Installation, *addresses: str, **ports: int) -> Installation:
+    """Adds channels, to ports by their names, and takes the token from one slave, so that every run is incomplete."""
+    wanted = {**{name: f"json://127.0.0.1:{port}/s3cr3t" for name, port in ports.items()}, **{a: a for a in addresses}}
+    database = f"sqlite:///{installation.workspace.directory / 'kommosync.sqlite3'}"
+    with installation.blocker.unblock(), connected(database) as alias:
+        for name, address in wanted.items():
+            facts = {"kind": kind_of(address), "events": ["run_failed"], "when": "every"}
+            Channel(name=name, address=address, **facts).save(using=alias)
+    installation.accounts[-1].revoke_token()
+    return installation
+
+
+def state_of(installation: Installation, channel: str) -> tuple[Any, ...]:
+    """The first message to a channel: when it was sent, is due, why it failed, its tries, when it was made."""
+    sql = f"""
+        SELECT message.sent_at, message.due_at, message.failure, message.attempts, message.created_at
+        FROM syncing_message message JOIN syncing_channel channel ON channel.id = message.channel_id
+        WHERE channel.name = '{channel}' ORDER BY message.id
+    """
+    return (installation.rows(sql) or [(None, None, "", 0, "")])[0]
+
+
+def test_no_run_waits_for_a_dead_a_hanging_a_dripping_or_a_failing_channel(make, sinks: dict[str, HttpSink]) -> None:
+    with dead_port() as dead:
+        installation = make(new_franchise(slaves=3), NOTIFY_PRIVATE="on", SYNC_TICK="0.2")
+        with_channels(installation, dead=dead, **{name: sink.port for name, sink in sinks.items()})
+        installation.workspace.start_worker()
+        installation.workspace.manage("sync_all", "--queue", "--json", expect=(1,))
+        wait_until(lambda: bool(sinks["dripping"].taken), 60, "message to the dripping channel")
+
+        installation.workspace.manage("sync_all", "--queue", "--json", expect=(1,))
+
+        sent_at, _, failure, attempts, made_at = state_of(installation, "dripping")
+        assert (sent_at, failure, attempts) == (None, "", 1)  # a run has ended while this is still on its way
+        ended = installation.rows("SELECT state, finished_at FROM syncing_syncrun ORDER BY id")
+        assert [state for state, _ in ended] == ["partial", "partial"]
+        assert ended[0][1] <= made_at  # the message is made after its run, by somebody else
+        wait_until(lambda: state_of(installation, "hanging")[2] != "", 60, "failure of the hanging channel")
+
+        for name, sentence in {
+            "dead": "The service could not be reached.",
+            "failing": "The service is in trouble (HTTP status 500).",
+            "hanging": "The service did not answer in time.",
+        }.items():
+            sent_at, due_at, failure, attempts, *_ = state_of(installation, name)
+            assert failure.startswith(sentence)
+            assert (sent_at, attempts) == (None, 1)
+            assert due_at is not None  # it is tried again
+        wait_until(lambda: len(sinks["well"].taken) == 2, 60, "messages to the good channel")
+        assert sinks["well"].taken[0].json["title"].startswith("1 of 3 accounts failed")
+        log = "".join(path.read_text() for path in installation.workspace.logs.glob("*.log"))
+        assert "s3cr3t" not in log
+
+
+def test_a_command_without_workers_sends_its_messages_and_prints_its_document_alone(
+    make, sinks: dict[str, HttpSink]
+) -> None:
+    installation = make(new_franchise(slaves=2), NOTIFY_PRIVATE="on")
+    with_channels(installation, "ops@franchise.example", well=sinks["well"].port)
+    printed = installation.workspace.manage("sync_all", "--json", expect=(1,))
+    assert json.loads(printed)["state"] == "partial"
+    assert len(sinks["well"].taken) == 1
+    assert state_of(installation, "ops@franchise.example")[0] is not None  # printed, but to stderr
+    assert "ops@franchise.example" in (installation.workspace.logs / "sync_all.log").read_text()
