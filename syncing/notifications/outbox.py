@@ -7,7 +7,7 @@ a channel knows depends on what it was told before.
 
 import logging
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from django.db import transaction
@@ -21,6 +21,7 @@ from syncing.notifications.digests import Digest, digest_of
 from syncing.notifications.rendering import render
 
 MOST = 200  # notices of one call, so that the caller can look after itself
+TOO_OLD = timedelta(days=1)  # if no worker made messages for so long, nobody is told of what was before
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +63,9 @@ def _note_failure(notice: Notice, error: Exception) -> None:
 def _tell_all(notice: Notice) -> int:
     """Tells every channel that wants it; one for which it fails prevents no other."""
     group = notice.run.group if notice.run else notice.group
+    if notice.at < clock.now() - TOO_OLD:
+        logger.warning("a notice of %s (run %s) is too old to be told", notice.event, notice.run_id)
+        return 0
     channels = notices.listeners(notice.event, group)
     if chosen := notice.facts.get("channel"):
         channels = list(Channel.objects.filter(pk=chosen))

@@ -4,12 +4,14 @@ import json
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.conf import settings
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from accounts.tests.factories import AccountFactory, GroupFactory
 from accounts.tests.tables import postgres_database
@@ -126,3 +128,12 @@ def test_what_is_asked_of_the_database_does_not_grow_with_the_accounts() -> None
             assert len(titles()) == 1
         counts.append(len(asked))
     assert counts[0] == counts[1]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("hours", "expected"), [(23, 1), (25, 0)])
+def test_what_is_older_than_a_day_is_not_told_any_more(hours: float, expected: int) -> None:
+    listen()
+    notices.pause_ended(GroupFactory())
+    Notice.objects.update(at=timezone.now() - timedelta(hours=hours))
+    assert len(told()) == expected
