@@ -1,10 +1,11 @@
 """`/api/audit`: who decided what."""
 
+import re
 from datetime import datetime
 from typing import Annotated, Any
 
 from ninja import Query, Router, Schema
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from syncing.api.http import ApiRequest
 from syncing.api.operations import operation
@@ -14,6 +15,17 @@ from syncing.models import AuditAction, KeyScope
 from syncing.selectors import audit as reads
 
 router = Router(tags=["audit"])
+RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+
+
+def _as_rfc_3339(text: Any) -> Any:
+    """Lets through what the format date-time is; pydantic would take numbers, too."""
+    if not RFC_3339.fullmatch(str(text)):
+        raise ValueError("write it as 2026-12-01T00:00:00Z")
+    return text
+
+
+Moment = Annotated[datetime, BeforeValidator(_as_rfc_3339)]
 
 
 class AuditFilters(Schema):
@@ -21,7 +33,9 @@ class AuditFilters(Schema):
     before: (
         Annotated[int, Field(ge=1, le=LARGEST, description="a whole number: entries older than this one")] | None
     ) = None
-    since: datetime | None = Field(None, description="a time (ISO) with its zone")
+    since: Annotated[datetime, BeforeValidator(_as_rfc_3339)] | None = Field(
+        None, description="a time (ISO) with its zone"
+    )
     action: AuditAction | None = None
     group: str | None = Field(None, description="name of a sync group, which may be gone")
     account: str | None = Field(None, description="a subdomain, which may be gone")

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from ninja import Query, Router
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from accounts.kommo.texts import storable
 from syncing.api.http import ApiError, ApiRequest, bad_request
@@ -19,12 +19,21 @@ router = Router(tags=["channels"])
 MAY_CHANGE = (KeyScope.TRIGGER, services.CHANGE_CHANNEL)
 
 
+def _has_address(name: str, other: str) -> dict[str, Any]:
+    properties = {name: {"type": "string", "minLength": 1}, other: {"enum": [None, ""]}}
+    return {"required": [name], "properties": properties}
+
+
 class ChannelBody(RequestBody):
-    name: Text = Field(description="how it is called")
+    model_config = ConfigDict(json_schema_extra={"anyOf": [_has_address("email", "url"), _has_address("url", "email")]})
+
+    name: Text = Field(min_length=1, max_length=120, description="how it is called")
     group: GroupName = None
     email: Text | None = Field(None, description="an e-mail address; this, or url")
     url: Text | None = Field(None, description="an address as Apprise has it; this, or email")
-    events: list[Text] = Field(list(Event.values), description="what it is told: names of events; left out: all")
+    events: list[Annotated[Event, Field(strict=False)]] = Field(
+        list(Event), min_length=1, description="what it is told: names of events; left out: all"
+    )
     when: Annotated[TellWhen, Field(strict=False)] = TellWhen.CHANGED
     language: Text = Field("en", description="the language of its messages")
 

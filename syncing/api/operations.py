@@ -56,7 +56,10 @@ def operation(
         extra: dict[str, Any] = {"x-errors": list(errors)}
         if body is not None:
             schema = body.model_json_schema(ref_template=REF_TEMPLATE)
-            extra["requestBody"] = {"required": False, "content": {"application/json": {"schema": schema}}}
+            extra["requestBody"] = {
+                "required": "required" in schema,
+                "content": {"application/json": {"schema": schema}},
+            }
         add = route(
             path,
             url_name=name,

@@ -1,21 +1,21 @@
 """`POST /api/sync/pause` and `/api/sync/resume`: a group or accounts, all of them or none."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from ninja import Router
 from pydantic import Field
 
 from accounts.models import Account
-from syncing.api.http import ApiRequest, bad_request
+from syncing.api.http import ApiRequest
 from syncing.api.operations import operation
 from syncing.api.request_bodies import GroupName, Reason, RequestBody, Subdomains, Text, group_or_accounts, read_body
 from syncing.api.shapes.groups import PausedShape, ResumedShape
 from syncing.models import KeyScope
 from syncing.services import pauses
-from syncing.services.audit import LONGEST_REASON
 
 router = Router(tags=["pauses"])
 MAY_CHANGE = (KeyScope.TRIGGER, None)
+HOURS = pauses.LONGEST.total_seconds() / 3600
 
 
 class ResumeBody(RequestBody):
@@ -25,7 +25,8 @@ class ResumeBody(RequestBody):
 
 
 class PauseBody(ResumeBody):
-    hours: float | None = Field(None, description="a number of hours, a year at most; left out: 24, or until")
+    reason: Annotated[Reason, Field(min_length=1, pattern=r"\S")]
+    hours: float | None = Field(None, gt=0, le=HOURS, description="a number, a year at most; left out: 24, or until")
     until: Text | None = Field(None, description="a time (ISO); without a zone in that of the group")
 
 
@@ -34,8 +35,6 @@ def pause(request: ApiRequest) -> dict[str, Any]:
     """Pauses a group, or accounts, all or none, for a reason. The maker of the key needs the right to change them."""
     body = read_body(request, PauseBody)
     things = group_or_accounts(body.group, body.accounts)
-    if not body.reason.strip():
-        raise bad_request("bad_reason", "A pause needs a reason.", [f"up to {LONGEST_REASON} characters"])
     paused = pauses.pause(things, reason=body.reason, hours=body.hours, until=body.until, by=request.by)
     return {"paused": [_document(thing) for thing in paused]}
 

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from ninja import Router
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from syncing.api.http import ApiRequest
 from syncing.api.lookups import accepted, slave_or_404
@@ -19,8 +19,14 @@ ShortText = Annotated[str, Field(max_length=500)]
 ITEMS = "a list of objects with kind, name or slave_key, and attribute, as /api/drift tells them"
 
 
+def _called_by(name: str) -> dict[str, Any]:
+    return {"required": [name], "properties": {name: {"minLength": 1}}}
+
+
 class PromotedItem(RequestBody):
     """An item of the slave, called by its name or its slave_key; without an attribute the whole item."""
+
+    model_config = ConfigDict(json_schema_extra={"anyOf": [_called_by("name"), _called_by("slave_key")]})
 
     kind: ShortText
     name: ShortText = ""

@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeVar
 
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from accounts.kommo.texts import storable
 from accounts.models import SECRETS, Account, SyncGroup
@@ -34,7 +34,13 @@ def _storable(text: str) -> str:
     return text
 
 
+def _whole(number: Any) -> Any:
+    """Returns 3.0 as 3: in JSON they are the same."""
+    return int(number) if isinstance(number, float) and number.is_integer() else number
+
+
 Text = Annotated[str, AfterValidator(_storable)]
+WholeNumber = Annotated[int, BeforeValidator(_whole)]
 Reason = Annotated[str, Field(max_length=LONGEST_REASON, description=f"why; up to {LONGEST_REASON} characters")]
 # What they may be depends on the tables, so they are looked at below, and the error lists them.
 GroupName = Annotated[

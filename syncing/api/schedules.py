@@ -1,6 +1,6 @@
 """`/api/sync/schedules`: the schedules of groups, listed, added and removed."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from ninja import Query, Router
 from pydantic import Field
@@ -8,9 +8,9 @@ from pydantic import Field
 from syncing.api.http import ApiError, ApiRequest
 from syncing.api.operations import operation
 from syncing.api.paging import Page, next_url, page_of
-from syncing.api.request_bodies import GroupName, RequestBody, Text, group_named, read_body
+from syncing.api.request_bodies import GroupName, RequestBody, Text, WholeNumber, group_named, read_body
 from syncing.api.shapes.groups import ScheduleShape, SchedulesShape
-from syncing.models import DEFAULT_GRACE, KeyScope, Schedule
+from syncing.models import DEFAULT_GRACE, WEEK, KeyScope, Schedule, ScheduleKind
 from syncing.selectors.schedules import schedule_document, schedules_of
 from syncing.services import schedules as services
 from syncing.services.requirements import CHANGE_GROUP
@@ -21,10 +21,10 @@ MAY_CHANGE = (KeyScope.TRIGGER, CHANGE_GROUP)
 
 class ScheduleBody(RequestBody):
     group: GroupName = None
-    kind: Text = Field("", description="drift, plan or apply")
-    cron: Text = Field("", description="a cron expression, as 0 3 * * *")
+    kind: Annotated[ScheduleKind, Field(strict=False)]
+    cron: Annotated[Text, Field(min_length=1, max_length=100, description="a cron expression, as 0 3 * * *")]
     time_zone: Text = Field("", description="as America/Sao_Paulo; left out: that of the group")
-    grace: int = Field(DEFAULT_GRACE, description="minutes that a missed time is made up for")
+    grace: WholeNumber = Field(DEFAULT_GRACE, ge=0, le=WEEK, description="minutes that a missed time is made up for")
 
 
 class ScheduleFilters(Page):

@@ -1,6 +1,6 @@
 """`/api/sync/windows`: the windows of groups, listed, added and removed."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from ninja import Query, Router
 from pydantic import Field
@@ -8,9 +8,9 @@ from pydantic import Field
 from syncing.api.http import ApiError, ApiRequest
 from syncing.api.operations import operation
 from syncing.api.paging import Page, next_url, page_of
-from syncing.api.request_bodies import GroupName, RequestBody, Text, group_named, read_body
+from syncing.api.request_bodies import GroupName, RequestBody, Text, WholeNumber, group_named, read_body
 from syncing.api.shapes.groups import WindowShape, WindowsShape
-from syncing.models import KeyScope, Window
+from syncing.models import WEEK, KeyScope, Window, WindowKind
 from syncing.selectors.windows import window_document, windows_of
 from syncing.services import windows as services
 from syncing.services.requirements import CHANGE_GROUP
@@ -21,10 +21,10 @@ MAY_CHANGE = (KeyScope.TRIGGER, CHANGE_GROUP)
 
 class WindowBody(RequestBody):
     group: GroupName = None
-    kind: Text = Field("", description="deny or allow")
-    cron: Text = Field("", description="a cron expression, as 0 3 * * *")
+    kind: Annotated[WindowKind, Field(strict=False)]
+    cron: Annotated[Text, Field(min_length=1, max_length=100, description="a cron expression, as 0 3 * * *")]
     time_zone: Text = Field("", description="as America/Sao_Paulo; left out: that of the group")
-    minutes: int = Field(description="length of the window in minutes")
+    minutes: WholeNumber = Field(ge=1, le=52 * WEEK, description="length of the window in minutes")
 
 
 class WindowFilters(Page):

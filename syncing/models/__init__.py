@@ -13,7 +13,7 @@ from syncing.models.mappings import IdMapping, PendingCreation, StoredName
 from syncing.models.processes import Process, ProcessKind
 from syncing.models.promotion import PromotionProposal
 from syncing.models.runs import AccountRun, SyncRun, master_unread
-from syncing.models.schedules import DEFAULT_GRACE, Schedule, ScheduleKind, Window, WindowKind
+from syncing.models.schedules import DEFAULT_GRACE, WEEK, Schedule, ScheduleKind, Window, WindowKind
 from syncing.models.snapshots import MasterSnapshot, SlaveSnapshot
 from syncing.models.states import (
     ACCOUNT_GOOD,
@@ -39,6 +39,7 @@ __all__ = [
     "EMAIL",
     "REVIEWED",
     "RUN_OPEN",
+    "WEEK",
     "AcceptedDifference",
     "AccountRetry",
     "AccountRun",
