@@ -1,11 +1,11 @@
 """`/api/audit`: who decided what."""
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from ninja import Query, Router, Schema
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from syncing.api.http import ApiRequest
 from syncing.api.operations import operation
@@ -25,17 +25,21 @@ def _as_rfc_3339(text: Any) -> Any:
     return text
 
 
-Moment = Annotated[datetime, BeforeValidator(_as_rfc_3339)]
+def _in_utc(moment: datetime) -> datetime:
+    """Returns the moment in UTC, as not every database knows every offset."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("that is out of all time") from error
+
+
+Moment = Annotated[datetime, BeforeValidator(_as_rfc_3339), AfterValidator(_in_utc)]
 
 
 class AuditFilters(Schema):
     limit: Limit = DEFAULT_LIMIT
-    before: (
-        Annotated[int, Field(ge=1, le=LARGEST, description="a whole number: entries older than this one")] | None
-    ) = None
-    since: Annotated[datetime, BeforeValidator(_as_rfc_3339)] | None = Field(
-        None, description="a time (ISO) with its zone"
-    )
+    before: Annotated[int, Field(ge=1, le=LARGEST)] | None = Field(None, description="entries older than this one")
+    since: Moment | None = Field(None, description="a time (ISO) with its zone")
     action: AuditAction | None = None
     group: str | None = Field(None, description="name of a sync group, which may be gone")
     account: str | None = Field(None, description="a subdomain, which may be gone")

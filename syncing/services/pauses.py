@@ -1,7 +1,7 @@
 """Pauses of groups and accounts, with a reason, an author and an end; every pause and its end is audited."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -21,6 +21,7 @@ from syncing.services.requirements import CHANGE_ACCOUNT, CHANGE_GROUP, require_
 
 PausedThing = SyncGroup | Account
 LONGEST = timedelta(days=366)
+FARTHEST = timedelta(hours=14)  # from UTC, of any zone there is; of offsets over 16 hours PostgreSQL knows nothing
 NO_PAUSE: Mapping[str, Any] = {
     "paused": False,
     "paused_until": None,
@@ -127,8 +128,11 @@ def _moment(text: str, group: SyncGroup) -> datetime:
     """Reads an ISO time; one without a zone is in that of the group."""
     try:
         moment = datetime.fromisoformat(text)
-        return moment if timezone.is_aware(moment) else moment.replace(tzinfo=ZoneInfo(group.time_zone))
-    except ValueError as error:
+        if timezone.is_naive(moment):
+            return moment.replace(tzinfo=ZoneInfo(group.time_zone))
+        offset = moment.utcoffset() or timedelta(0)
+        return moment.astimezone(UTC) if abs(offset) > FARTHEST else moment
+    except (ValueError, OverflowError) as error:
         message = _("%(until)s is not a time. Write it as in 2026-12-24T18:00.")
         raise Refusal("bad_until", message % {"until": text}) from error
 

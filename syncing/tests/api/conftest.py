@@ -2,6 +2,7 @@
 
 import pytest
 
+from accounts.models import Account
 from accounts.tests.factories import AccountFactory
 from syncing.models import (
     AcceptedDifference,
@@ -12,6 +13,7 @@ from syncing.models import (
     RunMode,
     RunState,
     Schedule,
+    SyncRun,
     Watch,
     Window,
 )
@@ -30,14 +32,18 @@ DOCUMENT = {
 }
 
 
-@pytest.fixture
-def numbers(db: None) -> dict[str, int]:
+def planned_run(account: Account) -> SyncRun:
+    run = RunFactory(group=account.group, state=RunState.PLANNED, mode=RunMode.PLAN)
+    plan = {"document": DOCUMENT, "plan_digest": "d", "content_digest": "c", "updated": 1}
+    AccountRunFactory(run=run, account=account, state=AccountState.PLANNED, **plan)
+    return run
+
+
+def something_of_everything() -> dict[str, int]:
     """The ids of a planned run, a schedule and a window, in a group in which something differs."""
     cast = AccountFactory.cast()
     group, north = cast["north"].group, cast["north"]
-    run = RunFactory(group=group, state=RunState.PLANNED, mode=RunMode.PLAN)
-    plan = {"document": DOCUMENT, "plan_digest": "d", "content_digest": "c", "updated": 1}
-    AccountRunFactory(run=run, account=north, state=AccountState.PLANNED, **plan)
+    run = planned_run(north)
     DriftFactory(account=north, rows=[difference(), extra()])
     IdMapping.objects.create(
         account=north, kind="stage", master_key="7/142", slave_key="70/142", name="Offer", parent="S"
@@ -49,6 +55,11 @@ def numbers(db: None) -> dict[str, int]:
     schedule = Schedule.objects.create(group=group, **NIGHT)
     window = Window.objects.create(group=group, **WEEKEND)
     return {"run": run.pk, "schedule": schedule.pk, "window": window.pk}
+
+
+@pytest.fixture
+def numbers(db: None) -> dict[str, int]:
+    return something_of_everything()
 
 
 @pytest.fixture

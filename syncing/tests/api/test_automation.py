@@ -1,11 +1,14 @@
 """Schedules, windows and pauses through REST: the documents of the commands, by keys that may."""
 
 import json
+from datetime import timedelta
+from datetime import timezone as dt_timezone
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
+from django.utils import timezone
 
 from accounts.models import Account, SyncGroup
 from accounts.tests.factories import AccountFactory, GroupFactory
@@ -104,6 +107,7 @@ def test_a_list_can_be_of_one_group(cast) -> None:
         (PAUSE, {"accounts": ["north"], "reason": "x", "hours": float("nan")}, "bad_hours"),
         (PAUSE, {"accounts": ["north"], "reason": "x", "until": 5}, "bad_until"),
         (PAUSE, {"accounts": ["north"], "reason": "x", "until": "noon"}, "bad_until"),
+        (PAUSE, {"accounts": ["north"], "reason": "x", "until": "0001-01-01T00:00:00+15:00"}, "bad_until"),
         (PAUSE, {"accounts": ["north"], "reason": "x", "hours": 1, "until": "2099-01-01"}, "bad_until"),
         (PAUSE, {"group": "Nobody", "reason": "x"}, "unknown_group"),
         (RESUME, {"group": "Branches", "hours": 1}, "unknown_key"),
@@ -139,6 +143,14 @@ def test_accounts_are_paused_and_resumed(cast) -> None:
 
     answer = ask("POST", RESUME, {"accounts": ["north", "west"]})
     assert (answer.status_code, answer.json()) == (200, {"resumed": [{"account": "north"}]})
+
+
+def test_the_end_of_a_pause_may_have_any_offset(cast) -> None:
+    end = (timezone.now() + timedelta(days=2)).astimezone(dt_timezone(timedelta(hours=22, minutes=9)))
+    answer = ask("POST", PAUSE, {"accounts": ["north"], "reason": "x", "until": end.isoformat()})
+    assert answer.status_code == 200
+    assert answer.json()["paused"][0]["until"].endswith("+00:00")  # PostgreSQL knows no such offset
+    assert Account.objects.get(subdomain="north").paused_until == end
 
 
 def test_a_group_is_paused_and_resumed(cast) -> None:

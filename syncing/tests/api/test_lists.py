@@ -99,7 +99,18 @@ def test_a_limit_has_bounds(headers, path, limit) -> None:
     assert (answer.status_code, answer.json()["code"]) == (400, "bad_limit")
 
 
-@pytest.mark.parametrize("path", set(LISTS) - {"/api/audit", "/api/drift"})
+@pytest.mark.parametrize("since", ["0213-02-14T11:46:23.21%2B22:09", "2026-12-01T00:00:00Z", "2026-12-01t00:00:00z"])
+def test_a_time_may_have_any_offset(headers, since) -> None:
+    assert get(f"/api/audit?since={since}", headers).status_code == 200
+
+
+@pytest.mark.parametrize("since", ["0.5", "1700000000", "2026-12-01", "noon", "0001-01-01T00:00:00%2B05:00", "%00", ""])
+def test_what_is_no_time_is_refused(headers, since) -> None:
+    answer = get(f"/api/audit?since={since}", headers)
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad_since")
+
+
+@pytest.mark.parametrize("path", sorted(set(LISTS) - {"/api/audit", "/api/drift"}))
 @pytest.mark.parametrize("cursor", ["0", "x", "9" * 30, "%00"])
 def test_a_cursor_is_one_that_we_gave(headers, path, cursor) -> None:
     answer = get(f"{path}?cursor={cursor}", headers)
