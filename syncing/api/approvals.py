@@ -7,7 +7,7 @@ from ninja import Router
 from syncing.api.http import ApiRequest
 from syncing.api.lookups import accepted, run_or_404
 from syncing.api.operations import operation
-from syncing.api.request_bodies import Reason, RequestBody, Subdomains, accounts_of_run, read_body
+from syncing.api.request_bodies import Reason, RequestBody, Subdomains, accounts_of_run, example, read_body
 from syncing.api.shapes.runs import StartedShape
 from syncing.models import KeyScope
 from syncing.purposes import APPROVE
@@ -17,6 +17,8 @@ router = Router(tags=["plans"])
 
 
 class ApprovalBody(RequestBody):
+    model_config = example(reason="Agreed with sales")
+
     accounts: Subdomains = None
     reason: Reason = ""
 

@@ -3,19 +3,23 @@
 from typing import Annotated, Any
 
 from ninja import Query, Router
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, WithJsonSchema
 
 from accounts.kommo.texts import storable
 from syncing.api.http import ApiError, ApiRequest, bad_request
 from syncing.api.operations import operation
 from syncing.api.paging import Page, next_url, page_of
-from syncing.api.request_bodies import GroupName, RequestBody, Text, group_named, read_body
+from syncing.api.request_bodies import RequestBody, Text, group_named, read_body
 from syncing.api.shapes.groups import ChannelShape, ChannelsShape, ChannelTestShape
 from syncing.models import Channel, Event, KeyScope, TellWhen
 from syncing.selectors.channels import channel_document, channels_of
 from syncing.services import channels as services
 
 router = Router(tags=["channels"])
+OneGroup = Annotated[
+    Any,
+    WithJsonSchema({"type": ["string", "null"], "description": "name of a sync group; left out: it is told of all"}),
+]
 MAY_CHANGE = (KeyScope.TRIGGER, services.CHANGE_CHANNEL)
 
 
@@ -25,17 +29,22 @@ def _has_address(name: str, other: str) -> dict[str, Any]:
 
 
 class ChannelBody(RequestBody):
-    model_config = ConfigDict(json_schema_extra={"anyOf": [_has_address("email", "url"), _has_address("url", "email")]})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [_has_address("email", "url"), _has_address("url", "email")],
+            "example": {"name": "Ops", "email": "ops@example.com", "events": ["run_failed"], "when": "changed"},
+        }
+    )
 
     name: Text = Field(min_length=1, max_length=120, description="how it is called")
-    group: GroupName = None
+    group: OneGroup = None
     email: Text | None = Field(None, description="an e-mail address; this, or url")
     url: Text | None = Field(None, description="an address as Apprise has it; this, or email")
     events: list[Annotated[Event, Field(strict=False)]] = Field(
         list(Event), min_length=1, description="what it is told: names of events; left out: all"
     )
-    when: Annotated[TellWhen, Field(strict=False)] = TellWhen.CHANGED
-    language: Text = Field("en", description="the language of its messages")
+    when: Annotated[TellWhen, Field(strict=False, description="how often")] = TellWhen.CHANGED
+    language: Text = Field("en", description="the language of its messages: en, pt-br or es")
 
 
 class ChannelFilters(Page):

@@ -96,8 +96,9 @@ def _sample(schema: OpenApi, depth: int = 0) -> Any:
     if schema.get("type") == "array":
         return [_sample(schema["items"], depth)]
     alternatives = [_sample(each, depth) for each in schema.get("anyOf", ()) if each != {"type": "null"}]
-    if any(isinstance(each, dict) for each in alternatives):
-        return alternatives[0]
+    if alternatives:
+        is_text = all(isinstance(each, str) for each in alternatives)
+        return " | ".join(alternatives) if is_text else alternatives[0]
     return schema.get("format") or _kind(schema)
 
 

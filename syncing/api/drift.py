@@ -10,7 +10,7 @@ from syncing.api.http import ApiError, ApiRequest
 from syncing.api.lookups import accounts_called, slave_or_404
 from syncing.api.operations import operation
 from syncing.api.paging import Limit, next_url
-from syncing.api.request_bodies import Reason, RequestBody, group_named, read_body
+from syncing.api.request_bodies import Reason, RequestBody, example, group_named, read_body
 from syncing.api.shapes.accounts import DriftsShape, ExceptionShape
 from syncing.models import AcceptedDifference, KeyScope
 from syncing.selectors.drift import drift_documents, exception_document
@@ -22,6 +22,8 @@ AS_TOLD = "text, as /api/drift tells it"
 
 
 class ExceptionBody(RequestBody):
+    model_config = example(kind="stage", key="7/71", attribute="color", reason="Their own colours")
+
     kind: Annotated[str, Field(max_length=12, description=AS_TOLD)]
     key: Annotated[str, Field(max_length=500, description=AS_TOLD)]
     attribute: Annotated[str, Field(max_length=30, description=f"{AS_TOLD}; left out: the whole item")] = ""

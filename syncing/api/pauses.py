@@ -8,7 +8,16 @@ from pydantic import Field
 from accounts.models import Account
 from syncing.api.http import ApiRequest
 from syncing.api.operations import operation
-from syncing.api.request_bodies import GroupName, Reason, RequestBody, Subdomains, Text, group_or_accounts, read_body
+from syncing.api.request_bodies import (
+    GroupName,
+    Reason,
+    RequestBody,
+    Subdomains,
+    Text,
+    example,
+    group_or_accounts,
+    read_body,
+)
 from syncing.api.shapes.groups import PausedShape, ResumedShape
 from syncing.models import KeyScope
 from syncing.services import pauses
@@ -19,12 +28,16 @@ HOURS = pauses.LONGEST.total_seconds() / 3600
 
 
 class ResumeBody(RequestBody):
+    model_config = example(accounts=["north"])
+
     group: GroupName = None
     accounts: Subdomains = None
     reason: Reason = ""
 
 
 class PauseBody(ResumeBody):
+    model_config = example(accounts=["north"], hours=4, reason="Moving to another plan")
+
     reason: Annotated[Reason, Field(min_length=1, pattern=r"\S")]
     hours: float | None = Field(None, gt=0, le=HOURS, description="a number, a year at most; left out: 24, or until")
     until: Text | None = Field(None, description="a time (ISO); without a zone in that of the group")

@@ -7,7 +7,7 @@ from pydantic import WithJsonSchema
 
 from syncing.api.http import ApiRequest, bad_request
 from syncing.api.operations import operation
-from syncing.api.request_bodies import GroupName, RequestBody, group_named, read_body
+from syncing.api.request_bodies import GroupName, RequestBody, example, group_named, read_body
 from syncing.api.shapes.groups import PolicyShape
 from syncing.models import KeyScope
 from syncing.services.policy import document_of, read_document, set_policy
@@ -27,6 +27,8 @@ PolicyValues = Annotated[
 
 
 class PolicyBody(RequestBody):
+    model_config = example(policy={"watch": "plan", "max_deletes": 5})
+
     group: GroupName = None
     policy: PolicyValues
 

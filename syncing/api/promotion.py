@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, model_validator
 from syncing.api.http import ApiRequest
 from syncing.api.lookups import accepted, slave_or_404
 from syncing.api.operations import operation
-from syncing.api.request_bodies import Reason, RequestBody, read_body
+from syncing.api.request_bodies import Reason, RequestBody, example, read_body
 from syncing.api.shapes.runs import StartedShape
 from syncing.models import KeyScope
 from syncing.purposes import PROMOTE
@@ -41,6 +41,8 @@ class PromotedItem(RequestBody):
 
 
 class PromotionBody(RequestBody):
+    model_config = example(items=[{"kind": "pipeline", "name": "Renewals"}], reason="All branches need it")
+
     items: list[PromotedItem] = Field(min_length=1, description=ITEMS)
     reason: Reason = ""
 

@@ -25,6 +25,11 @@ class RequestBody(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
+def example(**values: Any) -> ConfigDict:
+    """Returns the configuration of a body that says what one looks like; `values` has to be one."""
+    return ConfigDict(json_schema_extra={"example": values})
+
+
 Read = TypeVar("Read", bound=RequestBody)
 
 

@@ -8,7 +8,7 @@ from pydantic import Field
 from syncing.api.http import ApiRequest
 from syncing.api.lookups import accepted, run_or_404
 from syncing.api.operations import operation
-from syncing.api.request_bodies import Reason, RequestBody, Subdomains, accounts_of_run, read_body
+from syncing.api.request_bodies import Reason, RequestBody, Subdomains, accounts_of_run, example, read_body
 from syncing.api.shapes.runs import StartedShape
 from syncing.models import KeyScope, RunMode
 from syncing.services import rollback as services
@@ -17,6 +17,8 @@ router = Router(tags=["runs"])
 
 
 class RollbackBody(RequestBody):
+    model_config = example(mode="plan", accounts=["north"], reason="Wrong colours")
+
     accounts: Subdomains = None
     mode: Annotated[RunMode, Field(strict=False)] = RunMode.APPLY
     reason: Reason = ""

@@ -10,7 +10,7 @@ from syncing.api.http import ApiRequest
 from syncing.api.lookups import accepted, run_or_404
 from syncing.api.operations import operation
 from syncing.api.paging import DEFAULT_LIMIT, Page, next_url, page_of
-from syncing.api.request_bodies import GroupName, RequestBody, Subdomains, group_named, read_body, slaves_named
+from syncing.api.request_bodies import GroupName, RequestBody, Subdomains, example, group_named, read_body, slaves_named
 from syncing.api.shapes.runs import RunPlansShape, RunShape, RunsShape, StartedShape
 from syncing.models import KeyScope, RunMode, RunState, RunType, Trigger
 from syncing.selectors.documents import plan_document, run_document
@@ -22,6 +22,8 @@ MAY_SEE = (KeyScope.READ, "syncing.view_syncrun")
 
 
 class TriggerBody(RequestBody):
+    model_config = example(sync_type="full", mode="plan", group="Branches", accounts=["north"])
+
     sync_type: Annotated[RunType, Field(strict=False)] = RunType.FULL
     mode: Annotated[RunMode, Field(strict=False)] = RunMode.APPLY
     group: GroupName = None

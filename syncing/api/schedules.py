@@ -8,7 +8,7 @@ from pydantic import Field
 from syncing.api.http import ApiError, ApiRequest
 from syncing.api.operations import operation
 from syncing.api.paging import Page, next_url, page_of
-from syncing.api.request_bodies import GroupName, RequestBody, Text, WholeNumber, group_named, read_body
+from syncing.api.request_bodies import GroupName, RequestBody, Text, WholeNumber, example, group_named, read_body
 from syncing.api.shapes.groups import ScheduleShape, SchedulesShape
 from syncing.models import DEFAULT_GRACE, WEEK, KeyScope, Schedule, ScheduleKind
 from syncing.selectors.schedules import schedule_document, schedules_of
@@ -20,6 +20,8 @@ MAY_CHANGE = (KeyScope.TRIGGER, CHANGE_GROUP)
 
 
 class ScheduleBody(RequestBody):
+    model_config = example(group="Branches", kind="drift", cron="0 3 * * *", time_zone="America/Sao_Paulo")
+
     group: GroupName = None
     kind: Annotated[ScheduleKind, Field(strict=False)]
     cron: Annotated[Text, Field(min_length=1, max_length=100, description="a cron expression, as 0 3 * * *")]

@@ -8,7 +8,7 @@ from pydantic import Field
 from syncing.api.http import ApiRequest
 from syncing.api.lookups import run_or_404, run_url
 from syncing.api.operations import operation
-from syncing.api.request_bodies import RequestBody, WholeNumber, read_body
+from syncing.api.request_bodies import RequestBody, WholeNumber, example, read_body
 from syncing.api.shapes.runs import ContinuedShape
 from syncing.models import KeyScope, RunMode
 from syncing.services.runs.start import PERMISSION
@@ -19,6 +19,8 @@ WAVE = "number of the wave to start, from 1 on: a repeated call starts no later 
 
 
 class ContinueBody(RequestBody):
+    model_config = example(wave=2)
+
     wave: Annotated[WholeNumber, Field(ge=1, lt=2**15)] | None = Field(None, description=WAVE)
 
 

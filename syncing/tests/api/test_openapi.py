@@ -118,6 +118,17 @@ def test_the_webhook_is_described(db) -> None:
     is_described("POST", path, Client().post("/api/sync/webhook/guessed"))
 
 
+def test_every_example_of_a_body_is_one() -> None:
+    found = 0
+    for _, operation in operations(document()):
+        for content in operation.get("requestBody", {}).get("content", {}).values():
+            if example := content["schema"].get("example"):
+                schema = {**content["schema"], "components": document()["components"]}
+                Draft202012Validator(schema).validate(example)
+                found += 1
+    assert found == 12
+
+
 # -- the page --
 
 
