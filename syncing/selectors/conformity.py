@@ -3,7 +3,6 @@
 What was not read, or not lately, or not since the master changed or the account was worked, is unknown: not equal.
 """
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,6 +16,7 @@ from syncing.selectors.drift import listing
 
 EQUAL, DIFFERS, CONFLICT, UNKNOWN = "equal", "differs", "conflict", "unknown"
 NEVER_READ, LONG_AGO, MASTER_MOVED, WORKED_SINCE = "never_read", "long_ago", "master_moved", "worked_since"
+MOST_SNAPSHOTS = 50  # that are looked through
 LONGEST = timedelta(days=7)  # that a reading says how an account is now
 
 
@@ -42,43 +42,62 @@ class SlaveConformity:
 
 
 @dataclass(frozen=True)
-class _MasterAges:
-    """The newest snapshots of the master, and when it was last found to be another than before."""
+class _MasterNow:
+    """The snapshots that show the master as it was last read, and when the watcher saw a change that no run has read.
 
-    pipelines: MasterSnapshot | None
-    fields: MasterSnapshot | None
-    moved_at: datetime | None
+    `pipelines` and `fields`: the ids of the snapshots that are the same in that part; a slave equals one of them.
+    """
+
+    pipelines: frozenset[int]
+    fields: frozenset[int]
+    changed_at: datetime | None
 
 
 def conformity_of(group: SyncGroup) -> list[SlaveConformity]:
     """Returns every slave of a group, in the order of their subdomains."""
-    moment, ages = clock.now(), _ages(group)
-    return [_slave(account, group, ages, moment) for account in _slaves(group)]
+    moment, master = clock.now(), _master_of(group)
+    return [_slave(account, group, master, moment) for account in _slaves(group)]
 
 
 def _slaves(group: SyncGroup) -> QuerySet[Any]:
     ended = AccountRun.objects.filter(account=OuterRef("pk"), fence__gt=0).exclude(state__in=ACCOUNT_OPEN)
     last = {name: Subquery(ended.order_by("-pk").values(name)[:1]) for name in ("run", "finished_at", "state")}
     later = AccountRun.objects.filter(account=OuterRef("pk"), fence__gt=0, run__gt=OuterRef("drift__run"))
-    slaves: QuerySet[Any] = listing(group=group.pk).select_related("drift__run").annotate(worked_since=Exists(later))
+    slaves: QuerySet[Any] = listing(group=group.pk).annotate(worked_since=Exists(later))
     slaves = slaves.annotate(last_run=last["run"], last_run_at=last["finished_at"], last_run_state=last["state"])
     return slaves.order_by("subdomain")
 
 
-def _ages(group: SyncGroup) -> _MasterAges:
-    snapshots = MasterSnapshot.objects.filter(group=group).defer("document").order_by("-pk")
-    pipelines = snapshots.filter(type__in=(RunType.FULL, RunType.PIPELINES)).first()
-    fields = snapshots.filter(type__in=(RunType.FULL, RunType.CUSTOM_FIELDS)).first()
-    times = [snapshot.taken_at for snapshot in (pipelines, fields) if snapshot]
+def _master_of(group: SyncGroup) -> _MasterNow:
     watch = Watch.objects.filter(group=group).exclude(pending_fingerprint="").first()
-    if watch and watch.last_change:
-        times.append(watch.last_change)
-    return _MasterAges(pipelines, fields, max(times, default=None))
+    return _MasterNow(
+        pipelines=_same_as_newest(group, RunType.PIPELINES, "pipelines"),
+        fields=_same_as_newest(group, RunType.CUSTOM_FIELDS, "groups", "fields"),
+        changed_at=watch.last_change if watch else None,
+    )
 
 
-def _slave(account: Any, group: SyncGroup, ages: _MasterAges, moment: datetime) -> SlaveConformity:
+def _same_as_newest(group: SyncGroup, part: str, *keys: str) -> frozenset[int]:
+    """Returns the ids of the newest snapshots that are all the same in a part of the configuration."""
+    snapshots = MasterSnapshot.objects.filter(group=group, type__in=(RunType.FULL, part)).order_by("-pk")
+    newest: list[Any] = []
+    known: set[tuple[str, str]] = set()  # kinds and fingerprints of documents that need not be loaded again
+    same = set()
+    for pk, kind, fingerprint in snapshots.values_list("pk", "type", "fingerprint")[:MOST_SNAPSHOTS]:
+        if (kind, fingerprint) not in known:
+            document = snapshots.values_list("document", flat=True).get(pk=pk)
+            content = [document.get(key) for key in keys]
+            newest = newest or content
+            if content != newest:
+                break
+            known.add((kind, fingerprint))
+        same.add(pk)
+    return frozenset(same)
+
+
+def _slave(account: Any, group: SyncGroup, master: _MasterNow, moment: datetime) -> SlaveConformity:
     drift: Drift | None = getattr(account, "drift", None)
-    state, why = _state(account, drift, group, ages, moment)
+    state, why = _state(account, drift, group, master, moment)
     return SlaveConformity(
         name=str(account),
         subdomain=account.subdomain,
@@ -93,41 +112,22 @@ def _slave(account: Any, group: SyncGroup, ages: _MasterAges, moment: datetime) 
     )
 
 
-def _state(account: Any, drift: Drift | None, group: SyncGroup, ages: _MasterAges, moment: datetime) -> tuple[str, str]:
+def _state(
+    account: Any, drift: Drift | None, group: SyncGroup, master: _MasterNow, moment: datetime
+) -> tuple[str, str]:
     """Returns the state, and why it is unknown; that a slave differs stays true until somebody finds it equal."""
     if drift is None:
         return UNKNOWN, NEVER_READ
     if drift.state != Drift.State.IN_SYNC:
         return (DIFFERS if drift.state == Drift.State.DRIFTED else CONFLICT), ""
-    if drift.run is None or account.worked_since:
+    if drift.run_id is None or account.worked_since:
         return UNKNOWN, WORKED_SINCE
     if drift.converged_at is None or min(drift.checked_at, drift.converged_at) < moment - LONGEST:
         return UNKNOWN, LONG_AGO
-    if ages.moved_at is None or drift.converged_at < ages.moved_at or not _covers(drift, group, ages):
-        return UNKNOWN, MASTER_MOVED
-    return EQUAL, ""
-
-
-def _covers(drift: Drift, group: SyncGroup, ages: _MasterAges) -> bool:
-    """Tells whether the slave was found equal in all that the policy covers.
-
-    A run of everything compares all of it; after one that looked at a part, the rest has to equal the newest master
-    that was read, by the snapshot itself.
-    """
-    pipelines = not group.sync_pipelines or drift.base_pipelines_id is not None
-    fields = not group.sync_custom_fields or drift.base_fields_id is not None
-    if not (pipelines and fields) or drift.run is None:
-        return False
-    if drift.run.type == RunType.FULL and not drift.run.picked:
-        return True
-    newest: Mapping[str, tuple[bool, int | None, MasterSnapshot | None]] = {
-        RunType.PIPELINES: (group.sync_pipelines, drift.base_pipelines_id, ages.pipelines),
-        RunType.CUSTOM_FIELDS: (group.sync_custom_fields, drift.base_fields_id, ages.fields),
-    }
-    return all(
-        not is_covered or (kind == drift.run.type and not drift.run.picked) or (snapshot and base == snapshot.pk)
-        for kind, (is_covered, base, snapshot) in newest.items()
-    )
+    is_older = master.changed_at is not None and drift.converged_at < master.changed_at
+    in_pipelines = not group.sync_pipelines or drift.base_pipelines_id in master.pipelines
+    in_fields = not group.sync_custom_fields or drift.base_fields_id in master.fields
+    return (UNKNOWN, MASTER_MOVED) if is_older or not (in_pipelines and in_fields) else (EQUAL, "")
 
 
 def report_of(group: SyncGroup, due: datetime) -> dict[str, Any]:

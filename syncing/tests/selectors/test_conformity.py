@@ -102,12 +102,25 @@ def test_a_run_of_a_part_says_nothing_of_the_rest(crm: House) -> None:
     assert states(crm.group) == {"north": ("unknown", "master_moved"), "south": ("equal", "")}
 
 
-def test_a_run_of_a_part_takes_nothing_away(crm: House) -> None:
-    synced(crm, type="pipelines")
-    synced(crm, type="custom_fields")
+def test_a_run_of_a_part_takes_nothing_away_from_anybody(crm: House) -> None:
+    """Each part is stored anew; that the others equal the same is known all the same."""
+    synced(crm, type="pipelines", accounts=[crm.accounts["north"]])
     assert states(crm.group) == BOTH_EQUAL
+    synced(crm, type="custom_fields", accounts=[crm.accounts["south"]])
+    assert states(crm.group) == BOTH_EQUAL
+    crm.world.accounts["master"].add_field("leads", "Budget", "numeric")
     synced(crm)
+    synced(crm, type="pipelines")
     assert states(crm.group) == BOTH_EQUAL
+
+
+def test_a_change_in_another_part_takes_nothing_away_either(crm: House) -> None:
+    SyncGroup.objects.update(sync_custom_fields=False)
+    crm.group.refresh_from_db()
+    synced(crm)
+    crm.world.accounts["master"].add_pipeline("Leads", stages=["New"])
+    synced(crm, accounts=[crm.accounts["south"]])
+    assert states(crm.group) == {"north": ("unknown", "master_moved"), "south": ("equal", "")}
 
 
 def test_what_the_policy_covers_since_has_to_be_compared_first(crm: House) -> None:
