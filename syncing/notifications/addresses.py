@@ -35,6 +35,7 @@ OPTIONS = frozenset(
         *("tts", "tz", "user", "ver", "verify", "version", "webhook", "workspace", "wrap", "xtags"),
     }
 )
+HARMFUL = frozenset({"attach", "cto", "file_url", "optional", "redirect", "retry", "rto", "store", "template", "wait"})
 PREFIXES = ("+", "-", ":")  # headers, parameters and contents that are added to a request
 UNSAFE = re.compile(r"[\x00-\x20\x7f\\]")
 AUTHORITY = re.compile(r"\A(?:[^@\[\]]*@)?(?P<host>\[[0-9A-Fa-f:.]+\]|[^@:\[\]]*)(?P<rest>:.*)?\Z")
@@ -86,9 +87,11 @@ def _check_url(address: str) -> None:
     if len(address) > LONGEST or UNSAFE.search(address) or not address.isprintable():
         raise _bad(_("It is too long, or holds a space, a line break or a backslash."))
     before, _mark, query = address.partition("://")[2].partition("?")
-    if forbidden := sorted({name for name in _option_names(query) if name not in OPTIONS}):
-        named = ", ".join(name for name in forbidden if name.isidentifier()) or "?"
-        raise _bad(_("These options are not allowed: %(names)s.") % {"names": named})
+    if forbidden := {name for name in _option_names(query) if name not in OPTIONS}:
+        named = sorted(forbidden & HARMFUL)  # another one may be a token in a wrong place
+        if named:
+            raise _bad(_("These options are not allowed: %(names)s.") % {"names": ", ".join(named)})
+        raise _bad(_("It has an option that is not allowed."))
     found = AUTHORITY.match(re.split("[/#]", before)[0])
     if found is None:
         raise _bad(_("It has more than one @, or brackets where none belong."))

@@ -74,7 +74,7 @@ def _ask_sender(task: dict[str, Any]) -> dict[str, Any]:
         return dict(json.loads(done.stdout))
     except subprocess.TimeoutExpired:
         return {"outcome": "timeout"}
-    except (subprocess.CalledProcessError, ValueError):
+    except (OSError, subprocess.CalledProcessError, ValueError):
         return {"outcome": "crashed"}
 
 

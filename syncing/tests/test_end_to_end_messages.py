@@ -1,6 +1,7 @@
 """Messages of real runs by real processes: no run waits for them, and who uses cron gets his, too."""
 
 import json
+import statistics
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -12,6 +13,7 @@ from accounts.tests.tables import connected
 from syncing.models import Channel
 from syncing.notifications.addresses import kind_of
 from syncing.tests.installation import Installation, new_franchise, wait_until
+from syncing.tests.laws import only_deep
 from syncing.tests.notifications.sinks import HttpSink, dead_port, http_sink
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")]
@@ -89,3 +91,26 @@ def test_a_command_without_workers_sends_its_messages_and_prints_its_document_al
     assert len(sinks["well"].taken) == 1
     assert state_of(installation, "ops@franchise.example")[0] is not None  # printed, but to stderr
     assert "ops@franchise.example" in (installation.workspace.logs / "sync_all.log").read_text()
+
+
+@only_deep
+def test_runs_take_no_longer_with_channels_that_hang_drip_or_fail_than_with_none(
+    make, sinks: dict[str, HttpSink]
+) -> None:
+    installation = make(new_franchise(slaves=30), latency=0.04, NOTIFY_PRIVATE="on", SYNC_TICK="0.2")
+    installation.workspace.start_worker()
+    installation.workspace.manage("sync_all", "--queue", "--json")
+    with_channels(installation)
+    took: dict[str, float] = {}
+    for name in ("without", "with"):
+        documents = [_run(installation) for _ in range(5)]
+        took[name] = statistics.median(document["duration_s"] for document in documents)
+        if name == "without":
+            with_channels(installation, **{each: sink.port for each, sink in sinks.items()})
+    wait_until(lambda: len(sinks["well"].taken) >= 4, 60, "messages, sent between and beside the runs")
+    assert took["with"] < 1.25 * took["without"] + 0.5
+
+
+def _run(installation: Installation) -> dict[str, Any]:
+    printed = installation.workspace.manage("sync_all", "--queue", "--json", expect=(1,))
+    return dict(json.loads(printed))

@@ -18,6 +18,7 @@ from syncing.management.console.output import write_json
 from syncing.management.console.runcommand import named_group
 from syncing.models import Watch
 from syncing.selectors.watch import watch_document
+from syncing.worker.messengers import send_without_workers
 
 MOVED = 3
 ATTEMPTS = 5  # workers may take looks at this very moment
@@ -60,6 +61,8 @@ class Command(RefusingCommand):
             write_json(self.stdout, {**document, **{name: _iso(document[name]) for name in TIMES}})
         elif error is None:
             self.stdout.write(_sentence(document))
+        self.stdout.flush()
+        send_without_workers()
         if error:
             self.stderr.write(f"{error['message']} {error['remedy']}".strip())
             sys.exit(NOT_GOOD)

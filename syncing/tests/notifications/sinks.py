@@ -75,9 +75,10 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def http_sink(**manners: Any) -> Iterator[HttpSink]:
+def http_sink(host: str = "127.0.0.1", **manners: Any) -> Iterator[HttpSink]:
+    """Serves at a port of loopback; with another `host` ("": all) there, too."""
     sink = HttpSink(**manners)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"sink": sink}))
+    server = ThreadingHTTPServer((host, 0), type("Handler", (_Handler,), {"sink": sink}))
     server.daemon_threads = True
     sink.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))

@@ -106,6 +106,7 @@ def test_no_private_address_in_any_way_of_writing(host: str, pattern: str, setti
         *("json://%31%32%37.0.0.1/", "json://[::1", "json://[::1]x/", "json://" + "a" * 2000),
         *("slack://A/B/C?template=/etc/passwd", "slack://A/B/C#x?TEMPLATE=file:///etc/passwd", "ntfy://t?attach=x"),
         *("slack://A/B/C?footer=no;template=/x", "slack://A/B/C?%74emplate=/x", "json://hooks.example/?redirect=yes"),
+        "json://hooks.example/?s3cr3t-token",
         *("json://hooks.example/?rto=600", "json://hooks.example/?retry=9&wait=60", "slack://A/B/C?optional=yes"),
     ],
 )
@@ -137,3 +138,8 @@ def test_a_name_server_that_does_not_answer_holds_nobody(monkeypatch: pytest.Mon
 
 def test_emails_are_separated_by_commas() -> None:
     assert emails_of(" a@b.example,, c@d.example ") == ["a@b.example", "c@d.example"]
+
+
+def test_an_option_is_named_only_if_it_is_one() -> None:
+    assert "not allowed: template, wait." in refusal_of(f"slack://A/B/C?wait=1&template=/x&{SECRET}=1").message
+    assert "It has an option that is not allowed." in refusal_of(f"slack://A/B/C?{SECRET}").message

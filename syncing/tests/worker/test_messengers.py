@@ -197,16 +197,19 @@ sys.stdin.read()
 
 @on_linux
 def test_neither_it_nor_the_process_that_sends_outlives_the_worker(post: Post) -> None:
-    post.sink.manner = "hang"
+    post.sink.manner = "drip"  # for a quarter of a minute
     parent = post.start(sys.executable, "-c", PARENT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert until(lambda: post.sink.taken)
     everybody = family(parent.pid)
     assert len(everybody) == 2
 
+    killed = time.monotonic()
     parent.kill()
-    parent.communicate()
+    parent.wait()
 
     assert until(lambda: not alive(everybody))
+    assert time.monotonic() - killed < 8  # and not when there was nothing left to do
+    parent.communicate()
 
 
 # -- commands without workers --
