@@ -41,38 +41,51 @@ def operation(
     """
 
     def declare(view: Endpoint) -> Endpoint:
-        @wraps(view)
-        def answered(request: ApiRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-            def respond() -> HttpResponse:
-                return JsonResponse(view(request, *args, **kwargs), status=status, safe=False)
-
-            if request.method == "GET":
-                return unless_known(request, respond())
-            return answer_idempotently(request, respond, sends=sends)
-
-        scope, permission = allowed
-        described = " ".join((getdoc(view) or view.__name__).split())
-        who = f"Scope of the key: {scope}." + (f" Its maker needs: {permission}." if permission else "")
-        extra: dict[str, Any] = {"x-errors": list(errors)}
-        if body is not None:
-            schema = body.model_json_schema(ref_template=REF_TEMPLATE)
-            extra["requestBody"] = {
-                "required": "required" in schema,
-                "content": {"application/json": {"schema": schema}},
-            }
         add = route(
             path,
             url_name=name,
-            auth=ApiKeyBearer(scope, permission),
+            auth=ApiKeyBearer(*allowed),
             response={status: answer},
-            operation_id=f"{view.__module__.rpartition('.')[2]}_{view.__name__}".strip("_"),
-            summary=described.partition(". ")[0].rstrip("."),
-            description=f"{described} {who}",
-            openapi_extra=extra,
+            openapi_extra={"x-errors": list(errors), **_described_body(body)},
+            **_described(view, *allowed),
         )
-        return add(answered)
+        return add(_answering(view, status, sends=sends))
 
     return declare
+
+
+def _answering(view: Endpoint, status: int, *, sends: bool) -> Endpoint:
+    """Returns the view that ninja calls: it answers with the document, by an ETag or an Idempotency-Key."""
+
+    @wraps(view)
+    def answered(request: ApiRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def respond() -> HttpResponse:
+            return JsonResponse(view(request, *args, **kwargs), status=status, safe=False)
+
+        if request.method == "GET":
+            return unless_known(request, respond())
+        return answer_idempotently(request, respond, sends=sends)
+
+    return answered
+
+
+def _described(view: Endpoint, scope: KeyScope, permission: str | None) -> dict[str, str]:
+    """Returns what the OpenAPI document says in words: the docstring of the view, and who may."""
+    text = " ".join((getdoc(view) or view.__name__).split())
+    who = f"Scope of the key: {scope}." + (f" Its maker needs: {permission}." if permission else "")
+    return {
+        "operation_id": f"{view.__module__.rpartition('.')[2]}_{view.__name__}".strip("_"),
+        "summary": text.partition(". ")[0].rstrip("."),
+        "description": f"{text} {who}",
+    }
+
+
+def _described_body(body: type[RequestBody] | None) -> dict[str, Any]:
+    if body is None:
+        return {}
+    schema = body.model_json_schema(ref_template=REF_TEMPLATE)
+    content = {"application/json": {"schema": schema}}
+    return {"requestBody": {"required": "required" in schema, "content": content}}
 
 
 def unless_known(request: HttpRequest, response: HttpResponse) -> HttpResponse:
