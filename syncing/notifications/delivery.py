@@ -1,5 +1,6 @@
 """Sends the messages that are due, each at least once and never by two processes at a time, until they are given up."""
 
+import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
@@ -16,6 +17,8 @@ from syncing import conf
 from syncing.error_boundary import bounded, where
 from syncing.models import Channel, Message
 from syncing.notifications import transport
+
+logger = logging.getLogger(__name__)
 
 # After the first failure, the second ...; a message has one try more than there are pauses, all within GIVEN_UP_AFTER.
 PAUSES = tuple(timedelta(minutes=minutes) for minutes in (2, 13, 60, 240))
@@ -138,6 +141,17 @@ def _settle(message: Message, failure: str, following: datetime | None) -> None:
             due_at=following, attempts=message.attempts, failure=storable(failure)[: conf.MAX_TEXT]
         ):
             channel.update(failure=storable(failure)[: conf.MAX_TEXT], failed_at=moment)
+    _log(message, failure)
+
+
+def _log(message: Message, failure: str) -> None:
+    ids = {name: key for name, key in (("run", message.run_id), ("group", message.group_id)) if key}
+    if not failure:
+        logger.info("message %s was sent through the channel %s", message.pk, message.channel, extra=ids)
+        return
+    follows = "tried again later" if message.due_at else "given up"
+    text = "message %s was not sent through the channel %s and is %s: %s"
+    logger.warning(text, message.pk, message.channel, follows, failure, extra=ids)
 
 
 def _postpone(message: Message) -> None:

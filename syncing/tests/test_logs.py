@@ -25,12 +25,16 @@ from syncing import replication
 from syncing.api import webhooks
 from syncing.error_boundary import survived
 from syncing.logs import JsonFormatter
+from syncing.models import Message
+from syncing.notifications import delivery, transport
 from syncing.operations.child_processes import free_port, wait_for_http, web_server
 from syncing.operations.envfile import ROOT, child_environment
 from syncing.services.actors import COMMAND
 from syncing.services.runs.start import start_run
+from syncing.tests.factories import RunFactory
 from syncing.tests.house import House
 from syncing.tests.installation import new_franchise
+from syncing.tests.notifications.channels import new_channel, new_message
 
 PATH = "/api/sync/webhook/token-of-north"
 
@@ -184,6 +188,22 @@ def test_a_run_can_be_followed_by_its_id_event_by_event(house: House, json_log: 
     assert f"run {run.pk}: south ended as failed (unpaid)" in "\n".join(texts)
     levels = {line["level"] for line in lines if "ended as" in line["message"]}
     assert levels == {"INFO"}
+
+
+def test_messages_are_logged_with_how_they_ended(json_log: JsonLog, db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    failures = iter(["The service is in trouble (HTTP status 500).", ""])
+    monkeypatch.setattr(transport, "send", lambda channel, message: next(failures))
+    run = RunFactory()
+    for _ in range(2):
+        message = new_message(new_channel(), run=run, group=run.group, due_at=timezone.now())
+        delivery.send_due()
+        Message.objects.filter(pk=message.pk).update(due_at=None)
+    lines = [line for line in json_log.lines if line["logger"] == delivery.__name__]
+    assert [(line["level"], line["run"], line["group"]) for line in lines] == [
+        ("WARNING", run.pk, run.group_id),
+        ("INFO", run.pk, run.group_id),
+    ]
+    assert lines[0]["message"].endswith("and is tried again later: The service is in trouble (HTTP status 500).")
 
 
 def manage(tmp_path: Path, *args: str, **environment: str) -> "subprocess.CompletedProcess[str]":
