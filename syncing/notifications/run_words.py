@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts.services.events import translated
-from syncing.models import AccountState, RunState, RunType, SyncRun
+from syncing.models import AccountState, RunPurpose, RunState, RunType, SyncRun
 from syncing.notifications.decision import TellingDecision
 from syncing.notifications.digests import RUN, Digest
 from syncing.notifications.harmless import without_secrets
@@ -24,7 +24,7 @@ def failed(digest: Digest, decision: TellingDecision | None, speech: Speech) -> 
     run = _run(digest)
     bad = dict(decision.bad if decision else digest.facts["bad"])
     recovered = decision.recovered if decision else frozenset()
-    title = _title_of_failures(run, bad, digest, speech)
+    title = _title_of_failures(run, bad, recovered, digest, speech)
     lines = []
     if reason := bad.pop(RUN, ""):
         error = run.error or {}
@@ -36,8 +36,11 @@ def failed(digest: Digest, decision: TellingDecision | None, speech: Speech) -> 
     return Content(title, [*lines, _recovered(recovered, speech), _counts_of(run)], RUN_PAGE % run.pk, _see_run(run))
 
 
-def _title_of_failures(run: SyncRun, bad: dict[str, str], digest: Digest, speech: Speech) -> str:
-    facts = {"run": run.pk, "group": speech.about, "bad": number(len(bad)), "reason": bad.get(RUN, "")}
+def _title_of_failures(
+    run: SyncRun, bad: dict[str, str], recovered: frozenset[str], digest: Digest, speech: Speech
+) -> str:
+    about = speech.about if run.purpose == RunPurpose.SYNC else f"{speech.about} ({run.get_purpose_display()})"
+    facts = {"run": run.pk, "group": about, "bad": number(len(bad)), "reason": bad.get(RUN, "")}
     if RUN in bad and run.state == RunState.REFUSED:
         return _("Run %(run)d was refused: %(group)s (%(reason)s)") % facts
     if RUN in bad:
@@ -54,6 +57,8 @@ def _title_of_failures(run: SyncRun, bad: dict[str, str], digest: Digest, speech
             digest.slaves,
         )  # fmt: skip
         return text % {**facts, "total": number(digest.slaves)}
+    if recovered == {RUN}:
+        return _("The master is read again: %(group)s") % facts
     return _("No account fails any more: %(group)s") % facts
 
 

@@ -171,6 +171,47 @@ def test_119_failures_are_one_message_of_at_most_five_lines_and_where_to_look() 
     assert lines[3] == "And 4 more reasons, in accounts: 15."
 
 
+def test_a_plan_after_a_master_that_could_not_be_read_says_that_it_is_read_again(house: House) -> None:
+    listen(events=[Event.RUN_FAILED])
+    house.world.accounts["master"].revoke_token()
+    synced(house)
+    told()
+    house.world.accounts["master"].issue_token(value=house.accounts["master"].token)
+    house.start(mode=RunMode.PLAN)
+    house.work(Slaves(**dict.fromkeys(house.accounts, "planned")))
+    assert titles() == ["The master is read again: Branches"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("purpose", "label"), [("rollback", "Rollback"), ("promotion", "Promotion")])
+def test_what_puts_back_or_promotes_is_told_each_time_it_fails_and_nobody_recovers(purpose: str, label: str) -> None:
+    listen()
+    account = AccountFactory()
+    for state in ("failed", "failed", "changed"):
+        run = RunFactory(state="running", group=account.group, purpose=purpose)
+        SyncRun.objects.filter(pk=run.pk).update(snapshot=snapshot(run))
+        AccountRunFactory(run=run, account=account, state=state, reason="unpaid" if state == "failed" else "")
+        assert close_run(run.pk)
+    assert titles() == [f"1 of 1 account failed: Branches ({label})"] * 2
+    assert not ToldState.objects.filter(event=Event.RUN_FAILED).exclude(bad={}).exists()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("needs_approval", "purpose", "waits"), [(0, "promotion", 1), (0, "rollback", 0), (1, "rollback", 1)]
+)
+def test_the_plan_of_a_promotion_waits_and_of_a_rollback_where_plans_need_approval(
+    needs_approval: int, purpose: str, waits: int
+) -> None:
+    listen(events=[Event.RUN_WAITS])
+    account = AccountFactory(group=GroupFactory(requires_approval=bool(needs_approval)))
+    for _ in range(2):
+        run = RunFactory(state="running", group=account.group, purpose=purpose, mode="plan")
+        AccountRunFactory(run=run, account=account, state="planned", plan_digest="x", content_digest="y")
+        assert close_run(run.pk)
+    assert len(titles()) == 2 * waits
+
+
 # -- plans and waves that wait --
 
 
