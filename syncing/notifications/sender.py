@@ -6,6 +6,7 @@ open, by a redirect or by a name that leads elsewhere than a moment ago, is refu
 
 import json
 import os
+import re
 import signal
 import sys
 import threading
@@ -24,6 +25,8 @@ from syncing.notifications.networks import addresses_of, is_private, literal
 
 LONGEST_LIFE = 20  # seconds; whoever started this process kills it before, unless it was killed itself
 CONNECTING = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})  # CPython's audit events
+TEAMS = frozenset({"workflow", "workflows"})
+LINK = re.compile(r"https?://\S+")
 SENT, NOT_SENT, NOT_UNDERSTOOD, HTTP = "sent", "not_sent", "not_understood", "http"
 PRIVATE, TIMEOUT, TLS, UNREACHABLE = "private", "timeout", "tls", "unreachable"
 
@@ -99,7 +102,14 @@ def deliver(url: str, title: str, text: str) -> bool | None:
         return None
     sending = apprise.Apprise(asset=service.asset)
     sending.add(service)
+    if service.schema in TEAMS:
+        return bool(sending.notify(body=card_text(text), title=title, body_format=apprise.NotifyFormat.MARKDOWN))
     return bool(sending.notify(body=text, title=title, body_format=apprise.NotifyFormat.TEXT))
+
+
+def card_text(text: str) -> str:
+    """Returns a text for a card of Teams: Markdown, in which one line break is none, and a bare address no link."""
+    return "\n\n".join(LINK.sub(r"[\g<0>](\g<0>)", line) for line in text.splitlines())
 
 
 def outcome_of(task: dict[str, Any]) -> dict[str, Any]:

@@ -79,7 +79,9 @@ def test_teams_gets_an_adaptive_card_by_its_workflow(apprise_to: Any) -> None:
     assert attachment["contentType"] == "application/vnd.microsoft.card.adaptive"
     texts = [block.get("text") for block in attachment["content"]["body"]]
     assert texts[0] == TITLE
-    assert texts[1].replace("\\", "") == TEXT
+    first, second, link = texts[1].split("\n\n")  # in Markdown one line break is none
+    assert [first, second] == TEXT.splitlines()[:2]
+    assert link == "[https://sync.example.com/runs/12/](https://sync.example.com/runs/12/)"
 
 
 def test_telegram_gets_escaped_html(apprise_to: Any) -> None:
