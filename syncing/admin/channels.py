@@ -29,6 +29,11 @@ else:
 MOST_TESTS = 5  # at a time: each may take half a minute
 
 
+def _in_one_line(text: str) -> SafeString:
+    """Shows a sentence that a list has too little room for; the whole of it when the mouse rests there."""
+    return format_html('<div class="ks-reason" title="{}">{}</div>', text, text) if text else SafeString("—")
+
+
 class ChannelForm(ChannelModelForm):
     """One channel; its address can be written, never read: an empty input keeps the stored one."""
 
@@ -38,7 +43,7 @@ class ChannelForm(ChannelModelForm):
         widget=forms.PasswordInput(attrs={"class": "vTextField", "autocomplete": "new-password"}),
         help_text=_(
             "An e-mail address (or several, separated by commas), or an Apprise URL such as slack://… "
-            "It is stored encrypted and never shown again. Leave it empty to keep the stored one."
+            "It is stored encrypted and never shown again."
         ),
     )
     events = forms.MultipleChoiceField(
@@ -51,13 +56,15 @@ class ChannelForm(ChannelModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if "new_address" in self.fields and self.instance.pk:
-            self.fields["new_address"].widget.attrs["placeholder"] = IS_SET
+        field = self.fields.get("new_address")
+        if field is not None and self.instance.pk:
+            field.widget.attrs["placeholder"] = IS_SET
+            field.help_text = _("Leave it empty to keep the stored one.")
+        elif field is not None:
+            field.required = True
 
     def clean_new_address(self) -> str:
         address = str(self.cleaned_data["new_address"])
-        if not address and not self.instance.pk:
-            raise forms.ValidationError(gettext("A channel needs an address."))
         with RefusalsAsErrors():
             if address:
                 channels.require_usable(address)
@@ -79,7 +86,7 @@ class ChannelAdmin(AnyModelAdmin):
 
     form = ChannelForm
     change_form_template = "syncing/channel_form.html"
-    list_display = ["name", "kind", "group", "told", "when", "language", "enabled", "last_sent_at", "trouble"]
+    list_display = ["name", "kind", "groups", "last_sent_at", "trouble", "told", "when", "language", "enabled"]
     list_filter = ["group", "kind", "when", "enabled"]
     search_fields = ["name", "kind", "group__name"]
     list_select_related = ["group"]
@@ -107,6 +114,10 @@ class ChannelAdmin(AnyModelAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return ("group", "kind", "created_at", "last_sent_at", "trouble", "sent_messages") if obj else ()
 
+    @admin.display(description=_("sync group"), ordering="group")
+    def groups(self, channel: Channel) -> str:
+        return channel.group.name if channel.group else gettext("All groups")
+
     @admin.display(description=_("events"))
     def told(self, channel: Channel) -> str:
         labels = dict(Event.choices)
@@ -115,9 +126,7 @@ class ChannelAdmin(AnyModelAdmin):
 
     @admin.display(description=_("failure"), ordering="failed_at")
     def trouble(self, channel: Channel) -> SafeString:
-        if not channel.failure:
-            return SafeString("—")
-        return format_html('<div class="ks-reason" title="{}">{}</div>', channel.failure, channel.failure)
+        return _in_one_line(channel.failure)
 
     @admin.display(description=_("messages"))
     def sent_messages(self, channel: Channel) -> SafeString:
@@ -191,7 +200,7 @@ class DeliveryFilter(admin.SimpleListFilter):
 
 @admin.register(Message)
 class MessageAdmin(ReadOnlyAdmin):
-    list_display = ["created_at", "channel_name", "event_name", "title", "state", "attempts", "due_at", "failure"]
+    list_display = ["created_at", "channel_name", "event_name", "title", "state", "trouble"]
     list_filter = ["channel", "event", DeliveryFilter, "created_at"]
     search_fields = ["title", "text", "channel__name", "failure"]
     fields = (
@@ -224,3 +233,7 @@ class MessageAdmin(ReadOnlyAdmin):
         if message.due_at:
             return mark(WARN if message.failure else IDLE, gettext("Waits"))
         return mark(BAD, gettext("Failed"))
+
+    @admin.display(description=_("failure"), ordering="failure")
+    def trouble(self, message: Message) -> SafeString:
+        return _in_one_line(message.failure)

@@ -64,7 +64,7 @@ def test_a_channel_is_added_and_its_address_is_never_shown_again(admin_client: C
 @pytest.mark.parametrize(
     ("facts", "sentence"),
     [
-        ({"new_address": ""}, "A channel needs an address."),
+        ({"new_address": ""}, "This field is required."),
         ({"new_address": "jsons://s3cr3t@10.0.0.1/"}, "It leads to this machine, or into a private network."),
         ({"new_address": "slack://s3cr3t"}, "The address is not complete, or not of this service."),
         ({"new_address": "file:///s3cr3t"}, "Channels of this kind are not allowed."),
