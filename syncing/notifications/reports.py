@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 from accounts.services.tables.formulas import BOM, csv_line
 from syncing.notifications.digests import Digest
 from syncing.notifications.harmless import harmless
-from syncing.notifications.speech import Content, Speech, Table, day, moment, number, sentences
+from syncing.notifications.speech import Content, MessageTable, Speech, day, moment, number, sentences
 from syncing.presentation.labels import account_state_label
 
 LISTED = 200  # slaves in the table of an e-mail; the file has all of them
@@ -34,13 +34,14 @@ def content(digest: Digest, speech: Speech) -> Content:
         "%(equal)s of %(total)s accounts (%(share)s %%) equal the master: %(group)s",
         total,
     )
+    head = [_("Account"), _("State"), _("Differs since"), _("Exceptions"), _("Last read"), _("Last run")]
     today = timezone.localtime(datetime.fromisoformat(report["at"]))
     return Content(
         title=text % facts,
         lines=_lines(slaves, speech),
         path=f"/drift/?group={digest.group.pk if digest.group else 0}",
         place=_("More: Drift in KommoSync."),
-        table=Table([str(label) for label in _head()], [_cells(row, speech) for row in slaves[:LISTED]]),
+        table=MessageTable(head, [_cells(row, speech) for row in slaves[:LISTED]]),
         attachment_name=f"conformity-{slugify(speech.group)[:60] or 'group'}-{today:%Y-%m-%d}.csv",
         attachment=_csv(slaves),
     )
@@ -90,10 +91,6 @@ def _reasons() -> dict[str, str]:
         "master_moved": _("the master has changed since"),
         "worked_since": _("worked since it was compared"),
     }
-
-
-def _head() -> list[str]:
-    return [_("Account"), _("State"), _("Differs since"), _("Exceptions"), _("Last read"), _("Last run")]
 
 
 def _cells(row: Row, speech: Speech) -> list[str]:

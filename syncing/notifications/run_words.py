@@ -9,7 +9,7 @@ from django.utils.translation import ngettext
 from accounts.services.events import translated
 from syncing.models import AccountState, RunPurpose, RunState, RunType, SyncRun
 from syncing.notifications.decision import TellingDecision
-from syncing.notifications.digests import RUN, Digest
+from syncing.notifications.digests import GOOD_STATES, RUN, Digest
 from syncing.notifications.harmless import without_secrets
 from syncing.notifications.speech import LINES, Content, Speech, moment, number, sentences
 from syncing.presentation.labels import COUNTS, account_state_label, cause_label
@@ -33,7 +33,9 @@ def failed(digest: Digest, decision: TellingDecision | None, speech: Speech) -> 
     remedies = {name: without_secrets(translated(text)) for name, text in digest.remedies.items()}
     labels = {state: account_state_label(state) for state in AccountState.values}
     lines += speech.grouped(bad, labels, remedies, LINES - 1 - len(lines) - bool(recovered - {RUN}))
-    return Content(title, [*lines, _recovered(recovered, speech), _counts_of(run)], RUN_PAGE % run.pk, _see_run(run))
+    return Content(
+        title, [*lines, speech.well_again(recovered - {RUN}), _counts_of(run)], RUN_PAGE % run.pk, _see_run(run)
+    )
 
 
 def _title_of_failures(
@@ -51,7 +53,8 @@ def _title_of_failures(
             "%(bad)s of %(total)s account failed: %(group)s", "%(bad)s of %(total)s accounts failed: %(group)s", total
         )
         return text % {**facts, "total": number(total)}
-    if run.type == RunType.FULL and not run.picked and _good(run) == digest.slaves:
+    good = sum(run.totals.get(state, 0) for state in GOOD_STATES)
+    if run.type == RunType.FULL and not run.picked and good == digest.slaves:
         text = ngettext(
             "%(total)s account is in sync again: %(group)s", "All %(total)s accounts are in sync again: %(group)s",
             digest.slaves,
@@ -62,10 +65,6 @@ def _title_of_failures(
     return _("No account fails any more: %(group)s") % facts
 
 
-def _good(run: SyncRun) -> int:
-    return int(run.totals.get(AccountState.IN_SYNC, 0)) + int(run.totals.get(AccountState.CHANGED, 0))
-
-
 def _counts_of(run: SyncRun) -> str:
     """Returns how many accounts of the run ended how."""
     counts = [
@@ -74,11 +73,6 @@ def _counts_of(run: SyncRun) -> str:
         if run.totals.get(state)
     ]
     return sentences(_("Run %(run)d") % {"run": run.pk}, ", ".join(counts))
-
-
-def _recovered(subjects: frozenset[str], speech: Speech) -> str:
-    accounts = subjects - {RUN}
-    return sentences(speech.counted(_("Well again"), accounts)) if accounts else ""
 
 
 def _see_run(run: SyncRun) -> str:
@@ -107,7 +101,7 @@ def differs(digest: Digest, decision: TellingDecision | None, speech: Speech) ->
     else:
         title = _("No account differs from the master any more: %(group)s")
     place = _("More: `manage.py drift`, or Drift in KommoSync.")
-    return Content(title % facts, [*lines, _recovered(recovered, speech)], DRIFT_PAGE % run.group_id, place)
+    return Content(title % facts, [*lines, speech.well_again(recovered)], DRIFT_PAGE % run.group_id, place)
 
 
 def waits(digest: Digest, decision: TellingDecision | None, speech: Speech) -> Content:

@@ -18,7 +18,7 @@ LONGEST_SENTENCE = 300  # characters of an error or of a reason that a person ga
 
 
 @dataclass(frozen=True)
-class Table:
+class MessageTable:
     """Rows for an e-mail."""
 
     head: Sequence[str]
@@ -33,7 +33,7 @@ class Content:
     lines: Sequence[str]
     path: str
     place: str
-    table: Table | None = None
+    table: MessageTable | None = None
     attachment_name: str = ""
     attachment: str = ""
 
@@ -71,6 +71,10 @@ class Speech:
             "%(label)s: %(count)s account (%(names)s)", "%(label)s: %(count)s accounts (%(names)s)", len(subjects)
         )
         return text % {"label": label, "count": number(len(subjects)), "names": self.accounts(subjects)}
+
+    def well_again(self, subjects: Collection[str]) -> str:
+        """Returns which accounts are well again; "" for none."""
+        return sentences(self.counted(_("Well again"), subjects)) if subjects else ""
 
     def grouped(
         self, bad: Mapping[str, str], labels: Mapping[str, str], remedies: Mapping[str, str], most: int

@@ -44,7 +44,7 @@ def needs_person(digest: Digest, decision: TellingDecision | None, speech: Speec
     labels = {state: str(Health(state).label) for state in set(bad.values())}
     remedies = {state: translated(REMEDIES.get(state, "")) for state in labels}
     lines = speech.grouped(bad, labels, remedies, LINES - bool(recovered))
-    return Content(title, [*lines, _well_again(recovered, speech)], ACCOUNTS_PAGE, _see_accounts())
+    return Content(title, [*lines, speech.well_again(recovered)], ACCOUNTS_PAGE, _see_accounts())
 
 
 def token_ends(digest: Digest, decision: TellingDecision | None, speech: Speech) -> Content:
@@ -52,7 +52,7 @@ def token_ends(digest: Digest, decision: TellingDecision | None, speech: Speech)
     bad, recovered = _now_and_recovered(decision)
     if not bad:
         title = _("No connection ends soon any more: %(group)s") % {"group": speech.about}
-        return Content(title, [_well_again(recovered, speech)], ACCOUNTS_PAGE, _see_accounts())
+        return Content(title, [speech.well_again(recovered)], ACCOUNTS_PAGE, _see_accounts())
     title = ngettext(
         "%(count)s connection ends soon: %(group)s", "%(count)s connections end soon: %(group)s", len(bad)
     ) % {"count": number(len(bad)), "group": speech.about}
@@ -65,7 +65,7 @@ def token_ends(digest: Digest, decision: TellingDecision | None, speech: Speech)
         first = _("The first one ends on %(day)s.") % {"day": day(min(times))} if times else ""
         lines.append(sentences(speech.counted(label, subjects), first))
     lines.append(_("Make a new long-lived token in the account and store it, or connect the account by OAuth."))
-    return Content(title, [*lines, _well_again(recovered, speech)], ACCOUNTS_PAGE, _see_accounts())
+    return Content(title, [*lines, speech.well_again(recovered)], ACCOUNTS_PAGE, _see_accounts())
 
 
 def overdue(digest: Digest, decision: TellingDecision | None, speech: Speech) -> Content:
@@ -99,10 +99,6 @@ def ip_blocked(digest: Digest, decision: TellingDecision | None, speech: Speech)
 
 def _now_and_recovered(decision: TellingDecision | None) -> tuple[Mapping[str, str], frozenset[str]]:
     return (decision.bad, decision.recovered) if decision else ({}, frozenset())
-
-
-def _well_again(subjects: frozenset[str], speech: Speech) -> str:
-    return sentences(speech.counted(_("Well again"), subjects)) if subjects else ""
 
 
 def _see_accounts() -> str:
