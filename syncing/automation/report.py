@@ -3,9 +3,11 @@
 from datetime import datetime, timedelta
 
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from accounts import clock
 from accounts.models import SyncGroup
+from accounts.refusals import Refusal
 from syncing.cron import times_until
 from syncing.error_boundary import survived
 from syncing.models import Channel, Event, ToldState
@@ -55,7 +57,13 @@ def _has_reader(group: SyncGroup, due: datetime) -> bool:
 
 
 def write_now(channel: Channel) -> int:
-    """Writes the reports of a channel's groups for this channel alone, whatever it had; returns how many."""
+    """Writes the reports of a channel's groups for this channel alone, whatever it had; returns how many.
+
+    Raises Refusal for a channel that is switched off.
+    """
+    if not channel.enabled:
+        message = _("The channel %(name)s is switched off.") % {"name": channel.name}
+        raise Refusal("switched_off", message, _("Switch it on first, on its page."))
     groups = SyncGroup.objects.filter(Q(pk=channel.group_id) if channel.group_id else Q()).order_by("pk")
     moment = clock.now()
     for group in groups:

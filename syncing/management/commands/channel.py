@@ -1,4 +1,4 @@
-"""`channel add|list|test|remove`: by which ways people are told what happened."""
+"""`channel add|list|test|report|remove`: by which ways people are told what happened."""
 
 from typing import Any
 
@@ -8,6 +8,7 @@ from accounts import conf as accounts_conf
 from accounts.checks import INSTALLATION
 from accounts.management.base import RefusingCommand
 from accounts.refusals import Refusal
+from syncing.automation import report
 from syncing.management.console.output import write_json
 from syncing.management.console.runcommand import named_group
 from syncing.models import Channel, Event, TellWhen
@@ -15,6 +16,7 @@ from syncing.presentation.tables import table
 from syncing.selectors.channels import channel_document, channels_of
 from syncing.services import channels
 from syncing.services.actors import COMMAND
+from syncing.worker.messengers import send_without_workers
 
 HEAD = ("name", "group", "kind", "events", "when", "language", "last message", "failure")
 
@@ -38,11 +40,17 @@ class Command(RefusingCommand):
         listing.add_argument("--group", metavar="NAME", help="only those that are told of this group")
         for each in (add, listing):
             each.add_argument("--json", action="store_true", help="JSON on stdout")
-        for action, text in (("test", "send a test message"), ("remove", "remove one, with its messages")):
+        named = {
+            "test": "send a test message",
+            "report": "send the weekly conformity report now",
+            "remove": "remove one, with its messages",
+        }
+        for action, text in named.items():
             actions.add_parser(action, help=text).add_argument("name", metavar="NAME")
 
     def handle(self, *args: Any, action: str, **options: Any) -> None:
-        {"add": self._add, "list": self._list, "test": self._test, "remove": self._remove}[action](options)
+        actions = {"add": self._add, "list": self._list, "test": self._test, "report": self._report}
+        {**actions, "remove": self._remove}[action](options)
 
     def _add(self, options: dict[str, Any]) -> None:
         wanted = options["events"]
@@ -72,6 +80,12 @@ class Command(RefusingCommand):
         channel = _named(options["name"])
         channels.test(channel, by=COMMAND)
         self.stdout.write(f"A test message was sent by the channel {channel.name}.")
+
+    def _report(self, options: dict[str, Any]) -> None:
+        channel = _named(options["name"])
+        count = report.write_now(channel)
+        send_without_workers()
+        self.stdout.write(f"Reports on their way by the channel {channel.name}: {count}.")
 
     def _remove(self, options: dict[str, Any]) -> None:
         channel = _named(options["name"])

@@ -11,9 +11,10 @@ import time_machine
 from accounts.models import SyncGroup
 from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing.automation import report
-from syncing.models import Drift, Event, Message, Notice, ToldState
+from syncing.models import Channel, Drift, Event, Message, Notice, ToldState
 from syncing.notifications import outbox
 from syncing.notifications.reports import share
+from syncing.tests.commands import command
 from syncing.tests.factories import DriftFactory, RunFactory, difference
 from syncing.tests.notifications.telling import listen
 from syncing.tests.waving import snapshot
@@ -121,6 +122,18 @@ def test_by_hand_a_channel_gets_it_now_and_on_monday_again(group: SyncGroup) -> 
         assert outbox.make_messages() == 1
     assert Message.objects.get().channel == other
     assert [each.split(":")[0] for each in at(MONDAY)] == ["ops", "other"]
+
+
+def test_the_command_sends_it_to_a_channel_that_is_on(group: SyncGroup, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("syncing.management.commands.channel.send_without_workers", outbox.make_messages)
+    with time_machine.travel(MONDAY, tick=False):
+        code, said, _errors = command("channel", "report", "ops")
+    assert (code, said) == (0, "Reports on their way by the channel ops: 1.\n")
+    assert Message.objects.get().title == TITLE.removeprefix("ops: ")
+    Channel.objects.update(enabled=False)
+    code, _said, errors = command("channel", "report", "ops")
+    assert (code, Message.objects.count()) == (2, 1)
+    assert "The channel ops is switched off. Switch it on first" in errors
 
 
 def test_an_e_mail_has_a_table_and_a_file_without_formulas(group: SyncGroup) -> None:
