@@ -118,9 +118,9 @@ def _is_loopback(text: str) -> bool:
 
 def _refused(request: HttpRequest, error: Refusal) -> HttpResponse:
     answer = error_response(error)
-    plain = _plain(f"{error.message} {error.remedy}", status=answer.status_code)
     if answer.status_code == 401:
         logger.warning("metrics: %s from %s", error.code, client_address(request))
+    plain = _plain(f"{error.message} {error.remedy}", status=answer.status_code)
     for name in ("WWW-Authenticate", "Retry-After"):
         if name in answer:
             plain[name] = answer[name]

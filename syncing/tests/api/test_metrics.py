@@ -2,6 +2,7 @@
 
 import re
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -28,6 +29,7 @@ from accounts.models import Account, RequestTotals
 from accounts.tests.factories import AccountFactory, GroupFactory
 from accounts.tests.redis_databases import redis_database
 from syncing import replication
+from syncing.automation import watcher
 from syncing.models import (
     AccountRun,
     ApiKey,
@@ -153,6 +155,16 @@ def test_a_key_has_to_be_right_also_on_this_machine() -> None:
     assert (refused.status_code, b"view_syncrun" in refused.content) == (403, True)
     maker.user_permissions.add(Permission.objects.get(codename="view_syncrun"))
     assert scrape(**bearer("read", maker=maker)).status_code == 200
+
+
+@pytest.mark.django_db
+def test_a_key_that_asks_too_often_is_told_when_it_may_again(settings: Any) -> None:
+    settings.API_RATE = 1
+    headers = bearer("read")
+    assert scrape(**headers).status_code == 200
+    answer = scrape(**headers)
+    assert (answer.status_code, answer["Content-Type"]) == (429, "text/plain; charset=utf-8")
+    assert 0 < int(answer["Retry-After"]) <= 60
 
 
 @pytest.mark.django_db
@@ -306,14 +318,20 @@ def test_workers_and_lanes_are_those_that_live() -> None:
 @pytest.mark.django_db
 def test_channels_and_messages() -> None:
     moment = timezone.now()
+    facts_of = {
+        "a": {},
+        "b": {"failure": "No answer."},
+        "c": {"enabled": False, "failure": "x"},
+        "d": {"enabled": False},
+    }
     channels = [
         Channel.objects.create(name=name, kind="email", address="anna@example.com", **facts)
-        for name, facts in {"a": {}, "b": {"failure": "No answer."}, "c": {"enabled": False, "failure": "x"}}.items()
+        for name, facts in facts_of.items()
     ]
     for facts in ({"due_at": moment}, {"due_at": moment, "attempts": 3}, {"sent_at": moment}, {"failure": "No."}):
         Message.objects.create(channel=channels[0], title="t", text="t", **facts)
     found = read()
-    assert [found["channels", (state,)] for state in ("working", "failing", "off")] == [1, 1, 1]
+    assert [found["channels", (state,)] for state in ("working", "failing", "off")] == [1, 1, 2]
     assert (found["messages_due", ()], found["messages_given_up", ()]) == (2, 1)
 
 
@@ -362,6 +380,11 @@ def test_every_request_of_a_run_is_counted_once_with_its_outcome(house: House) -
     assert found["kommo_requests_total", ("ok",)] == found["kommo_request_seconds_count", ()] == answered
     assert 0 < found["kommo_request_seconds_sum", ()] < 60
     assert RunTotal.objects.get().count == 1
+
+
+def test_a_look_at_a_master_is_counted(house: House) -> None:
+    assert watcher.look(house.group.pk, threading.Event(), at_once=True) is not None
+    assert RequestTotals.objects.get().ok == sum(house.world.log.statuses.values()) > 0
 
 
 # -- the queue --
