@@ -7,13 +7,17 @@ import json
 import os
 import signal
 import threading
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from unittest.mock import patch
 
 from django.db import connections
 from django.test import Client
 
 from accounts.tests.factories import AccountFactory
+from syncing.api import runs
 from syncing.models import AuditEntry, IdempotentAnswer, Schedule, SyncRun
 from syncing.services import schedules
 from syncing.services.keys import create_key
@@ -27,9 +31,24 @@ def scene() -> dict[str, Any]:
     AccountFactory.cast()
     headers = {"Authorization": f"Bearer {create_key(name='bot', scopes=['trigger'])[1]}"}
     killed = killed_while_answering(headers) | state()
+    with patch.object(schedules, "add", slowly(schedules.add)), patch.object(runs, "start_run", slowly(runs.start_run)):
+        return {"killed": killed, **_sent_by_many(headers), "state": state()}
+
+
+def _sent_by_many(headers: dict[str, str]) -> dict[str, Any]:
     added = at_once("/api/sync/schedules", NIGHT, {**headers, "Idempotency-Key": "night"})
     started = at_once("/api/sync/trigger", {"mode": "plan"}, {**headers, "Idempotency-Key": "run"})
-    return {"killed": killed, "added": added, "started": started, "state": state()}
+    return {"added": added, "started": started}
+
+
+def slowly(act: Callable[..., Any]) -> Callable[..., Any]:
+    """The same, so slow that every client has asked before the first is answered."""
+
+    def acting(*args: Any, **facts: Any) -> Any:
+        time.sleep(0.3)
+        return act(*args, **facts)
+
+    return acting
 
 
 def at_once(path: str, body: Any, headers: dict[str, str]) -> dict[str, Any]:
