@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.db.models import Q
+
 from accounts.models import SECRETS, Account, SyncGroup
 from accounts.services.health.verdicts import HEALTH_OF_CODE
 from syncing.models import (
@@ -26,6 +28,7 @@ RUN = "run"  # the subject that stands for the run and its master
 NOTHING_LEARNT = SubjectsSeen({}, frozenset())
 BAD_STATES = (AccountState.FAILED, AccountState.PARTIAL, AccountState.REFUSED)
 GOOD_STATES = (AccountState.CHANGED, AccountState.IN_SYNC)
+STALE = "stale_plan"
 LASTING = (Event.ACCOUNT_NEEDS_PERSON, Event.TOKEN_ENDS, Event.OVERDUE, Event.IP_BLOCKED)
 DIGEST_LENGTH = 16  # characters of the digest of a plan that tell one from another
 
@@ -150,7 +153,9 @@ def _plans(run: SyncRun) -> dict[str, Any]:
         bad = {str(account): content[:DIGEST_LENGTH] for account, content in rows}
     if run.purpose != RunPurpose.SYNC:
         return {"facts": {"bad": bad}} if bad else {"seen": NOTHING_LEARNT}
-    settled = run.account_runs.filter(state__in=GOOD_STATES).values_list("account", flat=True)
+    # A plan that was carried out, or that is out of date, waits for nobody; the same one made anew does.
+    ended = run.account_runs.filter(Q(state__in=GOOD_STATES) | Q(reason=STALE))
+    settled = ended.values_list("account", flat=True)
     return {"seen": SubjectsSeen(bad, frozenset(map(str, settled)), recovers=False)}
 
 

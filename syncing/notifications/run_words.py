@@ -1,6 +1,7 @@
 """The words about a run: what failed, what differs, what waits."""
 
 from collections import Counter
+from collections.abc import Mapping
 from datetime import datetime
 
 from django.utils.translation import gettext as _
@@ -49,10 +50,7 @@ def _title_of_failures(
         return _("Run %(run)d failed: %(group)s (%(reason)s)") % facts
     if bad:
         total = max(digest.slaves, len(bad)) if digest.seen else run.account_runs.count()
-        text = ngettext(
-            "%(bad)s of %(total)s account failed: %(group)s", "%(bad)s of %(total)s accounts failed: %(group)s", total
-        )
-        return text % {**facts, "total": number(total)}
+        return _text_of_failures(run, bad, digest, total) % {**facts, "total": number(total)}
     good = sum(run.totals.get(state, 0) for state in GOOD_STATES)
     if run.type == RunType.FULL and not run.picked and good == digest.slaves:
         text = ngettext(
@@ -63,6 +61,20 @@ def _title_of_failures(
     if recovered == {RUN}:
         return _("The master is read again: %(group)s") % facts
     return _("No account fails any more: %(group)s") % facts
+
+
+def _text_of_failures(run: SyncRun, bad: Mapping[str, str], digest: Digest, total: int) -> str:
+    """Returns the title of accounts that failed; were all of them refused, nothing of them was written."""
+    failed = run.totals.get(AccountState.FAILED, 0) + run.totals.get(AccountState.PARTIAL, 0)
+    if digest.seen and not failed and bad.keys() <= digest.seen.bad.keys():
+        return ngettext(
+            "%(bad)s of %(total)s account was refused: %(group)s",
+            "%(bad)s of %(total)s accounts were refused: %(group)s",
+            total,
+        )
+    return ngettext(
+        "%(bad)s of %(total)s account failed: %(group)s", "%(bad)s of %(total)s accounts failed: %(group)s", total
+    )
 
 
 def _counts_of(run: SyncRun) -> str:

@@ -103,6 +103,15 @@ def test_a_run_that_is_refused_by_the_guard_of_the_master_is_told_as_refused(hou
     assert titles() == [f"Run {run.pk} was refused: Branches (guard)"]
 
 
+def test_accounts_that_were_all_refused_did_not_fail(house: House) -> None:
+    listen()
+    synced(house, north="refused", south="refused")
+    assert titles() == ["2 of 4 accounts were refused: Branches"]
+    synced(house, "north", north="refused")
+    synced(house, "south", south="failed")
+    assert titles() == ["2 of 4 accounts failed: Branches"]
+
+
 def test_a_run_that_ends_by_an_error_of_ours_is_told(house: House) -> None:
     listen()
     run = house.start()
@@ -238,6 +247,21 @@ def test_the_same_plan_is_told_again_only_to_who_is_told_every_time(house: House
         house.work(Slaves(north="planned"))
         told()
     assert (every.messages.count(), changed.messages.count()) == (2, 1)
+
+
+@pytest.mark.parametrize(("ended", "again"), [({"state": "changed"}, 1), ({"reason": "stale_plan"}, 1), ({}, 0)])
+def test_the_same_plan_waits_anew_once_the_one_before_was_used_up(house: House, ended: Any, again: int) -> None:
+    """Carried out and made anew, or out of date; one that failed in between can be approved again."""
+    listen(events=[Event.RUN_WAITS])
+    for turn in range(3):
+        mode = "apply" if turn == 1 else "plan"
+        run = RunFactory(state="running", group=house.group, mode=mode, trigger="watch")
+        facts = {"state": "planned", "plan_digest": "x", "content_digest": "x"}
+        if mode == "apply":
+            facts = {"state": "refused", **ended}
+        AccountRunFactory(run=run, account=house.accounts["north"], **facts)
+        assert close_run(run.pk)
+    assert len(titles()) == 1 + again
 
 
 def test_a_plan_that_a_person_makes_where_nothing_needs_approval_waits_for_nobody(house: House) -> None:
