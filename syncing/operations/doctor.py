@@ -26,7 +26,7 @@ from accounts.services.readiness import check_writable
 from syncing import conf
 from syncing.leases import clocks, processes
 from syncing.operations import envfile, setup_steps
-from syncing.operations.doctor_accounts import accounts, groups, mail
+from syncing.operations.doctor_accounts import accounts, channels, groups, mail
 from syncing.operations.findings import FAIL, OK, WARN, Finding, Findings
 from syncing.selectors.automation import automation_state, failing, overdue
 from syncing.tasks import REAPER, UPKEEP
@@ -226,6 +226,7 @@ WITH_DATABASE: tuple[Callable[[], Findings], ...] = (
     groups,
     accounts,
     mail,
+    channels,
     clock_set_back,
 )
 

@@ -1,4 +1,6 @@
-"""The checks of `doctor` on groups, accounts and mail."""
+"""The checks of `doctor` on groups, accounts, mail and channels."""
+
+import shlex
 
 from django.db.models import Count, Q
 from django.utils import timezone
@@ -6,6 +8,7 @@ from django.utils import timezone
 from accounts import conf, expiry
 from accounts.models import HAS_CREDENTIAL, HEALTH_FINE, NEEDS_CONNECTING, Account, SyncGroup
 from accounts.services.upkeep.emails import administrators
+from syncing.models import Channel
 from syncing.operations.findings import FAIL, OK, WARN, Finding, Findings
 
 
@@ -50,3 +53,13 @@ def mail() -> Findings:
     else:
         remedy = "Set EMAIL_URL to a mail server; until then the dashboard tells, and invite links are a CSV."
         yield Finding(WARN, "mail", "EMAIL_URL only prints mails: nobody gets one", remedy)
+
+
+def channels() -> Findings:
+    """Finds the channels whose last message failed."""
+    enabled = Channel.objects.filter(enabled=True).defer("address")
+    for channel in enabled.exclude(failure=""):
+        remedy = f"When it is mended: python manage.py channel test {shlex.quote(channel.name)}"
+        yield Finding(WARN, "channels", f"{channel.name} fails: {channel.failure}", remedy)
+    if working := enabled.filter(failure="").count():
+        yield Finding(OK, "channels", f"{working} without a failure")

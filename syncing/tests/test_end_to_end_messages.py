@@ -13,7 +13,7 @@ from accounts.tests.tables import connected
 from syncing.models import Channel
 from syncing.notifications.addresses import kind_of
 from syncing.tests.installation import Installation, new_franchise, wait_until
-from syncing.tests.laws import only_deep
+from syncing.tests.laws import ONLY_DEEP, only_deep
 from syncing.tests.notifications.sinks import HttpSink, dead_port, http_sink
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")]
@@ -30,7 +30,7 @@ def sinks() -> Iterator[dict[str, HttpSink]]:
 def with_channels(installation: Installation, *addresses: str, **ports: int) -> Installation:
     """Adds channels, to ports by their names, and takes the token from one slave, so that every run is incomplete."""
     wanted = {**{name: f"json://127.0.0.1:{port}/s3cr3t" for name, port in ports.items()}, **{a: a for a in addresses}}
-    database = f"sqlite:///{installation.workspace.directory / 'kommosync.sqlite3'}"
+    database = installation.database or f"sqlite:///{installation.workspace.directory / 'kommosync.sqlite3'}"
     with installation.blocker.unblock(), connected(database) as alias:
         for name, address in wanted.items():
             facts = {"kind": kind_of(address), "events": ["run_failed"], "when": "every"}
@@ -49,9 +49,12 @@ def state_of(installation: Installation, channel: str) -> tuple[Any, ...]:
     return (installation.rows(sql) or [(None, None, "", 0, "")])[0]
 
 
-def test_no_run_waits_for_a_dead_a_hanging_a_dripping_or_a_failing_channel(make, sinks: dict[str, HttpSink]) -> None:
+@pytest.mark.parametrize("backend", ["sqlite", pytest.param("postgres+redis", marks=ONLY_DEEP)])
+def test_no_run_waits_for_a_dead_a_hanging_a_dripping_or_a_failing_channel(
+    make, backend: str, sinks: dict[str, HttpSink]
+) -> None:
     with dead_port() as dead:
-        installation = make(new_franchise(slaves=3), NOTIFY_PRIVATE="on", SYNC_TICK="0.2")
+        installation = make(new_franchise(slaves=3), backend, NOTIFY_PRIVATE="on", SYNC_TICK="0.2")
         with_channels(installation, dead=dead, **{name: sink.port for name, sink in sinks.items()})
         installation.workspace.start_worker()
         installation.workspace.manage("sync_all", "--queue", "--json", expect=(1,))

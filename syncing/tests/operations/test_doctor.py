@@ -22,6 +22,7 @@ from syncing.models import Process, ProcessKind
 from syncing.operations import doctor
 from syncing.operations.doctor import FAIL, OK, WARN, Finding
 from syncing.tasks import ensure_schedules
+from syncing.tests.notifications.channels import new_channel
 
 pytestmark = pytest.mark.django_db
 
@@ -144,3 +145,14 @@ def test_a_database_that_takes_no_writes_is_named_and_nothing_else_is_blamed() -
     assert (database.level, database.message) == (FAIL, "cannot be used: database is locked")
     assert "end the process that holds it" in database.remedy
     assert not [finding for finding in found if finding.subject in ("worker", "accounts")]
+
+
+def test_a_channel_that_fails_is_named_with_its_reason() -> None:
+    assert of("channels") == []
+    new_channel(name="Boss")
+    new_channel(name="Ops & co", failure="The service is in trouble (HTTP status 500).")
+    new_channel(name="Old", failure="x", enabled=False)
+    failing, working = of("channels")
+    assert (failing.level, failing.message) == (WARN, "Ops & co fails: The service is in trouble (HTTP status 500).")
+    assert failing.remedy == "When it is mended: python manage.py channel test 'Ops & co'"
+    assert (working.level, working.message) == (OK, "1 without a failure")
