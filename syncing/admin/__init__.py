@@ -8,3 +8,4 @@ __all__ = ["accounts", "audit", "channels", "drift", "keys", "queue", "readonly"
 
 admin.site.site_header = admin.site.site_title = "KommoSync"
 admin.site.site_url = None
+admin.site.enable_nav_sidebar = False  # the header leads everywhere

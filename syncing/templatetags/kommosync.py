@@ -5,6 +5,7 @@ from typing import Any
 from django import template
 
 from syncing.presentation import badges, labels
+from syncing.presentation import navigation as sections
 from syncing.selectors.drift import ListedDifference
 from syncing.selectors.promotion import PromotionCandidate, is_promotable
 
@@ -42,3 +43,10 @@ def other_page(context: Any, parameter: str, number: int) -> str:
     query = context["request"].GET.copy()
     query[parameter] = number
     return f"?{query.urlencode()}"
+
+
+@register.simple_tag(takes_context=True)
+def navigation(context: Any) -> list[sections.SectionLink]:
+    """Returns the sections of the console that the person may see."""
+    request = context["request"]
+    return sections.links(request.path, request.user.has_perm)
