@@ -1,6 +1,6 @@
 """Finds accounts, runs and items by a piece of text: what the search field in the header asks for."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ class Findings:
 
     accounts: Sequence[Account] = ()
     runs: Sequence[SyncRun] = ()
-    items: Sequence[dict[str, Any]] = ()
+    items: Sequence[Mapping[str, Any]] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -50,6 +50,6 @@ def _runs(text: str) -> list[SyncRun]:
     return list(SyncRun.objects.select_related("group").filter(pk=number)) if number else []
 
 
-def _items(text: str) -> list[dict[str, Any]]:
+def _items(text: str) -> list[Mapping[str, Any]]:
     rows = IdMapping.objects.filter(name__icontains=text).order_by("kind", "parent", "name")
-    return list(rows.values("kind", "name", "parent").annotate(accounts=Count("account", distinct=True))[:MOST])
+    return [*rows.values("kind", "name", "parent").annotate(accounts=Count("account", distinct=True))[:MOST]]
