@@ -11,11 +11,12 @@ from accounts.models import SyncGroup
 from accounts.refusals import Refusal
 from syncing.error_boundary import survived
 from syncing.models import RUN_OPEN, RunType, SyncRun
+from syncing.presentation.holds import paused_sentence
 from syncing.purposes import COMPARING
 from syncing.records.text import short
 from syncing.services.actors import SCHEDULE
 from syncing.services.drift_checks import check_now
-from syncing.services.runs.holds import paused_sentence, why_held
+from syncing.services.runs.holds import why_held
 
 logger = logging.getLogger(__name__)
 

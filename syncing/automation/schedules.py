@@ -12,10 +12,10 @@ from syncing import conf
 from syncing.cron import times_until
 from syncing.error_boundary import survived
 from syncing.models import RunMode, Schedule, ScheduleKind, SyncRun
+from syncing.presentation.holds import paused_sentence
 from syncing.records.text import short
 from syncing.services.actors import SCHEDULE
 from syncing.services.drift_checks import check_now
-from syncing.services.runs.holds import paused_sentence
 from syncing.services.runs.start import start_run
 from syncing.services.schedules import next_time
 from syncing.windows import shown_time

@@ -3,13 +3,14 @@
 from collections import defaultdict
 from dataclasses import dataclass
 
-from django.db.models import Count, F, Q, Subquery, Window
+from django.db.models import Count, F, Q, Subquery, Window, prefetch_related_objects
 from django.db.models.functions import Coalesce, RowNumber
 from django.utils import timezone
 
 from accounts import expiry
 from accounts.models import HEALTH_FINE, NEEDS_CONNECTING, SECRETS, Account, SyncGroup, pause_is_on
 from syncing.models import ACCOUNT_GOOD, ACCOUNT_OPEN, RUN_OPEN, AccountRun, AccountState, SyncRun
+from syncing.presentation.holds import frozen_sentence, paused_sentence
 from syncing.selectors.automation import AutomationState, sentence
 from syncing.selectors.drift import DriftSummary, drift_summary
 from syncing.selectors.runs import RunProgress, StateCount, last_runs, progress_of, state_counts, with_last_run
@@ -51,6 +52,7 @@ class GroupBoard:
     slaves: int
     last: RunLine | None
     automation: str  # what happens there by itself
+    held: str  # that it is paused or frozen, and until when; "" for neither
 
     @property
     def ready(self) -> bool:
@@ -107,9 +109,17 @@ def boards_and_history(automation: AutomationState) -> tuple[list[GroupBoard], l
     counts = dict(is_slave.values_list("group").annotate(n=Count("pk")))
     masters = Account.objects.filter(role=Account.Role.MASTER).defer(*SECRETS)
     master_of = {account.group_id: account for account in masters}
+    prefetch_related_objects(list(automation.groups), "windows")
     boards = [
-        GroupBoard(group, master_of.get(group.pk), slaves, lines.get(group.pk), sentence(group, automation))
-        for group, slaves in ((group, counts.get(group.pk, 0)) for group in automation.groups)
+        GroupBoard(
+            group=group,
+            master=master_of.get(group.pk),
+            slaves=counts.get(group.pk, 0),
+            last=lines.get(group.pk),
+            automation=sentence(group, automation),
+            held=paused_sentence(group) or frozen_sentence(group, automation.moment),
+        )
+        for group in automation.groups
     ]
     return boards, [RunLine(run, progress[run.pk]) for run in recent]
 

@@ -10,14 +10,15 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
+from accounts import clock
 from accounts.kommo.texts import storable_id
 from accounts.models import SECRETS, Account, SyncGroup
 from accounts.pages import actor_of, page, refusals_shown
 from syncing.models import RunMode, RunType
 from syncing.policy import may_delete
+from syncing.presentation.holds import frozen_sentence, paused_sentence
 from syncing.presentation.links import to_run
 from syncing.services.audit import LONGEST_REASON
-from syncing.services.runs.holds import frozen_sentence, paused_sentence
 from syncing.services.runs.retry import FORCE
 from syncing.services.runs.start import PERMISSION, start_run
 from syncing.services.runs.wave_split import preview
@@ -94,6 +95,7 @@ def _confirmation(group: SyncGroup, mode: str, form: StartForm, account: Account
         "slaves": active,
         "waves": preview(group, active) if mode == RunMode.APPLY else [],
         "paused": [each for each in slaves if each.is_paused],
-        "kept_from_it": paused_sentence(group) or (frozen_sentence(group) if mode == RunMode.APPLY else ""),
+        "kept_from_it": paused_sentence(group)
+        or (frozen_sentence(group, clock.now()) if mode == RunMode.APPLY else ""),
         "is_frozen": not group.is_paused,
     }

@@ -1,8 +1,9 @@
 """The dashboard: what it counts, what it names, what it costs."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
+import time_machine
 from django.contrib.auth.models import Permission, User
 from django.urls import reverse
 from django.utils import timezone
@@ -10,7 +11,7 @@ from django.utils import timezone
 from accounts.models import Account, SyncGroup
 from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing.middleware import POLICY
-from syncing.models import AccountState, RunState, SyncRun
+from syncing.models import AccountState, RunState, SyncRun, Window
 from syncing.selectors import dashboard
 from syncing.selectors.automation import automation_state
 from syncing.selectors.needs import needs
@@ -201,6 +202,18 @@ def test_who_may_not_see_drift_has_no_card_of_it(client, cast) -> None:
 # -- the page --
 
 
+def test_a_group_that_is_paused_or_frozen_says_until_when(admin_client, cast) -> None:
+    group = cast["north"].group
+    assert "is frozen" not in admin_client.get("/").content.decode()
+    Window.objects.create(group=group, kind="deny", cron="0 0 * * *", minutes=24 * 60 - 1, time_zone="UTC")
+    with time_machine.travel(datetime(2026, 5, 5, 12, tzinfo=UTC)):
+        assert "The group Branches is frozen until 2026-05-05 23:59 (UTC)." in admin_client.get("/").content.decode()
+        SyncGroup.objects.update(paused=True, paused_until=datetime(2026, 5, 6, tzinfo=UTC), pause_reason="<audit>")
+        html = admin_client.get("/").content.decode()
+    assert "The group Branches is paused until 2026-05-06 00:00 (UTC). Reason: &lt;audit&gt;." in html
+    assert "is frozen" not in html
+
+
 def test_the_dashboard_of_119_slaves_costs_a_fixed_few_queries(admin_client, django_assert_num_queries) -> None:
     group = AccountFactory(master=True).group
     slaves = AccountFactory.create_batch(119, group=group)
@@ -208,7 +221,7 @@ def test_the_dashboard_of_119_slaves_costs_a_fixed_few_queries(admin_client, dja
         run = RunFactory(group=group)
         for slave in slaves:
             AccountRunFactory(run=run, account=slave)
-    with django_assert_num_queries(19):  # three of them for groups, watchers and schedules
+    with django_assert_num_queries(20):  # four of them for groups, watchers, schedules and windows
         html = admin_client.get("/").content.decode()
     assert "119 slaves" in html
 
