@@ -7,7 +7,7 @@ from pydantic import Field
 
 from accounts.models import RELATED_SECRETS
 from syncing.api.http import ApiError, ApiRequest
-from syncing.api.lookups import accounts_called, slave_or_404
+from syncing.api.lookups import accounts_called, slave_or_404, slaves_or_404
 from syncing.api.operations import operation
 from syncing.api.paging import Limit, next_url
 from syncing.api.request_bodies import Reason, RequestBody, example, group_named, read_body
@@ -42,7 +42,7 @@ class DriftFilters(Schema):
 def drift(request: ApiRequest, asked: Query[DriftFilters]) -> dict[str, Any]:
     """Returns the drift of slaves in the order of their subdomains; of all that are asked for without a limit."""
     group = None if asked.group is None else group_named(asked.group)
-    slaves = [slave_or_404(subdomain) for subdomain in dict.fromkeys(asked.account)]
+    slaves = slaves_or_404(asked.account)
     most = asked.limit and asked.limit + 1
     rows = drift_documents(group, slaves or None, state=asked.state, after=asked.cursor, limit=most)
     if not asked.limit or len(rows) <= asked.limit:

@@ -1,5 +1,6 @@
 """What endpoints look up by their address, and the answer to what starts a run."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import QuerySet
@@ -39,9 +40,16 @@ def accounts_called(subdomain: str) -> QuerySet[Account]:
 
 def slave_or_404(subdomain: str) -> Account:
     """Returns the slave; raises ApiError 404."""
-    slaves = accounts_called(subdomain).filter(role=Account.Role.SLAVE).select_related("group")
-    account = slaves.defer(*SECRETS).first()
-    if account is None:
+    (account,) = slaves_or_404([subdomain])
+    return account
+
+
+def slaves_or_404(subdomains: Sequence[str]) -> list[Account]:
+    """Returns the slaves, in one query; raises ApiError 404 unless all of them are there."""
+    wanted = {subdomain for subdomain in subdomains if storable(subdomain) == subdomain}
+    slaves = Account.objects.filter(subdomain__in=wanted, role=Account.Role.SLAVE).select_related("group")
+    found = list(slaves.defer(*SECRETS))
+    if len(found) < len(set(subdomains)):
         remedy = "See /api/accounts?role=slave for all."
         raise ApiError(404, "no_such_account", "There is no slave of this subdomain.", remedy)
-    return account
+    return found

@@ -189,6 +189,14 @@ def test_many_rows_cost_as_many_queries_as_few(headers, path) -> None:
     assert queries() == few <= 8
 
 
+def test_many_named_accounts_cost_as_many_queries_as_one(headers, django_assert_num_queries) -> None:
+    fill(8)
+    names = Account.objects.values_list("subdomain", flat=True)
+    query = "&".join(f"account={name}" for name in [*names, *names])
+    with django_assert_num_queries(5):
+        assert len(get(f"/api/drift?{query}", headers).json()["accounts"]) == 8
+
+
 def test_no_list_tells_a_secret(headers) -> None:
     AccountFactory.cast()
     assert "token-of-" not in get("/api/accounts", headers).content.decode()
