@@ -7,6 +7,7 @@ by a process that dies, and a channel that is added learns what is bad already.
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from django.db.models import Q
@@ -17,10 +18,12 @@ from accounts.clock import now
 from accounts.models import HEALTH_NEEDS_CONNECTING, IS_OAUTH, SECRETS, Account, SyncGroup
 from accounts.services.upkeep.expiry_warnings import THRESHOLDS
 from syncing.error_boundary import survived
-from syncing.models import Channel, Event, IpBlock
+from syncing.models import AccountRun, AccountState, Channel, Event, IpBlock
 from syncing.notifications import notices
 from syncing.selectors.automation import automation_state
 from syncing.selectors.automation import overdue as what_is_overdue
+
+QUIET = timedelta(seconds=20)  # since an account of the group was asked
 
 Health = Account.Health
 # Only a person can end these; that no token was ever stored is no news, and what passes by itself needs nobody.
@@ -57,11 +60,18 @@ def raise_alarms() -> int:
 
 
 def _unwell() -> Iterator[Alarm]:
+    """Finds accounts that need a person, of groups whose accounts nobody is asking just now: else each look would find
+    some more of those that a run or a check is about to find, and a hundred of them are to be one message.
+    """
+    moment = now()
+    asked = Q(role=Account.Role.SLAVE, checked_at__range=(moment - QUIET, moment))
+    worked = Q(pk__in=AccountRun.objects.filter(state=AccountState.RUNNING).values("account"))
+    busy = set(Account.objects.filter(asked | worked).order_by().values_list("group", flat=True).distinct())
     by_group: dict[int, dict[str, str]] = defaultdict(dict)
     rows = Account.objects.filter(health__in=NEEDS_PERSON).order_by("pk").values_list("group", "pk", "health")
     for group, account, health in rows:
         by_group[group][str(account)] = health
-    yield from (Alarm(group, by_group[group.pk]) for group in SyncGroup.objects.all())
+    yield from (Alarm(group, by_group[group.pk]) for group in SyncGroup.objects.exclude(pk__in=busy))
 
 
 def _ending() -> Iterator[Alarm]:

@@ -23,11 +23,17 @@ from syncing.tests.automation.test_healing import found, put_back
 from syncing.tests.automation.watched import Watched, watched
 from syncing.tests.crm import synced, work
 from syncing.tests.factories import difference
-from syncing.tests.house import House
+from syncing.tests.house import House, database, result
 from syncing.tests.notifications.telling import listen, titles, told
 
 TOKEN_EXPIRED = {"code": "token_expired", "message": "It is over.", "remedy": "Make a new one."}
 DAY = timedelta(days=1)
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That accounts were just asked delays nothing; a test of that says so."""
+    monkeypatch.setattr(alarms, "QUIET", timedelta(seconds=-1))
 
 
 @pytest.fixture
@@ -174,6 +180,30 @@ def test_an_account_whose_token_is_refused_needs_a_person_until_it_is_connected(
     )
     record_health(cast["south"].pk, None)
     assert alarm() == ["No account needs a person any more: Branches"]
+
+
+def test_while_accounts_are_asked_nobody_is_told_of_some_of_them(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker looks at what is due again and again while a run finds one account after the other."""
+    monkeypatch.setattr(alarms, "QUIET", timedelta(seconds=20))
+    listen(events=[Event.ACCOUNT_NEEDS_PERSON])
+    others = AccountFactory(group=GroupFactory(name="Elsewhere"), health="unpaid")
+    seen: list[str] = []
+
+    def replicate(target: Any, *rest: Any) -> Any:
+        with database():
+            record_health(house.accounts[target.subdomain].pk, TOKEN_EXPIRED)
+            Account.objects.update(checked_at=timezone.now() - DAY)
+            alarms.raise_alarms()
+            seen.extend(titles())
+        return result("failed", "token_expired")
+
+    house.start()
+    house.work(replicate, threads=1)
+    alarms.raise_alarms()
+    assert seen + titles() == [f"1 account needs a person: {others.group}"]
+    with time_machine.travel(timezone.now() + timedelta(seconds=21)):
+        alarms.raise_alarms()
+        assert titles() == ["4 accounts need a person: Branches"]
 
 
 @pytest.mark.parametrize("health", ["unreachable", "error", "ip_blocked", "no_token", "unknown"])
