@@ -48,6 +48,7 @@ def send_due(meanwhile: Callable[[], object] = lambda: None) -> int:
 
     While a channel takes its time, `meanwhile` is called every second, and what has become due since is sent, too.
     """
+    _drop_old()
     until = time.monotonic() + SLICE
     at_work: dict[Future[str], Message] = {}
     in_a_row: Counter[int] = Counter()
@@ -67,6 +68,13 @@ def send_due(meanwhile: Callable[[], object] = lambda: None) -> int:
                 if in_a_row[message.channel_id] >= FAILURES_IN_A_ROW:
                     _postpone(message)
             meanwhile()
+
+
+def _drop_old() -> None:
+    """Gives up the messages that waited too long; that is no failure of their channel."""
+    failure = _("It waited for more than a day and is no longer sent.")
+    old = Message.objects.filter(due_at__isnull=False, created_at__lt=clock.now() - TOO_OLD)
+    old.update(due_at=None, failure=failure)
 
 
 def _claim_some(number: int, busy: Collection[int]) -> Iterator[Message]:
@@ -104,8 +112,6 @@ def _send(message: Message) -> str:
     """Sends a claimed message; returns why not. In a thread of the pool, without the database."""
     if message.attempts > len(PAUSES) + 1:
         return _("The process that sent it ended again and again before it was done.")
-    if message.due_at is not None and message.due_at - LEASE - message.created_at > TOO_OLD:
-        return _("It waited for more than a day and is no longer sent.")
     failures: list[str] = []
     with bounded(lambda error: failures.append(_("An error of KommoSync: %s.") % where(error)), but=()):
         failures.append(transport.send(message.channel, message))

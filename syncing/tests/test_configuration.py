@@ -99,3 +99,21 @@ def test_a_ping_address_is_a_web_address_that_something_can_be_appended_to_and_i
     for value, message in zip(BAD_PINGS, found[len(GOOD_PINGS) :], strict=True):
         assert message.startswith("refused: PING_URL must be a URL"), value
         assert "5ecret" not in message
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "sentence"),
+    [
+        ("NOTIFY_SCHEMES", "slack, dbus", "NOTIFY_SCHEMES: dbus acts on this machine and is never allowed."),
+        ("NOTIFY_SCHEMES", "slack,../x", "NOTIFY_SCHEMES: '../x' is no scheme of Apprise, as slack or tgram."),
+        ("NOTIFY_PRIVATE", "perhaps", "NOTIFY_PRIVATE is 'perhaps'; it must be on or off."),
+        ("PUBLIC_URL", "sync.example.com", "PUBLIC_URL must be a URL that begins with https:// or http://"),
+        ("PUBLIC_URL", "https://sync.example.com/?x", "PUBLIC_URL must be a URL with a host and without ? or #"),
+    ],
+)
+def test_a_wrong_setting_of_messages_is_refused_by_name(
+    tmp_path: Path, variable: str, value: str, sentence: str
+) -> None:
+    done = manage(tmp_path, "check", **{variable: value})
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"Configuration error: {sentence}")

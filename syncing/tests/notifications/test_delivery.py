@@ -145,15 +145,21 @@ def test_a_channel_that_is_switched_off_is_sent_nothing_and_later_nothing_old(
     told: list[tuple[str, str]], clock: time_machine.Traveller
 ) -> None:
     channel = new_channel(enabled=False)
-    message = due_message(channel)
+    old = [due_message(channel, "old") for _ in range(5)]
     assert not delivery.is_due()
     assert delivery.send_due() == 0
     clock.move_to(NOW + timedelta(days=2), tick=False)
     Channel.objects.update(enabled=True)
-    assert delivery.send_due() == 0
-    message.refresh_from_db()
-    assert told == []
-    assert (message.due_at, message.failure) == (None, "It waited for more than a day and is no longer sent.")
+    due_message(channel, "new")
+
+    assert delivery.send_due() == 1
+
+    channel.refresh_from_db()
+    assert told == [(channel.name, "new")]
+    assert channel.failure == ""
+    for message in old:
+        message.refresh_from_db()
+        assert (message.due_at, message.failure) == (None, "It waited for more than a day and is no longer sent.")
 
 
 def test_a_message_whose_sender_was_killed_is_sent_after_its_lease(
