@@ -20,6 +20,8 @@ class SyncingConfig(AppConfig):
             register(check, INSTALLATION)
         for check in SLOW_CHECKS:
             register(check)
+        if conf.log_format() == "json":
+            import_string("syncing.logs.log_last_words")()
         if dsn := conf.sentry_dsn():
             import_string("syncing.sentry.start")(dsn)
         # After django-axes, which comes first in INSTALLED_APPS and has counted by then.

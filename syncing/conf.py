@@ -80,6 +80,11 @@ def api_rate() -> int:
     return int(settings.API_RATE)
 
 
+def log_format() -> str:
+    """Returns how log lines look: line or json."""
+    return str(settings.LOG_FORMAT)
+
+
 def sentry_dsn() -> str:
     """Returns the address that errors are sent to; "" for none."""
     return str(settings.SENTRY_DSN)

@@ -3,14 +3,19 @@
 import json
 import logging
 import re
+import sys
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from types import TracebackType
 from urllib.parse import urlsplit
 
 from accounts.database import trouble_of
 from accounts.log_context import NAMES, current_ids
 from syncing import conf
+
+logger = logging.getLogger(__name__)
 
 PAUSE = 60.0  # seconds
 SHORTEST = 8  # characters of a path that is a secret
@@ -79,6 +84,25 @@ class JsonFormatter(logging.Formatter):
         if trace or record.stack_info:
             facts["exception"] = "\n".join(filter(None, (trace, record.stack_info)))
         return json.dumps(facts, default=str)
+
+
+def log_last_words() -> None:
+    """Has errors that end a thread or the process logged, instead of printed past the log."""
+    sys.excepthook = _log_end_of_process
+    threading.excepthook = _log_end_of_thread
+
+
+def _log_end_of_process(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, trace)
+    else:
+        logger.critical("the process ends with an error", exc_info=(kind, error, trace))
+
+
+def _log_end_of_thread(ended: threading.ExceptHookArgs) -> None:
+    if ended.exc_value is not None and not issubclass(ended.exc_type, SystemExit):
+        facts = (ended.exc_type, ended.exc_value, ended.exc_traceback)
+        logger.error("the thread %s ends with an error", ended.thread and ended.thread.name, exc_info=facts)
 
 
 def hide_paths(text: str) -> str:

@@ -83,6 +83,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
             raise
         answer = _plain(f"{trouble.message} {trouble.remedy}", status=503)
         answer["Retry-After"] = str(conf.RETRY_AFTER)
+        answer._has_been_logged = True  # type: ignore[attr-defined]  # at every scrape; the cause is known otherwise
         return answer
     registry = CollectorRegistry()
     registry.register(TableCollector(found))
@@ -118,9 +119,10 @@ def _is_loopback(text: str) -> bool:
 
 def _refused(request: HttpRequest, error: Refusal) -> HttpResponse:
     answer = error_response(error)
-    if answer.status_code == 401:
-        logger.warning("metrics: %s from %s", error.code, client_address(request))
     plain = _plain(f"{error.message} {error.remedy}", status=answer.status_code)
+    if plain.status_code == 401:
+        logger.warning("metrics: %s from %s", error.code, client_address(request))
+        plain._has_been_logged = True  # type: ignore[attr-defined]  # Django's line says less
     for name in ("WWW-Authenticate", "Retry-After"):
         if name in answer:
             plain[name] = answer[name]

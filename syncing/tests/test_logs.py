@@ -223,6 +223,32 @@ def test_a_format_that_is_none_is_refused_by_name(tmp_path: Path) -> None:
     assert done.stderr.startswith("Configuration error: LOG_FORMAT is 'xml'; it must be one of line, json.")
 
 
+LAST_WORDS = """
+import django; django.setup()
+import threading
+def fail(): raise RuntimeError("odd")
+thread = threading.Thread(target=fail, name="watch"); thread.start(); thread.join()
+fail()
+"""
+
+
+def test_what_ends_a_thread_or_the_process_is_json_too(tmp_path: Path) -> None:
+    own = {"VAR_DIR": str(tmp_path), "DJANGO_SETTINGS_MODULE": "kommosync.settings", "LOG_FORMAT": "json"}
+    done = subprocess.run(
+        [sys.executable, "-c", LAST_WORDS],
+        cwd=ROOT,
+        env={**child_environment(tmp_path / ".env"), **own},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert done.returncode == 1
+    assert [line["level"] for line in lines] == ["ERROR", "CRITICAL"]
+    assert lines[0]["message"] == "the thread watch ends with an error"
+    assert all(line["exception"].endswith("RuntimeError: odd") for line in lines)
+
+
 SAID = ("Worker ready", "Stopping:", "KommoSync")  # by the commands, on stdout
 
 

@@ -330,3 +330,15 @@ def test_a_process_and_its_fork_send_to_the_dsn_and_print_nothing_of_it(
     assert "entry" not in done.stdout + done.stderr
     events = [json.loads(gzip.decompress(body).splitlines()[-1]) for body in bodies]
     assert sorted(event["logentry"]["formatted"] for event in events) == ["of the child", "of the parent"]
+
+
+@pytest.mark.parametrize("format", ["line", "json"])
+def test_what_ends_a_process_is_told_once(tmp_path: Path, sink: tuple[str, list[bytes]], format: str) -> None:
+    """With JSON it is logged as well, which is an event of its own for Sentry."""
+    dsn, bodies = sink
+    environment = {"SENTRY_DSN": dsn, "LOG_FORMAT": format, "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
+    done = run(tmp_path, f"{SETUP}; raise RuntimeError('odd')", **environment)
+    assert done.returncode == 1
+    (body,) = bodies
+    event = json.loads(gzip.decompress(body).splitlines()[-1])
+    assert event["exception"]["values"][0]["value"] == "odd"

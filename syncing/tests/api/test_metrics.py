@@ -168,6 +168,12 @@ def test_a_key_that_asks_too_often_is_told_when_it_may_again(settings: Any) -> N
 
 
 @pytest.mark.django_db
+def test_who_is_refused_is_logged_once_with_the_address(caplog: pytest.LogCaptureFixture) -> None:
+    scrape(Authorization="Bearer wrong")
+    assert [record.getMessage() for record in caplog.records] == ["metrics: bad_key from 127.0.0.1"]
+
+
+@pytest.mark.django_db
 def test_it_is_only_read() -> None:
     answer = Client().post("/metrics", headers=HERE)
     assert (answer.status_code, answer["Allow"]) == (405, "GET, HEAD")
@@ -175,7 +181,7 @@ def test_it_is_only_read() -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("with_key", [False, True])
-def test_while_the_database_is_away_it_says_so_in_plain_text(with_key: bool) -> None:
+def test_while_the_database_is_away_it_says_so_in_plain_text(with_key: bool, caplog: pytest.LogCaptureFixture) -> None:
     headers = bearer("read") if with_key else {}
 
     def refuse(execute: object, sql: str, *args: object) -> None:
@@ -183,6 +189,7 @@ def test_while_the_database_is_away_it_says_so_in_plain_text(with_key: bool) -> 
 
     with connection.execute_wrapper(refuse):
         answer = scrape(**headers)
+    assert not caplog.records
     assert answer.status_code == 503
     assert answer["Content-Type"].startswith("text/plain")
     assert answer.content.startswith(b"The database is locked")
