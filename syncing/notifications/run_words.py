@@ -13,6 +13,7 @@ from syncing.notifications.decision import TellingDecision
 from syncing.notifications.digests import GOOD_STATES, RUN, Digest
 from syncing.notifications.harmless import without_secrets
 from syncing.notifications.speech import LINES, Content, Speech, moment, number, sentences
+from syncing.presentation.explanations import REASONS, reason_label, reason_with_code
 from syncing.presentation.labels import COUNTS, account_state_label, cause_label
 
 RUN_PAGE = "/syncing/syncrun/%d/change/"
@@ -30,9 +31,11 @@ def failed(digest: Digest, decision: TellingDecision | None, speech: Speech) -> 
     if reason := bad.pop(RUN, ""):
         error = run.error or {}
         remedy = without_secrets(translated(error.get("remedy", "")))
-        lines.append(sentences(f"{reason}: {speech.sentence(error.get('message', ''))}".rstrip(": "), remedy))
+        why = f"{reason_with_code(reason)}: {speech.sentence(error.get('message', ''))}".rstrip(": ")
+        lines.append(sentences(why, remedy))
     remedies = {name: without_secrets(translated(text)) for name, text in digest.remedies.items()}
     labels = {state: account_state_label(state) for state in AccountState.values}
+    labels |= {reason: reason_with_code(reason) for reason in REASONS}
     lines += speech.grouped(bad, labels, remedies, LINES - 1 - len(lines) - bool(recovered - {RUN}))
     return Content(
         title, [*lines, speech.well_again(recovered - {RUN}), _counts_of(run)], RUN_PAGE % run.pk, _see_run(run)
@@ -43,7 +46,7 @@ def _title_of_failures(
     run: SyncRun, bad: dict[str, str], recovered: frozenset[str], digest: Digest, speech: Speech
 ) -> str:
     about = speech.about if run.purpose == RunPurpose.SYNC else f"{speech.about} ({run.get_purpose_display()})"
-    facts = {"run": run.pk, "group": about, "bad": number(len(bad)), "reason": bad.get(RUN, "")}
+    facts = {"run": run.pk, "group": about, "bad": number(len(bad)), "reason": reason_label(bad.get(RUN, ""))}
     if RUN in bad and run.state == RunState.REFUSED:
         return _("Run %(run)d was refused: %(group)s (%(reason)s)") % facts
     if RUN in bad:

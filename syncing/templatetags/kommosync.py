@@ -4,7 +4,7 @@ from typing import Any
 
 from django import template
 
-from syncing.presentation import badges, labels
+from syncing.presentation import badges, explanations, labels
 from syncing.presentation import navigation as sections
 from syncing.selectors.drift import ListedDifference
 from syncing.selectors.promotion import PromotionCandidate, is_promotable
@@ -25,6 +25,10 @@ for function in (
     labels.value_text,
     labels.ago,
     labels.duration,
+    explanations.reason_label,
+    explanations.reason_sentence,
+    explanations.reason_remedy,
+    explanations.state_sentence,
 ):
     register.filter(function)
 for tag in (labels.action_badge, labels.list_badge, labels.outcome_badge, labels.cause_badge, labels.drift_badge):

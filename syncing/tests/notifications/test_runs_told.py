@@ -38,7 +38,7 @@ def test_a_run_in_which_some_fail_is_one_message_and_its_recovery_another(house:
 
     assert message.title == "2 of 4 accounts failed: Branches"
     assert message.text.splitlines() == [
-        "unpaid: 2 accounts (North, South). Mend it.",
+        "Not paid in Kommo (unpaid): 2 accounts (North, South). Mend it.",
         f"Run {run.pk}. Changed and verified: 2, Failed: 2.",
         f"More: run {run.pk} in KommoSync, under Sync runs.",
     ]
@@ -84,7 +84,7 @@ def test_a_run_whose_master_cannot_be_read_says_why_and_that_it_is_read_again(ho
     run = synced(house)
     (message,) = told()
 
-    assert message.title == f"Run {run.pk} failed: Branches ({run.reason})"
+    assert message.title == f"Run {run.pk} failed: Branches (Token refused)"
     assert "make a new one in this account" in message.text
     house.accounts["master"].token = token
     house.accounts["master"].save()
@@ -100,7 +100,7 @@ def test_a_run_that_is_refused_by_the_guard_of_the_master_is_told_as_refused(hou
     for entity in master.fields.values():
         entity.clear()
     run = synced(house)
-    assert titles() == [f"Run {run.pk} was refused: Branches (guard)"]
+    assert titles() == [f"Run {run.pk} was refused: Branches (Stopped by a limit)"]
 
 
 def test_accounts_that_were_all_refused_did_not_fail(house: House) -> None:
@@ -116,7 +116,7 @@ def test_a_run_that_ends_by_an_error_of_ours_is_told(house: House) -> None:
     listen()
     run = house.start()
     close.end_by_own_error(run.pk, RuntimeError("odd row"))
-    assert titles() == [f"Run {run.pk} failed: Branches (internal)"]
+    assert titles() == [f"Run {run.pk} failed: Branches (Error in KommoSync)"]
 
 
 def test_what_a_person_cancels_is_no_news(house: House) -> None:
@@ -175,8 +175,10 @@ def test_119_failures_are_one_message_of_at_most_five_lines_and_where_to_look() 
     assert message.title == "119 of 119 accounts failed: Branches"
     lines = message.text.splitlines()
     assert len(lines) == 6
-    assert lines[0].startswith("token_expired: 60 accounts (Unit-000, Unit-001, Unit-002 and 57 more). Renew")
-    assert lines[1].startswith("unpaid: 40 accounts")
+    assert lines[0].startswith(
+        "Token expired (token_expired): 60 accounts (Unit-000, Unit-001, Unit-002 and 57 more). Renew"
+    )
+    assert lines[1].startswith("Not paid in Kommo (unpaid): 40 accounts")
     assert lines[3] == "And 4 more reasons, in accounts: 15."
 
 
