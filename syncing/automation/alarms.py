@@ -5,17 +5,17 @@ by a process that dies, and a channel that is added learns what is bad already.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.db.models import Q
 from django.utils import translation
 
-from accounts import expiry
 from accounts.clock import now
-from accounts.models import HEALTH_NEEDS_CONNECTING, IS_OAUTH, SECRETS, Account, SyncGroup
+from accounts.models import HEALTH_NEEDS_CONNECTING, IS_OAUTH, Account, SyncGroup
 from accounts.services.upkeep.expiry_warnings import THRESHOLDS
 from syncing.error_boundary import survived
 from syncing.models import AccountRun, AccountState, Channel, Event, IpBlock
@@ -24,6 +24,7 @@ from syncing.selectors.automation import automation_state
 from syncing.selectors.automation import overdue as what_is_overdue
 
 QUIET = timedelta(seconds=20)  # since an account of the group was asked
+DAY_BEGINS = timedelta(hours=8)  # nobody is told at night that something ends in thirty days
 
 Health = Account.Health
 # Only a person can end these; that no token was ever stored is no news, and what passes by itself needs nobody.
@@ -39,10 +40,14 @@ NEEDS_PERSON = (
 
 @dataclass(frozen=True)
 class Alarm:
-    """What is bad in a group (None: everywhere), by subject with its reason, and what its message says besides."""
+    """What is bad in a group (None: everywhere), by subject with its reason, and what its message says besides.
+
+    Of the subjects `unseen` nobody knows whether they are well: who was bad stays so.
+    """
 
     group: SyncGroup | None
     bad: Mapping[str, str]
+    unseen: Collection[str] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -55,7 +60,7 @@ def raise_alarms() -> int:
             continue
         with survived(f"the alarms of {event}"):
             for alarm in read():
-                raised += notices.stays_bad(event, alarm.group, alarm.bad, **alarm.facts)
+                raised += notices.stays_bad(event, alarm.group, alarm.bad, unseen=alarm.unseen, **alarm.facts)
     return raised
 
 
@@ -67,27 +72,44 @@ def _unwell() -> Iterator[Alarm]:
     asked = Q(role=Account.Role.SLAVE, checked_at__range=(moment - QUIET, moment))
     worked = Q(pk__in=AccountRun.objects.filter(state=AccountState.RUNNING).values("account"))
     busy = set(Account.objects.filter(asked | worked).order_by().values_list("group", flat=True).distinct())
-    by_group: dict[int, dict[str, str]] = defaultdict(dict)
-    rows = Account.objects.filter(health__in=NEEDS_PERSON).order_by("pk").values_list("group", "pk", "health")
+    bad: dict[int, dict[str, str]] = defaultdict(dict)
+    unseen: dict[int, list[str]] = defaultdict(list)
+    rows = Account.objects.exclude(health=Health.CONNECTED).order_by("pk").values_list("group", "pk", "health")
     for group, account, health in rows:
-        by_group[group][str(account)] = health
-    yield from (Alarm(group, by_group[group.pk]) for group in SyncGroup.objects.exclude(pk__in=busy))
+        if health in NEEDS_PERSON:
+            bad[group][str(account)] = health
+        else:  # a token that was stored and not tried yet, say
+            unseen[group].append(str(account))
+    for each in SyncGroup.objects.exclude(pk__in=busy):
+        yield Alarm(each, bad[each.pk], unseen[each.pk])
 
 
 def _ending() -> Iterator[Alarm]:
-    """Finds connections near their end; the reason is the threshold that they have passed, in days."""
+    """Finds connections near their end; the reason is the threshold that they have passed, in days.
+
+    Days are counted by the calendar, and a new one begins at 08:00: so tokens that were made one after the other are
+    one message. One that has ended, or is refused, is not well for that.
+    """
     moment = now()
-    stuck = Q(pair__failure__isnull=False, pair__ended_at=None)
-    near = Account.objects.filter(expiry.expiring(moment), ~IS_OAUTH | stuck).defer(*SECRETS).order_by("pk")
-    bad: dict[int, dict[str, str]] = defaultdict(dict)
-    ends: dict[int, dict[str, str]] = defaultdict(dict)
-    for account in near:
-        days = expiry.days_of(account, moment)
-        bad[account.group_id][str(account.pk)] = str(next(each for each in THRESHOLDS if days <= each))
-        if account.token_expires_at:
-            ends[account.group_id][str(account.pk)] = account.token_expires_at.isoformat()
     for group in SyncGroup.objects.all():
-        yield Alarm(group, bad[group.pk], {"ends": ends[group.pk]})
+        zone = ZoneInfo(group.time_zone)
+        today = (moment.astimezone(zone) - DAY_BEGINS).date()
+        bad, ends, unseen = {}, {}, []
+        for pk, end, health in _limited(group):
+            days = (end.astimezone(zone).date() - today).days
+            if end <= moment or health in HEALTH_NEEDS_CONNECTING:
+                unseen.append(str(pk))
+            elif days <= max(THRESHOLDS):
+                bad[str(pk)] = str(next(each for each in THRESHOLDS if days <= each))
+                ends[str(pk)] = end.isoformat()
+        yield Alarm(group, bad, unseen, {"ends": ends})
+
+
+def _limited(group: SyncGroup) -> Iterable[tuple[int, datetime, str]]:
+    """Returns the accounts whose connection ends by itself: long-lived tokens, and pairs that could not be renewed."""
+    accounts = Account.objects.filter(~IS_OAUTH | Q(pair__failure__isnull=False), group=group)
+    rows = accounts.order_by("pk").values_list("pk", "token_expires_at", "health")
+    return [(pk, end, health) for pk, end, health in rows if end is not None]
 
 
 def _overdue() -> Iterator[Alarm]:
@@ -102,7 +124,7 @@ def _overdue() -> Iterator[Alarm]:
         with translation.override(language):
             for trouble in what_is_overdue(state):
                 texts[trouble.group].setdefault(language, {})[trouble.subject] = str(trouble)
-    yield from (Alarm(group, bad[group.name], {"texts": texts[group.name]}) for group in state.groups)
+    yield from (Alarm(group, bad[group.name], facts={"texts": texts[group.name]}) for group in state.groups)
 
 
 def _blocked() -> Iterator[Alarm]:
@@ -111,7 +133,7 @@ def _blocked() -> Iterator[Alarm]:
     if block is None:
         return
     is_over = Account.objects.filter(health=Health.CONNECTED, checked_at__gt=block.at).exists()
-    yield Alarm(None, {} if is_over else {"ip": "ip_blocked"}, {"at": block.at.isoformat()})
+    yield Alarm(None, {} if is_over else {"ip": "ip_blocked"}, facts={"at": block.at.isoformat()})
 
 
 READERS: Mapping[str, Callable[[], Iterator[Alarm]]] = {

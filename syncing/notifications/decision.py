@@ -10,13 +10,14 @@ EVERY, CHANGED, NEWLY_BAD = "every", "changed", "newly_bad"
 class SubjectsSeen:
     """What was seen of subjects (accounts, a master, a watcher): the reason of each that is `bad`, and who is `well`.
 
-    `well` None: everything that is not bad. Of all other subjects nothing was learnt. `repeats`: that something is bad
-    still is worth telling to who is told every time; else only that it changed. `recovers`: that something is well
-    again is worth telling.
+    `well` None: everything that is not bad, but for the `unseen`. Of other subjects nothing was learnt. `repeats`:
+    that something is bad still is worth telling to who is told every time; else only that it changed. `recovers`: that
+    something is well again is worth telling.
     """
 
     bad: Mapping[str, str]
     well: Collection[str] | None = None
+    unseen: Collection[str] = ()
     repeats: bool = True
     recovers: bool = True
 
@@ -49,4 +50,4 @@ def decide(when: str, known: Mapping[str, str], seen: SubjectsSeen) -> TellingDe
 
 
 def _is_well(subject: str, seen: SubjectsSeen) -> bool:
-    return subject not in seen.bad and (seen.well is None or subject in seen.well)
+    return subject not in seen.bad and (subject not in seen.unseen if seen.well is None else subject in seen.well)

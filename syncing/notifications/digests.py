@@ -4,7 +4,7 @@ The subjects of runs are the accounts, by their ids as text, and the run itself,
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.db.models import Q
@@ -65,11 +65,11 @@ class Digest:
         if self.seen.well is None or not self.answered:
             return self.seen
         let_in = {subject for subject in self.answered if known.get(subject) in HEALTH_OF_CODE}
-        return SubjectsSeen(self.seen.bad, {*self.seen.well, *let_in}, self.seen.repeats, self.seen.recovers)
+        return replace(self.seen, well={*self.seen.well, *let_in})
 
     def still_there(self, known: Mapping[str, str]) -> dict[str, str]:
         """Returns what is known without the accounts that the group has no more."""
-        if self.event in LASTING:
+        if self.event in (Event.OVERDUE, Event.IP_BLOCKED):  # of which accounts are no subjects
             return dict(known)
         return {subject: reason for subject, reason in known.items() if subject == RUN or subject in self.names}
 
@@ -83,7 +83,7 @@ def digest_of(notice: Notice) -> Digest:
     if run is not None and reader is not None:
         return Digest(**{**vars(plain), **_accounts_of(run.group), **reader(run)})
     if notice.event in LASTING:
-        seen = SubjectsSeen(notice.facts["bad"], repeats=False)
+        seen = SubjectsSeen(notice.facts["bad"], unseen=notice.facts["unseen"], repeats=False)
         return Digest(**{**vars(plain), **_accounts_of(group), "seen": seen})
     return plain
 

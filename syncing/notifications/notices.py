@@ -16,6 +16,7 @@ from django.db.models import Q, QuerySet
 from accounts.models import Account, SyncGroup
 from syncing.error_boundary import survived
 from syncing.models import AUTOMATIC, EMAIL, Channel, Event, Notice, RunPurpose, RunState, SyncRun, ToldState
+from syncing.notifications.decision import CHANGED, SubjectsSeen, decide
 from syncing.purposes import purpose_of
 
 logger = logging.getLogger(__name__)
@@ -107,21 +108,26 @@ def weekly_report(group: SyncGroup, report: Mapping[str, Any], *, channel: Chann
     _write(Notice(event=Event.WEEKLY_REPORT, group=group, facts=facts))
 
 
-def stays_bad(event: str, group: SyncGroup | None, bad: Mapping[str, str], **facts: Any) -> bool:
+def stays_bad(
+    event: str, group: SyncGroup | None, bad: Mapping[str, str], *, unseen: Collection[str] = (), **facts: Any
+) -> bool:
     """Tells what lasts, as it is now: `bad` has the reason of each subject that is bad, {} when all is well.
 
-    To be called again and again; it writes a notice, and returns True, only if some channel knows it otherwise.
+    Of the subjects `unseen` it is not known. To be called again and again; it writes a notice, and returns True, only
+    if some channel knows it otherwise.
     """
+    facts = {"bad": dict(bad), "unseen": sorted(unseen), **facts}
     waiting = waiting_for(event, group).order_by("-pk").values_list("facts", flat=True).first()
     if waiting is not None:
-        is_known = waiting.get("bad") == bad
+        is_known = all(waiting.get(name) == facts[name] for name in ("bad", "unseen"))
     else:
         told = {each.pk: dict[str, str]() for each in listeners(event, group)}
         told.update(ToldState.objects.filter(channel__in=told, event=event, group=group).values_list("channel", "bad"))
-        is_known = all(known == bad for known in told.values())
+        seen = SubjectsSeen(bad, unseen=unseen)
+        is_known = all(decide(CHANGED, known, seen).bad == known for known in told.values())
     if is_known:
         return False
-    _write(Notice(event=event, group=group, facts={"bad": dict(bad), **facts}))
+    _write(Notice(event=event, group=group, facts=facts))
     return True
 
 

@@ -49,7 +49,8 @@ def needs_person(digest: Digest, decision: TellingDecision | None, speech: Speec
 
 def token_ends(digest: Digest, decision: TellingDecision | None, speech: Speech) -> Content:
     """Says which connections end soon if nobody does anything; the reason is the threshold that was passed, in days."""
-    bad, recovered = _now_and_recovered(decision)
+    known, recovered = _now_and_recovered(decision)
+    bad = {subject: reason for subject, reason in known.items() if digest.seen and subject in digest.seen.bad}
     if not bad:
         title = _("No connection ends soon any more: %(group)s") % {"group": speech.about}
         return Content(title, [speech.well_again(recovered)], ACCOUNTS_PAGE, _see_accounts())

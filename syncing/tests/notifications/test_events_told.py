@@ -1,7 +1,7 @@
 """What else is told, each from its real cause: drift, the master, healing, pauses, and what lasts."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ from django.utils import timezone
 from accounts import clock
 from accounts.models import Account, SyncGroup
 from accounts.services.health.store import record_health
+from accounts.services.upkeep import renewal
 from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing.automation import alarms, report
 from syncing.automation.tick import tick
@@ -231,6 +232,60 @@ def test_a_connection_that_ends_is_told_at_30_7_and_1_days_and_when_it_was_renew
     assert [text.split(":")[0] for text in texts] == ["Within 30 days", "Within 7 days", "Within 1 day"]
     Account.objects.filter(subdomain="north").update(token_expires_at=start + 365 * DAY)
     assert alarm() == ["No connection ends soon any more: Branches"]
+
+
+def test_tokens_that_were_made_one_after_the_other_are_one_message_for_each_threshold(db: None) -> None:
+    channel = listen(events=[Event.TOKEN_ENDS])
+    group = GroupFactory(time_zone="America/Sao_Paulo")
+    start = datetime(2026, 5, 5, 12, tzinfo=UTC)
+    for minutes in range(0, 600, 20):
+        AccountFactory(group=group, token_expires_at=start + 33 * DAY + timedelta(minutes=minutes))
+    for hours in range(0, 35 * 24, 3):
+        with time_machine.travel(start + timedelta(hours=hours)):
+            alarms.raise_alarms()
+            told()
+    sent = [
+        text.splitlines()[0].split(" (")[0] for text in channel.messages.order_by("pk").values_list("text", flat=True)
+    ]
+    assert sent == ["Within 30 days: 30 accounts", "Within 7 days: 30 accounts", "Within 1 day: 30 accounts"]
+
+
+def test_a_token_that_has_ended_is_not_well_until_there_is_another(cast: dict[str, Account]) -> None:
+    listen()
+    Account.objects.filter(subdomain="north").update(token_expires_at=timezone.now() + DAY / 2)
+    assert alarm() == ["1 connection ends soon: Branches"]
+    with time_machine.travel(timezone.now() + DAY):
+        assert alarm() == []
+        renewal.run_round()
+        tick()
+        assert titles() == ["1 account needs a person: Branches"]
+        Account.objects.filter(subdomain="north").update(token_expires_at=timezone.now() + 90 * DAY, health="unknown")
+        assert alarm() == ["No connection ends soon any more: Branches"]
+        record_health(cast["north"].pk, None)
+        assert alarm() == ["No account needs a person any more: Branches"]
+
+
+@pytest.mark.parametrize("health", ["unknown", "unreachable", "error", "no_token", "ip_blocked"])
+def test_an_account_that_was_not_reached_since_is_not_well_again(cast: dict[str, Account], health: str) -> None:
+    listen()
+    record_health(cast["north"].pk, TOKEN_EXPIRED)
+    alarm()
+    Account.objects.filter(subdomain="north").update(health=health)
+    assert alarm() == []
+    assert not Notice.objects.exists()
+    record_health(cast["north"].pk, None)
+    assert alarm() == ["No account needs a person any more: Branches"]
+
+
+def test_an_account_that_was_deleted_is_forgotten(cast: dict[str, Account]) -> None:
+    listen()
+    record_health(cast["north"].pk, TOKEN_EXPIRED)
+    alarm()
+    cast["north"].delete()
+    assert alarm() == []
+    assert ToldState.objects.get(event=Event.ACCOUNT_NEEDS_PERSON).bad == {}
+    alarms.raise_alarms()
+    assert not Notice.objects.exists()
 
 
 def test_a_late_watcher_and_a_late_schedule_are_told_in_the_language_of_each_channel(
