@@ -17,6 +17,7 @@ from accounts.badges import mark
 from syncing.engine.grouping import PlanCounts
 from syncing.models import AccountState, Drift, ItemMode
 from syncing.presentation import badges
+from syncing.presentation.drawing import Mark
 
 KINDS = {
     "pipeline": _("Pipeline"),
@@ -44,6 +45,40 @@ ATTRIBUTES = {
     "enum_codes": _("Codes of options"),
     "stages": _("Stages"),
 }
+# A mark of something drawn: its sign, its tone, its word.
+MARKS = {
+    Mark.ADDED: ("+", badges.OK, _("new")),
+    Mark.MISSING: ("∅", badges.WARN, _("missing here")),
+    Mark.REMOVED: ("−", badges.BAD, _("is deleted")),
+    Mark.EXTRA: ("•", badges.IDLE, _("only here")),
+    Mark.RENAMED: ("✎", badges.INFO, _("renamed")),
+    Mark.MOVED: ("↕", badges.INFO, _("moved")),
+    Mark.CHANGED: ("≠", badges.INFO, _("changed")),
+    Mark.EXCLUDED: ("⊘", badges.IDLE, _("excluded")),
+    Mark.ACCEPTED: ("✓", badges.IDLE, _("accepted")),
+}
+# Kommo's own words for the types of fields.
+FIELD_TYPES = {
+    "text": _("Text"),
+    "numeric": _("Numeric"),
+    "checkbox": _("Toggle switch"),
+    "select": _("Select"),
+    "multiselect": _("Multiselect"),
+    "date": _("Date"),
+    "url": _("URL"),
+    "date_time": _("Date and time"),
+    "textarea": _("Long text"),
+    "radiobutton": _("Radio button"),
+    "streetaddress": _("Short address"),
+    "smart_address": _("Address"),
+    "birthday": _("Birthday"),
+    "legal_entity": _("Legal entity"),
+    "file": _("File"),
+    "monetary": _("Monetary"),
+    "tracking_data": _("Tracking data"),
+    "multitext": _("Several values"),
+}
+ENTITIES = {"leads": _("Leads"), "contacts": _("Contacts"), "companies": _("Companies")}
 COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 ACTIONS = {
     "create": _("create"),
@@ -156,6 +191,33 @@ def drift_badge(drift: Drift | None) -> SafeString:
         return mark(badges.IDLE, drift_label(""))
     label = drift_label(drift.state)
     return badges.badge(drift.state, f"{label} ({drift.count})" if drift.count else label)
+
+
+def mark_tone(mark: str) -> str:
+    """Returns the tone of something drawn; "" of what is nothing special."""
+    return MARKS[Mark(mark)][1] if mark else ""
+
+
+def mark_sign(mark: str) -> str:
+    return MARKS[Mark(mark)][0] if mark else ""
+
+
+def mark_label(mark: str) -> str:
+    return str(MARKS[Mark(mark)][2]) if mark else ""
+
+
+def entity_label(entity: str) -> str:
+    """Returns what the fields are of: leads, contacts or companies."""
+    return str(ENTITIES.get(entity, entity))
+
+
+def field_type_label(name: str) -> str:
+    return str(FIELD_TYPES.get(name, name))
+
+
+def is_colour(value: str) -> bool:
+    """Tells if a colour of Kommo can be drawn: # and six hexadecimal digits."""
+    return bool(COLOUR.fullmatch(value or ""))
 
 
 def value_text(value: Any, attribute: str) -> str:
