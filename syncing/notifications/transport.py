@@ -12,6 +12,7 @@ from typing import Any
 from django.core.mail import EmailMultiAlternatives
 from django.utils.translation import gettext as _
 
+from accounts import conf as accounts_conf
 from accounts.fields import WrongEncryptionKey
 from accounts.refusals import Refusal
 from syncing import conf
@@ -112,6 +113,8 @@ def _sentence_of_status(status: int) -> str:
 
 def _send_email(address: str, message: Message) -> str:
     """Sends an e-mail in a thread that is no longer waited for when the mail server takes too long."""
+    if not accounts_conf.sends_mail():
+        return _("E-mails are only printed or thrown away here. Set EMAIL_URL to a mail server.")
     mail = EmailMultiAlternatives(
         " ".join(message.title.split()),
         message.text,

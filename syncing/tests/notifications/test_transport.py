@@ -275,6 +275,14 @@ def test_a_mail_server_that_is_not_there_or_does_not_answer(by_smtp: Settings, m
         assert time.monotonic() - began < 2
 
 
+@pytest.mark.parametrize("backend", ["console", "dummy"])
+def test_what_is_only_printed_is_not_sent(settings: Settings, backend: str) -> None:
+    settings.EMAIL_BACKEND = f"django.core.mail.backends.{backend}.EmailBackend"
+    assert send("ops@franchise.example") == (
+        "E-mails are only printed or thrown away here. Set EMAIL_URL to a mail server."
+    )
+
+
 def test_there_is_a_time_limit_for_every_mail_server(settings: Settings) -> None:
     assert 0 < settings.EMAIL_TIMEOUT < transport.DEADLINE
 
