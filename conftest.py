@@ -176,6 +176,8 @@ PROCESSES = (
     "test_demo",
     "test_bench",
     "test_worker",
+    "test_messengers",
+    "test_transport",
     "test_slots",
     "test_token_winner",
     "test_browser",

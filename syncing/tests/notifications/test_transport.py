@@ -166,13 +166,13 @@ def test_a_server_without_tls(private: None) -> None:
 def test_a_hanging_or_dripping_server_ends_within_the_total_time(
     private: None, manner: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transport, "DEADLINE", 3.0)
+    monkeypatch.setattr(transport, "DEADLINE", 5.0)
     with http_sink(manner=manner) as sink:
         began = time.monotonic()
         failure = send(f"json://{sink.address}/s3cr3t")
     assert failure == "The service did not answer in time. If that goes on, check the address and the service."
     assert len(sink.taken) == 1
-    assert time.monotonic() - began < 6
+    assert time.monotonic() - began < 10
 
 
 def test_a_name_that_leads_elsewhere_at_sending_is_refused_before_a_byte_is_sent(

@@ -55,7 +55,7 @@ def test_there_is_one_at_a_time_and_nobody_waits_for_it(starts: list[MessengerPr
     began = time.monotonic()
     for _ in range(50):
         turn(supervisor)
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 5  # it runs for a minute
     assert len(starts) == 1
 
     supervisor.end(patience=0)
