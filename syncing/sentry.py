@@ -14,7 +14,7 @@ import sentry_sdk
 from sentry_sdk.integrations.atexit import AtexitIntegration
 from sentry_sdk.integrations.dedupe import DedupeIntegration
 from sentry_sdk.integrations.excepthook import ExcepthookIntegration
-from sentry_sdk.integrations.logging import LoggingIntegration
+from sentry_sdk.integrations.logging import LoggingIntegration, ignore_logger
 from sentry_sdk.transport import Transport
 
 from accounts import __version__
@@ -23,6 +23,7 @@ from accounts.log_context import NAMES, current_ids
 from syncing import conf
 from syncing.logs import hide_paths
 
+OF_STRANGERS = "django.security.*"  # a wrong host name, say: whoever likes could send one a second
 HIDDEN = "***"
 SHORTEST = 6  # characters of a setting that is looked for
 BREADCRUMBS = 30
@@ -53,6 +54,7 @@ PATTERNS = [
 
 def start(dsn: str, transport: Transport | None = None) -> None:
     """Begins to send errors to `dsn`; once per process, before it forks or starts threads."""
+    ignore_logger(OF_STRANGERS)
     sentry_sdk.init(
         dsn=dsn,
         transport=transport,

@@ -213,6 +213,12 @@ def test_a_database_that_is_away_does_not_flood_it(sent: Captured) -> None:
     assert len(sent.events) <= 1
 
 
+def test_what_strangers_send_is_no_error_of_ours(sent: Captured, caplog: pytest.LogCaptureFixture) -> None:
+    assert Client().get("/", headers={"Host": "evil.example"}).status_code == 400
+    assert [record.levelname for record in caplog.records if record.name.startswith("django.security")] == ["ERROR"]
+    assert sent.envelopes == []
+
+
 def test_nothing_but_errors_is_sent(sent: Captured) -> None:
     """No sessions, no transactions, no reports of the client."""
     with log_ids(run=1):

@@ -12,7 +12,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import Account, AccountEvent, ConnectAttempt, Integration, TokenPair
+from accounts import request_counts
+from accounts.models import Account, AccountEvent, ConnectAttempt, Integration, RequestTotals, TokenPair
 from accounts.simulator.faults import Fault
 from accounts.simulator.oauth.integrations import SimIntegration
 from accounts.simulator.world import World
@@ -50,6 +51,15 @@ def come_back(client: Client, asked: dict[str, str]) -> Any:
 
 def state_of(url: str) -> str:
     return dict(parse_qsl(urlsplit(url).query))["state"]
+
+
+def test_the_requests_of_a_consent_are_counted(admin_client, north, world, monkeypatch) -> None:
+    monkeypatch.setattr(request_counts, "COUNTS", request_counts.RequestCounts())
+    asked = decide(begin(admin_client, north))
+    before = sum(world.log.statuses.values())
+    come_back(admin_client, asked)
+    sent = sum(world.log.statuses.values()) - before
+    assert RequestTotals.objects.get().ok == sent == 3  # the code, whose account, which rights
 
 
 def test_from_connect_to_connected(admin_client, north, world) -> None:

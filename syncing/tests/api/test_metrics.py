@@ -46,7 +46,8 @@ from syncing.presentation.metrics import DEFINITIONS
 from syncing.services.keys import create_key
 from syncing.services.runs import close
 from syncing.tests.factories import AccountRunFactory, DriftFactory, RunFactory
-from syncing.tests.house import House
+from syncing.tests.house import House, database, result
+from syncing.tests.installation import wait_until
 
 HERE = {"Host": "127.0.0.1:8000"}
 NAME = re.compile(r"kommosync_[a-z][a-z_]*[a-z]\Z")
@@ -387,6 +388,22 @@ def test_every_request_of_a_run_is_counted_once_with_its_outcome(house: House) -
     assert found["kommo_requests_total", ("ok",)] == found["kommo_request_seconds_count", ()] == answered
     assert 0 < found["kommo_request_seconds_sum", ()] < 60
     assert RunTotal.objects.get().count == 1
+
+
+def test_what_a_lane_has_sent_is_counted_while_it_is_still_at_work(house: House, settings: Any) -> None:
+    """A process that is killed loses the seconds since its last heartbeat, not the requests of its account runs."""
+    settings.SYNC_LEASE = 2
+
+    def linger(target: Any, client: Any, *others: Any) -> Any:
+        client.get("/account")
+        with database():
+            sent = sum(house.world.log.statuses.values())
+            wait_until(lambda: RequestTotals.objects.filter(ok=sent).exists(), 20, "count")
+        return result()
+
+    run = house.start(accounts=[house.accounts["north"]])
+    house.work(linger)
+    assert house.states(run) == {"north": "changed"}
 
 
 def test_a_look_at_a_master_is_counted(house: House) -> None:
