@@ -5,6 +5,7 @@ from django.urls import include, path
 
 admin.autodiscover()
 
+handler400 = "syncing.views.unavailable.bad_request"
 handler500 = "syncing.views.unavailable.server_error"
 
 urlpatterns = [

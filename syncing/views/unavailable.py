@@ -1,4 +1,4 @@
-"""Answers when a request ended in an error: 503 and when to ask again while the database does not serve."""
+"""Answers when a request ended in an error: 503 and when to ask again while the database does not serve, 500, 400."""
 
 import sys
 
@@ -37,6 +37,15 @@ def server_error(request: HttpRequest) -> HttpResponse:
         response["Retry-After"] = str(conf.RETRY_AFTER)
     response["Cache-Control"] = "no-store"
     return response
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answers 400 to what Django finds suspicious, such as a host name that is not ours."""
+    if not request.path.startswith("/api/"):
+        return defaults.bad_request(request, exception)
+    remedy = "Ask by a host name that is in ALLOWED_HOSTS."
+    error = {"code": "bad_request", "message": "This request is not one for here.", "remedy": remedy}
+    return _for_machine(request, error, status=400)
 
 
 def _for_machine(request: HttpRequest, error: dict[str, str], *, status: int) -> JsonResponse:

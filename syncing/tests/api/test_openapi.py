@@ -112,6 +112,16 @@ def test_every_refusal_is_a_problem_document(numbers, keys, method, path, scope,
     assert document["detail"] == document["message"]
 
 
+@pytest.mark.parametrize(("path", "kind"), [("/api/drift", "application/problem+json"), ("/login/", "text/html")])
+def test_a_host_that_is_not_ours_is_refused_in_the_shape_of_the_api(path, kind) -> None:
+    answer = Client(raise_request_exception=False).get(path, headers={"Host": "evil.example"})
+    assert answer.status_code == 400
+    assert answer["Content-Type"].startswith(kind)
+    if "json" in kind:
+        assert answer.json()["code"] == "bad_request"
+    assert b"evil" not in answer.content
+
+
 def test_the_webhook_is_described(db) -> None:
     path = f"/api/sync/webhook/{make_webhook_token(AccountFactory.cast()['north'].group)}"
     is_described("POST", path, Client().post(path))
