@@ -18,12 +18,14 @@ from accounts.clock import now
 from accounts.models import HEALTH_NEEDS_CONNECTING, IS_OAUTH, Account, SyncGroup
 from accounts.services.upkeep.expiry_warnings import THRESHOLDS
 from syncing.error_boundary import survived
-from syncing.models import AccountRun, AccountState, Channel, Event, IpBlock
+from syncing.leases import processes
+from syncing.models import AccountRun, AccountState, Channel, Event, IpBlock, ProcessKind
 from syncing.notifications import notices
 from syncing.selectors.automation import automation_state
 from syncing.selectors.automation import overdue as what_is_overdue
 
 QUIET = timedelta(seconds=20)  # since an account of the group was asked
+FIRST_LOOKS = timedelta(minutes=2)  # that a worker has to catch up with what was missed
 DAY_BEGINS = timedelta(hours=8)  # nobody is told at night that something ends in thirty days
 
 Health = Account.Health
@@ -113,8 +115,14 @@ def _limited(group: SyncGroup) -> Iterable[tuple[int, datetime, str]]:
 
 
 def _overdue() -> Iterator[Alarm]:
-    """Finds what did not happen in time; not that no worker lives, as it is a worker that asks."""
+    """Finds what did not happen in time; not that no worker lives, as it is a worker that asks.
+
+    When workers come back, what was missed is late only until they have looked.
+    """
     state = automation_state()
+    workers = processes.living(state.moment).exclude(kind=ProcessKind.FOREGROUND)
+    if not workers.filter(started_at__lte=state.moment - FIRST_LOOKS).exists():
+        return
     bad: dict[str, dict[str, str]] = defaultdict(dict)
     for trouble in what_is_overdue(state):
         if trouble.group:

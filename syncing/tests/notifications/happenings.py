@@ -10,7 +10,7 @@ from accounts.models import Account, SyncGroup
 from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing.automation import alarms
 from syncing.automation.report import report_of
-from syncing.models import AccountRun, Drift, Event, IpBlock, Schedule, SyncRun, Watch
+from syncing.models import AccountRun, Drift, Event, IpBlock, Process, Schedule, SyncRun, Watch
 from syncing.notifications import notices
 from syncing.services.runs.close import close_run
 from syncing.tests.factories import AccountRunFactory, DriftFactory, RunFactory, difference
@@ -72,4 +72,5 @@ def _lasting(group: SyncGroup, slaves: list[Account], master: Account, error: di
     Watch.objects.create(group=group, master=master, problem=f"{error['message']} {error['remedy']}"[:500], **facts)
     Schedule.objects.create(group=group, kind="drift", cron="0 3 * * *", grace=1, next_at=past)
     IpBlock.objects.update_or_create(pk=IpBlock.ONLY, defaults={"at": past})
+    Process.objects.create(name="w", kind="worker", started_at=past, heartbeat_at=clock.now())
     alarms.raise_alarms()

@@ -16,7 +16,8 @@ from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing.automation import alarms, report
 from syncing.automation.tick import tick
 from syncing.execution import ip_block
-from syncing.models import Event, Notice, Schedule, ToldState, Watch
+from syncing.leases import processes
+from syncing.models import Event, Notice, Process, ProcessKind, Schedule, ToldState, Watch
 from syncing.services import pauses
 from syncing.services.actors import COMMAND, SCHEDULE
 from syncing.services.drift_checks import check_now
@@ -299,6 +300,12 @@ def test_a_late_watcher_and_a_late_schedule_are_told_in_the_language_of_each_cha
     Watch.objects.create(group=group, state="idle", master=cast["master"], last_look=past, due_at=past)
     schedule = Schedule.objects.create(group=group, kind="drift", cron="0 3 * * *", grace=60, next_at=past)
     monkeypatch.setattr("syncing.automation.tick.STEPS", {"alarms": alarms.raise_alarms})
+    tick()
+    assert titles() == []  # no worker
+    processes.arrive("w", ProcessKind.WORKER)
+    tick()
+    assert titles() == []  # it has just come back, and will look
+    Process.objects.update(started_at=timezone.now() - timedelta(minutes=3))
     tick()
 
     english, portuguese = told()
