@@ -103,8 +103,8 @@ def _slaves(automation: AutomationState) -> dict[str, Samples]:
     for group, state, count in slaves.values_list("group", "drift__state").annotate(Count("pk")):
         if group in names:  # not one that was made a moment ago
             drift[names[group], state or NEVER] = count
-    never = sum(drift.values()) - sum(counts.values())
-    return {"accounts_by_last_run": {("never", ""): never, **counts}, "accounts_by_drift": drift}
+    never = sum(drift.values()) - sum(counts.values())  # all slaves without those that have a last run
+    return {"accounts_by_last_run": {("never", ""): max(0, never), **counts}, "accounts_by_drift": drift}
 
 
 def _requests() -> dict[str, Samples]:

@@ -12,7 +12,7 @@ from syncing import conf
 from syncing.error_boundary import INTERNAL_REMEDY
 from syncing.presentation.problems import PROBLEM_TYPE, problem_document
 
-FOR_MACHINES = ("/api/", "/healthz", "/readyz", "/oauth/disabled")
+FOR_MACHINES = ("/api/", "/healthz", "/readyz", "/metrics", "/oauth/disabled")
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -181,15 +181,18 @@ def test_it_is_only_read() -> None:
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("facts", [{}, {"REMOTE_ADDR": "203.0.113.7"}], ids=["here", "elsewhere"])
 @pytest.mark.parametrize("with_key", [False, True])
-def test_while_the_database_is_away_it_says_so_in_plain_text(with_key: bool, caplog: pytest.LogCaptureFixture) -> None:
-    headers = bearer("read") if with_key else {}
+def test_while_the_database_is_away_it_says_so_in_plain_text(
+    with_key: bool, facts: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    headers = HERE | (bearer("read") if with_key or facts else {})
 
     def refuse(execute: object, sql: str, *args: object) -> None:
         raise OperationalError("database is locked") from sqlite3.OperationalError("database is locked")
 
     with connection.execute_wrapper(refuse):
-        answer = scrape(**headers)
+        answer = Client().get("/metrics", headers=headers, **facts)
     assert not caplog.records
     assert answer.status_code == 503
     assert answer["Content-Type"].startswith("text/plain")
