@@ -42,8 +42,8 @@ class ChannelForm(ChannelModelForm):
         required=False,
         widget=forms.PasswordInput(attrs={"class": "vTextField", "autocomplete": "new-password"}),
         help_text=_(
-            "An e-mail address (or several, separated by commas), or an Apprise URL such as slack://… "
-            "It is stored encrypted and never shown again."
+            "An e-mail address (or several, separated by commas), the address of a webhook, or an Apprise URL such as "
+            "tgram://… It is stored encrypted and never shown again."
         ),
     )
     events = forms.MultipleChoiceField(
@@ -66,9 +66,7 @@ class ChannelForm(ChannelModelForm):
     def clean_new_address(self) -> str:
         address = str(self.cleaned_data["new_address"])
         with RefusalsAsErrors():
-            if address:
-                channels.require_usable(address)
-        return address
+            return channels.usable_address(address) if address else ""
 
     def _post_clean(self) -> None:
         """Refuses what the service would, once all values are known to be sound."""

@@ -107,6 +107,13 @@ def _option_names(query: str) -> Iterator[str]:
             yield name.lower().strip()
 
 
+def without_forbidden_options(address: str) -> str:
+    """Returns an Apprise URL without the options that are not allowed."""
+    before, mark, query = address.partition("?")
+    kept = [pair for pair in query.split("&") if all(name in OPTIONS for name in _option_names(pair))]
+    return before + mark + "&".join(kept)
+
+
 def _check_host(host: str, port: str) -> None:
     if not HOST.match(host) or (port and not PORT.match(port)):
         raise _bad(_("It has no host, or one that cannot be: write a name or an IP address, and a port if needed."))

@@ -115,12 +115,16 @@ def card_text(text: str) -> str:
 def outcome_of(task: dict[str, Any]) -> dict[str, Any]:
     """Does a task and returns how it ended.
 
-    {"url", "title", "text", "private"}: send it. {"url"}: understand it. {}: return all {"schemes"} of Apprise.
+    {"url", "title", "text", "private"}: send it. {"url"}: understand it, return it as Apprise writes it. {}: return all
+    {"schemes"} of Apprise.
     """
     if "url" not in task:
         return {"schemes": sorted(NotificationManager().schemas())}  # type: ignore[no-untyped-call]
     if "text" not in task:
-        return {"outcome": NOT_SENT if service_of(task["url"]) else NOT_UNDERSTOOD}
+        service = service_of(task["url"])
+        if service is None:
+            return {"outcome": NOT_UNDERSTOOD}
+        return {"outcome": NOT_SENT, "url": service.url()}  # type: ignore[no-untyped-call]
     proxies = [host for proxy in getproxies().values() if (host := urlsplit(proxy).hostname)]
     guard = None if task["private"] else Guard(proxies)
     witness = Witness().watch()

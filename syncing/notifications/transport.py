@@ -18,7 +18,7 @@ from accounts.refusals import Refusal
 from syncing import conf
 from syncing.error_boundary import bounded
 from syncing.models import EMAIL, Channel, Message
-from syncing.notifications.addresses import check_address, emails_of, kind_of
+from syncing.notifications.addresses import check_address, emails_of, kind_of, without_forbidden_options
 
 DEADLINE = 15.0  # seconds for one message, whatever the server does
 SENDER = (sys.executable, "-m", "syncing.notifications.sender")
@@ -49,6 +49,11 @@ def is_understood(address: str) -> bool:
     if kind_of(address) == EMAIL:
         return True
     return _ask_sender({"url": address.strip()}).get("outcome") != "not_understood"
+
+
+def apprise_url(web_address: str) -> str:
+    """Returns the Apprise URL of an address as services show it (a webhook of Slack, say); "" for any other."""
+    return without_forbidden_options(str(_ask_sender({"url": web_address.strip()}).get("url", "")))
 
 
 def known_schemes() -> list[str]:

@@ -13,7 +13,7 @@ from accounts.refusals import Refusal
 from syncing.models import AuditAction, Channel, Event, Message
 from syncing.notifications import delivery
 from syncing.notifications.addresses import check_address, kind_of
-from syncing.notifications.transport import is_understood
+from syncing.notifications.transport import apprise_url, is_understood
 from syncing.services import audit
 from syncing.services.requirements import require_permission, require_valid
 
@@ -25,7 +25,7 @@ def add(channel: Channel, *, by: Actor) -> Channel:
     """Stores a new channel, which has its address; its kind follows from that. Raises Refusal."""
     require_permission(by, CHANGE_CHANNEL)
     require_sound(channel, [*COLUMNS, "group"])
-    require_usable(channel.address)
+    channel.address = usable_address(channel.address)
     channel.kind = kind_of(channel.address)
     with transaction.atomic():
         _require_free_name(channel)
@@ -40,7 +40,7 @@ def change(channel: Channel, names: Collection[str], *, by: Actor) -> None:
     require_sound(channel, names)
     columns: dict[str, Any] = {}
     if "address" in names:
-        require_usable(channel.address)
+        channel.address = usable_address(channel.address)
         channel.kind = kind_of(channel.address)
         columns = {"address": channel.address, "kind": channel.kind, "failure": "", "failed_at": None}
     with transaction.atomic():
@@ -102,12 +102,18 @@ def _events(wanted: Any) -> list[str]:
     return [name for name in Event.values if name in names]
 
 
-def require_usable(address: str) -> None:
-    """Raises Refusal for an address that no message may be sent to, or that its service could not be found by."""
+def usable_address(address: str) -> str:
+    """Returns an address as it is stored: that of a webhook, as its service shows it, becomes an Apprise URL.
+
+    Raises Refusal for one that no message may be sent to, or that its service could not be found by.
+    """
+    if kind_of(address) == "https":
+        address = apprise_url(address) or address
     check_address(address)
     if not is_understood(address):
         message = _("The address is not complete, or not of this service.")
         raise Refusal("bad_address", message, _("See docs/messages.md."))
+    return address
 
 
 def _require_free_name(channel: Channel) -> None:

@@ -209,6 +209,15 @@ def test_the_process_that_sends_gets_none_of_our_secrets(monkeypatch: pytest.Mon
     assert not {"DATABASE_URL", "FIELD_ENCRYPTION_KEYS", "EMAIL_URL"} & seen["env"].keys()
 
 
+def test_a_proxy_of_the_environment_is_used_though_it_is_private(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with http_sink() as proxy:
+        monkeypatch.setenv("http_proxy", f"http://{proxy.address}")
+        assert send("json://[2606:2800:21f:cb07:6820:80da:af6b:8b2c]/hooks/x") == ""
+    assert [taken.path for taken in proxy.taken] == ["http://[2606:2800:21f:cb07:6820:80da:af6b:8b2c]/hooks/x"]
+
+
 # -- e-mail --
 
 

@@ -23,6 +23,11 @@ SECRET = "s3cr3t"
 MAIL = "ops-s3cr3t@franchise.example"
 
 
+@pytest.fixture(autouse=True)
+def _no_name_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("syncing.notifications.networks.addresses_of", lambda host: [])
+
+
 def unsaved(**facts: Any) -> Channel:
     return Channel(**{"name": "Operations", "address": MAIL, "events": ["run_failed"], **facts})
 
@@ -86,6 +91,41 @@ def test_a_channel_is_stored_with_its_kind_and_audited_without_its_address() -> 
     assert AuditEntry.objects.filter(action="channel", group=group.name).count() == 1
     assert SECRET not in str(noted())
     assert SECRET not in str([channel_document(each) for each in channels_of(None)])
+
+
+@pytest.mark.parametrize(
+    ("address", "kind", "beginning"),
+    [
+        ("https://hooks.slack.com/services/T1JJ/A1BR/s3cr3t", "slack", "slack://T1JJ/A1BR/s3cr3t/"),
+        ("https://discord.com/api/webhooks/4174216298/s3cr3t", "discord", "discord://4174216298/s3cr3t/"),
+        (
+            "https://chat.googleapis.com/v1/spaces/ROOM/messages?key=KEY&token=s3cr3t",
+            "gchat",
+            "gchat://ROOM/KEY/s3cr3t/",
+        ),
+        (
+            "https://x.api.powerplatform.com:443/powerautomate/automations/direct/workflows/abc123/triggers/manual/paths"
+            "/invoke?api-version=1&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0&sig=s3cr3t",
+            "workflow",
+            "workflow://x.api.powerplatform.com:443/abc123/s3cr3t/",
+        ),
+    ],
+)
+def test_the_address_of_a_webhook_may_be_given_as_its_service_shows_it(address: str, kind: str, beginning: str) -> None:
+    stored = Channel.objects.get(pk=channels.add(unsaved(address=address), by=COMMAND).pk)
+    assert (stored.kind, stored.address[: len(beginning)]) == (kind, beginning)
+    assert "retry=" not in stored.address
+    channels.change(stored, ["address"], by=COMMAND)  # what is stored is usable itself
+    assert ("pa=yes" in stored.address) is ("powerautomate" in address)
+
+
+def test_other_web_addresses_are_of_no_kind() -> None:
+    for address in (
+        "https://hooks.example.com/s3cr3t",
+        "https://127.0.0.1/s3cr3t",
+        "http://hooks.slack.com/services/s3cr3t",
+    ):
+        assert refused(address=address).code == "bad_scheme"
 
 
 def test_a_name_is_there_once() -> None:
