@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import models
-from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models import Case, Count, OuterRef, QuerySet, Subquery, When
 from django.db.models.functions import Coalesce
 
 from accounts.models import RELATED_SECRETS, Account, SyncGroup
@@ -16,6 +16,9 @@ from syncing.models import (
     AccountState,
     SyncRun,
 )
+
+RANKS = {AccountState.FAILED: 0, AccountState.REFUSED: 1, AccountState.PARTIAL: 2, AccountState.RUNNING: 3}
+WORST_FIRST = Case(*(When(state=state, then=rank) for state, rank in RANKS.items()), default=4)
 
 
 @dataclass(frozen=True)
@@ -80,10 +83,12 @@ def with_last_run(accounts: QuerySet[Account]) -> QuerySet[Any]:
     )
 
 
-def account_runs_of(run: SyncRun, state: str = "", wave: int | None = None) -> QuerySet[AccountRun]:
-    """Returns a run's account runs for a table (without their documents); `wave` is 1, 2, ..."""
+def account_runs_of(run: SyncRun, state: str = "", wave: int | None = None, reason: str = "") -> QuerySet[AccountRun]:
+    """Returns a run's account runs for a table (without their documents), bad ones first; `wave` is 1, 2, ..."""
     account_runs = run.account_runs.select_related("account").defer("document", *RELATED_SECRETS)
+    account_runs = account_runs.annotate(rank=WORST_FIRST).order_by("rank", "account__subdomain")
     account_runs = account_runs.filter(state=state) if state else account_runs
+    account_runs = account_runs.filter(reason=reason) if reason else account_runs
     return account_runs if wave is None else account_runs.filter(wave=wave - 1)
 
 

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from accounts.kommo.texts import storable
 from accounts.models import RELATED_SECRETS
 from accounts.pages import actor_of, live_parts, page, refusals_shown
 from syncing.leases.processes import workers_alive
@@ -26,12 +27,21 @@ from syncing.selectors.runs import account_runs_of, progress_of
 from syncing.services.runs.retry import FORCE, force_again, is_forceable, is_retriable, refused_by_limits, retry_failed
 from syncing.services.runs.start import cancel_run
 from syncing.views.approvals import approval_context
+from syncing.views.failures import failure_context
 from syncing.views.lookup import run_or_404
 from syncing.views.plans import account_run_context, grid_context
 from syncing.views.start import may_start, require_start
 from syncing.views.waves import wave_context
 
 ACCOUNTS_PER_PAGE = 150
+# The parts that change while a run is open, with their templates.
+LIVE = {
+    "ks-run": "_run.html",
+    "ks-failures": "_failures.html",
+    "ks-facts": "_run_facts.html",
+    "ks-waves": "_waves.html",
+    "ks-parts": "_account_runs.html",
+}
 RETRIED = (
     AccountState.PARTIAL,
     AccountState.FAILED,
@@ -52,14 +62,14 @@ class ForceForm(forms.Form):
 
 def run_context(request: HttpRequest, run: SyncRun) -> dict[str, Any]:
     """Returns everything the page of a run shows."""
-    state, may = request.GET.get("state", ""), request.user.has_perm
+    state, reason, may = request.GET.get("state", ""), storable(request.GET.get("reason", "")), request.user.has_perm
     progress = progress_of([run])[run.pk]
     refused = run.state == RunState.REFUSED or any(entry.state == AccountState.REFUSED for entry in progress.states)
     query = searched(request)
     search = search_run(run, query)
     can_start = may_start(request, run.mode)
     waves = wave_context(request, run)
-    account_runs = account_runs_of(run, state if state in AccountState.values else "", waves["wave"])
+    account_runs = account_runs_of(run, state if state in AccountState.values else "", waves["wave"], reason)
     rows = account_runs if search is None else account_runs.filter(search.account_runs)
     return {
         "run": run,
@@ -67,6 +77,7 @@ def run_context(request: HttpRequest, run: SyncRun) -> dict[str, Any]:
         "found": search,
         "progress": progress,
         "state": state,
+        "reason": reason,
         "account_runs": Paginator(rows, ACCOUNTS_PER_PAGE).get_page(request.GET.get("p")),
         "log": run.log.filter(account_run=None)[:100],
         "may_cancel": run.is_open and may("syncing.cancel_sync"),
@@ -78,6 +89,7 @@ def run_context(request: HttpRequest, run: SyncRun) -> dict[str, Any]:
         "may_roll_back": may("syncing.roll_back") and can_be_rolled_back(run),
         "may_force": refused and can_start and may(FORCE) and is_forceable(run),
         **waves,
+        **failure_context(request, run),
         **approval_context(request, run, {entry.state for entry in progress.states}),
     }
 
@@ -113,8 +125,7 @@ def run_live(request: HttpRequest, run_id: int) -> JsonResponse:
     """Renders the parts of the page that change while the run is open."""
     run = run_or_404(run_id)
     context = run_context(request, run)
-    names = {"ks-run": "_run.html", "ks-waves": "_waves.html", "ks-parts": "_account_runs.html"}
-    elements = {element: (f"syncing/{name}", context) for element, name in names.items()}
+    elements = {element: (f"syncing/{name}", context) for element, name in LIVE.items()}
     return live_parts(request, elements, is_open=run.is_open)
 
 
@@ -141,7 +152,8 @@ def retry(request: HttpRequest, run_id: int) -> HttpResponse:
     run = run_or_404(run_id)
     require_start(request, run.mode)
     with refusals_shown(request):
-        return to_run(request, retry_failed(run, by=actor_of(request)))
+        state, _colon, reason = storable(request.POST.get("only", "")).partition(":")
+        return to_run(request, retry_failed(run, by=actor_of(request), only=(state, reason) if state else None))
     return HttpResponseRedirect(run_url(run.pk))
 
 

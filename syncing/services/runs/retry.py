@@ -20,12 +20,15 @@ GUARD, STALE = "guard", "stale_plan"
 FORCE = "syncing.override_limits"
 
 
-def retry_failed(run: SyncRun, *, by: Actor, to_workers: bool = True) -> Started:
+def retry_failed(run: SyncRun, *, by: Actor, to_workers: bool = True, only: tuple[str, str] | None = None) -> Started:
     """Starts a new run of the same kind for the accounts of `run` that are not good; raises Refusal.
 
-    What an approved run could not do is retried as it was approved; what is stale needs a new review.
+    `only`: those that ended in this state for this reason. What an approved run could not do is retried as it was
+    approved; what is stale needs a new review.
     """
     bad = run.account_runs.exclude(state__in=ACCOUNT_GOOD)
+    if only is not None:
+        bad = bad.filter(state=only[0], reason=only[1])
     if run.state in RUN_OPEN:
         raise Refusal(
             "still_open", _("Run %(run)d has not ended.") % {"run": run.pk}, _("Wait for its end, or cancel it.")
@@ -34,7 +37,7 @@ def retry_failed(run: SyncRun, *, by: Actor, to_workers: bool = True) -> Started
         raise Refusal(
             "nothing_failed", _("Every account of run %(run)d succeeded.") % {"run": run.pk}, _("Start a new run.")
         )
-    if not is_retriable(run):
+    if not bad.exclude(reason=STALE).exists():
         raise Refusal(
             "stale_plan",
             _("The accounts of run %(run)d that did not succeed have changed since their review.") % {"run": run.pk},

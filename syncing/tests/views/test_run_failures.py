@@ -1,0 +1,132 @@
+"""The page of a run shows what was not done first, by reason, with the buttons that lead out of it."""
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+from django.urls import reverse
+
+from accounts.models import Account
+from accounts.tests.factories import AccountFactory
+from syncing.models import AccountState, RunState, SyncRun
+from syncing.presentation.explanations import reason_remedy
+from syncing.selectors.failures import NAMED, failures_of
+from syncing.tests.factories import AccountRunFactory, RunFactory
+
+pytestmark = pytest.mark.django_db
+State = AccountState
+
+
+@pytest.fixture
+def cast(db) -> dict[str, Account]:
+    return AccountFactory.cast()
+
+
+@pytest.fixture
+def run(cast) -> SyncRun:
+    return RunFactory(group=cast["north"].group, state=RunState.PARTIAL)
+
+
+def error(code: str, message: str = "It did.", remedy: str = "Mend it.") -> dict[str, str]:
+    return {"code": code, "message": message, "remedy": remedy}
+
+
+def ended(run: SyncRun, account: Account, state: str, reason: str = "", message: str = "It did.") -> None:
+    document = error(reason, message) if reason else None
+    AccountRunFactory(run=run, account=account, state=state, reason=reason, error=document)
+
+
+def page_of(client: Client, run: SyncRun) -> str:
+    return client.get(reverse("admin:syncing_syncrun_change", args=[run.pk])).content.decode()
+
+
+def clerk(*codenames: str) -> Client:
+    user = User.objects.create_user("clerk", is_staff=True)
+    names = ("view_syncrun", *codenames)
+    user.user_permissions.set(Permission.objects.filter(codename__in=names))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def test_failures_are_grouped_by_reason_the_worst_and_most_frequent_first(cast, run) -> None:
+    ended(run, cast["north"], State.REFUSED, "guard")
+    ended(run, cast["south"], State.FAILED, "unpaid", "South is not paid.")
+    ended(run, cast["west"], State.FAILED, "unpaid", "West is not paid.")
+    ended(run, cast["east"], State.CHANGED)
+    unpaid, guard = failures_of(run)
+    assert (unpaid.reason, unpaid.count, unpaid.message) == ("unpaid", 2, "")
+    assert [account.message for account in unpaid.accounts] == ["South is not paid.", "West is not paid."]
+    assert (guard.reason, guard.message, guard.remedy) == ("guard", "It did.", reason_remedy("guard"))
+
+
+def test_the_page_says_in_words_what_failed_and_how_to_mend_it(admin_client, cast, run) -> None:
+    ended(run, cast["north"], State.FAILED, "unauthorised", "<b>401</b>")
+    html = page_of(admin_client, run)
+    assert "Not done in 1 of 1 accounts" in html
+    assert "Kommo does not accept the token of this account" in html
+    assert "&lt;b&gt;401&lt;/b&gt;" in html
+    assert reverse("accounts:connect", args=[cast["north"].pk]) in html
+    assert f"{reverse('accounts:invite_many')}?ids={cast['north'].pk}" in html
+
+
+def test_accounts_that_the_run_did_not_come_to_are_not_said_to_have_its_trouble(admin_client, cast, run) -> None:
+    ended(run, cast["north"], State.SKIPPED, "unauthorised")
+    html = page_of(admin_client, run)
+    assert "Not touched" in html
+    assert "Kommo does not accept the token of this account" not in html
+    assert reverse("accounts:connect", args=[cast["north"].pk]) not in html
+
+
+def test_only_the_first_accounts_are_named_and_the_others_are_one_click_away(admin_client, run) -> None:
+    for account in AccountFactory.create_batch(NAMED + 3, group=run.group):
+        ended(run, account, State.FAILED, "unreachable")
+    assert "and 3 more" in page_of(admin_client, run)
+    url = reverse("admin:syncing_syncrun_change", args=[run.pk])
+    found = admin_client.get(url, {"state": "failed", "reason": "unreachable"})
+    assert found.context["account_runs"].paginator.count == NAMED + 3
+    assert admin_client.get(url, {"reason": "guard"}).context["account_runs"].paginator.count == 0
+
+
+def test_one_failure_is_retried_alone(admin_client, cast, run) -> None:
+    ended(run, cast["north"], State.FAILED, "unreachable")
+    ended(run, cast["south"], State.FAILED, "unpaid")
+    ended(run, cast["west"], State.SKIPPED, "unreachable")
+    admin_client.post(reverse("syncing:retry", args=[run.pk]), {"only": "failed:unreachable"})
+    started = SyncRun.objects.exclude(pk=run.pk).get()
+    assert [each.account for each in started.account_runs.all()] == [cast["north"]]
+
+
+def test_nothing_is_started_for_a_failure_that_is_not_there(admin_client, cast, run) -> None:
+    ended(run, cast["north"], State.FAILED, "unpaid")
+    answer = admin_client.post(reverse("syncing:retry", args=[run.pk]), {"only": "failed:guard"}, follow=True)
+    assert SyncRun.objects.get() == run
+    assert "succeeded" in answer.content.decode()
+
+
+def test_the_buttons_obey_the_permissions(cast, run) -> None:
+    ended(run, cast["north"], State.FAILED, "unauthorised")
+    ended(run, cast["south"], State.REFUSED, "guard")
+    ended(run, cast["west"], State.REFUSED, "stale_plan")
+    assert all(not each.actions and not each.may_connect for each in shown(clerk(), run))
+    User.objects.all().delete()
+    allowed = clerk("connect_account", "start_sync", "plan_sync", "override_limits")
+    labels = {each.failure.reason: [action.label for action in each.actions] for each in shown(allowed, run)}
+    assert labels == {
+        "unauthorised": ["Send invite links", "Retry these"],
+        "guard": ["Run again with a reason", "Retry these"],
+        "stale_plan": ["Review again"],
+    }
+
+
+def shown(client: Client, run: SyncRun) -> list:
+    return client.get(reverse("admin:syncing_syncrun_change", args=[run.pk])).context["failures"]
+
+
+def test_while_the_run_is_open_failures_are_shown_without_buttons(admin_client, cast, run) -> None:
+    SyncRun.objects.update(state=RunState.RUNNING)
+    ended(run, cast["north"], State.FAILED, "unpaid")
+    ended(run, cast["south"], State.RUNNING)
+    (only,) = shown(admin_client, run)
+    assert not only.actions
+    parts = admin_client.get(reverse("syncing:run_live", args=[run.pk])).json()["parts"]
+    assert "Not paid in Kommo" in parts["ks-failures"]

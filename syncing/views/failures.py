@@ -1,0 +1,72 @@
+"""What the page of a run offers for each failure: the buttons that lead out of it, for those who may press them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from syncing.models import RunMode, SyncRun
+from syncing.selectors.failures import Failure, failures_of
+from syncing.services.runs.retry import FORCE, GUARD, STALE
+from syncing.views.start import may_start
+
+CONNECT = ("unauthorised", "token_expired", "token_revoked", "forbidden", "wrong_account")
+MOST_IDS = 200  # accounts that one address names
+RETRY_FORM, REVIEW_FORM = "ks-retry", "ks-review"  # forms of the page, outside of what renews itself
+
+
+@dataclass(frozen=True)
+class FailureAction:
+    """A link to `url`, or a button of the form `form` of the page that sends which failure it is."""
+
+    label: str
+    url: str = ""
+    form: str = ""
+    is_first: bool = False
+
+
+@dataclass(frozen=True)
+class ShownFailure:
+    failure: Failure
+    actions: tuple[FailureAction, ...]
+    may_connect: bool
+
+
+def failure_context(request: HttpRequest, run: SyncRun) -> dict[str, Any]:
+    """Returns the failures with their buttons; while the run is open there is nothing to press yet."""
+    failures = failures_of(run)
+    shown = [
+        ShownFailure(
+            each,
+            () if run.is_open else tuple(_actions(request, run, each)),
+            _may_connect(request, each),
+        )
+        for each in failures
+    ]
+    return {"failures": shown, "failed_accounts": sum(each.count for each in failures)}
+
+
+def _may_connect(request: HttpRequest, failure: Failure) -> bool:
+    is_theirs = failure.reason in CONNECT and not failure.is_untouched
+    return is_theirs and request.user.has_perm("accounts.connect_account")
+
+
+def _actions(request: HttpRequest, run: SyncRun, failure: Failure) -> Iterator[FailureAction]:
+    """Yields the buttons, first the one that mends the cause."""
+    reason, may = failure.reason, request.user.has_perm
+    if _may_connect(request, failure) and failure.count <= MOST_IDS:
+        ids = ",".join(map(str, failure.ids))
+        yield FailureAction(_("Send invite links"), f"{reverse('accounts:invite_many')}?ids={ids}")
+    if reason == GUARD and not failure.is_untouched and may(FORCE) and may_start(request, run.mode):
+        yield FailureAction(_("Run again with a reason"), reverse("syncing:force", args=[run.pk]), is_first=True)
+    if reason == STALE and may_start(request, RunMode.PLAN):
+        yield FailureAction(_("Review again"), form=REVIEW_FORM, is_first=True)
+    if reason == "paused" and may("accounts.change_syncgroup"):
+        yield FailureAction(_("Open the group"), reverse("admin:accounts_syncgroup_change", args=[run.group_id]))
+    if reason == "needs_review" and may_start(request, RunMode.PLAN):
+        yield FailureAction(_("Plan the group"), reverse("syncing:start", args=[run.group_id, RunMode.PLAN]))
+    if reason != STALE and may_start(request, run.mode):
+        yield FailureAction(_("Retry these"), form=RETRY_FORM, is_first=reason not in (*CONNECT, GUARD))
