@@ -9,7 +9,7 @@ from accounts.models import Account
 from syncing.api.http import ApiError, ApiRequest
 from syncing.api.lookups import accounts_called
 from syncing.api.operations import operation
-from syncing.api.paging import DEFAULT_LIMIT, Page, next_url, page_of
+from syncing.api.paging import DEFAULT_LIMIT, Page, page_document
 from syncing.api.request_bodies import group_named
 from syncing.api.shapes.accounts import AccountsShape, IdShape
 from syncing.models import KeyScope
@@ -27,13 +27,14 @@ class AccountFilters(Page):
 
 
 @operation(router.get, "/accounts", "api_accounts", (KeyScope.READ, "accounts.view_account"), AccountsShape)
-def accounts(request: ApiRequest, asked: Query[AccountFilters]) -> dict[str, Any]:
+def accounts(request: ApiRequest, filters: Query[AccountFilters]) -> dict[str, Any]:
     """Lists accounts in the order in which they were added, with their health and their state in their last run."""
-    group = None if asked.group is None else group_named(asked.group)
-    wanted = listed_accounts(group, role=asked.role, health=asked.health, text=asked.q or "", after=asked.cursor)
-    found, more = page_of(wanted, asked.limit or DEFAULT_LIMIT)
-    rows = [account_row(account) for account in found]
-    return {"accounts": rows, "next": next_url(request, found[-1].pk) if more else None}
+    group = None if filters.group is None else group_named(filters.group)
+    wanted = listed_accounts(
+        group, role=filters.role, health=filters.health, text=filters.q or "", after=filters.cursor
+    )
+    limit = filters.limit or DEFAULT_LIMIT
+    return page_document(request, "accounts", wanted, limit, lambda page: [account_row(each) for each in page])
 
 
 @operation(

@@ -47,10 +47,10 @@ class AuditFilters(Schema):
 
 
 @operation(router.get, "/audit", "api_audit", (KeyScope.READ, "syncing.view_auditentry"), AuditShape)
-def audit(request: ApiRequest, asked: Query[AuditFilters]) -> dict[str, Any]:
+def audit(request: ApiRequest, filters: Query[AuditFilters]) -> dict[str, Any]:
     """Lists the audit, the newest entries first; `next` is the `before` of the next page."""
-    names = {"action": asked.action, "group": asked.group, "account": asked.account, "run": asked.run}
-    found, more = page_of(reads.entries(since=asked.since, before=asked.before, **names), asked.limit)
-    last = found[-1].pk if more else None
+    names = {"action": filters.action, "group": filters.group, "account": filters.account, "run": filters.run}
+    page, more = page_of(reads.entries(since=filters.since, before=filters.before, **names), filters.limit)
+    last = page[-1].pk if more else None
     url = next_url(request, last, key="before") if more else None
-    return {"entries": [reads.document(entry) for entry in found], "next": last, "next_url": url}
+    return {"entries": [reads.document(entry) for entry in page], "next": last, "next_url": url}

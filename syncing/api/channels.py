@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, WithJsonSchema
 from accounts.kommo.texts import storable
 from syncing.api.http import ApiError, ApiRequest, bad_request
 from syncing.api.operations import operation
-from syncing.api.paging import Page, next_url, page_of
+from syncing.api.paging import Page, page_document
 from syncing.api.request_bodies import RequestBody, Text, group_named, read_body
 from syncing.api.shapes.groups import ChannelShape, ChannelsShape, ChannelTestShape
 from syncing.models import Channel, Event, KeyScope, TellWhen
@@ -52,12 +52,13 @@ class ChannelFilters(Page):
 
 
 @operation(router.get, "/sync/channels", "api_channels", (KeyScope.READ, "syncing.view_channel"), ChannelsShape)
-def show(request: ApiRequest, asked: Query[ChannelFilters]) -> dict[str, Any]:
+def show(request: ApiRequest, filters: Query[ChannelFilters]) -> dict[str, Any]:
     """Lists the channels in the order in which they were added, without their addresses; all without a limit."""
-    wanted = channels_of(None if asked.group is None else group_named(asked.group))
-    found, more = page_of(wanted.filter(pk__gt=asked.cursor or 0), asked.limit)
-    rows = [channel_document(channel) for channel in found]
-    return {"channels": rows, "next": next_url(request, found[-1].pk) if more else None}
+    wanted = channels_of(None if filters.group is None else group_named(filters.group))
+    rows = wanted.filter(pk__gt=filters.cursor or 0)
+    return page_document(
+        request, "channels", rows, filters.limit, lambda page: [channel_document(each) for each in page]
+    )
 
 
 @operation(

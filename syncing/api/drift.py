@@ -39,15 +39,15 @@ class DriftFilters(Schema):
 
 
 @operation(router.get, "/drift", "api_drift", (KeyScope.READ, "syncing.view_drift"), DriftsShape, errors=(404,))
-def drift(request: ApiRequest, asked: Query[DriftFilters]) -> dict[str, Any]:
-    """Returns the drift of slaves in the order of their subdomains; of all that are asked for without a limit."""
-    group = None if asked.group is None else group_named(asked.group)
-    slaves = slaves_or_404(asked.account)
-    most = asked.limit and asked.limit + 1
-    rows = drift_documents(group, slaves or None, state=asked.state, after=asked.cursor, limit=most)
-    if not asked.limit or len(rows) <= asked.limit:
+def drift(request: ApiRequest, filters: Query[DriftFilters]) -> dict[str, Any]:
+    """Returns the drift of slaves in the order of their subdomains; all of them without a limit."""
+    group = None if filters.group is None else group_named(filters.group)
+    slaves = slaves_or_404(filters.account)
+    most = filters.limit and filters.limit + 1
+    rows = drift_documents(group, slaves or None, state=filters.state, after=filters.cursor, limit=most)
+    if not filters.limit or len(rows) <= filters.limit:
         return {"accounts": rows, "next": None}
-    rows = rows[: asked.limit]
+    rows = rows[: filters.limit]
     return {"accounts": rows, "next": next_url(request, rows[-1]["subdomain"])}
 
 

@@ -70,22 +70,22 @@ WEBHOOK_ANSWER = {
 @cache
 def document() -> OpenApi:
     """Returns the document; nobody may change it."""
-    made: OpenApi = copy.deepcopy(dict(rest.get_openapi_schema(path_prefix="/api/")))
-    made["servers"] = [{"url": "/"}]
-    schemas = made["components"]["schemas"]
+    openapi: OpenApi = copy.deepcopy(dict(rest.get_openapi_schema(path_prefix="/api/")))
+    openapi["servers"] = [{"url": "/"}]
+    schemas = openapi["components"]["schemas"]
     schemas["Problem"] = _problem_schema()
     for name in [name for name in schemas if name.endswith("Filters")]:  # they are told as parameters
         del schemas[name]
-    for method, operation in operations(made):
+    for method, operation in operations(openapi):
         _complete(method, operation, schemas)
     webhook = {**WEBHOOK, "responses": {"202": _answer("Accepted", WEBHOOK_ANSWER), **_errors([404, 503])}}
-    made["paths"]["/api/sync/webhook/{token}"] = {"post": webhook}
-    return made
+    openapi["paths"]["/api/sync/webhook/{token}"] = {"post": webhook}
+    return openapi
 
 
-def operations(made: OpenApi) -> Iterator[tuple[str, OpenApi]]:
+def operations(openapi: OpenApi) -> Iterator[tuple[str, OpenApi]]:
     """Yields each operation with its method."""
-    for item in made["paths"].values():
+    for item in openapi["paths"].values():
         yield from item.items()
 
 

@@ -1,5 +1,6 @@
 """Lists in pages: a limit, and a cursor that stays where it is while rows are added."""
 
+from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
 
 from django.db.models import Model, QuerySet
@@ -26,8 +27,20 @@ def page_of(rows: QuerySet[Row], limit: int | None) -> tuple[list[Row], bool]:
     """Returns the first rows, and whether there are more; all without a limit."""
     if limit is None:
         return list(rows), False
-    found = list(rows[: limit + 1])
-    return found[:limit], len(found) > limit
+    first = list(rows[: limit + 1])
+    return first[:limit], len(first) > limit
+
+
+def page_document(
+    request: HttpRequest,
+    name: str,
+    rows: QuerySet[Row],
+    limit: int | None,
+    documents: Callable[[list[Row]], list[dict[str, Any]]],
+) -> dict[str, Any]:
+    """Returns the first rows under `name`, and the address of the page behind them."""
+    page, more = page_of(rows, limit)
+    return {name: documents(page), "next": next_url(request, page[-1].pk) if more else None}
 
 
 def next_url(request: HttpRequest, cursor: Any, *, key: str = "cursor") -> str:

@@ -55,6 +55,6 @@ def change(request: ApiRequest, group: str | None = None) -> dict[str, Any]:
     named, values = read_document(read_body(request, PolicyBody).model_dump(exclude_unset=True))
     if None not in (named, group) and named != group:
         raise bad_request("other_group", "The body is of another group than the address.", [group])
-    found = group_named(group if group is not None else named)
-    set_policy(found, values, request.by)
-    return document_of(found)
+    target = group_named(group if group is not None else named)
+    set_policy(target, values, request.by)
+    return document_of(target)

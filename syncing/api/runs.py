@@ -9,7 +9,7 @@ from syncing.api.bearer import require
 from syncing.api.http import ApiRequest
 from syncing.api.lookups import accepted, run_or_404
 from syncing.api.operations import operation
-from syncing.api.paging import DEFAULT_LIMIT, Page, next_url, page_of
+from syncing.api.paging import DEFAULT_LIMIT, Page, page_document
 from syncing.api.request_bodies import GroupName, RequestBody, Subdomains, example, group_named, read_body, slaves_named
 from syncing.api.shapes.runs import RunPlansShape, RunShape, RunsShape, StartedShape
 from syncing.models import KeyScope, RunMode, RunState, RunType, Trigger
@@ -63,12 +63,12 @@ def trigger(request: ApiRequest) -> dict[str, Any]:
 
 
 @operation(router.get, "/sync/runs", "api_runs", MAY_SEE, RunsShape)
-def runs(request: ApiRequest, asked: Query[RunFilters]) -> dict[str, Any]:
+def runs(request: ApiRequest, filters: Query[RunFilters]) -> dict[str, Any]:
     """Lists runs, the newest first."""
-    group = None if asked.group is None else group_named(asked.group)
-    wanted = {"state": asked.state, "type": asked.type, "mode": asked.mode, "trigger": asked.trigger}
-    found, more = page_of(listed_runs(group, before=asked.cursor, **wanted), asked.limit or DEFAULT_LIMIT)
-    return {"runs": run_rows(found), "next": next_url(request, found[-1].pk) if more else None}
+    group = None if filters.group is None else group_named(filters.group)
+    wanted = {"state": filters.state, "type": filters.type, "mode": filters.mode, "trigger": filters.trigger}
+    rows = listed_runs(group, before=filters.cursor, **wanted)
+    return page_document(request, "runs", rows, filters.limit or DEFAULT_LIMIT, run_rows)
 
 
 @operation(router.get, "/sync/runs/{int:run_id}", "api_run", MAY_SEE, RunShape)

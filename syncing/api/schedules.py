@@ -7,7 +7,7 @@ from pydantic import Field
 
 from syncing.api.http import ApiError, ApiRequest
 from syncing.api.operations import operation
-from syncing.api.paging import Page, next_url, page_of
+from syncing.api.paging import Page, page_document
 from syncing.api.request_bodies import GroupName, RequestBody, Text, WholeNumber, example, group_named, read_body
 from syncing.api.shapes.groups import ScheduleShape, SchedulesShape
 from syncing.models import DEFAULT_GRACE, WEEK, KeyScope, Schedule, ScheduleKind
@@ -34,12 +34,17 @@ class ScheduleFilters(Page):
 
 
 @operation(router.get, "/sync/schedules", "api_schedules", (KeyScope.READ, "accounts.view_syncgroup"), SchedulesShape)
-def show(request: ApiRequest, asked: Query[ScheduleFilters]) -> dict[str, Any]:
+def show(request: ApiRequest, filters: Query[ScheduleFilters]) -> dict[str, Any]:
     """Lists the schedules in the order in which they were added; all of them without a limit."""
-    wanted = schedules_of(None if asked.group is None else group_named(asked.group))
-    found, more = page_of(wanted.filter(pk__gt=asked.cursor or 0), asked.limit)
-    rows = [{**schedule_document(each), "problem": each.problem} for each in found]
-    return {"schedules": rows, "next": next_url(request, found[-1].pk) if more else None}
+    wanted = schedules_of(None if filters.group is None else group_named(filters.group))
+    rows = wanted.filter(pk__gt=filters.cursor or 0)
+    return page_document(
+        request,
+        "schedules",
+        rows,
+        filters.limit,
+        lambda page: [{**schedule_document(each), "problem": each.problem} for each in page],
+    )
 
 
 @operation(

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from syncing.api.http import ApiError, ApiRequest
 from syncing.api.operations import operation
-from syncing.api.paging import Page, next_url, page_of
+from syncing.api.paging import Page, page_document
 from syncing.api.request_bodies import GroupName, RequestBody, Text, WholeNumber, example, group_named, read_body
 from syncing.api.shapes.groups import WindowShape, WindowsShape
 from syncing.models import WEEK, KeyScope, Window, WindowKind
@@ -34,12 +34,11 @@ class WindowFilters(Page):
 
 
 @operation(router.get, "/sync/windows", "api_windows", (KeyScope.READ, "accounts.view_syncgroup"), WindowsShape)
-def show(request: ApiRequest, asked: Query[WindowFilters]) -> dict[str, Any]:
+def show(request: ApiRequest, filters: Query[WindowFilters]) -> dict[str, Any]:
     """Lists the windows in the order in which they were added; all of them without a limit."""
-    wanted = windows_of(None if asked.group is None else group_named(asked.group))
-    found, more = page_of(wanted.filter(pk__gt=asked.cursor or 0), asked.limit)
-    rows = [window_document(each) for each in found]
-    return {"windows": rows, "next": next_url(request, found[-1].pk) if more else None}
+    wanted = windows_of(None if filters.group is None else group_named(filters.group))
+    rows = wanted.filter(pk__gt=filters.cursor or 0)
+    return page_document(request, "windows", rows, filters.limit, lambda page: [window_document(each) for each in page])
 
 
 @operation(
