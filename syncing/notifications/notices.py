@@ -58,6 +58,11 @@ def run_ended(run: SyncRun) -> None:
         _write(*(Notice(event=event, run=run) for event in _events_of(run)))
 
 
+def run_broke(run_id: int) -> None:
+    """Tells that a run was ended by an error of our own; it reads nothing of a row that may be odd."""
+    _write(Notice(event=Event.RUN_FAILED, run_id=run_id))
+
+
 def _events_of(run: SyncRun) -> Iterable[str]:
     yield Event.RUN_FAILED
     if purpose_of(run.purpose).compares_with_master:
@@ -84,12 +89,12 @@ def master_changed(group: SyncGroup, collections: Collection[str]) -> None:
 
 def pause_ended(thing: SyncGroup | Account) -> None:
     """Tells that a pause has ended by itself; called once for every such end, in its transaction."""
-    is_account = isinstance(thing, Account)
-    what = f"the account {thing.subdomain}" if isinstance(thing, Account) else f"the group {thing.name}"
+    if isinstance(thing, Account):
+        group, account, what = thing.group, str(thing), f"the account {thing.subdomain}"
+    else:
+        group, account, what = thing, "", f"the group {thing.name}"
     logger.info("the pause of %s has ended (%s)", what, thing.pause_reason or "without a reason")
-    facts = {"account": str(thing) if is_account else "", "reason": thing.pause_reason}
-    group = thing.group if isinstance(thing, Account) else thing
-    _write(Notice(event=Event.PAUSE_ENDED, group=group, facts=facts))
+    _write(Notice(event=Event.PAUSE_ENDED, group=group, facts={"account": account, "reason": thing.pause_reason}))
 
 
 def healing_gave_up(group: SyncGroup, items: Mapping[str, Mapping[str, Any]]) -> None:

@@ -140,4 +140,4 @@ def end_by_own_error(run_id: int, error: BaseException) -> None:
         columns = {"state": RunState.FAILED, "reason": "internal", "totals": totals(rows, counts)}
         if mine.filter(~in_work).update(**columns, lease_until=None, finished_at=clock.now()):
             count_ended(run_id)
-            notices.run_ended(SyncRun.objects.select_related("group").get(pk=run_id))
+            notices.run_broke(run_id)

@@ -119,6 +119,22 @@ def test_a_run_that_ends_by_an_error_of_ours_is_told(house: House) -> None:
     assert titles() == [f"Run {run.pk} failed: Branches (Error in KommoSync)"]
 
 
+@pytest.mark.django_db
+def test_a_run_whose_row_cannot_be_read_ends_all_the_same(monkeypatch: pytest.MonkeyPatch, caplog: Any) -> None:
+    listen()
+    run = RunFactory(state="running")
+
+    def odd(*_columns: Any) -> SyncRun:
+        raise ValueError("odd row")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SyncRun, "from_db", odd)
+        close.end_by_own_error(run.pk, RuntimeError("odd row"))
+        assert titles() == []
+    assert SyncRun.objects.values_list("state", flat=True).get(pk=run.pk) == "failed"
+    assert "no message is made of a notice of run_failed" in caplog.text
+
+
 def test_what_a_person_cancels_is_no_news(house: House) -> None:
     listen()
     cancel_run(house.start(), by=COMMAND)
