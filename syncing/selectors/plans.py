@@ -18,7 +18,8 @@ from syncing.engine.grouping import (
     plan_difference,
     rows,
 )
-from syncing.models import AccountRun, AccountState, RunMode, SyncRun
+from syncing.engine.snapshot import Snapshot, from_document
+from syncing.models import AccountRun, AccountState, MasterSnapshot, RunMode, SyncRun
 
 HAS_PLAN = (AccountState.PLANNED, AccountState.IN_SYNC, AccountState.PARTIAL, AccountState.REFUSED)
 # In sync without a single remark: there is nothing to show of it.
@@ -151,6 +152,12 @@ def plan_of(run: SyncRun, digest: str) -> DistinctPlan | None:
     common = most_common(counted_plans(account_runs.exclude(QUIET)))
     plans = load_plans(account_runs, counted_plans(account_runs.filter(content_digest=digest)), common)
     return plans[0] if plans else None
+
+
+def desired_of(run: SyncRun) -> Snapshot | None:
+    """Returns the master as `run` read it; None when it has not, or does not compare with it."""
+    document = MasterSnapshot.objects.filter(runs=run).values_list("document", flat=True).first()
+    return None if document is None else from_document(document)
 
 
 def every_plan(run: SyncRun) -> list[DistinctPlan]:

@@ -15,12 +15,14 @@ from accounts.services.tables.formulas import BOM, csv_line
 from syncing.engine.grouping import Document, mentions, plan_counts, rows
 from syncing.models import AccountRun, AccountState, RunMode, SyncRun
 from syncing.presentation.links import searched
+from syncing.presentation.plan_drawing import draw_plan
 from syncing.presentation.runs import run_report
 from syncing.selectors.documents import run_document
 from syncing.selectors.grid import RunSearch, grid
 from syncing.selectors.plan_rows import HEAD, plan_rows
-from syncing.selectors.plans import plan_of, with_plan
+from syncing.selectors.plans import desired_of, plan_of, with_plan
 from syncing.selectors.runs import RunProgress
+from syncing.views.approvals import approval_context
 from syncing.views.lookup import run_or_404
 
 ROWS_PER_PAGE = 100
@@ -82,8 +84,17 @@ def plan(request: HttpRequest, run_id: int, digest: str) -> HttpResponse:
     plan = plan_of(run, digest)
     if plan is None:
         raise Http404
-    context = {"title": _("Plan of run %(number)d") % {"number": run.pk}, "run": run, "plan": plan}
-    return page(request, "syncing/plan.html", context | {"rows": rows_of(request, plan.document)})
+    drawn = draw_plan(plan.document.get("changes", ()), desired_of(run))
+    context = {
+        "title": _("Plan of run %(number)d") % {"number": run.pk},
+        "run": run,
+        "plan": plan,
+        "drawn": drawn,
+        "shows_rest": "rest" in request.GET,
+        "opens_words": not drawn or any(name in request.GET for name in ("q", "action", "p")),
+        "may_approve": approval_context(request, run, {member.state for member in plan.members})["may_approve"],
+    }
+    return page(request, "console/plan.html", context | {"rows": rows_of(request, plan.document)})
 
 
 @may_look

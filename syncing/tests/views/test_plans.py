@@ -14,10 +14,12 @@ from django.urls import reverse
 from accounts.models import Account
 from accounts.tests.factories import AccountFactory
 from syncing.engine.grouping import content_digest
-from syncing.models import AccountRun, AccountState, LogEntry, RunMode, RunState, SyncRun
+from syncing.engine.snapshot import to_document
+from syncing.models import AccountRun, AccountState, LogEntry, MasterSnapshot, RunMode, RunState, SyncRun
 from syncing.selectors.documents import run_document
 from syncing.selectors.grid import grid
 from syncing.services.keys import create_key
+from syncing.tests.engine.items import pipeline, snapshot, stage
 from syncing.tests.factories import AccountRunFactory, RunFactory
 from syncing.tests.plans import change, document, item, planned
 
@@ -281,6 +283,50 @@ def test_the_rows_of_a_plan_are_narrowed_by_name_and_by_what_is_done(admin_clien
     response = admin_client.get(plan_url(run, COMMON), query)
 
     assert [row["name"] for _, row in response.context["rows"].page] == names
+
+
+def with_master(run: SyncRun, *pipelines: Any) -> SyncRun:
+    """The run, with the master that it has read."""
+    what = MasterSnapshot.objects.create(group=run.group, document=to_document(snapshot(*pipelines)), accepted=True)
+    SyncRun.objects.filter(pk=run.pk).update(snapshot=what)
+    return run
+
+
+def test_the_page_of_a_plan_draws_the_funnel_before_and_after(admin_client, run) -> None:
+    sales = pipeline(1, "Sales", stage(11, "Contract", color="#98cbff"), stage(12, "Offer"))
+    with_master(run, sales, pipeline(2, "Care", stage(21, "Call")))
+    planned(run, account(run, "north"), COMMON)
+
+    html = text_of(admin_client.get(plan_url(run, COMMON)))
+    before, after = re.findall(r'<ol class="ks-funnel".*?</ol>', html)
+
+    assert [re.findall(r'class="ks-chip-name">([^<]+)', side) for side in (before, after)] == [
+        ["Incoming leads", "Offer", "Old stage", "Closed - won", "Closed - lost"],
+        ["Incoming leads", "Contract", "Offer", "Closed - won", "Closed - lost"],
+    ]
+    assert "is deleted" in before
+    assert "Care" not in html
+    assert "Every change in words" in html
+
+
+def test_what_stays_as_it_is_is_shown_on_demand(admin_client, run) -> None:
+    with_master(run, pipeline(1, "Sales", stage(11, "Contract"), stage(12, "Offer")), pipeline(2, "Care"))
+    planned(run, account(run, "north"), COMMON)
+
+    html = text_of(admin_client.get(plan_url(run, COMMON)))
+    assert "?rest=yes" in html
+    assert "<h3>Care</h3>" in text_of(admin_client.get(plan_url(run, COMMON), {"rest": "yes"}))
+
+
+def test_the_page_of_a_plan_costs_the_same_for_few_and_many_accounts(
+    admin_client, run, django_assert_max_num_queries
+) -> None:
+    with_master(run, pipeline(1, "Sales", stage(11, "Contract"), stage(12, "Offer")))
+    for number in range(60):
+        planned(run, account(run, f"a{number}"), COMMON)
+
+    with django_assert_max_num_queries(11):
+        admin_client.get(plan_url(run, COMMON))
 
 
 def test_a_plan_that_no_account_has_is_not_there(admin_client, run) -> None:
