@@ -1,4 +1,4 @@
-"""Channels in the admin, with a message to try them; and the messages that they were sent."""
+"""Channels in the admin, with a message to try them."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +12,11 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts.admin.readonly import AnyModelAdmin, ReadOnlyAdmin
-from accounts.badges import BAD, IDLE, OK, WARN, mark
+from accounts.admin.readonly import AnyModelAdmin
 from accounts.forms import IS_SET, RefusalsAsErrors
 from accounts.pages import actor_of, refusals_shown
 from accounts.refusals import Refusal
+from syncing.admin.messages import in_one_line
 from syncing.models import Channel, Event, Message
 from syncing.services import channels
 from syncing.services.channels import CHANGE_CHANNEL
@@ -27,11 +27,6 @@ else:
     ChannelModelForm = forms.ModelForm
 
 MOST_TESTS = 5  # at a time: each may take half a minute
-
-
-def _in_one_line(text: str) -> SafeString:
-    """Shows a sentence that a list has too little room for; the whole of it when the mouse rests there."""
-    return format_html('<div class="ks-reason" title="{}">{}</div>', text, text) if text else SafeString("—")
 
 
 class ChannelForm(ChannelModelForm):
@@ -124,7 +119,7 @@ class ChannelAdmin(AnyModelAdmin):
 
     @admin.display(description=_("failure"), ordering="failed_at")
     def trouble(self, channel: Channel) -> SafeString:
-        return _in_one_line(channel.failure)
+        return in_one_line(channel.failure)
 
     @admin.display(description=_("messages"))
     def sent_messages(self, channel: Channel) -> SafeString:
@@ -176,62 +171,3 @@ class ChannelAdmin(AnyModelAdmin):
         with refusals_shown(request, channel.name):
             channels.test(Channel.objects.select_related("group").get(pk=channel.pk), by=actor_of(request))
             messages.success(request, gettext("%(name)s: the test message was sent.") % {"name": channel.name})
-
-
-class DeliveryFilter(admin.SimpleListFilter):
-    """Sent, waiting for a try, or given up."""
-
-    title = _("state")
-    parameter_name = "state"
-    conditions: dict[str, dict[str, Any]] = {
-        "sent": {"sent_at__isnull": False},
-        "waits": {"due_at__isnull": False},
-        "failed": {"due_at": None, "sent_at": None},
-    }
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("sent", _("Sent")), ("waits", _("Waits")), ("failed", _("Failed"))]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.filter(**self.conditions.get(self.value() or "", {}))
-
-
-@admin.register(Message)
-class MessageAdmin(ReadOnlyAdmin):
-    list_display = ["created_at", "channel_name", "event_name", "title", "state", "trouble"]
-    list_filter = ["channel", "event", DeliveryFilter, "created_at"]
-    search_fields = ["title", "text", "channel__name", "failure"]
-    fields = (
-        *("channel_name", "event_name", "group", "title", "text", "attachment_name", "created_at", "state"),
-        *("attempts", "due_at", "sent_at", "failure"),
-    )
-    list_per_page = 100
-    show_full_result_count = False
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Message]:
-        found = super().get_queryset(request).select_related("channel", "group")
-        return found.defer("channel__address", "html", "attachment")
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        permissions = ("syncing.view_message", "syncing.view_channel", CHANGE_CHANNEL)
-        return any(map(request.user.has_perm, permissions))
-
-    @admin.display(description=_("channel"), ordering="channel__name")
-    def channel_name(self, message: Message) -> str:
-        return message.channel.name
-
-    @admin.display(description=_("event"), ordering="event")
-    def event_name(self, message: Message) -> str:
-        return message.get_event_display() if message.event else gettext("Test")
-
-    @admin.display(description=_("state"))
-    def state(self, message: Message) -> SafeString:
-        if message.sent_at:
-            return mark(OK, gettext("Sent"))
-        if message.due_at:
-            return mark(WARN if message.failure else IDLE, gettext("Waits"))
-        return mark(BAD, gettext("Failed"))
-
-    @admin.display(description=_("failure"), ordering="failure")
-    def trouble(self, message: Message) -> SafeString:
-        return _in_one_line(message.failure)
