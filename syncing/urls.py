@@ -9,6 +9,7 @@ from django.urls import URLPattern, path, re_path
 from syncing.api import docs, health, metrics, rest, webhooks
 from syncing.api.http import door
 from syncing.views import (
+    account,
     approvals,
     dashboard,
     drift,
@@ -59,6 +60,9 @@ urlpatterns: list[URLPattern] = [
     staff("runs/<int:run_id>/review", approvals.review, "review"),
     staff("runs/<int:run_id>/rollback", rollback.roll_back, "roll_back"),
     staff("promote/<int:account_id>/", promotion.promote, "promote"),
+    staff("accounts/<int:account_id>/", account.account, "account"),
+    staff("accounts/<int:account_id>/ids", account.ids, "account_ids"),
+    staff("accounts/<int:account_id>/exclusions", account.exclude, "exclude"),
     staff("drift/", drift.drift, "drift"),
     staff("drift/check", drift_actions.check, "drift_check"),
     staff("drift/exceptions/<int:exception_id>/withdraw", drift_actions.withdraw_exception, "withdraw"),

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.db.models import Q, QuerySet
+
 from accounts.models import Account
 from syncing.engine.refs import Kind, local_id
 from syncing.models import IdMapping
@@ -24,6 +26,15 @@ def id_map(account: Account) -> list[dict[str, Any]]:
         }
         for mapping in mappings
     ]
+
+
+def listed_ids(account: Account, text: str = "") -> QuerySet[IdMapping]:
+    """Selects the id mappings of an account; `text`: a part of a name, of the parent, or of an id."""
+    mappings = IdMapping.objects.filter(account=account).order_by("kind", "parent", "name", "pk")
+    if not text:
+        return mappings
+    names = Q(name__icontains=text) | Q(parent__icontains=text)
+    return mappings.filter(names | Q(master_key__contains=text) | Q(slave_key__contains=text))
 
 
 def _id(key: str) -> int | str:

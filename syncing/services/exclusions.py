@@ -1,5 +1,9 @@
 """Exclusions: items that an account must not be given; every change is audited."""
 
+from collections.abc import Collection
+
+from django.db import transaction
+
 from accounts.actors import Actor
 from accounts.models import Account
 from syncing.models import AuditAction, Exclusion
@@ -18,3 +22,17 @@ def note_change(account: Account, before: list[str], *, by: Actor) -> None:
     if after != before:
         details = {"exclusions": [before, after]}
         audit.note(AuditAction.POLICY, by=by, group=account.group, account=account, details=details)
+
+
+def choose(
+    account: Account, chosen: Collection[tuple[str, ...]], *, among: Collection[tuple[str, ...]], by: Actor
+) -> None:
+    """Excludes the `chosen` (kind, name) and no other of those that were offered (`among`); the rest stays."""
+    with transaction.atomic():
+        before = described(account)
+        stored = {(row.kind, row.name): row for row in Exclusion.objects.filter(account=account)}
+        dropped = [row.pk for item, row in stored.items() if item in among and item not in chosen]
+        Exclusion.objects.filter(pk__in=dropped).delete()
+        new = [Exclusion(account=account, kind=kind, name=name) for kind, name in chosen if (kind, name) not in stored]
+        Exclusion.objects.bulk_create(new)
+        note_change(account, before, by=by)

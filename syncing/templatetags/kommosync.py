@@ -4,8 +4,12 @@ from typing import Any
 
 from django import template
 
+from accounts.models import Account
+from syncing.engine.refs import local_id
 from syncing.presentation import badges, explanations, labels
 from syncing.presentation import navigation as sections
+from syncing.presentation.kommo_pages import page_in_kommo
+from syncing.presentation.sentences import difference_sentence
 from syncing.selectors.drift import ListedDifference
 from syncing.selectors.promotion import PromotionCandidate, is_promotable
 
@@ -39,6 +43,16 @@ for function in (
     register.filter(function)
 for tag in (labels.action_badge, labels.list_badge, labels.outcome_badge, labels.cause_badge, labels.drift_badge):
     register.simple_tag(tag)
+
+
+register.filter(difference_sentence)
+register.filter(local_id)
+
+
+@register.simple_tag
+def in_kommo(account: Account, kind: str = "", key: str = "") -> str:
+    """Returns the address of the page of an item in this Kommo account."""
+    return page_in_kommo(account.subdomain, kind, key)
 
 
 @register.filter

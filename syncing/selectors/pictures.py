@@ -1,0 +1,116 @@
+"""Pictures: an account's funnels and fields beside the master's, as the last reading found them.
+
+No reading of a slave is kept for this: it is the master's snapshot with the account's differences put in.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from accounts.models import Account, SyncGroup
+from syncing.engine.refs import Kind, field_key, group_key, pipeline_key, stage_key
+from syncing.engine.snapshot import Snapshot, from_document
+from syncing.models import AcceptedDifference, Drift, Exclusion, IdMapping, MasterSnapshot, RunType
+from syncing.presentation.drawing import DrawnGroup, DrawnPipeline, Edit, ItemName, Mark, Side
+from syncing.presentation.painting import draw
+from syncing.selectors.drift import ListedDifference
+
+
+@dataclass(frozen=True)
+class PairedFunnel:
+    """A funnel of the account, and the master's (None: only the account has it); `slave_key`: "" if not known."""
+
+    theirs: DrawnPipeline
+    ours: DrawnPipeline | None
+    slave_key: str
+
+    @property
+    def rows(self) -> list[ListedDifference]:
+        return [edit.row for edit in self.theirs.edits]
+
+
+@dataclass(frozen=True)
+class PairedGroup:
+    """A group of fields of the account, and the master's (None: only the account has it)."""
+
+    theirs: DrawnGroup
+    ours: DrawnGroup | None
+
+    @property
+    def rows(self) -> list[ListedDifference]:
+        return [edit.row for edit in self.theirs.edits]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """`taken_at`: when the master was read so."""
+
+    funnels: Sequence[PairedFunnel]
+    groups: Sequence[PairedGroup]
+    taken_at: datetime
+
+
+def master_snapshot(group: SyncGroup, drift: Drift | None = None) -> tuple[Snapshot, datetime] | None:
+    """Returns the master as it was read last (for a drift: as its run read it), and when; None: never."""
+    wanted = MasterSnapshot.objects.filter(group=group).order_by("-pk")
+    known = wanted.filter(pk=drift.run.snapshot_id).first() if drift and drift.run and drift.run.snapshot_id else None
+    newest = known or wanted.first()
+    if newest is None:
+        return None
+    snapshot = from_document(newest.document)
+    if newest.type == RunType.FULL:
+        return snapshot, newest.taken_at
+    other = RunType.CUSTOM_FIELDS if newest.type == RunType.PIPELINES else RunType.PIPELINES
+    rest = wanted.filter(type__in=(RunType.FULL, other)).first()
+    if rest is None:
+        return snapshot, newest.taken_at
+    second = from_document(rest.document)
+    fields, pipelines = (second, snapshot) if newest.type == RunType.PIPELINES else (snapshot, second)
+    return Snapshot(pipelines.pipelines, fields.groups, fields.fields), newest.taken_at
+
+
+def picture_of(account: Account, drift: Drift | None, rows: Iterable[ListedDifference]) -> Picture | None:
+    """Returns the account beside its master; None while nobody has read the master. `rows`: its differences."""
+    found = master_snapshot(account.group, drift)
+    if found is None:
+        return None
+    snapshot, taken_at = found
+    edits, aside = [Edit.of_difference(row) for row in rows], _left_aside(account, snapshot)
+    ours, theirs = draw(snapshot, edits, Side.MASTER, aside), draw(snapshot, edits, Side.ACCOUNT, aside)
+    keys = dict(IdMapping.objects.filter(account=account, kind=Kind.PIPELINE).values_list("master_key", "slave_key"))
+    funnels = {each.title.key: each for each in ours.pipelines}
+    groups = {each.title.key: each for each in ours.groups}
+    return Picture(
+        [PairedFunnel(each, funnels.get(each.title.key), _slave_key(each, keys)) for each in theirs.pipelines],
+        [PairedGroup(each, groups.get(each.title.key)) for each in theirs.groups],
+        taken_at,
+    )
+
+
+def _slave_key(funnel: DrawnPipeline, keys: dict[str, str]) -> str:
+    own = next((edit.row.slave_key for edit in funnel.title.edits if edit.row.slave_key), "")
+    return keys.get(funnel.title.key) or own
+
+
+def _left_aside(account: Account, snapshot: Snapshot) -> dict[ItemName, Mark]:
+    """Returns the marks of what the account is not given, and of what differs with permission."""
+    accepted = AcceptedDifference.objects.filter(account=account, withdrawn_at=None).values_list("kind", "key")
+    marks: dict[ItemName, Mark] = dict.fromkeys(accepted, Mark.ACCEPTED)
+    chosen = set(Exclusion.objects.filter(account=account).values_list("kind", "name"))
+    if chosen:
+        named = ((kind, key) for kind, key, name in items_of(snapshot) if {(kind, name), (kind, "")} & chosen)
+        marks |= dict.fromkeys(named, Mark.EXCLUDED)
+    return marks
+
+
+def items_of(snapshot: Snapshot) -> Iterable[tuple[str, str, str]]:
+    """Yields (kind, key, name) of everything that can be excluded."""
+    for pipeline in snapshot.pipelines:
+        yield Kind.PIPELINE.value, pipeline_key(pipeline.id), pipeline.name
+        for stage in pipeline.stages:
+            if not stage.is_system:
+                yield Kind.STAGE.value, stage_key(pipeline.id, stage.id), stage.name
+    for group in snapshot.groups or ():
+        yield Kind.FIELD_GROUP.value, group_key(group.entity, group.id), group.name
+    for item in snapshot.fields or ():
+        yield Kind.CUSTOM_FIELD.value, field_key(item.entity, item.id), item.name

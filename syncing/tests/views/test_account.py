@@ -1,0 +1,150 @@
+"""The page of an account: drawn beside its master, left out by clicking, its ids; who sees and changes what."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from accounts.models import Account
+from accounts.tests.factories import AccountFactory
+from syncing.engine.snapshot import fingerprint, to_document
+from syncing.models import AuditEntry, Exclusion, IdMapping, MasterSnapshot
+from syncing.tests.engine.items import field, group, pipeline, snapshot, stage
+from syncing.tests.factories import AccountRunFactory, DriftFactory, RunFactory, difference, extra, missing
+
+pytestmark = pytest.mark.django_db
+
+
+def url(name: str, account: Account) -> str:
+    return reverse(f"syncing:{name}", args=[account.pk])
+
+
+@pytest.fixture
+def cast() -> dict[str, Account]:
+    """North renamed a stage, lacks a field and has a pipeline of its own; the others were never read."""
+    cast = AccountFactory.cast()
+    stages = (stage(71, "Offer", 20), stage(72, "Talks", 30))
+    budget = field(12, "Budget", "numeric", group_id="leads_1")
+    master = snapshot(pipeline(7, "Sales", *stages), pipeline(8, "After"), group("leads_1", "Data"), budget)
+    read = MasterSnapshot.objects.create(
+        group=cast["north"].group, type="full", document=to_document(master), fingerprint=fingerprint(master)
+    )
+    run = RunFactory(group=cast["north"].group, snapshot=read)
+    rows = [difference(attribute="name", ours="Offer", theirs="Quote"), missing(parent="leads/Data"), extra()]
+    DriftFactory(account=cast["north"], run=run, rows=rows)
+    AccountRunFactory(run=run, account=cast["north"])
+    IdMapping.objects.create(account=cast["north"], kind="pipeline", master_key="7", slave_key="907", name="Sales")
+    return cast
+
+
+def marks(drawn: Any) -> dict[str, str]:
+    return {chip.name: str(chip.mark) for chip in drawn if chip.mark}
+
+
+def test_an_account_is_drawn_beside_its_master(admin_client, cast) -> None:
+    response = admin_client.get(url("account", cast["north"]))
+    sales, after, old = response.context["picture"].funnels
+    assert marks(sales.theirs.stages) == {"Quote": "renamed"}
+    assert marks(sales.ours.stages) == {"Offer": "renamed"}
+    assert not after.rows
+    assert (old.ours, str(old.theirs.title.mark)) == (None, "extra")
+    data = next(each for each in response.context["picture"].groups if each.theirs.title.name == "Data")
+    assert [str(each.title.mark) for each in data.theirs.fields] == ["missing"]
+    html = response.content.decode()
+    assert "Renamed: “Quote” here, “Offer” in the master." in html
+    assert "The master has it, this account does not." in html
+    assert "Edited in the account" in html
+    assert url("revert", cast["north"]) in html
+    assert f"{url('accept', cast['north'])}?kind=stage&amp;key=7%2F71&amp;attribute=name" in html
+    assert f"{url('promote', cast['north'])}?pick=stage%7C9%2F91%7Cname" in html
+    assert "/settings/pipeline/leads/907" in html
+
+
+def test_the_master_and_an_account_that_nobody_has_read(admin_client, cast) -> None:
+    master = admin_client.get(url("account", cast["master"]))
+    assert [each.theirs.title.name for each in master.context["picture"].funnels] == ["Sales", "After"]
+    south = admin_client.get(url("account", cast["south"])).content.decode()
+    assert "This account has not been read yet." in south
+    MasterSnapshot.objects.all().delete()
+    assert "The master has not been read yet." in admin_client.get(url("account", cast["master"])).content.decode()
+
+
+def test_the_page_costs_as_much_with_many_differences(admin_client, cast) -> None:
+    def cost() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            assert admin_client.get(url("account", cast["north"])).status_code == 200
+        return len(queries)
+
+    cost()
+    before = cost()
+    rows = [difference(f"7/{number}", name=f"Stage {number}") for number in range(80)]
+    cast["north"].drift.delete()
+    DriftFactory(account=cast["north"], run=RunFactory(group=cast["north"].group), rows=rows)
+    for number in range(60):
+        AccountRunFactory(run=RunFactory(group=cast["north"].group), account=cast["north"])
+        IdMapping.objects.create(account=cast["north"], kind="stage", master_key=f"7/{number}", slave_key=f"9/{number}")
+    assert cost() <= before <= 24
+
+
+def test_who_may_only_look_sees_no_buttons(client, cast) -> None:
+    clerk = User.objects.create_user("clerk", password="x", is_staff=True)
+    client.force_login(clerk)
+    assert client.get(url("account", cast["north"])).status_code == 403
+    clerk.user_permissions.add(Permission.objects.get(codename="view_account"))
+    html = client.get(url("account", cast["north"])).content.decode()
+    assert "Renamed" not in html
+    clerk.user_permissions.add(Permission.objects.get(codename="view_drift"))
+    html = client.get(url("account", cast["north"])).content.decode()
+    assert "Renamed" in html
+    assert not any(word in html for word in (">Revert", ">Accept", ">Promote", "Check now", "Choose what", ">Edit<"))
+    assert client.get(url("exclude", cast["north"])).status_code == 403
+    assert client.post(url("exclude", cast["north"]), {"item": "pipeline|Sales"}).status_code == 403
+    assert client.get(url("account_ids", cast["north"])).status_code == 403
+    assert not Exclusion.objects.exists()
+
+
+# -- left out --
+
+
+def test_what_is_ticked_is_left_out_and_audited(admin_client, cast) -> None:
+    page = url("exclude", cast["north"])
+    Exclusion.objects.create(account=cast["north"], kind="stage", name="Elsewhere")
+    assert 'value="stage|Talks"' in admin_client.get(page).content.decode()
+    admin_client.post(page, {"item": ["stage|Talks", "custom_field|Budget", "stage|Nowhere", "x"]})
+    assert set(cast["north"].exclusions.values_list("kind", "name")) == {
+        ("stage", "Talks"), ("custom_field", "Budget"), ("stage", "Elsewhere"),
+    }  # fmt: skip
+    assert AuditEntry.objects.count() == 1
+    again = admin_client.get(page)
+    assert again.content.decode().count(" checked>") == 2
+    assert "Stage Elsewhere" in again.content.decode()
+    admin_client.post(page, {"item": ["custom_field|Budget"]})
+    assert set(cast["north"].exclusions.values_list("name", flat=True)) == {"Budget", "Elsewhere"}
+    drawn = admin_client.get(url("account", cast["north"])).context["picture"]
+    data = next(each for each in drawn.groups if each.theirs.title.name == "Data")
+    assert [str(each.title.mark) for each in data.ours.fields] == ["added"]  # the last reading knew nothing of it
+
+
+def test_an_excluded_item_is_marked(admin_client, cast) -> None:
+    Exclusion.objects.create(account=cast["north"], kind="stage", name="Talks")
+    sales = admin_client.get(url("account", cast["north"])).context["picture"].funnels[0]
+    assert marks(sales.theirs.stages)["Talks"] == "excluded"
+
+
+# -- ids --
+
+
+def test_ids_are_listed_and_found(admin_client, cast) -> None:
+    IdMapping.objects.create(
+        account=cast["north"], kind="stage", master_key="7/71", slave_key="907/971", name="Offer", parent="Sales"
+    )
+    page = url("account_ids", cast["north"])
+    html = admin_client.get(page).content.decode()
+    assert '<code class="ks-id">971</code>' in html
+    assert [row.name for row in admin_client.get(page, {"q": "offer"}).context["rows"]] == ["Offer"]
+    assert [row.name for row in admin_client.get(page, {"q": "907"}).context["rows"]] == ["Sales", "Offer"]
+    assert "Nothing matches." in admin_client.get(page, {"q": "zzz"}).content.decode()
+    assert admin_client.get(url("account_ids", cast["master"])).status_code == 404

@@ -1,0 +1,109 @@
+"""Shows one account: its funnels and fields beside the master's, its connection, its runs, its ids."""
+
+from typing import Any
+
+from django.contrib.auth.decorators import permission_required
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts.models import SECRETS, Account
+from accounts.pages import actor_of, page
+from syncing.models import AccountRun
+from syncing.presentation.drawing import Mark, Side
+from syncing.presentation.links import searched
+from syncing.presentation.painting import draw
+from syncing.selectors import drift as reads
+from syncing.selectors.healing import rules_of, with_modes
+from syncing.selectors.ids import listed_ids
+from syncing.selectors.pictures import items_of, master_snapshot, picture_of
+from syncing.selectors.todo import tasks
+from syncing.services import exclusions
+from syncing.views.lookup import slave_or_404
+
+RUNS_SHOWN = 10
+EVENTS_SHOWN = 5
+IDS_PER_PAGE = 100
+
+
+@permission_required("accounts.view_account", raise_exception=True)
+@require_safe
+def account(request: HttpRequest, account_id: int) -> HttpResponse:
+    """Shows an account; the drift of a slave and its runs to those who may see them."""
+    found = _account_or_404(account_id)
+    may = request.user.has_perm
+    is_slave, sees_drift = found.role == Account.Role.SLAVE, may("syncing.view_drift")
+    drift = reads.drift_of(found) if is_slave and sees_drift else None
+    rows = with_modes(reads.differences_of(drift), found.group, rules_of(found.group)) if drift else []
+    context = {
+        "title": str(found),
+        "account": found,
+        "is_slave": is_slave,
+        "drift": drift,
+        "picture": picture_of(found, drift, rows) if sees_drift and (drift or not is_slave) else None,
+        "exceptions": reads.exceptions_of(found) if is_slave else [],
+        "exclusions": found.exclusions.all(),
+        "tasks": tasks(account=found.pk) if is_slave and may("syncing.view_accountrun") else [],
+        "runs": _runs_of(found) if may("syncing.view_accountrun") else [],
+        "events": found.events.select_related("by")[:EVENTS_SHOWN],
+        **_permissions(request, found),
+    }
+    return page(request, "console/account.html", context)
+
+
+def _permissions(request: HttpRequest, found: Account) -> dict[str, bool]:
+    may, is_slave = request.user.has_perm, found.role == Account.Role.SLAVE
+    return {
+        "may_change": may("accounts.change_account"),
+        "may_connect": may("accounts.connect_account"),
+        "may_plan": is_slave and may("syncing.plan_sync"),
+        "may_check": is_slave and may("syncing.plan_sync"),
+        "may_revert": is_slave and may("syncing.plan_sync" if found.group.requires_approval else "syncing.start_sync"),
+        "may_accept": is_slave and may("syncing.accept_drift"),
+        "may_promote": is_slave and may("syncing.promote"),
+    }
+
+
+def _runs_of(found: Account) -> Any:
+    return AccountRun.objects.filter(account=found).select_related("run").defer("document")[:RUNS_SHOWN]
+
+
+def _account_or_404(account_id: int) -> Account:
+    accounts = Account.objects.select_related("group", "integration").defer(*SECRETS, "integration__client_secret")
+    return get_object_or_404(accounts, pk=account_id)
+
+
+@permission_required("syncing.view_idmapping", raise_exception=True)
+@require_safe
+def ids(request: HttpRequest, account_id: int) -> HttpResponse:
+    """Lists the ids of everything that is the same in this account and its master."""
+    found, text = slave_or_404(account_id), searched(request)
+    rows = Paginator(listed_ids(found, text), IDS_PER_PAGE).get_page(request.GET.get("p"))
+    context = {"title": _("Ids in %(account)s") % {"account": found}, "account": found, "rows": rows, "q": text}
+    return page(request, "console/account_ids.html", context)
+
+
+@permission_required("accounts.change_account", raise_exception=True)
+@require_http_methods(["GET", "POST"])
+def exclude(request: HttpRequest, account_id: int) -> HttpResponse:
+    """Draws the master with a box to tick at each item (GET); runs leave out what is ticked (POST)."""
+    found = slave_or_404(account_id)
+    snapshot = master_snapshot(found.group)
+    named = {f"{kind}|{name}" for kind, _key, name in items_of(snapshot[0])} if snapshot else set()
+    if request.method == "POST":
+        chosen = {tuple(value.split("|", 1)) for value in request.POST.getlist("item") if value in named}
+        exclusions.choose(found, chosen, among={tuple(value.split("|", 1)) for value in named}, by=actor_of(request))
+        return HttpResponseRedirect(reverse("syncing:account", args=[found.pk]))
+    stored = list(found.exclusions.values_list("kind", "name"))
+    context = {
+        "title": _("What %(account)s is not given") % {"account": found},
+        "account": found,
+        "drawing": draw(snapshot[0], (), Side.MASTER) if snapshot else None,
+        "chosen": {f"{kind}|{name}" for kind, name in stored},
+        "others": [row for row in found.exclusions.all() if f"{row.kind}|{row.name}" not in named],
+        "mark": Mark.EXCLUDED,
+    }
+    return page(request, "console/exclude.html", context)
