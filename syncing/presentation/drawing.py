@@ -30,6 +30,7 @@ class Mark(StrEnum):
     CHANGED = "changed"
     EXCLUDED = "excluded"  # kept out of the account's plans
     ACCEPTED = "accepted"  # differs, and may
+    MANUAL = "manual"  # differs in what only a person can change
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,7 @@ MARKS = {
     Mark.MOVED: ("↕", badges.INFO, _("moved")),
     Mark.CHANGED: ("≠", badges.INFO, _("changed")),
     Mark.EXCLUDED: ("⊘", badges.IDLE, _("excluded")),
+    Mark.MANUAL: ("!", badges.WARN, _("by hand")),
     Mark.ACCEPTED: ("✓", badges.IDLE, _("accepted")),
 }
 # Kommo's own words for the types of fields.

@@ -40,6 +40,7 @@ SECTIONS = (
         ("/runs/", "/groups/", "/syncing/syncrun/", "/syncing/accountrun/"),
     ),
     Section(_("Drift"), "syncing:drift", "syncing.view_drift", ("/drift/", "/promote/", "/syncing/drift/")),
+    Section(_("To do"), "syncing:todo", "syncing.view_accountrun", ("/todo/",)),
     Section(_("Settings"), "syncing:settings", "", ("/", "/accounts/syncgroup/", "/accounts/integration/")),
 )
 

@@ -14,6 +14,7 @@ from syncing.models import AcceptedDifference, Drift, Exclusion, IdMapping, Mast
 from syncing.presentation.drawing import DrawnGroup, DrawnPipeline, Edit, ItemName, Mark, Side
 from syncing.presentation.painting import draw
 from syncing.selectors.drift import ListedDifference
+from syncing.selectors.todo import Task
 
 
 @dataclass(frozen=True)
@@ -69,13 +70,19 @@ def master_snapshot(group: SyncGroup, drift: Drift | None = None) -> tuple[Snaps
     return Snapshot(pipelines.pipelines, fields.groups, fields.fields), newest.taken_at
 
 
-def picture_of(account: Account, drift: Drift | None, rows: Iterable[ListedDifference]) -> Picture | None:
-    """Returns the account beside its master; None while nobody has read the master. `rows`: its differences."""
+def picture_of(
+    account: Account, drift: Drift | None, rows: Iterable[ListedDifference], by_hand: Iterable[Task] = ()
+) -> Picture | None:
+    """Returns the account beside its master; None while nobody has read the master.
+
+    `rows`: its differences; `by_hand`: what is to be done in it, of which nobody knows how it is there.
+    """
     found = master_snapshot(account.group, drift)
     if found is None:
         return None
     snapshot, taken_at = found
-    edits, aside = [Edit.of_difference(row) for row in rows], _left_aside(account, snapshot)
+    edits = [Edit.of_difference(row) for row in rows]
+    aside = _by_hand(snapshot, by_hand) | _left_aside(account, snapshot)
     ours, theirs = draw(snapshot, edits, Side.MASTER, aside), draw(snapshot, edits, Side.ACCOUNT, aside)
     keys = dict(IdMapping.objects.filter(account=account, kind=Kind.PIPELINE).values_list("master_key", "slave_key"))
     funnels = {each.title.key: each for each in ours.pipelines}
@@ -101,6 +108,20 @@ def _left_aside(account: Account, snapshot: Snapshot) -> dict[ItemName, Mark]:
         named = ((kind, key) for kind, key, name in items_of(snapshot) if {(kind, name), (kind, "")} & chosen)
         marks |= dict.fromkeys(named, Mark.EXCLUDED)
     return marks
+
+
+def _by_hand(snapshot: Snapshot, tasks: Iterable[Task]) -> dict[ItemName, Mark]:
+    """Returns the marks of what a person has to do; tasks name their items, as no document has the key."""
+    keys: dict[tuple[str, str, str], str] = {}
+    for pipeline, stage in snapshot.stages():
+        keys[Kind.STAGE, stage.name, pipeline.name] = stage_key(pipeline.id, stage.id)
+        keys[Kind.PIPELINE, pipeline.name, ""] = pipeline_key(pipeline.id)
+    for item in snapshot.fields or ():
+        keys[Kind.CUSTOM_FIELD, item.name, item.entity] = field_key(item.entity, item.id)
+    names = (
+        (task.kind, task.name, task.parent.partition("/")[0] if not task.funnel else task.parent) for task in tasks
+    )
+    return {(name[0], keys[name]): Mark.MANUAL for name in names if name in keys}
 
 
 def items_of(snapshot: Snapshot) -> Iterable[tuple[str, str, str]]:

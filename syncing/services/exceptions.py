@@ -1,12 +1,15 @@
 """Exceptions: differences that a person accepts for one account, withdraws again, or has taken back."""
 
+from collections.abc import Sequence
+
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from accounts import clock
 from accounts.actors import Actor
-from accounts.models import SECRETS, Account
+from accounts.models import SECRETS, Account, SyncGroup
 from accounts.refusals import Refusal
+from syncing.engine.healing import ITEM_KINDS, Edit, missing_places, with_their_places
 from syncing.engine.rules import WHOLE
 from syncing.models import AcceptedDifference, AuditAction, Drift, DriftChange, RunMode
 from syncing.records.drift import columns_of, history_rows, is_covered
@@ -109,3 +112,44 @@ def _note(action: str, accepted: AcceptedDifference, *, by: Actor, reason: str =
     details = {"exception": accepted.pk, **{column: getattr(accepted, column) for column in columns}}
     account = accepted.account
     audit.note(action, by=by, group=account.group, account=account, reason=reason, details=details)
+
+
+def accept_in(
+    accounts: Sequence[Account], *, kind: str, key: str, attribute: str, reason: str, by: Actor
+) -> tuple[list[AcceptedDifference], list[Refusal]]:
+    """Accepts the same difference in several accounts; returns what was accepted, and why not in the others."""
+    accepted, refusals = [], []
+    for account in accounts:
+        try:
+            accepted.append(accept(account, kind=kind, key=key, attribute=attribute, reason=reason, by=by))
+        except Refusal as refusal:
+            refusals.append(refusal)
+    return accepted, refusals
+
+
+def is_revertible(kind: str, action: str) -> bool:
+    """Tells if a run about this item alone can settle the difference: not what only the account has, nor an option."""
+    return kind in ITEM_KINDS and action in ("create", "update")
+
+
+def revert_item(
+    group: SyncGroup, accounts: Sequence[Account], *, kind: str, key: str, attribute: str, by: Actor
+) -> Started:
+    """Starts a run about one item (or one attribute of it) in these accounts, or only plans it. Raises Refusal.
+
+    What it needs and an account lacks (the pipeline of a stage) has to be there: else the account is left out.
+    """
+    require_unpaused(accounts)
+    drifts = Drift.objects.filter(account__in=accounts).values_list("account", "differences")
+    missing = {account: missing_places(rows) for account, rows in drifts}
+    edits = with_their_places([Edit(account.pk, kind, key, attribute) for account in accounts], missing)
+    if not edits:
+        raise Refusal(
+            "nothing_picked",
+            _("In none of these accounts can it be reverted by itself: what it belongs to is missing there."),
+            _("Revert all of the account instead."),
+        )
+    named = {edit.account_id for edit in edits}
+    mode = RunMode.PLAN if group.requires_approval else RunMode.APPLY
+    chosen = [account for account in accounts if account.pk in named]
+    return start_run(group=group, mode=mode, by=by, accounts=chosen, picked=[edit.pick for edit in edits])

@@ -1,6 +1,8 @@
 """The labels of `presentation` as filters and tags of templates."""
 
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from django import template
 
@@ -53,6 +55,12 @@ register.filter(local_id)
 def in_kommo(account: Account, kind: str = "", key: str = "") -> str:
     """Returns the address of the page of an item in this Kommo account."""
     return page_in_kommo(account.subdomain, kind, key)
+
+
+@register.simple_tag
+def querystring_of(values: Mapping[str, Any]) -> str:
+    """Returns values as the query of an address."""
+    return f"?{urlencode(values)}"
 
 
 @register.filter

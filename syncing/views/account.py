@@ -38,15 +38,16 @@ def account(request: HttpRequest, account_id: int) -> HttpResponse:
     is_slave, sees_drift = found.role == Account.Role.SLAVE, may("syncing.view_drift")
     drift = reads.drift_of(found) if is_slave and sees_drift else None
     rows = with_modes(reads.differences_of(drift), found.group, rules_of(found.group)) if drift else []
+    by_hand = tasks(account=found.pk) if is_slave and may("syncing.view_accountrun") else []
     context = {
         "title": str(found),
         "account": found,
         "is_slave": is_slave,
         "drift": drift,
-        "picture": picture_of(found, drift, rows) if sees_drift and (drift or not is_slave) else None,
+        "picture": picture_of(found, drift, rows, by_hand) if sees_drift and (drift or not is_slave) else None,
         "exceptions": reads.exceptions_of(found) if is_slave else [],
         "exclusions": found.exclusions.all(),
-        "tasks": tasks(account=found.pk) if is_slave and may("syncing.view_accountrun") else [],
+        "tasks": by_hand,
         "runs": _runs_of(found) if may("syncing.view_accountrun") else [],
         "events": found.events.select_related("by")[:EVENTS_SHOWN],
         **_permissions(request, found),

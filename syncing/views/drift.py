@@ -14,6 +14,7 @@ from accounts.pages import page
 from syncing.presentation.links import searched
 from syncing.selectors import drift as reads
 from syncing.selectors.healing import rules_of, with_modes
+from syncing.views.drift_items import items
 from syncing.views.lookup import slave_or_404
 
 ACCOUNTS_PER_PAGE = 100
@@ -25,7 +26,9 @@ FILTERS = ("group", "state", "cause")
 @permission_required("syncing.view_drift", raise_exception=True)
 @require_safe
 def drift(request: HttpRequest) -> HttpResponse:
-    """Lists every slave, the ones that differ most first."""
+    """Lists every slave, the ones that differ most first; ?by=item: what differs, in how many of them."""
+    if request.GET.get("by") == "item":
+        return items(request)
     filters = {"q": searched(request), **{name: request.GET.get(name, "") for name in FILTERS}}
     group = storable_id(filters["group"])
     slaves = reads.listing(text=filters["q"], group=group, state=filters["state"], cause=filters["cause"])

@@ -1,0 +1,97 @@
+"""Drift by item: what differs in how many accounts, and the differences that a bulk decision is about."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from accounts.models import SECRETS, Account
+from syncing.models import Drift
+from syncing.selectors.drift import CAUSES, EDITED_CAUSE, ListedDifference
+
+MOST_VALUES = 5  # of an attribute that are told
+WHAT = ("kind", "key", "attribute", "action")
+EDITED = ("slave", "both")
+
+
+@dataclass
+class DriftedItem:
+    """One attribute of one item of a group, or the whole item (attribute ""), in all accounts where it differs."""
+
+    group_id: int
+    kind: str
+    key: str
+    attribute: str
+    action: str
+    name: str
+    parent: str
+    ours: Any
+    accounts: list[Account] = field(default_factory=list)
+    causes: Counter[str] = field(default_factory=Counter)
+    values: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def is_extra(self) -> bool:
+        return self.action == "extra"
+
+    @property
+    def query(self) -> dict[str, Any]:
+        """Returns what the page of a decision needs to find it again."""
+        return {"group": self.group_id, **{name: getattr(self, name) for name in WHAT}}
+
+    @property
+    def common_values(self) -> list[tuple[str, int]]:
+        """Returns the accounts' values with their numbers, the most frequent first."""
+        return self.values.most_common(MOST_VALUES)
+
+    def mentions(self, text: str) -> bool:
+        words = (self.name, self.parent, str(self.ours or ""), *self.values)
+        return any(text in word.casefold() for word in words)
+
+
+def drifted_items(
+    *, group: int | None = None, text: str = "", cause: str = "", extras: bool = False
+) -> list[DriftedItem]:
+    """Returns what differs, in the most accounts first; `extras`: what only the accounts have, instead."""
+    found: dict[tuple[Any, ...], DriftedItem] = {}
+    for account, row in _rows(group, cause):
+        if (row["action"] == "extra") is not extras:
+            continue
+        known = (account.group_id, *(row[name] for name in WHAT))
+        item = found.get(known)
+        if item is None:
+            facts = {name: row[name] for name in ("name", "parent", "ours")}
+            item = found[known] = DriftedItem(*known, **facts)
+        item.accounts.append(account)
+        item.causes[row["cause"]] += 1
+        if row["attribute"]:
+            item.values[str(row["theirs"] if row["theirs"] is not None else "")] += 1
+    wanted = text.strip().casefold()
+    items = [item for item in found.values() if not wanted or item.mentions(wanted)]
+    return sorted(items, key=lambda item: (-len(item.accounts), item.kind, item.parent, item.name, item.attribute))
+
+
+def accounts_with(
+    group: int, kind: str, key: str, attribute: str, action: str
+) -> list[tuple[Account, ListedDifference]]:
+    """Returns the accounts of a group in which this differs now, each with the difference."""
+    wanted = (kind, key, attribute, action)
+    return [
+        (account, ListedDifference.of(row))
+        for account, row in _rows(group, "")
+        if tuple(row[name] for name in WHAT) == wanted
+    ]
+
+
+def _rows(group: int | None, cause: str) -> Iterable[tuple[Account, Mapping[str, Any]]]:
+    """Yields the differences of every slave; the database looks for those that have any."""
+    drifts = Drift.objects.filter(account__role=Account.Role.SLAVE).exclude(count=0, extras=0)
+    if group is not None:
+        drifts = drifts.filter(account__group=group)
+    rows = drifts.order_by("account__subdomain").values_list("account", "differences")
+    accounts = Account.objects.filter(role=Account.Role.SLAVE).defer(*SECRETS)
+    known = accounts.in_bulk() if group is None else accounts.filter(group=group).in_bulk()
+    causes = EDITED if cause == EDITED_CAUSE else (cause,) if cause in CAUSES else CAUSES
+    for pk, differences in rows:
+        if pk in known:
+            yield from ((known[pk], row) for row in differences if row["cause"] in causes)

@@ -1,0 +1,144 @@
+"""Shows drift by item, and accepts or reverts one item in several accounts at once."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.http import require_http_methods
+
+from accounts.kommo.texts import storable_id
+from accounts.models import Account, SyncGroup
+from accounts.pages import actor_of, page, refusals_shown
+from syncing.presentation.links import searched, to_run
+from syncing.presentation.sentences import common_sentence
+from syncing.selectors import drift as reads
+from syncing.selectors.drift_items import WHAT, accounts_with, drifted_items
+from syncing.services.exceptions import accept_in, is_revertible, revert_item
+
+ITEMS_PER_PAGE = 50
+
+
+class BulkForm(forms.Form):
+    """The item, and the accounts that are ticked."""
+
+    group = forms.ModelChoiceField(SyncGroup.objects.all(), widget=forms.HiddenInput)
+    kind = forms.CharField(max_length=12, widget=forms.HiddenInput)
+    key = forms.CharField(max_length=500, strip=False, widget=forms.HiddenInput)
+    attribute = forms.CharField(max_length=30, required=False, widget=forms.HiddenInput)
+    action = forms.CharField(max_length=6, widget=forms.HiddenInput)
+    reason = forms.CharField(
+        label=gettext_lazy("Reason"),
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 3, "cols": 60}),
+        help_text=gettext_lazy("Why may it stay? The reason is stored with every exception and in the audit."),
+    )
+
+
+def items(request: HttpRequest) -> HttpResponse:
+    """Lists what differs, each item once, in the most accounts first; `?only=there`: what only accounts have."""
+    names = ("group", "cause", "only")
+    filters = {"q": searched(request), **{name: request.GET.get(name, "") for name in names}}
+    found = drifted_items(
+        group=storable_id(filters["group"]),
+        text=filters["q"],
+        cause=filters["cause"],
+        extras=filters["only"] == "there",
+    )
+    context = {
+        "title": _("Drift by item"),
+        "items": Paginator([_line(item) for item in found], ITEMS_PER_PAGE).get_page(request.GET.get("p")),
+        "groups": SyncGroup.objects.all(),
+        "filters": filters,
+        "is_filtered": any(filters.values()),
+        "causes": (reads.EDITED_CAUSE, *reads.CAUSES),
+        "may_accept": request.user.has_perm("syncing.accept_drift"),
+        "may_revert": request.user.has_perm("syncing.start_sync") or request.user.has_perm("syncing.plan_sync"),
+    }
+    return page(request, "console/drift_items.html", context)
+
+
+def _line(item: Any) -> dict[str, Any]:
+    return {
+        "item": item,
+        "sentence": common_sentence(item.action, item.attribute, len(item.accounts)),
+        "causes": item.causes.most_common(),
+        "is_revertible": is_revertible(item.kind, item.action),
+    }
+
+
+@permission_required("syncing.accept_drift", raise_exception=True)
+@require_http_methods(["GET", "POST"])
+def accept_items(request: HttpRequest) -> HttpResponse:
+    """Asks in which accounts a difference may stay, and why (GET); accepts it there (POST)."""
+    found, query = _found_or_404(request), request.POST or request.GET
+    form = BulkForm(request.POST or None, initial=query.dict())
+    chosen = _ticked(request, found)
+    if form.is_valid() and chosen:
+        facts = {name: form.cleaned_data[name] for name in ("kind", "key", "attribute", "reason")}
+        accepted, refusals = accept_in(chosen, **facts, by=actor_of(request))
+        for refusal in refusals:
+            messages.error(request, str(refusal))
+        text = ngettext("Accepted in %(n)d account.", "Accepted in %(n)d accounts.", len(accepted))
+        messages.success(request, text % {"n": len(accepted)})
+        return _back()
+    return _question(request, found, form, decision="accept")
+
+
+@require_http_methods(["GET", "POST"])
+def revert_items(request: HttpRequest) -> HttpResponse:
+    """Shows the accounts in which an item becomes as in the master (GET); starts the run about it alone (POST)."""
+    found, query = _found_or_404(request), request.POST or request.GET
+    group = get_object_or_404(SyncGroup, pk=storable_id(query.get("group", "")))
+    if not request.user.has_perm(f"syncing.{'plan_sync' if group.requires_approval else 'start_sync'}"):
+        raise PermissionDenied
+    form = BulkForm(request.POST or None, initial=query.dict())
+    chosen = _ticked(request, found)
+    if request.method == "POST" and chosen:
+        facts = {name: query.get(name, "") for name in ("kind", "key", "attribute")}
+        with refusals_shown(request):
+            return to_run(request, revert_item(group, chosen, **facts, by=actor_of(request)))
+        return _back()
+    return _question(request, found, form, decision="revert", only_plans=group.requires_approval)
+
+
+def _found_or_404(request: HttpRequest) -> list[tuple[Account, Any]]:
+    query = request.POST or request.GET
+    group = get_object_or_404(SyncGroup, pk=storable_id(query.get("group", "")))
+    return accounts_with(group.pk, *(query.get(name, "") for name in WHAT))
+
+
+def _ticked(request: HttpRequest, found: list[tuple[Account, Any]]) -> list[Account]:
+    ticked = set(request.POST.getlist("account"))
+    return [account for account, _row in found if str(account.pk) in ticked]
+
+
+def _question(request: HttpRequest, found: list[tuple[Account, Any]], form: BulkForm, **facts: Any) -> HttpResponse:
+    if not found:
+        messages.error(
+            request, _("This difference no longer exists. It may have been settled or accepted in the meantime.")
+        )
+        return _back()
+    if request.method == "POST" and not _ticked(request, found):
+        messages.error(request, _("Choose at least one account."))
+    ticked = set(request.POST.getlist("account")) if request.method == "POST" else None
+    row = found[0][1]
+    context = {
+        "title": _("Accept in several accounts") if facts["decision"] == "accept" else _("Revert in several accounts"),
+        "row": row,
+        "lines": [(account, row, ticked is None or str(account.pk) in ticked) for account, row in found],
+        "form": form,
+        **facts,
+    }
+    return page(request, "console/drift_decide.html", context)
+
+
+def _back() -> HttpResponseRedirect:
+    return HttpResponseRedirect(f"{reverse('syncing:drift')}?by=item")
