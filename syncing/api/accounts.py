@@ -10,7 +10,7 @@ from syncing.api.http import ApiError, ApiRequest
 from syncing.api.lookups import accounts_called
 from syncing.api.operations import operation
 from syncing.api.paging import DEFAULT_LIMIT, Page, page_document
-from syncing.api.request_bodies import group_named
+from syncing.api.request_bodies import group_if_named
 from syncing.api.shapes.accounts import AccountsShape, IdShape
 from syncing.models import KeyScope
 from syncing.selectors.accounts import account_row, listed_accounts
@@ -29,7 +29,7 @@ class AccountFilters(Page):
 @operation(router.get, "/accounts", "api_accounts", (KeyScope.READ, "accounts.view_account"), AccountsShape)
 def accounts(request: ApiRequest, filters: Query[AccountFilters]) -> dict[str, Any]:
     """Lists accounts in the order in which they were added, with their health and their state in their last run."""
-    group = None if filters.group is None else group_named(filters.group)
+    group = group_if_named(filters.group)
     wanted = listed_accounts(
         group, role=filters.role, health=filters.health, text=filters.q or "", after=filters.cursor
     )

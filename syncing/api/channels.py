@@ -9,7 +9,7 @@ from accounts.kommo.texts import storable
 from syncing.api.http import ApiError, ApiRequest, bad_request
 from syncing.api.operations import operation
 from syncing.api.paging import Page, page_document
-from syncing.api.request_bodies import RequestBody, Text, group_named, read_body
+from syncing.api.request_bodies import RequestBody, Text, group_if_named, read_body
 from syncing.api.shapes.groups import ChannelShape, ChannelsShape, ChannelTestShape
 from syncing.models import Channel, Event, KeyScope, TellWhen
 from syncing.selectors.channels import channel_document, channels_of
@@ -54,7 +54,7 @@ class ChannelFilters(Page):
 @operation(router.get, "/sync/channels", "api_channels", (KeyScope.READ, "syncing.view_channel"), ChannelsShape)
 def show(request: ApiRequest, filters: Query[ChannelFilters]) -> dict[str, Any]:
     """Lists the channels in the order in which they were added, without their addresses; all without a limit."""
-    wanted = channels_of(None if filters.group is None else group_named(filters.group))
+    wanted = channels_of(group_if_named(filters.group))
     rows = wanted.filter(pk__gt=filters.cursor or 0)
     return page_document(
         request, "channels", rows, filters.limit, lambda page: [channel_document(each) for each in page]
@@ -82,7 +82,7 @@ def add(request: ApiRequest) -> dict[str, Any]:
     if not address or (body.email and body.url):
         raise bad_request("bad_address", "A channel has one address.", ["either email or url"])
     values = body.model_dump(include={"name", "events", "when", "language"})
-    group = None if body.group is None else group_named(body.group)
+    group = group_if_named(body.group)
     return channel_document(services.add(Channel(group=group, address=address, **values), by=request.by))
 
 

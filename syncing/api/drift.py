@@ -10,7 +10,7 @@ from syncing.api.http import ApiError, ApiRequest
 from syncing.api.lookups import accounts_called, slave_or_404, slaves_or_404
 from syncing.api.operations import operation
 from syncing.api.paging import Limit, next_url
-from syncing.api.request_bodies import Reason, RequestBody, example, group_named, read_body
+from syncing.api.request_bodies import Reason, RequestBody, example, group_if_named, read_body
 from syncing.api.shapes.accounts import DriftsShape, ExceptionShape
 from syncing.models import AcceptedDifference, KeyScope
 from syncing.selectors.drift import drift_documents, exception_document
@@ -41,7 +41,7 @@ class DriftFilters(Schema):
 @operation(router.get, "/drift", "api_drift", (KeyScope.READ, "syncing.view_drift"), DriftsShape, errors=(404,))
 def drift(request: ApiRequest, filters: Query[DriftFilters]) -> dict[str, Any]:
     """Returns the drift of slaves in the order of their subdomains; all of them without a limit."""
-    group = None if filters.group is None else group_named(filters.group)
+    group = group_if_named(filters.group)
     slaves = slaves_or_404(filters.account)
     most = filters.limit and filters.limit + 1
     rows = drift_documents(group, slaves or None, state=filters.state, after=filters.cursor, limit=most)

@@ -119,6 +119,11 @@ def group_named(name: Any) -> SyncGroup:
     return groups[name]
 
 
+def group_if_named(name: str | None) -> SyncGroup | None:
+    """Returns the group of this name, None without a name; raises ApiError 400."""
+    return None if name is None else group_named(name)
+
+
 def slaves_named(group: SyncGroup, subdomains: Any) -> list[Account] | None:
     """Returns the slaves of the group that are named; None: none is, so all that there are. Raises ApiError 400."""
     slaves = group.accounts.filter(role=Account.Role.SLAVE).defer(*SECRETS)

@@ -10,7 +10,16 @@ from syncing.api.http import ApiRequest
 from syncing.api.lookups import accepted, run_or_404
 from syncing.api.operations import operation
 from syncing.api.paging import DEFAULT_LIMIT, Page, page_document
-from syncing.api.request_bodies import GroupName, RequestBody, Subdomains, example, group_named, read_body, slaves_named
+from syncing.api.request_bodies import (
+    GroupName,
+    RequestBody,
+    Subdomains,
+    example,
+    group_if_named,
+    group_named,
+    read_body,
+    slaves_named,
+)
 from syncing.api.shapes.runs import RunPlansShape, RunShape, RunsShape, StartedShape
 from syncing.models import KeyScope, RunMode, RunState, RunType, Trigger
 from syncing.selectors.documents import plan_document, run_document
@@ -65,7 +74,7 @@ def trigger(request: ApiRequest) -> dict[str, Any]:
 @operation(router.get, "/sync/runs", "api_runs", MAY_SEE, RunsShape)
 def runs(request: ApiRequest, filters: Query[RunFilters]) -> dict[str, Any]:
     """Lists runs, the newest first."""
-    group = None if filters.group is None else group_named(filters.group)
+    group = group_if_named(filters.group)
     wanted = {"state": filters.state, "type": filters.type, "mode": filters.mode, "trigger": filters.trigger}
     rows = listed_runs(group, before=filters.cursor, **wanted)
     return page_document(request, "runs", rows, filters.limit or DEFAULT_LIMIT, run_rows)

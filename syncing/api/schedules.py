@@ -8,7 +8,16 @@ from pydantic import Field
 from syncing.api.http import ApiError, ApiRequest
 from syncing.api.operations import operation
 from syncing.api.paging import Page, page_document
-from syncing.api.request_bodies import GroupName, RequestBody, Text, WholeNumber, example, group_named, read_body
+from syncing.api.request_bodies import (
+    GroupName,
+    RequestBody,
+    Text,
+    WholeNumber,
+    example,
+    group_if_named,
+    group_named,
+    read_body,
+)
 from syncing.api.shapes.groups import ScheduleShape, SchedulesShape
 from syncing.models import DEFAULT_GRACE, WEEK, KeyScope, Schedule, ScheduleKind
 from syncing.selectors.schedules import schedule_document, schedules_of
@@ -36,7 +45,7 @@ class ScheduleFilters(Page):
 @operation(router.get, "/sync/schedules", "api_schedules", (KeyScope.READ, "accounts.view_syncgroup"), SchedulesShape)
 def show(request: ApiRequest, filters: Query[ScheduleFilters]) -> dict[str, Any]:
     """Lists the schedules in the order in which they were added; all of them without a limit."""
-    wanted = schedules_of(None if filters.group is None else group_named(filters.group))
+    wanted = schedules_of(group_if_named(filters.group))
     rows = wanted.filter(pk__gt=filters.cursor or 0)
     return page_document(
         request,

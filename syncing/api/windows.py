@@ -8,7 +8,16 @@ from pydantic import Field
 from syncing.api.http import ApiError, ApiRequest
 from syncing.api.operations import operation
 from syncing.api.paging import Page, page_document
-from syncing.api.request_bodies import GroupName, RequestBody, Text, WholeNumber, example, group_named, read_body
+from syncing.api.request_bodies import (
+    GroupName,
+    RequestBody,
+    Text,
+    WholeNumber,
+    example,
+    group_if_named,
+    group_named,
+    read_body,
+)
 from syncing.api.shapes.groups import WindowShape, WindowsShape
 from syncing.models import WEEK, KeyScope, Window, WindowKind
 from syncing.selectors.windows import window_document, windows_of
@@ -36,7 +45,7 @@ class WindowFilters(Page):
 @operation(router.get, "/sync/windows", "api_windows", (KeyScope.READ, "accounts.view_syncgroup"), WindowsShape)
 def show(request: ApiRequest, filters: Query[WindowFilters]) -> dict[str, Any]:
     """Lists the windows in the order in which they were added; all of them without a limit."""
-    wanted = windows_of(None if filters.group is None else group_named(filters.group))
+    wanted = windows_of(group_if_named(filters.group))
     rows = wanted.filter(pk__gt=filters.cursor or 0)
     return page_document(request, "windows", rows, filters.limit, lambda page: [window_document(each) for each in page])
 
