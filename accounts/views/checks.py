@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import badges
-from accounts.kommo.texts import storable
+from accounts.kommo.texts import storable, storable_id
 from accounts.models import (
     HEALTH_FINE,
     HEALTH_NEEDS_CONNECTING,
@@ -49,9 +49,10 @@ class HealthCount:
 @may_check
 @require_http_methods(["GET", "POST"])
 def start(request: HttpRequest) -> HttpResponse:
-    """Asks on GET; on POST starts a check of all accounts, or leads to the one that is at it."""
+    """Asks on GET; on POST starts a check of all accounts (or of those in `accounts`), or leads to the one at it."""
     if request.method == "POST":
-        return _start_and_show(request, None)
+        chosen = [storable_id(number) for number in request.POST.get("accounts", "").split(",") if number]
+        return _start_and_show(request, [each for each in chosen if each] if chosen else None)
     running = ConnectionCheck.objects.filter(finished_at=None).first()
     ended = ConnectionCheck.objects.filter(finished_at__isnull=False).select_related("requested_by")
     last = ended.annotate(number=Count("items"))[:LAST]

@@ -5,7 +5,7 @@ import socket
 import uuid
 from datetime import datetime
 
-from django.db.models import QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from accounts import clock
 from syncing import conf
@@ -34,11 +34,11 @@ def living(moment: datetime | None = None) -> QuerySet[Process]:
 
 def workers_alive() -> int:
     """Counts the supervisors that live; a bare cluster counts as one as soon as a lane of it is at work."""
-    alive = living().exclude(kind=ProcessKind.FOREGROUND)
-    return max(
-        alive.filter(kind=ProcessKind.WORKER).count(),
-        alive.filter(kind=ProcessKind.LANE).values("worker").distinct().count(),
+    numbers = living().aggregate(
+        supervisors=Count("pk", filter=Q(kind=ProcessKind.WORKER)),
+        of_lanes=Count("worker", distinct=True, filter=Q(kind=ProcessKind.LANE)),
     )
+    return max(int(numbers["supervisors"]), int(numbers["of_lanes"]))
 
 
 def arrive(name: str, kind: str, *, run_id: int | None = None, worker: str = "") -> None:

@@ -1,5 +1,6 @@
 """Labels of states, kinds, attributes and causes, and values as a person reads them."""
 
+import math
 import re
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -10,7 +11,7 @@ from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
-from django.utils.translation import gettext, ngettext_lazy
+from django.utils.translation import gettext, ngettext, ngettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from accounts.badges import mark
@@ -272,3 +273,20 @@ def span(start: datetime | None, end: datetime | None) -> str:
         return gettext("%(m)d min %(s)d s") % {"m": minutes, "s": seconds}
     hours, minutes = divmod(minutes, 60)
     return gettext("%(h)d h %(m)d min") % {"h": hours, "m": minutes}
+
+
+def time_left(start: datetime, done: int, total: int) -> str:
+    """Says how long the rest of `total` will take at the pace of the part that is done; "" while none is.
+
+    Minutes are rounded up, so that the text does not change at every look.
+    """
+    if not done or done >= total:
+        return ""
+    seconds = (timezone.now() - start).total_seconds() * (total - done) / done
+    if seconds < 60:
+        return gettext("less than a minute left")
+    minutes = math.ceil(seconds / 60)
+    if minutes < 90:
+        return ngettext("about %d minute left", "about %d minutes left", minutes) % minutes
+    hours = round(minutes / 60)
+    return ngettext("about %d hour left", "about %d hours left", hours) % hours

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from django.conf import settings
@@ -69,6 +70,10 @@ class AutomationState:
     watchers: Mapping[int, Watch]
     schedules: Mapping[int, Sequence[Schedule]]
 
+    @cached_property
+    def workers_alive(self) -> int:
+        return processes.workers_alive()
+
     @property
     def is_on(self) -> bool:
         """Tells whether anything is to happen by itself, so that a worker is needed."""
@@ -101,7 +106,7 @@ def overdue(state: AutomationState) -> list[AutomationTrouble]:
 
 
 def _workers(state: AutomationState) -> Iterator[AutomationTrouble]:
-    if not state.is_on or processes.workers_alive():
+    if not state.is_on or state.workers_alive:
         return
     since = _last_sign_of_a_worker()
     if since is None or state.moment > since + conf.lease() + timedelta(seconds=conf.tick()):

@@ -1,21 +1,20 @@
-"""Reads for the dashboard: accounts, groups with their last run, history, and success per account."""
+"""Reads for the overview: what runs now, the last runs, groups with what happens there by itself."""
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from django.db.models import Count, F, Q, Subquery, Window, prefetch_related_objects
+from django.db.models import F, OuterRef, Q, Subquery, Window
 from django.db.models.functions import Coalesce, RowNumber
-from django.utils import timezone
 
-from accounts import expiry
-from accounts.models import HEALTH_FINE, NEEDS_CONNECTING, SECRETS, Account, SyncGroup, pause_is_on
-from syncing.models import ACCOUNT_GOOD, ACCOUNT_OPEN, RUN_OPEN, AccountRun, AccountState, SyncRun
-from syncing.presentation.holds import frozen_sentence, paused_sentence
+from accounts.models import SyncGroup
+from syncing.models import ACCOUNT_GOOD, ACCOUNT_OPEN, RUN_OPEN, AccountRun, AccountState, RunState, SyncRun
+from syncing.presentation.labels import time_left
 from syncing.selectors.automation import AutomationState, sentence
-from syncing.selectors.drift import DriftSummary, drift_summary
-from syncing.selectors.runs import RunProgress, StateCount, last_runs, progress_of, state_counts, with_last_run
+from syncing.selectors.runs import RunProgress, progress_of
 
-HISTORY = 20
+HISTORY = 8
 RUNS_PER_ACCOUNT = 10
 # Older runs than this do not count for the success share: the table stays quick however long it has run.
 RUNS_LOOKED_AT = 200
@@ -23,36 +22,39 @@ NOT_JUDGED = (AccountState.SKIPPED, AccountState.CANCELLED)
 
 
 @dataclass(frozen=True)
-class Overview:
-    """All accounts by role, health, the state of their last run, and drift."""
-
-    total: int
-    masters: int
-    slaves: int
-    paused: int
-    expiring: int
-    lost: int  # need connecting
-    unwell: int  # need somebody, those among them
-    health: tuple[StateCount, ...]
-    states: tuple[StateCount, ...]
-    never_run: int
-    drift: DriftSummary
-
-
-@dataclass(frozen=True)
 class RunLine:
     run: SyncRun
     progress: RunProgress
+
+    @property
+    def left(self) -> str:
+        """Says how long the run will take yet, as fast as it went so far; "" while nobody can know."""
+        run, progress = self.run, self.progress
+        if run.state != RunState.RUNNING or run.wave_held or run.rests_until or run.started_at is None:
+            return ""
+        return time_left(run.started_at, progress.done, progress.total)
+
+
+@dataclass(frozen=True)
+class ShownRuns:
+    """The runs of the overview: those that wait or run, the last ones of all, and the last one of each group."""
+
+    open: Sequence[RunLine]
+    recent: Sequence[RunLine]
+    last: Mapping[int, RunLine]
+
+    @property
+    def wait_for_workers(self) -> bool:
+        return any(line.run.queued_to_workers for line in self.open)
 
 
 @dataclass(frozen=True)
 class GroupBoard:
     group: SyncGroup
-    master: Account | None
+    master: Any  # an account, or None
     slaves: int
     last: RunLine | None
     automation: str  # what happens there by itself
-    held: str  # that it is paused or frozen, and until when; "" for neither
 
     @property
     def ready(self) -> bool:
@@ -74,54 +76,32 @@ class SuccessShare:
         return 100 * good // len(judged) if judged else None
 
 
-def overview() -> Overview:
-    """Counts all accounts by role, health, drift and the state of their last run."""
-    conditions = {
-        "masters": Q(role=Account.Role.MASTER),
-        "slaves": Q(role=Account.Role.SLAVE),
-        "paused": pause_is_on(),
-        "expiring": expiry.expiring(timezone.now()),
-        "lost": NEEDS_CONNECTING,
-        "unwell": NEEDS_CONNECTING | ~Q(health__in=HEALTH_FINE),
-        **{f"health_{value}": Q(health=value) for value in Account.Health.values},
-    }
-    counts = Account.objects.aggregate(
-        total=Count("pk"), **{name: Count("pk", filter=condition) for name, condition in conditions.items()}
-    )
-    health = {value: counts.pop(f"health_{value}") for value in Account.Health.values}
-    slaves = with_last_run(Account.objects.filter(role=Account.Role.SLAVE).order_by())
-    states = {state or "": count for state, count in slaves.values_list("last_state").annotate(n=Count("pk"))}
-    return Overview(
-        **counts,
-        health=state_counts(health, Account.Health),
-        states=state_counts(states),
-        never_run=states.get("", 0),
-        drift=drift_summary(),
+def shown_runs() -> ShownRuns:
+    """Returns the runs of the overview with their progress, the youngest first, in two queries."""
+    youngest = SyncRun.objects.filter(group=OuterRef("pk")).order_by("-pk").values("pk")[:1]
+    last_of_groups = SyncGroup.objects.order_by().annotate(last=Subquery(youngest)).values("last")
+    recent = SyncRun.objects.order_by("-pk").values("pk")[:HISTORY]
+    wanted = Q(state__in=RUN_OPEN) | Q(pk__in=recent) | Q(pk__in=last_of_groups)
+    runs = list(SyncRun.objects.filter(wanted).select_related("group").order_by("-pk"))
+    progress = progress_of(runs)
+    lines = [RunLine(run, progress[run.pk]) for run in runs]
+    return ShownRuns(
+        open=[line for line in lines if line.run.is_open],
+        recent=lines[:HISTORY],
+        last={line.run.group_id: line for line in reversed(lines)},
     )
 
 
-def boards_and_history(automation: AutomationState) -> tuple[list[GroupBoard], list[RunLine]]:
-    """Returns every group with its last run, and the last runs of all groups, the youngest first."""
-    last, recent = last_runs(), list(SyncRun.objects.select_related("group", "requested_by")[:HISTORY])
-    progress = progress_of([*last, *recent])
-    lines = {run.group_id: RunLine(run, progress[run.pk]) for run in last}
-    is_slave = Account.objects.filter(role=Account.Role.SLAVE).order_by()
-    counts = dict(is_slave.values_list("group").annotate(n=Count("pk")))
-    masters = Account.objects.filter(role=Account.Role.MASTER).defer(*SECRETS)
-    master_of = {account.group_id: account for account in masters}
-    prefetch_related_objects(list(automation.groups), "windows")
-    boards = [
-        GroupBoard(
-            group=group,
-            master=master_of.get(group.pk),
-            slaves=counts.get(group.pk, 0),
-            last=lines.get(group.pk),
-            automation=sentence(group, automation),
-            held=paused_sentence(group) or frozen_sentence(group, automation.moment),
-        )
+def boards(accounts: Sequence[Any], runs: ShownRuns, automation: AutomationState) -> list[GroupBoard]:
+    """Returns every group with its last run; `accounts` are all that there are."""
+    masters = {account.group_id: account for account in accounts if account.role == account.Role.MASTER}
+    slaves: dict[int, int] = defaultdict(int)
+    for account in accounts:
+        slaves[account.group_id] += account.role == account.Role.SLAVE
+    return [
+        GroupBoard(group, masters.get(group.pk), slaves[group.pk], runs.last.get(group.pk), sentence(group, automation))
         for group in automation.groups
     ]
-    return boards, [RunLine(run, progress[run.pk]) for run in recent]
 
 
 def success_shares() -> list[SuccessShare]:
@@ -137,8 +117,3 @@ def success_shares() -> list[SuccessShare]:
         account_runs[account_id, name or subdomain].append((run_id, state, str(labels.get(state, state))))
     shares = [SuccessShare(account_id, name, tuple(runs)) for (account_id, name), runs in account_runs.items()]
     return sorted(shares, key=lambda share: (share.percent is None, share.percent or 0, share.name))
-
-
-def open_runs() -> list[bool]:
-    """Tells of every run that waits or runs if it is the workers' (or else a command's)."""
-    return list(SyncRun.objects.filter(state__in=RUN_OPEN).values_list("queued_to_workers", flat=True))

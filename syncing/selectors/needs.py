@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import OuterRef, Q, Subquery
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -44,12 +44,20 @@ class ConcernedAccount:
     account_id: int
     account_run_id: int | None  # the account run that shows it
     by_drift: bool = False  # the account's drift shows it
+    uses_oauth: bool = False
+    run_id: int | None = None
+    run_mode: str = ""
 
 
 @dataclass(frozen=True)
 class Need:
     concern: Concern
     accounts: tuple[ConcernedAccount, ...]
+
+    @property
+    def reason(self) -> str:
+        """Returns the code of why a run failed; "" of other concerns."""
+        return self.concern.title if self.concern.state in TROUBLED else ""
 
     @property
     def first(self) -> tuple[ConcernedAccount, ...]:
@@ -60,12 +68,10 @@ class Need:
         return len(self.accounts) - len(self.first)
 
 
-def needs() -> list[Need]:
-    """Returns the worst needs first, then those that concern the most accounts."""
+def needs(known: Iterable[Account] | None = None) -> list[Need]:
+    """Returns the worst needs first, then those that concern the most accounts; `known`: all accounts, if loaded."""
     now = timezone.now()
-    troubled = Account.objects.filter(~Q(health__in=HEALTH_FINE) | expiry.expiring(now))
-    columns = ("name", "subdomain", "health", "health_reason", "token_expires_at", "credential_kind")
-    accounts = list(troubled.only(*columns))
+    accounts = [account for account in (_troubled(now) if known is None else known) if _is_troubled(account, now)]
     unwell = {account.pk for account in accounts if account.health not in HEALTH_FINE}
     concerned: dict[Concern, list[ConcernedAccount]] = defaultdict(list)
     for concern, account in (
@@ -81,6 +87,18 @@ def needs() -> list[Need]:
         key=lambda item: (rank.get(badges.tone(item[0].state), 2), item[0].state == "manual", -len(item[1])),
     )
     return [Need(concern, tuple(accounts)) for concern, accounts in ordered]
+
+
+def _troubled(now: datetime) -> QuerySet[Account]:
+    columns = ("name", "subdomain", "health", "health_reason", "token_expires_at", "credential_kind")
+    return Account.objects.filter(~Q(health__in=HEALTH_FINE) | expiry.expiring(now)).only(*columns)
+
+
+def _is_troubled(account: Account, now: datetime) -> bool:
+    """Tells whether the connection does not work, or ends soon."""
+    if account.health not in HEALTH_FINE:
+        return True
+    return bool(account.token_expires_at and now < account.token_expires_at <= now + expiry.SOON * expiry.DAY)
 
 
 def automation_needs(troubles: Iterable[AutomationTrouble]) -> list[Need]:
@@ -101,7 +119,7 @@ def _of_connections(accounts: Iterable[Account], now: datetime) -> Iterator[tupl
             label, reason = str(account.get_health_display()), account.health_reason
             if not reason and account.health in HEALTH_NEEDS_CONNECTING:
                 reason = _("Open the account and press Connect, or store a new token.")
-            yield Concern(account.health, label, label, reason), ConcernedAccount(str(account), account.pk, None)
+            yield Concern(account.health, label, label, reason), _connected(account, str(account))
         if account.health not in HEALTH_NEEDS_CONNECTING and (days := expiry.days_of(account, now)) <= expiry.SOON:
             # Concerns differ by urgency, not by day, so that accounts in the same situation stand together.
             label, state = _("Token expires soon"), "expires_now" if days <= expiry.URGENT else "expires_soon"
@@ -113,7 +131,11 @@ def _of_connections(accounts: Iterable[Account], now: datetime) -> Iterator[tupl
             else:
                 remedy = _("Make a new long-lived token in the account and store it, or connect the account by OAuth.")
             name = f"{account} ({expiry.in_days(days)})"
-            yield Concern(state, label, label, remedy), ConcernedAccount(name, account.pk, None)
+            yield Concern(state, label, label, remedy), _connected(account, name)
+
+
+def _connected(account: Account, name: str) -> ConcernedAccount:
+    return ConcernedAccount(name, account.pk, None, uses_oauth=account.uses_oauth)
 
 
 def _of_last_account_runs(unwell: Collection[int]) -> Iterator[tuple[Concern, ConcernedAccount]]:
@@ -128,10 +150,11 @@ def _of_last_account_runs(unwell: Collection[int]) -> Iterator[tuple[Concern, Co
     rows = account_runs.values(
         "pk", "account", "account__name", "account__subdomain", "state", "reason", "error",
         "document__conflicts", "document__manual", "run", "run__purpose", "run__trigger",
-        "run__group__requires_approval",
+        "run__mode", "run__group__requires_approval",
     )  # fmt: skip
     for row in rows:
-        account = ConcernedAccount(row["account__name"] or row["account__subdomain"], row["account"], row["pk"])
+        name = row["account__name"] or row["account__subdomain"]
+        account = ConcernedAccount(name, row["account"], row["pk"], run_id=row["run"], run_mode=row["run__mode"])
         yield from ((concern, account) for concern in _concerns_of(row, row["account"] in unwell))
 
 

@@ -1,61 +1,130 @@
-"""Shows the dashboard, the first page of the admin."""
+"""The overview, the first page: what needs somebody, the fleet, what runs now, and what happens by itself."""
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
-from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.utils.translation import gettext_lazy as _
+from django.core.paginator import Paginator
+from django.db.models import prefetch_related_objects
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
 
-from accounts.pages import live_parts
+from accounts.kommo.texts import storable_id
+from accounts.models import SyncGroup
+from accounts.pages import actor_of, live_parts, page, refusals_shown
 from syncing import conf
-from syncing.leases.processes import workers_alive
+from syncing.models import AccountRun
+from syncing.presentation.fleet import FLEET_STATES
+from syncing.presentation.holds import frozen_sentence, paused_sentence
+from syncing.presentation.links import searched, to_run
 from syncing.selectors import dashboard as reads
 from syncing.selectors.automation import AutomationState, automation_state, failing, overdue
+from syncing.selectors.first_steps import STEPS, first_steps
+from syncing.selectors.fleet import fleet_accounts, fleet_of
 from syncing.selectors.needs import automation_needs, needs
+from syncing.services import pauses
+from syncing.services.runs.retry import retry_these
+from syncing.views.solutions import solvable
+from syncing.views.start import require_start
 
-SHARES_AT_ONCE = 12
-NEEDS_AT_ONCE = 25
+NEEDS_AT_ONCE = 12
+TILES_AT_ONCE = 1200
+LIVE_TILES = 200  # more are not sent again and again; the counts are
+SEE = "syncing.view_syncrun"
 
 
+@require_safe
 def dashboard(request: HttpRequest) -> HttpResponse:
-    """Shows the admin's index with our part above the list of apps, for those who may see runs."""
-    context: dict[str, Any] = {"title": _("Dashboard")}
-    if request.user.has_perm("syncing.view_syncrun"):
-        automation = automation_state()
-        shares = reads.success_shares()
-        open_needs = [*automation_needs([*overdue(automation), *failing(automation)]), *needs()]
-        context |= {
-            **_live_context(automation),
-            "play_url": conf.demo_play_url(),
-            "shares": shares[:SHARES_AT_ONCE],
-            "more_shares": shares[SHARES_AT_ONCE:],
-            "needs": open_needs[:NEEDS_AT_ONCE],
-            "more_needs": len(open_needs[NEEDS_AT_ONCE:]),
-        }
-    return admin.site.index(request, context)
+    """Shows the overview; who may not see runs is told so."""
+    context: dict[str, Any] = {"title": _("Overview")}
+    if not request.user.has_perm(SEE):
+        return page(request, "syncing/overview.html", context)
+    automation, accounts = automation_state(), fleet_accounts()
+    open_needs = [*automation_needs([*overdue(automation), *failing(automation)]), *needs(accounts)]
+    steps = first_steps(accounts, automation.groups)
+    context |= {
+        **_live_context(request, automation, accounts),
+        "play_url": conf.demo_play_url(),
+        "needs": solvable(open_needs[:NEEDS_AT_ONCE], request.user.has_perm),
+        "more_needs": solvable(open_needs[NEEDS_AT_ONCE:], request.user.has_perm),
+        "banners": _banners(automation),
+        "steps": steps,
+        "step_names": STEPS,
+    }
+    return page(request, "syncing/overview.html", context)
 
 
-@permission_required("syncing.view_syncrun", raise_exception=True)
+@permission_required(SEE, raise_exception=True)
+@require_safe
 def dashboard_live(request: HttpRequest) -> JsonResponse:
     """Renders the parts that change while a run is at work."""
-    live = _live_context(automation_state())
-    parts = {
-        "ks-overview": ("syncing/_overview.html", live),
-        "ks-history": ("syncing/_history.html", live),
-        **{f"ks-group-{board.group.pk}": ("syncing/_group.html", {"board": board}) for board in live["boards"]},
-    }
-    return live_parts(request, parts, is_open=live["busy"])
+    context = _live_context(request, automation_state(), fleet_accounts())
+    names = ["now", "counts", "groups", "history"]
+    if len(context["fleet"].shown) <= LIVE_TILES:
+        names.append("tiles")
+    parts = {f"ks-{name}": (f"syncing/_overview_{name}.html", context) for name in names}
+    return live_parts(request, parts, is_open=context["busy"])
 
 
-def _live_context(automation: AutomationState) -> dict[str, Any]:
+def _live_context(request: HttpRequest, automation: AutomationState, accounts: list[Any]) -> dict[str, Any]:
     """Returns the context of the parts that change while a run is at work."""
-    boards, history = reads.boards_and_history(automation)
-    waiting = reads.open_runs()
+    runs = reads.shown_runs()
+    filters = {"q": searched(request), **{name: request.GET.get(name, "") for name in ("group", "show")}}
+    group = storable_id(filters["group"])
+    fleet = fleet_of(accounts, automation.moment, group=group, text=filters["q"], state=filters["show"])
     return {
-        "overview": reads.overview(),
-        "boards": boards,
-        "history": history,
-        "busy": bool(waiting),
-        "stuck": any(waiting) and not workers_alive(),
+        "runs": runs,
+        "boards": reads.boards(accounts, runs, automation),
+        "fleet": fleet,
+        "tiles": Paginator(fleet.shown, TILES_AT_ONCE).get_page(request.GET.get("p")),
+        "filters": filters,
+        "is_filtered": any(filters.values()),
+        "chosen_state": FLEET_STATES.get(filters["show"]),
+        "busy": bool(runs.open),
+        "stuck": runs.wait_for_workers and not automation.workers_alive,
     }
+
+
+def _banners(automation: AutomationState) -> list[dict[str, Any]]:
+    """Returns what keeps runs of whole groups from beginning."""
+    prefetch_related_objects(automation.groups, "windows")
+    found = [
+        (group, paused_sentence(group) or frozen_sentence(group, automation.moment)) for group in automation.groups
+    ]
+    return [{"group": group, "text": text, "is_paused": group.is_paused} for group, text in found if text]
+
+
+@permission_required(SEE, raise_exception=True)
+@require_safe
+def success(request: HttpRequest) -> HttpResponse:
+    """Shows how every account did in its last ten runs."""
+    return page(request, "syncing/success.html", {"title": _("Success per account"), "shares": reads.success_shares()})
+
+
+@require_POST
+def try_again(request: HttpRequest) -> HttpResponse:
+    """Starts a run for the account runs in `account_runs`, which did not do what they should."""
+    ids = [storable_id(number) for number in request.POST.get("account_runs", "").split(",")]
+    account_runs = AccountRun.objects.filter(pk__in=[each for each in ids if each])
+    for mode in set(account_runs.values_list("run__mode", flat=True)):
+        require_start(request, mode)
+    with refusals_shown(request):
+        started = retry_these(account_runs, by=actor_of(request))
+        if len(started) == 1:
+            return to_run(request, started[0])
+        messages.success(request, _("%(n)d runs are queued.") % {"n": len(started)})
+    return HttpResponseRedirect(reverse("syncing:dashboard"))
+
+
+@permission_required("accounts.change_syncgroup", raise_exception=True)
+@require_POST
+def resume(request: HttpRequest, group_id: int) -> HttpResponse:
+    """Ends the pause of a group."""
+    group = get_object_or_404(SyncGroup, pk=group_id)
+    with refusals_shown(request):
+        pauses.resume([group], by=actor_of(request))
+        messages.success(request, _("%(group)s is not paused any more.") % {"group": group})
+    return HttpResponseRedirect(reverse("syncing:dashboard"))

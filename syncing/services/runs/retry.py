@@ -10,7 +10,16 @@ from django.utils.translation import gettext as _
 from accounts.actors import Actor
 from accounts.models import SECRETS, Account
 from accounts.refusals import Refusal
-from syncing.models import ACCOUNT_GOOD, RUN_OPEN, AccountRun, AccountState, AuditAction, RunState, SyncRun
+from syncing.models import (
+    ACCOUNT_GOOD,
+    ACCOUNT_OPEN,
+    RUN_OPEN,
+    AccountRun,
+    AccountState,
+    AuditAction,
+    RunState,
+    SyncRun,
+)
 from syncing.purposes import purpose_of
 from syncing.services import audit
 from syncing.services.runs.create import Order, Started, locked, make_run
@@ -44,6 +53,17 @@ def retry_failed(run: SyncRun, *, by: Actor, to_workers: bool = True, only: tupl
             _("Press Review again to plan them once more."),
         )
     return follow(run, bad.exclude(reason=STALE), by=by, to_workers=to_workers)
+
+
+def retry_these(account_runs: QuerySet[AccountRun], *, by: Actor) -> list[Started]:
+    """Starts a run like theirs for those of the account runs that are not good; raises Refusal if no run starts."""
+    bad = account_runs.exclude(state__in=[*ACCOUNT_GOOD, *ACCOUNT_OPEN]).exclude(reason=STALE)
+    runs = SyncRun.objects.filter(pk__in=bad.values("run")).exclude(state__in=RUN_OPEN).select_related("group")
+    started = [follow(run, bad.filter(run=run), by=by) for run in runs]
+    if not started:
+        message = _("Nothing is left to try again: these accounts were worked in the meantime.")
+        raise Refusal("nothing_failed", message, _("Look at the overview again."))
+    return started
 
 
 def is_retriable(run: SyncRun) -> bool:

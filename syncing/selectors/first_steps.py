@@ -1,0 +1,71 @@
+"""Reads for the guided start: how far an installation is that has not synced anything yet."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from accounts.models import HEALTH_FINE, Account, ConnectionCheck, SyncGroup
+from syncing.models import ACCOUNT_GOOD, RUN_OPEN, RunMode, RunPurpose, RunState, SyncRun
+from syncing.selectors.fleet import DONE
+
+MASTER, SLAVES, CHECK, PLAN, SYNC = "master", "slaves", "check", "plan", "sync"
+STEPS = (MASTER, SLAVES, CHECK, PLAN, SYNC)
+
+
+@dataclass(frozen=True)
+class FirstSteps:
+    """What was done of the way to the first sync; `group`: the one that is on its way, if there is one."""
+
+    done: frozenset[str]
+    group: SyncGroup | None = None
+    slaves: int = 0
+    unwell: int = 0  # accounts whose connection does not work
+    check: ConnectionCheck | None = None  # the last one
+    run: SyncRun | None = None  # the last one of the group
+
+    @property
+    def here(self) -> str:
+        """Returns the step that comes next."""
+        return next(step for step in STEPS if step not in self.done)
+
+    @property
+    def is_checking(self) -> bool:
+        return self.check is not None and self.check.finished_at is None
+
+    @property
+    def is_running(self) -> bool:
+        return self.run is not None and self.run.is_open
+
+
+def first_steps(accounts: Sequence[Any], groups: Sequence[SyncGroup]) -> FirstSteps | None:
+    """Returns how far the first sync is; None once some account was synced. `accounts`: those of `fleet_accounts`."""
+    if any(account.last_state in DONE for account in accounts) or _has_synced():
+        return None
+    masters = {account.group_id for account in accounts if account.role == Account.Role.MASTER}
+    slaves = {account.group_id for account in accounts if account.role == Account.Role.SLAVE}
+    ids = sorted(masters & slaves) or sorted(masters) or sorted(slaves)
+    group = next((each for each in groups if each.pk in ids[:1]), None)
+    if group is None:
+        return FirstSteps(frozenset())
+    own = [account for account in accounts if account.group_id == group.pk]
+    run = SyncRun.objects.filter(group=group, purpose=RunPurpose.SYNC).order_by("-pk").first()
+    facts = {
+        MASTER: group.pk in masters,
+        SLAVES: group.pk in slaves,
+        CHECK: all(account.health != Account.Health.UNKNOWN for account in own),
+        PLAN: any(account.last_state in ACCOUNT_GOOD for account in own)
+        or bool(run and (run.mode == RunMode.APPLY or run.state == RunState.PLANNED)),
+    }
+    return FirstSteps(
+        done=frozenset(step for step, is_done in facts.items() if is_done),
+        group=group,
+        slaves=sum(account.role == Account.Role.SLAVE for account in own),
+        unwell=sum(account.health not in HEALTH_FINE for account in own),
+        check=ConnectionCheck.objects.order_by("-pk").first(),
+        run=run,
+    )
+
+
+def _has_synced() -> bool:
+    applied = SyncRun.objects.filter(mode=RunMode.APPLY, purpose=RunPurpose.SYNC).exclude(state__in=RUN_OPEN)
+    return applied.filter(state__in=(RunState.SUCCEEDED, RunState.PARTIAL)).exists()

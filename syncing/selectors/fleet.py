@@ -1,0 +1,124 @@
+"""Reads for the fleet: every account with its last run and its drift, and every slave in the one state that counts."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import takewhile
+from typing import Any
+
+from django.db.models import F, OuterRef, Subquery
+
+from accounts.models import HEALTH_FINE, SECRETS, Account
+from syncing.models import ACCOUNT_OPEN, AccountRun, AccountState, Drift
+from syncing.presentation.fleet import FLEET_STATES, FleetState
+
+FAILED = (AccountState.PARTIAL, AccountState.FAILED, AccountState.REFUSED)
+DONE = (AccountState.IN_SYNC, AccountState.CHANGED)
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One slave; `detail` says more about its state, "" if there is no more to say."""
+
+    account_id: int
+    group_id: int
+    name: str
+    short: str  # without the words that all names begin with
+    subdomain: str
+    state: FleetState
+    detail: str
+
+    def mentions(self, text: str) -> bool:
+        return text in self.name.casefold() or text in self.subdomain
+
+
+@dataclass(frozen=True)
+class FleetCount:
+    state: FleetState
+    count: int
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """The slaves that were asked for: those `shown`, and how many are in each state whatever is shown."""
+
+    shown: Sequence[Tile]
+    counts: Sequence[FleetCount]
+    total: int
+
+
+def fleet_accounts() -> list[Any]:
+    """Returns all accounts by name, with their last run and drift, in one query.
+
+    Each has `last_state` (of its youngest account run), `drift_state`, `drift_count` and `drift_edits`, or None.
+    """
+    youngest = AccountRun.objects.filter(account=OuterRef("pk")).order_by("-pk").values("state")[:1]
+    accounts = Account.objects.defer(*SECRETS).annotate(
+        last_state=Subquery(youngest),
+        drift_state=F("drift__state"),
+        drift_count=F("drift__count"),
+        drift_edits=F("drift__by_slave") + F("drift__by_both"),
+    )
+    return sorted(accounts, key=lambda account: (str(account).casefold(), account.pk))
+
+
+def fleet_of(
+    accounts: Iterable[Any], moment: datetime, *, group: int | None = None, text: str = "", state: str = ""
+) -> Fleet:
+    """Returns the slaves of a group (None: of all) that mention `text`, in one state ("": in any), as of `moment`."""
+    text = text.casefold()
+    slaves = (account for account in accounts if account.role == Account.Role.SLAVE)
+    own = [account for account in slaves if group in (None, account.group_id)]
+    begin = len(common_words([str(account) for account in own]))
+    tiles = [_tile(account, moment, begin) for account in own]
+    tiles = [tile for tile in tiles if tile.mentions(text)] if text else tiles
+    numbers = Counter(tile.state.key for tile in tiles)
+    return Fleet(
+        shown=[tile for tile in tiles if tile.state.key == state] if state in FLEET_STATES else tiles,
+        counts=[FleetCount(each, numbers[each.key]) for each in FLEET_STATES.values() if numbers[each.key]],
+        total=len(tiles),
+    )
+
+
+def common_words(names: Sequence[str]) -> str:
+    """Returns the whole words that all names begin with, if each of several names goes on behind them."""
+    if len(names) < 2:
+        return ""
+    pairs = zip(min(names), max(names), strict=False)  # what these two share, all between them do
+    common = "".join(one for one, _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    return common[: common.rfind(" ") + 1]
+
+
+def _tile(account: Any, moment: datetime, begin: int) -> Tile:
+    key, name = state_of(account, moment), str(account)
+    detail = _detail(account, key)
+    return Tile(account.pk, account.group_id, name, name[begin:], account.subdomain, FLEET_STATES[key], detail)
+
+
+def state_of(account: Any, moment: datetime) -> str:
+    """Returns the key of the one state that matters most to a person now."""
+    if account.last_state in ACCOUNT_OPEN:
+        return "working"
+    # Not `is_paused`: that may ask the database for its time, and here it would for every account.
+    if account.paused and (account.paused_until is None or account.paused_until > moment):
+        return "paused"
+    if account.health not in HEALTH_FINE:
+        return "lost"
+    if account.last_state in FAILED:
+        return "failed"
+    if account.drift_state is None:
+        return "equal" if account.last_state in DONE else "unread"
+    if account.drift_state == Drift.State.IN_SYNC:
+        return "equal"
+    if account.drift_edits:
+        return "edited"
+    return "conflict" if account.drift_state == Drift.State.CONFLICT else "differs"
+
+
+def _detail(account: Any, key: str) -> str:
+    if key == "lost":
+        return str(account.get_health_display())
+    if key == "failed":
+        return str(AccountState(account.last_state).label)
+    return str(account.drift_count) if key in ("edited", "differs") else ""
