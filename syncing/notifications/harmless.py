@@ -23,6 +23,7 @@ def harmless(text: str, *, in_chat: bool, length: int = LONGEST_NAME) -> str:
     line = " ".join("".join(map(_visible, without_secrets(text))).split())
     if in_chat:
         line = UNDERSCORES.sub(lambda found: "＿" * len(found[0]), line.translate(IN_CHATS))
+    line = line or ("?" if text else "")
     return line if len(line) <= length else line[: length - 1].rstrip() + "…"
 
 

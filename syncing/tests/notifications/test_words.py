@@ -96,6 +96,7 @@ def test_names_of_others_are_text_and_nothing_else(event: str, kind: str) -> Non
         (REFRESH, "∗∗∗"),
         (URLSAFE, "∗∗∗"),
         ("", ""),
+        ("\u202e\u200b", "?"),
     ],
 )
 def test_a_text_of_others_in_a_chat(text: str, expected: str) -> None:
