@@ -248,6 +248,14 @@ def ago(moment: datetime) -> str:
     return gettext("%(when)s ago") % {"when": timesince(moment)}
 
 
+def long_minutes(minutes: int) -> str:
+    """Returns a length as people say it: in hours, if it has no other minutes."""
+    hours, rest = divmod(minutes, 60)
+    if rest:
+        return ngettext("%(n)d minute", "%(n)d minutes", minutes) % {"n": minutes}
+    return ngettext("%(n)d hour", "%(n)d hours", hours) % {"n": hours}
+
+
 def day_and_time(moment: datetime) -> str:
     """Returns the moment as people say it: today, tomorrow and yesterday by that name."""
     local = timezone.localtime(moment)

@@ -40,6 +40,12 @@ SECTIONS = (
         ("/runs/", "/groups/", "/syncing/syncrun/", "/syncing/accountrun/"),
     ),
     Section(_("Drift"), "syncing:drift", "syncing.view_drift", ("/drift/", "/promote/", "/syncing/drift/")),
+    Section(
+        _("Automation"),
+        "syncing:automation",
+        "accounts.view_syncgroup",
+        ("/automation/", "/syncing/schedule/", "/syncing/window/", "/syncing/channel/"),
+    ),
     Section(_("To do"), "syncing:todo", "syncing.view_accountrun", ("/todo/",)),
     Section(_("Settings"), "syncing:settings", "", ("/", "/accounts/syncgroup/", "/accounts/integration/")),
 )

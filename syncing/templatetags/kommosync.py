@@ -8,7 +8,7 @@ from django import template
 
 from accounts.models import Account
 from syncing.engine.refs import local_id
-from syncing.presentation import badges, explanations, labels
+from syncing.presentation import badges, explanations, labels, recurrence
 from syncing.presentation import navigation as sections
 from syncing.presentation.kommo_pages import page_in_kommo
 from syncing.presentation.sentences import difference_sentence
@@ -37,12 +37,14 @@ for function in (
     labels.is_colour,
     labels.ago,
     labels.duration,
+    labels.long_minutes,
     explanations.reason_label,
     explanations.reason_sentence,
     explanations.reason_remedy,
     explanations.state_sentence,
 ):
     register.filter(function)
+register.filter("recurrence", recurrence.sentence_of)
 for tag in (labels.action_badge, labels.list_badge, labels.outcome_badge, labels.cause_badge, labels.drift_badge):
     register.simple_tag(tag)
 

@@ -1,0 +1,46 @@
+"""Cron expressions as sentences, and the few kinds of times that a form offers instead of them."""
+
+from collections.abc import Mapping
+
+from django.utils.dates import WEEKDAYS
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+DAYS = "1-5"  # Monday to Friday, in the fifth part of an expression
+EVERY_DAY, WORKDAYS, HOURLY, EXPERT = "day", "workdays", "hour", "cron"
+# What a form offers: each weekday goes by its number in cron (0 is Sunday).
+WEEKDAY_OF = {str((number + 1) % 7): name for number, name in WEEKDAYS.items()}
+REPEATS: Mapping[str, object] = {
+    EVERY_DAY: gettext_lazy("Every day"),
+    WORKDAYS: gettext_lazy("Monday to Friday"),
+    **WEEKDAY_OF,
+    HOURLY: gettext_lazy("Every hour"),
+    EXPERT: gettext_lazy("Cron expression"),
+}
+
+
+def cron_of(repeat: str, hour: int, minute: int) -> str:
+    """Returns the expression of what a form offers; not of EXPERT, which is one already."""
+    if repeat == HOURLY:
+        return f"{minute} * * * *"
+    day = {EVERY_DAY: "*", WORKDAYS: DAYS}.get(repeat, repeat)
+    return f"{minute} {hour} * * {day}"
+
+
+def sentence_of(cron: str) -> str:
+    """Returns when an expression comes, as people say it; the expression itself where that would be long."""
+    minute, hour, date, month, day = [*cron.split(), *[""] * 5][:5]
+    is_timed = minute.isdecimal() and month == "*"
+    if is_timed and (hour, date, day) == ("*", "*", "*"):
+        return _("Every hour at minute %(minute)s") % {"minute": minute}
+    if is_timed and hour.isdecimal():
+        facts = {"time": f"{int(hour):02d}:{int(minute):02d}", "date": date}
+        if (date, day) == ("*", "*"):
+            return _("Every day at %(time)s") % facts
+        if (date, day) == ("*", DAYS):
+            return _("Monday to Friday at %(time)s") % facts
+        if date == "*" and day.isdecimal():
+            return _("Every week at %(time)s: %(day)s") % {**facts, "day": WEEKDAY_OF[str(int(day) % 7)]}
+        if day == "*" and date.isdecimal():
+            return _("Every month on day %(date)s at %(time)s") % facts
+    return _("At the times of %(cron)s") % {"cron": cron}

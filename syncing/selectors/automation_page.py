@@ -1,0 +1,75 @@
+"""Reads for the page of the automation: of each group what happens by itself, when next, and what hinders it."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from accounts.models import SECRETS, Account, SyncGroup, pause_is_on
+from syncing.models import AccountRetry, Channel, Schedule, Window
+from syncing.selectors.automation import AutomationState, automation_state, sentence
+from syncing.selectors.schedules import coming
+from syncing.selectors.windows import openings
+from syncing.windows import Opening, end_of_freeze
+
+Row = TypeVar("Row", Schedule, Window)
+MOST = 50  # retries and paused accounts of a group that are listed
+
+
+@dataclass(frozen=True)
+class ListedTimes:
+    """A schedule or a window with its next times, in its own zone."""
+
+    row: Schedule | Window
+    next_times: list[datetime]
+
+
+@dataclass(frozen=True)
+class GroupAutomation:
+    group: SyncGroup
+    sentence: str
+    frozen_until: datetime | None
+    schedules: list[ListedTimes]
+    windows: list[ListedTimes]
+    channels: list[Channel]
+    retries: list[AccountRetry]
+    paused: list[Account]
+
+
+def groups_with_automation() -> list[GroupAutomation]:
+    """Returns every group, in a number of queries that does not depend on how many there are."""
+    state = automation_state()
+    schedules = _by_group(Schedule.objects.order_by("pk"), state)
+    windows = _by_group(Window.objects.order_by("pk"), state)
+    channels = list(Channel.objects.defer("address"))
+    hidden = [f"account__{name}" for name in SECRETS]
+    retries = defaultdict(list)
+    for retry in AccountRetry.objects.select_related("account").defer(*hidden).order_by("due_at"):
+        retries[retry.account.group_id].append(retry)
+    paused = defaultdict(list)
+    for account in Account.objects.filter(pause_is_on()).defer(*SECRETS).order_by("subdomain"):
+        paused[account.group_id].append(account)
+    return [
+        GroupAutomation(
+            group=group,
+            sentence=sentence(group, state),
+            frozen_until=end_of_freeze([Opening.of(each, group) for each in windows[group.pk]], state.moment),
+            schedules=[ListedTimes(each, coming(each)) for each in schedules[group.pk]],
+            windows=[ListedTimes(each, openings(each)) for each in windows[group.pk]],
+            channels=[each for each in channels if each.group_id in (None, group.pk)],
+            retries=retries[group.pk][:MOST],
+            paused=paused[group.pk][:MOST],
+        )
+        for group in state.groups
+    ]
+
+
+def _by_group(rows: Iterable[Row], state: AutomationState) -> dict[int, list[Row]]:
+    groups = {group.pk: group for group in state.groups}
+    found: dict[int, list[Row]] = defaultdict(list)
+    for row in rows:
+        if row.group_id in groups:
+            row.group = groups[row.group_id]
+            found[row.group_id].append(row)
+    return found

@@ -1,0 +1,116 @@
+"""The page of the automation: sentences, forms, and who may do what."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+from django.utils import timezone
+
+from accounts.tests.factories import AccountFactory, GroupFactory
+from syncing.models import AccountRetry, AuditEntry, Channel, Schedule, Window
+
+pytestmark = pytest.mark.django_db
+PAGE = "/automation/"
+
+
+def said(answer: Any) -> list[str]:
+    return [str(message) for message in answer.context["messages"]]
+
+
+def test_the_watcher_and_healing_are_set_and_audited(admin_client: Client) -> None:
+    group = GroupFactory(look_seconds=90)
+    values = {"watch": "plan", "look_minutes": 2, "quiet_minutes": 10, "heal": "report"}
+    answer = admin_client.post(f"/automation/groups/{group.pk}/watch", values, follow=True)
+    assert said(answer) == [f"The automation of {group} was changed."]
+    group.refresh_from_db()
+    assert (group.watch, group.quiet_seconds, group.heal) == ("plan", 600, "report")
+    assert group.look_seconds == 90, "2 minutes were shown for 90 s, and nobody entered anything else"
+    assert AuditEntry.objects.get().details["watch"] == ["off", "plan"]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"watch": "nonsense"}, {"look_minutes": 0}, {"look_minutes": "x"}, {"quiet_minutes": 10**9}, {"heal": ""}],
+)
+def test_a_wrong_value_changes_nothing_and_is_named(admin_client: Client, values: dict[str, Any]) -> None:
+    group = GroupFactory()
+    good = {"watch": "plan", "look_minutes": 4, "quiet_minutes": 5, "heal": "off"}
+    answer = admin_client.post(f"/automation/groups/{group.pk}/watch", {**good, **values}, follow=True)
+    assert len(said(answer)) == 1
+    group.refresh_from_db()
+    assert group.watch == "off"
+
+
+def test_a_schedule_is_added_without_cron_switched_off_and_removed(admin_client: Client) -> None:
+    group = GroupFactory(time_zone="America/Sao_Paulo")
+    form = {"kind": "drift", "repeat": "day", "time": "03:00", "cron": ""}
+    answer = admin_client.post(f"/automation/groups/{group.pk}/schedules", form, follow=True)
+    schedule = Schedule.objects.get()
+    assert (schedule.cron, schedule.zone) == ("0 3 * * *", "America/Sao_Paulo")
+    assert schedule.next_at is not None
+    assert "<strong>Every day at 03:00</strong>: Check for drift" in answer.content.decode()
+    admin_client.post(f"/automation/schedules/{schedule.pk}/switch", {"enabled": "no"})
+    schedule.refresh_from_db()
+    assert (schedule.enabled, schedule.next_at) == (False, None)
+    admin_client.post(f"/automation/schedules/{schedule.pk}/remove")
+    assert not Schedule.objects.exists()
+
+
+def test_what_is_no_time_is_refused_with_a_sentence(admin_client: Client) -> None:
+    group = GroupFactory()
+    form = {"kind": "drift", "repeat": "cron", "time": "03:00", "cron": "99 * * * *"}
+    answer = admin_client.post(f"/automation/groups/{group.pk}/schedules", form, follow=True)
+    assert "99 * * * *" in said(answer)[0]
+    answer = admin_client.post(f"/automation/groups/{group.pk}/schedules", {**form, "time": "25:00"}, follow=True)
+    assert said(answer)[0].startswith("At: ")
+    assert not Schedule.objects.exists()
+
+
+def test_a_freeze_is_added_shown_and_removed(admin_client: Client) -> None:
+    group = GroupFactory()
+    form = {"kind": "deny", "repeat": "5", "time": "18:00", "cron": "", "hours": "62"}
+    answer = admin_client.post(f"/automation/groups/{group.pk}/windows", form, follow=True)
+    window = Window.objects.get()
+    assert (window.cron, window.minutes) == ("0 18 * * 5", 3720)
+    assert "Every week at 18:00: Friday</strong>, 62 hours: Freeze" in answer.content.decode()
+    admin_client.post(f"/automation/windows/{window.pk}/remove")
+    assert not Window.objects.exists()
+
+
+def test_pauses_retries_and_channels_are_shown_and_a_pause_is_ended(admin_client: Client) -> None:
+    north = AccountFactory(name="North", paused=True, pause_reason="moves house")
+    AccountRetry.objects.create(account=north, due_at=timezone.now() + timedelta(minutes=5), failures=2)
+    Channel.objects.create(name="Chat", kind="slack", address="x", failure="The service is in trouble.")
+    text = admin_client.get(PAGE).content.decode()
+    for part in ("moves house", "failed 2 times in a row", "The service is in trouble."):
+        assert part in text
+    admin_client.post("/automation/resume", {"account": north.pk})
+    north.refresh_from_db()
+    assert not north.paused
+
+
+def test_who_may_only_look_has_no_forms_and_is_refused(client: Client) -> None:
+    group = GroupFactory()
+    viewer = User.objects.create_user("viewer", password="x", is_staff=True)
+    viewer.user_permissions.add(Permission.objects.get(codename="view_syncgroup"))
+    client.force_login(viewer)
+    text = client.get(PAGE).content.decode()
+    assert "/automation/groups" not in text
+    assert client.post(f"/automation/groups/{group.pk}/watch", {}).status_code == 403
+    assert client.post("/automation/schedules/1/remove").status_code == 403
+    client.force_login(User.objects.create_user("nobody", password="x", is_staff=True))
+    assert client.get(PAGE).status_code == 403
+
+
+def test_the_number_of_queries_does_not_depend_on_the_number_of_groups(
+    admin_client: Client, django_assert_max_num_queries: Any
+) -> None:
+    for number in range(12):
+        group = GroupFactory(name=f"Group {number}")
+        Schedule.objects.create(group=group, kind="drift", cron="0 3 * * *")
+        Window.objects.create(group=group, kind="deny", cron="0 18 * * 5", minutes=60)
+        AccountFactory(group=group, subdomain=f"paused{number}", paused=True)
+    with django_assert_max_num_queries(12):
+        admin_client.get(PAGE)
