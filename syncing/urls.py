@@ -10,6 +10,7 @@ from syncing.api import docs, health, metrics, rest, webhooks
 from syncing.api.http import door
 from syncing.views import (
     account,
+    accounts,
     approvals,
     automation,
     dashboard,
@@ -74,6 +75,7 @@ urlpatterns: list[URLPattern] = [
     staff("runs/<int:run_id>/review", approvals.review, "review"),
     staff("runs/<int:run_id>/rollback", rollback.roll_back, "roll_back"),
     staff("promote/<int:account_id>/", promotion.promote, "promote"),
+    staff("accounts/", accounts.accounts, "accounts"),
     staff("accounts/<int:account_id>/", account.account, "account"),
     staff("accounts/<int:account_id>/ids", account.ids, "account_ids"),
     staff("accounts/<int:account_id>/exclusions", account.exclude, "exclude"),

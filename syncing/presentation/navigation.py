@@ -29,7 +29,7 @@ SECTIONS = (
     Section(_("Overview"), "syncing:dashboard", "", ("/dashboard/",)),
     Section(
         _("Accounts"),
-        "admin:accounts_account_changelist",
+        "syncing:accounts",
         "accounts.view_account",
         ("/accounts/", "/connections/", "/oauth/"),
     ),

@@ -5,7 +5,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django import template
+from django.utils import timezone
 
+from accounts import badges as account_badges
 from accounts.models import Account
 from syncing.engine.refs import local_id
 from syncing.presentation import badges, explanations, labels, recurrence
@@ -57,6 +59,14 @@ register.filter(local_id)
 def in_kommo(account: Account, kind: str = "", key: str = "") -> str:
     """Returns the address of the page of an item in this Kommo account."""
     return page_in_kommo(account.subdomain, kind, key)
+
+
+register.simple_tag(account_badges.pause, name="pause_badge")
+
+
+@register.simple_tag
+def token_expiry(account: Account) -> str:
+    return account_badges.expires(account, timezone.now())
 
 
 @register.simple_tag

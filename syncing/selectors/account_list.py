@@ -1,0 +1,103 @@
+"""The list of accounts: what each needs at a glance, filtered by what its address says."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Count, F, Q, QuerySet, Value
+from django.db.models.functions import Coalesce, NullIf
+from django.utils import timezone
+
+from accounts import expiry
+from accounts.kommo.texts import storable_id
+from accounts.models import HEALTH_FINE, NEEDS_CONNECTING, SECRETS, Account, pause_is_on
+from syncing.models import AccountState
+from syncing.selectors.drift import CAUSES, EDITED, EDITED_CAUSE, NEVER, STATES
+from syncing.selectors.runs import with_last_run
+
+# What the address may say, beside q: the same names as in the list of the admin.
+FILTERS = ("group", "role", "health", "drift", "last_state", "token", "paused", "pilot")
+BAD_HEALTH = "bad"  # as a health: all that need somebody
+BAD_ENDS = (AccountState.FAILED, AccountState.PARTIAL, AccountState.REFUSED)
+BAD_END = "bad"  # as a last state: the last run did not do all of it
+SORTS: Mapping[str, tuple[Any, ...]] = {
+    "name": ("role", "shown_name", "pk"),
+    "drift": (F("drift__count").desc(nulls_last=True), "shown_name", "pk"),
+    "health": ("health", "shown_name", "pk"),
+    "token": (F("token_expires_at").asc(nulls_last=True), "shown_name", "pk"),
+}
+
+
+@dataclass(frozen=True)
+class AccountCounts:
+    """How many accounts there are, and how many of each kind that needs somebody."""
+
+    total: int
+    bad: int
+    connect: int
+    drifted: int
+    edited: int
+    failed: int
+    paused: int
+
+
+def account_list(values: Mapping[str, str], sort: str = "") -> QuerySet[Any]:
+    """Selects the accounts that `values` (of FILTERS, and q) ask for; what is unknown there is no filter."""
+    accounts: QuerySet[Any] = with_last_run(Account.objects.select_related("group", "drift"))
+    accounts = accounts.defer(*SECRETS, "drift__differences").filter(_text(values.get("q", "")))
+    for name in FILTERS:
+        if value := values.get(name, ""):
+            accounts = accounts.filter(_filter(name, value))
+    accounts = accounts.annotate(shown_name=Coalesce(NullIf("name", Value("")), "subdomain"))
+    return accounts.order_by(*SORTS.get(sort, SORTS["name"]))
+
+
+def account_counts(group: int | None = None) -> AccountCounts:
+    """Counts all accounts, or those of one group, in one query."""
+    accounts = with_last_run(Account.objects.all()).order_by()
+    if group is not None:
+        accounts = accounts.filter(group=group)
+    kinds = {
+        "bad": _filter("health", BAD_HEALTH),
+        "connect": NEEDS_CONNECTING,
+        "drifted": _filter("drift", "drifted"),
+        "edited": EDITED,
+        "failed": _filter("last_state", BAD_END),
+        "paused": pause_is_on(),
+    }
+    counts = {name: Count("pk", filter=condition) for name, condition in kinds.items()}
+    return AccountCounts(**accounts.aggregate(total=Count("pk"), **counts))
+
+
+def _text(text: str) -> Q:
+    wanted = Q(name__icontains=text) | Q(subdomain__icontains=text)
+    if number := storable_id(text):
+        wanted |= Q(kommo_id=number)
+    return wanted if text else Q()
+
+
+def _filter(name: str, value: str) -> Q:
+    if name in ("paused", "pilot"):
+        condition = pause_is_on() if name == "paused" else Q(is_pilot=True)
+        return condition if value == "yes" else ~condition
+    if name == "group":
+        return Q(group=storable_id(value))
+    if name == "health":
+        return ~Q(health__in=HEALTH_FINE) if value == BAD_HEALTH else Q(health=value)
+    if name == "last_state":
+        return {NEVER: Q(last_state=None), BAD_END: Q(last_state__in=BAD_ENDS)}.get(value, Q(last_state=value))
+    if name == "token":
+        now = timezone.now()
+        wanted = {"soon": expiry.expiring(now), "expired": expiry.expired(now), "connect": NEEDS_CONNECTING}
+        return wanted.get(value, Q())
+    return _drift(value) if name == "drift" else Q(role=value)
+
+
+def _drift(value: str) -> Q:
+    if value in CAUSES:
+        return Q(**{f"drift__by_{value}__gt": 0})
+    if value == EDITED_CAUSE:
+        return EDITED
+    if value == NEVER:
+        return Q(drift__isnull=True, role=Account.Role.SLAVE)
+    return Q(drift__state=value) if value in STATES else Q()

@@ -1,0 +1,77 @@
+"""A person and their accounts in a real browser: found in the list, looked at, left out by a click, decided in bulk."""
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from accounts.models import Account
+from accounts.tests.factories import AccountFactory
+from syncing.engine.snapshot import fingerprint, to_document
+from syncing.models import AcceptedDifference, Exclusion, IdMapping, MasterSnapshot
+from syncing.tests.engine.items import pipeline, snapshot, stage
+from syncing.tests.factories import AccountRunFactory, DriftFactory, RunFactory, difference
+
+pytestmark = pytest.mark.django_db(transaction=True)
+WON = {"kind": "stage", "name": "Closed - won", "parent": "Sales", "message": "Rename it in Kommo's settings."}
+
+
+@pytest.fixture
+def cast(db: None) -> dict[str, Account]:
+    """North and south renamed a stage; in north something is to be done by hand."""
+    cast = AccountFactory.cast()
+    master = snapshot(pipeline(7, "Sales", stage(71, "Offer", 20), stage(72, "Talks", 30)))
+    read = MasterSnapshot.objects.create(
+        group=cast["north"].group, type="full", document=to_document(master), fingerprint=fingerprint(master)
+    )
+    run = RunFactory(group=cast["north"].group, snapshot=read)
+    for name in ("north", "south"):
+        DriftFactory(account=cast[name], run=run, rows=[difference(attribute="name", ours="Offer", theirs="Quote")])
+    document: dict[str, Any] = {"changes": [], "extras": [], "conflicts": [], "manual": [WON]}
+    AccountRunFactory(run=run, account=cast["north"], document=document)
+    IdMapping.objects.create(account=cast["north"], kind="stage", master_key="7/71", slave_key="9/91", name="Offer")
+    return cast
+
+
+def fits(page: Any) -> bool:
+    return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
+
+
+def test_an_account_is_found_looked_at_and_given_less(cast, page) -> None:
+    page.click("#header >> text=Accounts")
+    page.click("text=2 drifted")
+    expect(page.locator(".ks-stacks tbody tr")).to_have_count(2)
+    page.click("text=North")
+    expect(page.locator(".ks-is-renamed:has-text('Quote')")).to_be_visible()
+    expect(page.locator(".ks-is-renamed:has-text('Offer')")).to_be_visible()
+    page.locator("li:has-text('Renamed:') >> text=Edited in the account").wait_for()
+    for width in (360, 768, 1280):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert fits(page)
+    page.click("text=Choose what to leave out")
+    page.click("label:has-text('Talks')")
+    page.click("text=Save")
+    page.locator(".ks-is-excluded:has-text('Talks')").first.wait_for()
+    assert Exclusion.objects.get().name == "Talks"
+    page.click("nav >> text=Ids")
+    page.click("button:has-text('Copy')")
+    expect(page.locator("code:has-text('91')")).to_be_visible()
+
+
+def test_a_difference_of_two_accounts_is_accepted_at_once_on_a_phone(cast, page) -> None:
+    page.set_viewport_size({"width": 360, "height": 800})
+    page.goto("/drift/")
+    page.click("text=By item")
+    page.locator("h2:has-text('Stage Offer: renamed in 2 accounts')").wait_for()
+    assert fits(page)
+    page.click("a:has-text('Accept')")
+    page.fill("#id_reason", "Their word for it.")
+    page.locator("label:has-text('South') input").uncheck()
+    page.click("button:has-text('Accept')")
+    page.locator("text=Accepted in 1 account.").wait_for()
+    page.locator("h2:has-text('renamed in 1 account')").wait_for()
+    assert AcceptedDifference.objects.get().account == cast["north"]
+    page.goto("/todo/")
+    page.locator("text=Rename it in Kommo's settings.").wait_for()
+    assert fits(page)
+    assert page.locator("a:has-text('Open in Kommo')").get_attribute("href").startswith("https://north.kommo.com/")

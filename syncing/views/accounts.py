@@ -1,0 +1,48 @@
+"""Lists the accounts with what each needs; what is done with several is asked and done by the admin's actions."""
+
+from django.contrib import admin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.auth.decorators import permission_required
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from accounts.kommo.texts import storable_id
+from accounts.models import Account, SyncGroup
+from accounts.pages import page
+from syncing.models import AccountState
+from syncing.presentation.links import searched
+from syncing.selectors import drift as reads
+from syncing.selectors.account_list import FILTERS, SORTS, account_counts, account_list
+
+ACCOUNTS_PER_PAGE = 100
+
+
+@permission_required("accounts.view_account", raise_exception=True)
+@require_safe
+def accounts(request: HttpRequest) -> HttpResponse:
+    """Lists every account that the filters in the address let through."""
+    filters = {"q": searched(request), **{name: request.GET.get(name, "") for name in FILTERS}}
+    sort = request.GET.get("sort", "")
+    context = {
+        "title": _("Accounts"),
+        "accounts": Paginator(account_list(filters, sort), ACCOUNTS_PER_PAGE).get_page(request.GET.get("p")),
+        "counts": account_counts(storable_id(filters["group"])),
+        "groups": SyncGroup.objects.all(),
+        "filters": filters,
+        "sort": sort if sort in SORTS else "name",
+        "is_filtered": any(filters.values()),
+        "actions": _actions(request),
+        "checkbox": ACTION_CHECKBOX_NAME,
+        "healths": Account.Health.choices,
+        "drifts": (*reads.STATES, reads.EDITED_CAUSE),
+        "last_states": AccountState.choices,
+    }
+    return page(request, "console/accounts.html", context)
+
+
+def _actions(request: HttpRequest) -> list[tuple[str, str]]:
+    """Returns the name and the label of what the person may do with several accounts."""
+    model_admin = admin.site.get_model_admin(Account)
+    return [(name, label) for name, label in model_admin.get_action_choices(request) if name]
