@@ -1,6 +1,6 @@
 """To do: what the API cannot do and what it cannot decide, by account, as the last reading of each found it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -69,14 +69,17 @@ def tasks(*, group: int | None = None, account: int | None = None, text: str = "
         for what, row in _rows(document, PARTS[run_type]):
             key = (what, row["kind"], row["name"], row.get("parent") or "", row.get("message") or "")
             found.setdefault(key, Task(*key)).places.append(Place(each, seen_at))
-    wanted = text.strip().casefold()
-    listed = [
-        task
-        for task in found.values()
-        if not wanted or task.mentions(wanted) or any(wanted in str(place.account).casefold() for place in task.places)
-    ]
+    listed = list(_mentioning(found.values(), text.strip().casefold()))
     _add_keys(listed)
     return sorted(listed, key=lambda task: (-len(task.places), task.parent, task.name))
+
+
+def _mentioning(found: Iterable[Task], text: str) -> Iterator[Task]:
+    """Yields the tasks that mention a text, and of others the accounts that are called so."""
+    for task in found:
+        called = [place for place in task.places if text in f"{place.account} {place.account.subdomain}".casefold()]
+        if task.mentions(text) or called:
+            yield task if task.mentions(text) else replace(task, places=called)
 
 
 def _add_keys(listed: Sequence[Task]) -> None:
@@ -91,11 +94,6 @@ def _add_keys(listed: Sequence[Task]) -> None:
             replace(each, key=keys.get((each.account.pk, task.funnel), "") if task.funnel else other)
             for each in task.places
         ]
-
-
-def number_of_tasks() -> int:
-    """Returns how many things are to be done, each account counted."""
-    return sum(len(task.places) for task in tasks())
 
 
 def _rows(document: Mapping[str, Any], is_of_part: Any) -> Iterable[tuple[str, Mapping[str, Any]]]:
