@@ -214,7 +214,7 @@ def _start_run_per_group(
     for each in started:
         text = format_html('<a href="{}">{}</a>', run_url(each.run.pk), capfirst(str(each.run)))
         messages.success(request, text)
-    return HttpResponseRedirect(reverse("admin:syncing_syncrun_changelist")) if started else None
+    return HttpResponseRedirect(reverse("syncing:runs")) if started else None
 
 
 @admin.register(SyncGroup)

@@ -35,7 +35,7 @@ SECTIONS = (
     ),
     Section(
         _("Runs"),
-        "admin:syncing_syncrun_changelist",
+        "syncing:runs",
         "syncing.view_syncrun",
         ("/runs/", "/groups/", "/syncing/syncrun/", "/syncing/accountrun/"),
     ),

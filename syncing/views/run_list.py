@@ -1,0 +1,60 @@
+"""Lists runs: what is looked for is in the address, so that it can be kept and sent."""
+
+from typing import Any
+
+from django.contrib.auth.decorators import permission_required
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from accounts.kommo.texts import storable
+from accounts.models import SyncGroup
+from accounts.pages import live_parts, page
+from syncing.models import RUN_OPEN, RunPurpose, RunState, RunType, Trigger
+from syncing.selectors import run_list
+from syncing.selectors.run_list import RunFilters
+from syncing.selectors.runs import progress_of
+
+RUNS_PER_PAGE = 50
+may_look = permission_required("syncing.view_syncrun", raise_exception=True)
+
+
+@may_look
+@require_safe
+def runs(request: HttpRequest) -> HttpResponse:
+    """Shows the runs that are looked for, live while one of them is open."""
+    context = {
+        "title": _("Runs"),
+        "groups": list(SyncGroup.objects.order_by("name")),
+        "choices": {"type": RunType.choices, "purpose": RunPurpose.choices, "trigger": Trigger.choices},
+        "states": RunState.choices,
+        "people": run_list.people(),
+        "no_person": run_list.NO_PERSON,
+        **_list_context(request),
+    }
+    return page(request, "console/runs.html", context)
+
+
+@may_look
+@require_safe
+def runs_live(request: HttpRequest) -> JsonResponse:
+    """Renders the list again."""
+    context = _list_context(request)
+    return live_parts(request, {"ks-runs": ("console/_runs.html", context)}, is_open=context["is_open"])
+
+
+def _list_context(request: HttpRequest) -> dict[str, Any]:
+    filters = RunFilters.of({name: storable(value) for name, value in request.GET.dict().items()})
+    found = run_list.found_runs(filters).select_related("group")
+    runs = Paginator(found, RUNS_PER_PAGE).get_page(request.GET.get("p"))
+    progress = progress_of(runs.object_list)
+    return {
+        "filters": filters,
+        "runs": runs,
+        "rows": [(run, progress[run.pk]) for run in runs],
+        "counts": run_list.states_of(filters),
+        "open_state": run_list.OPEN,
+        "is_open": any(run.state in RUN_OPEN for run in runs),
+        "is_empty": not filters and not runs.paginator.count,
+    }
