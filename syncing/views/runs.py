@@ -23,6 +23,7 @@ from syncing.presentation.links import run_url, searched, to_run
 from syncing.selectors.documents import run_document
 from syncing.selectors.grid import search_run
 from syncing.selectors.rollback import can_be_rolled_back
+from syncing.selectors.run_times import times_of
 from syncing.selectors.runs import account_runs_of, progress_of
 from syncing.services.runs.retry import FORCE, force_again, is_forceable, is_retriable, refused_by_limits, retry_failed
 from syncing.services.runs.start import cancel_run
@@ -80,6 +81,7 @@ def run_context(request: HttpRequest, run: SyncRun) -> dict[str, Any]:
         "reason": reason,
         "account_runs": Paginator(rows, ACCOUNTS_PER_PAGE).get_page(request.GET.get("p")),
         "log": run.log.filter(account_run=None)[:100],
+        "times": times_of(run),
         "may_cancel": run.is_open and may("syncing.cancel_sync"),
         "may_retry": not run.is_open
         and can_start

@@ -1,0 +1,52 @@
+"""Reads of the log of a run, object by object, as a page and a file show it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+
+from django.db.models import Q, QuerySet
+
+from syncing.models import LogEntry, SyncRun
+
+HEAD = ("time", "account", "level", "action", "kind", "item", "parent", "outcome", "message")
+AT_ONCE = 2000  # rows in memory
+ACCOUNT = "account_run__account"
+COLUMNS = ("level", "action", "kind")
+
+
+@dataclass(frozen=True)
+class LogFilters:
+    """What somebody looks for; "" for anything. `account`: a subdomain."""
+
+    q: str = ""
+    level: str = ""
+    action: str = ""
+    kind: str = ""
+    account: str = ""
+
+    @classmethod
+    def of(cls, parameters: Mapping[str, str]) -> "LogFilters":
+        return cls(**{field.name: parameters.get(field.name, "").strip() for field in fields(cls)})
+
+    def __bool__(self) -> bool:
+        return any(vars(self).values())
+
+
+def found_entries(run: SyncRun, filters: LogFilters) -> QuerySet[LogEntry]:
+    """Returns the entries in the order in which they were written."""
+    wanted = {name: value for name in COLUMNS if (value := getattr(filters, name))}
+    entries = LogEntry.objects.filter(run=run, **wanted).order_by("pk")
+    if filters.account:
+        entries = entries.filter(account_run__account__subdomain=filters.account)
+    if filters.q:
+        entries = entries.filter(Q(name__icontains=filters.q) | Q(message__icontains=filters.q))
+    names = (f"{ACCOUNT}__{column}" for column in ("name", "subdomain"))
+    return entries.select_related(ACCOUNT).only(*(field.name for field in LogEntry._meta.fields), *names)
+
+
+def log_rows(entries: QuerySet[LogEntry]) -> Iterator[tuple[str, ...]]:
+    """Yields cells as text, under `HEAD`."""
+    for entry in entries.iterator(chunk_size=AT_ONCE):
+        account = entry.account_run.account.subdomain if entry.account_run else ""
+        parent = str(entry.details.get("parent") or "")
+        item = (entry.action, entry.kind, entry.name, parent, entry.code if entry.kind else "")
+        yield (entry.at.isoformat(timespec="seconds"), account, entry.level, *item, entry.message)
