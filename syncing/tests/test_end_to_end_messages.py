@@ -14,7 +14,7 @@ from syncing.models import Channel
 from syncing.notifications.addresses import kind_of
 from syncing.tests.installation import Installation, new_franchise, wait_until
 from syncing.tests.laws import ONLY_DEEP, only_deep
-from syncing.tests.notifications.sinks import HttpSink, dead_port, http_sink
+from syncing.tests.notifications.sinks import HttpSink, dead_port, http_sink, smtp_sink
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")]
 
@@ -87,13 +87,14 @@ def test_no_run_waits_for_a_dead_a_hanging_a_dripping_or_a_failing_channel(
 def test_a_command_without_workers_sends_its_messages_and_prints_its_document_alone(
     make, sinks: dict[str, HttpSink]
 ) -> None:
-    installation = make(new_franchise(slaves=2), NOTIFY_PRIVATE="on")
-    with_channels(installation, "ops@franchise.example", well=sinks["well"].port)
-    printed = installation.workspace.manage("sync_all", "--json", expect=(1,))
+    with smtp_sink() as mails:
+        installation = make(new_franchise(slaves=2), NOTIFY_PRIVATE="on", EMAIL_URL=f"smtp://127.0.0.1:{mails.port}")
+        with_channels(installation, "ops@franchise.example", well=sinks["well"].port)
+        printed = installation.workspace.manage("sync_all", "--json", expect=(1,))
     assert json.loads(printed)["state"] == "partial"
     assert len(sinks["well"].taken) == 1
-    assert state_of(installation, "ops@franchise.example")[0] is not None  # printed, but to stderr
-    assert "ops@franchise.example" in (installation.workspace.logs / "sync_all.log").read_text()
+    assert mails.recipients == ["ops@franchise.example"]
+    assert state_of(installation, "ops@franchise.example")[0] is not None
 
 
 @only_deep
