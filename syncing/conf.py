@@ -23,6 +23,7 @@ OVERTIME = 150.0  # seconds after the slice until accounts in hand go back; belo
 KEEP_LOGS_OF = 50  # runs per group whose log entries are kept; the runs themselves stay
 KEEP_DRIFT_CHANGES = 200  # per account
 KEEP_MESSAGES = timedelta(days=14)
+KEEP_CONFORMITY = timedelta(days=400)  # days of conformity, so that a month can be compared with that of a year ago
 LONGEST_LOOK = 150.0  # seconds that a look at a master may take; below the queue's own timeout of 300
 LOOK_LEASE = timedelta(seconds=LONGEST_LOOK + 30)  # until another may take the look: its last request may be under way
 RESTARTS = 5  # of the queue's cluster, by the supervisor, before it gives up

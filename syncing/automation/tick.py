@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from syncing.automation import alarms, follow_up, pauses, report, retries, schedules, watcher
+from syncing.automation import alarms, conformity, follow_up, pauses, report, retries, schedules, watcher
 from syncing.error_boundary import survived
 from syncing.execution import lanes
 from syncing.leases import dispatch
@@ -33,6 +33,7 @@ STEPS: Mapping[str, Step] = {
     "watch": watcher.send_due,
     "alarms": alarms.raise_alarms,
     "reports": report.write_due,
+    "conformity": conformity.count_due,
     # The last: what waited for a time may have been waiting for nothing else.
     "lanes": lambda: dispatch.call_lanes() if lanes.has_claimable() else 0,
 }

@@ -64,6 +64,7 @@ def _repairs() -> dict[str, Callable[[], int]]:
         "promoted": promotion.follow_up,
         "pruned": lambda: retention.prune_slave_snapshots() + prune_logs() + retention.prune_drift_changes(),
         "pruned messages": retention.prune_messages,
+        "pruned days": retention.prune_conformity_days,
         "pruned answers": retention.prune_idempotent_answers,
     }
 

@@ -2,6 +2,7 @@
 
 from syncing.models.audit import AuditAction, AuditEntry, AuditIsFinal
 from syncing.models.channels import EMAIL, Channel, Event, Message, Notice, TellWhen, ToldState
+from syncing.models.conformity import ConformityDay
 from syncing.models.drift import AcceptedDifference, Drift, DriftChange
 from syncing.models.exclusions import Exclusion
 from syncing.models.healing import HealedItem, HealingRule, ItemMode
@@ -49,6 +50,7 @@ __all__ = [
     "AuditEntry",
     "AuditIsFinal",
     "Channel",
+    "ConformityDay",
     "Drift",
     "DriftChange",
     "Event",

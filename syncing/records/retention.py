@@ -9,6 +9,7 @@ from accounts.models import SyncGroup
 from syncing import conf
 from syncing.models import (
     RUN_OPEN,
+    ConformityDay,
     DriftChange,
     IdempotentAnswer,
     LogEntry,
@@ -56,6 +57,11 @@ def prune_messages() -> int:
     oldest = clock.now() - conf.KEEP_MESSAGES
     notices = Notice.objects.filter(at__lt=oldest).delete()[0]
     return notices + Message.objects.filter(created_at__lt=oldest).delete()[0]
+
+
+def prune_conformity_days() -> int:
+    """Deletes the conformity of days that are older than it is kept; returns of how many."""
+    return ConformityDay.objects.filter(day__lt=(clock.now() - conf.KEEP_CONFORMITY).date()).delete()[0]
 
 
 def prune_idempotent_answers() -> int:

@@ -124,10 +124,9 @@ def _last_sign_of_a_worker() -> datetime | None:
 
     A worker that ends as it should takes its row along; the queue's schedule of every minute stays, due.
     """
-    workers = Process.objects.exclude(kind=ProcessKind.FOREGROUND)
-    beat = workers.order_by("-heartbeat_at").values_list("heartbeat_at", flat=True).first()
-    due = QueueSchedule.objects.filter(name=ROUND).values_list("next_run", flat=True).first()
-    return max(filter(None, (beat, due)), default=None)
+    beats = Process.objects.exclude(kind=ProcessKind.FOREGROUND).order_by().values_list("heartbeat_at", flat=True)
+    due = QueueSchedule.objects.filter(name=ROUND).order_by().values_list("next_run", flat=True)
+    return max(filter(None, beats.union(due)), default=None)
 
 
 def _watchers(state: AutomationState) -> Iterator[AutomationTrouble]:

@@ -9,6 +9,7 @@ from django.db.models import prefetch_related_objects
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
@@ -22,6 +23,7 @@ from syncing.presentation.holds import frozen_sentence, paused_sentence
 from syncing.presentation.links import searched, to_run
 from syncing.selectors import dashboard as reads
 from syncing.selectors.automation import AutomationState, automation_state, failing, overdue
+from syncing.selectors.conformity_history import conformity_history
 from syncing.selectors.first_steps import STEPS, first_steps
 from syncing.selectors.fleet import fleet_accounts, fleet_of
 from syncing.selectors.needs import automation_needs, needs
@@ -51,6 +53,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "needs": solvable(open_needs[:NEEDS_AT_ONCE], request.user.has_perm),
         "more_needs": solvable(open_needs[NEEDS_AT_ONCE:], request.user.has_perm),
         "banners": _banners(automation),
+        "conformity": conformity_history(timezone.localdate(), storable_id(request.GET.get("group", ""))),
         "steps": steps,
         "step_names": STEPS,
     }
