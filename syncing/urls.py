@@ -61,7 +61,6 @@ urlpatterns: list[URLPattern] = [
     staff("dashboard/live", dashboard.dashboard_live, "dashboard_live"),
     staff("dashboard/success", dashboard.success, "success"),
     staff("dashboard/again", dashboard.try_again, "try_again"),
-    staff("groups/<int:group_id>/resume", dashboard.resume, "resume"),
     staff("groups/<int:group_id>/start/<str:mode>", start.start, "start"),
     staff("groups/<int:group_id>/webhook", tokens.webhook_token, "webhook_token"),
     staff("runs/", run_list.runs, "runs"),

@@ -7,14 +7,12 @@ from django.contrib.auth.decorators import permission_required
 from django.core.paginator import Paginator
 from django.db.models import prefetch_related_objects
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
-from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.kommo.texts import storable_id
-from accounts.models import SyncGroup
 from accounts.pages import actor_of, live_parts, page, refusals_shown
 from syncing import conf
 from syncing.models import AccountRun
@@ -27,7 +25,6 @@ from syncing.selectors.conformity_history import conformity_history
 from syncing.selectors.first_steps import STEPS, first_steps
 from syncing.selectors.fleet import fleet_accounts, fleet_of
 from syncing.selectors.needs import automation_needs, needs
-from syncing.services import pauses
 from syncing.services.runs.retry import retry_these
 from syncing.views.solutions import solvable
 from syncing.views.start import require_start
@@ -119,15 +116,4 @@ def try_again(request: HttpRequest) -> HttpResponse:
         if len(started) == 1:
             return to_run(request, started[0])
         messages.success(request, _("%(n)d runs are queued.") % {"n": len(started)})
-    return HttpResponseRedirect(reverse("syncing:dashboard"))
-
-
-@permission_required("accounts.change_syncgroup", raise_exception=True)
-@require_POST
-def resume(request: HttpRequest, group_id: int) -> HttpResponse:
-    """Ends the pause of a group."""
-    group = get_object_or_404(SyncGroup, pk=group_id)
-    with refusals_shown(request):
-        pauses.resume([group], by=actor_of(request))
-        messages.success(request, _("%(group)s is not paused any more.") % {"group": group})
     return HttpResponseRedirect(reverse("syncing:dashboard"))

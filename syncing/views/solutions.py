@@ -50,13 +50,13 @@ def solution_of(need: Need, may: May) -> Solution | None:
         return Solution(_("Review the plan"), run_url(accounts[0].run_id or 0))
     if state in ("edited", "given_up"):
         return _of_drift(accounts, may)
-    return _show_account_run(accounts[0])
+    return _of_document(state, accounts, may)
 
 
 def _of_automation(may: May) -> Solution | None:
     if not may("accounts.view_syncgroup"):
         return None
-    return Solution(_("See what is set up"), reverse("admin:accounts_syncgroup_changelist"))
+    return Solution(_("See what is set up"), reverse("syncing:automation"))
 
 
 def _of_credentials(state: str, accounts: Sequence[ConcernedAccount], may: May) -> Solution | None:
@@ -73,8 +73,8 @@ def _of_credentials(state: str, accounts: Sequence[ConcernedAccount], may: May) 
     if len(accounts) == 1:
         page = reverse("admin:accounts_account_change", args=[accounts[0].account_id])
         return Solution(_("Store a new token"), f"{page}#id_new_token")
-    filtered = "token=soon" if state.startswith("expires") else f"health__exact={state}"
-    return Solution(_("Show these accounts"), f"{reverse('admin:accounts_account_changelist')}?{filtered}")
+    filtered = "token=soon" if state.startswith("expires") else f"health={state}"
+    return Solution(_("Show these accounts"), f"{reverse('syncing:accounts')}?{filtered}")
 
 
 def _check(accounts: Sequence[ConcernedAccount], may: May, label: str) -> Solution | None:
@@ -100,8 +100,14 @@ def _of_drift(accounts: Sequence[ConcernedAccount], may: May) -> Solution | None
         return None
     if len(accounts) == 1:
         return Solution(_("Compare and decide"), reverse("syncing:drift_account", args=[accounts[0].account_id]))
-    return Solution(_("Compare and decide"), f"{reverse('syncing:drift')}?cause=edited")
+    return Solution(_("Compare and decide"), f"{reverse('syncing:drift')}?by=item")
 
 
-def _show_account_run(account: ConcernedAccount) -> Solution:
+def _of_document(state: str, accounts: Sequence[ConcernedAccount], may: May) -> Solution:
+    """Leads to what is to be done by hand, or to the account runs with a conflict."""
+    account = accounts[0]
+    if state == "manual" and may("syncing.view_accountrun"):
+        return Solution(_("See what to do"), reverse("syncing:todo"))
+    if len(accounts) > 1 and may("syncing.view_drift"):
+        return Solution(_("See what to do"), f"{reverse('syncing:drift')}?state=conflict")
     return Solution(_("See what to do"), reverse("admin:syncing_accountrun_change", args=[account.account_run_id]))

@@ -188,7 +188,7 @@ def test_every_bad_health_is_told_with_the_account_its_reason_and_a_link(cast, a
     Account.objects.filter(subdomain="west").update(health=health, health_reason="Do this.")
     (need,) = needs()
     assert (need.concern.state, need.concern.text, need.accounts[0].name) == (health, "Do this.", "West")
-    assert reverse("admin:accounts_account_change", args=[cast["west"].pk]) in admin_client.get("/").content.decode()
+    assert reverse("syncing:account", args=[cast["west"].pk]) in admin_client.get("/").content.decode()
 
 
 # -- drift --

@@ -64,14 +64,14 @@ def test_a_lost_connection_leads_to_its_new_credential(cast, facts, label, url_n
 
 def test_several_lost_connections_lead_to_invite_links_or_to_the_list_of_them(cast) -> None:
     Account.objects.filter(role="slave").update(health="token_revoked")
-    assert solution() == Solution("Show these accounts", "/accounts/account/?health__exact=token_revoked")
+    assert solution() == Solution("Show these accounts", "/accounts/?health=token_revoked")
     Account.objects.update(credential_kind="oauth")
     assert solution() == Solution("Make invite links", reverse("accounts:invite_many"))
 
 
 def test_tokens_that_end_soon_lead_to_the_list_of_them_and_pairs_that_did_not_renew_to_a_check(cast) -> None:
     Account.objects.filter(subdomain__in=["west", "east"]).update(token_expires_at=timezone.now() + timedelta(days=20))
-    assert solution() == Solution("Show these accounts", "/accounts/account/?token=soon")
+    assert solution() == Solution("Show these accounts", "/accounts/?token=soon")
     Account.objects.update(credential_kind="oauth")
     found = solution()
     assert found is not None
@@ -119,7 +119,6 @@ def test_who_may_not_write_sees_why_instead_and_is_refused(cast, client) -> None
     client.force_login(user)
     ids = str(run.account_runs.get().pk)
     assert client.post(reverse("syncing:try_again"), {"account_runs": ids}).status_code == 403
-    assert client.post(reverse("syncing:resume", args=[run.group_id])).status_code == 403
     assert SyncRun.objects.count() == 1
 
 
@@ -154,6 +153,9 @@ def test_a_conflict_leads_to_what_to_do_and_a_plan_to_its_review(cast) -> None:
     found = solution()
     assert found is not None
     assert (found.label, found.url) == ("See what to do", reverse("admin:syncing_accountrun_change", args=[shown.pk]))
+    shown.document = {"manual": [CONFLICT]}
+    shown.save()
+    assert solution() == Solution("See what to do", reverse("syncing:todo"))
     SyncGroup.objects.update(requires_approval=True)
     waiting = AccountRunFactory(account=cast["north"], state=AccountState.PLANNED)
     found = solution()
@@ -163,7 +165,10 @@ def test_a_conflict_leads_to_what_to_do_and_a_plan_to_its_review(cast) -> None:
 
 def test_a_paused_group_is_resumed_by_the_button_of_its_banner(cast, admin_client) -> None:
     SyncGroup.objects.update(paused=True, pause_reason="Audit")
-    url = reverse("syncing:resume", args=[cast["north"].group_id])
+    url = reverse("syncing:automation_resume")
     assert f'action="{url}"' in admin_client.get("/").content.decode()
-    assert "is not paused any more" in admin_client.post(url, follow=True).content.decode()
+    assert (
+        "The pause has ended."
+        in admin_client.post(url, {"group": cast["north"].group_id}, follow=True).content.decode()
+    )
     assert not SyncGroup.objects.get().is_paused
