@@ -69,6 +69,13 @@ def token_expiry(account: Account) -> str:
     return account_badges.expires(account, timezone.now())
 
 
+@register.filter
+def decision_of(row: ListedDifference, account: Account) -> dict[str, Any]:
+    """Returns the query with which the page of a decision is about this difference in this account."""
+    names = ("kind", "key", "attribute", "action")
+    return {"group": account.group_id, **{name: getattr(row, name) for name in names}, "account": account.pk}
+
+
 @register.simple_tag
 def querystring_of(values: Mapping[str, Any]) -> str:
     """Returns values as the query of an address."""

@@ -128,7 +128,8 @@ def _question(request: HttpRequest, found: list[tuple[Account, Any]], form: Bulk
         return _back()
     if request.method == "POST" and not _ticked(request, found):
         messages.error(request, _("Choose at least one account."))
-    ticked = set(request.POST.getlist("account")) if request.method == "POST" else None
+    sent = request.POST if request.method == "POST" else request.GET
+    ticked = set(sent.getlist("account")) if request.method == "POST" or "account" in sent else None
     row = found[0][1]
     context = {
         "title": _("Accept in several accounts") if facts["decision"] == "accept" else _("Revert in several accounts"),

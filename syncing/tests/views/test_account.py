@@ -58,6 +58,8 @@ def test_an_account_is_drawn_beside_its_master(admin_client, cast) -> None:
     assert "The master has it, this account does not." in html
     assert "Edited in the account" in html
     assert url("revert", cast["north"]) in html
+    one = f"group={cast['north'].group_id}&amp;kind=stage&amp;key=7%2F71&amp;attribute=name&amp;action=update"
+    assert f"{reverse('syncing:revert_items')}?{one}&amp;account={cast['north'].pk}" in html
     assert f"{url('accept', cast['north'])}?kind=stage&amp;key=7%2F71&amp;attribute=name" in html
     assert f"{url('promote', cast['north'])}?pick=stage%7C9%2F91%7Cname" in html
     assert "/settings/pipeline/leads/907" in html

@@ -127,6 +127,11 @@ def test_reverting_is_a_run_about_this_item_alone(admin_client, cast) -> None:
     assert sorted(run.account_runs.values_list("account", flat=True)) == sorted(ids(cast, "north", "south"))
 
 
+def test_one_account_may_be_meant(admin_client, cast) -> None:
+    lines = admin_client.get(REVERT, what(cast, account=cast["south"].pk)).context["lines"]
+    assert [account.subdomain for account, _row, ticked in lines if ticked] == ["south"]
+
+
 def test_an_account_without_the_place_of_the_item_is_left_out(admin_client, cast) -> None:
     pipeline = missing("7", kind="pipeline", name="Sales", parent="")
     Drift.objects.filter(account=cast["south"]).delete()
