@@ -82,8 +82,9 @@ def picture_of(
         return None
     snapshot, taken_at = found
     edits = [Edit.of_difference(row) for row in rows]
-    aside = _by_hand(snapshot, by_hand) | _left_aside(account, snapshot)
-    ours, theirs = draw(snapshot, edits, Side.MASTER, aside), draw(snapshot, edits, Side.ACCOUNT, aside)
+    aside = _left_aside(account, snapshot)
+    ours = draw(snapshot, edits, Side.MASTER, aside)
+    theirs = draw(snapshot, edits, Side.ACCOUNT, _by_hand(snapshot, by_hand) | aside)
     keys = dict(IdMapping.objects.filter(account=account, kind=Kind.PIPELINE).values_list("master_key", "slave_key"))
     funnels = {each.title.key: each for each in ours.pipelines}
     groups = {each.title.key: each for each in ours.groups}

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts.models import SECRETS, Account
+from accounts.models import HEALTH_FINE, SECRETS, Account
 from accounts.pages import actor_of, page
 from syncing.models import AccountRun
 from syncing.presentation.drawing import Mark, Side
@@ -43,6 +43,7 @@ def account(request: HttpRequest, account_id: int) -> HttpResponse:
         "title": str(found),
         "account": found,
         "is_slave": is_slave,
+        "fine": HEALTH_FINE,
         "drift": drift,
         "picture": picture_of(found, drift, rows, by_hand) if sees_drift and (drift or not is_slave) else None,
         "exceptions": reads.exceptions_of(found) if is_slave else [],

@@ -108,6 +108,25 @@ def test_who_may_only_look_sees_no_buttons(client, cast) -> None:
     assert not Exclusion.objects.exists()
 
 
+def test_what_is_to_be_done_by_hand_is_marked_and_listed(admin_client, cast) -> None:
+    won = {"kind": "stage", "name": "Closed - won", "parent": "Sales", "message": "Rename it in Kommo's settings."}
+    document = {"changes": [], "extras": [], "conflicts": [], "manual": [won]}
+    AccountRunFactory(run=RunFactory(group=cast["north"].group), account=cast["north"], document=document)
+    response = admin_client.get(url("account", cast["north"]))
+    sales = response.context["picture"].funnels[0]
+    assert marks(sales.theirs.stages)["Closed - won"] == "manual"
+    assert "Closed - won" not in marks(sales.ours.stages)
+    assert "Rename it in Kommo&#x27;s settings." in response.content.decode()
+
+
+def test_a_connection_that_needs_somebody_says_so(admin_client, cast) -> None:
+    Account.objects.filter(pk=cast["north"].pk).update(health="token_expired", health_reason="It ended.")
+    html = admin_client.get(url("account", cast["north"])).content.decode()
+    assert "has passed its end date" in html
+    assert "It ended." in html
+    assert reverse("accounts:connect", args=[cast["north"].pk]) in html
+
+
 # -- left out --
 
 
