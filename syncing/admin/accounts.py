@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
@@ -145,6 +146,17 @@ class SyncedAccountAdmin(DeletesHistory, PauseActions, AccountAdmin):
                 request,
                 format_html(_("As soon as the account is connected, {link}. A plan writes nothing."), link=link),
             )
+
+    def response_action(
+        self, request: HttpRequest, queryset: QuerySet[Any], *more: Any, **named: Any
+    ) -> HttpResponse | None:
+        """Goes back to the list of the console when an action that was chosen there has asked nothing."""
+        response = super().response_action(request, queryset, *more, **named)
+        back = request.POST.get("back", "")
+        ended = isinstance(response, HttpResponseRedirect) and response.url == request.get_full_path()
+        if ended and url_has_allowed_host_and_scheme(back, allowed_hosts=None):
+            return HttpResponseRedirect(back)
+        return response
 
     def has_plan_sync_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("syncing.plan_sync")

@@ -114,6 +114,23 @@ def test_what_is_ticked_is_planned_after_a_question(admin_client, cast) -> None:
     assert SyncRun.objects.latest("pk").account_runs.count() == 2
 
 
+def test_every_action_begins_from_the_list(admin_client, cast) -> None:
+    changelist = reverse("admin:accounts_account_changelist")
+    actions = [name for name, _label in admin_client.get(LIST).context["actions"]]
+    assert {"check_connection", "make_invites", "export_selected", "sync_selected", "pause_selected"} <= set(actions)
+    for name in actions:
+        sent = {"action": name, "index": "0", "_selected_action": [cast["north"].pk], "back": f"{LIST}?q=n"}
+        response = admin_client.post(changelist, sent)
+        assert response.status_code == 200 or response.url == f"{LIST}?q=n", name
+
+
+def test_nobody_is_led_elsewhere(admin_client, cast) -> None:
+    changelist = reverse("admin:accounts_account_changelist")
+    for back in ("https://evil.example/", "//evil.example/", ""):
+        sent = {"action": "resume_selected", "index": "0", "_selected_action": [cast["west"].pk], "back": back}
+        assert admin_client.post(changelist, sent).url == changelist
+
+
 def test_who_may_only_look_sees_no_actions(client, cast) -> None:
     clerk = User.objects.create_user("clerk", password="x", is_staff=True)
     client.force_login(clerk)
