@@ -127,6 +127,12 @@ def test_a_connection_that_needs_somebody_says_so(admin_client, cast) -> None:
     assert reverse("accounts:connect", args=[cast["north"].pk]) in html
 
 
+def test_a_run_that_failed_says_why(admin_client, cast) -> None:
+    AccountRunFactory(account=cast["south"], state="failed", reason="unpaid")
+    html = admin_client.get(url("account", cast["south"])).content.decode()
+    assert "The paid or trial period of this account in Kommo has ended" in html
+
+
 # -- left out --
 
 
