@@ -74,6 +74,20 @@ def test_the_master_and_an_account_that_nobody_has_read(admin_client, cast) -> N
     assert "The master has not been read yet." in admin_client.get(url("account", cast["master"])).content.decode()
 
 
+def test_readings_of_a_part_are_put_together(admin_client, cast) -> None:
+    """A later run has read the pipelines alone: its pipelines, and the fields of the reading before."""
+    part = snapshot(pipeline(7, "Sales", stage(71, "Offer", 20)))
+    document = {**to_document(part), "groups": None, "fields": None}
+    read = MasterSnapshot.objects.create(
+        group=cast["north"].group, type="pipelines", document=document, fingerprint=fingerprint(part)
+    )
+    cast["north"].drift.run = RunFactory(group=cast["north"].group, snapshot=read)
+    cast["north"].drift.save()
+    picture = admin_client.get(url("account", cast["north"])).context["picture"]
+    assert [len(each.theirs.stages) for each in picture.funnels] == [4, 0]
+    assert "Data" in [each.theirs.title.name for each in picture.groups]
+
+
 def test_the_page_costs_as_much_with_many_differences(admin_client, cast) -> None:
     def cost() -> int:
         with CaptureQueriesContext(connection) as queries:
