@@ -30,6 +30,17 @@ class SyncRun(models.Model):
     reason = models.CharField(_("reason"), max_length=20, blank=True)
     error = models.JSONField(_("error"), null=True, blank=True)
     note = models.CharField(_("note"), max_length=500, blank=True, help_text=_("What it is doing or waiting for."))
+    name = models.CharField(_("name"), max_length=80, blank=True, editable=False)
+    wish = models.CharField(_("reason for the run"), max_length=500, blank=True, editable=False)
+    first_attempt = models.ForeignKey(
+        "self",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="later_attempts",
+        help_text="The run that this one tries again; of all attempts the first.",
+    )
     queued_to_workers = models.BooleanField(default=True, editable=False)
     whole_group = models.BooleanField(default=True, editable=False)
     joins_triggers = models.BooleanField(

@@ -71,7 +71,7 @@ def _mentions(text: str) -> Q:
     """Returns the condition that a run has this number, or that a name in it, or its reason, has this text."""
     accounts = Account.objects.filter(Q(name__icontains=text) | Q(subdomain__icontains=text)).order_by()
     has_account = Exists(AccountRun.objects.filter(run=OuterRef("pk"), account__in=accounts.values("pk")).order_by())
-    texts = ("group__name", "requester_name", "reason")
+    texts = ("name", "wish", "group__name", "requester_name", "reason")
     wanted = Q(has_account)
     for column in texts:
         wanted |= Q(**{f"{column}__icontains": text})

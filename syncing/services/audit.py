@@ -9,6 +9,7 @@ from syncing.models import AuditEntry, SyncRun
 from syncing.records.text import clean
 
 LONGEST_REASON = 500  # characters, as in the model
+LONGEST_NAME = 80  # of a run, likewise
 
 
 def note(
@@ -35,6 +36,6 @@ def note(
     )
 
 
-def tidy(reason: str) -> str:
-    """Returns a reason as it is stored."""
-    return str(clean(reason)).strip()[:LONGEST_REASON]
+def tidy(reason: str, longest: int = LONGEST_REASON) -> str:
+    """Returns a reason, or a name of at most `longest` characters, as it is stored."""
+    return str(clean(reason)).strip()[:longest]

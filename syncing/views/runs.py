@@ -20,6 +20,7 @@ from syncing.leases.processes import workers_alive
 from syncing.models import AccountRun, AccountState, RunMode, RunState, SyncRun
 from syncing.policy import may_delete
 from syncing.presentation.links import run_url, searched, to_run
+from syncing.selectors.attempts import attempts_of
 from syncing.selectors.documents import run_document
 from syncing.selectors.grid import search_run
 from syncing.selectors.rollback import can_be_rolled_back
@@ -82,6 +83,7 @@ def run_context(request: HttpRequest, run: SyncRun) -> dict[str, Any]:
         "account_runs": Paginator(rows, ACCOUNTS_PER_PAGE).get_page(request.GET.get("p")),
         "log": run.log.filter(account_run=None)[:100],
         "times": times_of(run),
+        "attempts": attempts_of(run),
         "may_cancel": run.is_open and may("syncing.cancel_sync"),
         "may_retry": not run.is_open
         and can_start
@@ -101,7 +103,11 @@ def run_context(request: HttpRequest, run: SyncRun) -> dict[str, Any]:
 def run(request: HttpRequest, run_id: int) -> HttpResponse:
     """Shows a run, live while it is open."""
     run = run_or_404(run_id)
-    context = {"title": str(run), "opts": SyncRun._meta, **run_context(request, run)}
+    context = {
+        "title": f"{run}: {run.name}" if run.name else str(run),
+        "opts": SyncRun._meta,
+        **run_context(request, run),
+    }
     return page(
         request, "syncing/run.html", context | grid_context(request, run, context["progress"], context["found"])
     )

@@ -18,7 +18,7 @@ from syncing.models import RunMode, RunType
 from syncing.policy import may_delete
 from syncing.presentation.holds import frozen_sentence, paused_sentence
 from syncing.presentation.links import to_run
-from syncing.services.audit import LONGEST_REASON
+from syncing.services.audit import LONGEST_NAME, LONGEST_REASON
 from syncing.services.runs.retry import FORCE
 from syncing.services.runs.start import PERMISSION, start_run
 from syncing.services.runs.wave_split import preview
@@ -26,6 +26,20 @@ from syncing.services.runs.wave_split import preview
 
 class StartForm(forms.Form):
     type = forms.ChoiceField(label=_("What"), choices=RunType.choices, initial=RunType.FULL, widget=forms.RadioSelect)
+    name = forms.CharField(
+        label=_("Name"),
+        required=False,
+        max_length=LONGEST_NAME,
+        widget=forms.TextInput(attrs={"class": "vTextField"}),
+        help_text=_("The list of runs shows it, so that you find this run again."),
+    )
+    wish = forms.CharField(
+        label=_("Reason"),
+        required=False,
+        max_length=LONGEST_REASON,
+        widget=forms.TextInput(attrs={"class": "vTextField"}),
+        help_text=_("Who looks at the run later sees why you started it."),
+    )
     force_reason = forms.CharField(
         label=_("Reason for writing all the same"),
         required=False,
@@ -71,6 +85,8 @@ def start(request: HttpRequest, group_id: int, mode: str) -> HttpResponse:
             accounts=[account] if account else None,
             forced=bool(reason),
             force_reason=reason,
+            name=form.cleaned_data["name"],
+            wish=form.cleaned_data["wish"],
         )
         return to_run(request, started)
     return HttpResponseRedirect(reverse("admin:index"))

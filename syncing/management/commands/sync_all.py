@@ -20,6 +20,8 @@ class Command(RunCommand):
         parser.add_argument("--plan", action="store_true", help="show what would change, write nothing")
         parser.add_argument("--force", action="store_true", help="override the limits of the group; needs --reason")
         parser.add_argument("--reason", metavar="TEXT", default="", help="the reason for --force, stored with the run")
+        parser.add_argument("--name", metavar="TEXT", default="", help="a name for the run, shown in the list of runs")
+        parser.add_argument("--why", metavar="TEXT", default="", help="what the run is for, shown on its page")
         super().add_arguments(parser)
 
     def start(self, options: dict[str, Any]) -> Started:
@@ -34,4 +36,6 @@ class Command(RunCommand):
             forced=options["force"],
             force_reason=options["reason"],
             to_workers=options["queue"],
+            name=options["name"],
+            wish=options["why"],
         )

@@ -33,6 +33,10 @@ from syncing.services.runs.close import close_run
 logger = logging.getLogger(__name__)
 
 
+# What may differ between orders that are one; `picked` is compared with the rows.
+ALONE = ("force_reason", "picked", "name", "wish", "first_attempt")
+
+
 @dataclass(frozen=True)
 class Started:
     """A run that was asked for; `joined`: it was waiting already."""
@@ -56,11 +60,14 @@ class Order:
     source: Account | None = None
     picked: list[dict[str, Any]] = field(default_factory=list)
     delta: bool = False
+    name: str = ""
+    wish: str = ""
+    first_attempt: SyncRun | None = None
 
     @classmethod
     def like(cls, run: SyncRun, **other: Any) -> "Order":
         """Returns the order of `run`, changed by `other`."""
-        names = ("group", "type", "mode", "purpose", "approved_plan", "reverts", "source", "picked")
+        names = ("group", "type", "mode", "purpose", "approved_plan", "reverts", "source", "picked", "name", "wish")
         return cls(**{name: getattr(run, name) for name in names} | other)
 
     @property
@@ -71,7 +78,7 @@ class Order:
     @property
     def same(self) -> dict[str, Any]:
         """Returns the columns in which runs for the same accounts have to be equal to be one."""
-        return {name: value for name, value in vars(self).items() if name not in ("force_reason", "picked")}
+        return {name: value for name, value in vars(self).items() if name not in ALONE}
 
     @property
     def is_for_triggers(self) -> bool:

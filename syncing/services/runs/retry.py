@@ -124,6 +124,7 @@ def follow(
     It is forced when there is a `force_reason`. Raises Refusal.
     """
     order = Order.like(run, forced=bool(force_reason), force_reason=force_reason, **other)
+    order = replace(order, first_attempt=run.first_attempt or run)
     if purpose_of(order.purpose).compares_with_master and order.approved_plan is None:
         return start_run(
             group=order.group,
@@ -136,6 +137,9 @@ def follow(
             force_reason=force_reason,
             to_workers=to_workers,
             picked=order.picked,
+            name=order.name,
+            wish=order.wish,
+            first_attempt=order.first_attempt,
         )
     if order.approved_plan and not order.forced:  # what was approved was forced, or was not
         order = replace(order, forced=run.forced, force_reason=run.force_reason)

@@ -50,18 +50,24 @@ def start_run(
     delta: bool = False,
     picked: Sequence[Mapping[str, Any]] = (),
     may_wait: bool = False,
+    name: str = "",
+    wish: str = "",
+    first_attempt: SyncRun | None = None,
 ) -> Started:
     """Makes a run for `accounts` (None: every slave of the group), or joins the same one that still waits.
 
     `to_workers` hands it to the lanes, else the caller works it itself. Where plans need approval, a machine that
     nobody attends to plans. `delta`: accounts that are known to equal the master before are read only where it has
     changed. `picked`: the run is about these items alone, and deletes nothing (see SyncRun). `may_wait`: while the
-    group is frozen or paused it waits, though a person asks. Raises Refusal.
+    group is frozen or paused it waits, though a person asks. `name`, `wish`: what people call the run, and what it is
+    for. `first_attempt`: the run that this one tries again. Raises Refusal.
     """
     force_reason = audit.tidy(force_reason)
     if forced and not force_reason:
         raise Refusal("no_reason", _("A forced run needs a reason."), _("Give a reason with --reason TEXT."))
     order = Order(group, type, mode, purpose, forced, force_reason, delta=delta, picked=[*map(dict, picked)])
+    name, wish = audit.tidy(name, audit.LONGEST_NAME), audit.tidy(wish)
+    order = replace(order, name=name, wish=wish, first_attempt=first_attempt)
     if by.via in joining.TRIGGERS and to_workers and (joined := _joined_without_lock(order, accounts, by)):
         if not may_wait:
             require_free(order, by)

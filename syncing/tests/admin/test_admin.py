@@ -199,7 +199,9 @@ def test_the_page_of_a_run_shows_every_account_with_reason_and_remedy(admin_clie
     AccountRunFactory(run=run, account=cast["north"])
     AccountRunFactory(run=run, account=cast["east"], state=AccountState.FAILED, reason="unpaid", error=error)
     html = admin_client.get(run_url(run)).content.decode()
-    assert "Not &lt;paid&gt;. <em>Pay for it.</em>" in html
+    assert "<strong>Not paid in Kommo.</strong>" in html
+    assert "Not &lt;paid&gt;." in html
+    assert "Renew the account in Kommo, then retry." in html
     assert "North" in html
     only = admin_client.get(f"{run_url(run)}?state=failed")
     assert [account_run.account.subdomain for account_run in only.context["account_runs"]] == ["east"]
@@ -209,7 +211,7 @@ def test_the_page_of_a_run_costs_the_same_for_few_and_many(admin_client, django_
     run = RunFactory(group=AccountFactory(master=True).group)
     for account in AccountFactory.create_batch(119, group=run.group):
         AccountRunFactory(run=run, account=account)
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(12):
         admin_client.get(run_url(run))
 
 

@@ -1,0 +1,71 @@
+"""Reads of the attempts of a run: what was tried again of it, account by account, side by side."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from django.db.models import Q
+
+from syncing.models import ACCOUNT_GOOD, AccountRun, SyncRun
+from syncing.presentation.explanations import reason_label
+from syncing.presentation.labels import account_state_label
+
+MOST_ATTEMPTS = 6  # the youngest
+MOST_ACCOUNTS = 100
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """How an account ended in one attempt."""
+
+    account_run_id: int
+    state: str
+    reason: str
+
+    @property
+    def label(self) -> str:
+        return account_state_label(self.state)
+
+    @property
+    def why(self) -> str:
+        return reason_label(self.reason)
+
+
+@dataclass(frozen=True)
+class TriedAccount:
+    name: str
+    attempts: tuple[Attempt | None, ...]  # None: not in this attempt
+
+
+@dataclass(frozen=True)
+class Attempts:
+    """The attempts, the first one first; `more`: accounts that are not among `accounts`."""
+
+    runs: tuple[SyncRun, ...]
+    accounts: tuple[TriedAccount, ...]
+    more: int
+
+
+def attempts_of(run: SyncRun) -> Attempts | None:
+    """Returns the attempts that `run` is one of, with the accounts that were tried again; None when it is the only one.
+
+    In two queries, or one.
+    """
+    first = run.first_attempt_id or run.pk
+    found = SyncRun.objects.filter(Q(pk=first) | Q(first_attempt=first)).order_by("-pk")[:MOST_ATTEMPTS]
+    runs = tuple(reversed(found))
+    if len(runs) < 2:
+        return None
+    columns = ("run_id", "account_id", "account__name", "account__subdomain", "pk", "state", "reason")
+    rows = AccountRun.objects.filter(run__in=runs).order_by("account__subdomain").values_list(*columns)
+    names: dict[int, str] = {}
+    tried: dict[int, dict[int, Attempt]] = {}
+    for run_id, account_id, name, subdomain, pk, state, reason in rows:
+        names[account_id] = name or subdomain
+        tried.setdefault(account_id, {})[run_id] = Attempt(pk, state, reason)
+    again = [account_id for account_id, each in tried.items() if len(each) > 1 or _is_bad(each.values())]
+    listed = [TriedAccount(names[each], tuple(tried[each].get(run.pk) for run in runs)) for each in again]
+    return Attempts(runs, tuple(listed[:MOST_ACCOUNTS]), max(0, len(listed) - MOST_ACCOUNTS))
+
+
+def _is_bad(attempts: Collection[Attempt]) -> bool:
+    return any(attempt.state not in ACCOUNT_GOOD for attempt in attempts)

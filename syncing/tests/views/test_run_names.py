@@ -1,0 +1,81 @@
+"""A run has a name and a reason from its start, and its attempts stand side by side."""
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from accounts.models import Account
+from accounts.tests.factories import AccountFactory
+from syncing.models import AccountState, RunState, SyncRun
+from syncing.selectors.attempts import attempts_of
+from syncing.tests.commands import command
+from syncing.tests.factories import AccountRunFactory, RunFactory
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def cast(db) -> dict[str, Account]:
+    return AccountFactory.cast()
+
+
+def page_of(client: Client, run: SyncRun) -> str:
+    return client.get(reverse("admin:syncing_syncrun_change", args=[run.pk])).content.decode()
+
+
+def test_name_and_reason_of_the_start_are_on_the_page_and_in_the_list(admin_client, cast) -> None:
+    url = reverse("syncing:start", args=[cast["north"].group_id, "apply"])
+    admin_client.post(url, {"type": "full", "name": " Summer <b> ", "wish": "New fields for the season"})
+    run = SyncRun.objects.get()
+    assert (run.name, run.wish) == ("Summer <b>", "New fields for the season")
+    html = page_of(admin_client, run)
+    assert "Summer &lt;b&gt;" in html
+    assert "for the season" in html
+    found = admin_client.get(reverse("syncing:runs"), {"q": "summer"})
+    assert [each.pk for each in found.context["runs"]] == [run.pk]
+    assert "<strong>Summer &lt;b&gt;</strong>" in found.content.decode()
+
+
+def test_a_command_gives_a_name_and_a_reason_too(cast) -> None:
+    command("sync_all", "--queue", "--no-wait", "--name", "Nightly", "--why", "Before the fair")
+    run = SyncRun.objects.get()
+    assert (run.name, run.wish) == ("Nightly", "Before the fair")
+
+
+def test_another_name_does_not_make_another_run(admin_client, cast) -> None:
+    url = reverse("syncing:start", args=[cast["north"].group_id, "apply"])
+    for name in ("First", "Second"):
+        admin_client.post(url, {"type": "full", "name": name})
+    assert SyncRun.objects.get().name == "First"
+
+
+def tried(run: SyncRun, account: Account, state: str, reason: str = "") -> None:
+    AccountRunFactory(run=run, account=account, state=state, reason=reason)
+
+
+def test_every_retry_of_a_retry_is_an_attempt_of_the_first(admin_client, cast) -> None:
+    first = RunFactory(group=cast["north"].group, state=RunState.PARTIAL, name="Summer")
+    for name in ("north", "south"):
+        tried(first, cast[name], AccountState.FAILED, "unreachable")
+    tried(first, cast["east"], AccountState.CHANGED)
+    assert attempts_of(first) is None
+    runs = [first]
+    for _number in range(2):
+        admin_client.post(reverse("syncing:retry", args=[runs[-1].pk]))
+        runs.append(SyncRun.objects.exclude(pk__in=[run.pk for run in runs]).get())
+        SyncRun.objects.filter(pk=runs[-1].pk).update(state=RunState.PARTIAL)
+        runs[-1].account_runs.filter(account=cast["south"]).update(state=AccountState.CHANGED)
+        runs[-1].account_runs.exclude(state=AccountState.CHANGED).update(state=AccountState.FAILED)
+    assert [(run.first_attempt, run.name) for run in runs[1:]] == [(first, "Summer")] * 2
+    found = attempts_of(runs[1])
+    assert [run.pk for run in found.runs] == [run.pk for run in runs]
+    states = {account.name: [each and each.state for each in account.attempts] for account in found.accounts}
+    assert states == {"North": ["failed", "failed", "failed"], "South": ["failed", "changed", None]}
+    assert "Attempts" in page_of(admin_client, first)
+
+
+def test_a_forced_run_is_an_attempt_too(admin_client, cast) -> None:
+    first = RunFactory(group=cast["north"].group, state=RunState.REFUSED)
+    tried(first, cast["north"], AccountState.REFUSED, "guard")
+    admin_client.post(reverse("syncing:force", args=[first.pk]), {"reason": "It is meant."})
+    assert SyncRun.objects.exclude(pk=first.pk).get().first_attempt == first
