@@ -156,3 +156,23 @@ def test_a_channel_is_added_and_tried_at_once(page) -> None:
     assert (channel.kind, set(channel.events)) == ("email", set(Event.values))
     page.goto(f"/syncing/channel/{channel.pk}/change/")
     assert page.input_value("#id_new_address") == ""
+
+
+def test_a_failed_run_is_found_in_the_list_and_one_reason_of_it_is_retried(cast, page) -> None:
+    run = RunFactory(group=cast["north"].group, state=RunState.PARTIAL, name="Summer")
+    RunFactory(group=cast["north"].group, state=RunState.SUCCEEDED)
+    for name, reason in (("north", "unreachable"), ("south", "unpaid")):
+        AccountRunFactory(run=run, account=cast[name], state=AccountState.FAILED, reason=reason)
+    page.set_viewport_size({"width": 360, "height": 800})
+    page.goto("/runs/")
+    page.fill("main input[name=q]", "summer")
+    page.click("main button:has-text('Search')")
+    expect(page.locator("#ks-runs tbody tr")).to_have_count(1)
+    page.click(f"text=#{run.pk} Sync")
+    failure = page.locator(".ks-failure:has-text('Kommo not reached')")
+    expect(failure).to_contain_text("Check the network and the subdomain, then retry.")
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    failure.locator("text=Retry these").click()
+    page.wait_for_url(f"**/syncing/syncrun/{run.pk + 2}/change/")
+    expect(page.locator("#ks-parts tbody tr")).to_have_count(1)
+    expect(page.locator("th:has-text('North') ~ td")).to_have_count(2)  # both attempts, side by side

@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from accounts.models import Account
 from syncing.models import RunMode, SyncRun
 from syncing.selectors.failures import Failure, failures_of
 from syncing.services.runs.retry import FORCE, GUARD, STALE
@@ -46,7 +47,21 @@ def failure_context(request: HttpRequest, run: SyncRun) -> dict[str, Any]:
         )
         for each in failures
     ]
-    return {"failures": shown, "failed_accounts": sum(each.count for each in failures)}
+    is_error_below = any(each.reason == run.reason and not each.is_untouched for each in failures)
+    return {
+        "failures": shown,
+        "failed_accounts": sum(each.count for each in failures),
+        "is_error_below": is_error_below,
+        "master_to_connect": None if is_error_below else _master_to_connect(request, run),
+    }
+
+
+def _master_to_connect(request: HttpRequest, run: SyncRun) -> int | None:
+    """Returns the id of the master whose connection stopped the run, for those who may connect it."""
+    if run.reason not in CONNECT or not request.user.has_perm("accounts.connect_account"):
+        return None
+    masters = Account.objects.filter(group=run.group_id, role=Account.Role.MASTER)
+    return masters.values_list("pk", flat=True).first()
 
 
 def _may_connect(request: HttpRequest, failure: Failure) -> bool:

@@ -77,6 +77,20 @@ def test_accounts_that_the_run_did_not_come_to_are_not_said_to_have_its_trouble(
     assert reverse("accounts:connect", args=[cast["north"].pk]) not in html
 
 
+def test_a_master_that_lets_nobody_in_is_connected_from_the_run(admin_client, cast, run) -> None:
+    SyncRun.objects.update(state=RunState.FAILED, reason="token_expired", error=error("token_expired", "Expired."))
+    ended(run, cast["north"], State.SKIPPED, "token_expired")
+    connect = reverse("accounts:connect", args=[cast["master"].pk])
+    assert connect in page_of(admin_client, run)
+    assert connect not in page_of(clerk("start_sync"), run)
+
+
+def test_an_error_that_all_accounts_have_is_told_once(admin_client, cast, run) -> None:
+    SyncRun.objects.update(state=RunState.FAILED, reason="unpaid", error=error("unpaid", "Nobody paid."))
+    ended(run, cast["north"], State.FAILED, "unpaid", "Nobody paid.")
+    assert '<p class="ks-error">' not in page_of(admin_client, run)
+
+
 def test_only_the_first_accounts_are_named_and_the_others_are_one_click_away(admin_client, run) -> None:
     for account in AccountFactory.create_batch(NAMED + 3, group=run.group):
         ended(run, account, State.FAILED, "unreachable")
