@@ -10,9 +10,9 @@ from accounts.models import Account
 from syncing.models import Exclusion
 
 if TYPE_CHECKING:  # generic for the type checker only
-    Inline = admin.TabularInline[Exclusion, Account]
+    Inline = admin.StackedInline[Exclusion, Account]
 else:
-    Inline = admin.TabularInline
+    Inline = admin.StackedInline
 
 CHANGE = "accounts.change_account"
 

@@ -24,11 +24,11 @@ from syncing.services import schedules, windows
 from syncing.services.requirements import CHANGE_GROUP
 
 if TYPE_CHECKING:  # generic for the type checker only
-    Inline = admin.TabularInline[Any, SyncGroup]
+    Inline = admin.StackedInline[Any, SyncGroup]
     InlineFormSet = forms.BaseInlineFormSet[Any, Any, Any]
     WindowModelForm = forms.ModelForm[Window]
 else:
-    Inline = admin.TabularInline
+    Inline = admin.StackedInline
     InlineFormSet = forms.BaseInlineFormSet
     WindowModelForm = forms.ModelForm
 

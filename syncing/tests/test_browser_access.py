@@ -1,0 +1,101 @@
+"""Every page of the console, looked at by axe in both schemes, and measured: no sideways scrolling on any screen."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.utils import timezone
+from pytest_django import Settings
+
+from accounts.models import Account
+from accounts.simulator.server import serve
+from accounts.tests.factories import GroupFactory
+from syncing.models import AccountRetry, Channel, RunMode, Schedule, SyncRun, Window
+from syncing.tests.installation import new_franchise
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(240)]
+AXE = Path(__file__).resolve().parents[2] / ".ci" / "node_modules" / "axe-core" / "axe.min.js"
+WIDTHS = (360, 768, 1280)
+FIXED = (
+    *(
+        "/",
+        "/accounts/",
+        "/accounts/?q=nobody",
+        "/runs/",
+        "/runs/?state=failed",
+        "/drift/",
+        "/drift/?by=item",
+        "/todo/",
+    ),
+    *("/automation/", "/settings/", "/settings/data/", "/search?q=a", "/search?q=", "/api/docs", "/password_change/"),
+    *("/accounts/checks/start", "/accounts/account/process_import/", "/syncing/channel/add/", "/syncing/auditentry/"),
+)
+
+
+@pytest.fixture
+def pages(settings: Settings, admin_user: Any) -> Iterator[list[str]]:
+    """The addresses of all pages, in an installation that has worked: a sync, an edit that was found, a plan."""
+    settings.KOMMO_RATE_PER_ACCOUNT, settings.KOMMO_RATE_PER_IP = 1000, 0
+    world = new_franchise(slaves=3)
+    group = GroupFactory(requires_approval=False)
+    with serve(world) as server:
+        settings.KOMMO_URL_TEMPLATE = server.url_template
+        for number, each in enumerate(world.accounts.values()):
+            role = Account.Role.SLAVE if number else Account.Role.MASTER
+            Account.objects.create(group=group, subdomain=each.subdomain, token=each.token, role=role)
+        call_command("sync_all")
+        slave = Account.objects.filter(role=Account.Role.SLAVE).order_by("pk").first()
+        assert slave is not None
+        master = next(iter(world.accounts.values()))
+        copied = world.accounts[slave.subdomain].pipeline(next(iter(master.pipelines.values())).name)
+        copied.stages[1].name = "Edited <b>here</b>"
+        with suppress(SystemExit):  # 1: something differs
+            call_command("drift", "--check")
+        call_command("sync_all", "--plan")
+        Account.objects.filter(pk=slave.pk).update(token="not a token")
+        with pytest.raises(SystemExit):
+            call_command("sync_all")
+        Schedule.objects.create(group=group, kind="drift", cron="0 3 * * *", next_at=timezone.now())
+        Window.objects.create(group=group, kind="deny", cron="0 18 * * 5", minutes=3720)
+        Channel.objects.create(name="Chat", kind="slack", address="x", failure="The service is in trouble.")
+        AccountRetry.objects.create(account=slave, due_at=timezone.now())
+        last, plan = SyncRun.objects.order_by("-pk")[0], SyncRun.objects.filter(mode=RunMode.PLAN).order_by("-pk")[0]
+        worked = last.account_runs.order_by("pk")[0]
+        yield [
+            *FIXED,
+            *(f"/accounts/{slave.pk}/", f"/accounts/{slave.pk}/ids", f"/accounts/{slave.pk}/exclusions"),
+            *(f"/drift/{slave.pk}/", f"/promote/{slave.pk}/", f"/accounts/account/{slave.pk}/change/"),
+            *(f"/syncing/syncrun/{last.pk}/change/", f"/syncing/syncrun/{plan.pk}/change/", f"/runs/{last.pk}/log"),
+            *(f"/runs/{plan.pk}/approve", f"/syncing/accountrun/{worked.pk}/change/", f"/runs/{last.pk}/rollback"),
+            *(f"/groups/{group.pk}/start/apply", f"/accounts/syncgroup/{group.pk}/change/"),
+        ]
+
+
+@pytest.mark.skipif(not AXE.exists(), reason="needs axe-core: npm install --prefix .ci --no-package-lock")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(pages: list[str], page: Any, scheme: str) -> None:
+    page.emulate_media(color_scheme=scheme)
+    axe, found = AXE.read_text(encoding="utf-8"), {}
+    for path in pages:
+        answer = page.goto(path)
+        assert answer.status == 200, path
+        page.evaluate(axe)
+        for violation in page.evaluate("axe.run().then(result => result.violations)"):
+            found[path, violation["id"]] = [node["html"][:160] for node in violation["nodes"]][:3]
+        page.context.complaints.clear()  # of what axe does to the page
+    assert found == {}
+
+
+def test_no_page_scrolls_sideways(pages: list[str], page: Any) -> None:
+    wide = {}
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 800})
+        for path in pages:
+            page.goto(path)
+            taken = page.evaluate("document.documentElement.scrollWidth")
+            if taken > width:
+                wide[path, width] = taken
+    assert wide == {}
