@@ -17,6 +17,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from accounts.refusals import Refusal
+from syncing.services.roles import make_roles
 
 ADMIN = "admin"
 PASSWORD_LINE = f"Password of {ADMIN}, shown only this once: "
@@ -89,10 +90,16 @@ def superuser(*, new_password: bool) -> tuple[Step, str | None]:
     return Step("superuser", True, ADMIN), password
 
 
+def roles() -> Step:
+    changes = make_roles()
+    return Step("roles", bool(changes), ", ".join(map(str, changes)))
+
+
 def steps(*, new_password: bool) -> Iterator[Step | str]:
     """Does what is missing; yields each step, and last the line with the password if it is new."""
     yield migrate()
     yield collect_static()
+    yield roles()
     step, password = superuser(new_password=new_password)
     yield step
     if password:

@@ -52,25 +52,31 @@ def items(request: HttpRequest) -> HttpResponse:
         cause=filters["cause"],
         extras=filters["only"] == "there",
     )
+    groups = {group.pk: group for group in SyncGroup.objects.all()}
     context = {
         "title": _("Drift by item"),
-        "items": Paginator([_line(item) for item in found], ITEMS_PER_PAGE).get_page(request.GET.get("p")),
-        "groups": SyncGroup.objects.all(),
+        "items": Paginator([_line(request, item, groups[item.group_id]) for item in found], ITEMS_PER_PAGE).get_page(
+            request.GET.get("p")
+        ),
+        "groups": groups.values(),
         "filters": filters,
         "is_filtered": any(filters.values()),
         "causes": (reads.EDITED_CAUSE, *reads.CAUSES),
         "may_accept": request.user.has_perm("syncing.accept_drift"),
-        "may_revert": request.user.has_perm("syncing.start_sync") or request.user.has_perm("syncing.plan_sync"),
     }
     return page(request, "console/drift_items.html", context)
 
 
-def _line(item: Any) -> dict[str, Any]:
+def _may_revert(request: HttpRequest, group: SyncGroup) -> bool:
+    return request.user.has_perm(f"syncing.{'plan_sync' if group.requires_approval else 'start_sync'}")
+
+
+def _line(request: HttpRequest, item: Any, group: SyncGroup) -> dict[str, Any]:
     return {
         "item": item,
         "sentence": common_sentence(item.action, item.attribute, len(item.accounts)),
         "causes": item.causes.most_common(),
-        "is_revertible": is_revertible(item.kind, item.action),
+        "may_revert": is_revertible(item.kind, item.action) and _may_revert(request, group),
     }
 
 
@@ -97,7 +103,7 @@ def revert_items(request: HttpRequest) -> HttpResponse:
     """Shows the accounts in which an item becomes as in the master (GET); starts the run about it alone (POST)."""
     found, query = _found_or_404(request), request.POST or request.GET
     group = get_object_or_404(SyncGroup, pk=storable_id(query.get("group", "")))
-    if not request.user.has_perm(f"syncing.{'plan_sync' if group.requires_approval else 'start_sync'}"):
+    if not _may_revert(request, group):
         raise PermissionDenied
     form = BulkForm(request.POST or None, initial=query.dict())
     chosen = _ticked(request, found)

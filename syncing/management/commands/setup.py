@@ -17,7 +17,7 @@ from syncing.operations.child_processes import MANAGE
 
 
 class Command(RefusingCommand):
-    help = "Make .env with generated secrets, the database, the static files and a superuser. Idempotent."
+    help = "Make .env with generated secrets, the database, the static files, the roles and a superuser. Idempotent."
     requires_system_checks: list[str] = []  # it is what makes them pass
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -27,6 +27,7 @@ def test_it_makes_everything_once_and_finds_it_there_the_second_time(tmp_path: P
     assert first.returncode == 0, first.stderr
     assert "secrets      done: SECRET_KEY, FIELD_ENCRYPTION_KEYS" in first.stdout
     assert len(re.findall(r"Password of admin, shown only this once: \S{20}$", first.stdout, re.MULTILINE)) == 1
+    assert "roles        done: viewer, operator, approver, administrator" in first.stdout
     assert env_file.stat().st_mode & 0o777 == 0o600
     assert (tmp_path / "var" / "static" / "admin" / "css" / "base.css").is_file()
     before = env_file.read_text()
@@ -34,7 +35,7 @@ def test_it_makes_everything_once_and_finds_it_there_the_second_time(tmp_path: P
     second = setup(env_file, VAR_DIR=str(tmp_path / "var"))
 
     assert second.returncode == 0, second.stderr
-    assert second.stdout.count("already there") == 4
+    assert second.stdout.count("already there") == 5
     assert "Password" not in second.stdout
     assert env_file.read_text() == before
 
