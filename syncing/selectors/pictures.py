@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from accounts.models import Account, SyncGroup
+from syncing.engine.exclusions import excluded_refs
 from syncing.engine.refs import Kind, field_key, group_key, pipeline_key, stage_key
+from syncing.engine.rules import ExclusionRule, Rules
 from syncing.engine.snapshot import Snapshot, from_document
 from syncing.models import AcceptedDifference, Drift, Exclusion, IdMapping, MasterSnapshot, RunType
 from syncing.presentation.drawing import DrawnGroup, DrawnPipeline, Edit, ItemName, Mark, Side
@@ -104,10 +106,9 @@ def _left_aside(account: Account, snapshot: Snapshot) -> dict[ItemName, Mark]:
     """Returns the marks of what the account is not given, and of what differs with permission."""
     accepted = AcceptedDifference.objects.filter(account=account, withdrawn_at=None).values_list("kind", "key")
     marks: dict[ItemName, Mark] = dict.fromkeys(accepted, Mark.ACCEPTED)
-    chosen = set(Exclusion.objects.filter(account=account).values_list("kind", "name"))
-    if chosen:
-        named = ((kind, key) for kind, key, name in items_of(snapshot) if {(kind, name), (kind, "")} & chosen)
-        marks |= dict.fromkeys(named, Mark.EXCLUDED)
+    stored = Exclusion.objects.filter(account=account).values_list("kind", "name")
+    rules = Rules(exclusions=frozenset(ExclusionRule(Kind(kind), name) for kind, name in stored))
+    marks |= {(str(ref.kind), ref.key): Mark.EXCLUDED for ref in excluded_refs(snapshot, rules)}
     return marks
 
 

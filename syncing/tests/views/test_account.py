@@ -170,7 +170,12 @@ def test_what_is_ticked_is_left_out_and_audited(admin_client, cast) -> None:
 
 
 def test_an_excluded_item_is_marked(admin_client, cast) -> None:
-    Exclusion.objects.create(account=cast["north"], kind="stage", name="Talks")
+    """As the plans take it: a name is found in spite of case, and what is inside goes with it."""
+    Exclusion.objects.create(account=cast["north"], kind="stage", name="talks")
+    Exclusion.objects.create(account=cast["north"], kind="field_group", name="Data")
+    picture = admin_client.get(url("account", cast["north"])).context["picture"]
+    data = next(each for each in picture.groups if each.theirs.title.name == "Data")
+    assert str(data.ours.title.mark) == "excluded"
     sales = admin_client.get(url("account", cast["north"])).context["picture"].funnels[0]
     assert marks(sales.theirs.stages)["Talks"] == "excluded"
 
