@@ -140,8 +140,8 @@ def revert_item(
     What it needs and an account lacks (the pipeline of a stage) has to be there: else the account is left out.
     """
     require_unpaused(accounts)
-    drifts = Drift.objects.filter(account__in=accounts).values_list("account", "differences")
-    missing = {account: missing_places(rows) for account, rows in drifts}
+    drifts = dict(Drift.objects.filter(account__in=accounts).values_list("account", "differences"))
+    missing = {account: missing_places(rows) for account, rows in drifts.items()}
     edits = with_their_places([Edit(account.pk, kind, key, attribute) for account in accounts], missing)
     if not edits:
         raise Refusal(
@@ -152,4 +152,7 @@ def revert_item(
     named = {edit.account_id for edit in edits}
     mode = RunMode.PLAN if group.requires_approval else RunMode.APPLY
     chosen = [account for account in accounts if account.pk in named]
-    return start_run(group=group, mode=mode, by=by, accounts=chosen, picked=[edit.pick for edit in edits])
+    names = (row["name"] for rows in drifts.values() for row in rows if (row["kind"], row["key"]) == (kind, key))
+    name = _("Revert %(item)s") % {"item": next(names, key)}
+    picked = [edit.pick for edit in edits]
+    return start_run(group=group, mode=mode, by=by, accounts=chosen, picked=picked, name=name)

@@ -120,7 +120,7 @@ def test_reverting_is_a_run_about_this_item_alone(admin_client, cast) -> None:
     assert not SyncRun.objects.exists()
     admin_client.post(REVERT, what(cast) | {"account": ids(cast, "north", "south")})
     run = SyncRun.objects.get()
-    assert (run.mode, run.requested_by.username) == (RunMode.APPLY, "admin")
+    assert (run.mode, run.requested_by.username, run.name) == (RunMode.APPLY, "admin", "Revert Offer")
     assert run.picked == [
         {"account": pk, "kind": "stage", "key": "7/71", "attribute": "name"} for pk in ids(cast, "north", "south")
     ]
