@@ -14,7 +14,7 @@ from accounts.models import SECRETS, Account, SyncGroup
 from syncing import conf
 from syncing.api.http import ApiError, bad_request, listed, too_large
 from syncing.models import SyncRun
-from syncing.services.audit import LONGEST_REASON
+from syncing.services.audit import LONGEST_NAME, LONGEST_REASON
 
 QUOTED = re.compile(r"'([^']*)'")
 
@@ -47,6 +47,7 @@ def _whole(number: Any) -> Any:
 Text = Annotated[str, AfterValidator(_storable)]
 WholeNumber = Annotated[int, BeforeValidator(_whole)]
 Reason = Annotated[str, Field(max_length=LONGEST_REASON, description=f"why; up to {LONGEST_REASON} characters")]
+RunName = Annotated[str, Field(max_length=LONGEST_NAME, description=f"up to {LONGEST_NAME} characters")]
 # What they may be depends on the tables, so they are looked at below, and the error lists them.
 GroupName = Annotated[
     Any,

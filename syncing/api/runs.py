@@ -12,7 +12,9 @@ from syncing.api.operations import operation
 from syncing.api.paging import DEFAULT_LIMIT, Page, page_document
 from syncing.api.request_bodies import (
     GroupName,
+    Reason,
     RequestBody,
+    RunName,
     Subdomains,
     example,
     group_if_named,
@@ -37,6 +39,8 @@ class TriggerBody(RequestBody):
     mode: Annotated[RunMode, Field(strict=False)] = RunMode.APPLY
     group: GroupName = None
     accounts: Subdomains = None
+    name: RunName = ""
+    reason: Reason = ""
 
 
 class RunFilters(Page):
@@ -66,9 +70,16 @@ def trigger(request: ApiRequest) -> dict[str, Any]:
     group = group_named(body.group)
     accounts = slaves_named(group, body.accounts)
     require(request, PERMISSION[body.mode])
-    return accepted(
-        request, start_run(group=group, type=body.sync_type, mode=body.mode, accounts=accounts, by=request.by)
+    started = start_run(
+        group=group,
+        type=body.sync_type,
+        mode=body.mode,
+        accounts=accounts,
+        by=request.by,
+        name=body.name,
+        wish=body.reason,
     )
+    return accepted(request, started)
 
 
 @operation(router.get, "/sync/runs", "api_runs", MAY_SEE, RunsShape)

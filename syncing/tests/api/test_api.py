@@ -148,6 +148,14 @@ def test_a_second_trigger_joins_the_run_that_waits(client, may_trigger) -> None:
     assert post(client, may_trigger).json() == post(client, may_trigger).json()
 
 
+def test_a_program_can_name_a_run_and_say_what_it_is_for(client, may_trigger) -> None:
+    AccountFactory.cast()
+    assert post(client, may_trigger, {"name": "Summer", "reason": "New fields"}).status_code == 202
+    run = SyncRun.objects.get()
+    assert (run.name, run.wish) == ("Summer", "New fields")
+    assert post(client, may_trigger, {"name": "x" * 81}).status_code == 400
+
+
 def test_the_log_of_a_run_names_the_key_that_asked_for_it(client, may_trigger) -> None:
     AccountFactory.cast()
     post(client, may_trigger)
@@ -160,7 +168,7 @@ def test_the_log_of_a_run_names_the_key_that_asked_for_it(client, may_trigger) -
         ("{", "bad_json", "JSON"),
         ("[1]", "bad_json", "JSON"),
         ("\xff", "bad_json", "JSON"),
-        ({"force": True}, "unknown_key", "sync_type, mode, group, accounts"),
+        ({"force": True}, "unknown_key", "sync_type, mode, group, accounts, name, reason"),
         ({"sync_type": "everything"}, "bad_sync_type", "full, pipelines, custom_fields"),
         ({"sync_type": ["full"]}, "bad_sync_type", "full"),
         ({"mode": "write"}, "bad_mode", "plan, apply"),
