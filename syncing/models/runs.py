@@ -225,3 +225,8 @@ class AccountRun(models.Model):
 
     def __str__(self) -> str:
         return f"#{self.run_id} {self.account}"
+
+    @property
+    def is_untouched(self) -> bool:
+        """Tells whether the run ended before this account: the reason is that of the run."""
+        return self.state == AccountState.SKIPPED and self.reason != "paused"

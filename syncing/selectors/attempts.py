@@ -45,10 +45,10 @@ class Attempts:
     more: int
 
 
-def attempts_of(run: SyncRun) -> Attempts | None:
+def attempts_of(run: SyncRun, account: int | None = None) -> Attempts | None:
     """Returns the attempts that `run` is one of, with the accounts that were tried again; None when it is the only one.
 
-    In two queries, or one.
+    `account`: of this account alone, by its id. In two queries, or one.
     """
     first = run.first_attempt_id or run.pk
     found = SyncRun.objects.filter(Q(pk=first) | Q(first_attempt=first)).order_by("-pk")[:MOST_ATTEMPTS]
@@ -56,7 +56,8 @@ def attempts_of(run: SyncRun) -> Attempts | None:
     if len(runs) < 2:
         return None
     columns = ("run_id", "account_id", "account__name", "account__subdomain", "pk", "state", "reason")
-    rows = AccountRun.objects.filter(run__in=runs).order_by("account__subdomain").values_list(*columns)
+    account_runs = AccountRun.objects.filter(run__in=runs, **({} if account is None else {"account": account}))
+    rows = account_runs.order_by("account__subdomain").values_list(*columns)
     names: dict[int, str] = {}
     tried: dict[int, dict[int, Attempt]] = {}
     for run_id, account_id, name, subdomain, pk, state, reason in rows:

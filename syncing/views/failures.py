@@ -9,12 +9,14 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from accounts.models import Account
-from syncing.models import RunMode, SyncRun
-from syncing.selectors.failures import Failure, failures_of
+from syncing.models import AccountRun, RunMode, SyncRun
+from syncing.purposes import purpose_of
+from syncing.selectors.failures import NOT_GOOD, Failure, failures_of
 from syncing.services.runs.retry import FORCE, GUARD, STALE
 from syncing.views.start import may_start
 
 CONNECT = ("unauthorised", "token_expired", "token_revoked", "forbidden", "wrong_account")
+MAY_CONNECT = "accounts.connect_account"
 MOST_IDS = 200  # accounts that one address names
 RETRY_FORM, REVIEW_FORM = "ks-retry", "ks-review"  # forms of the page, outside of what renews itself
 
@@ -58,15 +60,29 @@ def failure_context(request: HttpRequest, run: SyncRun) -> dict[str, Any]:
 
 def _master_to_connect(request: HttpRequest, run: SyncRun) -> int | None:
     """Returns the id of the master whose connection stopped the run, for those who may connect it."""
-    if run.reason not in CONNECT or not request.user.has_perm("accounts.connect_account"):
+    if run.reason not in CONNECT or not request.user.has_perm(MAY_CONNECT):
         return None
     masters = Account.objects.filter(group=run.group_id, role=Account.Role.MASTER)
     return masters.values_list("pk", flat=True).first()
 
 
+def account_run_actions(request: HttpRequest, account_run: AccountRun) -> list[FailureAction]:
+    """Returns the buttons of the page of an account run that did not end well."""
+    run, account = account_run.run, account_run.account_id
+    if run.is_open or account_run.state not in NOT_GOOD:
+        return []
+    actions = []
+    if account_run.reason in CONNECT and not account_run.is_untouched and request.user.has_perm(MAY_CONNECT):
+        actions.append(FailureAction(_("Connect"), reverse("accounts:connect", args=[account]), is_first=True))
+    if purpose_of(run.purpose).compares_with_master and may_start(request, run.mode):
+        url = reverse("syncing:start", args=[run.group_id, run.mode])
+        actions.append(FailureAction(_("Run this account again"), f"{url}?account={account}", is_first=not actions))
+    return actions
+
+
 def _may_connect(request: HttpRequest, failure: Failure) -> bool:
     is_theirs = failure.reason in CONNECT and not failure.is_untouched
-    return is_theirs and request.user.has_perm("accounts.connect_account")
+    return is_theirs and request.user.has_perm(MAY_CONNECT)
 
 
 def _actions(request: HttpRequest, run: SyncRun, failure: Failure) -> Iterator[FailureAction]:

@@ -29,7 +29,7 @@ from syncing.selectors.runs import account_runs_of, progress_of
 from syncing.services.runs.retry import FORCE, force_again, is_forceable, is_retriable, refused_by_limits, retry_failed
 from syncing.services.runs.start import cancel_run
 from syncing.views.approvals import approval_context
-from syncing.views.failures import failure_context
+from syncing.views.failures import account_run_actions, failure_context
 from syncing.views.lookup import run_or_404
 from syncing.views.plans import account_run_context, grid_context
 from syncing.views.start import may_start, require_start
@@ -123,7 +123,13 @@ def account_run(request: HttpRequest, account_run_id: int) -> HttpResponse:
     return page(
         request,
         "syncing/account_run.html",
-        {"title": title, "opts": AccountRun._meta, **account_run_context(request, account_run)},
+        {
+            "title": title,
+            "opts": AccountRun._meta,
+            "actions": account_run_actions(request, account_run),
+            "attempts": attempts_of(account_run.run, account_run.account_id),
+            **account_run_context(request, account_run),
+        },
     )
 
 

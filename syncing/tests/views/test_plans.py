@@ -16,6 +16,7 @@ from accounts.tests.factories import AccountFactory
 from syncing.engine.grouping import content_digest
 from syncing.engine.snapshot import to_document
 from syncing.models import AccountRun, AccountState, LogEntry, MasterSnapshot, RunMode, RunState, SyncRun
+from syncing.presentation.explanations import reason_label
 from syncing.selectors.documents import run_document
 from syncing.selectors.grid import grid
 from syncing.services.keys import create_key
@@ -195,7 +196,7 @@ def test_refused_accounts_of_a_run_that_writes_have_a_grid(admin_client, run, re
 
     (card,) = response.context["grid"].cards
     assert [member.subdomain for member in card.shown] == ["south"]
-    assert f"<code>{reason}</code>" in text_of(response)
+    assert reason_label(reason) in text_of(response)
 
 
 def test_a_run_that_writes_and_refused_nobody_has_no_grid(admin_client, run) -> None:
@@ -353,7 +354,7 @@ def test_the_page_of_an_account_leads_to_its_lines_in_the_log(admin_client, run)
     html = text_of(admin_client.get(reverse("admin:syncing_accountrun_change", args=[account_run.pk])))
     (link,) = re.findall(r'href="([^"]+)">Search in the log', html)
 
-    assert [entry.message for entry in admin_client.get(link).context["cl"].queryset] == ["of north"]
+    assert [entry.message for entry in admin_client.get(link).context["entries"]] == ["of north"]
 
 
 # -- to take along --

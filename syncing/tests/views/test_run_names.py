@@ -74,6 +74,24 @@ def test_every_retry_of_a_retry_is_an_attempt_of_the_first(admin_client, cast) -
     assert "Attempts" in page_of(admin_client, first)
 
 
+def test_the_page_of_an_account_run_shows_its_attempts_and_the_way_on(admin_client, cast) -> None:
+    first = RunFactory(group=cast["north"].group, state=RunState.FAILED)
+    for name in ("north", "south"):
+        tried(first, cast[name], AccountState.FAILED, "unauthorised")
+    again = RunFactory(group=first.group, first_attempt=first, state=RunState.SUCCEEDED)
+    tried(again, cast["north"], AccountState.CHANGED)
+    bad, good = cast["north"].account_runs.order_by("pk")
+    answer = admin_client.get(reverse("admin:syncing_accountrun_change", args=[bad.pk]))
+    (account,) = answer.context["attempts"].accounts
+    assert [attempt.state for attempt in account.attempts] == ["failed", "changed"]
+    urls = [action.url for action in answer.context["actions"]]
+    assert urls == [
+        reverse("accounts:connect", args=[cast["north"].pk]),
+        f"{reverse('syncing:start', args=[first.group_id, 'apply'])}?account={cast['north'].pk}",
+    ]
+    assert not admin_client.get(reverse("admin:syncing_accountrun_change", args=[good.pk])).context["actions"]
+
+
 def test_a_forced_run_is_an_attempt_too(admin_client, cast) -> None:
     first = RunFactory(group=cast["north"].group, state=RunState.REFUSED)
     tried(first, cast["north"], AccountState.REFUSED, "guard")
