@@ -19,7 +19,7 @@ DONE = (AccountState.IN_SYNC, AccountState.CHANGED)
 
 @dataclass(frozen=True)
 class Tile:
-    """One slave; `detail` says more about its state, "" if there is no more to say."""
+    """One slave; `words` name its state, more exactly than the label of the state does."""
 
     account_id: int
     group_id: int
@@ -27,7 +27,7 @@ class Tile:
     short: str  # without the words that all names begin with
     subdomain: str
     state: FleetState
-    detail: str
+    words: str
 
     def mentions(self, text: str) -> bool:
         return text in self.name.casefold() or text in self.subdomain
@@ -92,8 +92,9 @@ def common_words(names: Sequence[str]) -> str:
 
 def _tile(account: Any, moment: datetime, begin: int) -> Tile:
     key, name = state_of(account, moment), str(account)
-    detail = _detail(account, key)
-    return Tile(account.pk, account.group_id, name, name[begin:], account.subdomain, FLEET_STATES[key], detail)
+    return Tile(
+        account.pk, account.group_id, name, name[begin:], account.subdomain, FLEET_STATES[key], _words(account, key)
+    )
 
 
 def state_of(account: Any, moment: datetime) -> str:
@@ -116,9 +117,10 @@ def state_of(account: Any, moment: datetime) -> str:
     return "conflict" if account.drift_state == Drift.State.CONFLICT else "differs"
 
 
-def _detail(account: Any, key: str) -> str:
+def _words(account: Any, key: str) -> str:
     if key == "lost":
         return str(account.get_health_display())
     if key == "failed":
         return str(AccountState(account.last_state).label)
-    return str(account.drift_count) if key in ("edited", "differs") else ""
+    label = str(FLEET_STATES[key].label)
+    return f"{label} · {account.drift_count}" if key in ("edited", "differs") else label

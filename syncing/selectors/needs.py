@@ -18,6 +18,7 @@ from accounts.models import HEALTH_FINE, HEALTH_NEEDS_CONNECTING, Account
 from accounts.services.health.verdicts import HEALTH_OF_CODE
 from syncing.models import ACCOUNT_OPEN, REVIEWED, AccountRun, AccountState, Trigger
 from syncing.presentation import badges
+from syncing.presentation.explanations import reason_label, reason_sentence
 from syncing.presentation.labels import kind_label
 from syncing.purposes import purpose_of
 from syncing.selectors.automation import OVERDUE, AutomationTrouble
@@ -36,6 +37,7 @@ class Concern:
     title: str
     text: str
     remedy: str = ""
+    reason: str = ""  # the code of why a run failed
 
 
 @dataclass(frozen=True)
@@ -53,11 +55,6 @@ class ConcernedAccount:
 class Need:
     concern: Concern
     accounts: tuple[ConcernedAccount, ...]
-
-    @property
-    def reason(self) -> str:
-        """Returns the code of why a run failed; "" of other concerns."""
-        return self.concern.title if self.concern.state in TROUBLED else ""
 
     @property
     def first(self) -> tuple[ConcernedAccount, ...]:
@@ -165,8 +162,9 @@ def _concerns_of(row: Mapping[str, Any], is_unwell: bool) -> Iterator[Concern]:
         error = row["error"] or {}
         label = str(AccountState(row["state"]).label)
         if row["reason"] or error or not row["document__conflicts"]:
-            message, remedy = error.get("message", ""), error.get("remedy", "")
-            yield Concern(row["state"], label, row["reason"] or label, message, remedy)
+            reason = row["reason"]
+            message, remedy = error.get("message") or reason_sentence(reason), error.get("remedy", "")
+            yield Concern(row["state"], label, reason_label(reason) if reason else label, message, remedy, reason)
     # What a drift check found has lines of its own.
     by_itself = row["run__trigger"] in (*REVIEWED, Trigger.HEAL)
     waits = row["state"] == AccountState.PLANNED and (by_itself or row["run__group__requires_approval"])

@@ -42,10 +42,13 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     if not request.user.has_perm(SEE):
         return page(request, "syncing/overview.html", context)
     automation, accounts = automation_state(), fleet_accounts()
-    open_needs = [*automation_needs([*overdue(automation), *failing(automation)]), *needs(accounts)]
+    live = _live_context(request, automation, accounts)
+    troubles = [*overdue(automation), *failing(automation)]
+    told = [trouble for trouble in troubles if not (live["stuck"] and trouble.code == "workers")]
+    open_needs = [*automation_needs(told), *needs(accounts)]
     steps = first_steps(accounts, automation.groups)
     context |= {
-        **_live_context(request, automation, accounts),
+        **live,
         "play_url": conf.demo_play_url(),
         "needs": solvable(open_needs[:NEEDS_AT_ONCE], request.user.has_perm),
         "more_needs": solvable(open_needs[NEEDS_AT_ONCE:], request.user.has_perm),

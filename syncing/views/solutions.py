@@ -56,7 +56,7 @@ def solution_of(need: Need, may: May) -> Solution | None:
 def _of_automation(may: May) -> Solution | None:
     if not may("accounts.view_syncgroup"):
         return None
-    return Solution(_("See what is set up"), reverse("syncing:automation"))
+    return Solution(_("See the automation"), reverse("syncing:automation"))
 
 
 def _of_credentials(state: str, accounts: Sequence[ConcernedAccount], may: May) -> Solution | None:
@@ -86,10 +86,10 @@ def _check(accounts: Sequence[ConcernedAccount], may: May, label: str) -> Soluti
 
 def _of_failure(need: Need, may: May) -> Solution | None:
     first = need.accounts[0]
-    if need.reason == GUARD and may(FORCE) and first.run_id:
+    if need.concern.reason == GUARD and may(FORCE) and first.run_id:
         return Solution(_("Raise the limit once"), reverse("syncing:force", args=[first.run_id]))
     modes = {each.run_mode for each in need.accounts}
-    if need.reason in (GUARD, STALE) or not all(may(PERMISSION[RunMode(mode)]) for mode in modes):
+    if need.concern.reason in (GUARD, STALE) or not all(may(PERMISSION[RunMode(mode)]) for mode in modes):
         return Solution(_("See why"), run_url(first.run_id or 0))
     ids = ",".join(str(each.account_run_id) for each in need.accounts)
     return Solution(_("Try again"), reverse("syncing:try_again"), (("account_runs", ids),))

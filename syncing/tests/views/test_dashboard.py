@@ -164,7 +164,7 @@ def test_a_failed_account_comes_with_its_remedy_before_the_manual_items(cast) ->
     AccountRunFactory(account=cast["east"], state=AccountState.FAILED, reason="unreachable", error=error)
     AccountRunFactory(account=cast["north"], document={"manual": [MANUAL]})
     first, second = needs()
-    assert (first.concern.title, first.concern.remedy) == ("unreachable", "Try later.")
+    assert (first.concern.title, first.concern.remedy) == ("Kommo not reached", "Try later.")
     assert second.concern.state == "manual"
 
 
