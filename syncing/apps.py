@@ -1,7 +1,7 @@
 """The app of the synchronisation."""
 
 from django.apps import AppConfig
-from django.contrib.auth.signals import user_login_failed
+from django.contrib.auth.signals import user_logged_in, user_login_failed
 from django.core.checks import register
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
@@ -26,5 +26,6 @@ class SyncingConfig(AppConfig):
             import_string("syncing.sentry.start")(dsn)
         # After django-axes, which comes first in INSTALLED_APPS and has counted by then.
         user_login_failed.connect(import_string("syncing.logins.on_login_failed"))
+        user_logged_in.connect(import_string("syncing.logins.on_logged_in"))
         told_otherwise = import_string("accounts.services.upkeep.emails.told_otherwise")
         told_otherwise.connect(import_string("syncing.notifications.notices.mails_connections"))

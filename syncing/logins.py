@@ -1,9 +1,10 @@
-"""Failed logins: noted in log and audit; who fails too often waits (django-axes counts and locks)."""
+"""Logins: where a session began is stored in it; who fails too often waits (django-axes counts and locks)."""
 
 import logging
 from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -13,12 +14,21 @@ from accounts.actors import Actor
 from syncing import conf
 from syncing.addresses import client_address
 from syncing.models import AuditAction, AuditEntry, Trigger
+from syncing.records.text import clean
+from syncing.selectors.sessions import LOGIN
 from syncing.services import audit
 
 logger = logging.getLogger(__name__)
 
 # Never what was typed: people type their password where the name belongs, and an audit entry stays for ever.
 UNKNOWN = "unknown user"
+LONGEST_AGENT = 300  # characters
+
+
+def on_logged_in(sender: object, request: HttpRequest, user: User, **kwargs: Any) -> None:
+    """Stores in the session when and where it began, for the page of sessions."""
+    agent = clean(request.headers.get("User-Agent", ""))[:LONGEST_AGENT]
+    request.session[LOGIN] = {"at": timezone.now().isoformat(), "address": client_address(request), "agent": agent}
 
 
 def on_login_failed(

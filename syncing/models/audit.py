@@ -44,6 +44,7 @@ class AuditAction(models.TextChoices):
     KEY_DELETED = "key_deleted", _("Deleted a key")
     BAD_LOGIN = "bad_login", _("Failed to log in")
     LOCKED_OUT = "locked_out", _("Was locked out")
+    SESSION = "session", _("Ended a session")
     UNLOCKED = "unlocked", _("Ended a lock-out")
 
 

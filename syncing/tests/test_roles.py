@@ -40,6 +40,9 @@ DOORS: dict[str, dict[str, str]] = {
     "syncing:dashboard": {"GET": EVERYBODY},
     "syncing:search": {"GET": EVERYBODY},
     "syncing:settings": {"GET": EVERYBODY},
+    "syncing:sessions": {"GET": EVERYBODY},
+    "syncing:end_session": {"POST": EVERYBODY},  # of one's own; the service refuses those of others
+    "syncing:end_other_sessions": {"POST": EVERYBODY},
     "syncing:data": {"GET": EVERYBODY},
     "syncing:dashboard_live": {"GET": "syncing.view_syncrun"},
     "syncing:success": {"GET": "syncing.view_syncrun"},

@@ -1,0 +1,67 @@
+"""Who is logged in: sessions that would let somebody in now. The key of a session, which is a secret, never leaves."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
+from django.utils import timezone
+from django.utils.crypto import constant_time_compare
+from django.utils.dateparse import parse_datetime
+
+LOGIN = "kommosync_login"  # what `syncing.logins` stores in a session: at (ISO 8601), address, agent
+
+
+@dataclass(frozen=True)
+class OpenSession:
+    """A session of somebody; `name` stands for its key. Of one older than this page only the end is known."""
+
+    name: str
+    user: User
+    ends_at: datetime
+    at: datetime | None
+    address: str
+    agent: str
+
+
+def name_of(key: str) -> str:
+    """Returns what a session is called on pages: 32 hex characters, from which nobody gets to its key."""
+    return sha256(f"session {key}".encode()).hexdigest()[:32]
+
+
+def open_sessions(user: User | None = None) -> dict[str, OpenSession]:
+    """Returns by their keys the sessions of one person or of everybody, the newest first.
+
+    Left out are those that are over: of people who may not log in any more, or whose password was changed since.
+    """
+    users = {str(each.pk): each for each in User.objects.filter(is_active=True)}
+    if user is not None:
+        users = {key: each for key, each in users.items() if each.pk == user.pk}
+    found = {}
+    for row in Session.objects.filter(expire_date__gt=timezone.now()).iterator():
+        data = row.get_decoded()
+        person = users.get(str(data.get(SESSION_KEY, "")))
+        if person is not None and _is_valid(data, person):
+            found[row.session_key] = _opened(row, data, person)
+    ordered = sorted(found.items(), key=lambda pair: pair[1].at or pair[1].ends_at, reverse=True)
+    return dict(ordered)
+
+
+def _is_valid(data: Mapping[str, Any], person: User) -> bool:
+    return constant_time_compare(str(data.get(HASH_SESSION_KEY, "")), person.get_session_auth_hash())
+
+
+def _opened(row: Session, data: Mapping[str, Any], person: User) -> OpenSession:
+    login = data.get(LOGIN, {})
+    return OpenSession(
+        name=name_of(row.session_key),
+        user=person,
+        ends_at=row.expire_date,
+        at=parse_datetime(login.get("at", "")),
+        address=login.get("address", ""),
+        agent=login.get("agent", ""),
+    )
