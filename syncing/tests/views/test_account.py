@@ -65,6 +65,25 @@ def test_an_account_is_drawn_beside_its_master(admin_client, cast) -> None:
     assert "/settings/pipeline/leads/907" in html
 
 
+def test_names_of_accounts_are_text_on_every_page(admin_client, cast) -> None:
+    evil = "<script>alert(1)</script>"
+    rows = [
+        difference(attribute="name", ours="Offer", theirs=evil),
+        difference("7/72", attribute="color", theirs='red"/><script>alert(1)</script>'),
+        extra(name=evil),
+    ]
+    cast["north"].drift.delete()
+    run = RunFactory(group=cast["north"].group, snapshot=MasterSnapshot.objects.get())
+    DriftFactory(account=cast["north"], run=run, rows=rows)
+    Account.objects.filter(pk=cast["north"].pk).update(name=evil)
+    by_item = f"{reverse('syncing:drift')}?by=item"
+    accounts = reverse("syncing:accounts")
+    for page in (url("account", cast["north"]), url("exclude", cast["north"]), by_item, accounts):
+        html = admin_client.get(page).content.decode()
+        assert "alert(1)" in html
+        assert "<script>alert" not in html
+
+
 def test_the_master_and_an_account_that_nobody_has_read(admin_client, cast) -> None:
     master = admin_client.get(url("account", cast["master"]))
     assert [each.theirs.title.name for each in master.context["picture"].funnels] == ["Sales", "After"]
