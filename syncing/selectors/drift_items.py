@@ -7,6 +7,7 @@ from typing import Any
 
 from accounts.models import SECRETS, Account
 from syncing.models import Drift
+from syncing.presentation.labels import value_text
 from syncing.selectors.drift import CAUSES, EDITED_CAUSE, ListedDifference
 
 MOST_VALUES = 5  # of an attribute that are told
@@ -65,7 +66,8 @@ def drifted_items(
         item.accounts.append(account)
         item.causes[row["cause"]] += 1
         if row["attribute"]:
-            item.values[str(row["theirs"] if row["theirs"] is not None else "")] += 1
+            theirs = row["theirs"]
+            item.values[theirs if isinstance(theirs, str) else str(value_text(theirs, row["attribute"]))] += 1
     wanted = text.strip().casefold()
     items = [item for item in found.values() if not wanted or item.mentions(wanted)]
     return sorted(items, key=lambda item: (-len(item.accounts), item.kind, item.parent, item.name, item.attribute))

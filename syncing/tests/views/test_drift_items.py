@@ -62,6 +62,17 @@ def test_each_item_is_listed_once(admin_client, cast) -> None:
     assert listed(admin_client, q="zzz") == []
 
 
+def test_lists_and_switches_are_told_in_words(admin_client, cast) -> None:
+    facts = {"kind": "custom_field", "name": "Size", "parent": "leads/Data"}
+    rows = [
+        difference("leads/12", attribute="enums", ours=["S", "M"], theirs=["S", "XL"], **facts),
+        difference("leads/12", attribute="is_api_only", ours=True, theirs=None, **facts),
+    ]
+    DriftFactory(account=cast["east"], rows=rows)
+    lines = admin_client.get(LIST, {"by": "item", "q": "size"}).context["items"]
+    assert [line["item"].common_values for line in lines] == [[("S, XL", 1)], [("—", 1)]]
+
+
 def test_two_groups_are_two_decisions(admin_client, cast) -> None:
     other = AccountFactory(group=GroupFactory(name="Other"))
     DriftFactory(account=other, rows=[renamed()])
