@@ -53,9 +53,13 @@ def test_the_page_of_a_run_follows_it_to_its_end(cast, page) -> None:
     page.locator("text=reads fields").wait_for()
     type(account_run).objects.update(note="writes stages")
     page.locator("text=writes stages").wait_for()
+    page.evaluate("window.isSamePage = true")
     type(account_run).objects.update(state=AccountState.FAILED, note="", reason="unpaid")
     SyncRun.objects.update(state=RunState.FAILED)
     page.locator("text=Retry failed accounts").wait_for()
+    expect(page.locator(".ks-failure")).to_contain_text("Not paid in Kommo")
+    expect(page.locator("text=Cancel the run")).to_have_count(0)
+    assert page.evaluate("window.isSamePage")  # nothing was loaded again
 
 
 def test_a_run_that_waits_meanwhile_is_continued_by_the_button_that_appears(cast, page) -> None:

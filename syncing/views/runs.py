@@ -44,6 +44,7 @@ LIVE = {
     "ks-waves": "_waves.html",
     "ks-parts": "_account_runs.html",
 }
+AT_THE_END = {"ks-actions": "_run_actions.html", "ks-grid": "_grid.html"}
 RETRIED = (
     AccountState.PARTIAL,
     AccountState.FAILED,
@@ -139,7 +140,11 @@ def run_live(request: HttpRequest, run_id: int) -> JsonResponse:
     """Renders the parts of the page that change while the run is open."""
     run = run_or_404(run_id)
     context = run_context(request, run)
-    elements = {element: (f"syncing/{name}", context) for element, name in LIVE.items()}
+    names = LIVE
+    if not run.is_open:  # the last answer
+        context |= grid_context(request, run, context["progress"], context["found"])
+        names = LIVE | AT_THE_END if context["grid"] else LIVE | {"ks-actions": AT_THE_END["ks-actions"]}
+    elements = {element: (f"syncing/{name}", context) for element, name in names.items()}
     return live_parts(request, elements, is_open=run.is_open)
 
 

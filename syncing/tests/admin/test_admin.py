@@ -221,8 +221,11 @@ def test_the_live_parts_of_a_run_end_with_it(admin_client, cast) -> None:
     answer = admin_client.get(reverse("syncing:run_live", args=[run.pk])).json()
     assert answer["open"] is True
     assert "reads the fields" in answer["parts"]["ks-parts"]
+    assert "ks-actions" not in answer["parts"]
     SyncRun.objects.update(state=RunState.SUCCEEDED)
-    assert admin_client.get(reverse("syncing:run_live", args=[run.pk])).json()["open"] is False
+    answer = admin_client.get(reverse("syncing:run_live", args=[run.pk])).json()
+    assert answer["open"] is False
+    assert "Cancel the run" not in answer["parts"]["ks-actions"]
 
 
 def test_the_page_of_an_account_run_shows_changes_field_by_field(admin_client) -> None:

@@ -1,4 +1,5 @@
 /* Renews the parts of a page while a run is at work: asks data-ks-live, replaces the elements it names by id.
+   data-ks-end="renew": the last answer has all that changes with the end, so that the page need not be loaded again.
    data-ks-once: the page is about one run, so asking ends with it; otherwise idle pages ask slowly. */
 "use strict";
 (function () {
@@ -57,7 +58,7 @@
         try {
             const answer = await ask();
             failures = 0;
-            if (open && !answer.open) {
+            if (open && !answer.open && root.dataset.ksEnd !== "renew") {
                 window.location.reload();  // the buttons and the tables below have changed too
                 return;
             }
