@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from accounts import expiry
 from accounts.models import HEALTH_FINE, HEALTH_NEEDS_CONNECTING, Account
 from accounts.services.health.verdicts import HEALTH_OF_CODE
-from syncing.models import ACCOUNT_OPEN, REVIEWED, AccountRun, AccountState, Trigger
+from syncing.models import ACCOUNT_OPEN, REVIEWED, AccountRun, AccountState, SyncRun, Trigger
 from syncing.presentation import badges
 from syncing.presentation.explanations import reason_label, reason_sentence
 from syncing.presentation.labels import kind_label
@@ -38,6 +38,8 @@ class Concern:
     text: str
     remedy: str = ""
     reason: str = ""  # the code of why a run failed
+    run_id: int | None = None  # the run that waits
+    wave: int = 0  # that it waits for: 1, 2, ...
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,17 @@ def _is_troubled(account: Account, now: datetime) -> bool:
 def automation_needs(troubles: Iterable[AutomationTrouble]) -> list[Need]:
     """Returns a need for each trouble of the automation."""
     return [Need(_of_trouble(trouble), ()) for trouble in troubles]
+
+
+def held_needs(runs: Iterable[SyncRun]) -> list[Need]:
+    """Returns a need for each of the runs whose next wave waits for a person."""
+    label, title = _("Waits for Continue"), _("Run %(number)d")
+    text = _("The next wave starts when somebody continues the run.")
+    held = [run for run in runs if run.is_open and run.wave_held and not run.cancel_requested_at]
+    return [
+        Need(Concern("held", label, title % {"number": run.pk}, text, run_id=run.pk, wave=run.wave + 1), ())
+        for run in held
+    ]
 
 
 def _of_trouble(trouble: AutomationTrouble) -> Concern:

@@ -24,7 +24,7 @@ from syncing.selectors.automation import AutomationState, automation_state, fail
 from syncing.selectors.conformity_history import conformity_history
 from syncing.selectors.first_steps import STEPS, first_steps
 from syncing.selectors.fleet import fleet_accounts, fleet_of
-from syncing.selectors.needs import automation_needs, needs
+from syncing.selectors.needs import automation_needs, held_needs, needs
 from syncing.services.runs.retry import retry_these
 from syncing.views.solutions import solvable
 from syncing.views.start import require_start
@@ -45,7 +45,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     live = _live_context(request, automation, accounts)
     troubles = [*overdue(automation), *failing(automation)]
     told = [trouble for trouble in troubles if not (live["stuck"] and trouble.code == "workers")]
-    open_needs = [*automation_needs(told), *needs(accounts)]
+    open_needs = [*held_needs(line.run for line in live["runs"].open), *automation_needs(told), *needs(accounts)]
     steps = first_steps(accounts, automation.groups)
     context |= {
         **live,

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from accounts.models import HEALTH_NEEDS_CONNECTING, Account
 from syncing.models import AccountState, RunMode
 from syncing.presentation.links import run_url
-from syncing.selectors.needs import ConcernedAccount, Need
+from syncing.selectors.needs import Concern, ConcernedAccount, Need
 from syncing.services.runs.retry import FORCE, GUARD, STALE
 from syncing.services.runs.start import PERMISSION
 
@@ -38,6 +38,8 @@ def solvable(needs: Sequence[Need], may: May) -> list[SolvableNeed]:
 def solution_of(need: Need, may: May) -> Solution | None:
     """Returns the button of a need; None where there is nothing to press, or the person may not."""
     state, accounts = need.concern.state, need.accounts
+    if state == "held":
+        return _continue(need.concern, may)
     if not accounts:
         return _of_automation(may)
     if state in HEALTH_NEEDS_CONNECTING or state in ("expires_now", "expires_soon"):
@@ -51,6 +53,13 @@ def solution_of(need: Need, may: May) -> Solution | None:
     if state in ("edited", "given_up"):
         return _of_drift(accounts, may)
     return _of_document(state, accounts, may)
+
+
+def _continue(concern: Concern, may: May) -> Solution:
+    run_id = concern.run_id or 0
+    if not may(PERMISSION[RunMode.APPLY]):
+        return Solution(_("See why"), run_url(run_id))
+    return Solution(_("Continue"), reverse("syncing:continue", args=[run_id]), (("wave", str(concern.wave)),))
 
 
 def _of_automation(may: May) -> Solution | None:

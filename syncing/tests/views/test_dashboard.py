@@ -308,6 +308,13 @@ def test_the_live_parts_are_those_of_the_page(admin_client, cast) -> None:
     assert admin_client.get("/dashboard/live").json()["open"] is False
 
 
+def test_a_page_of_very_many_tiles_renews_its_counts_alone(admin_client, monkeypatch, cast) -> None:
+    monkeypatch.setattr("syncing.views.dashboard.LIVE_TILES", 3)
+    parts = admin_client.get("/dashboard/live").json()["parts"]
+    assert ("ks-counts" in parts, "ks-tiles" in parts) == (True, False)
+    assert "ks-tiles" in admin_client.get("/dashboard/live?q=north").json()["parts"]
+
+
 def test_every_page_forbids_what_is_not_ours(admin_client, client) -> None:
     assert admin_client.get("/")["Content-Security-Policy"] == POLICY
     assert client.get("/healthz")["Content-Security-Policy"] == POLICY

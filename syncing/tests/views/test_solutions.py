@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts.models import Account, ConnectionCheck, SyncGroup
 from accounts.tests.factories import AccountFactory
 from syncing.models import AccountState, RunState, SyncRun
-from syncing.selectors.needs import needs
+from syncing.selectors.needs import held_needs, needs
 from syncing.tests.factories import AccountRunFactory, DriftFactory, RunFactory
 from syncing.views.solutions import Solution, solution_of
 
@@ -161,6 +161,23 @@ def test_a_conflict_leads_to_what_to_do_and_a_plan_to_its_review(cast) -> None:
     found = solution()
     assert found is not None
     assert found.url == reverse("admin:syncing_syncrun_change", args=[waiting.run_id])
+
+
+def test_a_run_between_waves_is_continued_from_the_overview(cast, admin_client) -> None:
+    run = RunFactory(group=cast["north"].group, state=RunState.RUNNING, wave=1, wave_held=True)
+    AccountRunFactory(run=run, account=cast["north"])
+    AccountRunFactory(run=run, account=cast["south"], state=AccountState.QUEUED, wave=1)
+    (need,) = held_needs([run])
+    found = solution_of(need, may_all)
+    assert found == Solution("Continue", reverse("syncing:continue", args=[run.pk]), (("wave", "2"),))
+    assert f'action="{found.url}"' in admin_client.get("/").content.decode()
+    assert "Wave 2 starts." in admin_client.post(found.url, dict(found.fields), follow=True).content.decode()
+    run.refresh_from_db()
+    assert not run.wave_held
+    assert held_needs([run]) == []
+    assert solution_of(need, lambda permission: False) == Solution(
+        "See why", reverse("admin:syncing_syncrun_change", args=[run.pk])
+    )
 
 
 def test_a_paused_group_is_resumed_by_the_button_of_its_banner(cast, admin_client) -> None:
