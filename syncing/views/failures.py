@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from accounts.models import Account
-from syncing.models import AccountRun, RunMode, SyncRun
+from syncing.models import AccountRun, RunMode, RunState, SyncRun
 from syncing.purposes import purpose_of
 from syncing.selectors.failures import NOT_GOOD, Failure, failures_of
 from syncing.services.runs.retry import FORCE, GUARD, STALE
@@ -17,6 +18,7 @@ from syncing.views.start import may_start
 
 CONNECT = ("unauthorised", "token_expired", "token_revoked", "forbidden", "wrong_account")
 MAY_CONNECT = "accounts.connect_account"
+MENDED_ELSEWHERE = (*CONNECT, GUARD, "paused", "needs_review")  # trying again does not help before that
 MOST_IDS = 200  # accounts that one address names
 RETRY_FORM, REVIEW_FORM = "ks-retry", "ks-review"  # forms of the page, outside of what renews itself
 
@@ -95,9 +97,10 @@ def _actions(request: HttpRequest, run: SyncRun, failure: Failure) -> Iterator[F
         yield FailureAction(_("Run again with a reason"), reverse("syncing:force", args=[run.pk]), is_first=True)
     if reason == STALE and may_start(request, RunMode.PLAN):
         yield FailureAction(_("Review again"), form=REVIEW_FORM, is_first=True)
-    if reason == "paused" and may("accounts.change_syncgroup"):
-        yield FailureAction(_("Open the group"), reverse("admin:accounts_syncgroup_change", args=[run.group_id]))
-    if reason == "needs_review" and may_start(request, RunMode.PLAN):
-        yield FailureAction(_("Plan the group"), reverse("syncing:start", args=[run.group_id, RunMode.PLAN]))
+    if reason == "paused" and may("accounts.change_account"):
+        yield FailureAction(_("See the pauses"), reverse("syncing:automation"), is_first=True)
+    if reason == "needs_review":
+        waiting = urlencode({"group": run.group_id, "state": RunState.PLANNED})
+        yield FailureAction(_("See the plans that wait"), f"{reverse('syncing:runs')}?{waiting}", is_first=True)
     if reason != STALE and may_start(request, run.mode):
-        yield FailureAction(_("Retry these"), form=RETRY_FORM, is_first=reason not in (*CONNECT, GUARD))
+        yield FailureAction(_("Retry these"), form=RETRY_FORM, is_first=reason not in MENDED_ELSEWHERE)

@@ -123,12 +123,14 @@ def test_the_buttons_obey_the_permissions(cast, run) -> None:
     ended(run, cast["west"], State.REFUSED, "stale_plan")
     assert all(not each.actions and not each.may_connect for each in shown(clerk(), run))
     User.objects.all().delete()
+    ended(run, cast["east"], State.REFUSED, "needs_review")
     allowed = clerk("connect_account", "start_sync", "plan_sync", "override_limits")
     labels = {each.failure.reason: [action.label for action in each.actions] for each in shown(allowed, run)}
     assert labels == {
         "unauthorised": ["Send invite links", "Retry these"],
         "guard": ["Run again with a reason", "Retry these"],
         "stale_plan": ["Review again"],
+        "needs_review": ["See the plans that wait", "Retry these"],
     }
 
 
