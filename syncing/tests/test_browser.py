@@ -136,6 +136,8 @@ def test_an_edit_is_found_accepted_with_a_reason_and_withdrawn(cast, page) -> No
     page.set_viewport_size({"width": 390, "height": 800})
     page.reload()
     page.click("text=Compare and decide")
+    page.wait_for_url("**/drift/*/")
+    page.wait_for_load_state()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     page.fill("input[name=q]", "offer")
     page.click("text=Search")
@@ -175,6 +177,7 @@ def test_a_failed_run_is_found_in_the_list_and_one_reason_of_it_is_retried(cast,
     page.click(f"text=#{run.pk} Sync")
     failure = page.locator(".ks-failure:has-text('Kommo not reached')")
     expect(failure).to_contain_text("Check the network and the subdomain, then retry.")
+    page.wait_for_load_state()  # with its style sheet
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     failure.locator("text=Retry these").click()
     page.wait_for_url(f"**/syncing/syncrun/{run.pk + 2}/change/")
