@@ -30,7 +30,16 @@ FIXED = (
         "/drift/?by=item",
         "/todo/",
     ),
-    *("/automation/", "/settings/", "/settings/data/", "/search?q=a", "/search?q=", "/api/docs", "/password_change/"),
+    *(
+        "/automation/",
+        "/settings/",
+        "/settings/sessions/",
+        "/settings/data/",
+        "/search?q=a",
+        "/search?q=",
+        "/api/docs",
+        "/password_change/",
+    ),
     *("/accounts/checks/start", "/accounts/account/process_import/", "/syncing/channel/add/", "/syncing/auditentry/"),
 )
 

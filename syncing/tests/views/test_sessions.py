@@ -120,3 +120,21 @@ def test_many_sessions_cost_no_more_queries(admin_client: Client, django_assert_
         Client().force_login(User.objects.create_user(f"anna-{number}"))
     with django_assert_num_queries(4):
         assert len(listed(admin_client)) == 50
+
+
+def test_a_person_finds_a_session_and_ends_it_in_the_browser(page: Any) -> None:
+    phone = Client(headers={"User-Agent": PHONE}, REMOTE_ADDR="198.51.100.9")
+    phone.post(reverse("admin:login"), {"username": "admin", "password": "password", "next": PAGE})
+    page.set_viewport_size({"width": 360, "height": 800})
+    page.click("[popovertarget=ks-user]")
+    page.click("#ks-user >> text=Sessions")
+    page.fill(".ks-search [name=q]", "198.51")
+    page.click(".ks-search [type=submit]")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+    page.click("tbody tr:has-text('Safari, iPhone') >> text=End")
+
+    page.wait_for_selector("text=A session of admin was ended.")
+    assert page.locator("tbody tr").count() == 1
+    assert page.locator("tbody tr").inner_text().endswith("This browser")
+    assert not is_let_in(phone)
