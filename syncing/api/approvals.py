@@ -1,4 +1,4 @@
-"""`POST /api/sync/runs/ID/approve`: approves a plan."""
+"""`POST /api/sync/runs/ID/approve` and `send_back`: approves a plan, or sends it back."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from syncing.api.http import ApiRequest
 from syncing.api.lookups import accepted, run_or_404
 from syncing.api.operations import operation
 from syncing.api.request_bodies import Reason, RequestBody, Subdomains, accounts_of_run, example, read_body
-from syncing.api.shapes.runs import StartedShape
+from syncing.api.shapes.runs import SentBackShape, StartedShape
 from syncing.models import KeyScope
 from syncing.purposes import APPROVE
 from syncing.services import approvals as services
@@ -39,3 +39,26 @@ def approve(request: ApiRequest, run_id: int) -> dict[str, Any]:
     body = read_body(request, ApprovalBody)
     accounts = accounts_of_run(plan, body.accounts)
     return accepted(request, services.approve(plan, by=request.by, accounts=accounts, reason=body.reason))
+
+
+class SendBackBody(RequestBody):
+    model_config = example(comment="Keep the old colours")
+
+    comment: Reason
+
+
+@operation(
+    router.post,
+    "/sync/runs/{int:run_id}/send_back",
+    "api_send_back",
+    (KeyScope.APPROVE, APPROVE),
+    SentBackShape,
+    body=SendBackBody,
+    errors=(409,),
+)
+def send_back(request: ApiRequest, run_id: int) -> dict[str, Any]:
+    """Sends the plan of a run back with a comment; it cannot be approved any more."""
+    plan = run_or_404(run_id)
+    services.send_back(plan, by=request.by, comment=read_body(request, SendBackBody).comment)
+    sent_back = {"at": plan.sent_back_at, "by": plan.sent_back_by, "comment": plan.sent_back_comment}
+    return {"run": plan.pk, "sent_back": sent_back}

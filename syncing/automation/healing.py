@@ -64,7 +64,8 @@ def follow(run: SyncRun) -> None:
 def _remember_put_back(run: SyncRun) -> None:
     """Stores the items of the accounts that were written, those among them that could not be written."""
     written = set(run.account_runs.filter(state__in=WRITTEN).values_list("account", flat=True))
-    items = {(pick["account"], pick["kind"], pick["key"]) for pick in run.picked if pick["account"] in written}
+    edits = [pick for pick in run.picked if not pick.get("chosen")]  # by a person, of a plan: no edit is put back
+    items = {(pick["account"], pick["kind"], pick["key"]) for pick in edits if pick["account"] in written}
     mapped = IdMapping.objects.filter(account__in=written, master_key__in={key for _account, _kind, key in items})
     names = {
         (account, kind, key): (name, parent)
@@ -172,6 +173,10 @@ def _put_back(run: SyncRun, edits: Sequence[Edit]) -> None:
     if last and last.picked == picked and is_approvable(last):
         sentence = _("The plan of run %(run)d, which puts the edits back, waits for approval.")
         log(run.pk, sentence % {"run": last.pk}, code=CODE)
+        return
+    if last and last.picked == picked and last.sent_back_at:
+        sentence = _("Not put back: %(who)s sent back the plan of run %(run)d, which would do it.")
+        log(run.pk, sentence % {"run": last.pk, "who": last.sent_back_by}, code=CODE)
         return
     accounts = list(Account.objects.filter(pk__in={edit.account_id for edit in edits}).defer(*SECRETS).order_by("pk"))
     try:

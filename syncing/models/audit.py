@@ -25,6 +25,7 @@ class FinalQuerySet(models.QuerySet["AuditEntry"]):
 class AuditAction(models.TextChoices):
     STARTED = "started", _("Started")
     APPROVED = "approved", _("Approved")
+    SENT_BACK = "sent_back", _("Sent a plan back")
     OVERRODE = "overrode", _("Overrode limits")
     CANCELLED = "cancelled", _("Cancelled")
     CONTINUED = "continued", _("Continued")

@@ -77,6 +77,11 @@ class SyncRun(models.Model):
         verbose_name=_("approved plan"),
         help_text=_("The run whose approved plans this run applies. It writes nothing else."),
     )
+    sent_back_at = models.DateTimeField(_("sent back"), null=True, blank=True, editable=False)
+    sent_back_by = models.CharField(_("sent back by"), max_length=150, blank=True, editable=False)
+    sent_back_comment = models.CharField(
+        _("comment"), max_length=500, blank=True, editable=False, help_text=_("Why it is not approved as it is.")
+    )
     reverts = models.ForeignKey(
         "self",
         models.SET_NULL,
@@ -96,6 +101,7 @@ class SyncRun(models.Model):
         verbose_name=_("source"),
         help_text=_("The slave whose items a promotion brings to the master."),
     )
+    # What a person chose of a plan has `chosen` as well: it is no edit that is put back.
     picked = models.JSONField(
         default=list,
         blank=True,

@@ -7,7 +7,8 @@ from itertools import chain
 from typing import Any
 
 from syncing.engine.changes import Action
-from syncing.engine.refs import Kind, field_key, group_key, pipeline_key, stage_key
+from syncing.engine.choice import Named, named, refs_by_name
+from syncing.engine.refs import Kind, Ref, pipeline_key, stage_key
 from syncing.engine.resources.pipelines import display_order
 from syncing.engine.snapshot import Snapshot
 from syncing.presentation.drawing import Chip, Drawing, DrawnField, DrawnGroup, DrawnPipeline, Edit, Mark, Side
@@ -15,7 +16,6 @@ from syncing.presentation.painting import draw
 from syncing.presentation.stage_matrix import BETWEEN, StageMatrix, StageNames, matrices
 
 Row = Mapping[str, Any]
-Named = tuple[str, str, str]  # kind, name, parent
 # What the pictures themselves show, so that no line beside them has to say it.
 DRAWN = frozenset({"name", "color", "enums", "required_statuses", "hidden_statuses", "group"})
 
@@ -98,9 +98,9 @@ def draw_plan(changes: Sequence[Row], master: Snapshot | None) -> DrawnPlan:
     """
     if master is None:
         return DrawnPlan((), (), (), tuple(changes))
-    keys = _keys(master)
-    placed = [row for row in changes if row["action"] == Action.DELETE or len(keys[_named(row)]) == 1]
-    edits = list(_edits(placed, keys))
+    refs = refs_by_name(master)
+    placed = [row for row in changes if row["action"] == Action.DELETE or len(refs[named(row)]) == 1]
+    edits = list(_edits(placed, refs))
     before, after = draw(master, edits, Side.ACCOUNT), draw(master, edits, Side.MASTER)
     drawn = [*before.pipelines, *after.pipelines], [*before.groups, *after.groups]
     shown = {id(edit.row) for pipeline in drawn[0] for edit in pipeline.edits}
@@ -117,29 +117,7 @@ def draw_plan(changes: Sequence[Row], master: Snapshot | None) -> DrawnPlan:
     )
 
 
-def _named(row: Row) -> Named:
-    return str(row["kind"]), row["name"], row.get("parent") or ""
-
-
-def _keys(master: Snapshot) -> Mapping[Named, list[str]]:
-    """Returns the keys of the master's items as documents name them; several where it has namesakes."""
-    keys: dict[Named, list[str]] = defaultdict(list)
-    for pipeline in master.pipelines:
-        keys[Kind.PIPELINE, pipeline.name, ""].append(pipeline_key(pipeline.id))
-        for stage in pipeline.stages:
-            keys[Kind.STAGE, stage.name, pipeline.name].append(stage_key(pipeline.id, stage.id))
-    names = {}
-    for group in master.groups or ():
-        key = group_key(group.entity, group.id)
-        names[key] = group.name
-        keys[Kind.FIELD_GROUP, group.name, group.entity].append(key)
-    for item in master.fields or ():
-        parent = f"{item.entity}/{names[item.group_key]}" if item.group_key in names else item.entity
-        keys[Kind.CUSTOM_FIELD, item.name, parent].append(field_key(item.entity, item.id))
-    return keys
-
-
-def _edits(rows: Iterable[Row], keys: Mapping[Named, Sequence[str]]) -> Iterator[Edit]:
+def _edits(rows: Iterable[Row], refs: Mapping[Named, Sequence[Ref]]) -> Iterator[Edit]:
     """Yields the edits that the rows are, with the keys of the master's items.
 
     What is deleted stands where its account has it, which may call the funnel or the field otherwise until then.
@@ -151,7 +129,7 @@ def _edits(rows: Iterable[Row], keys: Mapping[Named, Sequence[str]]) -> Iterator
     for row in rows:
         for edit in Edit.of_change(row):
             if row["action"] != Action.DELETE:
-                yield replace(edit, key=keys[_named(row)][0])
+                yield replace(edit, key=refs[named(row)][0].key)
             else:
                 yield replace(edit, parent=_place_of(edit, today))
 

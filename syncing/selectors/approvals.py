@@ -1,20 +1,23 @@
 """Accounts of a plan run that can be approved, those with equal plans together."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Q, QuerySet
 
+from syncing.engine.grouping import PlanCounts
 from syncing.models import AccountRun, AccountState, RunMode, SyncRun
 
 WRITTEN = (AccountState.CHANGED, AccountState.PARTIAL)
-COLUMNS = ("account", "account__name", "account__subdomain", "content_digest", "created", "updated", "deleted")
+COLUMNS = ("pk", "account", "account__name", "account__subdomain", "content_digest", "created", "updated", "deleted")
 
 
 @dataclass(frozen=True)
 class ApprovableAccount:
     """An account with a plan; `written`: a later run wrote into it, so that the plan is likely out of date."""
 
+    account_run_id: int
     account_id: int
     name: str
     subdomain: str
@@ -30,6 +33,10 @@ class Bundle:
     updated: int
     deleted: int
     members: tuple[ApprovableAccount, ...]
+
+    @property
+    def tally(self) -> PlanCounts:
+        return PlanCounts(self.created, self.updated, self.deleted)
 
     @property
     def written(self) -> int:
@@ -51,11 +58,17 @@ def bundles(plan: SyncRun, account_runs: QuerySet[AccountRun], query: str = "", 
     )
     written = set(later.values_list("account", flat=True))
     members: dict[Any, list[ApprovableAccount]] = {}
-    for account_id, name, subdomain, *content in rows:
-        member = ApprovableAccount(account_id, name or subdomain, subdomain, account_id in written)
+    for pk, account_id, name, subdomain, *content in rows:
+        member = ApprovableAccount(pk, account_id, name or subdomain, subdomain, account_id in written)
         members.setdefault(tuple(content), []).append(member)
     equal = [
         Bundle(digest, created, updated, deleted, tuple(accounts))
         for (digest, created, updated, deleted), accounts in members.items()
     ]
     return sorted(equal, key=lambda bundle: -len(bundle.members))
+
+
+def documents_of(listed: Sequence[Bundle]) -> dict[str, Any]:
+    """Returns a document of each of these plans by its digest, in one query."""
+    firsts = AccountRun.objects.filter(pk__in=[bundle.members[0].account_run_id for bundle in listed])
+    return dict(firsts.values_list("content_digest", "document"))

@@ -32,7 +32,8 @@ TROUBLED = (AccountState.PARTIAL, AccountState.FAILED, AccountState.REFUSED)
 class Concern:
     """Something that a person has to see to; equal concerns of several accounts are one."""
 
-    state: str  # a health, "expires_now", "expires_soon", an account state, "conflict", "manual", "edited", "given_up"
+    # A health, an account state, or one of: expires_now, expires_soon, sent_back, conflict, manual, edited, given_up.
+    state: str
     label: str
     title: str
     text: str
@@ -160,7 +161,7 @@ def _of_last_account_runs(unwell: Collection[int]) -> Iterator[tuple[Concern, Co
     rows = account_runs.values(
         "pk", "account", "account__name", "account__subdomain", "state", "reason", "error",
         "document__conflicts", "document__manual", "run", "run__purpose", "run__trigger",
-        "run__mode", "run__group__requires_approval",
+        "run__mode", "run__group__requires_approval", "run__sent_back_by", "run__sent_back_comment",
     )  # fmt: skip
     for row in rows:
         name = row["account__name"] or row["account__subdomain"]
@@ -181,7 +182,12 @@ def _concerns_of(row: Mapping[str, Any], is_unwell: bool) -> Iterator[Concern]:
     # What a drift check found has lines of its own.
     by_itself = row["run__trigger"] in (*REVIEWED, Trigger.HEAL)
     waits = row["state"] == AccountState.PLANNED and (by_itself or row["run__group__requires_approval"])
-    if waits and not purpose_of(row["run__purpose"]).is_own_topic:
+    if row["state"] == AccountState.PLANNED and row["run__sent_back_by"]:
+        title = _("Run %(number)d") % {"number": row["run"]}
+        text = f"{row['run__sent_back_by']}: {row['run__sent_back_comment']}"
+        remedy = _("Change what the comment asks for, then plan again.")
+        yield Concern("sent_back", _("Plan sent back"), title, text, remedy)
+    elif waits and not purpose_of(row["run__purpose"]).is_own_topic:
         title = _("Run %(number)d") % {"number": row["run"]}
         text = _("Nothing is written until somebody approves this plan.")
         remedy = _("Look at the run, then press Approve there.")

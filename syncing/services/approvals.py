@@ -1,10 +1,14 @@
-"""Approves reviewed plans: a plan run becomes a run that may do exactly what was planned, account by account."""
+"""Approves reviewed plans, or sends them back.
+
+An approved plan run becomes a run that may do exactly what was planned, account by account.
+"""
 
 from collections.abc import Sequence
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
+from accounts import clock
 from accounts.actors import Actor
 from accounts.models import Account, SyncGroup
 from accounts.refusals import Refusal
@@ -19,6 +23,7 @@ from syncing.models import (
     SyncRun,
 )
 from syncing.purposes import APPROVE, PROMOTE, purpose_of
+from syncing.records.text import clean
 from syncing.services import audit
 from syncing.services.actors import who_asked_for
 from syncing.services.runs.create import Order, Started, locked, make_run, require_unpaused
@@ -60,8 +65,27 @@ def approve(
     return started
 
 
+def send_back(plan: SyncRun, *, by: Actor, comment: str) -> None:
+    """Takes what is left of `plan` from approval, for good, and says why; raises Refusal.
+
+    Whoever asked for the plan may send it back, too. What was approved before goes on.
+    """
+    comment = audit.tidy(comment)
+    if not comment:
+        raise Refusal("no_reason", _("A plan is sent back with a comment."), _("Say what should be different."))
+    with locked(plan.group):
+        plan.refresh_from_db()
+        _check_plan(plan)
+        _check_permissions(plan, by)
+        plan.sent_back_at, plan.sent_back_by, plan.sent_back_comment = clock.now(), clean(by.name)[:150], comment
+        plan.save(update_fields=["sent_back_at", "sent_back_by", "sent_back_comment"])
+        audit.note(AuditAction.SENT_BACK, by=by, run=plan, reason=comment)
+
+
 def approvable(plan: SyncRun) -> QuerySet[AccountRun]:
     """Returns the accounts whose plans can be approved: neither carried out already nor known to be out of date."""
+    if plan.sent_back_at:
+        return plan.account_runs.none()
     later = AccountRun.objects.filter(run__approved_plan=plan, account=OuterRef("account"))
     settled = later.filter(Q(state__in=APPLIED) | Q(reason=STALE))
     return plan.account_runs.filter(~Exists(settled), state=AccountState.PLANNED).exclude(plan_digest="")
@@ -112,6 +136,13 @@ def _check_plan(plan: SyncRun) -> None:
         raise Refusal("still_open", _("Run %(run)d has not ended.") % facts, _("Wait for its end."))
     if plan.state not in REVIEWABLE:
         raise Refusal("no_plan", _("Run %(run)d has no plan to approve: %(state)s.") % facts, _("Plan again."))
+    if plan.sent_back_at:
+        raise Refusal(
+            "sent_back",
+            _("The plan of run %(run)d was sent back by %(who)s: %(comment)s")
+            % {**facts, "who": plan.sent_back_by, "comment": plan.sent_back_comment},
+            _("Change what the comment asks for, then plan again."),
+        )
     applying = SyncRun.objects.filter(approved_plan=plan, state__in=RUN_OPEN).first()
     if applying is not None:
         raise Refusal(
@@ -121,7 +152,7 @@ def _check_plan(plan: SyncRun) -> None:
         )
 
 
-def _check_approver(group: SyncGroup, plan: SyncRun, by: Actor) -> None:
+def _check_permissions(plan: SyncRun, by: Actor) -> None:
     lacking = _lacking(plan, by)
     if lacking:
         raise Refusal(
@@ -130,6 +161,10 @@ def _check_approver(group: SyncGroup, plan: SyncRun, by: Actor) -> None:
             % {"who": by.name, "run": plan.pk, "permissions": ", ".join(lacking)},
             _("Ask somebody who may."),
         )
+
+
+def _check_approver(group: SyncGroup, plan: SyncRun, by: Actor) -> None:
+    _check_permissions(plan, by)
     # Who only joined a plan that waited already did not ask for it.
     if group.approver_must_differ and by.is_same_person_as(who_asked_for(plan)):
         raise Refusal(

@@ -5,14 +5,19 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from accounts.actors import Actor
 from accounts.models import SyncGroup
+from accounts.refusals import Refusal
 from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing.engine.grouping import content_digest
 from syncing.models import AuditAction, AuditEntry, RunMode, SyncRun
-from syncing.services import audit
+from syncing.selectors.needs import needs
+from syncing.services import approvals, audit
 from syncing.services.actors import COMMAND
 from syncing.tests.commands import command
 from syncing.tests.factories import AccountRunFactory, RunFactory
@@ -143,6 +148,152 @@ def test_the_page_shows_equal_plans_together_and_applies_what_is_ticked(group: S
     assert approved == dict.fromkeys(("east", "north", "south"), "0" * 64)
     assert run.approved_plan_id == plan
     assert AuditEntry.objects.get(action="approved").reason == "Looks right"
+
+
+def approved_by(run: SyncRun | None) -> set[str]:
+    assert run is not None
+    return set(run.account_runs.values_list("account__subdomain", flat=True))
+
+
+def test_single_accounts_are_approved_without_the_others_of_their_plan(group: SyncGroup, page: Client) -> None:
+    url = reverse("syncing:approve", args=[planned_run()])
+    accounts = [account.pk for account in group.accounts.filter(subdomain__in=["north", "west"])]
+
+    page.post(url, {"account": accounts})
+
+    assert approved_by(SyncRun.objects.exclude(approved_plan=None).get()) == {"north", "west"}
+
+
+def test_an_account_beside_its_whole_plan_is_asked_about_instead_of_guessed(group: SyncGroup, page: Client) -> None:
+    url = reverse("syncing:approve", args=[planned_run()])
+    digest, account = page.get(url).context["bundles"][0].digest, group.accounts.get(subdomain="north")
+
+    answer = page.post(url, {"plan": [digest], "account": [account.pk]}).content.decode()
+
+    assert "Tick either the plan or the accounts." in answer
+    assert f'name="account" value="{account.pk}" checked' in answer
+    assert SyncRun.objects.count() == 1
+
+
+def test_nothing_ticked_approves_nothing_and_ticks_nothing(group: SyncGroup, page: Client) -> None:
+    answer = page.post(reverse("syncing:approve", args=[planned_run()]), {"reason": "Yes"}).content.decode()
+
+    assert "Choose at least one plan, or one account." in answer
+    assert " checked" not in answer
+    assert SyncRun.objects.count() == 1
+
+
+def test_an_account_that_the_page_does_not_list_is_not_approved_by_its_number(group: SyncGroup, page: Client) -> None:
+    url = reverse("syncing:approve", args=[planned_run()])
+    stranger = AccountFactory(group=group, subdomain="stranger")
+
+    assert "Choose at least one plan" in page.post(url, {"account": [stranger.pk]}).content.decode()
+
+
+def test_the_page_draws_the_first_plans_with_the_same_number_of_queries(group: SyncGroup, page: Client) -> None:
+    plan = SyncRun.objects.get(pk=planned_run())
+    url = reverse("syncing:approve", args=[plan.pk])
+    costs = []
+    for number in range(40):
+        planned(plan, AccountFactory(group=group), document(change("create", f"Stage {number}")))
+        if number in (5, 39):
+            with CaptureQueriesContext(connection) as queries:
+                page.get(url)
+            costs.append(len(queries))
+
+    assert costs[0] == costs[1] <= 14
+
+
+# -- sent back --
+
+
+def send_back(page: Client, plan: int, comment: str = "Keep the old colours.") -> Any:
+    return page.post(reverse("syncing:send_back", args=[plan]), {"comment": comment}, follow=True)
+
+
+def test_a_plan_that_was_sent_back_says_so_and_is_approved_by_nobody(group: SyncGroup, page: Client, ben: User) -> None:
+    plan = planned_run()
+
+    answer = send_back(page, plan).content.decode()
+
+    assert "ben sent this plan back" in answer
+    assert "Keep the old colours." in answer
+    assert reverse("syncing:approve", args=[plan]) not in answer
+    entry = AuditEntry.objects.get(action=AuditAction.SENT_BACK)
+    assert (entry.actor, entry.via, entry.run, entry.reason) == ("ben", "admin", plan, "Keep the old colours.")
+    code, _, errors = command("approve", str(plan), "--by", "ben")
+    assert (code, "sent back by ben: Keep the old colours." in errors) == (2, True)
+    assert SyncRun.objects.count() == 1
+
+
+def test_a_plan_is_sent_back_once_and_with_a_comment(group: SyncGroup, page: Client) -> None:
+    plan = planned_run()
+
+    assert "This field is required." in send_back(page, plan, " ").content.decode()
+    assert not AuditEntry.objects.filter(action=AuditAction.SENT_BACK).exists()
+    send_back(page, plan)
+    send_back(page, plan, "Another one.")
+
+    assert SyncRun.objects.get().sent_back_comment == "Keep the old colours."
+    assert AuditEntry.objects.filter(action=AuditAction.SENT_BACK).count() == 1
+
+
+def test_the_overview_says_that_a_plan_was_sent_back_instead_of_that_it_waits(group: SyncGroup, page: Client) -> None:
+    plan = planned_run()
+    assert {need.concern.label for need in needs()} == {"Waits for approval"}
+
+    send_back(page, plan)
+
+    (need,) = needs()
+    assert (need.concern.label, need.concern.text) == ("Plan sent back", "ben: Keep the old colours.")
+
+
+def test_what_was_approved_before_a_plan_is_sent_back_goes_on(group: SyncGroup, page: Client) -> None:
+    plan = planned_run()
+    account = group.accounts.get(subdomain="north")
+    page.post(reverse("syncing:approve", args=[plan]), {"account": [account.pk]})
+    SyncRun.objects.filter(approved_plan=plan).update(state="succeeded")
+
+    send_back(page, plan)
+
+    assert SyncRun.objects.get(pk=plan).sent_back_by == "ben"
+    assert approved_by(SyncRun.objects.get(approved_plan=plan)) == {"north"}
+
+
+def test_the_command_line_sends_a_plan_back_in_the_name_of_somebody_who_may(group: SyncGroup, ben: User) -> None:
+    User.objects.create_user("clerk")
+    plan = str(planned_run())
+
+    refused = command("send_back", plan, "--by", "clerk", "--comment", "No.")
+    done = command("send_back", plan, "--by", "ben", "--comment", "Keep the colours.")
+
+    assert (refused[0], "syncing.approve_plan" in refused[2]) == (2, True)
+    assert (done[0], done[1].strip()) == (0, f"The plan of run {plan} was sent back.")
+    assert SyncRun.objects.get().sent_back_by == "ben"
+
+
+def test_a_program_sends_a_plan_back(group: SyncGroup, client: Client) -> None:
+    url = f"/api/sync/runs/{planned_run()}/send_back"
+    asked = [("read", "No."), ("approve", " "), ("approve", "Keep the colours."), ("approve", "Once more.")]
+    keys = {scope: bearer(scope) for scope in ("read", "approve")}
+
+    answers = [client.post(url, {"comment": said}, "application/json", headers=keys[scope]) for scope, said in asked]
+
+    assert [answer.status_code for answer in answers] == [403, 409, 200, 409]
+    assert answers[2].json()["sent_back"]["comment"] == "Keep the colours."
+    assert answers[3].json()["error"]["code"] == "sent_back"
+
+
+def test_nobody_without_the_permission_sends_a_plan_back(group: SyncGroup, client: Client) -> None:
+    clerk = User.objects.create_user("clerk", password="-", is_staff=True)
+    clerk.user_permissions.add(Permission.objects.get(codename="view_syncrun"))
+    client.force_login(clerk)
+    plan = planned_run()
+
+    assert send_back(client, plan).status_code == 403
+    assert SyncRun.objects.get().sent_back_at is None
+    with pytest.raises(Refusal, match="may not approve"):
+        approvals.send_back(SyncRun.objects.get(), by=Actor.of_user(clerk, "admin"), comment="No.")
 
 
 def test_a_search_narrows_what_is_approved(group: SyncGroup, page: Client) -> None:

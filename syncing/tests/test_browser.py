@@ -1,5 +1,7 @@
 """A person in a real browser: from the login to the page of a run, without one complaint of the browser."""
 
+import re
+
 import pytest
 from django.test import Client
 from playwright.sync_api import expect
@@ -7,7 +9,9 @@ from playwright.sync_api import expect
 from accounts.models import Account, ConnectionCheck
 from accounts.services.health import bulk_check
 from accounts.tests.factories import AccountFactory
-from syncing.models import AccountState, Channel, Event, RunState, SyncRun
+from syncing.engine.snapshot import to_document
+from syncing.models import AccountState, Channel, Event, MasterSnapshot, RunState, SyncRun
+from syncing.tests.engine.items import pipeline, snapshot, stage
 from syncing.tests.factories import AccountRunFactory, DriftFactory, RunFactory, difference
 from syncing.tests.plans import change, document, planned
 
@@ -38,12 +42,41 @@ def test_a_plan_is_approved_and_leads_to_the_run_that_carries_it_out(cast, page)
     planned(run, cast["west"], document(change("update", "New")))
     page.goto(f"/syncing/syncrun/{run.pk}/change/")
     page.click("a:text-is('Approve')")
-    page.locator("tr:has-text('West') input[name=plan]").uncheck()
+    page.locator(".ks-bundle:has-text('West') input[name=plan]").uncheck()
     page.fill("#id_reason", "Looks right")
     page.click("text=Approve and apply")
     page.wait_for_url("**/syncing/syncrun/*/change/")
     expect(page.locator("#ks-parts tbody tr")).to_have_count(2)
     assert SyncRun.objects.get(approved_plan=run).state == RunState.QUEUED
+
+
+def test_a_plan_is_looked_at_approved_for_one_account_and_sent_back(cast, page) -> None:
+    master = snapshot(pipeline(1, "Sales", stage(11, "Offer"), stage(12, "Contract"), is_main=True))
+    read = MasterSnapshot.objects.create(group=cast["north"].group, document=to_document(master), accepted=True)
+    run = RunFactory(group=cast["north"].group, mode="plan", state=RunState.PLANNED, snapshot=read)
+    for name in ("north", "south"):
+        planned(run, cast[name], document(change("create", "Offer"), change("delete", "Old")))
+    page.set_viewport_size({"width": 360, "height": 800})
+    page.goto(f"/syncing/syncrun/{run.pk}/change/")
+    page.click(".ks-plan h3 a")
+    now, then = page.locator("ol.ks-funnel").all()
+    expect(now.locator(".ks-is-removed")).to_have_text(re.compile("Old"))
+    expect(then.locator(".ks-is-added")).to_have_text(re.compile("Offer"))
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.click("text=Approve this plan")
+    expect(page.locator("input[name=account]").first).to_be_hidden()
+    page.locator("input[name=plan]").uncheck()
+    page.get_by_label("North").check()
+    page.click("text=Approve and apply")
+    page.wait_for_url("**/syncing/syncrun/*/change/")
+    applied = SyncRun.objects.get(approved_plan=run)
+    assert [str(each.account) for each in applied.account_runs.all()] == ["North"]
+    SyncRun.objects.filter(pk=applied.pk).update(state=RunState.SUCCEEDED)
+    page.goto(f"/runs/{run.pk}/send-back")
+    page.fill("#id_comment", "Keep the old stage.")
+    page.click("button:text-is('Send back')")
+    expect(page.locator(".ks-notice:has-text('Keep the old stage.')")).to_be_visible()
+    expect(page.locator("a:text-is('Approve')")).to_have_count(0)
 
 
 def test_the_page_of_a_run_follows_it_to_its_end(cast, page) -> None:

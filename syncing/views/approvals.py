@@ -1,6 +1,7 @@
-"""Approves a plan run, and plans the accounts again that changed meanwhile."""
+"""Approves a plan run, or sends it back; plans the accounts again that changed meanwhile."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
@@ -14,12 +15,16 @@ from accounts.models import SECRETS, Account
 from accounts.pages import actor_of, page, refusals_shown
 from syncing.models import AccountState, RunMode, SyncRun
 from syncing.presentation.links import run_url, to_run
-from syncing.selectors.approvals import Bundle, bundles
+from syncing.presentation.plan_drawing import draw_plan
+from syncing.selectors.approvals import ApprovableAccount, Bundle, bundles, documents_of
+from syncing.selectors.plans import desired_of
 from syncing.services import approvals
-from syncing.views.forms import ReasonForm
+from syncing.views.forms import ReasonForm, SendBackForm
 from syncing.views.lookup import run_or_404
 from syncing.views.start import may_start, require_start
 
+DRAWN = 3  # plans, each in its box; the others, and long ones, are drawn on pages of their own
+MOST_DRAWN = 200  # changes of a plan
 SHOWN = 100  # distinct plans on the page; the rarer ones are approved together
 OTHERS = "others"
 
@@ -34,9 +39,53 @@ def approval_context(request: HttpRequest, run: SyncRun, states: Collection[str]
     }
 
 
+@dataclass(frozen=True)
+class Choice:
+    """What of the plans that are listed a person has ticked: whole plans, and single accounts."""
+
+    listed: list[Bundle]
+    digests: set[str]
+    accounts: set[str]
+
+    @classmethod
+    def of(cls, request: HttpRequest, listed: list[Bundle]) -> "Choice":
+        """Reads the form; before it was sent every plan is ticked."""
+        if request.method == "POST":
+            return cls(listed, set(request.POST.getlist("plan")), set(request.POST.getlist("account")))
+        return cls(listed, {bundle.digest for bundle in listed} | {OTHERS}, set())
+
+    @property
+    def whole(self) -> list[Bundle]:
+        others = self.listed[SHOWN:] if OTHERS in self.digests else []
+        return [bundle for bundle in self.listed[:SHOWN] if bundle.digest in self.digests] + others
+
+    @property
+    def single(self) -> list[ApprovableAccount]:
+        members = (member for bundle in self.listed[:SHOWN] for member in bundle.members)
+        return [member for member in members if str(member.account_id) in self.accounts]
+
+    @property
+    def is_contradictory(self) -> bool:
+        """Tells whether accounts are ticked beside their whole plan: which of them is meant nobody knows."""
+        inside = {member.account_id for bundle in self.whole for member in bundle.members}
+        return any(member.account_id in inside for member in self.single)
+
+    @property
+    def account_ids(self) -> list[int]:
+        return [member.account_id for bundle in self.whole for member in bundle.members] + [
+            member.account_id for member in self.single
+        ]
+
+    def mistake(self) -> str:
+        """Returns why it cannot be approved like this; "" if it can."""
+        if self.is_contradictory:
+            return _("Some accounts are ticked, and their whole plan as well. Tick either the plan or the accounts.")
+        return "" if self.whole or self.single else _("Choose at least one plan, or one account.")
+
+
 @require_http_methods(["GET", "POST"])
 def approve(request: HttpRequest, run_id: int) -> HttpResponse:
-    """Shows (GET) what will be applied and where; starts it (POST) for the plans that are ticked."""
+    """Shows (GET) what will be applied and where; starts it (POST) for the plans and the accounts that are ticked."""
     plan = run_or_404(run_id)
     by = actor_of(request)
     if not approvals.may_approve(plan, by):
@@ -45,20 +94,37 @@ def approve(request: HttpRequest, run_id: int) -> HttpResponse:
         approvals.check(plan, by=by)
         form = ReasonForm(request.POST or None)
         query, digest = storable(request.GET.get("q", "")).strip(), storable(request.GET.get("plan", ""))
-        listed = bundles(plan, approvals.approvable(plan), query, digest)
-        shown, others, ticked = listed[:SHOWN], listed[SHOWN:], set(request.POST.getlist("plan"))
-        chosen = [bundle for bundle in shown if bundle.digest in ticked] + (others if OTHERS in ticked else [])
-        if form.is_valid() and chosen:
-            ids = [member.account_id for bundle in chosen for member in bundle.members]
-            is_whole_plan = not query and not digest and len(chosen) == len(listed)
+        choice = Choice.of(request, bundles(plan, approvals.approvable(plan), query, digest))
+        mistake = choice.mistake()
+        if form.is_valid() and not mistake:
+            is_whole_plan = not query and not digest and len(choice.whole) == len(choice.listed)
+            ids = choice.account_ids
             accounts = None if is_whole_plan else list(Account.objects.filter(pk__in=ids).defer(*SECRETS))
             reason = form.cleaned_data["reason"]
             return to_run(request, approvals.approve(plan, by=by, accounts=accounts, reason=reason))
-        if request.method == "POST" and not chosen:
-            messages.error(request, _("Choose at least one plan."))
+        if request.method == "POST" and mistake:
+            messages.error(request, mistake)
         title = _("Approve the plan of run %(number)d") % {"number": plan.pk}
-        context = {"title": title, "run": plan, "form": form, "query": request.GET.get("q", "")}
-        return page(request, "syncing/approve.html", context | _listing(listed, narrowed=bool(query or digest)))
+        context = {"title": title, "run": plan, "form": form, "query": request.GET.get("q", ""), "choice": choice}
+        context |= {"narrowed": bool(query or digest), "comment": SendBackForm()}
+        return page(request, "console/approve.html", context | _listing(plan, choice.listed))
+    return HttpResponseRedirect(run_url(plan.pk))
+
+
+@require_http_methods(["GET", "POST"])
+def send_back(request: HttpRequest, run_id: int) -> HttpResponse:
+    """Asks (GET) for the comment with which a plan is sent back; sends it back (POST)."""
+    plan = run_or_404(run_id)
+    by = actor_of(request)
+    if not approvals.may_approve(plan, by):
+        raise PermissionDenied
+    form = SendBackForm(request.POST or None)
+    if not form.is_valid():
+        title = _("Send back the plan of run %(number)d") % {"number": plan.pk}
+        return page(request, "console/send_back.html", {"title": title, "run": plan, "comment": form})
+    with refusals_shown(request):
+        approvals.send_back(plan, by=by, comment=form.cleaned_data["comment"])
+        messages.success(request, _("The plan was sent back. Nobody can approve it any more."))
     return HttpResponseRedirect(run_url(plan.pk))
 
 
@@ -72,11 +138,14 @@ def review(request: HttpRequest, run_id: int) -> HttpResponse:
     return HttpResponseRedirect(run_url(run.pk))
 
 
-def _listing(listed: list[Bundle], *, narrowed: bool) -> dict[str, Any]:
-    """Returns the distinct plans for the page, and their totals; `narrowed`: a search left out others."""
+def _listing(plan: SyncRun, listed: list[Bundle]) -> dict[str, Any]:
+    """Returns the distinct plans for the page, the first of them drawn, and their totals."""
+    drawn = [bundle for bundle in listed[:DRAWN] if bundle.tally.changes <= MOST_DRAWN]
+    documents, master = documents_of(drawn), desired_of(plan) if drawn else None
+    pictures = {digest: draw_plan(document.get("changes", ()), master) for digest, document in documents.items()}
     return {
-        "narrowed": narrowed,
         "bundles": listed[:SHOWN],
+        "boxes": [(bundle, pictures.get(bundle.digest)) for bundle in listed[:SHOWN]],
         "others": listed[SHOWN:],
         "other_accounts": sum(len(bundle.members) for bundle in listed[SHOWN:]),
         "accounts": sum(len(bundle.members) for bundle in listed),

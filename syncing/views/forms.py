@@ -1,4 +1,4 @@
-"""The form of what may be given a reason."""
+"""The forms of what may be given a reason, and of what has to be given one."""
 
 from django import forms
 from django.utils.translation import gettext_lazy
@@ -11,4 +11,13 @@ class ReasonForm(forms.Form):
         required=False,
         widget=forms.Textarea(attrs={"rows": 2, "cols": 60}),
         help_text=gettext_lazy("Optional. It is stored in the audit."),
+    )
+
+
+class SendBackForm(forms.Form):
+    comment = forms.CharField(
+        label=gettext_lazy("Comment"),
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 2, "cols": 60}),
+        help_text=gettext_lazy("Required. Who asked for the plan reads it on the page of the run."),
     )

@@ -24,6 +24,7 @@ from syncing.selectors.plans import desired_of, plan_of, with_plan
 from syncing.selectors.runs import RunProgress
 from syncing.views.approvals import approval_context
 from syncing.views.lookup import run_or_404
+from syncing.views.start import may_start
 
 ROWS_PER_PAGE = 100
 LOG_ENTRIES = 500
@@ -92,6 +93,7 @@ def plan(request: HttpRequest, run_id: int, digest: str) -> HttpResponse:
         "drawn": drawn,
         "shows_rest": "rest" in request.GET,
         "opens_words": not drawn or any(name in request.GET for name in ("q", "action", "p")),
+        "may_choose": drawn and not run.picked and may_start(request, RunMode.PLAN),
         "may_approve": approval_context(request, run, {member.state for member in plan.members})["may_approve"],
     }
     return page(request, "console/plan.html", context | {"rows": rows_of(request, plan.document)})

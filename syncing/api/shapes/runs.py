@@ -20,6 +20,17 @@ class StartedShape(Schema):
     status_url: str
 
 
+class CommentShape(Schema):
+    at: datetime
+    by: str
+    comment: str
+
+
+class SentBackShape(Schema):
+    run: int
+    sent_back: CommentShape
+
+
 class ContinuedShape(StartedShape):
     wave: int = Field(description="number of the wave that was started, from 1")
 

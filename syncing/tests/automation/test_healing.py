@@ -31,7 +31,7 @@ from syncing.models import (
 )
 from syncing.selectors.needs import needs
 from syncing.services.actors import COMMAND, SCHEDULE, WEBHOOK
-from syncing.services.approvals import approve
+from syncing.services.approvals import approve, send_back
 from syncing.services.drift_checks import check_now
 from syncing.services.exceptions import accept
 from syncing.services.healing import set_mode
@@ -298,6 +298,20 @@ def test_where_plans_need_approval_it_is_a_plan_that_waits_and_is_made_once(crm:
     assert stage(crm, "north", "Offer").color != RED
     assert stage(crm, "north", "Deal").color != BLUE
     assert HealedItem.objects.count() == 1
+
+
+def test_a_plan_that_was_sent_back_is_not_made_again(crm: House) -> None:
+    SyncGroup.objects.update(requires_approval=True)
+    recolour(crm, "north")
+    check(crm)
+    plan = heals(crm)
+    assert plan is not None
+    send_back(plan, by=COMMAND, comment="They need it like this.")
+
+    found = check(crm)
+
+    assert heals(crm) is None
+    assert told(found) == [f"Not put back: {COMMAND.name} sent back the plan of run {plan.pk}, which would do it."]
 
 
 def test_what_was_accepted_meanwhile_is_not_put_back(crm: House) -> None:

@@ -330,6 +330,35 @@ def test_the_page_of_a_plan_costs_the_same_for_few_and_many_accounts(
         admin_client.get(plan_url(run, COMMON))
 
 
+def test_items_of_a_plan_are_ticked_and_planned_alone(admin_client, run) -> None:
+    with_master(run, pipeline(1, "Sales", stage(11, "Contract"), stage(12, "Offer")))
+    planned(run, account(run, "north"), COMMON)
+    url = reverse("syncing:choose", args=[run.pk, content_digest(COMMON)])
+    assert url in text_of(admin_client.get(plan_url(run, COMMON)))
+
+    html = text_of(admin_client.get(url))
+    values = re.findall(r'name="item" value="([^"]+)"', html)
+    assert values == ["stage:1/11", "stage:1/12"]  # nothing that is deleted
+    assert "No item was chosen" in text_of(admin_client.post(url, follow=True))
+    admin_client.post(url, {"item": values[:1]})
+
+    made = SyncRun.objects.exclude(pk=run.pk).get()
+    north = made.account_runs.get().account_id
+    pick = {"account": north, "kind": "stage", "key": "1/11", "attribute": "", "chosen": True}
+    assert (made.mode, made.picked) == (RunMode.PLAN, [pick])
+
+
+def test_who_may_not_plan_chooses_nothing(client, run) -> None:
+    planned(run, account(run, "north"), COMMON)
+    clerk = User.objects.create_user("clerk", password="-", is_staff=True)
+    clerk.user_permissions.add(Permission.objects.get(codename="view_syncrun"))
+    client.force_login(clerk)
+    url = reverse("syncing:choose", args=[run.pk, content_digest(COMMON)])
+
+    assert [client.get(url).status_code, client.post(url, {"item": ["stage:1/11"]}).status_code] == [403, 403]
+    assert url not in text_of(client.get(plan_url(run, COMMON)))
+
+
 def test_a_plan_that_no_account_has_is_not_there(admin_client, run) -> None:
     assert admin_client.get(plan_url(run, COMMON)).status_code == 404
 
