@@ -96,3 +96,36 @@ def test_what_failed_is_found_by_its_count_and_tried_again(page) -> None:
     page.click("button:text-is('Try again')")
     page.wait_for_url("**/syncing/syncrun/*/change/")
     assert SyncRun.objects.latest("pk").account_runs.get().account == Account.objects.get(subdomain="north")
+
+
+def test_a_token_is_repaired_from_what_needs_somebody(simulator, world, page) -> None:
+    group = AccountFactory(master=True, health="connected").group
+    facts = {"health": "token_revoked", "health_reason": "Kommo says that it was revoked."}
+    west = AccountFactory(group=group, subdomain="west", **facts)
+    page.reload()
+    page.click("text=Store a new token")
+    page.fill("#id_new_token", world.add_account("west").token)
+    page.click("input[name=_save]")
+    page.goto("/")
+    expect(page.locator("text=Kommo says that it was revoked.")).to_have_count(0)
+    page.click("text=Check all connections")
+    bulk_check.run_slice(ConnectionCheck.objects.get().pk)
+    west.refresh_from_db()
+    assert west.health == Account.Health.CONNECTED
+
+
+def test_the_overview_works_without_javascript(page) -> None:
+    cast = AccountFactory.cast()
+    run = RunFactory(group=cast["north"].group, state=RunState.FAILED)
+    AccountRunFactory(run=run, account=cast["north"], state=AccountState.FAILED, reason="unreachable")
+    context = page.context.browser.new_context(
+        java_script_enabled=False, storage_state=page.context.storage_state(), base_url=page.url
+    )
+    plain = context.new_page()
+    plain.goto("/")
+    plain.click(".ks-filters a:has-text('Never read')")
+    expect(plain.locator(".ks-tiles li")).to_have_count(3)
+    plain.click("button:text-is('Try again')")
+    plain.wait_for_url("**/syncing/syncrun/*/change/")
+    context.close()
+    assert SyncRun.objects.latest("pk").state == RunState.QUEUED
