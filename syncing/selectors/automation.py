@@ -84,15 +84,11 @@ class AutomationState:
 
 
 def automation_state() -> AutomationState:
-    """Reads the groups, their watchers and their schedules, in three queries."""
-    groups = list(SyncGroup.objects.all())
-    by_id = {group.pk: group for group in groups}
-    watchers: dict[int, Watch] = {}
-    for watch in Watch.objects.filter(group__in=by_id):
-        watch.group = by_id[watch.group_id]
-        watchers[watch.group_id] = watch
+    """Reads the groups with their watchers, and their schedules, in two queries."""
+    groups = list(SyncGroup.objects.select_related("watcher"))
+    watchers: dict[int, Watch] = {group.pk: group.watcher for group in groups if hasattr(group, "watcher")}
     schedules: dict[int, list[Schedule]] = defaultdict(list)
-    for schedule in Schedule.objects.filter(group__in=by_id, enabled=True):
+    for schedule in Schedule.objects.filter(group__in=[group.pk for group in groups], enabled=True):
         schedules[schedule.group_id].append(schedule)
     return AutomationState(clock.now(), groups, watchers, schedules)
 
