@@ -1,7 +1,7 @@
 # KommoSync: `make demo` shows it, `make test` proves it, `make up` runs it. Every target may be repeated.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help venv venv-dev demo setup up test test-deep check bench messages clean
+.PHONY: help venv venv-dev demo setup up test test-deep check bench messages pictures clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
@@ -75,6 +75,9 @@ messages: venv-dev ## collect the texts of the pages for translation, and compil
 	$(CHECK_ENV) $(PY) manage.py makemessages -l pt_BR -l es --no-obsolete --no-wrap --add-location file \
 	  --ignore '.venv/*' --ignore 'var/*' --ignore '*/tests/*' --ignore 'accounts/simulator/*'
 	$(CHECK_ENV) $(PY) manage.py compilemessages -l pt_BR -l es --ignore '.venv/*'
+
+pictures: venv-dev ## take the pictures of README and docs anew (needs chromium)
+	$(PY) .ci/make_pictures.py
 
 clean: ## remove what can be made again (never .env or the database)
 	rm -rf var/check var/demo var/static var/cache var/test-*.sqlite3* .pytest_cache .mypy_cache .ruff_cache .hypothesis
