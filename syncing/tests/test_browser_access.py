@@ -73,12 +73,14 @@ def pages(settings: Settings, admin_user: Any) -> Iterator[list[str]]:
         AccountRetry.objects.create(account=slave, due_at=timezone.now())
         last, plan = SyncRun.objects.order_by("-pk")[0], SyncRun.objects.filter(mode=RunMode.PLAN).order_by("-pk")[0]
         worked = last.account_runs.order_by("pk")[0]
+        drawn = f"/runs/{plan.pk}/plans/{plan.account_runs.get(account=slave).content_digest}"
         yield [
             *FIXED,
             *(f"/accounts/{slave.pk}/", f"/accounts/{slave.pk}/ids", f"/accounts/{slave.pk}/exclusions"),
             *(f"/drift/{slave.pk}/", f"/promote/{slave.pk}/", f"/accounts/account/{slave.pk}/change/"),
             *(f"/syncing/syncrun/{last.pk}/change/", f"/syncing/syncrun/{plan.pk}/change/", f"/runs/{last.pk}/log"),
             *(f"/runs/{plan.pk}/approve", f"/syncing/accountrun/{worked.pk}/change/", f"/runs/{last.pk}/rollback"),
+            *(drawn, f"{drawn}?rest=yes&action=update", f"{drawn}/choose", f"/runs/{plan.pk}/send-back"),
             *(f"/groups/{group.pk}/start/apply", f"/accounts/syncgroup/{group.pk}/change/"),
         ]
 
