@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from accounts.kommo.texts import storable_id
 from accounts.models import Account, SyncGroup
 from accounts.pages import actor_of, page, refusals_shown
 from syncing.models import Schedule, Window
@@ -122,11 +123,12 @@ def remove_window(request: HttpRequest, window_id: int) -> None:
 @require_POST
 def resume(request: HttpRequest) -> HttpResponse:
     """Ends the pause of the `group` or the `account` whose id is in the form; the service asks for the permission."""
+    group_id, account_id = (storable_id(request.POST.get(name, "")) for name in ("group", "account"))
     with refusals_shown(request):
-        if group_id := request.POST.get("group"):
+        if group_id is not None:
             pauses.resume([get_object_or_404(SyncGroup, pk=group_id)], by=actor_of(request))
         else:
-            account = get_object_or_404(Account.objects.select_related("group"), pk=request.POST.get("account"))
+            account = get_object_or_404(Account.objects.select_related("group"), pk=account_id)
             pauses.resume([account], by=actor_of(request))
         messages.success(request, _("The pause has ended."))
     return HttpResponseRedirect(reverse("syncing:automation"))

@@ -89,6 +89,8 @@ def test_pauses_retries_and_channels_are_shown_and_a_pause_is_ended(admin_client
     admin_client.post("/automation/resume", {"account": north.pk})
     north.refresh_from_db()
     assert not north.paused
+    for nobody in ({}, {"account": "x"}, {"group": "9" * 30}, {"account": "999"}):
+        assert admin_client.post("/automation/resume", nobody).status_code == 404
 
 
 def test_who_may_only_look_has_no_forms_and_is_refused(client: Client) -> None:
