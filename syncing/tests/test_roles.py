@@ -84,6 +84,8 @@ DOORS: dict[str, dict[str, str]] = {
     "syncing:continue": {"POST": "syncing.start_sync"},
     "syncing:force": {"GET": "syncing.override_limits", "POST": "syncing.override_limits"},
     "syncing:approve": {"GET": "syncing.approve_plan", "POST": "syncing.approve_plan"},
+    "syncing:send_back": {"GET": "syncing.approve_plan", "POST": "syncing.approve_plan"},
+    "syncing:choose": {"GET": "syncing.plan_sync", "POST": "syncing.plan_sync"},
     "syncing:roll_back": {"GET": "syncing.roll_back", "POST": "syncing.roll_back"},
     "syncing:promote": {"GET": "syncing.promote", "POST": "syncing.promote"},
     "syncing:revert": {"GET": "syncing.start_sync", "POST": "syncing.start_sync"},
