@@ -23,6 +23,7 @@ from syncing.tests.commands import command
 from syncing.tests.factories import AccountRunFactory, RunFactory
 from syncing.tests.management.test_approve import bearer, post
 from syncing.tests.plans import change, document, planned
+from syncing.views.solutions import solution_of
 
 pytestmark = pytest.mark.django_db
 
@@ -246,6 +247,9 @@ def test_the_overview_says_that_a_plan_was_sent_back_instead_of_that_it_waits(gr
 
     (need,) = needs()
     assert (need.concern.label, need.concern.text) == ("Plan sent back", "ben: Keep the old colours.")
+    solution = solution_of(need, lambda permission: False)
+    assert solution is not None
+    assert solution.url == reverse("admin:syncing_syncrun_change", args=[plan])
 
 
 def test_what_was_approved_before_a_plan_is_sent_back_goes_on(group: SyncGroup, page: Client) -> None:

@@ -50,6 +50,8 @@ def solution_of(need: Need, may: May) -> Solution | None:
         return _of_failure(need, may)
     if state == AccountState.PLANNED:
         return Solution(_("Review the plan"), run_url(accounts[0].run_id or 0))
+    if state == "sent_back":
+        return Solution(_("Read the comment"), run_url(accounts[0].run_id or 0))
     if state in ("edited", "given_up"):
         return _of_drift(accounts, may)
     return _of_document(state, accounts, may)
