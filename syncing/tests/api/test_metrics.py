@@ -481,7 +481,7 @@ def test_a_scrape_costs_a_fixed_few_queries() -> None:
     assert not [sql for sql in asked if '"document"' in sql or '"token"' in sql]
 
 
-QUERIES = 18  # PostgreSQL is asked for the time as well
+QUERIES = 15  # PostgreSQL is asked for the time as well
 
 
 def test_counting_a_request_asks_nothing_of_the_database(counts: request_counts.RequestCounts) -> None:

@@ -38,6 +38,7 @@ ENDPOINTS = [
     ("POST", "/api/sync/runs/{run}/rollback", {"mode": "plan"}, "syncing.roll_back"),
     ("POST", "/api/sync/runs/{run}/rollback", {}, "syncing.roll_back"),
     ("POST", "/api/sync/runs/{run}/approve", {}, "syncing.approve_plan"),
+    ("POST", "/api/sync/runs/{run}/send_back", {"comment": "no"}, "syncing.approve_plan"),
     (
         "POST",
         "/api/accounts/north/exceptions",
