@@ -10,8 +10,7 @@ from accounts.models import SECRETS, Account, SyncGroup, pause_is_on
 from syncing.models import AccountRetry, Channel, Schedule, Window
 from syncing.selectors.automation import AutomationState, automation_state, sentence
 from syncing.selectors.schedules import coming
-from syncing.selectors.windows import openings
-from syncing.windows import Opening, end_of_freeze
+from syncing.selectors.windows import frozen_groups, openings
 
 Row = TypeVar("Row", Schedule, Window)
 MOST = 50  # retries and paused accounts of a group that are listed
@@ -42,6 +41,7 @@ def groups_with_automation() -> list[GroupAutomation]:
     state = automation_state()
     schedules = _by_group(Schedule.objects.order_by("pk"), state)
     windows = _by_group(Window.objects.order_by("pk"), state)
+    frozen = frozen_groups(state.groups, state.moment)
     channels = list(Channel.objects.defer("address"))
     hidden = [f"account__{name}" for name in SECRETS]
     retries = defaultdict(list)
@@ -54,7 +54,7 @@ def groups_with_automation() -> list[GroupAutomation]:
         GroupAutomation(
             group=group,
             sentence=sentence(group, state),
-            frozen_until=end_of_freeze([Opening.of(each, group) for each in windows[group.pk]], state.moment),
+            frozen_until=frozen.get(group.pk),
             schedules=[ListedTimes(each, coming(each)) for each in schedules[group.pk]],
             windows=[ListedTimes(each, openings(each)) for each in windows[group.pk]],
             channels=[each for each in channels if each.group_id in (None, group.pk)],

@@ -15,6 +15,7 @@ from syncing.selectors.accounts import account_status
 from syncing.selectors.automation import automation_state, overdue
 from syncing.selectors.runs import last_runs, run_rows, with_last_run
 from syncing.selectors.watch import watch_document
+from syncing.selectors.windows import frozen_groups
 
 logger = logging.getLogger(__name__)
 
@@ -27,12 +28,15 @@ def status() -> dict[str, Any]:
     runs = last_runs()
     last = {run.group_id: row for run, row in zip(runs, run_rows(runs), strict=True)}
     automation = automation_state()
+    frozen = frozen_groups(automation.groups, automation.moment)
     return {
         "overdue": [trouble.document for trouble in overdue(automation)],
         "groups": [
             {
                 "name": group.name,
                 "last_run": last.get(group.pk),
+                "paused_until": group.paused_until if group.is_paused else None,
+                "frozen_until": frozen.get(group.pk),
                 "watch": watch_document(group, automation.watchers.get(group.pk), automation.moment),
                 "accounts": accounts.get(group.pk, []),
             }

@@ -48,6 +48,8 @@ class AccountStatusShape(Schema):
 class GroupStatusShape(Schema):
     name: str
     last_run: RunRowShape | None
+    paused_until: datetime | None = Field(description="null also for a pause without an end")
+    frozen_until: datetime | None = Field(description="windows forbid to write until then; the year 9999: without end")
     watch: WatchShape
     accounts: list[AccountStatusShape]
 

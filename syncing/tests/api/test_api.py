@@ -1,12 +1,13 @@
 """The REST API: who comes in, what is refused and how, what the answers hold."""
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.test import Client
 from django.utils import timezone
 
+from accounts.models import SyncGroup
 from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing.models import (
     AcceptedDifference,
@@ -19,6 +20,7 @@ from syncing.models import (
     SyncRun,
     Trigger,
     Watch,
+    Window,
 )
 from syncing.selectors.documents import run_document
 from syncing.services.keys import create_key
@@ -245,6 +247,17 @@ def test_the_status_tells_the_watcher_of_each_group(client, may_read) -> None:
     assert documents[on.name].keys() == documents[off.name].keys()
     assert (documents[on.name]["state"], documents[on.name]["overdue"]) == ("overdue", True)
     assert documents[on.name]["last_look"] == documents[on.name]["next_look"] == looked.isoformat()[:23] + "Z"
+
+
+def test_the_status_tells_until_when_a_group_is_paused_and_frozen(client, may_read) -> None:
+    free, paused = GroupFactory(name="Free"), GroupFactory(name="Paused", paused=True)
+    end = timezone.now() + timedelta(hours=2)
+    SyncGroup.objects.filter(pk=paused.pk).update(paused_until=end)
+    Window.objects.create(group=paused, kind="deny", cron="* * * * *", minutes=60)  # opens again before it closes
+    groups = {each["name"]: each for each in client.get("/api/sync/status", headers=may_read).json()["groups"]}
+    assert (groups[free.name]["paused_until"], groups[free.name]["frozen_until"]) == (None, None)
+    assert datetime.fromisoformat(groups["Paused"]["paused_until"]) == pytest.approx(end, abs=timedelta(seconds=1))
+    assert groups["Paused"]["frozen_until"].startswith("9999-01-01")
 
 
 def test_the_status_costs_the_same_for_few_and_many(client, may_read, django_assert_max_num_queries) -> None:
