@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = (ROOT, ROOT / "syncing", ROOT / "accounts")
-PAGES = [*sorted((ROOT / "docs").rglob("*.md")), ROOT / "README.md"]
+PAGES = [*sorted((ROOT / "docs").rglob("*.md")), *sorted(ROOT.glob("README*.md"))]
 KOMMO, LIFECYCLE, ARCHITECTURE = (ROOT / "docs" / f"{name}.md" for name in ("kommo", "lifecycle", "architecture"))
 
 PATH = re.compile(r"`(\w[\w*./-]*(?:\.(?:py|md|toml)|/))`")
