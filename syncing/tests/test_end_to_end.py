@@ -196,7 +196,7 @@ def test_a_cancel_stops_between_two_requests_and_says_how_far_it_came(make) -> N
     installation.assert_converged()
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", ["sqlite", pytest.param("postgres+redis", marks=ONLY_DEEP)])
 def test_a_real_worker_keeps_oauth_accounts_alive_checks_and_syncs_them(make, backend: str) -> None:
     world = new_franchise(slaves=3)
     theirs = world.add_integration(redirect_uri="https://sync.example/oauth/callback")

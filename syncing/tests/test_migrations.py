@@ -23,6 +23,7 @@ from syncing.services.approvals import approve
 from syncing.services.audit import Actor
 from syncing.tests.crm import ANNA, account_runs, planned, synced, work
 from syncing.tests.house import House
+from syncing.tests.laws import only_deep
 
 own_names = import_module("syncing.migrations.0003_own_items_by_exact_name")
 BEFORE = (("accounts", "0008_plain_labels"), ("syncing", "0008_pending_creations"))
@@ -137,6 +138,7 @@ def test_rows_move_to_tables_of_their_own_and_back() -> None:
         migrated(DEFAULT_DB_ALIAS)
 
 
+@only_deep
 def test_rows_move_on_postgresql_too(postgres_url: str, postgres_tables: str, django_db_blocker: Any) -> None:
     name = f"{postgres_tables}_migrations"
     with (

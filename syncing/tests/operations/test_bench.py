@@ -13,6 +13,7 @@ from django.core.management import call_command
 from syncing.operations.bench import measure
 from syncing.operations.bench.lab import Measurement, busiest_second
 from syncing.operations.bench.report import Limit, ScenarioResult, text
+from syncing.tests.laws import only_deep
 
 
 def measured(**facts: object) -> Measurement:
@@ -122,6 +123,7 @@ def test_memory_and_cpu_count_the_children_of_a_process() -> None:
     assert measure.cpu_seconds([child.pid]) == 0
 
 
+@only_deep
 def test_the_requests_per_slave_are_at_their_floors() -> None:
     said = io.StringIO()
     with pytest.raises(SystemExit) as end:
