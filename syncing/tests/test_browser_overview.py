@@ -52,7 +52,7 @@ def test_an_empty_installation_is_led_to_its_first_verified_sync(simulator, worl
     bulk_check.run_slice(ConnectionCheck.objects.get().pk)
     page.reload()  # at once: that pages follow by themselves is tried in test_browser
     page.locator("text=All of them are connected").wait_for()
-    finger.click("text=Go to the dashboard")
+    finger.click("text=Go to the overview")
     expect(page.locator("[aria-current=step] h3")).to_have_text("Plan")
     finger.click("[aria-current=step] button")
     house = House(SyncGroup.objects.get(), world, {})
