@@ -1,7 +1,7 @@
 """Drawing: funnels and fields in the order in which Kommo shows them, with what differs marked; values for templates.
 
-Whatever two accounts differ in is told by `Edit`s of the master's configuration: the rows of a drift, the changes of a
-plan. `presentation.painting.draw` makes the picture of either side of them.
+Whatever two accounts differ in is told by `DrawnEdit`s of the master's configuration: the rows of a drift, the changes
+of a plan. `presentation.painting.draw` makes the picture of either side of them.
 """
 
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ class Mark(StrEnum):
 
 
 @dataclass(frozen=True)
-class Edit:
+class DrawnEdit:
     """One attribute, or a whole item (attribute ""), in which the two sides differ; values in words.
 
     `key` is that of the ref; where a document has none the item is found by its kind, name and parent.
@@ -57,7 +57,7 @@ class Edit:
         return cls(**{name: getattr(row, name) for name in names}, row=row)
 
     @classmethod
-    def of_change(cls, change: Mapping[str, Any]) -> "list[Edit]":
+    def of_change(cls, change: Mapping[str, Any]) -> "list[DrawnEdit]":
         """Makes them of a change of a run document: one of each attribute of an update."""
         what = (change["action"], change["kind"], "", change["name"], change.get("parent") or "")
         if change["action"] != "update":
@@ -77,7 +77,7 @@ class Chip:
     mark: Mark = Mark.NONE
     was: tuple[tuple[str, Any], ...] = ()
     is_system: bool = False
-    edits: tuple[Edit, ...] = ()
+    edits: tuple[DrawnEdit, ...] = ()
 
     @property
     def old_name(self) -> str:
@@ -92,7 +92,7 @@ class DrawnPipeline:
     is_archive: bool = False
 
     @property
-    def edits(self) -> list[Edit]:
+    def edits(self) -> list[DrawnEdit]:
         return [*self.title.edits, *(edit for stage in self.stages for edit in stage.edits)]
 
     @property
@@ -111,7 +111,7 @@ class DrawnField:
     hidden: tuple[str, ...] = ()
 
     @property
-    def edits(self) -> list[Edit]:
+    def edits(self) -> list[DrawnEdit]:
         return [*self.title.edits, *(edit for option in self.options for edit in option.edits)]
 
     @property
@@ -128,7 +128,7 @@ class DrawnGroup:
     fields: tuple[DrawnField, ...]
 
     @property
-    def edits(self) -> list[Edit]:
+    def edits(self) -> list[DrawnEdit]:
         return [*self.title.edits, *(edit for each in self.fields for edit in each.edits)]
 
     @property

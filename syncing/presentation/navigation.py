@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 @dataclass(frozen=True)
-class Section:
+class ConsoleSection:
     """A section: the name of its address, the permission to see it, and the beginnings of the addresses below it."""
 
     label: str | Promise
@@ -26,28 +26,28 @@ class SectionLink:
 
 
 SECTIONS = (
-    Section(_("Overview"), "syncing:dashboard", "", ("/dashboard/",)),
-    Section(
+    ConsoleSection(_("Overview"), "syncing:dashboard", "", ("/dashboard/",)),
+    ConsoleSection(
         _("Accounts"),
         "syncing:accounts",
         "accounts.view_account",
         ("/accounts/", "/connections/", "/oauth/"),
     ),
-    Section(
+    ConsoleSection(
         _("Runs"),
         "syncing:runs",
         "syncing.view_syncrun",
         ("/runs/", "/groups/", "/syncing/syncrun/", "/syncing/accountrun/"),
     ),
-    Section(_("Drift"), "syncing:drift", "syncing.view_drift", ("/drift/", "/promote/", "/syncing/drift/")),
-    Section(
+    ConsoleSection(_("Drift"), "syncing:drift", "syncing.view_drift", ("/drift/", "/promote/", "/syncing/drift/")),
+    ConsoleSection(
         _("Automation"),
         "syncing:automation",
         "accounts.view_syncgroup",
         ("/automation/", "/syncing/schedule/", "/syncing/window/", "/syncing/channel/"),
     ),
-    Section(_("To do"), "syncing:todo", "syncing.view_accountrun", ("/todo/",)),
-    Section(_("Settings"), "syncing:settings", "", ("/", "/accounts/syncgroup/", "/accounts/integration/")),
+    ConsoleSection(_("To do"), "syncing:todo", "syncing.view_accountrun", ("/todo/",)),
+    ConsoleSection(_("Settings"), "syncing:settings", "", ("/", "/accounts/syncgroup/", "/accounts/integration/")),
 )
 
 
@@ -61,7 +61,7 @@ def links(path: str, may: Callable[[str], bool]) -> list[SectionLink]:
     ]
 
 
-def section_of(path: str) -> Section:
+def section_of(path: str) -> ConsoleSection:
     """Returns the section with the longest beginning of an address; the first page is that of the overview."""
     if path == "/":
         return SECTIONS[0]

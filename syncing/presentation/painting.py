@@ -15,17 +15,19 @@ from syncing.engine.snapshot import Snapshot
 from syncing.presentation.drawing import (
     Chip,
     Drawing,
+    DrawnEdit,
     DrawnField,
     DrawnGroup,
     DrawnPipeline,
-    Edit,
     ItemName,
     Mark,
     Side,
 )
 
 
-def draw(master: Snapshot, edits: Iterable[Edit], side: Side, aside: Mapping[ItemName, Mark] | None = None) -> Drawing:
+def draw(
+    master: Snapshot, edits: Iterable[DrawnEdit], side: Side, aside: Mapping[ItemName, Mark] | None = None
+) -> Drawing:
     """Draws one side of the edits of the master's configuration; what they do not name is the same on both.
 
     `aside`: marks of items that no edit speaks of, as they are excluded or accepted.
@@ -38,13 +40,15 @@ def draw(master: Snapshot, edits: Iterable[Edit], side: Side, aside: Mapping[Ite
 class _Found:
     """The edits by item, and those of items that the master does not have, by the place where they are drawn."""
 
-    by_key: dict[ItemName, list[Edit]] = field(default_factory=lambda: defaultdict(list))
-    by_name: dict[tuple[str, str, str], list[Edit]] = field(default_factory=lambda: defaultdict(list))
-    only_there: dict[tuple[str, str], list[Edit]] = field(default_factory=lambda: defaultdict(list))
+    by_key: dict[ItemName, list[DrawnEdit]] = field(default_factory=lambda: defaultdict(list))
+    by_name: dict[tuple[str, str, str], list[DrawnEdit]] = field(default_factory=lambda: defaultdict(list))
+    only_there: dict[tuple[str, str], list[DrawnEdit]] = field(default_factory=lambda: defaultdict(list))
 
 
 class _Painter:
-    def __init__(self, master: Snapshot, edits: Iterable[Edit], side: Side, aside: Mapping[ItemName, Mark]) -> None:
+    def __init__(
+        self, master: Snapshot, edits: Iterable[DrawnEdit], side: Side, aside: Mapping[ItemName, Mark]
+    ) -> None:
         self.master, self.side, self.aside = master, side, aside
         self.found = _Found()
         for edit in edits:
@@ -164,7 +168,7 @@ class _Painter:
         )
         return replace(chip, name=str(self._shown(chip, "name", name)))
 
-    def _mark(self, edits: Sequence[Edit]) -> Mark:
+    def _mark(self, edits: Sequence[DrawnEdit]) -> Mark:
         attributes = {edit.attribute for edit in edits}
         if not edits:
             return Mark.NONE

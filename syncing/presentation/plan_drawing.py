@@ -11,7 +11,7 @@ from syncing.engine.choice import Named, named, refs_by_name
 from syncing.engine.refs import Kind, Ref, pipeline_key, stage_key
 from syncing.engine.resources.pipelines import display_order
 from syncing.engine.snapshot import Snapshot
-from syncing.presentation.drawing import Chip, Drawing, DrawnField, DrawnGroup, DrawnPipeline, Edit, Mark, Side
+from syncing.presentation.drawing import Chip, Drawing, DrawnEdit, DrawnField, DrawnGroup, DrawnPipeline, Mark, Side
 from syncing.presentation.painting import draw
 from syncing.presentation.stage_matrix import BETWEEN, StageMatrix, StageNames, matrices
 
@@ -35,7 +35,7 @@ class PipelinePair:
         return shown
 
     @property
-    def details(self) -> list[Edit]:
+    def details(self) -> list[DrawnEdit]:
         edits = (edit for edit in self.shown.edits if edit.attribute and edit.attribute not in DRAWN)
         return [edit for edit in edits if edit.attribute != "position" or edit.kind == Kind.PIPELINE]
 
@@ -61,7 +61,7 @@ class FieldPair:
         return len(sides) == 1 or any(option.mark for side in sides for option in side.options)
 
     @property
-    def details(self) -> list[Edit]:
+    def details(self) -> list[DrawnEdit]:
         edits = (edit for edit in self.shown.title.edits if edit.attribute and edit.attribute not in DRAWN)
         return [edit for edit in edits if edit.theirs != edit.ours]  # a place counts what moves beside it, too
 
@@ -117,7 +117,7 @@ def draw_plan(changes: Sequence[Row], master: Snapshot | None) -> DrawnPlan:
     )
 
 
-def _edits(rows: Iterable[Row], refs: Mapping[Named, Sequence[Ref]]) -> Iterator[Edit]:
+def _edits(rows: Iterable[Row], refs: Mapping[Named, Sequence[Ref]]) -> Iterator[DrawnEdit]:
     """Yields the edits that the rows are, with the keys of the master's items.
 
     What is deleted stands where its account has it, which may call the funnel or the field otherwise until then.
@@ -127,21 +127,21 @@ def _edits(rows: Iterable[Row], refs: Mapping[Named, Sequence[Ref]]) -> Iterator
         (str(row["kind"]), row["fields"]["name"][0]): row["name"] for row in rows if "name" in (row.get("fields") or {})
     }
     for row in rows:
-        for edit in Edit.of_change(row):
+        for edit in DrawnEdit.of_change(row):
             if row["action"] != Action.DELETE:
                 yield replace(edit, key=refs[named(row)][0].key)
             else:
                 yield replace(edit, parent=_place_of(edit, today))
 
 
-def _place_of(edit: Edit, today: Mapping[tuple[str, str], str]) -> str:
+def _place_of(edit: DrawnEdit, today: Mapping[tuple[str, str], str]) -> str:
     """Returns the parent of what is deleted by the name under which it is drawn: of a group the account's own."""
     parents = {Kind.STAGE: Kind.PIPELINE, Kind.ENUM: Kind.CUSTOM_FIELD}
     kind = parents.get(Kind(edit.kind))
     return edit.parent if kind is None else today.get((kind, edit.parent), edit.parent)
 
 
-def _stage_names(master: Snapshot, edits: Sequence[Edit]) -> StageNames:
+def _stage_names(master: Snapshot, edits: Sequence[DrawnEdit]) -> StageNames:
     """Returns the stages as the master labels them, and as the account does: some are renamed by the plan."""
     old = {(edit.kind, edit.key): str(edit.theirs) for edit in edits if edit.attribute == "name"}
     names, here = {}, {}

@@ -9,7 +9,7 @@ from django.utils.translation import ngettext
 from syncing.presentation.labels import attribute_label, value_text
 
 
-class Difference(Protocol):
+class ToldDifference(Protocol):
     """What a sentence needs of a difference."""
 
     action: str
@@ -18,7 +18,7 @@ class Difference(Protocol):
     theirs: Any
 
 
-def difference_sentence(row: Difference) -> str:
+def difference_sentence(row: ToldDifference) -> str:
     """Says how the account differs from the master in one attribute, or in a whole item; colours are drawn."""
     if row.action == "create":
         return _("The master has it, this account does not.")

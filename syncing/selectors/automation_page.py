@@ -1,18 +1,17 @@
 """Reads for the page of the automation: of each group what happens by itself, when next, and what hinders it."""
 
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+
+from django.db.models import prefetch_related_objects
 
 from accounts.models import SECRETS, Account, SyncGroup, pause_is_on
 from syncing.models import AccountRetry, Channel, Schedule, Window
-from syncing.selectors.automation import AutomationState, automation_state, sentence
+from syncing.selectors.automation import automation_state, sentence
 from syncing.selectors.schedules import coming
 from syncing.selectors.windows import frozen_groups, openings
 
-Row = TypeVar("Row", Schedule, Window)
 MOST = 50  # retries and paused accounts of a group that are listed
 
 
@@ -39,8 +38,7 @@ class GroupAutomation:
 def groups_with_automation() -> list[GroupAutomation]:
     """Returns every group, in a number of queries that does not depend on how many there are."""
     state = automation_state()
-    schedules = _by_group(Schedule.objects.order_by("pk"), state)
-    windows = _by_group(Window.objects.order_by("pk"), state)
+    prefetch_related_objects(state.groups, "schedules")
     frozen = frozen_groups(state.groups, state.moment)
     channels = list(Channel.objects.defer("address"))
     hidden = [f"account__{name}" for name in SECRETS]
@@ -55,21 +53,11 @@ def groups_with_automation() -> list[GroupAutomation]:
             group=group,
             sentence=sentence(group, state),
             frozen_until=frozen.get(group.pk),
-            schedules=[ListedTimes(each, coming(each)) for each in schedules[group.pk]],
-            windows=[ListedTimes(each, openings(each)) for each in windows[group.pk]],
+            schedules=[ListedTimes(each, coming(each)) for each in group.schedules.all()],
+            windows=[ListedTimes(each, openings(each)) for each in group.windows.all()],
             channels=[each for each in channels if each.group_id in (None, group.pk)],
             retries=retries[group.pk][:MOST],
             paused=paused[group.pk][:MOST],
         )
         for group in state.groups
     ]
-
-
-def _by_group(rows: Iterable[Row], state: AutomationState) -> dict[int, list[Row]]:
-    groups = {group.pk: group for group in state.groups}
-    found: dict[int, list[Row]] = defaultdict(list)
-    for row in rows:
-        if row.group_id in groups:
-            row.group = groups[row.group_id]
-            found[row.group_id].append(row)
-    return found

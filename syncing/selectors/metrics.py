@@ -129,7 +129,7 @@ def _watchers(automation: AutomationState) -> dict[str, Samples]:
 
 
 def _schedules(automation: AutomationState) -> dict[str, Samples]:
-    """Of several schedules of one kind in a group: the last start of all, and the one that is due first."""
+    """Returns the last start and the first time that is due, over all schedules of one kind in a group."""
     starts: dict[tuple[str, ...], float] = {}
     due: dict[tuple[str, ...], float] = {}
     for group in automation.groups:

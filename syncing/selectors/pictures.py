@@ -13,7 +13,7 @@ from syncing.engine.refs import Kind, field_key, group_key, pipeline_key, stage_
 from syncing.engine.rules import ExclusionRule, Rules
 from syncing.engine.snapshot import Snapshot, from_document
 from syncing.models import AcceptedDifference, Drift, Exclusion, IdMapping, MasterSnapshot, RunType
-from syncing.presentation.drawing import DrawnGroup, DrawnPipeline, Edit, ItemName, Mark, Side
+from syncing.presentation.drawing import DrawnEdit, DrawnGroup, DrawnPipeline, ItemName, Mark, Side
 from syncing.presentation.painting import draw
 from syncing.selectors.drift import ListedDifference
 from syncing.selectors.todo import Task
@@ -83,7 +83,7 @@ def picture_of(
     if found is None:
         return None
     snapshot, taken_at = found
-    edits = [Edit.of_difference(row) for row in rows]
+    edits = [DrawnEdit.of_difference(row) for row in rows]
     aside = _left_aside(account, snapshot)
     ours = draw(snapshot, edits, Side.MASTER, aside)
     theirs = draw(snapshot, edits, Side.ACCOUNT, _by_hand(snapshot, by_hand) | aside)

@@ -1,12 +1,12 @@
 """Reads for the list of runs: which of them somebody looks for, and how many there are in each state."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from accounts.models import Account
 from syncing.models import RUN_OPEN, AccountRun, RunState, SyncRun
+from syncing.selectors.filters import ListFilters
 from syncing.selectors.runs import StateCount, state_counts
 
 OPEN = "open"  # as a state: all that has not ended
@@ -17,7 +17,7 @@ COLUMNS = ("group", "type", "purpose", "trigger")
 
 
 @dataclass(frozen=True)
-class RunFilters:
+class RunListFilters(ListFilters):
     """What somebody looks for; "" for anything."""
 
     q: str = ""
@@ -28,15 +28,8 @@ class RunFilters:
     trigger: str = ""
     person: str = ""
 
-    @classmethod
-    def of(cls, parameters: Mapping[str, str]) -> "RunFilters":
-        return cls(**{field.name: parameters.get(field.name, "").strip() for field in fields(cls)})
 
-    def __bool__(self) -> bool:
-        return any(vars(self).values())
-
-
-def found_runs(filters: RunFilters, *, in_any_state: bool = False) -> QuerySet[SyncRun]:
+def found_runs(filters: RunListFilters, *, in_any_state: bool = False) -> QuerySet[SyncRun]:
     """Returns the runs, the newest first; what is no number of a group finds nothing."""
     runs = SyncRun.objects.order_by("-pk")
     if filters.group and not _is_id(filters.group):
@@ -51,7 +44,7 @@ def found_runs(filters: RunFilters, *, in_any_state: bool = False) -> QuerySet[S
     return runs.filter(_mentions(filters.q)) if filters.q else runs
 
 
-def states_of(filters: RunFilters) -> tuple[StateCount, ...]:
+def states_of(filters: RunListFilters) -> tuple[StateCount, ...]:
     """Returns how many of the runs are in each state, whichever state is looked for."""
     runs = found_runs(filters, in_any_state=True).order_by()
     return state_counts(dict(runs.values_list("state").annotate(n=Count("pk"))), RunState)

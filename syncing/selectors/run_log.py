@@ -1,11 +1,12 @@
 """Reads of the log of a run, object by object, as a page and a file show it."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from django.db.models import Q, QuerySet
 
 from syncing.models import LogEntry, SyncRun
+from syncing.selectors.filters import ListFilters
 
 HEAD = ("time", "account", "level", "action", "kind", "item", "parent", "outcome", "message")
 AT_ONCE = 2000  # rows in memory
@@ -14,7 +15,7 @@ COLUMNS = ("level", "action", "kind")
 
 
 @dataclass(frozen=True)
-class LogFilters:
+class RunLogFilters(ListFilters):
     """What somebody looks for; "" for anything. `account`: a subdomain."""
 
     q: str = ""
@@ -23,15 +24,8 @@ class LogFilters:
     kind: str = ""
     account: str = ""
 
-    @classmethod
-    def of(cls, parameters: Mapping[str, str]) -> "LogFilters":
-        return cls(**{field.name: parameters.get(field.name, "").strip() for field in fields(cls)})
 
-    def __bool__(self) -> bool:
-        return any(vars(self).values())
-
-
-def found_entries(run: SyncRun, filters: LogFilters) -> QuerySet[LogEntry]:
+def found_entries(run: SyncRun, filters: RunLogFilters) -> QuerySet[LogEntry]:
     """Returns the entries in the order in which they were written."""
     wanted = {name: value for name in COLUMNS if (value := getattr(filters, name))}
     entries = LogEntry.objects.filter(run=run, **wanted).order_by("pk")

@@ -29,7 +29,7 @@ LISTS = ("manual", "conflicts")
 
 
 @dataclass(frozen=True)
-class Place:
+class TaskPlace:
     """An account in which something is to be done, and when that was seen."""
 
     account: Account
@@ -46,7 +46,7 @@ class Task:
     name: str
     parent: str
     message: str
-    places: list[Place] = field(default_factory=list)
+    places: list[TaskPlace] = field(default_factory=list)
 
     @property
     def funnel(self) -> str:
@@ -68,7 +68,7 @@ def tasks(*, group: int | None = None, account: int | None = None, text: str = "
     for each, run_type, document, seen_at in _readings(accounts):
         for what, row in _rows(document, PARTS[run_type]):
             key = (what, row["kind"], row["name"], row.get("parent") or "", row.get("message") or "")
-            found.setdefault(key, Task(*key)).places.append(Place(each, seen_at))
+            found.setdefault(key, Task(*key)).places.append(TaskPlace(each, seen_at))
     listed = list(_mentioning(found.values(), text.strip().casefold()))
     _add_keys(listed)
     return sorted(listed, key=lambda task: (-len(task.places), task.parent, task.name))

@@ -1,17 +1,16 @@
 """Reads the windows of groups, with the times at which they open next."""
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import QuerySet, prefetch_related_objects
 
 from accounts import clock
 from accounts.models import SyncGroup
 from syncing.cron import next_times
 from syncing.models import Window
-from syncing.windows import Opening, end_of_freeze
+from syncing.windows import frozen_until
 
 
 def windows_of(group: SyncGroup | None) -> QuerySet[Window]:
@@ -25,12 +24,10 @@ def openings(window: Window) -> list[datetime]:
     return next_times(window.cron, window.zone, clock.now())
 
 
-def frozen_groups(groups: Iterable[SyncGroup], moment: datetime) -> dict[int, datetime]:
+def frozen_groups(groups: Sequence[SyncGroup], moment: datetime) -> dict[int, datetime]:
     """Returns until when each group is frozen that is, by its key; NEVER if it does not end. In one query."""
-    by_key, openings = {group.pk: group for group in groups}, defaultdict(list)
-    for window in Window.objects.filter(group__in=by_key):
-        openings[window.group_id].append(Opening.of(window, by_key[window.group_id]))
-    ends = {key: end_of_freeze(found, moment) for key, found in openings.items()}
+    prefetch_related_objects(groups, "windows")
+    ends = {group.pk: frozen_until(group, moment) for group in groups}
     return {key: end for key, end in ends.items() if end is not None}
 
 

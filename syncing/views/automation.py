@@ -21,7 +21,7 @@ from syncing.selectors.automation_page import GroupAutomation, groups_with_autom
 from syncing.services import pauses, schedules, windows
 from syncing.services.policy import set_policy
 from syncing.services.requirements import CHANGE_GROUP
-from syncing.views.automation_forms import ScheduleForm, WatchForm, WindowForm
+from syncing.views.automation_forms import AddScheduleForm, AddWindowForm, WatchForm
 
 Change = Callable[..., None]
 
@@ -44,8 +44,8 @@ def _with_forms(found: GroupAutomation) -> dict[str, Any]:
     return {
         "found": found,
         "watch": WatchForm(initial=_initial(found.group), auto_id=f"{prefix}-%s"),
-        "add_schedule": ScheduleForm(auto_id=f"{prefix}-schedule-%s"),
-        "add_window": WindowForm(auto_id=f"{prefix}-window-%s"),
+        "add_schedule": AddScheduleForm(auto_id=f"{prefix}-schedule-%s"),
+        "add_window": AddWindowForm(auto_id=f"{prefix}-window-%s"),
     }
 
 
@@ -79,7 +79,7 @@ def watch(request: HttpRequest, group_id: int) -> None:
 
 @changing
 def add_schedule(request: HttpRequest, group_id: int) -> None:
-    form = ScheduleForm(request.POST)
+    form = AddScheduleForm(request.POST)
     if _is_valid(request, form):
         group = get_object_or_404(SyncGroup, pk=group_id)
         schedule = Schedule(group=group, kind=form.cleaned_data["kind"], cron=form.expression())
@@ -104,7 +104,7 @@ def remove_schedule(request: HttpRequest, schedule_id: int) -> None:
 
 @changing
 def add_window(request: HttpRequest, group_id: int) -> None:
-    form = WindowForm(request.POST)
+    form = AddWindowForm(request.POST)
     if _is_valid(request, form):
         group = get_object_or_404(SyncGroup, pk=group_id)
         window = Window(group=group, kind=form.cleaned_data["kind"], cron=form.expression(), minutes=form.minutes)

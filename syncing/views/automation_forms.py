@@ -51,12 +51,12 @@ class TimesForm(forms.Form):
         return cron_of(self.cleaned_data["repeat"], at.hour, at.minute)
 
 
-class ScheduleForm(TimesForm):
+class AddScheduleForm(TimesForm):
     kind = forms.ChoiceField(label=_("What"), choices=ScheduleKind.choices)
     field_order = ("kind", "repeat", "time", "cron")
 
 
-class WindowForm(TimesForm):
+class AddWindowForm(TimesForm):
     kind = forms.ChoiceField(label=_("What"), choices=WindowKind.choices)
     hours = forms.FloatField(label=_("For … hours"), min_value=1 / 60, max_value=52 * 7 * 24, initial=8)
     field_order = ("kind", "repeat", "time", "cron", "hours")

@@ -13,7 +13,7 @@ from accounts.models import SyncGroup
 from accounts.pages import live_parts, page
 from syncing.models import RUN_OPEN, RunPurpose, RunState, RunType, Trigger
 from syncing.selectors import run_list
-from syncing.selectors.run_list import RunFilters
+from syncing.selectors.run_list import RunListFilters
 from syncing.selectors.runs import progress_of
 
 RUNS_PER_PAGE = 50
@@ -45,7 +45,7 @@ def runs_live(request: HttpRequest) -> JsonResponse:
 
 
 def _list_context(request: HttpRequest) -> dict[str, Any]:
-    filters = RunFilters.of({name: storable(value) for name, value in request.GET.dict().items()})
+    filters = RunListFilters.of({name: storable(value) for name, value in request.GET.dict().items()})
     found = run_list.found_runs(filters).select_related("group")
     runs = Paginator(found, RUNS_PER_PAGE).get_page(request.GET.get("p"))
     progress = progress_of(runs.object_list)

@@ -13,7 +13,7 @@ from accounts.pages import page
 from accounts.services.tables.formulas import BOM, csv_line
 from syncing.models import LogEntry
 from syncing.presentation.labels import ACTIONS, KINDS
-from syncing.selectors.run_log import HEAD, LogFilters, found_entries, log_rows
+from syncing.selectors.run_log import HEAD, RunLogFilters, found_entries, log_rows
 from syncing.views.lookup import run_or_404
 
 ENTRIES_PER_PAGE = 200
@@ -48,5 +48,5 @@ def run_log_csv(request: HttpRequest, run_id: int) -> StreamingHttpResponse:
     return response
 
 
-def _filters(request: HttpRequest) -> LogFilters:
-    return LogFilters.of({name: storable(value) for name, value in request.GET.dict().items()})
+def _filters(request: HttpRequest) -> RunLogFilters:
+    return RunLogFilters.of({name: storable(value) for name, value in request.GET.dict().items()})

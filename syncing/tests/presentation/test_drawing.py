@@ -3,7 +3,7 @@
 from typing import Any
 
 from syncing.engine.snapshot import Snapshot
-from syncing.presentation.drawing import Drawing, Edit, Mark, Side
+from syncing.presentation.drawing import Drawing, DrawnEdit, Mark, Side
 from syncing.presentation.painting import draw
 from syncing.tests.engine.items import field, group, pipeline, snapshot, stage
 
@@ -14,12 +14,12 @@ def master() -> Snapshot:
     return snapshot(pipeline(7, "Sales", *stages), group("leads_1", "Sales data"), size, field(13, "Budget", "numeric"))
 
 
-def edit(kind: str, key: str, attribute: str = "", ours: Any = None, theirs: Any = None, **facts: Any) -> Edit:
+def edit(kind: str, key: str, attribute: str = "", ours: Any = None, theirs: Any = None, **facts: Any) -> DrawnEdit:
     usual = {"action": "update", "name": "", "parent": ""}
-    return Edit(kind=kind, key=key, attribute=attribute, ours=ours, theirs=theirs, **{**usual, **facts})
+    return DrawnEdit(kind=kind, key=key, attribute=attribute, ours=ours, theirs=theirs, **{**usual, **facts})
 
 
-def sides(*edits: Edit) -> tuple[Drawing, Drawing]:
+def sides(*edits: DrawnEdit) -> tuple[Drawing, Drawing]:
     """The master's side and the account's."""
     return draw(master(), edits, Side.MASTER), draw(master(), edits, Side.ACCOUNT)
 
@@ -122,7 +122,7 @@ def test_changes_of_a_plan_are_found_by_their_names() -> None:
         "parent": "leads/Sales data",
         "fields": {"type": [None, "select"]},
     }
-    edits = [*Edit.of_change(change), *Edit.of_change(new)]
+    edits = [*DrawnEdit.of_change(change), *DrawnEdit.of_change(new)]
     before, after = draw(master(), edits, Side.ACCOUNT), draw(master(), edits, Side.MASTER)
     assert stages_of(before)[1] == ("Quote", "renamed")
     assert fields_of(after)["Sales data"] == [("Size", "added")]
