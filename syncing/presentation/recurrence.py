@@ -27,6 +27,22 @@ def cron_of(repeat: str, hour: int, minute: int) -> str:
     return f"{minute} {hour} * * {day}"
 
 
+def form_times(cron: str) -> tuple[str, str]:
+    """Returns what a form shows of an expression: a key of REPEATS, and the time as HH:MM ("" if it has none)."""
+    minute, hour, *_others = [*cron.split(), "", ""]
+    if minute.isdecimal() and (hour.isdecimal() or hour == "*"):
+        at = int(hour) if hour.isdecimal() else 0, int(minute)
+        for repeat in REPEATS:
+            if repeat != EXPERT and cron_of(repeat, *at) == cron:
+                return repeat, f"{at[0]:02d}:{at[1]:02d}"
+    return EXPERT, ""
+
+
+def place_of(zone: str) -> str:
+    """Returns the place that a time zone is named after, for people: Sao Paulo for America/Sao_Paulo."""
+    return zone.rpartition("/")[2].replace("_", " ")
+
+
 def sentence_of(cron: str) -> str:
     """Returns when an expression comes, as people say it; the expression itself where that would be long."""
     minute, hour, date, month, day = [*cron.split(), *[""] * 5][:5]

@@ -47,6 +47,7 @@ for function in (
 ):
     register.filter(function)
 register.filter("recurrence", recurrence.sentence_of)
+register.filter("place", recurrence.place_of)
 for tag in (labels.action_badge, labels.list_badge, labels.outcome_badge, labels.cause_badge, labels.drift_badge):
     register.simple_tag(tag)
 

@@ -1,26 +1,41 @@
-"""The forms of the automation page: what happens by itself, without cron for those who do not know it."""
+"""The forms of the automation page: sentences with gaps, and no cron for those who do not know it."""
 
 from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import HealMode, WatchMode
-from syncing.models import ScheduleKind, WindowKind
-from syncing.presentation.recurrence import EXPERT, REPEATS, cron_of
+from accounts.models import HealMode, SyncGroup, WatchMode
+from syncing.models import DEFAULT_GRACE, WEEK, Schedule, ScheduleKind, Window, WindowKind
+from syncing.presentation.recurrence import EXPERT, REPEATS, cron_of, form_times
 
 MINUTES = 60
 
 
-class WatchForm(forms.Form):
+class SentenceForm(forms.Form):
+    """A form whose fields stand in a sentence: each has its label only for those who do not see the sentence."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            field.widget.attrs["aria-label"] = field.label
+
+
+class WatchForm(SentenceForm):
     """What becomes of changes in the master, and of edits in slaves."""
 
     watch = forms.ChoiceField(label=_("When the master changes"), choices=WatchMode.choices)
-    look_minutes = forms.IntegerField(label=_("look at it every … minutes"), min_value=1, max_value=24 * MINUTES)
+    look_minutes = forms.IntegerField(label=_("Minutes between two looks"), min_value=1, max_value=24 * MINUTES)
     quiet_minutes = forms.IntegerField(
-        label=_("act when it has rested for … minutes"), min_value=1, max_value=24 * MINUTES
+        label=_("Minutes without a change before something happens"), min_value=1, max_value=24 * MINUTES
     )
     heal = forms.ChoiceField(label=_("When somebody edits a slave"), choices=HealMode.choices)
+
+    @staticmethod
+    def initial_of(group: SyncGroup) -> dict[str, Any]:
+        """Returns what the form shows; whole minutes of what is stored in seconds, at least one."""
+        minutes = {name: max(1, round(getattr(group, f"{name}_seconds") / 60)) for name in ("look", "quiet")}
+        return {"watch": group.watch, "heal": group.heal} | {f"{name}_minutes": n for name, n in minutes.items()}
 
     @property
     def policy(self) -> dict[str, Any]:
@@ -30,37 +45,69 @@ class WatchForm(forms.Form):
         return {seconds.get(name, name): value * 60 if name in seconds else value for name, value in values.items()}
 
 
-class TimesForm(forms.Form):
+class PauseForm(SentenceForm):
+    """For how long a group is paused, and why."""
+
+    hours = forms.FloatField(label=_("Hours"), min_value=1 / 60, max_value=366 * 24, initial=24)
+    reason = forms.CharField(label=_("Reason"), max_length=500)
+
+
+class TimesForm(SentenceForm):
     """Times that come again: a day and an hour, or a cron expression."""
 
     repeat = forms.ChoiceField(label=_("When"), choices=lambda: list(REPEATS.items()))
     time = forms.TimeField(
         label=_("At"), initial="03:00", widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M")
     )
-    cron = forms.CharField(
-        label=_("Cron expression"),
-        required=False,
-        max_length=100,
-        help_text=_("Only for “Cron expression”: minute, hour, day of the month, month, day of the week."),
-    )
+    cron = forms.CharField(label=_("Cron expression"), required=False, max_length=100)
+    time_zone = forms.CharField(label=_("Time zone"), required=False, max_length=64)
 
-    def expression(self) -> str:
+    @property
+    def columns(self) -> dict[str, Any]:
+        """Returns the values of the columns that it is about."""
+        names = ("kind", "time_zone")
+        return {"cron": self._expression(), **{name: self.cleaned_data[name] for name in names}}
+
+    @staticmethod
+    def initial_of(row: Schedule | Window) -> dict[str, Any]:
+        """Returns what the form shows of a row."""
+        repeat, time = form_times(row.cron)
+        return {
+            "kind": row.kind,
+            "repeat": repeat,
+            "time": time or "03:00",
+            "cron": row.cron,
+            "time_zone": row.time_zone,
+        }
+
+    def _expression(self) -> str:
         if self.cleaned_data["repeat"] == EXPERT:
             return " ".join(self.cleaned_data["cron"].split())
         at = self.cleaned_data["time"]
         return cron_of(self.cleaned_data["repeat"], at.hour, at.minute)
 
 
-class AddScheduleForm(TimesForm):
+class ScheduleForm(TimesForm):
     kind = forms.ChoiceField(label=_("What"), choices=ScheduleKind.choices)
-    field_order = ("kind", "repeat", "time", "cron")
-
-
-class AddWindowForm(TimesForm):
-    kind = forms.ChoiceField(label=_("What"), choices=WindowKind.choices)
-    hours = forms.FloatField(label=_("For … hours"), min_value=1 / 60, max_value=52 * 7 * 24, initial=8)
-    field_order = ("kind", "repeat", "time", "cron", "hours")
+    grace = forms.IntegerField(label=_("Minutes"), min_value=0, max_value=WEEK, initial=DEFAULT_GRACE)
 
     @property
-    def minutes(self) -> int:
-        return round(float(self.cleaned_data["hours"]) * 60)
+    def columns(self) -> dict[str, Any]:
+        return super().columns | {"grace": self.cleaned_data["grace"]}
+
+    @staticmethod
+    def initial_of(row: Any) -> dict[str, Any]:
+        return TimesForm.initial_of(row) | {"grace": row.grace}
+
+
+class WindowForm(TimesForm):
+    kind = forms.ChoiceField(label=_("What"), choices=WindowKind.choices)
+    hours = forms.FloatField(label=_("Hours"), min_value=1 / 60, max_value=52 * 7 * 24, initial=8)
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        return super().columns | {"minutes": round(float(self.cleaned_data["hours"]) * 60)}
+
+    @staticmethod
+    def initial_of(row: Any) -> dict[str, Any]:
+        return TimesForm.initial_of(row) | {"hours": round(row.minutes / 60, 4)}

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -37,20 +38,22 @@ def test_the_watcher_and_healing_are_set_and_audited(admin_client: Client) -> No
 def test_a_wrong_value_changes_nothing_and_is_named(admin_client: Client, values: dict[str, Any]) -> None:
     group = GroupFactory()
     good = {"watch": "plan", "look_minutes": 4, "quiet_minutes": 5, "heal": "off"}
-    answer = admin_client.post(f"/automation/groups/{group.pk}/watch", {**good, **values}, follow=True)
-    assert len(said(answer)) == 1
+    answer = admin_client.post(f"/automation/groups/{group.pk}/watch", {**good, **values})
+    (form,) = (each["watch"] for each in answer.context["groups"])
+    assert list(form.errors) == list(values)
+    assert form["watch"].value() == values.get("watch", "plan"), "what was entered stays"
     group.refresh_from_db()
     assert group.watch == "off"
 
 
 def test_a_schedule_is_added_without_cron_switched_off_and_removed(admin_client: Client) -> None:
     group = GroupFactory(time_zone="America/Sao_Paulo")
-    form = {"kind": "drift", "repeat": "day", "time": "03:00", "cron": ""}
+    form = {"kind": "drift", "repeat": "day", "time": "03:00", "cron": "", "grace": 60}
     answer = admin_client.post(f"/automation/groups/{group.pk}/schedules", form, follow=True)
     schedule = Schedule.objects.get()
     assert (schedule.cron, schedule.zone) == ("0 3 * * *", "America/Sao_Paulo")
     assert schedule.next_at is not None
-    assert "<strong>Every day at 03:00</strong>: Check for drift" in answer.content.decode()
+    assert "<strong>Every day at 03:00</strong> (Sao Paulo): Check for drift" in answer.content.decode()
     admin_client.post(f"/automation/schedules/{schedule.pk}/switch", {"enabled": "no"})
     schedule.refresh_from_db()
     assert (schedule.enabled, schedule.next_at) == (False, None)
@@ -58,14 +61,59 @@ def test_a_schedule_is_added_without_cron_switched_off_and_removed(admin_client:
     assert not Schedule.objects.exists()
 
 
-def test_what_is_no_time_is_refused_with_a_sentence(admin_client: Client) -> None:
+@pytest.mark.parametrize(
+    ("values", "wrong"),
+    [
+        ({"repeat": "cron", "cron": "99 * * * *"}, "__all__"),
+        ({"time_zone": "Mars/Olympus"}, "__all__"),
+        ({"time": "25:00"}, "time"),
+        ({"grace": -1}, "grace"),
+        ({"repeat": "never"}, "repeat"),
+        ({"kind": "drop"}, "kind"),
+    ],
+)
+def test_what_is_no_schedule_is_refused_where_it_was_entered(
+    admin_client: Client, values: dict[str, Any], wrong: str
+) -> None:
     group = GroupFactory()
-    form = {"kind": "drift", "repeat": "cron", "time": "03:00", "cron": "99 * * * *"}
-    answer = admin_client.post(f"/automation/groups/{group.pk}/schedules", form, follow=True)
-    assert "99 * * * *" in said(answer)[0]
-    answer = admin_client.post(f"/automation/groups/{group.pk}/schedules", {**form, "time": "25:00"}, follow=True)
-    assert said(answer)[0].startswith("At: ")
-    assert not Schedule.objects.exists()
+    kept = Schedule.objects.create(group=group, kind="plan", cron="0 4 * * *")
+    form = {"kind": "drift", "repeat": "day", "time": "03:00", "cron": "", "grace": 60} | values
+    answer = admin_client.post(f"/automation/groups/{group.pk}/schedules", form)
+    rejected = answer.context["groups"][0]["add_schedule"]
+    assert list(rejected.errors) == [wrong]
+    assert rejected["cron"].value() == form["cron"], "what was entered stays"
+    answer = admin_client.post(f"/automation/schedules/{kept.pk}", form)
+    assert list(answer.context["groups"][0]["schedules"][0][1].errors) == [wrong]
+    assert Schedule.objects.get().cron == "0 4 * * *"
+
+
+def test_a_schedule_is_changed_in_its_sentence(admin_client: Client) -> None:
+    group = GroupFactory(time_zone="America/Sao_Paulo")
+    schedule = Schedule.objects.create(group=group, kind="drift", cron="30 4 * * 1-5")
+    (shown,) = admin_client.get(PAGE).context["groups"][0]["schedules"]
+    assert (shown[1]["repeat"].value(), shown[1]["time"].value()) == ("workdays", "04:30")
+    form = {"kind": "plan", "repeat": "1", "time": "22:15", "cron": "", "time_zone": "Asia/Tokyo", "grace": 5}
+    answer = admin_client.post(f"/automation/schedules/{schedule.pk}", form, follow=True)
+    schedule.refresh_from_db()
+    assert (schedule.kind, schedule.cron, schedule.zone, schedule.grace) == ("plan", "15 22 * * 1", "Asia/Tokyo", 5)
+    assert schedule.next_at is not None
+    assert schedule.next_at.astimezone(ZoneInfo("Asia/Tokyo")).strftime("%a %H:%M") == "Mon 22:15"
+    text = answer.content.decode()
+    assert "(Tokyo): Plan" in text
+    assert text.count(" 22:15 ") + text.count(" 22:15<") == 3, "the next times are those of its own zone"
+
+
+@pytest.mark.parametrize(
+    "cron", ["0 3 * * *", "5 * * * *", "0 18 * * 5", "59 23 * * 1-5", "*/5 1-3 1 * *", "00 03 * * *"]
+)
+def test_the_form_of_a_schedule_that_is_not_edited_changes_nothing(admin_client: Client, cron: str) -> None:
+    schedule = Schedule.objects.create(group=GroupFactory(), kind="drift", cron=cron, grace=7)
+    (shown,) = admin_client.get(PAGE).context["groups"][0]["schedules"]
+    form = {name: shown[1][name].value() for name in shown[1].fields}
+    admin_client.post(f"/automation/schedules/{schedule.pk}", form)
+    schedule.refresh_from_db()
+    assert (schedule.kind, schedule.cron, schedule.time_zone, schedule.grace) == ("drift", cron, "", 7)
+    assert not AuditEntry.objects.exists()
 
 
 def test_a_freeze_is_added_shown_and_removed(admin_client: Client) -> None:
@@ -74,7 +122,10 @@ def test_a_freeze_is_added_shown_and_removed(admin_client: Client) -> None:
     answer = admin_client.post(f"/automation/groups/{group.pk}/windows", form, follow=True)
     window = Window.objects.get()
     assert (window.cron, window.minutes) == ("0 18 * * 5", 3720)
-    assert "Every week at 18:00: Friday</strong>, 62 hours: Freeze" in answer.content.decode()
+    assert "Every week at 18:00: Friday</strong> (UTC), 62 hours: Freeze" in answer.content.decode()
+    admin_client.post(f"/automation/windows/{window.pk}", {**form, "time": "19:00", "hours": "1.5"})
+    window.refresh_from_db()
+    assert (window.cron, window.minutes) == ("0 19 * * 5", 90)
     admin_client.post(f"/automation/windows/{window.pk}/remove")
     assert not Window.objects.exists()
 
@@ -91,6 +142,16 @@ def test_pauses_retries_and_channels_are_shown_and_a_pause_is_ended(admin_client
     assert not north.paused
     for nobody in ({}, {"account": "x"}, {"group": "9" * 30}, {"account": "999"}):
         assert admin_client.post("/automation/resume", nobody).status_code == 404
+
+
+def test_a_group_is_paused_with_a_reason(admin_client: Client) -> None:
+    group = GroupFactory()
+    answer = admin_client.post(f"/automation/groups/{group.pk}/pause", {"hours": "0", "reason": ""})
+    assert set(answer.context["groups"][0]["pause"].errors) == {"hours", "reason"}
+    admin_client.post(f"/automation/groups/{group.pk}/pause", {"hours": "2", "reason": "stocktaking"})
+    group.refresh_from_db()
+    assert (group.paused, group.pause_reason) == (True, "stocktaking")
+    assert "stocktaking" in admin_client.get(PAGE).content.decode()
 
 
 def test_who_may_only_look_has_no_forms_and_is_refused(client: Client) -> None:
