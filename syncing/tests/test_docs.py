@@ -5,15 +5,35 @@ from pathlib import Path
 
 import pytest
 
+from syncing.operations import envfile
+
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = (ROOT, ROOT / "syncing", ROOT / "accounts")
 PAGES = [*sorted((ROOT / "docs").rglob("*.md")), *sorted(ROOT.glob("README*.md"))]
 KOMMO, LIFECYCLE, ARCHITECTURE = (ROOT / "docs" / f"{name}.md" for name in ("kommo", "lifecycle", "architecture"))
 
+README, TRANSLATED = ROOT / "README.md", sorted(ROOT.glob("README.*.md"))
+
 PATH = re.compile(r"`(\w[\w*./-]*(?:\.(?:py|md|toml)|/))`")
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)")
 SECTIONS = re.compile(r"docs/kommo\.md ((?:N?\d+(?:\.\d+)?(?:, | and | to )?)+)")
 SECTION = re.compile(r"N?\d+(?:\.\d+)?")
+HEADING = re.compile(r"^(#+) (.+)$", re.MULTILINE)
+ANCHOR = re.compile(r"\]\((?!https?:)([^)#\s]*)#([^)\s]+)\)")
+BLOCK = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
+FIRST_CELL = re.compile(r"^\| (`.+?) \|", re.MULTILINE)
+CODE_WORD = re.compile(r"`([A-Za-z]\w+)")
+# The examples of a translation have names in its language.
+EXAMPLES = {
+    "README.pt-BR": {
+        "contas.csv": "accounts.csv",
+        "Filiais": "Branches",
+        "norte": "north",
+        "a filial muda de sede": "",
+    },
+    "README.es": {"cuentas.csv": "accounts.csv", "Sucursales": "Branches", "norte": "north", "la sucursal se muda": ""},
+    "README": {"the branch is moving": ""},
+}
 OUTSIDE = re.compile(r"(?<![\w/])(?:kommo-api|design|house|style|task-engine)\.md")
 
 
@@ -76,3 +96,56 @@ def test_every_cited_guarantee_and_step_of_a_run_exists() -> None:
 def test_every_page_that_code_names_exists() -> None:
     named = set(re.findall(r"docs/(?:decisions/\d{4}|\w+\.md)", CODE))
     assert [name for name in named if not any(ROOT.glob(f"{name}*"))] == []
+
+
+def anchors(page: Path) -> set[str]:
+    """Returns the names under which GitHub lets a link lead to the headings of a page."""
+    text = BLOCK.sub("", page.read_text(encoding="utf-8"))
+    words = (re.sub(r"[^\w\- ]", "", re.sub(r"\]\(.*?\)", "", heading)) for _, heading in HEADING.findall(text))
+    return {each.strip().lower().replace(" ", "-") for each in words}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_link_to_a_section_finds_it(page: Path) -> None:
+    links = ANCHOR.findall(page.read_text(encoding="utf-8"))
+    assert [link for link in links if link[1] not in anchors((page.parent / link[0]) if link[0] else page)] == []
+
+
+def named(text: str, heading: str) -> set[str]:
+    """Returns the first words in code of the first column of the table under the heading: commands, or variables."""
+    table = text.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    return {word for cell in FIRST_CELL.findall(table) for word in CODE_WORD.findall(cell)}
+
+
+def test_readme_has_every_command_and_every_variable() -> None:
+    text = README.read_text(encoding="utf-8")
+    commands = {path.stem for app in APPS for path in (ROOT / app).glob("management/commands/[a-z]*.py")}
+    assert len(commands) > 25
+    assert commands - named(text, "Commands") == set()
+    assert set(envfile.variables()) - named(text, "Settings") == set()
+
+
+def outline(page: Path) -> dict[str, list[str]]:
+    """Returns what a translation of the page must have, too, each in its order."""
+    text = page.read_text(encoding="utf-8")
+    blocks = [
+        re.sub(r" *(#.*)?$", "", block, flags=re.MULTILINE) for block in BLOCK.findall(text) if "csv\n" not in block
+    ]
+    for word, example in EXAMPLES[page.stem].items():
+        blocks = [block.replace(word, example) for block in blocks]
+    prose = BLOCK.sub("", text)
+    links = [link for link in LINK.findall(prose) if not link.startswith("README")]
+    return {
+        "headings": [level for level, _ in HEADING.findall(prose)],
+        "blocks": blocks,
+        "links and pictures": links,
+        "rows": [re.sub(r" [A-Z]+", "", cell) for cell in FIRST_CELL.findall(prose)],
+        "tables": [str(len(line.split("|"))) for line in prose.splitlines() if line.startswith("|")],
+    }
+
+
+@pytest.mark.parametrize("page", TRANSLATED, ids=lambda page: page.stem)
+def test_a_translation_of_readme_says_all_that_readme_says(page: Path) -> None:
+    """The same sections, commands, links, pictures, and rows of tables, in the same order."""
+    english, translation = outline(README), outline(page)
+    assert {name: translation[name] for name in english} == english

@@ -14,7 +14,7 @@ TROUBLESHOOTING = re.compile(r"^\| ((?:`[a-z_]+`(?:, )?)+) \|", re.MULTILINE)
 
 
 def documented() -> set[str]:
-    text = Path(settings.BASE_DIR, "README.md").read_text().split("## Troubleshooting")[1]
+    text = Path(settings.BASE_DIR, "docs", "troubleshooting.md").read_text().split("## Reasons")[1]
     return {code for cell in TROUBLESHOOTING.findall(text) for code in re.findall(r"[a-z_]+", cell)}
 
 
