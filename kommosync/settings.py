@@ -82,6 +82,7 @@ MIDDLEWARE = [
     "syncing.middleware.RequestBodies",  # before the first that reads a form
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "syncing.middleware.SecondFactor",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",  # the last
@@ -160,7 +161,8 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 FILE_UPLOAD_HANDLERS = ["accounts.uploads.MemoryOnlyUploadHandler"]
 
 # -- people --
-AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "syncing.logins.Passwords"]
+REQUIRE_2FA = env.flag("REQUIRE_2FA", False)
 API_RATE = env.number("API_RATE", 600, 0, 1_000_000, int)
 PROXIES = env.number("PROXIES", 0, 0, 10, int)
 LOGIN_FAILURES = AXES_FAILURE_LIMIT = env.number("LOGIN_FAILURES", 5, 1, 1000, int)
@@ -175,6 +177,7 @@ AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # or whoever goes on trying would lock for ever
 AXES_DISABLE_ACCESS_LOG = True  # the audit tells
 AXES_ENABLE_ADMIN = False
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "code", "recovery_code", "proof"]  # it keeps the rest of a form
 AXES_VERBOSE = False
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},

@@ -24,6 +24,11 @@ PRIVATE_CACHE = Warning(
     hint="The state of the queue's cluster is not seen by other processes; use files or Redis.",
     id="syncing.W001",
 )
+CODES_IN_CLEAR = Warning(
+    "REQUIRE_2FA is on, but HTTPS_ONLY is off.",
+    hint="Over http:// whoever listens reads passwords, codes and sessions: use HTTPS, and set HTTPS_ONLY=on.",
+    id="syncing.W002",
+)
 CONNECTION_POOL = Error(
     "DATABASES: psycopg's connection pool breaks the queue's cluster, which forks.",
     hint="Remove OPTIONS['pool'].",
@@ -60,6 +65,11 @@ def check_notify_schemes(app_configs: Sequence[AppConfig] | None, **kwargs: Any)
     return [Error(f"NOTIFY_SCHEMES: Apprise has no scheme {', '.join(unknown)}.", hint=hint, id="syncing.E005")]
 
 
-CHECKS = (check_queue,)
+def check_second_factor(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Checks that what REQUIRE_2FA protects is not sent in clear."""
+    return [CODES_IN_CLEAR] if conf.requires_second_factor() and not conf.is_https_only() else []
+
+
+CHECKS = (check_queue, check_second_factor)
 # With all checks of the code only (`manage.py check`, `doctor`), not at the start of every command.
 SLOW_CHECKS = (check_notify_schemes,)

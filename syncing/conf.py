@@ -128,6 +128,15 @@ def login_lock() -> timedelta:
     return timedelta(minutes=settings.LOGIN_LOCK_MINUTES)
 
 
+def requires_second_factor() -> bool:
+    """Tells whether nobody may do anything before they have set up a second factor."""
+    return bool(settings.REQUIRE_2FA)
+
+
+def is_https_only() -> bool:
+    return bool(settings.HTTPS_ONLY)
+
+
 def proxies() -> int:
     """Returns the number of proxies in front that add an address to X-Forwarded-For."""
     return int(settings.PROXIES)

@@ -1,16 +1,18 @@
-"""The middleware of every request: the policy for browsers, local health checks, and the limits of bodies."""
+"""The middleware of every request: the policy for browsers, local health checks, limits of bodies, second factors."""
 
 from collections.abc import Callable
+from functools import partial
 from ipaddress import ip_address
 from typing import Any
 
-from django.contrib.auth.models import AnonymousUser
+from django.contrib.auth.models import AnonymousUser, User
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
+from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 
 from accounts.pages import person
@@ -18,6 +20,7 @@ from accounts.uploads import FilesRefused, NoFiles, may_upload
 from syncing.api.health import healthz, readyz
 from syncing.api.http import error_response, too_large
 from syncing.api.metrics import is_local_scraper, metrics
+from syncing.selectors.second_factor import is_proven, must_set_up
 from syncing.web.bodies import ANONYMOUS_LIMIT, API, rule_for
 
 POLICY = "; ".join(
@@ -29,6 +32,14 @@ POLICY = "; ".join(
         "form-action 'self'",
         "frame-ancestors 'none'",
     ]
+)
+
+# All that somebody may do who still has to set up a second factor.
+SETTING_UP = frozenset(
+    {
+        *("syncing:second_factor", "syncing:begin_second_factor", "syncing:set_up_second_factor"),
+        *("syncing:login", "admin:logout"),
+    }
 )
 
 
@@ -66,6 +77,30 @@ class LocalHealth:
             return self.get_response(request)
         is_local = (getattr(address, "ipv4_mapped", None) or address).is_loopback
         return view(request) if is_local else self.get_response(request)
+
+
+class SecondFactor:
+    """Lets nobody be anybody in a session without the second factor that they have, or have to have (REQUIRE_2FA).
+
+    The login lets no such session begin; this holds for every page, however the session came about.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        request.user = SimpleLazyObject(partial(_whoever_has_proven, request, request.user))  # type: ignore[assignment]
+        return self.get_response(request)
+
+
+def _whoever_has_proven(request: HttpRequest, user: User | AnonymousUser) -> User | AnonymousUser:
+    if isinstance(user, AnonymousUser):
+        return user
+    if not is_proven(request.session, user):
+        request.session.flush()
+        return AnonymousUser()
+    page = request.resolver_match.view_name if request.resolver_match else ""
+    return AnonymousUser() if page not in SETTING_UP and must_set_up(user) else user
 
 
 class RequestBodies:

@@ -19,6 +19,7 @@ from syncing.views import (
     drift_actions,
     drift_items,
     healing,
+    logins,
     plans,
     promotion,
     rollback,
@@ -26,6 +27,7 @@ from syncing.views import (
     run_log,
     runs,
     search,
+    second_factor,
     sessions,
     settings,
     start,
@@ -43,6 +45,9 @@ def staff(route: str, view: Callable[..., HttpResponseBase], name: str) -> URLPa
 
 
 urlpatterns: list[URLPattern] = [
+    # In front of the admin's own, which knows no second step.
+    path("login/", logins.PasswordStep.as_view(), name="login"),
+    path("login/code", logins.CodeStep.as_view(), name="login_code"),
     # Lists are the admin's; these pages stand before its own, which would be forms.
     staff("syncing/syncrun/<int:run_id>/change/", runs.run, "run"),
     staff("syncing/accountrun/<int:account_run_id>/change/", runs.account_run, "account_run"),
@@ -65,6 +70,11 @@ urlpatterns: list[URLPattern] = [
     staff("settings/sessions/", sessions.sessions, "sessions"),
     staff("settings/sessions/end", sessions.end, "end_session"),
     staff("settings/sessions/end-others", sessions.end_others, "end_other_sessions"),
+    staff("settings/second-factor/", second_factor.second_factor, "second_factor"),
+    staff("settings/second-factor/begin", second_factor.begin, "begin_second_factor"),
+    staff("settings/second-factor/set-up", second_factor.set_up, "set_up_second_factor"),
+    staff("settings/second-factor/codes", second_factor.make_codes, "make_recovery_codes"),
+    staff("settings/second-factor/off", second_factor.switch_off, "switch_second_factor_off"),
     staff("settings/data/", settings.data, "data"),
     staff("dashboard/live", dashboard.dashboard_live, "dashboard_live"),
     staff("dashboard/success", dashboard.success, "success"),

@@ -2,9 +2,21 @@
 
 from django.contrib import admin
 
-from syncing.admin import accounts, audit, channels, drift, keys, messages, queue, readonly, recurring, runs
+from syncing.admin import accounts, audit, channels, drift, keys, messages, people, queue, readonly, recurring, runs
 
-__all__ = ["accounts", "audit", "channels", "drift", "keys", "messages", "queue", "readonly", "recurring", "runs"]
+__all__ = [
+    "accounts",
+    "audit",
+    "channels",
+    "drift",
+    "keys",
+    "messages",
+    "people",
+    "queue",
+    "readonly",
+    "recurring",
+    "runs",
+]
 
 admin.site.site_header = admin.site.site_title = "KommoSync"
 admin.site.site_url = None

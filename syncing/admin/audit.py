@@ -24,6 +24,7 @@ from syncing.selectors import audit
 
 TONES = {
     **dict.fromkeys((AuditAction.OVERRODE, AuditAction.ROLLED_BACK, AuditAction.POLICY, AuditAction.LOCKED_OUT), WARN),
+    AuditAction.FACTOR_OFF: WARN,
     **dict.fromkeys((AuditAction.APPROVED, AuditAction.PROMOTED), OK),
     **dict.fromkeys((AuditAction.CANCELLED, AuditAction.WITHDREW, AuditAction.SENT_BACK), IDLE),
 }

@@ -15,6 +15,7 @@ from syncing.models.processes import Process, ProcessKind
 from syncing.models.promotion import PromotionProposal
 from syncing.models.runs import AccountRun, SyncRun, master_unread
 from syncing.models.schedules import DEFAULT_GRACE, WEEK, Schedule, ScheduleKind, Window, WindowKind
+from syncing.models.second_factor import RecoveryCode, SecondFactor
 from syncing.models.snapshots import MasterSnapshot, SlaveSnapshot
 from syncing.models.states import (
     ACCOUNT_GOOD,
@@ -70,6 +71,7 @@ __all__ = [
     "Process",
     "ProcessKind",
     "PromotionProposal",
+    "RecoveryCode",
     "RunMode",
     "RunPurpose",
     "RunState",
@@ -77,6 +79,7 @@ __all__ = [
     "RunType",
     "Schedule",
     "ScheduleKind",
+    "SecondFactor",
     "SlaveSnapshot",
     "StoredName",
     "SyncRun",

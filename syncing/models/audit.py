@@ -47,6 +47,10 @@ class AuditAction(models.TextChoices):
     LOCKED_OUT = "locked_out", _("Was locked out")
     SESSION = "session", _("Ended a session")
     UNLOCKED = "unlocked", _("Ended a lock-out")
+    FACTOR_ON = "factor_on", _("Set up a second factor")
+    FACTOR_OFF = "factor_off", _("Switched a second factor off")
+    NEW_CODES = "new_codes", _("Made recovery codes")
+    CODE_USED = "code_used", _("Used a recovery code")
 
 
 class AuditEntry(models.Model):

@@ -29,6 +29,7 @@ from syncing.operations import envfile, setup_steps
 from syncing.operations.doctor_accounts import accounts, channels, groups, mail
 from syncing.operations.findings import FAIL, OK, WARN, Finding, Findings
 from syncing.selectors.automation import automation_state, failing, overdue
+from syncing.selectors.second_factor import people_without
 from syncing.tasks import REAPER, UPKEEP
 
 MIN_FREE = 500 * 1024**2  # bytes
@@ -184,6 +185,17 @@ def automation() -> Findings:
         yield Finding(OK, "monitor", f"{urlsplit(url).hostname} is told every minute")
 
 
+def people() -> Findings:
+    """Names who has still to set up a second factor, where everybody needs one."""
+    if not conf.requires_second_factor():
+        return
+    if without := [each.get_username() for each in people_without()]:
+        message = f"REQUIRE_2FA is on; {len(without)} without a second factor: {', '.join(without[:5])}"
+        yield Finding(WARN, "people", message, "They set it up when they log in next, before anything else.")
+    else:
+        yield Finding(OK, "people", "everybody has a second factor")
+
+
 def clock_set_back() -> Findings:
     """Warns of rows dated later than now: nothing waits for them, but lists sorted by time are out of order."""
     if ahead := clocks.set_back():
@@ -227,6 +239,7 @@ WITH_DATABASE: tuple[Callable[[], Findings], ...] = (
     accounts,
     mail,
     channels,
+    people,
     clock_set_back,
 )
 

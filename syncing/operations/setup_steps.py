@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
-from axes.utils import reset
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.contrib.auth.password_validation import validate_password
@@ -18,6 +17,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from accounts.refusals import Refusal
 from syncing.services.roles import make_roles
+from syncing.services.second_factor import end_lock_out
 
 ADMIN = "admin"
 PASSWORD_LINE = f"Password of {ADMIN}, shown only this once: "
@@ -84,7 +84,7 @@ def superuser(*, new_password: bool) -> tuple[Step, str | None]:
     else:
         user.set_password(password)
         user.save(update_fields=["password"])
-    reset(username=ADMIN)  # who asks for a new password may have tried the old one too often
+    end_lock_out(ADMIN)  # who asks for a new password may have tried the old one too often
     if given:  # who gave it knows it; it is printed nowhere
         return Step("superuser", True, f"{ADMIN}, with the password of {GIVEN_PASSWORD}"), None
     return Step("superuser", True, ADMIN), password

@@ -13,6 +13,8 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 from django.utils.dateparse import parse_datetime
 
+from syncing.selectors.second_factor import is_proven
+
 LOGIN = "kommosync_login"  # what `syncing.logins` stores in a session: at (ISO 8601), address, agent
 
 
@@ -36,9 +38,10 @@ def name_of(key: str) -> str:
 def open_sessions(user: User | None = None) -> dict[str, OpenSession]:
     """Returns by their keys the sessions of one person or of everybody, the newest first.
 
-    Left out are those that are over: of people who may not log in any more, or whose password was changed since.
+    Left out are those that let nobody in: of people who may not log in any more, whose password was changed since,
+    or who have set up a second factor that was not proven there.
     """
-    users = {str(each.pk): each for each in User.objects.filter(is_active=True)}
+    users = {str(each.pk): each for each in User.objects.filter(is_active=True).select_related("second_factor")}
     if user is not None:
         users = {key: each for key, each in users.items() if each.pk == user.pk}
     found = {}
@@ -52,7 +55,8 @@ def open_sessions(user: User | None = None) -> dict[str, OpenSession]:
 
 
 def _is_valid(data: Mapping[str, Any], person: User) -> bool:
-    return constant_time_compare(str(data.get(HASH_SESSION_KEY, "")), person.get_session_auth_hash())
+    is_of_now = constant_time_compare(str(data.get(HASH_SESSION_KEY, "")), person.get_session_auth_hash())
+    return is_of_now and is_proven(data, person)
 
 
 def _opened(row: Session, data: Mapping[str, Any], person: User) -> OpenSession:

@@ -30,6 +30,11 @@ def end_other_sessions(own_key: str, *, by: Actor) -> int:
     return len(_end(by, by.user, lambda key, _session: key != own_key))
 
 
+def end_sessions_of(user: User, *, by: Actor) -> None:
+    """Ends all sessions of a person; the caller has checked that they may."""
+    _end(by, user, lambda _key, _session: True)
+
+
 def _end(by: Actor, owner: User | None, is_meant: Callable[[str, OpenSession], bool]) -> list[OpenSession]:
     """Ends the sessions of `owner` (None: of everybody) that are meant, and writes down whose they were."""
     meant = {key: session for key, session in open_sessions(owner).items() if is_meant(key, session)}

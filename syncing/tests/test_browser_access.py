@@ -34,6 +34,8 @@ FIXED = (
         "/automation/",
         "/settings/",
         "/settings/sessions/",
+        "/settings/second-factor/",
+        "/auth/user/",
         "/settings/data/",
         "/search?q=a",
         "/search?q=",

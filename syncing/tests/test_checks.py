@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from syncing.checks import check_notify_schemes, check_queue
+from syncing.checks import check_notify_schemes, check_queue, check_second_factor
 
 
 def ids() -> set[str | None]:
@@ -53,3 +53,9 @@ def test_a_scheme_that_apprise_does_not_have_is_refused_by_name(settings: Settin
     settings.NOTIFY_SCHEMES = ["slack", "slak"]
     (found,) = check_notify_schemes(None)
     assert (found.id, found.msg) == ("syncing.E005", "NOTIFY_SCHEMES: Apprise has no scheme slak.")
+
+
+@pytest.mark.parametrize(("required", "https", "warned"), [(True, False, 1), (True, True, 0), (False, False, 0)])
+def test_codes_that_travel_in_clear_are_warned_of(settings: Settings, required: bool, https: bool, warned: int) -> None:
+    settings.REQUIRE_2FA, settings.HTTPS_ONLY = required, https
+    assert [message.id for message in check_second_factor(None)] == ["syncing.W002"] * warned

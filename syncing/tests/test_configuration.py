@@ -47,6 +47,12 @@ def test_sync_all_prints_its_document_even_when_the_settings_cannot_be_loaded(tm
     assert "KOMMO_TIMEOUT" in document["error"]["message"]
 
 
+def test_a_second_factor_is_required_or_not_and_nothing_else(tmp_path: Path) -> None:
+    done = manage(tmp_path, "check", REQUIRE_2FA="admins")
+    assert done.returncode == 2
+    assert done.stderr.startswith("Configuration error: REQUIRE_2FA is 'admins'; it must be on or off.")
+
+
 @pytest.mark.parametrize("value", ["https://127.0.0.1/play", "http://127.0.0.1.evil/play"])
 def test_the_page_of_the_demo_is_on_this_machine_or_refused_by_name(tmp_path: Path, value: str) -> None:
     done = manage(tmp_path, "check", DEMO_PLAY_URL=value)

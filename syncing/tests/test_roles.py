@@ -43,6 +43,11 @@ DOORS: dict[str, dict[str, str]] = {
     "syncing:sessions": {"GET": EVERYBODY},
     "syncing:end_session": {"POST": EVERYBODY},  # of one's own; the service refuses those of others
     "syncing:end_other_sessions": {"POST": EVERYBODY},
+    "syncing:second_factor": {"GET": EVERYBODY},  # one's own
+    "syncing:begin_second_factor": {"POST": EVERYBODY},
+    "syncing:set_up_second_factor": {"GET": EVERYBODY, "POST": EVERYBODY},
+    "syncing:make_recovery_codes": {"POST": EVERYBODY},
+    "syncing:switch_second_factor_off": {"POST": EVERYBODY},
     "syncing:data": {"GET": EVERYBODY},
     "syncing:dashboard_live": {"GET": "syncing.view_syncrun"},
     "syncing:success": {"GET": "syncing.view_syncrun"},
@@ -141,7 +146,10 @@ DOORS: dict[str, dict[str, str]] = {
     "admin:django_q_failure_changelist": {"GET": "django_q.view_failure"},
 }
 # These ask for no person, but for what the address or the browser carries.
-FOR_ANYBODY = {"accounts:callback", "accounts:disabled", "accounts:thanks", "accounts:invite"}
+FOR_ANYBODY = {
+    *("accounts:callback", "accounts:disabled", "accounts:thanks", "accounts:invite"),
+    *("syncing:login", "syncing:login_code"),
+}
 ALSO = {  # beside the permission of the line above
     "syncing:force": "syncing.plan_sync",
     "syncing:webhook_token": "syncing.start_sync",

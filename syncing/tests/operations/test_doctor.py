@@ -23,6 +23,7 @@ from syncing.operations import doctor
 from syncing.operations.doctor import FAIL, OK, WARN, Finding
 from syncing.tasks import ensure_schedules
 from syncing.tests.notifications.channels import new_channel
+from syncing.tests.second_factor import Phone, person
 
 pytestmark = pytest.mark.django_db
 
@@ -97,6 +98,17 @@ def test_pairs_count_as_tokens_and_what_is_lost_or_ends_soon_is_named() -> None:
         "1 expire within 30 days: east",
         "1 Token revoked",
     ]
+
+
+def test_who_has_no_second_factor_is_named_where_everybody_needs_one(settings: Settings) -> None:
+    phone = Phone.of(person("anna"))
+    person("ben")
+    assert of("people") == []
+    settings.REQUIRE_2FA = True
+    (found,) = of("people")
+    assert (found.level, found.message) == (WARN, "REQUIRE_2FA is on; 1 without a second factor: ben")
+    User.objects.exclude(pk=phone.user.pk).delete()
+    assert [finding.level for finding in of("people")] == [OK]
 
 
 def test_a_missing_schedule_is_named() -> None:

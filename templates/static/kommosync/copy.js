@@ -1,4 +1,4 @@
-/* Puts a button behind each id that copies it. Without scripts the id is selected by one click (user-select: all). */
+/* Puts a button behind each id that copies it (data-ks-copy-name: what it is called where the id would be too long). Without scripts the id is selected by one click (user-select: all). */
 "use strict";
 for (const table of document.querySelectorAll("[data-ks-copy]")) {
     for (const id of table.querySelectorAll(".ks-id")) {
@@ -6,7 +6,7 @@ for (const table of document.querySelectorAll("[data-ks-copy]")) {
         button.type = "button";
         button.className = "ks-copy";
         button.textContent = table.dataset.ksCopy;
-        button.setAttribute("aria-label", `${table.dataset.ksCopy} ${id.textContent}`);
+        button.setAttribute("aria-label", `${table.dataset.ksCopy} ${table.dataset.ksCopyName || id.textContent}`);
         button.addEventListener("click", async () => {
             try {
                 await navigator.clipboard.writeText(id.textContent);
