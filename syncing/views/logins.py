@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from syncing.logins import FIRST_STEP, password_was_right, who_enters_a_code
 from syncing.selectors.second_factor import must_set_up, second_factor_of
 from syncing.services.second_factor import is_app_code, obstacle, wrong_code
+from syncing.views.forms import CodeInput
 
 
 class CodeForm(forms.Form):
@@ -28,7 +29,7 @@ class CodeForm(forms.Form):
         label=gettext_lazy("Code"),
         max_length=32,
         required=False,
-        widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "inputmode": "numeric", "autofocus": True}),
+        widget=CodeInput(),
     )
     recovery_code = forms.CharField(
         label=gettext_lazy("Recovery code"),

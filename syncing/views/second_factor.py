@@ -18,6 +18,7 @@ from syncing.models import SecondFactor
 from syncing.presentation.second_factor import app_address, in_fours, qr_code
 from syncing.selectors.second_factor import must_set_up, second_factor_of
 from syncing.services import second_factor as services
+from syncing.views.forms import CodeInput
 
 SETTING_UP = "kommosync_setting_up"  # the second factor whose key only this session may see
 
@@ -29,13 +30,7 @@ class ProofForm(forms.Form):
 
 
 class AppCodeForm(forms.Form):
-    code = forms.CharField(
-        label=gettext_lazy("Code of the app"),
-        max_length=16,
-        widget=forms.TextInput(
-            attrs={"autocomplete": "one-time-code", "inputmode": "numeric", "size": 10, "autofocus": True}
-        ),
-    )
+    code = forms.CharField(label=gettext_lazy("Code of the app"), max_length=16, widget=CodeInput(size=10))
 
 
 @require_safe
