@@ -12,6 +12,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from accounts.actors import Actor
 from accounts.fields import WrongEncryptionKey
@@ -49,8 +50,12 @@ def obstacle(user: User, text: str) -> Refusal | None:
     if is_allowed:
         return None
     seconds = max(1, round((facts["locked_until"] - timezone.now()).total_seconds()))
-    message = _("There were wrong codes: the next one is looked at in %(seconds)d seconds.") % {"seconds": seconds}
-    return Refusal("too_soon", message, _("Wait, or use a recovery code."))
+    message = ngettext(
+        "Wrong codes were entered: the next one can be checked in %(n)d second.",
+        "Wrong codes were entered: the next one can be checked in %(n)d seconds.",
+        seconds,
+    )
+    return Refusal("too_soon", message % {"n": seconds}, _("Wait, or use a recovery code."))
 
 
 def _has_readable_key(factor: SecondFactor) -> bool:

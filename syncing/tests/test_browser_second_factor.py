@@ -50,7 +50,7 @@ def test_it_is_set_up_and_asked_for_at_the_next_login(page: Any) -> None:
     page.set_viewport_size({"width": 360, "height": 800})
     codes = set_up(page)
     assert len(codes) == 10
-    page.click("text=I have kept them")
+    page.click("text=I have saved them")
     page.context.clear_cookies()
 
     page.goto("/runs/")

@@ -118,5 +118,5 @@ class CodeStep(Step):
             factor = second_factor_of(form.get_user())
             left = factor.recovery_codes.count() if factor else 0
             text = ngettext("%(n)d recovery code is left.", "%(n)d recovery codes are left.", left) % {"n": left}
-            messages.warning(self.request, _("A recovery code works once only.") + " " + text)
+            messages.warning(self.request, _("Each recovery code works only once.") + " " + text)
         return response

@@ -30,7 +30,7 @@ class ProofForm(forms.Form):
 
 
 class AppCodeForm(forms.Form):
-    code = forms.CharField(label=gettext_lazy("Code of the app"), max_length=16, widget=CodeInput(size=10))
+    code = forms.CharField(label=gettext_lazy("Code from the app"), max_length=16, widget=CodeInput(size=10))
 
 
 @require_safe
@@ -105,7 +105,7 @@ def make_codes(request: HttpRequest) -> HttpResponse:
     with refusals_shown(request):
         check_again(request, request.POST.get("proof", ""))
         codes = services.make_codes(by=actor_of(request))
-        messages.success(request, _("You have new recovery codes. The ones before count no more."))
+        messages.success(request, _("You have new recovery codes. The old ones no longer work."))
         return _codes_page(request, codes)
     return _back()
 

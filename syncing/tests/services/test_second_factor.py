@@ -101,7 +101,7 @@ def test_during_the_pause_no_code_is_looked_at_and_it_grows_no_longer(phone: Pho
     assert not is_taken(phone, phone.code())
     refusal = second_factor.obstacle(User.objects.get(), phone.code())
     assert refusal is not None
-    assert "the next one is looked at in 1 seconds" in refusal.message
+    assert "the next one can be checked in 1 second." in refusal.message
     clock.shift(1)
     assert second_factor.obstacle(User.objects.get(), phone.code()) is None
     assert is_taken(phone, phone.code())

@@ -231,12 +231,12 @@ def test_from_other_addresses_guessing_is_slowed_down_and_the_owner_gets_in(
     for number in range(60):  # a minute, an address each second
         client = browser(f"192.0.2.{number}")
         give_password(client)
-        looked_at += "looked at in" not in text(give_code(client, phone.wrong_code()))
+        looked_at += "can be checked in" not in text(give_code(client, phone.wrong_code()))
         clock.shift(1)
     assert looked_at == 6
     owner = browser()
     give_password(owner)
-    assert "looked at in" in text(give_code(owner, phone.code()))
+    assert "can be checked in" in text(give_code(owner, phone.code()))
     assert give_code(owner, "", recovery_code=phone.recovery_codes[0]).status_code == 302
     assert is_let_in(owner)
 
@@ -277,7 +277,7 @@ def test_a_recovery_code_logs_in_once_and_tells_how_many_are_left(phone: Phone) 
     client = browser()
     give_password(client)
     answer = client.post(CODE, {"recovery_code": phone.recovery_codes[0]}, follow=True)
-    assert "A recovery code works once only. 9 recovery codes are left." in text(answer)
+    assert "Each recovery code works only once. 9 recovery codes are left." in text(answer)
     other = browser(ELSEWHERE)
     give_password(other)
     assert "was used already" in text(other.post(CODE, {"recovery_code": phone.recovery_codes[0]}))

@@ -141,7 +141,7 @@ def test_new_recovery_codes_are_shown_once(phone: Phone) -> None:
     shown = codes_on(answer)
     assert len(shown) == 10
     assert not set(shown) & set(phone.recovery_codes)
-    assert "The ones before count no more." in text(answer)
+    assert "The old ones no longer work." in text(answer)
     other = browser()
     give_password(other)
     assert not is_let_in(other)
