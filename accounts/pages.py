@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
+from django.utils.cache import get_conditional_response, set_response_etag
 from django.utils.translation import gettext as _
 
 from accounts import conf
@@ -42,12 +43,20 @@ def page(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpRe
     return TemplateResponse(request, template, {**admin.site.each_context(request), **context})
 
 
-def live_parts(request: HttpRequest, parts: dict[str, tuple[str, dict[str, Any]]], *, is_open: bool) -> JsonResponse:
-    """Renders the elements to renew, by their id: (template, context) each; the page asks again while `is_open`."""
-    html = {name: render_to_string(template, context, request) for name, (template, context) in parts.items()}
+def live_parts(request: HttpRequest, parts: dict[str, tuple[str, dict[str, Any]]], *, is_open: bool) -> HttpResponse:
+    """Renders the elements to renew, by their id: (template, context) each; the page asks again while `is_open`.
+
+    A page that has the same already is answered 304. Tokens of forms would make every answer another one: the page
+    puts its own in their place.
+    """
+    html = {
+        name: render_to_string(template, context | {"csrf_token": "-"}, request)
+        for name, (template, context) in parts.items()
+    }
     response = JsonResponse({"open": is_open, "parts": html})
     response["Cache-Control"] = "no-store"
-    return response
+    set_response_etag(response)
+    return get_conditional_response(request, etag=response["ETag"], response=response) or response
 
 
 def invite_many_page(request: HttpRequest, accounts: list[Account], *, named: bool) -> HttpResponse:

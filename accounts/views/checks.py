@@ -9,7 +9,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.core.paginator import Paginator
 from django.db.models import Case, Count, Q, QuerySet, Value, When
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
@@ -84,9 +84,13 @@ def check(request: HttpRequest, check_id: int) -> HttpResponse:
 
 @may_check
 @require_safe
-def check_live(request: HttpRequest, check_id: int) -> JsonResponse:
+def check_live(request: HttpRequest, check_id: int) -> HttpResponse:
     context = _context(request, check_id)
-    names = {"ks-check": "accounts/_check.html", "ks-checked": "accounts/_checked.html"}
+    names = {
+        "ks-check-next": "accounts/_check_next.html",
+        "ks-check": "accounts/_check.html",
+        "ks-checked": "accounts/_checked.html",
+    }
     parts = {name: (template, context) for name, template in names.items()}
     return live_parts(request, parts, is_open=context["check"].finished_at is None)
 

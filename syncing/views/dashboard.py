@@ -6,7 +6,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.core.paginator import Paginator
 from django.db.models import prefetch_related_objects
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -31,63 +31,74 @@ from syncing.views.start import require_start
 
 NEEDS_AT_ONCE = 12
 TILES_AT_ONCE = 1200
-LIVE_TILES = 200  # more are not sent again and again; the counts are
+LIVE_TILES = 200  # more are not sent every two seconds; the counts are
 SEE = "syncing.view_syncrun"
+LIVE = {
+    "ks-banners": "_overview_banners.html",
+    "ks-steps": "_first_steps.html",
+    "ks-needs": "_needs.html",
+    "ks-now": "_overview_now.html",
+    "ks-counts": "_overview_counts.html",
+    "ks-tiles": "_overview_tiles.html",
+    "ks-groups": "_overview_groups.html",
+    "ks-starts": "_overview_starts.html",
+    "ks-conformity": "_overview_conformity.html",
+    "ks-history": "_overview_history.html",
+}
 
 
 @require_safe
 def dashboard(request: HttpRequest) -> HttpResponse:
     """Shows the overview; who may not see runs is told so."""
     context: dict[str, Any] = {"title": _("Overview")}
-    if not request.user.has_perm(SEE):
-        return page(request, "syncing/overview.html", context)
-    automation, accounts = automation_state(), fleet_accounts()
-    live = _live_context(request, automation, accounts)
-    troubles = [*overdue(automation), *failing(automation)]
-    told = [trouble for trouble in troubles if not (live["stuck"] and trouble.code == "workers")]
-    open_needs = [*held_needs(line.run for line in live["runs"].open), *automation_needs(told), *needs(accounts)]
-    steps = first_steps(accounts, automation.groups)
-    context |= {
-        **live,
-        "play_url": conf.demo_play_url(),
-        "needs": solvable(open_needs[:NEEDS_AT_ONCE], request.user.has_perm),
-        "more_needs": solvable(open_needs[NEEDS_AT_ONCE:], request.user.has_perm),
-        "banners": _banners(automation),
-        "conformity": conformity_history(timezone.localdate(), storable_id(request.GET.get("group", ""))),
-        "steps": steps,
-        "step_names": STEPS,
-    }
+    if request.user.has_perm(SEE):
+        context |= {"play_url": conf.demo_play_url(), **_context(request)}
     return page(request, "syncing/overview.html", context)
 
 
 @permission_required(SEE, raise_exception=True)
 @require_safe
-def dashboard_live(request: HttpRequest) -> JsonResponse:
-    """Renders the parts that change while a run is at work."""
-    context = _live_context(request, automation_state(), fleet_accounts())
-    names = ["now", "counts", "groups", "history"]
-    if len(context["fleet"].shown) <= LIVE_TILES:
-        names.append("tiles")
-    parts = {f"ks-{name}": (f"syncing/_overview_{name}.html", context) for name in names}
+def dashboard_live(request: HttpRequest) -> HttpResponse:
+    """Renders all of the overview again that may have changed."""
+    context = _context(request)
+    is_quick = not context["busy"] or len(context["fleet"].shown) <= LIVE_TILES
+    parts = {name: (f"syncing/{template}", context) for name, template in LIVE.items()}
+    if not is_quick:
+        del parts["ks-tiles"]
     return live_parts(request, parts, is_open=context["busy"])
 
 
-def _live_context(request: HttpRequest, automation: AutomationState, accounts: list[Any]) -> dict[str, Any]:
-    """Returns the context of the parts that change while a run is at work."""
-    runs = reads.shown_runs()
+def _context(request: HttpRequest) -> dict[str, Any]:
+    """Returns everything the overview shows."""
+    automation, accounts, runs = automation_state(), fleet_accounts(), reads.shown_runs()
+    stuck = runs.wait_for_workers and not automation.workers_alive
+    troubles = [each for each in (*overdue(automation), *failing(automation)) if not (stuck and each.code == "workers")]
+    open_needs = [*held_needs(line.run for line in runs.open), *automation_needs(troubles), *needs(accounts)]
+    return {
+        "runs": runs,
+        "busy": bool(runs.open),
+        "stuck": stuck,
+        "banners": _banners(automation),
+        "steps": first_steps(accounts, automation.groups),
+        "step_names": STEPS,
+        "needs": solvable(open_needs[:NEEDS_AT_ONCE], request.user.has_perm),
+        "more_needs": solvable(open_needs[NEEDS_AT_ONCE:], request.user.has_perm),
+        "boards": reads.boards(accounts, runs, automation),
+        "conformity": conformity_history(timezone.localdate(), storable_id(request.GET.get("group", ""))),
+        **_fleet_context(request, automation, accounts),
+    }
+
+
+def _fleet_context(request: HttpRequest, automation: AutomationState, accounts: list[Any]) -> dict[str, Any]:
     filters = {"q": searched(request), **{name: request.GET.get(name, "") for name in ("group", "show")}}
     group = storable_id(filters["group"])
     fleet = fleet_of(accounts, automation.moment, group=group, text=filters["q"], state=filters["show"])
     return {
-        "runs": runs,
-        "boards": reads.boards(accounts, runs, automation),
         "fleet": fleet,
         "tiles": Paginator(fleet.shown, TILES_AT_ONCE).get_page(request.GET.get("p")),
         "filters": filters,
         "is_filtered": any(filters.values()),
         "chosen_state": FLEET_STATES.get(filters["show"]),
-        "busy": bool(runs.open),
-        "stuck": runs.wait_for_workers and not automation.workers_alive,
     }
 
 

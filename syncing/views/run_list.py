@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib.auth.decorators import permission_required
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -38,7 +38,7 @@ def runs(request: HttpRequest) -> HttpResponse:
 
 @may_look
 @require_safe
-def runs_live(request: HttpRequest) -> JsonResponse:
+def runs_live(request: HttpRequest) -> HttpResponse:
     """Renders the list again."""
     context = _list_context(request)
     return live_parts(request, {"ks-runs": ("console/_runs.html", context)}, is_open=context["is_open"])

@@ -136,7 +136,7 @@ def account_run(request: HttpRequest, account_run_id: int) -> HttpResponse:
 
 @permission_required("syncing.view_syncrun", raise_exception=True)
 @require_safe
-def run_live(request: HttpRequest, run_id: int) -> JsonResponse:
+def run_live(request: HttpRequest, run_id: int) -> HttpResponse:
     """Renders the parts of the page that change while the run is open."""
     run = run_or_404(run_id)
     context = run_context(request, run)

@@ -307,18 +307,45 @@ def test_the_live_parts_are_those_of_the_page(admin_client, cast) -> None:
     page = admin_client.get("/").content.decode()
     answer = admin_client.get("/dashboard/live").json()
     assert answer["open"] is True
-    assert set(answer["parts"]) == {"ks-now", "ks-counts", "ks-tiles", "ks-groups", "ks-history"}
+    assert {"ks-banners", "ks-needs", "ks-now", "ks-tiles", "ks-groups", "ks-conformity"} <= set(answer["parts"])
     for name in answer["parts"]:
         assert f'id="{name}"' in page
     SyncRun.objects.update(state=RunState.SUCCEEDED)
     assert admin_client.get("/dashboard/live").json()["open"] is False
 
 
-def test_a_page_of_very_many_tiles_renews_its_counts_alone(admin_client, monkeypatch, cast) -> None:
+def test_very_many_tiles_are_renewed_when_nothing_runs_and_their_counts_always(admin_client, monkeypatch, cast) -> None:
     monkeypatch.setattr("syncing.views.dashboard.LIVE_TILES", 3)
+    run = RunFactory(group=cast["north"].group, state=RunState.RUNNING)
     parts = admin_client.get("/dashboard/live").json()["parts"]
     assert ("ks-counts" in parts, "ks-tiles" in parts) == (True, False)
     assert "ks-tiles" in admin_client.get("/dashboard/live?q=north").json()["parts"]
+    SyncRun.objects.filter(pk=run.pk).update(state=RunState.SUCCEEDED)
+    assert "ks-tiles" in admin_client.get("/dashboard/live").json()["parts"]
+
+
+def test_what_needs_somebody_and_what_is_frozen_comes_without_a_reload(admin_client, cast) -> None:
+    assert "Last run failed" not in admin_client.get("/dashboard/live").json()["parts"]["ks-counts"]
+    error = {"code": "unreachable", "message": "No answer.", "remedy": "Try later."}
+    AccountRunFactory(account=cast["east"], state=AccountState.FAILED, reason="unreachable", error=error)
+    SyncGroup.objects.update(paused=True, paused_until=timezone.now() + timedelta(hours=2), pause_reason="Stocktaking")
+    parts = admin_client.get("/dashboard/live").json()["parts"]
+    assert "No answer." in parts["ks-needs"]
+    assert "Stocktaking" in parts["ks-banners"]
+    assert "Last run failed" in parts["ks-counts"]
+
+
+def test_a_page_that_has_everything_is_answered_304(admin_client, cast, django_assert_max_num_queries) -> None:
+    AccountRunFactory(account=cast["east"], state=AccountState.FAILED, reason="unreachable")  # a form among the needs
+    first = admin_client.get("/dashboard/live")
+    assert "csrfmiddlewaretoken" in first.json()["parts"]["ks-needs"]
+    assert "no-store" in first["Cache-Control"]
+    with django_assert_max_num_queries(15):
+        again = admin_client.get("/dashboard/live", headers={"If-None-Match": first["ETag"]})
+    assert (again.status_code, again.content, again["ETag"]) == (304, b"", first["ETag"])
+    Account.objects.filter(subdomain="west").update(name="Far West")
+    changed = admin_client.get("/dashboard/live", headers={"If-None-Match": first["ETag"]})
+    assert (changed.status_code, changed["ETag"] != first["ETag"]) == (200, True)
 
 
 def test_every_page_forbids_what_is_not_ours(admin_client, client) -> None:
