@@ -10,6 +10,8 @@ from django.utils.translation import gettext as _
 from accounts.kommo.texts import storable
 from syncing.models import SyncRun
 
+LONGEST_SEARCH = 200  # characters
+
 
 class StartedRun(Protocol):
     """A run that was started, or `joined` as it was waiting already."""
@@ -36,5 +38,5 @@ def to_run(request: HttpRequest, started: StartedRun) -> HttpResponseRedirect:
 
 
 def searched(request: HttpRequest) -> str:
-    """Returns the text in the search box of a page."""
-    return storable(request.GET.get("q", "")).strip()
+    """Returns the text in the search box of a page; SQLite fails at one that is very much longer."""
+    return storable(request.GET.get("q", "")).strip()[:LONGEST_SEARCH]

@@ -13,10 +13,9 @@ from accounts.kommo.texts import storable_id
 from accounts.models import HEALTH_FINE, NEEDS_CONNECTING, SECRETS, Account, pause_is_on
 from syncing.models import AccountState
 from syncing.selectors.drift import CAUSES, EDITED, EDITED_CAUSE, NEVER, STATES
+from syncing.selectors.filters import ListFilters, an_id, one_of
 from syncing.selectors.runs import with_last_run
 
-# What the address may say, beside q: the same names as in the list of the admin.
-FILTERS = ("group", "role", "health", "drift", "last_state", "token", "paused", "pilot")
 BAD_HEALTH = "bad"  # as a health: all that need somebody
 BAD_ENDS = (AccountState.FAILED, AccountState.PARTIAL, AccountState.REFUSED)
 BAD_END = "bad"  # as a last state: the last run did not do all of it
@@ -26,6 +25,21 @@ SORTS: Mapping[str, tuple[Any, ...]] = {
     "health": ("health", "shown_name", "pk"),
     "token": (F("token_expires_at").asc(nulls_last=True), "shown_name", "pk"),
 }
+
+
+@dataclass(frozen=True)
+class AccountListFilters(ListFilters):
+    """What somebody looks for; the names are those of the admin's list."""
+
+    group: str = an_id()
+    role: str = one_of(*Account.Role.values)
+    health: str = one_of(BAD_HEALTH, *Account.Health.values)
+    drift: str = one_of(*STATES, *CAUSES, EDITED_CAUSE)
+    last_state: str = one_of(NEVER, BAD_END, *AccountState.values)
+    token: str = one_of("soon", "expired", "connect")
+    paused: str = one_of("yes", "no")
+    pilot: str = one_of("yes", "no")
+    sort: str = one_of(*SORTS)
 
 
 @dataclass(frozen=True)
@@ -41,15 +55,15 @@ class AccountCounts:
     paused: int
 
 
-def account_list(values: Mapping[str, str], sort: str = "") -> QuerySet[Any]:
-    """Selects the accounts that `values` (of FILTERS, and q) ask for; what is unknown there is no filter."""
+def account_list(filters: AccountListFilters) -> QuerySet[Any]:
+    """Selects the accounts that are looked for."""
     accounts: QuerySet[Any] = with_last_run(Account.objects.select_related("group", "drift"))
-    accounts = accounts.defer(*SECRETS, "drift__differences").filter(_text(values.get("q", "")))
-    for name in FILTERS:
-        if value := values.get(name, ""):
+    accounts = accounts.defer(*SECRETS, "drift__differences")
+    for name, value in filters.values.items():
+        if name != "sort":
             accounts = accounts.filter(_filter(name, value))
     accounts = accounts.annotate(shown_name=Coalesce(NullIf("name", Value("")), "subdomain"))
-    return accounts.order_by(*SORTS.get(sort, SORTS["name"]))
+    return accounts.order_by(*SORTS[filters.sort or "name"])
 
 
 def account_counts(group: int | None = None) -> AccountCounts:
@@ -73,10 +87,12 @@ def _text(text: str) -> Q:
     wanted = Q(name__icontains=text) | Q(subdomain__icontains=text)
     if number := storable_id(text):
         wanted |= Q(kommo_id=number)
-    return wanted if text else Q()
+    return wanted
 
 
 def _filter(name: str, value: str) -> Q:
+    if name == "q":
+        return _text(value)
     if name in ("paused", "pilot"):
         condition = pause_is_on() if name == "paused" else Q(is_pilot=True)
         return condition if value == "yes" else ~condition
@@ -88,8 +104,7 @@ def _filter(name: str, value: str) -> Q:
         return {NEVER: Q(last_state=None), BAD_END: Q(last_state__in=BAD_ENDS)}.get(value, Q(last_state=value))
     if name == "token":
         now = timezone.now()
-        wanted = {"soon": expiry.expiring(now), "expired": expiry.expired(now), "connect": NEEDS_CONNECTING}
-        return wanted.get(value, Q())
+        return {"soon": expiry.expiring(now), "expired": expiry.expired(now), "connect": NEEDS_CONNECTING}[value]
     return _drift(value) if name == "drift" else Q(role=value)
 
 
@@ -100,4 +115,4 @@ def _drift(value: str) -> Q:
         return EDITED
     if value == NEVER:
         return Q(drift__isnull=True, role=Account.Role.SLAVE)
-    return Q(drift__state=value) if value in STATES else Q()
+    return Q(drift__state=value)

@@ -12,7 +12,7 @@ from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from accounts import clock
 from accounts.models import Account, SyncGroup
 from syncing.models import ACCOUNT_OPEN, AccountRun, Drift, MasterSnapshot, RunType, Watch
-from syncing.selectors.drift import listing
+from syncing.selectors.drift import DriftListFilters, listing
 
 EQUAL, DIFFERS, CONFLICT, UNKNOWN = "equal", "differs", "conflict", "unknown"
 NEVER_READ, LONG_AGO, MASTER_MOVED, WORKED_SINCE = "never_read", "long_ago", "master_moved", "worked_since"
@@ -63,7 +63,7 @@ def _slaves(group: SyncGroup) -> QuerySet[Any]:
     ended = AccountRun.objects.filter(account=OuterRef("pk"), fence__gt=0).exclude(state__in=ACCOUNT_OPEN)
     last = {name: Subquery(ended.order_by("-pk").values(name)[:1]) for name in ("run", "finished_at", "state")}
     later = AccountRun.objects.filter(account=OuterRef("pk"), fence__gt=0, run__gt=OuterRef("drift__run"))
-    slaves: QuerySet[Any] = listing(group=group.pk).annotate(worked_since=Exists(later))
+    slaves: QuerySet[Any] = listing(DriftListFilters(group=str(group.pk))).annotate(worked_since=Exists(later))
     slaves = slaves.annotate(last_run=last["run"], last_run_at=last["finished_at"], last_run_state=last["state"])
     return slaves.order_by("subdomain")
 

@@ -8,10 +8,11 @@ from typing import Any, Self
 from django.db.models import Count, F, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
-from accounts.kommo.texts import storable
+from accounts.kommo.texts import storable, storable_id
 from accounts.models import SECRETS, Account, SyncGroup
 from syncing.engine.healing import ITEM_KINDS
 from syncing.models import AcceptedDifference, Drift, DriftChange
+from syncing.selectors.filters import ListFilters, an_id, one_of
 
 CAUSES = ("master", "slave", "both", "unknown")
 NEVER = "never"  # as a state: nobody has looked yet
@@ -20,6 +21,12 @@ STATES = (*Drift.State.values, NEVER)
 EXTRA = "extra"
 EDITED_CAUSE = "edited"  # slave or both, as a filter
 EDITED = Q(drift__by_slave__gt=0) | Q(drift__by_both__gt=0)
+SORTS: Mapping[str, tuple[Any, ...]] = {
+    "": (F("drift__count").desc(nulls_last=True), "subdomain"),
+    "name": ("subdomain",),
+    "since": (F("drift__since").asc(nulls_last=True), "subdomain"),
+    "checked": (F("drift__checked_at").asc(nulls_first=True), "subdomain"),
+}
 # The keys of a stored difference that pages, the API and the command show.
 DIFFERENCE_KEYS = (
     "action",
@@ -91,24 +98,34 @@ def slaves() -> QuerySet[Account]:
     """Selects every slave with its drift (without the differences themselves), the ones that differ most first."""
     accounts = Account.objects.filter(role=Account.Role.SLAVE).select_related("group", "drift")
     accounts = accounts.defer(*SECRETS, "drift__differences")
-    return accounts.order_by(F("drift__count").desc(nulls_last=True), "subdomain")
+    return accounts.order_by(*SORTS[""])
 
 
-def listing(*, text: str = "", group: int | None = None, state: str = "", cause: str = "") -> QuerySet[Any]:
-    """Selects `slaves` with the number of their `exceptions`; unknown states and causes are no filter."""
-    accounts = slaves()
-    if text:
+@dataclass(frozen=True)
+class DriftListFilters(ListFilters):
+    """What somebody looks for among the slaves."""
+
+    group: str = an_id()
+    state: str = one_of(*STATES)
+    cause: str = one_of(EDITED_CAUSE, *CAUSES)
+    sort: str = one_of(*SORTS)
+
+
+def listing(filters: DriftListFilters) -> QuerySet[Any]:
+    """Selects `slaves` with the number of their `exceptions`."""
+    accounts = slaves().order_by(*SORTS[filters.sort])
+    if text := filters.q:
         accounts = accounts.filter(Q(name__icontains=text) | Q(subdomain__icontains=text))
-    if group is not None:
-        accounts = accounts.filter(group=group)
-    if state == NEVER:
+    if filters.group:
+        accounts = accounts.filter(group=storable_id(filters.group))
+    if filters.state == NEVER:
         accounts = accounts.filter(drift__isnull=True)
-    elif state in STATES:
-        accounts = accounts.filter(drift__state=state)
-    if cause in CAUSES:
-        accounts = accounts.filter(**{f"drift__by_{cause}__gt": 0})
-    elif cause == EDITED_CAUSE:
+    elif filters.state:
+        accounts = accounts.filter(drift__state=filters.state)
+    if filters.cause == EDITED_CAUSE:
         accounts = accounts.filter(EDITED)
+    elif filters.cause:
+        accounts = accounts.filter(**{f"drift__by_{filters.cause}__gt": 0})
     active = AcceptedDifference.objects.filter(account=OuterRef("pk"), withdrawn_at=None).order_by()
     count = active.values("account").annotate(n=Count("pk")).values("n")
     return accounts.annotate(exceptions=Coalesce(Subquery(count), 0))

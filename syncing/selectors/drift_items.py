@@ -5,14 +5,26 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from accounts.kommo.texts import storable_id
 from accounts.models import SECRETS, Account
 from syncing.models import Drift
 from syncing.presentation.labels import value_text
 from syncing.selectors.drift import CAUSES, EDITED_CAUSE, ListedDifference
+from syncing.selectors.filters import ListFilters, an_id, one_of
 
 MOST_VALUES = 5  # of an attribute that are told
+THERE = "there"  # what only accounts have, and the master has not
 WHAT = ("kind", "key", "attribute", "action")
 EDITED = ("slave", "both")
+
+
+@dataclass(frozen=True)
+class DriftItemFilters(ListFilters):
+    """What somebody looks for among the differences."""
+
+    group: str = an_id()
+    cause: str = one_of(EDITED_CAUSE, *CAUSES)
+    only: str = one_of(THERE)
 
 
 @dataclass
@@ -50,12 +62,11 @@ class DriftedItem:
         return any(text in word.casefold() for word in words)
 
 
-def drifted_items(
-    *, group: int | None = None, text: str = "", cause: str = "", extras: bool = False
-) -> list[DriftedItem]:
-    """Returns what differs, in the most accounts first; `extras`: what only the accounts have, instead."""
+def drifted_items(filters: DriftItemFilters) -> list[DriftedItem]:
+    """Returns what differs, or what only accounts have, in the most accounts first."""
+    extras = filters.only == THERE
     found: dict[tuple[Any, ...], DriftedItem] = {}
-    for account, row in _rows(group, cause):
+    for account, row in _rows(storable_id(filters.group), filters.cause):
         if (row["action"] == "extra") is not extras:
             continue
         known = (account.group_id, *(row[name] for name in WHAT))
@@ -68,7 +79,7 @@ def drifted_items(
         if row["attribute"]:
             theirs = row["theirs"]
             item.values[theirs if isinstance(theirs, str) else str(value_text(theirs, row["attribute"]))] += 1
-    wanted = text.strip().casefold()
+    wanted = filters.q.casefold()
     items = [item for item in found.values() if not wanted or item.mentions(wanted)]
     return sorted(items, key=lambda item: (-len(item.accounts), item.kind, item.parent, item.name, item.attribute))
 

@@ -1,17 +1,76 @@
 """What somebody looks for in a list, as the address of its page has it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Self
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from datetime import date
+from typing import Any, Self
+
+from accounts.kommo.texts import storable, storable_id
+
+LONGEST = 200  # characters of a value; SQLite fails at patterns that are very much longer
+KNOWN = "is_known"
+
+
+def filter_by(is_known: Callable[[str], bool]) -> Any:
+    """Declares a filter that takes only values for which `is_known` is true."""
+    return field(default="", metadata={KNOWN: is_known})
+
+
+def one_of(*values: str) -> Any:
+    return filter_by(frozenset(values).__contains__)
+
+
+def an_id() -> Any:
+    return filter_by(lambda value: storable_id(value) is not None)
+
+
+def a_day() -> Any:
+    """Declares a filter that takes a day as YYYY-MM-DD."""
+    return filter_by(lambda value: day_of(value) is not None)
+
+
+def day_of(value: str) -> date | None:
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        return None
 
 
 @dataclass(frozen=True)
 class ListFilters:
-    """The base of the filters of a list, each of them a text; "" for anything."""
+    """The base of the filters of a list, each of them a text; "" for anything. `sort`: the order, "" for the usual one.
+
+    What an address has of other values is left out and told: `ignored`, as "state=nonsense".
+    """
+
+    q: str = ""
+    sort: str = field(default="", metadata={KNOWN: frozenset[str]().__contains__})
+    ignored: tuple[str, ...] = field(default=(), compare=False)
 
     @classmethod
-    def of(cls, parameters: Mapping[str, str]) -> Self:
-        return cls(**{field.name: parameters.get(field.name, "").strip() for field in fields(cls)})
+    def of(cls, parameters: Mapping[str, Any]) -> Self:
+        values, ignored = {}, []
+        for each in cls._parameters():
+            value = storable(str(parameters.get(each.name, ""))).strip()[:LONGEST]
+            if not value or each.metadata.get(KNOWN, bool)(value):
+                values[each.name] = value
+            else:
+                ignored.append(f"{each.name}={value}")
+        return cls(**values, ignored=tuple(ignored))
+
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        """Returns the names of the parameters of an address that the list knows."""
+        return tuple(each.name for each in cls._parameters())
+
+    @classmethod
+    def _parameters(cls) -> list[Any]:
+        return [each for each in fields(cls) if each.name != "ignored"]
+
+    @property
+    def values(self) -> dict[str, str]:
+        """Returns what is looked for, and the order, as the parameters of an address."""
+        return {name: value for name in self.names() if (value := getattr(self, name))}
 
     def __bool__(self) -> bool:
-        return any(vars(self).values())
+        return any(name != "sort" for name in self.values)

@@ -12,9 +12,18 @@ from django.db.models import F, OuterRef, Subquery
 from accounts.models import HEALTH_FINE, SECRETS, Account
 from syncing.models import ACCOUNT_OPEN, AccountRun, AccountState, Drift
 from syncing.presentation.fleet import FLEET_STATES, FleetState
+from syncing.selectors.filters import ListFilters, an_id, one_of
 
 FAILED = (AccountState.PARTIAL, AccountState.FAILED, AccountState.REFUSED)
 DONE = (AccountState.IN_SYNC, AccountState.CHANGED)
+
+
+@dataclass(frozen=True)
+class FleetFilters(ListFilters):
+    """What somebody looks for among the tiles; `show`: a state."""
+
+    group: str = an_id()
+    show: str = one_of(*FLEET_STATES)
 
 
 @dataclass(frozen=True)

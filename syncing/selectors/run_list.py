@@ -1,42 +1,60 @@
 """Reads for the list of runs: which of them somebody looks for, and how many there are in each state."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
 
+from accounts.kommo.texts import storable_id
 from accounts.models import Account
-from syncing.models import RUN_OPEN, AccountRun, RunState, SyncRun
-from syncing.selectors.filters import ListFilters
+from syncing.models import RUN_OPEN, AccountRun, RunPurpose, RunState, RunType, SyncRun, Trigger
+from syncing.selectors.filters import ListFilters, a_day, an_id, day_of, one_of
 from syncing.selectors.runs import StateCount, state_counts
 
 OPEN = "open"  # as a state: all that has not ended
+SENT_BACK = "sent_back"  # as a state: plans that somebody sent back
 NO_PERSON = "-"  # as a person: nobody, it began by itself
 MOST_PEOPLE = 200  # names that the filter offers
-LARGEST_ID = 2**63 - 1
 COLUMNS = ("group", "type", "purpose", "trigger")
+SORTS: Mapping[str, tuple[Any, ...]] = {
+    "": ("-pk",),
+    "oldest": ("pk",),
+    "longest": ((F("finished_at") - F("started_at")).desc(nulls_last=True), "-pk"),
+}
 
 
 @dataclass(frozen=True)
 class RunListFilters(ListFilters):
-    """What somebody looks for; "" for anything."""
+    """What somebody looks for. `account`: a subdomain; `since` and `until`: the first and the last day."""
 
-    q: str = ""
-    state: str = ""
-    group: str = ""
-    type: str = ""
-    purpose: str = ""
-    trigger: str = ""
+    state: str = one_of(OPEN, SENT_BACK, *RunState.values)
+    group: str = an_id()
+    type: str = one_of(*RunType.values)
+    purpose: str = one_of(*RunPurpose.values)
+    trigger: str = one_of(*Trigger.values)
     person: str = ""
+    account: str = ""
+    since: str = a_day()
+    until: str = a_day()
+    sort: str = one_of(*SORTS)
 
 
 def found_runs(filters: RunListFilters, *, in_any_state: bool = False) -> QuerySet[SyncRun]:
-    """Returns the runs, the newest first; what is no number of a group finds nothing."""
-    runs = SyncRun.objects.order_by("-pk")
-    if filters.group and not _is_id(filters.group):
-        return runs.none()
+    """Returns the runs that are looked for, the newest first if no other order is asked for."""
+    runs = SyncRun.objects.order_by(*SORTS[filters.sort])
     runs = runs.filter(**{name: value for name in COLUMNS if (value := getattr(filters, name))})
-    if filters.state and not in_any_state:
-        runs = runs.filter(state__in=RUN_OPEN if filters.state == OPEN else [filters.state])
+    if not in_any_state:
+        runs = runs.filter(_state(filters.state))
+    if filters.account:
+        runs = runs.filter(pk__in=AccountRun.objects.filter(account__subdomain=filters.account).values("run"))
+    if first := day_of(filters.since):
+        runs = runs.filter(created_at__gte=_midnight(first))
+    if last := day_of(filters.until):
+        runs = runs.filter(created_at__lt=_midnight(last + timedelta(days=1)))
     if filters.person == NO_PERSON:
         runs = runs.filter(requester_user_id=None, requester_key_id=None)
     elif filters.person:
@@ -45,15 +63,36 @@ def found_runs(filters: RunListFilters, *, in_any_state: bool = False) -> QueryS
 
 
 def states_of(filters: RunListFilters) -> tuple[StateCount, ...]:
-    """Returns how many of the runs are in each state, whichever state is looked for."""
+    """Returns how many of the runs are in each state, and were sent back, whichever state is looked for."""
     runs = found_runs(filters, in_any_state=True).order_by()
-    return state_counts(dict(runs.values_list("state").annotate(n=Count("pk"))), RunState)
+    rows = list(runs.values_list("state").annotate(n=Count("pk"), back=Count("pk", filter=_state(SENT_BACK))))
+    sent_back = sum(back for *_state_and_number, back in rows)
+    counts = state_counts({state: number for state, number, _back in rows}, RunState)
+    return (*counts, StateCount(SENT_BACK, _("Sent back"), sent_back)) if sent_back else counts
+
+
+def account_runs_in(runs: Iterable[SyncRun], subdomain: str) -> dict[int, AccountRun]:
+    """Returns what the runs did in one account, by run."""
+    rows = AccountRun.objects.filter(run__in=list(runs), account__subdomain=subdomain).defer("document")
+    return {row.run_id: row for row in rows}
 
 
 def people() -> list[str]:
     """Returns the names of those who have asked for runs, in their order."""
     names = SyncRun.objects.filter(_of_somebody()).order_by("requester_name").values_list("requester_name", flat=True)
     return list(names.distinct()[:MOST_PEOPLE])
+
+
+def _state(state: str) -> Q:
+    if state == SENT_BACK:
+        return Q(sent_back_at__isnull=False)
+    if state == OPEN:
+        return Q(state__in=RUN_OPEN)
+    return Q(state=state) if state else Q()
+
+
+def _midnight(day: date) -> datetime:
+    return timezone.make_aware(datetime.combine(day, time.min))
 
 
 def _of_somebody() -> Q:
@@ -68,9 +107,5 @@ def _mentions(text: str) -> Q:
     wanted = Q(has_account)
     for column in texts:
         wanted |= Q(**{f"{column}__icontains": text})
-    number = text.lstrip("#")
-    return wanted | Q(pk=int(number)) if _is_id(number) else wanted
-
-
-def _is_id(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and int(text) <= LARGEST_ID
+    number = storable_id(text.lstrip("#"))
+    return wanted if number is None else wanted | Q(pk=number)

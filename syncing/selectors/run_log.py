@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from django.db.models import Q, QuerySet
 
 from syncing.models import LogEntry, SyncRun
-from syncing.selectors.filters import ListFilters
+from syncing.presentation.labels import ACTIONS, KINDS
+from syncing.selectors.filters import ListFilters, one_of
 
 HEAD = ("time", "account", "level", "action", "kind", "item", "parent", "outcome", "message")
 AT_ONCE = 2000  # rows in memory
@@ -16,19 +17,19 @@ COLUMNS = ("level", "action", "kind")
 
 @dataclass(frozen=True)
 class RunLogFilters(ListFilters):
-    """What somebody looks for; "" for anything. `account`: a subdomain."""
+    """What somebody looks for. `account`: a subdomain."""
 
-    q: str = ""
-    level: str = ""
-    action: str = ""
-    kind: str = ""
+    level: str = one_of(*LogEntry.Level.values)
+    action: str = one_of(*ACTIONS)
+    kind: str = one_of(*KINDS)
     account: str = ""
+    sort: str = one_of("newest")
 
 
 def found_entries(run: SyncRun, filters: RunLogFilters) -> QuerySet[LogEntry]:
-    """Returns the entries in the order in which they were written."""
+    """Returns the entries in the order in which they were written, or the other way round."""
     wanted = {name: value for name in COLUMNS if (value := getattr(filters, name))}
-    entries = LogEntry.objects.filter(run=run, **wanted).order_by("pk")
+    entries = LogEntry.objects.filter(run=run, **wanted).order_by("-pk" if filters.sort else "pk")
     if filters.account:
         entries = entries.filter(account_run__account__subdomain=filters.account)
     if filters.q:

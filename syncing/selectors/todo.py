@@ -11,6 +11,7 @@ from accounts.models import SECRETS, Account
 from syncing.engine.refs import Kind
 from syncing.engine.resources.custom_fields import ENTITIES
 from syncing.models import AccountRun, AccountState, IdMapping, RunPurpose, RunType
+from syncing.selectors.filters import ListFilters, an_id, one_of
 
 # The account was read and compared; what it says of a person's work is true until the next time.
 READ = (
@@ -26,6 +27,14 @@ PARTS = {
     RunType.CUSTOM_FIELDS: lambda kind: kind not in OF_PIPELINES,
 }
 LISTS = ("manual", "conflicts")
+
+
+@dataclass(frozen=True)
+class TodoFilters(ListFilters):
+    """What somebody looks for among the tasks."""
+
+    group: str = an_id()
+    what: str = one_of(*LISTS)
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,8 @@ from accounts.kommo.texts import storable_id
 from accounts.models import Account, SyncGroup
 from accounts.pages import page
 from syncing.models import AccountState
-from syncing.presentation.links import searched
 from syncing.selectors import drift as reads
-from syncing.selectors.account_list import FILTERS, SORTS, account_counts, account_list
+from syncing.selectors.account_list import AccountListFilters, account_counts, account_list
 
 ACCOUNTS_PER_PAGE = 100
 
@@ -23,16 +22,13 @@ ACCOUNTS_PER_PAGE = 100
 @require_safe
 def accounts(request: HttpRequest) -> HttpResponse:
     """Lists every account that the filters in the address let through."""
-    filters = {"q": searched(request), **{name: request.GET.get(name, "") for name in FILTERS}}
-    sort = request.GET.get("sort", "")
+    filters = AccountListFilters.of(request.GET)
     context = {
         "title": _("Accounts"),
-        "accounts": Paginator(account_list(filters, sort), ACCOUNTS_PER_PAGE).get_page(request.GET.get("p")),
-        "counts": account_counts(storable_id(filters["group"])),
+        "accounts": Paginator(account_list(filters), ACCOUNTS_PER_PAGE).get_page(request.GET.get("p")),
+        "counts": account_counts(storable_id(filters.group)),
         "groups": SyncGroup.objects.all(),
         "filters": filters,
-        "sort": sort if sort in SORTS else "name",
-        "is_filtered": any(filters.values()),
         "actions": _actions(request),
         "checkbox": ACTION_CHECKBOX_NAME,
         "healths": Account.Health.choices,

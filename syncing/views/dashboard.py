@@ -18,12 +18,12 @@ from syncing import conf
 from syncing.models import AccountRun
 from syncing.presentation.fleet import FLEET_STATES
 from syncing.presentation.holds import frozen_sentence, paused_sentence
-from syncing.presentation.links import searched, to_run
+from syncing.presentation.links import to_run
 from syncing.selectors import dashboard as reads
 from syncing.selectors.automation import AutomationState, automation_state, failing, overdue
 from syncing.selectors.conformity_history import conformity_history
 from syncing.selectors.first_steps import STEPS, first_steps
-from syncing.selectors.fleet import fleet_accounts, fleet_of
+from syncing.selectors.fleet import FleetFilters, fleet_accounts, fleet_of
 from syncing.selectors.needs import automation_needs, held_needs, needs
 from syncing.services.runs.retry import retry_these
 from syncing.views.solutions import solvable
@@ -90,15 +90,14 @@ def _context(request: HttpRequest) -> dict[str, Any]:
 
 
 def _fleet_context(request: HttpRequest, automation: AutomationState, accounts: list[Any]) -> dict[str, Any]:
-    filters = {"q": searched(request), **{name: request.GET.get(name, "") for name in ("group", "show")}}
-    group = storable_id(filters["group"])
-    fleet = fleet_of(accounts, automation.moment, group=group, text=filters["q"], state=filters["show"])
+    filters = FleetFilters.of(request.GET)
+    group = storable_id(filters.group)
+    fleet = fleet_of(accounts, automation.moment, group=group, text=filters.q, state=filters.show)
     return {
         "fleet": fleet,
         "tiles": Paginator(fleet.shown, TILES_AT_ONCE).get_page(request.GET.get("p")),
         "filters": filters,
-        "is_filtered": any(filters.values()),
-        "chosen_state": FLEET_STATES.get(filters["show"]),
+        "chosen_state": FLEET_STATES.get(filters.show),
     }
 
 

@@ -20,7 +20,6 @@ from syncing.views.lookup import slave_or_404
 ACCOUNTS_PER_PAGE = 100
 DIFFERENCES_PER_PAGE = 50
 CHANGES_PER_PAGE = 10
-FILTERS = ("group", "state", "cause")
 
 
 @permission_required("syncing.view_drift", raise_exception=True)
@@ -29,16 +28,13 @@ def drift(request: HttpRequest) -> HttpResponse:
     """Lists every slave, the ones that differ most first; ?by=item: what differs, in how many of them."""
     if request.GET.get("by") == "item":
         return items(request)
-    filters = {"q": searched(request), **{name: request.GET.get(name, "") for name in FILTERS}}
-    group = storable_id(filters["group"])
-    slaves = reads.listing(text=filters["q"], group=group, state=filters["state"], cause=filters["cause"])
+    filters = reads.DriftListFilters.of(request.GET)
     context = {
         "title": _("Drift"),
-        "accounts": _page(request, slaves, ACCOUNTS_PER_PAGE),
-        "summary": reads.drift_summary(group),
+        "accounts": _page(request, reads.listing(filters), ACCOUNTS_PER_PAGE),
+        "summary": reads.drift_summary(storable_id(filters.group)),
         "groups": SyncGroup.objects.all(),
         "filters": filters,
-        "is_filtered": any(filters.values()),
         "causes": (reads.EDITED_CAUSE, *reads.CAUSES),
         "states": reads.STATES,
         "may_check": request.user.has_perm("syncing.plan_sync"),

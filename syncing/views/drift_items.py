@@ -17,10 +17,10 @@ from django.views.decorators.http import require_http_methods
 from accounts.kommo.texts import storable_id
 from accounts.models import Account, SyncGroup
 from accounts.pages import actor_of, page, refusals_shown
-from syncing.presentation.links import searched, to_run
+from syncing.presentation.links import to_run
 from syncing.presentation.sentences import common_sentence
 from syncing.selectors import drift as reads
-from syncing.selectors.drift_items import WHAT, accounts_with, drifted_items
+from syncing.selectors.drift_items import WHAT, DriftItemFilters, accounts_with, drifted_items
 from syncing.services.exceptions import accept_in, is_revertible, revert_item
 
 ITEMS_PER_PAGE = 50
@@ -44,14 +44,8 @@ class BulkForm(forms.Form):
 
 def items(request: HttpRequest) -> HttpResponse:
     """Lists what differs, each item once, in the most accounts first; `?only=there`: what only accounts have."""
-    names = ("group", "cause", "only")
-    filters = {"q": searched(request), **{name: request.GET.get(name, "") for name in names}}
-    found = drifted_items(
-        group=storable_id(filters["group"]),
-        text=filters["q"],
-        cause=filters["cause"],
-        extras=filters["only"] == "there",
-    )
+    filters = DriftItemFilters.of(request.GET)
+    found = drifted_items(filters)
     groups = {group.pk: group for group in SyncGroup.objects.all()}
     context = {
         "title": _("Drift by item"),
@@ -60,7 +54,6 @@ def items(request: HttpRequest) -> HttpResponse:
         ),
         "groups": groups.values(),
         "filters": filters,
-        "is_filtered": any(filters.values()),
         "causes": (reads.EDITED_CAUSE, *reads.CAUSES),
         "may_accept": request.user.has_perm("syncing.accept_drift"),
     }

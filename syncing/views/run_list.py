@@ -8,7 +8,6 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from accounts.kommo.texts import storable
 from accounts.models import SyncGroup
 from accounts.pages import live_parts, page
 from syncing.models import RUN_OPEN, RunPurpose, RunState, RunType, Trigger
@@ -45,16 +44,16 @@ def runs_live(request: HttpRequest) -> HttpResponse:
 
 
 def _list_context(request: HttpRequest) -> dict[str, Any]:
-    filters = RunListFilters.of({name: storable(value) for name, value in request.GET.dict().items()})
+    filters = RunListFilters.of(request.GET)
     found = run_list.found_runs(filters).select_related("group")
     runs = Paginator(found, RUNS_PER_PAGE).get_page(request.GET.get("p"))
     progress = progress_of(runs.object_list)
+    own = run_list.account_runs_in(runs.object_list, filters.account) if filters.account else {}
     return {
         "filters": filters,
         "runs": runs,
-        "rows": [(run, progress[run.pk]) for run in runs],
+        "rows": [(run, progress[run.pk], own.get(run.pk)) for run in runs],
         "counts": run_list.states_of(filters),
-        "open_state": run_list.OPEN,
         "is_open": any(run.state in RUN_OPEN for run in runs),
         "is_empty": not filters and not runs.paginator.count,
     }

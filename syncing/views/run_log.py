@@ -8,7 +8,6 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from accounts.kommo.texts import storable
 from accounts.pages import page
 from accounts.services.tables.formulas import BOM, csv_line
 from syncing.models import LogEntry
@@ -23,7 +22,7 @@ may_look = permission_required(("syncing.view_syncrun", "syncing.view_logentry")
 @may_look
 @require_safe
 def run_log(request: HttpRequest, run_id: int) -> HttpResponse:
-    run, filters = run_or_404(run_id), _filters(request)
+    run, filters = run_or_404(run_id), RunLogFilters.of(request.GET)
     context = {
         "title": _("Log of run %(number)d") % {"number": run.pk},
         "run": run,
@@ -42,11 +41,7 @@ def run_log(request: HttpRequest, run_id: int) -> HttpResponse:
 def run_log_csv(request: HttpRequest, run_id: int) -> StreamingHttpResponse:
     """Exports the entries that the filters of the page find, however many they are."""
     run = run_or_404(run_id)
-    lines = chain([BOM], map(csv_line, chain([HEAD], log_rows(found_entries(run, _filters(request))))))
+    lines = chain([BOM], map(csv_line, chain([HEAD], log_rows(found_entries(run, RunLogFilters.of(request.GET))))))
     response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="kommosync-run-{run.pk}-log.csv"'
     return response
-
-
-def _filters(request: HttpRequest) -> RunLogFilters:
-    return RunLogFilters.of({name: storable(value) for name, value in request.GET.dict().items()})

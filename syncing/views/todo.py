@@ -9,8 +9,7 @@ from django.views.decorators.http import require_safe
 from accounts.kommo.texts import storable_id
 from accounts.models import SyncGroup
 from accounts.pages import page
-from syncing.presentation.links import searched
-from syncing.selectors.todo import tasks
+from syncing.selectors.todo import LISTS, TodoFilters, tasks
 
 TASKS_PER_PAGE = 50
 
@@ -19,14 +18,14 @@ TASKS_PER_PAGE = 50
 @require_safe
 def todo(request: HttpRequest) -> HttpResponse:
     """Lists the tasks, each once with its accounts; the next reading of an account ticks off what is done there."""
-    text, wanted = searched(request), request.GET.get("group", "")
-    found = tasks(group=storable_id(wanted), text=text)
+    filters = TodoFilters.of(request.GET)
+    of_any_kind = tasks(group=storable_id(filters.group), text=filters.q)
+    found = [task for task in of_any_kind if filters.what in ("", task.what)]
     context = {
         "title": _("To do"),
         "tasks": Paginator(found, TASKS_PER_PAGE).get_page(request.GET.get("p")),
-        "number": sum(len(task.places) for task in found),
+        "counts": [(what, number) for what in LISTS if (number := sum(task.what == what for task in of_any_kind))],
         "groups": SyncGroup.objects.all(),
-        "filters": {"q": text, "group": wanted},
-        "is_filtered": bool(text or wanted),
+        "filters": filters,
     }
     return page(request, "console/todo.html", context)

@@ -381,3 +381,17 @@ def test_an_account_is_deleted_with_its_drift(admin_client, cast) -> None:
     admin_client.post(page, {"post": "yes"})
     assert not Account.objects.filter(subdomain="north").exists()
     assert not AcceptedDifference.objects.exists()
+
+
+def test_the_list_is_told_in_the_order_of_what_is_clicked(admin_client) -> None:
+    cast = AccountFactory.cast()
+    for name, rows in (("west", [difference()]), ("north", [difference(), missing()])):
+        DriftFactory(account=cast[name], rows=rows)
+
+    def order(**query: str) -> list[str]:
+        return [each.subdomain for each in admin_client.get(reverse("syncing:drift"), query).context["accounts"]]
+
+    assert order()[:2] == ["north", "west"]
+    assert order(sort="name") == ["east", "north", "south", "west"]
+    assert order(sort="since")[:2] == ["west", "north"]
+    assert order(sort="checked")[2:] == ["west", "north"]

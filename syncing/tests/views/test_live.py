@@ -1,6 +1,10 @@
 """Pages that renew themselves: what asking again costs, and what it costs while nothing has changed."""
 
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
 import pytest
+import time_machine
 from django.urls import reverse
 
 from accounts.models import ConnectionCheck
@@ -9,6 +13,13 @@ from syncing.models import AccountState, RunState
 from syncing.tests.factories import AccountRunFactory, RunFactory
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _time_stands_still() -> Iterator[None]:
+    """How long a run has taken is no change that these tests mean."""
+    with time_machine.travel(datetime(2026, 5, 5, 12, tzinfo=UTC), tick=False):
+        yield
 
 
 @pytest.fixture

@@ -34,6 +34,14 @@ def listed(client, **query: str) -> dict[str, list[str]]:
     return {task.name: [place.account.subdomain for place in task.places] for task in tasks}
 
 
+def test_tasks_are_counted_by_what_is_unclear_and_what_the_api_cannot_do(admin_client, cast) -> None:
+    reading(cast["west"], FIELD, WON, conflicts=[TWINS])
+    html = admin_client.get(PAGE).content.decode()
+    assert 'href="?what=manual"' in html
+    assert set(listed(admin_client, what="conflicts")) == {"Size"}
+    assert len(listed(admin_client, what="manual")) == 2
+
+
 def test_equal_things_to_do_are_listed_once_with_their_accounts(admin_client, cast) -> None:
     for name in ("north", "south"):
         reading(cast[name], WON)

@@ -1,0 +1,68 @@
+"""Lists: every one survives any address, and says what it left out of it."""
+
+from urllib.parse import urlencode
+
+import pytest
+from django.urls import reverse
+
+from accounts.models import Account
+from accounts.tests.factories import AccountFactory
+from syncing.models import LogEntry
+from syncing.selectors.account_list import AccountListFilters
+from syncing.selectors.drift import DriftListFilters
+from syncing.selectors.drift_items import DriftItemFilters
+from syncing.selectors.fleet import FleetFilters
+from syncing.selectors.run_list import RunListFilters
+from syncing.selectors.run_log import RunLogFilters
+from syncing.selectors.todo import TodoFilters
+from syncing.tests.factories import AccountRunFactory, DriftFactory
+
+pytestmark = pytest.mark.django_db
+
+FREE = {"q", "person", "account"}  # any text may be looked for
+LISTS = {
+    "dashboard": FleetFilters,
+    "accounts": AccountListFilters,
+    "runs": RunListFilters,
+    "drift": DriftListFilters,
+    "drift items": DriftItemFilters,
+    "todo": TodoFilters,
+    "run_log": RunLogFilters,
+}
+BAD = ("x", "9" * 40, "²", "\0", "\ud800", "%", "' or 1=1 --", "2026-13-45", "y" * 60_000)
+
+
+@pytest.fixture
+def cast() -> dict[str, Account]:
+    """Every list has a row."""
+    cast = AccountFactory.cast()
+    task = {"kind": "stage", "name": "Won", "parent": "Sales", "message": "Rename it."}
+    account_run = AccountRunFactory(account=cast["north"], document={"manual": [task]})
+    LogEntry.objects.create(run=account_run.run, account_run=account_run, message="Done")
+    DriftFactory(account=cast["north"])
+    return cast
+
+
+def address(name: str) -> str:
+    if name == "run_log":
+        return reverse("syncing:run_log", args=[LogEntry.objects.get().run_id])
+    return reverse(f"syncing:{name.partition(' ')[0]}") + ("?by=item" if name == "drift items" else "?")
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_no_address_breaks_a_list_and_what_it_left_out_is_told(admin_client, cast, name) -> None:
+    for parameter in (*LISTS[name].names(), "p"):
+        for value in BAD:
+            query = urlencode({parameter: value}, errors="surrogatepass")
+            url = f"{address(name)}{'&' if '?' in address(name) else '?'}{query}"
+            answer = admin_client.get(url)
+            assert answer.status_code == 200, (parameter, value[:40])
+            is_told = "this list does not know it" in answer.content.decode()
+            is_text = bool(value.replace("\0", "").strip())
+            assert is_told == (parameter not in FREE | {"p"} and is_text), (parameter, value[:40])
+
+
+def test_what_is_left_out_is_shown_as_text(admin_client, cast) -> None:
+    html = admin_client.get(reverse("syncing:runs"), {"state": "<b>bad</b>"}).content.decode()
+    assert "Left out, as this list does not know it: state=&lt;b&gt;bad&lt;/b&gt;" in html
+    assert len(admin_client.get(reverse("syncing:runs"), {"state": "x"}).context["runs"]) == 1
