@@ -43,8 +43,9 @@ LIVE = {
     "ks-facts": "_run_facts.html",
     "ks-waves": "_waves.html",
     "ks-parts": "_account_runs.html",
+    "ks-course": "_run_course.html",
 }
-AT_THE_END = {"ks-actions": "_run_actions.html", "ks-grid": "_grid.html"}
+AT_THE_END = {"ks-actions": "_run_actions.html", "ks-downloads": "_run_downloads.html"}
 RETRIED = (
     AccountState.PARTIAL,
     AccountState.FAILED,
@@ -143,7 +144,7 @@ def run_live(request: HttpRequest, run_id: int) -> HttpResponse:
     names = LIVE
     if not run.is_open:  # the last answer
         context |= grid_context(request, run, context["progress"], context["found"])
-        names = LIVE | AT_THE_END if context["grid"] else LIVE | {"ks-actions": AT_THE_END["ks-actions"]}
+        names = LIVE | AT_THE_END | ({"ks-grid": "_grid.html"} if context["grid"] else {})
     elements = {element: (f"syncing/{name}", context) for element, name in names.items()}
     return live_parts(request, elements, is_open=run.is_open)
 

@@ -228,6 +228,21 @@ def test_the_live_parts_of_a_run_end_with_it(admin_client, cast) -> None:
     assert "Cancel the run" not in answer["parts"]["ks-actions"]
 
 
+def test_the_page_of_a_run_at_work_offers_to_renew_itself_and_hides_no_failure_after_the_end(
+    admin_client, cast
+) -> None:
+    run = RunFactory(group=cast["north"].group, state=RunState.RUNNING)
+    AccountRunFactory(run=run, account=cast["north"], state=AccountState.FAILED, reason="unpaid")
+    refresh = "Show how far it is now"
+    at_work = admin_client.get(run_url(run)).content.decode()
+    assert refresh in at_work
+    assert '<details class="ks-outcome" >' in at_work, "what fails while somebody looks does not push the page down"
+    SyncRun.objects.update(state=RunState.PARTIAL)
+    ended = admin_client.get(run_url(run)).content.decode()
+    assert refresh not in ended
+    assert '<details class="ks-outcome" open>' in ended
+
+
 def test_the_page_of_an_account_run_shows_changes_field_by_field(admin_client) -> None:
     change = {
         "action": "update",
