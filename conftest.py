@@ -4,7 +4,7 @@ import asyncio
 import gc
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -137,11 +137,9 @@ def chromium() -> Iterator[Any]:
 
 
 @pytest.fixture
-def browser(chromium: Any, live_server: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A context of the browser, without cookies of another test. At the end no page must have complained."""
+def screens(chromium: Any) -> Iterator[Callable[..., Any]]:
+    """Opens contexts of the browser, each without cookies of another. At the end no page must have complained."""
     launched, loop = chromium
-    # While Playwright is used its event loop runs in this thread, where Django would refuse every query.
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
     asyncio._set_running_loop(loop)
     complaints: list[str] = []
 
@@ -149,15 +147,29 @@ def browser(chromium: Any, live_server: Any, monkeypatch: pytest.MonkeyPatch) ->
         page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
 
-    context = launched.new_context(base_url=live_server.url)
-    context.set_default_timeout(60_000)  # a machine may be busy
-    context.on("page", watch)
-    context.complaints = complaints
-    yield context
-    context.close()
-    connections.close_all()  # a running event loop has its own, which nobody sees afterwards
+    def open_(base_url: str, **facts: Any) -> Any:
+        context = launched.new_context(base_url=base_url, **facts)
+        context.set_default_timeout(60_000)  # a machine may be busy
+        context.on("page", watch)
+        context.complaints = complaints
+        opened.append(context)
+        return context
+
+    opened: list[Any] = []
+    yield open_
+    for context in opened:
+        context.close()
     asyncio._set_running_loop(None)
     assert complaints == []
+
+
+@pytest.fixture
+def browser(screens: Callable[..., Any], live_server: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A context of the browser for the pages of this process."""
+    # While Playwright is used its event loop runs in this thread, where Django would refuse every query.
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+    yield screens(live_server.url)
+    connections.close_all()  # a running event loop has its own, which nobody sees afterwards
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from accounts.services.tables.lines import bare
 from accounts.services.tables.table import Table, read_table
 from accounts.uploads import LARGEST_FILE
 
-IS_SET = "••• set"
+IS_SET = _("••• set")
 
 
 if TYPE_CHECKING:  # generic for the type checker only

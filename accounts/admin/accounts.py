@@ -118,7 +118,7 @@ class AccountAdmin(AccountExportAdmin):
     @admin.display(description=_("stored token"))
     def token_state(self, account: Any) -> str:
         if getattr(account, "has_token", False):
-            return IS_SET
+            return str(IS_SET)
         return badges.mark(badges.IDLE if account.uses_oauth else badges.BAD, _("none"))
 
     @admin.display(description=_("tokens"))

@@ -98,9 +98,7 @@ class Installation:
         if self.database:
             with psycopg.connect(self.database) as connection:
                 return connection.execute(sql).fetchall()  # type: ignore[arg-type]
-        path = self.workspace.directory / "kommosync.sqlite3"
-        with contextlib.closing(sqlite3.connect(path, timeout=20)) as connection:
-            return connection.execute(sql).fetchall()
+        return sqlite_rows(self.workspace.directory / "kommosync.sqlite3", sql)
 
     def change(self, sql: str) -> None:
         """Executes a statement and commits it."""
@@ -133,6 +131,11 @@ class Installation:
         ended = lambda: self.rows(sql)[0][0] not in ("queued", "running")  # noqa: E731
         wait_until(ended, seconds, "end of the run")
         return str(self.rows(sql)[0][0])
+
+
+def sqlite_rows(file: Path, sql: str) -> list[tuple[Any, ...]]:
+    with contextlib.closing(sqlite3.connect(file, timeout=20)) as connection:
+        return connection.execute(sql).fetchall()
 
 
 def new_franchise(slaves: int) -> World:

@@ -67,7 +67,7 @@ def changes_of(wanted: WantedIntegration) -> tuple[tuple[ColumnChange, ...], tup
     changes = []
     for column, value in changed_values(wanted).items():
         if column == "client_secret":
-            changes.append(ColumnChange(column, IS_SET if wanted.stored else "", IS_NEW))
+            changes.append(ColumnChange(column, str(IS_SET) if wanted.stored else "", str(IS_NEW)))
         else:
             changes.append(ColumnChange(column, wanted.stored.redirect_uri if wanted.stored else "", value))
     if not wanted.becomes_public:

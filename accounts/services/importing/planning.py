@@ -66,9 +66,10 @@ def _account_changes(row: AccountRow, existing: Existing) -> tuple[ColumnChange,
     new["client_id"] = row.integration.client_id if row.integration else old["client_id"]
     changes = [ColumnChange(column, old[column], new[column]) for column in new if old[column] != new[column]]
     if brings_token(row):
-        changes.append(ColumnChange("token", IS_SET if getattr(account, "stored_token", "") else "", IS_NEW))
+        changes.append(ColumnChange("token", str(IS_SET) if getattr(account, "stored_token", "") else "", str(IS_NEW)))
         if getattr(account, "stored_refresh", ""):
-            changes.append(ColumnChange("refresh_token", IS_SET, ""))  # the token takes the place of the consent
+            changes.append(ColumnChange("refresh_token", str(IS_SET), ""))  # the token takes the place of the consent
     if brings_pair(row):
-        changes.append(ColumnChange("refresh_token", IS_SET if getattr(account, "stored_refresh", "") else "", IS_NEW))
+        stored = str(IS_SET) if getattr(account, "stored_refresh", "") else ""
+        changes.append(ColumnChange("refresh_token", stored, str(IS_NEW)))
     return tuple(changes)

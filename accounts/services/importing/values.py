@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from django.utils.translation import gettext_lazy as _
+
 from accounts.models import Account, Integration, SyncGroup
 from accounts.refusals import Refusal
 from accounts.services.tables.table import RowError, RowNote
 
-IS_SET = "••• set"  # all that is ever shown of a secret: that there is one,
-IS_NEW = "••• new"  # and that it becomes another
+IS_SET = _("••• set")  # all that is ever shown of a secret: that there is one,
+IS_NEW = _("••• new")  # and that it becomes another
 
 
 class BadRow(Refusal):
