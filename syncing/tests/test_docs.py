@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from django.core.management import get_commands
 
 from syncing.operations import envfile
 
@@ -121,8 +122,14 @@ def test_readme_has_every_command_and_every_variable() -> None:
     text = README.read_text(encoding="utf-8")
     commands = {path.stem for app in APPS for path in (ROOT / app).glob("management/commands/[a-z]*.py")}
     assert len(commands) > 25
-    assert commands - named(text, "Commands") == set()
-    assert set(envfile.variables()) - named(text, "Settings") == set()
+    assert named(text, "Commands") == commands
+    assert named(text, "Settings") == set(envfile.variables())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_command_that_a_page_names_is_there(page: Path) -> None:
+    called = set(re.findall(r"manage\.py (\w+)", page.read_text(encoding="utf-8")))
+    assert called - set(get_commands()) == set()
 
 
 def outline(page: Path) -> dict[str, list[str]]:
