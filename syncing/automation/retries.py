@@ -6,11 +6,13 @@ applies what it finds, or it has a schedule that does. An account waits until it
 """
 
 import logging
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
 from accounts import clock
@@ -145,12 +147,25 @@ def _start_in(group_id: int) -> bool:
         if not accounts:
             return False
         try:
-            start_run(group=group, mode=RunMode.APPLY, by=RETRY, accounts=accounts, delta=True)
+            first = _first_attempt(accounts)
+            facts = {"first_attempt": first, "name": first.name, "wish": first.wish} if first else {}
+            start_run(group=group, mode=RunMode.APPLY, by=RETRY, accounts=accounts, delta=True, **facts)
         except Refusal as refusal:
             logger.warning("The accounts of the group %s that failed could not be tried again: %s", group, refusal)
             _postpone(group, due)
             return False
     return True
+
+
+def _first_attempt(accounts: Sequence[Account]) -> SyncRun | None:
+    """Returns the run that a retry of the accounts repeats; where they failed in several, that of the most."""
+    tried = AccountRun.objects.filter(
+        account=OuterRef("pk"), run__mode=RunMode.APPLY, run__purpose=RunPurpose.SYNC, state__in=(*FAILED, *LEFT_OUT)
+    )
+    repeated = tried.order_by("-pk").annotate(root=Coalesce("run__first_attempt", "run")).values("root")[:1]
+    rows = Account.objects.filter(pk__in=[account.pk for account in accounts]).annotate(root=Subquery(repeated))
+    roots = Counter(root for root in rows.values_list("root", flat=True) if root is not None)
+    return SyncRun.objects.filter(pk__in=[root for root, _number in roots.most_common(1)]).first()
 
 
 def _has_to_wait(group: SyncGroup) -> bool:

@@ -11,6 +11,7 @@ from accounts.models import RELATED_SECRETS, Account
 from syncing.engine.grouping import LISTS, common_content, group_plans, plan_counts
 from syncing.models import RUN_OPEN, AccountRun, AccountState, RunState, SyncRun
 from syncing.selectors.plans import counted_plans, every_plan, unplanned, with_plan
+from syncing.selectors.runs import people_facts
 from syncing.selectors.waves import waves_document
 
 
@@ -31,6 +32,7 @@ def run_document(run: SyncRun, *, shared: bool = False) -> dict[str, Any]:
         "type": run.type,
         "mode": run.mode,
         "trigger": run.trigger,
+        **people_facts(run),
         "state": run.state,
         "reason": run.reason or None,
         "error": run.error,
@@ -139,6 +141,7 @@ def failed_document(code: str, message: str, remedy: str, **known: Any) -> dict[
         "type": known.get("type"),
         "mode": known.get("mode"),
         "trigger": known.get("trigger"),
+        **dict.fromkeys(("name", "why", "requested_by", "first_attempt", "sent_back")),
         "state": RunState.REFUSED if is_frozen else RunState.FAILED,
         "reason": code if is_frozen else None,
         "error": {"code": code, "message": message, "remedy": remedy},

@@ -117,9 +117,25 @@ def run_rows(runs: Sequence[SyncRun]) -> list[dict[str, Any]]:
     return [_run_row(run, progress[run.pk]) for run in runs]
 
 
+def people_facts(run: SyncRun) -> dict[str, Any]:
+    """Returns what people said about a run, for documents: its name, what it is for, why its plan was sent back."""
+    sent_back = None
+    if run.sent_back_at:
+        facts = {"by": run.sent_back_by, "comment": run.sent_back_comment}
+        sent_back = {"at": run.sent_back_at.isoformat(), **facts}
+    return {
+        "name": run.name or None,
+        "why": run.wish or None,
+        "requested_by": run.asked_by or None,
+        "first_attempt": run.first_attempt_id,
+        "sent_back": sent_back,
+    }
+
+
 def _run_row(run: SyncRun, progress: RunProgress) -> dict[str, Any]:
     return {
         "run": run.pk,
+        **people_facts(run),
         "type": run.type,
         "mode": run.mode,
         "state": run.state,

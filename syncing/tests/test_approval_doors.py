@@ -286,6 +286,24 @@ def test_a_program_sends_a_plan_back(group: SyncGroup, client: Client) -> None:
     assert [answer.status_code for answer in answers] == [403, 409, 200, 409]
     assert answers[2].json()["sent_back"]["comment"] == "Keep the colours."
     assert answers[3].json()["error"]["code"] == "sent_back"
+    document = client.get(f"/api/sync/runs/{SyncRun.objects.get().pk}", headers=keys["read"]).json()
+    (row,) = client.get("/api/sync/runs", headers=keys["read"]).json()["runs"]
+    assert document["sent_back"] == row["sent_back"]
+    assert row["sent_back"]["comment"] == "Keep the colours."
+
+
+def test_the_document_of_a_run_has_what_people_said_about_it(group: SyncGroup, client: Client) -> None:
+    asked = {"mode": "plan", "name": "Summer", "reason": "New fields"}
+    keys = {scope: bearer(scope) for scope in ("read", "trigger")}
+    number = client.post("/api/sync/trigger", asked, "application/json", headers=keys["trigger"]).json()["run"]
+    document = client.get(f"/api/sync/runs/{number}", headers=keys["read"]).json()
+    (row,) = client.get("/api/sync/runs", headers=keys["read"]).json()["runs"]
+    for told in (document, row):
+        assert (told["name"], told["why"], told["first_attempt"], told["sent_back"]) == (
+            *("Summer", "New fields"),
+            *(None, None),
+        )
+        assert told["requested_by"]
 
 
 def test_nobody_without_the_permission_sends_a_plan_back(group: SyncGroup, client: Client) -> None:

@@ -35,6 +35,16 @@ class ContinuedShape(StartedShape):
     wave: int = Field(description="number of the wave that was started, from 1")
 
 
+class PeopleShape(Schema):
+    """What people said about a run."""
+
+    name: str | None
+    why: str | None = Field(description="what the run is for, as its start gave it")
+    requested_by: str | None = Field(description="the person or API key by its name at that time")
+    first_attempt: int | None = Field(description="the run that this one tries again; of all attempts the first")
+    sent_back: CommentShape | None = Field(description="who sent the plan back, when and why")
+
+
 class ItemShape(Schema):
     kind: Literal["pipeline", "stage", "field_group", "custom_field", "enum"]
     name: str
@@ -102,7 +112,7 @@ class WavesShape(Schema):
     due_at: datetime | None
 
 
-class RunShape(Schema):
+class RunShape(PeopleShape):
     run: int
     type: RunType
     mode: RunMode
@@ -149,7 +159,7 @@ class RunPlansShape(Schema):
     without_plan: list[UnplannedShape]
 
 
-class RunRowShape(Schema):
+class RunRowShape(PeopleShape):
     run: int
     type: RunType
     mode: RunMode

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 RUN = {"run", "status_url"}
 DOCUMENT = {"run", "type", "mode", "trigger", "state", "reason", "error", "duration_s", "master", "totals"}
-DOCUMENT |= {"accounts", "plans", "waves"}
+DOCUMENT |= {"accounts", "plans", "waves", "name", "why", "requested_by", "first_attempt", "sent_back"}
 SCHEDULE = {"id", "group", "kind", "cron", "time_zone", "grace", "enabled", "next"}
 WINDOW = {"id", "group", "kind", "cron", "time_zone", "minutes", "next"}
 EXCEPTION = {"id", "kind", "key", "attribute", "name", "parent", "reason", "accepted_by", "accepted_at", "withdrawn_at"}

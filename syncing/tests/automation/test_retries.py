@@ -30,6 +30,7 @@ from syncing.models import (
     Window,
     WindowKind,
 )
+from syncing.selectors.attempts import attempts_of
 from syncing.services.actors import WATCH
 from syncing.services.runs.start import cancel_run
 from syncing.tests.crm import ANNA, asked, synced, work
@@ -93,6 +94,25 @@ def test_one_run_tries_all_accounts_of_the_group_that_failed(watched: House) -> 
     assert watched.states(run) == {"north": "changed", "south": "changed"}
     assert waiting() == {}
     assert SyncRun.objects.count() == 2
+
+
+def test_every_retry_is_an_attempt_of_the_run_that_most_of_its_accounts_failed_in(watched: House) -> None:
+    failing(watched, "north", "south", "west")
+    first = synced(watched, by=WATCH)
+    SyncRun.objects.filter(pk=first.pk).update(name="Summer")
+    follow_ended()
+    failing(watched, "north", "south")
+    with later(minutes=6):
+        second = retry_run(watched)
+    failing(watched)
+    with later(minutes=30):
+        third = retry_run(watched)
+    assert [(run.first_attempt_id, run.name) for run in (second, third)] == [(first.pk, "Summer")] * 2
+    found = attempts_of(second)
+    assert [run.pk for run in found.runs] == [first.pk, second.pk, third.pk]
+    states = {account.name: [each and each.state for each in account.attempts] for account in found.accounts}
+    assert states["West"] == ["failed", "changed", None]
+    assert states["North"] == ["failed", "failed", "changed"]
 
 
 def test_a_retry_that_meets_another_master_writes_nothing(watched: House) -> None:

@@ -39,8 +39,8 @@ def test_its_document_is_the_one_of_the_house_plan(master: SimAccount) -> None:
 
     assert code == 0
     assert list(said) == [
-        *("run", "type", "mode", "trigger", "state", "reason", "error", "duration_s", "master", "totals"),
-        *("accounts", "plans", "waves"),
+        *("run", "type", "mode", "trigger", "name", "why", "requested_by", "first_attempt", "sent_back"),
+        *("state", "reason", "error", "duration_s", "master", "totals", "accounts", "plans", "waves"),
     ]
     assert said["trigger"] == "command"
     assert (said["type"], said["mode"], said["state"], said["reason"], said["error"]) == (
