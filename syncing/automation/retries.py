@@ -9,6 +9,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 from django.db.models import OuterRef, Q, Subquery
@@ -148,7 +149,7 @@ def _start_in(group_id: int) -> bool:
             return False
         try:
             first = _first_attempt(accounts)
-            facts = {"first_attempt": first, "name": first.name, "wish": first.wish} if first else {}
+            facts: dict[str, Any] = {"first_attempt": first, "name": first.name, "wish": first.wish} if first else {}
             start_run(group=group, mode=RunMode.APPLY, by=RETRY, accounts=accounts, delta=True, **facts)
         except Refusal as refusal:
             logger.warning("The accounts of the group %s that failed could not be tried again: %s", group, refusal)

@@ -167,6 +167,15 @@ STATES: Mapping[str, Text] = {
     Health.NOT_ADMIN: REASONS["forbidden"].sentence,
     Health.ERROR: _("The last contact ended in an error; the reason is shown."),
 }
+CONNECT = _("Open the account and press Connect, or store a new token.")
+# What a person does about a connection, where no reason of runs has the same name.
+REMEDIES: Mapping[str, Text] = {
+    Health.NO_TOKEN: CONNECT,
+    Health.RECONNECT: CONNECT,
+    Health.DISCONNECTED: CONNECT,
+    Health.NOT_ADMIN: REASONS["forbidden"].remedy,
+    Health.ERROR: _("Check the connection again: the error may be over."),
+}
 
 
 def reason_label(code: str) -> str:
@@ -192,3 +201,8 @@ def reason_remedy(code: str) -> str:
 def state_sentence(state: str) -> str:
     """Returns what a state means, of a run, an account in it, its drift or its connection; "" if it is not known."""
     return str(STATES[state]) if state in STATES else reason_sentence(state)
+
+
+def health_remedy(health: str) -> str:
+    """Returns what a person does about a connection in this state; "" where there is nothing to do."""
+    return str(REMEDIES[health]) if health in REMEDIES else reason_remedy(health)

@@ -5,7 +5,7 @@ Equal concerns are listed once, with the accounts that have them.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +18,13 @@ from accounts.models import HEALTH_FINE, HEALTH_NEEDS_CONNECTING, Account
 from accounts.services.health.verdicts import HEALTH_OF_CODE
 from syncing.models import ACCOUNT_OPEN, REVIEWED, AccountRun, AccountState, SyncRun, Trigger
 from syncing.presentation import badges
-from syncing.presentation.explanations import reason_label, reason_sentence
+from syncing.presentation.explanations import (
+    health_remedy,
+    reason_label,
+    reason_remedy,
+    reason_sentence,
+    state_sentence,
+)
 from syncing.presentation.labels import kind_label
 from syncing.purposes import purpose_of
 from syncing.selectors.automation import OVERDUE, AutomationTrouble
@@ -41,6 +47,8 @@ class Concern:
     reason: str = ""  # the code of why a run failed
     run_id: int | None = None  # the run that waits
     wave: int = 0  # that it waits for: 1, 2, ...
+    asked_by: str = ""  # of a plan that was sent back: who asked for it
+    asker_id: int | None = None  # the id of that person
 
 
 @dataclass(frozen=True)
@@ -52,6 +60,7 @@ class ConcernedAccount:
     uses_oauth: bool = False
     run_id: int | None = None
     run_mode: str = ""
+    words: str = ""  # what was reported of this account, as it came; mostly in English
 
 
 @dataclass(frozen=True)
@@ -66,6 +75,15 @@ class Need:
     @property
     def more(self) -> int:
         return len(self.accounts) - len(self.first)
+
+    @property
+    def reports(self) -> list[tuple[str, str]]:
+        """Returns (words, accounts) of what was reported, equal words once."""
+        names: dict[str, list[str]] = defaultdict(list)
+        for account in self.accounts:
+            if account.words:
+                names[account.words].append(account.name)
+        return [(words, ", ".join(called[:8]) + (" …" if len(called) > 8 else "")) for words, called in names.items()]
 
 
 def needs(known: Iterable[Account] | None = None) -> list[Need]:
@@ -127,10 +145,9 @@ def _of_connections(accounts: Iterable[Account], now: datetime) -> Iterator[tupl
     """Yields the connections that do not work, and those that end soon."""
     for account in accounts:
         if account.health not in HEALTH_FINE:
-            label, reason = str(account.get_health_display()), account.health_reason
-            if not reason and account.health in HEALTH_NEEDS_CONNECTING:
-                reason = _("Open the account and press Connect, or store a new token.")
-            yield Concern(account.health, label, label, reason), _connected(account, str(account))
+            label, text = str(account.get_health_display()), state_sentence(account.health)
+            concern = Concern(account.health, label, label, text, health_remedy(account.health))
+            yield concern, _connected(account, str(account), account.health_reason)
         if account.health not in HEALTH_NEEDS_CONNECTING and (days := expiry.days_of(account, now)) <= expiry.SOON:
             # Concerns differ by urgency, not by day, so that accounts in the same situation stand together.
             label, state = _("Token expires soon"), "expires_now" if days <= expiry.URGENT else "expires_soon"
@@ -145,8 +162,8 @@ def _of_connections(accounts: Iterable[Account], now: datetime) -> Iterator[tupl
             yield Concern(state, label, label, remedy), _connected(account, name)
 
 
-def _connected(account: Account, name: str) -> ConcernedAccount:
-    return ConcernedAccount(name, account.pk, None, uses_oauth=account.uses_oauth)
+def _connected(account: Account, name: str, words: str = "") -> ConcernedAccount:
+    return ConcernedAccount(name, account.pk, None, uses_oauth=account.uses_oauth, words=words)
 
 
 def _of_last_account_runs(unwell: Collection[int]) -> Iterator[tuple[Concern, ConcernedAccount]]:
@@ -162,11 +179,14 @@ def _of_last_account_runs(unwell: Collection[int]) -> Iterator[tuple[Concern, Co
         "pk", "account", "account__name", "account__subdomain", "state", "reason", "error",
         "document__conflicts", "document__manual", "run", "run__purpose", "run__trigger",
         "run__mode", "run__group__requires_approval", "run__sent_back_by", "run__sent_back_comment",
+        "run__requester_name", "run__requester_user_id",
     )  # fmt: skip
     for row in rows:
         name = row["account__name"] or row["account__subdomain"]
         account = ConcernedAccount(name, row["account"], row["pk"], run_id=row["run"], run_mode=row["run__mode"])
-        yield from ((concern, account) for concern in _concerns_of(row, row["account"] in unwell))
+        for concern in _concerns_of(row, row["account"] in unwell):
+            words = (row["error"] or {}).get("message", "") if concern.state in TROUBLED else ""
+            yield concern, replace(account, words=words)
 
 
 def _concerns_of(row: Mapping[str, Any], is_unwell: bool) -> Iterator[Concern]:
@@ -176,9 +196,9 @@ def _concerns_of(row: Mapping[str, Any], is_unwell: bool) -> Iterator[Concern]:
         error = row["error"] or {}
         label = str(AccountState(row["state"]).label)
         if row["reason"] or error or not row["document__conflicts"]:
-            reason = row["reason"]
-            message, remedy = error.get("message") or reason_sentence(reason), error.get("remedy", "")
-            yield Concern(row["state"], label, reason_label(reason) if reason else label, message, remedy, reason)
+            reason, remedy = row["reason"], reason_remedy(row["reason"]) or error.get("remedy", "")
+            title, text = reason_label(reason) or label, reason_sentence(reason) or state_sentence(row["state"])
+            yield Concern(row["state"], label, title, text, remedy, reason)
     # What a drift check found has lines of its own.
     by_itself = row["run__trigger"] in (*REVIEWED, Trigger.HEAL)
     waits = row["state"] == AccountState.PLANNED and (by_itself or row["run__group__requires_approval"])
@@ -186,7 +206,9 @@ def _concerns_of(row: Mapping[str, Any], is_unwell: bool) -> Iterator[Concern]:
         title = _("Run %(number)d") % {"number": row["run"]}
         text = f"{row['run__sent_back_by']}: {row['run__sent_back_comment']}"
         remedy = _("Change what the comment asks for, then plan again.")
-        yield Concern("sent_back", _("Plan sent back"), title, text, remedy)
+        asker_id = row["run__requester_user_id"]
+        asked_by = row["run__requester_name"] if asker_id else ""
+        yield Concern("sent_back", _("Plan sent back"), title, text, remedy, asked_by=asked_by, asker_id=asker_id)
     elif waits and not purpose_of(row["run__purpose"]).is_own_topic:
         title = _("Run %(number)d") % {"number": row["run"]}
         text = _("Nothing is written until somebody approves this plan.")

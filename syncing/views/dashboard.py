@@ -74,6 +74,7 @@ def _context(request: HttpRequest) -> dict[str, Any]:
     stuck = runs.wait_for_workers and not automation.workers_alive
     troubles = [each for each in (*overdue(automation), *failing(automation)) if not (stuck and each.code == "workers")]
     open_needs = [*held_needs(line.run for line in runs.open), *automation_needs(troubles), *needs(accounts)]
+    open_needs.sort(key=lambda need: need.concern.asker_id != request.user.pk)  # first what comes back to this person
     return {
         "runs": runs,
         "busy": bool(runs.open),

@@ -7,12 +7,13 @@ import time_machine
 from django.contrib.auth.models import Permission, User
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import override
 
 from accounts.models import Account, SyncGroup
 from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing.leases import processes
 from syncing.middleware import POLICY
-from syncing.models import AccountRun, AccountState, ProcessKind, RunState, SyncRun, Window
+from syncing.models import AccountRun, AccountState, ProcessKind, RunMode, RunState, SyncRun, Window
 from syncing.selectors import dashboard
 from syncing.selectors.automation import automation_state
 from syncing.selectors.fleet import common_words, fleet_accounts, fleet_of
@@ -157,7 +158,41 @@ def test_an_account_in_bad_health_is_not_told_again_for_the_run_that_showed_it(c
     error = {"code": "token_expired", "message": "Expired.", "remedy": "Make a new one."}
     AccountRunFactory(account=cast["west"], state=AccountState.FAILED, reason="token_expired", error=error)
     (need,) = needs()
-    assert (need.concern.state, need.concern.text) == ("token_expired", "Ended yesterday.")
+    assert (need.concern.state, need.accounts[0].words) == ("token_expired", "Ended yesterday.")
+
+
+def test_accounts_with_the_same_trouble_are_one_line_in_the_reader_s_language(cast, admin_client) -> None:
+    said = {"west": "The token of west.kommo.com ended.", "east": "The token of east.kommo.com ended."}
+    for name, words in said.items():
+        Account.objects.filter(subdomain=name).update(health="token_expired", health_reason=words)
+    with override("pt-br"):
+        (need,) = needs()
+    assert {who.name for who in need.accounts} == {"East", "West"}
+    assert "token desta conta" in need.concern.text
+    assert need.concern.remedy
+    assert dict(need.reports) == {said["east"]: "East", said["west"]: "West"}
+    html = admin_client.get("/").content.decode()
+    details = html[html.index("<summary>What was reported") :]
+    assert all(words in details and html.count(words) == 1 for words in said.values())
+
+
+def test_what_failed_in_several_accounts_for_one_reason_is_one_line(cast) -> None:
+    for name in ("north", "south"):
+        error = {"code": "unreachable", "message": f"No answer from {name}.", "remedy": "Try later."}
+        AccountRunFactory(account=cast[name], state=AccountState.FAILED, reason="unreachable", error=error)
+    (need,) = needs()
+    assert [words for words, _names in need.reports] == ["No answer from north.", "No answer from south."]
+
+
+def test_whoever_asked_for_a_plan_that_was_sent_back_finds_it_first(cast, admin_client, admin_user) -> None:
+    Account.objects.filter(subdomain="west").update(health="token_expired")
+    sent = {"sent_back_at": timezone.now(), "sent_back_by": "ben", "sent_back_comment": "No.", "mode": RunMode.PLAN}
+    for name, asker in (("south", User.objects.create_user("ana")), ("north", admin_user)):
+        facts = {"requester_user_id": asker.pk, "requester_name": asker.username, **sent}
+        AccountRunFactory(account=cast[name], state=AccountState.PLANNED, run=RunFactory(**facts))
+    html = admin_client.get("/").content.decode()
+    places = [html.index(text) for text in ("You asked for this plan.", "Token expired", "ana asked for this plan.")]
+    assert places == sorted(places)
 
 
 def test_a_failed_account_comes_with_its_remedy_before_the_manual_items(cast) -> None:
@@ -165,7 +200,8 @@ def test_a_failed_account_comes_with_its_remedy_before_the_manual_items(cast) ->
     AccountRunFactory(account=cast["east"], state=AccountState.FAILED, reason="unreachable", error=error)
     AccountRunFactory(account=cast["north"], document={"manual": [MANUAL]})
     first, second = needs()
-    assert (first.concern.title, first.concern.remedy) == ("Kommo not reached", "Try later.")
+    assert (first.concern.title, "then retry" in first.concern.remedy) == ("Kommo not reached", True)
+    assert first.reports == [("No answer.", "East")]
     assert second.concern.state == "manual"
 
 
@@ -188,7 +224,9 @@ def test_a_token_that_ends_is_told_with_its_account_and_what_to_do_the_far_ones_
 def test_every_bad_health_is_told_with_the_account_its_reason_and_a_link(cast, admin_client, health) -> None:
     Account.objects.filter(subdomain="west").update(health=health, health_reason="Do this.")
     (need,) = needs()
-    assert (need.concern.state, need.concern.text, need.accounts[0].name) == (health, "Do this.", "West")
+    assert (need.concern.state, need.reports) == (health, [("Do this.", "West")])
+    assert need.concern.text
+    assert need.concern.remedy
     assert reverse("syncing:account", args=[cast["west"].pk]) in admin_client.get("/").content.decode()
 
 
