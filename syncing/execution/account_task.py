@@ -18,7 +18,7 @@ from syncing import conf
 from syncing.adapters.outcomes import Outcome
 from syncing.engine.delta import PartRead
 from syncing.engine.refs import Ref
-from syncing.engine.snapshot import Snapshot
+from syncing.engine.snapshot import Snapshot, packed
 from syncing.error_boundary import bounded, where
 from syncing.execution.recorder import Recorder
 from syncing.leases.claims import Claim
@@ -26,7 +26,6 @@ from syncing.models import AccountState
 from syncing.records.account_runs import Progress, how_far
 from syncing.records.mappings import Remember, remember_slave
 from syncing.records.outcomes import changes_of, counts_of
-from syncing.records.snapshots import packed
 from syncing.records.text import error_document
 from syncing.replication.contract import NO_NOTES, Checkpoint, Mapped, Notes, Record, Result, StoreBefore, Target
 

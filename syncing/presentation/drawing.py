@@ -4,10 +4,13 @@ Whatever two accounts differ in is told by `DrawnEdit`s of the master's configur
 of a plan. `presentation.painting.draw` makes the picture of either side of them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import groupby
 from typing import Any, Self
+
+SHORT = 15  # options that are all shown
 
 ItemName = tuple[str, str]  # kind and key
 
@@ -80,8 +83,29 @@ class Chip:
     edits: tuple[DrawnEdit, ...] = ()
 
     @property
+    def rows(self) -> list[Any]:
+        """Returns what its edits were made of."""
+        return [edit.row for edit in self.edits]
+
+    @property
     def old_name(self) -> str:
         return next((str(value) for attribute, value in self.was if attribute == "name"), "")
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Chips that stand side by side; `is_folded`: they are nothing special, and shown on demand."""
+
+    chips: tuple[Chip, ...]
+    is_folded: bool
+
+
+def stretches(chips: Sequence[Chip]) -> list[Stretch]:
+    """Splits a long list: what is marked and its neighbours are shown, else its begin; the rest is folded."""
+    near = {at + step for at, chip in enumerate(chips) if chip.mark for step in (-1, 0, 1)} or set(range(SHORT))
+    is_long = len(chips) > SHORT
+    groups = groupby(range(len(chips)), key=lambda at: is_long and at not in near)
+    return [Stretch(tuple(chips[at] for at in places), is_folded) for is_folded, places in groups]
 
 
 @dataclass(frozen=True)
@@ -117,6 +141,10 @@ class DrawnField:
     @property
     def is_marked(self) -> bool:
         return bool(self.title.mark or any(option.mark for option in self.options))
+
+    @property
+    def stretches(self) -> list[Stretch]:
+        return stretches(self.options)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Painting: makes the drawing of one side of what two accounts differ in."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -142,12 +142,21 @@ class _Painter:
         keys = {each.value: enum_key(item.entity, item.id, each.id) for each in item.enums}
         values = [each.value or "" for each in sorted(item.enums, key=lambda each: each.sort)]
         marks: Mapping[str, Mark] = {}
+        renamed: Mapping[str, str] = {}
         if edit is not None:
             ours, theirs = list(edit.ours or ()), list(edit.theirs or ())
-            values = ours if self.side is Side.MASTER else theirs
-            marks = _list_marks(ours, theirs, self.side)
+            values, others = (ours, theirs) if self.side is Side.MASTER else (theirs, ours)
+            marks, renamed = _list_marks(ours, theirs, self.side), _renamed(values, others)
         chips = [
-            Chip(Kind.ENUM, keys.get(value, ""), value, item.name, mark=marks.get(value, Mark.NONE)) for value in values
+            Chip(
+                kind=Kind.ENUM,
+                key=keys.get(value, ""),
+                name=value,
+                parent=item.name,
+                mark=marks.get(value, Mark.NONE),
+                was=(("name", renamed[value]),) if value in renamed else (),
+            )
+            for value in values
         ]
         return (*chips, *self._only_there(Kind.ENUM, item.name))
 
@@ -224,10 +233,44 @@ def _counts(chip: Chip) -> bool:
 
 
 def _list_marks(ours: Sequence[str], theirs: Sequence[str], side: Side) -> dict[str, Mark]:
-    """Marks the options of one side: those that the other does not have by this value, and those that move."""
+    """Marks the options of one side: those that the other does not have by this value, and those that move.
+
+    An option of the account that the master has under no value is in neither list: what only the account's list has is
+    called otherwise in the master. Which of several the new one is nobody knows.
+    """
     common = [value for value in dict.fromkeys(ours) if value in theirs]
     moved = moves([value for value in dict.fromkeys(theirs) if value in common], common)
-    only_theirs = [value for value in theirs if value not in common]
-    new = Mark.ADDED if side is Side.MASTER and not only_theirs else Mark.CHANGED
-    values = ours if side is Side.MASTER else theirs
-    return dict.fromkeys((value for value in values if value not in common), new) | dict.fromkeys(moved, Mark.MOVED)
+    values, others = (ours, theirs) if side is Side.MASTER else (theirs, ours)
+    renamed = _renamed(values, others)
+    is_certain = all(value in _renamed(theirs, ours) for value in theirs if value not in common)
+    new = Mark.ADDED if side is Side.MASTER and is_certain else Mark.CHANGED
+    unlike = {value: Mark.RENAMED if value in renamed else new for value in values if value not in common}
+    return unlike | dict.fromkeys(moved, Mark.MOVED)
+
+
+def _renamed(values: Sequence[str], others: Sequence[str]) -> dict[str, str]:
+    """Returns the options that stand alone between the same two neighbours on both sides, with the other side's value.
+
+    Where each side has one value only that the other does not have, these are the same option wherever they stand.
+    """
+    common = set(values) & set(others)
+    only = [[value for value in side if value not in common] for side in (values, others)]
+    if len(only[0]) == len(only[1]) == 1:
+        return {only[0][0]: only[1][0]}
+    here, there = _between(values, common), _between(others, common)
+    alone = (place for place, found in here.items() if len(found) == len(there.get(place, ())) == 1)
+    return {here[place][0]: there[place][0] for place in alone}
+
+
+def _between(values: Sequence[str], common: Collection[str]) -> dict[tuple[str, str], list[str]]:
+    """Returns the values that only one side has, by the two common values that they stand between; "" at an end."""
+    found: dict[tuple[str, str], list[str]] = {}
+    before, waiting = "", list[str]()
+    for value in (*values, ""):
+        if value and value not in common:
+            waiting.append(value)
+            continue
+        if waiting:
+            found[before, value] = waiting
+        before, waiting = value, []
+    return found

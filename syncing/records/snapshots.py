@@ -1,25 +1,13 @@
 """Snapshots: masters as they were read, and slaves as they were before a run wrote to them."""
 
-import json
-import zlib
 from typing import Any
 
 from syncing.engine.assumed import completed
 from syncing.engine.delta import PartRead
 from syncing.engine.refs import Kind, Scope
-from syncing.engine.snapshot import Snapshot, fingerprint, from_document, to_document
+from syncing.engine.snapshot import Snapshot, fingerprint, packed, to_document, unpacked
 from syncing.models import MasterSnapshot, SlaveSnapshot
 from syncing.records.text import clean
-
-
-def packed(snapshot: Snapshot) -> bytes:
-    """Returns the snapshot as it is stored: compressed to a tenth of its JSON."""
-    return zlib.compress(json.dumps(to_document(snapshot), separators=(",", ":")).encode())
-
-
-def unpacked(document: bytes) -> Snapshot:
-    """Returns the snapshot that `packed` has compressed."""
-    return from_document(json.loads(zlib.decompress(document)))
 
 
 def store_snapshot(account_run_id: int, account_id: int, document: bytes, part: PartRead | None = None) -> None:

@@ -3,6 +3,7 @@
 No reading of a slave is kept for this: it is the master's snapshot with the account's differences put in.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,6 +32,10 @@ class PairedFunnel:
     def rows(self) -> list[ListedDifference]:
         return [edit.row for edit in self.theirs.edits]
 
+    @property
+    def causes(self) -> list[tuple[str, int]]:
+        return _causes(self.rows)
+
 
 @dataclass(frozen=True)
 class PairedGroup:
@@ -43,14 +48,24 @@ class PairedGroup:
     def rows(self) -> list[ListedDifference]:
         return [edit.row for edit in self.theirs.edits]
 
+    @property
+    def causes(self) -> list[tuple[str, int]]:
+        return _causes(self.rows)
+
 
 @dataclass(frozen=True)
 class Picture:
-    """`taken_at`: when the master was read so."""
+    """`taken_at`: when the master was read so; `undrawn`: differences of what has no place in it."""
 
     funnels: Sequence[PairedFunnel]
     groups: Sequence[PairedGroup]
     taken_at: datetime
+    undrawn: Sequence[ListedDifference] = ()
+
+
+def _causes(rows: Iterable[ListedDifference]) -> list[tuple[str, int]]:
+    """Returns how many of the differences have which cause; what only the account has, and keeps, has none."""
+    return Counter(row.cause for row in rows if not row.is_extra).most_common()
 
 
 def master_snapshot(group: SyncGroup, drift: Drift | None = None) -> tuple[Snapshot, datetime] | None:
@@ -73,7 +88,7 @@ def master_snapshot(group: SyncGroup, drift: Drift | None = None) -> tuple[Snaps
 
 
 def picture_of(
-    account: Account, drift: Drift | None, rows: Iterable[ListedDifference], by_hand: Iterable[Task] = ()
+    account: Account, drift: Drift | None, rows: Sequence[ListedDifference], by_hand: Iterable[Task] = ()
 ) -> Picture | None:
     """Returns the account beside its master; None while nobody has read the master.
 
@@ -90,11 +105,13 @@ def picture_of(
     keys = dict(IdMapping.objects.filter(account=account, kind=Kind.PIPELINE).values_list("master_key", "slave_key"))
     funnels = {each.title.key: each for each in ours.pipelines}
     groups = {each.title.key: each for each in ours.groups}
-    return Picture(
-        [PairedFunnel(each, funnels.get(each.title.key), _slave_key(each, keys)) for each in theirs.pipelines],
-        [PairedGroup(each, groups.get(each.title.key)) for each in theirs.groups],
-        taken_at,
-    )
+    paired_funnels = [
+        PairedFunnel(each, funnels.get(each.title.key), _slave_key(each, keys)) for each in theirs.pipelines
+    ]
+    paired_groups = [PairedGroup(each, groups.get(each.title.key)) for each in theirs.groups]
+    drawn = {id(row) for funnel in paired_funnels for row in funnel.rows}
+    drawn |= {id(row) for group in paired_groups for row in group.rows}
+    return Picture(paired_funnels, paired_groups, taken_at, [row for row in rows if id(row) not in drawn])
 
 
 def _slave_key(funnel: DrawnPipeline, keys: dict[str, str]) -> str:

@@ -18,8 +18,16 @@ from syncing.engine.grouping import (
     plan_difference,
     rows,
 )
-from syncing.engine.snapshot import Snapshot, from_document
-from syncing.models import AccountRun, AccountState, MasterSnapshot, RunMode, SyncRun
+from syncing.engine.snapshot import Snapshot, from_document, unpacked
+from syncing.models import (
+    AccountRun,
+    AccountState,
+    MasterSnapshot,
+    PromotionProposal,
+    RunMode,
+    SlaveSnapshot,
+    SyncRun,
+)
 
 HAS_PLAN = (AccountState.PLANNED, AccountState.IN_SYNC, AccountState.PARTIAL, AccountState.REFUSED)
 # In sync without a single remark: there is nothing to show of it.
@@ -158,6 +166,21 @@ def desired_of(run: SyncRun) -> Snapshot | None:
     """Returns the master as `run` read it; None when it has not, or does not compare with it."""
     document = MasterSnapshot.objects.filter(runs=run).values_list("document", flat=True).first()
     return None if document is None else from_document(document)
+
+
+def target_of(run: SyncRun, account_id: int) -> Snapshot | None:
+    """Returns what an account becomes by a plan of `run`; None when that is not known.
+
+    That is the master as it was read, what was proposed for it, or the account before the run that is taken back.
+    """
+    if run.reverts_id:
+        before = SlaveSnapshot.objects.filter(account_run__run=run.reverts_id, account=account_id)
+        stored = before.values_list("document", flat=True).first()
+        return None if stored is None else unpacked(bytes(stored))
+    if run.proposal_id:
+        document = PromotionProposal.objects.values_list("document", flat=True).get(pk=run.proposal_id)
+        return from_document(document)
+    return desired_of(run)
 
 
 def every_plan(run: SyncRun) -> list[DistinctPlan]:

@@ -12,10 +12,10 @@ from syncing.engine.assumed import DeltaBase
 from syncing.engine.delta import PartRead, list_of
 from syncing.engine.refs import Scope
 from syncing.engine.rollback import RollbackInput, rollback_input
-from syncing.engine.snapshot import Snapshot
+from syncing.engine.snapshot import Snapshot, unpacked
 from syncing.models import AuditAction, RunMode, RunPurpose, SlaveSnapshot, SyncRun
 from syncing.purposes import purpose_of
-from syncing.records.snapshots import part_of, unpacked
+from syncing.records.snapshots import part_of
 from syncing.selectors.rollback import forecasts_of, writes_by_account_run
 from syncing.services import audit
 from syncing.services.runs.create import Order, Started, approval_needed, locked, make_run

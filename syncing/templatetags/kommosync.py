@@ -43,6 +43,7 @@ for function in (
     explanations.reason_label,
     explanations.reason_sentence,
     explanations.reason_remedy,
+    explanations.health_remedy,
     explanations.state_sentence,
 ):
     register.filter(function)

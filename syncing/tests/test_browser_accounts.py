@@ -44,7 +44,10 @@ def test_an_account_is_found_looked_at_and_given_less(cast, page) -> None:
     page.click("text=North")
     expect(page.locator(".ks-is-renamed:has-text('Quote')")).to_be_visible()
     expect(page.locator(".ks-is-renamed:has-text('Offer')")).to_be_visible()
-    page.locator("li:has-text('Renamed:') >> text=Edited in the account").wait_for()
+    page.locator("summary:has-text('Quote')").press("Enter")
+    opened = page.locator("details[open] li:has-text('Renamed:')")
+    expect(opened.locator("text=Edited in the account")).to_be_visible()
+    expect(opened.locator("a:text-is('Promote')")).to_be_visible()
     for width in (360, 768, 1280):
         page.set_viewport_size({"width": width, "height": 800})
         assert fits(page)

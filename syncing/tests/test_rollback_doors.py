@@ -14,9 +14,9 @@ from accounts.simulator.account import SimAccount
 from accounts.simulator.server import RunningServer
 from accounts.simulator.world import World
 from accounts.tests.factories import AccountFactory, GroupFactory
-from syncing.engine.snapshot import Snapshot
+from syncing.engine.snapshot import Snapshot, packed
 from syncing.models import AccountRun, AuditEntry, LogEntry, SyncRun
-from syncing.records.snapshots import packed, store_snapshot
+from syncing.records.snapshots import store_snapshot
 from syncing.tests.commands import command
 from syncing.tests.factories import AccountRunFactory, RunFactory
 from syncing.tests.management.test_approve import bearer
@@ -277,6 +277,25 @@ def test_the_command_plans_it_as_a_document(master: SimAccount, world: World) ->
     (change,) = document["accounts"][0]["changes"]
     assert change["fields"] == {"name": ["Proposal", "Offer"]}
     assert world.accounts["north"].stage("Sales", "Proposal")
+
+
+def test_the_plan_back_is_drawn_as_the_account_was_before(master: SimAccount, admin_client: Client) -> None:
+    number = SyncRun.objects.latest("pk").pk
+    command("rollback", str(number), "--plan")
+    plan = SyncRun.objects.latest("pk")
+    account_run = plan.account_runs.first()
+    assert account_run is not None
+
+    page = admin_client.get(reverse("syncing:plan", args=[plan.pk, account_run.content_digest]))
+    approval = admin_client.get(reverse("syncing:approve", args=[plan.pk]))
+
+    for drawn in (page.context["drawn"], approval.context["boxes"][0][1]):
+        (pair,) = drawn.pipelines
+        sides = ((chip.name, chip.mark) for side in (pair.before, pair.after) for chip in side.stages if chip.mark)
+        assert list(sides) == [("Proposal", "renamed"), ("Offer", "renamed")]
+        assert not drawn.undrawn
+    assert "as it was before run" in page.content.decode()
+    assert reverse("syncing:choose", args=[plan.pk, account_run.content_digest]) not in page.content.decode()
 
 
 def test_the_command_says_what_was_written_again(master: SimAccount) -> None:

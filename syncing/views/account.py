@@ -1,22 +1,22 @@
-"""Shows one account: its funnels and fields beside the master's, its connection, its runs, its ids."""
-
-from typing import Any
+"""Shows one account: its funnels and fields beside the master's, its connection, its history, its ids."""
 
 from django.contrib.auth.decorators import permission_required
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
+from accounts.badges import expires
 from accounts.models import HEALTH_FINE, SECRETS, Account
 from accounts.pages import actor_of, page
-from syncing.models import AccountRun
 from syncing.presentation.drawing import Mark, Side
 from syncing.presentation.links import searched
 from syncing.presentation.painting import draw
 from syncing.selectors import drift as reads
+from syncing.selectors.account_history import history_of
 from syncing.selectors.healing import rules_of, with_modes
 from syncing.selectors.ids import listed_ids
 from syncing.selectors.pictures import items_of, master_snapshot, picture_of
@@ -24,8 +24,6 @@ from syncing.selectors.todo import tasks
 from syncing.services import exclusions
 from syncing.views.lookup import slave_or_404
 
-RUNS_SHOWN = 10
-EVENTS_SHOWN = 5
 IDS_PER_PAGE = 100
 
 
@@ -49,8 +47,9 @@ def account(request: HttpRequest, account_id: int) -> HttpResponse:
         "exceptions": reads.exceptions_of(found) if is_slave else [],
         "exclusions": found.exclusions.all(),
         "tasks": by_hand,
-        "runs": _runs_of(found) if may("syncing.view_accountrun") else [],
-        "events": found.events.select_related("by")[:EVENTS_SHOWN],
+        "was_synced": found.account_runs.exists(),
+        "history": history_of(found, may),
+        "expires": expires(found, timezone.now()),
         **_permissions(request, found),
     }
     return page(request, "console/account.html", context)
@@ -67,10 +66,6 @@ def _permissions(request: HttpRequest, found: Account) -> dict[str, bool]:
         "may_accept": is_slave and may("syncing.accept_drift"),
         "may_promote": is_slave and may("syncing.promote"),
     }
-
-
-def _runs_of(found: Account) -> Any:
-    return AccountRun.objects.filter(account=found).select_related("run").defer("document")[:RUNS_SHOWN]
 
 
 def _account_or_404(account_id: int) -> Account:

@@ -17,7 +17,7 @@ from syncing.models import AccountState, RunMode, SyncRun
 from syncing.presentation.links import run_url, to_run
 from syncing.presentation.plan_drawing import draw_plan
 from syncing.selectors.approvals import ApprovableAccount, Bundle, bundles, documents_of
-from syncing.selectors.plans import desired_of
+from syncing.selectors.plans import target_of
 from syncing.services import approvals
 from syncing.views.forms import ReasonForm, SendBackForm
 from syncing.views.lookup import run_or_404
@@ -141,8 +141,10 @@ def review(request: HttpRequest, run_id: int) -> HttpResponse:
 def _listing(plan: SyncRun, listed: list[Bundle]) -> dict[str, Any]:
     """Returns the distinct plans for the page, the first of them drawn, and their totals."""
     drawn = [bundle for bundle in listed[:DRAWN] if bundle.tally.changes <= MOST_DRAWN]
-    documents, master = documents_of(drawn), desired_of(plan) if drawn else None
-    pictures = {digest: draw_plan(document.get("changes", ()), master) for digest, document in documents.items()}
+    documents, targets = documents_of(drawn), _targets(plan, drawn)
+    pictures = {
+        digest: draw_plan(document.get("changes", ()), targets[digest]) for digest, document in documents.items()
+    }
     return {
         "bundles": listed[:SHOWN],
         "boxes": [(bundle, pictures.get(bundle.digest)) for bundle in listed[:SHOWN]],
@@ -154,3 +156,12 @@ def _listing(plan: SyncRun, listed: list[Bundle]) -> dict[str, Any]:
         "updated": sum(bundle.updated * len(bundle.members) for bundle in listed),
         "deleted": sum(bundle.deleted * len(bundle.members) for bundle in listed),
     }
+
+
+def _targets(plan: SyncRun, drawn: list[Bundle]) -> dict[str, Any]:
+    """Returns what the first account of each plan becomes, by digest; but for a rollback all become the same."""
+    if plan.reverts_id:
+        return {bundle.digest: target_of(plan, bundle.members[0].account_id) for bundle in drawn}
+    return dict.fromkeys(
+        (bundle.digest for bundle in drawn), target_of(plan, drawn[0].members[0].account_id) if drawn else None
+    )

@@ -17,10 +17,11 @@ from syncing.models import AccountRun, AccountState, RunMode, SyncRun
 from syncing.presentation.links import searched
 from syncing.presentation.plan_drawing import draw_plan
 from syncing.presentation.runs import run_report
+from syncing.purposes import purpose_of
 from syncing.selectors.documents import run_document
 from syncing.selectors.grid import RunSearch, grid
 from syncing.selectors.plan_rows import HEAD, plan_rows
-from syncing.selectors.plans import desired_of, plan_of, with_plan
+from syncing.selectors.plans import plan_of, target_of, with_plan
 from syncing.selectors.runs import RunProgress
 from syncing.views.approvals import approval_context
 from syncing.views.lookup import run_or_404
@@ -72,7 +73,8 @@ def account_run_context(request: HttpRequest, account_run: AccountRun) -> dict[s
         "run": account_run.run,
         "rows": rows_of(request, account_run.document),
         "tally": plan_counts(account_run.document),
-        "has_same_plan": same.filter(pk=account_run.pk).exists() and same.count() - 1,
+        "has_plan": (has_plan := same.filter(pk=account_run.pk).exists()),
+        "others_with_it": same.count() - 1 if has_plan else 0,
         "log": account_run.log.all()[:LOG_ENTRIES],
     }
 
@@ -85,7 +87,8 @@ def plan(request: HttpRequest, run_id: int, digest: str) -> HttpResponse:
     plan = plan_of(run, digest)
     if plan is None:
         raise Http404
-    drawn = draw_plan(plan.document.get("changes", ()), desired_of(run))
+    drawn = draw_plan(plan.document.get("changes", ()), target_of(run, plan.example.account_id))
+    is_choosable = drawn and not run.picked and purpose_of(run.purpose).compares_with_master
     context = {
         "title": _("Plan of run %(number)d") % {"number": run.pk},
         "run": run,
@@ -93,7 +96,7 @@ def plan(request: HttpRequest, run_id: int, digest: str) -> HttpResponse:
         "drawn": drawn,
         "shows_rest": "rest" in request.GET,
         "opens_words": not drawn or any(name in request.GET for name in ("q", "action", "p")),
-        "may_choose": drawn and not run.picked and may_start(request, RunMode.PLAN),
+        "may_choose": is_choosable and may_start(request, RunMode.PLAN),
         "may_approve": approval_context(request, run, {member.state for member in plan.members})["may_approve"],
     }
     return page(request, "console/plan.html", context | {"rows": rows_of(request, plan.document)})

@@ -137,6 +137,38 @@ def test_options_are_added_renamed_and_reordered() -> None:
     assert [chip.name for chip in pair.before.options] == ["Fair", "Site", "Friend"]
     assert [chip.name for chip in pair.after.options] == ["Web", "Fair", "Friend"]
     assert (leads.title.name, leads.same, pair.draws_options, pair.details) == ("Deal", 1, True, [])
+    assert (pair.after.options[0].mark, pair.after.options[0].old_name) == (Mark.RENAMED, "Site")
+
+
+def test_a_new_option_is_new_though_another_is_renamed_beside_it() -> None:
+    source = MASTER.fields[0]
+    web, fair, _friend = source.enums
+    (leads,) = drawn(with_fields(replace(source, enums=(web, replace(fair, value="Expo"))), *MASTER.fields[1:])).groups
+    (pair,) = leads.fields
+
+    assert [chip.mark for chip in pair.before.options] == [Mark.NONE, Mark.CHANGED]
+    assert [chip.mark for chip in pair.after.options] == [Mark.NONE, Mark.CHANGED, Mark.CHANGED]  # which, nobody knows
+
+    master = replace(MASTER, fields=(field(5, "Source", "select", enums=("A", "B", "C", "New"), group_id="g1"),))
+    old = replace(master.fields[0], enums=tuple(replace(each, value="Z" if each.value == "B" else each.value)
+                                                for each in master.fields[0].enums[:3]))  # fmt: skip
+    (leads,) = drawn(replace(master, fields=(old,)), master).groups
+    marks = [(chip.name, chip.mark, chip.old_name) for chip in leads.fields[0].after.options if chip.mark]
+    assert marks == [("B", Mark.RENAMED, "Z"), ("New", Mark.ADDED, "")]
+
+
+def test_of_many_options_those_are_folded_that_stay() -> None:
+    options = tuple(f"City {number}" for number in range(300))
+    master = replace(MASTER, fields=(field(5, "City", "select", enums=options, group_id="g1"),))
+    item = master.fields[0]
+    first, *rest = item.enums
+    (leads,) = drawn(
+        replace(master, fields=(replace(item, enums=(replace(first, value="Old"), *rest)),)), master
+    ).groups
+    shown, folded = leads.fields[0].after.stretches
+
+    assert [chip.name for chip in shown.chips] == ["City 0", "City 1"]
+    assert (shown.is_folded, folded.is_folded, len(folded.chips)) == (False, True, 298)
 
 
 def test_a_field_that_moves_to_another_group_tells_where_it_comes_from() -> None:

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from accounts.models import SyncGroup
 from accounts.refusals import Refusal
-from syncing.engine.snapshot import Snapshot
+from syncing.engine.snapshot import Snapshot, packed, unpacked
 from syncing.execution.reaper import reap
 from syncing.models import (
     AccountRun,
@@ -22,7 +22,7 @@ from syncing.models import (
 )
 from syncing.records import retention
 from syncing.records.log import log
-from syncing.records.snapshots import packed, store_snapshot, unpacked
+from syncing.records.snapshots import store_snapshot
 from syncing.services import rollback
 from syncing.tests.crm import ANNA, account_runs, synced, work
 from syncing.tests.engine.items import field, pipeline, snapshot, stage

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.test import Client
+from django.urls import reverse
 
 from accounts.actors import Actor
 from accounts.models import Account, SyncGroup
@@ -186,6 +188,20 @@ def test_a_proposal_writes_nothing_anywhere(house: House, north: SimAccount) -> 
     (change,) = account_runs(plan)["master"].document["changes"]
     assert (change["action"], change["name"]) == ("create", "Colour")
     assert account_runs(plan)["master"].document["extras"] == []
+
+
+def test_a_proposal_is_drawn_as_the_master_will_be(house: House, north: SimAccount, admin_client: Client) -> None:
+    north.add_stage(north.pipeline("Sales"), "Talks")
+    plan = propose(house, pick(house, "Talks"))
+    digest = plan.account_runs.get().content_digest
+
+    page = admin_client.get(reverse("syncing:plan", args=[plan.pk, digest]))
+
+    (pair,) = page.context["drawn"].pipelines
+    assert [chip.name for chip in pair.after.stages if chip.mark == "added"] == ["Talks"]
+    assert "Talks" not in [chip.name for chip in pair.before.stages]
+    assert reverse("syncing:choose", args=[plan.pk, digest]) not in page.content.decode()
+    assert admin_client.get(reverse("syncing:approve", args=[plan.pk])).context["boxes"][0][1].pipelines
 
 
 def test_without_an_approved_plan_no_run_writes_the_master(house: House, north: SimAccount) -> None:

@@ -9,9 +9,9 @@ from accounts.simulator.faults import Fault
 from accounts.simulator.server import RunningServer
 from syncing.engine.delta import PIPELINES, PartRead
 from syncing.engine.refs import Kind
-from syncing.engine.snapshot import Snapshot
+from syncing.engine.snapshot import Snapshot, packed, unpacked
 from syncing.models import AccountRun, SlaveSnapshot, SyncRun
-from syncing.records.snapshots import packed, part_of, store_snapshot, unpacked
+from syncing.records.snapshots import part_of, store_snapshot
 from syncing.services import rollback
 from syncing.services.actors import WATCH
 from syncing.tests.branches import read

@@ -7,11 +7,13 @@ from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
-from accounts.models import Account
+from accounts.models import Account, AccountEvent
+from accounts.services import events
 from accounts.tests.factories import AccountFactory
 from syncing.engine.snapshot import fingerprint, to_document
-from syncing.models import AuditEntry, Exclusion, IdMapping, MasterSnapshot
+from syncing.models import AccountRun, AuditEntry, DriftChange, Exclusion, IdMapping, MasterSnapshot
 from syncing.tests.engine.items import field, group, pipeline, snapshot, stage
 from syncing.tests.factories import AccountRunFactory, DriftFactory, RunFactory, difference, extra, missing
 
@@ -63,6 +65,52 @@ def test_an_account_is_drawn_beside_its_master(admin_client, cast) -> None:
     assert f"{url('accept', cast['north'])}?kind=stage&amp;key=7%2F71&amp;attribute=name" in html
     assert f"{url('promote', cast['north'])}?pick=stage%7C9%2F91%7Cname" in html
     assert "/settings/pipeline/leads/907" in html
+
+
+def test_what_differs_opens_to_its_cause_and_its_buttons_without_a_script(admin_client, cast) -> None:
+    html = admin_client.get(url("account", cast["north"])).content.decode()
+    quote, field = (html[html.index(text) :] for text in ("Quote</span>", "Budget</span>"))
+    for opened, action in ((quote, "promote"), (field, "accept")):
+        details = opened[opened.index("</summary>") : opened.index("</details>")]
+        assert "ks-badge" in details  # the cause
+        assert reverse("syncing:revert_items") in details
+        assert url(action, cast["north"]) in details
+    assert html.count("Renamed: “Quote” here") == 1
+
+
+def test_differences_that_have_no_place_in_the_picture_are_listed(admin_client, cast) -> None:
+    cast["north"].drift.delete()
+    run = RunFactory(group=cast["north"].group, snapshot=MasterSnapshot.objects.get())
+    DriftFactory(account=cast["north"], run=run, rows=[difference("7/79", name="Gone meanwhile")])
+    response = admin_client.get(url("account", cast["north"]))
+    assert [row.name for row in response.context["picture"].undrawn] == ["Gone meanwhile"]
+    assert "Differences that are not drawn" in response.content.decode()
+
+
+def test_the_history_has_everything_that_happened_in_one_order(admin_client, cast) -> None:
+    north = cast["north"]
+    Exclusion.objects.create(account=north, kind="stage", name="Elsewhere")
+    admin_client.post(url("exclude", north), {"item": ["stage|Talks"]})
+    events.note(north.pk, AccountEvent.Code.EXPIRES, "In 3 days.")
+    DriftChange.objects.create(account=north, at=timezone.now(), appeared=[{"kind": "stage"}], gone=[])
+    admin_client.post(url("exclude", north), {})
+    texts = [each.text for each in admin_client.get(url("account", north)).context["history"]]
+    assert texts[:4] == [
+        "No longer left out: stage Talks",
+        "1 difference appeared",
+        "Token expires soon. In 3 days.",
+        "Left out of syncs: stage Talks",
+    ]
+    assert texts[4].startswith(f"#{AccountRun.objects.get(account=north).run_id} Sync: ")
+
+
+def test_the_history_is_of_what_a_person_may_see(client, cast) -> None:
+    clerk = User.objects.create_user("clerk", password="x", is_staff=True)
+    client.force_login(clerk)
+    clerk.user_permissions.add(Permission.objects.get(codename="view_account"))
+    events.note(cast["north"].pk, AccountEvent.Code.CONNECTED)
+    history = client.get(url("account", cast["north"])).context["history"]
+    assert [each.label for each in history] == ["Connection"]
 
 
 def test_names_of_accounts_are_text_on_every_page(admin_client, cast) -> None:
