@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import partial
 
 from django.db import transaction
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from syncing.automation import healing, retries, reviews
 from syncing.error_boundary import bounded, survived, where
@@ -49,5 +49,5 @@ def _follow(run_id: int) -> bool:
 
 def _note_failure(run: SyncRun, error: Exception) -> None:
     logger.error("what follows from run %s failed", run.pk, exc_info=error)
-    sentence = _("What follows from this run without a person was not done: %(where)s.") % {"where": where(error)}
-    log(run.pk, sentence, code="internal", level=LogEntry.Level.ERROR)
+    sentence = gettext_noop("What follows from this run without a person was not done: %(where)s.")
+    log(run.pk, sentence, facts={"where": where(error)}, code="internal", level=LogEntry.Level.ERROR)

@@ -14,7 +14,7 @@ from collections.abc import Collection, Sequence
 from datetime import timedelta
 
 from django.db.models import Exists, OuterRef, QuerySet
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from accounts import clock
 from accounts.models import SECRETS, Account, HealMode, SyncGroup, pause_is_on
@@ -101,8 +101,8 @@ def _heal(run: SyncRun) -> None:
     for edit in sorted(edit for account, rows in differences.items() for edit in edits_in(account, rows)):
         by_mode[reads.mode_of(edit.kind, edit.key, modes, run.group)].append(edit)
     if reported := by_mode[ItemMode.REPORTED]:
-        sentence = _("Edits that are reported, not put back: %(count)d (accounts: %(accounts)d).")
-        log(run.pk, sentence % _counts(reported), code=CODE)
+        sentence = gettext_noop("Edits that are reported, not put back: %(count)d (accounts: %(accounts)d).")
+        log(run.pk, sentence, facts=_counts(reported), code=CODE)
     missing = {account: missing_places(rows) for account, rows in differences.items()}
     edits = with_their_places(_without_loops(run, by_mode[ItemMode.LOCKED]), missing)
     _put_back(run, of_first_accounts(edits, MOST_EDITS))
@@ -166,17 +166,18 @@ def _put_back(run: SyncRun, edits: Sequence[Edit]) -> None:
         return
     healing = SyncRun.objects.filter(group=run.group, purpose=RunPurpose.SYNC).exclude(picked=[])
     if open_run := healing.filter(state__in=RUN_OPEN).first():
-        log(run.pk, _("Run %(run)d, which puts edits back, has not ended.") % {"run": open_run.pk}, code=CODE)
+        sentence = gettext_noop("Run %(run)d, which puts edits back, has not ended.")
+        log(run.pk, sentence, facts={"run": open_run.pk}, code=CODE)
         return
     picked = [edit.pick for edit in edits]
     last = healing.filter(trigger=Trigger.HEAL, mode=RunMode.PLAN).order_by("-pk").first()
     if last and last.picked == picked and is_approvable(last):
-        sentence = _("The plan of run %(run)d, which puts the edits back, waits for approval.")
-        log(run.pk, sentence % {"run": last.pk}, code=CODE)
+        sentence = gettext_noop("The plan of run %(run)d, which puts the edits back, waits for approval.")
+        log(run.pk, sentence, facts={"run": last.pk}, code=CODE)
         return
     if last and last.picked == picked and last.sent_back_at:
-        sentence = _("Not put back: %(who)s sent back the plan of run %(run)d, which would do it.")
-        log(run.pk, sentence % {"run": last.pk, "who": last.sent_back_by}, code=CODE)
+        sentence = gettext_noop("Not put back: %(who)s sent back the plan of run %(run)d, which would do it.")
+        log(run.pk, sentence, facts={"run": last.pk, "who": last.sent_back_by}, code=CODE)
         return
     accounts = list(Account.objects.filter(pk__in={edit.account_id for edit in edits}).defer(*SECRETS).order_by("pk"))
     try:
@@ -184,8 +185,8 @@ def _put_back(run: SyncRun, edits: Sequence[Edit]) -> None:
     except Refusal as refusal:
         log(run.pk, str(refusal), code=CODE, level=LogEntry.Level.WARNING)
         return
-    sentence = _("Edits that run %(run)d puts back: %(count)d (accounts: %(accounts)d).")
-    log(run.pk, sentence % {"run": follower.pk, **_counts(edits)}, code=CODE)
+    sentence = gettext_noop("Edits that run %(run)d puts back: %(count)d (accounts: %(accounts)d).")
+    log(run.pk, sentence, facts={"run": follower.pk, **_counts(edits)}, code=CODE)
 
 
 def _counts(edits: Sequence[Edit]) -> dict[str, int]:

@@ -1,6 +1,6 @@
 """Reviews: what nobody attends to deletes nothing, so accounts that would lose something get a plan to be approved."""
 
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from accounts.refusals import Refusal
 from syncing.models import REVIEWED, AccountState, LogEntry, RunMode, SyncRun, Trigger
@@ -27,5 +27,7 @@ def follow(run: SyncRun) -> None:
     except Refusal as refusal:
         log(run.pk, str(refusal), code=NEEDS_REVIEW, level=LogEntry.Level.WARNING)
         return
-    sentence = _("Run %(run)d plans the accounts in which something would be deleted (%(count)d), for approval.")
-    log(run.pk, sentence % {"run": plan.pk, "count": len(accounts)}, code=NEEDS_REVIEW)
+    sentence = gettext_noop(
+        "Run %(run)d plans the accounts in which something would be deleted (%(count)d), for approval."
+    )
+    log(run.pk, sentence, facts={"run": plan.pk, "count": len(accounts)}, code=NEEDS_REVIEW)

@@ -111,8 +111,8 @@ class Recorder:
         """
 
         def act() -> None:
-            facts = {"code": "internal", "level": LogEntry.Level.ERROR}
-            log(claim.run_id, text, account_run_id=claim.account_run_id, **facts)
+            level = LogEntry.Level.ERROR
+            log(claim.run_id, text, account_run_id=claim.account_run_id, code="internal", level=level)
             errors = AccountRun.objects.values_list("errors", flat=True).get(pk=claim.account_run_id) + 1
             columns = failed_inside(text) if errors >= conf.MAX_ERRORS else handed_back(progress)
             if errors < conf.MAX_ERRORS and _run_is_cancelled(claim):

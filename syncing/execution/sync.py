@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from django.db import transaction
+from django.utils.translation import gettext_noop
 
 from accounts.models import Account, SyncGroup
 from syncing.automation import retries
@@ -15,7 +16,7 @@ from syncing.error_boundary import survived
 from syncing.execution.goals import Goal, SnapshotCache
 from syncing.execution.master_reading import ReadRequest
 from syncing.leases.claims import Claim, MasterClaim, freeze_master
-from syncing.models import LogEntry, MasterSnapshot, RunType, SyncRun
+from syncing.models import MasterSnapshot, RunType, SyncRun
 from syncing.policy import may_delete, rules_for, scope_of
 from syncing.records import drift
 from syncing.records.equality import known_equal
@@ -72,7 +73,8 @@ def accept(run: SyncRun, claim: MasterClaim, scope: Scope, snapshots: Sequence[S
         end_without_master(run, "guard", error_document("guard", sentence, MASTER_REMEDY))
         return False
     if sentence:
-        log(run.pk, f"{sentence} Forced: {run.force_reason}", code="forced", level=LogEntry.Level.WARNING)
+        facts = {"why": sentence, "reason": run.force_reason}
+        log(run.pk, gettext_noop("%(why)s Forced: %(reason)s"), facts=facts, code="forced", level="warning")
     if retries.end_if_outdated(run, fingerprint(snapshot)):
         return False
     doubt = _log_remarks(run, snapshot)
@@ -86,13 +88,14 @@ def _log_remarks(run: SyncRun, snapshot: Snapshot) -> str | None:
     """Logs what is odd in the master though it is accepted; returns the doubt for which nothing is deleted."""
     doubt = safety.inconsistency(snapshot)
     if doubt and may_delete(run.group):
-        message = f"Nothing is deleted in this run, whatever the policy: in what was read of the master, {doubt}."
-        log(run.pk, message, code="no_deletions", level=LogEntry.Level.WARNING)
-    for held in snapshot.held:
-        message = (
-            f"Not copied: the {held.kind.replace('_', ' ')} {held.label!r} has an unexpected shape ({held.place})."
+        message = gettext_noop(
+            "Nothing is deleted in this run, whatever the policy: in what was read of the master, %(doubt)s."
         )
-        log(run.pk, message, code="held_back", level=LogEntry.Level.WARNING)
+        log(run.pk, message, facts={"doubt": doubt}, code="no_deletions", level="warning")
+    for held in snapshot.held:
+        facts = {"kind": held.kind.replace("_", " "), "label": repr(held.label), "place": held.place}
+        message = gettext_noop("Not copied: the %(kind)s %(label)s has an unexpected shape (%(place)s).")
+        log(run.pk, message, facts=facts, code="held_back", level="warning")
     return doubt
 
 

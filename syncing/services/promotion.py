@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from accounts.actors import Actor
 from accounts.models import SECRETS, Account, SyncGroup
@@ -173,8 +174,11 @@ def _follow(run_id: int) -> bool:
             follower = start_run(group=group, mode=mode, by=by, may_wait=True).run.pk
         except Refusal as error:
             problem = str(error)
-        sentence = problem or _("Run %(run)d copies it to the slaves.") % {"run": follower}
-        log(run.pk, sentence, code="promoted", level=LogEntry.Level.WARNING if problem else LogEntry.Level.INFO)
+        if problem:
+            log(run.pk, problem, code="promoted", level=LogEntry.Level.WARNING)
+        else:
+            sentence = gettext_noop("Run %(run)d copies it to the slaves.")
+            log(run.pk, sentence, facts={"run": follower}, code="promoted")
         details = {"picked": run.picked, "followed_by": follower}
         audit.note(AuditAction.PROMOTED, by=by, run=run, account=run.source, details=details)
     return True

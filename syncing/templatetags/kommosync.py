@@ -13,6 +13,7 @@ from syncing.engine.refs import local_id
 from syncing.presentation import badges, explanations, labels, recurrence
 from syncing.presentation import navigation as sections
 from syncing.presentation.kommo_pages import page_in_kommo
+from syncing.presentation.log_lines import log_text
 from syncing.presentation.sentences import difference_sentence
 from syncing.selectors.drift import ListedDifference
 from syncing.selectors.promotion import PromotionCandidate, is_promotable
@@ -54,6 +55,7 @@ for tag in (labels.action_badge, labels.list_badge, labels.outcome_badge, labels
 
 
 register.filter(difference_sentence)
+register.filter(log_text)
 register.filter(local_id)
 
 

@@ -59,7 +59,9 @@ def close_run(run_id: int) -> bool:
             count_ended(run_id)
             run.refresh_from_db()
             level = LogEntry.Level.INFO if run.state in notices.WELL else LogEntry.Level.WARNING
-            log(run.pk, notices.summary(run), code="run_ended", level=level)
+            numbers = {name: number for name, number in counts.items() if number}
+            facts = {"state": run.state, "reason": run.reason, "accounts": numbers, "summary": notices.summary(run)}
+            log(run.pk, "%(summary)s", facts=facts, code="run_ended", level=level)
             notices.run_ended(run)
     return bool(won)
 

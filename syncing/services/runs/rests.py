@@ -3,14 +3,17 @@
 The decision is one conditional UPDATE of the run's row, so of several lanes one makes it, and a rest outlives them all.
 """
 
+from collections.abc import Mapping
+
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from accounts import clock
 from accounts.kommo.errors import NetworkError, ServerError
 from syncing.leases.resting import is_resting, rest_length
-from syncing.models import AccountRun, AccountState, LogEntry, RunState, SyncRun
+from syncing.models import AccountRun, AccountState, RunState, SyncRun
 from syncing.records.log import log
 from syncing.records.text import error_document
 from syncing.services.runs.close import end_accounts
@@ -22,6 +25,13 @@ PERCENT = 30  # of the accounts ended by failures of servers or the network: tha
 MOST = 3  # rests of one run
 GIVEN_UP_REMEDY = (
     "Kommo fails for many accounts: look at Kommo's status page, then retry the failed accounts or run again."
+)
+RESTS = gettext_noop(
+    "Kommo fails for many accounts (%(failed)d of the last %(tried)d). The run rests until %(time)s, then goes on by "
+    "itself (rest %(rest)d of %(most)d)."
+)
+GIVEN_UP = gettext_noop(
+    "Kommo fails for many accounts (%(failed)d of the last %(tried)d), after %(most)d rests: what is left has failed."
 )
 
 
@@ -43,27 +53,34 @@ def rest_or_give_up(run_id: int) -> bool:
         return False
     if not AccountRun.objects.filter(run=run, state=AccountState.QUEUED).exists():
         return False
-    outage = f"Kommo fails for many accounts ({failed} of the last {tried})"
-    return _rest(run, outage) if run.rests < MOST else _give_up(run, outage)
+    numbers = {"failed": failed, "tried": tried}
+    return _rest(run, numbers) if run.rests < MOST else _give_up(run, numbers)
 
 
-def _rest(run: SyncRun, outage: str) -> bool:
+def _outage(numbers: Mapping[str, int]) -> str:
+    return f"Kommo fails for many accounts ({numbers['failed']} of the last {numbers['tried']})"
+
+
+def _rest(run: SyncRun, numbers: Mapping[str, int]) -> bool:
     until = clock.now() + rest_length(run.rests + 1)
-    note = f"{outage}: the run rests until {timezone.localtime(until):%H:%M:%S} (rest {run.rests + 1} of {MOST})"
+    note = (
+        f"{_outage(numbers)}: the run rests until {timezone.localtime(until):%H:%M:%S} (rest {run.rests + 1} of {MOST})"
+    )
     with transaction.atomic():
         if not _undecided(run).update(rests=run.rests + 1, rests_until=until, note=note):
             return False
-        log(run.pk, note, code="rest", level=LogEntry.Level.WARNING)
+        facts = {**numbers, "rest": run.rests + 1, "most": MOST, "time": f"{timezone.localtime(until):%H:%M:%S}"}
+        log(run.pk, RESTS, facts=facts, code="rest", level="warning")
     return True
 
 
-def _give_up(run: SyncRun, outage: str) -> bool:
-    error = error_document(ServerError.code, f"{outage}, after {MOST} rests.", GIVEN_UP_REMEDY)
+def _give_up(run: SyncRun, numbers: Mapping[str, int]) -> bool:
+    error = error_document(ServerError.code, f"{_outage(numbers)}, after {MOST} rests.", GIVEN_UP_REMEDY)
     with transaction.atomic():
         if not _undecided(run).update(rests=run.rests + 1):
             return False
         end_accounts(run, AccountState.FAILED, ServerError.code, error=error)
-        log(run.pk, f"{outage}, after {MOST} rests: what is left has failed", code="rest", level="error")
+        log(run.pk, GIVEN_UP, facts={**numbers, "most": MOST}, code="rest", level="error")
     return True
 
 

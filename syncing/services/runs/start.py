@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from accounts import clock
 from accounts.actors import Actor
@@ -169,8 +170,8 @@ def cancel_run(run: SyncRun, *, by: Actor) -> None:
             return
         waiting = AccountRun.objects.filter(run=run, state=AccountState.QUEUED)
         waiting.update(state=AccountState.CANCELLED, reason="cancelled", finished_at=moment, lease_until=None)
-        sentence = _("Cancelled by %(who)s.") % {"who": by.name} if by.user else _("Cancelled.")
-        log(run.pk, sentence, code="cancelled", level="warning")
+        sentence = gettext_noop("Cancelled by %(who)s.") if by.user else gettext_noop("Cancelled.")
+        log(run.pk, sentence, facts={"who": by.name}, code="cancelled", level="warning")
         details = {"mode": run.mode, "purpose": run.purpose}
         audit.note(AuditAction.CANCELLED, by=by, run=run, details=details)
     close_run(run.pk)

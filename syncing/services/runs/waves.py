@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from accounts import clock
 from accounts.actors import Actor
@@ -28,6 +29,15 @@ from syncing.services.runs.close import close_run, end_accounts
 
 FAILURES_NAMED = 3  # failed accounts that a sentence names
 LONGEST_FAILURE = 80  # characters of the error of each
+WAITS = gettext_noop(
+    "Wave %(wave)d of %(waves)d is done: %(failed)d of %(tried)d accounts failed. The next one waits for Continue."
+)
+LATER = gettext_noop(
+    "Wave %(wave)d of %(waves)d is done: %(failed)d of %(tried)d accounts failed. Wave %(next)d starts at %(time)s."
+)
+AT_ONCE = gettext_noop(
+    "Wave %(wave)d of %(waves)d is done: %(failed)d of %(tried)d accounts failed. Wave %(next)d starts now."
+)
 WAVE_REMEDY = (
     "Repair what failed, then retry the failed accounts or run again; "
     "or raise the share of failures that the group allows."
@@ -77,9 +87,10 @@ def _open_next(run: SyncRun, ended: WaveResult) -> bool:
     with transaction.atomic():
         if not _undecided(run).update(wave=run.wave + 1, wave_held=held, wave_due_at=due, note=note):
             return False
-        log(run.pk, f"{done}: {ended.failed} of {ended.tried} accounts failed; {following}", code="wave")
+        tried = {"failed": ended.failed, "tried": ended.tried}
+        facts = {**tried, "wave": run.wave + 1, "waves": position(run.pk)[1], "next": run.wave + 2, "time": _clock(due)}
+        log(run.pk, WAITS if held else LATER if due else AT_ONCE, facts=facts, code="wave")
         if rests:
-            tried = {"failed": ended.failed, "tried": ended.tried}
             notices.wave_waits(run, **tried, waves=position(run.pk)[1], due=due)
         elif run.queued_to_workers:
             dispatch.call_lanes()
@@ -125,8 +136,8 @@ def continue_run(run: SyncRun, *, by: Actor, wave: int | None = None) -> SyncRun
             raise Refusal("nothing_to_continue", message, remedy)
         facts = {"wave": run.wave + 1, "waves": position(run.pk)[1]}
         audit.note(AuditAction.CONTINUED, by=by, run=run, details=facts)
-        sentence = _("Continued with wave %(wave)d of %(waves)d by %(who)s.")
-        log(run.pk, sentence % {**facts, "who": by.name}, code="wave")
+        sentence = gettext_noop("Continued with wave %(wave)d of %(waves)d by %(who)s.")
+        log(run.pk, sentence, facts={**facts, "who": by.name}, code="wave")
         if run.queued_to_workers:
             dispatch.call_lanes()
     return run
@@ -154,7 +165,11 @@ def _done(number: int, total: int) -> str:
 def _following(number: int, held: bool, due: datetime | None) -> str:
     if held:
         return "waits for Continue"
-    return f"wave {number} starts at {timezone.localtime(due):%Y-%m-%d %H:%M}" if due else f"wave {number} starts now"
+    return f"wave {number} starts at {_clock(due)}" if due else f"wave {number} starts now"
+
+
+def _clock(moment: datetime | None) -> str:
+    return f"{timezone.localtime(moment):%Y-%m-%d %H:%M}" if moment else ""
 
 
 def _failures(run: SyncRun, ended: WaveResult) -> Iterator[str]:

@@ -99,8 +99,8 @@ def test_waves_go_one_after_the_other_and_end_in_success(house: House) -> None:
     assert [slaves.worked[0], set(slaves.worked[1:3]), slaves.worked[3]] == ["north", {"south", "west"}, "east"]
     said = list(LogEntry.objects.filter(run=run, code="wave").values_list("message", flat=True))
     assert said == [
-        "wave 1 of 3 is done: 0 of 1 accounts failed; wave 2 starts now",
-        "wave 2 of 3 is done: 0 of 2 accounts failed; wave 3 starts now",
+        "Wave 1 of 3 is done: 0 of 1 accounts failed. Wave 2 starts now.",
+        "Wave 2 of 3 is done: 0 of 2 accounts failed. Wave 3 starts now.",
     ]
 
 

@@ -1,0 +1,33 @@
+"""The lines of a run's log in the reader's language, as far as they are our own words."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from syncing.models import LogEntry, RunState
+from syncing.presentation.explanations import reason_label
+from syncing.presentation.labels import account_state_label
+
+RUN_ENDED = "run_ended"
+
+
+def log_text(entry: LogEntry) -> str:
+    """Returns the message: our sentences translated, what Kommo and the engine said as it came."""
+    facts = entry.details.get("facts")
+    if entry.code == RUN_ENDED and facts:
+        return _end(facts)
+    sentence = entry.details.get("sentence")
+    if not sentence or not isinstance(facts, dict):
+        return _(entry.message) if entry.message else ""
+    try:
+        return _(sentence) % facts
+    except (KeyError, TypeError, ValueError):  # of an older or a newer version
+        return entry.message
+
+
+def _end(facts: Mapping[str, Any]) -> str:
+    state = dict(RunState.choices).get(facts["state"], facts["state"])
+    why = f" ({reason_label(facts['reason'])})" if facts["reason"] else ""
+    ended = ", ".join(f"{account_state_label(name)}: {count}" for name, count in facts["accounts"].items())
+    return f"{state}{why}. {ended or _('No account.')}"
