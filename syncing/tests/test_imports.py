@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 VALUE_MODULES = {
     *("__future__", "abc", "bisect", "collections", "dataclasses", "datetime", "enum", "functools", "hashlib", "heapq"),
     "html",
-    *("itertools", "json", "math", "operator", "re", "string", "types", "typing", "unicodedata"),
+    *("itertools", "json", "math", "operator", "re", "string", "types", "typing", "unicodedata", "zlib"),
 }
 
 
