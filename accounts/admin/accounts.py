@@ -46,9 +46,10 @@ class AccountAdmin(AccountExportAdmin):
         *("history", "pause_state"),
     )
     fieldsets = (
-        (None, {"fields": ("group", "role", "subdomain", "name", "is_pilot", "paused", "pause_state")}),
-        (_("Connected by OAuth"), {"fields": ("integration", "pair_state", "contact_email")}),
-        (_("Or by a long-lived token"), {"fields": ("new_token", "token_state")}),
+        (_("Which account is it?"), {"fields": ("subdomain", "name", "group", "role")}),
+        (_("Connected by a long-lived token"), {"fields": ("new_token", "token_state")}),
+        (_("Or connected by OAuth"), {"fields": ("integration", "pair_state", "contact_email")}),
+        (_("In runs"), {"fields": ("is_pilot", "paused", "pause_state")}),
         (
             _("Connection"),
             {"fields": ("health_badge", "token_expiry", "checked_at", "kommo_id", "created_at", "history")},
@@ -62,9 +63,10 @@ class AccountAdmin(AccountExportAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Account | None = None) -> Any:
         if obj is None:
             return (
-                (None, {"fields": ("group", "role", "subdomain", "name", "is_pilot", "paused")}),
-                (_("Connected by OAuth"), {"fields": ("integration", "contact_email")}),
-                (_("Or by a long-lived token"), {"fields": ("new_token",)}),
+                (_("Which account is it?"), {"fields": ("subdomain", "name", "group", "role")}),
+                (_("Connected by a long-lived token"), {"fields": ("new_token",)}),
+                (_("Or connected by OAuth"), {"fields": ("integration", "contact_email")}),
+                (_("In runs"), {"fields": ("is_pilot", "paused")}),
             )
         fieldsets = super().get_fieldsets(request, obj)
         if self.has_change_permission(request, obj):

@@ -10,6 +10,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from accounts import badges
+from accounts.admin.group_form import GroupForm
 from accounts.models import Account, SyncGroup
 
 if TYPE_CHECKING:  # generic for the type checker only
@@ -26,55 +27,62 @@ class SyncGroupAdmin(GroupModelAdmin):
     )
     list_filter = ("requires_approval",)
     search_fields = ("name",)
+    form = GroupForm
     readonly_fields = ("created_at", "pause_state")
     fieldsets = (
-        (None, {"fields": ("name", "created_at")}),
-        (_("What a sync copies"), {"fields": ("sync_pipelines", "sync_custom_fields")}),
+        (None, {"fields": ("name",)}),
+        (_("What is copied?"), {"fields": ("sync_pipelines", "sync_custom_fields")}),
         (
-            _("Items that only a slave has"),
+            _("What may be deleted?"),
             {
                 "fields": (
                     *("unmatched_pipelines", "unmatched_stages"),
                     *("unmatched_groups", "unmatched_fields", "unmatched_options"),
                 ),
                 "description": _(
-                    "Some items are never deleted: items in use, items that Kommo made itself, the main pipeline "
-                    "and the last pipeline. A run that could not read the whole master deletes nothing."
+                    "A slave may have items that the master does not have. What is in use is never deleted, nor what "
+                    "Kommo made itself. The API does not show which automations, Salesbots and widgets use a stage or "
+                    "a field: they would miss it."
                 ),
+            },
+        ),
+        (_("When is a person asked?"), {"fields": ("requires_approval", "approver_must_differ")}),
+        (
+            _("What happens by itself?"),
+            {
+                "fields": ("watch", "heal", "drift_hours"),
+                "description": _("These need a running worker. Schedules and windows are on the page Automation."),
             },
         ),
         (
             _("Limits"),
             {
                 "fields": (
+                    *("max_delete_share", "max_deletes", "max_update_share", "limit_minimum_items"),
                     *("max_master_shrink", "shrink_minimum_items"),
-                    *("max_update_share", "max_delete_share", "limit_minimum_items", "max_deletes"),
                 ),
                 "description": _(
-                    "Checked before the first write. Whoever overrides a limit has to give a reason, which is stored."
+                    "They are checked before the first write. Who overrides one has to give a reason, which is stored."
                 ),
             },
         ),
-        (_("Review"), {"fields": ("requires_approval", "approver_must_differ")}),
         (
-            _("Waves"),
+            _("In which steps does a run go?"),
             {
-                "fields": ("wave_size", "wave_unit", "max_failure_share", "wave_wait", "wave_hold"),
+                "fields": ("wave_size", "wave_unit", "wave_hold", "wave_wait", "max_failure_share"),
                 "description": _(
                     "A run that writes to the whole group goes in waves: first the pilots, then one wave after "
                     "the other."
                 ),
             },
         ),
-        (_("Snapshots and drift"), {"fields": ("snapshot_days", "drift_hours")}),
         (
-            _("Automation"),
+            _("Times"),
             {
                 "fields": (
-                    *("watch", "look_seconds", "quiet_seconds", "retry_minutes"),
-                    *("trigger_quiet_seconds", "heal", "time_zone"),
+                    *("time_zone", "snapshot_days", "quiet_seconds", "look_seconds"),
+                    *("retry_minutes", "trigger_quiet_seconds"),
                 ),
-                "description": _("What happens without a person. It needs a running worker."),
             },
         ),
     )

@@ -43,7 +43,7 @@ def through_kommo(page, button: str, account: str = "north") -> None:
 
 def test_connect_deny_wrong_account_and_reconnect(page, browser, north) -> None:
     page.goto(f"/accounts/account/{north.pk}/change/")
-    page.click(".object-tools >> text=Connect")
+    page.click(".ks-tools >> text=Connect")
     through_kommo(page, "Deny")
     page.locator("text=denied").wait_for()
     browser.complaints.clear()  # the browser notes the 400 of that page
@@ -60,7 +60,7 @@ def test_connect_deny_wrong_account_and_reconnect(page, browser, north) -> None:
     page.locator(".field-health_badge >> text=Connected").wait_for()
     first = TokenPair.objects.get().refresh_token
 
-    page.click(".object-tools >> text=Connect again")
+    page.click(".ks-tools >> text=Connect again")
     through_kommo(page, "Allow")
     page.wait_for_url("**/accounts/account/*/change/")
     page.locator(".messagelist >> text=is connected").wait_for()

@@ -35,7 +35,7 @@ def test_a_file_is_looked_at_confirmed_and_what_is_stored_goes_out_again(page, t
     page.click("text=Go to the accounts")
     page.click("text=Export accounts")
     with page.expect_download() as waiting:
-        page.click("input[value=Export]")
+        page.click("button:text-is('Export')")
     assert waiting.value.suggested_filename.endswith(".xlsx")
     page.goto("/accounts/account/import/")
     page.set_input_files("#id_import_file", waiting.value.path())

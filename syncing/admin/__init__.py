@@ -2,13 +2,27 @@
 
 from django.contrib import admin
 
-from syncing.admin import accounts, audit, channels, drift, keys, messages, people, queue, readonly, recurring, runs
+from syncing.admin import (
+    accounts,
+    audit,
+    channels,
+    drift,
+    integrations,
+    keys,
+    messages,
+    people,
+    queue,
+    readonly,
+    recurring,
+    runs,
+)
 
 __all__ = [
     "accounts",
     "audit",
     "channels",
     "drift",
+    "integrations",
     "keys",
     "messages",
     "people",

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy
 from accounts.admin import AccountAdmin, SyncGroupAdmin
 from accounts.models import SECRETS, Account, AccountEvent, Invite, SyncGroup
 from accounts.pages import actor_of, page, refusals_shown
+from syncing.admin.console import InConsole
 from syncing.admin.drift import DriftFilter, drift_link
 from syncing.admin.exclusions import ExclusionInline
 from syncing.admin.pauses import PauseActions, store_checkbox
@@ -98,7 +99,7 @@ AFTER_HEALTH = COLUMNS.index("health_badge") + 1
 
 
 @admin.register(Account)
-class SyncedAccountAdmin(DeletesHistory, PauseActions, AccountAdmin):
+class SyncedAccountAdmin(InConsole, DeletesHistory, PauseActions, AccountAdmin):
     # Health, last run and drift side by side: they tell whether somebody is needed.
     list_display = [*COLUMNS[:AFTER_HEALTH], "last_run", "drift_state", *COLUMNS[AFTER_HEALTH:]]  # type: ignore[assignment]
     list_filter = (*AccountAdmin.list_filter, LastRunFilter, DriftFilter)  # type: ignore[assignment]
@@ -157,6 +158,9 @@ class SyncedAccountAdmin(DeletesHistory, PauseActions, AccountAdmin):
         if ended and url_has_allowed_host_and_scheme(back, allowed_hosts=None):
             return HttpResponseRedirect(back)
         return response
+
+    def page_after(self, obj: Account) -> str:
+        return reverse("syncing:account", args=[obj.pk])
 
     def has_plan_sync_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("syncing.plan_sync")
@@ -230,7 +234,7 @@ def _start_run_per_group(
 
 
 @admin.register(SyncGroup)
-class SyncedGroupAdmin(DeletesHistory, PauseActions, SyncGroupAdmin):
+class SyncedGroupAdmin(InConsole, DeletesHistory, PauseActions, SyncGroupAdmin):
     """Audits changes of the policy; the buttons are in templates/admin/accounts/syncgroup/change_form.html."""
 
     actions = ["pause_selected", "resume_selected"]

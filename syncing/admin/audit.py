@@ -20,6 +20,7 @@ from accounts.admin.readonly import ReadOnlyAdmin
 from accounts.badges import IDLE, INFO, OK, WARN, mark
 from accounts.services.tables.formulas import BOM
 from syncing.models import AuditAction, AuditEntry, Trigger
+from syncing.presentation.labels import trigger_label
 from syncing.selectors import audit
 
 TONES = {
@@ -63,7 +64,7 @@ class AuditEntryAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("via"), ordering="via")
     def way(self, entry: AuditEntry) -> str:
-        return str(dict(Trigger.choices).get(entry.via, entry.via))
+        return trigger_label(entry.via)
 
     @admin.display(description=_("action"), ordering="action")
     def action_badge(self, entry: AuditEntry) -> SafeString:

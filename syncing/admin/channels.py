@@ -12,10 +12,10 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts.admin.readonly import AnyModelAdmin
 from accounts.forms import IS_SET, RefusalsAsErrors
 from accounts.pages import actor_of, refusals_shown
 from accounts.refusals import Refusal
+from syncing.admin.console import InConsole
 from syncing.admin.messages import in_one_line
 from syncing.models import Channel, Event, Message
 from syncing.services import channels
@@ -74,7 +74,7 @@ class ChannelForm(ChannelModelForm):
 
 
 @admin.register(Channel)
-class ChannelAdmin(AnyModelAdmin):
+class ChannelAdmin(InConsole):
     """Stores through the services, so that every change is audited; the group stays the one it was added with."""
 
     form = ChannelForm

@@ -10,9 +10,10 @@ from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts.admin.readonly import AnyModelAdmin
 from accounts.pages import actor_of, page, person
+from syncing.admin.console import InConsole
 from syncing.models import ApiKey, KeyScope
+from syncing.presentation.labels import scope_label
 from syncing.services.keys import change_key, create_key, delete_keys, scopes_of
 
 if TYPE_CHECKING:  # generic for the type checker only
@@ -63,7 +64,7 @@ class ApiKeyForm(KeyModelForm):
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(AnyModelAdmin):
+class ApiKeyAdmin(InConsole):
     form = ApiKeyForm
     list_display = ["name", "prefix", "scope_names", "maker", "revoked", "created_at", "last_used_at"]
     list_filter = ["revoked"]
@@ -85,8 +86,7 @@ class ApiKeyAdmin(AnyModelAdmin):
 
     @admin.display(description=_("scopes"))
     def scope_names(self, key: ApiKey) -> str:
-        labels = dict(KeyScope.choices)
-        return ", ".join(str(labels.get(scope, scope)) for scope in key.scopes)
+        return ", ".join(map(scope_label, key.scopes))
 
     @admin.display(description=_("made by"), ordering="maker_name")
     def maker(self, key: ApiKey) -> str:

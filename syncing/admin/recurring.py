@@ -11,11 +11,11 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from accounts.admin.readonly import AnyModelAdmin
 from accounts.forms import RefusalsAsErrors
 from accounts.models import SyncGroup
 from accounts.pages import actor_of, refusals_shown
 from accounts.refusals import Refusal
+from syncing.admin.console import InConsole
 from syncing.models import Schedule, Window
 from syncing.presentation.links import run_url
 from syncing.selectors.schedules import coming
@@ -128,7 +128,7 @@ class WindowInline(OfChangers, ShowsTimes, Inline):
     extra = 0
 
 
-class RecurringAdmin(OfChangers, ShowsTimes, AnyModelAdmin):
+class RecurringAdmin(OfChangers, ShowsTimes, InConsole):
     """Stores through the services, so that every change is audited; the group stays the one it was added to."""
 
     list_select_related = ("group",)

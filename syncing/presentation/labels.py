@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.badges import mark
 from syncing.engine.grouping import PlanCounts
-from syncing.models import AccountState, Drift, ItemMode
+from syncing.models import AccountState, Drift, ItemMode, KeyScope, Trigger
 from syncing.presentation import badges
 from syncing.presentation.drawing import Mark
 
@@ -166,6 +166,14 @@ def action_label(action: str) -> str:
 
 def account_state_label(state: str) -> str:
     return str(dict(AccountState.choices).get(state, state))
+
+
+def trigger_label(trigger: str) -> str:
+    return str(dict(Trigger.choices).get(trigger, trigger))
+
+
+def scope_label(scope: str) -> str:
+    return str(dict(KeyScope.choices).get(scope, scope))
 
 
 def cause_label(cause: str) -> str:

@@ -1,10 +1,12 @@
-"""The sections of the console, in the order of the header."""
+"""The sections of the console, in the order of the header, and where the pages of tables stand below them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from django.urls import reverse
 from django.utils.functional import Promise
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 
@@ -23,6 +25,12 @@ class SectionLink:
     label: str | Promise
     url: str
     is_here: bool
+
+
+@dataclass(frozen=True)
+class TrailLink:
+    label: str | Promise
+    url: str
 
 
 SECTIONS = (
@@ -49,6 +57,31 @@ SECTIONS = (
     ConsoleSection(_("To do"), "syncing:todo", "syncing.view_accountrun", ("/todo/",)),
     ConsoleSection(_("Settings"), "syncing:settings", "", ("/", "/accounts/syncgroup/", "/accounts/integration/")),
 )
+SEES_DATA = "auth.change_user"  # only administrators have it
+# The pages above the form of a table, from the section down; a table that is not here is under Settings, Data.
+ABOVE = {
+    "accounts.account": ("syncing:accounts",),
+    "accounts.invite": ("syncing:accounts",),
+    "accounts.syncgroup": ("syncing:settings",),
+    "accounts.integration": ("syncing:settings", "syncing:integrations"),
+    "syncing.apikey": ("syncing:settings", "syncing:keys"),
+    "syncing.auditentry": ("syncing:settings", "syncing:audit"),
+    "auth.user": ("syncing:settings", "syncing:people"),
+    "auth.group": ("syncing:settings", "syncing:people"),
+    "syncing.channel": ("syncing:automation",),
+    "syncing.message": ("syncing:automation",),
+    "syncing.schedule": ("syncing:automation",),
+    "syncing.window": ("syncing:automation",),
+}
+DATA = ("syncing:settings", "syncing:data")
+NAMES = {
+    **{section.url_name: section.label for section in SECTIONS},
+    "syncing:integrations": _("Integrations"),
+    "syncing:keys": _("API keys"),
+    "syncing:audit": _("Audit"),
+    "syncing:people": _("People"),
+    "syncing:data": _("Data"),
+}
 
 
 def links(path: str, may: Callable[[str], bool]) -> list[SectionLink]:
@@ -67,3 +100,32 @@ def section_of(path: str) -> ConsoleSection:
         return SECTIONS[0]
     lengths = {each: max(len(start) for start in ("", *each.below) if path.startswith(start)) for each in SECTIONS}
     return max(SECTIONS, key=lambda section: lengths[section])
+
+
+def page_above(opts: Any) -> str:
+    """Returns the address of the page that people come from to the form of a table; `opts`: its model's `_meta`."""
+    return reverse(ABOVE.get(opts.label_lower, DATA)[-1])
+
+
+def trail(opts: Any, may: Callable[[str], bool], *, item: Any = None, is_list: bool = False) -> list[TrailLink]:
+    """Returns the links above the title of a page about a table (`is_list`) or one row of it.
+
+    `item`: the row, on pages below its form.
+    """
+    names = ABOVE.get(opts.label_lower, DATA)
+    found = [TrailLink(NAMES[name], reverse(name)) for name in names if name != "syncing:data" or may(SEES_DATA)]
+    if names == DATA and not is_list:
+        found.append(
+            TrailLink(
+                capfirst(opts.verbose_name_plural), reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist")
+            )
+        )
+    if item is not None:
+        found.append(TrailLink(str(item), _page_of(opts, item)))
+    return found
+
+
+def _page_of(opts: Any, item: Any) -> str:
+    if opts.label_lower == "accounts.account":
+        return reverse("syncing:account", args=[item.pk])
+    return reverse(f"admin:{opts.app_label}_{opts.model_name}_change", args=[item.pk])

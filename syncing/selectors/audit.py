@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from accounts.kommo.texts import storable
+from accounts.kommo.texts import storable, storable_id
 from accounts.services.tables.formulas import csv_line
 from syncing.models import AuditEntry
 
@@ -28,6 +28,16 @@ def entries(
         return AuditEntry.objects.none()
     listed = AuditEntry.objects.order_by("-pk")
     return listed.filter(**{name: value for name, value in columns.items() if value is not None})
+
+
+def found(*, text: str = "", action: str = "", group: str = "") -> QuerySet[AuditEntry]:
+    """Returns the entries with all of these words, of this action and this group ("": any), the newest first."""
+    listed = entries(action=action or None, group=group or None)
+    for word in text.split():
+        matches = Q(actor__icontains=word) | Q(group__icontains=word) | Q(account__icontains=word)
+        matches |= Q(reason__icontains=word)
+        listed = listed.filter(matches | Q(run=number) if (number := storable_id(word)) is not None else matches)
+    return listed
 
 
 def document(entry: AuditEntry) -> dict[str, Any]:

@@ -22,6 +22,7 @@ class FirstSteps:
     unwell: int = 0  # accounts whose connection does not work
     check: ConnectionCheck | None = None  # the last one
     run: SyncRun | None = None  # the last one of the group
+    lost_master: Any | None = None  # the master, if it was checked and its connection does not work
 
     @property
     def here(self) -> str:
@@ -36,6 +37,11 @@ class FirstSteps:
     def is_running(self) -> bool:
         return self.run is not None and self.run.is_open
 
+    @property
+    def has_failed(self) -> bool:
+        """Tells if the last run ended without what this step is for."""
+        return self.run is not None and self.run.state in (RunState.FAILED, RunState.REFUSED, RunState.PARTIAL)
+
 
 def first_steps(accounts: Sequence[Any], groups: Sequence[SyncGroup]) -> FirstSteps | None:
     """Returns how far the first sync is; None once some account was synced. `accounts`: those of `fleet_accounts`."""
@@ -48,6 +54,7 @@ def first_steps(accounts: Sequence[Any], groups: Sequence[SyncGroup]) -> FirstSt
     if group is None:
         return FirstSteps(frozenset())
     own = [account for account in accounts if account.group_id == group.pk]
+    lost = [account for account in own if account.health not in (*HEALTH_FINE, Account.Health.UNKNOWN)]
     run = SyncRun.objects.filter(group=group, purpose=RunPurpose.SYNC).order_by("-pk").first()
     facts = {
         MASTER: group.pk in masters,
@@ -63,6 +70,7 @@ def first_steps(accounts: Sequence[Any], groups: Sequence[SyncGroup]) -> FirstSt
         unwell=sum(account.health not in HEALTH_FINE for account in own),
         check=ConnectionCheck.objects.order_by("-pk").first(),
         run=run,
+        lost_master=next((account for account in lost if account.role == Account.Role.MASTER), None),
     )
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django import template
+from django.contrib.auth.models import User
 from django.utils import timezone
 
 from accounts import badges as account_badges
@@ -17,6 +18,7 @@ from syncing.presentation.log_lines import log_text
 from syncing.presentation.sentences import difference_sentence
 from syncing.selectors.drift import ListedDifference
 from syncing.selectors.promotion import PromotionCandidate, is_promotable
+from syncing.selectors.second_factor import second_factor_of
 
 register = template.Library()
 
@@ -29,6 +31,8 @@ for function in (
     labels.action_label,
     labels.account_state_label,
     labels.cause_label,
+    labels.trigger_label,
+    labels.scope_label,
     labels.drift_label,
     labels.mode_label,
     labels.value_text,
@@ -105,3 +109,24 @@ def navigation(context: Any) -> list[sections.SectionLink]:
     """Returns the sections of the console that the person may see."""
     request = context["request"]
     return sections.links(request.path, request.user.has_perm)
+
+
+@register.filter
+def has_second_factor(user: User) -> bool:
+    return second_factor_of(user) is not None
+
+
+@register.simple_tag(takes_context=True)
+def trail(context: Any) -> list[sections.TrailLink]:
+    """Returns the links above the title of a page about a table; none on pages that are about no table."""
+    opts = context.get("opts")
+    if opts is None:
+        return []
+    below = context.get("object")  # on the pages below a form: its history, its deletion
+    if opts.label_lower == "accounts.account":
+        below = below or context.get("original")  # an account has a page above its form
+    is_list = context.get("cl") is not None
+    return sections.trail(opts, context["request"].user.has_perm, item=below, is_list=is_list)
+
+
+register.simple_tag(sections.page_above, name="above")

@@ -123,7 +123,7 @@ def test_a_new_key_is_on_the_page_and_opens_the_api(cast, page, live_server) -> 
     page.goto("/syncing/apikey/add/")
     page.fill("#id_name", "bot")
     page.check("input[value=read]")
-    page.click("input[name=_save]")
+    page.click("[name=_save]")
     secret = page.locator(".ks-secret").inner_text()
     answer = Client().get("/api/sync/status", headers={"Authorization": f"Bearer {secret}"})
     assert answer.status_code == 200

@@ -48,7 +48,12 @@ DOORS: dict[str, dict[str, str]] = {
     "syncing:set_up_second_factor": {"GET": EVERYBODY, "POST": EVERYBODY},
     "syncing:make_recovery_codes": {"POST": EVERYBODY},
     "syncing:switch_second_factor_off": {"POST": EVERYBODY},
-    "syncing:data": {"GET": EVERYBODY},
+    "syncing:people": {"GET": "auth.view_user"},
+    "syncing:keys": {"GET": "syncing.view_apikey"},
+    "syncing:integrations": {"GET": "accounts.view_integration"},
+    "syncing:audit": {"GET": "syncing.view_auditentry"},
+    "syncing:data": {"GET": "auth.change_user"},
+    "syncing:data_of_app": {"GET": "auth.change_user"},
     "syncing:dashboard_live": {"GET": "syncing.view_syncrun"},
     "syncing:success": {"GET": "syncing.view_syncrun"},
     "syncing:try_again": {"POST": "syncing.plan_sync"},  # the run of the scene only plans
@@ -408,6 +413,29 @@ def test_no_page_offers_what_is_refused(scene: Scene, browser_of_person: Client,
     assert wrong == [], wrong
     if person.groups.exists():
         assert {"syncing:run", "syncing:drift", "syncing:account"} <= visited
+
+
+# Lists that the console has no page of its own for; they stand in its frame.
+LISTS_IN_USE = {
+    "admin:syncing_message_changelist",
+    "admin:accounts_invite_changelist",
+    "admin:syncing_idmapping_changelist",
+}
+
+
+def test_only_the_page_of_all_tables_leads_into_the_lists_of_the_admin(
+    scene: Scene, browser_of_person: Client, person: User
+) -> None:
+    wrong, visited = [], set()
+    for url, _status, offers in walk(browser_of_person):
+        here = name_of(url)
+        visited.add(here)
+        if here.startswith("admin:") or here in ("syncing:data", "syncing:data_of_app"):
+            continue  # below Settings, Data
+        lists = {name_of(link) for link in offers.links if name_of(link).endswith("_changelist")}
+        wrong += [(url, each) for each in lists - LISTS_IN_USE]
+    assert wrong == []
+    assert ("syncing:data" in visited) is person.has_perm("auth.change_user")
 
 
 def test_a_viewer_is_offered_no_action_in_the_lists(scene: Scene, client: Client) -> None:

@@ -61,6 +61,18 @@ def test_an_administrator_resets_it_after_a_question(phone: Phone, admin_client:
     assert is_let_in(again)
 
 
+def test_the_form_of_a_person_and_the_list_of_people_offer_it_to_who_has_one(
+    phone: Phone, admin_client: Client
+) -> None:
+    ben = person("ben")
+    forms = [
+        admin_client.get(reverse("admin:auth_user_change", args=[each.pk])).content.decode()
+        for each in (phone.user, ben)
+    ]
+    assert ["Reset the second factor" in form for form in forms] == [True, False]
+    assert admin_client.get("/settings/people/").content.decode().count(">second factor<") == 1
+
+
 def test_of_who_has_none_it_says_so(phone: Phone, admin_client: Client) -> None:
     page = reset(admin_client, phone.user, person("ben"))
     assert "The second factor of anna was reset" in page

@@ -79,3 +79,26 @@ def test_the_page_leads_on_from_where_one_was(admin_client: Client) -> None:
     html = admin_client.get("/").content.decode()
     assert "Review the plan" in html
     assert f"/syncing/syncrun/{plan.pk}/change/" in html
+
+
+def test_a_master_that_is_not_connected_is_mended_before_a_plan(admin_client: Client) -> None:
+    master = AccountFactory(master=True, health="token_expired", health_reason="The token has expired.")
+    AccountFactory(group=master.group, health="connected")
+    html = admin_client.get("/").content.decode()
+    assert "The token has expired." in html
+    assert f'href="/accounts/{master.pk}/">Mend its connection' in html
+    assert (
+        f'action="/groups/{master.group_id}/start/plan"' not in html.split('aria-current="step"')[1].split("</li>")[0]
+    )
+
+
+@pytest.mark.parametrize(("mode", "step"), [("plan", "plan"), ("apply", "sync")])
+def test_a_run_that_failed_leads_to_its_reason(admin_client: Client, mode: str, step: str) -> None:
+    master = AccountFactory(master=True, health="connected")
+    AccountFactory(group=master.group, health="connected")
+    run = RunFactory(group=master.group, mode=mode, state=RunState.FAILED)
+    assert here() == step
+    html = admin_client.get("/").content.decode()
+    assert f'href="/syncing/syncrun/{run.pk}/change/">See why' in html
+    type(run).objects.update(state=RunState.QUEUED)
+    assert "See why" not in admin_client.get("/").content.decode()
