@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -109,6 +110,8 @@ def test_setting_it_up_ends_the_other_sessions_of_the_person_alone(anna: Client)
     give_password(phone), give_password(ben, "ben")
     anna.post(BEGIN, {"proof": PASSWORD})
     anna.post(SET_UP, {"code": app_code(SecondFactor.objects.get())})
+    assert Session.objects.count() == 2
+    assert [entry.details["user"] for entry in AuditEntry.objects.filter(action="session")] == ["anna"]
     assert [is_let_in(each) for each in (anna, phone, ben)] == [True, False, True]
 
 

@@ -9,6 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from syncing.models import AuditEntry
+from syncing.tests import second_factor
 
 pytestmark = pytest.mark.django_db
 
@@ -103,6 +104,18 @@ def test_what_lets_nobody_in_is_not_listed_and_no_key_is_on_the_page() -> None:
     page = here.get(PAGE).content.decode()
     assert Session.objects.count() == 3
     assert not any(key in page for key in Session.objects.values_list("session_key", flat=True))
+
+
+def test_a_session_without_the_second_factor_of_its_person_is_not_listed() -> None:
+    person("boss", "change_user")
+    phone, here = second_factor.Phone.of(second_factor.person("anna")), logged_in("boss")
+    Client().force_login(phone.user)
+    second_factor.logged_in(phone, "198.51.100.9")
+    assert Session.objects.count() == 3
+    assert [(user, address) for user, address, _browser in listed(here)] == [
+        ("anna", "198.51.100.9"),
+        ("boss", "203.0.113.7"),
+    ]
 
 
 def test_a_session_from_before_is_listed_without_its_beginning(admin_client: Client, admin_user: User) -> None:
