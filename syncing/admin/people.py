@@ -69,7 +69,7 @@ class PersonAdmin(InConsole, UserAdmin):  # type: ignore[type-arg]
     form = PersonForm
     add_form = NewPersonForm
     add_form_template = "admin/change_form.html"
-    list_display = ("username", "email", "first_name", "last_name", "is_staff", "has_second_factor")
+    list_display = ("username", "is_staff", "has_second_factor", "email", "first_name", "last_name")
     actions = ("reset_second_factors",)
     readonly_fields = ("new_password", "has_second_factor", "last_login", "date_joined")
     filter_horizontal = ()
