@@ -16,6 +16,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_variables
 
 from accounts.actors import Actor
 from accounts.pages import person
@@ -84,6 +85,7 @@ def who_enters_a_code(request: HttpRequest) -> User | None:
     return user if constant_time_compare(note["hash"], user.get_session_auth_hash()) else None
 
 
+@sensitive_variables("text")
 def check_again(request: HttpRequest, text: str) -> None:
     """Raises Refusal unless the text is the password, or a code of now, of the person who is logged in.
 
