@@ -1,4 +1,4 @@
-"""Helpers of pages: the frame of the admin, parts that renew themselves, and a page that two doors show."""
+"""Helpers of pages: the frame of the admin, parts that renew themselves, and pages that two doors show."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,16 +6,20 @@ from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
+from django.utils import timezone
 from django.utils.cache import get_conditional_response, set_response_etag
 from django.utils.translation import gettext as _
 
 from accounts import conf
 from accounts.actors import ADMIN, Actor
+from accounts.forms import ExportForm
 from accounts.models import Account, Integration
 from accounts.refusals import Refusal
+from accounts.services.exporting import COLUMNS, FileFormat, export_rows
 
 
 def person(request: HttpRequest) -> User:
@@ -74,3 +78,19 @@ def invite_many_page(request: HttpRequest, accounts: list[Account], *, named: bo
         "sends_mail": conf.sends_mail(),
     }
     return page(request, "accounts/invite_many.html", context)
+
+
+def export_page(request: HttpRequest, accounts: QuerySet[Account]) -> HttpResponse:
+    """Says how many accounts these are and asks for the format of their file (GET); sends it (POST)."""
+    form = ExportForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        return export_file(accounts, form.cleaned_data["format"])
+    context = {"title": _("Export accounts"), "form": form, "count": accounts.count(), "columns": COLUMNS}
+    return page(request, "accounts/export_accounts.html", context)
+
+
+def export_file(accounts: QuerySet[Account], format: FileFormat) -> HttpResponse:
+    answer = HttpResponse(format.write(export_rows(accounts)), content_type=format.content_type)
+    name = f"accounts-{timezone.localdate().isoformat()}.{format.extension}"
+    answer["Content-Disposition"] = f'attachment; filename="{name}"'
+    return answer

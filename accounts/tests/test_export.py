@@ -167,3 +167,15 @@ def test_an_export_needs_its_own_permission_and_that_to_see_accounts(cast, clien
     html = client.get(LIST).content.decode()
     assert EXPORT not in html
     assert "export_selected" not in html
+
+
+def test_from_the_list_of_the_console_goes_out_what_it_shows(cast, admin_client) -> None:
+    listed, wanted = reverse("syncing:accounts"), reverse("syncing:export_accounts")
+    html = admin_client.get(f"{listed}?health=unpaid&sort=token&p=1").content.decode()
+    assert f'href="{wanted}?health=unpaid&amp;sort=token"' in html
+    assert "1 account, as the list was filtered." in admin_client.get(f"{wanted}?health=unpaid").content.decode()
+    answer = admin_client.post(f"{wanted}?health=unpaid", {"format": CSV})
+    assert set(rows(answer.content)) == {"south"}
+    assert len(rows(admin_client.post(wanted, {"format": CSV}).content)) == 6
+    order = list(rows(admin_client.post(f"{wanted}?q=st&sort=health", {"format": CSV}).content))
+    assert order == [each.subdomain for each in admin_client.get(f"{listed}?q=st&sort=health").context["accounts"]]

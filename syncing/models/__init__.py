@@ -14,6 +14,7 @@ from syncing.models.mappings import IdMapping, PendingCreation, StoredName
 from syncing.models.processes import Process, ProcessKind
 from syncing.models.promotion import PromotionProposal
 from syncing.models.runs import AccountRun, SyncRun, master_unread
+from syncing.models.saved_views import SavedList, SavedView
 from syncing.models.schedules import DEFAULT_GRACE, WEEK, Schedule, ScheduleKind, Window, WindowKind
 from syncing.models.second_factor import RecoveryCode, SecondFactor
 from syncing.models.snapshots import MasterSnapshot, SlaveSnapshot
@@ -77,6 +78,8 @@ __all__ = [
     "RunState",
     "RunTotal",
     "RunType",
+    "SavedList",
+    "SavedView",
     "Schedule",
     "ScheduleKind",
     "SecondFactor",

@@ -46,6 +46,7 @@ class AuditAction(models.TextChoices):
     BAD_LOGIN = "bad_login", _("Failed to log in")
     LOCKED_OUT = "locked_out", _("Was locked out")
     SESSION = "session", _("Ended a session")
+    VIEW = "view", _("Changed a view of everybody")
     UNLOCKED = "unlocked", _("Ended a lock-out")
     FACTOR_ON = "factor_on", _("Set up a second factor")
     FACTOR_OFF = "factor_off", _("Switched a second factor off")

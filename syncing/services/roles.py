@@ -21,9 +21,16 @@ OPERATES = (
     *("accounts.add_account", "accounts.change_account", "accounts.check_account", "accounts.connect_account"),
     *("accounts.import_account", "accounts.export_account", "accounts.view_invite"),
     *("syncing.plan_sync", "syncing.start_sync", "syncing.cancel_sync", "syncing.roll_back", "syncing.promote"),
+    "syncing.share_view",
 )
 # `plan_sync`: to plan the accounts again that changed since. `promote`: a promotion is approved by who may promote.
-APPROVES = ("syncing.approve_plan", "syncing.accept_drift", "syncing.plan_sync", "syncing.promote")
+APPROVES = (
+    "syncing.approve_plan",
+    "syncing.accept_drift",
+    "syncing.plan_sync",
+    "syncing.promote",
+    "syncing.share_view",
+)
 WHOLE_APPS = ("accounts", "syncing")
 ADMINISTERS = (
     *(f"auth.{action}_{table}" for table in ("user", "group") for action in ("view", "add", "change", "delete")),

@@ -13,7 +13,7 @@ from pytest_django import Settings
 from accounts.models import Account
 from accounts.simulator.server import serve
 from accounts.tests.factories import GroupFactory
-from syncing.models import AccountRetry, Channel, RunMode, Schedule, SyncRun, Window
+from syncing.models import AccountRetry, Channel, RunMode, SavedView, Schedule, SyncRun, Window
 from syncing.tests.installation import new_franchise
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(240)]
@@ -24,8 +24,10 @@ FIXED = (
         "/",
         "/accounts/",
         "/accounts/?q=nobody",
+        "/accounts/export",
         "/runs/",
         "/runs/?state=failed",
+        "/runs/?state=planned&since=2026-01-01&account=north",
         "/drift/",
         "/drift/?by=item",
         "/todo/",
@@ -78,6 +80,7 @@ def pages(settings: Settings, admin_user: Any) -> Iterator[list[str]]:
         Schedule.objects.create(group=group, kind="drift", cron="0 3 * * *", next_at=timezone.now())
         Window.objects.create(group=group, kind="deny", cron="0 18 * * 5", minutes=3720)
         Channel.objects.create(name="Chat", kind="slack", address="x", failure="The service is in trouble.")
+        SavedView.objects.create(list="runs", name="Failed", parameters={"state": "failed"})
         AccountRetry.objects.create(account=slave, due_at=timezone.now())
         last, plan = SyncRun.objects.order_by("-pk")[0], SyncRun.objects.filter(mode=RunMode.PLAN).order_by("-pk")[0]
         worked = last.account_runs.order_by("pk")[0]

@@ -22,6 +22,7 @@ from syncing.models import (
     Exclusion,
     RunMode,
     RunState,
+    SavedView,
     Schedule,
     SyncRun,
     Window,
@@ -62,6 +63,10 @@ DOORS: dict[str, dict[str, str]] = {
     "syncing:run_log": {"GET": "syncing.view_logentry"},
     "syncing:run_log_csv": {"GET": "syncing.view_logentry"},
     "syncing:accounts": {"GET": "accounts.view_account"},
+    "syncing:export_accounts": {"GET": "accounts.export_account", "POST": "accounts.export_account"},
+    "syncing:save_view": {"POST": EVERYBODY},  # one's own; the service asks who shares, changes and deletes
+    "syncing:change_view": {"POST": EVERYBODY},
+    "syncing:delete_view": {"POST": EVERYBODY},
     "syncing:automation": {"GET": "accounts.view_syncgroup"},
     "syncing:automation_watch": {"POST": "accounts.change_syncgroup"},
     "syncing:automation_add_schedule": {"POST": "accounts.change_syncgroup"},
@@ -158,6 +163,7 @@ FOR_ANYBODY = {
 ALSO = {  # beside the permission of the line above
     "syncing:force": "syncing.plan_sync",
     "syncing:webhook_token": "syncing.start_sync",
+    "syncing:export_accounts": "accounts.view_account",
     "syncing:run_log": "syncing.view_syncrun",
     "syncing:run_log_csv": "syncing.view_syncrun",
     "admin:syncing_channel_add": "syncing.change_channel",
@@ -193,6 +199,7 @@ class Scene:
         self.check = ConnectionCheck.objects.create()
         address = "https://hooks.example.com/x"
         self.channel = Channel.objects.create(name="ops", address=address, kind="json")
+        self.view = SavedView.objects.create(list="runs", name="Failed", parameters={"state": "failed"})
         create_key(name="reader", scopes=["read"])
 
     def url(self, name: str) -> str:
@@ -209,6 +216,7 @@ class Scene:
         args: dict[str, Any] = {"run_id": run.pk, "account_run_id": self.account_run.pk, "account_id": self.north.pk}
         args |= {"group_id": self.group.pk, "mode": mode, "check_id": self.check.pk, "exception_id": self.exception.pk}
         args |= {"schedule_id": self.schedule.pk, "window_id": self.window.pk}
+        args["view_id"] = self.view.pk
         args["digest"] = content_digest(PLAN)
         if name.startswith("admin:"):
             rows = {"account": self.north, "syncgroup": self.group, "integration": self.integration}

@@ -4,16 +4,17 @@ from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.auth.decorators import permission_required
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.kommo.texts import storable_id
 from accounts.models import Account, SyncGroup
-from accounts.pages import page
-from syncing.models import AccountState
+from accounts.pages import export_page, page
+from syncing.models import AccountState, SavedList
 from syncing.selectors import drift as reads
 from syncing.selectors.account_list import AccountListFilters, account_counts, account_list
+from syncing.views.saved_views import list_views
 
 ACCOUNTS_PER_PAGE = 100
 
@@ -23,11 +24,15 @@ ACCOUNTS_PER_PAGE = 100
 def accounts(request: HttpRequest) -> HttpResponse:
     """Lists every account that the filters in the address let through."""
     filters = AccountListFilters.of(request.GET)
+    saved = list_views(request, SavedList.ACCOUNTS, filters)
+    if saved.opens:
+        return HttpResponseRedirect(saved.opens)
     context = {
         "title": _("Accounts"),
         "accounts": Paginator(account_list(filters), ACCOUNTS_PER_PAGE).get_page(request.GET.get("p")),
         "counts": account_counts(storable_id(filters.group)),
         "groups": SyncGroup.objects.all(),
+        "saved": saved,
         "filters": filters,
         "actions": _actions(request),
         "checkbox": ACTION_CHECKBOX_NAME,
@@ -36,6 +41,13 @@ def accounts(request: HttpRequest) -> HttpResponse:
         "last_states": AccountState.choices,
     }
     return page(request, "console/accounts.html", context)
+
+
+@permission_required(("accounts.view_account", "accounts.export_account"), raise_exception=True)
+@require_http_methods(["GET", "POST"])
+def export(request: HttpRequest) -> HttpResponse:
+    """Asks for a format (GET); sends the accounts that the list shows by the same address (POST)."""
+    return export_page(request, account_list(AccountListFilters.of(request.GET)))
 
 
 def _actions(request: HttpRequest) -> list[tuple[str, str]]:

@@ -4,18 +4,20 @@ from typing import Any
 
 from django.contrib.auth.decorators import permission_required
 from django.core.paginator import Page, Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts.kommo.texts import storable_id
 from accounts.models import SyncGroup
 from accounts.pages import page
+from syncing.models import SavedList
 from syncing.presentation.links import searched
 from syncing.selectors import drift as reads
 from syncing.selectors.healing import rules_of, with_modes
 from syncing.views.drift_items import items
 from syncing.views.lookup import slave_or_404
+from syncing.views.saved_views import list_views
 
 ACCOUNTS_PER_PAGE = 100
 DIFFERENCES_PER_PAGE = 50
@@ -29,11 +31,15 @@ def drift(request: HttpRequest) -> HttpResponse:
     if request.GET.get("by") == "item":
         return items(request)
     filters = reads.DriftListFilters.of(request.GET)
+    saved = list_views(request, SavedList.DRIFT, filters)
+    if saved.opens:
+        return HttpResponseRedirect(saved.opens)
     context = {
         "title": _("Drift"),
         "accounts": _page(request, reads.listing(filters), ACCOUNTS_PER_PAGE),
         "summary": reads.drift_summary(storable_id(filters.group)),
         "groups": SyncGroup.objects.all(),
+        "saved": saved,
         "filters": filters,
         "causes": (reads.EDITED_CAUSE, *reads.CAUSES),
         "states": reads.STATES,

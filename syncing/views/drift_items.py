@@ -17,11 +17,13 @@ from django.views.decorators.http import require_http_methods
 from accounts.kommo.texts import storable_id
 from accounts.models import Account, SyncGroup
 from accounts.pages import actor_of, page, refusals_shown
+from syncing.models import SavedList
 from syncing.presentation.links import to_run
 from syncing.presentation.sentences import common_sentence
 from syncing.selectors import drift as reads
 from syncing.selectors.drift_items import WHAT, DriftItemFilters, accounts_with, drifted_items
 from syncing.services.exceptions import accept_in, is_revertible, revert_item
+from syncing.views.saved_views import list_views
 
 ITEMS_PER_PAGE = 50
 
@@ -45,6 +47,9 @@ class BulkForm(forms.Form):
 def items(request: HttpRequest) -> HttpResponse:
     """Lists what differs, each item once, in the most accounts first; `?only=there`: what only accounts have."""
     filters = DriftItemFilters.of(request.GET)
+    saved = list_views(request, SavedList.DRIFT_ITEMS, filters)
+    if saved.opens:
+        return HttpResponseRedirect(saved.opens)
     found = drifted_items(filters)
     groups = {group.pk: group for group in SyncGroup.objects.all()}
     context = {
@@ -53,6 +58,7 @@ def items(request: HttpRequest) -> HttpResponse:
             request.GET.get("p")
         ),
         "groups": groups.values(),
+        "saved": saved,
         "filters": filters,
         "causes": (reads.EDITED_CAUSE, *reads.CAUSES),
         "may_accept": request.user.has_perm("syncing.accept_drift"),

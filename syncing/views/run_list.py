@@ -4,16 +4,17 @@ from typing import Any
 
 from django.contrib.auth.decorators import permission_required
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts.models import SyncGroup
 from accounts.pages import live_parts, page
-from syncing.models import RUN_OPEN, RunPurpose, RunState, RunType, Trigger
+from syncing.models import RUN_OPEN, RunPurpose, RunState, RunType, SavedList, Trigger
 from syncing.selectors import run_list
 from syncing.selectors.run_list import RunListFilters
 from syncing.selectors.runs import progress_of
+from syncing.views.saved_views import list_views
 
 RUNS_PER_PAGE = 50
 may_look = permission_required("syncing.view_syncrun", raise_exception=True)
@@ -23,8 +24,12 @@ may_look = permission_required("syncing.view_syncrun", raise_exception=True)
 @require_safe
 def runs(request: HttpRequest) -> HttpResponse:
     """Shows the runs that are looked for, live while one of them is open."""
+    saved = list_views(request, SavedList.RUNS, RunListFilters.of(request.GET))
+    if saved.opens:
+        return HttpResponseRedirect(saved.opens)
     context = {
         "title": _("Runs"),
+        "saved": saved,
         "groups": list(SyncGroup.objects.order_by("name")),
         "choices": {"type": RunType.choices, "purpose": RunPurpose.choices, "trigger": Trigger.choices},
         "states": RunState.choices,

@@ -2,14 +2,16 @@
 
 from django.contrib.auth.decorators import permission_required
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts.kommo.texts import storable_id
 from accounts.models import SyncGroup
 from accounts.pages import page
+from syncing.models import SavedList
 from syncing.selectors.todo import LISTS, TodoFilters, tasks
+from syncing.views.saved_views import list_views
 
 TASKS_PER_PAGE = 50
 
@@ -19,6 +21,9 @@ TASKS_PER_PAGE = 50
 def todo(request: HttpRequest) -> HttpResponse:
     """Lists the tasks, each once with its accounts; the next reading of an account ticks off what is done there."""
     filters = TodoFilters.of(request.GET)
+    saved = list_views(request, SavedList.TODO, filters)
+    if saved.opens:
+        return HttpResponseRedirect(saved.opens)
     of_any_kind = tasks(group=storable_id(filters.group), text=filters.q)
     found = [task for task in of_any_kind if filters.what in ("", task.what)]
     context = {
@@ -26,6 +31,7 @@ def todo(request: HttpRequest) -> HttpResponse:
         "tasks": Paginator(found, TASKS_PER_PAGE).get_page(request.GET.get("p")),
         "counts": [(what, number) for what in LISTS if (number := sum(task.what == what for task in of_any_kind))],
         "groups": SyncGroup.objects.all(),
+        "saved": saved,
         "filters": filters,
     }
     return page(request, "console/todo.html", context)

@@ -122,7 +122,7 @@ def test_an_empty_list_says_what_to_do_next(admin_client, cast) -> None:
 def test_the_list_costs_the_same_for_few_and_many(admin_client, cast, django_assert_num_queries) -> None:
     for _number in range(60):
         AccountRunFactory(run=RunFactory(group=cast["north"].group), account=cast["north"])
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         answer = admin_client.get(reverse("syncing:runs"))
     assert len(answer.context["rows"]) == 50
     assert "Page 1 of 2" in answer.content.decode()

@@ -69,7 +69,7 @@ def test_a_line_of_the_file_has_the_account_and_no_formula(admin_client, run) ->
 
 
 def test_the_log_costs_the_same_for_few_and_many(admin_client, run, django_assert_num_queries) -> None:
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(7):
         admin_client.get(reverse("syncing:run_log", args=[run.pk]))
 
 
