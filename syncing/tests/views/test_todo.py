@@ -7,7 +7,9 @@ from django.urls import reverse
 
 from accounts.tests.factories import AccountFactory
 from syncing.models import AccountRun, IdMapping
+from syncing.tests.crm import planned, synced
 from syncing.tests.factories import AccountRunFactory, RunFactory
+from syncing.tests.house import House
 
 pytestmark = pytest.mark.django_db
 
@@ -107,3 +109,25 @@ def test_it_costs_as_much_with_many_accounts(admin_client, cast) -> None:
 def test_it_is_for_those_who_may_see_runs(client, django_user_model) -> None:
     client.force_login(django_user_model.objects.create_user("clerk", password="x", is_staff=True))
     assert client.get(PAGE).status_code == 403
+
+
+def test_a_real_reading_ticks_off_what_a_person_did_in_kommo(house: House, admin_client) -> None:
+    """The name of a system stage: the API does not write it, a person does, and nobody has to say so here."""
+
+    def won(account: str):
+        sales = house.world.accounts[account].pipeline("Sales")
+        return next(stage for stage in sales.stages if stage.id == 142)
+
+    house.world.accounts["master"].add_pipeline("Sales", stages=["New"])
+    synced(house)
+    won("master").name = "Signed and paid"
+    synced(house)
+    assert set(listed(admin_client)) == {"Signed and paid"}
+    places = set(house.accounts) - {"master"}
+    assert set(listed(admin_client)["Signed and paid"]) == places
+    own = house.world.accounts["north"].pipeline("Sales").id
+    assert f"/settings/pipeline/leads/{own}" in admin_client.get(PAGE).content.decode()
+
+    won("north").name = "Signed and paid"
+    planned(house, accounts=[house.accounts["north"]])
+    assert set(listed(admin_client)["Signed and paid"]) == places - {"north"}
