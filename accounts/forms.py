@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Account, Integration, SyncGroup
@@ -85,6 +87,9 @@ class AccountForm(AccountModelForm):
         super().__init__(*args, **kwargs)
         if "new_token" in self.fields and getattr(self.instance, "has_token", False):
             self.fields["new_token"].widget.attrs["placeholder"] = IS_SET
+        if "group" in self.fields and not SyncGroup.objects.exists():
+            link = format_html('<a href="{}">{}</a>', reverse("admin:accounts_syncgroup_add"), _("Add a group"))
+            self.fields["group"].help_text = format_html(_("There is no group yet. {link} first."), link=link)
 
     def clean_subdomain(self) -> str:
         with RefusalsAsErrors():

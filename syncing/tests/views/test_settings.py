@@ -117,6 +117,13 @@ def test_forms_lead_back_to_the_console(admin_client: Client) -> None:
     assert answer.headers["Location"] == "/settings/"
 
 
+def test_the_first_account_by_hand_is_led_to_a_group(admin_client: Client) -> None:
+    link = 'href="/accounts/syncgroup/add/">Add a group</a> first.'
+    assert link in html_of(admin_client, "/accounts/account/add/")
+    GroupFactory()
+    assert link not in html_of(admin_client, "/accounts/account/add/")
+
+
 def test_a_new_person_may_use_the_console_by_the_roles_that_were_ticked(admin_client: Client, client: Client) -> None:
     make_roles()
     viewer = Group.objects.get(name="viewer")
