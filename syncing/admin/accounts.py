@@ -22,7 +22,6 @@ from syncing.admin.drift import DriftFilter, drift_link
 from syncing.admin.exclusions import ExclusionInline
 from syncing.admin.pauses import PauseActions, store_checkbox
 from syncing.admin.policy import note_policy
-from syncing.admin.recurring import ScheduleInline, WindowInline, save_recurring
 from syncing.models import (
     AcceptedDifference,
     AccountRun,
@@ -238,12 +237,6 @@ class SyncedGroupAdmin(InConsole, DeletesHistory, PauseActions, SyncGroupAdmin):
     """Audits changes of the policy; the buttons are in templates/admin/accounts/syncgroup/change_form.html."""
 
     actions = ["pause_selected", "resume_selected"]
-
-    def get_inlines(self, request: HttpRequest, obj: SyncGroup | None) -> Any:
-        return [ScheduleInline, WindowInline] if obj else []
-
-    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
-        save_recurring(request, formset)
 
     def save_model(self, request: HttpRequest, obj: SyncGroup, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)

@@ -1,4 +1,4 @@
-"""Schedules and windows in the admin: on the page of their group, and in lists of their own."""
+"""Schedules and windows as lists under Data; people set them on the page of the automation."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -11,9 +11,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from accounts.forms import RefusalsAsErrors
-from accounts.models import SyncGroup
-from accounts.pages import actor_of, refusals_shown
+from accounts.pages import actor_of
 from accounts.refusals import Refusal
 from syncing.admin.console import InConsole
 from syncing.models import Schedule, Window
@@ -24,28 +22,11 @@ from syncing.services import schedules, windows
 from syncing.services.requirements import CHANGE_GROUP
 
 if TYPE_CHECKING:  # generic for the type checker only
-    Inline = admin.StackedInline[Any, SyncGroup]
-    InlineFormSet = forms.BaseInlineFormSet[Any, Any, Any]
     WindowModelForm = forms.ModelForm[Window]
 else:
-    Inline = admin.StackedInline
-    InlineFormSet = forms.BaseInlineFormSet
     WindowModelForm = forms.ModelForm
 
 SERVICES: dict[Any, Any] = {Schedule: schedules, Window: windows}
-
-
-def save_recurring(request: HttpRequest, formset: Any) -> None:
-    """Stores what was added, changed and removed in an inline, each with its entry in the audit."""
-    service, by = SERVICES[formset.model], actor_of(request)
-    formset.save(commit=False)
-    with refusals_shown(request):
-        for row in formset.deleted_objects:
-            service.remove(row, by=by)
-        for row, names in formset.changed_objects:
-            service.change(row, names, by=by)
-        for row in formset.new_objects:
-            service.add(row, by=by)
 
 
 class OfChangers:
@@ -88,44 +69,6 @@ class ShowsTimes:
         if not schedule.problem:
             return link
         return format_html('{} <div class="ks-reason" title="{}">{}</div>', link, schedule.problem, schedule.problem)
-
-
-class RowsThatWereSent(InlineFormSet):
-    """Leaves all rows as they are when a form comes without any of them, as a script may send it."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if self.is_bound and f"{self.prefix}-TOTAL_FORMS" not in self.data:
-            none = dict.fromkeys((f"{self.prefix}-TOTAL_FORMS", f"{self.prefix}-INITIAL_FORMS"), "0")
-            self.data = {**dict(self.data.items()), **none}
-
-
-class ScheduleInline(OfChangers, ShowsTimes, Inline):
-    model = Schedule
-    formset = RowsThatWereSent
-    fields = ("kind", "cron", "time_zone", "grace", "enabled", "coming", "last_run")
-    readonly_fields = ("coming", "last_run")
-    extra = 0
-
-
-class WindowFormSet(RowsThatWereSent):
-    def clean(self) -> None:
-        """Refuses allow windows that would never open."""
-        super().clean()
-        if any(self.errors) or not self.has_changed():
-            return
-        left = [form for form in self.forms if form not in self.deleted_forms and form.instance.cron]
-        others = [form.instance for form in left if not form.has_changed()]
-        with RefusalsAsErrors():
-            windows.require_open(self.instance, others, [form.instance for form in left if form.has_changed()])
-
-
-class WindowInline(OfChangers, ShowsTimes, Inline):
-    model = Window
-    formset = WindowFormSet
-    fields = ("kind", "cron", "minutes", "time_zone", "coming")
-    readonly_fields = ("coming",)
-    extra = 0
 
 
 class RecurringAdmin(OfChangers, ShowsTimes, InConsole):

@@ -144,6 +144,16 @@ def test_pauses_retries_and_channels_are_shown_and_a_pause_is_ended(admin_client
         assert admin_client.post("/automation/resume", nobody).status_code == 404
 
 
+@pytest.mark.parametrize("values", [{"kind": "allow", "repeat": "day"}, {"hours": "0"}, {"hours": "nan"}, {"time": ""}])
+def test_a_window_that_is_none_or_would_never_open_is_refused(admin_client: Client, values: dict[str, Any]) -> None:
+    group = GroupFactory()
+    Window.objects.create(group=group, kind="deny", cron="0 * * * *", minutes=60)
+    form = {"kind": "deny", "repeat": "5", "time": "18:00", "cron": "", "hours": "62"} | values
+    answer = admin_client.post(f"/automation/groups/{group.pk}/windows", form)
+    assert answer.context["groups"][0]["add_window"].errors
+    assert Window.objects.count() == 1
+
+
 def test_a_group_is_paused_with_a_reason(admin_client: Client) -> None:
     group = GroupFactory()
     answer = admin_client.post(f"/automation/groups/{group.pk}/pause", {"hours": "0", "reason": ""})
