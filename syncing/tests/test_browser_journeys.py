@@ -1,10 +1,12 @@
 """Whole journeys of people in a browser, through real processes: what they see, and what Kommo holds afterwards."""
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from syncing.tests.installation import wait_until
 from syncing.tests.journeys import JUMPS, MASTER, SLAVES, Console, Person
@@ -13,6 +15,7 @@ from syncing.tests.laws import only_deep
 pytestmark = pytest.mark.timeout(400)
 MOST_CLICKS = 12  # after the file is chosen
 MOST_SHIFT = 0.05  # of layout while a run is watched, where 0.1 still counts as good; on a wide screen it is 0
+PATIENCE = 60_000  # milliseconds: a machine may be busy
 FIRST, SECOND, THIRD = SLAVES
 PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True, "color_scheme": "dark"}
 
@@ -114,7 +117,7 @@ def watch_the_run(person: Person) -> None:
     account = person.main.locator("#ks-parts td a").first
     account.focus()
     place = account.get_attribute("href")
-    person.page.wait_for_function("[1, 2].includes(document.querySelector('#ks-run progress').value)")
+    expect(progress).to_have_attribute("value", re.compile("[12]"), timeout=PATIENCE)
     person.sees("Every account equals the master now, checked by reading it again.")
     assert progress.get_attribute("value") == str(len(SLAVES))
     assert person.pressable(person.word("Cancel the run")).count() == 0
