@@ -40,10 +40,18 @@ def someone(console: Console, screens: Callable[..., Any]) -> Callable[..., Pers
     return arrive
 
 
-def test_a_franchise_is_run_in_a_browser_alone(console: Console, someone: Callable[..., Person]) -> None:
+def test_the_first_sync_and_the_first_trouble_are_gone_through(
+    console: Console, someone: Callable[..., Person]
+) -> None:
     person = someone()
     bring_the_first_sync_to_its_end(console, person)
     repair_a_token(console, person)
+
+
+@only_deep
+def test_a_franchise_is_run_in_a_browser_alone(console: Console, someone: Callable[..., Person]) -> None:
+    person = someone()
+    bring_the_first_sync_to_its_end(console, person)
     decide_about_drift(console, person)
     approve_a_part_of_a_plan(console, person)
     make_a_schedule(console, person)
@@ -94,7 +102,8 @@ def bring_the_first_sync_to_its_end(console: Console, person: Person) -> None:
     person.press("Plan")
     person.sees("The plan is made; nothing was written.")
     assert all("Vendas" not in console.funnels(slave) for slave in SLAVES)
-    person.visit("Overview")
+    person.visit("Overview")  # left and found again: it knows how far one was
+    expect(person.main.locator("[aria-current=step] h3")).to_have_text(person.word("Sync"), timeout=PATIENCE)
     person.press("Sync now")
     console.delay(THIRD, seconds=8)
     person.press("Yes, sync now")
