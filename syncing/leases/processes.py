@@ -32,9 +32,9 @@ def living(moment: datetime | None = None) -> QuerySet[Process]:
     return Process.objects.filter(heartbeat_at__gt=(moment or clock.now()) - conf.lease())
 
 
-def workers_alive() -> int:
+def workers_alive(moment: datetime | None = None) -> int:
     """Counts the supervisors that live; a bare cluster counts as one as soon as a lane of it is at work."""
-    numbers = living().aggregate(
+    numbers = living(moment).aggregate(
         supervisors=Count("pk", filter=Q(kind=ProcessKind.WORKER)),
         of_lanes=Count("worker", distinct=True, filter=Q(kind=ProcessKind.LANE)),
     )

@@ -72,7 +72,7 @@ class AutomationState:
 
     @cached_property
     def workers_alive(self) -> int:
-        return processes.workers_alive()
+        return processes.workers_alive(self.moment)
 
     @property
     def is_on(self) -> bool:

@@ -11,6 +11,7 @@ from accounts.models import SyncGroup
 from accounts.pages import page
 from syncing.models import AuditAction
 from syncing.selectors.audit import found
+from syncing.selectors.filters import LONGEST
 
 ENTRIES_PER_PAGE = 50
 
@@ -20,7 +21,7 @@ ENTRIES_PER_PAGE = 50
 def audit(request: HttpRequest) -> HttpResponse:
     """Lists the audit; the parameters are those of the file that the page offers (syncing.admin.audit)."""
     names = {"q": "text", "action__exact": "action", "group": "group"}
-    asked = {to: storable(request.GET.get(name, "")).strip() for name, to in names.items()}
+    asked = {to: storable(request.GET.get(name, "")).strip()[:LONGEST] for name, to in names.items()}
     context = {
         "title": _("Audit"),
         **asked,

@@ -62,6 +62,10 @@ def test_no_address_breaks_a_list_and_what_it_left_out_is_told(admin_client, cas
             assert is_told == (parameter not in FREE | {"p"} and is_text), (parameter, value[:40])
 
 
+def test_no_text_is_too_long_for_the_audit(admin_client, cast) -> None:
+    assert admin_client.get(reverse("syncing:audit"), {"q": "y" * 60_000}).status_code == 200
+
+
 def test_what_is_left_out_is_shown_as_text(admin_client, cast) -> None:
     html = admin_client.get(reverse("syncing:runs"), {"state": "<b>bad</b>"}).content.decode()
     assert "Left out, as this list does not know it: state=&lt;b&gt;bad&lt;/b&gt;" in html
