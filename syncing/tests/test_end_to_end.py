@@ -74,7 +74,7 @@ def supervisor_of(worker_pid: int) -> int:
     [
         pytest.param("sqlite", lane_of, id="a lane"),
         pytest.param("sqlite", cluster_of, id="the main process", marks=ONLY_DEEP),
-        pytest.param("sqlite", supervisor_of, id="the supervisor"),
+        pytest.param("sqlite", supervisor_of, id="the supervisor", marks=ONLY_DEEP),
         pytest.param("postgres+redis", lane_of, id="a lane, where messages can be lost", marks=ONLY_DEEP),
     ],
 )

@@ -149,6 +149,7 @@ def test_rows_move_on_postgresql_too(postgres_url: str, postgres_tables: str, dj
         check_rows(alias)
 
 
+@only_deep
 @pytest.mark.django_db(transaction=True)
 def test_who_might_see_lanes_may_see_processes() -> None:
     anna = User.objects.create(username="anna")
@@ -166,6 +167,7 @@ def test_who_might_see_lanes_may_see_processes() -> None:
     assert of_both.count() == 4
 
 
+@only_deep
 def test_runs_that_wait_are_worked_after_the_migration(house: House) -> None:
     """Also promotions: one that waits for its approval, one that was approved, one whose master was read already.
 

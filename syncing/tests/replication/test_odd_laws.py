@@ -19,7 +19,7 @@ from syncing.tests.laws import seeds
 from syncing.tests.replication.law_scenes import ids_of, leads_of, scene_of, slave_of
 
 pytestmark = pytest.mark.law
-law = laws.law(daily=3)
+law = laws.law(daily=2)
 RUNS = 4
 TWISTS = (
     "{} 😀 more", "{} & Sons", "<b>{}</b>", '"{}"', " {} ", "{}  twice", "É{}", "{} " + "long" * 8, "\u200b{}", "{}'s",
