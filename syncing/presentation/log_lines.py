@@ -30,4 +30,5 @@ def _end(facts: Mapping[str, Any]) -> str:
     state = dict(RunState.choices).get(facts["state"], facts["state"])
     why = f" ({reason_label(facts['reason'])})" if facts["reason"] else ""
     ended = ", ".join(f"{account_state_label(name)}: {count}" for name, count in facts["accounts"].items())
-    return f"{state}{why}. {ended or _('No account.')}"
+    accounts = ended or _("No account.")
+    return f"{state}{why}. {accounts}"
