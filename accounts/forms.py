@@ -89,7 +89,7 @@ class AccountForm(AccountModelForm):
             self.fields["new_token"].widget.attrs["placeholder"] = IS_SET
         if "group" in self.fields and not SyncGroup.objects.exists():
             link = format_html('<a href="{}">{}</a>', reverse("admin:accounts_syncgroup_add"), _("Add a group"))
-            self.fields["group"].help_text = format_html(_("There is no group yet. {link} first."), link=link)
+            self.fields["group"].help_text = format_html(str(_("There is no group yet. {link} first.")), link=link)
 
     def clean_subdomain(self) -> str:
         with RefusalsAsErrors():
