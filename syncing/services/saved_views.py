@@ -31,7 +31,7 @@ def save_view(
     filters = FILTERS[list_name].of(parameters) if list_name in FILTERS else None
     if filters is None or not filters.values:
         raise Refusal("nothing_to_save", _("This view shows everything, so there is nothing to save."))
-    User.objects.select_for_update().filter(pk=by.user_id).first()  # who clicks twice saves once
+    User.objects.select_for_update().filter(username=by.name).first()  # who clicks twice saves once
     owner = None if shared else by.user
     views = SavedView.objects.filter(owner=owner, list=list_name)
     view = views.filter(name=_named(name)).first() or SavedView(owner=owner, list=list_name, name=_named(name))
