@@ -66,6 +66,7 @@ def failed_document(message: str) -> dict[str, object]:
         "type": None,
         "mode": None,
         "trigger": "command",
+        **dict.fromkeys(("name", "why", "requested_by", "first_attempt", "sent_back")),
         "state": "failed",
         "reason": None,
         "error": {"code": "configuration", "message": message, "remedy": REMEDY},
