@@ -13,6 +13,7 @@ from syncing.engine.snapshot import to_document
 from syncing.models import AccountState, Channel, Event, MasterSnapshot, RunState, SyncRun
 from syncing.tests.engine.items import pipeline, snapshot, stage
 from syncing.tests.factories import AccountRunFactory, DriftFactory, RunFactory, difference
+from syncing.tests.laws import only_deep
 from syncing.tests.plans import change, document, planned
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -35,6 +36,7 @@ def test_sync_now_asks_and_leads_to_the_run(cast, page) -> None:
     assert SyncRun.objects.get().state == RunState.CANCELLED
 
 
+@only_deep
 def test_a_plan_is_approved_and_leads_to_the_run_that_carries_it_out(cast, page) -> None:
     run = RunFactory(group=cast["north"].group, mode="plan", state=RunState.PLANNED)
     for name in ("north", "south"):
@@ -50,6 +52,7 @@ def test_a_plan_is_approved_and_leads_to_the_run_that_carries_it_out(cast, page)
     assert SyncRun.objects.get(approved_plan=run).state == RunState.QUEUED
 
 
+@only_deep
 def test_a_plan_is_looked_at_approved_for_one_account_and_sent_back(cast, page) -> None:
     master = snapshot(pipeline(1, "Sales", stage(11, "Offer"), stage(12, "Contract"), is_main=True))
     read = MasterSnapshot.objects.create(group=cast["north"].group, document=to_document(master), accepted=True)
@@ -79,6 +82,7 @@ def test_a_plan_is_looked_at_approved_for_one_account_and_sent_back(cast, page) 
     expect(page.locator("a:text-is('Approve')")).to_have_count(0)
 
 
+@only_deep
 def test_the_page_of_a_run_follows_it_to_its_end(cast, page) -> None:
     run = RunFactory(group=cast["north"].group, state=RunState.RUNNING)
     account_run = AccountRunFactory(run=run, account=cast["north"], state=AccountState.RUNNING, note="reads fields")
@@ -129,6 +133,7 @@ def test_a_new_key_is_on_the_page_and_opens_the_api(cast, page, live_server) -> 
     assert answer.status_code == 200
 
 
+@only_deep
 def test_all_connections_are_checked_and_the_page_follows_to_its_end(simulator, world, page) -> None:
     for name in ("north", "south"):
         AccountFactory(subdomain=name, token=world.add_account(name, paid=name == "north").token)
@@ -143,6 +148,7 @@ def test_all_connections_are_checked_and_the_page_follows_to_its_end(simulator, 
     expect(page.locator("#ks-checked tbody tr")).to_have_count(1)
 
 
+@only_deep
 def test_a_plan_is_reviewed_from_the_grid_to_its_last_item(cast, page) -> None:
     run = RunFactory(group=cast["north"].group, mode="plan", state=RunState.PLANNED)
     same = document(*(change("create", f"Stage {number}") for number in range(120)), change("delete", "Old"))
@@ -164,6 +170,7 @@ def test_a_plan_is_reviewed_from_the_grid_to_its_last_item(cast, page) -> None:
     page.locator("text=Page 2 of 2").wait_for()
 
 
+@only_deep
 def test_an_edit_is_found_accepted_with_a_reason_and_withdrawn(cast, page) -> None:
     DriftFactory(account=cast["north"], rows=[difference(), difference("7/72", name="Demo " * 30)])
     page.set_viewport_size({"width": 390, "height": 800})

@@ -10,6 +10,7 @@ from accounts.models import Account
 from accounts.tests.factories import AccountFactory
 from syncing.models import AccountRun, AccountState, RunState
 from syncing.tests.factories import AccountRunFactory, RunFactory
+from syncing.tests.laws import only_deep
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PATIENCE = 60_000  # ms; a machine may be busy
@@ -81,6 +82,7 @@ def test_nothing_jumps_while_the_overview_renews_itself(cast, page, statuses) ->
     assert answer.value.status == 302  # a button that came by itself has a token that is good
 
 
+@only_deep
 def test_the_overview_costs_little_while_nothing_changes_and_recovers_from_a_server_that_is_away(
     cast, page, browser, statuses
 ) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from syncing.models import SecondFactor
+from syncing.tests.laws import only_deep
 from syncing.tests.second_factor import app_code
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(240)]
@@ -69,6 +70,7 @@ def test_it_is_set_up_and_asked_for_at_the_next_login(page: Any) -> None:
     page.wait_for_url("**/runs/")
 
 
+@only_deep
 def test_without_scripts_a_recovery_code_stands_in_for_the_phone(page: Any, live_server: Any) -> None:
     page.set_viewport_size({"width": 360, "height": 800})
     codes = set_up(page)
