@@ -30,10 +30,12 @@ def a_day() -> Any:
 
 
 def day_of(value: str) -> date | None:
+    """Returns the day; None for none, and for the first and the last that there are: some zones lack their midnight."""
     try:
-        return date.fromisoformat(value)
+        day = date.fromisoformat(value)
     except ValueError:
         return None
+    return day if date.min < day < date.max else None
 
 
 @dataclass(frozen=True)

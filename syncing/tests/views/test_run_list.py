@@ -81,6 +81,15 @@ def test_runs_are_found_by_day_and_told_in_other_orders(cast, found) -> None:
     assert found(sort="longest") == [runs[1], runs[2], runs[0]]
 
 
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Pago_Pago"])
+def test_no_day_is_too_early_or_too_late_to_be_looked_for(cast, found, settings, zone) -> None:
+    settings.TIME_ZONE = zone
+    run = RunFactory(group=cast["north"].group)
+    assert found(since="0001-01-02", until="9999-12-30") == [run.pk]
+    assert found(since="0001-01-01", until="9999-12-31") == [run.pk]
+    assert found(since="9999-12-30") == found(until="0001-01-02") == []
+
+
 def test_a_plan_that_was_sent_back_says_so_in_the_list(admin_client, cast, found) -> None:
     facts = {"sent_back_at": timezone.now(), "sent_back_by": "Ana", "sent_back_comment": "Keep the <old> stage."}
     back = RunFactory(group=cast["north"].group, state=RunState.PLANNED, **facts)
