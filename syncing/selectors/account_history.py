@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -95,9 +94,8 @@ def _drift(account: Account) -> Iterator[Happening]:
 def _events(account: Account) -> Iterator[Happening]:
     for event in account.events.select_related("by")[:MOST]:
         tone = EVENT_TONES.get(AccountEvent.Code(event.code), badges.BAD)
-        yield Happening(
-            event.at, tone, _("Connection"), f"{event.get_code_display()}. {event.message}", _name(event.by)
-        )
+        text = f"{event.get_code_display()}. {event.message}"
+        yield Happening(event.at, tone, _("Connection"), text, str(event.by or ""))
 
 
 def _decisions(account: Account) -> Iterator[Happening]:
@@ -119,7 +117,3 @@ def _decided(entry: AuditEntry) -> str:
         return ". ".join(text % {"items": ", ".join(sorted(items))} for text, items in texts if items)
     name = details.get("name")
     return f"{what}: {name}" if isinstance(name, str) and name else what
-
-
-def _name(person: Any) -> str:
-    return str(person) if person else ""

@@ -63,13 +63,12 @@ def _outage(numbers: Mapping[str, int]) -> str:
 
 def _rest(run: SyncRun, numbers: Mapping[str, int]) -> bool:
     until = clock.now() + rest_length(run.rests + 1)
-    note = (
-        f"{_outage(numbers)}: the run rests until {timezone.localtime(until):%H:%M:%S} (rest {run.rests + 1} of {MOST})"
-    )
+    time = f"{timezone.localtime(until):%H:%M:%S}"
+    note = f"{_outage(numbers)}: the run rests until {time} (rest {run.rests + 1} of {MOST})"
     with transaction.atomic():
         if not _undecided(run).update(rests=run.rests + 1, rests_until=until, note=note):
             return False
-        facts = {**numbers, "rest": run.rests + 1, "most": MOST, "time": f"{timezone.localtime(until):%H:%M:%S}"}
+        facts = {**numbers, "rest": run.rests + 1, "most": MOST, "time": time}
         log(run.pk, RESTS, facts=facts, code="rest", level="warning")
     return True
 

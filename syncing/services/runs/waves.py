@@ -82,16 +82,17 @@ def _open_next(run: SyncRun, ended: WaveResult) -> bool:
     held, pause = run.group.wave_hold, timedelta(minutes=run.group.wave_wait)
     due = clock.now() + pause if pause and not held else None
     rests = held or due is not None
-    done, following = _done(run.wave + 1, position(run.pk)[1]), _following(run.wave + 2, held, due)
+    waves = position(run.pk)[1]
+    done, following = _done(run.wave + 1, waves), _following(run.wave + 2, held, due)
     note = f"{done}; {following}" if rests else ""
     with transaction.atomic():
         if not _undecided(run).update(wave=run.wave + 1, wave_held=held, wave_due_at=due, note=note):
             return False
         tried = {"failed": ended.failed, "tried": ended.tried}
-        facts = {**tried, "wave": run.wave + 1, "waves": position(run.pk)[1], "next": run.wave + 2, "time": _clock(due)}
+        facts = {**tried, "wave": run.wave + 1, "waves": waves, "next": run.wave + 2, "time": _clock(due)}
         log(run.pk, WAITS if held else LATER if due else AT_ONCE, facts=facts, code="wave")
         if rests:
-            notices.wave_waits(run, **tried, waves=position(run.pk)[1], due=due)
+            notices.wave_waits(run, **tried, waves=waves, due=due)
         elif run.queued_to_workers:
             dispatch.call_lanes()
     return True
