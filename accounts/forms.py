@@ -1,5 +1,6 @@
 """The forms of the accounts' admin pages; a stored secret never goes into a page."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -15,18 +16,22 @@ from accounts.services.credentials.clients import can_be_secret, forget_health, 
 from accounts.services.exporting import FORMATS, FileFormat
 from accounts.services.importing import ImportReport, preview_table
 from accounts.services.importing.tokens import owners_of
+from accounts.services.importing.values import IS_SET
 from accounts.services.subdomains import subdomain_of
 from accounts.services.tables.lines import bare
 from accounts.services.tables.table import Table, read_table
 from accounts.uploads import LARGEST_FILE
 
-IS_SET = _("••• set")
-
-
 if TYPE_CHECKING:  # generic for the type checker only
     AccountModelForm = forms.ModelForm[Account]
 else:
     AccountModelForm = forms.ModelForm
+
+
+def use_words(form: forms.BaseForm, words: Mapping[str, tuple[Any, Any]]) -> None:
+    """Gives the fields of a form other labels and help texts, each by its name; the rest keep theirs."""
+    for name, field in form.fields.items():
+        field.label, field.help_text = words.get(name, (field.label, field.help_text))
 
 
 class RefusalsAsErrors:

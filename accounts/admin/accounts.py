@@ -17,12 +17,13 @@ from accounts.admin.exporting import AccountExportAdmin
 from accounts.admin.filters import TokenFilter
 from accounts.admin.readonly import without_field
 from accounts.confirmation import ask, is_confirmed
-from accounts.forms import IS_SET, AccountForm
+from accounts.forms import AccountForm
 from accounts.models import SECRETS, Account, TokenPair
 from accounts.pages import actor_of, invite_many_page
 from accounts.services.connecting.invites import chosen_accounts
 from accounts.services.credentials.clients import give_up_pair
 from accounts.services.health.bulk_check import start_check
+from accounts.services.importing.values import IS_SET
 
 EVENTS_SHOWN = 10
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from accounts.forms import use_words
 from accounts.models import HealMode, SyncGroup, UnmatchedItems, WatchMode
 
 if TYPE_CHECKING:  # generic for the type checker only
@@ -133,7 +134,6 @@ class GroupForm(GroupModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for name, field in self.fields.items():
-            field.label, field.help_text = WORDS.get(name, (field.label, field.help_text))
-            if name in CHOICES:
-                field.widget.choices = [*CHOICES[name].items()]
+        use_words(self, WORDS)
+        for name in CHOICES.keys() & self.fields.keys():
+            self.fields[name].widget.choices = [*CHOICES[name].items()]

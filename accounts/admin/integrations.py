@@ -13,9 +13,10 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.readonly import without_field
-from accounts.forms import IS_SET, SecretField
+from accounts.forms import SecretField
 from accounts.models import Account, ConnectAttempt, Integration, Invite
 from accounts.services.credentials import token_pairs
+from accounts.services.importing.values import IS_SET
 
 if TYPE_CHECKING:  # generic for the type checker only
     IntegrationModelAdmin = admin.ModelAdmin[Integration]

@@ -12,9 +12,10 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts.forms import IS_SET, RefusalsAsErrors
+from accounts.forms import RefusalsAsErrors
 from accounts.pages import actor_of, refusals_shown
 from accounts.refusals import Refusal
+from accounts.services.importing.values import IS_SET
 from syncing.admin.console import InConsole
 from syncing.admin.messages import in_one_line
 from syncing.models import Channel, Event, Message

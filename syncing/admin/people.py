@@ -16,6 +16,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.confirmation import ask, is_confirmed
+from accounts.forms import use_words
 from accounts.pages import actor_of, refusals_shown
 from syncing.admin.console import InConsole
 from syncing.presentation.navigation import page_above
@@ -39,11 +40,6 @@ WORDS: dict[str, tuple[Any, Any]] = {
 }
 
 
-def use_our_words(form: forms.BaseForm) -> None:
-    for name, field in form.fields.items():
-        field.label, field.help_text = WORDS.get(name, (field.label, field.help_text))
-
-
 class PersonForm(UserChangeForm):  # type: ignore[type-arg]
     """A login with its roles; the password is on a page of its own."""
 
@@ -51,13 +47,13 @@ class PersonForm(UserChangeForm):  # type: ignore[type-arg]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        use_our_words(self)
+        use_words(self, WORDS)
 
 
 class NewPersonForm(UserCreationForm):  # type: ignore[type-arg]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        use_our_words(self)
+        use_words(self, WORDS)
 
 
 admin.site.unregister(User)
