@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 from accounts.models import Account, ConnectionCheck
 from accounts.services.health import bulk_check
 from accounts.tests.factories import AccountFactory
+from accounts.tests.screens import excess
 from syncing.engine.snapshot import to_document
 from syncing.models import AccountState, Channel, Event, MasterSnapshot, RunState, SyncRun
 from syncing.tests.engine.items import pipeline, snapshot, stage
@@ -62,10 +63,11 @@ def test_a_plan_is_looked_at_approved_for_one_account_and_sent_back(cast, page) 
     page.set_viewport_size({"width": 360, "height": 800})
     page.goto(f"/syncing/syncrun/{run.pk}/change/")
     page.click(".ks-plan h3 a")
+    expect(page.locator("ol.ks-funnel")).to_have_count(2)
     now, then = page.locator("ol.ks-funnel").all()
     expect(now.locator(".ks-is-removed")).to_have_text(re.compile("Old"))
     expect(then.locator(".ks-is-added")).to_have_text(re.compile("Offer"))
-    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert excess(page) <= 0
     page.click("text=Approve this plan")
     expect(page.locator("input[name=account]").first).to_be_hidden()
     page.locator("input[name=plan]").uncheck()
@@ -177,8 +179,7 @@ def test_an_edit_is_found_accepted_with_a_reason_and_withdrawn(cast, page) -> No
     page.reload()
     page.click("text=Compare and decide")
     page.wait_for_url("**/drift/*/")
-    page.wait_for_load_state()
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert excess(page) <= 0
     page.fill("input[name=q]", "offer")
     page.click("text=Search")
     page.click("text=Accept whole item")
@@ -217,8 +218,7 @@ def test_a_failed_run_is_found_in_the_list_and_one_reason_of_it_is_retried(cast,
     page.click(f"text=#{run.pk} Sync")
     failure = page.locator(".ks-failure:has-text('Kommo not reached')")
     expect(failure).to_contain_text("Check the network and the subdomain, then retry.")
-    page.wait_for_load_state()  # with its style sheet
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert excess(page) <= 0
     failure.locator("text=Retry these").click()
     page.wait_for_url(f"**/syncing/syncrun/{run.pk + 2}/change/")
     expect(page.locator("#ks-parts tbody tr")).to_have_count(1)

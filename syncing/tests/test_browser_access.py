@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,12 +12,12 @@ from pytest_django import Settings
 from accounts.models import Account
 from accounts.simulator.server import serve
 from accounts.tests.factories import GroupFactory
+from accounts.tests.screens import AXE, NO_AXE, excess, violations
 from syncing.models import AccountRetry, Channel, RunMode, SavedView, Schedule, SyncRun, Window
 from syncing.tests.installation import new_franchise
 from syncing.tests.laws import ONLY_DEEP
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(400)]
-AXE = Path(__file__).resolve().parents[2] / ".ci" / "node_modules" / "axe-core" / "axe.min.js"
 WIDTHS = (360, 768, 1280)
 SECTIONS = ("/", "/accounts/", "/runs/", "/drift/?by=item", "/automation/", "/todo/", "/settings/")
 DAILY = len(SECTIONS) + 3  # pages that every run looks at; the others are left to `make test-deep`
@@ -100,23 +99,6 @@ def pages(settings: Settings, admin_user: Any) -> Iterator[list[str]]:
         ]
 
 
-NO_AXE = "needs axe-core: npm install --prefix .ci --no-package-lock"
-# The dark page is the light one in other colours: what axe says of anything else would be the same.
-SCHEMES = {"light": "{}", "dark": "{runOnly: ['color-contrast', 'link-in-text-block']}"}
-
-
-def violations(page: Any, path: str) -> dict[tuple[str, str, str], list[str]]:
-    """Returns what axe finds on the page that is open, by path, scheme and rule."""
-    found = {}
-    page.evaluate(AXE.read_text(encoding="utf-8"))
-    for scheme, rules in SCHEMES.items():
-        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # colours that are on their way count for none
-        for violation in page.evaluate(f"axe.run({rules}).then(result => result.violations)"):
-            found[path, scheme, violation["id"]] = [node["html"][:160] for node in violation["nodes"]][:3]
-    page.context.complaints.clear()  # of what axe does to the page, and that it answered 404 or 400
-    return found
-
-
 @pytest.mark.skipif(not AXE.exists(), reason=NO_AXE)
 def test_axe_finds_nothing_on_the_pages_outside_the_frame(browser: Any) -> None:
     """The login, what a branch sees of an invite link that has ended, and a page that does not exist."""
@@ -124,8 +106,9 @@ def test_axe_finds_nothing_on_the_pages_outside_the_frame(browser: Any) -> None:
     page.set_viewport_size({"width": 360, "height": 700})
     for path in ("/login/", "/invite/ended", "/oauth/thanks", "/oauth/callback?state=old"):
         page.goto(path)
-        assert page.evaluate("document.documentElement.scrollWidth") <= 360, path
-        found |= violations(page, path)
+        assert excess(page) <= 0, path
+        if anything := violations(page):
+            found[path] = anything
     assert found == {}
 
 
@@ -137,11 +120,10 @@ def test_no_page_scrolls_sideways_and_axe_finds_nothing(pages: list[str], page: 
         assert answer.status == 200, path
         for width in WIDTHS:
             page.set_viewport_size({"width": width, "height": 800})
-            taken = page.evaluate("document.documentElement.scrollWidth")
-            if taken > width:
-                wide[path, width] = taken
-        if AXE.exists():
-            found |= violations(page, path)
+            if (pixels := excess(page)) > 0:
+                wide[path, width] = pixels
+        if anything := violations(page):
+            found[path] = anything
     assert (wide, found) == ({}, {})
     if not AXE.exists():
         pytest.skip(NO_AXE)

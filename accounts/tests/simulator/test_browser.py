@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 from accounts.simulator.seed.copying import copy_configuration
 from accounts.simulator.server import RunningServer
 from accounts.simulator.world import World
+from accounts.tests.screens import excess
 from accounts.tests.simulator.browsing import PlainBrowser
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -25,10 +26,6 @@ def play(browser: Any, world: World, simulator: RunningServer) -> Page:
     page: Page = browser.new_page()
     page.goto(f"{simulator.url}/play")
     return page
-
-
-def overflow(page: Page) -> int:
-    return int(page.evaluate("document.documentElement.scrollWidth - window.innerWidth"))
 
 
 def test_on_a_laptop_a_stage_is_added_and_the_page_follows_without_a_jump(play, simulator) -> None:
@@ -61,12 +58,12 @@ def test_on_a_laptop_a_stage_is_added_and_the_page_follows_without_a_jump(play, 
     play.keyboard.press("Home")
     play.click(".squares a >> nth=1")
     expect(play.locator("#slave h2")).to_contain_text("South")
-    assert overflow(play) <= 0
+    assert excess(play) <= 0
 
 
 def test_on_a_phone_everything_fits_and_a_stage_is_opened_and_changed(play, browser, world) -> None:
     play.set_viewport_size(PHONE)
-    assert overflow(play) <= 0
+    assert excess(play) <= 0
     play.click("#master-funnels summary:has-text('Offer')")
     card = play.locator("#master-funnels details[open] .card")
     expect(card).to_have_count(1)
@@ -77,7 +74,7 @@ def test_on_a_phone_everything_fits_and_a_stage_is_opened_and_changed(play, brow
     play.locator("#master-funnels details[open] [value='#ff8f92']").click()
     expect(play.locator("#happened [role=status]")).to_contain_text("another colour")
     assert world.accounts["master"].stage("Sales", "<script>alert(1)</script>").color == "#ff8f92"
-    assert overflow(play) <= 0
+    assert excess(play) <= 0
 
     play.click("#master-funnels summary:has-text('New')")
     play.click("#master-funnels details[open] >> text=◀ Left")

@@ -1,0 +1,30 @@
+"""How a page looks in a real browser: what is too wide on it, and what axe finds."""
+
+from pathlib import Path
+from typing import Any
+
+AXE = Path(__file__).resolve().parents[2] / ".ci" / "node_modules" / "axe-core" / "axe.min.js"
+NO_AXE = "needs axe-core: npm install --prefix .ci --no-package-lock"
+# The dark page is the light one in other colours: what axe says of anything else would be the same.
+SCHEMES = {"light": "{}", "dark": "{runOnly: ['color-contrast', 'link-in-text-block']}"}
+
+
+def excess(page: Any) -> int:
+    """By how many pixels the page is wider than the screen; waits for the page with its style sheets first."""
+    page.wait_for_load_state()
+    return int(page.evaluate("document.documentElement.scrollWidth - window.innerWidth"))
+
+
+def violations(page: Any) -> dict[tuple[str, str], list[str]]:
+    """What axe finds on the page that is open, by scheme and rule; nothing where axe is not installed."""
+    found: dict[tuple[str, str], list[str]] = {}
+    if not AXE.exists():
+        return found
+    page.wait_for_load_state()
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    for scheme, rules in SCHEMES.items():
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # colours that are on their way count for none
+        for violation in page.evaluate(f"axe.run({rules}).then(result => result.violations)"):
+            found[scheme, violation["id"]] = [node["html"][:160] for node in violation["nodes"]][:3]
+    page.context.complaints.clear()  # of what axe does to the page, and that it answered 404 or 400
+    return found
