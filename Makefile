@@ -53,7 +53,7 @@ bench: venv ## the figures: requests, pace, memory (BENCH_ARGS="--quick")
 test: venv-dev ## every test, in the same virtual environment (TEST_ARGS="-k pacing")
 	@env -u PYTHONDONTWRITEBYTECODE $(PY) -m pytest -n 4 --dist load --maxschedchunk 1 -rs $(TEST_ARGS)
 
-# How far the laws look is said in one place: syncing/tests/laws.py.
+# How far the laws look is said in one place: accounts/tests/laws.py.
 test-deep: venv-dev ## laws and kill tests with many random examples; with CI=true always the same ones (LAW_EXAMPLES=500)
 	@$(MAKE) --no-print-directory test LAW_EXAMPLES=$(or $(LAW_EXAMPLES),150) TEST_ARGS="-m law --timeout=600 $(TEST_ARGS)"
 

@@ -25,7 +25,7 @@ POSTGRES = os.environ.get("TEST_POSTGRES_URL", "postgres://postgres@127.0.0.1:54
 REDIS = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/9")  # the first database that tests may use
 flushing.install()
 gc.disable()  # until all tests are collected
-# The same examples in every run, however slow the machine is just then; `syncing.tests.laws` looks further.
+# The same examples in every run, however slow the machine is just then; `accounts.tests.laws` looks further.
 hypothesis.settings.register_profile("always the same", deadline=None, database=None, derandomize=True)
 hypothesis.settings.load_profile("always the same")
 

@@ -8,6 +8,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from accounts.models import Account, Integration, TokenPair
+from accounts.tests.laws import only_deep
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -26,6 +27,7 @@ def after() -> None:
     executor.migrate(executor.loader.graph.leaf_nodes())
 
 
+@only_deep
 def test_credentials_of_oauth_move_to_integrations_and_pairs_still_encrypted(before: Any) -> None:
     group = before.get_model("accounts", "SyncGroup").objects.create(name="Branches")
     old = before.get_model("accounts", "Account").objects

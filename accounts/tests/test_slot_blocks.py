@@ -9,13 +9,14 @@ from itertools import pairwise
 import pytest
 from django.db.models import F
 from django.test.utils import CaptureQueriesContext
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts import clock, slot_reservation
 from accounts.kommo.pacing import Key, Turn, step_of
 from accounts.models import RequestSlot
 from accounts.slot_blocks import FRESH, Blocks, keys_to_pace
+from accounts.tests.laws import law
 
 pytestmark = pytest.mark.django_db
 EXACT = 1e-5  # seconds: times of today as floats
@@ -73,6 +74,8 @@ def most_in_a_second(times: Sequence[float]) -> int:
     return max((sum(first <= at < first + 1.0 for at in ordered) for first in ordered), default=0)
 
 
+@pytest.mark.law
+@law(8)
 @given(
     rate=st.integers(1, 20),
     account_rate=st.integers(1, 20),
@@ -81,7 +84,6 @@ def most_in_a_second(times: Sequence[float]) -> int:
     answers=st.lists(st.floats(0, 1.5), min_size=1, max_size=7),
     killed_at=st.sets(st.integers(0, 300), max_size=5),
 )
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_second_carries_more_than_the_rate_whatever_the_processes_do(
     time: Time,
     rate: int,

@@ -16,6 +16,7 @@ from django.db.models import F
 from accounts import clock, slots
 from accounts.kommo.pacing import Turn
 from accounts.models import RequestSlot
+from accounts.tests.laws import only_deep
 
 PROCESSES = 4
 THREADS = 5
@@ -61,6 +62,7 @@ def test_four_processes_never_send_more_than_the_rate_of_the_ip_in_any_second(da
     assert peak_per_second(times) <= 20
 
 
+@only_deep
 def test_every_account_keeps_its_own_pace_beside_the_others(database_url: str) -> None:
     sent = send_from_processes(database_url, requests=10, per_account=7, per_ip=0)
     by_account: defaultdict[str, list[float]] = defaultdict(list)

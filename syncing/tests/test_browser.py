@@ -9,12 +9,12 @@ from playwright.sync_api import expect
 from accounts.models import Account, ConnectionCheck
 from accounts.services.health import bulk_check
 from accounts.tests.factories import AccountFactory
+from accounts.tests.laws import only_deep
 from accounts.tests.screens import excess
 from syncing.engine.snapshot import to_document
 from syncing.models import AccountState, Channel, Event, MasterSnapshot, RunState, SyncRun
 from syncing.tests.engine.items import pipeline, snapshot, stage
 from syncing.tests.factories import AccountRunFactory, DriftFactory, RunFactory, difference
-from syncing.tests.laws import only_deep
 from syncing.tests.plans import change, document, planned
 
 pytestmark = pytest.mark.django_db(transaction=True)

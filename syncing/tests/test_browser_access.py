@@ -12,10 +12,10 @@ from pytest_django import Settings
 from accounts.models import Account
 from accounts.simulator.server import serve
 from accounts.tests.factories import GroupFactory
+from accounts.tests.laws import ONLY_DEEP
 from accounts.tests.screens import AXE, NO_AXE, excess, violations
 from syncing.models import AccountRetry, Channel, RunMode, SavedView, Schedule, SyncRun, Window
 from syncing.tests.installation import new_franchise
-from syncing.tests.laws import ONLY_DEEP
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(400)]
 WIDTHS = (360, 768, 1280)

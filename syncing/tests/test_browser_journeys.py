@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
+from accounts.tests.laws import only_deep
 from syncing.tests.installation import wait_until
 from syncing.tests.journeys import JUMPS, MASTER, SLAVES, Console, Person
-from syncing.tests.laws import only_deep
 
 pytestmark = pytest.mark.timeout(400)
 MOST_CLICKS = 12  # after the file is chosen

@@ -8,9 +8,9 @@ from playwright.sync_api import expect
 
 from accounts.models import Account
 from accounts.tests.factories import AccountFactory
+from accounts.tests.laws import only_deep
 from syncing.models import AccountRun, AccountState, RunState
 from syncing.tests.factories import AccountRunFactory, RunFactory
-from syncing.tests.laws import only_deep
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PATIENCE = 60_000  # ms; a machine may be busy

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
+from accounts.tests.laws import only_deep
 from accounts.tests.screens import excess, violations
 from syncing.models import SecondFactor
-from syncing.tests.laws import only_deep
 from syncing.tests.second_factor import app_code
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(240)]

@@ -13,6 +13,7 @@ import requests
 from accounts.simulator.edits import add
 from accounts.simulator.seed import seed_demo
 from accounts.simulator.world import World
+from accounts.tests.laws import ONLY_DEEP, only_deep
 from syncing.operations.child_processes import MANAGE, free_port
 from syncing.tests.installation import (
     children,
@@ -22,7 +23,6 @@ from syncing.tests.installation import (
     threads,
     wait_until,
 )
-from syncing.tests.laws import ONLY_DEEP
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")]
 BACKENDS = ["sqlite", "postgres+redis"]
@@ -95,6 +95,7 @@ def test_after_kill_9_of_a_worker_process_every_slave_converges_and_nothing_is_m
     installation.assert_converged()
 
 
+@only_deep
 def test_after_kill_9_of_the_web_server_a_triggered_run_goes_on_and_the_pages_come_back(make) -> None:
     installation = make(new_franchise(slaves=20), latency=0.04)
     key = installation.workspace.manage("api_key", "create", "test", "--scope", "read", "--scope", "trigger").strip()
@@ -129,6 +130,7 @@ def _web_server(up: int) -> int:
     raise AssertionError("no web server below `up`")
 
 
+@only_deep
 def test_after_kill_9_of_a_foreground_run_the_next_one_waits_takes_over_and_converges(make) -> None:
     installation = make(new_franchise(slaves=20), latency=0.04, SYNC_LEASE="10")
     first = installation.workspace.start("first", *MANAGE, "sync_all")
@@ -145,6 +147,7 @@ def test_after_kill_9_of_a_foreground_run_the_next_one_waits_takes_over_and_conv
     assert states[1] == "succeeded"
 
 
+@only_deep
 def test_a_process_that_was_stopped_longer_than_its_lease_sends_nothing_more_when_it_goes_on(make) -> None:
     """As a machine that sleeps: meanwhile another command takes over and ends the work."""
     installation = make(new_franchise(slaves=6), latency=0.04)

@@ -7,9 +7,9 @@ from http.client import HTTPConnection
 
 import pytest
 
+from accounts.tests.laws import ONLY_DEEP
 from syncing.operations.child_processes import free_port, wait_for_http, web_server
 from syncing.tests.installation import Installation, new_franchise
-from syncing.tests.laws import ONLY_DEEP
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")]
 HOST, POSTS, THREADS = "127.0.0.1", 100, 20

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from accounts.tests.laws import ONLY_DEEP, only_deep
 from accounts.tests.tables import connected
 from syncing.models import Channel
 from syncing.notifications.addresses import kind_of
 from syncing.tests.installation import Installation, new_franchise, wait_until
-from syncing.tests.laws import ONLY_DEEP, only_deep
 from syncing.tests.notifications.sinks import HttpSink, dead_port, http_sink, smtp_sink
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")]

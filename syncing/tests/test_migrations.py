@@ -13,6 +13,7 @@ from django.db.migrations.executor import MigrationExecutor
 from accounts import clock
 from accounts.kommo.stopping import Stopped, StopReason
 from accounts.models import SyncGroup
+from accounts.tests.laws import only_deep
 from accounts.tests.tables import connected, postgres_database
 from syncing import replication
 from syncing.execution import ip_block
@@ -23,7 +24,6 @@ from syncing.services.approvals import approve
 from syncing.services.audit import Actor
 from syncing.tests.crm import ANNA, account_runs, planned, synced, work
 from syncing.tests.house import House
-from syncing.tests.laws import only_deep
 
 own_names = import_module("syncing.migrations.0003_own_items_by_exact_name")
 BEFORE = (("accounts", "0008_plain_labels"), ("syncing", "0008_pending_creations"))
@@ -130,6 +130,7 @@ def check_rows(database: str) -> None:
     check_new()
 
 
+@only_deep
 @pytest.mark.django_db(transaction=True)
 def test_rows_move_to_tables_of_their_own_and_back() -> None:
     try:

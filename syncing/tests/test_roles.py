@@ -408,21 +408,6 @@ def walk(client: Client) -> Iterator[tuple[str, int, Offers]]:
         seen |= offers.links
 
 
-def test_no_page_offers_what_is_refused(scene: Scene, browser_of_person: Client, person: User) -> None:
-    wrong, visited = [], set()
-    for url, status, offers in walk(browser_of_person):
-        visited.add(name_of(url))
-        if status >= 400:
-            wrong.append((url, status))
-        for target in offers.posts:
-            name = name_of(target)
-            if "POST" in DOORS.get(name, {}) and not may(person, name, "POST") and target != url:
-                wrong.append((url, "form", target))
-    assert wrong == [], wrong
-    if person.groups.exists():
-        assert {"syncing:run", "syncing:drift", "syncing:account"} <= visited
-
-
 # Lists that the console has no page of its own for; they stand in its frame.
 LISTS_IN_USE = {
     "admin:syncing_message_changelist",
@@ -431,18 +416,34 @@ LISTS_IN_USE = {
 }
 
 
-def test_only_the_page_of_all_tables_leads_into_the_lists_of_the_admin(
+def refused(person: User, url: str, offers: Offers) -> Iterator[tuple[str, str]]:
+    """The buttons of a page that would answer 403."""
+    for target in offers.posts:
+        name = name_of(target)
+        if "POST" in DOORS.get(name, {}) and not may(person, name, "POST") and target != url:
+            yield url, target
+
+
+def lists_of_the_admin(url: str, offers: Offers) -> Iterator[tuple[str, str]]:
+    """Links into lists that belong below Settings, Data."""
+    if not name_of(url).startswith("admin:") and name_of(url) not in ("syncing:data", "syncing:data_of_app"):
+        lists = {name for name in map(name_of, offers.links) if name.endswith("_changelist")}
+        yield from ((url, each) for each in lists - LISTS_IN_USE)
+
+
+def test_pages_offer_nothing_that_is_refused_and_lead_into_the_admin_only_at_its_door(
     scene: Scene, browser_of_person: Client, person: User
 ) -> None:
-    wrong, visited = [], set()
-    for url, _status, offers in walk(browser_of_person):
-        here = name_of(url)
-        visited.add(here)
-        if here.startswith("admin:") or here in ("syncing:data", "syncing:data_of_app"):
-            continue  # below Settings, Data
-        lists = {name_of(link) for link in offers.links if name_of(link).endswith("_changelist")}
-        wrong += [(url, each) for each in lists - LISTS_IN_USE]
-    assert wrong == []
+    """One walk for both: it opens every page that a person can reach."""
+    wrong, visited = list[Any](), set()
+    for url, status, offers in walk(browser_of_person):
+        visited.add(name_of(url))
+        if status >= 400:
+            wrong.append((url, status))
+        wrong += [*refused(person, url, offers), *lists_of_the_admin(url, offers)]
+    assert wrong == [], wrong
+    if person.groups.exists():
+        assert {"syncing:run", "syncing:drift", "syncing:account"} <= visited
     assert ("syncing:data" in visited) is person.has_perm("auth.change_user")
 
 

@@ -23,6 +23,7 @@ from accounts.simulator.faults import Fault
 from accounts.simulator.oauth.integrations import SimIntegration
 from accounts.simulator.server import RunningServer
 from accounts.simulator.world import World
+from accounts.tests.laws import only_deep
 from accounts.tests.tables import connected
 
 PROCESSES, THREADS = 4, 50
@@ -113,6 +114,7 @@ def test_of_200_threads_in_4_processes_one_refreshes_and_nobody_fails(
     assert crew.refreshes == 1
 
 
+@only_deep
 def test_a_winner_that_is_killed_between_answer_and_store_costs_nothing_but_time(
     database_url: str,
     simulator: RunningServer,

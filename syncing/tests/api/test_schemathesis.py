@@ -10,8 +10,8 @@ from pathlib import Path
 
 from django.conf import settings
 
+from accounts.tests.laws import LAW_EXAMPLES, is_random, only_deep
 from accounts.tests.tables import make_tables, postgres_database
-from syncing.tests.laws import LAW_EXAMPLES, is_random, only_deep
 
 HERE = Path(__file__).parent
 PROGRAM = Path(sys.executable).with_name("schemathesis")

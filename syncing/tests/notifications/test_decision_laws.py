@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from accounts.tests.laws import law
 from syncing.notifications.decision import CHANGED, EVERY, NEWLY_BAD, SubjectsSeen, decide
-from syncing.tests.laws import law
 
 WHENS = (EVERY, CHANGED, NEWLY_BAD)
 subjects = st.sampled_from("abcde")
@@ -26,21 +26,21 @@ def sights(draw: Any, *, whole: bool | None = None, **flags: bool) -> SubjectsSe
     return SubjectsSeen(bad, well, unseen, **facts)
 
 
-@law(200)
+@law(60)
 @given(known=knowledge, seen=sights())
 def test_who_is_told_of_new_trouble_is_told_of_changes_and_who_is_told_of_those_is_told_every_time(known, seen) -> None:
     every, changed, newly_bad = (decide(when, known, seen).is_told for when in WHENS)
     assert newly_bad <= changed <= every
 
 
-@law(200)
+@law(60)
 @given(known=knowledge, seen=sights())
 def test_what_is_known_afterwards_depends_on_nobody_s_wish(known, seen) -> None:
     states = [decide(when, known, seen).bad for when in WHENS]
     assert states[0] == states[1] == states[2]
 
 
-@law(200)
+@law(60)
 @given(known=knowledge, seen=sights())
 def test_of_subjects_that_were_not_looked_at_nothing_changes(known, seen) -> None:
     after = decide(EVERY, known, seen).bad
@@ -48,7 +48,7 @@ def test_of_subjects_that_were_not_looked_at_nothing_changes(known, seen) -> Non
     assert {subject: after.get(subject) for subject in unseen} == {subject: known.get(subject) for subject in unseen}
 
 
-@law(200)
+@law(60)
 @given(known=knowledge, seen=sights())
 def test_of_subjects_that_were_looked_at_exactly_that_is_known(known, seen) -> None:
     after = decide(EVERY, known, seen).bad
@@ -58,7 +58,7 @@ def test_of_subjects_that_were_looked_at_exactly_that_is_known(known, seen) -> N
     }
 
 
-@law(200)
+@law(60)
 @given(known=knowledge, seen=sights())
 def test_the_same_once_more_is_told_only_to_who_is_told_every_time_and_only_while_it_is_bad(known, seen) -> None:
     after = decide(EVERY, known, seen).bad
@@ -66,7 +66,7 @@ def test_the_same_once_more_is_told_only_to_who_is_told_every_time_and_only_whil
     assert again == {EVERY: seen.repeats and bool(seen.bad), CHANGED: False, NEWLY_BAD: False}
 
 
-@law(200)
+@law(60)
 @given(known=knowledge, seen=sights())
 def test_only_a_subject_that_was_well_is_newly_bad(known, seen) -> None:
     made = decide(NEWLY_BAD, known, seen)
@@ -74,7 +74,7 @@ def test_only_a_subject_that_was_well_is_newly_bad(known, seen) -> None:
     assert made.newly_bad == seen.bad.keys() - known.keys()
 
 
-@law(200)
+@law(60)
 @given(known=knowledge, seen=sights(recovers=True))
 def test_who_is_told_of_changes_is_told_of_each_and_of_nothing_else(known, seen) -> None:
     made = decide(CHANGED, known, seen)
@@ -82,7 +82,7 @@ def test_who_is_told_of_changes_is_told_of_each_and_of_nothing_else(known, seen)
     assert made.recovered == known.keys() - made.bad.keys()
 
 
-@law(200)
+@law(60)
 @given(known=knowledge, looks=st.lists(sights(recovers=True), max_size=8))
 def test_from_bad_to_well_there_is_one_message_however_often_it_is_looked_at(known, looks) -> None:
     """Whoever only adds up the messages about changes knows at each time what is bad."""

@@ -7,8 +7,8 @@ from email import message_from_bytes, policy
 
 import pytest
 
+from accounts.tests.laws import ONLY_DEEP
 from syncing.tests.installation import new_franchise, wait_until
-from syncing.tests.laws import ONLY_DEEP
 from syncing.tests.notifications.sinks import http_sink, smtp_sink
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")]

@@ -10,10 +10,10 @@ import time
 import pytest
 from django.core.management import call_command
 
+from accounts.tests.laws import only_deep
 from syncing.operations.bench import measure
 from syncing.operations.bench.lab import Measurement, busiest_second
 from syncing.operations.bench.report import Limit, ScenarioResult, text
-from syncing.tests.laws import only_deep
 
 
 def measured(**facts: object) -> Measurement:

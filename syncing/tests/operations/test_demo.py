@@ -17,13 +17,13 @@ from urllib.request import HTTPCookieProcessor, build_opener
 
 import pytest
 
+from accounts.tests.laws import only_deep
 from accounts.tests.simulator.browsing import PlainBrowser
 from accounts.tests.tables import make_tables
 from syncing.operations import demo
 from syncing.operations.child_processes import free_port
 from syncing.operations.envfile import ROOT, child_environment
 from syncing.tests.installation import PATIENCE, wait_until
-from syncing.tests.laws import only_deep
 
 
 def start(directory: Path, *options: str) -> subprocess.Popen[str]:
@@ -119,6 +119,7 @@ def first_demo(directory: Path) -> str:
     return password
 
 
+@only_deep
 @pytest.mark.timeout(300)
 def test_the_first_demo_changes_every_slave_and_another_number_of_slaves_has_to_start_over(tmp_path: Path) -> None:
     first_demo(tmp_path)

@@ -2,8 +2,10 @@
 
 import os
 import re
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 from accounts.tests.tables import make_tables
@@ -56,9 +58,13 @@ def test_secrets_that_the_environment_gives_are_not_written_to_a_file(tmp_path: 
 def test_another_file_is_the_whole_truth_and_the_environment_is_not_asked(tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.write_text(f"VAR_DIR={tmp_path / 'there'}\n")
+    database = tmp_path / "there" / "kommosync.sqlite3"
+    database.parent.mkdir()
+    make_tables(database)
     done = setup(tmp_path / ".env", "--env", str(other), VAR_DIR=str(tmp_path / "here"), SECRET_KEY="y" * 60)
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "there" / "kommosync.sqlite3").is_file()
+    with closing(sqlite3.connect(database)) as connection:
+        assert connection.execute("SELECT username FROM auth_user").fetchall() == [("admin",)]
     assert not (tmp_path / "here" / "kommosync.sqlite3").exists()
     assert read(other)["SECRET_KEY"] not in ("", "y" * 60)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from hypothesis import given
 
+from accounts.tests.laws import law, seeds
 from syncing.engine.changes import Action, Change
 from syncing.engine.plan import make_plan
 from syncing.engine.refs import Kind, Ref, Scope
@@ -19,7 +20,6 @@ from syncing.presentation.drawing import DrawnPipeline, Mark
 from syncing.presentation.plan_drawing import DrawnPlan, draw_plan
 from syncing.presentation.stage_matrix import MatrixRow
 from syncing.tests.engine.items import field, group, pipeline, snapshot, stage
-from syncing.tests.laws import law, seeds
 
 DELETING = Rules(unmatched=dict.fromkeys(Kind, Unmatched.DELETE_ALL))
 PALETTE = ("#fffeb2", "#98cbff", "#87f2c0")

@@ -1,4 +1,4 @@
-"""What laws of whole runs share: a master and a slave at random, and what a slave has (`syncing.tests.laws`)."""
+"""What laws of whole runs share: a master and a slave at random, and what a slave has (`accounts.tests.laws`)."""
 
 from random import Random
 from typing import Any

@@ -1,16 +1,16 @@
-"""Laws of what is kept and what is deleted, for any master, any slave and any edits (`syncing.tests.laws`)."""
+"""Laws of what is kept and what is deleted, for any master, any slave and any edits (`accounts.tests.laws`)."""
 
 import pytest
 from hypothesis import given
 
 from accounts.simulator.account import SimAccount
 from accounts.simulator.server import RunningServer
+from accounts.tests.laws import seeds
 from syncing.engine.refs import Kind
 from syncing.engine.rules import NO_RULES
 from syncing.engine.snapshot import refs_in
 from syncing.replication.contract import Result
 from syncing.tests import laws
-from syncing.tests.laws import seeds
 from syncing.tests.replication.policy_stories import ALL, OURS, Key, Story, existing, names_of, used
 
 pytestmark = pytest.mark.law

@@ -1,4 +1,4 @@
-"""Deletions of a run that is killed, or whose answers get lost (`syncing.tests.laws`)."""
+"""Deletions of a run that is killed, or whose answers get lost (`accounts.tests.laws`)."""
 
 from contextlib import suppress
 
@@ -7,11 +7,11 @@ from hypothesis import given
 
 from accounts.simulator.server import RunningServer
 from accounts.simulator.world import World
+from accounts.tests.laws import IS_DEEP, seeds
 from syncing.engine.refs import Kind
 from syncing.engine.snapshot import Snapshot
 from syncing.tests import laws
 from syncing.tests.branches import Branch, Killed, Scene, inventory
-from syncing.tests.laws import IS_DEEP, seeds
 from syncing.tests.replication.policy_stories import ALL, OURS, Key, Story, existing
 
 pytestmark = pytest.mark.law

@@ -6,8 +6,8 @@ from accounts.simulator.account import SimAccount
 from accounts.simulator.compare import differences
 from accounts.simulator.seed import copy_configuration, drift, seed_random
 from accounts.simulator.server import RunningServer
+from accounts.tests.laws import IS_DEEP
 from syncing.tests.branches import Branch, Killed, Scene, inventory
-from syncing.tests.laws import IS_DEEP
 
 pytestmark = pytest.mark.law
 

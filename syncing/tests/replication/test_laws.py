@@ -1,4 +1,4 @@
-"""Laws that hold for any master and any slave (`syncing.tests.laws`)."""
+"""Laws that hold for any master and any slave (`accounts.tests.laws`)."""
 
 import json
 import re
@@ -11,13 +11,13 @@ from accounts.simulator.account import SimAccount
 from accounts.simulator.compare import differences
 from accounts.simulator.seed import drift
 from accounts.simulator.server import RunningServer
+from accounts.tests.laws import seeds
 from syncing.adapters.reader import Reader
 from syncing.engine.plan import make_plan
 from syncing.engine.refs import Scope
 from syncing.engine.snapshot import Snapshot, fingerprint, from_document, to_document
 from syncing.tests import laws
 from syncing.tests.branches import Branch, Scene, client_of, inventory
-from syncing.tests.laws import seeds
 from syncing.tests.replication.law_scenes import ids_of, leads_of, scene_of, slave_of
 
 pytestmark = pytest.mark.law

@@ -8,10 +8,10 @@ from hypothesis import given
 
 from accounts.simulator.seed import drift
 from accounts.simulator.server import RunningServer
+from accounts.tests.laws import seeds
 from syncing.engine.pending import UNCERTAIN
 from syncing.tests import laws
 from syncing.tests.branches import Branch, Scene
-from syncing.tests.laws import seeds
 from syncing.tests.replication.law_scenes import fill, scene_of
 
 pytestmark = pytest.mark.law

@@ -6,8 +6,8 @@ import pytest
 
 from accounts.simulator import spelling
 from accounts.simulator.server import RunningServer
+from accounts.tests.laws import IS_DEEP
 from syncing.tests.branches import Branch, Killed, Scene
-from syncing.tests.laws import IS_DEEP
 
 BULB = "\U0001f4a1"
 

@@ -1,4 +1,4 @@
-"""Laws of rollbacks: an account is as it was, or the result says what stays (`syncing.tests.laws`)."""
+"""Laws of rollbacks: an account is as it was, or the result says what stays (`accounts.tests.laws`)."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 
 from accounts.simulator.server import RunningServer
+from accounts.tests.laws import seeds
 from syncing.engine.changes import Action
 from syncing.engine.refs import Kind
 from syncing.engine.resources.custom_fields import CustomField
@@ -16,7 +17,6 @@ from syncing.engine.rules import NO_RULES
 from syncing.engine.snapshot import Snapshot
 from syncing.tests import laws
 from syncing.tests.branches import Branch, read
-from syncing.tests.laws import seeds
 from syncing.tests.replication.policy_stories import ALL, OURS, Story, held, populate
 
 pytestmark = pytest.mark.law

@@ -8,6 +8,7 @@ import pytest
 from accounts.models import Account, SyncGroup
 from accounts.refusals import Refusal
 from accounts.simulator.edits import change, remove
+from accounts.tests.laws import ONLY_DEEP
 from syncing.automation.follow_up import follow_ended
 from syncing.models import AccountRun, HealedItem, RunMode, SyncRun
 from syncing.services import choice
@@ -15,7 +16,6 @@ from syncing.services.actors import COMMAND
 from syncing.services.approvals import approve, send_back
 from syncing.tests.crm import ANNA, look, planned, synced, work
 from syncing.tests.house import House
-from syncing.tests.laws import ONLY_DEEP
 from syncing.tests.random_edits import edit
 
 

@@ -14,6 +14,7 @@ from accounts.actors import Actor
 from accounts.models import SyncGroup
 from accounts.refusals import Refusal
 from accounts.tests.factories import AccountFactory, GroupFactory
+from accounts.tests.laws import only_deep
 from syncing.models import ApiKey, AuditEntry, RunMode, RunPurpose, SyncRun, Trigger
 from syncing.services import promotion
 from syncing.services.actors import of_key
@@ -208,6 +209,7 @@ def test_the_command_refuses_her(plan_of_her_deleted_key: SyncRun, ana: User, ca
 # -- what was there before --
 
 
+@only_deep
 @pytest.mark.django_db(transaction=True)
 def test_an_upgrade_knows_who_asked_for_the_plans_that_wait() -> None:
     ana = User.objects.create_user("ana")

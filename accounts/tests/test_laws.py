@@ -2,7 +2,7 @@
 
 import pytest
 
-from syncing.tests.laws import is_random
+from accounts.tests.laws import is_random
 
 
 @pytest.mark.parametrize(
