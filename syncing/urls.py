@@ -81,6 +81,7 @@ urlpatterns: list[URLPattern] = [
     staff("settings/keys/", settings.keys, "keys"),
     staff("settings/integrations/", settings.integrations, "integrations"),
     staff("settings/audit/", audit.audit, "audit"),
+    staff("settings/audit/audit.<str:format>", audit.audit_file, "audit_file"),
     staff("settings/data/", settings.data, "data"),
     # Instead of the admin's lists of the tables of one app.
     *(staff(f"{app}/", settings.data, "data_of_app") for app in ("auth", "django_q", "syncing")),

@@ -1,39 +1,26 @@
-"""Shows, searches and exports the audit; nobody changes it."""
+"""Shows the entries of the audit as they are stored; nobody changes them."""
 
 import json
-from collections.abc import Callable, Iterator
-from itertools import chain
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin.options import IncorrectLookupParameters
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
-from django.urls import URLPattern, path, reverse
-from django.utils import timezone
+from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.readonly import ReadOnlyAdmin
 from accounts.badges import IDLE, INFO, OK, WARN, mark
-from accounts.services.tables.formulas import BOM
 from syncing.models import AuditAction, AuditEntry, Trigger
 from syncing.presentation.labels import trigger_label
-from syncing.selectors import audit
 
 TONES = {
     **dict.fromkeys((AuditAction.OVERRODE, AuditAction.ROLLED_BACK, AuditAction.POLICY, AuditAction.LOCKED_OUT), WARN),
     AuditAction.FACTOR_OFF: WARN,
     **dict.fromkeys((AuditAction.APPROVED, AuditAction.PROMOTED), OK),
     **dict.fromkeys((AuditAction.CANCELLED, AuditAction.WITHDREW, AuditAction.SENT_BACK), IDLE),
-}
-
-
-FORMATS: dict[str, tuple[str, Callable[[QuerySet[AuditEntry]], Iterator[str]]]] = {
-    "csv": ("text/csv; charset=utf-8", lambda entries: chain([BOM], audit.as_csv(entries))),
-    "json": ("application/json", audit.as_json),
 }
 
 
@@ -60,7 +47,6 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     show_full_result_count = False
     fields = ("at", "actor", "way", "action_badge", "group", "account", "run_link", "reason", "content")
     readonly_fields = fields
-    change_list_template = "syncing/audit_list.html"
 
     @admin.display(description=_("via"), ordering="via")
     def way(self, entry: AuditEntry) -> str:
@@ -82,24 +68,3 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     def content(self, entry: AuditEntry) -> SafeString:
         text = json.dumps(entry.details, indent=2, ensure_ascii=False)
         return format_html('<pre class="ks-document">{}</pre>', text)
-
-    # -- export --
-
-    def get_urls(self) -> list[URLPattern]:
-        export = self.admin_site.admin_view(self.export)
-        return [path("export/<str:kind>", export, name="syncing_auditentry_export"), *super().get_urls()]
-
-    def export(self, request: HttpRequest, kind: str) -> HttpResponse | StreamingHttpResponse:
-        """Answers with a file of the list as it is filtered and searched."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        if kind not in FORMATS:
-            raise Http404
-        try:
-            entries = self.get_changelist_instance(request).get_queryset(request)
-        except IncorrectLookupParameters:
-            return HttpResponseRedirect(reverse("admin:syncing_auditentry_changelist"))
-        content_type, parts = FORMATS[kind]
-        response = StreamingHttpResponse(parts(entries), content_type=content_type)
-        response["Content-Disposition"] = f'attachment; filename="audit-{timezone.localdate().isoformat()}.{kind}"'
-        return response

@@ -15,6 +15,7 @@ class SavedList(models.TextChoices):
     DRIFT_ITEMS = "drift_items", _("Drift by item")
     TODO = "todo", _("To do")
     RUN_LOG = "run_log", _("Log")
+    AUDIT = "audit", _("Audit")
 
 
 class SavedView(models.Model):

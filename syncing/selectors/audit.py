@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -10,10 +11,23 @@ from django.utils import timezone
 
 from accounts.kommo.texts import storable, storable_id
 from accounts.services.tables.formulas import csv_line
-from syncing.models import AuditEntry
+from syncing.models import AuditAction, AuditEntry, Trigger
+from syncing.selectors.filters import ListFilters, a_day, in_days, one_of
 
 COLUMNS = ("id", "at", "actor", "via", "action", "group", "account", "run", "reason", "details")
 AT_A_TIME = 500  # rows
+
+
+@dataclass(frozen=True)
+class AuditListFilters(ListFilters):
+    """What somebody looks for. `group`: a name, as groups may be gone; `since` and `until`: the first and last day."""
+
+    action: str = one_of(*AuditAction.values)
+    via: str = one_of(*Trigger.values)
+    group: str = ""
+    since: str = a_day()
+    until: str = a_day()
+    sort: str = one_of("oldest")
 
 
 def entries(
@@ -30,14 +44,16 @@ def entries(
     return listed.filter(**{name: value for name, value in columns.items() if value is not None})
 
 
-def found(*, text: str = "", action: str = "", group: str = "") -> QuerySet[AuditEntry]:
-    """Returns the entries with all of these words, of this action and this group ("": any), the newest first."""
-    listed = entries(action=action or None, group=group or None)
-    for word in text.split():
+def found_entries(filters: AuditListFilters) -> QuerySet[AuditEntry]:
+    """Returns the entries with all of these words, the newest first if no other order is asked for."""
+    wanted = {name: getattr(filters, name) or None for name in ("action", "via", "group")}
+    listed = entries(**wanted).filter(in_days("at", filters.since, filters.until))
+    for word in filters.q.split():
         matches = Q(actor__icontains=word) | Q(group__icontains=word) | Q(account__icontains=word)
         matches |= Q(reason__icontains=word)
-        listed = listed.filter(matches | Q(run=number) if (number := storable_id(word)) is not None else matches)
-    return listed
+        number = storable_id(word.lstrip("#"))
+        listed = listed.filter(matches if number is None else matches | Q(run=number))
+    return listed.order_by("pk") if filters.sort else listed
 
 
 def document(entry: AuditEntry) -> dict[str, Any]:

@@ -2,8 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from datetime import date
+from datetime import date, datetime, time, timedelta
 from typing import Any, Self
+
+from django.db.models import Q
+from django.utils import timezone
 
 from accounts.kommo.texts import storable, storable_id
 
@@ -36,6 +39,20 @@ def day_of(value: str) -> date | None:
     except ValueError:
         return None
     return day if date.min < day < date.max else None
+
+
+def in_days(column: str, since: str, until: str) -> Q:
+    """Returns the condition that a moment is between the first and the last of these days; "" for no bound."""
+    wanted = Q()
+    if first := day_of(since):
+        wanted &= Q(**{f"{column}__gte": _midnight(first)})
+    if last := day_of(until):
+        wanted &= Q(**{f"{column}__lt": _midnight(last + timedelta(days=1))})
+    return wanted
+
+
+def _midnight(day: date) -> datetime:
+    return timezone.make_aware(datetime.combine(day, time.min))
 
 
 @dataclass(frozen=True)

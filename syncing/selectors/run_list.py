@@ -2,17 +2,15 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.kommo.texts import storable_id
 from accounts.models import Account
 from syncing.models import RUN_OPEN, AccountRun, RunPurpose, RunState, RunType, SyncRun, Trigger
-from syncing.selectors.filters import ListFilters, a_day, an_id, day_of, one_of
+from syncing.selectors.filters import ListFilters, a_day, an_id, in_days, one_of
 from syncing.selectors.runs import StateCount, state_counts
 
 OPEN = "open"  # as a state: all that has not ended
@@ -51,10 +49,7 @@ def found_runs(filters: RunListFilters, *, in_any_state: bool = False) -> QueryS
         runs = runs.filter(_state(filters.state))
     if filters.account:
         runs = runs.filter(pk__in=AccountRun.objects.filter(account__subdomain=filters.account).values("run"))
-    if first := day_of(filters.since):
-        runs = runs.filter(created_at__gte=_midnight(first))
-    if last := day_of(filters.until):
-        runs = runs.filter(created_at__lt=_midnight(last + timedelta(days=1)))
+    runs = runs.filter(in_days("created_at", filters.since, filters.until))
     if filters.person == NO_PERSON:
         runs = runs.filter(requester_user_id=None, requester_key_id=None)
     elif filters.person:
@@ -89,10 +84,6 @@ def _state(state: str) -> Q:
     if state == OPEN:
         return Q(state__in=RUN_OPEN)
     return Q(state=state) if state else Q()
-
-
-def _midnight(day: date) -> datetime:
-    return timezone.make_aware(datetime.combine(day, time.min))
 
 
 def _of_somebody() -> Q:

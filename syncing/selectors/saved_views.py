@@ -10,6 +10,7 @@ from django.db.models import Q
 
 from syncing.models import SavedList, SavedView
 from syncing.selectors.account_list import AccountListFilters
+from syncing.selectors.audit import AuditListFilters
 from syncing.selectors.drift import DriftListFilters
 from syncing.selectors.drift_items import DriftItemFilters
 from syncing.selectors.filters import ListFilters
@@ -24,6 +25,7 @@ FILTERS: Mapping[str, type[ListFilters]] = {
     SavedList.DRIFT_ITEMS: DriftItemFilters,
     SavedList.TODO: TodoFilters,
     SavedList.RUN_LOG: RunLogFilters,
+    SavedList.AUDIT: AuditListFilters,
 }
 FIXED: Mapping[str, Mapping[str, str]] = {SavedList.DRIFT_ITEMS: {"by": "item"}}  # of every address of the list
 ALL = {"all": "yes"}  # opens a list without its default

@@ -53,6 +53,7 @@ DOORS: dict[str, dict[str, str]] = {
     "syncing:keys": {"GET": "syncing.view_apikey"},
     "syncing:integrations": {"GET": "accounts.view_integration"},
     "syncing:audit": {"GET": "syncing.view_auditentry"},
+    "syncing:audit_file": {"GET": "syncing.view_auditentry"},
     "syncing:data": {"GET": "auth.change_user"},
     "syncing:data_of_app": {"GET": "auth.change_user"},
     "syncing:dashboard_live": {"GET": "syncing.view_syncrun"},
@@ -218,6 +219,7 @@ class Scene:
         args |= {"schedule_id": self.schedule.pk, "window_id": self.window.pk}
         args["view_id"] = self.view.pk
         args["digest"] = content_digest(PLAN)
+        args["format"] = "csv"
         if name.startswith("admin:"):
             rows = {"account": self.north, "syncgroup": self.group, "integration": self.integration}
             row = {**rows, "channel": self.channel}[name.split("_")[1]] if name.endswith(("change", "delete")) else None

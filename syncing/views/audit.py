@@ -1,32 +1,60 @@
-"""Shows who decided what, and why: the newest first, searched and filtered."""
+"""Shows who decided what, and why, and gives it as a file; both by the same filters."""
+
+from collections.abc import Callable, Iterator
+from itertools import chain
 
 from django.contrib.auth.decorators import permission_required
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from accounts.kommo.texts import storable
 from accounts.models import SyncGroup
 from accounts.pages import page
-from syncing.models import AuditAction
-from syncing.selectors.audit import found
-from syncing.selectors.filters import LONGEST
+from accounts.services.tables.formulas import BOM
+from syncing.models import AuditAction, AuditEntry, SavedList, Trigger
+from syncing.selectors import audit as reads
+from syncing.selectors.audit import AuditListFilters
+from syncing.views.saved_views import list_views
 
 ENTRIES_PER_PAGE = 50
+FORMATS: dict[str, tuple[str, Callable[[QuerySet[AuditEntry]], Iterator[str]]]] = {
+    "csv": ("text/csv; charset=utf-8", lambda entries: chain([BOM], reads.as_csv(entries))),
+    "json": ("application/json", reads.as_json),
+}
+may_look = permission_required("syncing.view_auditentry", raise_exception=True)
 
 
-@permission_required("syncing.view_auditentry", raise_exception=True)
+@may_look
 @require_safe
 def audit(request: HttpRequest) -> HttpResponse:
-    """Lists the audit; the parameters are those of the file that the page offers (syncing.admin.audit)."""
-    names = {"q": "text", "action__exact": "action", "group": "group"}
-    asked = {to: storable(request.GET.get(name, "")).strip()[:LONGEST] for name, to in names.items()}
+    """Lists the entries that are looked for."""
+    filters = AuditListFilters.of(request.GET)
+    saved = list_views(request, SavedList.AUDIT, filters)
+    if saved.opens:
+        return HttpResponseRedirect(saved.opens)
     context = {
         "title": _("Audit"),
-        **asked,
+        "saved": saved,
+        "filters": filters,
         "actions": AuditAction.choices,
-        "groups": SyncGroup.objects.values_list("name", flat=True),
-        "entries": Paginator(found(**asked), ENTRIES_PER_PAGE).get_page(request.GET.get("p")),
+        "triggers": Trigger.choices,
+        "groups": list(SyncGroup.objects.order_by("name").values_list("name", flat=True)),
+        "entries": Paginator(reads.found_entries(filters), ENTRIES_PER_PAGE).get_page(request.GET.get("p")),
     }
     return page(request, "console/audit.html", context)
+
+
+@may_look
+@require_safe
+def audit_file(request: HttpRequest, format: str) -> StreamingHttpResponse:
+    """Exports the entries that the filters of the page find, however many they are."""
+    if format not in FORMATS:
+        raise Http404
+    content_type, write = FORMATS[format]
+    entries = reads.found_entries(AuditListFilters.of(request.GET))
+    response = StreamingHttpResponse(write(entries), content_type=content_type)
+    response["Content-Disposition"] = f'attachment; filename="audit-{timezone.localdate().isoformat()}.{format}"'
+    return response

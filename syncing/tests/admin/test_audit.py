@@ -1,9 +1,5 @@
 """The audit in the admin: looked at and taken along, never changed; and what the admin itself writes into it."""
 
-import csv
-import io
-import json
-
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import Permission, User
@@ -73,32 +69,10 @@ def test_a_run_is_found_by_its_number(admin_client: Client, entries: list[AuditE
     assert shown(admin_client, f"q={entries[1].run}") == ["overrode"]
 
 
-def test_the_filtered_list_can_be_taken_along(admin_client: Client, entries: list[AuditEntry]) -> None:
-    page = admin_client.get(f"{LIST}?q=ana").content.decode()
-    for kind in ("csv", "json"):
-        assert f"{reverse('admin:syncing_auditentry_export', args=[kind])}?q=ana" in page
-
-    table = admin_client.get(reverse("admin:syncing_auditentry_export", args=["csv"]), {"q": "ana"})
-    document = admin_client.get(reverse("admin:syncing_auditentry_export", args=["json"]), {"q": "ana"})
-
-    rows = list(csv.DictReader(io.StringIO(table.getvalue().decode("utf-8-sig"))))
-    assert [(row["action"], row["reason"]) for row in rows] == [("overrode", "'=We <moved>"), ("policy", "")]
-    assert [row["action"] for row in json.loads(document.getvalue())] == ["overrode", "policy"]
-    assert "attachment" in table["Content-Disposition"]
-    assert admin_client.get(reverse("admin:syncing_auditentry_export", args=["xml"])).status_code == 404
-
-
-def test_a_broken_filter_leads_back_to_the_list(admin_client: Client, entries: list[AuditEntry]) -> None:
-    answer = admin_client.get(reverse("admin:syncing_auditentry_export", args=["csv"]), {"nothing__exact": "x"})
-
-    assert answer.status_code == 302
-
-
-def test_those_who_may_not_look_get_no_file(client: Client, entries: list[AuditEntry]) -> None:
+def test_those_who_may_not_look_see_no_list(client: Client, entries: list[AuditEntry]) -> None:
     client.force_login(User.objects.create_user("clerk", is_staff=True))
 
     assert client.get(LIST).status_code == 403
-    assert client.get(reverse("admin:syncing_auditentry_export", args=["csv"])).status_code == 403
 
 
 def test_nobody_adds_changes_or_deletes_an_entry(rf, admin_client: Client, entries: list[AuditEntry]) -> None:

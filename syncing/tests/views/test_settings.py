@@ -6,7 +6,6 @@ from django.test import Client
 
 from accounts.models import Integration, SyncGroup
 from accounts.tests.factories import AccountFactory, GroupFactory
-from syncing.models import AuditAction, AuditEntry
 from syncing.services.keys import create_key
 from syncing.services.policy import fields
 from syncing.services.roles import make_roles
@@ -60,23 +59,6 @@ def test_integrations_say_how_many_accounts_they_connect(admin_client: Client) -
     assert "connects 2 accounts" in html
     assert "1 is not connected" in html
     assert "hidden-key" not in html
-
-
-def test_the_audit_is_searched_and_its_file_is_of_what_is_shown(admin_client: Client) -> None:
-    AuditEntry.objects.create(actor="anna", via="admin", action=AuditAction.POLICY, group="Branches", reason="Summer")
-    AuditEntry.objects.create(actor="bento", via="admin", action=AuditAction.PAUSED, group="Clinics", run=417)
-    for query, shown in {
-        "": {"anna", "bento"},
-        "?q=summer+anna": {"anna"},
-        "?q=summer+bento": set(),
-        "?q=417": {"bento"},
-        "?action__exact=paused": {"bento"},
-        "?group=Branches": {"anna"},
-    }.items():
-        html = html_of(admin_client, f"/settings/audit/{query}")
-        assert {name for name in ("anna", "bento") if f"<strong>{name}</strong>" in html} == shown, query
-        file = b"".join(admin_client.get(f"/syncing/auditentry/export/csv{query}").streaming_content).decode()
-        assert {name for name in ("anna", "bento") if f",{name}," in file} == shown, query
 
 
 def test_the_policy_says_what_its_dangerous_values_do(admin_client: Client) -> None:
