@@ -7,6 +7,7 @@ from accounts.models.accounts import (
     SECRETS,
     SUBDOMAIN_PATTERN,
     Account,
+    is_called,
 )
 from accounts.models.checks import CheckedAccount, ConnectionCheck
 from accounts.models.connecting import AccountEvent, ConnectAttempt, Invite, InviteState
@@ -50,6 +51,7 @@ __all__ = [
     "WatchMode",
     "WaveUnit",
     "WriteProbe",
+    "is_called",
     "pause_is_on",
     "validate_time_zone",
 ]

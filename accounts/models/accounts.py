@@ -133,6 +133,14 @@ class Account(Pausable):
         return self.credential_kind == self.CredentialKind.OAUTH
 
 
+def is_called(text: str, account: str = "") -> Q:
+    """Returns the condition that an account has `text` in its name or subdomain.
+
+    `account`: the way to the account from the rows that are asked, such as "account__"; "" if these are accounts.
+    """
+    return Q(**{f"{account}name__icontains": text}) | Q(**{f"{account}subdomain__icontains": text})
+
+
 HEALTH_FINE = (Account.Health.UNKNOWN, Account.Health.CONNECTED)
 # Kommo's side of the connection has ended: only a person can make it again, by consent or with a new token.
 HEALTH_NEEDS_CONNECTING = (

@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.core.paginator import Paginator
-from django.db.models import Case, Count, Q, QuerySet, Value, When
+from django.db.models import Case, Count, QuerySet, Value, When
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -25,6 +25,7 @@ from accounts.models import (
     Account,
     CheckedAccount,
     ConnectionCheck,
+    is_called,
 )
 from accounts.pages import actor_of, live_parts, page
 from accounts.services.health.bulk_check import start_check
@@ -141,7 +142,7 @@ def _one_page(request: HttpRequest, items: QuerySet[CheckedAccount], state: str,
     elif state in Account.Health.values:
         items = items.filter(health=state)
     if query:
-        items = items.filter(Q(account__name__icontains=query) | Q(account__subdomain__icontains=query))
+        items = items.filter(is_called(query, "account__"))
     is_fine = Case(When(health__in=["", *HEALTH_FINE], then=Value(1)), default=Value(0))
     rows = items.select_related("account").defer(*RELATED_SECRETS).order_by(is_fine, "pk")
     one_page: Any = Paginator(rows, PER_PAGE).get_page(request.GET.get("p"))

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts import expiry
 from accounts.kommo.texts import storable_id
-from accounts.models import HEALTH_FINE, NEEDS_CONNECTING, SECRETS, Account, pause_is_on
+from accounts.models import HEALTH_FINE, NEEDS_CONNECTING, SECRETS, Account, is_called, pause_is_on
 from syncing.models import AccountState
 from syncing.selectors.drift import CAUSES, EDITED, EDITED_CAUSE, NEVER, STATES
 from syncing.selectors.filters import ListFilters, an_id, one_of
@@ -83,16 +83,10 @@ def account_counts(group: int | None = None) -> AccountCounts:
     return AccountCounts(**accounts.aggregate(total=Count("pk"), **counts))
 
 
-def _text(text: str) -> Q:
-    wanted = Q(name__icontains=text) | Q(subdomain__icontains=text)
-    if number := storable_id(text):
-        wanted |= Q(kommo_id=number)
-    return wanted
-
-
 def _filter(name: str, value: str) -> Q:
     if name == "q":
-        return _text(value)
+        number = storable_id(value)
+        return is_called(value) | Q(kommo_id=number) if number else is_called(value)
     if name in ("paused", "pilot"):
         condition = pause_is_on() if name == "paused" else Q(is_pilot=True)
         return condition if value == "yes" else ~condition

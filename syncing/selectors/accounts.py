@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from accounts.kommo.texts import storable
-from accounts.models import SECRETS, Account, SyncGroup
+from accounts.models import SECRETS, Account, SyncGroup, is_called
 from syncing.selectors.runs import with_last_run
 
 
@@ -23,7 +23,7 @@ def listed_accounts(
     accounts = accounts.filter(**{name: value for name, value in wanted.items() if value is not None})
     if storable(text) != text:
         return accounts.none()
-    return accounts.filter(Q(name__icontains=text) | Q(subdomain__icontains=text)) if text else accounts
+    return accounts.filter(is_called(text)) if text else accounts
 
 
 def account_status(account: Any) -> dict[str, Any]:

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
+from accounts.models import is_called
 from syncing.engine.grouping import PlanCounts
 from syncing.models import AccountRun, AccountState, RunMode, SyncRun
 
@@ -49,7 +50,7 @@ def bundles(plan: SyncRun, account_runs: QuerySet[AccountRun], query: str = "", 
     Leaves out accounts without `query` in their name or subdomain, and plans with another digest than `digest`.
     """
     if query:
-        account_runs = account_runs.filter(Q(account__name__icontains=query) | Q(account__subdomain__icontains=query))
+        account_runs = account_runs.filter(is_called(query, "account__"))
     if digest:
         account_runs = account_runs.filter(content_digest=digest)
     rows = list(account_runs.order_by("account__subdomain").values_list(*COLUMNS))

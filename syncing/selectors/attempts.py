@@ -1,6 +1,5 @@
 """Reads of the attempts of a run: what was tried again of it, account by account, side by side."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 
 from django.db.models import Q
@@ -63,10 +62,10 @@ def attempts_of(run: SyncRun, account: int | None = None) -> Attempts | None:
     for run_id, account_id, name, subdomain, pk, state, reason in rows:
         names[account_id] = name or subdomain
         tried.setdefault(account_id, {})[run_id] = Attempt(pk, state, reason)
-    again = [account_id for account_id, each in tried.items() if len(each) > 1 or _is_bad(each.values())]
+    again = [
+        account_id
+        for account_id, each in tried.items()
+        if len(each) > 1 or any(attempt.state not in ACCOUNT_GOOD for attempt in each.values())
+    ]
     listed = [TriedAccount(names[each], tuple(tried[each].get(run.pk) for run in runs)) for each in again]
     return Attempts(runs, tuple(listed[:MOST_ACCOUNTS]), max(0, len(listed) - MOST_ACCOUNTS))
-
-
-def _is_bad(attempts: Collection[Attempt]) -> bool:
-    return any(attempt.state not in ACCOUNT_GOOD for attempt in attempts)

@@ -55,26 +55,27 @@ class _MasterNow:
 
 def conformity_of(group: SyncGroup) -> list[SlaveConformity]:
     """Returns every slave of a group, in the order of their subdomains."""
-    moment, master = clock.now(), _master_of(group)
+    moment = clock.now()
+    watch = Watch.objects.filter(group=group).exclude(pending_fingerprint="").first()
+    master = _MasterNow(
+        pipelines=_same_as_newest(group, RunType.PIPELINES, "pipelines"),
+        fields=_same_as_newest(group, RunType.CUSTOM_FIELDS, "groups", "fields"),
+        changed_at=watch.last_change if watch else None,
+    )
     return [_slave(account, group, master, moment) for account in _slaves(group)]
 
 
 def _slaves(group: SyncGroup) -> QuerySet[Any]:
+    """Selects the slaves by subdomain, each with its last run that was begun (`last_run`...) and `worked_since`.
+
+    `worked_since`: a run has begun to work it after the one that its drift is of.
+    """
     ended = AccountRun.objects.filter(account=OuterRef("pk"), fence__gt=0).exclude(state__in=ACCOUNT_OPEN)
     last = {name: Subquery(ended.order_by("-pk").values(name)[:1]) for name in ("run", "finished_at", "state")}
     later = AccountRun.objects.filter(account=OuterRef("pk"), fence__gt=0, run__gt=OuterRef("drift__run"))
     slaves: QuerySet[Any] = listing(DriftListFilters(group=str(group.pk))).annotate(worked_since=Exists(later))
     slaves = slaves.annotate(last_run=last["run"], last_run_at=last["finished_at"], last_run_state=last["state"])
     return slaves.order_by("subdomain")
-
-
-def _master_of(group: SyncGroup) -> _MasterNow:
-    watch = Watch.objects.filter(group=group).exclude(pending_fingerprint="").first()
-    return _MasterNow(
-        pipelines=_same_as_newest(group, RunType.PIPELINES, "pipelines"),
-        fields=_same_as_newest(group, RunType.CUSTOM_FIELDS, "groups", "fields"),
-        changed_at=watch.last_change if watch else None,
-    )
 
 
 def _same_as_newest(group: SyncGroup, part: str, *keys: str) -> frozenset[int]:

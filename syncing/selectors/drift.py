@@ -9,7 +9,7 @@ from django.db.models import Count, F, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from accounts.kommo.texts import storable, storable_id
-from accounts.models import SECRETS, Account, SyncGroup
+from accounts.models import SECRETS, Account, SyncGroup, is_called
 from syncing.engine.healing import ITEM_KINDS
 from syncing.models import AcceptedDifference, Drift, DriftChange
 from syncing.selectors.filters import ListFilters, an_id, one_of
@@ -19,7 +19,8 @@ NEVER = "never"  # as a state: nobody has looked yet
 UNKNOWN = "unknown"  # the same, in documents
 STATES = (*Drift.State.values, NEVER)
 EXTRA = "extra"
-EDITED_CAUSE = "edited"  # slave or both, as a filter
+EDITED_CAUSE = "edited"  # as a filter: one of EDIT_CAUSES
+EDIT_CAUSES = ("slave", "both")  # somebody changed it in the slave
 EDITED = Q(drift__by_slave__gt=0) | Q(drift__by_both__gt=0)
 SORTS: Mapping[str, tuple[Any, ...]] = {
     "": (F("drift__count").desc(nulls_last=True), "subdomain"),
@@ -115,7 +116,7 @@ def listing(filters: DriftListFilters) -> QuerySet[Any]:
     """Selects `slaves` with the number of their `exceptions`."""
     accounts = slaves().order_by(*SORTS[filters.sort])
     if text := filters.q:
-        accounts = accounts.filter(Q(name__icontains=text) | Q(subdomain__icontains=text))
+        accounts = accounts.filter(is_called(text))
     if filters.group:
         accounts = accounts.filter(group=storable_id(filters.group))
     if filters.state == NEVER:
@@ -180,9 +181,7 @@ def slave_edits() -> Iterator[tuple[Account, SlaveEdit]]:
     """Yields every edit of every slave that was edited, account by account."""
     edited = Account.objects.filter(EDITED, role=Account.Role.SLAVE).select_related("drift").defer(*SECRETS)
     for account in edited.order_by("subdomain"):
-        rows = (
-            row for row in account.drift.differences if row["action"] != EXTRA and row["cause"] in ("slave", "both")
-        )
+        rows = (row for row in account.drift.differences if row["action"] != EXTRA and row["cause"] in EDIT_CAUSES)
         edits = (SlaveEdit(row["kind"], row["name"], row["parent"], row["action"]) for row in rows)
         yield from ((account, edit) for edit in dict.fromkeys(edits))  # each once, in order
 

@@ -9,13 +9,12 @@ from accounts.kommo.texts import storable_id
 from accounts.models import SECRETS, Account
 from syncing.models import Drift
 from syncing.presentation.labels import value_text
-from syncing.selectors.drift import CAUSES, EDITED_CAUSE, ListedDifference
+from syncing.selectors.drift import CAUSES, EDIT_CAUSES, EDITED_CAUSE, EXTRA, ListedDifference
 from syncing.selectors.filters import ListFilters, an_id, one_of
 
 MOST_VALUES = 5  # of an attribute that are told
 THERE = "there"  # what only accounts have, and the master has not
 WHAT = ("kind", "key", "attribute", "action")
-EDITED = ("slave", "both")
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class DriftedItem:
 
     @property
     def is_extra(self) -> bool:
-        return self.action == "extra"
+        return self.action == EXTRA
 
     @property
     def query(self) -> dict[str, Any]:
@@ -67,7 +66,7 @@ def drifted_items(filters: DriftItemFilters) -> list[DriftedItem]:
     extras = filters.only == THERE
     found: dict[tuple[Any, ...], DriftedItem] = {}
     for account, row in _rows(storable_id(filters.group), filters.cause):
-        if (row["action"] == "extra") is not extras:
+        if (row["action"] == EXTRA) is not extras:
             continue
         known = (account.group_id, *(row[name] for name in WHAT))
         item = found.get(known)
@@ -104,7 +103,7 @@ def _rows(group: int | None, cause: str) -> Iterable[tuple[Account, Mapping[str,
     rows = drifts.order_by("account__subdomain").values_list("account", "differences")
     accounts = Account.objects.filter(role=Account.Role.SLAVE).defer(*SECRETS)
     known = accounts.in_bulk() if group is None else accounts.filter(group=group).in_bulk()
-    causes = EDITED if cause == EDITED_CAUSE else (cause,) if cause in CAUSES else CAUSES
+    causes = EDIT_CAUSES if cause == EDITED_CAUSE else (cause,) if cause in CAUSES else CAUSES
     for pk, differences in rows:
         if pk in known:
             yield from ((known[pk], row) for row in differences if row["cause"] in causes)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from accounts.models import HEALTH_FINE, Account, ConnectionCheck, SyncGroup
-from syncing.models import ACCOUNT_GOOD, RUN_OPEN, RunMode, RunPurpose, RunState, SyncRun
+from syncing.models import ACCOUNT_GOOD, RunMode, RunPurpose, RunState, SyncRun
 from syncing.selectors.fleet import DONE
 
 MASTER, SLAVES, CHECK, PLAN, SYNC = "master", "slaves", "check", "plan", "sync"
@@ -45,7 +45,9 @@ class FirstSteps:
 
 def first_steps(accounts: Sequence[Any], groups: Sequence[SyncGroup]) -> FirstSteps | None:
     """Returns how far the first sync is; None once some account was synced. `accounts`: those of `fleet_accounts`."""
-    if any(account.last_state in DONE for account in accounts) or _has_synced():
+    applied = SyncRun.objects.filter(mode=RunMode.APPLY, purpose=RunPurpose.SYNC)
+    has_synced = applied.filter(state__in=(RunState.SUCCEEDED, RunState.PARTIAL))
+    if any(account.last_state in DONE for account in accounts) or has_synced.exists():
         return None
     masters = {account.group_id for account in accounts if account.role == Account.Role.MASTER}
     slaves = {account.group_id for account in accounts if account.role == Account.Role.SLAVE}
@@ -72,8 +74,3 @@ def first_steps(accounts: Sequence[Any], groups: Sequence[SyncGroup]) -> FirstSt
         run=run,
         lost_master=next((account for account in lost if account.role == Account.Role.MASTER), None),
     )
-
-
-def _has_synced() -> bool:
-    applied = SyncRun.objects.filter(mode=RunMode.APPLY, purpose=RunPurpose.SYNC).exclude(state__in=RUN_OPEN)
-    return applied.filter(state__in=(RunState.SUCCEEDED, RunState.PARTIAL)).exists()

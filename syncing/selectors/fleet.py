@@ -100,10 +100,16 @@ def common_words(names: Sequence[str]) -> str:
 
 
 def _tile(account: Any, moment: datetime, begin: int) -> Tile:
-    key, name = state_of(account, moment), str(account)
-    return Tile(
-        account.pk, account.group_id, name, name[begin:], account.subdomain, FLEET_STATES[key], _words(account, key)
-    )
+    """Returns the tile of a slave; its short name leaves out the first `begin` characters."""
+    state, name = FLEET_STATES[state_of(account, moment)], str(account)
+    words = str(state.label)
+    if state.key == "lost":
+        words = str(account.get_health_display())
+    elif state.key == "failed":
+        words = str(AccountState(account.last_state).label)
+    elif state.key in ("edited", "differs"):
+        words = f"{words} · {account.drift_count}"
+    return Tile(account.pk, account.group_id, name, name[begin:], account.subdomain, state, words)
 
 
 def state_of(account: Any, moment: datetime) -> str:
@@ -124,12 +130,3 @@ def state_of(account: Any, moment: datetime) -> str:
     if account.drift_edits:
         return "edited"
     return "conflict" if account.drift_state == Drift.State.CONFLICT else "differs"
-
-
-def _words(account: Any, key: str) -> str:
-    if key == "lost":
-        return str(account.get_health_display())
-    if key == "failed":
-        return str(AccountState(account.last_state).label)
-    label = str(FLEET_STATES[key].label)
-    return f"{label} · {account.drift_count}" if key in ("edited", "differs") else label

@@ -21,36 +21,36 @@ from syncing.selectors.todo import Task
 
 
 @dataclass(frozen=True)
-class PairedFunnel:
+class _Paired:
+    """A part of the account's drawing, beside which the master's stands."""
+
+    theirs: DrawnPipeline | DrawnGroup
+
+    @property
+    def rows(self) -> list[ListedDifference]:
+        return [edit.row for edit in self.theirs.edits]
+
+    @property
+    def causes(self) -> list[tuple[str, int]]:
+        """Returns how many of the differences have which cause; what only the account has, and keeps, has none."""
+        return Counter(row.cause for row in self.rows if not row.is_extra).most_common()
+
+
+@dataclass(frozen=True)
+class PairedFunnel(_Paired):
     """A funnel of the account, and the master's (None: only the account has it); `slave_key`: "" if not known."""
 
     theirs: DrawnPipeline
     ours: DrawnPipeline | None
     slave_key: str
 
-    @property
-    def rows(self) -> list[ListedDifference]:
-        return [edit.row for edit in self.theirs.edits]
-
-    @property
-    def causes(self) -> list[tuple[str, int]]:
-        return _causes(self.rows)
-
 
 @dataclass(frozen=True)
-class PairedGroup:
+class PairedGroup(_Paired):
     """A group of fields of the account, and the master's (None: only the account has it)."""
 
     theirs: DrawnGroup
     ours: DrawnGroup | None
-
-    @property
-    def rows(self) -> list[ListedDifference]:
-        return [edit.row for edit in self.theirs.edits]
-
-    @property
-    def causes(self) -> list[tuple[str, int]]:
-        return _causes(self.rows)
 
 
 @dataclass(frozen=True)
@@ -61,11 +61,6 @@ class Picture:
     groups: Sequence[PairedGroup]
     taken_at: datetime
     undrawn: Sequence[ListedDifference] = ()
-
-
-def _causes(rows: Iterable[ListedDifference]) -> list[tuple[str, int]]:
-    """Returns how many of the differences have which cause; what only the account has, and keeps, has none."""
-    return Counter(row.cause for row in rows if not row.is_extra).most_common()
 
 
 def master_snapshot(group: SyncGroup, drift: Drift | None = None) -> tuple[Snapshot, datetime] | None:
@@ -105,18 +100,14 @@ def picture_of(
     keys = dict(IdMapping.objects.filter(account=account, kind=Kind.PIPELINE).values_list("master_key", "slave_key"))
     funnels = {each.title.key: each for each in ours.pipelines}
     groups = {each.title.key: each for each in ours.groups}
-    paired_funnels = [
-        PairedFunnel(each, funnels.get(each.title.key), _slave_key(each, keys)) for each in theirs.pipelines
-    ]
+    paired_funnels = []
+    for each in theirs.pipelines:
+        own_key = next((edit.row.slave_key for edit in each.title.edits if edit.row.slave_key), "")
+        paired_funnels.append(PairedFunnel(each, funnels.get(each.title.key), keys.get(each.title.key) or own_key))
     paired_groups = [PairedGroup(each, groups.get(each.title.key)) for each in theirs.groups]
     drawn = {id(row) for funnel in paired_funnels for row in funnel.rows}
     drawn |= {id(row) for group in paired_groups for row in group.rows}
     return Picture(paired_funnels, paired_groups, taken_at, [row for row in rows if id(row) not in drawn])
-
-
-def _slave_key(funnel: DrawnPipeline, keys: dict[str, str]) -> str:
-    own = next((edit.row.slave_key for edit in funnel.title.edits if edit.row.slave_key), "")
-    return keys.get(funnel.title.key) or own
 
 
 def _left_aside(account: Account, snapshot: Snapshot) -> dict[ItemName, Mark]:

@@ -8,10 +8,9 @@ from accounts.models import Account
 from syncing.engine.candidates import normal_name
 from syncing.engine.promotion import ATTRIBUTES, POSITION
 from syncing.engine.refs import Kind
-from syncing.selectors.drift import ListedDifference, differences_of, drift_of
+from syncing.selectors.drift import EDIT_CAUSES, ListedDifference, differences_of, drift_of
 
 OWN = ("extra", "delete")  # only the slave has it; whether the policy deletes it there or not
-EDITED = ("slave", "both")
 PICK = ("kind", "slave_key", "attribute")
 
 
@@ -44,7 +43,7 @@ def is_promotable(row: ListedDifference) -> bool:
     """Tells if only the slave has it, or somebody edited it there, and a master can be given it."""
     if row.action in OWN:
         return bool(row.slave_key)
-    edited = row.action == "update" and row.cause in EDITED and bool(row.slave_key)
+    edited = row.action == "update" and row.cause in EDIT_CAUSES and bool(row.slave_key)
     return edited and row.attribute != POSITION and row.attribute in ATTRIBUTES[Kind(row.kind)]
 
 

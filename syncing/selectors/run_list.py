@@ -8,7 +8,7 @@ from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from accounts.kommo.texts import storable_id
-from accounts.models import Account
+from accounts.models import Account, is_called
 from syncing.models import RUN_OPEN, AccountRun, RunPurpose, RunState, RunType, SyncRun, Trigger
 from syncing.selectors.filters import ListFilters, a_day, an_id, in_days, one_of
 from syncing.selectors.runs import StateCount, state_counts
@@ -92,11 +92,10 @@ def _of_somebody() -> Q:
 
 def _mentions(text: str) -> Q:
     """Returns the condition that a run has this number, or that a name in it, or its reason, has this text."""
-    accounts = Account.objects.filter(Q(name__icontains=text) | Q(subdomain__icontains=text)).order_by()
+    accounts = Account.objects.filter(is_called(text)).order_by()
     has_account = Exists(AccountRun.objects.filter(run=OuterRef("pk"), account__in=accounts.values("pk")).order_by())
-    texts = ("name", "wish", "group__name", "requester_name", "reason")
     wanted = Q(has_account)
-    for column in texts:
+    for column in ("name", "wish", "group__name", "requester_name", "reason"):
         wanted |= Q(**{f"{column}__icontains": text})
     number = storable_id(text.lstrip("#"))
     return wanted if number is None else wanted | Q(pk=number)

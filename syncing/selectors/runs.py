@@ -114,7 +114,27 @@ def listed_runs(
 def run_rows(runs: Sequence[SyncRun]) -> list[dict[str, Any]]:
     """Returns what a list tells of each of the runs, in one query; their groups have to be loaded."""
     progress = progress_of(runs)
-    return [_run_row(run, progress[run.pk]) for run in runs]
+    return [
+        {
+            "run": run.pk,
+            **people_facts(run),
+            "type": run.type,
+            "mode": run.mode,
+            "state": run.state,
+            "reason": run.reason or None,
+            "error": run.error,
+            "trigger": run.trigger,
+            "purpose": run.purpose,
+            "group": run.group.name,
+            "created_at": run.created_at,
+            "started_at": run.started_at,
+            "finished_at": run.finished_at,
+            "done": progress[run.pk].done,
+            "total": progress[run.pk].total,
+            "totals": {entry.state: entry.count for entry in progress[run.pk].states},
+        }
+        for run in runs
+    ]
 
 
 def people_facts(run: SyncRun) -> dict[str, Any]:
@@ -129,25 +149,4 @@ def people_facts(run: SyncRun) -> dict[str, Any]:
         "requested_by": run.asked_by or None,
         "first_attempt": run.first_attempt_id,
         "sent_back": sent_back,
-    }
-
-
-def _run_row(run: SyncRun, progress: RunProgress) -> dict[str, Any]:
-    return {
-        "run": run.pk,
-        **people_facts(run),
-        "type": run.type,
-        "mode": run.mode,
-        "state": run.state,
-        "reason": run.reason or None,
-        "error": run.error,
-        "trigger": run.trigger,
-        "purpose": run.purpose,
-        "group": run.group.name,
-        "created_at": run.created_at,
-        "started_at": run.started_at,
-        "finished_at": run.finished_at,
-        "done": progress.done,
-        "total": progress.total,
-        "totals": {entry.state: entry.count for entry in progress.states},
     }

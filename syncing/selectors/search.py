@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, Q
+from django.db.models import Count
 
 from accounts.kommo.texts import storable_id
-from accounts.models import SECRETS, Account
+from accounts.models import SECRETS, Account, is_called
 from syncing.models import IdMapping, SyncRun
 
 MOST = 25  # of each kind
@@ -33,23 +33,13 @@ def find(text: str, may: Callable[[str], bool]) -> Findings:
     """
     if not text:
         return Findings()
-    return Findings(
-        accounts=_accounts(text) if may("accounts.view_account") else (),
-        runs=_runs(text) if may("syncing.view_syncrun") else (),
-        items=_items(text) if may("syncing.view_idmapping") else (),
-    )
-
-
-def _accounts(text: str) -> list[Account]:
-    named = Q(name__icontains=text) | Q(subdomain__icontains=text)
-    return list(Account.objects.filter(named).select_related("group").defer(*SECRETS)[:MOST])
-
-
-def _runs(text: str) -> list[SyncRun]:
+    accounts = Account.objects.filter(is_called(text)).select_related("group").defer(*SECRETS)
     number = storable_id(text.removeprefix("#"))
-    return list(SyncRun.objects.select_related("group").filter(pk=number)) if number else []
-
-
-def _items(text: str) -> list[Mapping[str, Any]]:
-    rows = IdMapping.objects.filter(name__icontains=text).order_by("kind", "parent", "name")
-    return [*rows.values("kind", "name", "parent").annotate(accounts=Count("account", distinct=True))[:MOST]]
+    runs = SyncRun.objects.select_related("group").filter(pk=number or 0)
+    mappings = IdMapping.objects.filter(name__icontains=text).order_by("kind", "parent", "name")
+    items = mappings.values("kind", "name", "parent").annotate(accounts=Count("account", distinct=True))
+    return Findings(
+        accounts=list(accounts[:MOST]) if may("accounts.view_account") else (),
+        runs=list(runs) if number and may("syncing.view_syncrun") else (),
+        items=list(items[:MOST]) if may("syncing.view_idmapping") else (),
+    )

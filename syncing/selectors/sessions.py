@@ -49,23 +49,19 @@ def open_sessions(user: User | None = None) -> dict[str, OpenSession]:
         data = row.get_decoded()
         person = users.get(str(data.get(SESSION_KEY, "")))
         if person is not None and _is_valid(data, person):
-            found[row.session_key] = _opened(row, data, person)
-    ordered = sorted(found.items(), key=lambda pair: pair[1].at or pair[1].ends_at, reverse=True)
-    return dict(ordered)
+            login = data.get(LOGIN, {})
+            found[row.session_key] = OpenSession(
+                name=name_of(row.session_key),
+                user=person,
+                ends_at=row.expire_date,
+                at=parse_datetime(login.get("at", "")),
+                address=login.get("address", ""),
+                agent=login.get("agent", ""),
+            )
+    return dict(sorted(found.items(), key=lambda pair: pair[1].at or pair[1].ends_at, reverse=True))
 
 
 def _is_valid(data: Mapping[str, Any], person: User) -> bool:
+    """Tells whether a session of this person lets them in, by what it holds."""
     is_of_now = constant_time_compare(str(data.get(HASH_SESSION_KEY, "")), person.get_session_auth_hash())
     return is_of_now and is_proven(data, person)
-
-
-def _opened(row: Session, data: Mapping[str, Any], person: User) -> OpenSession:
-    login = data.get(LOGIN, {})
-    return OpenSession(
-        name=name_of(row.session_key),
-        user=person,
-        ends_at=row.expire_date,
-        at=parse_datetime(login.get("at", "")),
-        address=login.get("address", ""),
-        agent=login.get("agent", ""),
-    )

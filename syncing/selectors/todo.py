@@ -75,9 +75,11 @@ def tasks(*, group: int | None = None, account: int | None = None, text: str = "
         accounts = accounts.filter(pk=account)
     found: dict[tuple[str, ...], Task] = {}
     for each, run_type, document, seen_at in _readings(accounts):
-        for what, row in _rows(document, PARTS[run_type]):
-            key = (what, row["kind"], row["name"], row.get("parent") or "", row.get("message") or "")
-            found.setdefault(key, Task(*key)).places.append(TaskPlace(each, seen_at))
+        rows = ((what, row) for what in LISTS for row in document.get(what) or ())
+        for what, row in rows:
+            if PARTS[run_type](row["kind"]):
+                key = (what, row["kind"], row["name"], row.get("parent") or "", row.get("message") or "")
+                found.setdefault(key, Task(*key)).places.append(TaskPlace(each, seen_at))
     listed = list(_mentioning(found.values(), text.strip().casefold()))
     _add_keys(listed)
     return sorted(listed, key=lambda task: (-len(task.places), task.parent, task.name))
@@ -103,13 +105,6 @@ def _add_keys(listed: Sequence[Task]) -> None:
             replace(each, key=keys.get((each.account.pk, task.funnel), "") if task.funnel else other)
             for each in task.places
         ]
-
-
-def _rows(document: Mapping[str, Any], is_of_part: Any) -> Iterable[tuple[str, Mapping[str, Any]]]:
-    for what in LISTS:
-        for row in document.get(what) or ():
-            if is_of_part(row["kind"]):
-                yield what, row
 
 
 def _readings(accounts: QuerySet[Account]) -> Iterable[tuple[Account, RunType, Mapping[str, Any], datetime | None]]:
