@@ -16,6 +16,9 @@ class SavedList(models.TextChoices):
     TODO = "todo", _("To do")
     RUN_LOG = "run_log", _("Log")
     AUDIT = "audit", _("Audit")
+    IDS = "ids", _("Ids")
+    INVITES = "invites", _("Invite links")
+    MESSAGES = "messages", _("Messages")
 
 
 class SavedView(models.Model):

@@ -14,6 +14,7 @@ from syncing.selectors.audit import AuditListFilters
 from syncing.selectors.drift import DriftListFilters
 from syncing.selectors.drift_items import DriftItemFilters
 from syncing.selectors.filters import ListFilters
+from syncing.selectors.ids import IdListFilters
 from syncing.selectors.run_list import RunListFilters
 from syncing.selectors.run_log import RunLogFilters
 from syncing.selectors.todo import TodoFilters
@@ -26,6 +27,7 @@ FILTERS: Mapping[str, type[ListFilters]] = {
     SavedList.TODO: TodoFilters,
     SavedList.RUN_LOG: RunLogFilters,
     SavedList.AUDIT: AuditListFilters,
+    SavedList.IDS: IdListFilters,
 }
 FIXED: Mapping[str, Mapping[str, str]] = {SavedList.DRIFT_ITEMS: {"by": "item"}}  # of every address of the list
 ALL = {"all": "yes"}  # opens a list without its default

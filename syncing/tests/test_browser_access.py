@@ -25,6 +25,7 @@ FIXED = (
     *(
         "/accounts/?q=nobody",
         "/accounts/export",
+        "/accounts/ids?q=sales",
         "/runs/?state=failed",
         "/runs/?state=planned&since=2026-01-01&account=north",
         "/drift/",

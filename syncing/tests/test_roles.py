@@ -89,6 +89,8 @@ DOORS: dict[str, dict[str, str]] = {
     "syncing:todo": {"GET": "syncing.view_accountrun"},
     "syncing:account": {"GET": "accounts.view_account"},
     "syncing:account_ids": {"GET": "syncing.view_idmapping"},
+    "syncing:ids": {"GET": "syncing.view_idmapping"},
+    "syncing:ids_csv": {"GET": "syncing.view_idmapping"},
     "syncing:drift": {"GET": "syncing.view_drift"},
     "syncing:drift_list": {"GET": "syncing.view_drift"},
     "syncing:drift_account": {"GET": "syncing.view_drift"},
@@ -414,7 +416,6 @@ def walk(client: Client) -> Iterator[tuple[str, int, Offers]]:
 LISTS_IN_USE = {
     "admin:syncing_message_changelist",
     "admin:accounts_invite_changelist",
-    "admin:syncing_idmapping_changelist",
 }
 
 

@@ -1,7 +1,6 @@
-"""Shows one account: its funnels and fields beside the master's, its connection, its history, its ids."""
+"""Shows one account: its funnels and fields beside the master's, its connection, its history."""
 
 from django.contrib.auth.decorators import permission_required
-from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -13,18 +12,14 @@ from accounts.badges import expires
 from accounts.models import HEALTH_FINE, SECRETS, Account
 from accounts.pages import actor_of, page
 from syncing.presentation.drawing import Mark, Side
-from syncing.presentation.links import searched
 from syncing.presentation.painting import draw
 from syncing.selectors import drift as reads
 from syncing.selectors.account_history import history_of
 from syncing.selectors.healing import rules_of, with_modes
-from syncing.selectors.ids import listed_ids
 from syncing.selectors.pictures import items_of, master_snapshot, picture_of
 from syncing.selectors.todo import tasks
 from syncing.services import exclusions
 from syncing.views.lookup import slave_or_404
-
-IDS_PER_PAGE = 100
 
 
 @permission_required("accounts.view_account", raise_exception=True)
@@ -71,16 +66,6 @@ def _permissions(request: HttpRequest, found: Account) -> dict[str, bool]:
 def _account_or_404(account_id: int) -> Account:
     accounts = Account.objects.select_related("group", "integration").defer(*SECRETS, "integration__client_secret")
     return get_object_or_404(accounts, pk=account_id)
-
-
-@permission_required("syncing.view_idmapping", raise_exception=True)
-@require_safe
-def ids(request: HttpRequest, account_id: int) -> HttpResponse:
-    """Lists the ids of everything that is the same in this account and its master."""
-    found, text = slave_or_404(account_id), searched(request)
-    rows = Paginator(listed_ids(found, text), IDS_PER_PAGE).get_page(request.GET.get("p"))
-    context = {"title": _("Ids in %(account)s") % {"account": found}, "account": found, "rows": rows, "q": text}
-    return page(request, "console/account_ids.html", context)
 
 
 @permission_required("accounts.change_account", raise_exception=True)

@@ -11,10 +11,9 @@ from accounts.checks import INSTALLATION
 from accounts.kommo.texts import storable
 from accounts.models import SECRETS, Account
 from accounts.services.tables.formulas import guarded
-from syncing.selectors.ids import id_map
+from syncing.selectors.ids import COLUMNS, id_map
 
 USAGE = 2
-COLUMNS = ("kind", "entity", "name", "parent", "master_id", "slave_id")
 
 
 class Command(BaseCommand):

@@ -185,7 +185,6 @@ def test_who_may_only_look_sees_no_buttons(client, cast) -> None:
     assert not any(word in html for word in (">Revert", ">Accept", ">Promote", "Check now", "Choose what", ">Edit<"))
     assert client.get(url("exclude", cast["north"])).status_code == 403
     assert client.post(url("exclude", cast["north"]), {"item": "pipeline|Sales"}).status_code == 403
-    assert client.get(url("account_ids", cast["north"])).status_code == 403
     assert not Exclusion.objects.exists()
 
 
@@ -245,19 +244,3 @@ def test_an_excluded_item_is_marked(admin_client, cast) -> None:
     assert str(data.ours.title.mark) == "excluded"
     sales = admin_client.get(url("account", cast["north"])).context["picture"].funnels[0]
     assert marks(sales.theirs.stages)["Talks"] == "excluded"
-
-
-# -- ids --
-
-
-def test_ids_are_listed_and_found(admin_client, cast) -> None:
-    IdMapping.objects.create(
-        account=cast["north"], kind="stage", master_key="7/71", slave_key="907/971", name="Offer", parent="Sales"
-    )
-    page = url("account_ids", cast["north"])
-    html = admin_client.get(page).content.decode()
-    assert '<code class="ks-id">971</code>' in html
-    assert [row.name for row in admin_client.get(page, {"q": "offer"}).context["rows"]] == ["Offer"]
-    assert [row.name for row in admin_client.get(page, {"q": "907"}).context["rows"]] == ["Sales", "Offer"]
-    assert "Nothing matches." in admin_client.get(page, {"q": "zzz"}).content.decode()
-    assert admin_client.get(url("account_ids", cast["master"])).status_code == 404
