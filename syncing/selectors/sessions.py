@@ -1,6 +1,6 @@
 """Who is logged in: sessions that would let somebody in now. The key of a session, which is a secret, never leaves."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 from django.utils.dateparse import parse_datetime
 
+from syncing.selectors.filters import ListFilters, one_of
 from syncing.selectors.second_factor import is_proven
 
 LOGIN = "kommosync_login"  # what `syncing.logins` stores in a session: at (ISO 8601), address, agent
@@ -29,6 +30,26 @@ class OpenSession:
     address: str
     agent: str
 
+    @property
+    def since(self) -> datetime:
+        """Returns when it began, as far as that is known: else when it ends."""
+        return self.at or self.ends_at
+
+
+@dataclass(frozen=True)
+class SessionListFilters(ListFilters):
+    """What somebody looks for: words of names and addresses."""
+
+    sort: str = one_of("oldest", "person")
+
+
+def found_sessions(sessions: Iterable[OpenSession], filters: SessionListFilters) -> list[OpenSession]:
+    """Returns the sessions with this text, the newest first if no other order is asked for."""
+    text = filters.q.casefold()
+    found = [each for each in sessions if text in f"{each.user.get_username()} {each.address}".casefold()]
+    found.sort(key=lambda each: each.since, reverse=filters.sort != "oldest")
+    return sorted(found, key=lambda each: each.user.get_username().casefold()) if filters.sort == "person" else found
+
 
 def name_of(key: str) -> str:
     """Returns what a session is called on pages: 32 hex characters, from which nobody gets to its key."""
@@ -36,7 +57,7 @@ def name_of(key: str) -> str:
 
 
 def open_sessions(user: User | None = None) -> dict[str, OpenSession]:
-    """Returns by their keys the sessions of one person or of everybody, the newest first.
+    """Returns by their keys the sessions of one person or of everybody.
 
     Left out are those that let nobody in: of people who may not log in any more, whose password was changed since,
     or who have set up a second factor that was not proven there.
@@ -58,7 +79,7 @@ def open_sessions(user: User | None = None) -> dict[str, OpenSession]:
                 address=login.get("address", ""),
                 agent=login.get("agent", ""),
             )
-    return dict(sorted(found.items(), key=lambda pair: pair[1].at or pair[1].ends_at, reverse=True))
+    return found
 
 
 def _is_valid(data: Mapping[str, Any], person: User) -> bool:

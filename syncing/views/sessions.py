@@ -11,8 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.pages import actor_of, page, person, refusals_shown
 from syncing.presentation.browsers import browser_of
-from syncing.presentation.links import searched
-from syncing.selectors.sessions import name_of, open_sessions
+from syncing.selectors.sessions import SessionListFilters, found_sessions, name_of, open_sessions
 from syncing.services.sessions import OF_OTHERS, end_other_sessions, end_session
 
 SESSIONS_PER_PAGE = 50
@@ -21,19 +20,17 @@ SESSIONS_PER_PAGE = 50
 @require_safe
 @never_cache
 def sessions(request: HttpRequest) -> HttpResponse:
-    """Lists one's own sessions, or those of everybody for who may change people; ?q= finds names and addresses."""
-    of_everybody, text = request.user.has_perm(OF_OTHERS), searched(request)
+    """Lists one's own sessions, or those of everybody for who may change people."""
+    of_everybody, filters = request.user.has_perm(OF_OTHERS), SessionListFilters.of(request.GET)
     found = open_sessions(None if of_everybody else person(request)).values()
-    words = text.casefold()
-    listed = [each for each in found if words in f"{each.user.get_username()} {each.address}".casefold()]
-    rows = [{"session": each, "browser": browser_of(each.agent)} for each in listed]
+    rows = [{"session": each, "browser": browser_of(each.agent)} for each in found_sessions(found, filters)]
     context = {
         "title": _("Sessions"),
         "rows": Paginator(rows, SESSIONS_PER_PAGE).get_page(request.GET.get("p")),
         "of_everybody": of_everybody,
         "here": name_of(request.session.session_key or ""),
         "has_others": sum(each.user.pk == request.user.pk for each in found) > 1,
-        "q": text,
+        "filters": filters,
     }
     return page(request, "console/sessions.html", context)
 

@@ -13,8 +13,10 @@ from syncing.selectors.audit import AuditListFilters
 from syncing.selectors.drift import DriftListFilters
 from syncing.selectors.drift_items import DriftItemFilters
 from syncing.selectors.fleet import FleetFilters
+from syncing.selectors.ids import AccountIdFilters, IdListFilters
 from syncing.selectors.run_list import RunListFilters
 from syncing.selectors.run_log import RunLogFilters
+from syncing.selectors.sessions import SessionListFilters
 from syncing.selectors.todo import TodoFilters
 from syncing.tests.factories import AccountRunFactory, DriftFactory
 
@@ -31,6 +33,9 @@ LISTS = {
     "todo": TodoFilters,
     "run_log": RunLogFilters,
     "audit": AuditListFilters,
+    "ids": IdListFilters,
+    "account_ids": AccountIdFilters,
+    "sessions": SessionListFilters,
 }
 BAD = ("x", "9" * 40, "²", "\0", "\ud800", "%", "' or 1=1 --", "2026-13-45", "0001-01-01", "9999-12-31", "y" * 60_000)
 
@@ -49,6 +54,8 @@ def cast() -> dict[str, Account]:
 def address(name: str) -> str:
     if name == "run_log":
         return reverse("syncing:run_log", args=[LogEntry.objects.get().run_id])
+    if name == "account_ids":
+        return reverse("syncing:account_ids", args=[Account.objects.get(subdomain="north").pk])
     return reverse(f"syncing:{name.partition(' ')[0]}") + ("?by=item" if name == "drift items" else "?")
 
 

@@ -63,6 +63,20 @@ def test_one_sees_ones_own_sessions_and_ends_another(django_assert_num_queries: 
     assert (noted.actor, noted.details) == ("anna", {"user": "anna", "address": "198.51.100.9"})
 
 
+def test_sessions_are_listed_in_the_order_that_is_asked_for() -> None:
+    person("boss", "change_user"), person("anna")
+    boss = logged_in("boss")
+    logged_in("anna", PHONE, "198.51.100.9"), logged_in("anna", address="192.0.2.1")
+    addresses = {
+        order: [address for _user, address, _browser in listed(boss, sort=order)] for order in ("", "oldest", "person")
+    }
+    assert addresses == {
+        "": ["192.0.2.1", "198.51.100.9", "203.0.113.7"],
+        "oldest": ["203.0.113.7", "198.51.100.9", "192.0.2.1"],
+        "person": ["192.0.2.1", "198.51.100.9", "203.0.113.7"],
+    }
+
+
 def test_nobody_ends_a_session_of_another() -> None:
     person("anna"), person("ben"), person("boss", "change_user")
     anna, ben, boss = logged_in("anna"), logged_in("ben", address="192.0.2.1"), logged_in("boss", address="192.0.2.2")
