@@ -1,13 +1,14 @@
 """Helpers of pages: the frame of the admin, parts that renew themselves, and pages that two doors show."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.utils import timezone
@@ -20,6 +21,7 @@ from accounts.forms import ExportForm
 from accounts.models import Account, Integration
 from accounts.refusals import Refusal
 from accounts.services.exporting import COLUMNS, FileFormat, export_rows
+from accounts.services.tables.formulas import BOM, csv_line
 
 
 def person(request: HttpRequest) -> User:
@@ -89,7 +91,16 @@ def export_page(request: HttpRequest, accounts: QuerySet[Account]) -> HttpRespon
     return page(request, "accounts/export_accounts.html", context)
 
 
+def csv_response(name: str, head: Iterable[str], rows: Iterable[Iterable[Any]]) -> StreamingHttpResponse:
+    """Returns a CSV file, written while it is sent, however many rows it has."""
+    lines = chain([BOM], map(csv_line, chain([head], rows)))
+    response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
 def export_file(accounts: QuerySet[Account], format: FileFormat) -> HttpResponse:
+    """Returns the accounts as a file, without their secrets."""
     answer = HttpResponse(format.write(export_rows(accounts)), content_type=format.content_type)
     name = f"accounts-{timezone.localdate().isoformat()}.{format.extension}"
     answer["Content-Disposition"] = f'attachment; filename="{name}"'

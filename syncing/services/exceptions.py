@@ -11,12 +11,12 @@ from accounts.models import SECRETS, Account, SyncGroup
 from accounts.refusals import Refusal
 from syncing.engine.healing import ITEM_KINDS, Edit, missing_places, with_their_places
 from syncing.engine.rules import WHOLE
-from syncing.models import AcceptedDifference, AuditAction, Drift, DriftChange, RunMode
+from syncing.models import AcceptedDifference, AuditAction, Drift, DriftChange
 from syncing.records.drift import columns_of, history_rows, is_covered
 from syncing.records.text import NAME_LENGTH
 from syncing.services import audit
 from syncing.services.runs.create import require_unpaused
-from syncing.services.runs.start import Started, start_run
+from syncing.services.runs.start import Started, allowed_mode, start_run
 
 PERMISSION = "syncing.accept_drift"
 
@@ -78,8 +78,7 @@ def revert(account: Account, *, by: Actor) -> Started:
     """
     account = Account.objects.select_related("group").defer(*SECRETS).get(pk=account.pk)
     require_unpaused([account])
-    mode = RunMode.PLAN if account.group.requires_approval else RunMode.APPLY
-    return start_run(group=account.group, mode=mode, by=by, accounts=[account])
+    return start_run(group=account.group, mode=allowed_mode(account.group), by=by, accounts=[account])
 
 
 def _require_permission(by: Actor) -> None:
@@ -150,9 +149,8 @@ def revert_item(
             _("Revert all of the account instead."),
         )
     named = {edit.account_id for edit in edits}
-    mode = RunMode.PLAN if group.requires_approval else RunMode.APPLY
     chosen = [account for account in accounts if account.pk in named]
     names = (row["name"] for rows in drifts.values() for row in rows if (row["kind"], row["key"]) == (kind, key))
     name = _("Revert %(item)s") % {"item": next(names, key)}
     picked = [edit.pick for edit in edits]
-    return start_run(group=group, mode=mode, by=by, accounts=chosen, picked=picked, name=name)
+    return start_run(group=group, mode=allowed_mode(group), by=by, accounts=chosen, picked=picked, name=name)

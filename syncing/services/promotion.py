@@ -20,7 +20,7 @@ from syncing.selectors.promotion import PICK, candidates, keys_called, names_of
 from syncing.services import audit
 from syncing.services.actors import who_asked_for
 from syncing.services.runs.create import Order, Started, locked, make_run
-from syncing.services.runs.start import master_of, start_run
+from syncing.services.runs.start import allowed_mode, master_of, start_run
 
 MOST = 200  # items of one proposal
 OF_PIPELINES = frozenset({Kind.PIPELINE, Kind.STAGE})
@@ -170,8 +170,7 @@ def _follow(run_id: int) -> bool:
             return False  # another process was faster
         by, follower, problem = who_asked_for(run), None, ""
         try:
-            mode = RunMode.PLAN if group.requires_approval else RunMode.APPLY
-            follower = start_run(group=group, mode=mode, by=by, may_wait=True).run.pk
+            follower = start_run(group=group, mode=allowed_mode(group), by=by, may_wait=True).run.pk
         except Refusal as error:
             problem = str(error)
         if problem:

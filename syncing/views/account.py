@@ -19,14 +19,17 @@ from syncing.selectors.healing import rules_of, with_modes
 from syncing.selectors.pictures import items_of, master_snapshot, picture_of
 from syncing.selectors.todo import tasks
 from syncing.services import exclusions
+from syncing.services.runs.start import allowed_mode
 from syncing.views.lookup import slave_or_404
+from syncing.views.start import may_start
 
 
 @permission_required("accounts.view_account", raise_exception=True)
 @require_safe
 def account(request: HttpRequest, account_id: int) -> HttpResponse:
     """Shows an account; the drift of a slave and its runs to those who may see them."""
-    found = _account_or_404(account_id)
+    accounts = Account.objects.select_related("group", "integration").defer(*SECRETS, "integration__client_secret")
+    found = get_object_or_404(accounts, pk=account_id)
     may = request.user.has_perm
     is_slave, sees_drift = found.role == Account.Role.SLAVE, may("syncing.view_drift")
     drift = reads.drift_of(found) if is_slave and sees_drift else None
@@ -51,21 +54,17 @@ def account(request: HttpRequest, account_id: int) -> HttpResponse:
 
 
 def _permissions(request: HttpRequest, found: Account) -> dict[str, bool]:
+    """Returns what the person may do with the account, by the names that the page knows."""
     may, is_slave = request.user.has_perm, found.role == Account.Role.SLAVE
     return {
         "may_change": may("accounts.change_account"),
         "may_connect": may("accounts.connect_account"),
         "may_plan": is_slave and may("syncing.plan_sync"),
         "may_check": is_slave and may("syncing.plan_sync"),
-        "may_revert": is_slave and may("syncing.plan_sync" if found.group.requires_approval else "syncing.start_sync"),
+        "may_revert": is_slave and may_start(request, allowed_mode(found.group)),
         "may_accept": is_slave and may("syncing.accept_drift"),
         "may_promote": is_slave and may("syncing.promote"),
     }
-
-
-def _account_or_404(account_id: int) -> Account:
-    accounts = Account.objects.select_related("group", "integration").defer(*SECRETS, "integration__client_secret")
-    return get_object_or_404(accounts, pk=account_id)
 
 
 @permission_required("accounts.change_account", raise_exception=True)

@@ -27,6 +27,7 @@ def accounts(request: HttpRequest) -> HttpResponse:
     saved = list_views(request, SavedList.ACCOUNTS, filters)
     if saved.opens:
         return HttpResponseRedirect(saved.opens)
+    actions = admin.site.get_model_admin(Account).get_action_choices(request)
     context = {
         "title": _("Accounts"),
         "accounts": Paginator(account_list(filters), ACCOUNTS_PER_PAGE).get_page(request.GET.get("p")),
@@ -34,7 +35,7 @@ def accounts(request: HttpRequest) -> HttpResponse:
         "groups": SyncGroup.objects.all(),
         "saved": saved,
         "filters": filters,
-        "actions": _actions(request),
+        "actions": [(name, label) for name, label in actions if name],  # not the empty choice
         "checkbox": ACTION_CHECKBOX_NAME,
         "healths": Account.Health.choices,
         "drifts": (*reads.STATES, reads.EDITED_CAUSE),
@@ -48,9 +49,3 @@ def accounts(request: HttpRequest) -> HttpResponse:
 def export(request: HttpRequest) -> HttpResponse:
     """Asks for a format (GET); sends the accounts that the list shows by the same address (POST)."""
     return export_page(request, account_list(AccountListFilters.of(request.GET)))
-
-
-def _actions(request: HttpRequest) -> list[tuple[str, str]]:
-    """Returns the name and the label of what the person may do with several accounts."""
-    model_admin = admin.site.get_model_admin(Account)
-    return [(name, label) for name, label in model_admin.get_action_choices(request) if name]

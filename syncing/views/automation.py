@@ -48,6 +48,8 @@ def _page(request: HttpRequest, rejected: Form | None = None) -> HttpResponse:
 
 
 def _with_forms(found: GroupAutomation, rejected: Form | None) -> dict[str, Any]:
+    """Returns a group with its forms; the `rejected` one is among them if it is of this group."""
+
     def form(kind: type[Form], place: str, initial: dict[str, Any] | None = None) -> Form:
         ids = f"{place}-%s"
         return rejected if rejected and rejected.auto_id == ids else kind(initial=initial, auto_id=ids)

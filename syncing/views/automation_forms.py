@@ -65,8 +65,11 @@ class TimesForm(SentenceForm):
     @property
     def columns(self) -> dict[str, Any]:
         """Returns the values of the columns that it is about."""
-        names = ("kind", "time_zone")
-        return {"cron": self._expression(), **{name: self.cleaned_data[name] for name in names}}
+        entered = self.cleaned_data
+        cron = " ".join(entered["cron"].split())
+        if entered["repeat"] != EXPERT:
+            cron = cron_of(entered["repeat"], entered["time"].hour, entered["time"].minute)
+        return {"kind": entered["kind"], "cron": cron, "time_zone": entered["time_zone"]}
 
     @staticmethod
     def initial_of(row: Schedule | Window) -> dict[str, Any]:
@@ -79,12 +82,6 @@ class TimesForm(SentenceForm):
             "cron": row.cron,
             "time_zone": row.time_zone,
         }
-
-    def _expression(self) -> str:
-        if self.cleaned_data["repeat"] == EXPERT:
-            return " ".join(self.cleaned_data["cron"].split())
-        at = self.cleaned_data["time"]
-        return cron_of(self.cleaned_data["repeat"], at.hour, at.minute)
 
 
 class ScheduleForm(TimesForm):

@@ -74,6 +74,9 @@ def _context(request: HttpRequest) -> dict[str, Any]:
     stuck = runs.wait_for_workers and not automation.workers_alive
     troubles = [each for each in (*overdue(automation), *failing(automation)) if not (stuck and each.code == "workers")]
     open_needs = [*held_needs(line.run for line in runs.open), *automation_needs(troubles), *needs(accounts)]
+    filters = FleetFilters.of(request.GET)
+    group = storable_id(filters.group)
+    fleet = fleet_of(accounts, automation.moment, group=group, text=filters.q, state=filters.show)
     open_needs.sort(key=lambda need: need.concern.asker_id != request.user.pk)  # first what comes back to this person
     return {
         "runs": runs,
@@ -85,16 +88,7 @@ def _context(request: HttpRequest) -> dict[str, Any]:
         "needs": solvable(open_needs[:NEEDS_AT_ONCE], request.user.has_perm),
         "more_needs": solvable(open_needs[NEEDS_AT_ONCE:], request.user.has_perm),
         "boards": reads.boards(accounts, runs, automation),
-        "conformity": conformity_history(timezone.localdate(), storable_id(request.GET.get("group", ""))),
-        **_fleet_context(request, automation, accounts),
-    }
-
-
-def _fleet_context(request: HttpRequest, automation: AutomationState, accounts: list[Any]) -> dict[str, Any]:
-    filters = FleetFilters.of(request.GET)
-    group = storable_id(filters.group)
-    fleet = fleet_of(accounts, automation.moment, group=group, text=filters.q, state=filters.show)
-    return {
+        "conformity": conformity_history(timezone.localdate(), group),
         "fleet": fleet,
         "tiles": Paginator(fleet.shown, TILES_AT_ONCE).get_page(request.GET.get("p")),
         "filters": filters,

@@ -15,9 +15,11 @@ from syncing.models import SavedList
 from syncing.presentation.links import searched
 from syncing.selectors import drift as reads
 from syncing.selectors.healing import rules_of, with_modes
+from syncing.services.runs.start import allowed_mode
 from syncing.views.drift_items import items
 from syncing.views.lookup import slave_or_404
 from syncing.views.saved_views import list_views
+from syncing.views.start import may_start
 
 ACCOUNTS_PER_PAGE = 100
 DIFFERENCES_PER_PAGE = 50
@@ -68,7 +70,7 @@ def drift_account(request: HttpRequest, account_id: int) -> HttpResponse:
         "exclusions": account.exclusions.all(),
         "changes": _page(request, reads.changes_of(account), CHANGES_PER_PAGE, "h"),
         "may_check": may("syncing.plan_sync"),
-        "may_revert": may("syncing.plan_sync" if account.group.requires_approval else "syncing.start_sync"),
+        "may_revert": may_start(request, allowed_mode(account.group)),
         "may_accept": may("syncing.accept_drift"),
         "may_promote": may("syncing.promote"),
     }

@@ -3,7 +3,6 @@
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -20,7 +19,10 @@ from syncing.records.drift import is_covered
 from syncing.selectors import drift as reads
 from syncing.services.drift_checks import check_now
 from syncing.services.exceptions import accept, revert, withdraw
+from syncing.services.runs.start import allowed_mode
+from syncing.views.forms import reason_field
 from syncing.views.lookup import slave_or_404
+from syncing.views.start import require_start
 
 SHOWN = 200  # differences of an account that a question lists
 
@@ -29,12 +31,7 @@ class AcceptForm(forms.Form):
     kind = forms.CharField(max_length=12, widget=forms.HiddenInput)
     key = forms.CharField(max_length=500, strip=False, widget=forms.HiddenInput)
     attribute = forms.CharField(max_length=30, required=False, widget=forms.HiddenInput)
-    reason = forms.CharField(
-        label=gettext_lazy("Reason"),
-        max_length=500,
-        widget=forms.Textarea(attrs={"rows": 3, "cols": 60}),
-        help_text=gettext_lazy("Why may it stay? The reason is stored with the exception and in the audit."),
-    )
+    reason = reason_field(gettext_lazy("Why may it stay? The reason is stored with the exception and in the audit."))
 
 
 def _back(account: Account) -> HttpResponseRedirect:
@@ -71,9 +68,7 @@ def check_account(request: HttpRequest, account_id: int) -> HttpResponse:
 def take_back(request: HttpRequest, account_id: int) -> HttpResponse:
     """Shows (GET) everything that goes back, as a run cannot leave out some of it; starts the run (POST)."""
     account = slave_or_404(account_id)
-    needed = "plan_sync" if account.group.requires_approval else "start_sync"
-    if not request.user.has_perm(f"syncing.{needed}"):
-        raise PermissionDenied
+    require_start(request, allowed_mode(account.group))
     if request.method == "POST":
         with refusals_shown(request):
             return to_run(request, revert(account, by=actor_of(request)))

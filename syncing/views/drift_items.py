@@ -5,7 +5,6 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
-from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
@@ -23,7 +22,10 @@ from syncing.presentation.sentences import common_sentence
 from syncing.selectors import drift as reads
 from syncing.selectors.drift_items import WHAT, DriftItemFilters, accounts_with, drifted_items
 from syncing.services.exceptions import accept_in, is_revertible, revert_item
+from syncing.services.runs.start import allowed_mode
+from syncing.views.forms import reason_field
 from syncing.views.saved_views import list_views
+from syncing.views.start import may_start, require_start
 
 ITEMS_PER_PAGE = 50
 
@@ -36,12 +38,7 @@ class BulkForm(forms.Form):
     key = forms.CharField(max_length=500, strip=False, widget=forms.HiddenInput)
     attribute = forms.CharField(max_length=30, required=False, widget=forms.HiddenInput)
     action = forms.CharField(max_length=6, widget=forms.HiddenInput)
-    reason = forms.CharField(
-        label=gettext_lazy("Reason"),
-        max_length=500,
-        widget=forms.Textarea(attrs={"rows": 3, "cols": 60}),
-        help_text=gettext_lazy("Why may it stay? The reason is stored with every exception and in the audit."),
-    )
+    reason = reason_field(gettext_lazy("Why may it stay? The reason is stored with every exception and in the audit."))
 
 
 def items(request: HttpRequest) -> HttpResponse:
@@ -50,13 +47,20 @@ def items(request: HttpRequest) -> HttpResponse:
     saved = list_views(request, SavedList.DRIFT_ITEMS, filters)
     if saved.opens:
         return HttpResponseRedirect(saved.opens)
-    found = drifted_items(filters)
     groups = {group.pk: group for group in SyncGroup.objects.all()}
+    rows = [
+        {
+            "item": item,
+            "sentence": common_sentence(item.action, item.attribute, len(item.accounts)),
+            "causes": item.causes.most_common(),
+            "may_revert": is_revertible(item.kind, item.action)
+            and may_start(request, allowed_mode(groups[item.group_id])),
+        }
+        for item in drifted_items(filters)
+    ]
     context = {
         "title": _("Drift by item"),
-        "items": Paginator([_line(request, item, groups[item.group_id]) for item in found], ITEMS_PER_PAGE).get_page(
-            request.GET.get("p")
-        ),
+        "items": Paginator(rows, ITEMS_PER_PAGE).get_page(request.GET.get("p")),
         "groups": groups.values(),
         "saved": saved,
         "filters": filters,
@@ -64,19 +68,6 @@ def items(request: HttpRequest) -> HttpResponse:
         "may_accept": request.user.has_perm("syncing.accept_drift"),
     }
     return page(request, "console/drift_items.html", context)
-
-
-def _may_revert(request: HttpRequest, group: SyncGroup) -> bool:
-    return request.user.has_perm(f"syncing.{'plan_sync' if group.requires_approval else 'start_sync'}")
-
-
-def _line(request: HttpRequest, item: Any, group: SyncGroup) -> dict[str, Any]:
-    return {
-        "item": item,
-        "sentence": common_sentence(item.action, item.attribute, len(item.accounts)),
-        "causes": item.causes.most_common(),
-        "may_revert": is_revertible(item.kind, item.action) and _may_revert(request, group),
-    }
 
 
 @permission_required("syncing.accept_drift", raise_exception=True)
@@ -102,8 +93,7 @@ def revert_items(request: HttpRequest) -> HttpResponse:
     """Shows the accounts in which an item becomes as in the master (GET); starts the run about it alone (POST)."""
     found, query = _found_or_404(request), request.POST or request.GET
     group = get_object_or_404(SyncGroup, pk=storable_id(query.get("group", "")))
-    if not _may_revert(request, group):
-        raise PermissionDenied
+    require_start(request, allowed_mode(group))
     form = BulkForm(request.POST or None, initial=query.dict())
     chosen = _ticked(request, found)
     if request.method == "POST" and chosen:

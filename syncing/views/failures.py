@@ -74,7 +74,7 @@ def account_run_actions(request: HttpRequest, account_run: AccountRun) -> list[F
     if run.is_open or account_run.state not in NOT_GOOD:
         return []
     actions = []
-    if account_run.reason in CONNECT and not account_run.is_untouched and request.user.has_perm(MAY_CONNECT):
+    if _may_connect(request, account_run):
         actions.append(FailureAction(_("Connect"), reverse("accounts:connect", args=[account]), is_first=True))
     if purpose_of(run.purpose).compares_with_master and may_start(request, run.mode):
         url = reverse("syncing:start", args=[run.group_id, run.mode])
@@ -82,7 +82,8 @@ def account_run_actions(request: HttpRequest, account_run: AccountRun) -> list[F
     return actions
 
 
-def _may_connect(request: HttpRequest, failure: Failure) -> bool:
+def _may_connect(request: HttpRequest, failure: Failure | AccountRun) -> bool:
+    """Tells whether a new connection of its account mends the failure, and the person may make one."""
     is_theirs = failure.reason in CONNECT and not failure.is_untouched
     return is_theirs and request.user.has_perm(MAY_CONNECT)
 

@@ -1,9 +1,16 @@
 """The forms of what may be given a reason, and of what has to be given one; a field for codes."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.utils.translation import gettext_lazy
+
+from syncing.services.audit import LONGEST_REASON
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
+REASON = gettext_lazy("Reason")
 
 
 class CodeInput(forms.TextInput):
@@ -16,20 +23,21 @@ class CodeInput(forms.TextInput):
         return super().get_context(name, None, attrs)
 
 
+def reason_field(
+    help_text: "StrOrPromise", *, label: "StrOrPromise" = REASON, rows: int = 3, required: bool = True
+) -> forms.CharField:
+    """Returns a field of several lines for what is stored with a decision."""
+    area = forms.Textarea(attrs={"rows": rows, "cols": 60})
+    return forms.CharField(label=label, max_length=LONGEST_REASON, required=required, widget=area, help_text=help_text)
+
+
 class ReasonForm(forms.Form):
-    reason = forms.CharField(
-        label=gettext_lazy("Reason"),
-        max_length=500,
-        required=False,
-        widget=forms.Textarea(attrs={"rows": 2, "cols": 60}),
-        help_text=gettext_lazy("Optional. It is stored in the audit."),
-    )
+    reason = reason_field(gettext_lazy("Optional. It is stored in the audit."), rows=2, required=False)
 
 
 class SendBackForm(forms.Form):
-    comment = forms.CharField(
+    comment = reason_field(
+        gettext_lazy("Required. Who asked for the plan reads it on the page of the run."),
         label=gettext_lazy("Comment"),
-        max_length=500,
-        widget=forms.Textarea(attrs={"rows": 2, "cols": 60}),
-        help_text=gettext_lazy("Required. Who asked for the plan reads it on the page of the run."),
+        rows=2,
     )

@@ -64,7 +64,7 @@ class CodeForm(forms.Form):
         return not is_app_code(self.cleaned_data["recovery_code"] or self.cleaned_data["code"])
 
 
-class Step(LoginView):
+class LoginStep(LoginView):
     """What both steps share: the frame of the admin, and where they lead to."""
 
     next_page = "admin:index"  # unless the form names another page of this host
@@ -75,7 +75,7 @@ class Step(LoginView):
         return super().get_context_data(**frame, title=_("Log in"), username=self.request.user.get_username(), **kwargs)
 
 
-class PasswordStep(Step):
+class PasswordStep(LoginStep):
     """Asks for name and password; who has no second factor is logged in then."""
 
     authentication_form = AdminAuthenticationForm
@@ -96,7 +96,7 @@ class PasswordStep(Step):
         return HttpResponseRedirect(f"{reverse('syncing:login_code')}?{query}")
 
 
-class CodeStep(Step):
+class CodeStep(LoginStep):
     """Asks those whose password was right for a code, and logs them in."""
 
     form_class = CodeForm  # type: ignore[assignment]  # it has what a login asks of a form: `get_user`

@@ -1,7 +1,6 @@
 """Shows the plans of a run: the grid on its page, a page for each distinct plan, and the files to take along."""
 
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any
 
 from django.contrib.auth.decorators import permission_required
@@ -10,8 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpRespons
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from accounts.pages import page
-from accounts.services.tables.formulas import BOM, csv_line
+from accounts.pages import csv_response, page
 from syncing.engine.grouping import Document, mentions, plan_counts, rows
 from syncing.models import AccountRun, AccountState, RunMode, SyncRun
 from syncing.presentation.links import searched
@@ -68,12 +66,13 @@ def rows_of(request: HttpRequest, document: Document) -> Rows:
 def account_run_context(request: HttpRequest, account_run: AccountRun) -> dict[str, Any]:
     """Returns everything the page of an account run shows."""
     same = with_plan(account_run.run).filter(content_digest=account_run.content_digest)
+    has_plan = same.filter(pk=account_run.pk).exists()
     return {
         "account_run": account_run,
         "run": account_run.run,
         "rows": rows_of(request, account_run.document),
         "tally": plan_counts(account_run.document),
-        "has_plan": (has_plan := same.filter(pk=account_run.pk).exists()),
+        "has_plan": has_plan,
         "others_with_it": same.count() - 1 if has_plan else 0,
         "log": account_run.log.all()[:LOG_ENTRIES],
     }
@@ -107,10 +106,7 @@ def plan(request: HttpRequest, run_id: int, digest: str) -> HttpResponse:
 def plan_csv(request: HttpRequest, run_id: int) -> StreamingHttpResponse:
     """Exports one line for each change of each account, for those who review in a spreadsheet."""
     run = run_or_404(run_id)
-    lines = chain([BOM], map(csv_line, chain([HEAD], plan_rows(run))))
-    response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="kommosync-run-{run.pk}-plan.csv"'
-    return response
+    return csv_response(f"kommosync-run-{run.pk}-plan.csv", HEAD, plan_rows(run))
 
 
 @may_look

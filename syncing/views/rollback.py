@@ -55,7 +55,13 @@ def roll_back(request: HttpRequest, run_id: int) -> HttpResponse:
     with refusals_shown(request):
         rollback.check(run)
         form = RollbackForm(request.POST or None)
-        forecasts = _searched_forecasts(request, run)
+        text = searched(request).casefold()
+        forecasts = [
+            forecast
+            for forecast in rollback.forecasts_of(run)
+            if text in f"{forecast.account.name} {forecast.account.subdomain}".casefold()
+        ]
+        forecasts.sort(key=lambda forecast: bool(forecast.why_not))
         if form.is_valid():
             choice, able = form.cleaned_data, [forecast.account for forecast in forecasts if not forecast.why_not]
             accounts = [each for each in able if choice["which"] == "all" or str(each.pk) in form.ticked]
@@ -66,17 +72,6 @@ def roll_back(request: HttpRequest, run_id: int) -> HttpResponse:
             messages.error(request, _("Choose at least one account."))
         return page(request, "syncing/rollback.html", _context(request, run, form, forecasts))
     return HttpResponseRedirect(run_url(run.pk))
-
-
-def _searched_forecasts(request: HttpRequest, run: SyncRun) -> list[AccountForecast]:
-    """Returns the forecasts of accounts that the search matches; those that can be rolled back first."""
-    text = searched(request).casefold()
-    forecasts = [
-        forecast
-        for forecast in rollback.forecasts_of(run)
-        if text in f"{forecast.account.name} {forecast.account.subdomain}".casefold()
-    ]
-    return sorted(forecasts, key=lambda forecast: bool(forecast.why_not))
 
 
 def _context(

@@ -1,15 +1,12 @@
 """Shows the log of a run, object by object, and gives it as a file; both by the same filters."""
 
-from itertools import chain
-
 from django.contrib.auth.decorators import permission_required
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from accounts.pages import page
-from accounts.services.tables.formulas import BOM, csv_line
+from accounts.pages import csv_response, page
 from syncing.models import LogEntry, SavedList
 from syncing.presentation.labels import ACTIONS, KINDS
 from syncing.selectors.run_log import HEAD, RunLogFilters, found_entries, log_rows
@@ -46,7 +43,5 @@ def run_log(request: HttpRequest, run_id: int) -> HttpResponse:
 def run_log_csv(request: HttpRequest, run_id: int) -> StreamingHttpResponse:
     """Exports the entries that the filters of the page find, however many they are."""
     run = run_or_404(run_id)
-    lines = chain([BOM], map(csv_line, chain([HEAD], log_rows(found_entries(run, RunLogFilters.of(request.GET))))))
-    response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="kommosync-run-{run.pk}-log.csv"'
-    return response
+    rows = log_rows(found_entries(run, RunLogFilters.of(request.GET)))
+    return csv_response(f"kommosync-run-{run.pk}-log.csv", HEAD, rows)

@@ -30,6 +30,7 @@ from syncing.services.runs.retry import FORCE, force_again, is_forceable, is_ret
 from syncing.services.runs.start import cancel_run
 from syncing.views.approvals import approval_context
 from syncing.views.failures import account_run_actions, failure_context
+from syncing.views.forms import reason_field
 from syncing.views.lookup import run_or_404
 from syncing.views.plans import account_run_context, grid_context
 from syncing.views.start import may_start, require_start
@@ -46,33 +47,27 @@ LIVE = {
     "ks-course": "_run_course.html",
 }
 AT_THE_END = {"ks-actions": "_run_actions.html", "ks-downloads": "_run_downloads.html"}
-RETRIED = (
+RETRIED = {
     AccountState.PARTIAL,
     AccountState.FAILED,
     AccountState.REFUSED,
     AccountState.SKIPPED,
     AccountState.CANCELLED,
-)
+}
 
 
 class ForceForm(forms.Form):
-    reason = forms.CharField(
-        label=gettext_lazy("Reason"),
-        max_length=500,
-        widget=forms.Textarea(attrs={"rows": 3, "cols": 60}),
-        help_text=gettext_lazy("Stored with the run."),
-    )
+    reason = reason_field(gettext_lazy("Stored with the run."))
 
 
 def run_context(request: HttpRequest, run: SyncRun) -> dict[str, Any]:
     """Returns everything the page of a run shows."""
     state, reason, may = request.GET.get("state", ""), storable(request.GET.get("reason", "")), request.user.has_perm
     progress = progress_of([run])[run.pk]
-    refused = run.state == RunState.REFUSED or any(entry.state == AccountState.REFUSED for entry in progress.states)
-    query = searched(request)
+    states = {entry.state for entry in progress.states}
+    was_refused = run.state == RunState.REFUSED or AccountState.REFUSED in states
+    query, can_start, waves = searched(request), may_start(request, run.mode), wave_context(request, run)
     search = search_run(run, query)
-    can_start = may_start(request, run.mode)
-    waves = wave_context(request, run)
     account_runs = account_runs_of(run, state if state in AccountState.values else "", waves["wave"], reason)
     rows = account_runs if search is None else account_runs.filter(search.account_runs)
     return {
@@ -87,16 +82,13 @@ def run_context(request: HttpRequest, run: SyncRun) -> dict[str, Any]:
         "times": times_of(run),
         "attempts": attempts_of(run),
         "may_cancel": run.is_open and may("syncing.cancel_sync"),
-        "may_retry": not run.is_open
-        and can_start
-        and any(entry.state in RETRIED for entry in progress.states)
-        and is_retriable(run),
+        "may_retry": can_start and not run.is_open and bool(states & RETRIED) and is_retriable(run),
         "stuck": run.state == RunState.QUEUED and run.queued_to_workers and not workers_alive(),
         "may_roll_back": may("syncing.roll_back") and can_be_rolled_back(run),
-        "may_force": refused and can_start and may(FORCE) and is_forceable(run),
+        "may_force": was_refused and can_start and may(FORCE) and is_forceable(run),
         **waves,
         **failure_context(request, run),
-        **approval_context(request, run, {entry.state for entry in progress.states}),
+        **approval_context(request, run, states),
     }
 
 
@@ -105,14 +97,10 @@ def run_context(request: HttpRequest, run: SyncRun) -> dict[str, Any]:
 def run(request: HttpRequest, run_id: int) -> HttpResponse:
     """Shows a run, live while it is open."""
     run = run_or_404(run_id)
-    context = {
-        "title": f"{run}: {run.name}" if run.name else str(run),
-        "opts": SyncRun._meta,
-        **run_context(request, run),
-    }
-    return page(
-        request, "syncing/run.html", context | grid_context(request, run, context["progress"], context["found"])
-    )
+    title = f"{run}: {run.name}" if run.name else str(run)
+    context = {"title": title, "opts": SyncRun._meta, **run_context(request, run)}
+    context |= grid_context(request, run, context["progress"], context["found"])
+    return page(request, "syncing/run.html", context)
 
 
 @permission_required("syncing.view_accountrun", raise_exception=True)
@@ -121,18 +109,14 @@ def account_run(request: HttpRequest, account_run_id: int) -> HttpResponse:
     """Shows an account run: what was done, or is planned, item by item."""
     rows = AccountRun.objects.select_related("account", "run__group").defer(*RELATED_SECRETS)
     account_run = get_object_or_404(rows, pk=account_run_id)
-    title = format_html("{}: {}", str(account_run.run), str(account_run.account))
-    return page(
-        request,
-        "syncing/account_run.html",
-        {
-            "title": title,
-            "opts": AccountRun._meta,
-            "actions": account_run_actions(request, account_run),
-            "attempts": attempts_of(account_run.run, account_run.account_id),
-            **account_run_context(request, account_run),
-        },
-    )
+    context = {
+        "title": format_html("{}: {}", str(account_run.run), str(account_run.account)),
+        "opts": AccountRun._meta,
+        "actions": account_run_actions(request, account_run),
+        "attempts": attempts_of(account_run.run, account_run.account_id),
+        **account_run_context(request, account_run),
+    }
+    return page(request, "syncing/account_run.html", context)
 
 
 @permission_required("syncing.view_syncrun", raise_exception=True)

@@ -41,19 +41,21 @@ def solution_of(need: Need, may: May) -> Solution | None:
     if state == "held":
         return _continue(need.concern, may)
     if not accounts:
-        return _of_automation(may)
+        automation = Solution(_("See the automation"), reverse("syncing:automation"))
+        return automation if may("accounts.view_syncgroup") else None
     if state in HEALTH_NEEDS_CONNECTING or state in ("expires_now", "expires_soon"):
         return _of_credentials(state, accounts, may)
     if state in Account.Health.values:
         return _check(accounts, may, _("Check again"))
     if state in (AccountState.PARTIAL, AccountState.FAILED, AccountState.REFUSED):
         return _of_failure(need, may)
-    if state == AccountState.PLANNED:
-        return Solution(_("Review the plan"), run_url(accounts[0].run_id or 0))
-    if state == "sent_back":
-        return Solution(_("Read the comment"), run_url(accounts[0].run_id or 0))
+    if state in (AccountState.PLANNED, "sent_back"):
+        label = _("Read the comment") if state == "sent_back" else _("Review the plan")
+        return Solution(label, run_url(accounts[0].run_id or 0))
     if state in ("edited", "given_up"):
-        return _of_drift(accounts, may)
+        one = reverse("syncing:drift_account", args=[accounts[0].account_id])
+        page = one if len(accounts) == 1 else f"{reverse('syncing:drift')}?by=item"
+        return Solution(_("Compare and decide"), page) if may("syncing.view_drift") else None
     return _of_document(state, accounts, may)
 
 
@@ -62,12 +64,6 @@ def _continue(concern: Concern, may: May) -> Solution:
     if not may(PERMISSION[RunMode.APPLY]):
         return Solution(_("See why"), run_url(run_id))
     return Solution(_("Continue"), reverse("syncing:continue", args=[run_id]), (("wave", str(concern.wave)),))
-
-
-def _of_automation(may: May) -> Solution | None:
-    if not may("accounts.view_syncgroup"):
-        return None
-    return Solution(_("See the automation"), reverse("syncing:automation"))
 
 
 def _of_credentials(state: str, accounts: Sequence[ConcernedAccount], may: May) -> Solution | None:
@@ -104,14 +100,6 @@ def _of_failure(need: Need, may: May) -> Solution | None:
         return Solution(_("See why"), run_url(first.run_id or 0))
     ids = ",".join(str(each.account_run_id) for each in need.accounts)
     return Solution(_("Try again"), reverse("syncing:try_again"), (("account_runs", ids),))
-
-
-def _of_drift(accounts: Sequence[ConcernedAccount], may: May) -> Solution | None:
-    if not may("syncing.view_drift"):
-        return None
-    if len(accounts) == 1:
-        return Solution(_("Compare and decide"), reverse("syncing:drift_account", args=[accounts[0].account_id]))
-    return Solution(_("Compare and decide"), f"{reverse('syncing:drift')}?by=item")
 
 
 def _of_document(state: str, accounts: Sequence[ConcernedAccount], may: May) -> Solution:

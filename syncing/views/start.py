@@ -1,6 +1,6 @@
 """Starts a plan or a sync of a group, or of one of its slaves, once it is confirmed."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.core.exceptions import PermissionDenied
@@ -23,29 +23,23 @@ from syncing.services.runs.retry import FORCE
 from syncing.services.runs.start import PERMISSION, start_run
 from syncing.services.runs.wave_split import preview
 
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
+
+def _one_line(label: "StrOrPromise", help_text: "StrOrPromise", longest: int = LONGEST_REASON) -> forms.CharField:
+    """Returns an optional field of one line, as wide as those of the admin."""
+    line = forms.TextInput(attrs={"class": "vTextField"})
+    return forms.CharField(label=label, required=False, max_length=longest, widget=line, help_text=help_text)
+
 
 class StartForm(forms.Form):
     type = forms.ChoiceField(label=_("What"), choices=RunType.choices, initial=RunType.FULL, widget=forms.RadioSelect)
-    name = forms.CharField(
-        label=_("Name"),
-        required=False,
-        max_length=LONGEST_NAME,
-        widget=forms.TextInput(attrs={"class": "vTextField"}),
-        help_text=_("The list of runs shows it, so that you find this run again."),
-    )
-    wish = forms.CharField(
-        label=_("Reason"),
-        required=False,
-        max_length=LONGEST_REASON,
-        widget=forms.TextInput(attrs={"class": "vTextField"}),
-        help_text=_("Who looks at the run later sees why you started it."),
-    )
-    force_reason = forms.CharField(
-        label=_("Reason for writing all the same"),
-        required=False,
-        max_length=LONGEST_REASON,
-        widget=forms.TextInput(attrs={"class": "vTextField"}),
-        help_text=_("It is stored. A run that is forced is not stopped by the limits of the group either."),
+    name = _one_line(_("Name"), _("The list of runs shows it, so that you find this run again."), LONGEST_NAME)
+    wish = _one_line(_("Reason"), _("Who looks at the run later sees why you started it."))
+    force_reason = _one_line(
+        _("Reason for writing all the same"),
+        _("It is stored. A run that is forced is not stopped by the limits of the group either."),
     )
 
 

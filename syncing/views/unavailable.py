@@ -30,9 +30,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
         response = _for_machine(request, error, status=503)
     else:
         context = {"message": _(trouble.message), "remedy": _(trouble.remedy)}
-        response = render(
-            None, "503.html", context, status=503
-        )  # with the request it would ask the database for the user
+        # Without the request: with it, the page would ask the database for the user.
+        response = render(None, "503.html", context, status=503)
     if trouble is not None:
         response["Retry-After"] = str(conf.RETRY_AFTER)
     response["Cache-Control"] = "no-store"

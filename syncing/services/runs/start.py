@@ -31,7 +31,7 @@ from syncing.services.runs import joining
 from syncing.services.runs.close import close_run
 from syncing.services.runs.create import Order, Started, locked, log_request, make_run, require_free, require_unpaused
 
-__all__ = ["PERMISSION", "Started", "cancel_run", "close_run", "start_run"]
+__all__ = ["PERMISSION", "Started", "allowed_mode", "cancel_run", "close_run", "start_run"]
 
 PERMISSION = {RunMode.PLAN: "syncing.plan_sync", RunMode.APPLY: "syncing.start_sync"}
 UNATTENDED = (Trigger.WEBHOOK, *AUTOMATIC)
@@ -119,6 +119,11 @@ def _check_group(group: SyncGroup, run_type: str) -> None:
         raise Refusal(
             "paused", _("The master %(master)s is paused.") % {"master": master.subdomain}, _("Resume it first.")
         )
+
+
+def allowed_mode(group: SyncGroup) -> RunMode:
+    """Returns the mode of a run that goes as far as the group lets it: where plans need approval it only plans."""
+    return RunMode.PLAN if group.requires_approval else RunMode.APPLY
 
 
 def master_of(group: SyncGroup) -> Account:
