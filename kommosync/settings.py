@@ -79,15 +79,18 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "syncing.middleware.NoBlankPages",
     "syncing.middleware.RequestBodies",  # before the first that reads a form
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "syncing.middleware.SecondFactor",
+    "syncing.middleware.FormsAfterTheEnd",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",  # the last
 ]
 
+CSRF_FAILURE_VIEW = "syncing.views.unavailable.form_refused"
 ROOT_URLCONF = "kommosync.urls"
 WSGI_APPLICATION = "kommosync.wsgi.application"
 ASGI_APPLICATION = "kommosync.asgi.application"

@@ -1,18 +1,23 @@
-"""The middleware of every request: the policy for browsers, local health checks, limits of bodies, second factors."""
+"""The middleware of every request: the policy for browsers, local health checks, limits of bodies, second factors,
+and what a person sees whose form came too late or to the wrong address.
+"""
 
 from collections.abc import Callable
 from functools import partial
 from ipaddress import ip_address
 from typing import Any
+from urllib.parse import urlencode, urlsplit
 
+from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.contrib.auth.models import AnonymousUser, User
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 
 from accounts.pages import person
@@ -21,6 +26,8 @@ from syncing.api.health import healthz, readyz
 from syncing.api.http import error_response, too_large
 from syncing.api.metrics import is_local_scraper, metrics
 from syncing.selectors.second_factor import is_proven, must_set_up
+from syncing.views.logins import UNSENT
+from syncing.views.unavailable import FOR_MACHINES
 from syncing.web.bodies import ANONYMOUS_LIMIT, API, rule_for
 
 POLICY = "; ".join(
@@ -101,6 +108,50 @@ def _whoever_has_proven(request: HttpRequest, user: User | AnonymousUser) -> Use
         return AnonymousUser()
     page = request.resolver_match.view_name if request.resolver_match else ""
     return AnonymousUser() if page not in SETTING_UP and must_set_up(user) else user
+
+
+class FormsAfterTheEnd:
+    """Tells whoever sends a form after their session has ended that it was not stored, and leads back to its page.
+
+    The address of the form itself may be that of a button, which nobody can open.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        login = reverse("syncing:login")
+        leads_to_login = response.status_code == 302 and urlsplit(response.headers["Location"]).path == login
+        is_of_login = request.path.startswith(login)
+        if request.method != "POST" or not leads_to_login or is_of_login or request.user.is_authenticated:
+            return response
+        query = {REDIRECT_FIELD_NAME: _page_before(request), UNSENT: "yes"}
+        return HttpResponseRedirect(f"{login}?{urlencode(query)}")
+
+
+def _page_before(request: HttpRequest) -> str:
+    """Returns the path of the page that the request came from, if it is one of ours; else the overview's."""
+    before = request.headers.get("Referer", "")
+    if not url_has_allowed_host_and_scheme(before, {request.get_host()}):
+        return reverse("admin:index")
+    parts = urlsplit(before)
+    return parts._replace(scheme="", netloc="", fragment="").geturl() or "/"
+
+
+class NoBlankPages:
+    """Gives a page to who opens an address that is only for buttons; Django answers it without a word."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if response.status_code != 405 or request.path.startswith(FOR_MACHINES):
+            return response
+        page = render(request, "405.html", status=405)
+        page.headers["Allow"] = response.headers["Allow"]
+        return page
 
 
 class RequestBodies:

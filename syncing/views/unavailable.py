@@ -1,8 +1,9 @@
-"""Answers when a request ended in an error: 503 and when to ask again while the database does not serve, 500, 400."""
+"""Answers when a request ended in an error: 503 and when to ask again while no database serves, 500, 400, 403."""
 
 import sys
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.middleware.csrf import REASON_BAD_ORIGIN, REASON_NO_CSRF_COOKIE
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views import defaults
@@ -45,6 +46,16 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     remedy = "Ask by a host name that is in ALLOWED_HOSTS."
     error = {"code": "bad_request", "message": "This request is not one for here.", "remedy": remedy}
     return _for_machine(request, error, status=400)
+
+
+def form_refused(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Answers 403 to a form without a valid token, as Django says in `reason`, and names the likely cause."""
+    is_foreign = reason.startswith(REASON_BAD_ORIGIN.partition("%s")[0])
+    context = {
+        "no_cookie": reason == REASON_NO_CSRF_COOKIE,
+        "origin": request.headers.get("Origin", "") if is_foreign else "",
+    }
+    return render(request, "403_csrf.html", context, status=403)
 
 
 def _for_machine(request: HttpRequest, error: dict[str, str], *, status: int) -> JsonResponse:
