@@ -5,12 +5,12 @@ from hypothesis import given
 
 from accounts.simulator.account import SimAccount
 from accounts.simulator.server import RunningServer
+from accounts.tests import laws
 from accounts.tests.laws import seeds
 from syncing.engine.refs import Kind
 from syncing.engine.rules import NO_RULES
 from syncing.engine.snapshot import refs_in
 from syncing.replication.contract import Result
-from syncing.tests import laws
 from syncing.tests.replication.policy_stories import ALL, OURS, Key, Story, existing, names_of, used
 
 pytestmark = pytest.mark.law

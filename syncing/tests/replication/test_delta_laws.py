@@ -9,12 +9,12 @@ from hypothesis import given
 from accounts.simulator.account import SimAccount
 from accounts.simulator.seed import drift
 from accounts.simulator.server import RunningServer
+from accounts.tests import laws
 from accounts.tests.laws import seeds
 from syncing.adapters.outcomes import ADOPT, Outcome
 from syncing.engine.delta import ListName, list_of, touched_part
 from syncing.engine.refs import Kind, Scope
 from syncing.engine.rules import NO_RULES, ExclusionRule, Rules
-from syncing.tests import laws
 from syncing.tests.branches import Branch, Killed, Scene, read
 from syncing.tests.random_edits import edit
 from syncing.tests.replication.law_scenes import ids_of, leads_of, scene_of, slave_of

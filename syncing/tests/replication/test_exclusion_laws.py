@@ -11,12 +11,12 @@ from hypothesis import given
 from accounts.simulator.account import SimAccount
 from accounts.simulator.model import ENTITIES
 from accounts.simulator.server import RunningServer
+from accounts.tests import laws
 from accounts.tests.laws import seeds
 from syncing.engine.exclusions import excluded_names, excluded_refs
 from syncing.engine.match import match
 from syncing.engine.refs import Kind, Ref, field_key, group_key, pipeline_key, stage_key
 from syncing.engine.rules import ExclusionRule, Rules
-from syncing.tests import laws
 from syncing.tests.branches import read
 from syncing.tests.replication.policy_stories import ALL, OURS, Key, Story, existing, names_of
 

@@ -7,10 +7,10 @@ from hypothesis import given
 
 from accounts.simulator.model import ENTITIES
 from accounts.simulator.server import RunningServer
+from accounts.tests import laws
 from accounts.tests.laws import seeds
 from syncing.engine.safety import inconsistency
 from syncing.engine.snapshot import Snapshot
-from syncing.tests import laws
 from syncing.tests.replication.law_scenes import scene_of
 
 pytestmark = pytest.mark.law

@@ -7,10 +7,10 @@ from hypothesis import given
 
 from accounts.simulator.server import RunningServer
 from accounts.simulator.world import World
+from accounts.tests import laws
 from accounts.tests.laws import IS_DEEP, seeds
 from syncing.engine.refs import Kind
 from syncing.engine.snapshot import Snapshot
-from syncing.tests import laws
 from syncing.tests.branches import Branch, Killed, Scene, inventory
 from syncing.tests.replication.policy_stories import ALL, OURS, Key, Story, existing
 

@@ -11,12 +11,12 @@ from accounts.simulator.account import SimAccount
 from accounts.simulator.compare import differences
 from accounts.simulator.seed import drift
 from accounts.simulator.server import RunningServer
+from accounts.tests import laws
 from accounts.tests.laws import seeds
 from syncing.adapters.reader import Reader
 from syncing.engine.plan import make_plan
 from syncing.engine.refs import Scope
 from syncing.engine.snapshot import Snapshot, fingerprint, from_document, to_document
-from syncing.tests import laws
 from syncing.tests.branches import Branch, Scene, client_of, inventory
 from syncing.tests.replication.law_scenes import ids_of, leads_of, scene_of, slave_of
 

@@ -13,8 +13,8 @@ from accounts.simulator.account import SimAccount
 from accounts.simulator.model import ENTITIES
 from accounts.simulator.server import RunningServer
 from accounts.simulator.spelling import WAYS
+from accounts.tests import laws
 from accounts.tests.laws import seeds
-from syncing.tests import laws
 from syncing.tests.branches import Branch, Killed, Scene, inventory
 from syncing.tests.replication.law_scenes import ids_of, leads_of, scene_of, slave_of
 

@@ -8,9 +8,9 @@ from hypothesis import given
 
 from accounts.simulator.seed import drift
 from accounts.simulator.server import RunningServer
+from accounts.tests import laws
 from accounts.tests.laws import seeds
 from syncing.engine.pending import UNCERTAIN
-from syncing.tests import laws
 from syncing.tests.branches import Branch, Scene
 from syncing.tests.replication.law_scenes import fill, scene_of
 

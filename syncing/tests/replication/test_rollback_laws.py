@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 
 from accounts.simulator.server import RunningServer
+from accounts.tests import laws
 from accounts.tests.laws import seeds
 from syncing.engine.changes import Action
 from syncing.engine.refs import Kind
@@ -15,7 +16,6 @@ from syncing.engine.resources.stages import palette_color
 from syncing.engine.rollback import LoggedChange, rollback_input
 from syncing.engine.rules import NO_RULES
 from syncing.engine.snapshot import Snapshot
-from syncing.tests import laws
 from syncing.tests.branches import Branch, read
 from syncing.tests.replication.policy_stories import ALL, OURS, Story, held, populate
 
