@@ -166,6 +166,7 @@ def test_a_process_that_was_stopped_longer_than_its_lease_sends_nothing_more_whe
 # -- a clean stop --
 
 
+@only_deep
 def test_sigterm_to_the_group_lets_accounts_finish_or_go_back_and_the_next_worker_ends_the_run(make) -> None:
     installation = make(new_franchise(slaves=20), latency=0.04)
     worker = installation.workspace.start_worker()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from accounts.tests.laws import ONLY_DEEP, only_deep
+from accounts.tests.laws import only_deep
 from accounts.tests.tables import connected
 from syncing.models import Channel
 from syncing.notifications.addresses import kind_of
@@ -49,7 +49,8 @@ def state_of(installation: Installation, channel: str) -> tuple[Any, ...]:
     return (installation.rows(sql) or [(None, None, "", 0, "")])[0]
 
 
-@pytest.mark.parametrize("backend", ["sqlite", pytest.param("postgres+redis", marks=ONLY_DEEP)])
+@only_deep
+@pytest.mark.parametrize("backend", ["sqlite", "postgres+redis"])
 def test_no_run_waits_for_a_dead_a_hanging_a_dripping_or_a_failing_channel(
     make, backend: str, sinks: dict[str, HttpSink]
 ) -> None:

@@ -23,7 +23,7 @@ from accounts.simulator.faults import Fault
 from accounts.simulator.oauth.integrations import SimIntegration
 from accounts.simulator.server import RunningServer
 from accounts.simulator.world import World
-from accounts.tests.laws import only_deep
+from accounts.tests.laws import ONLY_DEEP, only_deep
 from accounts.tests.tables import connected
 
 PROCESSES, THREADS = 4, 50
@@ -95,7 +95,10 @@ def integration(world: World) -> SimIntegration:
     return world.add_integration(redirect_uri="https://sync.example/oauth/callback")
 
 
-@pytest.mark.parametrize("lives", [-10, 3600], ids=["known to be expired", "refused by Kommo"])
+@pytest.mark.parametrize(
+    "lives",
+    [pytest.param(-10, id="known to be expired"), pytest.param(3600, id="refused by Kommo", marks=ONLY_DEEP)],
+)
 def test_of_200_threads_in_4_processes_one_refreshes_and_nobody_fails(
     database_url: str,
     simulator: RunningServer,
