@@ -75,7 +75,7 @@ class ApiKeyAdmin(InConsole):
 
     def get_form(self, request: HttpRequest, obj: ApiKey | None = None, change: bool = False, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, change=change, **kwargs)
-        form.editor = person(request)  # type: ignore[attr-defined]
+        form.editor = person(request)
         return form
 
     def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> Any:

@@ -123,7 +123,7 @@ def add_schedule(request: HttpRequest, group_id: int) -> Form | None:
 @changing
 def change_schedule(request: HttpRequest, schedule_id: int) -> Form | None:
     schedule = _row(Schedule, schedule_id)
-    form = ScheduleForm(request.POST, auto_id=f"schedule-{schedule_id}-%s")
+    form = ScheduleForm(request.POST, initial=ScheduleForm.initial_of(schedule), auto_id=f"schedule-{schedule_id}-%s")
     return _stored(request, schedule.group, form, lambda by: schedules.change(*_with_values(schedule, form), by=by))
 
 
@@ -151,7 +151,7 @@ def add_window(request: HttpRequest, group_id: int) -> Form | None:
 @changing
 def change_window(request: HttpRequest, window_id: int) -> Form | None:
     window = _row(Window, window_id)
-    form = WindowForm(request.POST, auto_id=f"window-{window_id}-%s")
+    form = WindowForm(request.POST, initial=WindowForm.initial_of(window), auto_id=f"window-{window_id}-%s")
     return _stored(request, window.group, form, lambda by: windows.change(*_with_values(window, form), by=by))
 
 

@@ -6,13 +6,14 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import HealMode, SyncGroup, WatchMode
+from accounts.other_changes import KeepsOtherChanges
 from syncing.models import DEFAULT_GRACE, WEEK, Schedule, ScheduleKind, Window, WindowKind
 from syncing.presentation.recurrence import EXPERT, REPEATS, cron_of, form_times
 
 MINUTES = 60
 
 
-class SentenceForm(forms.Form):
+class SentenceForm(KeepsOtherChanges, forms.Form):
     """A form whose fields stand in a sentence: each has its label only for those who do not see the sentence."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
