@@ -113,6 +113,11 @@ def language() -> str:
     return str(settings.LANGUAGE_CODE)
 
 
+def catalogues() -> Path:
+    """Returns the folder of the translations."""
+    return Path(settings.LOCALE_PATHS[0])
+
+
 def sends_mail() -> bool:
     """Returns False while e-mails are only printed or thrown away: nobody would get one."""
     return not str(settings.EMAIL_BACKEND).endswith((".console.EmailBackend", ".dummy.EmailBackend"))

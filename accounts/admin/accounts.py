@@ -19,6 +19,7 @@ from accounts.admin.readonly import without_field
 from accounts.confirmation import ask, is_confirmed
 from accounts.forms import AccountForm
 from accounts.models import SECRETS, Account, TokenPair
+from accounts.own_words import translated
 from accounts.pages import actor_of, invite_many_page
 from accounts.services.connecting.invites import chosen_accounts
 from accounts.services.credentials.clients import give_up_pair
@@ -99,7 +100,7 @@ class AccountAdmin(AccountExportAdmin):
         mark = badges.health(account.health)
         if not account.health_reason:
             return mark
-        reason = account.health_reason
+        reason = translated(account.health_reason)
         return format_html('{} <span class="ks-reason" title="{}">{}</span>', mark, reason, reason)
 
     @admin.display(description=_("token expires"), ordering="token_expires_at")
@@ -141,7 +142,7 @@ class AccountAdmin(AccountExportAdmin):
             (
                 date_format(timezone.localtime(each.at), "SHORT_DATETIME_FORMAT"),
                 each.get_code_display(),
-                each.message,
+                translated(each.message),
                 each.by or "",
             )
             for each in events

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts import badges
 from accounts.admin.readonly import ReadOnlyAdmin
 from accounts.models import RELATED_SECRETS, AccountEvent
+from accounts.own_words import translated
 
 Code = AccountEvent.Code
 TONES = {
@@ -24,7 +25,7 @@ TONES = {
 
 @admin.register(AccountEvent)
 class AccountEventAdmin(ReadOnlyAdmin):
-    list_display = ("at", "what", "account_link", "message", "by")
+    list_display = ("at", "what", "account_link", "words", "by")
     list_display_links = None
     list_filter = ("code", "at", "account__group")
     list_select_related = ("account", "by")
@@ -40,6 +41,10 @@ class AccountEventAdmin(ReadOnlyAdmin):
     @admin.display(description=_("what"), ordering="code")
     def what(self, event: AccountEvent) -> SafeString:
         return badges.mark(TONES.get(Code(event.code), badges.BAD), event.get_code_display())
+
+    @admin.display(description=_("message"), ordering="message")
+    def words(self, event: AccountEvent) -> str:
+        return translated(event.message)
 
     @admin.display(description=_("account"), ordering="account__subdomain")
     def account_link(self, event: AccountEvent) -> SafeString:

@@ -13,6 +13,7 @@ from openpyxl import Workbook
 from openpyxl.styles import Font
 
 from accounts.models import RELATED_INTEGRATION_SECRETS, SECRETS, Account
+from accounts.own_words import translated
 from accounts.services.tables.formulas import guarded
 
 COLUMNS: dict[str, Callable[[Account], object]] = {
@@ -25,7 +26,7 @@ COLUMNS: dict[str, Callable[[Account], object]] = {
     "redirect_uri": lambda account: account.integration and account.integration.redirect_uri,
     "credential": lambda account: account.credential_kind,
     "health": lambda account: account.get_health_display(),
-    "health_reason": lambda account: account.health_reason,
+    "health_reason": lambda account: translated(account.health_reason),
     "checked": lambda account: account.checked_at,
     "token_expires": lambda account: account.token_expires_at,
     "kommo_id": lambda account: account.kommo_id,

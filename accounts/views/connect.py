@@ -16,6 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts.models import Account
+from accounts.own_words import translated
 from accounts.pages import actor_of, page
 from accounts.services.connecting import attempts, consent, invites
 from accounts.services.connecting.attempts import CannotConnect, StartedAttempt
@@ -110,6 +111,10 @@ def callback(request: HttpRequest) -> HttpResponse:
     if account.health == Account.Health.CONNECTED:
         messages.success(request, _("%(account)s is connected.") % {"account": account})
     else:
-        facts = {"account": account, "health": account.get_health_display(), "reason": account.health_reason}
+        facts = {
+            "account": account,
+            "health": account.get_health_display(),
+            "reason": translated(account.health_reason),
+        }
         messages.warning(request, _("%(account)s is connected, but: %(health)s. %(reason)s") % facts)
     return HttpResponseRedirect(reverse("admin:accounts_account_change", args=[account.pk]))

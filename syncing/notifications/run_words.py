@@ -7,7 +7,7 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from accounts.services.events import translated
+from accounts.own_words import translated
 from syncing.models import AccountState, RunPurpose, RunState, RunType, SyncRun
 from syncing.notifications.decision import TellingDecision
 from syncing.notifications.digests import GOOD_STATES, RUN, Digest

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from accounts.kommo.errors import Forbidden, GrantRefused, IpBlocked, NotFound, Unauthorised, Unpaid
 from accounts.kommo.plain_403 import IpNotAllowed
 from accounts.models import Account
-from accounts.services.events import translated
+from accounts.own_words import translated
 from accounts.services.health.store import WRONG_ACCOUNT_REMEDY
 from syncing.notifications.decision import TellingDecision
 from syncing.notifications.digests import Digest

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts.models import Account, AccountEvent
+from accounts.own_words import translated
 from syncing.models import AccountRun, AuditAction, AuditEntry, DriftChange
 from syncing.presentation import badges
 from syncing.presentation.explanations import reason_label, reason_sentence
@@ -94,7 +95,7 @@ def _drift(account: Account) -> Iterator[Happening]:
 def _events(account: Account) -> Iterator[Happening]:
     for event in account.events.select_related("by")[:MOST]:
         tone = EVENT_TONES.get(AccountEvent.Code(event.code), badges.BAD)
-        text = f"{event.get_code_display()}. {event.message}"
+        text = f"{event.get_code_display()}. {translated(event.message)}"
         yield Happening(event.at, tone, _("Connection"), text, str(event.by or ""))
 
 

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from accounts import expiry
 from accounts.models import HEALTH_FINE, HEALTH_NEEDS_CONNECTING, Account
+from accounts.own_words import translated
 from accounts.services.health.verdicts import HEALTH_OF_CODE
 from syncing.models import ACCOUNT_OPEN, REVIEWED, AccountRun, AccountState, SyncRun, Trigger
 from syncing.presentation import badges
@@ -147,7 +148,7 @@ def _of_connections(accounts: Iterable[Account], now: datetime) -> Iterator[tupl
         if account.health not in HEALTH_FINE:
             label, text = str(account.get_health_display()), state_sentence(account.health)
             concern = Concern(account.health, label, label, text, health_remedy(account.health))
-            yield concern, _connected(account, str(account), account.health_reason)
+            yield concern, _connected(account, str(account), translated(account.health_reason))
         if account.health not in HEALTH_NEEDS_CONNECTING and (days := expiry.days_of(account, now)) <= expiry.SOON:
             # Concerns differ by urgency, not by day, so that accounts in the same situation stand together.
             label, state = _("Token expires soon"), "expires_now" if days <= expiry.URGENT else "expires_soon"

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from accounts import badges as account_badges
 from accounts.models import Account
+from accounts.own_words import translated
 from syncing.engine.refs import local_id
 from syncing.presentation import badges, explanations, labels, recurrence
 from syncing.presentation import navigation as sections
@@ -52,6 +53,7 @@ for function in (
     explanations.state_sentence,
 ):
     register.filter(function)
+register.filter(translated)
 register.filter("recurrence", recurrence.sentence_of)
 register.filter("place", recurrence.place_of)
 for tag in (labels.action_badge, labels.list_badge, labels.outcome_badge, labels.cause_badge, labels.drift_badge):

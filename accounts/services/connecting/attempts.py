@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from accounts import conf
 from accounts.actors import ADMIN, Actor
@@ -173,8 +174,8 @@ def _hashed(state: str) -> str:
 def denied(attempt: ConnectAttempt, error: str) -> CannotConnect:
     """Returns the reason why Kommo sends somebody back without a code."""
     if error == "access_denied":
-        message = _("Access was denied on Kommo's page, so nothing was connected.")
+        message = gettext_noop("Access was denied on Kommo's page, so nothing was connected.")
     else:
-        message = _("Kommo's page ended with the error %(error)s.") % {"error": storable(error)[:60] or "-"}
+        message = gettext_noop("Kommo's page ended with the error %(error)s.") % {"error": storable(error)[:60] or "-"}
     events.note(attempt.account_id, AccountEvent.Code.REFUSED, message, by=who_began(attempt))
     return ended(attempt, "denied", message)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from django.db import IntegrityError, OperationalError, transaction
 from django.utils import timezone
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from accounts import request_counts
 from accounts.kommo import oauth
@@ -41,7 +41,7 @@ def finish(attempt: ConnectAttempt, *, code: str, referer: str) -> Account:
     try:
         subdomain = subdomain_of_referer(referer, account.subdomain)
         if subdomain is None:
-            raise ended(attempt, "foreign_host", _("The answer names an address that is not Kommo's."))
+            raise ended(attempt, "foreign_host", gettext_noop("The answer names an address that is not Kommo's."))
         with transport_for(Account(subdomain=subdomain), timeout=TIMEOUT) as transport:
             answer = _exchange(attempt, transport, code)
     except CannotConnect as problem:
@@ -69,10 +69,10 @@ def _exchange(attempt: ConnectAttempt, transport: Transport, code: str) -> Probe
     except KommoError as raised:
         error = plain_403_check.diagnose(raised, "")
         facts = {"account": transport.account, "detail": error.detail.rstrip(".")}
-        message = _("%(account)s: Kommo answered: %(detail)s.") % facts
-        remedy = events.translated(error.remedy)
+        message = gettext_noop("%(account)s: Kommo answered: %(detail)s.") % facts
+        remedy = error.remedy
         if error.status in (400, 401):
-            remedy = _(
+            remedy = gettext_noop(
                 "Press Connect again (a code is good for 20 minutes, once); if it stays, compare id, secret key and "
                 "redirect URI of the integration with Kommo."
             )
@@ -88,19 +88,21 @@ def _exchange(attempt: ConnectAttempt, transport: Transport, code: str) -> Probe
 def _check_identity(attempt: ConnectAttempt, answer: Probe) -> None:
     """Raises CannotConnect unless the account that answered is the expected one, and no other entry of ours."""
     account = attempt.account
-    choose = _("On Kommo's page choose %(subdomain)s. Nothing was stored.") % {"subdomain": account.subdomain}
+    choose = gettext_noop("On Kommo's page choose %(subdomain)s. Nothing was stored.") % {
+        "subdomain": account.subdomain
+    }
     if answer.kommo_id is None:
-        raise ended(attempt, "bad_answer", _("Kommo's answer names no account id."))
+        raise ended(attempt, "bad_answer", gettext_noop("Kommo's answer names no account id."))
     if not identity.is_expected(account, answer.kommo_id, answer.subdomain):
-        message = _("%(found)s was chosen on Kommo's page; this is %(account)s.") % {
+        message = gettext_noop("%(found)s was chosen on Kommo's page; this is %(account)s.") % {
             "found": answer.subdomain or answer.kommo_id,
             "account": account.subdomain,
         }
         raise ended(attempt, "wrong_account", message, choose)
     other = identity.other_entry(account, answer.kommo_id)
     if other is not None:
-        message = _("This Kommo account is already in the list as %(other)s.") % {"other": other.subdomain}
-        raise ended(attempt, "wrong_account", message, _("Delete one of the two entries."))
+        message = gettext_noop("This Kommo account is already in the list as %(other)s.") % {"other": other.subdomain}
+        raise ended(attempt, "wrong_account", message, gettext_noop("Delete one of the two entries."))
 
 
 def _store(attempt: ConnectAttempt, tokens: Tokens, answer: Probe, subdomain: str) -> None:
@@ -115,23 +117,25 @@ def _store(attempt: ConnectAttempt, tokens: Tokens, answer: Probe, subdomain: st
     try:
         with transaction.atomic():
             if not Account.objects.select_for_update().filter(pk=account.pk).exists():
-                raise ended(attempt, "not_found", _("Somebody deleted this account in KommoSync in the meantime."))
+                raise ended(
+                    attempt, "not_found", gettext_noop("Somebody deleted this account in KommoSync in the meantime.")
+                )
             _use_invite(attempt)
             Account.objects.filter(pk=account.pk).update(**changes)
             token_pairs.store(account, attempt.integration, tokens)
             if "subdomain" in changes:
                 events.note_renamed(account.pk, subdomain, account.subdomain, by=who_began(attempt))
             direct, by_link = (
-                _("With the integration %(name)s."),
-                _("Through an invite link, with the integration %(name)s."),
+                gettext_noop("With the integration %(name)s."),
+                gettext_noop("Through an invite link, with the integration %(name)s."),
             )
             message = (by_link if attempt.invite_id else direct) % {"name": attempt.integration.name}
             events.note(account.pk, AccountEvent.Code.CONNECTED, message, by=who_began(attempt))
     except IntegrityError as error:
-        message = _("Another entry has this subdomain or this Kommo account.")
-        raise ended(attempt, "wrong_account", message, _("Delete one of the two entries.")) from error
+        message = gettext_noop("Another entry has this subdomain or this Kommo account.")
+        raise ended(attempt, "wrong_account", message, gettext_noop("Delete one of the two entries.")) from error
     except OperationalError as error:
-        raise ended(attempt, "internal", _("The database was too busy to store the connection.")) from error
+        raise ended(attempt, "internal", gettext_noop("The database was too busy to store the connection.")) from error
 
 
 def _use_invite(attempt: ConnectAttempt) -> None:
@@ -140,5 +144,5 @@ def _use_invite(attempt: ConnectAttempt) -> None:
     if attempt.invite_id is None:
         return
     if not Invite.objects.filter(usable(), pk=attempt.invite_id).update(used_at=timezone.now()):
-        remedy = _("Ask the person who sent it for a new link.")
-        raise ended(attempt, "invite_gone", _("This invite link is not valid any more."), remedy)
+        remedy = gettext_noop("Ask the person who sent it for a new link.")
+        raise ended(attempt, "invite_gone", gettext_noop("This invite link is not valid any more."), remedy)

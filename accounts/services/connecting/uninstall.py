@@ -5,12 +5,15 @@ import hmac
 
 from django.db.models import Q
 from django.utils import timezone
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from accounts.kommo.texts import storable_id
 from accounts.models import Account, AccountEvent, Integration
 from accounts.services import events
 from accounts.services.credentials import token_pairs
+
+REMOVED = gettext_noop("The integration %(name)s was removed from the account in Kommo.")
+CONNECT_AGAIN = gettext_noop("Connect it again.")
 
 
 def disable(client_id: str, account_id: str, signature: str) -> bool:
@@ -32,13 +35,12 @@ def disable(client_id: str, account_id: str, signature: str) -> bool:
     account = connected.exclude(health=Account.Health.DISCONNECTED).only("pk", "credential_kind").first()
     if account is None:
         return True
-    message = _("The integration %(name)s was removed from the account in Kommo.") % {"name": integration}
-    remedy = _("Connect it again.")
+    message = REMOVED % {"name": integration}
     if account.uses_oauth:
         token_pairs.forget(account.pk)
     Account.objects.filter(pk=account.pk).update(
         health=Account.Health.DISCONNECTED,
-        health_reason=f"{message} {remedy}",
+        health_reason=events.with_remedy(message, CONNECT_AGAIN),
         checked_at=timezone.now(),
     )
     events.note(account.pk, AccountEvent.Code.DISCONNECTED, message)

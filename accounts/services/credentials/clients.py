@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from django.core.exceptions import ImproperlyConfigured
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from accounts import conf
 from accounts.actors import Actor
@@ -32,6 +32,7 @@ from accounts.services.credentials.token_sources import (
 from accounts.services.credentials.transports import transport_for
 
 LONGEST_SECRET = 8192
+REPLACED = gettext_noop("A long-lived token replaced the OAuth connection.")
 
 
 def token_expiry(token: str) -> datetime | None:
@@ -61,8 +62,7 @@ def give_up_pair(account_id: int, *, by: Actor | None = None) -> None:
     """Forgets the pair of an account whose long-lived token was stored: it takes the place of a consent."""
     if TokenPair.objects.filter(pk=account_id).exclude(refresh_token="").exists():
         token_pairs.forget(account_id)
-        message = _("A long-lived token replaced the OAuth connection.")
-        events.note(account_id, AccountEvent.Code.CONNECTED, message, by=by)
+        events.note(account_id, AccountEvent.Code.CONNECTED, REPLACED, by=by)
 
 
 def forget_health(account: Account) -> None:

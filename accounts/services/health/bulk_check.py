@@ -10,8 +10,7 @@ from datetime import timedelta
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
-from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_noop
 
 from accounts import clock
 from accounts.actors import Actor
@@ -26,6 +25,8 @@ SLICE = 25  # accounts; even if nobody answers, far below the queue's timeout
 LEASE = timedelta(seconds=30)  # six signs of life
 GIVE_UP = timedelta(hours=2)  # a job that ends every worker that takes it must not come back for ever
 KEPT = 20  # jobs
+NOT_ASKED = gettext_noop("Accounts that were not asked: %(count)d.")
+TOO_LONG = gettext_noop("The check was stopped after 2 hours. Look at the log of the worker.")
 
 
 def start_check(account_ids: Iterable[int] | None = None, *, by: Actor | None = None) -> ConnectionCheck:
@@ -86,8 +87,7 @@ def run_slice(check_id: int) -> str:
         open_items.filter(account=account_id).update(**outcome)
     missed = open_items.count()
     if stop.is_set:
-        text = ngettext("%d account was not asked.", "%d accounts were not asked.", missed) % missed
-        _finish(check_id, f"{_(IpBlocked.remedy)} {text}" if missed else _(IpBlocked.remedy))
+        _finish(check_id, f"{IpBlocked.remedy} {NOT_ASKED % {'count': missed}}" if missed else IpBlocked.remedy)
         return "blocked"
     if not missed:
         _finish(check_id, "")
@@ -110,9 +110,7 @@ def resume() -> int:
     To be called every minute or so; may run anywhere, any number of times at once.
     """
     hopeless = ConnectionCheck.objects.filter(finished_at=None, created_at__lt=timezone.now() - GIVE_UP)
-    hopeless.update(
-        finished_at=timezone.now(), note=_("The check was stopped after 2 hours. Look at the log of the worker.")
-    )
+    hopeless.update(finished_at=timezone.now(), note=TOO_LONG)
     messages = 0
     for check_id in _abandoned().values_list("pk", flat=True):
         # The row count names the one who asks, so that there is one message a minute at most.

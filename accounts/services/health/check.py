@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from accounts import request_counts
@@ -28,7 +27,7 @@ def check_connection(account: Account, *, stop: Stop | None = None) -> HealthRep
     Two requests at most; `account` must be loaded with its secrets.
     """
     if not _is_readable(account):
-        return store_error(account.pk, _(UNREADABLE))
+        return store_error(account.pk, UNREADABLE)
     answer = probe(account, stop=stop)
     request_counts.flush()
     return conclude(account, answer)
@@ -49,7 +48,7 @@ def check_each(
     stored = Account.objects.in_bulk(account_ids)
     ordered = [stored[account_id] for account_id in account_ids if account_id in stored]
     accounts = [account for account in ordered if _is_readable(account)]
-    yield from ((account.pk, store_error(account.pk, _(UNREADABLE))) for account in ordered if account not in accounts)
+    yield from ((account.pk, store_error(account.pk, UNREADABLE)) for account in ordered if account not in accounts)
     with ThreadPoolExecutor(min(CHECK_THREADS, len(accounts) or 1)) as pool:
         checks = {pool.submit(probe, account, stop=stop): account for account in accounts}
         waiting = set(checks)
@@ -65,7 +64,7 @@ def check_each(
                         exc_info=failure,
                         extra={"account": account.pk},
                     )
-                    yield account.pk, store_error(account.pk, _(OWN_ERROR))
+                    yield account.pk, store_error(account.pk, OWN_ERROR)
                 elif not isinstance((answer := future.result()).error, Stopped):
                     yield account.pk, conclude(account, answer)
     request_counts.flush()

@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from accounts.kommo.errors import Forbidden
@@ -78,7 +77,7 @@ def _judge(account: Account, answer: Probe) -> Verdict:
     if answer.error is not None:
         return verdicts.of_check(answer.error)
     if answer.kommo_id is None:
-        return Verdict(Health.ERROR, _("Kommo's answer names no account id. Check KOMMO_URL_TEMPLATE."))
+        return Verdict(Health.ERROR, gettext_noop("Kommo's answer names no account id. Check KOMMO_URL_TEMPLATE."))
     mismatch = _mismatch(account, answer.kommo_id, answer.subdomain)
     if mismatch:
         return Verdict(Health.WRONG_ACCOUNT, mismatch, WRONG_ACCOUNT_REMEDY)
@@ -91,7 +90,7 @@ def _mismatch(account: Account, kommo_id: int, subdomain: str) -> str:
     """Says why the account that answered is not the expected one; "" when it is."""
     # An answer without a name says nothing against an account that was never met.
     if account.kommo_id is None and not identity.is_expected(account, kommo_id, subdomain or account.subdomain):
-        return _("The account that answered is %(found)s, not %(expected)s.") % {
+        return gettext_noop("The account that answered is %(found)s, not %(expected)s.") % {
             "found": subdomain,
             "expected": account.subdomain,
         }
@@ -99,11 +98,11 @@ def _mismatch(account: Account, kommo_id: int, subdomain: str) -> str:
         return ""
     other = identity.other_entry(account, kommo_id)
     if other is not None:
-        return _("Kommo account %(id)d is already in the list as %(other)s.") % {
+        return gettext_noop("Kommo account %(id)d is already in the list as %(other)s.") % {
             "id": kommo_id,
             "other": other.subdomain,
         }
-    return _("Kommo account %(found)d answered; %(expected)d is expected.") % {
+    return gettext_noop("Kommo account %(found)d answered; %(expected)d is expected.") % {
         "found": kommo_id,
         "expected": account.kommo_id or 0,
     }

@@ -9,12 +9,12 @@ from datetime import datetime
 
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
-from django.utils.formats import date_format
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from accounts import expiry
 from accounts.kommo.errors import Unauthorised
 from accounts.models import HEALTH_NEEDS_CONNECTING, IS_OAUTH, SECRETS, Account, AccountEvent
+from accounts.own_words import translated
 from accounts.services import events
 
 Health = Account.Health
@@ -28,6 +28,10 @@ EVENT_OF_END = {
     Health.TOKEN_REVOKED: AccountEvent.Code.RECONNECT,
     Health.UNAUTHORISED: AccountEvent.Code.RECONNECT,
 }
+CONNECTION_ENDS = gettext_noop("The connection ends on %(day)s: it could not be renewed. %(why)s")
+TOKEN_ENDS = gettext_noop(
+    "The token ends on %(day)s. Make a new one in the account and store it, or connect it by OAuth."
+)
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ def take_warnings(moment: datetime) -> ConnectionWarnings:
     # A token that is past its date has expired, unless Kommo took it after that: its date is only what it says.
     past = Account.objects.filter(~IS_OAUTH, token_expires_at__lte=moment).exclude(health__in=HEALTH_NEEDS_CONNECTING)
     past.filter(Q(checked_at=None) | Q(checked_at__lte=F("token_expires_at"))).update(
-        health=Health.TOKEN_EXPIRED, health_reason=_(Unauthorised.remedies["token_expired"])
+        health=Health.TOKEN_EXPIRED, health_reason=Unauthorised.remedies["token_expired"]
     )
     Account.objects.filter(warned_days=OVER, health=Health.CONNECTED).update(warned_days=None)
     lost: list[ConnectionWarning] = []
@@ -64,7 +68,7 @@ def take_warnings(moment: datetime) -> ConnectionWarnings:
         code = EVENT_OF_END.get(Health(account.health))
         if code is not None:
             events.note(account.pk, code, account.health_reason)
-        text = f"{account.get_health_display()}. {account.health_reason}".strip()
+        text = f"{account.get_health_display()}. {translated(account.health_reason)}".strip()
         lost.append(ConnectionWarning(_label(account), text))
     return ConnectionWarnings(tuple(lost), tuple(_newly_expiring(moment)))
 
@@ -79,16 +83,13 @@ def _newly_expiring(moment: datetime) -> Iterator[ConnectionWarning]:
         known = account.warned_days is not None and account.warned_days <= threshold
         if known or not _claim(account, threshold):
             continue
-        day = date_format(timezone.localtime(account.token_expires_at), "SHORT_DATE_FORMAT")
-        facts = {"when": f"{expiry.in_days(days)} ({day})"}
+        facts = {"day": f"{timezone.localtime(account.token_expires_at):%Y-%m-%d}"}
         if account.uses_oauth:
             failure = account.pair.failure or {}
             facts["why"] = events.with_remedy(failure.get("message", ""), failure.get("remedy", ""))
-            text = _("The connection %(when)s: it could not be renewed. %(why)s") % facts
-        else:
-            text = _("The token %(when)s. Make a new one in the account and store it, or connect it by OAuth.") % facts
+        text = (CONNECTION_ENDS if account.uses_oauth else TOKEN_ENDS) % facts
         events.note(account.pk, AccountEvent.Code.EXPIRES, text)
-        yield ConnectionWarning(_label(account), text)
+        yield ConnectionWarning(_label(account), f"{expiry.in_days(days).capitalize()}. {translated(text)}")
 
 
 def _without_secrets(accounts: QuerySet[Account]) -> QuerySet[Account]:

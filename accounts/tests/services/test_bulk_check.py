@@ -127,7 +127,7 @@ def test_a_blocked_ip_ends_the_job_with_a_note_and_blames_nobody_who_was_not_ask
     assert run(check) == ["blocked"]
     missed = check.items.filter(done_at=None).count()
     assert "IP address" in check.note
-    assert f"{missed} accounts were not asked" in check.note
+    assert f"Accounts that were not asked: {missed}." in check.note
     assert missed >= 35
     assert Account.objects.filter(health=Health.UNKNOWN).count() == missed
 

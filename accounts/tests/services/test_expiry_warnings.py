@@ -50,9 +50,9 @@ def test_a_token_is_told_of_at_30_7_and_1_days_and_when_it_has_expired_once_each
     ending(33, subdomain="north", name="North")
     assert len(rounds(36 * 24, step=6)) == 4
     texts = [message.body for message in mail.outbox]
-    assert "North (north): The token expires in 30 days" in texts[0]
-    assert "expires in 7 days" in texts[1]
-    assert "expires in 1 day" in texts[2]
+    assert "North (north): Expires in 30 days. The token ends on " in texts[0]
+    assert "Expires in 7 days" in texts[1]
+    assert "Expires in 1 day." in texts[2]
     assert "North (north): Token expired." in texts[3]
     assert [event.code for event in AccountEvent.objects.all()] == [AccountEvent.Code.EXPIRES] * 4
 
@@ -62,7 +62,7 @@ def test_a_token_that_is_met_late_is_told_of_with_its_own_days_only(boss: User) 
     renewal.run_round()
     renewal.run_round()
     (message,) = mail.outbox
-    assert "expires in 5 days" in message.body
+    assert "Expires in 5 days" in message.body
 
 
 def test_a_new_token_is_warned_of_anew() -> None:
@@ -74,7 +74,7 @@ def test_a_new_token_is_warned_of_anew() -> None:
     store_token(account, token)
     account.save()
     (item,) = take_warnings(timezone.now()).expiring
-    assert "expires in 20 days" in item.text
+    assert "Expires in 20 days" in item.text
 
 
 def test_an_expired_token_turns_the_health_unless_kommo_took_it_after_that() -> None:
@@ -166,7 +166,7 @@ def test_a_warning_is_in_the_log_as_well(caplog: pytest.LogCaptureFixture) -> No
     ending(5, subdomain="north")
     with caplog.at_level(logging.WARNING):
         take_warnings(timezone.now())
-    assert "account north: expires. The token expires in 5 days" in caplog.text
+    assert "account north: expires. The token ends on " in caplog.text
 
 
 def test_names_stand_in_the_e_mail_as_they_are(boss: User) -> None:

@@ -10,6 +10,7 @@ from django.utils import timezone, translation
 from accounts.kommo.errors import IpBlocked, NetworkError, NotFound, RateLimited, Unauthorised, Validation
 from accounts.kommo.plain_403 import IpNotAllowed
 from accounts.models import Account
+from accounts.own_words import translated
 from accounts.services import events
 from accounts.services.credentials.token_sources import CredentialProblem
 from accounts.services.health.check import check_connection, check_connections
@@ -159,12 +160,9 @@ def test_a_check_of_all_finds_who_alone_refuses_us_and_asks_everybody_else(kommo
 
 @pytest.mark.parametrize(("language", "words"), [("pt-br", "lista branca"), ("es", "lista blanca")])
 @pytest.mark.parametrize("address", ["203.0.113.7", "203.0.113.7, 2001:db8::7"])
-def test_the_remedy_that_names_our_address_speaks_the_language_of_the_installation(
-    settings, language, words, address
-) -> None:
-    settings.OUTGOING_ADDRESS = address.split(", ")
+def test_the_remedy_that_names_our_address_is_read_in_the_reader_s_language(language, words, address) -> None:
     with translation.override(language):
-        reason = events.with_remedy("", IpNotAllowed.remedy_for(address))
+        reason = translated(events.with_remedy("", IpNotAllowed.remedy_for(address)))
     assert words in reason
     assert reason.endswith(f"{address}.")
 
