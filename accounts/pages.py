@@ -8,11 +8,12 @@ from typing import Any, cast
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse, StreamingHttpResponse
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.cache import get_conditional_response, set_response_etag
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 
 from accounts import conf
@@ -41,6 +42,13 @@ def refusals_shown(request: HttpRequest, about: str = "") -> Iterator[None]:
         yield
     except Refusal as error:
         messages.error(request, f"{about}: {error}" if about else str(error))
+
+
+def back_to_list(request: HttpRequest, otherwise: str) -> HttpResponseRedirect:
+    """Returns to the list, as it was filtered, that a form was on: to its `back`, if that is an address of ours."""
+    back = request.POST.get("back", "")
+    is_ours = url_has_allowed_host_and_scheme(back, allowed_hosts=None)
+    return HttpResponseRedirect(back if is_ours else otherwise)
 
 
 def page(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:

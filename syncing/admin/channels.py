@@ -124,9 +124,9 @@ class ChannelAdmin(InConsole):
 
     @admin.display(description=_("messages"))
     def sent_messages(self, channel: Channel) -> SafeString:
-        url = reverse("admin:syncing_message_changelist")
+        url = reverse("syncing:messages")
         text = gettext("Messages of this channel")
-        return format_html('<a href="{}?channel__id__exact={}">{}</a>', url, channel.pk, text)
+        return format_html('<a href="{}?channel={}">{}</a>', url, channel.pk, text)
 
     def save_model(self, request: HttpRequest, obj: Channel, form: Any, change: bool) -> None:
         if form.cleaned_data.get("new_address"):

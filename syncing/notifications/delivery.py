@@ -118,6 +118,17 @@ def _send(message: Message) -> str:
     return failures[0]
 
 
+def send_again(messages: QuerySet[Message]) -> int:
+    """Makes messages due now that were not sent, with all their tries anew; returns how many.
+
+    Left out are those that are being sent, those of channels that are switched off, and those that only try a channel.
+    """
+    rests = Q(due_at=None) | Q(attempts=0) | ~Q(failure="")
+    unsent = messages.filter(rests, sent_at=None, channel__enabled=True).exclude(event="")
+    moment = clock.now()
+    return unsent.update(due_at=moment, attempts=0, created_at=moment)  # by which it is known how long they wait
+
+
 def send_once(message: Message) -> str:
     """Sends a message at once, whatever its channel is set to, and never again; returns why it failed, or ""."""
     failure = _send(message)

@@ -69,7 +69,6 @@ ABOVE = {
     "auth.user": ("syncing:settings", "syncing:people"),
     "auth.group": ("syncing:settings", "syncing:people"),
     "syncing.channel": ("syncing:automation",),
-    "syncing.message": ("syncing:automation",),
     "syncing.schedule": ("syncing:automation",),
     "syncing.window": ("syncing:automation",),
 }

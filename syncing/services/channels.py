@@ -78,6 +78,22 @@ def test(channel: Channel, *, by: Actor) -> None:
         raise Refusal("send_failed", failure)
 
 
+def send_again(channel: Channel, message_id: int | None = None, *, by: Actor) -> int:
+    """Hands one message that was not sent, or all of a channel, to the workers once more; returns how many.
+
+    Raises Refusal (nothing_to_send).
+    """
+    require_permission(by, CHANGE_CHANNEL)
+    messages = Message.objects.filter(channel=channel)
+    with transaction.atomic():
+        count = delivery.send_again(messages if message_id is None else messages.filter(pk=message_id))
+        if not count:
+            problem = _("There is nothing to send again: it was sent meanwhile, or its channel is switched off.")
+            raise Refusal("nothing_to_send", problem, _("Load the page again."))
+        _note(channel, by, sent_again=count)
+    return count
+
+
 def require_sound(channel: Channel, names: Collection[str]) -> None:
     """Raises Refusal for wrong values among the columns `names`."""
     if "name" in names:

@@ -14,7 +14,7 @@ from accounts.simulator.server import serve
 from accounts.tests.factories import GroupFactory
 from accounts.tests.laws import ONLY_DEEP
 from accounts.tests.screens import AXE, NO_AXE, excess, violations
-from syncing.models import AccountRetry, Channel, RunMode, SavedView, Schedule, SyncRun, Window
+from syncing.models import AccountRetry, Channel, Message, RunMode, SavedView, Schedule, SyncRun, Window
 from syncing.tests.installation import new_franchise
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(400)]
@@ -38,6 +38,7 @@ FIXED = (
         "/connections/invite",
         "/oauth/thanks",
         "/settings/sessions/",
+        "/automation/messages/",
         "/settings/second-factor/",
         "/auth/user/",
         "/settings/data/",
@@ -76,6 +77,7 @@ def pages(settings: Settings, admin_user: Any) -> Iterator[list[str]]:
         Schedule.objects.create(group=group, kind="drift", cron="0 3 * * *", next_at=timezone.now())
         Window.objects.create(group=group, kind="deny", cron="0 18 * * 5", minutes=3720)
         Channel.objects.create(name="Chat", kind="slack", address="x", failure="The service is in trouble.")
+        Message.objects.create(channel=Channel.objects.get(), title="3 of 3 failed", text="x\ny", failure="Too slow.")
         SavedView.objects.create(list="runs", name="Failed", parameters={"state": "failed"})
         AccountRetry.objects.create(account=slave, due_at=timezone.now())
         last, plan = SyncRun.objects.order_by("-pk")[0], SyncRun.objects.filter(mode=RunMode.PLAN).order_by("-pk")[0]

@@ -20,6 +20,7 @@ from syncing.models import (
     AccountState,
     Channel,
     Exclusion,
+    Message,
     RunMode,
     RunState,
     SavedView,
@@ -69,6 +70,9 @@ DOORS: dict[str, dict[str, str]] = {
     "syncing:change_view": {"POST": EVERYBODY},
     "syncing:delete_view": {"POST": EVERYBODY},
     "syncing:automation": {"GET": "accounts.view_syncgroup"},
+    "syncing:messages": {"GET": "syncing.view_message"},
+    "syncing:send_again": {"POST": "syncing.change_channel"},
+    "syncing:try_channel": {"POST": "syncing.change_channel"},
     "syncing:automation_watch": {"POST": "accounts.change_syncgroup"},
     "syncing:automation_add_schedule": {"POST": "accounts.change_syncgroup"},
     "syncing:automation_add_window": {"POST": "accounts.change_syncgroup"},
@@ -202,6 +206,7 @@ class Scene:
         self.check = ConnectionCheck.objects.create()
         address = "https://hooks.example.com/x"
         self.channel = Channel.objects.create(name="ops", address=address, kind="json")
+        Message.objects.create(channel=self.channel, event="run_failed", title="1 of 4 failed", failure="Refused.")
         self.view = SavedView.objects.create(list="runs", name="Failed", parameters={"state": "failed"})
         create_key(name="reader", scopes=["read"])
 
@@ -219,7 +224,7 @@ class Scene:
         args: dict[str, Any] = {"run_id": run.pk, "account_run_id": self.account_run.pk, "account_id": self.north.pk}
         args |= {"group_id": self.group.pk, "mode": mode, "check_id": self.check.pk, "exception_id": self.exception.pk}
         args |= {"schedule_id": self.schedule.pk, "window_id": self.window.pk}
-        args["view_id"] = self.view.pk
+        args |= {"view_id": self.view.pk, "channel_id": self.channel.pk}
         args["digest"] = content_digest(PLAN)
         args["format"] = "csv"
         if name.startswith("admin:"):
@@ -414,7 +419,6 @@ def walk(client: Client) -> Iterator[tuple[str, int, Offers]]:
 
 # Lists that the console has no page of its own for; they stand in its frame.
 LISTS_IN_USE = {
-    "admin:syncing_message_changelist",
     "admin:accounts_invite_changelist",
 }
 

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme, urlencode
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from accounts.pages import actor_of, person, refusals_shown
+from accounts.pages import actor_of, back_to_list, person, refusals_shown
 from syncing.selectors.filters import ListFilters
 from syncing.selectors.saved_views import ALL, FIXED, ListedView, default_of, views_of
 from syncing.services.saved_views import SHARE, change_view, delete_view, save_view
@@ -65,7 +65,7 @@ def save(request: HttpRequest) -> HttpResponse:
             by=actor_of(request),
         )
         messages.success(request, _("The view %(name)s is saved.") % {"name": view.name})
-    return _back(request)
+    return back_to_list(request, reverse("syncing:dashboard"))
 
 
 @require_POST
@@ -74,7 +74,7 @@ def change(request: HttpRequest, view_id: int) -> HttpResponse:
         name, is_default = request.POST.get("name", ""), "default" in request.POST
         view = change_view(view_id, name=name, is_default=is_default, by=actor_of(request))
         messages.success(request, _("The view %(name)s is saved.") % {"name": view.name})
-    return _back(request)
+    return back_to_list(request, reverse("syncing:dashboard"))
 
 
 @require_POST
@@ -82,11 +82,4 @@ def delete(request: HttpRequest, view_id: int) -> HttpResponse:
     with refusals_shown(request):
         view = delete_view(view_id, by=actor_of(request))
         messages.success(request, _("The view %(name)s is deleted.") % {"name": view.name})
-    return _back(request)
-
-
-def _back(request: HttpRequest) -> HttpResponseRedirect:
-    """Returns to the list that the form was on."""
-    back = request.POST.get("back", "")
-    is_ours = url_has_allowed_host_and_scheme(back, allowed_hosts=None)
-    return HttpResponseRedirect(back if is_ours else reverse("syncing:dashboard"))
+    return back_to_list(request, reverse("syncing:dashboard"))

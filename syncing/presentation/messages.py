@@ -1,0 +1,31 @@
+"""What became of a message, in a sentence."""
+
+from datetime import datetime
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from syncing.models import Message
+from syncing.presentation.labels import day_and_time
+
+
+def delivery_sentence(message: Message) -> str:
+    """Says when a message was sent or will be tried, or why it was not sent; its channel is loaded with it."""
+    if message.due_at is None:
+        return message.failure if message.sent_at is None else _sent(message.sent_at, message.attempts)
+    if not message.channel.enabled:
+        return _("Its channel is switched off: the message waits until it is switched on, a day at most.")
+    when = {"failure": message.failure, "time": day_and_time(message.due_at)}
+    if message.failure:
+        return _("%(failure)s The next attempt is at %(time)s.") % when
+    if message.attempts:
+        return _("It is sent now.")
+    if message.due_at > timezone.now():
+        return _("It waits until its channel is tried again, %(time)s.") % when
+    return _("The workers will send it at once.")
+
+
+def _sent(moment: datetime, attempts: int) -> str:
+    when = {"time": day_and_time(moment), "n": attempts}
+    return ngettext("%(time)s", "%(time)s, after %(n)d attempts", attempts) % when
