@@ -68,7 +68,7 @@ def invite_many(request: HttpRequest) -> HttpResponse:
     if len(problems) > 10:
         messages.error(request, _("and %(n)d more") % {"n": len(problems) - 10})
     if not new:
-        return HttpResponseRedirect(request.get_full_path())
+        return invite_many_page(request, chosen, named=bool(named))
     if request.POST.get("how") == "email" and conf.sends_mail():
         return _send_links(request, new)
     return _csv_of(new)

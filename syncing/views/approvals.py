@@ -101,7 +101,8 @@ def approve(request: HttpRequest, run_id: int) -> HttpResponse:
             ids = choice.account_ids
             accounts = None if is_whole_plan else list(Account.objects.filter(pk__in=ids).defer(*SECRETS))
             reason = form.cleaned_data["reason"]
-            return to_run(request, approvals.approve(plan, by=by, accounts=accounts, reason=reason))
+            with refusals_shown(request):
+                return to_run(request, approvals.approve(plan, by=by, accounts=accounts, reason=reason))
         if request.method == "POST" and mistake:
             messages.error(request, mistake)
         title = _("Approve the plan of run %(number)d") % {"number": plan.pk}
@@ -119,13 +120,13 @@ def send_back(request: HttpRequest, run_id: int) -> HttpResponse:
     if not approvals.may_approve(plan, by):
         raise PermissionDenied
     form = SendBackForm(request.POST or None)
-    if not form.is_valid():
-        title = _("Send back the plan of run %(number)d") % {"number": plan.pk}
-        return page(request, "console/send_back.html", {"title": title, "run": plan, "comment": form})
-    with refusals_shown(request):
-        approvals.send_back(plan, by=by, comment=form.cleaned_data["comment"])
-        messages.success(request, _("The plan was sent back. Nobody can approve it any more."))
-    return HttpResponseRedirect(run_url(plan.pk))
+    if form.is_valid():
+        with refusals_shown(request):
+            approvals.send_back(plan, by=by, comment=form.cleaned_data["comment"])
+            messages.success(request, _("The plan was sent back. Nobody can approve it any more."))
+            return HttpResponseRedirect(run_url(plan.pk))
+    title = _("Send back the plan of run %(number)d") % {"number": plan.pk}
+    return page(request, "console/send_back.html", {"title": title, "run": plan, "comment": form})
 
 
 @require_POST

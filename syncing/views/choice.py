@@ -1,7 +1,6 @@
 """Chooses items of a plan for a run of their own."""
 
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
@@ -19,11 +18,10 @@ def choose(request: HttpRequest, run_id: int, digest: str) -> HttpResponse:
     """Lists (GET) what of a plan can be chosen; plans what is ticked alone (POST)."""
     require_start(request, RunMode.PLAN)
     plan = run_or_404(run_id)
+    ticked = request.POST.getlist("item")
     if request.method == "POST":
         with refusals_shown(request):
-            ticked = request.POST.getlist("item")
             return to_run(request, choice.plan_chosen(plan, digest, ticked, by=actor_of(request)))
-        return HttpResponseRedirect(reverse("syncing:choose", args=[plan.pk, digest]))
     listed = bundles(plan, approvals.approvable(plan), digest=digest)
     context = {
         "title": _("Choose items of the plan of run %(number)d") % {"number": plan.pk},
@@ -32,5 +30,6 @@ def choose(request: HttpRequest, run_id: int, digest: str) -> HttpResponse:
         "items": choice.choosable(plan, digest),
         "accounts": sum(len(bundle.members) for bundle in listed),
         "deletes": sum(bundle.deleted for bundle in listed[:1]),
+        "ticked": ticked,
     }
     return page(request, "console/choose.html", context)

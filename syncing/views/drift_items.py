@@ -82,9 +82,10 @@ def accept_items(request: HttpRequest) -> HttpResponse:
         accepted, refusals = accept_in(chosen, **facts, by=actor_of(request))
         for refusal in refusals:
             messages.error(request, str(refusal))
-        text = ngettext("Accepted in %(n)d account.", "Accepted in %(n)d accounts.", len(accepted))
-        messages.success(request, text % {"n": len(accepted)})
-        return _back()
+        if accepted:
+            text = ngettext("Accepted in %(n)d account.", "Accepted in %(n)d accounts.", len(accepted))
+            messages.success(request, text % {"n": len(accepted)})
+            return _back()
     return _question(request, found, form, decision="accept")
 
 
@@ -100,7 +101,6 @@ def revert_items(request: HttpRequest) -> HttpResponse:
         facts = {name: query.get(name, "") for name in ("kind", "key", "attribute")}
         with refusals_shown(request):
             return to_run(request, revert_item(group, chosen, **facts, by=actor_of(request)))
-        return _back()
     return _question(request, found, form, decision="revert", only_plans=group.requires_approval)
 
 

@@ -67,9 +67,11 @@ def roll_back(request: HttpRequest, run_id: int) -> HttpResponse:
             accounts = [each for each in able if choice["which"] == "all" or str(each.pk) in form.ticked]
             if accounts:
                 mode, reason = choice["mode"], choice["reason"]
-                started = rollback.start(run, accounts=accounts, mode=mode, by=actor_of(request), reason=reason)
-                return to_run(request, started)
-            messages.error(request, _("Choose at least one account."))
+                with refusals_shown(request):
+                    started = rollback.start(run, accounts=accounts, mode=mode, by=actor_of(request), reason=reason)
+                    return to_run(request, started)
+            else:
+                messages.error(request, _("Choose at least one account."))
         return page(request, "syncing/rollback.html", _context(request, run, form, forecasts))
     return HttpResponseRedirect(run_url(run.pk))
 

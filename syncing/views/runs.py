@@ -171,11 +171,10 @@ def force(request: HttpRequest, run_id: int) -> HttpResponse:
     if not is_forceable(run):
         messages.error(request, _("Only accounts that the limits refused can be forced."))
         return HttpResponseRedirect(run_url(run.pk))
-    if not form.is_valid():
-        writes = run.mode == RunMode.APPLY
-        context = {"title": _("Run again, forced"), "run": run, "form": form, "writes": writes}
-        context |= {"refused": refused_by_limits(run).count(), "deletes": may_delete(run.group)}
-        return page(request, "syncing/confirm_force.html", context)
-    with refusals_shown(request):
-        return to_run(request, force_again(run, by=actor_of(request), reason=form.cleaned_data["reason"]))
-    return HttpResponseRedirect(run_url(run.pk))
+    if form.is_valid():
+        with refusals_shown(request):
+            return to_run(request, force_again(run, by=actor_of(request), reason=form.cleaned_data["reason"]))
+    writes = run.mode == RunMode.APPLY
+    context = {"title": _("Run again, forced"), "run": run, "form": form, "writes": writes}
+    context |= {"refused": refused_by_limits(run).count(), "deletes": may_delete(run.group)}
+    return page(request, "syncing/confirm_force.html", context)

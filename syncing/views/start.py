@@ -4,9 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
-from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
@@ -65,25 +64,24 @@ def start(request: HttpRequest, group_id: int, mode: str) -> HttpResponse:
     slaves, number = group.accounts.filter(role=Account.Role.SLAVE).defer(*SECRETS), request.GET.get("account", "")
     account = get_object_or_404(slaves, pk=storable_id(number)) if number else None
     form = StartForm({"type": RunType.FULL, **request.POST.dict()} if request.method == "POST" else None)
-    if not form.is_valid():
-        return page(request, "syncing/confirm_start.html", _confirmation(group, mode, form, account))
-    reason = form.cleaned_data["force_reason"]
-    if reason and not request.user.has_perm(FORCE):
-        raise PermissionDenied
-    with refusals_shown(request):
-        started = start_run(
-            group=group,
-            type=form.cleaned_data["type"],
-            mode=mode,
-            by=actor_of(request),
-            accounts=[account] if account else None,
-            forced=bool(reason),
-            force_reason=reason,
-            name=form.cleaned_data["name"],
-            wish=form.cleaned_data["wish"],
-        )
-        return to_run(request, started)
-    return HttpResponseRedirect(reverse("admin:index"))
+    if form.is_valid():
+        reason = form.cleaned_data["force_reason"]
+        if reason and not request.user.has_perm(FORCE):
+            raise PermissionDenied
+        with refusals_shown(request):
+            started = start_run(
+                group=group,
+                type=form.cleaned_data["type"],
+                mode=mode,
+                by=actor_of(request),
+                accounts=[account] if account else None,
+                forced=bool(reason),
+                force_reason=reason,
+                name=form.cleaned_data["name"],
+                wish=form.cleaned_data["wish"],
+            )
+            return to_run(request, started)
+    return page(request, "syncing/confirm_start.html", _confirmation(group, mode, form, account))
 
 
 def _confirmation(group: SyncGroup, mode: str, form: StartForm, account: Account | None) -> dict[str, Any]:
