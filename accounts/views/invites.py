@@ -90,7 +90,7 @@ def _send_links(request: HttpRequest, new: list[Invite]) -> HttpResponse:
             without,
         )
         messages.warning(request, text % {"n": without})
-    return HttpResponseRedirect(reverse("admin:accounts_invite_changelist"))
+    return HttpResponseRedirect(reverse("syncing:invites"))
 
 
 def _csv_of(new: list[Invite]) -> HttpResponse:

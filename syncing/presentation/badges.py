@@ -8,11 +8,11 @@ __all__ = ["BAD", "IDLE", "INFO", "OK", "WARN", "badge", "tone"]
 
 TONES = {
     **HEALTH_TONES,
-    **dict.fromkeys(["succeeded", "in_sync", "changed", "done", "sent"], OK),
-    **dict.fromkeys(["running", "planned", "info", "expires_soon"], INFO),
+    **dict.fromkeys(["succeeded", "in_sync", "changed", "done", "sent", "used"], OK),
+    **dict.fromkeys(["running", "planned", "info", "expires_soon", "open"], INFO),
     **dict.fromkeys(["partial", "refused", "unverified", "warning", "conflict", "manual", "expires_now"], WARN),
-    **dict.fromkeys(["drifted", "edited", "given_up", "held", "skipped_time", "sent_back"], WARN),
-    **dict.fromkeys(["queued", "skipped", "cancelled", "paused", "waits"], IDLE),
+    **dict.fromkeys(["drifted", "edited", "given_up", "held", "skipped_time", "sent_back", "expired"], WARN),
+    **dict.fromkeys(["queued", "skipped", "cancelled", "paused", "waits", "withdrawn"], IDLE),
 }
 
 

@@ -61,7 +61,6 @@ SEES_DATA = "auth.change_user"  # only administrators have it
 # The pages above the form of a table, from the section down; a table that is not here is under Settings, Data.
 ABOVE = {
     "accounts.account": ("syncing:accounts",),
-    "accounts.invite": ("syncing:accounts",),
     "accounts.syncgroup": ("syncing:settings",),
     "accounts.integration": ("syncing:settings", "syncing:integrations"),
     "syncing.apikey": ("syncing:settings", "syncing:keys"),

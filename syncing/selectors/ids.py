@@ -14,6 +14,7 @@ from syncing.selectors.filters import ListFilters, an_id, one_of
 
 OF_LEADS = (Kind.PIPELINE, Kind.STAGE)
 COLUMNS = ("kind", "entity", "name", "parent", "master_id", "slave_id")
+HEAD = ("account", *COLUMNS)
 SORTS: Mapping[str, tuple[str, ...]] = {
     "": ("kind", "parent", "name", "account__subdomain", "pk"),
     "account": ("account__subdomain", "kind", "parent", "name", "pk"),
@@ -78,8 +79,7 @@ def kind_counts(filters: AccountIdFilters, account: Account | None = None) -> li
 
 
 def file_rows(filters: IdListFilters) -> Iterator[tuple[Any, ...]]:
-    """Yields the cells of the file of what is looked for, the head first."""
-    yield "account", *COLUMNS
+    """Yields the cells of what is looked for, under `HEAD`."""
     for mapping in found_ids(filters).iterator(AT_A_TIME):
         yield mapping.account.subdomain, *id_row(mapping).values()
 

@@ -15,6 +15,7 @@ from syncing.selectors.drift import DriftListFilters
 from syncing.selectors.drift_items import DriftItemFilters
 from syncing.selectors.filters import ListFilters
 from syncing.selectors.ids import IdListFilters
+from syncing.selectors.invites import InviteListFilters
 from syncing.selectors.messages import MessageListFilters
 from syncing.selectors.run_list import RunListFilters
 from syncing.selectors.run_log import RunLogFilters
@@ -29,6 +30,7 @@ FILTERS: Mapping[str, type[ListFilters]] = {
     SavedList.RUN_LOG: RunLogFilters,
     SavedList.AUDIT: AuditListFilters,
     SavedList.IDS: IdListFilters,
+    SavedList.INVITES: InviteListFilters,
     SavedList.MESSAGES: MessageListFilters,
 }
 FIXED: Mapping[str, Mapping[str, str]] = {SavedList.DRIFT_ITEMS: {"by": "item"}}  # of every address of the list

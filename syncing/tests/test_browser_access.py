@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from django.core.management import call_command
 from django.utils import timezone
 from pytest_django import Settings
 
-from accounts.models import Account
+from accounts.models import Account, Integration, Invite
 from accounts.simulator.server import serve
 from accounts.tests.factories import GroupFactory
 from accounts.tests.laws import ONLY_DEEP
@@ -26,6 +27,7 @@ FIXED = (
         "/accounts/?q=nobody",
         "/accounts/export",
         "/accounts/ids?q=sales",
+        "/accounts/invites/",
         "/runs/?state=failed",
         "/runs/?state=planned&since=2026-01-01&account=north",
         "/drift/",
@@ -77,6 +79,10 @@ def pages(settings: Settings, admin_user: Any) -> Iterator[list[str]]:
         Schedule.objects.create(group=group, kind="drift", cron="0 3 * * *", next_at=timezone.now())
         Window.objects.create(group=group, kind="deny", cron="0 18 * * 5", minutes=3720)
         Channel.objects.create(name="Chat", kind="slack", address="x", failure="The service is in trouble.")
+        integration = Integration.objects.create(name="Ours", client_id="id", redirect_uri="https://sync.example/oauth")
+        for days in (-1, 14):
+            ends = timezone.now() + timedelta(days=days)
+            Invite.objects.create(account=slave, integration=integration, expires_at=ends)
         Message.objects.create(channel=Channel.objects.get(), title="3 of 3 failed", text="x\ny", failure="Too slow.")
         SavedView.objects.create(list="runs", name="Failed", parameters={"state": "failed"})
         AccountRetry.objects.create(account=slave, due_at=timezone.now())

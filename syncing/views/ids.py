@@ -1,6 +1,5 @@
 """Lists ids: those of one account, and those of all, where somebody looks up what an id means and where."""
 
-from itertools import chain
 from typing import Any
 
 from django.contrib.auth.decorators import permission_required
@@ -10,11 +9,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts.models import Account, SyncGroup
-from accounts.pages import page
-from accounts.services.tables.formulas import BOM, csv_line
+from accounts.pages import csv_response, page
 from syncing.models import SavedList
 from syncing.presentation.labels import KINDS
-from syncing.selectors.ids import AccountIdFilters, IdListFilters, file_rows, found_ids, kind_counts
+from syncing.selectors.ids import HEAD, AccountIdFilters, IdListFilters, file_rows, found_ids, kind_counts
 from syncing.views.lookup import slave_or_404
 from syncing.views.saved_views import list_views
 
@@ -47,10 +45,7 @@ def ids(request: HttpRequest) -> HttpResponse:
 @require_safe
 def ids_csv(request: HttpRequest) -> StreamingHttpResponse:
     """Exports the ids that the filters find, however many they are."""
-    rows = map(csv_line, file_rows(IdListFilters.of(request.GET)))
-    response = StreamingHttpResponse(chain([BOM], rows), content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = 'attachment; filename="kommosync-ids.csv"'
-    return response
+    return csv_response("kommosync-ids.csv", HEAD, file_rows(IdListFilters.of(request.GET)))
 
 
 def _list_context(request: HttpRequest, filters: AccountIdFilters, account: Account | None = None) -> dict[str, Any]:

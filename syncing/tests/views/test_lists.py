@@ -14,6 +14,7 @@ from syncing.selectors.drift import DriftListFilters
 from syncing.selectors.drift_items import DriftItemFilters
 from syncing.selectors.fleet import FleetFilters
 from syncing.selectors.ids import AccountIdFilters, IdListFilters
+from syncing.selectors.invites import InviteListFilters
 from syncing.selectors.messages import MessageListFilters
 from syncing.selectors.run_list import RunListFilters
 from syncing.selectors.run_log import RunLogFilters
@@ -38,6 +39,7 @@ LISTS = {
     "account_ids": AccountIdFilters,
     "sessions": SessionListFilters,
     "messages": MessageListFilters,
+    "invites": InviteListFilters,
 }
 BAD = ("x", "9" * 40, "²", "\0", "\ud800", "%", "' or 1=1 --", "2026-13-45", "0001-01-01", "9999-12-31", "y" * 60_000)
 
