@@ -9,7 +9,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.core.paginator import Paginator
 from django.db.models import Case, Count, QuerySet, Value, When
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
@@ -52,8 +52,11 @@ class HealthCount:
 def start(request: HttpRequest) -> HttpResponse:
     """Asks on GET; on POST starts a check of all accounts (or of those in `accounts`), or leads to the one at it."""
     if request.method == "POST":
-        chosen = [storable_id(number) for number in request.POST.get("accounts", "").split(",") if number]
-        return _start_and_show(request, [each for each in chosen if each] if chosen else None)
+        sent = request.POST.get("accounts", "")
+        chosen = [number for part in sent.split(",") if (number := storable_id(part)) is not None]
+        if sent and len(chosen) < len(sent.split(",")):  # whatever is no id is a mistake, never "all"
+            raise Http404
+        return _start_and_show(request, chosen if sent else None)
     running = ConnectionCheck.objects.filter(finished_at=None).first()
     ended = ConnectionCheck.objects.filter(finished_at__isnull=False).select_related("requested_by")
     last = ended.annotate(number=Count("items"))[:LAST]

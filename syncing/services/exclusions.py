@@ -24,15 +24,13 @@ def note_change(account: Account, before: list[str], *, by: Actor) -> None:
         audit.note(AuditAction.POLICY, by=by, group=account.group, account=account, details=details)
 
 
-def choose(
-    account: Account, chosen: Collection[tuple[str, ...]], *, among: Collection[tuple[str, ...]], by: Actor
-) -> None:
-    """Excludes the `chosen` (kind, name) and no other of those that were offered (`among`); the rest stays."""
+def change(account: Account, *, add: Collection[tuple[str, ...]], drop: Collection[tuple[str, ...]], by: Actor) -> None:
+    """Excludes some items (kind, name) and no longer excludes others; the rest stays."""
     with transaction.atomic():
         before = described(account)
         stored = {(row.kind, row.name): row for row in Exclusion.objects.filter(account=account)}
-        dropped = [row.pk for item, row in stored.items() if item in among and item not in chosen]
+        dropped = [row.pk for item, row in stored.items() if item in drop]
         Exclusion.objects.filter(pk__in=dropped).delete()
-        new = [Exclusion(account=account, kind=kind, name=name) for kind, name in chosen if (kind, name) not in stored]
+        new = [Exclusion(account=account, kind=kind, name=name) for kind, name in add if (kind, name) not in stored]
         Exclusion.objects.bulk_create(new)
         note_change(account, before, by=by)

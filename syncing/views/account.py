@@ -1,5 +1,6 @@
 """Shows one account: its funnels and fields beside the master's, its connection, its history."""
 
+from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
@@ -9,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.badges import expires
+from accounts.kommo.texts import storable
 from accounts.models import HEALTH_FINE, SECRETS, Account
 from accounts.pages import actor_of, page
 from syncing.presentation.drawing import Mark, Side
@@ -22,6 +24,9 @@ from syncing.services import exclusions
 from syncing.services.runs.start import allowed_mode
 from syncing.views.lookup import slave_or_404
 from syncing.views.start import may_start
+
+MOST_NAMED = 10  # items in a message
+LONGEST_NAME = 100  # characters of each
 
 
 @permission_required("accounts.view_account", raise_exception=True)
@@ -75,8 +80,7 @@ def exclude(request: HttpRequest, account_id: int) -> HttpResponse:
     snapshot = master_snapshot(found.group)
     named = {f"{kind}|{name}" for kind, _key, name in items_of(snapshot[0])} if snapshot else set()
     if request.method == "POST":
-        chosen = {tuple(value.split("|", 1)) for value in request.POST.getlist("item") if value in named}
-        exclusions.choose(found, chosen, among={tuple(value.split("|", 1)) for value in named}, by=actor_of(request))
+        _store_exclusions(request, found, named)
         return HttpResponseRedirect(reverse("syncing:account", args=[found.pk]))
     stored = list(found.exclusions.values_list("kind", "name"))
     context = {
@@ -88,3 +92,17 @@ def exclude(request: HttpRequest, account_id: int) -> HttpResponse:
         "mark": Mark.EXCLUDED,
     }
     return page(request, "console/exclude.html", context)
+
+
+def _store_exclusions(request: HttpRequest, account: Account, named: set[str]) -> None:
+    """Stores which ticks were set and taken away since the page was opened; other pages may have set others."""
+    ticked, ticked_before = (set(request.POST.getlist(name)) for name in ("item", "was"))
+    new = ticked - ticked_before
+    add, drop = ({tuple(item.split("|", 1)) for item in items} for items in (new & named, ticked_before - ticked))
+    exclusions.change(account, add=add, drop=drop, by=actor_of(request))
+    if gone := new - named:
+        names = ", ".join(storable(item.partition("|")[2] or item)[:LONGEST_NAME] for item in sorted(gone)[:MOST_NAMED])
+        messages.warning(request, _("Not stored, as the master no longer has it: %(names)s.") % {"names": names})
+    if add or drop:
+        text = _("What %(account)s is not given was stored. It holds from the next run on.")
+        messages.success(request, text % {"account": account})

@@ -168,11 +168,14 @@ def resume(request: HttpRequest) -> HttpResponse:
     group_id, account_id = (storable_id(request.POST.get(name, "")) for name in ("group", "account"))
     with refusals_shown(request):
         if group_id is not None:
-            pauses.resume([get_object_or_404(SyncGroup, pk=group_id)], by=actor_of(request))
+            ended = pauses.resume([get_object_or_404(SyncGroup, pk=group_id)], by=actor_of(request))
         else:
             account = get_object_or_404(Account.objects.select_related("group"), pk=account_id)
-            pauses.resume([account], by=actor_of(request))
-        messages.success(request, _("The pause has ended."))
+            ended = pauses.resume([account], by=actor_of(request))
+        if ended:
+            messages.success(request, _("The pause has ended."))
+        else:
+            messages.warning(request, _("Nothing was changed: the pause had ended already."))
     return HttpResponseRedirect(reverse("syncing:automation"))
 
 

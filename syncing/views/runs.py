@@ -146,8 +146,15 @@ def run_json(request: HttpRequest, run_id: int) -> JsonResponse:
 @require_POST
 def cancel(request: HttpRequest, run_id: int) -> HttpResponse:
     run = run_or_404(run_id)
-    cancel_run(run, by=actor_of(request))
-    messages.info(request, _("The run is stopping. Accounts that are being worked on end after their current request."))
+    if cancel_run(run, by=actor_of(request)):
+        text = _("The run is stopping. Accounts that are being worked on end after their current request.")
+        messages.info(request, text)
+    else:
+        run.refresh_from_db()
+        text = _("Nothing was stopped: somebody has stopped the run already.")
+        if not run.is_open:
+            text = _("Nothing was stopped: the run has ended. Look at what it did, and roll it back if need be.")
+        messages.warning(request, text)
     return HttpResponseRedirect(run_url(run.pk))
 
 
@@ -156,8 +163,9 @@ def retry(request: HttpRequest, run_id: int) -> HttpResponse:
     run = run_or_404(run_id)
     require_start(request, run.mode)
     with refusals_shown(request):
-        state, _colon, reason = storable(request.POST.get("only", "")).partition(":")
-        return to_run(request, retry_failed(run, by=actor_of(request), only=(state, reason) if state else None))
+        only = storable(request.POST.get("only", ""))
+        state, _colon, reason = only.partition(":")
+        return to_run(request, retry_failed(run, by=actor_of(request), only=(state, reason) if only else None))
     return HttpResponseRedirect(run_url(run.pk))
 
 

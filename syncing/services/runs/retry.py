@@ -42,6 +42,9 @@ def retry_failed(run: SyncRun, *, by: Actor, to_workers: bool = True, only: tupl
         raise Refusal(
             "still_open", _("Run %(run)d has not ended.") % {"run": run.pk}, _("Wait for its end, or cancel it.")
         )
+    if only is not None and not bad.exists():
+        message = _("No account of run %(run)d ended like this.") % {"run": run.pk}
+        raise Refusal("nothing_failed", message, _("Load the page of the run again."))
     if not bad.exists():
         raise Refusal(
             "nothing_failed", _("Every account of run %(run)d succeeded.") % {"run": run.pk}, _("Start a new run.")

@@ -166,13 +166,16 @@ def _slaves(group: SyncGroup, accounts: Sequence[Account] | None) -> list[Accoun
     return slaves
 
 
-def cancel_run(run: SyncRun, *, by: Actor) -> None:
-    """Stops `run`: waiting accounts at once, those in work between two requests; ended runs stay as they are."""
+def cancel_run(run: SyncRun, *, by: Actor) -> bool:
+    """Stops `run`: waiting accounts at once, those in work between two requests; ended runs stay as they are.
+
+    Returns False if it had ended, or was being stopped already.
+    """
     moment = clock.now()
     with transaction.atomic():
         mine = SyncRun.objects.filter(pk=run.pk, state__in=RUN_OPEN, cancel_requested_at=None)
         if not mine.update(cancel_requested_at=moment):
-            return
+            return False
         waiting = AccountRun.objects.filter(run=run, state=AccountState.QUEUED)
         waiting.update(state=AccountState.CANCELLED, reason="cancelled", finished_at=moment, lease_until=None)
         sentence = gettext_noop("Cancelled by %(who)s.") if by.user else gettext_noop("Cancelled.")
@@ -181,3 +184,4 @@ def cancel_run(run: SyncRun, *, by: Actor) -> None:
         audit.note(AuditAction.CANCELLED, by=by, run=run, details=details)
     close_run(run.pk)
     run.refresh_from_db()
+    return True

@@ -93,7 +93,7 @@ def test_the_history_has_everything_that_happened_in_one_order(admin_client, cas
     admin_client.post(url("exclude", north), {"item": ["stage|Talks"]})
     events.note(north.pk, AccountEvent.Code.EXPIRES, "In 3 days.")
     DriftChange.objects.create(account=north, at=timezone.now(), appeared=[{"kind": "stage"}], gone=[])
-    admin_client.post(url("exclude", north), {})
+    admin_client.post(url("exclude", north), {"was": ["stage|Talks"]})
     texts = [each.text for each in admin_client.get(url("account", north)).context["history"]]
     assert texts[:4] == [
         "No longer left out: stage Talks",
@@ -228,11 +228,28 @@ def test_what_is_ticked_is_left_out_and_audited(admin_client, cast) -> None:
     again = admin_client.get(page)
     assert again.content.decode().count(" checked>") == 2
     assert "Stage Elsewhere" in again.content.decode()
-    admin_client.post(page, {"item": ["custom_field|Budget"]})
+    admin_client.post(page, {"item": ["custom_field|Budget"], "was": ["stage|Talks", "custom_field|Budget"]})
     assert set(cast["north"].exclusions.values_list("name", flat=True)) == {"Budget", "Elsewhere"}
     drawn = admin_client.get(url("account", cast["north"])).context["picture"]
     data = next(each for each in drawn.groups if each.theirs.title.name == "Data")
     assert [str(each.title.mark) for each in data.ours.fields] == ["added"]  # the last reading knew nothing of it
+
+
+def test_two_tabs_do_not_undo_each_others_ticks(admin_client, cast) -> None:
+    page = url("exclude", cast["north"])
+    Exclusion.objects.create(account=cast["north"], kind="custom_field", name="Budget")
+    assert '<input type="hidden" name="was" value="custom_field|Budget">' in admin_client.get(page).content.decode()
+    before = {"item": ["custom_field|Budget"], "was": ["custom_field|Budget"]}
+    admin_client.post(page, {**before, "item": ["custom_field|Budget", "stage|Talks"]})
+    admin_client.post(page, {**before, "item": []})
+    assert list(cast["north"].exclusions.values_list("kind", "name")) == [("stage", "Talks")]
+
+
+def test_what_the_master_has_lost_meanwhile_is_named(admin_client, cast) -> None:
+    items = ["stage|Talks", "stage|<b>Gone</b>"]
+    html = admin_client.post(url("exclude", cast["north"]), {"item": items}, follow=True).content.decode()
+    assert "no longer has it: &lt;b&gt;Gone&lt;/b&gt;." in html
+    assert "It holds from the next run on." in html
 
 
 def test_an_excluded_item_is_marked(admin_client, cast) -> None:
