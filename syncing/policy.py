@@ -55,7 +55,6 @@ def rules_for(account_ids: Collection[int], run: SyncRun) -> dict[int, Rules]:
     for account_id, refs in local_items(account_ids, run.group_id).items():
         accepted[account_id] |= {(ref, WHOLE) for ref in refs}
     picked = picks_by_account(run.picked)
-    limits = limits_of(run)
     deletes_after_review = run.trigger in REVIEWED and run.writes and not run.forced
     return {
         account_id: Rules(
@@ -64,7 +63,7 @@ def rules_for(account_ids: Collection[int], run: SyncRun) -> dict[int, Rules]:
             exclusions=frozenset(exclusions[account_id]),
             accepted=frozenset(accepted[account_id]),
             only=picked.get(account_id, {}) if run.picked else None,
-            limits=limits,
+            limits=limits_of(run),
             deletes_after_review=deletes_after_review,
         )
         for account_id in account_ids

@@ -1,6 +1,6 @@
 """Counts the slaves that equal their master, day by day: today again and again, so that its last numbers stay."""
 
-from datetime import date, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -27,7 +27,10 @@ def count_due() -> int:
         if group.day == today and not ended_since and moment < group.counted_at + AGAIN:
             continue
         with survived(f"the conformity of the group {group.pk}"):
-            _count(group, today, moment)
+            states = [slave.state for slave in conformity_of(group)]
+            known = len(states) - states.count(UNKNOWN)
+            numbers = {"equal": states.count(EQUAL), "known": known, "total": len(states), "counted_at": moment}
+            ConformityDay.objects.update_or_create(group=group, day=today, defaults=numbers)
             counted += 1
     return counted
 
@@ -42,9 +45,3 @@ def _groups() -> QuerySet[Any]:
         ended_at=Subquery(ended.values("finished_at")[:1]),
     )
     return groups
-
-
-def _count(group: SyncGroup, day: date, moment: datetime) -> None:
-    states = [slave.state for slave in conformity_of(group)]
-    numbers = {"equal": states.count(EQUAL), "known": len(states) - states.count(UNKNOWN), "total": len(states)}
-    ConformityDay.objects.update_or_create(group=group, day=day, defaults={**numbers, "counted_at": moment})

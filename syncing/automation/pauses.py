@@ -17,14 +17,8 @@ def end_due() -> int:
     things: list[pauses.PausedThing] = [*SyncGroup.objects.filter(**over), *accounts]
     count = 0
     for thing in things:
-        with survived(f"the pause of {thing}"):
-            count += _end(thing)
+        with survived(f"the pause of {thing}"), transaction.atomic():
+            if pauses.end_over(thing, by=AUTOMATION):
+                notices.pause_ended(thing)
+                count += 1
     return count
-
-
-def _end(thing: pauses.PausedThing) -> bool:
-    with transaction.atomic():
-        is_ours = pauses.end_over(thing, by=AUTOMATION)
-        if is_ours:
-            notices.pause_ended(thing)
-    return is_ours

@@ -7,9 +7,9 @@ applies what it finds, or it has a schedule that does. An account waits until it
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.db import transaction
 from django.db.models import OuterRef, Q, Subquery
@@ -43,9 +43,9 @@ from syncing.records.log import log
 from syncing.records.snapshots import last_accepted
 from syncing.services.actors import RETRY
 from syncing.services.runs.close import close_run, end_accounts
-from syncing.services.runs.create import locked
+from syncing.services.runs.create import Order, locked
 from syncing.services.runs.holds import BY_HAND
-from syncing.services.runs.start import start_run
+from syncing.services.runs.start import start_order
 from syncing.windows import frozen_until
 
 LONGEST = timedelta(hours=6)
@@ -101,6 +101,7 @@ def _is_for_people(account_run: AccountRun) -> bool:
 
 
 def _is_to_be_tried_again(run: SyncRun, account_run: AccountRun, row: AccountRetry | None) -> bool:
+    """Tells whether an account that did not end well is tried again; `row`: what is stored of its retries."""
     if _is_for_people(account_run):
         return False
     if account_run.state in FAILED:
@@ -111,6 +112,7 @@ def _is_to_be_tried_again(run: SyncRun, account_run: AccountRun, row: AccountRet
 
 
 def _renewed(run: SyncRun, account_id: int, row: AccountRetry | None) -> AccountRetry:
+    """Returns the row of an account's next retry; failures with the same master count on, the others anew."""
     fingerprint = run.snapshot.fingerprint if run.snapshot else row.fingerprint if row else ""
     counts_on = row is not None and row.fingerprint == fingerprint and run.trigger not in BY_HAND
     failures = min(row.failures + 1, MOST_FAILURES) if row is not None and counts_on else 1
@@ -148,12 +150,16 @@ def _start_in(group_id: int) -> bool:
         if not accounts:
             return False
         try:
-            first = _first_attempt(accounts)
-            facts: dict[str, Any] = {"first_attempt": first, "name": first.name, "wish": first.wish} if first else {}
-            start_run(group=group, mode=RunMode.APPLY, by=RETRY, accounts=accounts, delta=True, **facts)
+            order = Order(group, delta=True)
+            if first := _first_attempt(accounts):
+                order = replace(order, first_attempt=first, name=first.name, wish=first.wish)
+            start_order(order, accounts, by=RETRY)
         except Refusal as refusal:
             logger.warning("The accounts of the group %s that failed could not be tried again: %s", group, refusal)
-            _postpone(group, due)
+            for row in due:
+                row.failures = min(row.failures + 1, MOST_FAILURES)
+                row.due_at = clock.now() + waiting_time(group, row.failures)
+                row.save()
             return False
     return True
 
@@ -203,13 +209,6 @@ def _drop_outdated(group: SyncGroup) -> None:
     fingerprint = current.fingerprint if current else ""
     rows = AccountRetry.objects.filter(account__group=group)
     rows.filter(~Q(fingerprint=fingerprint) | ~Q(account__role=Account.Role.SLAVE)).delete()
-
-
-def _postpone(group: SyncGroup, rows: Iterable[AccountRetry]) -> None:
-    for row in rows:
-        row.failures = min(row.failures + 1, MOST_FAILURES)
-        row.due_at = clock.now() + waiting_time(group, row.failures)
-        row.save()
 
 
 # -- while its master is read --

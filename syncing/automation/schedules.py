@@ -64,19 +64,14 @@ def _why_skipped(schedule: Schedule, moment: datetime) -> str:
 
     A run that would write waits for the end of a pause; what only looks is not worth waiting.
     """
-    missed = _last_due(schedule, moment)
+    assert schedule.next_at is not None
+    latest = next(times_until(schedule.cron, schedule.zone, moment + TICK), schedule.next_at)
+    missed = max(schedule.next_at, latest)  # of several times, only this one is made up for
     prompt = timedelta(seconds=2 * conf.tick())  # a worker that is well has looked by then
     if moment - missed > max(timedelta(minutes=schedule.grace), prompt):
         facts = {"time": shown_time(missed, schedule.zone), "grace": schedule.grace}
         return _("The time %(time)s was missed by more than the grace of %(grace)d minutes.") % facts
     return "" if schedule.kind == ScheduleKind.APPLY else paused_sentence(schedule.group)
-
-
-def _last_due(schedule: Schedule, moment: datetime) -> datetime:
-    """Returns the latest of the times that have come: of several that were missed, only this one is made up for."""
-    assert schedule.next_at is not None
-    latest = next(times_until(schedule.cron, schedule.zone, moment + TICK), schedule.next_at)
-    return max(schedule.next_at, latest)
 
 
 def _start(schedule: Schedule) -> SyncRun:

@@ -35,7 +35,7 @@ from syncing.records.text import short
 from syncing.services.actors import WATCH
 from syncing.services.runs import order
 from syncing.services.runs.create import locked
-from syncing.services.runs.start import start_run
+from syncing.services.runs.start import allowed_mode, start_run
 
 logger = logging.getLogger(__name__)
 
@@ -176,7 +176,7 @@ class _Conclusion:
             return
         if watch_rows.frozen_until(group, self.moment):
             return
-        mode = RunMode.PLAN if group.requires_approval or group.watch == WatchMode.PLAN else RunMode.APPLY
+        mode = RunMode.PLAN if group.watch == WatchMode.PLAN else allowed_mode(group)
         try:
             self.run = start_run(group=group, mode=mode, by=WATCH, delta=True).run
         except Refusal as refusal:

@@ -84,10 +84,8 @@ class Loader:
         tasks = []
         for claim in claims:
             run, account = runs[claim.run_id], Account.objects.get(pk=claim.account_id)
-            done = earlier.get(claim.account_run_id, ())
-            goal = goals.get(claim.account_run_id)
-            ending = why_not_worked(claim, run, account, goal)
-            if ending is not None:
+            done, goal = earlier.get(claim.account_run_id, ()), goals.get(claim.account_run_id)
+            if ending := why_not_worked(claim, run, account, goal):
                 self._end(claim, partial(self._recorder.finish, claim, ending.result, done, ending.note))
                 log_end(claim, account, ending.result)
                 continue

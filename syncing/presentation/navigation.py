@@ -113,17 +113,10 @@ def trail(opts: Any, may: Callable[[str], bool], *, item: Any = None, is_list: b
     names = ABOVE.get(opts.label_lower, DATA)
     found = [TrailLink(NAMES[name], reverse(name)) for name in names if name != "syncing:data" or may(SEES_DATA)]
     if names == DATA and not is_list:
-        found.append(
-            TrailLink(
-                capfirst(opts.verbose_name_plural), reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist")
-            )
-        )
+        url = reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist")
+        found.append(TrailLink(capfirst(opts.verbose_name_plural), url))
     if item is not None:
-        found.append(TrailLink(str(item), _page_of(opts, item)))
+        is_account = opts.label_lower == "accounts.account"
+        name = "syncing:account" if is_account else f"admin:{opts.app_label}_{opts.model_name}_change"
+        found.append(TrailLink(str(item), reverse(name, args=[item.pk])))
     return found
-
-
-def _page_of(opts: Any, item: Any) -> str:
-    if opts.label_lower == "accounts.account":
-        return reverse("syncing:account", args=[item.pk])
-    return reverse(f"admin:{opts.app_label}_{opts.model_name}_change", args=[item.pk])

@@ -66,16 +66,13 @@ class _Painter:
         drawn = []
         for pipeline in sorted(self.master.pipelines, key=display_order):
             title = self._chip(Kind.PIPELINE, pipeline_key(pipeline.id), pipeline.name, "")
-            drawn.append(DrawnPipeline(title, self._stages(pipeline), pipeline.is_main, pipeline.is_archive))
+            stages = sorted(pipeline.stages, key=lambda stage: (stage.sort, stage.id))
+            chips = [self._stage(pipeline, stage) for stage in stages if stage.id not in (WON, LOST)]
+            ends = [self._stage(pipeline, stage) for stage in stages if stage.id in (WON, LOST)]
+            shown = (*self._in_order(chips), *self._only_there(Kind.STAGE, pipeline.name), *ends)
+            drawn.append(DrawnPipeline(title, shown, pipeline.is_main, pipeline.is_archive))
         yield from self._in_order(drawn)
         yield from (DrawnPipeline(chip, ()) for chip in self._only_there(Kind.PIPELINE, ""))
-
-    def _stages(self, pipeline: Pipeline) -> tuple[Chip, ...]:
-        stages = sorted(pipeline.stages, key=lambda stage: (stage.sort, stage.id))
-        ended = [stage for stage in stages if stage.id in (WON, LOST)]
-        ordinary = [self._stage(pipeline, stage) for stage in stages if stage not in ended]
-        extras = self._only_there(Kind.STAGE, pipeline.name)
-        return (*self._in_order(ordinary), *extras, *(self._stage(pipeline, stage) for stage in ended))
 
     def _stage(self, pipeline: Pipeline, stage: Stage) -> Chip:
         key = stage_key(pipeline.id, stage.id)
@@ -216,7 +213,7 @@ class _Painter:
         }
         rest = [each for each in drawn if id(each) not in places]
         for each in sorted((each for each in drawn if id(each) in places), key=lambda each: places[id(each)]):
-            both = [at for at, other in enumerate(rest) if _counts(_title(other))]
+            both = [at for at, other in enumerate(rest) if _has_place(_title(other))]
             place = int(places[id(each)]) - 1
             rest.insert(both[place] if place < len(both) else len(rest), each)
         return rest
@@ -226,10 +223,10 @@ def _title(drawn: Any) -> Chip:
     return drawn if isinstance(drawn, Chip) else drawn.title
 
 
-def _counts(chip: Chip) -> bool:
+def _has_place(chip: Chip) -> bool:
     """Tells if an item takes part in the order of its list (`engine.normalise`) on the account's side."""
-    has_no_place = chip.is_system and chip.kind in (Kind.STAGE, Kind.FIELD_GROUP)
-    return chip.mark is not Mark.MISSING and not has_no_place
+    is_fixed = chip.is_system and chip.kind in (Kind.STAGE, Kind.FIELD_GROUP)
+    return chip.mark is not Mark.MISSING and not is_fixed
 
 
 def _list_marks(ours: Sequence[str], theirs: Sequence[str], side: Side) -> dict[str, Mark]:

@@ -16,6 +16,8 @@ from syncing.presentation.painting import draw
 from syncing.presentation.stage_matrix import BETWEEN, StageMatrix, StageNames, matrices
 
 Row = Mapping[str, Any]
+# What an item that is deleted lies in; a group is named by the account itself.
+PARENT_KINDS = {Kind.STAGE: Kind.PIPELINE, Kind.ENUM: Kind.CUSTOM_FIELD}
 # What the pictures themselves show, so that no line beside them has to say it.
 DRAWN = frozenset({"name", "color", "enums", "required_statuses", "hidden_statuses", "group"})
 
@@ -110,7 +112,7 @@ def draw_plan(changes: Sequence[Row], master: Snapshot | None) -> DrawnPlan:
     return DrawnPlan(
         pipelines=pipelines,
         groups=groups,
-        matrices=matrices(placed, _stage_names(master, edits)),
+        matrices=tuple(matrices(placed, _stage_names(master, edits))),
         undrawn=tuple(row for row in changes if id(row) not in shown),
         same_pipelines=tuple(each for each in after.pipelines if id(each) not in changing),
         same_groups=tuple(each for each in after.groups if id(each.title) not in changing and each.fields),
@@ -131,14 +133,8 @@ def _edits(rows: Iterable[Row], refs: Mapping[Named, Sequence[Ref]]) -> Iterator
             if row["action"] != Action.DELETE:
                 yield replace(edit, key=refs[named(row)][0].key)
             else:
-                yield replace(edit, parent=_place_of(edit, today))
-
-
-def _place_of(edit: DrawnEdit, today: Mapping[tuple[str, str], str]) -> str:
-    """Returns the parent of what is deleted by the name under which it is drawn: of a group the account's own."""
-    parents = {Kind.STAGE: Kind.PIPELINE, Kind.ENUM: Kind.CUSTOM_FIELD}
-    kind = parents.get(Kind(edit.kind))
-    return edit.parent if kind is None else today.get((kind, edit.parent), edit.parent)
+                place = (str(PARENT_KINDS.get(Kind(edit.kind), "")), edit.parent)
+                yield replace(edit, parent=today.get(place, edit.parent))
 
 
 def _stage_names(master: Snapshot, edits: Sequence[DrawnEdit]) -> StageNames:
@@ -161,14 +157,11 @@ def _pipelines(before: Drawing, after: Drawing) -> Iterator[PipelinePair]:
     for each in after.pipelines:
         other = sides[each.title.key]
         if each.edits or other.edits:
-            yield PipelinePair(None if each.title.mark is Mark.ADDED else _without_missing(other), each)
+            stages = tuple(stage for stage in other.stages if stage.mark is not Mark.MISSING)
+            yield PipelinePair(None if each.title.mark is Mark.ADDED else replace(other, stages=stages), each)
     for each in before.pipelines:
         if each.title.mark is Mark.REMOVED:
             yield PipelinePair(replace(each, stages=tuple(_gone(each.title, "stages", Kind.STAGE))), None)
-
-
-def _without_missing(pipeline: DrawnPipeline) -> DrawnPipeline:
-    return replace(pipeline, stages=tuple(each for each in pipeline.stages if each.mark is not Mark.MISSING))
 
 
 def _gone(title: Chip, attribute: str, kind: Kind) -> Iterator[Chip]:
@@ -201,6 +194,7 @@ def _groups(before: Drawing, after: Drawing) -> Iterator[GroupOfPairs]:
 
 
 def _pair(after: DrawnField, before: DrawnField | None) -> FieldPair:
+    """Returns a field on both sides; `before` is what is drawn of one that is new, too, as it is missing there."""
     edit = next((each for each in after.title.edits if each.attribute == "group"), None)
     is_new = after.title.mark is Mark.ADDED
     return FieldPair(None if is_new else before, after, str(edit.theirs) if edit else "")

@@ -48,34 +48,27 @@ def _place(label: str, names: Mapping[str, Place]) -> Place:
     return names.get(label, (pipeline, stage))
 
 
-def matrices(rows: Sequence[Row], names: StageNames) -> tuple[StageMatrix, ...]:
-    """Returns a table for each attribute and funnel in which something changes."""
-    return tuple(matrix for attribute in ATTRIBUTES for matrix in _of_attribute(rows, attribute, names))
-
-
-def _of_attribute(rows: Sequence[Row], attribute: str, names: StageNames) -> Iterator[StageMatrix]:
-    changed = [(row, *names.places(row, attribute)) for row in rows if attribute in (row.get("fields") or {})]
+def matrices(rows: Sequence[Row], names: StageNames) -> Iterator[StageMatrix]:
+    """Yields a table for each attribute and funnel in which something changes."""
     order = {place: number for number, place in enumerate(names.master.values())}
-    every = {place for _row, old, new in changed for place in (*old, *new)}
-    sorted_places = sorted(every, key=lambda place: (order.get(place, len(order)), place))
-    for pipeline in dict.fromkeys(pipeline for pipeline, _stage in sorted_places):
-        concerned = [
-            (row, _inside(pipeline, old), _inside(pipeline, new))
-            for row, old, new in changed
-            if _inside(pipeline, old) != _inside(pipeline, new)
-        ]
-        shown = {stage for _row, old, new in concerned for stage in old | new}
-        stages = [stage for each, stage in sorted_places if each == pipeline and stage in shown]
-        if concerned:
-            yield StageMatrix(
-                attribute,
-                pipeline,
-                tuple(stages),
-                tuple(
-                    MatrixRow(row["name"], row.get("parent") or "", tuple(_cell(stage, old, new) for stage in stages))
-                    for row, old, new in concerned
-                ),
+    for attribute in ATTRIBUTES:
+        changed = [(row, *names.places(row, attribute)) for row in rows if attribute in (row.get("fields") or {})]
+        every = {place for _row, old, new in changed for place in (*old, *new)}
+        sorted_places = sorted(every, key=lambda place: (order.get(place, len(order)), place))
+        for pipeline in dict.fromkeys(pipeline for pipeline, _stage in sorted_places):
+            concerned = [
+                (row, _inside(pipeline, old), _inside(pipeline, new))
+                for row, old, new in changed
+                if _inside(pipeline, old) != _inside(pipeline, new)
+            ]
+            shown = {stage for _row, old, new in concerned for stage in old | new}
+            stages = tuple(stage for each, stage in sorted_places if each == pipeline and stage in shown)
+            matrix_rows = tuple(
+                MatrixRow(row["name"], row.get("parent") or "", tuple(_cell(stage, old, new) for stage in stages))
+                for row, old, new in concerned
             )
+            if concerned:
+                yield StageMatrix(attribute, pipeline, stages, matrix_rows)
 
 
 def _inside(pipeline: str, places: Sequence[Place]) -> set[str]:
@@ -83,6 +76,7 @@ def _inside(pipeline: str, places: Sequence[Place]) -> set[str]:
 
 
 def _cell(stage: str, before: set[str], after: set[str]) -> str:
+    """Returns what becomes of a field in a stage, in the words of `MatrixRow`."""
     if stage in after:
         return "same" if stage in before else "added"
     return "removed" if stage in before else ""

@@ -204,6 +204,15 @@ def _note_change(claim: Claim, old: Sequence[DriftRow], new: Sequence[DriftRow],
     )
 
 
+def take_out(account_id: int, rows: Sequence[DriftRow], gone: Sequence[DriftRow]) -> None:
+    """Takes differences out of an account's drift, of which `rows` are all; its history says when.
+
+    Must run in the transaction in which the row of the drift was locked.
+    """
+    Drift.objects.filter(pk=account_id).update(**columns_of([row for row in rows if row not in gone]))
+    DriftChange.objects.create(account_id=account_id, at=clock.now(), appeared=[], gone=history_rows(gone))
+
+
 def _values(rows: Iterable[DriftRow]) -> dict[tuple[str, str, str, str], tuple[Any, Any]]:
     return {identity(row): (row["ours"], row["theirs"]) for row in rows}
 

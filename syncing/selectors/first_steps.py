@@ -9,6 +9,7 @@ from syncing.models import ACCOUNT_GOOD, RunMode, RunPurpose, RunState, SyncRun
 from syncing.selectors.fleet import DONE
 
 MASTER, SLAVES, CHECK, PLAN, SYNC = "master", "slaves", "check", "plan", "sync"
+SYNCED = (RunState.SUCCEEDED, RunState.PARTIAL)  # as the state of a run: some account was written
 STEPS = (MASTER, SLAVES, CHECK, PLAN, SYNC)
 
 
@@ -45,9 +46,8 @@ class FirstSteps:
 
 def first_steps(accounts: Sequence[Any], groups: Sequence[SyncGroup]) -> FirstSteps | None:
     """Returns how far the first sync is; None once some account was synced. `accounts`: those of `fleet_accounts`."""
-    applied = SyncRun.objects.filter(mode=RunMode.APPLY, purpose=RunPurpose.SYNC)
-    has_synced = applied.filter(state__in=(RunState.SUCCEEDED, RunState.PARTIAL))
-    if any(account.last_state in DONE for account in accounts) or has_synced.exists():
+    synced = SyncRun.objects.filter(mode=RunMode.APPLY, purpose=RunPurpose.SYNC, state__in=SYNCED)
+    if any(account.last_state in DONE for account in accounts) or synced.exists():
         return None
     masters = {account.group_id for account in accounts if account.role == Account.Role.MASTER}
     slaves = {account.group_id for account in accounts if account.role == Account.Role.SLAVE}

@@ -1,6 +1,6 @@
 """Writes down who decided what, when and why; nothing else does."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from accounts.actors import Actor
@@ -34,6 +34,11 @@ def note(
         reason=tidy(reason),
         details=clean(details or {}),
     )
+
+
+def changes(before: Mapping[str, Any], after: Mapping[str, Any], names: Iterable[str]) -> dict[str, list[Any]]:
+    """Returns those of the `names` whose values differ, as the details of an entry tell them: {name: [old, new]}."""
+    return {name: [before[name], after[name]] for name in names if before[name] != after[name]}
 
 
 def tidy(reason: str, longest: int = LONGEST_REASON) -> str:

@@ -45,13 +45,13 @@ def change(channel: Channel, names: Collection[str], *, by: Actor) -> None:
         columns = {"address": channel.address, "kind": channel.kind, "failure": "", "failed_at": None}
     with transaction.atomic():
         _require_free_name(channel)
-        before, after = _facts(Channel.objects.select_for_update().get(pk=channel.pk)), _facts(channel)
-        changes = {
-            name: [before[name], after[name]] for name in COLUMNS if name in names and before[name] != after[name]
-        }
-        if columns or changes:
-            Channel.objects.filter(pk=channel.pk).update(**columns, **{name: after[name] for name in changes})
-            _note(channel, by, **changes, **({"address": "changed", "kind": channel.kind} if columns else {}))
+        stored = Channel.objects.select_for_update().get(pk=channel.pk)
+        changes = audit.changes(_facts(stored), _facts(channel), [name for name in COLUMNS if name in names])
+        columns |= {name: new for name, (_old, new) in changes.items()}
+        if columns:
+            Channel.objects.filter(pk=channel.pk).update(**columns)
+            address = {"address": "changed", "kind": channel.kind} if "address" in columns else {}
+            _note(channel, by, **changes, **address)
 
 
 def remove(channel: Channel, *, by: Actor) -> None:

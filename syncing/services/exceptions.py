@@ -11,8 +11,8 @@ from accounts.models import SECRETS, Account, SyncGroup
 from accounts.refusals import Refusal
 from syncing.engine.healing import ITEM_KINDS, Edit, missing_places, with_their_places
 from syncing.engine.rules import WHOLE
-from syncing.models import AcceptedDifference, AuditAction, Drift, DriftChange
-from syncing.records.drift import columns_of, history_rows, is_covered
+from syncing.models import AcceptedDifference, AuditAction, Drift
+from syncing.records.drift import is_covered, take_out
 from syncing.records.text import NAME_LENGTH
 from syncing.services import audit
 from syncing.services.runs.create import require_unpaused
@@ -44,14 +44,11 @@ def accept(
             kind=kind,
             key=key,
             attribute=attribute,
-            name=item["name"][:NAME_LENGTH],
-            parent=item["parent"][:NAME_LENGTH],
+            **{name: item[name][:NAME_LENGTH] for name in ("name", "parent")},
             reason=audit.tidy(reason),
             accepted_by=by.user,
         )
-        # They leave the account's drift at once, and its history says when.
-        Drift.objects.filter(pk=account.pk).update(**columns_of([row for row in rows if row not in covered]))
-        DriftChange.objects.create(account=account, at=clock.now(), appeared=[], gone=history_rows(covered))
+        take_out(account.pk, rows, covered)
         _note(AuditAction.ACCEPTED, accepted, by=by, reason=reason)
     return accepted
 

@@ -3,14 +3,13 @@
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from accounts import clock
 from accounts.actors import Actor
 from accounts.models import Account, SyncGroup
 from accounts.refusals import Refusal
 from syncing.engine.healing import ITEM_KINDS
 from syncing.engine.rules import WHOLE
-from syncing.models import AuditAction, Drift, DriftChange, HealedItem, HealingRule, IdMapping, ItemMode
-from syncing.records.drift import columns_of, history_rows, is_covered
+from syncing.models import AuditAction, Drift, HealedItem, HealingRule, IdMapping, ItemMode
+from syncing.records.drift import is_covered, take_out
 from syncing.records.text import NAME_LENGTH
 from syncing.services import audit
 
@@ -74,6 +73,4 @@ def _forget_differences(group: SyncGroup, kind: str, key: str) -> None:
             differences = drift.differences if drift else []
             covered = [row for row in differences if is_covered(row, kind, key, WHOLE)]
             if covered:
-                left = [row for row in differences if row not in covered]
-                Drift.objects.filter(pk=pk).update(**columns_of(left))
-                DriftChange.objects.create(account_id=pk, at=clock.now(), appeared=[], gone=history_rows(covered))
+                take_out(pk, differences, covered)

@@ -72,8 +72,7 @@ def change_key(key: ApiKey, *, by: Actor) -> None:
     """Stores another name, other scopes, or that it is revoked or not."""
     with transaction.atomic():
         stored = ApiKey.objects.select_for_update(of=("self",)).get(pk=key.pk)
-        changes = {column: [getattr(stored, column), getattr(key, column)] for column in AUDITED}
-        changes = {column: values for column, values in changes.items() if values[0] != values[1]}
+        changes = audit.changes(vars(stored), vars(key), AUDITED)
         if changes:
             key.save(update_fields=list(changes))
             _note(AuditAction.KEY_CHANGED, stored, by, changes)

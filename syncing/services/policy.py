@@ -23,6 +23,7 @@ NOT_POLICY = {"id", "name", *(field.name for field in Pausable._meta.get_fields(
 ON, OFF = {"true", "yes", "on"}, {"false", "no", "off"}
 WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
 SHOWN = 60  # characters of a wrong value
+EXAMPLE = '{"group": "Branches", "policy": {"watch": "apply"}}'
 
 Change = dict[str, list[Any]]  # key: [old, new]
 
@@ -58,9 +59,6 @@ def read_document(document: Any) -> tuple[str | None, dict[str, Any]]:
     return name, document["policy"]
 
 
-EXAMPLE = '{"group": "Branches", "policy": {"watch": "apply"}}'
-
-
 def set_policy(group: SyncGroup, values: Mapping[str, Any], by: Actor) -> Change:
     """Sets all of the values, texts or what JSON has; returns what changed, which is in the audit then.
 
@@ -77,7 +75,7 @@ def set_policy(group: SyncGroup, values: Mapping[str, Any], by: Actor) -> Change
         raise _wrong(" ".join(wrong))
     with locked(group) as stored:
         before = policy_of(stored)
-        changes = {key: [before[key], value] for key, value in wanted.items() if before[key] != value}
+        changes = audit.changes(before, wanted, wanted)
         if changes:
             SyncGroup.objects.filter(pk=group.pk).update(**{key: new for key, (_old, new) in changes.items()})
             audit.note(AuditAction.POLICY, by=by, group=stored, details=changes)
@@ -96,20 +94,15 @@ def _value_of(key: str, value: Any) -> Any:
     """Returns the value of a key in its own type; raises ValidationError, with a sentence that names the key."""
     known = fields()
     if key not in known:
-        raise ValidationError(_unknown(key, known))
+        sentence = _("There is no policy key %(key)s.") % {"key": _shown(key)}
+        close = get_close_matches(key, known, n=1)
+        guess = _("Did you mean %(key)s?") % {"key": close[0]} if close else ""
+        raise ValidationError(f"{sentence} {guess}".strip())
     field = known[key]
     try:
         return field.clean(_typed(field, value), None)
     except ValidationError as error:
         raise ValidationError([f"{key}: {message}" for message in error.messages]) from error
-
-
-def _unknown(key: str, known: Mapping[str, Any]) -> str:
-    sentence = _("There is no policy key %(key)s.") % {"key": _shown(key)}
-    if close := get_close_matches(key, known, n=1):
-        guess = _("Did you mean %(key)s?") % {"key": close[0]}
-        return f"{sentence} {guess}"
-    return sentence
 
 
 def _typed(field: "models.Field[Any, Any]", value: Any) -> Any:

@@ -62,7 +62,8 @@ class RoleChange:
 @transaction.atomic
 def make_roles() -> list[RoleChange]:
     """Gives each role exactly the permissions of the table; returns the roles that were not so before."""
-    known = {_name_of(each): each for each in Permission.objects.select_related("content_type")}
+    rows = Permission.objects.select_related("content_type")
+    known = {f"{each.content_type.app_label}.{each.codename}": each for each in rows}
     changes = []
     for name in ROLES:
         group, is_new = Group.objects.get_or_create(name=name)
@@ -78,7 +79,3 @@ def permissions_of(role: str, known: Iterable[str]) -> Sequence[str]:
     """Returns the permissions of a role; `known`: all that this installation has."""
     whole = [each for each in known if each.startswith(tuple(f"{app}." for app in WHOLE_APPS))]
     return [*ROLES[role], *(whole if role == ADMINISTRATOR else ())]
-
-
-def _name_of(permission: Permission) -> str:
-    return f"{permission.content_type.app_label}.{permission.codename}"

@@ -43,9 +43,8 @@ def change(schedule: Schedule, names: Collection[str], *, by: Actor) -> None:
     require_valid(schedule, names)
     with transaction.atomic():
         stored = Schedule.objects.select_for_update().get(pk=schedule.pk)
-        before, after = _facts(stored), _facts(schedule)
-        changes = {name: [before[name], after[name]] for name in names if before[name] != after[name]}
-        columns: dict[str, Any] = {name: after[name] for name in changes}
+        changes = audit.changes(_facts(stored), _facts(schedule), names)
+        columns: dict[str, Any] = {name: new for name, (_old, new) in changes.items()}
         if DECIDE_TIMES & changes.keys():
             columns |= {"next_at": next_time(schedule, clock.now()), "problem": ""}
         if columns:

@@ -40,12 +40,11 @@ def change(window: Window, names: Collection[str], *, by: Actor) -> None:
     with transaction.atomic():
         group = SyncGroup.objects.select_for_update().get(pk=window.group_id)
         stored = Window.objects.get(pk=window.pk)
-        before, after = _facts(stored), _facts(window)
-        changes = {name: [before[name], after[name]] for name in names if before[name] != after[name]}
+        changes = audit.changes(_facts(stored), _facts(window), names)
         if not changes:
             return
         require_open(group, group.windows.exclude(pk=window.pk), [window])
-        Window.objects.filter(pk=window.pk).update(**{name: after[name] for name in changes})
+        Window.objects.filter(pk=window.pk).update(**{name: new for name, (_old, new) in changes.items()})
         _note(window, by, **changes)
     dispatch.call_lanes()
 

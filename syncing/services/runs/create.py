@@ -133,18 +133,8 @@ def make_run(
     if not may_wait:
         require_free(order, by)
     if joined := _join_waiting(order, accounts, by=by, to_workers=to_workers):
-        log_request(joined.run, by, "joined")
         return joined
-    columns = {**order.facts, **requester_columns(by), **_follow_up_columns(order, accounts, by), "trigger": by.via}
-    run = SyncRun.objects.create(**columns, whole_group=whole_group, queued_to_workers=to_workers)
-    account_runs = []
-    for account in accounts:
-        account_run = AccountRun(run=run, account=account, approved_digest=(digests or {}).get(account.pk, ""))
-        if account.is_paused:
-            account_run.state, account_run.reason = AccountState.SKIPPED, "paused"
-            account_run.finished_at = clock.now()
-        account_runs.append(account_run)
-    AccountRun.objects.bulk_create(wave_split.number(run, account_runs))
+    run = _write_rows(order, accounts, by, digests or {}, whole_group=whole_group, queued_to_workers=to_workers)
     _note_start(run, by, accounts=len(accounts))
     transaction.on_commit(partial(log_request, run, by, "created"))
     if close_run(run.pk):  # all of them are paused: not even the master is read
@@ -165,13 +155,26 @@ def requester_columns(by: Actor) -> dict[str, Any]:
     }
 
 
-def _follow_up_columns(order: Order, accounts: Sequence[Account], by: Actor) -> dict[str, Any]:
-    """Returns the columns of a run that a trigger starts while, or soon after, one of the same runs; {} for others."""
-    if by.via not in joining.TRIGGERS or not order.is_for_triggers:
-        return {}
-    same = {name: order.facts[name] for name in joining.SAME}
-    before = joining.run_before(order.group, same, [account.pk for account in accounts])
-    return {"joins_triggers": True, "note": short(joining.sentence(before, order.group))} if before else {}
+def _write_rows(
+    order: Order, accounts: Sequence[Account], by: Actor, digests: Mapping[int, str], **others: bool
+) -> SyncRun:
+    """Writes a run (with `others` of its columns) and its account runs; accounts that are paused are skipped.
+
+    What a trigger starts while, or soon after, one of the same runs waits until no more triggers come.
+    """
+    columns = {**order.facts, **requester_columns(by), "trigger": by.via, **others}
+    if by.via in joining.TRIGGERS and order.is_for_triggers:
+        same = {name: order.facts[name] for name in joining.SAME}
+        if before := joining.run_before(order.group, same, [account.pk for account in accounts]):
+            columns |= {"joins_triggers": True, "note": short(joining.sentence(before, order.group))}
+    run = SyncRun.objects.create(**columns)
+    skipped = {"state": AccountState.SKIPPED, "reason": "paused", "finished_at": clock.now()}
+    account_runs = []
+    for account in accounts:
+        state = skipped if account.is_paused else {}
+        account_runs.append(AccountRun(run=run, account=account, approved_digest=digests.get(account.pk, ""), **state))
+    AccountRun.objects.bulk_create(wave_split.number(run, account_runs))
+    return run
 
 
 def _note_start(run: SyncRun, by: Actor, **more: Any) -> None:
@@ -209,5 +212,6 @@ def _join_waiting(order: Order, accounts: Sequence[Account], *, by: Actor, to_wo
                 SyncRun.objects.filter(pk=run.pk).update(**changes)
                 run.refresh_from_db(fields=list(changes))
                 dispatch.call_lanes()
+            log_request(run, by, "joined")
             return Started(run, True)
     return None

@@ -23,7 +23,7 @@ from syncing.models import (
 from syncing.purposes import purpose_of
 from syncing.services import audit
 from syncing.services.runs.create import Order, Started, locked, make_run
-from syncing.services.runs.start import start_run
+from syncing.services.runs.start import start_order
 
 GUARD, STALE = "guard", "stale_plan"
 FORCE = "syncing.override_limits"
@@ -129,21 +129,8 @@ def follow(
     order = Order.like(run, forced=bool(force_reason), force_reason=force_reason, **other)
     order = replace(order, first_attempt=run.first_attempt or run)
     if purpose_of(order.purpose).compares_with_master and order.approved_plan is None:
-        return start_run(
-            group=order.group,
-            type=order.type,
-            mode=order.mode,
-            purpose=order.purpose,
-            by=by,
-            accounts=None if whole_group else still_there(run, account_runs),
-            forced=order.forced,
-            force_reason=force_reason,
-            to_workers=to_workers,
-            picked=order.picked,
-            name=order.name,
-            wish=order.wish,
-            first_attempt=order.first_attempt,
-        )
+        accounts = None if whole_group else still_there(run, account_runs)
+        return start_order(order, accounts, by=by, to_workers=to_workers)
     if order.approved_plan and not order.forced:  # what was approved was forced, or was not
         order = replace(order, forced=run.forced, force_reason=run.force_reason)
     digests = dict(account_runs.values_list("account", "approved_digest")) if order.approved_plan else {}

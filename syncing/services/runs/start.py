@@ -31,7 +31,7 @@ from syncing.services.runs import joining
 from syncing.services.runs.close import close_run
 from syncing.services.runs.create import Order, Started, locked, log_request, make_run, require_free, require_unpaused
 
-__all__ = ["PERMISSION", "Started", "allowed_mode", "cancel_run", "close_run", "start_run"]
+__all__ = ["PERMISSION", "Started", "allowed_mode", "cancel_run", "close_run", "start_order", "start_run"]
 
 PERMISSION = {RunMode.PLAN: "syncing.plan_sync", RunMode.APPLY: "syncing.start_sync"}
 UNATTENDED = (Trigger.WEBHOOK, *AUTOMATIC)
@@ -53,32 +53,40 @@ def start_run(
     may_wait: bool = False,
     name: str = "",
     wish: str = "",
-    first_attempt: SyncRun | None = None,
+) -> Started:
+    """Makes a run of this order (`start_order`); `name`, `wish`: what people call it, and what it is for.
+
+    `delta`: accounts that are known to equal the master before are read only where it has changed. `picked`: the run
+    is about these items alone, and deletes nothing (see SyncRun). Raises Refusal.
+    """
+    order = Order(group, type, mode, purpose, forced, audit.tidy(force_reason), delta=delta)
+    name, wish = audit.tidy(name, audit.LONGEST_NAME), audit.tidy(wish)
+    order = replace(order, picked=[*map(dict, picked)], name=name, wish=wish)
+    return start_order(order, accounts, by=by, to_workers=to_workers, may_wait=may_wait)
+
+
+def start_order(
+    order: Order, accounts: Sequence[Account] | None, *, by: Actor, to_workers: bool = True, may_wait: bool = False
 ) -> Started:
     """Makes a run for `accounts` (None: every slave of the group), or joins the same one that still waits.
 
     `to_workers` hands it to the lanes, else the caller works it itself. Where plans need approval, a machine that
-    nobody attends to plans. `delta`: accounts that are known to equal the master before are read only where it has
-    changed. `picked`: the run is about these items alone, and deletes nothing (see SyncRun). `may_wait`: while the
-    group is frozen or paused it waits, though a person asks. `name`, `wish`: what people call the run, and what it is
-    for. `first_attempt`: the run that this one tries again. Raises Refusal.
+    nobody attends to plans. `may_wait`: while the group is frozen or paused it waits, though a person asks. Raises
+    Refusal.
     """
-    force_reason = audit.tidy(force_reason)
-    if forced and not force_reason:
+    if order.forced and not order.force_reason:
         raise Refusal("no_reason", _("A forced run needs a reason."), _("Give a reason with --reason TEXT."))
-    order = Order(group, type, mode, purpose, forced, force_reason, delta=delta, picked=[*map(dict, picked)])
-    name, wish = audit.tidy(name, audit.LONGEST_NAME), audit.tidy(wish)
-    order = replace(order, name=name, wish=wish, first_attempt=first_attempt)
     if by.via in joining.TRIGGERS and to_workers and (joined := _joined_without_lock(order, accounts, by)):
         if not may_wait:
             require_free(order, by)
         log_request(joined, by, "joined")
         return Started(joined, True)
-    with locked(group) as group:
-        order, slaves = _checked(replace(order, group=group), accounts, by)
+    with locked(order.group) as group:
+        _check_group(group, order.type)
+        order, slaves = _as_allowed(replace(order, group=group), by), _slaves(group, accounts)
         started = make_run(order, slaves, by=by, whole_group=accounts is None, to_workers=to_workers, may_wait=may_wait)
-        if forced:
-            audit.note(AuditAction.OVERRODE, by=by, run=started.run, reason=force_reason)
+        if order.forced:
+            audit.note(AuditAction.OVERRODE, by=by, run=started.run, reason=order.force_reason)
     return started
 
 
@@ -93,12 +101,6 @@ def _joined_without_lock(order: Order, accounts: Sequence[Account] | None, by: A
         slaves = Account.objects.filter(group=order.group, role=Account.Role.SLAVE).order_by()
         wanted = set(slaves.values_list("pk", flat=True))
     return joining.waiting_for_workers(_as_allowed(order, by).same, wanted, by)
-
-
-def _checked(order: Order, accounts: Sequence[Account] | None, by: Actor) -> tuple[Order, list[Account]]:
-    """Returns what is really ordered, and the slaves that it is for; raises Refusal when that cannot be done."""
-    _check_group(order.group, order.type)
-    return _as_allowed(order, by), _slaves(order.group, accounts)
 
 
 def _as_allowed(order: Order, by: Actor) -> Order:
