@@ -33,34 +33,30 @@ page = door(_page, ["GET"])
 @cache
 def _operations() -> list[dict[str, Any]]:
     """Returns what the page tells of each operation, in the order of the document."""
-    return list(_described())
-
-
-def _described() -> Iterator[dict[str, Any]]:
+    described = []
     for path, item in document()["paths"].items():
         for method, operation in item.items():
             body = operation.get("requestBody", {}).get("content", {}).get("application/json")
             answers = list(operation["responses"].items())
             good = next(answer for code, answer in answers if code < "300")
-            yield {
-                "id": operation["operationId"],
-                "method": method.upper(),
-                "path": path,
-                "tag": operation["tags"][0],
-                "summary": operation["summary"],
-                "description": operation["description"],
-                "parameters": [{**each, "kind": _kind(each["schema"])} for each in operation["parameters"]],
-                "body": [*_fields(body["schema"])] if body else None,
-                "example": _text(body["schema"].get("example", {})) if body else None,
-                "needs_key": operation.get("security") != [],
-                "status": next(code for code, _answer in answers if code < "300"),
-                "answer": json.dumps(_sample(good["content"]["application/json"]["schema"]), indent=1),
-                "errors": [(code, answer["description"]) for code, answer in answers if code >= "400"],
-            }
-
-
-def _text(example: Any) -> str:
-    return json.dumps(example, ensure_ascii=False)
+            described.append(
+                {
+                    "id": operation["operationId"],
+                    "method": method.upper(),
+                    "path": path,
+                    "tag": operation["tags"][0],
+                    "summary": operation["summary"],
+                    "description": operation["description"],
+                    "parameters": [{**each, "kind": _kind(each["schema"])} for each in operation["parameters"]],
+                    "body": [*_fields(body["schema"])] if body else None,
+                    "example": json.dumps(body["schema"].get("example", {}), ensure_ascii=False) if body else None,
+                    "needs_key": operation.get("security") != [],
+                    "status": next(code for code, _answer in answers if code < "300"),
+                    "answer": json.dumps(_sample(good["content"]["application/json"]["schema"]), indent=1),
+                    "errors": [(code, answer["description"]) for code, answer in answers if code >= "400"],
+                }
+            )
+    return described
 
 
 def _fields(schema: OpenApi) -> Iterator[dict[str, Any]]:

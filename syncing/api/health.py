@@ -8,7 +8,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from syncing import conf
-from syncing.selectors.automation import AutomationTrouble, automation_state, overdue
+from syncing.selectors.automation import automation_state, overdue
 from syncing.selectors.status import problems
 
 
@@ -30,7 +30,9 @@ def readyz(request: HttpRequest) -> JsonResponse:
     current = problems()
     late = [] if current else overdue(automation_state())
     is_asked = request.GET.get("automation") == "1"
-    body: dict[str, Any] = {"overdue": [_without_names(trouble) for trouble in late]} if late else {}
+    # Whoever has no key learns no names of groups; these are in /api/sync/status.
+    unnamed = [{"code": each.code, "since": each.since, "message": str(WITHOUT_NAMES[each.code])} for each in late]
+    body: dict[str, Any] = {"overdue": unnamed} if late else {}
     if current or (is_asked and late):
         status = "not ready" if current else "overdue"
         response = JsonResponse({**body, "status": status, "problems": current}, status=503)
@@ -38,11 +40,6 @@ def readyz(request: HttpRequest) -> JsonResponse:
         response._has_been_logged = True  # type: ignore[attr-defined]  # it is asked every few seconds; the cause is in the log already
         return response
     return JsonResponse({**body, "status": "ok"})
-
-
-def _without_names(trouble: AutomationTrouble) -> dict[str, Any]:
-    """Returns a trouble for whoever has no key: the names of groups are in /api/sync/status."""
-    return {"code": trouble.code, "since": trouble.since, "message": str(WITHOUT_NAMES[trouble.code])}
 
 
 WITHOUT_NAMES = {

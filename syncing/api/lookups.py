@@ -1,9 +1,9 @@
 """What endpoints look up by their address, and the answer to what starts a run."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.urls import reverse
 
 from accounts.kommo.texts import storable
@@ -12,6 +12,8 @@ from syncing.api.http import ApiError, ApiRequest
 from syncing.models import SyncRun
 from syncing.services.keys import sign
 from syncing.services.runs.start import Started
+
+Row = TypeVar("Row", bound=Model)
 
 
 def accepted(request: ApiRequest, started: Started) -> dict[str, Any]:
@@ -24,12 +26,17 @@ def run_url(request: ApiRequest, run: SyncRun) -> str:
     return request.build_absolute_uri(reverse("syncing:api_run", args=[run.pk]))
 
 
+def row_or_404(rows: QuerySet[Row], row_id: int, word: str) -> Row:
+    """Returns the row with this id; raises ApiError 404. `word`: what it is called, as in the address of its list."""
+    row = rows.filter(pk=row_id).first()
+    if row is None:
+        raise ApiError(404, f"no_such_{word}", f"There is no {word} {row_id}.", f"See /api/sync/{word}s.")
+    return row
+
+
 def run_or_404(run_id: int) -> SyncRun:
     """Returns the run; raises ApiError 404."""
-    run = SyncRun.objects.select_related("group").filter(pk=run_id).first()
-    if run is None:
-        raise ApiError(404, "no_such_run", f"There is no run {run_id}.", "See /api/sync/runs.")
-    return run
+    return row_or_404(SyncRun.objects.select_related("group"), run_id, "run")
 
 
 def accounts_called(subdomain: str) -> QuerySet[Account]:

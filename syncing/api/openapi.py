@@ -78,7 +78,8 @@ def document() -> OpenApi:
         del schemas[name]
     for method, operation in operations(openapi):
         _complete(method, operation, schemas)
-    webhook = {**WEBHOOK, "responses": {"202": _answer("Accepted", WEBHOOK_ANSWER), **_errors([404, 503])}}
+    answer = {"description": "Accepted", "content": {"application/json": {"schema": WEBHOOK_ANSWER}}}
+    webhook = {**WEBHOOK, "responses": {"202": answer, **_errors([404, 503])}}
     openapi["paths"]["/api/sync/webhook/{token}"] = {"post": webhook}
     return openapi
 
@@ -133,10 +134,6 @@ def _errors(codes: Any) -> OpenApi:
         }
         for code in sorted(codes)
     }
-
-
-def _answer(description: str, schema: OpenApi) -> OpenApi:
-    return {"description": description, "content": {"application/json": {"schema": schema}}}
 
 
 def _problem_schema() -> OpenApi:

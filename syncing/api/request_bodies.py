@@ -99,13 +99,10 @@ def wrong_value(name: str, wrong: Mapping[str, Any], described: str) -> ApiError
     """Returns the error of a value that is not as it has to be: `described`, or one of a list."""
     path = ".".join(str(step)[:60] for step in wrong["loc"])
     if wrong["type"] in ("enum", "literal_error"):
-        return bad_request(f"bad_{name}", f"{path} is not one of the possible values.", _choices(wrong))
+        choices = QUOTED.findall(str(wrong.get("ctx", {}).get("expected")))
+        return bad_request(f"bad_{name}", f"{path} is not one of the possible values.", choices)
     remedy = f"Allowed: {described}." if described else "See /api/docs."
     return ApiError(400, f"bad_{name}", f"{path}: {wrong['msg']}.", remedy)
-
-
-def _choices(wrong: Mapping[str, Any]) -> list[str]:
-    return QUOTED.findall(str(wrong.get("ctx", {}).get("expected")))
 
 
 def group_named(name: Any) -> SyncGroup:

@@ -5,7 +5,8 @@ from typing import Annotated, Any
 from ninja import Query, Router
 from pydantic import Field
 
-from syncing.api.http import ApiError, ApiRequest
+from syncing.api.http import ApiRequest
+from syncing.api.lookups import row_or_404
 from syncing.api.operations import operation
 from syncing.api.paging import Page, page_document
 from syncing.api.request_bodies import (
@@ -78,9 +79,7 @@ def add(request: ApiRequest) -> dict[str, Any]:
 @operation(router.delete, "/sync/schedules/{int:schedule_id}", "api_schedule", MAY_CHANGE, ScheduleShape, errors=(409,))
 def remove(request: ApiRequest, schedule_id: int) -> dict[str, Any]:
     """Removes a schedule and returns it as it was."""
-    schedule = schedules_of(None).filter(pk=schedule_id).first()
-    if schedule is None:
-        raise ApiError(404, "no_such_schedule", f"There is no schedule {schedule_id}.", "See /api/sync/schedules.")
+    schedule = row_or_404(schedules_of(None), schedule_id, "schedule")
     document = schedule_document(schedule)
     services.remove(schedule, by=request.by)
     return document

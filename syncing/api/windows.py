@@ -5,7 +5,8 @@ from typing import Annotated, Any
 from ninja import Query, Router
 from pydantic import Field
 
-from syncing.api.http import ApiError, ApiRequest
+from syncing.api.http import ApiRequest
+from syncing.api.lookups import row_or_404
 from syncing.api.operations import operation
 from syncing.api.paging import Page, page_document
 from syncing.api.request_bodies import (
@@ -65,9 +66,7 @@ def add(request: ApiRequest) -> dict[str, Any]:
 @operation(router.delete, "/sync/windows/{int:window_id}", "api_window", MAY_CHANGE, WindowShape, errors=(409,))
 def remove(request: ApiRequest, window_id: int) -> dict[str, Any]:
     """Removes a window and returns it as it was."""
-    window = windows_of(None).filter(pk=window_id).first()
-    if window is None:
-        raise ApiError(404, "no_such_window", f"There is no window {window_id}.", "See /api/sync/windows.")
+    window = row_or_404(windows_of(None), window_id, "window")
     document = window_document(window)
     services.remove(window, by=request.by)
     return document

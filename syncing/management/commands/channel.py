@@ -10,7 +10,7 @@ from accounts.management.base import RefusingCommand
 from accounts.refusals import Refusal
 from syncing.automation import report
 from syncing.management.console.output import write_json
-from syncing.management.console.runcommand import named_group
+from syncing.management.console.runcommand import group_if_named
 from syncing.models import Channel, Event, TellWhen
 from syncing.presentation.tables import table
 from syncing.selectors.channels import channel_document, channels_of
@@ -56,7 +56,7 @@ class Command(RefusingCommand):
         wanted = options["events"]
         channel = Channel(
             name=options["name"],
-            group=named_group(options["group"]) if options["group"] is not None else None,
+            group=group_if_named(options["group"]),
             address=_address_of(options),
             events=[name for each in wanted.split(",") if (name := each.strip())] if wanted else list(Event.values),
             when=options["when"],
@@ -69,7 +69,7 @@ class Command(RefusingCommand):
             self.stdout.write(f"Channel {channel.name} added. Try it: `channel test`.")
 
     def _list(self, options: dict[str, Any]) -> None:
-        found = channels_of(named_group(options["group"]) if options["group"] is not None else None)
+        found = channels_of(group_if_named(options["group"]))
         if options["json"]:
             write_json(self.stdout, [channel_document(channel) for channel in found])
             return

@@ -9,7 +9,7 @@ from accounts.management.base import NOT_GOOD
 from accounts.models import RELATED_SECRETS, Account, SyncGroup
 from accounts.refusals import Refusal
 from syncing.execution.stop_signs import StopOnSignal
-from syncing.management.console.runcommand import RunCommand, named_accounts, named_group, named_user
+from syncing.management.console.runcommand import RunCommand, group_if_named, named_accounts, named_group, named_user
 from syncing.management.console.running import GOOD, to_the_end
 from syncing.models import AcceptedDifference, Drift, RunMode
 from syncing.presentation.drift import drift_report
@@ -62,7 +62,7 @@ class Command(RunCommand):
 
     def _show(self, options: Options) -> None:
         """Shows the drift of the named slaves; raises Refusal for a master, or one of another group."""
-        group = named_group(options["group"]) if options["group"] is not None else None
+        group = group_if_named(options["group"])
         accounts = named_accounts(options["account"])
         wrong = [
             account.subdomain

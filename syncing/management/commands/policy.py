@@ -71,6 +71,7 @@ def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _values_of(pairs: list[str]) -> dict[str, Any]:
+    """Returns the values of KEY=VALUE pairs by their keys, as texts; raises Refusal."""
     split = [pair.partition("=") for pair in pairs]
     for key, sign, _value in split:
         if not sign:

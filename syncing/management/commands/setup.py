@@ -42,7 +42,7 @@ class Command(RefusingCommand):
             if ended.returncode:
                 sys.exit(ended.returncode)
             return
-        self.stdout.write(str(setup_steps.Step("settings", False, path.name)))
+        self.stdout.write(str(setup_steps.SetupStep("settings", False, path.name)))
         try:
             for step in setup_steps.steps(new_password=new_password):
                 self.stdout.write(str(step))
@@ -59,5 +59,5 @@ class Command(RefusingCommand):
         except OSError as error:
             raise CommandError(f"{path} cannot be written: {error.strerror}") from error
         if added:
-            self.stdout.write(str(setup_steps.Step("secrets", True, f"{', '.join(added)} in {path.name}")))
+            self.stdout.write(str(setup_steps.SetupStep("secrets", True, f"{', '.join(added)} in {path.name}")))
         return added

@@ -21,6 +21,7 @@ from syncing.selectors.watch import watch_document
 from syncing.worker.messengers import send_without_workers
 
 MOVED = 3
+TIMES = ("last_look", "last_change", "next_look")
 ATTEMPTS = 5  # workers may take looks at this very moment
 NO_LOOK = {
     "code": "busy",
@@ -58,7 +59,8 @@ class Command(RefusingCommand):
             "error": error,
         }
         if options["json"]:
-            write_json(self.stdout, {**document, **{name: _iso(document[name]) for name in TIMES}})
+            times = {name: document[name] and document[name].isoformat() for name in TIMES}
+            write_json(self.stdout, {**document, **times})
         elif error is None:
             self.stdout.write(_sentence(document))
         self.stdout.flush()
@@ -72,13 +74,6 @@ class Command(RefusingCommand):
     def report(self, error: Refusal, options: Mapping[str, Any]) -> None:
         if options["json"]:
             write_json(self.stdout, {"group": options["group"], "moved": [], "run": None, "error": error.document})
-
-
-TIMES = ("last_look", "last_change", "next_look")
-
-
-def _iso(moment: Any) -> str | None:
-    return moment.isoformat() if moment else None
 
 
 def _look(group: SyncGroup, *, whole: bool) -> tuple[LookOutcome | None, Mapping[str, str] | None]:

@@ -150,6 +150,11 @@ def named_group(name: str | None) -> SyncGroup:
     return groups[0]
 
 
+def group_if_named(name: str | None) -> SyncGroup | None:
+    """Returns the named group, None without a name; raises Refusal."""
+    return None if name is None else named_group(name)
+
+
 def _known_groups() -> str:
     names = ", ".join(SyncGroup.objects.order_by("name").values_list("name", flat=True))
     return f"Groups: {names or 'none'}."
