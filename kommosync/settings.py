@@ -83,7 +83,7 @@ MIDDLEWARE = [
     "syncing.middleware.RequestBodies",  # before the first that reads a form
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "syncing.middleware.SecondFactor",
+    "syncing.middleware.ProvenSessions",
     "syncing.middleware.FormsAfterTheEnd",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",

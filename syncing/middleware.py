@@ -86,7 +86,7 @@ class LocalHealth:
         return view(request) if is_local else self.get_response(request)
 
 
-class SecondFactor:
+class ProvenSessions:
     """Lets nobody be anybody in a session without the second factor that they have, or have to have (REQUIRE_2FA).
 
     The login lets no such session begin; this holds for every page, however the session came about.

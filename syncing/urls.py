@@ -10,7 +10,7 @@ from syncing.api import docs, health, metrics, rest, webhooks
 from syncing.api.http import door
 from syncing.views import (
     account,
-    accounts,
+    account_list,
     approvals,
     audit,
     automation,
@@ -118,8 +118,8 @@ urlpatterns: list[URLPattern] = [
     staff("views/save", saved_views.save, "save_view"),
     staff("views/<int:view_id>/change", saved_views.change, "change_view"),
     staff("views/<int:view_id>/delete", saved_views.delete, "delete_view"),
-    staff("accounts/", accounts.accounts, "accounts"),
-    staff("accounts/export", accounts.export, "export_accounts"),
+    staff("accounts/", account_list.accounts, "accounts"),
+    staff("accounts/export", account_list.export, "export_accounts"),
     staff("accounts/<int:account_id>/", account.account, "account"),
     staff("accounts/<int:account_id>/ids", ids.account_ids, "account_ids"),
     staff("accounts/invites/", invites.invites, "invites"),

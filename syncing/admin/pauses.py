@@ -17,7 +17,7 @@ from syncing.services import pauses
 from syncing.services.audit import LONGEST_REASON
 
 
-class PauseForm(forms.Form):
+class PauseActionForm(forms.Form):
     """Why and how long; the service reads both, and says what is wrong."""
 
     reason = forms.CharField(
@@ -39,7 +39,7 @@ class PauseActions:
 
     @admin.action(permissions=["change"], description=gettext_lazy("Pause"))
     def pause_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
-        form = PauseForm(request.POST if is_confirmed(request) else None)
+        form = PauseActionForm(request.POST if is_confirmed(request) else None)
         if form.is_valid():
             facts = {"hours": form.cleaned_data["hours"], "until": form.cleaned_data["until"] or None}
             try:

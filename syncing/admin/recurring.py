@@ -108,7 +108,7 @@ class ScheduleAdmin(RecurringAdmin):
     readonly_fields = ("coming", "fired_at", "last_run")
 
 
-class WindowForm(WindowModelForm):
+class WindowAdminForm(WindowModelForm):
     class Meta:
         model = Window
         fields = ("group", "kind", "cron", "minutes", "time_zone")
@@ -126,7 +126,7 @@ class WindowForm(WindowModelForm):
 
 @admin.register(Window)
 class WindowAdmin(RecurringAdmin):
-    form = WindowForm
+    form = WindowAdminForm
     list_display = ["cron", "kind", "group", "minutes", "zone_name", "coming"]
     list_filter = ["group", "kind"]
     search_fields = ["group__name", "cron", "time_zone"]

@@ -21,6 +21,11 @@ class SubjectsSeen:
     repeats: bool = True
     recovers: bool = True
 
+    def is_well(self, subject: str) -> bool:
+        """Tells whether a subject is known to be well."""
+        is_good = subject not in self.unseen if self.well is None else subject in self.well
+        return is_good and subject not in self.bad
+
 
 @dataclass(frozen=True)
 class TellingDecision:
@@ -38,7 +43,7 @@ def decide(when: str, known: Mapping[str, str], seen: SubjectsSeen) -> TellingDe
     `every`: each time something bad is there, and when something is well again. `changed`: only if what is bad, or its
     reason, is not what is known. `newly_bad`: only if something is bad that was not; another reason does not count.
     """
-    bad = {subject: reason for subject, reason in known.items() if not _is_well(subject, seen)} | dict(seen.bad)
+    bad = {subject: reason for subject, reason in known.items() if not seen.is_well(subject)} | dict(seen.bad)
     newly_bad, recovered = frozenset(bad.keys() - known.keys()), frozenset(known.keys() - bad.keys())
     has_changed = bad != known and (seen.recovers or not bad.items() <= known.items())
     is_told = {
@@ -47,7 +52,3 @@ def decide(when: str, known: Mapping[str, str], seen: SubjectsSeen) -> TellingDe
         NEWLY_BAD: bool(newly_bad),
     }[when]
     return TellingDecision(is_told, bad, newly_bad, recovered)
-
-
-def _is_well(subject: str, seen: SubjectsSeen) -> bool:
-    return subject not in seen.bad and (subject not in seen.unseen if seen.well is None else subject in seen.well)

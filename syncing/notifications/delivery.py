@@ -48,7 +48,9 @@ def send_due(meanwhile: Callable[[], object] = lambda: None) -> int:
 
     While a channel takes its time, `meanwhile` is called every second, and what has become due since is sent, too.
     """
-    _drop_old()
+    # What waited too long is given up; that is no failure of its channel.
+    too_old = Message.objects.filter(due_at__isnull=False, created_at__lt=clock.now() - TOO_OLD)
+    too_old.update(due_at=None, failure=_("It waited for more than a day and is no longer sent."))
     until = time.monotonic() + SLICE
     at_work: dict[Future[str], Message] = {}
     in_a_row: Counter[int] = Counter()
@@ -70,13 +72,6 @@ def send_due(meanwhile: Callable[[], object] = lambda: None) -> int:
             meanwhile()
 
 
-def _drop_old() -> None:
-    """Gives up the messages that waited too long; that is no failure of their channel."""
-    failure = _("It waited for more than a day and is no longer sent.")
-    old = Message.objects.filter(due_at__isnull=False, created_at__lt=clock.now() - TOO_OLD)
-    old.update(due_at=None, failure=failure)
-
-
 def _claim_some(number: int, busy: Collection[int]) -> Iterator[Message]:
     """Claims the next message of up to so many channels, whoever waits longest first; none of those that are busy."""
     waiting = due(clock.now()).exclude(channel__in=busy).order_by("due_at", "pk").values_list("channel", flat=True)
@@ -95,17 +90,13 @@ def _claim(channel_id: int) -> Message | None:
         Channel.objects.select_for_update(no_key=True).only("pk").filter(pk=channel_id).first()  # one after the other
         moment = clock.now()
         message = due(moment).filter(channel=channel_id).select_related("channel").order_by("pk").first()
-        if message is None or _is_sent_to(channel_id, moment):
+        # One that was claimed, and has not failed since, is being sent.
+        claimed = Message.objects.filter(channel=channel_id, due_at__gt=moment, attempts__gt=0, failure="")
+        if message is None or claimed.exclude(clock.beyond("due_at", moment, LEASE)).exists():
             return None
         message.attempts, message.due_at, message.failure = message.attempts + 1, moment + LEASE, ""
         message.save(update_fields=["attempts", "due_at", "failure"])
     return message
-
-
-def _is_sent_to(channel_id: int, moment: datetime) -> bool:
-    """Tells whether somebody sends a message of a channel: it was claimed, and has not failed since."""
-    claimed = Message.objects.filter(channel=channel_id, due_at__gt=moment, attempts__gt=0, failure="")
-    return claimed.exclude(clock.beyond("due_at", moment, LEASE)).exists()
 
 
 def _send(message: Message) -> str:

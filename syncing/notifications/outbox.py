@@ -81,6 +81,7 @@ def _tell_all(notice: Notice) -> int:
 
 
 def _tell(channel: Channel, digest: Digest) -> int:
+    """Makes the message of a channel; returns 0 if it is not told."""
     if digest.event == Event.WEEKLY_REPORT and not _is_first_report(channel, digest):
         return 0
     decision = _decide(channel, digest)

@@ -10,7 +10,7 @@ from django.utils import timezone, translation
 
 from syncing import conf
 from syncing.models import EMAIL, Channel, Event
-from syncing.notifications import reports, wording
+from syncing.notifications import report_words, wording
 from syncing.notifications.decision import TellingDecision
 from syncing.notifications.digests import Digest
 from syncing.notifications.speech import LINES, Content, Speech
@@ -36,7 +36,7 @@ def render(digest: Digest, decision: TellingDecision | None, channel: Channel) -
     speech = Speech(in_chat=channel.kind != EMAIL, group=digest.group.name if digest.group else "")
     with translation.override(channel.language), timezone.override(zone):
         if digest.event == Event.WEEKLY_REPORT:
-            content = reports.content(digest, speech)
+            content = report_words.content(digest, speech)
         else:
             content = wording.content(digest, decision, speech)
         return _message(content, channel)

@@ -25,7 +25,7 @@ GIVEN_PASSWORD = "DJANGO_SUPERUSER_PASSWORD"  # noqa: S105  (the name of a varia
 
 
 @dataclass(frozen=True)
-class Step:
+class SetupStep:
     name: str
     done: bool  # False: it was already there
     detail: str = ""
@@ -48,30 +48,30 @@ def make_database_private() -> None:
             os.chmod(name, 0o600)
 
 
-def migrate() -> Step:
+def migrate() -> SetupStep:
     make_database_private()
     waiting = unapplied_migrations()
     if waiting:
         call_command("migrate", interactive=False, verbosity=0)
-    return Step("database", bool(waiting), f"{waiting} migrations" if waiting else "")
+    return SetupStep("database", bool(waiting), f"{waiting} migrations" if waiting else "")
 
 
-def collect_static() -> Step:
+def collect_static() -> SetupStep:
     before = settings.STATIC_ROOT.is_dir()
     output = io.StringIO()
     call_command("collectstatic", interactive=False, verbosity=1, stdout=output)
     copied = not output.getvalue().strip().startswith("0 ")
-    return Step("static files", copied or not before)
+    return SetupStep("static files", copied or not before)
 
 
-def superuser(*, new_password: bool) -> tuple[Step, str | None]:
+def superuser(*, new_password: bool) -> tuple[SetupStep, str | None]:
     """Sees to the superuser `admin`; returns its password too if it is new. One that exists keeps its own."""
     users = User.objects
     user = users.filter(username=ADMIN).first()
     if user is None and not new_password and users.filter(is_superuser=True).exists():
-        return Step("superuser", False), None
+        return SetupStep("superuser", False), None
     if user is not None and not new_password:
-        return Step("superuser", False, ADMIN), None
+        return SetupStep("superuser", False, ADMIN), None
     given = os.environ.get(GIVEN_PASSWORD)
     if given:
         try:
@@ -86,16 +86,16 @@ def superuser(*, new_password: bool) -> tuple[Step, str | None]:
         user.save(update_fields=["password"])
     end_lock_out(ADMIN)  # who asks for a new password may have tried the old one too often
     if given:  # who gave it knows it; it is printed nowhere
-        return Step("superuser", True, f"{ADMIN}, with the password of {GIVEN_PASSWORD}"), None
-    return Step("superuser", True, ADMIN), password
+        return SetupStep("superuser", True, f"{ADMIN}, with the password of {GIVEN_PASSWORD}"), None
+    return SetupStep("superuser", True, ADMIN), password
 
 
-def roles() -> Step:
+def roles() -> SetupStep:
     changes = make_roles()
-    return Step("roles", bool(changes), ", ".join(map(str, changes)))
+    return SetupStep("roles", bool(changes), ", ".join(map(str, changes)))
 
 
-def steps(*, new_password: bool) -> Iterator[Step | str]:
+def steps(*, new_password: bool) -> Iterator[SetupStep | str]:
     """Does what is missing; yields each step, and last the line with the password if it is new."""
     yield migrate()
     yield collect_static()

@@ -192,8 +192,8 @@ def test_a_given_password_is_taken_and_not_printed(monkeypatch, new_password: bo
 
 @pytest.mark.django_db
 def test_the_command_ends_in_2_with_the_rule(monkeypatch, capsys, tmp_path) -> None:
-    monkeypatch.setattr(setup_steps, "migrate", lambda: setup_steps.Step("database", False))
-    monkeypatch.setattr(setup_steps, "collect_static", lambda: setup_steps.Step("static files", False))
+    monkeypatch.setattr(setup_steps, "migrate", lambda: setup_steps.SetupStep("database", False))
+    monkeypatch.setattr(setup_steps, "collect_static", lambda: setup_steps.SetupStep("static files", False))
     for name in ("SECRET_KEY", "FIELD_ENCRYPTION_KEYS"):
         monkeypatch.setenv(name, "x")
     monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", "short")

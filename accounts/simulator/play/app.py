@@ -71,7 +71,7 @@ class Play:
         self.world = world
         self.kommosync = kommosync
         self.followers = Followers(world)
-        self.happened: deque[page.Event] = deque(maxlen=REMEMBERED)
+        self.happened: deque[page.PlayedEvent] = deque(maxlen=REMEMBERED)
         self._lock = Lock()
 
     def answers(self, path: str) -> bool:
@@ -136,7 +136,7 @@ class Play:
 
     def _tell(self, sentence: str, hint: page.Hint | None) -> None:
         with self._lock:
-            self.happened.appendleft(page.Event(self.world.clock(), sentence, hint))
+            self.happened.appendleft(page.PlayedEvent(self.world.clock(), sentence, hint))
 
     def _tell_if_followed(self, followers: list[Follower]) -> None:
         seconds = self.followers.seconds_until_followed(followers)

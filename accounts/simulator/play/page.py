@@ -29,7 +29,7 @@ class Hint:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class PlayedEvent:
     """Something that was done here; `at` is wall-clock time."""
 
     at: float
@@ -71,7 +71,7 @@ class View:
     slave: SimAccount | None
     followers: list[Follower]
     seconds_waited: float | None
-    happened: list[Event]
+    happened: list[PlayedEvent]
     refusal: str
 
 
@@ -137,13 +137,13 @@ def _happened(view: View) -> Html:
     return element("section", element("div", first, role="status"), earlier, id="happened", data_part=True)
 
 
-def _event(view: View, event: Event) -> Html:
+def _event(view: View, event: PlayedEvent) -> Html:
     link = _link(view, event.hint.path, event.hint.link) if event.hint else None
     text = f" {event.hint.text}" if event.hint and event.hint.text else ""
     return join(event.sentence, element("span", text, " ", link, class_="hint"))
 
 
-def _time(event: Event) -> Html:
+def _time(event: PlayedEvent) -> Html:
     return element("time", datetime.fromtimestamp(event.at, UTC).astimezone().strftime("%H:%M:%S"))
 
 

@@ -13,7 +13,7 @@ from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing.automation import report
 from syncing.models import Channel, Drift, Event, Message, Notice, ToldState
 from syncing.notifications import outbox
-from syncing.notifications.reports import share
+from syncing.notifications.report_words import share
 from syncing.tests.commands import command
 from syncing.tests.factories import DriftFactory, RunFactory, difference
 from syncing.tests.notifications.telling import listen

@@ -94,20 +94,17 @@ def _reasons() -> dict[str, str]:
 
 
 def _cells(row: Row, speech: Speech) -> list[str]:
+    """Returns the cells of a slave in the table of an e-mail."""
     last = f"{row['last_run']} ({account_state_label(row['last_run_state'])})" if row["last_run"] else ""
+    state = _states()[row["state"]]
     return [
         speech.name(row["name"]),
-        _state(row),
+        f"{state} ({_reasons()[row['why']]})" if row["why"] else state,
         _day(row["since"]) if row["state"] != "equal" else "",
         number(row["exceptions"]) if row["exceptions"] else "",
         moment(datetime.fromisoformat(row["checked_at"])) if row["checked_at"] else "",
         last,
     ]
-
-
-def _state(row: Row) -> str:
-    label = _states()[row["state"]]
-    return f"{label} ({_reasons()[row['why']]})" if row["why"] else label
 
 
 def _day(time: str | None) -> str:
