@@ -54,7 +54,7 @@ def _pause_words(thing: Account | SyncGroup) -> str:
 
 
 def _moment(moment: datetime) -> str:
-    return date_format(timezone.localtime(moment), "SHORT_DATETIME_FORMAT")
+    return date_format(timezone.localtime(moment), "DATETIME_FORMAT")
 
 
 def expiry_tone(days: int) -> str:
@@ -72,6 +72,6 @@ def expires(account: Account, moment: datetime) -> SafeString | str:
     if not words or expires_at is None:
         return "-"
     tone = expiry_tone(expiry.days_of(account, moment))
-    day = date_format(timezone.localtime(expires_at), "SHORT_DATE_FORMAT")
+    day = date_format(timezone.localtime(expires_at), "DATE_FORMAT")
     look = f"ks-badge ks-{tone}" if tone else "ks-nowrap"
     return format_html('<span class="{}" title="{}">{}</span>', look, day, words)

@@ -193,6 +193,7 @@ LANGUAGE_CODE = env.choice("LANGUAGE_CODE", "en", [code for code, _name in LANGU
 LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = env.time_zone("TIME_ZONE", "UTC")
 USE_I18N = True
+FORMAT_MODULE_PATH = "kommosync.formats"
 USE_TZ = True
 vars().update(env.email("EMAIL_URL", "consolemail://"))
 EMAIL_TIMEOUT = 10  # seconds until each answer of the mail server; Django's default is for ever

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from accounts.models import SyncGroup
@@ -99,4 +100,4 @@ def until_when(group: SyncGroup, end: datetime) -> str:
 
 def shown_time(moment: datetime, zone: str) -> str:
     """Returns a moment as a clock on the wall of the zone shows it, with the name of the zone."""
-    return f"{moment.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M} ({zone})"
+    return f"{date_format(moment.astimezone(ZoneInfo(zone)), 'DATETIME_FORMAT')} ({zone})"

@@ -130,7 +130,7 @@ class AccountAdmin(AccountExportAdmin):
         pair = TokenPair.objects.filter(pk=account.pk).exclude(refresh_token="").only("obtained_at", "ended_at").first()
         if pair is None:
             return badges.mark(badges.BAD if account.uses_oauth else badges.IDLE, _("none"))
-        since = date_format(timezone.localtime(pair.obtained_at), "SHORT_DATETIME_FORMAT")
+        since = date_format(timezone.localtime(pair.obtained_at), "DATETIME_FORMAT")
         if pair.ended_at:
             return badges.mark(badges.BAD, _("refused by Kommo since %(since)s") % {"since": since})
         return _("%(set)s, renewed %(since)s") % {"set": IS_SET, "since": since}
@@ -140,7 +140,7 @@ class AccountAdmin(AccountExportAdmin):
         events = account.events.select_related("by")[:EVENTS_SHOWN]
         rows = [
             (
-                date_format(timezone.localtime(each.at), "SHORT_DATETIME_FORMAT"),
+                date_format(timezone.localtime(each.at), "DATETIME_FORMAT"),
                 each.get_code_display(),
                 translated(each.message),
                 each.by or "",

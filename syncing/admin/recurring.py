@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -50,7 +51,7 @@ class OfChangers:
 
 def _lines(times: Iterable[datetime]) -> SafeString:
     """Shows times below each other, as a clock on the wall of their zone does."""
-    lines = [(f"{time:%Y-%m-%d %H:%M}", f"{time:%Z}") for time in times]
+    lines = [(date_format(time, "DATETIME_FORMAT"), f"{time:%Z}") for time in times]
     return format_html_join("", '<div class="ks-nowrap">{} {}</div>', lines) or SafeString("—")
 
 

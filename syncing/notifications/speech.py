@@ -107,9 +107,8 @@ def number(count: int) -> str:
 
 def moment(time: datetime) -> str:
     """Returns a time as the clock on the wall of the group shows it."""
-    local = timezone.localtime(time)
-    return f"{date_format(local, 'SHORT_DATE_FORMAT')} {local:%H:%M}"
+    return date_format(timezone.localtime(time), "DATETIME_FORMAT")
 
 
 def day(time: datetime) -> str:
-    return date_format(timezone.localtime(time), "SHORT_DATE_FORMAT")
+    return date_format(timezone.localtime(time), "DATE_FORMAT")

@@ -15,7 +15,7 @@ def invite_sentence(invite: Invite) -> str:
         return _("The account was connected by it, %(time)s.") % {"time": day_and_time(invite.used_at)}
     if state == InviteState.WITHDRAWN and invite.withdrawn_at:
         return _("Somebody withdrew it, %(time)s.") % {"time": day_and_time(invite.withdrawn_at)}
-    day = {"day": date_format(timezone.localtime(invite.expires_at), "SHORT_DATE_FORMAT")}
+    day = {"day": date_format(timezone.localtime(invite.expires_at), "DATE_FORMAT")}
     if state == InviteState.EXPIRED:
         return _("Nobody used it until %(day)s.") % day
     return _("It can be used once, until %(day)s.") % day

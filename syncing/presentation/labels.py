@@ -269,8 +269,8 @@ def day_and_time(moment: datetime) -> str:
     local = timezone.localtime(moment)
     days = (local.date() - timezone.localdate()).days
     near = {-1: gettext("yesterday"), 0: gettext("today"), 1: gettext("tomorrow")}
-    day = near.get(days) or date_format(local, "SHORT_DATE_FORMAT")
-    return f"{day} {local:%H:%M}"
+    day = near.get(days) or date_format(local, "DATE_FORMAT")
+    return f"{day}, {local:%H:%M}"
 
 
 def duration(run: Any) -> str:

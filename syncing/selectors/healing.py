@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from accounts.models import RELATED_SECRETS, HealMode, SyncGroup
@@ -33,7 +34,7 @@ class GivenUp:
     @property
     def sentence(self) -> str:
         """Says what happened; Kommo tells of no change of settings who made it."""
-        times = ", ".join(f"{timezone.localtime(at):%Y-%m-%d %H:%M}" for at in self.times)
+        times = "; ".join(date_format(timezone.localtime(at), "DATETIME_FORMAT") for at in self.times)
         facts = {"times": times, "count": len(self.times)}
         return _("It was put back %(count)d times (%(times)s) and edited again. Kommo does not say who.") % facts
 

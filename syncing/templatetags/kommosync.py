@@ -12,7 +12,7 @@ from accounts import badges as account_badges
 from accounts.models import Account
 from accounts.own_words import translated
 from syncing.engine.refs import local_id
-from syncing.presentation import badges, explanations, labels, recurrence
+from syncing.presentation import badges, explanations, labels, recurrence, times
 from syncing.presentation import navigation as sections
 from syncing.presentation.kommo_pages import page_in_kommo
 from syncing.presentation.log_lines import log_text
@@ -43,7 +43,10 @@ for function in (
     labels.entity_label,
     labels.field_type_label,
     labels.is_colour,
-    labels.ago,
+    times.ago,
+    times.clock,
+    times.day,
+    times.moment,
     labels.duration,
     labels.long_minutes,
     explanations.reason_label,

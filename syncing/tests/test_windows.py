@@ -150,5 +150,5 @@ def test_a_window_began_at_its_time_though_it_was_added_later(group: SyncGroup) 
 
 def test_the_end_is_told_in_the_zone_of_the_group(group: SyncGroup) -> None:
     text = until_when(group, datetime(2026, 12, 7, 11, tzinfo=UTC))
-    assert text == "until 2026-12-07 08:00 (America/Sao_Paulo)"
+    assert text == "until 7 Dec 2026, 08:00 (America/Sao_Paulo)"
     assert until_when(group, NEVER) == "until somebody removes or changes a window"

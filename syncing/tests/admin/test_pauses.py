@@ -50,7 +50,7 @@ def test_accounts_are_paused_and_resumed(admin_client, cast) -> None:
     assert (north.paused_at, north.paused_until) == (NOW, NOW + timedelta(hours=2))
 
     html = admin_client.get(ACCOUNTS).content.decode()
-    assert html.count("paused until 05/05/2026 2 p.m.") == 2
+    assert html.count("paused until 5 May 2026, 14:00") == 2
     assert 'title="moving"' in html
 
     assert "1 resumed." in act(admin_client, ACCOUNTS, "resume_selected", north, cast["west"]).content.decode()
@@ -62,7 +62,7 @@ def test_groups_are_paused_and_resumed(admin_client, cast) -> None:
     pause(admin_client, GROUPS, group, reason="holidays", until="2026-05-06T08:00")
     group.refresh_from_db()
     assert group.paused_until == datetime(2026, 5, 6, 11, tzinfo=UTC)
-    assert "paused until 05/06/2026 11 a.m." in admin_client.get(GROUPS).content.decode()
+    assert "paused until 6 May 2026, 11:00" in admin_client.get(GROUPS).content.decode()
     page = admin_client.get(reverse("admin:accounts_syncgroup_change", args=[group.pk])).content.decode()
     assert "holidays" in page
 

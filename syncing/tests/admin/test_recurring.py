@@ -105,7 +105,12 @@ def test_a_schedule_is_added_changed_and_deleted_through_the_services(admin_clie
     Schedule.objects.update(run=RunFactory(group=group), problem="It was missed.", enabled=True)
     url = reverse("admin:syncing_schedule_changelist")
     html = admin_client.get(url).content.decode()
-    for text in ("2026-05-06 03:00 -03", "2026-05-07 03:00 -03", f"#{SyncRun.objects.get().pk}</a>", "It was missed."):
+    for text in (
+        "6 May 2026, 03:00 -03",
+        "7 May 2026, 03:00 -03",
+        f"#{SyncRun.objects.get().pk}</a>",
+        "It was missed.",
+    ):
         assert text in html
     data = {"action": "delete_selected", "_selected_action": [made.pk], "post": "yes"}
     admin_client.post(url, data)
@@ -141,7 +146,7 @@ def test_the_page_that_starts_a_sync_says_that_the_group_is_frozen_and_takes_a_r
     AccountFactory.cast(group)
     Window.objects.create(group=group, kind="deny", cron="0 8 * * *", minutes=120)
     url = reverse("syncing:start", args=[group.pk, "apply"])
-    assert "frozen until 2026-05-05 10:00 (America/Sao_Paulo)" in admin_client.get(url).content.decode()
+    assert "frozen until 5 May 2026, 10:00 (America/Sao_Paulo)" in admin_client.get(url).content.decode()
 
     answer = admin_client.post(url, {"type": "full"}, follow=True)
     assert "is frozen until" in answer.content.decode()

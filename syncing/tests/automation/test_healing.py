@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import time_machine
 from django.utils import timezone
+from django.utils.formats import date_format
 
 from accounts.models import Account, HealMode, SyncGroup
 from accounts.simulator import edits
@@ -501,7 +502,7 @@ def test_the_fourth_edit_within_seven_days_is_left_alone_and_told_once(group: Sy
     found(group, north=[difference()])
     assert healing() is None
     (text,) = given_up()
-    days = [f"{timezone.localtime(timezone.now() - timedelta(days=day)):%Y-%m-%d}" for day in (6, 4, 2)]
+    days = [date_format(timezone.localtime(timezone.now() - timedelta(days=day)), "DATE_FORMAT") for day in (6, 4, 2)]
     assert all(day in text for day in days)
     assert text.startswith("It was put back 3 times (")
     assert text.endswith("Kommo does not say who.")

@@ -159,7 +159,7 @@ def test_an_e_mail_has_a_table_and_a_file_without_formulas(group: SyncGroup) -> 
     assert (chat.html, chat.attachment, chat.text.splitlines()[0]) == (
         "",
         "",
-        "Differs from the master: 1 account (=HYPERLINK(A1) x). The oldest difference is of 12/04/2026.",
+        "Differs from the master: 1 account (=HYPERLINK(A1) x). The oldest difference is of 4 Dec 2026.",
     )
 
 

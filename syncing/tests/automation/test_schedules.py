@@ -134,7 +134,7 @@ def test_a_time_that_was_missed_is_made_up_for_once_within_its_grace(
     schedule.refresh_from_db()
     assert schedule.next_at == after(days=7)
     assert schedule.problem == (
-        "" if started else "The time 2026-05-05 03:00 (UTC) was missed by more than the grace of 60 minutes."
+        "" if started else "The time 5 May 2026, 03:00 (UTC) was missed by more than the grace of 60 minutes."
     )
 
 
@@ -142,7 +142,7 @@ def test_what_is_not_made_up_for_is_logged(group: SyncGroup, caplog: pytest.LogC
     added(group)
     with caplog.at_level(logging.WARNING):
         look(after(hours=2))
-    assert "started nothing: The time 2026-05-05 03:00 (UTC) was missed" in caplog.text
+    assert "started nothing: The time 5 May 2026, 03:00 (UTC) was missed" in caplog.text
 
 
 def test_of_many_times_that_were_missed_only_the_last_counts(group: SyncGroup) -> None:
@@ -184,7 +184,7 @@ def test_while_the_group_is_frozen_the_run_waits_and_a_check_does_not(group: Syn
     added(group), added(group, "drift")
     look(THREE)
     notes = dict(SyncRun.objects.values_list("purpose", "note"))
-    assert notes == {"sync": "The group Branches is frozen until 2026-05-05 04:00 (UTC).", "drift": ""}
+    assert notes == {"sync": "The group Branches is frozen until 5 May 2026, 04:00 (UTC).", "drift": ""}
 
 
 def test_while_the_group_is_paused_the_run_waits_and_what_only_looks_is_left_out(group: SyncGroup) -> None:

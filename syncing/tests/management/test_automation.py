@@ -44,7 +44,7 @@ def refused(name: str, *args: str) -> str:
 
 def test_schedules_are_listed_in_the_order_added_with_their_next_three_times(cast) -> None:
     first = good("schedule", "add", "--group", "Branches", *NIGHT)
-    assert first == "Schedule 1 added; its first time is 2026-05-06 03:00 (America/Sao_Paulo).\n".replace(
+    assert first == "Schedule 1 added; its first time is 6 May 2026, 03:00 (America/Sao_Paulo).\n".replace(
         "1", str(Schedule.objects.get().pk), 1
     )
     lisbon = ("--kind", "apply", "--cron", "30 22 * * 1-5", "--time-zone", "Europe/Lisbon", "--grace", "15")
@@ -153,7 +153,7 @@ def test_windows_are_listed_with_their_next_three_times(cast) -> None:
 
 def test_a_window_that_has_begun_says_until_when_the_group_is_frozen(cast) -> None:
     told = good("window", "add", "--kind", "deny", "--cron", "0 8 * * *", "--minutes", "90")
-    assert told.endswith("the group Branches is frozen until 2026-05-05 09:30 (America/Sao_Paulo).\n")
+    assert told.endswith("the group Branches is frozen until 5 May 2026, 09:30 (America/Sao_Paulo).\n")
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_a_window_that_is_wrong_is_not_added(cast, args: tuple[str, ...], senten
 
 def test_a_pause_lasts_a_day_and_resuming_ends_it(cast) -> None:
     told = good("pause", "--account", "north", "--account", "south", "--reason", "moving")
-    until = "is paused until 2026-05-06 09:00 (America/Sao_Paulo).\n"
+    until = "is paused until 6 May 2026, 09:00 (America/Sao_Paulo).\n"
     assert sorted(told.splitlines(keepends=True)) == [f"north {until}", f"south {until}"]
     assert set(Account.objects.filter(paused=True).values_list("subdomain", "pause_reason")) == {
         ("north", "moving"),
@@ -190,10 +190,10 @@ def test_a_pause_lasts_a_day_and_resuming_ends_it(cast) -> None:
 @pytest.mark.parametrize(
     ("args", "until"),
     [
-        (("--hours", "2"), "2026-05-05 11:00"),
-        (("--hours", "0.5"), "2026-05-05 09:30"),
-        (("--until", "2026-05-09T07:00"), "2026-05-09 07:00"),
-        (("--until", "2026-05-09T07:00+00:00"), "2026-05-09 04:00"),
+        (("--hours", "2"), "5 May 2026, 11:00"),
+        (("--hours", "0.5"), "5 May 2026, 09:30"),
+        (("--until", "2026-05-09T07:00"), "9 May 2026, 07:00"),
+        (("--until", "2026-05-09T07:00+00:00"), "9 May 2026, 04:00"),
     ],
 )
 def test_a_group_is_paused_until_a_time_of_its_zone(cast, args: tuple[str, ...], until: str) -> None:

@@ -58,7 +58,7 @@ def test_a_start_by_hand_is_refused_and_says_until_when(house: House, by: Actor)
     until = freeze(house.group) - timedelta(hours=3)
     refusal = refused(house, by=by)
     assert refusal.code == "frozen"
-    assert refusal.message == f"{TOLD}{until:%Y-%m-%d %H:%M} (America/Sao_Paulo)."
+    assert refusal.message == f"{TOLD}{until.day} {until:%b %Y, %H:%M} (America/Sao_Paulo)."
     assert refusal.remedy == "Wait until then, or override it with --force --reason TEXT."
 
 
@@ -183,7 +183,7 @@ def test_of_a_paused_group_nothing_starts_by_hand(house: House, mode: str) -> No
     assert refusal.message == "The group Branches is paused. Reason: moving offices."
     pause(house.group, paused_until=datetime(2999, 1, 1, 12, tzinfo=timezone.get_fixed_timezone(0)))
     assert refused(house, mode=mode, forced=True, force_reason="so").message == (
-        "The group Branches is paused until 2999-01-01 12:00 (UTC). Reason: moving offices."
+        "The group Branches is paused until 1 Jan 2999, 12:00 (UTC). Reason: moving offices."
     )
 
 

@@ -279,10 +279,10 @@ def test_a_group_that_is_paused_or_frozen_says_until_when(admin_client, cast) ->
     assert "is frozen" not in admin_client.get("/").content.decode()
     Window.objects.create(group=group, kind="deny", cron="0 0 * * *", minutes=24 * 60 - 1, time_zone="UTC")
     with time_machine.travel(datetime(2026, 5, 5, 12, tzinfo=UTC)):
-        assert "The group Branches is frozen until 2026-05-05 23:59 (UTC)." in admin_client.get("/").content.decode()
+        assert "The group Branches is frozen until 5 May 2026, 23:59 (UTC)." in admin_client.get("/").content.decode()
         SyncGroup.objects.update(paused=True, paused_until=datetime(2026, 5, 6, tzinfo=UTC), pause_reason="<audit>")
         html = admin_client.get("/").content.decode()
-    assert "The group Branches is paused until 2026-05-06 00:00 (UTC). Reason: &lt;audit&gt;." in html
+    assert "The group Branches is paused until 6 May 2026, 00:00 (UTC). Reason: &lt;audit&gt;." in html
     assert "is frozen" not in html
 
 

@@ -82,8 +82,8 @@ def test_each_link_says_what_became_of_it_and_of_its_mail(admin_client: Client, 
     rows = {row["invite"].account.subdomain: row for row in admin_client.get(PAGE).context["rows"]}
     assert rows["open"]["sentence"].startswith("It can be used once, until ")
     assert rows["open"]["mail"] == "The workers will send it to boss@open.example."
-    assert rows["used"]["sentence"].startswith("The account was connected by it, today ")
-    assert rows["withdrawn"]["sentence"].startswith("Somebody withdrew it, today ")
+    assert rows["used"]["sentence"].startswith("The account was connected by it, today, ")
+    assert rows["withdrawn"]["sentence"].startswith("Somebody withdrew it, today, ")
     assert rows["expired"]["sentence"].startswith("Nobody used it until ")
     assert rows["expired"]["mail"].startswith("Sent to boss@expired.example, ")
     assert "SMTPRecipientsRefused: no such box" in rows["failing"]["mail"]

@@ -1,0 +1,6 @@
+"""Dates in English."""
+
+DATE_FORMAT = SHORT_DATE_FORMAT = "j M Y"  # 1 Dec 2026
+DATETIME_FORMAT = SHORT_DATETIME_FORMAT = "j M Y, H:i"  # 1 Dec 2026, 14:00
+MONTH_DAY_FORMAT = "j M"
+TIME_FORMAT = "H:i"

@@ -1,0 +1,6 @@
+"""Dates in Spanish."""
+
+DATE_FORMAT = SHORT_DATE_FORMAT = "j b Y"  # 1 dic 2026
+DATETIME_FORMAT = SHORT_DATETIME_FORMAT = "j b Y, H:i"  # 1 dic 2026, 14:00
+MONTH_DAY_FORMAT = "j b"
+TIME_FORMAT = "H:i"
