@@ -1,17 +1,13 @@
 """Tables that are only looked at, and fields that only some may see."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from django.contrib import admin
 from django.http import HttpRequest
 
-if TYPE_CHECKING:  # generic for the type checker only
-    AnyModelAdmin = admin.ModelAdmin[Any]
-else:
-    AnyModelAdmin = admin.ModelAdmin
+from accounts.admin.odd_values import TakesOddValues
 
 
-class ReadOnlyAdmin(AnyModelAdmin):
+class ReadOnlyAdmin(TakesOddValues):
     """Lets nobody add, edit or delete by hand."""
 
     actions: Any = None

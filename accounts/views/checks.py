@@ -69,7 +69,8 @@ def start(request: HttpRequest) -> HttpResponse:
 @require_POST
 def again(request: HttpRequest, check_id: int) -> HttpResponse:
     """Checks once more the accounts that are not connected, or were not asked."""
-    ids = _items(check_id).exclude(health=Account.Health.CONNECTED).values_list("account", flat=True)
+    check = get_object_or_404(ConnectionCheck, pk=check_id)
+    ids = _items(check.pk).exclude(health=Account.Health.CONNECTED).values_list("account", flat=True)
     return _start_and_show(request, list(ids))
 
 

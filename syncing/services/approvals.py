@@ -98,6 +98,14 @@ def check(plan: SyncRun, *, by: Actor) -> None:
     _chosen(plan, None)
 
 
+def can_be_approved(plan: SyncRun, *, by: Actor) -> bool:
+    try:
+        check(plan, by=by)
+    except Refusal:
+        return False
+    return True
+
+
 def may_approve(plan: SyncRun, by: Actor) -> bool:
     """Tells whether the permissions (of a key: the scopes) suffice, whatever the state of the plan."""
     return not _lacking(plan, by)

@@ -5,10 +5,12 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from accounts import clock
 from accounts.actors import Actor
 from accounts.models import SyncGroup
+from accounts.refusals import Refusal
 from syncing.cron import times_after
 from syncing.models import AuditAction, Schedule
 from syncing.services import audit
@@ -28,6 +30,10 @@ def add(schedule: Schedule, *, by: Actor) -> Schedule:
     require_permission(by, CHANGE_GROUP)
     require_valid(schedule, COLUMNS)
     with transaction.atomic():
+        group = SyncGroup.objects.select_for_update().get(pk=schedule.group_id)  # who clicks twice adds one
+        if group.schedules.filter(**_facts(schedule)).exists():
+            message = _("The group %(group)s has this schedule already.") % {"group": group.name}
+            raise Refusal("exists", message, _("Change that one, or choose another time."))
         schedule.next_at = next_time(schedule, clock.now())
         schedule.save(force_insert=True)
         _note(schedule, by, added=_facts(schedule))

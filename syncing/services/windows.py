@@ -26,6 +26,9 @@ def add(window: Window, *, by: Actor) -> Window:
     require_valid(window, COLUMNS)
     with transaction.atomic():
         group = SyncGroup.objects.select_for_update().get(pk=window.group_id)
+        if group.windows.filter(**_facts(window)).exists():
+            message = _("The group %(group)s has this window already.") % {"group": group.name}
+            raise Refusal("exists", message, _("Change that one, or choose another time."))
         require_open(group, group.windows.all(), [window])
         window.save(force_insert=True)
         _note(window, by, added=_facts(window))

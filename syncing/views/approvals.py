@@ -103,6 +103,8 @@ def approve(request: HttpRequest, run_id: int) -> HttpResponse:
             reason = form.cleaned_data["reason"]
             with refusals_shown(request):
                 return to_run(request, approvals.approve(plan, by=by, accounts=accounts, reason=reason))
+            if not approvals.can_be_approved(plan, by=by):  # a second click, or somebody else
+                return HttpResponseRedirect(run_url(plan.pk))
         if request.method == "POST" and mistake:
             messages.error(request, mistake)
         title = _("Approve the plan of run %(number)d") % {"number": plan.pk}
