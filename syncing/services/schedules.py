@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from accounts import clock
-from accounts.actors import Actor
+from accounts.actors import ADMIN, Actor
 from accounts.models import SyncGroup
 from accounts.refusals import Refusal
 from syncing.cron import times_after
@@ -30,8 +30,9 @@ def add(schedule: Schedule, *, by: Actor) -> Schedule:
     require_permission(by, CHANGE_GROUP)
     require_valid(schedule, COLUMNS)
     with transaction.atomic():
-        group = SyncGroup.objects.select_for_update().get(pk=schedule.group_id)  # who clicks twice adds one
-        if group.schedules.filter(**_facts(schedule)).exists():
+        group = SyncGroup.objects.select_for_update().get(pk=schedule.group_id)
+        # Who clicks twice adds one; scripts may go on adding as they like.
+        if by.via == ADMIN and group.schedules.filter(**_facts(schedule)).exists():
             message = _("The group %(group)s has this schedule already.") % {"group": group.name}
             raise Refusal("exists", message, _("Change that one, or choose another time."))
         schedule.next_at = next_time(schedule, clock.now())
