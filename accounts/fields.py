@@ -19,6 +19,7 @@ class WrongEncryptionKey(ImproperlyConfigured):
 
 @lru_cache(maxsize=8)
 def _cipher(keys: tuple[str, ...]) -> MultiFernet:
+    """Returns what opens secrets by any of the keys and seals by the first; raises ImproperlyConfigured."""
     if not keys:
         raise ImproperlyConfigured("FIELD_ENCRYPTION_KEYS is empty: run `python manage.py setup`, or set it.")
     try:

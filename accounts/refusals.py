@@ -12,7 +12,7 @@ class Refusal(Exception):
 
     @property
     def document(self) -> dict[str, str]:
-        """The `error` of JSON documents."""
+        """Returns the `error` of JSON documents."""
         return {"code": self.code, "message": self.message, "remedy": self.remedy}
 
     def __str__(self) -> str:

@@ -105,6 +105,7 @@ def _items(check_id: int) -> QuerySet[CheckedAccount]:
 
 
 def _context(request: HttpRequest, check_id: int) -> dict[str, Any]:
+    """Returns all that the page of a check shows."""
     order = get_object_or_404(ConnectionCheck.objects.select_related("requested_by"), pk=check_id)
     state, query = request.GET.get("health", ""), storable(request.GET.get("q", "")).strip()
     counts = _counts(check_id)

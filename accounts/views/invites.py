@@ -75,6 +75,7 @@ def invite_many(request: HttpRequest) -> HttpResponse:
 
 
 def _send_links(request: HttpRequest, new: list[Invite]) -> HttpResponse:
+    """Leaves the links to the workers to be sent, and says how many go by e-mail."""
     count = invites.ask_for_mails(new)
     text = ngettext(
         "%(n)d invite link was handed to the workers; this list says when it is sent.",

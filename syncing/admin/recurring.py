@@ -1,7 +1,5 @@
 """Schedules and windows as lists under Data; people set them on the page of the automation."""
 
-from collections.abc import Iterable
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -49,18 +47,15 @@ class OfChangers:
         return request.user.has_perm(CHANGE_GROUP)
 
 
-def _lines(times: Iterable[datetime]) -> SafeString:
-    """Shows times below each other, as a clock on the wall of their zone does."""
-    lines = [(date_format(time, "DATETIME_FORMAT"), f"{time:%Z}") for time in times]
-    return format_html_join("", '<div class="ks-nowrap">{} {}</div>', lines) or SafeString("—")
-
-
 class ShowsTimes:
     @admin.display(description=_("next times"))
     def coming(self, row: Schedule | Window) -> SafeString:
         if not row.pk:
             return SafeString("—")
-        return _lines(coming(row) if isinstance(row, Schedule) else openings(row))
+        times = coming(row) if isinstance(row, Schedule) else openings(row)
+        # As a clock on the wall of their zone shows them.
+        lines = [(date_format(time, "DATETIME_FORMAT"), f"{time:%Z}") for time in times]
+        return format_html_join("", '<div class="ks-nowrap">{} {}</div>', lines) or SafeString("—")
 
     @admin.display(description=_("last run"))
     def last_run(self, schedule: Schedule) -> SafeString:

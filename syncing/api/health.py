@@ -11,6 +11,13 @@ from syncing import conf
 from syncing.selectors.automation import automation_state, overdue
 from syncing.selectors.status import problems
 
+# What is overdue, for whoever has no key: without the names of groups.
+WITHOUT_NAMES = {
+    "workers": _("No worker is alive, so nothing happens by itself."),
+    "watcher": _("A master has not been looked at for too long."),
+    "schedule": _("A schedule was due and did not start."),
+}
+
 
 @require_safe
 @never_cache
@@ -30,7 +37,6 @@ def readyz(request: HttpRequest) -> JsonResponse:
     current = problems()
     late = [] if current else overdue(automation_state())
     is_asked = request.GET.get("automation") == "1"
-    # Whoever has no key learns no names of groups; these are in /api/sync/status.
     unnamed = [{"code": each.code, "since": each.since, "message": str(WITHOUT_NAMES[each.code])} for each in late]
     body: dict[str, Any] = {"overdue": unnamed} if late else {}
     if current or (is_asked and late):
@@ -40,10 +46,3 @@ def readyz(request: HttpRequest) -> JsonResponse:
         response._has_been_logged = True  # type: ignore[attr-defined]  # it is asked every few seconds; the cause is in the log already
         return response
     return JsonResponse({**body, "status": "ok"})
-
-
-WITHOUT_NAMES = {
-    "workers": _("No worker is alive, so nothing happens by itself."),
-    "watcher": _("A master has not been looked at for too long."),
-    "schedule": _("A schedule was due and did not start."),
-}

@@ -55,6 +55,7 @@ class TableCollector(Collector):
 
 
 def _family(definition: MetricDefinition, found: Samples) -> Metric:
+    """Returns a metric with its samples, as the library of Prometheus has it."""
     name, about = f"{PREFIX}{definition.name}", definition.help
     if definition.kind == "summary":
         return SummaryMetricFamily(name, about, count_value=int(found[("count",)]), sum_value=found[("sum",)])
@@ -118,6 +119,7 @@ def _is_loopback(text: str) -> bool:
 
 
 def _refused(request: HttpRequest, error: Refusal) -> HttpResponse:
+    """Returns the refusal in plain text; a wrong key is logged with the address that it came from."""
     answer = error_response(error)
     plain = _plain(f"{error.message} {error.remedy}", status=answer.status_code)
     if plain.status_code == 401:

@@ -116,7 +116,7 @@ def _complete(method: str, operation: OpenApi, schemas: OpenApi) -> None:
 
 
 def _forget_null(schema: OpenApi) -> None:
-    """An address has no null: a parameter that may be left out is of its own type alone."""
+    """Leaves a parameter that may be left out its own type alone: an address has no null."""
     alternatives = [each for each in schema.pop("anyOf", ()) if each != {"type": "null"}]
     if alternatives:
         (only,) = alternatives
@@ -126,6 +126,7 @@ def _forget_null(schema: OpenApi) -> None:
 
 
 def _errors(codes: Any) -> OpenApi:
+    """Returns the answers with these status codes, each a problem document."""
     return {
         str(code): {
             "description": ERRORS[code],

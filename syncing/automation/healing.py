@@ -94,6 +94,7 @@ def _forget_old(group: SyncGroup) -> None:
 
 
 def _heal(run: SyncRun) -> None:
+    """Reports, or puts back, the edits that a check has found, as the modes of their items say."""
     modes = reads.modes_of(run.group)
     by_mode: dict[str, list[Edit]] = defaultdict(list)
     edited = _seen_drift(run).filter(by_slave__gt=0, account__in=Account.objects.exclude(pause_is_on()))

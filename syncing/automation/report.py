@@ -34,6 +34,7 @@ def write_due() -> int:
 
 
 def _write_if_due(group: SyncGroup) -> bool:
+    """Writes the report of a group if it is due and somebody waits for it; returns whether it did."""
     moment = clock.now()
     due = last_due(group, moment)
     if moment - due >= LATEST or not _has_reader(group, due):

@@ -176,6 +176,7 @@ def _first_attempt(accounts: Sequence[Account]) -> SyncRun | None:
 
 
 def _has_to_wait(group: SyncGroup) -> bool:
+    """Tells whether nothing may be tried again in a group now, by its settings or because something is under way."""
     master = Account.objects.filter(group=group, role=Account.Role.MASTER).defer(*SECRETS).first()
     return (
         group.is_paused

@@ -142,6 +142,7 @@ class _Conclusion:
         self._end_if_off()
 
     def _take_whole(self, snapshot: Snapshot, digest: str, before: str) -> None:
+        """Notes what a reading of the whole master shows; `before`: the fingerprint that it is compared with."""
         row, asked, scope = self.row, self.look.order, self.look.scope
         if asked is None or scope is None:
             raise ValueError("nothing was asked for")

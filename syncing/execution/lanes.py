@@ -147,6 +147,7 @@ class RunningLane:
             self._stop.set(StopReason.IP_BLOCKED)
 
     def _extend_leases(self) -> None:
+        """Extends the leases in hand; stops what was cancelled or lost, and shows how far the others are."""
         held = {task.claim.account_run_id: task for task in self._tasks.values()}
         fences = claims.extend_accounts(list(held), self.name) if held else {}
         cancelled = claims.cancelled_runs({task.claim.run_id for task in held.values()}) if held else set()
@@ -166,6 +167,7 @@ class RunningLane:
     # -- what is done --
 
     def _collect_accounts(self) -> None:
+        """Takes leave of accounts that are done; lets their runs rest, go on with the next wave, or end."""
         done = {future: self._tasks.pop(future) for future in list(self._tasks) if future.done()}
         for future, task in done.items():
             error = future.exception()
@@ -183,6 +185,7 @@ class RunningLane:
                     promotion.follow(run_id)
 
     def _collect_masters(self) -> None:
+        """Settles the masters that were read."""
         for future in [future for future in self._masters if future.done()]:
             held = self._masters.pop(future)
             error = future.exception()

@@ -65,18 +65,22 @@ class Loader:
         tasks: list[AccountTask] = []
 
         def apart(error: Exception) -> None:
-            if len(claims) == 1:
-                self._end_with_error(claims[0], error)
-            for claim in claims if len(claims) > 1 else ():
-                tasks.extend(self.load([claim]))
+            if len(claims) > 1:
+                tasks.extend(task for claim in claims for task in self.load([claim]))
+                return
+            (claim,) = claims
+            with log_ids(run=claim.run_id, account=claim.account_id):
+                text = "run %s: what account %s needs was not loaded"
+                logger.error(text, claim.run_id, claim.account_id, exc_info=error)
+                self._end(claim, partial(self._recorder.own_error, claim, where(error), None))
 
         with bounded(apart):
             return self._load(claims)
         return tasks
 
     def _load(self, claims: Sequence[Claim]) -> list[AccountTask]:
-        again = [claim.account_run_id for claim in claims if claim.fence > 1]
-        earlier = outcomes_so_far(again) if again else {}
+        """Loads the tasks of the claims all at once; any error of it concerns them all."""
+        earlier = outcomes_so_far([claim.account_run_id for claim in claims if claim.fence > 1])
         runs = SyncRun.objects.select_related("group", "reverts").in_bulk({claim.run_id for claim in claims})
         goals = self._goals(claims, runs)
         stored = stored_accounts(claims)
@@ -117,11 +121,6 @@ class Loader:
                 claim.account_run_id: by_account[claim.account_id] for claim in mine if claim.account_id in by_account
             }
         return goals
-
-    def _end_with_error(self, claim: Claim, error: Exception) -> None:
-        with log_ids(run=claim.run_id, account=claim.account_id):
-            logger.error("run %s: what account %s needs was not loaded", claim.run_id, claim.account_id, exc_info=error)
-            self._end(claim, partial(self._recorder.own_error, claim, where(error), None))
 
     def _end(self, claim: Claim, store: Callable[[], None]) -> None:
         try:

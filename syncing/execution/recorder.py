@@ -143,6 +143,7 @@ def commit(units: Sequence[Unit]) -> Sequence[bool | BaseException]:
 
 
 def _commit(units: Sequence[Unit]) -> list[bool | BaseException]:
+    """Stores what several threads have to store in one transaction; returns the result of each."""
     with transaction.atomic():
         keys = {unit.claim.account_run_id for unit in units}
         running = AccountRun.objects.filter(pk__in=keys, state=AccountState.RUNNING)

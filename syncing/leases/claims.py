@@ -18,6 +18,16 @@ from syncing.models import RUN_OPEN, AccountRun, AccountState, RunMode, RunPurpo
 
 logger = logging.getLogger(__name__)
 
+TOO_MANY_CRASHES = {
+    "code": "internal",
+    "message": f"The worker died {conf.MAX_CRASHES} times while it worked on this account.",
+    "remedy": "Look for the cause in the worker's log (memory, restarts), then run again.",
+}
+# Columns of a claim. Nothing else of the rows: of many accounts at once, one odd document would cost all their claims.
+CLAIMED = ("pk", "run", "account", "run__mode", "fence", "requests", "run__purpose", "approved_digest", "failing")
+UNTOUCHED = Q(fence=0, queued_to_workers=True)  # a run that waits for the workers; nobody has begun it
+UNREAD = Q(master_unread(), state__in=RUN_OPEN, cancel_requested_at=None)  # a run whose master was not read yet
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -79,6 +89,7 @@ def claim_accounts(lane: str, limit: int, run_id: int | None = None) -> list[Cla
 
 
 def _take(lane: str, wanted: Sequence[int]) -> list[Claim]:
+    """Takes those of the account runs that are free; raises IntegrityError if another lane has the same account."""
     moment = clock.now()
     with transaction.atomic():
         free = claimable_now(wanted)
@@ -99,20 +110,6 @@ def _take(lane: str, wanted: Sequence[int]) -> list[Claim]:
 def claimable_now(wanted: Sequence[int]) -> QuerySet[AccountRun]:
     """Returns the condition of the UPDATE itself: the database reads it again when it has waited for a lock."""
     return AccountRun.objects.filter(pk__in=wanted, state=AccountState.QUEUED)
-
-
-# Nothing else of the rows: of many accounts at once, one odd document would cost all of them their claims.
-CLAIMED = (
-    "pk",
-    "run",
-    "account",
-    "run__mode",
-    "fence",
-    "requests",
-    "run__purpose",
-    "approved_digest",
-    "failing",
-)
 
 
 def extend_accounts(held: Sequence[int], lane: str) -> dict[int, int]:
@@ -163,23 +160,13 @@ def _update(rows: QuerySet[AccountRun], **values: object) -> int:
     return AccountRun.objects.filter(pk__in=rows.values("pk"), state=AccountState.RUNNING).update(**values)
 
 
-TOO_MANY_CRASHES = {
-    "code": "internal",
-    "message": f"The worker died {conf.MAX_CRASHES} times while it worked on this account.",
-    "remedy": "Look for the cause in the worker's log (memory, restarts), then run again.",
-}
-
-
 # -- masters --
 
 
 def unread(run_id: int | None = None) -> QuerySet[SyncRun]:
     """Returns the runs whose master nobody reads at the moment; the oldest first."""
-    runs = SyncRun.objects.filter(_nobody_reads(clock.now()), _UNREAD).order_by("pk")
+    runs = SyncRun.objects.filter(_nobody_reads(clock.now()), UNREAD).order_by("pk")
     return runs.filter(pk=run_id) if run_id else runs.filter(queued_to_workers=True)
-
-
-_UNREAD = Q(master_unread(), state__in=RUN_OPEN, cancel_requested_at=None)
 
 
 def _nobody_reads(moment: datetime) -> Q:
@@ -200,9 +187,6 @@ def ahead(run: SyncRun) -> QuerySet[SyncRun]:
     return others.filter(older & Q(fence__gt=0) if run.fence else older | Q(fence__gt=0))
 
 
-UNTOUCHED = Q(fence=0, queued_to_workers=True)  # waits for the workers; nobody has begun it
-
-
 def claim_master(run: SyncRun, *, foreground: bool = False, held: Collection[int] = ()) -> MasterClaim | None:
     """Takes the reading of the master; None when another was faster, or a run of the group comes before.
 
@@ -215,7 +199,7 @@ def claim_master(run: SyncRun, *, foreground: bool = False, held: Collection[int
         if (before.exclude(UNTOUCHED) if foreground else before).exists():
             return None
         moment = clock.now()
-        free = SyncRun.objects.filter(_nobody_reads(moment), _UNREAD, pk=run.pk, fence=run.fence)
+        free = SyncRun.objects.filter(_nobody_reads(moment), UNREAD, pk=run.pk, fence=run.fence)
         won = free.update(
             state=RunState.RUNNING,
             fence=run.fence + 1,
@@ -234,7 +218,7 @@ def extend_masters(held: Sequence[MasterClaim]) -> set[int]:
     """Extends the leases of masters in hand; returns the runs that are still ours and not cancelled."""
     still_ours = set()
     for claim in held:
-        rows = SyncRun.objects.filter(_UNREAD, pk=claim.run_id, fence=claim.fence)
+        rows = SyncRun.objects.filter(UNREAD, pk=claim.run_id, fence=claim.fence)
         if rows.update(lease_until=clock.now() + conf.lease()):
             still_ours.add(claim.run_id)
     return still_ours
@@ -242,7 +226,7 @@ def extend_masters(held: Sequence[MasterClaim]) -> set[int]:
 
 def release_master(claim: MasterClaim, *, counts: bool = True) -> None:
     """Gives the reading back, so that the next lane may do it; an attempt that was handed back does not count."""
-    mine = SyncRun.objects.filter(_UNREAD, pk=claim.run_id, fence=claim.fence)
+    mine = SyncRun.objects.filter(UNREAD, pk=claim.run_id, fence=claim.fence)
     mine.update(lease_until=None, attempts=claim.attempts if counts else claim.attempts - 1)
 
 

@@ -33,6 +33,7 @@ def pull_in() -> int:
 
 
 def _stored(moment: datetime) -> Iterator[tuple[QuerySet[Any], str, datetime]]:
+    """Yields rows that are further ahead than they can have been written, with the column and its new value."""
     lease = conf.lease()
     held = AccountRun.objects.filter(state=AccountState.RUNNING)
     open_runs = SyncRun.objects.filter(state__in=RUN_OPEN)
@@ -51,7 +52,10 @@ def _stored(moment: datetime) -> Iterator[tuple[QuerySet[Any], str, datetime]]:
 
 
 def _of_watchers(moment: datetime) -> Iterator[tuple[QuerySet[Any], str, datetime]]:
-    """A change that waits is taken for one that was seen now; the master is looked at now, and no alarm is lost."""
+    """Yields the same of watchers, so that no alarm is lost.
+
+    A change that waits is taken for one that was seen now; the master is looked at now.
+    """
     for watch in Watch.objects.exclude(next_look=None).select_related("group"):
         row = Watch.objects.filter(pk=watch.pk)
         longest = longest_wait(watch.group.look_seconds, watch.group.quiet_seconds)

@@ -66,6 +66,7 @@ def check_address(address: str) -> None:
 
 
 def _check_emails(address: str) -> None:
+    """Raises Refusal unless these are one or more e-mail addresses."""
     emails = emails_of(address)
     if not 0 < len(emails) <= MOST_EMAILS or len(address) > LONGEST:
         raise _bad(_("It needs one to %(most)d e-mail addresses, separated by commas.") % {"most": MOST_EMAILS})
@@ -79,6 +80,7 @@ def _check_emails(address: str) -> None:
 
 
 def _check_url(address: str) -> None:
+    """Raises Refusal for an Apprise URL of another scheme, option, form or place than those allowed."""
     scheme = kind_of(address)
     if scheme not in conf.notify_schemes():
         message = _("Channels of this kind are not allowed.")
@@ -95,8 +97,14 @@ def _check_url(address: str) -> None:
     found = AUTHORITY.match(re.split("[/#]", before)[0])
     if found is None:
         raise _bad(_("It has more than one @, or brackets where none belong."))
-    if scheme in SENT_TO_HOST:
-        _check_host(found["host"], found["rest"] or "")
+    if scheme not in SENT_TO_HOST:
+        return
+    host, port = found["host"], found["rest"] or ""
+    if not HOST.match(host) or (port and not PORT.match(port)):
+        raise _bad(_("It has no host, or one that cannot be: write a name or an IP address, and a port if needed."))
+    if not conf.notify_private() and leads_to_private(host):
+        message = _("It leads to this machine, or into a private network.")
+        raise Refusal("private_address", message, _("Set NOTIFY_PRIVATE=on if that is meant."))
 
 
 def _option_names(query: str) -> Iterator[str]:
@@ -112,14 +120,6 @@ def without_forbidden_options(address: str) -> str:
     before, mark, query = address.partition("?")
     kept = [pair for pair in query.split("&") if all(name in OPTIONS for name in _option_names(pair))]
     return before + mark + "&".join(kept)
-
-
-def _check_host(host: str, port: str) -> None:
-    if not HOST.match(host) or (port and not PORT.match(port)):
-        raise _bad(_("It has no host, or one that cannot be: write a name or an IP address, and a port if needed."))
-    if not conf.notify_private() and leads_to_private(host):
-        message = _("It leads to this machine, or into a private network.")
-        raise Refusal("private_address", message, _("Set NOTIFY_PRIVATE=on if that is meant."))
 
 
 def _bad(message: str) -> Refusal:

@@ -43,6 +43,7 @@ def render(digest: Digest, decision: TellingDecision | None, channel: Channel) -
 
 
 def _message(content: Content, channel: Channel) -> RenderedMessage:
+    """Returns the words as text, and for e-mail as HTML with the attachment."""
     title = _cut(content.title, LONGEST_TITLE)
     lines = [_cut(line, LONGEST_LINE) for line in content.lines if line][:LINES]
     link = f"{conf.public_url()}{content.path}" if conf.public_url() else ""

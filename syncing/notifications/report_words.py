@@ -7,7 +7,7 @@ from typing import Any
 from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.services.tables.formulas import BOM, csv_line
 from syncing.notifications.digests import Digest
@@ -20,6 +20,18 @@ COLUMNS = ("name", "subdomain", "state", "why", "since", "exceptions", "checked_
 LAST_RUN = ("last_run", "last_run_at", "last_run_state")
 LONGEST_CELL = 300  # characters
 NOT_EQUAL = ("differs", "conflict", "unknown")  # the worst first
+STATES = {
+    "equal": gettext_lazy("Equal to the master"),
+    "differs": gettext_lazy("Differs from the master"),
+    "conflict": gettext_lazy("Conflict"),
+    "unknown": gettext_lazy("Not known"),
+}
+REASONS = {  # why nobody knows
+    "never_read": gettext_lazy("never read"),
+    "long_ago": gettext_lazy("not read for a week"),
+    "master_moved": gettext_lazy("the master has changed since"),
+    "worked_since": gettext_lazy("worked since it was compared"),
+}
 Row = Mapping[str, Any]
 
 
@@ -68,38 +80,20 @@ def _lines(slaves: list[Row], speech: Speech) -> list[str]:
             oldest = min((row["since"] for row in found if row["since"]), default="")
             since = _("The oldest difference is of %(day)s.") % {"day": _day(oldest)} if oldest else ""
             subjects = [row["subdomain"] for row in found]
-            lines.append(sentences(named.counted(_states()[state], subjects), since if state != "unknown" else ""))
+            lines.append(sentences(named.counted(str(STATES[state]), subjects), since if state != "unknown" else ""))
     exceptions = sum(row["exceptions"] for row in slaves)
     if exceptions:
         lines.append(_("Accepted differences: %(count)s.") % {"count": number(exceptions)})
     return lines
 
 
-def _states() -> dict[str, str]:
-    return {
-        "equal": _("Equal to the master"),
-        "differs": _("Differs from the master"),
-        "conflict": _("Conflict"),
-        "unknown": _("Not known"),
-    }
-
-
-def _reasons() -> dict[str, str]:
-    return {
-        "never_read": _("never read"),
-        "long_ago": _("not read for a week"),
-        "master_moved": _("the master has changed since"),
-        "worked_since": _("worked since it was compared"),
-    }
-
-
 def _cells(row: Row, speech: Speech) -> list[str]:
     """Returns the cells of a slave in the table of an e-mail."""
     last = f"{row['last_run']} ({account_state_label(row['last_run_state'])})" if row["last_run"] else ""
-    state = _states()[row["state"]]
+    state = str(STATES[row["state"]])
     return [
         speech.name(row["name"]),
-        f"{state} ({_reasons()[row['why']]})" if row["why"] else state,
+        f"{state} ({REASONS[row['why']]})" if row["why"] else state,
         _day(row["since"]) if row["state"] != "equal" else "",
         number(row["exceptions"]) if row["exceptions"] else "",
         moment(datetime.fromisoformat(row["checked_at"])) if row["checked_at"] else "",

@@ -45,6 +45,7 @@ def failed(digest: Digest, decision: TellingDecision | None, speech: Speech) -> 
 def _title_of_failures(
     run: SyncRun, bad: dict[str, str], recovered: frozenset[str], digest: Digest, speech: Speech
 ) -> str:
+    """Returns the title: who fails, or that nobody does any more."""
     about = speech.about if run.purpose == RunPurpose.SYNC else f"{speech.about} ({run.get_purpose_display()})"
     facts = {"run": run.pk, "group": about, "bad": number(len(bad)), "reason": reason_label(bad.get(RUN, ""))}
     if RUN in bad and run.state == RunState.REFUSED:

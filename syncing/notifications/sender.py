@@ -45,6 +45,7 @@ class Guard:
         sys.addaudithook(self._look)
 
     def _look(self, event: str, arguments: tuple[Any, ...]) -> None:
+        """Raises PrivateConnection where this process is about to connect to a private address."""
         if event not in CONNECTING or (event != "socket.connect" and arguments[1] is None):
             return
         target = arguments[1]
@@ -68,6 +69,8 @@ class Witness:
         return self
 
     def _watched(self, send: Callable[..., requests.Response]) -> Callable[..., requests.Response]:
+        """Returns `send` with a note of how each request ended."""
+
         def watched(*args: Any, **kwargs: Any) -> requests.Response:
             try:
                 answer = send(*args, **kwargs)

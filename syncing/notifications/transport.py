@@ -102,6 +102,7 @@ def _sentence(result: dict[str, Any]) -> str:
 
 
 def _sentence_of_status(status: int) -> str:
+    """Returns what an HTTP status means for whoever set up the channel."""
     facts = {"status": status}
     if status in REDIRECTED:
         return _("The service sends to another address (HTTP status %(status)d). Enter that address instead.") % facts

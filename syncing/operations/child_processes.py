@@ -66,6 +66,7 @@ def address(host: str, port: int) -> str:
 
 
 def port_is_free(host: str, port: int) -> bool:
+    """Tells whether a server could listen there now."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -58,6 +58,7 @@ class ProgramSupervisor:
             self.end_all()
 
     def _restart_if_ended(self, program: Program) -> None:
+        """Starts a program again that has ended, a little later each time; raises Refusal if it never gets steady."""
         now = time.monotonic()
         if program.child is None:
             if now >= program.start_at:

@@ -42,6 +42,7 @@ def drift_report(accounts: Sequence[Document]) -> str:
 
 
 def _details(account: Document) -> Iterator[str]:
+    """Yields the lines about one account: its differences with their causes, then its exceptions."""
     if account["differences"] or account["accepted"]:
         yield f"{account['subdomain']}:"
     for row in account["differences"]:

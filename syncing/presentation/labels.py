@@ -279,6 +279,7 @@ def duration(run: Any) -> str:
 
 
 def span(start: datetime | None, end: datetime | None) -> str:
+    """Returns the time from one moment to another, or to now, in its two largest units; a dash without a start."""
     if start is None:
         return "—"
     seconds = max(0, int(((end or timezone.now()) - start).total_seconds()))

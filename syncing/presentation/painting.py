@@ -63,6 +63,7 @@ class _Painter:
     # -- funnels --
 
     def pipelines(self) -> Iterator[DrawnPipeline]:
+        """Yields the funnels of this side, each with its stages; what only the account has comes last."""
         drawn = []
         for pipeline in sorted(self.master.pipelines, key=display_order):
             title = self._chip(Kind.PIPELINE, pipeline_key(pipeline.id), pipeline.name, "")
@@ -82,6 +83,7 @@ class _Painter:
     # -- fields --
 
     def groups(self) -> Iterator[DrawnGroup]:
+        """Yields the groups of fields of this side by entity; fields in no known group are in one without a name."""
         for entity in ENTITIES:
             groups = [each for each in self.master.groups or () if each.entity == entity]
             titles = [(group, self._group_title(group)) for group in sorted(groups, key=lambda each: each.sort)]
@@ -175,6 +177,7 @@ class _Painter:
         return replace(chip, name=str(self._shown(chip, "name", name)))
 
     def _mark(self, edits: Sequence[DrawnEdit]) -> Mark:
+        """Returns the mark of an item by the edits of it."""
         attributes = {edit.attribute for edit in edits}
         if not edits:
             return Mark.NONE
@@ -190,6 +193,7 @@ class _Painter:
         return value if edit is None or self.side is Side.MASTER else edit.theirs
 
     def _only_there(self, kind: Kind, parent: str) -> tuple[Chip, ...]:
+        """Returns what only the account has in this place; nothing on the side of the master."""
         if self.side is Side.MASTER:
             return ()
         return tuple(

@@ -48,6 +48,7 @@ def _title(group: Accounts) -> str:
 
 
 def _block(group: Accounts, common: Accounts | None) -> Iterator[str]:
+    """Yields the lines about one distinct plan; what its accounts have each for themselves comes last."""
     yield _title(group)
     if len(group) > 1:
         yield wrapped(account["subdomain"] for account in group)

@@ -192,6 +192,7 @@ def columns_of(rows: Sequence[DriftRow]) -> dict[str, Any]:
 
 
 def _note_change(claim: Claim, old: Sequence[DriftRow], new: Sequence[DriftRow], now: datetime) -> None:
+    """Adds what appeared in the drift of an account, and what went, to its history."""
     was, is_now = _values(old), _values(new)
     if was == is_now:
         return

@@ -86,6 +86,7 @@ def store_mappings(account_id: int, mapped: Sequence[Mapped], dropped: Sequence[
 
 
 def _add(account_id: int, items: Iterable[Mapped], created: Container[tuple[str, str]]) -> None:
+    """Adds mappings; `created`: (kind, slave key) of items that we created. Raises IntegrityError if one is known."""
     insert(
         IdMapping,
         {"account": account_id, "created_at": timezone.now()},

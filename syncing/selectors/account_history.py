@@ -58,6 +58,7 @@ def history_of(account: Account, may: Callable[[str], bool]) -> list[Happening]:
 
 
 def _runs(account: Account) -> Iterator[Happening]:
+    """Yields how the account ended in its last runs, and what they wrote."""
     runs = AccountRun.objects.filter(account=account).select_related("run").defer("document").order_by("-pk")
     for each in runs[:MOST]:
         counts = {"created": each.created, "updated": each.updated, "deleted": each.deleted}
@@ -78,6 +79,7 @@ def _runs(account: Account) -> Iterator[Happening]:
 
 
 def _drift(account: Account) -> Iterator[Happening]:
+    """Yields the last changes of its drift."""
     url = reverse("syncing:drift_account", args=[account.pk])
     for change in DriftChange.objects.filter(account=account).order_by("-pk")[:MOST]:
         appeared, gone = change.appeared_count, change.gone_count

@@ -84,6 +84,7 @@ def account_counts(group: int | None = None) -> AccountCounts:
 
 
 def _filter(name: str, value: str) -> Q:
+    """Returns the condition of one filter of the list."""
     if name == "q":
         number = storable_id(value)
         return is_called(value) | Q(kommo_id=number) if number else is_called(value)

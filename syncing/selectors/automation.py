@@ -102,6 +102,7 @@ def overdue(state: AutomationState) -> list[AutomationTrouble]:
 
 
 def _workers(state: AutomationState) -> Iterator[AutomationTrouble]:
+    """Yields that no worker lives, where one is needed."""
     if not state.is_on or state.workers_alive:
         return
     since = _last_sign_of_a_worker()
@@ -126,6 +127,7 @@ def _last_sign_of_a_worker() -> datetime | None:
 
 
 def _watchers(state: AutomationState) -> Iterator[AutomationTrouble]:
+    """Yields the watched masters that were not looked at in time."""
     for group in state.groups:
         watch = state.watchers.get(group.pk)
         if watch is None or not is_overdue(watch, state.moment):
@@ -140,6 +142,7 @@ def _watchers(state: AutomationState) -> Iterator[AutomationTrouble]:
 
 
 def _schedules(state: AutomationState) -> Iterator[AutomationTrouble]:
+    """Yields the schedules that did not start in time."""
     prompt = conf.lease() + timedelta(seconds=2 * conf.tick())  # until another worker has taken over
     for group in state.groups:
         for schedule in state.schedules.get(group.pk, ()):
@@ -219,6 +222,7 @@ def sentence(group: SyncGroup, state: AutomationState) -> str:
 
 
 def _watch_sentence(group: SyncGroup, state: AutomationState) -> str:
+    """Says when the master was looked at, when it changed, and how its watcher is."""
     watch = state.watchers.get(group.pk)
     shown = WatchState(state_shown(group, watch, state.moment))
     label = str(shown.label)

@@ -216,6 +216,7 @@ def drift_documents(
 
 
 def exception_document(accepted: AcceptedDifference) -> dict[str, Any]:
+    """Returns an accepted difference as programs are told of it (docs/interface.md)."""
     return {
         "id": accepted.pk,
         "kind": accepted.kind,
@@ -231,6 +232,7 @@ def exception_document(accepted: AcceptedDifference) -> dict[str, Any]:
 
 
 def _drift_document(account: Any) -> dict[str, Any]:
+    """Returns the drift of a slave as programs are told of it; the account has its `exceptions` loaded."""
     drift: Drift | None = getattr(account, "drift", None)
     return {
         "subdomain": account.subdomain,

@@ -75,6 +75,7 @@ def _pairs(first: Sequence[str], second: Sequence[str] | type[Trigger]) -> list[
 
 
 def _connections(automation: AutomationState) -> dict[str, Samples]:
+    """Counts the accounts by health, those that are paused, and those whose connection ends soon."""
     moment, paused = automation.moment, [group.pk for group in automation.groups if group.is_paused]
     rows = Account.objects.order_by().values_list("role", "health").annotate(Count("pk"))
     facts = Account.objects.aggregate(
@@ -117,6 +118,7 @@ def _requests() -> dict[str, Samples]:
 
 
 def _watchers(automation: AutomationState) -> dict[str, Samples]:
+    """Returns the state of each watcher and when it last looked."""
     states: dict[tuple[str, ...], float] = {}
     looks: dict[tuple[str, ...], float] = {}
     for group in automation.groups:
@@ -165,6 +167,7 @@ def _queue_length() -> int | None:
 
 
 def _messages() -> dict[str, Samples]:
+    """Counts the channels by how they are, and the messages that wait or were given up."""
     channels = Channel.objects.aggregate(
         working=Count("pk", filter=Q(enabled=True, failure="")),
         failing=Count("pk", filter=Q(enabled=True) & ~Q(failure="")),

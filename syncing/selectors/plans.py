@@ -93,7 +93,7 @@ class DistinctPlan:
 
     @property
     def speaks_for(self) -> ListedAccount | None:
-        """The account whose numbers the messages of the extras name, where other accounts may have others."""
+        """Returns the account whose numbers the messages of the extras name, where others may have other numbers."""
         has_numbers = any(NUMBER.search(row.get("message") or "") for row in self.document.get("extras", ()))
         return self.example if has_numbers and self.is_shared else None
 

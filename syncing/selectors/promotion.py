@@ -22,7 +22,7 @@ class PromotionCandidate:
 
     @property
     def value(self) -> str:
-        """The text by which a form or a command picks it; unlike names, it never fits two."""
+        """Returns the text by which a form or a command picks it; unlike names, it never fits two."""
         return "|".join(getattr(self.difference, name) for name in PICK)
 
     @property

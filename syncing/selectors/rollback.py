@@ -42,7 +42,7 @@ class WrittenItem:
 
     @property
     def loss(self) -> str:
-        """A sentence about what does not come back as it was; "" when everything does."""
+        """Says what does not come back as it was; "" when everything does."""
         if self.touch.action is Action.DELETE:
             return str(LOST_BY_DELETION.get(self.touch.kind, _("The item comes back with a new id.")))
         if self.touch.action is Action.CREATE:
@@ -85,17 +85,17 @@ class AccountForecast:
 
     @property
     def restored(self) -> int:
-        """The number of items to be put back as they were."""
+        """Returns the number of items to be put back as they were."""
         return self.writes.count(Action.UPDATE)
 
     @property
     def deleted(self) -> int:
-        """The number of items that the run created, to go again where nothing uses them."""
+        """Returns the number of items that the run created, to go again where nothing uses them."""
         return self.writes.count(Action.CREATE) + len(self.writes.options)
 
     @property
     def recreated(self) -> int:
-        """The number of items that the run deleted."""
+        """Returns the number of items that the run deleted."""
         return self.writes.count(Action.DELETE)
 
     @cached_property
@@ -152,6 +152,7 @@ def can_be_rolled_back(run: SyncRun) -> bool:
 
 
 def _why_not(run: SyncRun, row: AccountRun, writes: AccountWrites | None) -> str:
+    """Says why an account cannot be rolled back; "" if it can. `writes` None: nothing is known of before the run."""
     account = row.account
     if writes is None:
         if row.created or row.updated or row.deleted:

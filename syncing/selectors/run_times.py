@@ -48,6 +48,7 @@ def times_of(run: SyncRun) -> RunTimes:
 
 
 def _phases(run: SyncRun, sums: dict[str, Any], end: datetime) -> tuple[Phase, ...]:
+    """Returns what the run did until `end`: it waited, read the master, worked on the accounts."""
     first = sums["first"] if run.started_at else None
     marks = [
         ("waited", _("Waited"), run.created_at, run.started_at or end),

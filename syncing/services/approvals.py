@@ -137,6 +137,7 @@ def review_again(run: SyncRun, *, by: Actor, to_workers: bool = True) -> Started
 
 
 def _check_plan(plan: SyncRun) -> None:
+    """Raises Refusal for a run that is no plan, or whose plan is not to be approved any more."""
     facts = {"run": plan.pk, "state": plan.get_state_display()}
     if plan.mode != RunMode.PLAN:
         raise Refusal("no_plan", _("Run %(run)d is not a plan.") % facts, _("Name a run that planned."))
@@ -161,6 +162,7 @@ def _check_plan(plan: SyncRun) -> None:
 
 
 def _check_permissions(plan: SyncRun, by: Actor) -> None:
+    """Raises Refusal if they lack a permission, or a scope, to approve."""
     lacking = _lacking(plan, by)
     if lacking:
         raise Refusal(
@@ -172,6 +174,7 @@ def _check_permissions(plan: SyncRun, by: Actor) -> None:
 
 
 def _check_approver(group: SyncGroup, plan: SyncRun, by: Actor) -> None:
+    """Raises Refusal if they may not approve, or where another person has to than who asked."""
     _check_permissions(plan, by)
     # Who only joined a plan that waited already did not ask for it.
     if group.approver_must_differ and by.is_same_person_as(who_asked_for(plan)):

@@ -164,6 +164,7 @@ def _unfollowed() -> QuerySet[SyncRun]:
 
 
 def _follow(run_id: int) -> bool:
+    """Starts the run that follows a promotion, and audits it; False if another process was faster."""
     run = SyncRun.objects.select_related("group", "source", "requested_by").get(pk=run_id)
     with locked(run.group) as group:
         if not _unfollowed().filter(pk=run_id).exists():

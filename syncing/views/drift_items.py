@@ -116,6 +116,7 @@ def _ticked(request: HttpRequest, found: list[tuple[Account, Any]]) -> list[Acco
 
 
 def _question(request: HttpRequest, found: list[tuple[Account, Any]], form: BulkForm, **facts: Any) -> HttpResponse:
+    """Shows the page on which accounts are ticked; goes back if the difference is gone."""
     if not found:
         messages.error(
             request, _("This difference no longer exists. It may have been settled or accepted in the meantime.")

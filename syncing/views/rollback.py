@@ -79,6 +79,7 @@ def roll_back(request: HttpRequest, run_id: int) -> HttpResponse:
 def _context(
     request: HttpRequest, run: SyncRun, form: RollbackForm, forecasts: Sequence[AccountForecast]
 ) -> dict[str, Any]:
+    """Returns what the page shows: the forecasts, and their totals over all accounts that can be rolled back."""
     able = [forecast for forecast in forecasts if not forecast.why_not]
     return {
         "title": _("Roll back run %(number)d") % {"number": run.pk},

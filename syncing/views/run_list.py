@@ -49,6 +49,7 @@ def runs_live(request: HttpRequest) -> HttpResponse:
 
 
 def _list_context(request: HttpRequest) -> dict[str, Any]:
+    """Returns the part of the page that renews itself: the runs that are looked for, and how many in each state."""
     filters = RunListFilters.of(request.GET)
     found = run_list.found_runs(filters).select_related("group")
     runs = Paginator(found, RUNS_PER_PAGE).get_page(request.GET.get("p"))

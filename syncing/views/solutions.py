@@ -92,6 +92,7 @@ def _check(accounts: Sequence[ConcernedAccount], may: May, label: str) -> Soluti
 
 
 def _of_failure(need: Need, may: May) -> Solution | None:
+    """Leads to trying again, by force if the limits refused it; else to the run."""
     first = need.accounts[0]
     if need.concern.reason == GUARD and may(FORCE) and first.run_id:
         return Solution(_("Raise the limit once"), reverse("syncing:force", args=[first.run_id]))

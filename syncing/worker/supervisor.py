@@ -144,6 +144,7 @@ class ClusterSupervisor:
         return result
 
     def _supervise(self, stop: StopOnSignal) -> int:
+        """Looks after the cluster and the messenger until told to stop; returns the exit code."""
         cluster = ClusterProcess()
         try:
             while not stop.wait(LOOK_EVERY):

@@ -87,15 +87,20 @@ def tokens_for(account: Account, transport: Transport) -> OAuthTokens:
     return OAuthTokens(account.pk, transport, Locator(account, transport), plain_403_check_for(account, transport))
 
 
-def _stored_token(account: Account) -> str:
-    """Raises CredentialProblem when no token is stored, KommoError when no key of ours opens it."""
+def _token_source(account: Account, transport: Transport) -> OAuthTokens | LongLivedToken:
+    """Returns what gives the account its access token.
+
+    Raises CredentialProblem when no token is stored, KommoError when no key of ours opens it.
+    """
+    if account.uses_oauth:
+        return tokens_for(account, transport)
     try:
         token = str(account.token)
     except ImproperlyConfigured as error:
         raise KommoError(str(error), account=account.subdomain, code="internal", remedy=UNREADABLE) from error
     if not token:
         raise CredentialProblem(account.subdomain, NOT_CONNECTED if account.integration_id else "")
-    return token
+    return LongLivedToken(token, Locator(account, transport))
 
 
 def client_for(
@@ -121,11 +126,8 @@ def client_for(
         raise ValueError("the master is never written, except through a gate")
     if gate is not None and (not is_master or read_only is not None):
         raise ValueError("a gate is for writing a master")
-    token = "" if account.uses_oauth else _stored_token(account)
     transport = transport_for(account, stop=stop, slots=slots)
-    tokens: OAuthTokens | LongLivedToken = (
-        tokens_for(account, transport) if account.uses_oauth else LongLivedToken(token, Locator(account, transport))
-    )
+    tokens = _token_source(account, transport)
     return KommoClient(
         transport,
         tokens,

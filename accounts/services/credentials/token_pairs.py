@@ -192,6 +192,7 @@ def revive(integration: Integration) -> int:
 
 
 def _columns(tokens: Tokens, moment: datetime) -> dict[str, Any]:
+    """Returns the columns of a pair that Kommo has just given."""
     return {
         "access_token": tokens.access_token,
         "refresh_token": tokens.refresh_token,

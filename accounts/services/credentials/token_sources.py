@@ -143,6 +143,7 @@ class OAuthTokens:
         raise KommoError("nobody ended the refresh of its tokens", account=self._transport.account, code="unreachable")
 
     def _acquire(self, refused: int, waited_for: int) -> Pair:
+        """Returns the pair, or the lease to renew it (`token_pairs.acquire`); raises KommoError."""
         call = partial(token_pairs.acquire, self._account_id, refused=refused, waited_for=waited_for, lease=self._lease)
         try:
             pair = database_thread.run(call)
@@ -187,6 +188,7 @@ class OAuthTokens:
         return database_thread.run(partial(token_pairs.store_renewed, pair, tokens))
 
     def _refresh(self, pair: Pair) -> Tokens:
+        """Returns new tokens, from where the account has moved to, if it has; raises KommoError."""
         try:
             return self._refresh_patiently(pair)
         except KommoError as error:
@@ -201,6 +203,7 @@ class OAuthTokens:
         return tokens
 
     def _refresh_patiently(self, pair: Pair) -> Tokens:
+        """Asks for new tokens, again where that may help, and holds the lease meanwhile; raises KommoError."""
         attempt = 1
         while True:
             try:

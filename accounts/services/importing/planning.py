@@ -57,6 +57,7 @@ def _with_changes(rows: list[AccountRow], existing: Existing) -> list[AccountRow
 
 
 def _account_changes(row: AccountRow, existing: Existing) -> tuple[ColumnChange, ...]:
+    """Returns what a row changes in its account; of a secret only that it becomes another."""
     account = row.account
     old, new = {"role": account.role if account else ""}, {"role": row.role}
     for column in OF_THE_ACCOUNT:

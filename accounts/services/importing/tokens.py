@@ -82,6 +82,7 @@ def _shared_tokens(rows: list[AccountRow], stored: dict[str, set[Mark]]) -> list
 
 
 def _stored_marks(account: Account) -> set[Mark]:
+    """Returns what belongs to a stored account alone: its tokens, as far as a key opens them, and its number."""
     marks = _number(account)
     if token := token_of(account):
         marks |= {(TOKEN, token), *_claimed(token)}

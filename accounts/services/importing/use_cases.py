@@ -47,7 +47,7 @@ def import_table(table: Table, group_name: str | None = None) -> ImportReport:
 def _report(
     table: Table, planned: ImportPlan, rows: Iterable[tuple[AccountRow, Account | None]], errors: list[RowError]
 ) -> ImportReport:
-    """`rows`: the good ones, each with its account; None: it is still to be created."""
+    """Reports on the good `rows`, each with its account (None: it is still to be created), and on the `errors`."""
     notes: dict[int, tuple[str, ...]] = defaultdict(tuple)
     for line, message in table.notes:
         notes[line] += (message,)

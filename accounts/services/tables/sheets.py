@@ -104,6 +104,7 @@ class _Elements:
 
 
 def _check_elements(archive: zipfile.ZipFile, name: str, counted: str, too_many: str) -> None:
+    """Raises Refusal (`too_many`) for a part with too many `counted` elements, ValueError for one that is endless."""
     elements, parser = _Elements(counted), expat.ParserCreate()
     parser.StartElementHandler, parser.EndElementHandler = elements.start, elements.end
     with archive.open(name) as part, suppress(expat.ExpatError):  # openpyxl ends at the same place, if it reads this
@@ -116,6 +117,7 @@ def _check_elements(archive: zipfile.ZipFile, name: str, counted: str, too_many:
 
 
 def _lines(sheet: Any) -> list[Line]:
+    """Returns the lines that are not empty; raises Refusal for a sheet that does not end."""
     sheet.reset_dimensions()  # some programs write wrong ones
     lines = []
     for number, row in enumerate(sheet.iter_rows(max_row=LAST_ROW, max_col=MOST_COLUMNS), start=1):
@@ -130,6 +132,7 @@ def _lines(sheet: Any) -> list[Line]:
 
 
 def _cell(value: Any, kind: str) -> str | NotText:
+    """Returns the text of a cell as it was typed; NotText where Excel made something else of it."""
     if value is None:
         return ""
     if kind == "f":

@@ -98,6 +98,7 @@ class Command(RunCommand):
     # -- exceptions --
 
     def _accept(self, options: Options) -> None:
+        """Accepts the difference that --accept names in the one account of --account; raises Refusal."""
         address = options["accept"]
         # KIND:KEY[:ATTRIBUTE]; a name inside of a key may hold colons, an attribute never does.
         kind, _, rest = address.partition(":")

@@ -44,6 +44,7 @@ class Command(RefusingCommand):
         write_line(self.stdout, "Stopped.")
 
     def _check_database(self) -> None:
+        """Raises CommandError unless the database answers and has all migrations."""
         try:
             waiting = setup_steps.unapplied_migrations()
         except OperationalError as error:

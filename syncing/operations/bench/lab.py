@@ -50,17 +50,17 @@ class Measurement:
 
     @property
     def is_on_busy_machine(self) -> bool:
-        """True when others took so much of the CPU that times and ratios say little."""
+        """Tells whether others took so much of the CPU that times and ratios say little."""
         return self.others > BUSY
 
     @property
     def ms_per_request(self) -> float:
-        """The CPU time of our processes; 0 without requests."""
+        """Returns the CPU time of our processes; 0 without requests."""
         return 1000 * self.cpu / self.requests if self.requests else 0.0
 
     @property
     def worker_ms_per_request(self) -> float:
-        """The CPU time of the worker's processes alone: what a request costs, without any start; 0 without a worker."""
+        """Returns the CPU time of the worker's processes alone, without any start; 0 without a worker."""
         return 1000 * self.worker_cpu / self.requests if self.requests else 0.0
 
     @property

@@ -34,7 +34,7 @@ class ScenarioResult:
 
     @property
     def good(self) -> bool:
-        """The run succeeded and every count is within its limit; times do not decide."""
+        """Tells whether the run succeeded and every count is within its limit; times do not decide."""
         return self.measured.good and all(limit.is_met for limit in self.limits if limit.exact)
 
     def ratio(self) -> str:

@@ -19,6 +19,7 @@ from syncing.models import REVIEWED, RUN_OPEN, LogEntry, RunState, SyncRun, Trig
 
 TRIGGERS = (Trigger.API, Trigger.WEBHOOK)
 PERSONS = (Trigger.ADMIN, Trigger.COMMAND)
+SAME = ("type", "mode", "purpose")  # columns in which runs of triggers that are one are equal
 WHOLE: Mapping[str, Any] = {"picked": []}  # a run that puts single items back is no run that a trigger asks for
 
 
@@ -88,9 +89,6 @@ def why_it_waits(run: SyncRun) -> str:
     same = {name: getattr(run, name) for name in SAME}
     before = run_before(run.group, same, accounts, than=run)
     return sentence(before, run.group) if before else ""
-
-
-SAME = ("type", "mode", "purpose")
 
 
 def sentence(before: SyncRun, group: SyncGroup) -> str:

@@ -62,6 +62,7 @@ def _outage(numbers: Mapping[str, int]) -> str:
 
 
 def _rest(run: SyncRun, numbers: Mapping[str, int]) -> bool:
+    """Lets the run rest; returns whether this caller decided it."""
     until = clock.now() + rest_length(run.rests + 1)
     time = f"{timezone.localtime(until):%H:%M:%S}"
     note = f"{_outage(numbers)}: the run rests until {time} (rest {run.rests + 1} of {MOST})"
@@ -74,6 +75,7 @@ def _rest(run: SyncRun, numbers: Mapping[str, int]) -> bool:
 
 
 def _give_up(run: SyncRun, numbers: Mapping[str, int]) -> bool:
+    """Fails what is left of the run; returns whether this caller decided it."""
     error = error_document(ServerError.code, f"{_outage(numbers)}, after {MOST} rests.", GIVEN_UP_REMEDY)
     with transaction.atomic():
         if not _undecided(run).update(rests=run.rests + 1):
