@@ -32,7 +32,7 @@ def health(state: str) -> SafeString:
 
 def pause(thing: Account | SyncGroup) -> SafeString | str:
     """Returns the badge of a pause that is on, with its end and behind it its reason; "" for none."""
-    if not thing.is_paused:
+    if not thing.is_paused_at(timezone.now()):
         return ""
     return format_html('<span title="{}">{}</span>', thing.pause_reason, mark(WARN, _pause_words(thing)))
 

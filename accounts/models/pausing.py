@@ -1,6 +1,6 @@
 """Pauses: nothing is sent to an account, or to any of a group, until the pause ends."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import models
 from django.db.models import Q
@@ -28,7 +28,11 @@ class Pausable(models.Model):
     @property
     def is_paused(self) -> bool:
         """Tells whether the pause is on now; one whose end has passed is over, even before its row says so."""
-        return self.paused and (self.paused_until is None or self.paused_until > clock.now())
+        return self.paused and (self.paused_until is None or self.is_paused_at(clock.now()))
+
+    def is_paused_at(self, moment: datetime) -> bool:
+        """Tells the same of a moment that is known already: `is_paused` may ask the database for its time."""
+        return self.paused and (self.paused_until is None or self.paused_until > moment)
 
 
 def pause_is_on() -> Q:

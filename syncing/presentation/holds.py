@@ -16,9 +16,9 @@ def frozen_sentence(group: SyncGroup, moment: datetime) -> str:
     return _("The group %(group)s is frozen %(until)s.") % {"group": group.name, "until": until_when(group, end)}
 
 
-def paused_sentence(group: SyncGroup) -> str:
-    """Returns that the group is paused, until when and why; "" if it is not."""
-    if not group.is_paused:
+def paused_sentence(group: SyncGroup, moment: datetime | None = None) -> str:
+    """Returns that the group is paused (at `moment`, None: now), until when and why; "" if it is not."""
+    if not (group.is_paused if moment is None else group.is_paused_at(moment)):
         return ""
     if group.paused_until:
         sentence = _("The group %(group)s is paused %(until)s.")

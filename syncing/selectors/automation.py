@@ -167,7 +167,7 @@ def failing(state: AutomationState) -> list[AutomationTrouble]:
     remedy = _("The next time it tries again.")
     found = []
     for group in state.groups:
-        if group.is_paused:
+        if group.is_paused_at(state.moment):
             continue
         for schedule in state.schedules.get(group.pk, ()):
             if schedule.problem:

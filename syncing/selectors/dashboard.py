@@ -5,17 +5,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import F, OuterRef, Q, Subquery, Window
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, Window
 from django.db.models.functions import Coalesce, RowNumber
 
 from accounts.models import SyncGroup
-from syncing.models import ACCOUNT_GOOD, ACCOUNT_OPEN, RUN_OPEN, AccountRun, AccountState, RunState, SyncRun
+from syncing.models import (
+    ACCOUNT_GOOD,
+    ACCOUNT_OPEN,
+    RUN_OPEN,
+    AccountRun,
+    AccountState,
+    RunMode,
+    RunPurpose,
+    RunState,
+    SyncRun,
+)
 from syncing.presentation.labels import time_left
 from syncing.selectors.automation import AutomationState, sentence
 from syncing.selectors.runs import RunProgress, progress_of
 
 HISTORY = 8
 RUNS_PER_ACCOUNT = 10
+SYNCED = (RunState.SUCCEEDED, RunState.PARTIAL)  # as the state of a run: some account was written
 # Older runs than this do not count for the success share: the table stays quick however long it has run.
 RUNS_LOOKED_AT = 200
 NOT_JUDGED = (AccountState.SKIPPED, AccountState.CANCELLED)
@@ -37,11 +48,16 @@ class RunLine:
 
 @dataclass(frozen=True)
 class ShownRuns:
-    """The runs of the overview: those that wait or run, the last ones of all, and the last one of each group."""
+    """The runs of the overview: those that wait or run, the last ones of all, and the last one of each group.
+
+    `last_sync`: of each group the last one that was no check, no rollback and the like; `any_synced`: some run wrote.
+    """
 
     open: Sequence[RunLine]
     recent: Sequence[RunLine]
     last: Mapping[int, RunLine]
+    last_sync: Mapping[int, SyncRun]
+    any_synced: bool
 
     @property
     def wait_for_workers(self) -> bool:
@@ -78,18 +94,27 @@ class SuccessShare:
 
 def shown_runs() -> ShownRuns:
     """Returns the runs of the overview with their progress, the youngest first, in two queries."""
-    youngest = SyncRun.objects.filter(group=OuterRef("pk")).order_by("-pk").values("pk")[:1]
-    last_of_groups = SyncGroup.objects.order_by().annotate(last=Subquery(youngest)).values("last")
     recent = SyncRun.objects.order_by("-pk").values("pk")[:HISTORY]
-    wanted = Q(state__in=RUN_OPEN) | Q(pk__in=recent) | Q(pk__in=last_of_groups)
-    runs = list(SyncRun.objects.filter(wanted).select_related("group").order_by("-pk"))
+    syncs = SyncRun.objects.filter(purpose=RunPurpose.SYNC)
+    wanted = Q(state__in=RUN_OPEN) | Q(pk__in=recent) | Q(pk__in=_last_of_groups(SyncRun.objects.all()))
+    listed = SyncRun.objects.filter(wanted | Q(pk__in=_last_of_groups(syncs))).select_related("group").order_by("-pk")
+    wrote = Exists(syncs.filter(mode=RunMode.APPLY, state__in=SYNCED))
+    runs: list[Any] = list(listed.annotate(any_synced=wrote))
     progress = progress_of(runs)
     lines = [RunLine(run, progress[run.pk]) for run in runs]
     return ShownRuns(
         open=[line for line in lines if line.run.is_open],
         recent=lines[:HISTORY],
         last={line.run.group_id: line for line in reversed(lines)},
+        last_sync={run.group_id: run for run in reversed(runs) if run.purpose == RunPurpose.SYNC},
+        any_synced=any(run.any_synced for run in runs),
     )
+
+
+def _last_of_groups(runs: QuerySet[SyncRun]) -> QuerySet[Any, Any]:
+    """Returns the ids of the youngest of these runs in each group."""
+    youngest = runs.filter(group=OuterRef("pk")).order_by("-pk").values("pk")[:1]
+    return SyncGroup.objects.order_by().annotate(last=Subquery(youngest)).values("last")
 
 
 def boards(accounts: Sequence[Any], runs: ShownRuns, automation: AutomationState) -> list[GroupBoard]:

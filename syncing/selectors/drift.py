@@ -1,6 +1,6 @@
 """Reads about drift: which slaves differ from their master, in what, from which cause, since when."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
@@ -177,13 +177,10 @@ class SlaveEdit:
     action: str
 
 
-def slave_edits() -> Iterator[tuple[Account, SlaveEdit]]:
-    """Yields every edit of every slave that was edited, account by account."""
-    edited = Account.objects.filter(EDITED, role=Account.Role.SLAVE).select_related("drift").defer(*SECRETS)
-    for account in edited.order_by("subdomain"):
-        rows = (row for row in account.drift.differences if row["action"] != EXTRA and row["cause"] in EDIT_CAUSES)
-        edits = (SlaveEdit(row["kind"], row["name"], row["parent"], row["action"]) for row in rows)
-        yield from ((account, edit) for edit in dict.fromkeys(edits))  # each once, in order
+def slave_edits(rows: Iterable[Mapping[str, Any]]) -> list[SlaveEdit]:
+    """Returns the edits among the differences of a slave, each once, in order."""
+    edited = (row for row in rows if row["action"] != EXTRA and row["cause"] in EDIT_CAUSES)
+    return list(dict.fromkeys(SlaveEdit(row["kind"], row["name"], row["parent"], row["action"]) for row in edited))
 
 
 # -- documents, for the API and the command --

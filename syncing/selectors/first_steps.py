@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from accounts.models import HEALTH_FINE, Account, ConnectionCheck, SyncGroup
-from syncing.models import ACCOUNT_GOOD, RunMode, RunPurpose, RunState, SyncRun
+from syncing.models import ACCOUNT_GOOD, RunMode, RunState, SyncRun
+from syncing.selectors.dashboard import ShownRuns
 from syncing.selectors.fleet import DONE
 
 MASTER, SLAVES, CHECK, PLAN, SYNC = "master", "slaves", "check", "plan", "sync"
-SYNCED = (RunState.SUCCEEDED, RunState.PARTIAL)  # as the state of a run: some account was written
 STEPS = (MASTER, SLAVES, CHECK, PLAN, SYNC)
 
 
@@ -21,7 +21,7 @@ class FirstSteps:
     group: SyncGroup | None = None
     slaves: int = 0
     unwell: int = 0  # accounts whose connection does not work
-    check: ConnectionCheck | None = None  # the last one
+    check: ConnectionCheck | None = None  # the last one, until all accounts are checked
     run: SyncRun | None = None  # the last one of the group
     lost_master: Any | None = None  # the master, if it was checked and its connection does not work
 
@@ -44,10 +44,9 @@ class FirstSteps:
         return self.run is not None and self.run.state in (RunState.FAILED, RunState.REFUSED, RunState.PARTIAL)
 
 
-def first_steps(accounts: Sequence[Any], groups: Sequence[SyncGroup]) -> FirstSteps | None:
+def first_steps(accounts: Sequence[Any], groups: Sequence[SyncGroup], runs: ShownRuns) -> FirstSteps | None:
     """Returns how far the first sync is; None once some account was synced. `accounts`: those of `fleet_accounts`."""
-    synced = SyncRun.objects.filter(mode=RunMode.APPLY, purpose=RunPurpose.SYNC, state__in=SYNCED)
-    if any(account.last_state in DONE for account in accounts) or synced.exists():
+    if any(account.last_state in DONE for account in accounts) or runs.any_synced:
         return None
     masters = {account.group_id for account in accounts if account.role == Account.Role.MASTER}
     slaves = {account.group_id for account in accounts if account.role == Account.Role.SLAVE}
@@ -57,7 +56,7 @@ def first_steps(accounts: Sequence[Any], groups: Sequence[SyncGroup]) -> FirstSt
         return FirstSteps(frozenset())
     own = [account for account in accounts if account.group_id == group.pk]
     lost = [account for account in own if account.health not in (*HEALTH_FINE, Account.Health.UNKNOWN)]
-    run = SyncRun.objects.filter(group=group, purpose=RunPurpose.SYNC).order_by("-pk").first()
+    run = runs.last_sync.get(group.pk)
     facts = {
         MASTER: group.pk in masters,
         SLAVES: group.pk in slaves,
@@ -70,7 +69,7 @@ def first_steps(accounts: Sequence[Any], groups: Sequence[SyncGroup]) -> FirstSt
         group=group,
         slaves=sum(account.role == Account.Role.SLAVE for account in own),
         unwell=sum(account.health not in HEALTH_FINE for account in own),
-        check=ConnectionCheck.objects.order_by("-pk").first(),
+        check=None if facts[CHECK] else ConnectionCheck.objects.order_by("-pk").first(),
         run=run,
         lost_master=next((account for account in lost if account.role == Account.Role.MASTER), None),
     )

@@ -7,11 +7,12 @@ from datetime import datetime
 from itertools import takewhile
 from typing import Any
 
-from django.db.models import F, OuterRef, Subquery
+from django.db.models import Case, F, JSONField, OuterRef, Subquery, When
 
 from accounts.models import HEALTH_FINE, SECRETS, Account
 from syncing.models import ACCOUNT_OPEN, AccountRun, AccountState, Drift
 from syncing.presentation.fleet import FLEET_STATES, FleetState
+from syncing.selectors.drift import EDITED
 from syncing.selectors.filters import ListFilters, an_id, one_of
 
 FAILED = (AccountState.PARTIAL, AccountState.FAILED, AccountState.REFUSED)
@@ -60,7 +61,8 @@ class Fleet:
 def fleet_accounts() -> list[Any]:
     """Returns all accounts by name, with their last run and drift, in one query.
 
-    Each has `last_state` (of its youngest account run), `drift_state`, `drift_count` and `drift_edits`, or None.
+    Each has `last_state` (of its youngest account run), `drift_state`, `drift_count` and `drift_edits`, or None, and
+    `edited_rows`, the differences of those that were edited.
     """
     youngest = AccountRun.objects.filter(account=OuterRef("pk")).order_by("-pk").values("state")[:1]
     accounts = Account.objects.defer(*SECRETS).annotate(
@@ -68,6 +70,7 @@ def fleet_accounts() -> list[Any]:
         drift_state=F("drift__state"),
         drift_count=F("drift__count"),
         drift_edits=F("drift__by_slave") + F("drift__by_both"),
+        edited_rows=Case(When(EDITED, then=F("drift__differences")), output_field=JSONField()),
     )
     return sorted(accounts, key=lambda account: (str(account).casefold(), account.pk))
 
@@ -116,8 +119,7 @@ def state_of(account: Any, moment: datetime) -> str:
     """Returns the key of the one state that matters most to a person now."""
     if account.last_state in ACCOUNT_OPEN:
         return "working"
-    # Not `is_paused`: that may ask the database for its time, and here it would for every account.
-    if account.paused and (account.paused_until is None or account.paused_until > moment):
+    if account.is_paused_at(moment):
         return "paused"
     if account.health not in HEALTH_FINE:
         return "lost"

@@ -76,7 +76,8 @@ def _pairs(first: Sequence[str], second: Sequence[str] | type[Trigger]) -> list[
 
 def _connections(automation: AutomationState) -> dict[str, Samples]:
     """Counts the accounts by health, those that are paused, and those whose connection ends soon."""
-    moment, paused = automation.moment, [group.pk for group in automation.groups if group.is_paused]
+    moment = automation.moment
+    paused = [group.pk for group in automation.groups if group.is_paused_at(moment)]
     rows = Account.objects.order_by().values_list("role", "health").annotate(Count("pk"))
     facts = Account.objects.aggregate(
         paused=Count("pk", filter=pause_is_on() | Q(group__in=paused)),

@@ -4,12 +4,12 @@ Equal concerns are listed once, with the accounts that have them.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -87,16 +87,16 @@ class Need:
         return [(words, ", ".join(called[:8]) + (" …" if len(called) > 8 else "")) for words, called in names.items()]
 
 
-def needs(known: Iterable[Account] | None = None) -> list[Need]:
-    """Returns the worst needs first, then those that concern the most accounts; `known`: all accounts, if loaded."""
+def needs(known: Sequence[Any]) -> list[Need]:
+    """Returns the worst needs first, then those that concern the most accounts; `known`: those of `fleet_accounts`."""
     now = timezone.now()
-    accounts = [account for account in (_troubled(now) if known is None else known) if _is_troubled(account, now)]
+    accounts = [account for account in known if _is_troubled(account, now)]
     unwell = {account.pk for account in accounts if account.health not in HEALTH_FINE}
     concerned: dict[Concern, list[ConcernedAccount]] = defaultdict(list)
     for concern, account in (
         *_of_connections(accounts, now),
         *_of_last_account_runs(unwell),
-        *_of_edits(),
+        *_of_edits(known),
         *_of_healing(),
     ):
         concerned[concern].append(account)
@@ -106,11 +106,6 @@ def needs(known: Iterable[Account] | None = None) -> list[Need]:
         key=lambda item: (rank.get(badges.tone(item[0].state), 2), item[0].state == "manual", -len(item[1])),
     )
     return [Need(concern, tuple(accounts)) for concern, accounts in ordered]
-
-
-def _troubled(now: datetime) -> QuerySet[Account]:
-    columns = ("name", "subdomain", "health", "health_reason", "token_expires_at", "credential_kind")
-    return Account.objects.filter(~Q(health__in=HEALTH_FINE) | expiry.expiring(now)).only(*columns)
 
 
 def _is_troubled(account: Account, now: datetime) -> bool:
@@ -221,13 +216,14 @@ def _concerns_of(row: Mapping[str, Any], is_unwell: bool) -> Iterator[Concern]:
             yield Concern(kind, label, f"{item['name']}{where}", item.get("message", ""))
 
 
-def _of_edits() -> Iterator[tuple[Concern, ConcernedAccount]]:
+def _of_edits(accounts: Iterable[Any]) -> Iterator[tuple[Concern, ConcernedAccount]]:
     """Yields the edits of slaves."""
     remedy = _(
         "See the differences on its drift page, then revert them, accept them as exceptions, or "
         "promote them to the master."
     )
-    for account, edit in slave_edits():
+    slaves = (each for each in accounts if each.role == Account.Role.SLAVE)
+    for account, edit in ((each, edit) for each in slaves for edit in slave_edits(each.edited_rows or ())):
         where = f" ({edit.parent})" if edit.parent else ""
         if edit.action == "create":
             text = _("Somebody deleted it in the account.")

@@ -35,7 +35,7 @@ def status() -> dict[str, Any]:
             {
                 "name": group.name,
                 "last_run": last.get(group.pk),
-                "paused_until": group.paused_until if group.is_paused else None,
+                "paused_until": group.paused_until if group.is_paused_at(automation.moment) else None,
                 "frozen_until": frozen.get(group.pk),
                 "watch": watch_document(group, automation.watchers.get(group.pk), automation.moment),
                 "accounts": accounts.get(group.pk, []),

@@ -11,7 +11,7 @@ SAYS_MORE = (WatchState.UNREADABLE, WatchState.PAUSED)  # than that it is overdu
 
 def is_overdue(watch: Watch | None, moment: datetime) -> bool:
     """Tells whether the master of a watched group should have been looked at by `moment`, with success, and was not."""
-    if watch is None or watch.due_at is None or watch.group.watch == WatchMode.OFF or watch.group.is_paused:
+    if watch is None or watch.due_at is None or watch.group.watch == WatchMode.OFF or watch.group.is_paused_at(moment):
         return False
     return watch.state not in (WatchState.OFF, WatchState.PAUSED) and moment > watch.due_at
 

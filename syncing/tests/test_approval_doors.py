@@ -16,6 +16,7 @@ from accounts.refusals import Refusal
 from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing.engine.grouping import content_digest
 from syncing.models import AuditAction, AuditEntry, RunMode, SyncRun
+from syncing.selectors.fleet import fleet_accounts
 from syncing.selectors.needs import needs
 from syncing.services import approvals, audit
 from syncing.services.actors import COMMAND
@@ -241,11 +242,11 @@ def test_a_plan_is_sent_back_once_and_with_a_comment(group: SyncGroup, page: Cli
 
 def test_the_overview_says_that_a_plan_was_sent_back_instead_of_that_it_waits(group: SyncGroup, page: Client) -> None:
     plan = planned_run()
-    assert {need.concern.label for need in needs()} == {"Waits for approval"}
+    assert {need.concern.label for need in needs(fleet_accounts())} == {"Waits for approval"}
 
     send_back(page, plan)
 
-    (need,) = needs()
+    (need,) = needs(fleet_accounts())
     assert (need.concern.label, need.concern.text) == ("Plan sent back", "ben: Keep the old colours.")
     solution = solution_of(need, lambda permission: False)
     assert solution is not None

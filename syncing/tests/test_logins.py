@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, Permission, User
 from django.core.management import call_command
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
@@ -212,3 +212,20 @@ def test_a_forged_address_is_no_way_round(settings: Settings) -> None:
     settings.PROXIES = 1
     answers = [login("ben", **{"x-forwarded-for": f"6.6.6.{n}, 203.0.113.9"}) for n in range(5)]
     assert answers[-1].status_code == 429
+
+
+def test_what_a_person_may_by_themselves_and_by_roles_is_asked_for_once(django_assert_num_queries) -> None:
+    anna = User.objects.create_user("carla", is_staff=True)
+    own, by_role = (Permission.objects.get(codename=each) for each in ("view_account", "view_syncrun"))
+    anna.user_permissions.add(own)
+    for name in ("night", "day"):
+        role = Group.objects.create(name=name)
+        role.permissions.add(own, by_role)
+        anna.groups.add(role)
+    anna = User.objects.get(pk=anna.pk)
+    with django_assert_num_queries(1):
+        found = [anna.has_perm(each) for each in ("accounts.view_account", "syncing.view_syncrun", "auth.add_user")]
+    assert found == [True, True, False]
+    assert anna.get_all_permissions() == {"accounts.view_account", "syncing.view_syncrun"}
+    User.objects.filter(pk=anna.pk).update(is_active=False)
+    assert not User.objects.get(pk=anna.pk).has_perm("accounts.view_account")

@@ -77,18 +77,19 @@ def _context(request: HttpRequest) -> dict[str, Any]:
     filters = FleetFilters.of(request.GET)
     group = storable_id(filters.group)
     fleet = fleet_of(accounts, automation.moment, group=group, text=filters.q, state=filters.show)
+    steps = first_steps(accounts, automation.groups, runs)
     open_needs.sort(key=lambda need: need.concern.asker_id != request.user.pk)  # first what comes back to this person
     return {
         "runs": runs,
         "busy": bool(runs.open),
         "stuck": stuck,
         "banners": _banners(automation),
-        "steps": first_steps(accounts, automation.groups),
+        "steps": steps,
         "step_names": STEPS,
         "needs": solvable(open_needs[:NEEDS_AT_ONCE], request.user.has_perm),
         "more_needs": solvable(open_needs[NEEDS_AT_ONCE:], request.user.has_perm),
         "boards": reads.boards(accounts, runs, automation),
-        "conformity": conformity_history(timezone.localdate(), group),
+        "conformity": None if steps else conformity_history(timezone.localdate(), group),
         "fleet": fleet,
         "tiles": Paginator(fleet.shown, TILES_AT_ONCE).get_page(request.GET.get("p")),
         "filters": filters,
@@ -98,11 +99,10 @@ def _context(request: HttpRequest) -> dict[str, Any]:
 
 def _banners(automation: AutomationState) -> list[dict[str, Any]]:
     """Returns what keeps runs of whole groups from beginning."""
+    moment = automation.moment
     prefetch_related_objects(automation.groups, "windows")
-    found = [
-        (group, paused_sentence(group) or frozen_sentence(group, automation.moment)) for group in automation.groups
-    ]
-    return [{"group": group, "text": text, "is_paused": group.is_paused} for group, text in found if text]
+    found = [(group, paused_sentence(group, moment) or frozen_sentence(group, moment)) for group in automation.groups]
+    return [{"group": group, "text": text, "is_paused": group.is_paused_at(moment)} for group, text in found if text]
 
 
 @permission_required(SEE, raise_exception=True)

@@ -30,6 +30,7 @@ from syncing.models import (
     Window,
     WindowKind,
 )
+from syncing.selectors.fleet import fleet_accounts
 from syncing.selectors.needs import needs
 from syncing.services.actors import COMMAND, SCHEDULE, WEBHOOK
 from syncing.services.approvals import approve, send_back
@@ -288,7 +289,7 @@ def test_where_plans_need_approval_it_is_a_plan_that_waits_and_is_made_once(crm:
     plan = heals(crm)
     assert plan is not None
     assert (plan.mode, plan.state) == (RunMode.PLAN, "planned")
-    assert "Waits for approval" in [need.concern.label for need in needs()]
+    assert "Waits for approval" in [need.concern.label for need in needs(fleet_accounts())]
     found = check(crm)
     assert heals(crm) is None
     assert told(found) == [f"The plan of run {plan.pk}, which puts the edits back, waits for approval."]
@@ -387,7 +388,7 @@ def put_back(group: SyncGroup, *days: float, state: str = "changed") -> None:
 
 
 def given_up() -> list[str]:
-    return [need.concern.text for need in needs() if need.concern.state == "given_up"]
+    return [need.concern.text for need in needs(fleet_accounts()) if need.concern.state == "given_up"]
 
 
 @pytest.mark.parametrize("trigger", [Trigger.SCHEDULE, Trigger.ADMIN])

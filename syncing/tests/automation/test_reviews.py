@@ -8,6 +8,7 @@ from accounts.models import Account, SyncGroup, WatchMode
 from syncing.automation import retries
 from syncing.automation.follow_up import follow_ended
 from syncing.models import AccountRetry, LogEntry, RunMode, SyncRun, Trigger
+from syncing.selectors.fleet import fleet_accounts
 from syncing.selectors.needs import needs
 from syncing.services.actors import COMMAND, RETRY, WATCH, WEBHOOK
 from syncing.services.approvals import approve
@@ -59,7 +60,7 @@ def test_one_plan_of_exactly_the_accounts_that_would_lose_something(crm: House, 
     assert LogEntry.objects.get(run=run, code="needs_review", account_run=None).message == (
         f"Run {plan.pk} plans the accounts in which something would be deleted (1), for approval."
     )
-    assert "Waits for approval" in [need.concern.label for need in needs()]
+    assert "Waits for approval" in [need.concern.label for need in needs(fleet_accounts())]
     assert retries.start_due() == AccountRetry.objects.count() == 0
 
     applied = work(crm, approve(plan, by=COMMAND))

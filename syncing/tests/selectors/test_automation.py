@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.utils import timezone
+from django.utils.formats import date_format
 from django_q.models import Schedule as QueueSchedule
 from pytest_django import Settings
 
@@ -83,7 +84,7 @@ def test_a_worker_that_ended_as_it_should_was_last_heard_of_by_the_clock_of_the_
     QueueSchedule.objects.update(next_run=ago(minutes=10))
     (trouble,) = overdue(automation_state())
     assert trouble.since is not None
-    assert f"{trouble.since:%Y-%m-%d %H:%M}" in trouble.message
+    assert date_format(trouble.since, "DATETIME_FORMAT") in trouble.message
 
 
 def test_the_later_sign_counts(group: SyncGroup) -> None:
@@ -114,7 +115,7 @@ def test_a_master_that_was_not_looked_at_in_time_is_named(group: SyncGroup) -> N
     (trouble,) = overdue(automation_state())
 
     assert (trouble.code, trouble.group, trouble.since) == ("watcher", "Branches", row.due_at)
-    assert f"since {row.last_look:%Y-%m-%d %H:%M} (UTC)" in trouble.message
+    assert f"since {date_format(row.last_look, 'DATETIME_FORMAT')} (UTC)" in trouble.message
     assert trouble.remedy == row.problem
 
 
@@ -238,8 +239,8 @@ def test_a_group_says_what_happens_in_it_by_itself(admin_client: Client) -> None
 
     assert sentence(off, state) == "Nothing happens by itself."
     assert sentence(on, state).replace("\xa0", " ") == (
-        f"Watching the master: last look 2 minutes ago, last change yesterday {changed:%H:%M}, nothing waits. "
-        f"Next by schedule: Apply, tomorrow {tomorrow:%H:%M}. Checks for drift every 12 hours."
+        f"Watching the master: last look 2 minutes ago, last change yesterday, {changed:%H:%M}, nothing waits. "
+        f"Next by schedule: Apply, tomorrow, {tomorrow:%H:%M}. Checks for drift every 12 hours."
     )
     html = admin_client.get("/").content.decode()
     assert "Watching the master: last look" in html

@@ -7,6 +7,7 @@ from accounts.models import Account, ConnectionCheck, SyncGroup
 from accounts.tests.factories import AccountFactory
 from syncing.models import AccountState, RunState
 from syncing.selectors.automation import automation_state
+from syncing.selectors.dashboard import shown_runs
 from syncing.selectors.first_steps import FirstSteps, first_steps
 from syncing.selectors.fleet import fleet_accounts
 from syncing.tests.factories import AccountRunFactory, RunFactory
@@ -15,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 
 def steps() -> FirstSteps | None:
-    return first_steps(fleet_accounts(), automation_state().groups)
+    return first_steps(fleet_accounts(), automation_state().groups, shown_runs())
 
 
 def here() -> str:

@@ -141,23 +141,23 @@ def test_equal_manual_items_are_told_once_with_all_their_accounts(cast) -> None:
     run = RunFactory(group=cast["north"].group)
     for name in ("north", "south"):
         AccountRunFactory(run=run, account=cast[name], document={"manual": [MANUAL], "conflicts": []})
-    (need,) = needs()
+    (need,) = needs(fleet_accounts())
     assert need.concern.title == "Won (Sales)"
     assert [who.name for who in need.accounts] == ["North", "South"]
 
 
 def test_what_the_next_run_solved_needs_nobody_any_more(cast) -> None:
     AccountRunFactory(account=cast["north"], document={"conflicts": [CONFLICT]}, state=AccountState.PARTIAL)
-    assert [need.concern.state for need in needs()] == ["conflict"]
+    assert [need.concern.state for need in needs(fleet_accounts())] == ["conflict"]
     AccountRunFactory(account=cast["north"])
-    assert needs() == []
+    assert needs(fleet_accounts()) == []
 
 
 def test_an_account_in_bad_health_is_not_told_again_for_the_run_that_showed_it(cast) -> None:
     Account.objects.filter(subdomain="west").update(health="token_expired", health_reason="Ended yesterday.")
     error = {"code": "token_expired", "message": "Expired.", "remedy": "Make a new one."}
     AccountRunFactory(account=cast["west"], state=AccountState.FAILED, reason="token_expired", error=error)
-    (need,) = needs()
+    (need,) = needs(fleet_accounts())
     assert (need.concern.state, need.accounts[0].words) == ("token_expired", "Ended yesterday.")
 
 
@@ -166,7 +166,7 @@ def test_accounts_with_the_same_trouble_are_one_line_in_the_reader_s_language(ca
     for name, words in said.items():
         Account.objects.filter(subdomain=name).update(health="token_expired", health_reason=words)
     with override("pt-br"):
-        (need,) = needs()
+        (need,) = needs(fleet_accounts())
     assert {who.name for who in need.accounts} == {"East", "West"}
     assert "token desta conta" in need.concern.text
     assert need.concern.remedy
@@ -180,7 +180,7 @@ def test_what_failed_in_several_accounts_for_one_reason_is_one_line(cast) -> Non
     for name in ("north", "south"):
         error = {"code": "unreachable", "message": f"No answer from {name}.", "remedy": "Try later."}
         AccountRunFactory(account=cast[name], state=AccountState.FAILED, reason="unreachable", error=error)
-    (need,) = needs()
+    (need,) = needs(fleet_accounts())
     assert [words for words, _names in need.reports] == ["No answer from north.", "No answer from south."]
 
 
@@ -199,7 +199,7 @@ def test_a_failed_account_comes_with_its_remedy_before_the_manual_items(cast) ->
     error = {"code": "unreachable", "message": "No answer.", "remedy": "Try later."}
     AccountRunFactory(account=cast["east"], state=AccountState.FAILED, reason="unreachable", error=error)
     AccountRunFactory(account=cast["north"], document={"manual": [MANUAL]})
-    first, second = needs()
+    first, second = needs(fleet_accounts())
     assert (first.concern.title, "then retry" in first.concern.remedy) == ("Kommo not reached", True)
     assert first.reports == [("No answer.", "East")]
     assert second.concern.state == "manual"
@@ -211,7 +211,7 @@ def test_a_token_that_ends_is_told_with_its_account_and_what_to_do_the_far_ones_
         Account.objects.filter(subdomain=name).update(token_expires_at=now + timedelta(days=days), health="connected")
     Account.objects.filter(subdomain="east").update(health="token_revoked", health_reason="Revoked.")
     AccountRunFactory(account=cast["north"], document={"manual": [MANUAL]})
-    found = needs()
+    found = needs(fleet_accounts())
     assert [need.concern.state for need in found] == ["token_revoked", "expires_now", "manual", "expires_soon"]
     assert [who.name for who in found[1].accounts] == ["North (expires in 3 days)"]
     assert [who.name for who in found[3].accounts] == ["South (expires in 20 days)"]
@@ -223,7 +223,7 @@ def test_a_token_that_ends_is_told_with_its_account_and_what_to_do_the_far_ones_
 )
 def test_every_bad_health_is_told_with_the_account_its_reason_and_a_link(cast, admin_client, health) -> None:
     Account.objects.filter(subdomain="west").update(health=health, health_reason="Do this.")
-    (need,) = needs()
+    (need,) = needs(fleet_accounts())
     assert (need.concern.state, need.reports) == (health, [("Do this.", "West")])
     assert need.concern.text
     assert need.concern.remedy
@@ -248,7 +248,7 @@ def test_the_same_edit_in_several_accounts_is_told_once_with_a_way_to_each(cast,
     rows = [difference(), difference(attribute="name", cause="both"), missing(), extra(cause="slave")]
     for name in ("north", "south"):
         DriftFactory(account=cast[name], rows=rows)
-    (need,) = needs()
+    (need,) = needs(fleet_accounts())
     assert (need.concern.state, need.concern.title) == ("edited", "Offer (Sales)")
     assert [who.name for who in need.accounts] == ["North", "South"]
     assert reverse("syncing:drift_account", args=[cast["south"].pk]) in admin_client.get("/").content.decode()
@@ -256,19 +256,19 @@ def test_the_same_edit_in_several_accounts_is_told_once_with_a_way_to_each(cast,
 
 def test_an_item_that_somebody_deleted_is_told_as_that(cast) -> None:
     DriftFactory(account=cast["north"], rows=[missing(cause="slave")])
-    (need,) = needs()
+    (need,) = needs(fleet_accounts())
     assert "deleted" in need.concern.text
 
 
 def test_a_plan_that_waits_for_an_approval_is_told_with_its_run(cast) -> None:
     run = finished(cast, north="planned", south="planned", west="in_sync")
-    assert needs() == []
+    assert needs(fleet_accounts()) == []
     SyncGroup.objects.update(requires_approval=True)
-    (need,) = needs()
+    (need,) = needs(fleet_accounts())
     assert (need.concern.label, need.concern.title) == ("Waits for approval", f"Run {run.pk}")
     assert [who.name for who in need.accounts] == ["North", "South"]
     finished(cast, north="changed", south="in_sync")
-    assert needs() == []
+    assert needs(fleet_accounts()) == []
 
 
 # -- the page --

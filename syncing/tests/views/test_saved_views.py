@@ -177,9 +177,9 @@ def test_every_list_has_views(ana, cast, list_name, url, query) -> None:
 
 
 def test_views_cost_a_list_one_query(ana, cast, django_assert_num_queries) -> None:
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(10):
         ana.get(f"{RUNS}?all=yes")
     for number in range(20):
         save(ana, f"View {number}", query=f"q={number}")
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(10):
         ana.get(f"{RUNS}?all=yes")

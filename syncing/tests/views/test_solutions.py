@@ -11,6 +11,7 @@ from django.utils import timezone
 from accounts.models import Account, ConnectionCheck, SyncGroup
 from accounts.tests.factories import AccountFactory
 from syncing.models import AccountState, RunState, SyncRun
+from syncing.selectors.fleet import fleet_accounts
 from syncing.selectors.needs import held_needs, needs
 from syncing.tests.factories import AccountRunFactory, DriftFactory, RunFactory
 from syncing.views.solutions import Solution, solution_of
@@ -30,7 +31,7 @@ def may_all(permission: str) -> bool:
 
 
 def solution(may: Callable[[str], bool] = may_all) -> Solution | None:
-    (need,) = needs()
+    (need,) = needs(fleet_accounts())
     return solution_of(need, may)
 
 
