@@ -105,3 +105,29 @@ def test_the_overview_costs_little_while_nothing_changes_and_recovers_from_a_ser
     assert statuses == []  # it asks no more
     page.click("text=Load it again")
     page.locator("#id_username").wait_for()
+
+
+def test_a_server_that_never_answers_and_an_answer_that_is_none_of_ours_are_tried_again(cast, page, browser) -> None:
+    """A request that nobody answers ends; what came half-way, or with a mark of its own, is asked for again."""
+    page.add_init_script("AbortSignal.timeout = ((given) => () => given.call(AbortSignal, 300))(AbortSignal.timeout);")
+    page.route("**/dashboard/live*", lambda route: None)
+    page.goto("/")
+    note = page.locator("[role=status].ks-live-note")
+    expect(note).to_have_text("Not connected; trying again.", timeout=PATIENCE)
+
+    marks: list[str | None] = []
+    page.unroute("**/dashboard/live*")
+
+    def of_a_proxy(route: Any) -> None:
+        marks.append(route.request.headers.get("if-none-match"))
+        route.fulfill(json={"error": "busy"}, headers={"ETag": '"of the proxy"'})
+
+    page.route("**/dashboard/live*", of_a_proxy)
+    for _ in range(PATIENCE // 100):
+        if len(marks) > 1:
+            break
+        page.wait_for_timeout(100)
+    assert marks[:2] == [None, None]
+    page.unroute("**/dashboard/live*")
+    expect(note).to_be_empty(timeout=PATIENCE)
+    browser.complaints.clear()

@@ -11,6 +11,7 @@
     const IDLE = 15000;
     const HIDDEN = 60000;
     const MOST = 30000;  // between two tries while the server is away
+    const PATIENCE = 30000;  // for an answer; without an end a request that nobody answers would end all asking
     const note = document.createElement("p");
     let open = root.dataset.ksOpen === "yes";
     let etag = "";
@@ -137,7 +138,8 @@
         if (etag) {
             headers["If-None-Match"] = etag;  // so the browser hands the 304 on; its cache keeps nothing of ours
         }
-        const response = await fetch(root.dataset.ksLive, { headers, credentials: "same-origin", redirect: "manual" });
+        const signal = AbortSignal.timeout(PATIENCE);
+        const response = await fetch(root.dataset.ksLive, { headers, credentials: "same-origin", redirect: "manual", signal });
         const type = response.headers.get("Content-Type") || "";
         if (response.type === "opaqueredirect" || (response.ok && !type.startsWith("application/json"))) {
             return root.dataset.ksEnded;  // the login page
@@ -150,9 +152,10 @@
                 throw new Error(String(response.status));
             }
             const answer = await response.json();
+            etag = "";  // whatever fails half-way is asked for again
+            Object.entries(answer.parts).forEach(([id, html]) => renew(id, html));
             etag = response.headers.get("ETag") || "";
             open = answer.open;
-            Object.entries(answer.parts).forEach(([id, html]) => renew(id, html));
         }
         return "";
     }
