@@ -12,7 +12,6 @@ from django.db.models import Q
 from accounts.models import SECRETS, Account, SyncGroup
 from accounts.services.health.verdicts import HEALTH_OF_CODE
 from syncing.models import (
-    AccountRun,
     AccountState,
     Drift,
     Event,
@@ -146,16 +145,16 @@ def _differences(run: SyncRun) -> dict[str, Any]:
 
 def _plans(run: SyncRun) -> dict[str, Any]:
     """Reads which accounts have a plan that waits; their reason is its content. That nothing waits is no news."""
-    planned = AccountRun.objects.filter(run=run, state=AccountState.PLANNED).exclude(plan_digest="")
+    planned = run.account_runs.filter(state=AccountState.PLANNED).exclude(plan_digest="")
     bad = {}
-    if run.mode == RunMode.PLAN:
+    if run.mode == RunMode.PLAN and not run.sent_back_at:
         rows = planned.values_list("account", "content_digest")
         bad = {str(account): content[:DIGEST_LENGTH] for account, content in rows}
     if run.purpose != RunPurpose.SYNC:
         return {"facts": {"bad": bad}} if bad else {"seen": NOTHING_LEARNT}
-    # A plan that was carried out, or that is out of date, waits for nobody; the same one made anew does.
+    # A plan that was carried out, sent back, or is out of date, waits for nobody; the same one made anew does.
     ended = run.account_runs.filter(Q(state__in=GOOD_STATES) | Q(reason=STALE))
-    settled = ended.values_list("account", flat=True)
+    settled = (planned if run.sent_back_at else ended).values_list("account", flat=True)
     return {"seen": SubjectsSeen(bad, frozenset(map(str, settled)), recovers=False)}
 
 

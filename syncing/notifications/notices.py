@@ -72,6 +72,11 @@ def _events_of(run: SyncRun) -> Iterable[str]:
         yield Event.RUN_WAITS
 
 
+def plan_sent_back(run: SyncRun) -> None:
+    """Tells that a plan does not wait any more: nobody is told of that, but of the same plan, made anew, they are."""
+    _write(Notice(event=Event.RUN_WAITS, run=run))
+
+
 def wave_waits(run: SyncRun, *, failed: int, tried: int, waves: int, due: datetime | None) -> None:
     """Tells that the next wave of a run waits: for Continue, or until `due`. `failed` of `tried` accounts failed."""
     facts = {"wave": run.wave + 1, "waves": waves, "failed": failed, "tried": tried, "due": due and due.isoformat()}

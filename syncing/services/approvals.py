@@ -22,6 +22,7 @@ from syncing.models import (
     RunState,
     SyncRun,
 )
+from syncing.notifications import notices
 from syncing.purposes import APPROVE, PROMOTE, purpose_of
 from syncing.records.text import clean
 from syncing.services import audit
@@ -80,6 +81,7 @@ def send_back(plan: SyncRun, *, by: Actor, comment: str) -> None:
         plan.sent_back_at, plan.sent_back_by, plan.sent_back_comment = clock.now(), clean(by.name)[:150], comment
         plan.save(update_fields=["sent_back_at", "sent_back_by", "sent_back_comment"])
         audit.note(AuditAction.SENT_BACK, by=by, run=plan, reason=comment)
+        notices.plan_sent_back(plan)
 
 
 def approvable(plan: SyncRun) -> QuerySet[AccountRun]:

@@ -228,6 +228,22 @@ def test_a_plan_that_was_sent_back_says_so_and_is_approved_by_nobody(group: Sync
     assert SyncRun.objects.count() == 1
 
 
+def test_every_page_of_a_plan_that_was_sent_back_has_the_comment(group: SyncGroup, page: Client) -> None:
+    plan = planned_run()
+    send_back(page, plan)
+    account_run = SyncRun.objects.get(pk=plan).account_runs.all()[0]
+    pages = [
+        reverse("syncing:runs"),
+        reverse("admin:syncing_syncrun_change", args=[plan]),
+        reverse("syncing:plan", args=[plan, account_run.content_digest]),
+        reverse("admin:syncing_accountrun_change", args=[account_run.pk]),
+        reverse("syncing:dashboard"),
+    ]
+    assert [url for url in pages if "Keep the old colours." not in page.get(url).content.decode()] == []
+    history = page.get(reverse("syncing:dashboard")).content.decode().split('id="ks-history"')[1]
+    assert "Sent back</span>" in history
+
+
 def test_a_plan_is_sent_back_once_and_with_a_comment(group: SyncGroup, page: Client) -> None:
     plan = planned_run()
 

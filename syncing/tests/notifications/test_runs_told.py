@@ -8,6 +8,7 @@ from accounts.models import SyncGroup
 from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing.models import AccountRun, Event, Notice, RunMode, SyncRun, ToldState
 from syncing.services.actors import COMMAND, RETRY
+from syncing.services.approvals import send_back
 from syncing.services.runs import close, waves
 from syncing.services.runs.close import close_run
 from syncing.services.runs.start import cancel_run
@@ -280,6 +281,27 @@ def test_the_same_plan_waits_anew_once_the_one_before_was_used_up(house: House, 
         AccountRunFactory(run=run, account=house.accounts["north"], **facts)
         assert close_run(run.pk)
     assert len(titles()) == 1 + again
+
+
+def test_the_same_plan_waits_anew_once_the_one_before_was_sent_back(house: House) -> None:
+    listen(events=[Event.RUN_WAITS])
+    policy(house, requires_approval=True)
+    for _ in range(2):
+        run = house.start(mode=RunMode.PLAN)
+        house.work(Slaves(north="planned", south="planned"))
+        AccountRun.objects.filter(run=run, state="planned").update(content_digest="x")
+        assert titles() == [f"Run {run.pk} waits for approval: Branches"]
+        send_back(run, by=COMMAND, comment="Not in December.")
+        assert titles() == []  # that nothing waits any more is no news
+
+
+def test_a_plan_that_was_sent_back_before_anybody_was_told_waits_for_nobody(house: House) -> None:
+    listen(events=[Event.RUN_WAITS])
+    policy(house, requires_approval=True)
+    run = house.start(mode=RunMode.PLAN)
+    house.work(Slaves(north="planned"))
+    send_back(run, by=COMMAND, comment="Not in December.")
+    assert titles() == []
 
 
 def test_a_plan_that_a_person_makes_where_nothing_needs_approval_waits_for_nobody(house: House) -> None:
