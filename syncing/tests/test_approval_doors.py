@@ -228,7 +228,9 @@ def test_a_plan_that_was_sent_back_says_so_and_is_approved_by_nobody(group: Sync
     assert SyncRun.objects.count() == 1
 
 
-def test_every_page_of_a_plan_that_was_sent_back_has_the_comment(group: SyncGroup, page: Client) -> None:
+def test_every_page_of_a_plan_that_was_sent_back_has_the_comment(
+    group: SyncGroup, page: Client, admin_client: Client
+) -> None:
     plan = planned_run()
     send_back(page, plan)
     account_run = SyncRun.objects.get(pk=plan).account_runs.all()[0]
@@ -239,8 +241,8 @@ def test_every_page_of_a_plan_that_was_sent_back_has_the_comment(group: SyncGrou
         reverse("admin:syncing_accountrun_change", args=[account_run.pk]),
         reverse("syncing:dashboard"),
     ]
-    assert [url for url in pages if "Keep the old colours." not in page.get(url).content.decode()] == []
-    history = page.get(reverse("syncing:dashboard")).content.decode().split('id="ks-history"')[1]
+    assert [url for url in pages if "Keep the old colours." not in admin_client.get(url).content.decode()] == []
+    history = admin_client.get(reverse("syncing:dashboard")).content.decode().split('id="ks-history"')[1]
     assert "Sent back</span>" in history
 
 
