@@ -11,13 +11,15 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
+from typing import Any
 
 from django.utils.translation import get_language, to_locale
 
 from accounts import conf
 
+SOURCE = "en"  # the language that is stored
 # Facts that are words of ours themselves; all other facts are names, numbers, or the words of somebody else.
-WORDS = frozenset({"why", "what", "which", "done", "last", "more"})
+WORDS = frozenset({"why", "what", "which", "done", "last", "doubt", "place"})
 PLACE = re.compile(r"%\((\w+)\)([sdr])|%%")
 BREAK = re.compile(r"(?<=[.!?:;]) ")
 MOST_PIECES = 40
@@ -55,7 +57,7 @@ class Sentence:
         match = self.pattern.fullmatch(text)
         if match is None:
             return None
-        facts = {name: translated(value) if name in WORDS else value for name, value in match.groupdict().items()}
+        facts = in_readers_words(match.groupdict())
         return PLACE.sub(lambda place: facts[place[1]] if place[1] else "%", self.translation)
 
 
@@ -84,6 +86,11 @@ def translated(text: str) -> str:
     """Returns a stored English text in the active language, as far as its words are ours."""
     language = get_language()
     return _translated(str(text), language) if text and language else str(text or "")
+
+
+def in_readers_words(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the facts of a sentence, those that are words of ours in the active language."""
+    return {name: translated(fact) if name in WORDS else fact for name, fact in facts.items()}
 
 
 @lru_cache(maxsize=4096)

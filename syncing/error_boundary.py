@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from django.db import InterfaceError, OperationalError
+from django.utils.translation import gettext_noop
 
 from accounts.log_context import log_ids
 
 logger = logging.getLogger(__name__)
 
-INTERNAL_REMEDY = "This is an error in KommoSync: look for the traceback in the log and report it."
+INTERNAL_REMEDY = gettext_noop("This is an error in KommoSync: look for the traceback in the log and report it.")
 DATABASE_AWAY = (OperationalError, InterfaceError)  # nobody's fault, and nothing could be stored
 
 

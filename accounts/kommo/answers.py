@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from accounts.kommo.errors import BadAnswer, Facts
+from accounts.kommo.errors import BadAnswer, Facts, gettext_noop
 
 JsonObject = dict[str, Any]
 
@@ -72,16 +72,18 @@ def read(answer: Answer) -> JsonObject | None:
     if answer.status == 204 and not answer.is_write:
         return None
     if answer.status not in (200, 201):
-        raise _bad(answer, f"answered {answer.status} where 200 was expected")
+        raise _bad(answer, gettext_noop("answered %(status)s where 200 was expected") % {"status": answer.status})
     if answer.body is None:
-        raise _bad(answer, "the answer broke off", retryable=True)
+        raise _bad(answer, gettext_noop("the answer broke off"), retryable=True)
     if not answer.body.strip():
-        raise _bad(answer, "the answer is empty", retryable=True)
+        raise _bad(answer, gettext_noop("the answer is empty"), retryable=True)
     document = answer.document
     if document is None:
-        raise _bad(answer, "the answer is not JSON, or not all of it", retryable=True)
+        raise _bad(answer, gettext_noop("the answer is not JSON, or not all of it"), retryable=True)
     if not isinstance(document, dict):
-        raise _bad(answer, f"the answer is a JSON {type(document).__name__}, not an object")
+        raise _bad(
+            answer, gettext_noop("the answer is a JSON %(type)s, not an object") % {"type": type(document).__name__}
+        )
     return document
 
 

@@ -12,7 +12,7 @@ from requests.structures import CaseInsensitiveDict
 from accounts.kommo.answer_shapes import account_ids
 from accounts.kommo.answers import JsonObject, read
 from accounts.kommo.error_answers import error_of
-from accounts.kommo.errors import BadAnswer, KommoError, ReadOnly, Unauthorised, no_account_answers
+from accounts.kommo.errors import BadAnswer, KommoError, ReadOnly, Unauthorised, gettext_noop, no_account_answers
 from accounts.kommo.failure_counter import FailureCounter
 from accounts.kommo.identity import Identity, WrongAccount, claimed_account
 from accounts.kommo.pages import Params, read_pages
@@ -26,6 +26,9 @@ Gate = Callable[[str, str, object], bool]
 
 PAGE_SIZE = 250  # Kommo's largest page (docs/kommo.md 2)
 DEFAULT_POLICY = Policy()
+UNFIT_TOKEN = gettext_noop("the stored token has characters that no token has")
+NO_TOKEN = gettext_noop("no token is stored")
+FOREIGN_TOKEN = gettext_noop("%(said)s (the token belongs to Kommo account %(claimed)s, this is %(expected)s)")
 
 
 class KommoClient:
@@ -142,7 +145,13 @@ class KommoClient:
         self._check_write(method, path, body)
         answer = self._request(method, path, body=body)
         if answer is None:  # read() lets nothing but an object pass here
-            raise BadAnswer("no object", account=self.account, method=method, path=path, outcome_unknown=True)
+            raise BadAnswer(
+                gettext_noop("the answer is empty"),
+                account=self.account,
+                method=method,
+                path=path,
+                outcome_unknown=True,
+            )
         return answer
 
     def _check_write(self, method: str, path: str, body: object = None) -> None:
@@ -177,7 +186,7 @@ class KommoClient:
 
     def _attempt(self, method: str, path: str, query: str, data: bytes | None, token: str) -> JsonObject | None:
         if not fit_for_header(token):  # requests would quote it, whole, in its error
-            detail = "the stored token has characters that no token has" if token else "no token is stored"
+            detail = UNFIT_TOKEN if token else NO_TOKEN
             raise Unauthorised(detail, account=self.account, method=method, path=path)
         if self._headers[0] != token:
             self._headers = (token, self._transport.headers({"Authorization": f"Bearer {token}"}))
@@ -213,7 +222,8 @@ class KommoClient:
             raise
         # A refused token that names another account (unverified: docs/kommo.md 1.4) is a wrong one, not an old one.
         error.code, error.remedy = WrongAccount.code, WrongAccount.remedy_of_token
-        error.detail += f" (the token belongs to Kommo account {claimed}, this is {self.account_id})"
+        facts = {"said": error.detail, "claimed": claimed, "expected": self.account_id}
+        error.detail = FOREIGN_TOKEN % facts
         return False
 
     def _move(self) -> bool:

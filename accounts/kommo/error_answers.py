@@ -76,8 +76,11 @@ def _detail(answer: Answer, problem: JsonObject, secrets: Sequence[str]) -> str:
             host = urlsplit(answer.headers.get("Location", "")).hostname or ""
         except ValueError:
             host = ""
-        place = excerpt(host, secrets) if HOST.fullmatch(host) else "another address"
-        return f"redirects to {place} ({answer.status}), which is never followed"
+        which = excerpt(host, secrets) if HOST.fullmatch(host) else gettext_noop("another address")
+        return gettext_noop("redirects to %(which)s (%(status)s), which is never followed") % {
+            "which": which,
+            "status": answer.status,
+        }
     for key in ("detail", "title", "hint"):
         if isinstance(problem.get(key), str) and problem[key].strip():
             return excerpt(str(problem[key]).strip(), secrets)
@@ -93,7 +96,11 @@ def _passing_error(answer: Answer, problem: JsonObject, detail: str, now: float)
         until = None if pause is None else now + pause
         if until is not None:
             clock = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(until))
-            detail = f"{detail} (asks to wait {pause:.0f} s, until {clock})"
+            detail = gettext_noop("%(said)s (asks to wait %(seconds)s s, until %(until)s)") % {
+                "said": detail,
+                "seconds": f"{pause:.0f}",
+                "until": clock,
+            }
         return RateLimited(detail, until=until, **answer.facts(retry_after=pause))
     facts = answer.facts(outcome_unknown=answer.is_write, retry_after=pause)
     trace = problem.get("trace_id")

@@ -184,7 +184,7 @@ class Validation(KommoError):
     def __init__(self, detail: str = "", *, items: tuple[ItemError, ...] = (), **facts: Unpack[Facts]) -> None:
         named = [str(item) for item in items[:NAMED_ITEMS]]
         if len(items) > NAMED_ITEMS:
-            named.append(f"and {len(items) - NAMED_ITEMS} more items")
+            named.append(gettext_noop("and %(count)s more items") % {"count": len(items) - NAMED_ITEMS})
         super().__init__(". ".join(part for part in (detail.rstrip("."), *named) if part), **facts)
         self.items = items
 

@@ -3,13 +3,16 @@
 A 5xx, a timeout or a reset may be the fault of one item, which is found by splitting batches; many of them are not.
 """
 
-from accounts.kommo.errors import KommoError, NetworkError, RequestFacts, ServerError
+from accounts.kommo.errors import KommoError, NetworkError, RequestFacts, ServerError, gettext_noop
 from accounts.kommo.plain_403 import IpNotAllowed, RequestRefused
 
 MOST_FAILING = 25  # requests, repeats counted
 MOST_IN_A_ROW = 8  # writes, each after its repeats, without one in between that went well
 MOST_REFUSED = 25  # writes in a row that a firewall refuses
 ATTEMPTS_IN_TROUBLE = 2
+MANY_FAILED = gettext_noop("%(count)s requests of this run failed, the last one with")
+IN_A_ROW = gettext_noop("%(count)s writes in a row failed, the last one with")
+ALL_REFUSED = gettext_noop("a firewall refuses every write (%(count)s in a row), while the account can be read")
 
 
 class OutOfService(KommoError):
@@ -42,7 +45,7 @@ class FailureCounter:
         if isinstance(error, ServerError | NetworkError):
             self.failing += 1
             if self.failing >= MOST_FAILING:
-                raise _out_of_service(error, f"{self.failing} requests of this run failed, the last one with")
+                raise _out_of_service(error, MANY_FAILED % {"count": self.failing})
 
     def note_given_up(self, method: str, error: KommoError, attempts: int) -> None:
         """Counts a request that is not repeated any more; raises when the account has to end for it."""
@@ -52,11 +55,11 @@ class FailureCounter:
             self._is_in_trouble = self._is_in_trouble or attempts > 1
             self._in_a_row += 1
             if self._in_a_row >= MOST_IN_A_ROW:
-                raise _out_of_service(error, f"{self._in_a_row} writes in a row failed, the last one with")
+                raise _out_of_service(error, IN_A_ROW % {"count": self._in_a_row})
         elif isinstance(error, RequestRefused):
             self._refused += 1
             if self._refused >= MOST_REFUSED:
-                detail = f"a firewall refuses every write ({self._refused} in a row), while the account can be read"
+                detail = ALL_REFUSED % {"count": self._refused}
                 raise IpNotAllowed(detail, **error.request) from error
 
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 from accounts.kommo.errors import KommoError, gettext_noop
 from accounts.kommo.token_claims import jwt_claims
 
-ALREADY_HERE = "Kommo account {} is already here under another subdomain"
+ALREADY_HERE = gettext_noop("Kommo account %(found)s is already here under another subdomain")
 
 
 class WrongAccount(KommoError):
@@ -36,11 +36,16 @@ class Identity:
         strangers = sorted(map(str, set(seen) - {self.account_id}))
         named = ", ".join(strangers)
         if self.account_id is not None and strangers:
-            raise self._wrong(f"the account behind this address is {named}, not {self.account_id}")
+            raise self._wrong(
+                gettext_noop("the account behind this address is %(found)s, not %(expected)s")
+                % {"found": named, "expected": self.account_id}
+            )
         if not self.others.isdisjoint(seen):
-            raise self._wrong(ALREADY_HERE.format(named))
+            raise self._wrong(ALREADY_HERE % {"found": named})
         if len(strangers) > 1:
-            raise self._wrong(f"the Kommo accounts {named} answered, and one is expected")
+            raise self._wrong(
+                gettext_noop("the Kommo accounts %(found)s answered, and one is expected") % {"found": named}
+            )
 
     def _wrong(self, detail: str) -> WrongAccount:
         return WrongAccount(detail, account=self.subdomain)

@@ -15,13 +15,13 @@ NO_TRUST = gettext_noop(
 )
 NEVER_CONNECTED = (NewConnectionError, ConnectTimeoutError, PoolProxyError, ssl.SSLCertVerificationError)
 SENTENCES: tuple[tuple[type[BaseException], str], ...] = (
-    (PoolProxyError, "the proxy could not be reached"),
-    (ConnectionRefusedError, "the connection was refused"),
-    (requests.ConnectTimeout, "no connection in time"),
-    (NewConnectionError, "no connection could be made"),
-    (requests.Timeout, "no answer in time"),
-    (TimeoutError, "no answer in time"),
-    (ssl.SSLError, "the encrypted connection failed"),
+    (PoolProxyError, gettext_noop("the proxy could not be reached")),
+    (ConnectionRefusedError, gettext_noop("the connection was refused")),
+    (requests.ConnectTimeout, gettext_noop("no connection in time")),
+    (NewConnectionError, gettext_noop("no connection could be made")),
+    (requests.Timeout, gettext_noop("no answer in time")),
+    (TimeoutError, gettext_noop("no answer in time")),
+    (ssl.SSLError, gettext_noop("the encrypted connection failed")),
 )
 UNKNOWN_NAME = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
 
@@ -37,16 +37,18 @@ def network_error(cause: BaseException, **facts: object) -> NetworkError:
             waiting += [*link.args, getattr(link, "reason", None), link.__cause__, link.__context__]
     given = Facts(**facts)  # type: ignore[typeddict-item]
     if any(isinstance(link, ssl.SSLCertVerificationError) for link in chain):
-        return NetworkError("the host's certificate is not trusted", sent=False, **{**given, **_final(NO_TRUST)})
+        return NetworkError(
+            gettext_noop("the host's certificate is not trusted"), sent=False, **{**given, **_final(NO_TRUST)}
+        )
     if any(isinstance(link, NameResolutionError) for link in chain):
         for_ever = any(isinstance(link, socket.gaierror) and link.errno in UNKNOWN_NAME for link in chain)
         more = _final(NO_HOST) if for_ever else Facts(remedy=NO_HOST)
-        return NetworkError("the name of the host is not known", sent=False, **{**given, **more})
+        return NetworkError(gettext_noop("the name of the host is not known"), sent=False, **{**given, **more})
     sent = False if any(isinstance(link, NEVER_CONNECTED) for link in chain) else None
     unknown = sent is None and given.get("method") != "GET"
     # A sentence of our own: the libraries' texts carry addresses of objects, URLs and headers.
     sentences = (text for kind, text in SENTENCES if any(isinstance(link, kind) for link in chain))
-    sentence = next(sentences, "the connection broke")
+    sentence = next(sentences, gettext_noop("the connection broke"))
     return NetworkError(sentence, sent=sent, **{**given, **Facts(outcome_unknown=unknown)})
 
 

@@ -17,6 +17,7 @@ from accounts.kommo.errors import (
     ServerError,
     Unauthorised,
     Validation,
+    gettext_noop,
 )
 from accounts.kommo.token_claims import jwt_claims
 from accounts.kommo.tokens import fit_for_header
@@ -113,7 +114,9 @@ def _grant(transport: Transport, keys: ClientKeys, grant_type: str, name: str, v
     document = read(answer) or {}
     access, fresh, lives = (document.get(key) for key in ("access_token", "refresh_token", "expires_in"))
     if not all(isinstance(each, str) and fit_for_header(each) for each in (access, fresh)):
-        raise BadAnswer("the answer holds no token pair", **answer.facts(outcome_unknown=True, retryable=True))
+        raise BadAnswer(
+            gettext_noop("the answer holds no token pair"), **answer.facts(outcome_unknown=True, retryable=True)
+        )
     if not isinstance(lives, int | float) or isinstance(lives, bool) or not 0 < lives <= LONGEST_LIFE:
         lives = ACCESS_LIFE
     return Tokens(str(access), str(fresh), float(lives))
@@ -143,7 +146,7 @@ def _place(transport: Transport, base_url: str, path: str, headers: dict[str, st
     document = read(answer) or {}
     number, subdomain = document.get("id"), document.get("subdomain")
     if not isinstance(number, int) or not isinstance(subdomain, str):
-        raise BadAnswer("the answer names no account", **answer.facts())
+        raise BadAnswer(gettext_noop("the answer names no account"), **answer.facts())
     return Place(number, subdomain.lower())
 
 

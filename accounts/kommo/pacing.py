@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from accounts.kommo.errors import RateLimited
+from accounts.kommo.errors import RateLimited, gettext_noop
 from accounts.kommo.stopping import Stop
 
 MARGIN = 1.04  # the network shortens gaps: requests sent a step apart may arrive closer together
@@ -163,7 +163,8 @@ class Pacer:
         if turn.granted or turn.wait <= self._max_wait:
             return turn
         raise RateLimited(
-            f"requests are held for {turn.wait:.0f} s, longer than we wait ({self._max_wait:.0f} s)",
+            gettext_noop("requests are held for %(seconds)s s, longer than we wait (%(most)s s)")
+            % {"seconds": f"{turn.wait:.0f}", "most": f"{self._max_wait:.0f}"},
             account=self._account_key,
             retry_after=turn.wait,
             until=time.time() + turn.wait,

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from accounts.kommo.answer_shapes import items_of
 from accounts.kommo.answers import JsonObject
-from accounts.kommo.errors import BadAnswer
+from accounts.kommo.errors import BadAnswer, gettext_noop
 
 Value = str | int | Sequence[str] | Sequence[int]
 Params = Mapping[str, Value]
@@ -70,9 +70,9 @@ class _Listing:
             self._check_end(promised=False)
             return items, None
         if not named:
-            raise self._bad("the link to the next page names no page")
+            raise self._bad(gettext_noop("the link to the next page names no page"))
         if leads_nowhere or self._pages >= MAX_PAGES:
-            raise self._bad("the pages never end")
+            raise self._bad(gettext_noop("the pages never end"))
         return items, following
 
     def _items_in(self, answer: JsonObject) -> list[JsonObject]:
@@ -84,7 +84,7 @@ class _Listing:
             return []
         items = items_of(value)
         if items is None or value == {}:
-            raise self._bad(f"the answer has no list of {self._key}")
+            raise self._bad(gettext_noop("the answer has no list of %(list)s") % {"list": self._key})
         return items
 
     def _check_counts(self, answer: JsonObject, query: Params) -> None:
@@ -95,16 +95,21 @@ class _Listing:
             if isinstance(value, str) and value.isdecimal():
                 value = int(value)
             if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
-                raise self._bad(f"{name} is not a number")
+                raise self._bad(gettext_noop("%(name)s is not a number") % {"name": name})
             counts.append(value)
         total, count, page = counts
         if total is not None and self._total not in (None, total):
-            raise self._bad(f"the list changed while it was read ({self._total} items, then {total})")
+            raise self._bad(
+                gettext_noop("the list changed while it was read (%(before)s items, then %(after)s)")
+                % {"before": self._total, "after": total}
+            )
         self._total = total if total is not None else self._total
         self._page_count = count if count is not None else self._page_count
         asked = _first(query.get("page", 1))
         if page is not None and str(page) != asked:
-            raise self._bad(f"page {asked} was asked for, page {page} came")
+            raise self._bad(
+                gettext_noop("page %(asked)s was asked for, page %(page)s came") % {"asked": asked, "page": page}
+            )
 
     def _check_items(self, items: Sequence[Any], answer: JsonObject, query: Params) -> None:
         """Raises unless the page brings something new; an odd item, without an id that is one, is not judged here."""
@@ -117,11 +122,11 @@ class _Listing:
             if not text or not (self._key == NAMED_BY_TEXT or text.isdecimal()):
                 continue  # groups have any text ("leads_123", "default"), all others a whole number
             if text in self._ids:
-                raise self._bad(f"the item {text} came twice")
+                raise self._bad(gettext_noop("the item %(item)s came twice") % {"item": text})
             self._ids.add(text)
             is_new = True
         if self._pages and not is_new:
-            raise self._bad("a further page brought nothing that could be told from the others")
+            raise self._bad(gettext_noop("a further page brought nothing that could be told from the others"))
         named = [_limit(_query(_link(answer, name))) for name in ("self", "next")]  # as the links to pages say
         limits = [limit for limit in (_limit(query), *named, self._size) if limit]
         self._pages += 1
@@ -135,13 +140,19 @@ class _Listing:
         What the list says of its items outweighs what it says of its pages, and both outweigh a link.
         """
         if self._total is not None and self._total != self._received:
-            raise self._bad(f"{self._total} {self._key} were announced, {self._received} came")
+            raise self._bad(
+                gettext_noop("%(announced)s %(list)s were announced, %(count)s came")
+                % {"announced": self._total, "list": self._key, "count": self._received}
+            )
         if promised and self._total is None and self._page_count != self._pages and (self._full or not self._pages):
-            raise self._bad("a further page was promised, and is empty")
+            raise self._bad(gettext_noop("a further page was promised, and is empty"))
         if promised or self._page_count is None:
             return
         if max(1, self._page_count) != max(1, self._pages) and (self._total is None or self._page_count > self._pages):
-            raise self._bad(f"{self._page_count} pages were announced, {self._pages} came")
+            raise self._bad(
+                gettext_noop("%(announced)s pages were announced, %(count)s came")
+                % {"announced": self._page_count, "count": self._pages}
+            )
 
     def _bad(self, detail: str) -> BadAnswer:
         return BadAnswer(detail, account=self._account, method="GET", path=self._path, status=200)

@@ -16,6 +16,10 @@ from accounts.kommo.transport import Transport
 
 CLEARED_FOR = 3.0  # seconds that the answer of another account is good for: many accounts may refuse at once
 ADDRESS = "%(address)s"  # stands for our outgoing address in a remedy
+ALONE = gettext_noop("the account refuses every request of this machine")
+ALONE_IT_SEEMS = gettext_noop(
+    "the account refuses every request of this machine (there is no other account to ask whether it is the only one)"
+)
 PATHS = ("/account", "/leads/pipelines")  # both cheap; the first is asked, unless that is what was refused
 
 # Tells whether another account answers this machine; None: there is no other one to ask.
@@ -38,7 +42,11 @@ class RequestRefused(Validation):
     def instead_of(cls, error: IpBlocked) -> Self:
         """Returns the error of the same request, with the remedy for a reading or a writing one."""
         remedy = cls.remedy_of_reading if error.method == "GET" else cls.remedy
-        return cls(f"a firewall refuses this request alone: {error.detail}", remedy=remedy, **error.request)
+        return cls(
+            gettext_noop("a firewall refuses this request alone: %(said)s") % {"said": error.detail},
+            remedy=remedy,
+            **error.request,
+        )
 
 
 class IpNotAllowed(KommoError):
@@ -96,10 +104,7 @@ class Plain403Check:
             return failure
 
     def _alone(self, error: IpBlocked, *, unsure: bool = False) -> IpNotAllowed:
-        detail = "the account refuses every request of this machine"
-        if unsure:
-            detail += " (there is no other account to ask whether it is the only one)"
-        return IpNotAllowed(detail, remedy=self._remedy, **error.request)
+        return IpNotAllowed(ALONE_IT_SEEMS if unsure else ALONE, remedy=self._remedy, **error.request)
 
 
 def ask_account(transport: Transport, token: str, path: str = PATHS[0]) -> bool:

@@ -34,7 +34,7 @@ class Stopped(KommoError):
         facts.setdefault("code", reason)
         if reason == StopReason.IP_BLOCKED:
             facts.setdefault("remedy", IpBlocked.remedy)
-        super().__init__(f"stopped: {reason}", **facts)
+        super().__init__(gettext_noop("stopped: %(reason)s") % {"reason": reason}, **facts)
         self.reason = reason
 
     def __reduce__(self) -> tuple[object, ...]:

@@ -11,6 +11,7 @@ from syncing.adapters.parsing import MALFORMED
 from syncing.engine.name_pairing import is_spelling, pair_names, pair_rest, pair_spellings
 from syncing.engine.refs import Kind, Ref, enum_key
 from syncing.engine.resources.custom_fields import CustomField, Enum
+from syncing.engine.sentences import gettext_noop
 
 T = TypeVar("T")
 
@@ -28,7 +29,7 @@ def aligned(answer: Json, key: str, bodies: Sequence[Json], parse: Callable[[Jso
     embedded = answer.get("_embedded")
     items = items_of(embedded.get(key)) if isinstance(embedded, dict) else None
     if items is None or not all(_makes_sense(item, parse) for item in items):
-        raise BadAnswer(f"the answer does not show the new {key}", outcome_unknown=True)
+        raise BadAnswer(gettext_noop("the answer does not show the new %(what)s") % {"what": key}, outcome_unknown=True)
     by_index = {str(item.get("request_id")): item for item in items}
     ordered = [by_index[str(index)] for index in range(len(bodies)) if str(index) in by_index]
     names = [body["name"] for body in bodies]
@@ -42,7 +43,9 @@ def aligned(answer: Json, key: str, bodies: Sequence[Json], parse: Callable[[Jso
     if len(items) == len(bodies) and (in_order or len(pairs) == len(bodies)):
         pairs = pair_rest(pairs, len(bodies), len(items))
         return [items[pairs[at]] for at in range(len(bodies))]
-    raise BadAnswer(f"the answer does not tell the new {key} apart", outcome_unknown=True)
+    raise BadAnswer(
+        gettext_noop("the answer does not tell the new %(what)s apart") % {"what": key}, outcome_unknown=True
+    )
 
 
 def _by_making(item: Json) -> tuple[int, str]:
@@ -71,10 +74,10 @@ def new_items(
     """
     odd = [item for item in items if not _makes_sense(item, parse)]
     if not all(isinstance(item, dict) and "id" in item and key_of(item) in before for item in odd):
-        raise BadAnswer("an item has an unexpected shape")
+        raise BadAnswer(gettext_noop("an item has an unexpected shape"))
     keys = {key_of(item) for item in items}
     if before and not keys & set(before):
-        raise BadAnswer("the list came without anything that was in it before")
+        raise BadAnswer(gettext_noop("the list came without anything that was in it before"))
     return [item for item in items if key_of(item) not in before]
 
 

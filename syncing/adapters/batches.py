@@ -11,13 +11,14 @@ from syncing.adapters.api import Json
 from syncing.adapters.batch_writer import BatchWriter, Entry
 from syncing.adapters.chunk_queue import ChunkQueue
 from syncing.adapters.endpoints import MAX_BATCH
+from syncing.engine.sentences import gettext_noop
 
 T = TypeVar("T")
 GATEWAY_TIMEOUT = 504
 MOST_PAUSES = 3
 PART_ERRORS = (Validation, ServerError, NetworkError, BadAnswer)
 
-UNKNOWN_CREATION = (
+UNKNOWN_CREATION = gettext_noop(
     "its answer was lost, and it cannot be told which of the new items it is, if any; it is not created again"
 )
 

@@ -18,11 +18,12 @@ from syncing.engine.changes import Action, Change
 from syncing.engine.normalise import Item
 from syncing.engine.plan import Plan
 from syncing.engine.refs import Kind, Ref
+from syncing.engine.sentences import gettext_noop
 from syncing.engine.snapshot import Snapshot
 from syncing.engine.stored_names import ItemKey, ShownName
 
 MAX_UNEXPLAINED = 12
-REFUSED = "Kommo refused a part of it:"
+REFUSED = gettext_noop("Kommo refused a part of it:")
 SETTLE_SECONDS = 5.0  # seconds after which a request without an answer is taken for ended
 
 

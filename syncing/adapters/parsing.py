@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from syncing.adapters.api import Json
-from syncing.adapters.shapes import OddShape, each, fields_of, listed, number, optional_text, text
+from syncing.adapters.shapes import MISSING, OddShape, each, fields_of, listed, number, optional_text, text
 from syncing.engine.resources.custom_fields import ENUM_TYPES, CustomField, Enum, StageId
 from syncing.engine.resources.field_groups import LINKED_GROUP, PREDEFINED_GROUPS, FieldGroup
 from syncing.engine.resources.pipelines import Pipeline
@@ -40,7 +40,7 @@ def raw_stages(item: Json) -> list[Any]:
     """Returns the stages of a pipeline as they came; every pipeline has some, so none at all is odd."""
     embedded = item.get("_embedded")
     if not isinstance(embedded, dict) or embedded.get("statuses") is None:
-        raise OddShape("_embedded.statuses", "is missing")
+        raise OddShape("_embedded.statuses", MISSING)
     try:
         return listed(embedded, "statuses")
     except OddShape as error:
@@ -115,7 +115,7 @@ def parse_field(entity: str, item: Json) -> CustomField:
     """
     type_ = text(fields_of(item), "type")
     if type_ in ENUM_TYPES and item.get("enums") is None:
-        raise OddShape("enums", "is missing")
+        raise OddShape("enums", MISSING)
     return CustomField(
         entity=entity,
         id=number(item, "id"),
@@ -139,7 +139,7 @@ def _enum(item: Any) -> Enum:
     """Parses an option; a value that reads null is not known."""
     item = fields_of(item)
     if "value" not in item:
-        raise OddShape("value", "is missing")
+        raise OddShape("value", MISSING)
     value, code = optional_text(item, "value"), optional_text(item, "code")
     return Enum(number(item, "id"), value, number(item, "sort", 0), code or None)
 

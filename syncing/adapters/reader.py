@@ -30,6 +30,7 @@ from syncing.engine.resources.custom_fields import ENTITIES, CustomField
 from syncing.engine.resources.field_groups import FieldGroup
 from syncing.engine.resources.pipelines import Pipeline
 from syncing.engine.resources.stages import Description
+from syncing.engine.sentences import gettext_noop
 from syncing.engine.snapshot import Snapshot
 
 T = TypeVar("T")
@@ -114,7 +115,7 @@ class Reader:
         try:
             return parse_field(entity, answer or {})
         except MALFORMED as error:
-            raise BadAnswer("the field has an unexpected shape", account=self.client.account) from error
+            raise BadAnswer(gettext_noop("the field has an unexpected shape"), account=self.client.account) from error
 
     def described(self, pipeline: Pipeline) -> Pipeline:
         """Adds the descriptions of a pipeline's stages; a stage with odd ones is held back.
@@ -166,7 +167,11 @@ class Reader:
             except OddShape as error:
                 held.append(hold(item, error, at))
         if kind is not Kind.STAGE and len(held) >= ODD_ITEMS and len(held) > len(parsed):
-            message = f"{len(held)} of {len(items)} items have an unexpected shape, one with {held[0].place}"
+            message = gettext_noop("%(odd)s of %(total)s items have an unexpected shape, one with %(place)s") % {
+                "odd": len(held),
+                "total": len(items),
+                "place": held[0].place,
+            }
             raise BadAnswer(message, account=self.client.account)
         self._held[kind, within] = held
         return tuple(parsed)

@@ -6,15 +6,23 @@ from typing import Any, TypeVar
 from accounts.kommo.answer_shapes import items_of
 from accounts.kommo.texts import storable
 from syncing.adapters.api import Json
+from syncing.engine.sentences import gettext_noop
 
 T = TypeVar("T")
+MISSING = gettext_noop("it is missing")
+NULL = gettext_noop("it is null")
+NO_OBJECT = gettext_noop("it is %(value)s, not an object")
+NO_LIST = gettext_noop("it is %(value)s, not a list")
+NO_TEXT = gettext_noop("it is %(value)s, not a text")
+NO_NUMBER = gettext_noop("it is %(value)s, not a number")
+UNFIT = gettext_noop("it is %(value)s, with characters that can be neither stored nor sent")
 
 
 class OddShape(ValueError):
     """A wrong shape; `path` is dotted and relative to the item, as in Kommo's own errors (docs/kommo.md 3)."""
 
     def __init__(self, path: str, problem: str) -> None:
-        super().__init__(f"{path} {problem}".strip())
+        super().__init__(": ".join(filter(None, (path, problem))))
         self.path, self.problem = path, problem
 
     def inside(self, path: str) -> "OddShape":
@@ -23,16 +31,16 @@ class OddShape(ValueError):
 
 def fields_of(item: Any) -> Json:
     if not isinstance(item, dict):
-        raise OddShape("", f"is {_shown(item)}, not an object")
+        raise OddShape("", NO_OBJECT % {"value": _shown(item)})
     return item
 
 
 def text(item: Json, key: str) -> str:
     if key not in item:
-        raise OddShape(key, "is missing")
+        raise OddShape(key, MISSING)
     value = optional_text(item, key)
     if value is None:
-        raise OddShape(key, "is null")
+        raise OddShape(key, NULL)
     return value
 
 
@@ -45,9 +53,9 @@ def optional_text(item: Json, key: str) -> str | None:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     if value is not None and not isinstance(value, str):
-        raise OddShape(key, f"is {_shown(value)}, not a text")
+        raise OddShape(key, NO_TEXT % {"value": _shown(value)})
     if value is not None and storable(value) != value:
-        raise OddShape(key, f"is {_shown(storable(value))}, with characters that can be neither stored nor sent")
+        raise OddShape(key, UNFIT % {"value": _shown(storable(value))})
     return value
 
 
@@ -61,7 +69,7 @@ def number(item: Json, key: str, default: int | None = None) -> int:
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if not isinstance(value, int) or isinstance(value, bool):
-        raise OddShape(key, "is missing" if key not in item else f"is {_shown(value)}, not a number")
+        raise OddShape(key, MISSING if key not in item else NO_NUMBER % {"value": _shown(value)})
     return value
 
 
@@ -80,7 +88,7 @@ def listed(item: Json, key: str) -> list[Any]:
     value = item.get(key)
     items = [] if value is None else items_of(value)
     if items is None:
-        raise OddShape(key, f"is {_shown(value)}, not a list")
+        raise OddShape(key, NO_LIST % {"value": _shown(value)})
     return items
 
 

@@ -17,14 +17,23 @@ from syncing.adapters.api import Api, Json
 from syncing.engine.changes import Change
 from syncing.engine.refs import Kind, Ref, pipeline_key
 from syncing.engine.resources.custom_fields import StageId
+from syncing.engine.sentences import gettext_noop
 from syncing.engine.snapshot import Snapshot
 
 PAGE = 250
 MAX_PAGES = 100  # of leads, contacts or companies: 25,000 of each
 REFUSED = (NotFound, Forbidden, Validation)
 UNCOUNTABLE = (*REFUSED, BadAnswer)  # a list that does not add up hides something
-UNREADABLE = "Kept: Kommo does not let us count what is in it ({error})."
-INCOMING = "Kept: there are incoming leads, and Kommo does not show what they, and who came with them, hold."
+UNREADABLE = gettext_noop("Kept: Kommo does not let us count what is in it (%(why)s).")
+INCOMING = gettext_noop(
+    "Kept: there are incoming leads, and Kommo does not show what they, and who came with them, hold."
+)
+# Counted, and of a full page: so many or more.
+LEADS = (gettext_noop("Kept: leads in it: %(count)s."), gettext_noop("Kept: leads in it: %(count)s or more."))
+LEADS_IN_TRASH = (
+    gettext_noop("Kept: leads of it in the trash: %(count)s."),
+    gettext_noop("Kept: leads of it in the trash: %(count)s or more."),
+)
 TRASH: Params = {"with": "only_deleted"}
 
 
@@ -64,18 +73,17 @@ def _leads(api: Api, stages: Sequence[StageId], of_pipeline: int | None = None) 
         asked[f"filter[statuses][{at}][pipeline_id]"] = pipeline
         asked[f"filter[statuses][{at}][status_id]"] = stage
     try:
-        for where, extra in (("", {}), (" in the trash", TRASH)):
+        for sentences, extra in ((LEADS, {}), (LEADS_IN_TRASH, TRASH)):
             leads = _first_page(api, endpoints.LEADS, "leads", {**asked, **extra})
             with_stage = (each for each in leads if isinstance(each, dict) and "status_id" in each)
             if any((each.get("pipeline_id"), each["status_id"]) not in stages for each in with_stage):
-                return UNREADABLE.format(error="it shows leads of other stages")
+                return UNREADABLE % {"why": gettext_noop("it shows leads of other stages")}
             if leads:
-                more = " or more" if len(leads) == PAGE else ""
-                return f"Kept: {len(leads)}{more} lead{'s are' if len(leads) > 1 else ' is'} in it{where}."
+                return sentences[len(leads) == PAGE] % {"count": len(leads)}
         if of_pipeline is not None and _has_incoming(api, {"filter[pipeline_id]": of_pipeline}):
-            return "Kept: there are incoming leads in it."
+            return gettext_noop("Kept: there are incoming leads in it.")
     except UNCOUNTABLE as error:
-        return UNREADABLE.format(error=error.code)
+        return UNREADABLE % {"why": error.code}
     return ""
 
 
@@ -115,7 +123,7 @@ class _Values:
             try:
                 self._count(entity, counted)
             except UNCOUNTABLE as error:
-                self._retain(counted, UNREADABLE.format(error=error.code))
+                self._retain(counted, UNREADABLE % {"why": error.code})
         return self.reasons
 
     def _count(self, entity: str, counted: list[_Counted]) -> None:
@@ -125,7 +133,11 @@ class _Values:
         pages = chain.from_iterable(_pages(self.api, endpoints.entities(entity), entity, each) for each in queries)
         for number, items in enumerate(pages, start=1):
             if number > MAX_PAGES:
-                self._retain(counted, f"Kept: there are more {entity} than are looked through ({MAX_PAGES * PAGE}).")
+                self._retain(
+                    counted,
+                    gettext_noop("Kept: there are more %(entity)s than are looked through (%(most)s).")
+                    % {"entity": entity, "most": MAX_PAGES * PAGE},
+                )
                 return
             for item in items:
                 keys = _keys_with_values(entity, item)
@@ -134,7 +146,10 @@ class _Values:
                     each.holders += unknown or each.key in keys
             if all(each.holders for each in counted):
                 break
-        self._retain([each for each in counted if each.holders], f"Kept: {entity} have values in it.")
+        self._retain(
+            [each for each in counted if each.holders],
+            gettext_noop("Kept: %(entity)s have values in it.") % {"entity": entity},
+        )
         unused = [each for each in counted if not each.holders]
         if unused and self.has_incoming:
             self._retain(unused, INCOMING)
@@ -159,7 +174,7 @@ def _keys_with_values(entity: str, item: Json) -> set[str]:
             chosen = (each for each in _listed(value.get("values")) if isinstance(each, dict))
             keys |= {field_key, *(f"{field_key}/{each.get('enum_id')}" for each in chosen)}
     except (AttributeError, TypeError, KeyError) as error:
-        raise BadAnswer(f"one of the {entity} has an unexpected shape") from error
+        raise BadAnswer(gettext_noop("one of the %(entity)s has an unexpected shape") % {"entity": entity}) from error
     return keys
 
 

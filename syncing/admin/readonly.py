@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.admin.readonly import ReadOnlyAdmin
 from syncing.models import IdMapping, LogEntry, MasterSnapshot
 from syncing.presentation import badges
+from syncing.presentation.log_lines import log_text
 
 
 @admin.register(IdMapping)
@@ -23,7 +24,7 @@ class IdMappingAdmin(ReadOnlyAdmin):
 
 @admin.register(LogEntry)
 class LogEntryAdmin(ReadOnlyAdmin):
-    list_display = ["at", "level_badge", "run_number", "account", "action", "kind", "name", "message"]
+    list_display = ["at", "level_badge", "run_number", "account", "action", "kind", "name", "words"]
     list_filter = ["level", "action", "kind", "run__group"]
     list_select_related = ["account_run__account"]
     search_fields = ["name", "message", "account_run__account__subdomain", "run__id__exact"]
@@ -34,6 +35,10 @@ class LogEntryAdmin(ReadOnlyAdmin):
     @admin.display(description=_("level"), ordering="level")
     def level_badge(self, entry: LogEntry) -> SafeString:
         return badges.badge(entry.level, entry.get_level_display())
+
+    @admin.display(description=_("message"), ordering="message")
+    def words(self, entry: LogEntry) -> str:
+        return log_text(entry)
 
     @admin.display(description=_("run"), ordering="run")
     def run_number(self, entry: LogEntry) -> str:

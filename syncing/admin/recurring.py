@@ -10,6 +10,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from accounts.own_words import translated
 from accounts.pages import actor_of
 from accounts.refusals import Refusal
 from syncing.admin.console import InConsole
@@ -64,7 +65,8 @@ class ShowsTimes:
         link = format_html('<a href="{}">#{}</a>', run_url(number), number) if number else SafeString("—")
         if not schedule.problem:
             return link
-        return format_html('{} <div class="ks-reason" title="{}">{}</div>', link, schedule.problem, schedule.problem)
+        problem = translated(schedule.problem)
+        return format_html('{} <div class="ks-reason" title="{}">{}</div>', link, problem, problem)
 
 
 class RecurringAdmin(OfChangers, ShowsTimes, InConsole):

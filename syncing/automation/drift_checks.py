@@ -4,10 +4,12 @@ import logging
 from datetime import timedelta
 
 from django.db import transaction
+from django.utils import translation
 
 from accounts import clock
 from accounts.clock import beyond
 from accounts.models import SyncGroup
+from accounts.own_words import SOURCE
 from accounts.refusals import Refusal
 from syncing.error_boundary import survived
 from syncing.models import RUN_OPEN, RunType, SyncRun
@@ -26,7 +28,7 @@ def start_due() -> int:
     groups = SyncGroup.objects.filter(drift_hours__gt=0).order_by("pk").values_list("pk", flat=True)
     started = 0
     for pk in list(groups):
-        with survived(f"the check of group {pk}", group=pk):
+        with survived(f"the check of group {pk}", group=pk), translation.override(SOURCE):
             started += _start_if_due(pk)
     return started
 

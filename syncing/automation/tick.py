@@ -2,6 +2,9 @@
 
 from collections.abc import Callable, Mapping
 
+from django.utils import translation
+
+from accounts.own_words import SOURCE
 from syncing.automation import alarms, conformity, follow_up, pauses, report, retries, schedules, watcher
 from syncing.error_boundary import survived
 from syncing.execution import lanes
@@ -19,7 +22,8 @@ def tick() -> dict[str, int]:
     counts = {}
     for name, step in STEPS.items():
         counts[name] = 0
-        with survived(f"the step {name} of what is due"):
+        # What is stored is English; messages have the language of their channel.
+        with survived(f"the step {name} of what is due"), translation.override(SOURCE):
             counts[name] = step()
     return counts
 

@@ -10,6 +10,7 @@ from accounts import clock
 from accounts.kommo.stopping import DELIBERATE_STOPS
 from accounts.models import Account, SyncGroup, WatchMode
 from accounts.refusals import Refusal
+from accounts.services.events import with_remedy
 from accounts.services.health.store import record_health
 from syncing.automation import watch_rows
 from syncing.automation.master_look import LookOrder, Sighting
@@ -120,7 +121,7 @@ class _Conclusion:
 
     def fail(self, error: dict[str, str]) -> None:
         """Notes that the master could not be read, and asks for it again later and later."""
-        row, problem = self.row, short(f"{error['message']} {error['remedy']}".strip())
+        row, problem = self.row, short(with_remedy(error["message"], error["remedy"]))
         if problem != row.problem:
             logger.warning("The master of the group %s cannot be watched: %s", self.group, problem)
         row.problem, row.failures = problem, min(row.failures + 1, MOST_FAILURES)

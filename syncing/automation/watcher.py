@@ -10,12 +10,15 @@ from dataclasses import replace
 from datetime import datetime
 
 from django.db.models import Q
+from django.utils import translation
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from accounts import clock, request_counts
 from accounts.kommo.stopping import Stop, StopReason
 from accounts.log_context import log_ids
 from accounts.models import SECRETS, Account, SyncGroup, WatchMode
+from accounts.own_words import SOURCE
 from accounts.refusals import Refusal
 from accounts.services import queue
 from syncing import conf
@@ -34,10 +37,13 @@ from syncing.records.text import error_document
 logger = logging.getLogger(__name__)
 
 LOOK = "syncing.tasks.look"  # by name: tasks import us, not the reverse
-TOO_SLOW = ("The master answered too slowly.", "Look whether Kommo has an outage; it is tried again later.")
+TOO_SLOW = (
+    gettext_noop("The master answered too slowly."),
+    gettext_noop("Look whether Kommo has an outage; it is tried again later."),
+)
 NOTHING_WATCHED = (
-    "The group's policy covers neither pipelines nor custom fields, so there is nothing to watch.",
-    "Change the policy, or switch the watcher off.",
+    gettext_noop("The group's policy covers neither pipelines nor custom fields, so there is nothing to watch."),
+    gettext_noop("Change the policy, or switch the watcher off."),
 )
 ON = [state for state in WatchState if state != WatchState.OFF]
 
@@ -98,7 +104,8 @@ def look(group_id: int, sign: StopSign, *, at_once: bool = False, whole: bool = 
             return None
         sighting = _see(claimed, sign)
         request_counts.flush()
-        return conclude(claimed, sighting)
+        with translation.override(SOURCE):  # what is stored is English
+            return conclude(claimed, sighting)
 
 
 def _claim(group_id: int, *, at_once: bool, whole: bool) -> ClaimedLook | None:
@@ -153,7 +160,11 @@ def _see(look: ClaimedLook, sign: StopSign) -> Sighting:
         sighting = take_look(look.order, stop)
     if failed:
         logger.error("the look at the master of group %s: error of our own", look.group.pk, exc_info=failed[0])
-        return Sighting(error=error_document("internal", f"The look failed: {where(failed[0])}.", INTERNAL_REMEDY))
+        return Sighting(
+            error=error_document(
+                "internal", gettext_noop("The look failed: %(where)s.") % {"where": where(failed[0])}, INTERNAL_REMEDY
+            )
+        )
     if sighting.error and sighting.error["code"] == StopReason.HANDED_BACK and not sign.is_set():
         return Sighting(error=error_document("unreachable", *TOO_SLOW))
     return sighting

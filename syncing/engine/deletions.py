@@ -13,22 +13,25 @@ from syncing.engine.resources.custom_fields import CREATABLE_TYPES, CustomField
 from syncing.engine.resources.pipelines import Pipeline
 from syncing.engine.resources.stages import Stage
 from syncing.engine.rules import WHOLE, Rules, Unmatched
+from syncing.engine.sentences import gettext_noop
 from syncing.engine.slave_only import SlaveOnly, without_number
 from syncing.engine.snapshot import Snapshot
 
 # Children first, so that nothing is gone before what is inside it was looked at.
 ORDER = (Kind.ENUM, Kind.CUSTOM_FIELD, Kind.FIELD_GROUP, Kind.STAGE, Kind.PIPELINE)
 
-NOT_OURS_INSIDE = "Kept: there is something inside that KommoSync did not create."
-MAIN = "Kept: it is the main pipeline."
-ARCHIVED = "Kept: it is archived; the API cannot restore it."
-LAST_PIPELINE = "Kept: an account needs a pipeline."
-LAST_STAGE = "Kept: a pipeline needs a stage of its own."
-LAST_OPTION = "Kept: a field needs an option."
-NOT_RESTORABLE = "Kept: the API could not create a field of this type again."
-MEMBERS = "Kept: there are fields in it."
-UNKNOWN_OPTION = "Kept: the value of an option of its field is not known, so the list of options cannot be written."
-UNREADABLE_INSIDE = "Kept: there may be something inside that could not be read."
+NOT_OURS_INSIDE = gettext_noop("Kept: there is something inside that KommoSync did not create.")
+MAIN = gettext_noop("Kept: it is the main pipeline.")
+ARCHIVED = gettext_noop("Kept: it is archived; the API cannot restore it.")
+LAST_PIPELINE = gettext_noop("Kept: an account needs a pipeline.")
+LAST_STAGE = gettext_noop("Kept: a pipeline needs a stage of its own.")
+LAST_OPTION = gettext_noop("Kept: a field needs an option.")
+NOT_RESTORABLE = gettext_noop("Kept: the API could not create a field of this type again.")
+MEMBERS = gettext_noop("Kept: there are fields in it.")
+UNKNOWN_OPTION = gettext_noop(
+    "Kept: the value of an option of its field is not known, so the list of options cannot be written."
+)
+UNREADABLE_INSIDE = gettext_noop("Kept: there may be something inside that could not be read.")
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ class HeldItem:
     @property
     def place(self) -> str:
         """Says for people the id, and what is wrong where."""
-        return f"id {local_id(self.key) or 'unknown'}: {f'{self.path} {self.problem}'.strip()}"
+        return ": ".join(filter(None, (f"id {local_id(self.key) or '?'}", self.path, self.problem)))
 
     def may_be(self, ref: Ref) -> bool:
         """Returns True for its own key; where its id could not be read, for any key of its list."""

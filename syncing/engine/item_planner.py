@@ -12,14 +12,21 @@ from syncing.engine.refs import Kind, Ref, field_key, group_key, pipeline_key, s
 from syncing.engine.resources.custom_fields import CREATABLE_TYPES, ENUM_TYPES, CustomField
 from syncing.engine.resources.pipelines import display_order
 from syncing.engine.resources.stages import Stage
+from syncing.engine.sentences import gettext_noop
 from syncing.engine.snapshot import Snapshot
 
-ARCHIVED = "It is archived in the master; the API cannot archive, so it is not copied."
-NO_OPTIONS = "None of its options could be read in the master, and Kommo creates no such field without one."
-NOT_OURS = "Kommo creates it itself and it is not in this account."
-SEALED = "Its options differ, but the value of one of them reads null; they can only be written all together."
-SYSTEM_DESCRIPTIONS = "The descriptions of a system stage cannot be written; copy them in Kommo's settings."
-UNREAD_GROUP = "Its group could not be read in the master."
+ARCHIVED = gettext_noop("It is archived in the master; the API cannot archive, so it is not copied.")
+NO_OPTIONS = gettext_noop(
+    "None of its options could be read in the master, and Kommo creates no such field without one."
+)
+NOT_OURS = gettext_noop("Kommo creates it itself and it is not in this account.")
+SEALED = gettext_noop(
+    "Its options differ, but the value of one of them reads null; they can only be written all together."
+)
+SYSTEM_DESCRIPTIONS = gettext_noop(
+    "The descriptions of a system stage cannot be written; copy them in Kommo's settings."
+)
+UNREAD_GROUP = gettext_noop("Its group could not be read in the master.")
 
 
 class ItemPlanner:
@@ -68,7 +75,11 @@ class ItemPlanner:
             if key is None and self._note_uncreatable(ref, item):
                 continue
             if key is not None and item.code and self.codes[key] != item.code:
-                self._add_manual(ref, f"Its code is {item.code!r} in the master; a code can only be given at creation.")
+                self._add_manual(
+                    ref,
+                    gettext_noop("Its code is %(code)r in the master; a code can only be given at creation.")
+                    % {"code": item.code},
+                )
             if ref in self.comparison.unknown_options and self.comparison.lacks_options(ref):
                 self.conflicts.append(Conflict(ref, item.name, item.entity, SEALED))
             self._plan_item(ref)
@@ -96,7 +107,11 @@ class ItemPlanner:
         wanted = self.ours.items[ref].attributes
         named_at_creation = is_new and stage.natural_id != "incoming"
         if "name" in wanted and not named_at_creation and (theirs is None or theirs.name != wanted["name"]):
-            self._add_manual(ref, f"The master calls this system stage {stage.name!r}; rename it in Kommo's settings.")
+            self._add_manual(
+                ref,
+                gettext_noop("The master calls this system stage %(name)r; rename it in Kommo's settings.")
+                % {"name": stage.name},
+            )
         if "descriptions" in wanted and (theirs is None or self.comparison.differences(ref).get("descriptions")):
             self._add_manual(ref, SYSTEM_DESCRIPTIONS)
 
@@ -106,7 +121,12 @@ class ItemPlanner:
         group: Any = ours.attributes.get("group")
         if ours.system:
             supported = item.type in CREATABLE_TYPES[item.entity] or item.is_predefined
-            self._add_manual(ref, NOT_OURS if supported else f"The API cannot create {item.type!r} fields here.")
+            self._add_manual(
+                ref,
+                NOT_OURS
+                if supported
+                else gettext_noop("The API cannot create %(type)r fields here.") % {"type": item.type},
+            )
         elif item.type in ENUM_TYPES and not ours.attributes["enums"]:
             self._add_manual(ref, NO_OPTIONS)
         elif group in self.excluded and group not in self.matched.keys:
@@ -114,7 +134,7 @@ class ItemPlanner:
         elif group is not None and group not in self.ours.items and self.desired.hides(group):
             self.conflicts.append(Conflict(ref, item.name, item.entity, UNREAD_GROUP))
         elif group in self.blocked and group not in self.excluded:
-            message = f"Its group {self.ours.labels.get(group, '')!r} is in conflict."
+            message = gettext_noop("Its group %(group)r is in conflict.") % {"group": self.ours.labels.get(group, "")}
             self.conflicts.append(Conflict(ref, item.name, item.entity, message))
         else:
             return False

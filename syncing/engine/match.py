@@ -20,10 +20,20 @@ from syncing.engine.candidates import (
 from syncing.engine.changes import Conflict
 from syncing.engine.refs import Kind, Ref, field_key, pipeline_key
 from syncing.engine.resources.custom_fields import ENTITIES, CustomField
+from syncing.engine.sentences import gettext_noop
 from syncing.engine.snapshot import Snapshot
 
-UNREADABLE = "It came in an unexpected shape from the account, so nothing is written for it ({place})."
-MAY_BE = "It may be there, but something came in an unexpected shape, so nothing is written for it ({place})."
+UNREADABLE = gettext_noop("It came in an unexpected shape from the account, so nothing is written for it (%(place)s).")
+MAY_BE = gettext_noop(
+    "It may be there, but something came in an unexpected shape, so nothing is written for it (%(place)s)."
+)
+NAMESAKES = gettext_noop("%(theirs)s items of this name in the account, %(ours)s in the master.")
+LIKENESS = gettext_noop(
+    "Several items differ from this name only in case or spaces: %(theirs)s in the account, %(ours)s in the master."
+)
+OTHER_TYPE = gettext_noop(
+    "The type differs: %(ours)r in the master, %(theirs)r in the account; a type cannot be changed."
+)
 
 
 @dataclass
@@ -127,7 +137,7 @@ class _ListMatcher:
 
     def _pair(self, our: Candidate, their: Candidate, *, adopted: bool = True) -> None:
         if their.held is not None:
-            self._add_conflict(our, [their], UNREADABLE.format(place=their.held.place))
+            self._add_conflict(our, [their], UNREADABLE % {"place": their.held.place})
         elif our.held is not None:
             self.matched.contested.add((self.kind, their.key))
         elif our.type != their.type:
@@ -147,7 +157,7 @@ class _ListMatcher:
             if key in present:
                 self._pair(our, present.pop(key), adopted=False)
             elif key is not None and nameless:
-                self._add_conflict(our, nameless, MAY_BE.format(place=_places(nameless)))
+                self._add_conflict(our, nameless, MAY_BE % {"place": _places(nameless)})
             else:
                 rest.append(our)
                 if key is not None and our.held is None:
@@ -170,7 +180,7 @@ class _ListMatcher:
                 if their.is_unnamed and their.key not in mapped and our.held is None and could_be(their, our)
             ]
             if odd:
-                self._add_conflict(our, odd, MAY_BE.format(place=_places(odd)))
+                self._add_conflict(our, odd, MAY_BE % {"place": _places(odd)})
             if our.is_unnamed and self._ref(our) not in self.known:
                 alike = [their for their in theirs if their.held is None and could_be(our, their)]
                 self.matched.contested.update((self.kind, their.key) for their in alike)
@@ -213,8 +223,8 @@ class _ListMatcher:
         """Pairs by order; more of them in the slave than in the master is ambiguous."""
         if len(theirs) <= len(ours):
             return self._pair_in_order(ours, theirs)
+        message = NAMESAKES % {"theirs": len(theirs), "ours": len(ours)}
         for our in ours:
-            message = f"{len(theirs)} items of this name in the account, {len(ours)} in the master."
             self._add_conflict(our, theirs, message)
         return len(ours)
 
@@ -224,9 +234,9 @@ class _ListMatcher:
             return 0
         if len(ours) == len(theirs) == 1:
             return self._pair_in_order(ours, theirs)
-        counts = f"{len(theirs)} in the account, {len(ours)} in the master"
+        message = LIKENESS % {"theirs": len(theirs), "ours": len(ours)}
         for our in ours:
-            self._add_conflict(our, theirs, f"Several items differ from this name only in case or spaces: {counts}.")
+            self._add_conflict(our, theirs, message)
         return len(ours)
 
     def _refuse_other_type(self, ours: list[Candidate], theirs: list[Candidate]) -> int:
@@ -235,7 +245,7 @@ class _ListMatcher:
             return 0
         held = next((their.held for their in theirs if their.held is not None), None)
         for our in ours:
-            message = _type_message(our, theirs[0]) if held is None else UNREADABLE.format(place=held.place)
+            message = _type_message(our, theirs[0]) if held is None else UNREADABLE % {"place": held.place}
             self._add_conflict(our, theirs, message)
         return len(ours)
 
@@ -245,4 +255,4 @@ def _places(candidates: Iterable[Candidate]) -> str:
 
 
 def _type_message(our: Candidate, their: Candidate) -> str:
-    return f"The type differs: {our.type!r} in the master, {their.type!r} in the account; a type cannot be changed."
+    return OTHER_TYPE % {"ours": our.type, "theirs": their.type}

@@ -12,13 +12,14 @@ from syncing.engine.name_pairing import pair_names, pair_rest, pair_spellings
 from syncing.engine.plan import Plan
 from syncing.engine.refs import CHILD_KIND, Kind, Ref, field_key, local_id, parent_of
 from syncing.engine.resources.stages import LOST, WON
+from syncing.engine.sentences import gettext_noop
 from syncing.engine.snapshot import Snapshot
 from syncing.engine.stored_names import names_of
 
 # A list of the account: the kind, and the key of what it is in (a pipeline, field or entity).
 ListKey = tuple[Kind, str]
 SAME_EVERYWHERE = (str(WON), str(LOST))
-UNCERTAIN = (
+UNCERTAIN = gettext_noop(
     "KommoSync sent this item before and got no answer, so it may be one of the items that are new since then. "
     "Give that item this name or delete it in Kommo, or run again with --force --reason to create it anyway."
 )

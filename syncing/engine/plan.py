@@ -18,12 +18,13 @@ from syncing.engine.normalise import NormalisedSnapshot, normalise, own_names
 from syncing.engine.ordering import Ordering, compare_order
 from syncing.engine.refs import Kind, Ref, Scope, parent_of, pipeline_key, stage_key
 from syncing.engine.rules import NO_RULES, Rules
+from syncing.engine.sentences import gettext_noop
 from syncing.engine.slave_only import find_slave_only
 from syncing.engine.snapshot import Snapshot
 from syncing.engine.unread import unread_items
 
-ARCHIVED = "It is archived in the account; the API cannot restore it, Kommo's settings can."
-NO_HIDING = "This account has no fields that are hidden by stage (a feature of its plan)."
+ARCHIVED = gettext_noop("It is archived in the account; the API cannot restore it, Kommo's settings can.")
+NO_HIDING = gettext_noop("This account has no fields that are hidden by stage (a feature of its plan).")
 
 
 @dataclass(frozen=True)

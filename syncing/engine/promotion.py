@@ -14,6 +14,7 @@ from syncing.engine.resources.field_groups import FieldGroup
 from syncing.engine.resources.pipelines import Pipeline
 from syncing.engine.resources.stages import Stage
 from syncing.engine.rules import WHOLE
+from syncing.engine.sentences import gettext_noop
 from syncing.engine.snapshot import Resource, Snapshot, from_document, refs_in, resources_of, to_document
 
 POSITION = "position"
@@ -94,9 +95,9 @@ def propose(source: Snapshot, master: Snapshot, known: Mapping[Ref, str], picks:
 def _bring(pipelines: PipelineOverlay, fields: FieldOverlay, resource: Resource | None, pick: Pick) -> str:
     """Lays one pick over the master; returns why not, or ""."""
     if resource is None:
-        return "it is not in the account any more."
+        return gettext_noop("it is not in the account any more.")
     if pick.attribute == POSITION:
-        return "nothing is moved in the master; do that in Kommo."
+        return gettext_noop("nothing is moved in the master; do that in Kommo.")
     attributes: Sequence[str] = ATTRIBUTES[pick.kind] if pick.attribute == WHOLE else (pick.attribute,)
     if isinstance(resource, Pipeline):
         return pipelines.bring(resource, attributes)

@@ -11,9 +11,29 @@ from syncing.engine.resources.field_groups import DEFAULT_GROUP, PREDEFINED_GROU
 from syncing.engine.resources.pipelines import MAX_PIPELINES
 from syncing.engine.resources.stages import LOST, MAX_STAGES, WON
 from syncing.engine.rules import Limits
+from syncing.engine.sentences import gettext_noop
 from syncing.engine.snapshot import Snapshot, refs_in
 
-OVERRIDE = "If that is intended, run again with --force --reason, or raise the limit of the group."
+OVERRIDE = gettext_noop("If that is intended, run again with --force --reason, or raise the limit of the group.")
+TOO_MANY = gettext_noop("%(count)s items would be deleted; %(most)s are allowed in one run.")
+UPDATED = gettext_noop(
+    "%(count)s of %(total)s items kept in step (%(percent)s%%) would be updated; %(allowed)s%% are allowed."
+)
+DELETED = gettext_noop(
+    "%(count)s of %(total)s items of the account (%(percent)s%%) would be deleted; %(allowed)s%% are allowed."
+)
+NO_ROOM = gettext_noop(
+    "The account has %(count)s pipelines and %(new)s more are needed; Kommo allows %(most)s. Delete or merge some that "
+    "only this account has."
+)
+NO_ROOM_FOR_STAGES = gettext_noop(
+    "The pipeline %(name)r has %(count)s stages and %(new)s more are needed; Kommo allows %(most)s. Delete or merge "
+    "some that only this account has."
+)
+SHRUNK = gettext_noop(
+    "The master lost %(lost)s of %(total)s %(which)s (%(percent)s%%) since the last accepted reading; %(allowed)s%% "
+    "are allowed, and never all. If that is intended, run again with --force --reason."
+)
 SMALLEST_ENTITY = 3  # fields of one entity that may go altogether without a question
 
 
@@ -24,10 +44,7 @@ def kommo_limits(plan: Plan, existing: Snapshot) -> str | None:
     held = Counter((each.kind, each.within) for each in existing.held)
     pipelines = len(existing.pipelines) + held[Kind.PIPELINE, ""]
     if new_pipelines and pipelines + new_pipelines > MAX_PIPELINES:
-        return (
-            f"The account has {pipelines} pipelines and {new_pipelines} more are needed; "
-            f"Kommo allows {MAX_PIPELINES}. Delete or merge some that only this account has."
-        )
+        return NO_ROOM % {"count": pipelines, "new": new_pipelines, "most": MAX_PIPELINES}
     new_stages = Counter(ref.key.partition("/")[0] for ref in creates if ref.kind is Kind.STAGE)
     keys = {pipeline_key(pipeline.id): pipeline for pipeline in existing.pipelines}
     present = {key: len(pipeline.stages) + held[Kind.STAGE, key] for key, pipeline in keys.items()}
@@ -38,10 +55,7 @@ def kommo_limits(plan: Plan, existing: Snapshot) -> str | None:
         before = present.get(plan.match.keys.get(ref, ""), system[parent])  # Kommo adds those to a new pipeline
         if before + new > MAX_STAGES:
             name = plan.desired.items[ref].name
-            return (
-                f"The pipeline {name!r} has {before} stages and {new} more are needed; "
-                f"Kommo allows {MAX_STAGES}. Delete or merge some that only this account has."
-            )
+            return NO_ROOM_FOR_STAGES % {"name": name, "count": before, "new": new, "most": MAX_STAGES}
     return None
 
 
@@ -63,16 +77,16 @@ def thresholds(plan: Plan, existing: Snapshot, known: Mapping[Ref, str], limits:
     by_kommo += [item.is_predefined for item in existing.fields or ()]
     total = len(existing.pipelines) + by_kommo.count(False)
     if gone + options > limits.max_deletes:
-        return f"{gone + options} items would be deleted; {limits.max_deletes} are allowed in one run. {OVERRIDE}"
-    return _share(
-        "updated", len(updated & in_step), len(in_step), "items kept in step", limits.max_update_share, limits
-    ) or _share("deleted", gone, total, "items of the account", limits.max_delete_share, limits)
+        return f"{TOO_MANY % {'count': gone + options, 'most': limits.max_deletes}} {OVERRIDE}"
+    updates = _share(UPDATED, len(updated & in_step), len(in_step), limits.max_update_share, limits)
+    return updates or _share(DELETED, gone, total, limits.max_delete_share, limits)
 
 
-def _share(done: str, count: int, total: int, of: str, allowed: int, limits: Limits) -> str | None:
+def _share(sentence: str, count: int, total: int, allowed: int, limits: Limits) -> str | None:
     if total < limits.minimum_items or count * 100 <= allowed * total:
         return None
-    return f"{count} of {total} {of} ({count * 100 / total:.2f}%) would be {done}; {allowed}% are allowed. {OVERRIDE}"
+    facts = {"count": count, "total": total, "percent": f"{count * 100 / total:.2f}", "allowed": allowed}
+    return f"{sentence % facts} {OVERRIDE}"
 
 
 def inconsistency(master: Snapshot) -> str | None:
@@ -84,7 +98,7 @@ def inconsistency(master: Snapshot) -> str | None:
     """
     held_pipelines = any(each.kind is Kind.PIPELINE for each in master.held)
     if not any(pipeline.is_main for pipeline in master.pipelines) and not held_pipelines:
-        return "the main pipeline is missing"
+        return gettext_noop("the main pipeline is missing")
     visible = set(refs_in(master))
 
     def is_missing(kind: Kind, key: str) -> bool:
@@ -93,17 +107,26 @@ def inconsistency(master: Snapshot) -> str | None:
     for pipeline in master.pipelines:
         system = (stage_key(pipeline.id, WON), stage_key(pipeline.id, LOST))
         if not pipeline.is_archive and any(is_missing(Kind.STAGE, key) for key in system):
-            return f"the pipeline {pipeline.name!r} lacks its system stages"
+            return gettext_noop("the pipeline %(name)r lacks its system stages") % {"name": pipeline.name}
     for group in master.groups or ():
         if any(is_missing(Kind.CUSTOM_FIELD, field_key(group.entity, number)) for number in group.fields):
-            return f"the field group {group.name!r} of {group.entity} names fields that are missing"
+            return gettext_noop("the field group %(name)r of %(entity)s names fields that are missing") % {
+                "name": group.name,
+                "entity": group.entity,
+            }
     for item in master.fields or ():
         group_id = item.group_id or DEFAULT_GROUP
         if group_id not in PREDEFINED_GROUPS and is_missing(Kind.FIELD_GROUP, group_key(item.entity, group_id)):
-            return f"the field group of the field {item.name!r} of {item.entity} is missing"
+            return gettext_noop("the field group of the field %(name)r of %(entity)s is missing") % {
+                "name": item.name,
+                "entity": item.entity,
+            }
         statuses = (*item.required_statuses, *(item.hidden_statuses or ()))
         if any(is_missing(Kind.PIPELINE, pipeline_key(pipeline)) for pipeline, _ in statuses):
-            return f"a pipeline that requires or hides the field {item.name!r} of {item.entity} is missing"
+            return gettext_noop("a pipeline that requires or hides the field %(name)r of %(entity)s is missing") % {
+                "name": item.name,
+                "entity": item.entity,
+            }
     return None
 
 
@@ -116,13 +139,15 @@ def incomplete_reading(desired: Snapshot, existing: Snapshot, known: Mapping[Ref
     """
     held = {(each.kind, each.within) for each in existing.held}
     if not existing.pipelines and (Kind.PIPELINE, "") not in held:
-        return "the list of pipelines came empty, but every Kommo account has one"
+        return gettext_noop("the list of pipelines came empty, but every Kommo account has one")
     odd = [each.path.endswith("_embedded.statuses") for each in existing.held if each.kind is Kind.PIPELINE]
     if not existing.pipelines and all(odd):
-        return "no pipeline came with its stages, but every pipeline has won and lost"
+        return gettext_noop("no pipeline came with its stages, but every pipeline has won and lost")
     for item in existing.pipelines:
         if not (item.stages or item.is_archive or (Kind.STAGE, pipeline_key(item.id)) in held):
-            return f"the pipeline {item.name!r} came without any stage, but every pipeline has won and lost"
+            return gettext_noop("the pipeline %(name)r came without any stage, but every pipeline has won and lost") % {
+                "name": item.name
+            }
     for entity in ENTITIES if existing.groups is not None and existing.fields is not None else ():
         mapped = {ref.kind for ref, key in known.items() if key.startswith(f"{entity}/")}
         reason = _incomplete_lists(entity, desired, existing, mapped)
@@ -139,10 +164,12 @@ def _incomplete_lists(entity: str, desired: Snapshot, existing: Snapshot, mapped
     has_main = any(group.entity == entity and group.is_predefined for group in desired.groups or ())
     has_other = any(item.group_id not in (None, *PREDEFINED_GROUPS) for item in fields)
     if not groups and Kind.FIELD_GROUP not in held and (has_main or has_other or Kind.FIELD_GROUP in mapped):
-        return f"the list of field groups of {entity} came empty, but there is one"
+        return gettext_noop("the list of field groups of %(entity)s came empty, but there is one") % {"entity": entity}
     has_members = any(group.fields for group in groups)
     if not fields and Kind.CUSTOM_FIELD not in held and (has_members or Kind.CUSTOM_FIELD in mapped):
-        return f"the list of custom fields of {entity} came empty, but there were some"
+        return gettext_noop("the list of custom fields of %(entity)s came empty, but there were some") % {
+            "entity": entity
+        }
     return None
 
 
@@ -158,11 +185,9 @@ def master_losses(previous: Snapshot, current: Snapshot, max_percent: int, minim
         lost = sum(not current.hides(ref) for ref in before - after[label])
         everything = lost == len(before) and (" of " not in label or lost >= SMALLEST_ENTITY)
         if everything or (len(before) >= minimum and lost * 100 > max_percent * len(before)):
-            return (
-                f"The master lost {lost} of {len(before)} {label} ({lost * 100 / len(before):.2f}%) since the last "
-                f"accepted reading; {max_percent}% are allowed, and never all. If that is intended, run again with "
-                f"--force --reason."
-            )
+            percent = f"{lost * 100 / len(before):.2f}"
+            facts = {"lost": lost, "total": len(before), "which": label, "percent": percent, "allowed": max_percent}
+            return SHRUNK % facts
     return None
 
 
@@ -172,7 +197,9 @@ def empty_master(current: Snapshot) -> str | None:
         return None
     if any(each.kind is Kind.PIPELINE for each in current.held):
         return None
-    return "The master has no pipeline at all. Every Kommo account has one, so this reading is not accepted."
+    return gettext_noop(
+        "The master has no pipeline at all. Every Kommo account has one, so this reading is not accepted."
+    )
 
 
 def _kinds(snapshot: Snapshot) -> Iterator[tuple[str, frozenset[Ref]]]:
@@ -182,16 +209,22 @@ def _kinds(snapshot: Snapshot) -> Iterator[tuple[str, frozenset[Ref]]]:
     """
     held = [Ref(each.kind, each.key) for each in snapshot.held if each.key]
     pipelines = [Ref(Kind.PIPELINE, pipeline_key(pipeline.id)) for pipeline in snapshot.pipelines]
-    yield "pipelines", frozenset(pipelines + [ref for ref in held if ref.kind is Kind.PIPELINE])
+    yield gettext_noop("pipelines"), frozenset(pipelines + [ref for ref in held if ref.kind is Kind.PIPELINE])
     ordinary = ((pipeline, stage) for pipeline, stage in snapshot.stages() if not stage.is_system)
-    yield "stages", frozenset(Ref(Kind.STAGE, stage_key(pipeline.id, stage.id)) for pipeline, stage in ordinary)
+    yield (
+        gettext_noop("stages"),
+        frozenset(Ref(Kind.STAGE, stage_key(pipeline.id, stage.id)) for pipeline, stage in ordinary),
+    )
     if snapshot.groups is not None:
         people = (group for group in snapshot.groups if not group.is_predefined)
-        yield "field groups", frozenset(Ref(Kind.FIELD_GROUP, group_key(group.entity, group.id)) for group in people)
+        yield (
+            gettext_noop("field groups"),
+            frozenset(Ref(Kind.FIELD_GROUP, group_key(group.entity, group.id)) for group in people),
+        )
     if snapshot.fields is not None:
         refs = [*refs_in(Snapshot((), None, snapshot.fields)), *(ref for ref in held if ref.kind is Kind.CUSTOM_FIELD)]
-        yield "custom fields", frozenset(ref for ref in refs if ref.kind is Kind.CUSTOM_FIELD)
-        yield "options", frozenset(ref for ref in refs if ref.kind is Kind.ENUM)
+        yield gettext_noop("custom fields"), frozenset(ref for ref in refs if ref.kind is Kind.CUSTOM_FIELD)
+        yield gettext_noop("options"), frozenset(ref for ref in refs if ref.kind is Kind.ENUM)
         for entity in sorted({item.entity for item in snapshot.fields} | set(ENTITIES)):
             mine = (ref for ref in refs if ref.kind is Kind.CUSTOM_FIELD and ref.key.startswith(f"{entity}/"))
-            yield f"custom fields of {entity}", frozenset(mine)
+            yield gettext_noop("custom fields of %(entity)s") % {"entity": entity}, frozenset(mine)

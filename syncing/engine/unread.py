@@ -7,11 +7,16 @@ from syncing.engine.coverage import Coverage
 from syncing.engine.exclusions import excluded_names
 from syncing.engine.refs import Kind
 from syncing.engine.rules import Rules
+from syncing.engine.sentences import gettext_noop
 from syncing.engine.snapshot import Snapshot
 
-IN_MASTER = "It came from the master in an unexpected shape and is not copied ({place}); look at it in Kommo."
-IN_ACCOUNT = (
-    "It came from the account in an unexpected shape and is neither changed nor deleted ({place}); look at it in Kommo."
+NULL = gettext_noop("it is null")
+IN_MASTER = gettext_noop(
+    "It came from the master in an unexpected shape and is not copied (%(place)s); look at it in Kommo."
+)
+IN_ACCOUNT = gettext_noop(
+    "It came from the account in an unexpected shape and is neither changed nor deleted (%(place)s); look at it in "
+    "Kommo."
 )
 
 
@@ -20,9 +25,9 @@ def unread_items(desired: Snapshot, existing: Snapshot, rules: Rules, coverage: 
     for snapshot, message in ((desired, IN_MASTER), (existing, IN_ACCOUNT)):
         for held in snapshot.held:
             if coverage.covers(held.kind) and not excluded_names(rules.exclusions, held.kind, {held.name or ""}):
-                yield Manual(str(held.kind), held.label, held.parent, message.format(place=held.place))
+                yield Manual(str(held.kind), held.label, held.parent, message % {"place": held.place})
         for item in snapshot.fields or () if coverage.covers(Kind.ENUM) else ():
             for at, enum in enumerate(item.enums):
                 if enum.value is None:
-                    place = f"id {enum.id}: enums.{at}.value is null"
-                    yield Manual(str(Kind.ENUM), f"#{enum.id}", item.name, message.format(place=place))
+                    place = f"id {enum.id}: enums.{at}.value: {NULL}"
+                    yield Manual(str(Kind.ENUM), f"#{enum.id}", item.name, message % {"place": place})

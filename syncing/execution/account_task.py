@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from django.utils.translation import gettext_noop
+
 from accounts.kommo import elapsed_time
 from accounts.kommo.client import KommoClient
 from accounts.kommo.errors import IpBlocked, KommoError
@@ -32,7 +34,7 @@ from syncing.replication.contract import NO_NOTES, Checkpoint, Mapped, Notes, Re
 logger = logging.getLogger(__name__)
 
 Replicate = Callable[[Target, KommoClient, Record, Checkpoint, StoreBefore], Result]
-BLOCKED_MESSAGE = "Kommo blocked this machine's IP address, so everything was stopped."
+BLOCKED_MESSAGE = gettext_noop("Kommo blocked this machine's IP address, so everything was stopped.")
 
 
 class LeaseWatch:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from django.utils.translation import gettext_noop
+
 from accounts.kommo.stopping import Stop, Stopped
 from accounts.log_context import log_ids
 from accounts.models import Account
@@ -28,10 +30,17 @@ from syncing.services.runs.waves import advance_or_close
 
 logger = logging.getLogger(__name__)
 
-NOT_STORED = ("The snapshot taken before that run has expired.", "Correct the account by hand in Kommo.")
+PAUSED = gettext_noop("paused since the run was asked for")
+GROUP_PAUSED = gettext_noop("its group was paused since the run was asked for")
+NO_MASTER = gettext_noop("it is no longer a master")
+NO_SLAVE = gettext_noop("it is no longer a slave")
+NOT_STORED = (
+    gettext_noop("The snapshot taken before that run has expired."),
+    gettext_noop("Correct the account by hand in Kommo."),
+)
 NOT_APPROVED = (
-    "Nothing is written to a master without an approved plan, and this plan was not approved.",
-    "Propose the items again, then approve that plan.",
+    gettext_noop("Nothing is written to a master without an approved plan, and this plan was not approved."),
+    gettext_noop("Propose the items again, then approve that plan."),
 )
 
 
@@ -151,13 +160,11 @@ def why_not_worked(claim: Claim, run: SyncRun, account: Account, goal: Goal | No
     """
     purpose = purpose_of(run.purpose)
     if account.is_paused or run.group.is_paused:
-        whose = "" if account.is_paused else "its group was "
-        return Ending(AccountState.SKIPPED, "paused", f"{whose}paused since the run was asked for")
+        return Ending(AccountState.SKIPPED, "paused", PAUSED if account.is_paused else GROUP_PAUSED)
     if account.role != purpose.role:
-        role = "master" if purpose.writes_master else "slave"
-        return Ending(AccountState.SKIPPED, "", f"it is no longer a {role}")
+        return Ending(AccountState.SKIPPED, "", NO_MASTER if purpose.writes_master else NO_SLAVE)
     if account.group_id != run.group_id:
-        return Ending(AccountState.SKIPPED, "", "it belongs to another group now")
+        return Ending(AccountState.SKIPPED, "", gettext_noop("it belongs to another group now"))
     if goal is None:
         return Ending(AccountState.FAILED, "not_found", error=error_document("not_found", *NOT_STORED))
     if goal.gate is not None and claim.writes and not claim.approved_digest:

@@ -4,10 +4,13 @@ import logging
 from collections.abc import Sequence
 
 from django.core.exceptions import ValidationError
+from django.utils import translation
+from django.utils.translation import gettext_noop
 
 from accounts.kommo.identity import ALREADY_HERE, WrongAccount
 from accounts.kommo.stopping import DELIBERATE_STOPS
 from accounts.models import Account, SyncGroup
+from accounts.own_words import SOURCE
 from accounts.services.health.store import record_health
 from accounts.services.identity import remember_identity
 from syncing import conf
@@ -23,15 +26,19 @@ from syncing.services.runs.close import end_without_master
 
 logger = logging.getLogger(__name__)
 
-POLICY_REMEDY = "Correct the policy on the page of the group, then run again."
-NO_MASTER = ("The group has no master any more.", "Give one account of the group the role of the master.")
+WRONG_POLICY = gettext_noop("The policy of the group %(group)s has wrong values. %(wrong)s")
+POLICY_REMEDY = gettext_noop("Correct the policy on the page of the group, then run again.")
+NO_MASTER = (
+    gettext_noop("The group has no master any more."),
+    gettext_noop("Give one account of the group the role of the master."),
+)
 NOTHING_COVERED = (
-    "The group's policy does not cover this type of run.",
-    "Change the policy, or start another type.",
+    gettext_noop("The group's policy does not cover this type of run."),
+    gettext_noop("Change the policy, or start another type."),
 )
 NOTHING_TO_REVERT = (
-    "The snapshots for this rollback have expired.",
-    "Correct the accounts by hand in Kommo, or start a new run.",
+    gettext_noop("The snapshots for this rollback have expired."),
+    gettext_noop("Correct the accounts by hand in Kommo, or start a new run."),
 )
 
 
@@ -60,8 +67,9 @@ def policy_error(group: SyncGroup) -> str:
     try:
         group.clean_fields()
     except ValidationError as error:
-        wrong = "; ".join(f"{name}: {' '.join(messages)}" for name, messages in error.message_dict.items())
-        return f"The policy of the group {group.name} has wrong values. {wrong}"
+        with translation.override(SOURCE):
+            wrong = "; ".join(f"{name}: {' '.join(messages)}" for name, messages in error.message_dict.items())
+        return WRONG_POLICY % {"group": group.name, "wrong": wrong}
     return ""
 
 
@@ -101,7 +109,7 @@ def learn_identity(account: Account, kommo_id: int | None) -> dict[str, str] | N
     """Stores the identity at the first contact; returns the problem when another entry is this very Kommo account."""
     if kommo_id is None or account.kommo_id is not None or remember_identity(account.pk, kommo_id):
         return None
-    message = f"{account.subdomain}: {ALREADY_HERE.format(kommo_id)}."
+    message = f"{account.subdomain}: {ALREADY_HERE % {'found': kommo_id}}."
     return error_document(WrongAccount.code, message, WrongAccount.remedy)
 
 
@@ -111,7 +119,9 @@ def failed_inside(claim: MasterClaim, error: BaseException) -> None:
     if claim.attempts < conf.MAX_ERRORS:
         release_master(claim)
         return
-    problem = error_document("internal", f"Reading the master failed: {where(error)}.", INTERNAL_REMEDY)
+    problem = error_document(
+        "internal", gettext_noop("Reading the master failed: %(where)s.") % {"where": where(error)}, INTERNAL_REMEDY
+    )
     run = SyncRun.objects.filter(pk=claim.run_id, fence=claim.fence).first()
     if run is not None:
         end_without_master(run, "internal", problem)

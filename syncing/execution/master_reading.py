@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from django.utils.translation import gettext_noop
+
 from accounts.kommo.errors import BadAnswer, KommoError
 from accounts.kommo.stopping import Stop
 from accounts.models import Account
@@ -13,8 +15,8 @@ from syncing.engine.snapshot import Snapshot, fingerprint, refs_in
 from syncing.leases.claims import MasterClaim
 from syncing.records.text import error_document
 
-CONTRADICTED = "a second reading, which is required before deletions, gave another answer"
-HIDDEN = "its list does not show an item that exists when it is requested by itself"
+CONTRADICTED = gettext_noop("a second reading, which is required before deletions, gave another answer")
+HIDDEN = gettext_noop("its list does not show an item that exists when it is requested by itself")
 
 
 @dataclass(frozen=True)

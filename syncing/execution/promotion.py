@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from django.db import transaction
+from django.utils.translation import gettext_noop
 
 from accounts.models import Account
 from syncing.adapters.gate import Gate
@@ -24,9 +25,12 @@ from syncing.records.text import clean, error_document
 from syncing.replication.contract import Mapped
 from syncing.services.runs.close import end_without_master
 
-NO_SOURCE = ("The account with the picked items is no longer a slave of the group.", "Pick them in another account.")
-NOTHING_LEFT = "None of the picked items can be promoted to the master."
-LOOK_AGAIN = "See the log of the run; look for drift, then pick again."
+NO_SOURCE = (
+    gettext_noop("The account with the picked items is no longer a slave of the group."),
+    gettext_noop("Pick them in another account."),
+)
+NOTHING_LEFT = gettext_noop("None of the picked items can be promoted to the master.")
+LOOK_AGAIN = gettext_noop("See the log of the run; look for drift, then pick again.")
 
 
 def request(run: SyncRun, master: Account, scope: Scope) -> ReadRequest | None:

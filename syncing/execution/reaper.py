@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 
 from django.db.models import Exists, OuterRef, QuerySet
+from django.utils.translation import gettext_noop
 
 from accounts.services.health import bulk_check
 from syncing import conf
@@ -23,11 +24,11 @@ from syncing.records.text import error_document
 from syncing.services import promotion
 from syncing.services.runs import close, order, waves
 
-ORPHANED = "the process that worked this run has died"
+ORPHANED = gettext_noop("the process that worked this run has died")
 TOO_MANY_READS = error_document(
     "internal",
-    f"The worker died {conf.MAX_CRASHES} times while it read the master.",
-    "Look for the cause in the worker's log (memory, restarts), then run again.",
+    gettext_noop("The worker died %(count)s times while it read the master.") % {"count": conf.MAX_CRASHES},
+    gettext_noop("Look for the cause in the worker's log (memory, restarts), then run again."),
 )
 
 

@@ -26,9 +26,9 @@ from syncing.records.snapshots import last_accepted, store_master
 from syncing.records.text import error_document
 from syncing.services.runs.close import end_without_master
 
-MASTER_REMEDY = "Look at the master. If this is intended, run again with --force --reason TEXT."
+MASTER_REMEDY = gettext_noop("Look at the master. If this is intended, run again with --force --reason TEXT.")
 NOT_COMPARED = (
-    "The last reading of the master is damaged, so it is unknown what the master has lost since then.",
+    gettext_noop("The last reading of the master is damaged, so it is unknown what the master has lost since then."),
     MASTER_REMEDY,
 )
 

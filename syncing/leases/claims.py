@@ -9,6 +9,7 @@ from datetime import datetime
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce, Now
+from django.utils.translation import gettext_noop
 
 from accounts import clock
 from accounts.models import SyncGroup
@@ -20,8 +21,9 @@ logger = logging.getLogger(__name__)
 
 TOO_MANY_CRASHES = {
     "code": "internal",
-    "message": f"The worker died {conf.MAX_CRASHES} times while it worked on this account.",
-    "remedy": "Look for the cause in the worker's log (memory, restarts), then run again.",
+    "message": gettext_noop("The worker died %(count)s times while it worked on this account.")
+    % {"count": conf.MAX_CRASHES},
+    "remedy": gettext_noop("Look for the cause in the worker's log (memory, restarts), then run again."),
 }
 # Columns of a claim. Nothing else of the rows: of many accounts at once, one odd document would cost all their claims.
 CLAIMED = ("pk", "run", "account", "run__mode", "fence", "requests", "run__purpose", "approved_digest", "failing")
@@ -143,7 +145,7 @@ def release_expired(run_id: int | None = None) -> int:
     hopeless = expired.filter(crashes__gte=conf.MAX_CRASHES)
     count += _update(hopeless, state=AccountState.FAILED, reason="internal", error=TOO_MANY_CRASHES, **ended)
     return count + expired.update(
-        state=AccountState.QUEUED, note="its worker died; another worker will continue", **back
+        state=AccountState.QUEUED, note=gettext_noop("its worker died; another worker will continue"), **back
     )
 
 

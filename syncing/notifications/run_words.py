@@ -31,7 +31,7 @@ def failed(digest: Digest, decision: TellingDecision | None, speech: Speech) -> 
     if reason := bad.pop(RUN, ""):
         error = run.error or {}
         remedy = without_secrets(translated(error.get("remedy", "")))
-        why = f"{reason_with_code(reason)}: {speech.sentence(error.get('message', ''))}".rstrip(": ")
+        why = f"{reason_with_code(reason)}: {speech.sentence(translated(error.get('message', '')))}".rstrip(": ")
         lines.append(sentences(why, remedy))
     remedies = {name: without_secrets(translated(text)) for name, text in digest.remedies.items()}
     labels = {state: account_state_label(state) for state in AccountState.values}

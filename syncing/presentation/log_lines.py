@@ -5,6 +5,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from accounts.own_words import in_readers_words, translated
 from syncing.models import LogEntry, RunState
 from syncing.presentation.explanations import reason_label
 from syncing.presentation.labels import account_state_label
@@ -19,9 +20,9 @@ def log_text(entry: LogEntry) -> str:
         return _end(facts)
     sentence = entry.details.get("sentence")
     if not sentence or not isinstance(facts, dict):
-        return _(entry.message) if entry.message else ""
+        return translated(entry.message)
     try:
-        return _(sentence) % facts
+        return _(sentence) % in_readers_words(facts)
     except (KeyError, TypeError, ValueError):  # of an older or a newer version
         return entry.message
 

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext_noop
+
 from accounts import clock
 from syncing.adapters.outcomes import DONE, Outcome
 from syncing.engine.grouping import content_digest
@@ -13,6 +15,16 @@ from syncing.models import ACCOUNT_GOOD, AccountState
 from syncing.records.outcomes import changes_of, counts_of, lasting
 from syncing.records.text import clean, error_document, short
 from syncing.replication.contract import Result
+
+STOPPED = gettext_noop("stopped after %(requests)s requests: %(done)s. Last: %(last)s")
+NOTHING = gettext_noop("nothing was written")
+BEGUN = gettext_noop("it had just begun")
+COUNTED = {
+    "created": gettext_noop("created: %(count)s"),
+    "updated": gettext_noop("updated: %(count)s"),
+    "deleted": gettext_noop("deleted: %(count)s"),
+    "adopted": gettext_noop("adopted: %(count)s"),
+}
 
 
 @dataclass(frozen=True)
@@ -91,7 +103,5 @@ def how_far(progress: Progress | None) -> str:
     if progress is None:
         return ""
     counts = counts_of(progress.outcomes)
-    done = ", ".join(f"{count} {column}" for column, count in counts.items() if count)
-    return short(
-        f"stopped after {progress.requests} requests: {done or 'nothing written'}; last: {progress.note or 'begun'}"
-    )
+    done = "; ".join(COUNTED[column] % {"count": count} for column, count in counts.items() if count)
+    return short(STOPPED % {"requests": progress.requests, "done": done or NOTHING, "last": progress.note or BEGUN})

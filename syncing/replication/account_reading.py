@@ -16,6 +16,7 @@ from syncing.engine.resources.custom_fields import ENTITIES, CustomField
 from syncing.engine.resources.field_groups import DEFAULT_GROUP, FieldGroup
 from syncing.engine.resources.pipelines import Pipeline
 from syncing.engine.safety import incomplete_reading
+from syncing.engine.sentences import gettext_noop
 from syncing.engine.snapshot import Snapshot, refs_in
 from syncing.replication.assumptions import raise_doubt
 from syncing.replication.contract import Target
@@ -44,7 +45,10 @@ class AccountReading:
             existing = self._read_all()
             hidden = next(iter(self._missing(existing)), None)
             if hidden is not None and item_exists(self.reader.client, hidden):
-                raise BadAnswer(f"the list does not show the {hidden}, but it is there", account=self.target.subdomain)
+                raise BadAnswer(
+                    gettext_noop("the list does not show the %(what)s, but it is there") % {"what": hidden},
+                    account=self.target.subdomain,
+                )
         return existing
 
     def _missing(self, existing: Snapshot) -> list[Ref]:

@@ -17,6 +17,7 @@ from syncing.engine.delta import deletes, doubt_about
 from syncing.engine.plan import Plan, make_plan
 from syncing.engine.refs import Ref
 from syncing.engine.rules import WHOLE, Rules
+from syncing.engine.sentences import gettext_noop
 from syncing.engine.snapshot import Snapshot
 from syncing.engine.stored_names import unrestored_options
 from syncing.replication.account_reading import AccountReading
@@ -89,7 +90,7 @@ class Replication:
         self.ledger.expect(plan)
         refusal = why_refused(plan, existing, self.id_map.known, self.rules, self.target.approved_digest)
         if refusal is not None:
-            self.ledger.skip_planned("The account was refused before the first write.")
+            self.ledger.skip_planned(gettext_noop("The account was refused before the first write."))
             return self._result("refused", refusal["code"], refusal)
         if not self.target.writes:
             self.ledger.mark_names(plan.stored_otherwise)
@@ -119,7 +120,7 @@ class Replication:
     def stopped(self, state: str, error: KommoError) -> Result:
         """Returns the result of an account run that an error of the account, or a cancel, has cut short."""
         self.left = None  # nobody knows how far it came
-        self.ledger.skip_planned("Not tried: the account's run ended before.")
+        self.ledger.skip_planned(gettext_noop("Not tried: the account's run ended before."))
         told = None if state == StopReason.CANCELLED else problem(error.code, str(error), error.remedy)
         return self._result(state, error.code, told)
 

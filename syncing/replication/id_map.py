@@ -7,10 +7,11 @@ from syncing.adapters.outcomes import ADOPT, DONE, Outcome
 from syncing.engine.changes import Action
 from syncing.engine.plan import Plan
 from syncing.engine.refs import CHILD_KIND, Kind, Ref
+from syncing.engine.sentences import gettext_noop
 from syncing.replication.contract import NO_NOTES, Mapped, Notes
 from syncing.replication.ledger import Ledger
 
-ADOPTED = "It was already there and is now kept in step."
+ADOPTED = gettext_noop("It was already there and is now kept in step.")
 
 
 @dataclass

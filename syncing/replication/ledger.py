@@ -9,9 +9,14 @@ from syncing.adapters.outcomes import DONE, FAILED, PLANNED, SKIPPED, UNVERIFIED
 from syncing.engine.changes import Action, Change
 from syncing.engine.plan import Plan
 from syncing.engine.refs import Kind, Ref
+from syncing.engine.sentences import gettext_noop
 
-STORED_AS = "Kommo stores it as {!r}."
-SPOILED = "It was only written back, and Kommo stores it as {!r} since."
+STORED_AS = gettext_noop("Kommo stores it as %(name)r.")
+SPOILED = gettext_noop("It was only written back, and Kommo stores it as %(name)r since.")
+NOT_THERE = gettext_noop("Kommo accepted it, but reading again shows that it is not there.")
+STILL_THERE = gettext_noop("Kommo accepted it, but reading again shows that it is still there.")
+DIFFERENT = gettext_noop("Kommo accepted it, but reading again shows %(what)s.")
+INSTEAD = gettext_noop("%(attribute)s: %(found)r instead of %(expected)r")
 
 
 @dataclass
@@ -102,7 +107,7 @@ class Ledger:
                 continue  # it came free only now: it is in no report, so it waits for the next run
             outcome = self.outcomes.setdefault(ref, Outcome.of(change))
             if outcome.state in (DONE, PLANNED):
-                message = "Kommo accepted it, but reading again shows " + describe_remaining(change)
+                message = doubtful(change)
                 self.outcomes[ref] = replace(outcome, state=UNVERIFIED, code="bad_answer", message=message)
                 doubted.append(ref)
         return doubted
@@ -125,7 +130,7 @@ class Ledger:
         """Marks as unverified the names that Kommo stores otherwise, and returns them; none is written again."""
         marked = []
         for change in changes:
-            ref, message = change.ref, sentence.format(change.fields["name"][0])
+            ref, message = change.ref, sentence % {"name": change.fields["name"][0]}
             outcome = self.outcomes.get(ref)
             if outcome is None:
                 outcome = Outcome.of(change)
@@ -156,10 +161,12 @@ class Ledger:
         return next(problems, None)
 
 
-def describe_remaining(change: Change) -> str:
-    """Returns what the re-reading shows of a change that was written, as the end of a sentence."""
+def doubtful(change: Change) -> str:
+    """Says what the re-reading shows of a change that was written."""
     if change.action is Action.CREATE:
-        return "that it is not there."
+        return NOT_THERE
     if change.action is Action.DELETE:
-        return "that it is still there."
-    return "; ".join(f"{name}: {old!r} instead of {new!r}" for name, (old, new) in change.fields.items()) + "."
+        return STILL_THERE
+    fields = ((name, *values) for name, values in change.fields.items())
+    found = (INSTEAD % dict(zip(("attribute", "found", "expected"), each, strict=True)) for each in fields)
+    return DIFFERENT % {"what": "; ".join(found)}

@@ -7,14 +7,17 @@ from syncing.engine.plan import Plan
 from syncing.engine.refs import Ref
 from syncing.engine.rules import Rules
 from syncing.engine.safety import kommo_limits, thresholds
+from syncing.engine.sentences import gettext_noop
 from syncing.engine.snapshot import Snapshot
 
-LIMIT_REMEDY = "Make room in the account; the message says where."
-PLAN_REMEDY = "Look at the plan. If it is intended, run this account again with --force --reason TEXT."
-STALE = "The account has changed since its plan was approved, so nothing was written."
-STALE_REMEDY = "Look at the new plan and approve that one."
-REVIEW = "Items to delete: {count}. A run that nobody attends to deletes nothing, so it stops before this account."
-REVIEW_REMEDY = "Look at the plan and approve it, or run this account again by hand."
+LIMIT_REMEDY = gettext_noop("Make room in the account; the message says where.")
+PLAN_REMEDY = gettext_noop("Look at the plan. If it is intended, run this account again with --force --reason TEXT.")
+STALE = gettext_noop("The account has changed since its plan was approved, so nothing was written.")
+STALE_REMEDY = gettext_noop("Look at the new plan and approve that one.")
+REVIEW = gettext_noop(
+    "Items to delete: %(count)s. A run that nobody attends to deletes nothing, so it stops before this account."
+)
+REVIEW_REMEDY = gettext_noop("Look at the plan and approve it, or run this account again by hand.")
 
 
 def why_refused(
@@ -26,7 +29,7 @@ def why_refused(
     if approved_digest and approved_digest != plan.digest and plan.changes:
         return problem("stale_plan", STALE, STALE_REMEDY)
     if rules.deletes_after_review and (count := deletes(plan)):
-        return problem("needs_review", REVIEW.format(count=count), REVIEW_REMEDY)
+        return problem("needs_review", REVIEW % {"count": count}, REVIEW_REMEDY)
     if rules.limits and (sentence := thresholds(plan, existing, known, rules.limits)):
         return problem("guard", sentence, PLAN_REMEDY)
     return None

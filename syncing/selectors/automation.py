@@ -18,6 +18,7 @@ from django_q.models import Schedule as QueueSchedule
 
 from accounts import clock
 from accounts.models import SyncGroup, WatchMode
+from accounts.own_words import translated
 from syncing import conf
 from syncing.leases import processes
 from syncing.models import (
@@ -137,7 +138,7 @@ def _watchers(state: AutomationState) -> Iterator[AutomationTrouble]:
             message = _("The master of the group %(group)s has not been looked at since %(time)s.") % facts
         else:
             message = _("The master of the group %(group)s has not been looked at yet.") % facts
-        remedy = watch.problem or _("See whether a worker runs. `manage.py watch` looks at the master now.")
+        remedy = translated(watch.problem) or _("See whether a worker runs. `manage.py watch` looks at the master now.")
         yield AutomationTrouble("watcher", group.name, watch.due_at, message, remedy, "watcher")
 
 
@@ -171,11 +172,11 @@ def failing(state: AutomationState) -> list[AutomationTrouble]:
             continue
         for schedule in state.schedules.get(group.pk, ()):
             if schedule.problem:
-                facts = {"schedule": str(schedule), "group": group.name, "problem": schedule.problem}
+                facts = {"schedule": str(schedule), "group": group.name, "problem": translated(schedule.problem)}
                 message = _("The schedule %(schedule)s of the group %(group)s started nothing. %(problem)s") % facts
                 found.append(AutomationTrouble("schedule_skipped", group.name, None, message, remedy))
         if group.drift_hours and group.drift_problem:
-            facts = {"group": group.name, "problem": group.drift_problem}
+            facts = {"group": group.name, "problem": translated(group.drift_problem)}
             message = _("The check for drift of the group %(group)s could not start. %(problem)s") % facts
             found.append(AutomationTrouble("drift_check", group.name, None, message, remedy))
     return found

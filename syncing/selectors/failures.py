@@ -6,6 +6,7 @@ from typing import Any
 
 from django.utils.translation import gettext
 
+from accounts.own_words import translated
 from syncing.models import AccountRun, AccountState, SyncRun
 from syncing.presentation.explanations import reason_label, reason_remedy, reason_sentence, state_sentence
 from syncing.presentation.labels import account_state_label
@@ -83,7 +84,7 @@ def failures_of(run: SyncRun) -> list[Failure]:
 
 
 def _failure(state: str, reason: str, rows: list[dict[str, Any]]) -> Failure:
-    shared = _shared([_error(row, "message") or row["note"] for row in rows])
+    shared = _shared([_message(row) for row in rows])
     return Failure(
         state=state,
         reason=reason,
@@ -97,12 +98,16 @@ def _failure(state: str, reason: str, rows: list[dict[str, Any]]) -> Failure:
 
 def _failed_account(row: dict[str, Any], shared: str) -> FailedAccount:
     name = row["account__name"] or row["account__subdomain"]
-    message = "" if shared else _error(row, "message") or row["note"]
+    message = "" if shared else _message(row)
     return FailedAccount(row["pk"], row["account_id"], name, message)
 
 
+def _message(row: dict[str, Any]) -> str:
+    return _error(row, "message") or translated(row["note"])
+
+
 def _error(row: dict[str, Any], name: str) -> str:
-    return str((row["error"] or {}).get(name, ""))
+    return translated((row["error"] or {}).get(name, ""))
 
 
 def _shared(texts: list[str]) -> str:

@@ -181,7 +181,7 @@ def _of_last_account_runs(unwell: Collection[int]) -> Iterator[tuple[Concern, Co
         name = row["account__name"] or row["account__subdomain"]
         account = ConcernedAccount(name, row["account"], row["pk"], run_id=row["run"], run_mode=row["run__mode"])
         for concern in _concerns_of(row, row["account"] in unwell):
-            words = (row["error"] or {}).get("message", "") if concern.state in TROUBLED else ""
+            words = translated((row["error"] or {}).get("message", "")) if concern.state in TROUBLED else ""
             yield concern, replace(account, words=words)
 
 
@@ -192,7 +192,7 @@ def _concerns_of(row: Mapping[str, Any], is_unwell: bool) -> Iterator[Concern]:
         error = row["error"] or {}
         label = str(AccountState(row["state"]).label)
         if row["reason"] or error or not row["document__conflicts"]:
-            reason, remedy = row["reason"], reason_remedy(row["reason"]) or error.get("remedy", "")
+            reason, remedy = row["reason"], reason_remedy(row["reason"]) or translated(error.get("remedy", ""))
             title, text = reason_label(reason) or label, reason_sentence(reason) or state_sentence(row["state"])
             yield Concern(row["state"], label, title, text, remedy, reason)
     # What a drift check found has lines of its own.
@@ -213,7 +213,7 @@ def _concerns_of(row: Mapping[str, Any], is_unwell: bool) -> Iterator[Concern]:
     for kind, label, name in (("conflict", _("Conflict"), "conflicts"), ("manual", _("By hand"), "manual")):
         for item in row[f"document__{name}"] or []:
             where = f" ({item['parent']})" if item.get("parent") else ""
-            yield Concern(kind, label, f"{item['name']}{where}", item.get("message", ""))
+            yield Concern(kind, label, f"{item['name']}{where}", translated(item.get("message", "")))
 
 
 def _of_edits(accounts: Iterable[Any]) -> Iterator[tuple[Concern, ConcernedAccount]]:

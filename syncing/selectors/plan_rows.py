@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 
 from accounts.models import RELATED_SECRETS
+from accounts.own_words import translated
+from accounts.services.events import with_remedy
 from syncing.engine.grouping import rows
 from syncing.models import AccountRun, SyncRun
 from syncing.presentation.plans import field_texts
@@ -18,13 +20,14 @@ def plan_rows(run: SyncRun) -> Iterator[tuple[str, ...]]:
     account_runs = AccountRun.objects.filter(run=run).select_related("account").defer(*RELATED_SECRETS)
     for account_run in account_runs.order_by("account__subdomain").iterator(chunk_size=AT_ONCE):
         account, error = account_run.account, account_run.error or {}
-        problem = f"{error.get('message', '')} {error.get('remedy', '')}".strip() or account_run.note
+        problem = with_remedy(error.get("message", ""), error.get("remedy", "")) or account_run.note
+        problem = translated(problem)
         known = (account.subdomain, account.name, account_run.state, account_run.content_digest[:SHORT])
         lines = []
         for name, row in rows(account_run.document):
             is_change = name == "changes"
             what, fields = (row["action"], "; ".join(field_texts(row))) if is_change else (WHAT[name], "")
-            parent, message = row.get("parent") or "", row.get("message") or ""
+            parent, message = row.get("parent") or "", translated(row.get("message") or "")
             lines.append((what, row["kind"], row["name"], parent, fields, row.get("outcome", ""), message))
         if problem or not lines:
             lines.insert(0, ("", "", "", "", "", "", problem))

@@ -4,13 +4,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from django.db.models import Q, QuerySet
+from django.utils.translation import get_language
 
+from accounts.own_words import SOURCE, translated
 from syncing.models import LogEntry, SyncRun
 from syncing.presentation.labels import ACTIONS, KINDS
+from syncing.presentation.log_lines import log_text
 from syncing.selectors.filters import ListFilters, one_of
 
 HEAD = ("time", "account", "level", "action", "kind", "item", "parent", "outcome", "message")
 AT_ONCE = 2000  # rows in memory
+MOST_MESSAGES = 500  # that are looked through in another language
 ACCOUNT = "account_run__account"
 COLUMNS = ("level", "action", "kind")
 
@@ -33,9 +37,18 @@ def found_entries(run: SyncRun, filters: RunLogFilters) -> QuerySet[LogEntry]:
     if filters.account:
         entries = entries.filter(account_run__account__subdomain=filters.account)
     if filters.q:
-        entries = entries.filter(Q(name__icontains=filters.q) | Q(message__icontains=filters.q))
+        named = Q(name__icontains=filters.q) | Q(message__icontains=filters.q)
+        entries = entries.filter(named | Q(message__in=_read_as(entries, filters.q)))
     names = (f"{ACCOUNT}__{column}" for column in ("name", "subdomain"))
     return entries.select_related(ACCOUNT).only(*(field.name for field in LogEntry._meta.fields), *names)
+
+
+def _read_as(entries: QuerySet[LogEntry], text: str) -> list[str]:
+    """Returns the messages of which the reader's language has `text`."""
+    if get_language() == SOURCE:
+        return []
+    messages = entries.exclude(message="").order_by().values_list("message", flat=True).distinct()[:MOST_MESSAGES]
+    return [message for message in messages if text.casefold() in translated(message).casefold()]
 
 
 def log_rows(entries: QuerySet[LogEntry]) -> Iterator[tuple[str, ...]]:
@@ -44,4 +57,4 @@ def log_rows(entries: QuerySet[LogEntry]) -> Iterator[tuple[str, ...]]:
         account = entry.account_run.account.subdomain if entry.account_run else ""
         parent = str(entry.details.get("parent") or "")
         item = (entry.action, entry.kind, entry.name, parent, entry.code if entry.kind else "")
-        yield (entry.at.isoformat(timespec="seconds"), account, entry.level, *item, entry.message)
+        yield (entry.at.isoformat(timespec="seconds"), account, entry.level, *item, log_text(entry))

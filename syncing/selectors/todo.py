@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from accounts.models import SECRETS, Account
+from accounts.own_words import translated
 from syncing.engine.refs import Kind
 from syncing.engine.resources.custom_fields import ENTITIES
 from syncing.models import AccountRun, AccountState, IdMapping, RunPurpose, RunType
@@ -63,7 +64,7 @@ class Task:
         return {Kind.PIPELINE.value: self.name, Kind.STAGE.value: self.parent}.get(self.kind, "")
 
     def mentions(self, text: str) -> bool:
-        return any(text in word.casefold() for word in (self.name, self.parent, self.message))
+        return any(text in word.casefold() for word in (self.name, self.parent, translated(self.message)))
 
 
 def tasks(*, group: int | None = None, account: int | None = None, text: str = "") -> list[Task]:

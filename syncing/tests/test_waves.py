@@ -97,7 +97,7 @@ def test_a_run_that_was_stopped_shows_which_wave_failed_and_which_were_not_touch
     assert states_on(response) == ["done", "failed", "skipped"]
     assert "1/2 (50 %)" in html
     assert "1 of 2 accounts of wave 2 of 3 failed (50.00%; 10% are allowed)" in html
-    assert "west failed (unpaid: Not paid)" in html
+    assert "west (unpaid): Not paid" in html
     assert 'id="ks-continue"' not in html
 
 

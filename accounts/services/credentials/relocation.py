@@ -50,7 +50,7 @@ class Locator:
         if not re.match(SUBDOMAIN_PATTERN, place.subdomain):
             return None
         if database_thread.run(Account.objects.filter(subdomain=place.subdomain).exclude(pk=self._account_id).exists):
-            detail = f"it is {place.subdomain} now, which another entry here has"
+            detail = gettext_noop("it is %(new)s now, which another entry here has") % {"new": place.subdomain}
             raise NotFound(detail, no_account=True, account=self._subdomain, remedy=TAKEN)
         return NewAddress(conf.url_for(place.subdomain), partial(self._store, place))
 

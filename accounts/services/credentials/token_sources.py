@@ -41,7 +41,7 @@ class CredentialProblem(Unauthorised):
     )
 
     def __init__(self, account: str, remedy: str = "") -> None:
-        super().__init__("no token is stored", account=account, remedy=remedy or self.remedy)
+        super().__init__(gettext_noop("no token is stored"), account=account, remedy=remedy or self.remedy)
 
 
 NOT_CONNECTED = gettext_noop("Connect the account: open it in the admin and press Connect, or send an invite link.")
@@ -140,7 +140,9 @@ class OAuthTokens:
             waited_for = pair.fence
             self._transport.pacer.pause(look)
             look = min(LONGEST_LOOK, 2 * look)
-        raise KommoError("nobody ended the refresh of its tokens", account=self._transport.account, code="unreachable")
+        raise KommoError(
+            gettext_noop("nobody ended the refresh of its tokens"), account=self._transport.account, code="unreachable"
+        )
 
     def _acquire(self, refused: int, waited_for: int) -> Pair:
         """Returns the pair, or the lease to renew it (`token_pairs.acquire`); raises KommoError."""

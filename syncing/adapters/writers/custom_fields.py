@@ -17,6 +17,7 @@ from syncing.engine.changes import Action, Change
 from syncing.engine.refs import Kind, Ref, field_key, group_key
 from syncing.engine.resources.custom_fields import ENTITIES, CustomField
 from syncing.engine.resources.field_groups import DEFAULT_GROUP
+from syncing.engine.sentences import gettext_noop
 
 HIGHEST_SORT = 1_000_000
 
@@ -48,7 +49,7 @@ class _Fields(ListWriter):
         homeless = [
             change for change in creates + updates if "group" in change.fields and groups[change.ref] not in known
         ]
-        self.context.skip(homeless, "Its field group was not created.")
+        self.context.skip(homeless, gettext_noop("Its field group was not created."))
         creates = [change for change in creates if change not in homeless]
         updates = [change for change in updates if change not in homeless]
         sorts = self._sorts(creates, updates)

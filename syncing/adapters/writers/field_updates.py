@@ -28,10 +28,12 @@ from syncing.adapters.writers.change_writer import ChangeWriter
 from syncing.engine.changes import Change
 from syncing.engine.refs import Ref, field_key
 from syncing.engine.resources.custom_fields import CustomField
+from syncing.engine.sentences import gettext_noop
 from syncing.engine.stored_names import field_as_sent
 
 FRESH = 10.0  # seconds that a reading may be old when options are replaced by it
 MOST_PARTS = 20  # of one field that are tried one by one
+OPTIONS = gettext_noop("names and order of options")
 
 
 class FieldUpdates(ChangeWriter):
@@ -138,7 +140,7 @@ class FieldUpdates(ChangeWriter):
         always = {key: entry.body[key] for key in ALWAYS_THERE & entry.body.keys()}
         kept = [option for option in entry.body.get("enums", ()) if "id" in option]
         if kept and kept != present_enums(self._now(entry.subject)):
-            parts["names and order of options"] = partial(dict[str, Any], {**always, "enums": kept})
+            parts[OPTIONS] = partial(dict[str, Any], {**always, "enums": kept})
         for option in entry.body.get("enums", ()):
             if "id" not in option:
                 parts[option_name(option)] = partial(self._with_one_option, entry, option["value"])

@@ -26,6 +26,7 @@ from syncing.engine.name_pairing import pair_names, pair_rest
 from syncing.engine.refs import Kind, Ref, pipeline_key, stage_key
 from syncing.engine.resources.pipelines import Pipeline, display_order
 from syncing.engine.resources.stages import LOST, WON, Stage
+from syncing.engine.sentences import gettext_noop
 
 HIGHEST_SORT = 10_000  # docs/kommo.md 4.5
 STATUSES = ("_embedded", "statuses")
@@ -133,7 +134,7 @@ class _NewPipelines(ListWriter):
     def failed(self, entry: Entry[Change], error: KommoError) -> None:
         children = [self.stages[ref] for ref in self._wanted_stages(entry.subject.ref)]
         super().failed(entry, error)
-        self.context.skip(children, "Its pipeline was not created.")
+        self.context.skip(children, gettext_noop("Its pipeline was not created."))
 
     # -- what was refused --
 

@@ -9,6 +9,7 @@ from syncing.engine.overlay.result import PREDEFINED, UNKNOWN, OverlayResult
 from syncing.engine.refs import Kind, Ref, enum_key, field_key, group_key, stage_key
 from syncing.engine.resources.custom_fields import CustomField, Enum, StageId
 from syncing.engine.resources.field_groups import DEFAULT_GROUP, FieldGroup
+from syncing.engine.sentences import gettext_noop
 from syncing.engine.sequences import STEP
 from syncing.engine.snapshot import Snapshot
 
@@ -135,14 +136,14 @@ class FieldOverlay:
     def bring_option(self, item: Enum, own: Ref) -> str:
         """Brings one option, new in a field that the master has, else the field with all its options."""
         if item.value is None:
-            return "its value is not known: it came as null."
+            return gettext_noop("its value is not known: it came as null.")
         owner = self.owners[own.key]
         key = self.result.matched.keys.get(Ref(Kind.CUSTOM_FIELD, field_key(owner.entity, owner.id)))
         if key is None:
             return self.bring(owner, ())
         field = self.fields[key]
         if own in self.result.matched.keys:
-            return "the master has it already."
+            return gettext_noop("the master has it already.")
         sort = max((enum.sort for enum in field.enums), default=0) + STEP
         new = replace(item, id=-item.id, sort=sort)
         self.fields[key] = replace(field, enums=(*field.enums, new))
@@ -153,5 +154,8 @@ class FieldOverlay:
     def _stages(self, statuses: Iterable[StageId], field: str) -> tuple[StageId, ...]:
         moved = [self.pipelines.stage_of(status) for status in statuses]
         if None in moved:
-            self.result.remarks.append(f"{field!r} names stages that the master does not have; that stays behind.")
+            self.result.remarks.append(
+                gettext_noop("%(name)r names stages that the master does not have; that stays behind.")
+                % {"name": field}
+            )
         return tuple(status for status in moved if status is not None)

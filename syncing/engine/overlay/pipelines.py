@@ -8,10 +8,11 @@ from syncing.engine.refs import Kind, Ref, pipeline_key, stage_key
 from syncing.engine.resources.custom_fields import StageId
 from syncing.engine.resources.pipelines import Pipeline
 from syncing.engine.resources.stages import LOST, WON, Description, Stage
+from syncing.engine.sentences import gettext_noop
 from syncing.engine.sequences import STEP
 from syncing.engine.snapshot import Snapshot
 
-ARCHIVED = "it is archived; the API cannot create an archived pipeline."
+ARCHIVED = gettext_noop("it is archived; the API cannot create an archived pipeline.")
 
 
 class PipelineOverlay:

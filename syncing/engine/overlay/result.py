@@ -5,9 +5,10 @@ from collections.abc import Iterable
 from syncing.engine.match import Match
 from syncing.engine.refs import Ref
 from syncing.engine.rules import WHOLE_ITEM
+from syncing.engine.sentences import gettext_noop
 
-PREDEFINED = "Kommo creates it itself in every account."
-UNKNOWN = "it has no such attribute."
+PREDEFINED = gettext_noop("Kommo creates it itself in every account.")
+UNKNOWN = gettext_noop("it has no such attribute.")
 
 
 class OverlayResult:

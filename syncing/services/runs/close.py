@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, QuerySet, Sum
+from django.utils.translation import gettext_noop
 
 from accounts import clock
 from accounts.log_context import log_ids
@@ -130,7 +131,9 @@ def end_by_own_error(run_id: int, error: BaseException) -> None:
     The last resort, so that no run is met with the same error for ever: it reads nothing that may be odd.
     """
     logger.error("run %s: error of our own", run_id, exc_info=error, extra={"run": run_id})
-    document = error_document("internal", f"The run could not be judged: {where(error)}.", INTERNAL_REMEDY)
+    document = error_document(
+        "internal", gettext_noop("The run could not be judged: %(where)s.") % {"where": where(error)}, INTERNAL_REMEDY
+    )
     mine, rows = SyncRun.objects.filter(pk=run_id, state__in=RUN_OPEN), AccountRun.objects.filter(run=run_id)
     in_work = Exists(AccountRun.objects.filter(run=OuterRef("pk"), state=AccountState.RUNNING))
     with transaction.atomic():

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db.models import Count, Q, QuerySet
+from django.utils.translation import gettext_noop
 
 from accounts import clock
 from accounts.actors import Actor
@@ -93,6 +94,7 @@ def why_it_waits(run: SyncRun) -> str:
 
 def sentence(before: SyncRun, group: SyncGroup) -> str:
     """Returns what the follow-up of the run `before` says."""
-    return (
-        f"it stands for all triggers that come until {group.trigger_quiet_seconds} s after the end of run {before.pk}"
-    )
+    return gettext_noop("it stands for all triggers that come until %(seconds)s s after the end of run %(run)s") % {
+        "seconds": group.trigger_quiet_seconds,
+        "run": before.pk,
+    }

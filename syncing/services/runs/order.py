@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
+from django.utils.translation import gettext_noop
 
 from accounts import clock
 from syncing import conf
@@ -49,7 +50,11 @@ def look_ahead(run: SyncRun, *, foreground: bool) -> Ahead:
             held.append(other.pk)
             continue
         if reason := why_alive(other, foreground=foreground):
-            return Ahead(tuple(dead), f"waiting for run {other.pk} of the same group: {reason}", tuple(held))
+            return Ahead(
+                tuple(dead),
+                gettext_noop("waiting for run %(run)s of the same group: %(why)s") % {"run": other.pk, "why": reason},
+                tuple(held),
+            )
         if other.fence or not other.queued_to_workers:
             dead.append(other)
     return Ahead(tuple(dead), "", tuple(held))
@@ -68,7 +73,7 @@ def note_reasons() -> int:
 def supersede(dead: Iterable[SyncRun], *, by: SyncRun) -> None:
     """Ends runs that nobody works any more, so that `by` may begin; one that was taken up meanwhile stays."""
     for run in dead:
-        end_dead(run, f"superseded by run {by.pk}")
+        end_dead(run, gettext_noop("superseded by run %(run)s") % {"run": by.pk})
 
 
 def why_alive(run: SyncRun, *, foreground: bool) -> str:
@@ -79,14 +84,16 @@ def why_alive(run: SyncRun, *, foreground: bool) -> str:
         return rest
     if left > 0:
         seconds = STEP * math.ceil(left / STEP)  # or the sentence would be another one every second
-        return f"it is in work; if its process has died, this run takes over within {seconds} s"
+        return gettext_noop("it is in work; if its process has died, this run takes over within %(seconds)s s") % {
+            "seconds": seconds
+        }
     if not run.queued_to_workers:
         # A process that just made the run may not have shown itself yet; clocks are set back, too.
         died = abs(moment - run.created_at) > conf.lease() or run.processes.exists()
-        return "" if died else "it is about to begin"
+        return "" if died else gettext_noop("it is about to begin")
     if not foreground:
-        return "it is next in the queue"
-    return "the workers do it first" if processes.workers_alive() else ""
+        return gettext_noop("it is next in the queue")
+    return gettext_noop("the workers do it first") if processes.workers_alive() else ""
 
 
 def lease_left(run: SyncRun, moment: datetime) -> float:

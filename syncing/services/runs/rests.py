@@ -23,7 +23,7 @@ LOOKED_AT = 20  # accounts that have ended last
 AT_LEAST = 5  # of them
 PERCENT = 30  # of the accounts ended by failures of servers or the network: that is an outage
 MOST = 3  # rests of one run
-GIVEN_UP_REMEDY = (
+GIVEN_UP_REMEDY = gettext_noop(
     "Kommo fails for many accounts: look at Kommo's status page, then retry the failed accounts or run again."
 )
 RESTS = gettext_noop(
@@ -57,31 +57,26 @@ def rest_or_give_up(run_id: int) -> bool:
     return _rest(run, numbers) if run.rests < MOST else _give_up(run, numbers)
 
 
-def _outage(numbers: Mapping[str, int]) -> str:
-    return f"Kommo fails for many accounts ({numbers['failed']} of the last {numbers['tried']})"
-
-
 def _rest(run: SyncRun, numbers: Mapping[str, int]) -> bool:
     """Lets the run rest; returns whether this caller decided it."""
     until = clock.now() + rest_length(run.rests + 1)
-    time = f"{timezone.localtime(until):%H:%M:%S}"
-    note = f"{_outage(numbers)}: the run rests until {time} (rest {run.rests + 1} of {MOST})"
+    facts = {**numbers, "rest": run.rests + 1, "most": MOST, "time": f"{timezone.localtime(until):%H:%M:%S}"}
     with transaction.atomic():
-        if not _undecided(run).update(rests=run.rests + 1, rests_until=until, note=note):
+        if not _undecided(run).update(rests=run.rests + 1, rests_until=until, note=RESTS % facts):
             return False
-        facts = {**numbers, "rest": run.rests + 1, "most": MOST, "time": time}
         log(run.pk, RESTS, facts=facts, code="rest", level="warning")
     return True
 
 
 def _give_up(run: SyncRun, numbers: Mapping[str, int]) -> bool:
     """Fails what is left of the run; returns whether this caller decided it."""
-    error = error_document(ServerError.code, f"{_outage(numbers)}, after {MOST} rests.", GIVEN_UP_REMEDY)
+    facts = {**numbers, "most": MOST}
+    error = error_document(ServerError.code, GIVEN_UP % facts, GIVEN_UP_REMEDY)
     with transaction.atomic():
         if not _undecided(run).update(rests=run.rests + 1):
             return False
         end_accounts(run, AccountState.FAILED, ServerError.code, error=error)
-        log(run.pk, GIVEN_UP, facts={**numbers, "most": MOST}, code="rest", level="error")
+        log(run.pk, GIVEN_UP, facts=facts, code="rest", level="error")
     return True
 
 

@@ -38,7 +38,18 @@ LATER = gettext_noop(
 AT_ONCE = gettext_noop(
     "Wave %(wave)d of %(waves)d is done: %(failed)d of %(tried)d accounts failed. Wave %(next)d starts now."
 )
-WAVE_REMEDY = (
+STOPPED = gettext_noop(
+    "%(failed)s of %(tried)s accounts of wave %(wave)s of %(waves)s failed (%(percent)s%%; %(allowed)s%% are "
+    "allowed), so "
+    "the accounts behind it were not touched: %(which)s."
+)
+DONE = gettext_noop("wave %(wave)d of %(waves)d is done")
+HELD = gettext_noop("waits for Continue")
+STARTS_LATER = gettext_noop("wave %(wave)d starts at %(time)s")
+STARTS_NOW = gettext_noop("wave %(wave)d starts now")
+ASKS = gettext_noop("waiting for 'continue_run %(run)s' or Continue on its page")
+LATER_OR_ASKED = gettext_noop("%(what)s, or by 'continue_run %(run)s' or Continue on its page")
+WAVE_REMEDY = gettext_noop(
     "Repair what failed, then retry the failed accounts or run again; "
     "or raise the share of failures that the group allows."
 )
@@ -100,17 +111,21 @@ def _open_next(run: SyncRun, ended: WaveResult) -> bool:
 
 def _stop(run: SyncRun, ended: WaveResult) -> bool:
     """Ends the run when too much of its wave failed: the accounts behind it are not touched."""
-    message = (
-        f"{ended.failed} of {ended.tried} accounts of wave {run.wave + 1} of {position(run.pk)[1]} failed "
-        f"({ended.percent:.2f}%; {run.group.max_failure_share}% are allowed), so the accounts behind it were not "
-        f"touched: {'; '.join(_failures(run, ended))}."
-    )
-    error = error_document("guard", message, WAVE_REMEDY)
+    facts = {
+        "failed": ended.failed,
+        "tried": ended.tried,
+        "wave": run.wave + 1,
+        "waves": position(run.pk)[1],
+        "percent": f"{ended.percent:.2f}",
+        "allowed": run.group.max_failure_share,
+        "which": "; ".join(_failures(run, ended)),
+    }
+    error = error_document("guard", STOPPED % facts, WAVE_REMEDY)
     with transaction.atomic():
         if not _undecided(run).update(error=error, note=""):
             return False
         end_accounts(run, AccountState.SKIPPED, "guard", error=error)
-        log(run.pk, error["message"], code="guard", level=LogEntry.Level.ERROR)
+        log(run.pk, STOPPED, facts=facts, code="guard", level=LogEntry.Level.ERROR)
     return True
 
 
@@ -153,20 +168,21 @@ def waits_for(run: SyncRun) -> str:
         return run.note
     if not rests(run):
         return ""
-    remedy = f"'continue_run {run.pk}' or Continue on its page"
-    held = run.wave_held
-    wish = f"waiting for {remedy}" if held else f"{_following(run.wave + 1, held, run.wave_due_at)}, or by {remedy}"
+    if run.wave_held:
+        wish = ASKS % {"run": run.pk}
+    else:
+        wish = LATER_OR_ASKED % {"what": _following(run.wave + 1, False, run.wave_due_at), "run": run.pk}
     return f"{_done(run.wave, position(run.pk)[1])}; {wish}"
 
 
 def _done(number: int, total: int) -> str:
-    return f"wave {number} of {total} is done"
+    return DONE % {"wave": number, "waves": total}
 
 
 def _following(number: int, held: bool, due: datetime | None) -> str:
     if held:
-        return "waits for Continue"
-    return f"wave {number} starts at {_clock(due)}" if due else f"wave {number} starts now"
+        return HELD
+    return (STARTS_LATER if due else STARTS_NOW) % {"wave": number, "time": _clock(due)}
 
 
 def _clock(moment: datetime | None) -> str:
@@ -174,12 +190,11 @@ def _clock(moment: datetime | None) -> str:
 
 
 def _failures(run: SyncRun, ended: WaveResult) -> Iterator[str]:
-    """Names the first accounts that failed in the present wave, each with its state, reason and error."""
+    """Names the first accounts that failed in the present wave, each with its reason and error."""
     failed = AccountRun.objects.filter(run=run, wave=run.wave, state__in=FAILED).exclude(reason=NO_VERDICT)
     for name, state, reason, error in failed.order_by("finished_at", "pk").values_list(
         "account__subdomain", "state", "reason", "error__message"
     )[:FAILURES_NAMED]:
-        why = ": ".join(filter(None, (reason, (error or "")[:LONGEST_FAILURE].rstrip(" ."))))
-        yield f"{name} {state}{f' ({why})' if why else ''}"
+        yield ": ".join(filter(None, (f"{name} ({reason or state})", (error or "")[:LONGEST_FAILURE].rstrip(" ."))))
     if ended.failed > FAILURES_NAMED:
-        yield f"and {ended.failed - FAILURES_NAMED} more"
+        yield gettext_noop("and %(n)d more") % {"n": ended.failed - FAILURES_NAMED}

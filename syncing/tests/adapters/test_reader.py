@@ -55,18 +55,19 @@ def without(item: dict[str, Any], *keys: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("broken", "path", "problem"), [
-    (7, "pipelines.1", "is 7, not an object"), (None, "pipelines.1", "is null, not an object"),
-    ({}, "pipelines.1._embedded.statuses", "is missing"), (without(PIPELINE, "id"), "pipelines.1.id", "is missing"),
-    ({**PIPELINE, "id": "x"}, "pipelines.1.id", "is 'x', not a number"),
-    ({**PIPELINE, "id": True}, "pipelines.1.id", "is True, not a number"),
-    (without(PIPELINE, "name"), "name", "is missing"), ({**PIPELINE, "name": None}, "name", "is null"),
-    ({**PIPELINE, "name": {}}, "name", "is a JSON dict, not a text"),
-    ({**PIPELINE, "name": True}, "name", "is True, not a text"),
-    ({**PIPELINE, "sort": "high"}, "sort", "is 'high', not a number"),
-    (without(PIPELINE, "_embedded"), "_embedded.statuses", "is missing"),
-    ({**PIPELINE, "_embedded": []}, "_embedded.statuses", "is missing"),
-    ({**PIPELINE, "_embedded": {"statuses": None}}, "_embedded.statuses", "is missing"),
-    ({**PIPELINE, "_embedded": {"statuses": {"id": 1}}}, "_embedded.statuses", "is a JSON dict, not a list"),
+    (7, "pipelines.1", "it is 7, not an object"), (None, "pipelines.1", "it is null, not an object"),
+    ({}, "pipelines.1._embedded.statuses", "it is missing"),
+    (without(PIPELINE, "id"), "pipelines.1.id", "it is missing"),
+    ({**PIPELINE, "id": "x"}, "pipelines.1.id", "it is 'x', not a number"),
+    ({**PIPELINE, "id": True}, "pipelines.1.id", "it is True, not a number"),
+    (without(PIPELINE, "name"), "name", "it is missing"), ({**PIPELINE, "name": None}, "name", "it is null"),
+    ({**PIPELINE, "name": {}}, "name", "it is a JSON dict, not a text"),
+    ({**PIPELINE, "name": True}, "name", "it is True, not a text"),
+    ({**PIPELINE, "sort": "high"}, "sort", "it is 'high', not a number"),
+    (without(PIPELINE, "_embedded"), "_embedded.statuses", "it is missing"),
+    ({**PIPELINE, "_embedded": []}, "_embedded.statuses", "it is missing"),
+    ({**PIPELINE, "_embedded": {"statuses": None}}, "_embedded.statuses", "it is missing"),
+    ({**PIPELINE, "_embedded": {"statuses": {"id": 1}}}, "_embedded.statuses", "it is a JSON dict, not a list"),
 ])  # fmt: skip
 def test_an_odd_pipeline_is_held_back_and_the_others_are_read(broken: Any, path: str, problem: str) -> None:
     reader = Reader(Lists(pipelines=[PIPELINE, broken]))
@@ -77,12 +78,12 @@ def test_an_odd_pipeline_is_held_back_and_the_others_are_read(broken: Any, path:
 
 
 @pytest.mark.parametrize(("broken", "path", "problem"), [
-    (7, "_embedded.statuses.1", "is 7, not an object"),
-    (without(STAGE, "id"), "_embedded.statuses.1.id", "is missing"),
-    (without(STAGE, "name"), "_embedded.statuses.1.name", "is missing"),
-    ({**STAGE, "name": None}, "_embedded.statuses.1.name", "is null"),
-    ({**STAGE, "sort": "high"}, "_embedded.statuses.1.sort", "is 'high', not a number"),
-    ({**STAGE, "color": 7.5}, "_embedded.statuses.1.color", "is 7.5, not a text"),
+    (7, "_embedded.statuses.1", "it is 7, not an object"),
+    (without(STAGE, "id"), "_embedded.statuses.1.id", "it is missing"),
+    (without(STAGE, "name"), "_embedded.statuses.1.name", "it is missing"),
+    ({**STAGE, "name": None}, "_embedded.statuses.1.name", "it is null"),
+    ({**STAGE, "sort": "high"}, "_embedded.statuses.1.sort", "it is 'high', not a number"),
+    ({**STAGE, "color": 7.5}, "_embedded.statuses.1.color", "it is 7.5, not a text"),
 ])  # fmt: skip
 def test_an_odd_stage_is_held_back_and_its_pipeline_is_read(broken: Any, path: str, problem: str) -> None:
     reader = Reader(Lists(pipelines=[{**PIPELINE, "_embedded": {"statuses": [STAGE, broken]}}]))

@@ -259,7 +259,7 @@ def test_what_is_named_and_missing_was_not_read(reading: Snapshot, part: str) ->
 
 
 def odd(kind: Kind, key: str, within: str = "", path: str = "name") -> HeldItem:
-    return HeldItem(kind, key, within, None, "", path, "is missing")
+    return HeldItem(kind, key, within, None, "", path, "it is missing")
 
 
 def holding(snapshot: Snapshot, *items: HeldItem) -> Snapshot:

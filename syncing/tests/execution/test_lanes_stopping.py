@@ -79,7 +79,7 @@ def test_a_cancel_stops_between_two_requests_and_says_how_far_it_came(house: Hou
     assert run.state == "cancelled"
     assert set(house.states(run).values()) == {"cancelled"}
     notes = set(run.account_runs.exclude(note="").values_list("note", flat=True))
-    assert notes == {"stopped after 0 requests: 1 created; last: writing pipelines"}
+    assert notes == {"stopped after 0 requests: created: 1. Last: writing pipelines"}
 
 
 def in_a_thread(house: House, replicate: object, threads: int) -> None:

@@ -200,7 +200,7 @@ def test_an_odd_item_of_the_master_is_logged_and_is_no_shrinking(house: House, s
 
     assert run.state == "succeeded", run.error
     entry = LogEntry.objects.get(run=run, code="held_back")
-    assert f"the pipeline '#{odd.id}' has an unexpected shape (id {odd.id}: name is missing)" in entry.message
+    assert f"the pipeline '#{odd.id}' has an unexpected shape (id {odd.id}: name: it is missing)" in entry.message
     world.faults.clear()
     remove(sim, "pipeline", odd.id)
     run = ended(house)

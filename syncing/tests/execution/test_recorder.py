@@ -231,7 +231,7 @@ def test_an_attempt_that_was_handed_back_in_a_cancelled_run_is_cancelled(
 
     assert (row(claim).state, row(claim).reason) == ("cancelled", "cancelled")
     assert "5 requests" in row(claim).note
-    assert "1 created" in row(claim).note
+    assert "created: 1" in row(claim).note
 
 
 @pytest.mark.parametrize("end", [result("cancelled", requests=3), result("skipped"), result("in_sync")])

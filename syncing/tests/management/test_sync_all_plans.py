@@ -75,11 +75,11 @@ def test_a_plan_shows_what_it_deletes_and_why_other_things_stay(master: SimAccou
     assert code == 0
     assert "2 accounts: the same 2 changes; 2 differ\n" in out
     assert "- delete pipeline 'Old ways'\n      stages: [\"Was\"] -> (none)" in out
-    assert "= extra: stage 'Offer' in Sales <b>: Kept: 12 leads are in it." in out
+    assert "= extra: stage 'Offer' in Sales <b>: Kept: leads in it: 12." in out
     accounts = {account["subdomain"]: account for account in said["accounts"]}
     assert accounts["north"]["plan"] == accounts["south"]["plan"] != accounts["east"]["plan"]
     messages = [accounts[name]["extras"][-1]["message"] for name in ("north", "south")]
-    assert messages == ["Kept: 12 leads are in it.", "Kept: 3 leads are in it."]
+    assert messages == ["Kept: leads in it: 12.", "Kept: leads in it: 3."]
     gone = [change for change in accounts["east"]["changes"] if change["action"] == "delete"]
     assert gone[-1]["fields"] == {"stages": [["Was"], None]}
 

@@ -154,7 +154,7 @@ def test_a_stage_with_leads_stays_and_says_how_many(full: Scene) -> None:
         north.account.add_lead(sales.id, sales.stage("Offer").id)
     result = policy.sync(take_away(full))
     assert result.state == "changed"
-    assert extras(result)["Offer"] == "Kept: 12 leads are in it."
+    assert extras(result)["Offer"] == "Kept: leads in it: 12."
     assert north.account.moved_leads == 0
 
 
@@ -165,7 +165,7 @@ def test_the_trash_counts_as_well(full: Scene) -> None:
     old = north.account.pipeline("Old")
     north.account.add_lead(old.id, old.stage("Was").id, is_deleted=True)
     result = policy.sync(take_away(full))
-    assert extras(result)["Old"] == "Kept: 1 lead is in it in the trash."
+    assert extras(result)["Old"] == "Kept: leads of it in the trash: 1."
 
 
 def test_incoming_leads_keep_their_pipeline(full: Scene) -> None:

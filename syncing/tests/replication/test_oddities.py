@@ -98,7 +98,7 @@ def manual(result: Result) -> list[tuple[str, str]]:
 
 
 def is_named(result: Result, odd: Odd, item: Any) -> bool:
-    number = "unknown" if odd.at == "id" else str(item.id).rpartition("/")[2]
+    number = "?" if odd.at == "id" else str(item.id).rpartition("/")[2]
     return any(kind == odd.kind and f"id {number}: " in text and odd.at in text for kind, text in manual(result))
 
 
@@ -232,7 +232,9 @@ def test_an_option_that_reads_null_is_never_renamed_and_nothing_is_written_over_
     result = north.sync(scene.desired())
 
     assert (result.state, result.reason) == ("partial", "conflict")
-    assert any(kind == "enum" and f"id {options[1][0]}: enums.1.value is null" in text for kind, text in manual(result))
+    assert any(
+        kind == "enum" and f"id {options[1][0]}: enums.1.value: it is null" in text for kind, text in manual(result)
+    )
     assert [(enum.id, enum.value) for enum in mine.ordered_enums] == options
     assert mine.is_api_only, "what needs no options is written"
     assert not any(b"enums" in record.body for record in north.sent("PATCH"))

@@ -96,7 +96,7 @@ def test_rests_grow_and_after_three_of_them_what_is_left_fails(fleet: House) -> 
     assert {account_run.reason for account_run in run.account_runs.all()} == {"server_error"}
     untouched = run.account_runs.filter(requests=0)
     assert {account_run.error["message"] for account_run in untouched} == {
-        "Kommo fails for many accounts (5 of the last 5), after 3 rests."
+        "Kommo fails for many accounts (5 of the last 5), after 3 rests: what is left has failed."
     }
     assert len(untouched) == 10
 

@@ -78,7 +78,7 @@ def test_unused_items_that_the_run_made_go_and_used_ones_stay_and_are_named(
     assert "Colour" not in [item.name for item in north.fields["leads"].values()]
     kept = {row["name"]: row["message"] for row in account_run.document["extras"]}
     assert set(kept) == {"Lost contact", "Budget", "Money"}
-    assert "1 lead is in it" in kept["Lost contact"]
+    assert "leads in it: 1" in kept["Lost contact"]
     assert "have values in it" in kept["Budget"]
     assert north.losses == []
     assert look(house.world.accounts["south"]) == look(master)

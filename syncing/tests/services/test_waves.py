@@ -118,7 +118,7 @@ def test_a_pilot_that_fails_leaves_the_others_untouched_and_says_why_and_what_to
     assert (run.reason, run.error, account_run.reason) == ("guard", account_run.error, "guard")
     assert run.state in ("failed", "partial")
     assert "1 of 1 accounts of wave 1 of 2 failed (100.00%; 10% are allowed)" in account_run.error["message"]
-    assert f"north {state}" in account_run.error["message"]
+    assert "north (" in account_run.error["message"]
     assert "retry" in account_run.error["remedy"]
     assert "raise" in account_run.error["remedy"]
     assert (
@@ -136,7 +136,7 @@ def test_the_sentence_names_a_few_of_the_failed_and_their_reasons(house: House) 
 
     message = house.account_run(run, "two").error["message"]
     assert "4 of 5 accounts of wave 1 of 2 failed (80.00%" in message
-    assert message.count("failed (unpaid: It did)") == 3
+    assert message.count("(unpaid): It did") == 3
     assert "and 1 more" in message
 
 
@@ -209,4 +209,4 @@ def test_a_failing_pilot_leaves_118_accounts_without_a_single_request(house: Hou
     assert {record.method for record in world.log} == {"GET"}
     run.refresh_from_db()
     assert (run.state, run.reason, run.totals["skipped"], run.totals["failed"]) == ("failed", "guard", 118, 1)
-    assert "north failed (unpaid" in run.error["message"]
+    assert "north (unpaid): " in run.error["message"]

@@ -30,7 +30,7 @@ COMMON = document(
     change("create", "Contract", {"color": [None, "#99ccff"]}),
     change("update", "Offer", {"color": ["#ffffff", "#99ccff"]}),
     change("delete", "Old stage"),
-    extras=[item("Own way", "Kept: 12 leads are in it.")],
+    extras=[item("Own way", "Kept: leads in it: 12.")],
 )
 OTHER = document(COMMON["changes"][0], change("update", "Wörk", {"name": ["Work", "Wörk"]}))
 FAILURE = {"code": "unpaid", "message": "Not <paid>.", "remedy": "Pay for it."}
@@ -92,7 +92,7 @@ def test_a_card_shows_every_kind_of_row_field_by_field(admin_client, planned_run
     assert "1 item will be deleted:" in html
     assert "<del>Old stage</del>" in html
     assert '#ffffff</del> → <ins><svg class="ks-swatch"' in html
-    assert "Kept: 12 leads are in it." in html
+    assert "Kept: leads in it: 12." in html
     assert "These numbers are those of" in html
 
 
@@ -175,7 +175,7 @@ def test_what_accounts_have_for_themselves_makes_no_other_plan_and_none_in_sync(
 
 def test_accounts_in_sync_with_a_remark_are_a_card_after_the_others(admin_client, run) -> None:
     for name in ("east", "north", "south"):
-        planned(run, account(run, name), document(extras=[item("Own way", "Kept: 1 lead is in it.")]))
+        planned(run, account(run, name), document(extras=[item("Own way", "Kept: leads in it: 1.")]))
     planned(run, account(run, "west"), document(change("create", "Contract")))
 
     response = admin_client.get(page_of(run))
@@ -372,7 +372,7 @@ def test_the_page_of_an_account_tells_who_else_has_its_plan_and_leads_to_its_dri
     assert "1 other account has this plan" in html
     assert reverse("syncing:drift_account", args=[account_run.account_id]) in html
     assert "<del>Old stage</del>" in html
-    assert "Kept: 12 leads are in it." in html
+    assert "Kept: leads in it: 12." in html
 
 
 def test_the_page_of_an_account_leads_to_its_lines_in_the_log(admin_client, run) -> None:
