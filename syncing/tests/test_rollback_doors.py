@@ -15,11 +15,13 @@ from accounts.simulator.server import RunningServer
 from accounts.simulator.world import World
 from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing.engine.snapshot import Snapshot, packed
-from syncing.models import AccountRun, AuditEntry, LogEntry, SyncRun
+from syncing.models import AccountRun, AuditEntry, LogEntry, SlaveSnapshot, SyncRun
 from syncing.records.snapshots import store_snapshot
 from syncing.tests.commands import command
+from syncing.tests.engine.items import pipeline, snapshot, stage
 from syncing.tests.factories import AccountRunFactory, RunFactory
 from syncing.tests.management.test_approve import bearer
+from syncing.tests.plans import change, document, planned
 
 pytestmark = pytest.mark.django_db
 EVIL = "<script>alert(1)</script>"
@@ -315,3 +317,39 @@ def test_a_wrong_command_ends_in_2(run: SyncRun, args: list[str], said: str) -> 
 
     assert code == 2
     assert said in errors
+
+
+# -- the picture of a plan that several accounts share --
+
+
+@pytest.fixture
+def shared_plan(run: SyncRun) -> SyncRun:
+    """The plan to roll back a new name of the stage Offer in north and south; south also has a stage of its own."""
+    for name, *own in (("north",), ("south", stage(13, "Their own"))):
+        account_run = run.account_runs.get(account__subdomain=name)
+        before = snapshot(pipeline(1, "Sales", stage(12, "Old"), *own))
+        SlaveSnapshot.objects.filter(pk=account_run.pk).update(document=packed(before))
+    plan = RunFactory(group=run.group, mode="plan", state="planned", purpose="rollback", reverts=run)
+    renamed = document(change("update", "Old", {"name": ["Offer", "Old"]}))
+    for name in ("north", "south"):
+        planned(plan, run.group.accounts.get(subdomain=name), renamed)
+    AccountRun.objects.filter(run=plan).update(plan_digest="a" * 64)
+    return plan
+
+
+def test_a_shared_rollback_is_drawn_as_each_of_its_accounts_was(admin_client: Client, shared_plan: SyncRun) -> None:
+    north, south = shared_plan.account_runs.order_by("account__subdomain")
+    url = reverse("syncing:plan", args=[shared_plan.pk, north.content_digest])
+    assert north.content_digest == south.content_digest
+    drawn = {
+        name: admin_client.get(url, asked).content.decode()
+        for name, asked in {"first": {}, "south": {"as": south.account_id}, "odd": {"as": "x"}}.items()
+    }
+    assert ["Their own" in html for html in drawn.values()] == [False, True, False]
+    assert "The picture shows North as it was before run" in drawn["first"]
+    assert "The picture shows South as it was before run" in drawn["south"]
+
+
+def test_who_approves_a_shared_rollback_is_told_whose_picture_it_is(admin_client: Client, shared_plan: SyncRun) -> None:
+    html = admin_client.get(reverse("syncing:approve", args=[shared_plan.pk])).content.decode()
+    assert "The picture shows North." in html

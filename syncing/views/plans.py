@@ -9,6 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpRespons
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from accounts.kommo.texts import storable_id
 from accounts.pages import csv_response, page
 from syncing.engine.grouping import Document, mentions, plan_counts, rows
 from syncing.models import AccountRun, AccountState, RunMode, SyncRun
@@ -19,7 +20,7 @@ from syncing.purposes import purpose_of
 from syncing.selectors.documents import run_document
 from syncing.selectors.grid import RunSearch, grid
 from syncing.selectors.plan_rows import HEAD, plan_rows
-from syncing.selectors.plans import plan_of, target_of, with_plan
+from syncing.selectors.plans import DistinctPlan, ListedAccount, plan_of, target_of, with_plan
 from syncing.selectors.runs import RunProgress
 from syncing.views.approvals import approval_context
 from syncing.views.lookup import run_or_404
@@ -86,19 +87,27 @@ def plan(request: HttpRequest, run_id: int, digest: str) -> HttpResponse:
     plan = plan_of(run, digest)
     if plan is None:
         raise Http404
-    drawn = draw_plan(plan.document.get("changes", ()), target_of(run, plan.example.account_id))
+    drawn_as = _drawn_as(request, plan)
+    drawn = draw_plan(plan.document.get("changes", ()), target_of(run, drawn_as.account_id))
     is_choosable = drawn and not run.picked and purpose_of(run.purpose).compares_with_master
     context = {
         "title": _("Plan of run %(number)d") % {"number": run.pk},
         "run": run,
         "plan": plan,
         "drawn": drawn,
+        "drawn_as": drawn_as,
         "shows_rest": "rest" in request.GET,
         "opens_words": not drawn or any(name in request.GET for name in ("q", "action", "p")),
         "may_choose": is_choosable and may_start(request, RunMode.PLAN),
         "may_approve": approval_context(request, run, {member.state for member in plan.members})["may_approve"],
     }
     return page(request, "console/plan.html", context | {"rows": rows_of(request, plan.document)})
+
+
+def _drawn_as(request: HttpRequest, plan: DistinctPlan) -> ListedAccount:
+    """Returns the account that the picture shows: of a rollback each has its own, in which other items may stand."""
+    wanted = storable_id(request.GET.get("as", ""))
+    return next((member for member in plan.members if member.account_id == wanted), plan.example)
 
 
 @may_look
