@@ -174,12 +174,12 @@ def _locked_rows(names: Sequence[str]) -> dict[str, tuple[float, ...]]:
     """
     locked = RequestSlot.objects.select_for_update().filter(pk__in=names).order_by("pk")
     rows = locked.values_list(*COLUMNS)
-    found = {key: tuple(times) for key, *times in rows}
-    missing = [name for name in names if name not in found]
+    stored = {key: tuple(times) for key, *times in rows}
+    missing = [name for name in names if name not in stored]
     if missing:
         RequestSlot.objects.bulk_create([RequestSlot(pk=name) for name in missing], ignore_conflicts=True)
-        found = {key: tuple(times) for key, *times in rows.all()}
-    return found
+        stored = {key: tuple(times) for key, *times in rows.all()}
+    return stored
 
 
 class BatchHandler:

@@ -77,12 +77,12 @@ def local_items(account_ids: Collection[int], group_id: int) -> dict[int, set[Re
     """
     local = HealingRule.objects.filter(group=group_id, mode=ItemMode.LOCAL).order_by()
     refs = {Ref(Kind(kind), key) for kind, key in local.values_list("kind", "key")}
-    found: dict[int, set[Ref]] = defaultdict(set)
+    by_account: dict[int, set[Ref]] = defaultdict(set)
     if refs:
         rows = IdMapping.objects.filter(account__in=account_ids, master_key__in={ref.key for ref in refs}).order_by()
         for account_id, kind, key in rows.values_list("account", "kind", "master_key"):
-            found[account_id] |= {Ref(Kind(kind), key)} & refs
-    return found
+            by_account[account_id] |= {Ref(Kind(kind), key)} & refs
+    return by_account
 
 
 def picks_by_account(picked: Collection[Mapping[str, Any]]) -> dict[int, Picks]:
@@ -97,11 +97,11 @@ def picks_by_account(picked: Collection[Mapping[str, Any]]) -> dict[int, Picks]:
 
 def _created(account_ids: Collection[int]) -> Keys:
     """Returns the items that we created in each account, by its own keys."""
-    found: Keys = defaultdict(set)
+    by_account: Keys = defaultdict(set)
     rows = IdMapping.objects.filter(account__in=account_ids, created_by_us=True).order_by()
     for account_id, kind, key in rows.values_list("account_id", "kind", "slave_key"):
-        found[account_id].add((Kind(kind), key))
-    return found
+        by_account[account_id].add((Kind(kind), key))
+    return by_account
 
 
 def scope_of(run_type: str, group: SyncGroup) -> Scope | None:

@@ -52,8 +52,8 @@ class MessageAdmin(ReadOnlyAdmin):
     show_full_result_count = False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Message]:
-        found = super().get_queryset(request).select_related("channel", "group")
-        return found.defer("channel__address", "html", "attachment")
+        rows = super().get_queryset(request).select_related("channel", "group")
+        return rows.defer("channel__address", "html", "attachment")
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         permissions = ("syncing.view_message", "syncing.view_channel", CHANGE_CHANNEL)

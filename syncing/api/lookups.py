@@ -55,8 +55,8 @@ def slaves_or_404(subdomains: Sequence[str]) -> list[Account]:
     """Returns the slaves, in one query; raises ApiError 404 unless all of them are there."""
     wanted = {subdomain for subdomain in subdomains if storable(subdomain) == subdomain}
     slaves = Account.objects.filter(subdomain__in=wanted, role=Account.Role.SLAVE).select_related("group")
-    found = list(slaves.defer(*SECRETS))
-    if len(found) < len(set(subdomains)):
+    existing = list(slaves.defer(*SECRETS))
+    if len(existing) < len(set(subdomains)):
         remedy = "See /api/accounts?role=slave for all."
         raise ApiError(404, "no_such_account", "There is no slave of this subdomain.", remedy)
-    return found
+    return existing

@@ -75,7 +75,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
             by = of_key(authorise(request, KeyScope.READ))
             if not by.has(PERMISSION):
                 raise MAKER_MAY_NOT
-        found = samples()
+        values = samples()
     except Refusal as error:
         return _refused(request, error)
     except (DatabaseError, InterfaceError) as error:
@@ -87,7 +87,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
         answer._has_been_logged = True  # type: ignore[attr-defined]  # at every scrape; the cause is known otherwise
         return answer
     registry = CollectorRegistry()
-    registry.register(TableCollector(found))
+    registry.register(TableCollector(values))
     encode, content_type = choose_encoder(request.headers.get("Accept", ""))
     return HttpResponse(encode(registry), content_type=content_type)
 

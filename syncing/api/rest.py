@@ -73,13 +73,13 @@ def addresses(prefix: str) -> list[URLPattern]:
     for feature in FEATURES:
         for route, view in feature.router.path_operations.items():
             methods[_as_django_has_it(route)].update(*(each.methods for each in view.operations))
-    made: dict[str, URLPattern] = {}
+    patterns: dict[str, URLPattern] = {}
     for pattern in rest.urls[0]:
         route = str(pattern.pattern)
-        if isinstance(pattern, URLPattern) and route in methods and route not in made:
+        if isinstance(pattern, URLPattern) and route in methods and route not in patterns:
             allowed = [method for method in METHODS if method in methods[route]]
-            made[route] = path(f"{prefix}{route}", door(pattern.callback, allowed), name=pattern.name)
-    return list(made.values())
+            patterns[route] = path(f"{prefix}{route}", door(pattern.callback, allowed), name=pattern.name)
+    return list(patterns.values())
 
 
 def _as_django_has_it(route: str) -> str:

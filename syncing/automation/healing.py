@@ -83,11 +83,11 @@ def _remember_put_back(run: SyncRun) -> None:
 
 def _forget_old(group: SyncGroup) -> None:
     """Deletes what counts no more, except the times of items that are left alone: they are told."""
-    told = HealedItem.objects.filter(
+    left_alone = HealedItem.objects.filter(
         account=OuterRef("account"), kind=OuterRef("kind"), key=OuterRef("key"), gave_up=True
     )
     old = HealedItem.objects.filter(account__group=group, at__lte=clock.now() - WITHIN)
-    old.exclude(Exists(told)).delete()
+    old.exclude(Exists(left_alone)).delete()
 
 
 # -- what a check has found --
@@ -151,14 +151,14 @@ def _without_loops(run: SyncRun, edits: Sequence[Edit]) -> list[Edit]:
 
 def _tell(run: SyncRun, items: Collection[Item]) -> None:
     """Tells of items that are left alone from now on, in the transaction that stores that."""
-    told = {}
+    facts_by_sentence = {}
     for each in reads.given_up({account for account, _kind, _key in items}):
         if (each.account_id, each.kind, each.key) in items:
             sentence = f"{each.account}: {each.kind} {each.name!r} ({each.parent}). {each.sentence}"
             log(run.pk, sentence, code="healing_gave_up", level=LogEntry.Level.WARNING)
             facts = {"account": each.account, "kind": each.kind, "name": each.name, "parent": each.parent}
-            told[sentence] = {**facts, "times": len(each.times)}
-    notices.healing_gave_up(run.group, told)
+            facts_by_sentence[sentence] = {**facts, "times": len(each.times)}
+    notices.healing_gave_up(run.group, facts_by_sentence)
 
 
 def _put_back(run: SyncRun, edits: Sequence[Edit]) -> None:

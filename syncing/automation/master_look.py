@@ -62,7 +62,7 @@ def _digest_now(reader: Reader, collection: str, scope: Scope) -> str:
     if kind == DESCRIPTIONS:
         texts = reader.descriptions(int(of))
         return digest_of_descriptions(
-            {stage: found for stage, found in texts.items() if stage is not None and not isinstance(found, OddShape)}
+            {stage: text for stage, text in texts.items() if stage is not None and not isinstance(text, OddShape)}
         )
     if kind == GROUPS:
         seen = Snapshot((), groups=reader.groups(of))

@@ -94,12 +94,12 @@ def _check_url(address: str) -> None:
         if named:
             raise _bad(_("These options are not allowed: %(names)s.") % {"names": ", ".join(named)})
         raise _bad(_("It has an option that is not allowed."))
-    found = AUTHORITY.match(re.split("[/#]", before)[0])
-    if found is None:
+    authority = AUTHORITY.match(re.split("[/#]", before)[0])
+    if authority is None:
         raise _bad(_("It has more than one @, or brackets where none belong."))
     if scheme not in SENT_TO_HOST:
         return
-    host, port = found["host"], found["rest"] or ""
+    host, port = authority["host"], authority["rest"] or ""
     if not HOST.match(host) or (port and not PORT.match(port)):
         raise _bad(_("It has no host, or one that cannot be: write a name or an IP address, and a port if needed."))
     if not conf.notify_private() and leads_to_private(host):

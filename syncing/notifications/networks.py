@@ -57,16 +57,16 @@ def leads_to_private(host: str) -> bool:
 
 def addresses_of(host: str) -> list[Address]:
     """Returns the addresses of a name; none when it is not known within LONGEST_LOOKUP seconds."""
-    found: list[Address] = []
+    addresses: list[Address] = []
 
     def look_up() -> None:
         try:
             answers = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError):
             return
-        found.extend(ipaddress.ip_address(answer[4][0]) for answer in answers)
+        addresses.extend(ipaddress.ip_address(answer[4][0]) for answer in answers)
 
     thread = threading.Thread(target=look_up, daemon=True)
     thread.start()
     thread.join(LONGEST_LOOKUP)
-    return list(found)
+    return list(addresses)

@@ -38,9 +38,9 @@ def listeners(event: str, group: SyncGroup | None) -> list[Channel]:
 
 def mails_connections(**_signal: Any) -> bool:
     """Tells whether some e-mail channel is told all about connections, so that `accounts` need not send its own."""
-    told = (Event.ACCOUNT_NEEDS_PERSON, Event.TOKEN_ENDS)
+    needed = (Event.ACCOUNT_NEEDS_PERSON, Event.TOKEN_ENDS)
     channels = Channel.objects.filter(enabled=True, kind=EMAIL, group=None)
-    return any(all(event in channel.events for event in told) for channel in channels)
+    return any(all(event in channel.events for event in needed) for channel in channels)
 
 
 # -- what happened --
@@ -131,10 +131,11 @@ def stays_bad(
     if waiting is not None:
         is_known = all(waiting.get(name) == facts[name] for name in ("bad", "unseen"))
     else:
-        told = {each.pk: dict[str, str]() for each in listeners(event, group)}
-        told.update(ToldState.objects.filter(channel__in=told, event=event, group=group).values_list("channel", "bad"))
+        known_by_channel = {each.pk: dict[str, str]() for each in listeners(event, group)}
+        states = ToldState.objects.filter(channel__in=known_by_channel, event=event, group=group)
+        known_by_channel.update(states.values_list("channel", "bad"))
         seen = SubjectsSeen(bad, unseen=unseen)
-        is_known = all(decide(CHANGED, known, seen).bad == known for known in told.values())
+        is_known = all(decide(CHANGED, known, seen).bad == known for known in known_by_channel.values())
     if is_known:
         return False
     _write(Notice(event=event, group=group, facts=facts))

@@ -33,10 +33,10 @@ def has_notices() -> bool:
 
 def make_messages() -> int:
     """Makes the messages of what has happened; returns how many. May run anywhere, and several at once."""
-    made = turns = 0
+    count = turns = 0
     while turns < MOST and has_notices():
-        made, turns = made + _take_next(), turns + 1
-    return made
+        count, turns = count + _take_next(), turns + 1
+    return count
 
 
 def _take_next() -> int:
@@ -50,10 +50,10 @@ def _take_next() -> int:
         if notice is None:
             return 0
         notice.delete()
-        made = 0
+        count = 0
         with bounded(partial(_note_failure, notice)), transaction.atomic():
-            made = _tell_all(notice)
-    return made
+            count = _tell_all(notice)
+    return count
 
 
 def _note_failure(notice: Notice, error: Exception) -> None:
@@ -71,13 +71,13 @@ def _tell_all(notice: Notice) -> int:
         channels = list(Channel.objects.filter(pk=chosen))
     if not channels:
         return 0
-    digest, made = digest_of(notice), 0
+    digest, count = digest_of(notice), 0
     if digest.is_empty:
         return 0
     for channel in channels:
         with bounded(partial(_note_failure, notice)), transaction.atomic():
-            made += _tell(channel, digest)
-    return made
+            count += _tell(channel, digest)
+    return count
 
 
 def _tell(channel: Channel, digest: Digest) -> int:

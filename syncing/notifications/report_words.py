@@ -76,10 +76,10 @@ def _lines(slaves: list[Row], speech: Speech) -> list[str]:
     named = Speech(speech.in_chat, speech.group, names)
     lines = []
     for state in NOT_EQUAL:
-        if found := [row for row in slaves if row["state"] == state]:
-            oldest = min((row["since"] for row in found if row["since"]), default="")
+        if affected := [row for row in slaves if row["state"] == state]:
+            oldest = min((row["since"] for row in affected if row["since"]), default="")
             since = _("The oldest difference is of %(day)s.") % {"day": _day(oldest)} if oldest else ""
-            subjects = [row["subdomain"] for row in found]
+            subjects = [row["subdomain"] for row in affected]
             lines.append(sentences(named.counted(str(STATES[state]), subjects), since if state != "unknown" else ""))
     exceptions = sum(row["exceptions"] for row in slaves)
     if exceptions:

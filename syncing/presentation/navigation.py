@@ -111,12 +111,12 @@ def trail(opts: Any, may: Callable[[str], bool], *, item: Any = None, is_list: b
     `item`: the row, on pages below its form.
     """
     names = ABOVE.get(opts.label_lower, DATA)
-    found = [TrailLink(NAMES[name], reverse(name)) for name in names if name != "syncing:data" or may(SEES_DATA)]
+    above = [TrailLink(NAMES[name], reverse(name)) for name in names if name != "syncing:data" or may(SEES_DATA)]
     if names == DATA and not is_list:
         url = reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist")
-        found.append(TrailLink(capfirst(opts.verbose_name_plural), url))
+        above.append(TrailLink(capfirst(opts.verbose_name_plural), url))
     if item is not None:
         is_account = opts.label_lower == "accounts.account"
         name = "syncing:account" if is_account else f"admin:{opts.app_label}_{opts.model_name}_change"
-        found.append(TrailLink(str(item), reverse(name, args=[item.pk])))
-    return found
+        above.append(TrailLink(str(item), reverse(name, args=[item.pk])))
+    return above

@@ -70,8 +70,8 @@ class _Painter:
             stages = sorted(pipeline.stages, key=lambda stage: (stage.sort, stage.id))
             chips = [self._stage(pipeline, stage) for stage in stages if stage.id not in (WON, LOST)]
             ends = [self._stage(pipeline, stage) for stage in stages if stage.id in (WON, LOST)]
-            shown = (*self._in_order(chips), *self._only_there(Kind.STAGE, pipeline.name), *ends)
-            drawn.append(DrawnPipeline(title, shown, pipeline.is_main, pipeline.is_archive))
+            all_stages = (*self._in_order(chips), *self._only_there(Kind.STAGE, pipeline.name), *ends)
+            drawn.append(DrawnPipeline(title, all_stages, pipeline.is_main, pipeline.is_archive))
         yield from self._in_order(drawn)
         yield from (DrawnPipeline(chip, ()) for chip in self._only_there(Kind.PIPELINE, ""))
 
@@ -259,19 +259,19 @@ def _renamed(values: Sequence[str], others: Sequence[str]) -> dict[str, str]:
     if len(only[0]) == len(only[1]) == 1:
         return {only[0][0]: only[1][0]}
     here, there = _between(values, common), _between(others, common)
-    alone = (place for place, found in here.items() if len(found) == len(there.get(place, ())) == 1)
+    alone = (place for place, between in here.items() if len(between) == len(there.get(place, ())) == 1)
     return {here[place][0]: there[place][0] for place in alone}
 
 
 def _between(values: Sequence[str], common: Collection[str]) -> dict[tuple[str, str], list[str]]:
     """Returns the values that only one side has, by the two common values that they stand between; "" at an end."""
-    found: dict[tuple[str, str], list[str]] = {}
+    by_neighbours: dict[tuple[str, str], list[str]] = {}
     before, waiting = "", list[str]()
     for value in (*values, ""):
         if value and value not in common:
             waiting.append(value)
             continue
         if waiting:
-            found[before, value] = waiting
+            by_neighbours[before, value] = waiting
         before, waiting = value, []
-    return found
+    return by_neighbours

@@ -32,9 +32,9 @@ class PipelinePair:
     @property
     def shown(self) -> DrawnPipeline:
         """Returns the side that its title is taken of."""
-        shown = self.after or self.before
-        assert shown is not None
-        return shown
+        side = self.after or self.before
+        assert side is not None
+        return side
 
     @property
     def details(self) -> list[DrawnEdit]:
@@ -52,9 +52,9 @@ class FieldPair:
 
     @property
     def shown(self) -> DrawnField:
-        shown = self.after or self.before
-        assert shown is not None
-        return shown
+        side = self.after or self.before
+        assert side is not None
+        return side
 
     @property
     def draws_options(self) -> bool:
@@ -105,15 +105,15 @@ def draw_plan(changes: Sequence[Row], master: Snapshot | None) -> DrawnPlan:
     edits = list(_edits(placed, refs))
     before, after = draw(master, edits, Side.ACCOUNT), draw(master, edits, Side.MASTER)
     drawn = [*before.pipelines, *after.pipelines], [*before.groups, *after.groups]
-    shown = {id(edit.row) for pipeline in drawn[0] for edit in pipeline.edits}
-    shown |= {id(edit.row) for group in drawn[1] for edit in group.edits}
+    drawn_rows = {id(edit.row) for pipeline in drawn[0] for edit in pipeline.edits}
+    drawn_rows |= {id(edit.row) for group in drawn[1] for edit in group.edits}
     pipelines, groups = tuple(_pipelines(before, after)), tuple(_groups(before, after))
     changing = {id(pair.after) for pair in pipelines} | {id(group.title) for group in groups}
     return DrawnPlan(
         pipelines=pipelines,
         groups=groups,
         matrices=tuple(matrices(placed, _stage_names(master, edits))),
-        undrawn=tuple(row for row in changes if id(row) not in shown),
+        undrawn=tuple(row for row in changes if id(row) not in drawn_rows),
         same_pipelines=tuple(each for each in after.pipelines if id(each) not in changing),
         same_groups=tuple(each for each in after.groups if id(each.title) not in changing and each.fields),
     )

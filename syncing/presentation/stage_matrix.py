@@ -61,8 +61,8 @@ def matrices(rows: Sequence[Row], names: StageNames) -> Iterator[StageMatrix]:
                 for row, old, new in changed
                 if _inside(pipeline, old) != _inside(pipeline, new)
             ]
-            shown = {stage for _row, old, new in concerned for stage in old | new}
-            stages = tuple(stage for each, stage in sorted_places if each == pipeline and stage in shown)
+            concerned_stages = {stage for _row, old, new in concerned for stage in old | new}
+            stages = tuple(stage for each, stage in sorted_places if each == pipeline and stage in concerned_stages)
             matrix_rows = tuple(
                 MatrixRow(row["name"], row.get("parent") or "", tuple(_cell(stage, old, new) for stage in stages))
                 for row, old, new in concerned

@@ -43,6 +43,6 @@ def matching(triples: Iterable[tuple[str, str, str]]) -> Q:
     for kind, column, value in triples:
         values.setdefault((kind, column), []).append(value)
     condition = Q()
-    for (kind, column), found in values.items():
-        condition |= Q(("kind", kind), (f"{column}__in", found))
+    for (kind, column), same_kind in values.items():
+        condition |= Q(("kind", kind), (f"{column}__in", same_kind))
     return condition

@@ -47,14 +47,14 @@ class Happening:
 
 def history_of(account: Account, may: Callable[[str], bool]) -> list[Happening]:
     """Returns the youngest happenings, the youngest first, of the kinds that the person may see; in a query each."""
-    found: list[Happening] = list(_events(account))
+    happenings: list[Happening] = list(_events(account))
     if may("syncing.view_accountrun"):
-        found += _runs(account)
+        happenings += _runs(account)
     if may("syncing.view_drift"):
-        found += _drift(account)
+        happenings += _drift(account)
     if may("syncing.view_auditentry"):
-        found += _decisions(account)
-    return sorted(found, key=lambda each: each.at, reverse=True)[:MOST]
+        happenings += _decisions(account)
+    return sorted(happenings, key=lambda each: each.at, reverse=True)[:MOST]
 
 
 def _runs(account: Account) -> Iterator[Happening]:

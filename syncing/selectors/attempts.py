@@ -50,8 +50,8 @@ def attempts_of(run: SyncRun, account: int | None = None) -> Attempts | None:
     `account`: of this account alone, by its id. In two queries, or one.
     """
     first = run.first_attempt_id or run.pk
-    found = SyncRun.objects.filter(Q(pk=first) | Q(first_attempt=first)).order_by("-pk")[:MOST_ATTEMPTS]
-    runs = tuple(reversed(found))
+    youngest = SyncRun.objects.filter(Q(pk=first) | Q(first_attempt=first)).order_by("-pk")[:MOST_ATTEMPTS]
+    runs = tuple(reversed(youngest))
     if len(runs) < 2:
         return None
     columns = ("run_id", "account_id", "account__name", "account__subdomain", "pk", "state", "reason")

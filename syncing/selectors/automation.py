@@ -166,7 +166,7 @@ def failing(state: AutomationState) -> list[AutomationTrouble]:
     While a group is paused they have a good reason.
     """
     remedy = _("The next time it tries again.")
-    found = []
+    troubles = []
     for group in state.groups:
         if group.is_paused_at(state.moment):
             continue
@@ -174,12 +174,12 @@ def failing(state: AutomationState) -> list[AutomationTrouble]:
             if schedule.problem:
                 facts = {"schedule": str(schedule), "group": group.name, "problem": translated(schedule.problem)}
                 message = _("The schedule %(schedule)s of the group %(group)s started nothing. %(problem)s") % facts
-                found.append(AutomationTrouble("schedule_skipped", group.name, None, message, remedy))
+                troubles.append(AutomationTrouble("schedule_skipped", group.name, None, message, remedy))
         if group.drift_hours and group.drift_problem:
             facts = {"group": group.name, "problem": translated(group.drift_problem)}
             message = _("The check for drift of the group %(group)s could not start. %(problem)s") % facts
-            found.append(AutomationTrouble("drift_check", group.name, None, message, remedy))
-    return found
+            troubles.append(AutomationTrouble("drift_check", group.name, None, message, remedy))
+    return troubles
 
 
 def badly_ended() -> list[AutomationTrouble]:
@@ -225,8 +225,8 @@ def sentence(group: SyncGroup, state: AutomationState) -> str:
 def _watch_sentence(group: SyncGroup, state: AutomationState) -> str:
     """Says when the master was looked at, when it changed, and how its watcher is."""
     watch = state.watchers.get(group.pk)
-    shown = WatchState(state_shown(group, watch, state.moment))
-    label = str(shown.label)
+    watch_state = WatchState(state_shown(group, watch, state.moment))
+    label = str(watch_state.label)
     facts = [
         _("last look %(when)s") % {"when": ago(watch.last_look)} if watch and watch.last_look else _("no look yet"),
         _("last change %(when)s") % {"when": day_and_time(watch.last_change)}

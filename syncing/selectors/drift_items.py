@@ -64,22 +64,22 @@ class DriftedItem:
 def drifted_items(filters: DriftItemFilters) -> list[DriftedItem]:
     """Returns what differs, or what only accounts have, in the most accounts first."""
     extras = filters.only == THERE
-    found: dict[tuple[Any, ...], DriftedItem] = {}
+    by_difference: dict[tuple[Any, ...], DriftedItem] = {}
     for account, row in _rows(storable_id(filters.group), filters.cause):
         if (row["action"] == EXTRA) is not extras:
             continue
-        known = (account.group_id, *(row[name] for name in WHAT))
-        item = found.get(known)
+        key = (account.group_id, *(row[name] for name in WHAT))
+        item = by_difference.get(key)
         if item is None:
             facts = {name: row[name] for name in ("name", "parent", "ours")}
-            item = found[known] = DriftedItem(*known, **facts)
+            item = by_difference[key] = DriftedItem(*key, **facts)
         item.accounts.append(account)
         item.causes[row["cause"]] += 1
         if row["attribute"]:
             theirs = row["theirs"]
             item.values[theirs if isinstance(theirs, str) else str(value_text(theirs, row["attribute"]))] += 1
     wanted = filters.q.casefold()
-    items = [item for item in found.values() if not wanted or item.mentions(wanted)]
+    items = [item for item in by_difference.values() if not wanted or item.mentions(wanted)]
     return sorted(items, key=lambda item: (-len(item.accounts), item.kind, item.parent, item.name, item.attribute))
 
 

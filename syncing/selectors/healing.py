@@ -76,11 +76,11 @@ def given_up(account_ids: Iterable[int] | None = None) -> list[GivenUp]:
     else:
         left_alone = left_alone.filter(account__in=account_ids)
     rows = HealedItem.objects.filter(account__in=left_alone.values("account")).select_related("account")
-    found: dict[tuple[int, str, str], list[HealedItem]] = defaultdict(list)
+    by_item: dict[tuple[int, str, str], list[HealedItem]] = defaultdict(list)
     for row in rows.defer(*RELATED_SECRETS).order_by("account__subdomain", "kind", "name", "at", "pk"):
-        found[row.account_id, row.kind, row.key].append(row)
+        by_item[row.account_id, row.kind, row.key].append(row)
     return [
         GivenUp(*item, str(same[-1].account), same[-1].name, same[-1].parent, tuple(row.at for row in same))
-        for item, same in found.items()
+        for item, same in by_item.items()
         if any(row.gave_up for row in same)
     ]

@@ -124,8 +124,8 @@ def _watchers(automation: AutomationState) -> dict[str, Samples]:
     looks: dict[tuple[str, ...], float] = {}
     for group in automation.groups:
         watch = automation.watchers.get(group.pk)
-        shown = state_shown(group, watch, automation.moment)
-        states |= {(group.name, state.value): float(state == shown) for state in WatchState}
+        current = state_shown(group, watch, automation.moment)
+        states |= {(group.name, state.value): float(state == current) for state in WatchState}
         if watch is not None and watch.last_look:
             looks[(group.name,)] = watch.last_look.timestamp()
     return {"watcher_state": states, "watcher_last_look_timestamp_seconds": looks}

@@ -89,10 +89,10 @@ def picture_of(
 
     `rows`: its differences; `by_hand`: what is to be done in it, of which nobody knows how it is there.
     """
-    found = master_snapshot(account.group, drift)
-    if found is None:
+    last_reading = master_snapshot(account.group, drift)
+    if last_reading is None:
         return None
-    snapshot, taken_at = found
+    snapshot, taken_at = last_reading
     edits = [DrawnEdit.of_difference(row) for row in rows]
     aside = _left_aside(account, snapshot)
     ours = draw(snapshot, edits, Side.MASTER, aside)

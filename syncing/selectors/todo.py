@@ -74,14 +74,14 @@ def tasks(*, group: int | None = None, account: int | None = None, text: str = "
         accounts = accounts.filter(group=group)
     if account is not None:
         accounts = accounts.filter(pk=account)
-    found: dict[tuple[str, ...], Task] = {}
+    by_content: dict[tuple[str, ...], Task] = {}
     for each, run_type, document, seen_at in _readings(accounts):
         rows = ((what, row) for what in LISTS for row in document.get(what) or ())
         for what, row in rows:
             if PARTS[run_type](row["kind"]):
                 key = (what, row["kind"], row["name"], row.get("parent") or "", row.get("message") or "")
-                found.setdefault(key, Task(*key)).places.append(TaskPlace(each, seen_at))
-    listed = list(_mentioning(found.values(), text.strip().casefold()))
+                by_content.setdefault(key, Task(*key)).places.append(TaskPlace(each, seen_at))
+    listed = list(_mentioning(by_content.values(), text.strip().casefold()))
     _add_keys(listed)
     return sorted(listed, key=lambda task: (-len(task.places), task.parent, task.name))
 

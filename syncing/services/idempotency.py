@@ -69,8 +69,8 @@ def answer_then_store(request: IdempotentRequest, work: Callable[[], GivenAnswer
 
 def _earlier(request: IdempotentRequest) -> GivenAnswer | None:
     """Returns the stored answer, None if there is none that counts; raises Refusal if it is that of another request."""
-    found = IdempotentAnswer.objects.filter(key=request.key_id, text=request.text)
-    row = found.filter(created_at__gt=clock.now() - conf.IDEMPOTENCY).first()
+    answers = IdempotentAnswer.objects.filter(key=request.key_id, text=request.text)
+    row = answers.filter(created_at__gt=clock.now() - conf.IDEMPOTENCY).first()
     if row is None:
         return None
     if request.digests != {"target": row.target, "content": row.content}:

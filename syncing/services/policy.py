@@ -138,7 +138,7 @@ def explained(group: SyncGroup) -> Iterator[tuple[str, str, str]]:
     """Yields each key with its value, as it would be set, and what it means."""
     for key, field in fields().items():
         value = getattr(group, key)
-        shown = ("true" if value else "false") if isinstance(value, bool) else str(value)
+        text = ("true" if value else "false") if isinstance(value, bool) else str(value)
         meaning = str(field.help_text or capfirst(str(field.verbose_name)))
         choices = ", ".join(str(choice) for choice, _label in field.flatchoices)
-        yield key, shown, f"{meaning} ({choices})" if choices else meaning
+        yield key, text, f"{meaning} ({choices})" if choices else meaning

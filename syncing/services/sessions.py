@@ -37,10 +37,10 @@ def end_sessions_of(user: User, *, by: Actor) -> None:
 
 def _end(by: Actor, owner: User | None, is_meant: Callable[[str, OpenSession], bool]) -> list[OpenSession]:
     """Ends the sessions of `owner` (None: of everybody) that are meant, and writes down whose they were."""
-    meant = {key: session for key, session in open_sessions(owner).items() if is_meant(key, session)}
+    ending = {key: session for key, session in open_sessions(owner).items() if is_meant(key, session)}
     with transaction.atomic():
-        Session.objects.filter(pk__in=meant).delete()
-        for session in meant.values():
+        Session.objects.filter(pk__in=ending).delete()
+        for session in ending.values():
             details = {"user": session.user.get_username(), "address": session.address}
             audit.note(AuditAction.SESSION, by=by, details=details)
-    return list(meant.values())
+    return list(ending.values())

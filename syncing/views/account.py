@@ -34,26 +34,26 @@ LONGEST_NAME = 100  # characters of each
 def account(request: HttpRequest, account_id: int) -> HttpResponse:
     """Shows an account; the drift of a slave and its runs to those who may see them."""
     accounts = Account.objects.select_related("group", "integration").defer(*SECRETS, "integration__client_secret")
-    found = get_object_or_404(accounts, pk=account_id)
+    account = get_object_or_404(accounts, pk=account_id)
     may = request.user.has_perm
-    is_slave, sees_drift = found.role == Account.Role.SLAVE, may("syncing.view_drift")
-    drift = reads.drift_of(found) if is_slave and sees_drift else None
-    rows = with_modes(reads.differences_of(drift), found.group, rules_of(found.group)) if drift else []
-    by_hand = tasks(account=found.pk) if is_slave and may("syncing.view_accountrun") else []
+    is_slave, sees_drift = account.role == Account.Role.SLAVE, may("syncing.view_drift")
+    drift = reads.drift_of(account) if is_slave and sees_drift else None
+    rows = with_modes(reads.differences_of(drift), account.group, rules_of(account.group)) if drift else []
+    by_hand = tasks(account=account.pk) if is_slave and may("syncing.view_accountrun") else []
     context = {
-        "title": str(found),
-        "account": found,
+        "title": str(account),
+        "account": account,
         "is_slave": is_slave,
         "fine": HEALTH_FINE,
         "drift": drift,
-        "picture": picture_of(found, drift, rows, by_hand) if sees_drift and (drift or not is_slave) else None,
-        "exceptions": reads.exceptions_of(found) if is_slave else [],
-        "exclusions": found.exclusions.all(),
+        "picture": picture_of(account, drift, rows, by_hand) if sees_drift and (drift or not is_slave) else None,
+        "exceptions": reads.exceptions_of(account) if is_slave else [],
+        "exclusions": account.exclusions.all(),
         "tasks": by_hand,
-        "was_synced": found.account_runs.exists(),
-        "history": history_of(found, may),
-        "expires": expires(found, timezone.now()),
-        **_permissions(request, found),
+        "was_synced": account.account_runs.exists(),
+        "history": history_of(account, may),
+        "expires": expires(account, timezone.now()),
+        **_permissions(request, account),
     }
     return page(request, "console/account.html", context)
 
@@ -76,19 +76,19 @@ def _permissions(request: HttpRequest, found: Account) -> dict[str, bool]:
 @require_http_methods(["GET", "POST"])
 def exclude(request: HttpRequest, account_id: int) -> HttpResponse:
     """Draws the master with a box to tick at each item (GET); runs leave out what is ticked (POST)."""
-    found = slave_or_404(account_id)
-    snapshot = master_snapshot(found.group)
+    account = slave_or_404(account_id)
+    snapshot = master_snapshot(account.group)
     named = {f"{kind}|{name}" for kind, _key, name in items_of(snapshot[0])} if snapshot else set()
     if request.method == "POST":
-        _store_exclusions(request, found, named)
-        return HttpResponseRedirect(reverse("syncing:account", args=[found.pk]))
-    stored = list(found.exclusions.values_list("kind", "name"))
+        _store_exclusions(request, account, named)
+        return HttpResponseRedirect(reverse("syncing:account", args=[account.pk]))
+    stored = list(account.exclusions.values_list("kind", "name"))
     context = {
-        "title": _("What %(account)s is not given") % {"account": found},
-        "account": found,
+        "title": _("What %(account)s is not given") % {"account": account},
+        "account": account,
         "drawing": draw(snapshot[0], (), Side.MASTER) if snapshot else None,
         "chosen": {f"{kind}|{name}" for kind, name in stored},
-        "others": [row for row in found.exclusions.all() if f"{row.kind}|{row.name}" not in named],
+        "others": [row for row in account.exclusions.all() if f"{row.kind}|{row.name}" not in named],
         "mark": Mark.EXCLUDED,
     }
     return page(request, "console/exclude.html", context)

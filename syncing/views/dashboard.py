@@ -101,8 +101,12 @@ def _banners(automation: AutomationState) -> list[dict[str, Any]]:
     """Returns what keeps runs of whole groups from beginning."""
     moment = automation.moment
     prefetch_related_objects(automation.groups, "windows")
-    found = [(group, paused_sentence(group, moment) or frozen_sentence(group, moment)) for group in automation.groups]
-    return [{"group": group, "text": text, "is_paused": group.is_paused_at(moment)} for group, text in found if text]
+    sentences = [
+        (group, paused_sentence(group, moment) or frozen_sentence(group, moment)) for group in automation.groups
+    ]
+    return [
+        {"group": group, "text": text, "is_paused": group.is_paused_at(moment)} for group, text in sentences if text
+    ]
 
 
 @permission_required(SEE, raise_exception=True)

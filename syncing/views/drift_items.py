@@ -74,9 +74,9 @@ def items(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def accept_items(request: HttpRequest) -> HttpResponse:
     """Asks in which accounts a difference may stay, and why (GET); accepts it there (POST)."""
-    found, query = _found_or_404(request), request.POST or request.GET
+    differing, query = _found_or_404(request), request.POST or request.GET
     form = BulkForm(request.POST or None, initial=query.dict())
-    chosen = _ticked(request, found)
+    chosen = _ticked(request, differing)
     if form.is_valid() and chosen:
         facts = {name: form.cleaned_data[name] for name in ("kind", "key", "attribute", "reason")}
         accepted, refusals = accept_in(chosen, **facts, by=actor_of(request))
@@ -86,22 +86,22 @@ def accept_items(request: HttpRequest) -> HttpResponse:
             text = ngettext("Accepted in %(n)d account.", "Accepted in %(n)d accounts.", len(accepted))
             messages.success(request, text % {"n": len(accepted)})
             return _back()
-    return _question(request, found, form, decision="accept")
+    return _question(request, differing, form, decision="accept")
 
 
 @require_http_methods(["GET", "POST"])
 def revert_items(request: HttpRequest) -> HttpResponse:
     """Shows the accounts in which an item becomes as in the master (GET); starts the run about it alone (POST)."""
-    found, query = _found_or_404(request), request.POST or request.GET
+    differing, query = _found_or_404(request), request.POST or request.GET
     group = get_object_or_404(SyncGroup, pk=storable_id(query.get("group", "")))
     require_start(request, allowed_mode(group))
     form = BulkForm(request.POST or None, initial=query.dict())
-    chosen = _ticked(request, found)
+    chosen = _ticked(request, differing)
     if request.method == "POST" and chosen:
         facts = {name: query.get(name, "") for name in ("kind", "key", "attribute")}
         with refusals_shown(request):
             return to_run(request, revert_item(group, chosen, **facts, by=actor_of(request)))
-    return _question(request, found, form, decision="revert", only_plans=group.requires_approval)
+    return _question(request, differing, form, decision="revert", only_plans=group.requires_approval)
 
 
 def _found_or_404(request: HttpRequest) -> list[tuple[Account, Any]]:
@@ -110,27 +110,27 @@ def _found_or_404(request: HttpRequest) -> list[tuple[Account, Any]]:
     return accounts_with(group.pk, *(query.get(name, "") for name in WHAT))
 
 
-def _ticked(request: HttpRequest, found: list[tuple[Account, Any]]) -> list[Account]:
+def _ticked(request: HttpRequest, differing: list[tuple[Account, Any]]) -> list[Account]:
     ticked = set(request.POST.getlist("account"))
-    return [account for account, _row in found if str(account.pk) in ticked]
+    return [account for account, _row in differing if str(account.pk) in ticked]
 
 
-def _question(request: HttpRequest, found: list[tuple[Account, Any]], form: BulkForm, **facts: Any) -> HttpResponse:
+def _question(request: HttpRequest, differing: list[tuple[Account, Any]], form: BulkForm, **facts: Any) -> HttpResponse:
     """Shows the page on which accounts are ticked; goes back if the difference is gone."""
-    if not found:
+    if not differing:
         messages.error(
             request, _("This difference no longer exists. It may have been settled or accepted in the meantime.")
         )
         return _back()
-    if request.method == "POST" and not _ticked(request, found):
+    if request.method == "POST" and not _ticked(request, differing):
         messages.error(request, _("Choose at least one account."))
     sent = request.POST if request.method == "POST" else request.GET
     ticked = set(sent.getlist("account")) if request.method == "POST" or "account" in sent else None
-    row = found[0][1]
+    row = differing[0][1]
     context = {
         "title": _("Accept in several accounts") if facts["decision"] == "accept" else _("Revert in several accounts"),
         "row": row,
-        "lines": [(account, row, ticked is None or str(account.pk) in ticked) for account, row in found],
+        "lines": [(account, row, ticked is None or str(account.pk) in ticked) for account, row in differing],
         "form": form,
         **facts,
     }

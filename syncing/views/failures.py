@@ -43,7 +43,7 @@ class ShownFailure:
 def failure_context(request: HttpRequest, run: SyncRun) -> dict[str, Any]:
     """Returns the failures with their buttons; while the run is open there is nothing to press yet."""
     failures = failures_of(run)
-    shown = [
+    with_actions = [
         ShownFailure(
             each,
             () if run.is_open else tuple(_actions(request, run, each)),
@@ -53,7 +53,7 @@ def failure_context(request: HttpRequest, run: SyncRun) -> dict[str, Any]:
     ]
     is_error_below = any(each.reason == run.reason and not each.is_untouched for each in failures)
     return {
-        "failures": shown,
+        "failures": with_actions,
         "failed_accounts": sum(each.count for each in failures),
         "is_error_below": is_error_below,
         "master_to_connect": None if is_error_below else _master_to_connect(request, run),

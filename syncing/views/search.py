@@ -12,6 +12,6 @@ from syncing.selectors.search import MOST, find
 @require_safe
 def search(request: HttpRequest) -> HttpResponse:
     text = searched(request)
-    found = find(text, request.user.has_perm)
-    context = {"title": _("Search"), "search_text": text, "found": found, "most": MOST}
+    findings = find(text, request.user.has_perm)
+    context = {"title": _("Search"), "search_text": text, "found": findings, "most": MOST}
     return page(request, "console/search.html", context)

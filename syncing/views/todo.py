@@ -25,10 +25,10 @@ def todo(request: HttpRequest) -> HttpResponse:
     if saved.opens:
         return HttpResponseRedirect(saved.opens)
     of_any_kind = tasks(group=storable_id(filters.group), text=filters.q)
-    found = [task for task in of_any_kind if filters.what in ("", task.what)]
+    listed = [task for task in of_any_kind if filters.what in ("", task.what)]
     context = {
         "title": _("To do"),
-        "tasks": Paginator(found, TASKS_PER_PAGE).get_page(request.GET.get("p")),
+        "tasks": Paginator(listed, TASKS_PER_PAGE).get_page(request.GET.get("p")),
         "counts": [(what, number) for what in LISTS if (number := sum(task.what == what for task in of_any_kind))],
         "groups": SyncGroup.objects.all(),
         "saved": saved,

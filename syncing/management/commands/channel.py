@@ -69,11 +69,11 @@ class Command(RefusingCommand):
             self.stdout.write(f"Channel {channel.name} added. Try it: `channel test`.")
 
     def _list(self, options: dict[str, Any]) -> None:
-        found = channels_of(group_if_named(options["group"]))
+        listed = channels_of(group_if_named(options["group"]))
         if options["json"]:
-            write_json(self.stdout, [channel_document(channel) for channel in found])
+            write_json(self.stdout, [channel_document(channel) for channel in listed])
             return
-        rows = [_cells(channel) for channel in found]
+        rows = [_cells(channel) for channel in listed]
         self.stdout.write(table(HEAD, rows) if rows else "There is no channel.")
 
     def _test(self, options: dict[str, Any]) -> None:

@@ -63,11 +63,11 @@ def _document_in(file: Path) -> Any:
 
 def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Returns the object; raises Refusal for a key that stands twice, as nobody knows which one was meant."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    values = dict(pairs)
+    if len(values) < len(pairs):
         doubled = sorted({key for key, _value in pairs if [each for each, _ in pairs].count(key) > 1})
         raise Refusal("usage", f"Given twice: {', '.join(map(repr, doubled))}.", "Nothing was changed.")
-    return found
+    return values
 
 
 def _values_of(pairs: list[str]) -> dict[str, Any]:

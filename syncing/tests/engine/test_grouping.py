@@ -123,9 +123,7 @@ def test_another_value_is_another_plan() -> None:
 
 def test_how_many_leads_are_in_what_is_kept_makes_no_other_plan() -> None:
     kept = {"kind": "stage", "name": "Old", "parent": "Sales"}
-    digests = {
-        content_digest({"extras": [{**kept, "message": f"Kept: leads in it: {number}."}]}) for number in (1, 12)
-    }
+    digests = {content_digest({"extras": [{**kept, "message": f"Kept: leads in it: {number}."}]}) for number in (1, 12)}
 
     assert len(digests) == 1
     assert content_digest({"extras": [kept]}) not in digests
