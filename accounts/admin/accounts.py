@@ -40,7 +40,7 @@ class AccountAdmin(AccountExportAdmin):
     list_filter = ("role", "group", "health", TokenFilter, "is_pilot", "paused")
     list_select_related = ("group",)
     list_per_page = 150
-    search_fields = ("name", "subdomain", "kommo_id")
+    search_fields = ("name__finds", "subdomain__finds", "kommo_id")
     search_help_text = _("Name, subdomain or Kommo id")
     actions = ["check_connection", "make_invites", "export_selected"]
     readonly_fields = (

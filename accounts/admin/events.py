@@ -29,7 +29,7 @@ class AccountEventAdmin(ReadOnlyAdmin):
     list_display_links = None
     list_filter = ("code", "at", "account__group")
     list_select_related = ("account", "by")
-    search_fields = ("account__subdomain", "account__name", "message")
+    search_fields = ("account__subdomain__finds", "account__name__finds", "message__finds")
     search_help_text = _("Subdomain, name or words of the message")
     date_hierarchy = "at"
     list_per_page = 100

@@ -26,7 +26,7 @@ class SyncGroupAdmin(GroupModelAdmin):
         "is_paused",
     )
     list_filter = ("requires_approval",)
-    search_fields = ("name",)
+    search_fields = ("name__finds",)
     form = GroupForm
     readonly_fields = ("created_at", "pause_state")
     fieldsets = (

@@ -72,7 +72,13 @@ class IntegrationAdmin(IntegrationModelAdmin):
     form = IntegrationForm
     list_display = ("name", "client_id", "is_public", "accounts_link", "connected")
     list_filter = ("is_public",)
-    search_fields = ("name", "client_id", "redirect_uri", "accounts__subdomain", "accounts__name")
+    search_fields = (
+        "name__finds",
+        "client_id__finds",
+        "redirect_uri__finds",
+        "accounts__subdomain__finds",
+        "accounts__name__finds",
+    )
     search_help_text = _("Name, id, redirect URI, or an account that it serves")
     fieldsets = (
         (None, {"fields": ("name", "is_public")}),

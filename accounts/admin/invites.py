@@ -48,7 +48,7 @@ class InviteAdmin(ReadOnlyAdmin):
     list_display_links = None
     list_filter = (StateFilter, "integration", "account__group")
     list_select_related = ("account", "integration", "created_by")
-    search_fields = ("account__name", "account__subdomain", "email", "created_by__username")
+    search_fields = ("account__name__finds", "account__subdomain__finds", "email__finds", "created_by__username__finds")
     search_help_text = _("Account, e-mail, or who made it")
     list_per_page = 150
     actions = ("withdraw",)

@@ -9,6 +9,7 @@ from accounts.fields import EncryptedTextField
 from accounts.models.groups import SyncGroup
 from accounts.models.integrations import Integration
 from accounts.models.pausing import Pausable
+from accounts.text_search import any_finds
 
 SUBDOMAIN_PATTERN = r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z"
 # Never loaded for a page: they would be decrypted for nothing.
@@ -138,7 +139,7 @@ def is_called(text: str, account: str = "") -> Q:
 
     `account`: the way to the account from the rows that are asked, such as "account__"; "" if these are accounts.
     """
-    return Q(**{f"{account}name__icontains": text}) | Q(**{f"{account}subdomain__icontains": text})
+    return any_finds(text, f"{account}name", f"{account}subdomain")
 
 
 HEALTH_FINE = (Account.Health.UNKNOWN, Account.Health.CONNECTED)

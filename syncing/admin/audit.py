@@ -39,7 +39,7 @@ class ViaFilter(admin.SimpleListFilter):
 class AuditEntryAdmin(ReadOnlyAdmin):
     list_display = ["at", "actor", "way", "action_badge", "group", "account", "run_link", "reason"]
     list_filter = ["action", ViaFilter, ("group", admin.AllValuesFieldListFilter), "at"]
-    search_fields = ["actor", "group", "account", "reason", "run__exact"]
+    search_fields = ["actor__finds", "group__finds", "account__finds", "reason__finds", "run__exact"]
     search_help_text = _("Who, group, account, reason, or the number of a run")
     date_hierarchy = "at"
     ordering = ["-pk"]

@@ -82,7 +82,7 @@ class ChannelAdmin(InConsole):
     change_form_template = "syncing/channel_form.html"
     list_display = ["name", "kind", "groups", "last_sent_at", "trouble", "told", "when", "language", "enabled"]
     list_filter = ["group", "kind", "when", "enabled"]
-    search_fields = ["name", "kind", "group__name"]
+    search_fields = ["name__finds", "kind__finds", "group__name__finds"]
     list_select_related = ["group"]
     list_per_page = 100
     actions = ["send_tests"]

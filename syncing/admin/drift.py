@@ -51,7 +51,14 @@ class AcceptedDifferenceAdmin(ReadOnlyAdmin):
     ]
     list_display_links = ["name"]
     list_filter = [IsActiveFilter, "kind", "account__group", "accepted_at"]
-    search_fields = ["name", "parent", "reason", "account__subdomain", "account__name", "accepted_by__username"]
+    search_fields = [
+        "name__finds",
+        "parent__finds",
+        "reason__finds",
+        "account__subdomain__finds",
+        "account__name__finds",
+        "accepted_by__username__finds",
+    ]
     list_per_page = 100
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AcceptedDifference]:

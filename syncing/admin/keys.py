@@ -68,7 +68,7 @@ class ApiKeyAdmin(InConsole):
     form = ApiKeyForm
     list_display = ["name", "prefix", "scope_names", "maker", "revoked", "created_at", "last_used_at"]
     list_filter = ["revoked"]
-    search_fields = ["name", "prefix", "maker_name", "made_by__username"]
+    search_fields = ["name__finds", "prefix__finds", "maker_name__finds", "made_by__username__finds"]
     list_select_related = ["made_by"]
     readonly_fields = ["prefix", "maker", "created_at", "last_used_at"]
     actions = ["revoke"]

@@ -43,7 +43,7 @@ class DeliveryFilter(admin.SimpleListFilter):
 class MessageAdmin(ReadOnlyAdmin):
     list_display = ["created_at", "channel_name", "event_name", "title", "state", "trouble"]
     list_filter = ["channel", "event", DeliveryFilter, "created_at"]
-    search_fields = ["title", "text", "channel__name", "failure"]
+    search_fields = ["title__finds", "text__finds", "channel__name__finds", "failure__finds"]
     fields = (
         *("channel_name", "event_name", "group", "title", "text", "attachment_name", "created_at", "state"),
         *("attempts", "due_at", "sent_at", "failure"),

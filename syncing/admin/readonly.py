@@ -18,7 +18,14 @@ class IdMappingAdmin(ReadOnlyAdmin):
     list_display = ["account", "kind", "name", "parent", "master_key", "slave_key", "created_by_us", "created_at"]
     list_filter = ["kind", "created_by_us", "account__group"]
     list_select_related = ["account"]
-    search_fields = ["name", "parent", "master_key", "slave_key", "account__subdomain", "account__name"]
+    search_fields = [
+        "name__finds",
+        "parent__finds",
+        "master_key",
+        "slave_key",
+        "account__subdomain__finds",
+        "account__name__finds",
+    ]
     list_per_page = 100
 
 
@@ -27,7 +34,7 @@ class LogEntryAdmin(ReadOnlyAdmin):
     list_display = ["at", "level_badge", "run_number", "account", "action", "kind", "name", "words"]
     list_filter = ["level", "action", "kind", "run__group"]
     list_select_related = ["account_run__account"]
-    search_fields = ["name", "message", "account_run__account__subdomain", "run__id__exact"]
+    search_fields = ["name__finds", "message__finds", "account_run__account__subdomain__finds", "run__id__exact"]
     ordering = ["-pk"]
     list_per_page = 100
     show_full_result_count = False

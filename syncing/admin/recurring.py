@@ -101,7 +101,7 @@ class RecurringAdmin(OfChangers, ShowsTimes, InConsole):
 class ScheduleAdmin(RecurringAdmin):
     list_display = ["cron", "kind", "group", "zone_name", "grace", "enabled", "coming", "last_run"]
     list_filter = ["group", "kind", "enabled"]
-    search_fields = ["group__name", "cron", "time_zone", "problem"]
+    search_fields = ["group__name__finds", "cron__finds", "time_zone__finds", "problem__finds"]
     fields = ("group", "kind", "cron", "time_zone", "grace", "enabled", "coming", "fired_at", "last_run")
     readonly_fields = ("coming", "fired_at", "last_run")
 
@@ -127,6 +127,6 @@ class WindowAdmin(RecurringAdmin):
     form = WindowAdminForm
     list_display = ["cron", "kind", "group", "minutes", "zone_name", "coming"]
     list_filter = ["group", "kind"]
-    search_fields = ["group__name", "cron", "time_zone"]
+    search_fields = ["group__name__finds", "cron__finds", "time_zone__finds"]
     fields = ("group", "kind", "cron", "minutes", "time_zone", "coming")
     readonly_fields = ("coming",)

@@ -32,7 +32,13 @@ class SyncRunAdmin(ReadOnlyAdmin):
         "group",
     ]
     list_filter = ["state", "group", "type", "mode", "trigger", "created_at"]
-    search_fields = ["id__exact", "group__name", "requested_by__username", "requester_name", "reason"]
+    search_fields = [
+        "id__exact",
+        "group__name__finds",
+        "requested_by__username__finds",
+        "requester_name__finds",
+        "reason__finds",
+    ]
     list_per_page = 50
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SyncRun]:
@@ -87,7 +93,7 @@ class AccountRunAdmin(ReadOnlyAdmin):
         "lasted",
     ]
     list_filter = ["state", "reason", "run__group", "run__mode", "started_at"]
-    search_fields = ["account__subdomain", "account__name", "run__id__exact"]
+    search_fields = ["account__subdomain__finds", "account__name__finds", "run__id__exact"]
     ordering = ["-pk"]
     list_per_page = 100
 

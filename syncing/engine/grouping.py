@@ -123,9 +123,3 @@ def rows(document: Document) -> Iterator[tuple[str, DocumentRow]]:
     for name in ("conflicts", "manual", "changes", "extras"):
         for row in document.get(name, ()):
             yield name, row
-
-
-def mentions(row: DocumentRow, text: str) -> bool:
-    """Returns True if the item's name, or its parent's, contains `text`, whatever the case."""
-    wanted = text.casefold()
-    return any(wanted in str(row.get(key) or "").casefold() for key in ("name", "parent"))

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from accounts.kommo.texts import storable, storable_id
 from accounts.services.tables.formulas import csv_line
+from accounts.text_search import any_finds
 from syncing.models import AuditAction, AuditEntry, Trigger
 from syncing.selectors.filters import ListFilters, a_day, in_days, one_of
 
@@ -49,8 +50,7 @@ def found_entries(filters: AuditListFilters) -> QuerySet[AuditEntry]:
     wanted = {name: getattr(filters, name) or None for name in ("action", "via", "group")}
     listed = entries(**wanted).filter(in_days("at", filters.since, filters.until))
     for word in filters.q.split():
-        matches = Q(actor__icontains=word) | Q(group__icontains=word) | Q(account__icontains=word)
-        matches |= Q(reason__icontains=word)
+        matches = any_finds(word, "actor", "group", "account", "reason")
         number = storable_id(word.lstrip("#"))
         listed = listed.filter(matches if number is None else matches | Q(run=number))
     return listed.order_by("pk") if filters.sort else listed

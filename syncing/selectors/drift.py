@@ -10,6 +10,7 @@ from django.db.models.functions import Coalesce
 
 from accounts.kommo.texts import storable, storable_id
 from accounts.models import SECRETS, Account, SyncGroup, is_called
+from accounts.text_search import is_in
 from syncing.engine.healing import ITEM_KINDS
 from syncing.models import AcceptedDifference, Drift, DriftChange
 from syncing.selectors.filters import ListFilters, an_id, one_of
@@ -77,7 +78,7 @@ class ListedDifference:
 
     def mentions(self, text: str) -> bool:
         words = (self.name, self.parent, self.attribute, self.kind, str(self.ours or ""), str(self.theirs or ""))
-        return any(text in word.casefold() for word in words)
+        return is_in(text, *words)
 
 
 @dataclass(frozen=True)
@@ -145,8 +146,7 @@ def drift_summary(group: int | None = None) -> DriftSummary:
 def differences_of(drift: Drift | None, text: str = "") -> list[ListedDifference]:
     """Returns the differences that mention `text`, in the order of a plan, extras at the end."""
     rows = [ListedDifference.of(row) for row in (drift.differences if drift else ())]
-    text = text.strip().casefold()
-    return sorted((row for row in rows if not text or row.mentions(text)), key=lambda row: row.is_extra)
+    return sorted((row for row in rows if row.mentions(text.strip())), key=lambda row: row.is_extra)
 
 
 def drift_of(account: Account) -> Drift | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from accounts.kommo.texts import storable_id
 from accounts.models import SECRETS, Account
+from accounts.text_search import is_in
 from syncing.models import Drift
 from syncing.presentation.labels import value_text
 from syncing.selectors.drift import CAUSES, EDIT_CAUSES, EDITED_CAUSE, EXTRA, ListedDifference
@@ -58,7 +59,7 @@ class DriftedItem:
 
     def mentions(self, text: str) -> bool:
         words = (self.name, self.parent, str(self.ours or ""), *self.values)
-        return any(text in word.casefold() for word in words)
+        return is_in(text, *words)
 
 
 def drifted_items(filters: DriftItemFilters) -> list[DriftedItem]:
@@ -78,8 +79,7 @@ def drifted_items(filters: DriftItemFilters) -> list[DriftedItem]:
         if row["attribute"]:
             theirs = row["theirs"]
             item.values[theirs if isinstance(theirs, str) else str(value_text(theirs, row["attribute"]))] += 1
-    wanted = filters.q.casefold()
-    items = [item for item in by_difference.values() if not wanted or item.mentions(wanted)]
+    items = [item for item in by_difference.values() if item.mentions(filters.q)]
     return sorted(items, key=lambda item: (-len(item.accounts), item.kind, item.parent, item.name, item.attribute))
 
 

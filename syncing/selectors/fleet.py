@@ -10,6 +10,7 @@ from typing import Any
 from django.db.models import Case, F, JSONField, OuterRef, Subquery, When
 
 from accounts.models import HEALTH_FINE, SECRETS, Account
+from accounts.text_search import is_in
 from syncing.models import ACCOUNT_OPEN, AccountRun, AccountState, Drift
 from syncing.presentation.fleet import FLEET_STATES, FleetState
 from syncing.selectors.drift import EDITED
@@ -40,7 +41,7 @@ class Tile:
     words: str
 
     def mentions(self, text: str) -> bool:
-        return text in self.name.casefold() or text in self.subdomain
+        return is_in(text, self.name, self.subdomain)
 
 
 @dataclass(frozen=True)
@@ -79,12 +80,11 @@ def fleet_of(
     accounts: Iterable[Any], moment: datetime, *, group: int | None = None, text: str = "", state: str = ""
 ) -> Fleet:
     """Returns the slaves of a group (None: of all) that mention `text`, in one state ("": in any), as of `moment`."""
-    text = text.casefold()
     slaves = (account for account in accounts if account.role == Account.Role.SLAVE)
     own = [account for account in slaves if group in (None, account.group_id)]
     begin = len(common_words([str(account) for account in own]))
     tiles = [_tile(account, moment, begin) for account in own]
-    tiles = [tile for tile in tiles if tile.mentions(text)] if text else tiles
+    tiles = [tile for tile in tiles if tile.mentions(text)]
     numbers = Counter(tile.state.key for tile in tiles)
     return Fleet(
         shown=[tile for tile in tiles if tile.state.key == state] if state in FLEET_STATES else tiles,

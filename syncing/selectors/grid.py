@@ -7,8 +7,9 @@ from typing import Any
 from django.core.paginator import Page, Paginator
 from django.db.models import Q
 
-from syncing.engine.grouping import mentions, rows
+from syncing.engine.grouping import rows
 from syncing.models import ACCOUNT_OPEN, AccountRun, AccountState, SyncRun
+from syncing.selectors.plan_rows import row_mentions
 from syncing.selectors.plans import (
     QUIET,
     CountedPlan,
@@ -79,7 +80,7 @@ class Grid:
 
 def search_run(run: SyncRun, text: str) -> RunSearch | None:
     """Finds `text` in the names of accounts, of items and of their parents; returns None without a text."""
-    text = text.strip().casefold()
+    text = text.strip()
     if not text:
         return None
     account_runs = AccountRun.objects.filter(run=run)
@@ -88,7 +89,7 @@ def search_run(run: SyncRun, text: str) -> RunSearch | None:
     digests = {
         digest
         for digest, document in documents.iterator(chunk_size=20)
-        if any(mentions(row, text) for _, row in rows(document))
+        if any(row_mentions(row, text) for _, row in rows(document))
     }
     named = {member.account_run_id: member.digest for member in listed_accounts(account_runs) if member.is_called(text)}
     return RunSearch(frozenset(digests), named)

@@ -8,6 +8,7 @@ from django.db.models import Count, Q, QuerySet
 
 from accounts.kommo.texts import storable_id
 from accounts.models import RELATED_SECRETS, Account
+from accounts.text_search import any_finds
 from syncing.engine.refs import Kind, local_id
 from syncing.models import IdMapping
 from syncing.selectors.filters import ListFilters, an_id, one_of
@@ -87,8 +88,7 @@ def file_rows(filters: IdListFilters) -> Iterator[tuple[Any, ...]]:
 def _condition(filters: AccountIdFilters) -> Q:
     text, wanted = filters.q, Q()
     if text:  # a part of a name, of the parent, or of an id
-        names = Q(name__icontains=text) | Q(parent__icontains=text)
-        wanted &= names | Q(master_key__contains=text) | Q(slave_key__contains=text)
+        wanted &= any_finds(text, "name", "parent") | Q(master_key__contains=text) | Q(slave_key__contains=text)
     if filters.made:
         wanted &= Q(created_by_us=filters.made == "yes")
     if isinstance(filters, IdListFilters):

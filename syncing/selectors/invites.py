@@ -9,6 +9,7 @@ from django.utils import timezone
 from accounts.kommo.texts import storable_id
 from accounts.models import RELATED_INTEGRATION_SECRETS, RELATED_SECRETS, Invite, InviteState, is_called
 from accounts.services.connecting.invites import usable
+from accounts.text_search import any_finds
 from syncing.selectors.filters import ListFilters, an_id, one_of
 from syncing.selectors.runs import StateCount, state_counts
 
@@ -39,8 +40,7 @@ def found_invites(filters: InviteListFilters, *, in_any_state: bool = False) -> 
     if filters.account:
         found = found.filter(account__subdomain=filters.account)
     if text := filters.q:
-        words = is_called(text, "account__")
-        found = found.filter(words | Q(email__icontains=text) | Q(created_by__username__icontains=text))
+        found = found.filter(is_called(text, "account__") | any_finds(text, "email", "created_by__username"))
     others = Invite.objects.filter(usable(), account=OuterRef("account"), pk__gt=OuterRef("pk")).order_by()
     found = found.select_related("account__group", "integration", "created_by")
     return found.defer(*RELATED_SECRETS, *RELATED_INTEGRATION_SECRETS).annotate(has_newer=Exists(others))

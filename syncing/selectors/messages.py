@@ -7,6 +7,7 @@ from django.db.models import Count, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from accounts.kommo.texts import storable_id
+from accounts.text_search import any_finds
 from syncing.models import Event, Message
 from syncing.selectors.filters import ListFilters, a_day, an_id, in_days, one_of
 from syncing.selectors.runs import StateCount, state_counts
@@ -51,8 +52,7 @@ def found_messages(filters: MessageListFilters, *, in_any_state: bool = False) -
     if filters.event:
         found = found.filter(event="" if filters.event == TEST else filters.event)
     if text := filters.q:
-        words = Q(title__icontains=text) | Q(text__icontains=text) | Q(failure__icontains=text)
-        found = found.filter(words | Q(channel__name__icontains=text))
+        found = found.filter(any_finds(text, "title", "text", "failure", "channel__name"))
     order = "pk" if filters.sort else "-pk"
     return found.order_by(order).select_related("channel", "group").defer("channel__address", "html", "attachment")
 

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from accounts.models import RELATED_SECRETS
 from accounts.own_words import translated
 from accounts.services.events import with_remedy
-from syncing.engine.grouping import rows
+from accounts.text_search import is_in
+from syncing.engine.grouping import DocumentRow, rows
 from syncing.models import AccountRun, SyncRun
 from syncing.presentation.plans import field_texts
 
@@ -32,3 +33,8 @@ def plan_rows(run: SyncRun) -> Iterator[tuple[str, ...]]:
         if problem or not lines:
             lines.insert(0, ("", "", "", "", "", "", problem))
         yield from ((*known, *cells) for cells in lines)
+
+
+def row_mentions(row: DocumentRow, text: str) -> bool:
+    """Tells whether the item's name, or its parent's, has `text` in it."""
+    return is_in(text, *(str(row.get(key) or "") for key in ("name", "parent")))

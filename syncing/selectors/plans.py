@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db.models import Count, Min, Q, QuerySet
 
+from accounts.text_search import is_in
 from syncing.engine.grouping import (
     EMPTY_DIGEST,
     NUMBER,
@@ -52,7 +53,7 @@ class ListedAccount:
         return self.name or self.subdomain
 
     def is_called(self, text: str) -> bool:
-        return text in self.name.casefold() or text in self.subdomain.casefold()
+        return is_in(text, self.name, self.subdomain)
 
 
 @dataclass(frozen=True)

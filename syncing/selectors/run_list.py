@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from accounts.kommo.texts import storable_id
 from accounts.models import Account, is_called
+from accounts.text_search import any_finds
 from syncing.models import RUN_OPEN, AccountRun, RunPurpose, RunState, RunType, SyncRun, Trigger
 from syncing.selectors.filters import ListFilters, a_day, an_id, in_days, one_of
 from syncing.selectors.runs import StateCount, state_counts
@@ -94,8 +95,6 @@ def _mentions(text: str) -> Q:
     """Returns the condition that a run has this number, or that a name in it, or its reason, has this text."""
     accounts = Account.objects.filter(is_called(text)).order_by()
     has_account = Exists(AccountRun.objects.filter(run=OuterRef("pk"), account__in=accounts.values("pk")).order_by())
-    wanted = Q(has_account)
-    for column in ("name", "wish", "group__name", "requester_name", "reason"):
-        wanted |= Q(**{f"{column}__icontains": text})
+    wanted = Q(has_account) | any_finds(text, "name", "wish", "group__name", "requester_name", "reason")
     number = storable_id(text.lstrip("#"))
     return wanted if number is None else wanted | Q(pk=number)

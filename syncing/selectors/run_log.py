@@ -7,6 +7,7 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import get_language
 
 from accounts.own_words import SOURCE, translated
+from accounts.text_search import any_finds, is_in
 from syncing.models import LogEntry, SyncRun
 from syncing.presentation.labels import ACTIONS, KINDS
 from syncing.presentation.log_lines import log_text
@@ -37,7 +38,7 @@ def found_entries(run: SyncRun, filters: RunLogFilters) -> QuerySet[LogEntry]:
     if filters.account:
         entries = entries.filter(account_run__account__subdomain=filters.account)
     if filters.q:
-        named = Q(name__icontains=filters.q) | Q(message__icontains=filters.q)
+        named = any_finds(filters.q, "name", "message")
         entries = entries.filter(named | Q(message__in=_read_as(entries, filters.q)))
     names = (f"{ACCOUNT}__{column}" for column in ("name", "subdomain"))
     return entries.select_related(ACCOUNT).only(*(field.name for field in LogEntry._meta.fields), *names)
@@ -48,7 +49,7 @@ def _read_as(entries: QuerySet[LogEntry], text: str) -> list[str]:
     if get_language() == SOURCE:
         return []
     messages = entries.exclude(message="").order_by().values_list("message", flat=True).distinct()[:MOST_MESSAGES]
-    return [message for message in messages if text.casefold() in translated(message).casefold()]
+    return [message for message in messages if is_in(text, translated(message))]
 
 
 def log_rows(entries: QuerySet[LogEntry]) -> Iterator[tuple[str, ...]]:

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 from django.utils.dateparse import parse_datetime
 
+from accounts.text_search import is_in
 from syncing.selectors.filters import ListFilters, one_of
 from syncing.selectors.second_factor import is_proven
 
@@ -45,8 +46,7 @@ class SessionListFilters(ListFilters):
 
 def found_sessions(sessions: Iterable[OpenSession], filters: SessionListFilters) -> list[OpenSession]:
     """Returns the sessions with this text, the newest first if no other order is asked for."""
-    text = filters.q.casefold()
-    found = [each for each in sessions if text in f"{each.user.get_username()} {each.address}".casefold()]
+    found = [each for each in sessions if is_in(filters.q, each.user.get_username(), each.address)]
     found.sort(key=lambda each: each.since, reverse=filters.sort != "oldest")
     return sorted(found, key=lambda each: each.user.get_username().casefold()) if filters.sort == "person" else found
 

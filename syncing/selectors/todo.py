@@ -9,6 +9,7 @@ from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from accounts.models import SECRETS, Account
 from accounts.own_words import translated
+from accounts.text_search import is_in
 from syncing.engine.refs import Kind
 from syncing.engine.resources.custom_fields import ENTITIES
 from syncing.models import AccountRun, AccountState, IdMapping, RunPurpose, RunType
@@ -64,7 +65,7 @@ class Task:
         return {Kind.PIPELINE.value: self.name, Kind.STAGE.value: self.parent}.get(self.kind, "")
 
     def mentions(self, text: str) -> bool:
-        return any(text in word.casefold() for word in (self.name, self.parent, translated(self.message)))
+        return is_in(text, self.name, self.parent, translated(self.message))
 
 
 def tasks(*, group: int | None = None, account: int | None = None, text: str = "") -> list[Task]:
@@ -81,7 +82,7 @@ def tasks(*, group: int | None = None, account: int | None = None, text: str = "
             if PARTS[run_type](row["kind"]):
                 key = (what, row["kind"], row["name"], row.get("parent") or "", row.get("message") or "")
                 by_content.setdefault(key, Task(*key)).places.append(TaskPlace(each, seen_at))
-    listed = list(_mentioning(by_content.values(), text.strip().casefold()))
+    listed = list(_mentioning(by_content.values(), text.strip()))
     _add_keys(listed)
     return sorted(listed, key=lambda task: (-len(task.places), task.parent, task.name))
 
@@ -89,7 +90,7 @@ def tasks(*, group: int | None = None, account: int | None = None, text: str = "
 def _mentioning(found: Iterable[Task], text: str) -> Iterator[Task]:
     """Yields the tasks that mention a text, and of others the accounts that are called so."""
     for task in found:
-        called = [place for place in task.places if text in f"{place.account} {place.account.subdomain}".casefold()]
+        called = [place for place in task.places if is_in(text, str(place.account), place.account.subdomain)]
         if task.mentions(text) or called:
             yield task if task.mentions(text) else replace(task, places=called)
 

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.kommo.texts import storable_id
 from accounts.pages import csv_response, page
-from syncing.engine.grouping import Document, mentions, plan_counts, rows
+from syncing.engine.grouping import Document, plan_counts, rows
 from syncing.models import AccountRun, AccountState, RunMode, SyncRun
 from syncing.presentation.links import searched
 from syncing.presentation.plan_drawing import draw_plan
@@ -19,7 +19,7 @@ from syncing.presentation.runs import run_report
 from syncing.purposes import purpose_of
 from syncing.selectors.documents import run_document
 from syncing.selectors.grid import RunSearch, grid
-from syncing.selectors.plan_rows import HEAD, plan_rows
+from syncing.selectors.plan_rows import HEAD, plan_rows, row_mentions
 from syncing.selectors.plans import DistinctPlan, ListedAccount, plan_of, target_of, with_plan
 from syncing.selectors.runs import RunProgress
 from syncing.views.approvals import approval_context
@@ -55,7 +55,7 @@ def rows_of(request: HttpRequest, document: Document) -> Rows:
     wanted = [
         (name, row)
         for name, row in rows(document)
-        if (not query or mentions(row, query)) and action in ("", row.get("action") or name)
+        if row_mentions(row, query) and action in ("", row.get("action") or name)
     ]
     rows_page = Paginator(wanted, ROWS_PER_PAGE).get_page(request.GET.get("p"))
     names = ("conflicts", "manual", "changes", "extras")

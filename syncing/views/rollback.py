@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from accounts.pages import actor_of, page, refusals_shown
+from accounts.text_search import is_in
 from syncing.models import RunMode, SyncRun
 from syncing.presentation.links import run_url, searched, to_run
 from syncing.selectors.rollback import AccountForecast
@@ -55,11 +56,11 @@ def roll_back(request: HttpRequest, run_id: int) -> HttpResponse:
     with refusals_shown(request):
         rollback.check(run)
         form = RollbackForm(request.POST or None)
-        text = searched(request).casefold()
+        text = searched(request)
         forecasts = [
             forecast
             for forecast in rollback.forecasts_of(run)
-            if text in f"{forecast.account.name} {forecast.account.subdomain}".casefold()
+            if is_in(text, forecast.account.name, forecast.account.subdomain)
         ]
         forecasts.sort(key=lambda forecast: bool(forecast.why_not))
         if form.is_valid():

@@ -55,7 +55,8 @@ def test_the_newest_decision_comes_first_and_the_page_of_one_tells_everything(
         ("group=Others", ["started"]),
         ("q=moved", ["overrode"]),
         ("q=ANA", ["overrode", "policy"]),
-        ("q=é", []),
+        ("q=áná", ["overrode", "policy"]),
+        ("q=éz", []),
         ("at__gte=2199-01-01+00:00:00%2B00:00", []),
     ],
 )

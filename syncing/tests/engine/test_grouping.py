@@ -15,7 +15,6 @@ from syncing.engine.grouping import (
     common_content,
     content_digest,
     group_plans,
-    mentions,
     plan_counts,
     plan_difference,
     rows,
@@ -142,8 +141,3 @@ def test_the_counts_are_those_of_the_rows() -> None:
     assert plan_counts(document) == PlanCounts(created=2, updated=1, deleted=1, extras=1, conflicts=2, manual=0)
     assert plan_counts(document).changes == 4
     assert [name for name, _ in rows(document)] == ["conflicts"] * 2 + ["changes"] * 4 + ["extras"]
-
-
-@pytest.mark.parametrize(("text", "found"), [("offer", True), ("ÜBER", True), ("sales", True), ("stage", False)])
-def test_an_item_is_found_by_its_name_and_its_parents(text: str, found: bool) -> None:
-    assert mentions(change(name="Offer über"), text) is found

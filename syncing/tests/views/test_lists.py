@@ -4,10 +4,11 @@ from urllib.parse import urlencode
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
-from accounts.models import Account
+from accounts.models import Account, Integration, Invite
 from accounts.tests.factories import AccountFactory
-from syncing.models import LogEntry
+from syncing.models import AuditEntry, Channel, IdMapping, LogEntry, Message, SyncRun
 from syncing.selectors.account_list import AccountListFilters
 from syncing.selectors.audit import AuditListFilters
 from syncing.selectors.drift import DriftListFilters
@@ -20,7 +21,7 @@ from syncing.selectors.run_list import RunListFilters
 from syncing.selectors.run_log import RunLogFilters
 from syncing.selectors.sessions import SessionListFilters
 from syncing.selectors.todo import TodoFilters
-from syncing.tests.factories import AccountRunFactory, DriftFactory
+from syncing.tests.factories import AccountRunFactory, DriftFactory, difference
 
 pytestmark = pytest.mark.django_db
 
@@ -75,6 +76,36 @@ def test_no_address_breaks_a_list_and_what_it_left_out_is_told(admin_client, cas
             is_told = "this list does not know it" in answer.content.decode()
             is_text = bool(value.replace("\0", "").strip())
             assert is_told == (parameter not in free and is_text), (parameter, value[:40])
+
+
+@pytest.fixture
+def accented() -> dict[str, Account]:
+    """In each list something is called São João."""
+    cast, name = AccountFactory.cast(), "São João"
+    Account.objects.filter(role=Account.Role.SLAVE).update(name=name)
+    account_run = AccountRunFactory(account=cast["north"], document={"manual": [{"kind": "stage", "name": name}]})
+    SyncRun.objects.update(name=name, reason=name)
+    LogEntry.objects.create(run=account_run.run, account_run=account_run, name=name)
+    AuditEntry.objects.create(actor=name, via="admin", action="started")
+    IdMapping.objects.create(account=cast["north"], kind="stage", master_key="1", slave_key="2", name=name)
+    channel = Channel.objects.create(name="Ops", kind="email", address="ops@example.com")
+    Message.objects.create(channel=channel, title=name)
+    integration = Integration.objects.create(name="App", client_id="1", redirect_uri="https://x.example/")
+    Invite.objects.create(
+        account=cast["north"], integration=integration, email="a@example.com", expires_at=timezone.now()
+    )
+    DriftFactory(account=cast["north"], rows=[difference(name=name)])
+    return cast
+
+
+@pytest.mark.parametrize("name", sorted(set(LISTS) - {"sessions"}))
+def test_every_list_is_searched_whatever_the_case_and_the_accents(admin_client, accented, name) -> None:
+    def shown(text: str) -> int:
+        url = f"{address(name)}{'&' if '?' in address(name) else '?'}{urlencode({'q': text})}"
+        return admin_client.get(url).content.decode().count("São João")
+
+    for text in ("sao JOAO", "JOÃO", "sa\u0303o j"):
+        assert shown(text) > shown("nobody is called so"), text
 
 
 def test_what_is_left_out_is_shown_as_text(admin_client, cast) -> None:
