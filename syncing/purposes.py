@@ -37,6 +37,7 @@ PURPOSES: Mapping[str, Purpose] = {
 }
 UNKNOWN = Purpose()
 COMPARING = tuple(name for name, purpose in PURPOSES.items() if purpose.compares_with_master)
+OWN_TOPICS = tuple(name for name, purpose in PURPOSES.items() if purpose.is_own_topic)
 
 
 def purpose_of(name: str) -> Purpose:

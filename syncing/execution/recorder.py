@@ -190,7 +190,7 @@ def _store_contact(claim: Claim, result: Result) -> None:
     failed = result.state == AccountState.FAILED
     untold = result.state in (AccountState.CANCELLED, AccountState.SKIPPED)
     if failed or (result.requests and not untold):
-        wrote = result.created + result.updated + result.deleted > 0
+        wrote = claim.writes and result.created + result.updated + result.deleted > 0  # a plan counts, and writes not
         record_health(claim.account_id, result.error if failed else None, wrote=wrote)
     if result.kommo_id is not None and result.reason != "wrong_account":
         remember_identity(claim.account_id, result.kommo_id)

@@ -1,15 +1,29 @@
-"""Accounts of a plan run that can be approved, those with equal plans together."""
+"""Plans that can be approved: the accounts of a plan run, those with equal plans together, and what waits at all."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from accounts.models import is_called
 from syncing.engine.grouping import PlanCounts
-from syncing.models import AccountRun, AccountState, RunMode, SyncRun
+from syncing.models import (
+    ACCOUNT_OPEN,
+    REVIEWED,
+    AccountRun,
+    AccountState,
+    RunMode,
+    RunPurpose,
+    RunState,
+    RunType,
+    SyncRun,
+    Trigger,
+)
+from syncing.purposes import OWN_TOPICS
 
+REVIEWABLE = (RunState.PLANNED, RunState.PARTIAL)
+MOST_PLANS = 100  # plan runs that are looked through, the youngest
 WRITTEN = (AccountState.CHANGED, AccountState.PARTIAL)
 COLUMNS = ("pk", "account", "account__name", "account__subdomain", "content_digest", "created", "updated", "deleted")
 
@@ -73,3 +87,31 @@ def documents_of(listed: Sequence[Bundle]) -> dict[str, Any]:
     """Returns a document of each of these plans by its digest, in one query."""
     firsts = AccountRun.objects.filter(pk__in=[bundle.members[0].account_run_id for bundle in listed])
     return dict(firsts.values_list("content_digest", "document"))
+
+
+def waiting_plans() -> QuerySet[AccountRun]:
+    """Selects the account runs whose plan somebody has to approve, or sent back, and that no later run has overtaken.
+
+    A drift check overtakes none, but for an account that it finds in sync; nor does a plan that nobody has to approve.
+    """
+    plans = SyncRun.objects.filter(_asks(), mode=RunMode.PLAN, state__in=REVIEWABLE)
+    covers = Q(run__type=RunType.FULL) | Q(run__type=OuterRef("run__type"))
+    later = AccountRun.objects.filter(covers, account=OuterRef("account"), run__gt=OuterRef("run"), run__picked=[])
+    ended = later.exclude(state__in=ACCOUNT_OPEN)
+    solved = ended.filter(state__in=(AccountState.CHANGED, AccountState.IN_SYNC))
+    replaced = ended.filter(_asks("run__"), state=AccountState.PLANNED, run__purpose=OuterRef("run__purpose"))
+    approved = AccountRun.objects.filter(account=OuterRef("account"), run__approved_plan=OuterRef("run"))
+    approved = approved.exclude(state__in=(AccountState.SKIPPED, AccountState.CANCELLED))
+    planned = AccountRun.objects.filter(state=AccountState.PLANNED, account__group=F("run__group"))
+    planned = planned.filter(run__in=plans.order_by("-pk").values("pk")[:MOST_PLANS]).exclude(plan_digest="")
+    return planned.filter(~Exists(solved), ~Exists(replaced), ~Exists(approved)).order_by()
+
+
+def _asks(run: str = "") -> Q:
+    """Returns the condition that a plan run waits for an approval; `run` leads to it, as in `run__`.
+
+    What a person planned is only looked at, unless the group requires an approval.
+    """
+    asks = Q(**{f"{run}trigger__in": (*REVIEWED, Trigger.HEAL)}) | Q(**{f"{run}group__requires_approval": True})
+    asks |= Q(**{f"{run}purpose": RunPurpose.PROMOTION}) | ~Q(**{f"{run}sent_back_at": None})
+    return asks & ~Q(**{f"{run}purpose__in": OWN_TOPICS})

@@ -5,11 +5,13 @@ Equal concerns are listed once, with the accounts that have them.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
-from django.db.models import OuterRef, Subquery
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -17,7 +19,7 @@ from accounts import expiry
 from accounts.models import HEALTH_FINE, HEALTH_NEEDS_CONNECTING, Account
 from accounts.own_words import translated
 from accounts.services.health.verdicts import HEALTH_OF_CODE
-from syncing.models import ACCOUNT_OPEN, REVIEWED, AccountRun, AccountState, SyncRun, Trigger
+from syncing.models import ACCOUNT_OPEN, AccountRun, AccountState, RunMode, SyncRun
 from syncing.presentation import badges
 from syncing.presentation.explanations import (
     health_remedy,
@@ -27,12 +29,17 @@ from syncing.presentation.explanations import (
     state_sentence,
 )
 from syncing.presentation.labels import kind_label
-from syncing.purposes import purpose_of
+from syncing.selectors.approvals import waiting_plans
 from syncing.selectors.automation import OVERDUE, AutomationTrouble
 from syncing.selectors.drift import slave_edits
 from syncing.selectors.healing import given_up
 
+Row = Mapping[str, Any]  # columns of an account run
+
 TROUBLED = (AccountState.PARTIAL, AccountState.FAILED, AccountState.REFUSED)
+UNTOLD = (*ACCOUNT_OPEN, AccountState.SKIPPED, AccountState.CANCELLED)  # such an end says nothing about the account
+# Reasons that are over once the account was read; of missing rights and conflicts there are other lines.
+PROVED_BY_READING = frozenset(HEALTH_OF_CODE) - {"server_error"} | {"conflict"}
 
 
 @dataclass(frozen=True)
@@ -95,7 +102,7 @@ def needs(known: Sequence[Any]) -> list[Need]:
     concerned: dict[Concern, list[ConcernedAccount]] = defaultdict(list)
     for concern, account in (
         *_of_connections(accounts, now),
-        *_of_last_account_runs(unwell),
+        *_of_account_runs(unwell),
         *_of_edits(known),
         *_of_healing(),
     ):
@@ -162,58 +169,87 @@ def _connected(account: Account, name: str, words: str = "") -> ConcernedAccount
     return ConcernedAccount(name, account.pk, None, uses_oauth=account.uses_oauth, words=words)
 
 
-def _of_last_account_runs(unwell: Collection[int]) -> Iterator[tuple[Concern, ConcernedAccount]]:
-    """Yields the concerns of the last finished account run of every slave; `unwell`: accounts in bad health.
+def _of_account_runs(unwell: Collection[int]) -> Iterator[tuple[Concern, ConcernedAccount]]:
+    """Yields the concerns of the account runs that still tell something; `unwell`: accounts in bad health.
 
-    Only those lists of its document are loaded that somebody has to see to.
+    Only those lists of a document are loaded that somebody has to see to.
     """
-    ended = AccountRun.objects.filter(account=OuterRef("pk")).exclude(state__in=ACCOUNT_OPEN)
-    slaves = Account.objects.filter(role=Account.Role.SLAVE).order_by()
-    last = slaves.annotate(account_run=Subquery(ended.order_by("-pk").values("pk")[:1])).values("account_run")
-    account_runs = AccountRun.objects.filter(pk__in=last).order_by("account__subdomain")
-    rows = account_runs.values(
-        "pk", "account", "account__name", "account__subdomain", "state", "reason", "error",
-        "document__conflicts", "document__manual", "run", "run__purpose", "run__trigger",
-        "run__mode", "run__group__requires_approval", "run__sent_back_by", "run__sent_back_comment",
-        "run__requester_name", "run__requester_user_id",
+    waiting = waiting_plans()
+    pks = _youngest().union(_youngest(mode=RunMode.APPLY), waiting.values("pk"))
+    account_runs = AccountRun.objects.filter(pk__in=pks).order_by("account__subdomain", "account", "-pk")
+    rows = account_runs.annotate(waits=Exists(waiting.filter(pk=OuterRef("pk")))).values(
+        "pk", "account", "account__name", "account__subdomain", "account__role", "state", "reason", "error",
+        "document__conflicts", "document__manual", "run", "run__mode", "run__sent_back_by", "run__sent_back_comment",
+        "run__requester_name", "run__requester_user_id", "waits",
     )  # fmt: skip
-    for row in rows:
-        name = row["account__name"] or row["account__subdomain"]
-        account = ConcernedAccount(name, row["account"], row["pk"], run_id=row["run"], run_mode=row["run__mode"])
-        for concern in _concerns_of(row, row["account"] in unwell):
+    for account_id, group in groupby(rows, key=itemgetter("account")):
+        for row, concern in _concerns_of(list(group), account_id in unwell):
+            name = row["account__name"] or row["account__subdomain"]
             words = translated((row["error"] or {}).get("message", "")) if concern.state in TROUBLED else ""
-            yield concern, replace(account, words=words)
+            facts = {"run_id": row["run"], "run_mode": row["run__mode"], "words": words}
+            yield concern, ConcernedAccount(name, account_id, row["pk"], **facts)
 
 
-def _concerns_of(row: Mapping[str, Any], is_unwell: bool) -> Iterator[Concern]:
+def _youngest(mode: str = "") -> QuerySet[Any]:
+    """Selects the ids of the youngest account run of every slave that came to an end of its own, in any mode or one."""
+    ended = AccountRun.objects.filter(account=OuterRef("pk")).exclude(state__in=UNTOLD).order_by("-pk")
+    ended = ended.filter(run__mode=mode) if mode else ended
+    slaves = Account.objects.filter(role=Account.Role.SLAVE).order_by()
+    return slaves.annotate(account_run=Subquery(ended.values("pk")[:1])).values("account_run")
+
+
+def _concerns_of(rows: Sequence[Row], is_unwell: bool) -> Iterator[tuple[Row, Concern]]:
+    """Yields what is to be seen to by the account runs of one account, the youngest of them first."""
+    for row in rows:
+        if row["waits"]:
+            yield row, _of_plan(row)
+    if rows[0]["account__role"] != Account.Role.SLAVE:
+        return
+    last, writing = rows[0], next((row for row in rows if row["run__mode"] == RunMode.APPLY), None)
     # Where the connection is at fault, its own line says it better.
-    is_connection = is_unwell and row["reason"] in HEALTH_OF_CODE
-    if row["state"] in TROUBLED and not is_connection:
-        error = row["error"] or {}
-        label = str(AccountState(row["state"]).label)
-        if row["reason"] or error or not row["document__conflicts"]:
-            reason, remedy = row["reason"], reason_remedy(row["reason"]) or translated(error.get("remedy", ""))
-            title, text = reason_label(reason) or label, reason_sentence(reason) or state_sentence(row["state"])
-            yield Concern(row["state"], label, title, text, remedy, reason)
-    # What a drift check found has lines of its own.
-    by_itself = row["run__trigger"] in (*REVIEWED, Trigger.HEAL)
-    waits = row["state"] == AccountState.PLANNED and (by_itself or row["run__group__requires_approval"])
-    if row["state"] == AccountState.PLANNED and row["run__sent_back_by"]:
-        title = _("Run %(number)d") % {"number": row["run"]}
+    if last["state"] in TROUBLED and not (is_unwell and last["reason"] in HEALTH_OF_CODE):
+        yield from _of_failure(last)
+    elif writing is not None and _is_still_so(writing, rows):
+        yield from _of_failure(writing)
+    for kind, label, name in (("conflict", _("Conflict"), "conflicts"), ("manual", _("By hand"), "manual")):
+        for item in last[f"document__{name}"] or []:
+            where = f" ({item['parent']})" if item.get("parent") else ""
+            yield last, Concern(kind, label, f"{item['name']}{where}", translated(item.get("message", "")))
+
+
+def _is_still_so(writing: Row, rows: Sequence[Row]) -> bool:
+    """Tells whether the last attempt to write has failed, and nothing later says that the next one will not.
+
+    The account was read since, which is no proof for a write: unless there is nothing left to write, or a plan that
+    was made since waits for its approval.
+    """
+    if writing["state"] not in TROUBLED or writing["reason"] in PROVED_BY_READING:
+        return False
+    later = [row for row in rows if row["pk"] > writing["pk"]]
+    return bool(later) and not any(row["waits"] or row["state"] == AccountState.IN_SYNC for row in later)
+
+
+def _of_failure(row: Row) -> Iterator[tuple[Row, Concern]]:
+    error = row["error"] or {}
+    if not (row["reason"] or error) and row["document__conflicts"]:
+        return  # each conflict has a line of its own
+    label = str(AccountState(row["state"]).label)
+    reason, remedy = row["reason"], reason_remedy(row["reason"]) or translated(error.get("remedy", ""))
+    title, text = reason_label(reason) or label, reason_sentence(reason) or state_sentence(row["state"])
+    yield row, Concern(row["state"], label, title, text, remedy, reason)
+
+
+def _of_plan(row: Row) -> Concern:
+    title = _("Run %(number)d") % {"number": row["run"]}
+    if row["run__sent_back_by"]:
         text = f"{row['run__sent_back_by']}: {row['run__sent_back_comment']}"
         remedy = _("Change what the comment asks for, then plan again.")
         asker_id = row["run__requester_user_id"]
         asked_by = row["run__requester_name"] if asker_id else ""
-        yield Concern("sent_back", _("Plan sent back"), title, text, remedy, asked_by=asked_by, asker_id=asker_id)
-    elif waits and not purpose_of(row["run__purpose"]).is_own_topic:
-        title = _("Run %(number)d") % {"number": row["run"]}
-        text = _("Nothing is written until somebody approves this plan.")
-        remedy = _("Look at the run, then press Approve there.")
-        yield Concern(row["state"], _("Waits for approval"), title, text, remedy)
-    for kind, label, name in (("conflict", _("Conflict"), "conflicts"), ("manual", _("By hand"), "manual")):
-        for item in row[f"document__{name}"] or []:
-            where = f" ({item['parent']})" if item.get("parent") else ""
-            yield Concern(kind, label, f"{item['name']}{where}", translated(item.get("message", "")))
+        return Concern("sent_back", _("Plan sent back"), title, text, remedy, asked_by=asked_by, asker_id=asker_id)
+    text = _("Nothing is written until somebody approves this plan.")
+    remedy = _("Look at the run, then press Approve there.")
+    return Concern(row["state"], _("Waits for approval"), title, text, remedy)
 
 
 def _of_edits(accounts: Iterable[Any]) -> Iterator[tuple[Concern, ConcernedAccount]]:

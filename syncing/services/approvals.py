@@ -19,19 +19,18 @@ from syncing.models import (
     AuditAction,
     KeyScope,
     RunMode,
-    RunState,
     SyncRun,
 )
 from syncing.notifications import notices
 from syncing.purposes import APPROVE, PROMOTE, purpose_of
 from syncing.records.text import clean
+from syncing.selectors.approvals import REVIEWABLE
 from syncing.services import audit
 from syncing.services.actors import who_asked_for
 from syncing.services.runs.create import Order, Started, locked, make_run, require_unpaused
 from syncing.services.runs.retry import STALE, follow, still_there
 
 SCOPES = {APPROVE: KeyScope.APPROVE, PROMOTE: KeyScope.PROMOTE}
-REVIEWABLE = (RunState.PLANNED, RunState.PARTIAL)
 APPLIED = (AccountState.CHANGED, AccountState.IN_SYNC)
 
 

@@ -188,8 +188,9 @@ def test_whoever_asked_for_a_plan_that_was_sent_back_finds_it_first(cast, admin_
     Account.objects.filter(subdomain="west").update(health="token_expired")
     sent = {"sent_back_at": timezone.now(), "sent_back_by": "ben", "sent_back_comment": "No.", "mode": RunMode.PLAN}
     for name, asker in (("south", User.objects.create_user("ana")), ("north", admin_user)):
-        facts = {"requester_user_id": asker.pk, "requester_name": asker.username, **sent}
-        AccountRunFactory(account=cast[name], state=AccountState.PLANNED, run=RunFactory(**facts))
+        facts = {"requester_user_id": asker.pk, "requester_name": asker.username, "state": RunState.PLANNED, **sent}
+        planned = {"state": AccountState.PLANNED, "plan_digest": "d"}
+        AccountRunFactory(account=cast[name], run=RunFactory(group=cast[name].group, **facts), **planned)
     html = admin_client.get("/").content.decode()
     places = [html.index(text) for text in ("You asked for this plan.", "Token expired", "ana asked for this plan.")]
     assert places == sorted(places)
@@ -261,7 +262,9 @@ def test_an_item_that_somebody_deleted_is_told_as_that(cast) -> None:
 
 
 def test_a_plan_that_waits_for_an_approval_is_told_with_its_run(cast) -> None:
-    run = finished(cast, north="planned", south="planned", west="in_sync")
+    run = RunFactory(group=cast["north"].group, mode=RunMode.PLAN, state=RunState.PLANNED)
+    for name, state in (("north", "planned"), ("south", "planned"), ("west", "in_sync")):
+        AccountRunFactory(run=run, account=cast[name], state=state, plan_digest="d")
     assert needs(fleet_accounts()) == []
     SyncGroup.objects.update(requires_approval=True)
     (need,) = needs(fleet_accounts())

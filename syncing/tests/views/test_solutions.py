@@ -158,7 +158,8 @@ def test_a_conflict_leads_to_what_to_do_and_a_plan_to_its_review(cast) -> None:
     shown.save()
     assert solution() == Solution("See what to do", reverse("syncing:todo"))
     SyncGroup.objects.update(requires_approval=True)
-    waiting = AccountRunFactory(account=cast["north"], state=AccountState.PLANNED)
+    run = RunFactory(group=cast["north"].group, mode="plan", state=RunState.PLANNED)
+    waiting = AccountRunFactory(run=run, account=cast["north"], state=AccountState.PLANNED, plan_digest="d")
     found = solution()
     assert found is not None
     assert found.url == reverse("admin:syncing_syncrun_change", args=[waiting.run_id])
