@@ -4,7 +4,6 @@ from datetime import datetime
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from syncing.models import Message
 from syncing.presentation.labels import day_and_time
@@ -18,7 +17,7 @@ def delivery_sentence(message: Message) -> str:
         return _("Its channel is switched off: the message waits until it is switched on, a day at most.")
     when = {"failure": message.failure, "time": day_and_time(message.due_at)}
     if message.failure:
-        return _("%(failure)s The next attempt is at %(time)s.") % when
+        return _("%(failure)s Next attempt: %(time)s.") % when
     if message.attempts:
         return _("It is sent now.")
     if message.due_at > timezone.now():
@@ -28,4 +27,4 @@ def delivery_sentence(message: Message) -> str:
 
 def _sent(moment: datetime, attempts: int) -> str:
     when = {"time": day_and_time(moment), "n": attempts}
-    return ngettext("%(time)s", "%(time)s, after %(n)d attempts", attempts) % when
+    return _("%(time)s, after %(n)d attempts") % when if attempts > 1 else when["time"]

@@ -77,7 +77,7 @@ def test_each_message_says_what_became_of_it(admin_client: Client, ops: Channel)
     new_message(new_channel(name="Off", enabled=False), title="off", due_at=timezone.now())
     sentences = said(admin_client)
     assert sentences["given up"] == REASON
-    assert sentences["waits"].startswith("Too slow. The next attempt is ")
+    assert sentences["waits"].startswith("Too slow. Next attempt: ")
     assert sentences["sent"].endswith(", after 3 attempts")
     assert sentences["new"] == "The workers will send it at once."
     assert sentences["at work"] == "It is sent now."
