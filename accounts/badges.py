@@ -34,7 +34,8 @@ def pause(thing: Account | SyncGroup) -> SafeString | str:
     """Returns the badge of a pause that is on, with its end and behind it its reason; "" for none."""
     if not thing.is_paused_at(timezone.now()):
         return ""
-    return format_html('<span title="{}">{}</span>', thing.pause_reason, mark(WARN, _pause_words(thing)))
+    until = _("paused until %(time)s") % {"time": _moment(thing.paused_until)} if thing.paused_until else ""
+    return format_html('<span title="{}">{}</span>', thing.pause_reason, mark(WARN, until or _("paused")))
 
 
 def pause_in_full(thing: Account | SyncGroup) -> SafeString | str:
@@ -45,12 +46,6 @@ def pause_in_full(thing: Account | SyncGroup) -> SafeString | str:
     return format_html(
         '{} <span class="ks-small">{} {}</span> {}', pause(thing), thing.paused_by, since, thing.pause_reason
     )
-
-
-def _pause_words(thing: Account | SyncGroup) -> str:
-    if thing.paused_until is None:
-        return _("paused")
-    return _("paused until %(time)s") % {"time": _moment(thing.paused_until)}
 
 
 def _moment(moment: datetime) -> str:

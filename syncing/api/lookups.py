@@ -10,7 +10,7 @@ from accounts.kommo.texts import storable
 from accounts.models import SECRETS, Account
 from syncing.api.http import ApiError, ApiRequest
 from syncing.models import SyncRun
-from syncing.services.keys import sign
+from syncing.services.keys import note_key
 from syncing.services.runs.start import Started
 
 Row = TypeVar("Row", bound=Model)
@@ -18,7 +18,7 @@ Row = TypeVar("Row", bound=Model)
 
 def accepted(request: ApiRequest, started: Started) -> dict[str, Any]:
     """Returns the run and its address; notes the key in the run's log."""
-    sign(started.run, request.by, joined=started.joined)
+    note_key(started.run, request.by, joined=started.joined)
     return {"run": started.run.pk, "status_url": run_url(request, started.run)}
 
 

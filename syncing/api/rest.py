@@ -72,7 +72,8 @@ def addresses(prefix: str) -> list[URLPattern]:
     methods: dict[str, set[str]] = defaultdict(set)
     for feature in FEATURES:
         for route, view in feature.router.path_operations.items():
-            methods[_as_django_has_it(route)].update(*(each.methods for each in view.operations))
+            pattern_of_django = route.lstrip("/").replace("{", "<").replace("}", ">")
+            methods[pattern_of_django].update(*(each.methods for each in view.operations))
     patterns: dict[str, URLPattern] = {}
     for pattern in rest.urls[0]:
         route = str(pattern.pattern)
@@ -80,10 +81,6 @@ def addresses(prefix: str) -> list[URLPattern]:
             allowed = [method for method in METHODS if method in methods[route]]
             patterns[route] = path(f"{prefix}{route}", door(pattern.callback, allowed), name=pattern.name)
     return list(patterns.values())
-
-
-def _as_django_has_it(route: str) -> str:
-    return route.lstrip("/").replace("{", "<").replace("}", ">")
 
 
 def unknown_endpoint(request: HttpRequest) -> NoReturn:

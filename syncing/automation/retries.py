@@ -85,13 +85,13 @@ def follow(run: SyncRun) -> None:
     rest = list(account_runs.exclude(state__in=WELL))
     for_people = [account_run.account_id for account_run in rest if _is_for_people(account_run)]
     AccountRetry.objects.filter(pk__in=for_people).delete()
-    again = [
+    retries = [
         _renewed(run, account_run.account_id, rows.get(account_run.account_id))
         for account_run in rest
         if _is_to_be_tried_again(run, account_run, rows.get(account_run.account_id))
     ]
     columns = ["fingerprint", "failures", "due_at"]
-    AccountRetry.objects.bulk_create(again, update_conflicts=True, update_fields=columns, unique_fields=["account"])
+    AccountRetry.objects.bulk_create(retries, update_conflicts=True, update_fields=columns, unique_fields=["account"])
 
 
 def _is_for_people(account_run: AccountRun) -> bool:

@@ -142,8 +142,8 @@ class Loader:
 
 def stored_accounts(claims: Sequence[Claim]) -> dict[int, StoredAccount]:
     """Returns what is stored of the accounts of the claims, by account."""
-    again = [claim.account_run_id for claim in claims if claim.fence > 1]
-    begun = set(SlaveSnapshot.objects.filter(pk__in=again).values_list("pk", flat=True)) if again else set()
+    repeated = [claim.account_run_id for claim in claims if claim.fence > 1]
+    begun = set(SlaveSnapshot.objects.filter(pk__in=repeated).values_list("pk", flat=True)) if repeated else set()
     accounts = [claim.account_id for claim in claims]
     names, pending, fresh = known_names(accounts), pending_creations(accounts), fresh_mappings(accounts)
     return {

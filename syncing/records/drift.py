@@ -112,9 +112,8 @@ def _kinds(pipelines: bool, fields: bool) -> frozenset[str]:
 
 def store_drift(claim: Claim, frame: Frame, seen: Observation) -> None:
     """Stores what was seen of the account. Must run in a transaction."""
-    before = Drift.objects.select_for_update().filter(pk=claim.account_id).first()
+    before, now = Drift.objects.select_for_update().filter(pk=claim.account_id).first(), clock.now()
     old: list[DriftRow] = before.differences if before else []
-    now = clock.now()
     first_seen = {identity(row): row["first_seen"] for row in old}
     rows = [
         {**row, "first_seen": first_seen.get(identity(row), now.isoformat())}
@@ -126,8 +125,8 @@ def store_drift(claim: Claim, frame: Frame, seen: Observation) -> None:
     if before is None or (seen.lists is None and frame.picks is None):  # what looks at a part is no check of the slave
         columns["checked_at"] = now
     looked_at_all = frame.in_policy <= frame.covered and frame.picks is None
-    was_in_conflict = before is not None and before.state == Drift.State.CONFLICT
-    if not columns["count"] and (not seen.converged or (was_in_conflict and not looked_at_all)):
+    stays_in_conflict = before is not None and before.state == Drift.State.CONFLICT and not looked_at_all
+    if not columns["count"] and (stays_in_conflict or not seen.converged):
         columns["state"] = Drift.State.CONFLICT
     if seen.converged and frame.picks is None:
         columns |= frame.bases

@@ -62,10 +62,10 @@ def attempts_of(run: SyncRun, account: int | None = None) -> Attempts | None:
     for run_id, account_id, name, subdomain, pk, state, reason in rows:
         names[account_id] = name or subdomain
         tried.setdefault(account_id, {})[run_id] = Attempt(pk, state, reason)
-    again = [
+    tried_again = [
         account_id
         for account_id, each in tried.items()
         if len(each) > 1 or any(attempt.state not in ACCOUNT_GOOD for attempt in each.values())
     ]
-    listed = [TriedAccount(names[each], tuple(tried[each].get(run.pk) for run in runs)) for each in again]
+    listed = [TriedAccount(names[each], tuple(tried[each].get(run.pk) for run in runs)) for each in tried_again]
     return Attempts(runs, tuple(listed[:MOST_ACCOUNTS]), max(0, len(listed) - MOST_ACCOUNTS))

@@ -111,7 +111,7 @@ def touch(key: ApiKey) -> None:
     ApiKey.objects.filter(stale, pk=key.pk).update(last_used_at=now)
 
 
-def sign(run: SyncRun, by: Actor, *, joined: bool) -> None:
+def note_key(run: SyncRun, by: Actor, *, joined: bool) -> None:
     """Notes in the run's log which API key asked for it; each key once, however often it asks."""
     if asked_before(run, by):
         return
