@@ -5,6 +5,13 @@ from typing import Any
 
 AXE = Path(__file__).resolve().parents[2] / ".ci" / "node_modules" / "axe-core" / "axe.min.js"
 NO_AXE = "needs axe-core: npm install --prefix .ci --no-package-lock"
+# What a person can press that lies, wholly or partly, where an inner area has to be scrolled sideways first.
+OUT_OF_SIGHT = """Array.from(document.querySelectorAll('.ks-scroll')).flatMap(area => {
+    const edge = area.getBoundingClientRect().right + 1;
+    const controls = Array.from(area.querySelectorAll('a, button, input, select, summary'));
+    const hidden = controls.filter(each => each.checkVisibility() && each.getBoundingClientRect().right > edge);
+    return hidden.map(each => each.outerHTML.slice(0, 120));
+})"""
 # The dark page is the light one in other colours: what axe says of anything else would be the same.
 SCHEMES = {"light": "{}", "dark": "{runOnly: ['color-contrast', 'link-in-text-block']}"}
 
@@ -13,6 +20,11 @@ def excess(page: Any) -> int:
     """By how many pixels the page is wider than the screen; waits for the page with its style sheets first."""
     page.wait_for_load_state()
     return int(page.evaluate("document.documentElement.scrollWidth - window.innerWidth"))
+
+
+def out_of_sight(page: Any) -> list[str]:
+    """The controls of tables that nobody sees before scrolling the table sideways."""
+    return list(page.evaluate(OUT_OF_SIGHT))
 
 
 def violations(page: Any) -> dict[tuple[str, str], list[str]]:

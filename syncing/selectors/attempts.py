@@ -16,6 +16,7 @@ MOST_ACCOUNTS = 100
 class Attempt:
     """How an account ended in one attempt."""
 
+    run_id: int
     account_run_id: int
     state: str
     reason: str
@@ -61,7 +62,7 @@ def attempts_of(run: SyncRun, account: int | None = None) -> Attempts | None:
     tried: dict[int, dict[int, Attempt]] = {}
     for run_id, account_id, name, subdomain, pk, state, reason in rows:
         names[account_id] = name or subdomain
-        tried.setdefault(account_id, {})[run_id] = Attempt(pk, state, reason)
+        tried.setdefault(account_id, {})[run_id] = Attempt(run_id, pk, state, reason)
     tried_again = [
         account_id
         for account_id, each in tried.items()

@@ -37,7 +37,7 @@ def cast(db: None) -> dict[str, Account]:
 def test_an_account_is_found_looked_at_and_given_less(cast, page) -> None:
     page.click("#header >> text=Accounts")
     page.click("text=2 drifted")
-    expect(page.locator(".ks-stacks tbody tr")).to_have_count(2)
+    expect(page.locator(".ks-table tbody tr")).to_have_count(2)
     page.click("text=North")
     expect(page.locator(".ks-is-renamed:has-text('Quote')")).to_be_visible()
     expect(page.locator(".ks-is-renamed:has-text('Offer')")).to_be_visible()
