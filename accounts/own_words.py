@@ -21,7 +21,7 @@ SOURCE = "en"  # the language that is stored
 # Facts that are words of ours themselves; all other facts are names, numbers, or the words of somebody else.
 WORDS = frozenset({"why", "what", "which", "done", "last", "doubt", "place"})
 PLACE = re.compile(r"%\((\w+)\)([sdr])|%%")
-BREAK = re.compile(r"(?<=[.!?:;]) ")
+BREAK = re.compile(r"(?<=[.!?:;]) |(?<=: \d{3}) ")  # between sentences, and after the status of an answer
 MOST_PIECES = 40
 LEAST_LITERAL = 6  # characters of ours in a sentence with facts: less would be found anywhere
 SPACES = 2  # in a sentence without facts that is a part of a text: a word or two may be anybody's
@@ -108,7 +108,7 @@ def _translated(text: str, language: str) -> str:
             if ours or start == end - 1:
                 known, before = best[start]
                 ways.append((known + ours, f"{before} {found}" if start else found))
-        best.append(max(ways, key=lambda way: way[0]))
+        best.append(max(reversed(ways), key=lambda way: way[0]))  # of equals the last: it takes the least for facts
     return best[-1][1]
 
 

@@ -55,6 +55,17 @@ def test_who_reads_english_or_has_no_catalogue_reads_what_is_stored(language) ->
     assert read(REMEDY, language) == REMEDY
 
 
+def test_our_words_are_found_behind_the_request_and_the_status_of_its_answer() -> None:
+    request = "north: GET /leads/pipelines: 403"
+    assert read(f"{request} {REMEDY}") == f"{request} {said(REMEDY)}"
+
+
+def test_a_fact_at_the_beginning_takes_no_more_than_it_has_to() -> None:
+    sentence, facts = "%(announced)s pages were announced, %(count)s came", {"announced": 5, "count": 2}
+    request = "north: GET /leads/pipelines:"
+    assert read(f"{request} {sentence % facts}.") == f"{request} {said(sentence) % facts}."
+
+
 def test_no_text_stays_no_text() -> None:
     assert read("") == ""
 

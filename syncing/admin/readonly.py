@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.admin.readonly import ReadOnlyAdmin
 from syncing.models import IdMapping, LogEntry, MasterSnapshot
 from syncing.presentation import badges
+from syncing.presentation.labels import action_label, kind_label
 from syncing.presentation.log_lines import log_text
 
 
@@ -31,7 +32,7 @@ class IdMappingAdmin(ReadOnlyAdmin):
 
 @admin.register(LogEntry)
 class LogEntryAdmin(ReadOnlyAdmin):
-    list_display = ["at", "level_badge", "run_number", "account", "action", "kind", "name", "words"]
+    list_display = ["at", "level_badge", "run_number", "account", "action_name", "kind_name", "name", "words"]
     list_filter = ["level", "action", "kind", "run__group"]
     list_select_related = ["account_run__account"]
     search_fields = ["name__finds", "message__finds", "account_run__account__subdomain__finds", "run__id__exact"]
@@ -42,6 +43,14 @@ class LogEntryAdmin(ReadOnlyAdmin):
     @admin.display(description=_("level"), ordering="level")
     def level_badge(self, entry: LogEntry) -> SafeString:
         return badges.badge(entry.level, entry.get_level_display())
+
+    @admin.display(description=_("action"), ordering="action")
+    def action_name(self, entry: LogEntry) -> str:
+        return action_label(entry.action)
+
+    @admin.display(description=_("kind"), ordering="kind")
+    def kind_name(self, entry: LogEntry) -> str:
+        return kind_label(entry.kind)
 
     @admin.display(description=_("message"), ordering="message")
     def words(self, entry: LogEntry) -> str:
