@@ -31,6 +31,12 @@ def page_of(rows: QuerySet[Row], limit: int | None) -> tuple[list[Row], bool]:
     return first[:limit], len(first) > limit
 
 
+class GroupFilters(Page):
+    """What lists of the rows of a group take."""
+
+    group: str | None = Field(None, description="name of a sync group")
+
+
 def page_document(
     request: HttpRequest,
     name: str,

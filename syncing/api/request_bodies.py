@@ -66,6 +66,14 @@ Subdomains = Annotated[
 ]
 
 
+class RecurringBody(RequestBody):
+    """What schedules and windows have in common: times that come again in a group."""
+
+    group: GroupName = None
+    cron: Annotated[Text, Field(min_length=1, max_length=100, description="a cron expression, as 0 3 * * *")]
+    time_zone: Text = Field("", description="as America/Sao_Paulo; left out: that of the group")
+
+
 def body_of(request: HttpRequest) -> bytes:
     """Returns the body, which is read once and no further than the limit; raises ApiError 413."""
     if not hasattr(request, "_api_body"):

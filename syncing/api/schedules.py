@@ -8,17 +8,8 @@ from pydantic import Field
 from syncing.api.http import ApiRequest
 from syncing.api.lookups import row_or_404
 from syncing.api.operations import operation
-from syncing.api.paging import Page, page_document
-from syncing.api.request_bodies import (
-    GroupName,
-    RequestBody,
-    Text,
-    WholeNumber,
-    example,
-    group_if_named,
-    group_named,
-    read_body,
-)
+from syncing.api.paging import GroupFilters, page_document
+from syncing.api.request_bodies import RecurringBody, WholeNumber, example, group_if_named, group_named, read_body
 from syncing.api.shapes.groups import ScheduleShape, SchedulesShape
 from syncing.models import DEFAULT_GRACE, WEEK, KeyScope, Schedule, ScheduleKind
 from syncing.selectors.schedules import schedule_document, schedules_of
@@ -29,22 +20,15 @@ router = Router(tags=["schedules"])
 MAY_CHANGE = (KeyScope.TRIGGER, CHANGE_GROUP)
 
 
-class ScheduleBody(RequestBody):
+class ScheduleBody(RecurringBody):
     model_config = example(group="Branches", kind="drift", cron="0 3 * * *", time_zone="America/Sao_Paulo")
 
-    group: GroupName = None
     kind: Annotated[ScheduleKind, Field(strict=False)]
-    cron: Annotated[Text, Field(min_length=1, max_length=100, description="a cron expression, as 0 3 * * *")]
-    time_zone: Text = Field("", description="as America/Sao_Paulo; left out: that of the group")
     grace: WholeNumber = Field(DEFAULT_GRACE, ge=0, le=WEEK, description="minutes that a missed time is made up for")
 
 
-class ScheduleFilters(Page):
-    group: str | None = Field(None, description="name of a sync group")
-
-
 @operation(router.get, "/sync/schedules", "api_schedules", (KeyScope.READ, "accounts.view_syncgroup"), SchedulesShape)
-def show(request: ApiRequest, filters: Query[ScheduleFilters]) -> dict[str, Any]:
+def show(request: ApiRequest, filters: Query[GroupFilters]) -> dict[str, Any]:
     """Lists the schedules in the order in which they were added; all of them without a limit."""
     wanted = schedules_of(group_if_named(filters.group))
     rows = wanted.filter(pk__gt=filters.cursor or 0)

@@ -8,17 +8,8 @@ from pydantic import Field
 from syncing.api.http import ApiRequest
 from syncing.api.lookups import row_or_404
 from syncing.api.operations import operation
-from syncing.api.paging import Page, page_document
-from syncing.api.request_bodies import (
-    GroupName,
-    RequestBody,
-    Text,
-    WholeNumber,
-    example,
-    group_if_named,
-    group_named,
-    read_body,
-)
+from syncing.api.paging import GroupFilters, page_document
+from syncing.api.request_bodies import RecurringBody, WholeNumber, example, group_if_named, group_named, read_body
 from syncing.api.shapes.groups import WindowShape, WindowsShape
 from syncing.models import WEEK, KeyScope, Window, WindowKind
 from syncing.selectors.windows import window_document, windows_of
@@ -29,22 +20,15 @@ router = Router(tags=["windows"])
 MAY_CHANGE = (KeyScope.TRIGGER, CHANGE_GROUP)
 
 
-class WindowBody(RequestBody):
+class WindowBody(RecurringBody):
     model_config = example(group="Branches", kind="deny", cron="0 18 * * 5", minutes=3720)
 
-    group: GroupName = None
     kind: Annotated[WindowKind, Field(strict=False)]
-    cron: Annotated[Text, Field(min_length=1, max_length=100, description="a cron expression, as 0 3 * * *")]
-    time_zone: Text = Field("", description="as America/Sao_Paulo; left out: that of the group")
     minutes: WholeNumber = Field(ge=1, le=52 * WEEK, description="length of the window in minutes")
 
 
-class WindowFilters(Page):
-    group: str | None = Field(None, description="name of a sync group")
-
-
 @operation(router.get, "/sync/windows", "api_windows", (KeyScope.READ, "accounts.view_syncgroup"), WindowsShape)
-def show(request: ApiRequest, filters: Query[WindowFilters]) -> dict[str, Any]:
+def show(request: ApiRequest, filters: Query[GroupFilters]) -> dict[str, Any]:
     """Lists the windows in the order in which they were added; all of them without a limit."""
     wanted = windows_of(group_if_named(filters.group))
     rows = wanted.filter(pk__gt=filters.cursor or 0)

@@ -125,11 +125,9 @@ def _store(attempt: ConnectAttempt, tokens: Tokens, answer: Probe, subdomain: st
             token_pairs.store(account, attempt.integration, tokens)
             if "subdomain" in changes:
                 events.note_renamed(account.pk, subdomain, account.subdomain, by=who_began(attempt))
-            direct, by_link = (
-                gettext_noop("With the integration %(name)s."),
-                gettext_noop("Through an invite link, with the integration %(name)s."),
-            )
-            message = (by_link if attempt.invite_id else direct) % {"name": attempt.integration.name}
+            by_link = gettext_noop("Through an invite link, with the integration %(name)s.")
+            message = by_link if attempt.invite_id else gettext_noop("With the integration %(name)s.")
+            message %= {"name": attempt.integration.name}
             events.note(account.pk, AccountEvent.Code.CONNECTED, message, by=who_began(attempt))
     except IntegrityError as error:
         message = gettext_noop("Another entry has this subdomain or this Kommo account.")
