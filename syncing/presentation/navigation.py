@@ -92,10 +92,15 @@ def links(path: str, may: Callable[[str], bool]) -> list[SectionLink]:
     ]
 
 
-def section_of(path: str) -> ConsoleSection:
-    """Returns the section with the longest beginning of an address; the first page is that of the overview."""
+def section_of(path: str) -> ConsoleSection | None:
+    """Returns the section with the longest beginning of an address; the first page is that of the overview.
+
+    The search is in none.
+    """
     if path == "/":
         return SECTIONS[0]
+    if path == reverse("syncing:search"):
+        return None
     lengths = {each: max(len(start) for start in ("", *each.below) if path.startswith(start)) for each in SECTIONS}
     return max(SECTIONS, key=lambda section: lengths[section])
 

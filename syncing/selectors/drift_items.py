@@ -65,10 +65,25 @@ class DriftedItem:
 def drifted_items(filters: DriftItemFilters) -> list[DriftedItem]:
     """Returns what differs, or what only accounts have, in the most accounts first."""
     extras = filters.only == THERE
+    rows = _rows(storable_id(filters.group), filters.cause)
+    items = _grouped((account, row) for account, row in rows if (row["action"] == EXTRA) is extras)
+    items = [item for item in items if item.mentions(filters.q)]
+    return sorted(items, key=lambda item: (-len(item.accounts), item.kind, item.parent, item.name, item.attribute))
+
+
+def items_named(text: str) -> Iterable[DriftedItem]:
+    """Returns what differs, or what only accounts have, of items whose name has `text`, here or in the master."""
+    return _grouped((account, row) for account, row in _rows(None, "") if is_in(text, *_names(row)))
+
+
+def _names(row: Mapping[str, Any]) -> tuple[str, ...]:
+    return (row["name"], str(row["theirs"] or "")) if row["attribute"] == "name" else (row["name"],)
+
+
+def _grouped(rows: Iterable[tuple[Account, Mapping[str, Any]]]) -> Iterable[DriftedItem]:
+    """Returns each difference once, with the accounts that have it."""
     by_difference: dict[tuple[Any, ...], DriftedItem] = {}
-    for account, row in _rows(storable_id(filters.group), filters.cause):
-        if (row["action"] == EXTRA) is not extras:
-            continue
+    for account, row in rows:
         key = (account.group_id, *(row[name] for name in WHAT))
         item = by_difference.get(key)
         if item is None:
@@ -79,8 +94,7 @@ def drifted_items(filters: DriftItemFilters) -> list[DriftedItem]:
         if row["attribute"]:
             theirs = row["theirs"]
             item.values[theirs if isinstance(theirs, str) else str(value_text(theirs, row["attribute"]))] += 1
-    items = [item for item in by_difference.values() if item.mentions(filters.q)]
-    return sorted(items, key=lambda item: (-len(item.accounts), item.kind, item.parent, item.name, item.attribute))
+    return by_difference.values()
 
 
 def accounts_with(

@@ -67,11 +67,7 @@ def test_the_ids_of_all_accounts_are_found_by_name_by_account_and_by_number(
     assert page.context["counts"] == [("stage", 2)]
 
 
-def test_the_search_of_the_header_and_the_page_of_an_account_lead_there(
-    admin_client: Client, cast: dict[str, Account]
-) -> None:
-    html = admin_client.get(reverse("syncing:search"), {"q": "offer"}).content.decode()
-    assert f'href="{ALL}?q=Offer&amp;kind=stage"' in html
+def test_the_page_of_an_account_leads_there(admin_client: Client, cast: dict[str, Account]) -> None:
     html = admin_client.get(of_account(cast["north"]), {"q": "offer"}).content.decode()
     assert f'href="{ALL}?q=offer&amp;all=yes"' in html
     assert f'href="{CSV}?q=offer&amp;account=north"' in html
