@@ -73,13 +73,19 @@ class Failure:
         return self.count - len(self.accounts)
 
 
-def failures_of(run: SyncRun) -> list[Failure]:
-    """Returns the failures, the worst state first and in it what concerns the most accounts; in one query."""
-    rows = AccountRun.objects.filter(run=run, state__in=NOT_GOOD).order_by("account__subdomain").values(*COLUMNS)
+def failures_of(run: SyncRun, *, as_they_came: bool = False) -> list[Failure]:
+    """Returns the failures, the worst state first and in it what concerns the most accounts; in one query.
+
+    `as_they_came`: in the order in which they came instead, so that a new one moves none of those before it.
+    """
+    order = ("finished_at", "pk") if as_they_came else ("account__subdomain",)
+    rows = AccountRun.objects.filter(run=run, state__in=NOT_GOOD).order_by(*order).values(*COLUMNS)
     together: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         together[row["state"], row["reason"]].append(row)
     failures = [_failure(state, reason, members) for (state, reason), members in together.items()]
+    if as_they_came:
+        return failures
     return sorted(failures, key=lambda each: (NOT_GOOD.index(AccountState(each.state)), -each.count, each.reason))
 
 

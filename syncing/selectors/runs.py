@@ -83,10 +83,13 @@ def with_last_run(accounts: QuerySet[Account]) -> QuerySet[Any]:
     )
 
 
-def account_runs_of(run: SyncRun, state: str = "", wave: int | None = None, reason: str = "") -> QuerySet[AccountRun]:
-    """Returns a run's account runs for a table (without their documents), bad ones first; `wave` is 1, 2, ..."""
+def account_runs_of(
+    run: SyncRun, state: str = "", wave: int | None = None, reason: str = "", *, worst_first: bool = True
+) -> QuerySet[AccountRun]:
+    """Returns a run's account runs for a table (without their documents); `wave` is 1, 2, ..."""
     account_runs = run.account_runs.select_related("account").defer("document", *RELATED_SECRETS)
-    account_runs = account_runs.annotate(rank=WORST_FIRST).order_by("rank", "account__subdomain")
+    order = ("rank", "account__subdomain") if worst_first else ("account__subdomain",)
+    account_runs = account_runs.annotate(rank=WORST_FIRST).order_by(*order)
     account_runs = account_runs.filter(state=state) if state else account_runs
     account_runs = account_runs.filter(reason=reason) if reason else account_runs
     return account_runs if wave is None else account_runs.filter(wave=wave - 1)

@@ -129,17 +129,12 @@ SHOWS_FOCUS = """() => {
         return style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0;
     });
 }"""
-# Layout shifts that nobody's press has caused, since the page of a run was opened. The lines of its accounts grow with
-# their results, and push what stands below.
+# Layout shifts that nobody's press has caused, since the page was opened.
 JUMPS = """() => new Promise((resolve) => {
     const found = [];
-    const accounts = document.querySelector("#ks-parts");
-    const grows = (node) => !node || accounts.contains(node) || accounts.compareDocumentPosition(node) & 4;
     const observer = new PerformanceObserver((list) => found.push(...list.getEntries()));
     observer.observe({type: "layout-shift", buffered: true});
-    setTimeout(() => resolve(found.filter((each) => !each.hadRecentInput).filter(
-        (each) => each.sources.some((source) => !grows(source.node)),
-    ).map((each) => ({
+    setTimeout(() => resolve(found.filter((each) => !each.hadRecentInput).map((each) => ({
         value: each.value,
         moved: each.sources.map((source) => source.node && (source.node.outerHTML || source.node.data).slice(0, 90)),
     }))), 50);

@@ -10,7 +10,7 @@ from accounts.tests.factories import AccountFactory
 from accounts.tests.screens import excess
 from syncing.engine.snapshot import fingerprint, to_document
 from syncing.models import AcceptedDifference, Exclusion, IdMapping, MasterSnapshot
-from syncing.tests.engine.items import pipeline, snapshot, stage
+from syncing.tests.engine.items import field, pipeline, snapshot, stage
 from syncing.tests.factories import AccountRunFactory, DriftFactory, RunFactory, difference
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -75,3 +75,34 @@ def test_a_difference_of_two_accounts_is_accepted_at_once_on_a_phone(cast, page)
     page.locator("text=Rename it in Kommo's settings.").wait_for()
     assert excess(page) <= 0
     assert page.locator("a:has-text('Open in Kommo')").get_attribute("href").startswith("https://north.kommo.com/")
+
+
+@pytest.mark.parametrize("width", [1280, 360])
+def test_what_a_chip_opens_to_moves_no_neighbour_sideways(cast, page, width) -> None:
+    names = ("Offer", "Talks", "Visit", "Contract")
+    stages = (stage(71 + place, name, 20 + place) for place, name in enumerate(names))
+    master = snapshot(
+        pipeline(7, "Sales", *stages),
+        field(12, "Colour", "select", enums=["Red", "Green", "Blue"]),
+        field(13, "Budget"),
+    )
+    MasterSnapshot.objects.update(document=to_document(master))
+    north = cast["north"]
+    facts = {"kind": "custom_field", "key": "leads/12", "name": "Colour", "parent": "leads"}
+    rows = [
+        difference("7/72", name="Talks", attribute="name", ours="Talks", theirs="Chat"),
+        difference(**facts, attribute="name", ours="Colour", theirs="Hue"),
+        difference(**facts, attribute="enums", ours=["Red", "Green", "Blue"], theirs=["Red", "Lime", "Blue"]),
+    ]
+    north.drift.delete()
+    DriftFactory(account=north, run=RunFactory(group=north.group, snapshot=MasterSnapshot.objects.get()), rows=rows)
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto(f"/accounts/{north.pk}/")
+    places = "[...document.querySelectorAll('.ks-chip')].map((each) => each.getBoundingClientRect().x)"
+    before = page.evaluate(places)
+    for name in ("Chat", "Hue"):
+        page.locator(f"summary:has-text('{name}')").click()
+        assert page.evaluate(places) == before
+        shown = page.locator("details[open] .ks-unlike").last.bounding_box()
+        assert shown["y"] >= page.locator(f"summary:has-text('{name}')").bounding_box()["y"] + 20
+    assert excess(page) <= 0

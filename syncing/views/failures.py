@@ -40,9 +40,9 @@ class ShownFailure:
     may_connect: bool
 
 
-def failure_context(request: HttpRequest, run: SyncRun) -> dict[str, Any]:
+def failure_context(request: HttpRequest, run: SyncRun, *, is_watched: bool) -> dict[str, Any]:
     """Returns the failures with their buttons; while the run is open there is nothing to press yet."""
-    failures = failures_of(run)
+    failures = failures_of(run, as_they_came=is_watched)
     with_actions = [
         ShownFailure(
             each,

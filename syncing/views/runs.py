@@ -22,10 +22,11 @@ from syncing.policy import may_delete
 from syncing.presentation.links import run_url, searched, to_run
 from syncing.selectors.attempts import attempts_of
 from syncing.selectors.documents import run_document
-from syncing.selectors.grid import search_run
+from syncing.selectors.failures import NOT_GOOD
+from syncing.selectors.grid import RunSearch, search_run
 from syncing.selectors.rollback import can_be_rolled_back
 from syncing.selectors.run_times import times_of
-from syncing.selectors.runs import account_runs_of, progress_of
+from syncing.selectors.runs import RunProgress, account_runs_of, progress_of
 from syncing.services.runs.retry import FORCE, force_again, is_forceable, is_retriable, refused_by_limits, retry_failed
 from syncing.services.runs.start import cancel_run
 from syncing.views.approvals import approval_context
@@ -37,10 +38,11 @@ from syncing.views.start import may_start, require_start
 from syncing.views.waves import wave_context
 
 ACCOUNTS_PER_PAGE = 150
+ACCOUNTS_AT_ONCE = 20  # good ones; all on demand
 # The parts that change while a run is open, with their templates.
 LIVE = {
     "ks-run": "_run.html",
-    "ks-failures": "_failures.html",
+    "ks-failures": "_run_outcome.html",
     "ks-facts": "_run_facts.html",
     "ks-waves": "_waves.html",
     "ks-parts": "_account_runs.html",
@@ -60,24 +62,23 @@ class ForceForm(forms.Form):
     reason = reason_field(gettext_lazy("Stored with the run."))
 
 
-def run_context(request: HttpRequest, run: SyncRun) -> dict[str, Any]:
-    """Returns everything the page of a run shows."""
-    state, reason, may = request.GET.get("state", ""), storable(request.GET.get("reason", "")), request.user.has_perm
+def run_context(request: HttpRequest, run: SyncRun, *, is_watched: bool) -> dict[str, Any]:
+    """Returns everything the page of a run shows; `is_watched`: it was opened while the run was at work.
+
+    Then nothing that the reader looks at moves: what comes stands after what was there, or in a room kept for it.
+    """
+    may = request.user.has_perm
     progress = progress_of([run])[run.pk]
     states = {entry.state for entry in progress.states}
     was_refused = run.state == RunState.REFUSED or AccountState.REFUSED in states
     query, can_start, waves = searched(request), may_start(request, run.mode), wave_context(request, run)
     search = search_run(run, query)
-    account_runs = account_runs_of(run, state if state in AccountState.values else "", waves["wave"], reason)
-    rows = account_runs if search is None else account_runs.filter(search.account_runs)
     return {
         "run": run,
+        "is_watched": is_watched,
         "query": query,
         "found": search,
         "progress": progress,
-        "state": state,
-        "reason": reason,
-        "account_runs": Paginator(rows, ACCOUNTS_PER_PAGE).get_page(request.GET.get("p")),
         "log": run.log.filter(account_run=None)[:100],
         "times": times_of(run),
         "attempts": attempts_of(run),
@@ -87,8 +88,34 @@ def run_context(request: HttpRequest, run: SyncRun) -> dict[str, Any]:
         "may_roll_back": may("syncing.roll_back") and can_be_rolled_back(run),
         "may_force": was_refused and can_start and may(FORCE) and is_forceable(run),
         **waves,
-        **failure_context(request, run),
+        **account_list_context(request, run, waves["wave"], search, None if is_watched else progress),
+        **failure_context(request, run, is_watched=is_watched),
         **approval_context(request, run, states),
+    }
+
+
+def account_list_context(
+    request: HttpRequest, run: SyncRun, wave: int | None, search: RunSearch | None, ended: RunProgress | None
+) -> dict[str, Any]:
+    """Returns the accounts of a run: those that the request asks for, else the bad ones and the first of the good.
+
+    `ended`: the end of the run; None: it is watched, so the accounts keep their places.
+    """
+    state, reason = request.GET.get("state", ""), storable(request.GET.get("reason", ""))
+    known_state = state if state in AccountState.values else ""
+    rows = account_runs_of(run, known_state, wave, reason, worst_first=ended is not None)
+    rows = rows if search is None else rows.filter(search.account_runs)
+    is_narrowed = bool(known_state or reason or wave or search is not None)
+    shows_all = is_narrowed or "all" in request.GET or "p" in request.GET
+    bad = sum(entry.count for entry in ended.states if entry.state in NOT_GOOD) if ended else 0
+    at_once = ACCOUNTS_PER_PAGE if shows_all else max(ACCOUNTS_AT_ONCE, min(bad, ACCOUNTS_PER_PAGE))
+    listed = Paginator(rows, at_once).get_page(request.GET.get("p"))
+    return {
+        "state": state,
+        "reason": reason,
+        "account_runs": listed,
+        "is_narrowed": is_narrowed,
+        "is_folded": not shows_all and listed.has_next(),
     }
 
 
@@ -98,7 +125,7 @@ def run(request: HttpRequest, run_id: int) -> HttpResponse:
     """Shows a run, live while it is open."""
     run = run_or_404(run_id)
     title = f"{run}: {run.name}" if run.name else str(run)
-    context = {"title": title, "opts": SyncRun._meta, **run_context(request, run)}
+    context = {"title": title, "opts": SyncRun._meta, **run_context(request, run, is_watched=run.is_open)}
     context |= grid_context(request, run, context["progress"], context["found"])
     return page(request, "syncing/run.html", context)
 
@@ -124,7 +151,7 @@ def account_run(request: HttpRequest, account_run_id: int) -> HttpResponse:
 def run_live(request: HttpRequest, run_id: int) -> HttpResponse:
     """Renders the parts of the page that change while the run is open."""
     run = run_or_404(run_id)
-    context = run_context(request, run)
+    context = run_context(request, run, is_watched=True)
     names = LIVE
     if not run.is_open:  # the last answer
         context |= grid_context(request, run, context["progress"], context["found"])

@@ -236,7 +236,7 @@ def test_the_page_of_a_run_at_work_offers_to_renew_itself_and_hides_no_failure_a
     refresh = "Show how far it is now"
     at_work = admin_client.get(run_url(run)).content.decode()
     assert refresh in at_work
-    assert '<details class="ks-outcome" >' in at_work, "what fails while somebody looks does not push the page down"
+    assert '<details class="ks-outcome" open>' in at_work, "what fails is seen while it fails"
     SyncRun.objects.update(state=RunState.PARTIAL)
     ended = admin_client.get(run_url(run)).content.decode()
     assert refresh not in ended

@@ -146,3 +146,28 @@ def test_while_the_run_is_open_failures_are_shown_without_buttons(admin_client, 
     assert not only.actions
     parts = admin_client.get(reverse("syncing:run_live", args=[run.pk])).json()["parts"]
     assert "Not paid in Kommo" in parts["ks-failures"]
+
+
+def test_bad_accounts_are_all_listed_and_good_ones_after_the_first_twenty_on_demand(admin_client, run) -> None:
+    for number in range(30):
+        account = AccountFactory(group=run.group, subdomain=f"good-{number:02}")
+        ended(run, account, State.CHANGED)
+    ended(run, AccountFactory(group=run.group, subdomain="zoo"), State.FAILED, "unpaid", "Zoo is not paid.")
+    page = page_of(admin_client, run)
+    assert page.count(">good-") == 19
+    assert ">zoo" in page
+    assert "Show all 31 accounts" in page
+    assert "30 Changed" in page
+    whole = admin_client.get(reverse("admin:syncing_syncrun_change", args=[run.pk]), {"all": "yes"}).content.decode()
+    assert whole.count(">good-") == 30
+    assert "Show all 31 accounts" not in whole
+
+
+def test_what_is_to_be_done_about_a_failure_is_said_once(admin_client, cast, run) -> None:
+    SyncRun.objects.update(mode="plan")
+    for name in ("north", "south", "west"):
+        ended(run, cast[name], State.FAILED, "unpaid", "Kommo says 402.")
+    page = page_of(admin_client, run)
+    assert page.count(reason_remedy("unpaid")) == 1
+    assert page.count("Kommo says 402.") == 1
+    assert page.count("Mend it.") == 0
