@@ -188,7 +188,7 @@ PROCESSES = (
     "test_demo",
     "test_bench",
     "test_worker",
-    "test_messengers",
+    "test_messenger_supervisor",
     "test_transport",
     "test_slots",
     "test_token_winner",

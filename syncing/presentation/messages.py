@@ -26,5 +26,5 @@ def delivery_sentence(message: Message) -> str:
 
 
 def _sent(moment: datetime, attempts: int) -> str:
-    when = {"time": day_and_time(moment), "n": attempts}
-    return _("%(time)s, after %(n)d attempts") % when if attempts > 1 else when["time"]
+    time = day_and_time(moment)
+    return _("%(time)s, after %(n)d attempts") % {"time": time, "n": attempts} if attempts > 1 else time

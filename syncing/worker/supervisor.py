@@ -23,7 +23,7 @@ from syncing.leases import claims, clocks, dispatch, processes
 from syncing.models import ProcessKind
 from syncing.tasks import ensure_schedules
 from syncing.worker.cluster import READY_VARIABLE
-from syncing.worker.messengers import MessengerSupervisor
+from syncing.worker.messenger_supervisor import MessengerSupervisor
 
 logger = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from syncing.presentation.tables import table
 from syncing.selectors.channels import channel_document, channels_of
 from syncing.services import channels
 from syncing.services.actors import COMMAND
-from syncing.worker.messengers import send_without_workers
+from syncing.worker.messenger_supervisor import send_without_workers
 
 HEAD = ("name", "group", "kind", "events", "when", "language", "last message", "failure")
 

@@ -18,7 +18,7 @@ from syncing.management.console.output import write_json
 from syncing.management.console.runcommand import named_group
 from syncing.models import Watch
 from syncing.selectors.watch import watch_document
-from syncing.worker.messengers import send_without_workers
+from syncing.worker.messenger_supervisor import send_without_workers
 
 MOVED = 3
 TIMES = ("last_look", "last_change", "next_look")

@@ -23,7 +23,7 @@ from syncing.selectors.documents import failed_document, run_document
 from syncing.services.runs.close import end_by_own_error
 from syncing.services.runs.start import Started
 from syncing.services.runs.waves import waits_for
-from syncing.worker.messengers import send_without_workers
+from syncing.worker.messenger_supervisor import send_without_workers
 
 GOOD = (RunState.SUCCEEDED, RunState.PLANNED)
 LOOK = 0.5  # seconds between two looks at a run that the workers do

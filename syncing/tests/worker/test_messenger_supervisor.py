@@ -19,8 +19,8 @@ from syncing.models import Channel, Message, Process, ProcessKind
 from syncing.tests.notifications.channels import new_channel, new_message
 from syncing.tests.notifications.sinks import HttpSink, http_sink
 from syncing.tests.worker.test_worker import alive, family, on_linux, until
-from syncing.worker import messengers
-from syncing.worker.messengers import MessengerProcess, MessengerSupervisor
+from syncing.worker import messenger_supervisor
+from syncing.worker.messenger_supervisor import MessengerProcess, MessengerSupervisor
 
 SLEEP = (sys.executable, "-c", "import time; time.sleep(60)")
 
@@ -29,9 +29,9 @@ SLEEP = (sys.executable, "-c", "import time; time.sleep(60)")
 def starts(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[MessengerProcess]]:
     """The messengers that were started, with a stand-in for their program; something is always due."""
     made: list[MessengerProcess] = []
-    monkeypatch.setattr(messengers, "COMMAND", SLEEP)
-    monkeypatch.setattr(messengers, "PAUSE", 0.0)
-    monkeypatch.setattr(messengers, "is_needed", lambda: True)
+    monkeypatch.setattr(messenger_supervisor, "COMMAND", SLEEP)
+    monkeypatch.setattr(messenger_supervisor, "PAUSE", 0.0)
+    monkeypatch.setattr(messenger_supervisor, "is_needed", lambda: True)
     real = MessengerProcess.__init__
 
     def start(self: MessengerProcess) -> None:
@@ -65,7 +65,7 @@ def test_there_is_one_at_a_time_and_nobody_waits_for_it(starts: list[MessengerPr
 def test_the_next_one_comes_when_it_has_ended_well(
     starts: list[MessengerProcess], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(messengers, "COMMAND", (sys.executable, "-c", ""))
+    monkeypatch.setattr(messenger_supervisor, "COMMAND", (sys.executable, "-c", ""))
     supervisor = MessengerSupervisor()
 
     def third() -> bool:
@@ -78,7 +78,7 @@ def test_the_next_one_comes_when_it_has_ended_well(
 def test_one_that_fails_is_not_started_again_and_again(
     starts: list[MessengerProcess], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(messengers, "COMMAND", (sys.executable, "-c", "raise SystemExit(1)"))
+    monkeypatch.setattr(messenger_supervisor, "COMMAND", (sys.executable, "-c", "raise SystemExit(1)"))
     supervisor = MessengerSupervisor()
     supervisor.start_if_needed()
     starts[0].end(patience=60)
@@ -95,7 +95,7 @@ def test_one_that_takes_too_long_is_ended_with_what_it_has_started(
     starts: list[MessengerProcess], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     script = "import subprocess, sys, time; subprocess.Popen([sys.executable, *sys.argv[1:]]); time.sleep(60)"
-    monkeypatch.setattr(messengers, "COMMAND", (sys.executable, "-c", script, *SLEEP[1:]))
+    monkeypatch.setattr(messenger_supervisor, "COMMAND", (sys.executable, "-c", script, *SLEEP[1:]))
     supervisor = MessengerSupervisor()
     supervisor.start_if_needed()
     assert until(lambda: len(family(starts[0]._child.pid)) == 1)
@@ -103,7 +103,7 @@ def test_one_that_takes_too_long_is_ended_with_what_it_has_started(
 
     supervisor.watch()
     assert alive(everybody) == everybody
-    monkeypatch.setattr(messengers, "LONGEST_LIFE", 0.0)
+    monkeypatch.setattr(messenger_supervisor, "LONGEST_LIFE", 0.0)
     supervisor.watch()
 
     assert until(lambda: not alive(everybody))
@@ -112,11 +112,11 @@ def test_one_that_takes_too_long_is_ended_with_what_it_has_started(
 
 @pytest.mark.django_db
 def test_it_is_needed_only_when_there_is_something_to_tell() -> None:
-    assert not messengers.is_needed()
+    assert not messenger_supervisor.is_needed()
     message = new_message(new_channel(), due_at=timezone.now())
-    assert messengers.is_needed()
+    assert messenger_supervisor.is_needed()
     Channel.objects.update(enabled=False)
-    assert not messengers.is_needed()
+    assert not messenger_supervisor.is_needed()
     message.delete()
 
 
@@ -188,7 +188,7 @@ def test_what_fails_stands_in_no_log_with_its_address(post: Post) -> None:
 PARENT = """
 import django, sys
 django.setup()
-from syncing.worker.messengers import MessengerProcess
+from syncing.worker.messenger_supervisor import MessengerProcess
 MessengerProcess()
 print("started", flush=True)
 sys.stdin.read()
@@ -219,14 +219,14 @@ def test_neither_it_nor_the_process_that_sends_outlives_the_worker(post: Post) -
 def test_a_command_gives_it_some_seconds_unless_a_worker_is_alive(
     starts: list[MessengerProcess], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(messengers, "AT_THE_END", 0.2)
+    monkeypatch.setattr(messenger_supervisor, "AT_THE_END", 0.2)
     Process.objects.create(name="w", kind=ProcessKind.WORKER, started_at=timezone.now(), heartbeat_at=timezone.now())
-    messengers.send_without_workers()
+    messenger_supervisor.send_without_workers()
     assert starts == []
 
     Process.objects.all().delete()
     began = time.monotonic()
-    messengers.send_without_workers()
+    messenger_supervisor.send_without_workers()
     assert time.monotonic() - began < 5
     assert starts[0].result() is not None
 
@@ -235,5 +235,5 @@ def test_a_command_gives_it_some_seconds_unless_a_worker_is_alive(
 def test_a_command_does_not_fail_by_it(
     starts: list[MessengerProcess], monkeypatch: pytest.MonkeyPatch, settings: Settings
 ) -> None:
-    monkeypatch.setattr(messengers, "COMMAND", ("/nowhere/python",))
-    messengers.send_without_workers()
+    monkeypatch.setattr(messenger_supervisor, "COMMAND", ("/nowhere/python",))
+    messenger_supervisor.send_without_workers()
