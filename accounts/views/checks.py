@@ -32,6 +32,7 @@ from accounts.services.health.bulk_check import start_check
 
 PER_PAGE = 150
 LAST = 10
+LONGEST = 200  # characters of what is looked for; SQLite fails at patterns that are very much longer
 WAITING = "waiting"
 PATIENCE = timedelta(seconds=15)  # within it a living worker has taken it up
 may_check = permission_required("accounts.check_account", raise_exception=True)
@@ -107,7 +108,8 @@ def _items(check_id: int) -> QuerySet[CheckedAccount]:
 def _context(request: HttpRequest, check_id: int) -> dict[str, Any]:
     """Returns all that the page of a check shows."""
     order = get_object_or_404(ConnectionCheck.objects.select_related("requested_by"), pk=check_id)
-    state, query = request.GET.get("health", ""), storable(request.GET.get("q", "")).strip()
+    asked, query = (storable(request.GET.get(name, "")).strip()[:LONGEST] for name in ("health", "q"))
+    state = asked if asked in (WAITING, *Account.Health.values) else ""
     counts = _counts(check_id)
     total = sum(each.number for each in counts)
     numbers = {each.state: each.number for each in counts}
@@ -124,6 +126,7 @@ def _context(request: HttpRequest, check_id: int) -> dict[str, Any]:
         and order.beat_at is None
         and timezone.now() - order.created_at > PATIENCE,
         "health": state,
+        "filters": {"ignored": [f"health={asked}"] if asked != state else []},
         "query": query,
         "items": _one_page(request, _items(check_id), state, query),
     }
@@ -144,7 +147,7 @@ def _one_page(request: HttpRequest, items: QuerySet[CheckedAccount], state: str,
     """Returns a page of the accounts of this state and name; those that need somebody come first as soon as known."""
     if state == WAITING:
         items = items.filter(health="")
-    elif state in Account.Health.values:
+    elif state:
         items = items.filter(health=state)
     if query:
         items = items.filter(is_called(query, "account__"))

@@ -10,10 +10,10 @@ from django.utils import timezone
 
 from accounts import expiry
 from accounts.kommo.texts import storable_id
-from accounts.models import HEALTH_FINE, NEEDS_CONNECTING, SECRETS, Account, is_called, pause_is_on
+from accounts.models import HEALTH_FINE, NEEDS_CONNECTING, SECRETS, Account, SyncGroup, is_called, pause_is_on
 from syncing.models import AccountState
 from syncing.selectors.drift import CAUSES, EDITED, EDITED_CAUSE, NEVER, STATES
-from syncing.selectors.filters import ListFilters, an_id, one_of
+from syncing.selectors.filters import ListFilters, an_id_of, one_of
 from syncing.selectors.runs import with_last_run
 
 BAD_HEALTH = "bad"  # as a health: all that need somebody
@@ -31,7 +31,7 @@ SORTS: Mapping[str, tuple[Any, ...]] = {
 class AccountListFilters(ListFilters):
     """What somebody looks for; the names are those of the admin's list."""
 
-    group: str = an_id()
+    group: str = an_id_of(SyncGroup)
     role: str = one_of(*Account.Role.values)
     health: str = one_of(BAD_HEALTH, *Account.Health.values)
     drift: str = one_of(*STATES, *CAUSES, EDITED_CAUSE)

@@ -13,7 +13,7 @@ from accounts.models import SECRETS, Account, SyncGroup, is_called
 from accounts.text_search import is_in
 from syncing.engine.healing import ITEM_KINDS
 from syncing.models import AcceptedDifference, Drift, DriftChange
-from syncing.selectors.filters import ListFilters, an_id, one_of
+from syncing.selectors.filters import ListFilters, an_id_of, one_of
 
 CAUSES = ("master", "slave", "both", "unknown")
 NEVER = "never"  # as a state: nobody has looked yet
@@ -107,7 +107,7 @@ def slaves() -> QuerySet[Account]:
 class DriftListFilters(ListFilters):
     """What somebody looks for among the slaves."""
 
-    group: str = an_id()
+    group: str = an_id_of(SyncGroup)
     state: str = one_of(*STATES)
     cause: str = one_of(EDITED_CAUSE, *CAUSES)
     sort: str = one_of(*SORTS)

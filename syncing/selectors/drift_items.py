@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from accounts.kommo.texts import storable_id
-from accounts.models import SECRETS, Account
+from accounts.models import SECRETS, Account, SyncGroup
 from accounts.text_search import is_in
 from syncing.models import Drift
 from syncing.presentation.labels import value_text
 from syncing.selectors.drift import CAUSES, EDIT_CAUSES, EDITED_CAUSE, EXTRA, ListedDifference
-from syncing.selectors.filters import ListFilters, an_id, one_of
+from syncing.selectors.filters import ListFilters, an_id_of, one_of
 
 MOST_VALUES = 5  # of an attribute that are told
 THERE = "there"  # what only accounts have, and the master has not
@@ -22,7 +22,7 @@ WHAT = ("kind", "key", "attribute", "action")
 class DriftItemFilters(ListFilters):
     """What somebody looks for among the differences."""
 
-    group: str = an_id()
+    group: str = an_id_of(SyncGroup)
     cause: str = one_of(EDITED_CAUSE, *CAUSES)
     only: str = one_of(THERE)
 

@@ -1,11 +1,11 @@
 """What somebody looks for in a list, as the address of its page has it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any, Self
 
-from django.db.models import Q
+from django.db.models import Model, Q
 from django.utils import timezone
 
 from accounts.kommo.texts import storable, storable_id
@@ -25,6 +25,16 @@ def one_of(*values: str) -> Any:
 
 def an_id() -> Any:
     return filter_by(lambda value: storable_id(value) is not None)
+
+
+def an_id_of(model: type[Model]) -> Any:
+    """Declares a filter that takes the id of a row that is there: of one that was deleted nothing would be listed."""
+
+    def is_there(value: str) -> bool:
+        key = storable_id(value)
+        return key is not None and model._default_manager.filter(pk=key).exists()
+
+    return filter_by(is_there)
 
 
 def a_day() -> Any:
@@ -90,6 +100,11 @@ class ListFilters:
     def values(self) -> dict[str, str]:
         """Returns what is looked for, and the order, as the parameters of an address."""
         return {name: value for name in self.names() if (value := getattr(self, name))}
+
+    def without(self, name: str) -> Self:
+        """Returns the same without the value of `name`, which the list turned out not to know: left out, and told."""
+        left_out: dict[str, Any] = {name: "", "ignored": (*self.ignored, f"{name}={getattr(self, name)}")}
+        return replace(self, **left_out)
 
     def __bool__(self) -> bool:
         return any(name != "sort" for name in self.values)

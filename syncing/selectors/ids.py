@@ -7,11 +7,11 @@ from typing import Any
 from django.db.models import Count, Q, QuerySet
 
 from accounts.kommo.texts import storable_id
-from accounts.models import RELATED_SECRETS, Account
+from accounts.models import RELATED_SECRETS, Account, SyncGroup
 from accounts.text_search import any_finds
 from syncing.engine.refs import Kind, local_id
 from syncing.models import IdMapping
-from syncing.selectors.filters import ListFilters, an_id, one_of
+from syncing.selectors.filters import ListFilters, an_id_of, one_of
 
 OF_LEADS = (Kind.PIPELINE, Kind.STAGE)
 COLUMNS = ("kind", "entity", "name", "parent", "master_id", "slave_id")
@@ -37,7 +37,7 @@ class AccountIdFilters(ListFilters):
 class IdListFilters(AccountIdFilters):
     """What somebody looks for among the ids of all accounts. `account`: a subdomain."""
 
-    group: str = an_id()
+    group: str = an_id_of(SyncGroup)
     account: str = ""
     sort: str = one_of("account", "newest")
 

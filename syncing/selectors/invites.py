@@ -7,10 +7,18 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from accounts.kommo.texts import storable_id
-from accounts.models import RELATED_INTEGRATION_SECRETS, RELATED_SECRETS, Invite, InviteState, is_called
+from accounts.models import (
+    RELATED_INTEGRATION_SECRETS,
+    RELATED_SECRETS,
+    Integration,
+    Invite,
+    InviteState,
+    SyncGroup,
+    is_called,
+)
 from accounts.services.connecting.invites import usable
 from accounts.text_search import any_finds
-from syncing.selectors.filters import ListFilters, an_id, one_of
+from syncing.selectors.filters import ListFilters, an_id_of, one_of
 from syncing.selectors.runs import StateCount, state_counts
 
 NOT_SENT = "not_sent"  # as a state: those that can be used, but whose e-mail could not be sent
@@ -22,9 +30,9 @@ class InviteListFilters(ListFilters):
     """What somebody looks for. `account`: a subdomain."""
 
     state: str = one_of(NOT_SENT, *InviteState.values)
-    group: str = an_id()
+    group: str = an_id_of(SyncGroup)
     account: str = ""
-    integration: str = an_id()
+    integration: str = an_id_of(Integration)
     sort: str = one_of(*SORTS)
 
 

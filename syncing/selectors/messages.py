@@ -7,9 +7,10 @@ from django.db.models import Count, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from accounts.kommo.texts import storable_id
+from accounts.models import SyncGroup
 from accounts.text_search import any_finds
-from syncing.models import Event, Message
-from syncing.selectors.filters import ListFilters, a_day, an_id, in_days, one_of
+from syncing.models import Channel, Event, Message
+from syncing.selectors.filters import ListFilters, a_day, an_id_of, in_days, one_of
 from syncing.selectors.runs import StateCount, state_counts
 
 TEST = "test"  # as an event: messages that only try a channel, which are of none
@@ -33,9 +34,9 @@ class MessageListFilters(ListFilters):
     """What somebody looks for; `since` and `until`: the first and the last day."""
 
     state: str = one_of(*MessageState.values)
-    channel: str = an_id()
+    channel: str = an_id_of(Channel)
     event: str = one_of(TEST, *Event.values)
-    group: str = an_id()
+    group: str = an_id_of(SyncGroup)
     since: str = a_day()
     until: str = a_day()
     sort: str = one_of("oldest")

@@ -8,10 +8,10 @@ from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from accounts.kommo.texts import storable_id
-from accounts.models import Account, is_called
+from accounts.models import Account, SyncGroup, is_called
 from accounts.text_search import any_finds
 from syncing.models import RUN_OPEN, AccountRun, RunPurpose, RunState, RunType, SyncRun, Trigger
-from syncing.selectors.filters import ListFilters, a_day, an_id, in_days, one_of
+from syncing.selectors.filters import ListFilters, a_day, an_id_of, in_days, one_of
 from syncing.selectors.runs import StateCount, state_counts
 
 OPEN = "open"  # as a state: all that has not ended
@@ -31,7 +31,7 @@ class RunListFilters(ListFilters):
     """What somebody looks for. `account`: a subdomain; `since` and `until`: the first and the last day."""
 
     state: str = one_of(OPEN, SENT_BACK, *RunState.values)
-    group: str = an_id()
+    group: str = an_id_of(SyncGroup)
     type: str = one_of(*RunType.values)
     purpose: str = one_of(*RunPurpose.values)
     trigger: str = one_of(*Trigger.values)

@@ -16,6 +16,7 @@ from syncing.models import (
     AccountState,
     SyncRun,
 )
+from syncing.selectors.filters import ListFilters, one_of
 
 RANKS = {AccountState.FAILED: 0, AccountState.REFUSED: 1, AccountState.PARTIAL: 2, AccountState.RUNNING: 3}
 WORST_FIRST = Case(*(When(state=state, then=rank) for state, rank in RANKS.items()), default=4)
@@ -81,6 +82,15 @@ def with_last_run(accounts: QuerySet[Account]) -> QuerySet[Any]:
         last_reason=Subquery(account_runs.values("reason")[:1]),
         last_account_run=Subquery(account_runs.values("pk")[:1]),
     )
+
+
+@dataclass(frozen=True)
+class AccountRunFilters(ListFilters):
+    """What somebody looks for among the account runs of a run; `wave`: a number, which the run may not have."""
+
+    state: str = one_of(*AccountState.values)
+    reason: str = ""
+    wave: str = ""
 
 
 def account_runs_of(

@@ -7,13 +7,13 @@ from typing import Any
 
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 
-from accounts.models import SECRETS, Account
+from accounts.models import SECRETS, Account, SyncGroup
 from accounts.own_words import translated
 from accounts.text_search import is_in
 from syncing.engine.refs import Kind
 from syncing.engine.resources.custom_fields import ENTITIES
 from syncing.models import AccountRun, AccountState, IdMapping, RunPurpose, RunType
-from syncing.selectors.filters import ListFilters, an_id, one_of
+from syncing.selectors.filters import ListFilters, an_id_of, one_of
 
 # The account was read and compared; what it says of a person's work is true until the next time.
 READ = (
@@ -35,7 +35,7 @@ LISTS = ("manual", "conflicts")
 class TodoFilters(ListFilters):
     """What somebody looks for among the tasks."""
 
-    group: str = an_id()
+    group: str = an_id_of(SyncGroup)
     what: str = one_of(*LISTS)
 
 

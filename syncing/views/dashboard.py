@@ -76,6 +76,8 @@ def _context(request: HttpRequest) -> dict[str, Any]:
     open_needs = [*held_needs(line.run for line in runs.open), *automation_needs(troubles), *needs(accounts)]
     filters = FleetFilters.of(request.GET)
     group = storable_id(filters.group)
+    if group is not None and group not in {each.pk for each in automation.groups}:
+        group, filters = None, filters.without("group")
     fleet = fleet_of(accounts, automation.moment, group=group, text=filters.q, state=filters.show)
     steps = first_steps(accounts, automation.groups, runs)
     open_needs.sort(key=lambda need: need.concern.asker_id != request.user.pk)  # first what comes back to this person

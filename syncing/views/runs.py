@@ -26,7 +26,7 @@ from syncing.selectors.failures import NOT_GOOD
 from syncing.selectors.grid import RunSearch, search_run
 from syncing.selectors.rollback import can_be_rolled_back
 from syncing.selectors.run_times import times_of
-from syncing.selectors.runs import RunProgress, account_runs_of, progress_of
+from syncing.selectors.runs import AccountRunFilters, RunProgress, account_runs_of, progress_of
 from syncing.services.runs.retry import FORCE, force_again, is_forceable, is_retriable, refused_by_limits, retry_failed
 from syncing.services.runs.start import cancel_run
 from syncing.views.approvals import approval_context
@@ -101,18 +101,20 @@ def account_list_context(
 
     `ended`: the end of the run; None: it is watched, so the accounts keep their places.
     """
-    state, reason = request.GET.get("state", ""), storable(request.GET.get("reason", ""))
-    known_state = state if state in AccountState.values else ""
-    rows = account_runs_of(run, known_state, wave, reason, worst_first=ended is not None)
+    filters = AccountRunFilters.of(request.GET)
+    if filters.wave and wave is None:
+        filters = filters.without("wave")
+    rows = account_runs_of(run, filters.state, wave, filters.reason, worst_first=ended is not None)
     rows = rows if search is None else rows.filter(search.account_runs)
-    is_narrowed = bool(known_state or reason or wave or search is not None)
+    is_narrowed = bool(filters.state or filters.reason or wave or search is not None)
     shows_all = is_narrowed or "all" in request.GET or "p" in request.GET
     bad = sum(entry.count for entry in ended.states if entry.state in NOT_GOOD) if ended else 0
     at_once = ACCOUNTS_PER_PAGE if shows_all else max(ACCOUNTS_AT_ONCE, min(bad, ACCOUNTS_PER_PAGE))
     listed = Paginator(rows, at_once).get_page(request.GET.get("p"))
     return {
-        "state": state,
-        "reason": reason,
+        "filters": filters,
+        "state": filters.state,
+        "reason": filters.reason,
         "account_runs": listed,
         "is_narrowed": is_narrowed,
         "is_folded": not shows_all and listed.has_next(),

@@ -59,7 +59,6 @@ def listed(client, **query: str) -> list[str]:
         ({"token": "soon"}, ["north"]),
         ({"paused": "yes"}, ["west"]),
         ({"pilot": "yes"}, ["north"]),
-        ({"group": "0"}, []),
         ({"drift": "drifted", "q": "south"}, ["south"]),
         ({"drift": "x\0", "token": "y", "sort": "z"}, ["master", "west", "east", "north", "south"]),
         ({"sort": "token", "role": "slave"}, ["north", "west", "east", "south"]),

@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import Account, Integration, Invite
+from accounts.models import Account, ConnectionCheck, Integration, Invite
 from accounts.tests.factories import AccountFactory
 from syncing.models import AuditEntry, Channel, IdMapping, LogEntry, Message, SyncRun
 from syncing.selectors.account_list import AccountListFilters
@@ -112,3 +112,31 @@ def test_what_is_left_out_is_shown_as_text(admin_client, cast) -> None:
     html = admin_client.get(reverse("syncing:runs"), {"state": "<b>bad</b>"}).content.decode()
     assert "Left out, as this list does not know it: state=&lt;b&gt;bad&lt;/b&gt;" in html
     assert len(admin_client.get(reverse("syncing:runs"), {"state": "x"}).context["runs"]) == 1
+
+
+OF_GROUPS = [name for name in LISTS if "group" in LISTS[name].names() and name not in ALSO_FREE]
+
+
+@pytest.mark.parametrize("name", OF_GROUPS)
+def test_a_group_that_was_deleted_is_left_out_and_named(admin_client, cast, name: str) -> None:
+    """Else an old link, or a saved view, would show nothing, and no filter that is the cause."""
+    group = cast["north"].group_id
+    pages = [admin_client.get(f"{address(name)}&group={each}").content.decode() for each in (group, group + 1)]
+    assert [f"does not know it: group={group + 1}" in html for html in pages] == [False, True]
+
+
+@pytest.mark.parametrize("odd", ["state=gone", "wave=9", "wave=x", "reason=unpaid"])
+def test_the_page_of_a_run_names_what_it_does_not_know(admin_client, cast, odd: str) -> None:
+    run = LogEntry.objects.get().run_id
+    html = admin_client.get(f"{reverse('syncing:run', args=[run])}?{odd}").content.decode()
+    assert (f"does not know it: {odd}" in html) is not odd.startswith("reason")
+
+
+@pytest.mark.parametrize("health", [*BAD, "nonsense"])
+def test_the_page_of_a_check_of_connections_does_so_too(admin_client, health: str) -> None:
+    check = ConnectionCheck.objects.create()
+    url = reverse("accounts:check", args=[check.pk])
+    answer = admin_client.get(f"{url}?{urlencode({'health': health.encode('utf-8', 'replace'), 'q': '_' * 60_000})}")
+    assert answer.status_code == 200
+    assert ("does not know it" in answer.content.decode()) is bool(health.strip("\0"))
+    assert "does not know it" not in admin_client.get(url, {"health": "waiting"}).content.decode()
