@@ -13,6 +13,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.forms import RefusalsAsErrors
+from accounts.own_words import translated
 from accounts.pages import actor_of, refusals_shown
 from accounts.refusals import Refusal
 from accounts.services.importing.values import IS_SET
@@ -120,7 +121,7 @@ class ChannelAdmin(InConsole):
 
     @admin.display(description=_("failure"), ordering="failed_at")
     def trouble(self, channel: Channel) -> SafeString:
-        return in_one_line(channel.failure)
+        return in_one_line(translated(channel.failure))
 
     @admin.display(description=_("messages"))
     def sent_messages(self, channel: Channel) -> SafeString:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.readonly import ReadOnlyAdmin
 from accounts.badges import BAD, IDLE, OK, WARN, mark
+from accounts.own_words import translated
 from syncing.models import Message
 from syncing.services.channels import CHANGE_CHANNEL
 
@@ -77,4 +78,4 @@ class MessageAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("failure"), ordering="failure")
     def trouble(self, message: Message) -> SafeString:
-        return in_one_line(message.failure)
+        return in_one_line(translated(message.failure))

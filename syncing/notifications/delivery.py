@@ -9,10 +9,12 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
-from django.utils.translation import gettext as _
+from django.utils import translation
+from django.utils.translation import gettext_noop
 
 from accounts import clock
 from accounts.kommo.texts import storable
+from accounts.own_words import SOURCE
 from syncing import conf
 from syncing.error_boundary import bounded, where
 from syncing.models import Channel, Message
@@ -20,6 +22,9 @@ from syncing.notifications import transport
 
 logger = logging.getLogger(__name__)
 
+WAITED_TOO_LONG = gettext_noop("It waited for more than a day and is no longer sent.")
+ENDED_AGAIN = gettext_noop("The process that sent it ended again and again before it was done.")
+OWN_ERROR = gettext_noop("An error of KommoSync: %(where)s.")
 # After the first failure, the second ...; a message has one try more than there are pauses, all within GIVEN_UP_AFTER.
 PAUSES = tuple(timedelta(minutes=minutes) for minutes in (2, 13, 60, 240))
 GIVEN_UP_AFTER = timedelta(hours=6)
@@ -50,7 +55,7 @@ def send_due(meanwhile: Callable[[], object] = lambda: None) -> int:
     """
     # What waited too long is given up; that is no failure of its channel.
     too_old = Message.objects.filter(due_at__isnull=False, created_at__lt=clock.now() - TOO_OLD)
-    too_old.update(due_at=None, failure=_("It waited for more than a day and is no longer sent."))
+    too_old.update(due_at=None, failure=WAITED_TOO_LONG)
     until = time.monotonic() + SLICE
     at_work: dict[Future[str], Message] = {}
     in_a_row: Counter[int] = Counter()
@@ -102,9 +107,13 @@ def _claim(channel_id: int) -> Message | None:
 def _send(message: Message) -> str:
     """Sends a claimed message; returns why not. In a thread of the pool, without the database."""
     if message.attempts > len(PAUSES) + 1:
-        return _("The process that sent it ended again and again before it was done.")
+        return ENDED_AGAIN
     failures: list[str] = []
-    with bounded(lambda error: failures.append(_("An error of KommoSync: %s.") % where(error)), but=()):
+    # What is stored is English, whatever the language of this process.
+    with (
+        bounded(lambda error: failures.append(OWN_ERROR % {"where": where(error)}), but=()),
+        translation.override(SOURCE),
+    ):
         failures.append(transport.send(message.channel, message))
     return failures[0]
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts.own_words import translated
 from syncing.models import Message
 from syncing.presentation.labels import day_and_time
 
@@ -12,10 +13,10 @@ from syncing.presentation.labels import day_and_time
 def delivery_sentence(message: Message) -> str:
     """Says when a message was sent or will be tried, or why it was not sent; its channel is loaded with it."""
     if message.due_at is None:
-        return message.failure if message.sent_at is None else _sent(message.sent_at, message.attempts)
+        return translated(message.failure) if message.sent_at is None else _sent(message.sent_at, message.attempts)
     if not message.channel.enabled:
         return _("Its channel is switched off: the message waits until it is switched on, a day at most.")
-    when = {"failure": message.failure, "time": day_and_time(message.due_at)}
+    when = {"failure": translated(message.failure), "time": day_and_time(message.due_at)}
     if message.failure:
         return _("%(failure)s Next attempt: %(time)s.") % when
     if message.attempts:

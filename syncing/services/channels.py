@@ -9,6 +9,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
+from accounts.own_words import translated
 from accounts.refusals import Refusal
 from syncing.models import AuditAction, Channel, Event, Message
 from syncing.notifications import delivery
@@ -75,7 +76,7 @@ def test(channel: Channel, *, by: Actor) -> None:
         message = Message.objects.create(channel=channel, title=title, text=text)
         _note(channel, by, tested=True)
     if failure := delivery.send_once(message):
-        raise Refusal("send_failed", failure)
+        raise Refusal("send_failed", translated(failure))
 
 
 def send_again(channel: Channel, message_id: int | None = None, *, by: Actor) -> int:

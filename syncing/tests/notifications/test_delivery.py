@@ -10,10 +10,12 @@ import time_machine
 from cryptography.fernet import Fernet
 from django.core import mail
 from django.db import connection
+from django.utils import translation
 from pytest_django import Settings
 
 from syncing.models import Channel, Message
 from syncing.notifications import delivery, transport
+from syncing.presentation.messages import delivery_sentence
 from syncing.tests.notifications.channels import new_channel, new_message
 from syncing.tests.notifications.sinks import HttpSink, dead_port, http_sink
 
@@ -209,6 +211,21 @@ def test_a_key_that_is_missing_costs_its_own_channel_alone(settings: Settings) -
     assert [each.to for each in mail.outbox] == [["boss@franchise.example"]]
     assert message.failure.startswith("The address cannot be read: its key is missing in FIELD_ENCRYPTION_KEYS.")
     assert Channel.objects.defer("address").get(pk=lost.pk).failure == message.failure
+
+
+PRIVATE = ("It leads to this machine, or into a private network.", "Set NOTIFY_PRIVATE=on if that is meant.")
+
+
+def test_why_a_message_was_not_sent_is_stored_in_english_and_read_in_the_language_of_its_reader(settings) -> None:
+    settings.NOTIFY_PRIVATE = False
+    message = due_message(new_channel("json://127.0.0.1:1/x"))
+    with translation.override("pt-br"):
+        delivery.send_once(message)
+        message.refresh_from_db()
+        read = delivery_sentence(message)
+        said = [translation.gettext(text) for text in PRIVATE]
+    assert message.failure == " ".join(PRIVATE)
+    assert read == " ".join(said)
 
 
 def test_an_error_of_our_own_is_a_failure_and_stays_one(monkeypatch: pytest.MonkeyPatch) -> None:
