@@ -1,24 +1,22 @@
 """What became of an invite link, and of the e-mail with it, in a sentence each."""
 
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from accounts.models import Invite, InviteState
-from syncing.presentation.labels import day_and_time
+from syncing.presentation.times import day, filled, near
 
 
 def invite_sentence(invite: Invite) -> str:
     """Says until when a link can be used, or why not any more."""
     state = invite.state(timezone.now())
     if state == InviteState.USED and invite.used_at:
-        return _("The account was connected by it, %(time)s.") % {"time": day_and_time(invite.used_at)}
+        return filled(_("The account was connected by it, %(time)s."), time=near(invite.used_at))
     if state == InviteState.WITHDRAWN and invite.withdrawn_at:
-        return _("Somebody withdrew it, %(time)s.") % {"time": day_and_time(invite.withdrawn_at)}
-    day = {"day": date_format(timezone.localtime(invite.expires_at), "DATE_FORMAT")}
+        return filled(_("Somebody withdrew it, %(time)s."), time=near(invite.withdrawn_at))
     if state == InviteState.EXPIRED:
-        return _("Nobody used it until %(day)s.") % day
-    return _("It can be used once, until %(day)s.") % day
+        return filled(_("Nobody used it until %(day)s."), day=day(invite.expires_at))
+    return filled(_("It can be used once, until %(day)s."), day=day(invite.expires_at))
 
 
 def mail_sentence(invite: Invite) -> str:
@@ -27,6 +25,6 @@ def mail_sentence(invite: Invite) -> str:
     if invite.send_error:
         return _("The e-mail to %(address)s could not be sent: %(reason)s") % facts
     if invite.sent_at:
-        return _("Sent to %(address)s, %(time)s.") % {**facts, "time": day_and_time(invite.sent_at)}
+        return filled(_("Sent to %(address)s, %(time)s."), address=invite.email, time=near(invite.sent_at))
     waits = invite.email and invite.state(timezone.now()) == InviteState.OPEN
     return _("The workers will send it to %(address)s.") % facts if waits else ""

@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 
 from accounts.own_words import translated
 from syncing.models import Message
-from syncing.presentation.labels import day_and_time
+from syncing.presentation.times import filled, near
 
 
 def delivery_sentence(message: Message) -> str:
@@ -16,16 +16,17 @@ def delivery_sentence(message: Message) -> str:
         return translated(message.failure) if message.sent_at is None else _sent(message.sent_at, message.attempts)
     if not message.channel.enabled:
         return _("Its channel is switched off: the message waits until it is switched on, a day at most.")
-    when = {"failure": translated(message.failure), "time": day_and_time(message.due_at)}
     if message.failure:
-        return _("%(failure)s Next attempt: %(time)s.") % when
+        failure = translated(message.failure)
+        return filled(_("%(failure)s Next attempt: %(time)s."), failure=failure, time=near(message.due_at))
     if message.attempts:
         return _("It is sent now.")
     if message.due_at > timezone.now():
-        return _("It waits until its channel is tried again, %(time)s.") % when
+        return filled(_("It waits until its channel is tried again, %(time)s."), time=near(message.due_at))
     return _("The workers will send it at once.")
 
 
 def _sent(moment: datetime, attempts: int) -> str:
-    time = day_and_time(moment)
-    return _("%(time)s, after %(n)d attempts") % {"time": time, "n": attempts} if attempts > 1 else time
+    if attempts < 2:
+        return near(moment)
+    return filled(_("%(time)s, after %(n)d attempts"), time=near(moment), n=attempts)

@@ -1,10 +1,11 @@
-"""Times on pages: each an element that has the exact moment and its zone for programs, and for who rests there."""
+"""Times on pages: elements that have the exact moment and its zone, for programs and for who rests there."""
 
 from datetime import date, datetime
+from typing import Any
 
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.html import format_html
+from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString
 
 from syncing.presentation import labels
@@ -34,6 +35,18 @@ def clock(time: datetime | None) -> SafeString:
 def ago(time: datetime | None) -> SafeString:
     """Shows how long ago it was."""
     return _element(time, labels.ago(time)) if time else NONE
+
+
+def near(time: datetime) -> SafeString:
+    """Shows the day, if it is near as today, tomorrow or yesterday, and the minute."""
+    return _element(time, labels.day_and_time(time))
+
+
+def filled(text: str, **facts: Any) -> SafeString:
+    """Returns a sentence with its facts in it, some of which are times; other texts are escaped."""
+    return SafeString(
+        text % {name: fact if isinstance(fact, int) else conditional_escape(fact) for name, fact in facts.items()}
+    )
 
 
 def _element(time: datetime, text: str) -> SafeString:

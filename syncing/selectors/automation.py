@@ -13,6 +13,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db.models import OuterRef, Q, Subquery
+from django.utils.html import format_html_join
 from django.utils.translation import gettext as _
 from django_q.models import Schedule as QueueSchedule
 
@@ -33,7 +34,7 @@ from syncing.models import (
     Watch,
     WatchState,
 )
-from syncing.presentation.labels import ago, day_and_time
+from syncing.presentation import times
 from syncing.selectors.watch import is_overdue, state_shown
 from syncing.windows import shown_time
 
@@ -212,14 +213,14 @@ def sentence(group: SyncGroup, state: AutomationState) -> str:
     if not state.is_on_in(group):
         return _("Nothing happens by itself.")
     parts = [_watch_sentence(group, state)] if group.watch != WatchMode.OFF else []
-    times = [(each.next_at, each) for each in state.schedules.get(group.pk, ()) if each.next_at]
-    if times:
-        time, schedule = min(times, key=lambda each: each[0])
-        facts = {"kind": schedule.get_kind_display(), "time": day_and_time(time)}
-        parts.append(_("Next by schedule: %(kind)s, %(time)s.") % facts)
+    coming = [(each.next_at, each) for each in state.schedules.get(group.pk, ()) if each.next_at]
+    if coming:
+        time, schedule = min(coming, key=lambda each: each[0])
+        text = _("Next by schedule: %(kind)s, %(time)s.")
+        parts.append(times.filled(text, kind=schedule.get_kind_display(), time=times.near(time)))
     if group.drift_hours:
         parts.append(_("Checks for drift every %(hours)d hours.") % {"hours": group.drift_hours})
-    return " ".join(parts)
+    return format_html_join(" ", "{}", ((part,) for part in parts))
 
 
 def _watch_sentence(group: SyncGroup, state: AutomationState) -> str:
@@ -228,10 +229,13 @@ def _watch_sentence(group: SyncGroup, state: AutomationState) -> str:
     watch_state = WatchState(state_shown(group, watch, state.moment))
     label = str(watch_state.label)
     facts = [
-        _("last look %(when)s") % {"when": ago(watch.last_look)} if watch and watch.last_look else _("no look yet"),
-        _("last change %(when)s") % {"when": day_and_time(watch.last_change)}
+        times.filled(_("last look %(when)s"), when=times.ago(watch.last_look))
+        if watch and watch.last_look
+        else _("no look yet"),
+        times.filled(_("last change %(when)s"), when=times.near(watch.last_change))
         if watch and watch.last_change
         else _("no change seen yet"),
         label[:1].lower() + label[1:],
     ]
-    return _("Watching the master: %(facts)s.") % {"facts": ", ".join(facts)}
+    joined = format_html_join(", ", "{}", ((fact,) for fact in facts))
+    return times.filled(_("Watching the master: %(facts)s."), facts=joined)

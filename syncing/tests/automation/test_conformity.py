@@ -89,6 +89,8 @@ def test_a_bar_is_as_high_as_its_share(cast) -> None:
 
 
 def test_the_overview_draws_the_days_and_has_them_as_a_table(cast, admin_client) -> None:
+    assert "In sync, day by day" not in admin_client.get("/").content.decode()  # nothing was synced yet
+    RunFactory(group=cast["north"].group)
     assert "The first day appears here soon" in admin_client.get("/").content.decode()
     conformity.count_due()
     html = admin_client.get("/").content.decode()

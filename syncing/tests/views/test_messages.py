@@ -9,6 +9,7 @@ from django.core import mail
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import strip_tags
 
 from accounts.tests.factories import GroupFactory
 from syncing.models import AuditEntry, Channel, Message
@@ -37,7 +38,7 @@ def shown(client: Client, **asked: str) -> list[str]:
 
 
 def said(client: Client, **asked: str) -> dict[str, str]:
-    return {row["message"].title: row["sentence"] for row in client.get(PAGE, asked).context["rows"]}
+    return {row["message"].title: strip_tags(row["sentence"]) for row in client.get(PAGE, asked).context["rows"]}
 
 
 def again(client: Client, channel: Channel, **form: Any) -> list[str]:
@@ -166,9 +167,11 @@ def test_who_may_only_look_is_offered_no_button(client: Client, ops: Channel) ->
 
 
 def test_the_text_of_a_message_is_shown_as_text(admin_client: Client, ops: Channel) -> None:
+    new_message(ops, due_at=timezone.now() + timedelta(hours=1), attempts=1, failure="<i>odd</i>")
     new_message(ops, title="<b>bold</b>", text="<script>")
     html = admin_client.get(PAGE).content.decode()
     assert "<b>bold" not in html
+    assert "&lt;i&gt;odd&lt;/i&gt; Next attempt: <time " in html
     assert "&lt;script&gt;" in html
 
 
