@@ -34,10 +34,17 @@ def write_due() -> int:
 
 
 def _write_if_due(group: SyncGroup) -> bool:
-    """Writes the report of a group if it is due and somebody waits for it; returns whether it did."""
+    """Writes the report of a group if it is due and waited for; returns whether it did.
+
+    Channels wait for it that were there when it became due, and have not had it.
+    """
     moment = clock.now()
     due = last_due(group, moment)
-    if moment - due >= LATEST or not _has_reader(group, due):
+    if moment - due >= LATEST:
+        return False
+    channels = [each for each in notices.listeners(Event.WEEKLY_REPORT, group) if each.created_at <= due]
+    had = ToldState.objects.filter(channel__in=channels, group=group, event=Event.WEEKLY_REPORT, told_at__gte=due)
+    if len(channels) <= had.count():
         return False
     if notices.waiting_for(Event.WEEKLY_REPORT, group).filter(facts__report__due=due.isoformat()).exists():
         return False
@@ -48,13 +55,6 @@ def _write_if_due(group: SyncGroup) -> bool:
 def last_due(group: SyncGroup, moment: datetime) -> datetime:
     """Returns the last Monday morning of the group that is not after `moment`."""
     return next(times_until(WHEN, group.time_zone, moment + TICK))
-
-
-def _has_reader(group: SyncGroup, due: datetime) -> bool:
-    """Tells whether some channel was there at that time, and has not had the report."""
-    channels = [each for each in notices.listeners(Event.WEEKLY_REPORT, group) if each.created_at <= due]
-    had = ToldState.objects.filter(channel__in=channels, group=group, event=Event.WEEKLY_REPORT, told_at__gte=due)
-    return len(channels) > had.count()
 
 
 def write_now(channel: Channel) -> int:
