@@ -8,9 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import groupby
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 SHORT = 15  # options that are all shown
+
+# What a difference is, wherever it is stored.
+DIFFERENCE = ("action", "kind", "key", "name", "parent", "attribute", "ours", "theirs")
 
 ItemName = tuple[str, str]  # kind and key
 
@@ -56,8 +59,12 @@ class DrawnEdit:
     @classmethod
     def of_difference(cls, row: Any) -> Self:
         """Makes it of a `selectors.drift.ListedDifference`."""
-        names = ("action", "kind", "key", "name", "parent", "attribute", "ours", "theirs")
-        return cls(**{name: getattr(row, name) for name in names}, row=row)
+        return cls(**{name: getattr(row, name) for name in DIFFERENCE}, row=row)
+
+    @classmethod
+    def of_history(cls, row: Mapping[str, Any]) -> Self:
+        """Makes it of a difference in the history of a drift."""
+        return cls(**{name: row.get(name, "") for name in DIFFERENCE})
 
     @classmethod
     def of_change(cls, change: Mapping[str, Any]) -> "list[DrawnEdit]":
@@ -68,9 +75,17 @@ class DrawnEdit:
         return [cls(*what, name, new, old, row=change) for name, (old, new) in (change.get("fields") or {}).items()]
 
 
+class AttributeChange(NamedTuple):
+    """What an item is not the same in: `before` is the other side's value, `now` that of the side that is drawn."""
+
+    attribute: str
+    before: Any
+    now: Any
+
+
 @dataclass(frozen=True)
 class Chip:
-    """A stage, an option or the title of something bigger. `was`: (attribute, the other side's value) of each edit."""
+    """A stage, an option or the title of something bigger."""
 
     kind: str
     key: str
@@ -78,7 +93,7 @@ class Chip:
     parent: str = ""
     color: str = ""
     mark: Mark = Mark.NONE
-    was: tuple[tuple[str, Any], ...] = ()
+    changes: tuple[AttributeChange, ...] = ()
     is_system: bool = False
     edits: tuple[DrawnEdit, ...] = ()
 
@@ -89,7 +104,7 @@ class Chip:
 
     @property
     def old_name(self) -> str:
-        return next((str(value) for attribute, value in self.was if attribute == "name"), "")
+        return next((str(change.before) for change in self.changes if change.attribute == "name"), "")
 
 
 @dataclass(frozen=True)
@@ -106,6 +121,17 @@ def stretches(chips: Sequence[Chip]) -> list[Stretch]:
     is_long = len(chips) > SHORT
     groups = groupby(range(len(chips)), key=lambda at: is_long and at not in near)
     return [Stretch(tuple(chips[at] for at in places), is_folded) for is_folded, places in groups]
+
+
+@dataclass(frozen=True)
+class ChipRow:
+    """The chips of one side of a difference."""
+
+    chips: tuple[Chip, ...] = ()
+
+    @property
+    def stretches(self) -> list[Stretch]:
+        return stretches(self.chips)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from accounts.badges import mark
 from syncing.engine.grouping import PlanCounts
 from syncing.models import AccountState, Drift, ItemMode, KeyScope, Trigger
 from syncing.presentation import badges
-from syncing.presentation.drawing import Mark
+from syncing.presentation.drawing import AttributeChange, Chip, Mark
 
 KINDS = {
     "pipeline": _("Pipeline"),
@@ -59,6 +59,8 @@ MARKS = {
     Mark.MANUAL: ("!", badges.WARN, _("by hand")),
     Mark.ACCEPTED: ("✓", badges.IDLE, _("accepted")),
 }
+# Marks whose word is what the changes of the item are.
+TOLD_BY_CHANGES = (Mark.RENAMED, Mark.MOVED, Mark.CHANGED)
 # Kommo's own words for the types of fields.
 FIELD_TYPES = {
     "text": _("Text"),
@@ -116,7 +118,10 @@ CAUSES = {
 }
 
 # As an attribute, because the policy of the pages allows no inline style.
-SWATCH = '<svg class="ks-swatch" viewBox="0 0 10 10"><rect width="10" height="10" fill="{}"/></svg>{}'
+SWATCH = (
+    '<svg class="ks-swatch" role="img" aria-label="{0}" viewBox="0 0 20 10" preserveAspectRatio="none">'
+    '<title>{0}</title><rect width="20" height="10" fill="{0}"/></svg>'
+)
 
 
 @dataclass(frozen=True)
@@ -158,6 +163,22 @@ def kind_label(kind: str) -> str:
 
 def attribute_label(name: str) -> str:
     return str(ATTRIBUTES.get(name, name))
+
+
+def attribute_word(name: str) -> str:
+    """Returns the name of an attribute as it stands within a sentence."""
+    label = attribute_label(name)
+    return label[:1].lower() + label[1:]
+
+
+def parent_label(parent: str, kind: str) -> str:
+    """Says where an item lies: a field in a group of leads, contacts or companies, anything else in what is named."""
+    if kind not in ("custom_field", "field_group"):
+        return parent
+    entity, _slash, group = parent.partition("/")
+    if not group:
+        return entity_label(entity)
+    return gettext("%(entity)s, group %(group)s") % {"entity": entity_label(entity), "group": group}
 
 
 def action_label(action: str) -> str:
@@ -203,17 +224,38 @@ def drift_badge(drift: Drift | None) -> SafeString:
     return badges.badge(drift.state, f"{label} ({drift.count})" if drift.count else label)
 
 
-def mark_tone(mark: str) -> str:
-    """Returns the tone of something drawn; "" of what is nothing special."""
-    return MARKS[Mark(mark)][1] if mark else ""
+@dataclass(frozen=True)
+class MarkLabel:
+    """A mark as a chip shows it."""
+
+    sign: str
+    tone: str
+    text: str
 
 
-def mark_sign(mark: str) -> str:
-    return MARKS[Mark(mark)][0] if mark else ""
+def chip_mark(chip: Chip, plain: bool = False) -> MarkLabel | None:
+    """Returns the mark of something drawn; None of what is nothing special.
+
+    `plain`: in the picture that the changes are told against, so that it does not tell them the other way round.
+    """
+    if not chip.mark:
+        return None
+    sign, tone, label = MARKS[chip.mark]
+    if plain and chip.mark is Mark.ADDED:
+        return MarkLabel("", badges.WARN, gettext("not in the account"))
+    words = [_change_words(change, plain) for change in chip.changes] if chip.mark in TOLD_BY_CHANGES else []
+    return MarkLabel(sign, tone, ", ".join(words) or str(label))
 
 
-def mark_label(mark: str) -> str:
-    return str(MARKS[Mark(mark)][2]) if mark else ""
+def _change_words(change: AttributeChange, plain: bool) -> str:
+    """Says in a few words what is another about an item; a new name stands beside it."""
+    if change.attribute == "name":
+        return str(MARKS[Mark.RENAMED][2])
+    if change.attribute in ("position", "group"):
+        if plain or change.attribute == "group" or change.before == change.now:
+            return str(MARKS[Mark.MOVED][2])
+        return gettext("moved from %(before)s to %(now)s") % {"before": change.before, "now": change.now}
+    return attribute_word(change.attribute)
 
 
 def entity_label(entity: str) -> str:
@@ -242,7 +284,7 @@ def value_text(value: Any, attribute: str) -> str:
     if value is False:
         return gettext("no")
     if attribute == "color" and isinstance(value, str) and COLOUR.fullmatch(value):
-        return format_html(SWATCH, value, value)
+        return format_html(SWATCH, value)
     if isinstance(value, list):
         return ", ".join(value_text(item, "") for item in value)
     if isinstance(value, dict):

@@ -13,6 +13,7 @@ from syncing.engine.resources.stages import LOST, WON, Stage
 from syncing.engine.sequences import moves
 from syncing.engine.snapshot import Snapshot
 from syncing.presentation.drawing import (
+    AttributeChange,
     Chip,
     Drawing,
     DrawnEdit,
@@ -140,37 +141,21 @@ class _Painter:
         edit = next((each for each in title.edits if each.attribute == "enums"), None)
         keys = {each.value: enum_key(item.entity, item.id, each.id) for each in item.enums}
         values = [each.value or "" for each in sorted(item.enums, key=lambda each: each.sort)]
-        marks: Mapping[str, Mark] = {}
-        renamed: Mapping[str, str] = {}
-        if edit is not None:
-            ours, theirs = list(edit.ours or ()), list(edit.theirs or ())
-            values, others = (ours, theirs) if self.side is Side.MASTER else (theirs, ours)
-            marks, renamed = _list_marks(ours, theirs, self.side), _renamed(values, others)
-        chips = [
-            Chip(
-                kind=Kind.ENUM,
-                key=keys.get(value, ""),
-                name=value,
-                parent=item.name,
-                mark=marks.get(value, Mark.NONE),
-                was=(("name", renamed[value]),) if value in renamed else (),
-            )
-            for value in values
-        ]
-        return (*chips, *self._only_there(Kind.ENUM, item.name))
+        chips = [Chip(Kind.ENUM, "", value) for value in values] if edit is None else draw_options(edit, self.side)
+        named = (replace(chip, key=keys.get(chip.name, ""), parent=item.name) for chip in chips)
+        return (*named, *self._only_there(Kind.ENUM, item.name))
 
     # -- of every kind --
 
     def _chip(self, kind: Kind, key: str, name: str, parent: str, *, is_system: bool = False) -> Chip:
         edits = tuple(self.found.by_key.get((kind, key)) or self.found.by_name.get((kind, name, parent)) or ())
-        others = [(edit.attribute, edit.ours if self.side is Side.ACCOUNT else edit.theirs) for edit in edits]
         chip = Chip(
             kind=kind,
             key=key,
             name=name,
             parent=parent,
             mark=self._mark(edits) or self.aside.get((str(kind), key), Mark.NONE),
-            was=tuple((attribute, value) for attribute, value in others if attribute),
+            changes=tuple(_change(edit, self.side) for edit in edits if edit.attribute),
             is_system=is_system,
             edits=edits,
         )
@@ -231,6 +216,27 @@ def _has_place(chip: Chip) -> bool:
     """Tells if an item takes part in the order of its list (`engine.normalise`) on the account's side."""
     is_fixed = chip.is_system and chip.kind in (Kind.STAGE, Kind.FIELD_GROUP)
     return chip.mark is not Mark.MISSING and not is_fixed
+
+
+def _change(edit: DrawnEdit, side: Side) -> AttributeChange:
+    before, now = (edit.theirs, edit.ours) if side is Side.MASTER else (edit.ours, edit.theirs)
+    return AttributeChange(edit.attribute, before, now)
+
+
+def draw_options(edit: DrawnEdit, side: Side) -> list[Chip]:
+    """Draws the options of one side of an edit of a list of options, each with what is special about it there."""
+    ours, theirs = list(edit.ours or ()), list(edit.theirs or ())
+    values, others = (ours, theirs) if side is Side.MASTER else (theirs, ours)
+    marks, renamed = _list_marks(ours, theirs, side), _renamed(values, others)
+    chips = []
+    for place, value in enumerate(values, start=1):
+        changes: tuple[AttributeChange, ...] = ()
+        if value in renamed:
+            changes = (AttributeChange("name", renamed[value], value),)
+        elif marks.get(value) is Mark.MOVED:
+            changes = (AttributeChange("position", others.index(value) + 1, place),)
+        chips.append(Chip(Kind.ENUM, "", value, mark=marks.get(value, Mark.NONE), changes=changes))
+    return chips
 
 
 def _list_marks(ours: Sequence[str], theirs: Sequence[str], side: Side) -> dict[str, Mark]:

@@ -1,21 +1,32 @@
 """Differences as sentences: what is unlike in one account, and what several accounts have in common."""
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from syncing.presentation.labels import attribute_label, value_text
+from syncing.presentation.labels import attribute_label, attribute_word, value_text
+
+# Attributes that are a list of names.
+LISTS = ("enums", "required_statuses", "hidden_statuses")
 
 
 class ToldDifference(Protocol):
     """What a sentence needs of a difference."""
 
-    action: str
-    attribute: str
-    ours: Any
-    theirs: Any
+    @property
+    def action(self) -> str: ...
+
+    @property
+    def attribute(self) -> str: ...
+
+    @property
+    def ours(self) -> Any: ...
+
+    @property
+    def theirs(self) -> Any: ...
 
 
 def difference_sentence(row: ToldDifference) -> str:
@@ -29,16 +40,33 @@ def difference_sentence(row: ToldDifference) -> str:
     if row.attribute == "name":
         sentence = _("Renamed: “{here}” here, “{master}” in the master.")
     elif row.attribute == "position":
-        sentence = _("Moved: place {here} here, place {master} in the master.")
+        sentence = _("Moved from place {master} to place {here}.")
+    elif row.attribute in LISTS:
+        return _list_sentence(attribute_label(row.attribute), list(row.ours or ()), list(row.theirs or ()))
     else:
         sentence = _("{what}: {here} here, {master} in the master.")
     here, master = (value_text(value, row.attribute) for value in (row.theirs, row.ours))
     return format_html(sentence, what=attribute_label(row.attribute), here=here, master=master)
 
 
+def _list_sentence(what: str, ours: Sequence[str], theirs: Sequence[str]) -> str:
+    """Says which names only one of the two lists has, or that their order differs."""
+    here = ", ".join(f"“{name}”" for name in theirs if name not in ours)
+    master = ", ".join(f"“{name}”" for name in ours if name not in theirs)
+    if here and master:
+        sentence = _("{what}: only here {here}; only in the master {master}.")
+    elif here:
+        sentence = _("{what}: only here {here}.")
+    elif master:
+        sentence = _("{what}: only in the master {master}.")
+    else:
+        sentence = _("{what}: in another order than in the master.")
+    return format_html(sentence, what=what, here=here, master=master)
+
+
 def common_sentence(action: str, attribute: str, accounts: int) -> str:
     """Says what so many accounts have in common about one item."""
-    numbers = {"n": accounts, "what": attribute_label(attribute)}
+    numbers = {"n": accounts, "what": attribute_word(attribute)}
     if action == "create":
         return ngettext("missing in %(n)d account", "missing in %(n)d accounts", accounts) % numbers
     if action == "delete":
@@ -56,4 +84,4 @@ def common_sentence(action: str, attribute: str, accounts: int) -> str:
         return ngettext("renamed in %(n)d account", "renamed in %(n)d accounts", accounts) % numbers
     if attribute == "position":
         return ngettext("moved in %(n)d account", "moved in %(n)d accounts", accounts) % numbers
-    return ngettext("%(what)s differs in %(n)d account", "%(what)s differs in %(n)d accounts", accounts) % numbers
+    return ngettext("changed in %(n)d account: %(what)s", "changed in %(n)d accounts: %(what)s", accounts) % numbers

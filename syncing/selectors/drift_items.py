@@ -9,6 +9,7 @@ from accounts.kommo.texts import storable_id
 from accounts.models import SECRETS, Account, SyncGroup
 from accounts.text_search import is_in
 from syncing.models import Drift
+from syncing.presentation.drawing import DrawnEdit
 from syncing.presentation.labels import value_text
 from syncing.selectors.drift import CAUSES, EDIT_CAUSES, EDITED_CAUSE, EXTRA, ListedDifference
 from syncing.selectors.filters import ListFilters, an_id_of, one_of
@@ -42,6 +43,7 @@ class DriftedItem:
     accounts: list[Account] = field(default_factory=list)
     causes: Counter[str] = field(default_factory=Counter)
     values: Counter[str] = field(default_factory=Counter)
+    samples: dict[str, Any] = field(default_factory=dict)  # a value as it is, by what it is in `values`
 
     @property
     def is_extra(self) -> bool:
@@ -53,9 +55,10 @@ class DriftedItem:
         return {"group": self.group_id, **{name: getattr(self, name) for name in WHAT}}
 
     @property
-    def common_values(self) -> list[tuple[str, int]]:
-        """Returns the accounts' values with their numbers, the most frequent first."""
-        return self.values.most_common(MOST_VALUES)
+    def variants(self) -> list[tuple[DrawnEdit, int]]:
+        """Returns what it is in the accounts, each with their number, the most frequent first."""
+        what = (self.action, self.kind, self.key, self.name, self.parent, self.attribute, self.ours)
+        return [(DrawnEdit(*what, self.samples[text]), count) for text, count in self.values.most_common(MOST_VALUES)]
 
     def mentions(self, text: str) -> bool:
         words = (self.name, self.parent, str(self.ours or ""), *self.values)
@@ -92,8 +95,9 @@ def _grouped(rows: Iterable[tuple[Account, Mapping[str, Any]]]) -> Iterable[Drif
         item.accounts.append(account)
         item.causes[row["cause"]] += 1
         if row["attribute"]:
-            theirs = row["theirs"]
-            item.values[theirs if isinstance(theirs, str) else str(value_text(theirs, row["attribute"]))] += 1
+            text = str(value_text(row["theirs"], ""))
+            item.values[text] += 1
+            item.samples[text] = row["theirs"]
     return by_difference.values()
 
 

@@ -14,6 +14,8 @@ from accounts.own_words import translated
 from syncing.engine.refs import local_id
 from syncing.presentation import badges, explanations, labels, recurrence, times
 from syncing.presentation import navigation as sections
+from syncing.presentation.difference_drawing import DrawnDifference, draw_difference
+from syncing.presentation.drawing import DrawnEdit
 from syncing.presentation.kommo_pages import page_in_kommo
 from syncing.presentation.log_lines import log_text
 from syncing.presentation.sentences import difference_sentence
@@ -29,6 +31,7 @@ for function in (
     labels.counts,
     labels.kind_label,
     labels.attribute_label,
+    labels.parent_label,
     labels.action_label,
     labels.account_state_label,
     labels.cause_label,
@@ -37,9 +40,6 @@ for function in (
     labels.drift_label,
     labels.mode_label,
     labels.value_text,
-    labels.mark_tone,
-    labels.mark_sign,
-    labels.mark_label,
     labels.entity_label,
     labels.field_type_label,
     labels.is_colour,
@@ -59,6 +59,7 @@ for function in (
 register.filter(translated)
 register.filter("recurrence", recurrence.sentence_of)
 register.filter("place", recurrence.place_of)
+register.simple_tag(labels.chip_mark)
 for tag in (labels.action_badge, labels.list_badge, labels.outcome_badge, labels.cause_badge, labels.drift_badge):
     register.simple_tag(tag)
 
@@ -99,6 +100,18 @@ def querystring_of(values: Mapping[str, Any]) -> str:
 def pick(row: ListedDifference) -> str:
     """Returns a difference as the page of promotions takes it; "" when it cannot be brought to the master."""
     return PromotionCandidate(row).value if is_promotable(row) else ""
+
+
+@register.filter
+def drawn(row: Any) -> DrawnDifference:
+    """Returns a difference as a picture; `row`: a `ListedDifference`, or what several accounts have in common."""
+    return draw_difference(DrawnEdit.of_difference(row))
+
+
+@register.filter
+def past_sentence(row: Mapping[str, Any]) -> str:
+    """Says what a difference of the history was."""
+    return difference_sentence(DrawnEdit.of_history(row))
 
 
 @register.simple_tag(takes_context=True)

@@ -116,7 +116,8 @@ def test_the_page_of_an_account_tells_every_difference_field_by_field(admin_clie
     for words in ("Offer", "Sales", "Colour", "#fffeb2", "#ff8f92", "Edited in the account", "Only in this account"):
         assert words in html
     south = admin_client.get(url("drift_account", cast["south"])).content.decode()
-    assert "Missing here" in south
+    assert "The master has it, this account does not." in south
+    assert "missing here" in south
     assert "has not been checked" in admin_client.get(url("drift_account", cast["east"])).content.decode()
 
 

@@ -53,7 +53,7 @@ def listed(client, **query):
 def test_each_item_is_listed_once(admin_client, cast) -> None:
     assert listed(admin_client) == [("Offer", "renamed in 3 accounts"), ("Budget", "missing in 1 account")]
     item = admin_client.get(LIST, {"by": "item"}).context["items"][0]["item"]
-    assert item.common_values == [("Quote", 2), ("Deal", 1)]
+    assert [(edit.theirs, count) for edit, count in item.variants] == [("Quote", 2), ("Deal", 1)]
     assert dict(item.causes) == {"slave": 2, "both": 1}
     assert listed(admin_client, only="there") == [("Old", "only in 1 account")]
     assert listed(admin_client, cause="master") == [("Budget", "missing in 1 account")]
@@ -62,15 +62,19 @@ def test_each_item_is_listed_once(admin_client, cast) -> None:
     assert listed(admin_client, q="zzz") == []
 
 
-def test_lists_and_switches_are_told_in_words(admin_client, cast) -> None:
+def test_lists_are_drawn_and_switches_are_told_in_words(admin_client, cast) -> None:
     facts = {"kind": "custom_field", "name": "Size", "parent": "leads/Data"}
     rows = [
         difference("leads/12", attribute="enums", ours=["S", "M"], theirs=["S", "XL"], **facts),
         difference("leads/12", attribute="is_api_only", ours=True, theirs=None, **facts),
     ]
     DriftFactory(account=cast["east"], rows=rows)
-    lines = admin_client.get(LIST, {"by": "item", "q": "size"}).context["items"]
-    assert [line["item"].common_values for line in lines] == [[("S, XL", 1)], [("—", 1)]]
+    html = " ".join(admin_client.get(LIST, {"by": "item", "q": "size"}).content.decode().split())
+    assert 'Editable by API only: — here, yes in the master. <span class="ks-small">(1 account)</span>' in html
+    assert "changed in 1 account: options" in html
+    assert "Leads, group Data" in html
+    assert "S, XL" not in html
+    assert html.count('<span class="ks-chip ks-marked ks-is-renamed') == 2
 
 
 def test_two_groups_are_two_decisions(admin_client, cast) -> None:
