@@ -105,7 +105,7 @@ class SyncedAccountAdmin(InConsole, DeletesHistory, PauseActions, AccountAdmin):
     list_select_related = ("group", "drift")  # type: ignore[assignment]
     actions = [
         *(AccountAdmin.actions or []),
-        *("plan_selected", "sync_selected", "sync_group", "pause_selected", "resume_selected"),
+        *("plan_selected", "sync_selected", "pause_selected", "resume_selected"),
     ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Account]:
@@ -175,18 +175,8 @@ class SyncedAccountAdmin(InConsole, DeletesHistory, PauseActions, AccountAdmin):
     def sync_selected(self, request: HttpRequest, queryset: QuerySet[Account]) -> HttpResponse | None:
         return self._confirm_or_start(request, queryset, "sync_selected", RunMode.APPLY)
 
-    @admin.action(description=gettext_lazy("Sync the whole group"), permissions=["start_sync"])
-    def sync_group(self, request: HttpRequest, queryset: QuerySet[Account]) -> HttpResponse | None:
-        members = Account.objects.filter(group__in=queryset.order_by().values("group"))
-        return self._confirm_or_start(request, members, "sync_group", RunMode.APPLY, selected=queryset)
-
     def _confirm_or_start(
-        self,
-        request: HttpRequest,
-        accounts: QuerySet[Account],
-        action: str,
-        mode: RunMode,
-        selected: QuerySet[Account] | None = None,
+        self, request: HttpRequest, accounts: QuerySet[Account], action: str, mode: RunMode
     ) -> HttpResponse | None:
         """Shows the confirmation page; once confirmed, starts a run per group."""
         chosen = list(accounts.select_related("group").defer(*SECRETS).order_by("group", "subdomain"))
@@ -195,35 +185,31 @@ class SyncedAccountAdmin(InConsole, DeletesHistory, PauseActions, AccountAdmin):
             messages.warning(request, _("Nothing to do: no slave among the selected accounts."))
             return None
         if "confirmed" in request.POST:
-            return _start_run_per_group(request, slaves, mode, whole=selected is not None)
+            return _start_run_per_group(request, slaves, mode)
         context = {
             "title": getattr(self, action).short_description,
             "opts": self.opts,
             "action": action,
             "checkbox": ACTION_CHECKBOX_NAME,
-            "selected": list((accounts if selected is None else selected).values_list("pk", flat=True)),
+            "selected": list(accounts.values_list("pk", flat=True)),
             "writes": mode == RunMode.APPLY,
             "deletes": any(may_delete(account.group) for account in slaves),
             "slaves": [account for account in slaves if not account.is_paused],
             "paused": [account for account in slaves if account.is_paused],
             "masters": [account for account in chosen if account.role == Account.Role.MASTER],
-            "whole": selected is not None,
         }
         return page(request, "syncing/confirm_selection.html", context)
 
 
-def _start_run_per_group(
-    request: HttpRequest, slaves: list[Account], mode: RunMode, *, whole: bool
-) -> HttpResponse | None:
-    """Starts a run of each group with these slaves (`whole`: with all of its slaves), and goes to what it started."""
+def _start_run_per_group(request: HttpRequest, slaves: list[Account], mode: RunMode) -> HttpResponse | None:
+    """Starts a run of each group with these slaves, and goes to what it started."""
     by_group: dict[SyncGroup, list[Account]] = {}
     for account in slaves:
         by_group.setdefault(account.group, []).append(account)
     started = []
     for group, accounts in by_group.items():
         with refusals_shown(request, about=str(group)):
-            limited_to = None if whole else accounts
-            started.append(start_run(group=group, mode=mode, accounts=limited_to, by=actor_of(request)))
+            started.append(start_run(group=group, mode=mode, accounts=accounts, by=actor_of(request)))
     if len(started) == 1:
         return to_run(request, started[0])
     for each in started:

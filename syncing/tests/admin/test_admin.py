@@ -135,12 +135,10 @@ def test_a_confirmed_action_runs_the_selected_slaves_only(admin_client, cast, ac
     assert response.url == run_url(run)
 
 
-def test_the_whole_group_is_all_of_it_however_few_are_selected(admin_client, cast) -> None:
-    page = act(admin_client, "sync_group", cast["master"])
-    assert len(page.context["slaves"]) == 4
-    act(admin_client, "sync_group", cast["master"], confirmed="yes")
-    run = SyncRun.objects.get()
-    assert (run.whole_group, run.account_runs.count()) == (True, 4)
+def test_no_action_reaches_accounts_that_are_not_selected_and_deleting_comes_last(admin_client, cast) -> None:
+    actions = [name for name, _label in admin_client.get("/accounts/").context["actions"]]
+    assert actions[-1] == "delete_selected"
+    assert "sync_group" not in actions
 
 
 def test_a_selection_over_two_groups_makes_a_run_each(admin_client, cast) -> None:
@@ -154,7 +152,7 @@ def test_a_selection_over_two_groups_makes_a_run_each(admin_client, cast) -> Non
 def test_the_actions_are_offered_by_permission(clerk, cast) -> None:
     def offered() -> set[str]:
         html = clerk.get(ACCOUNTS).content.decode()
-        return {name for name in ("plan_selected", "sync_selected", "sync_group") if f'value="{name}"' in html}
+        return {name for name in ("plan_selected", "sync_selected") if f'value="{name}"' in html}
 
     assert offered() == set()
     allow("plan_sync")
@@ -162,7 +160,7 @@ def test_the_actions_are_offered_by_permission(clerk, cast) -> None:
     act(clerk, "sync_selected", cast["north"], confirmed="yes")
     assert not SyncRun.objects.exists()
     allow("start_sync")
-    assert offered() == {"plan_selected", "sync_selected", "sync_group"}
+    assert offered() == {"plan_selected", "sync_selected"}
 
 
 def test_the_account_list_shows_and_filters_the_last_run(admin_client, cast) -> None:
