@@ -1,12 +1,14 @@
 """The form of a group: its policy in the words of the questions that it answers."""
 
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from django import forms
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from accounts.forms import use_words
-from accounts.models import HealMode, SyncGroup, UnmatchedItems, WatchMode
+from accounts.models import HEAL_CONSEQUENCES, HealMode, SyncGroup, UnmatchedItems, WatchMode
 
 if TYPE_CHECKING:  # generic for the type checker only
     GroupModelForm = forms.ModelForm[SyncGroup]
@@ -18,6 +20,11 @@ UNMATCHED = {  # dangerous values say so where they are chosen
     UnmatchedItems.DELETE_CREATED: _("⚠ Delete those that KommoSync made"),
     UnmatchedItems.DELETE_ALL: _("⚠ Delete them, whoever made them"),
 }
+HEAL_WORDS = {
+    HealMode.OFF: _("Nothing"),
+    HealMode.REPORT: _("Tell us"),
+    HealMode.REVERT: _("⚠ Put it back as it is in the master"),
+}
 CHOICES: dict[str, dict[Any, Any]] = {
     **{f"unmatched_{kind}": UNMATCHED for kind in ("pipelines", "stages", "groups", "fields", "options")},
     "watch": {
@@ -26,11 +33,7 @@ CHOICES: dict[str, dict[Any, Any]] = {
         WatchMode.PLAN: _("Make a plan that waits for approval"),
         WatchMode.APPLY: _("⚠ Write it to the slaves"),
     },
-    "heal": {
-        HealMode.OFF: _("Nothing"),
-        HealMode.REPORT: _("Tell us"),
-        HealMode.REVERT: _("⚠ Put it back as it is in the master"),
-    },
+    "heal": HEAL_WORDS,
 }
 WORDS: dict[str, tuple[Any, Any]] = {  # of fields: the label and what follows from it, as the page of a policy asks
     "sync_pipelines": (_("Pipelines and stages"), _("Off: runs leave them alone in every slave.")),
@@ -66,7 +69,11 @@ WORDS: dict[str, tuple[Any, Any]] = {  # of fields: the label and what follows f
     ),
     "heal": (
         _("When somebody edits a slave"),
-        _("An edit is noticed by a check for drift. Put back: the person's change is lost."),
+        format_lazy(
+            "{}: {}<br>{}: {}<br>{}: {}<br>{}",
+            *chain.from_iterable((HEAL_WORDS[mode], HEAL_CONSEQUENCES[mode]) for mode in HealMode),
+            _("To keep an edit, accept it on the page of drift."),
+        ),
     ),
     "drift_hours": (
         _("Check for drift every … hours"),

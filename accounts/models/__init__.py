@@ -11,7 +11,15 @@ from accounts.models.accounts import (
 )
 from accounts.models.checks import CheckedAccount, ConnectionCheck
 from accounts.models.connecting import AccountEvent, ConnectAttempt, Invite, InviteState
-from accounts.models.groups import HealMode, SyncGroup, UnmatchedItems, WatchMode, WaveUnit, validate_time_zone
+from accounts.models.groups import (
+    HEAL_CONSEQUENCES,
+    HealMode,
+    SyncGroup,
+    UnmatchedItems,
+    WatchMode,
+    WaveUnit,
+    validate_time_zone,
+)
 from accounts.models.integrations import INTEGRATION_SECRETS, RELATED_INTEGRATION_SECRETS, Integration
 from accounts.models.pausing import DEFAULT_LENGTH as DEFAULT_PAUSE
 from accounts.models.pausing import pause_is_on
@@ -27,6 +35,7 @@ __all__ = [
     "HAS_PAIR",
     "HEALTH_FINE",
     "HEALTH_NEEDS_CONNECTING",
+    "HEAL_CONSEQUENCES",
     "INTEGRATION_SECRETS",
     "IS_OAUTH",
     "NEEDS_CONNECTING",

@@ -45,6 +45,14 @@ class HealMode(models.TextChoices):
     REVERT = "revert", _("Put it back")
 
 
+# None of them keeps an edit: that is what exceptions are for.
+HEAL_CONSEQUENCES = {
+    HealMode.OFF: _("Nothing happens by itself, but the edit is not kept: the next sync overwrites it."),
+    HealMode.REPORT: _("A check for drift reports the edit, but it is not kept: the next sync overwrites it."),
+    HealMode.REVERT: _("A check for drift puts it back as it is in the master at once: the edit is lost."),
+}
+
+
 @cache
 def _time_zones() -> frozenset[str]:
     """Returns all names of time zones: read once, as each of them is a file."""
@@ -222,3 +230,7 @@ class SyncGroup(Pausable):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def heal_consequence(self) -> str:
+        return str(HEAL_CONSEQUENCES[HealMode(self.heal)])

@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from accounts.models import is_called
+from syncing.engine.changes import Action
 from syncing.engine.grouping import PlanCounts
 from syncing.models import (
     ACCOUNT_OPEN,
@@ -87,6 +88,13 @@ def documents_of(listed: Sequence[Bundle]) -> dict[str, Any]:
     """Returns a document of each of these plans by its digest, in one query."""
     firsts = AccountRun.objects.filter(pk__in=[bundle.members[0].account_run_id for bundle in listed])
     return dict(firsts.values_list("content_digest", "document"))
+
+
+def deletions_of(listed: Sequence[Bundle]) -> dict[str, list[Any]]:
+    """Returns what each of these plans deletes by its digest, in one query."""
+    deleting = [bundle.members[0].account_run_id for bundle in listed if bundle.deleted]
+    rows = AccountRun.objects.filter(pk__in=deleting).values_list("content_digest", "document__changes")
+    return {digest: [row for row in changes or () if row["action"] == Action.DELETE] for digest, changes in rows}
 
 
 def waiting_plans() -> QuerySet[AccountRun]:

@@ -152,6 +152,21 @@ def test_the_page_shows_equal_plans_together_and_applies_what_is_ticked(group: S
     assert AuditEntry.objects.get(action="approved").reason == "Looks right"
 
 
+def test_the_page_names_what_each_plan_deletes_and_in_how_many_accounts(group: SyncGroup, page: Client) -> None:
+    plan = SyncRun.objects.get(pk=planned_run())
+    other = document(change("delete", "Lost contact"), change("create", "Offer"))
+    for name in ("p1", "p2"):
+        planned(plan, AccountFactory(group=group, subdomain=name), other)
+
+    shown = page.get(reverse("syncing:approve", args=[plan.pk])).content.decode()
+
+    red = " ".join(shown.split('<div class="ks-notice ks-bad">')[1].split("</div>")[0].split())
+    assert "Stage <strong>Lost contact</strong> (Sales)" in red
+    assert "In 2 accounts." in red
+    assert "0 leads" in red
+    assert shown.count("ks-notice ks-bad") == 1
+
+
 def approved_by(run: SyncRun | None) -> set[str]:
     assert run is not None
     return set(run.account_runs.values_list("account__subdomain", flat=True))

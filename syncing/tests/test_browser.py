@@ -69,7 +69,7 @@ def test_a_plan_is_looked_at_approved_for_one_account_and_sent_back(cast, page) 
     expect(then.locator(".ks-is-added")).to_have_text(re.compile("Offer"))
     assert excess(page) <= 0
     page.click("text=Approve this plan")
-    expect(page.locator("input[name=account]").first).to_be_hidden()
+    expect(page.locator("input[name=account]").first).to_be_visible()
     page.locator("input[name=plan]").uncheck()
     page.get_by_label("North").check()
     page.click("text=Approve and apply")

@@ -16,7 +16,8 @@ from accounts.pages import actor_of, page, refusals_shown
 from syncing.models import AccountState, RunMode, SyncRun
 from syncing.presentation.links import run_url, to_run
 from syncing.presentation.plan_drawing import draw_plan
-from syncing.selectors.approvals import ApprovableAccount, Bundle, bundles, documents_of
+from syncing.selectors.approvals import ApprovableAccount, Bundle, bundles, deletions_of, documents_of
+from syncing.selectors.overwritten import OverwrittenEdits, overwritten_edits
 from syncing.selectors.plans import target_of
 from syncing.services import approvals
 from syncing.views.forms import ReasonForm, SendBackForm
@@ -29,13 +30,14 @@ SHOWN = 100  # distinct plans on the page; the rarer ones are approved together
 OTHERS = "others"
 
 
-def approval_context(request: HttpRequest, run: SyncRun, states: Collection[str]) -> dict[str, bool]:
-    """Tells if the page of a run with accounts in these states offers to approve and to review."""
+def approval_context(request: HttpRequest, run: SyncRun, states: Collection[str]) -> dict[str, Any]:
+    """Tells if the page of a run with accounts in these states offers to approve and to review, and what goes then."""
     stale = AccountState.REFUSED in states and not run.is_open and approvals.stale(run).exists()
     plan = AccountState.PLANNED in states and approvals.is_approvable(run)
     return {
         "may_approve": plan and approvals.may_approve(run, actor_of(request)),
         "may_review": stale and may_start(request, RunMode.PLAN),
+        "overwritten": overwritten_edits(run) if plan or (run.writes and not run.is_open) else OverwrittenEdits(),
     }
 
 
@@ -148,10 +150,12 @@ def _listing(plan: SyncRun, listed: list[Bundle]) -> dict[str, Any]:
     pictures = {
         digest: draw_plan(document.get("changes", ()), targets[digest]) for digest, document in documents.items()
     }
+    deletions = deletions_of(listed[:SHOWN])
     return {
         "bundles": listed[:SHOWN],
-        "boxes": [(bundle, pictures.get(bundle.digest)) for bundle in listed[:SHOWN]],
+        "boxes": [(each, pictures.get(each.digest), deletions.get(each.digest)) for each in listed[:SHOWN]],
         "others": listed[SHOWN:],
+        "overwritten": overwritten_edits(plan).among(each.account_id for bundle in listed for each in bundle.members),
         "other_accounts": sum(len(bundle.members) for bundle in listed[SHOWN:]),
         "accounts": sum(len(bundle.members) for bundle in listed),
         "written": sum(bundle.written for bundle in listed),

@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import HealMode, SyncGroup, WatchMode
+from accounts.models import HEAL_CONSEQUENCES, HealMode, SyncGroup, WatchMode
 from accounts.other_changes import KeepsOtherChanges
 from syncing.models import DEFAULT_GRACE, WEEK, Schedule, ScheduleKind, Window, WindowKind
 from syncing.presentation.recurrence import EXPERT, REPEATS, cron_of, form_times
@@ -31,6 +31,7 @@ class WatchForm(SentenceForm):
         label=_("Minutes without a change before something happens"), min_value=1, max_value=24 * MINUTES
     )
     heal = forms.ChoiceField(label=_("When somebody edits a slave"), choices=HealMode.choices)
+    heal_consequences = [(mode.label, HEAL_CONSEQUENCES[mode]) for mode in HealMode]
 
     @staticmethod
     def initial_of(group: SyncGroup) -> dict[str, Any]:

@@ -90,6 +90,7 @@ def plan(request: HttpRequest, run_id: int, digest: str) -> HttpResponse:
     drawn_as = _drawn_as(request, plan)
     drawn = draw_plan(plan.document.get("changes", ()), target_of(run, drawn_as.account_id))
     is_choosable = drawn and not run.picked and purpose_of(run.purpose).compares_with_master
+    approval = approval_context(request, run, {member.state for member in plan.members})
     context = {
         "title": _("Plan of run %(number)d") % {"number": run.pk},
         "run": run,
@@ -99,7 +100,8 @@ def plan(request: HttpRequest, run_id: int, digest: str) -> HttpResponse:
         "shows_rest": "rest" in request.GET,
         "opens_words": not drawn or any(name in request.GET for name in ("q", "action", "p")),
         "may_choose": is_choosable and may_start(request, RunMode.PLAN),
-        "may_approve": approval_context(request, run, {member.state for member in plan.members})["may_approve"],
+        "may_approve": approval["may_approve"],
+        "overwritten": approval["overwritten"].among(member.account_id for member in plan.members),
     }
     return page(request, "console/plan.html", context | {"rows": rows_of(request, plan.document)})
 

@@ -209,7 +209,7 @@ def test_the_page_of_a_run_costs_the_same_for_few_and_many(admin_client, django_
     run = RunFactory(group=AccountFactory(master=True).group)
     for account in AccountFactory.create_batch(119, group=run.group):
         AccountRunFactory(run=run, account=account)
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(13):
         admin_client.get(run_url(run))
 
 

@@ -106,11 +106,11 @@ def test_a_plan_says_how_it_differs_from_the_most_common_one(admin_client, plann
     assert "Unlike the plan of most accounts: 1 only here, 3 not here" in text_of(response)
 
 
-def test_accounts_without_a_plan_are_listed_with_the_reason_and_the_remedy(admin_client, planned_run) -> None:
+def test_accounts_without_a_plan_are_counted_and_what_went_wrong_is_said_once(admin_client, planned_run) -> None:
     html = text_of(admin_client.get(page_of(planned_run)))
 
     assert "1 account has no plan" in html
-    assert "<div>Not &lt;paid&gt;. <em>Pay for it.</em></div>" in html
+    assert html.count("Not &lt;paid&gt;.") == 1
 
 
 def test_one_document_is_loaded_for_each_plan_that_is_shown(planned_run, django_assert_num_queries) -> None:
