@@ -78,6 +78,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
+    "syncing.middleware.ReadersZone",
     "django.middleware.common.CommonMiddleware",
     "syncing.middleware.NoBlankPages",
     "syncing.middleware.RequestBodies",  # before the first that reads a form

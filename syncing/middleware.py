@@ -1,4 +1,5 @@
 """The middleware of every request: the policy for browsers, local health checks, limits of bodies, second factors,
+the reader's time zone,
 and what a person sees whose form came too late or to the wrong address.
 """
 
@@ -7,6 +8,7 @@ from functools import partial
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlencode, urlsplit
+from zoneinfo import ZoneInfo
 
 from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.contrib.auth.models import AnonymousUser, User
@@ -16,10 +18,12 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 
+from accounts.models import time_zones
 from accounts.pages import person
 from accounts.uploads import FilesRefused, NoFiles, may_upload
 from syncing.api.health import healthz, readyz
@@ -41,6 +45,7 @@ POLICY = "; ".join(
     ]
 )
 
+ZONE_COOKIE = "kommosync_zone"
 # All that somebody may do who still has to set up a second factor.
 SETTING_UP = frozenset(
     {
@@ -84,6 +89,23 @@ class LocalHealth:
             return self.get_response(request)
         is_local = (getattr(address, "ipv4_mapped", None) or address).is_loopback
         return view(request) if is_local else self.get_response(request)
+
+
+class ReadersZone:
+    """Shows and reads times in the zone of the browser, which `zone.js` stores in a cookie; else in TIME_ZONE.
+
+    Machines get the installation's.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        zone = request.COOKIES.get(ZONE_COOKIE, "")
+        if zone not in time_zones() or request.path.startswith(FOR_MACHINES):
+            return self.get_response(request)
+        with timezone.override(ZoneInfo(zone)):
+            return self.get_response(request)
 
 
 class ProvenSessions:

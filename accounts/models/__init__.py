@@ -18,6 +18,7 @@ from accounts.models.groups import (
     UnmatchedItems,
     WatchMode,
     WaveUnit,
+    time_zones,
     validate_time_zone,
 )
 from accounts.models.integrations import INTEGRATION_SECRETS, RELATED_INTEGRATION_SECRETS, Integration
@@ -62,5 +63,6 @@ __all__ = [
     "WriteProbe",
     "is_called",
     "pause_is_on",
+    "time_zones",
     "validate_time_zone",
 ]

@@ -54,14 +54,14 @@ HEAL_CONSEQUENCES = {
 
 
 @cache
-def _time_zones() -> frozenset[str]:
+def time_zones() -> frozenset[str]:
     """Returns all names of time zones: read once, as each of them is a file."""
     return frozenset(zoneinfo.available_timezones())
 
 
 def validate_time_zone(value: str) -> None:
     """Raises ValidationError for a name that is no time zone."""
-    if value not in _time_zones():
+    if value not in time_zones():
         raise ValidationError(
             _("%(value)s is not a time zone. Write it as in America/Sao_Paulo."), params={"value": value}
         )

@@ -1,11 +1,13 @@
 """Pauses in the admin: the actions of accounts and groups, and the checkbox of an account."""
 
+from datetime import datetime
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -30,8 +32,20 @@ class PauseActionForm(forms.Form):
         label=gettext_lazy("Or until"),
         required=False,
         widget=forms.TextInput(attrs={"type": "datetime-local"}),
-        help_text=gettext_lazy("In the time zone of the group."),
     )
+
+    def __init__(self, *args: Any, **facts: Any) -> None:
+        super().__init__(*args, **facts)
+        zone = timezone.get_current_timezone_name()
+        self.fields["until"].help_text = _("In the time zone %(zone)s.") % {"zone": zone}
+
+    def clean_until(self) -> str:
+        """Returns the end with its zone, the one in which pages show it; the service refuses what is no time."""
+        text: str = self.cleaned_data["until"]
+        try:
+            return timezone.make_aware(datetime.fromisoformat(text)).isoformat()
+        except ValueError:
+            return text
 
 
 class PauseActions:

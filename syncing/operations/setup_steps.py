@@ -6,6 +6,8 @@ import secrets
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
+from zoneinfo import available_timezones
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -32,6 +34,13 @@ class SetupStep:
 
     def __str__(self) -> str:
         return f"  {self.name:<12} {'done' if self.done else 'already there'}{': ' if self.detail else ''}{self.detail}"
+
+
+def machine_zone(name: Path = Path("/etc/timezone"), link: Path = Path("/etc/localtime")) -> str:
+    """Returns the time zone of this machine, from the file that names it or the link to its rules; "" if not known."""
+    named = name.read_text(encoding="utf-8", errors="replace").strip() if name.is_file() else ""
+    linked = os.path.realpath(link).rpartition("zoneinfo/")[2]
+    return next((zone for zone in (named, linked) if zone in available_timezones()), "")
 
 
 def unapplied_migrations() -> int:

@@ -54,10 +54,17 @@ class Command(RefusingCommand):
             return []
         if path.exists() and not path.is_file():
             raise CommandError(f"{path} is not a file that could hold {' and '.join(names)}.")
+        wanted = {name: envfile.SECRETS[name] for name in names}
+        zone = "" if path.exists() else setup_steps.machine_zone()
+        if zone:  # an installation that is there keeps its own
+            wanted["TIME_ZONE"] = lambda: zone
         try:
-            added = envfile.complete(path, {name: envfile.SECRETS[name] for name in names})
+            added = envfile.complete(path, wanted)
         except OSError as error:
             raise CommandError(f"{path} cannot be written: {error.strerror}") from error
-        if added:
-            self.stdout.write(str(setup_steps.SetupStep("secrets", True, f"{', '.join(added)} in {path.name}")))
+        if secrets := [name for name in added if name in names]:
+            self.stdout.write(str(setup_steps.SetupStep("secrets", True, f"{', '.join(secrets)} in {path.name}")))
+        if zone:
+            detail = f"{zone}, as this machine has it; TIME_ZONE in {path.name} changes it"
+            self.stdout.write(str(setup_steps.SetupStep("time zone", True, detail)))
         return added

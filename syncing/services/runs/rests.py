@@ -60,7 +60,9 @@ def rest_or_give_up(run_id: int) -> bool:
 def _rest(run: SyncRun, numbers: Mapping[str, int]) -> bool:
     """Lets the run rest; returns whether this caller decided it."""
     until = clock.now() + rest_length(run.rests + 1)
-    facts = {**numbers, "rest": run.rests + 1, "most": MOST, "time": f"{timezone.localtime(until):%H:%M:%S}"}
+    zone = timezone.get_default_timezone()
+    time = f"{timezone.localtime(until, zone):%H:%M:%S} ({zone})"
+    facts = {**numbers, "rest": run.rests + 1, "most": MOST, "time": time}
     with transaction.atomic():
         if not _undecided(run).update(rests=run.rests + 1, rests_until=until, note=RESTS % facts):
             return False

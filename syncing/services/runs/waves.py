@@ -186,7 +186,9 @@ def _following(number: int, held: bool, due: datetime | None) -> str:
 
 
 def _clock(moment: datetime | None) -> str:
-    return f"{timezone.localtime(moment):%Y-%m-%d %H:%M}" if moment else ""
+    """Returns a moment in the zone of the installation, as the text is stored and read by many."""
+    zone = timezone.get_default_timezone()
+    return f"{timezone.localtime(moment, zone):%Y-%m-%d %H:%M} ({zone})" if moment else ""
 
 
 def _failures(run: SyncRun, ended: WaveResult) -> Iterator[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from accounts.tests.tables import make_tables
 from syncing.operations.envfile import ROOT, child_environment, read
+from syncing.operations.setup_steps import machine_zone
 
 
 def setup(env_file: Path, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -110,3 +111,28 @@ def test_reading_the_file_does_not_change_the_environment_of_child_processes(tmp
         check=False,
     )
     assert done.stdout.split() == ["ERROR", "None"], done.stderr
+
+
+def test_a_new_installation_gets_the_time_zone_of_the_machine_and_an_old_one_keeps_its_own(tmp_path: Path) -> None:
+    var = tmp_path / "var"
+    var.mkdir()
+    make_tables(var / "kommosync.sqlite3")
+    new, old = tmp_path / "new", tmp_path / "old"
+    old.write_text("TIME_ZONE=Asia/Tokyo\n")
+    done = setup(new, VAR_DIR=str(var))
+    zone = machine_zone()
+    assert read(new)["TIME_ZONE"] == (zone or "UTC")
+    assert (f"time zone    done: {zone}" in done.stdout) is bool(zone)
+    setup(old, VAR_DIR=str(var))
+    assert read(old)["TIME_ZONE"] == "Asia/Tokyo"
+
+
+def test_the_zone_of_the_machine_is_the_named_or_the_linked_one(tmp_path: Path) -> None:
+    name, rules, link = tmp_path / "timezone", tmp_path / "zoneinfo" / "America" / "Lima", tmp_path / "localtime"
+    link.symlink_to(rules)
+    assert machine_zone(name, link) == "America/Lima"
+    name.write_text("Europe/Lisbon\n")
+    assert machine_zone(name, link) == "Europe/Lisbon"
+    name.write_text("nonsense\n")
+    assert machine_zone(name, link) == "America/Lima"
+    assert machine_zone(name, tmp_path / "none") == ""
