@@ -1,8 +1,12 @@
 """Lists tables that nobody edits: id mappings, the log, snapshots of masters."""
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -10,14 +14,32 @@ from django.utils.translation import gettext_lazy as _
 from accounts.admin.readonly import ReadOnlyAdmin
 from syncing.models import IdMapping, LogEntry, MasterSnapshot
 from syncing.presentation import badges
-from syncing.presentation.labels import action_label, kind_label
+from syncing.presentation.labels import ACTIONS, KINDS, action_label, kind_label
 from syncing.presentation.log_lines import log_text
+
+
+class ActionFilter(admin.SimpleListFilter):
+    title = _("action")
+    parameter_name = "action"
+    labels: Mapping[str, Any] = ACTIONS
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return list(self.labels.items())
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(**{self.parameter_name: self.value()}) if self.value() else queryset
+
+
+class KindFilter(ActionFilter):
+    title = _("kind")
+    parameter_name = "kind"
+    labels = KINDS
 
 
 @admin.register(IdMapping)
 class IdMappingAdmin(ReadOnlyAdmin):
     list_display = ["account", "kind", "name", "parent", "master_key", "slave_key", "created_by_us", "created_at"]
-    list_filter = ["kind", "created_by_us", "account__group"]
+    list_filter = [KindFilter, "created_by_us", "account__group"]
     list_select_related = ["account"]
     search_fields = [
         "name__finds",
@@ -33,7 +55,7 @@ class IdMappingAdmin(ReadOnlyAdmin):
 @admin.register(LogEntry)
 class LogEntryAdmin(ReadOnlyAdmin):
     list_display = ["at", "level_badge", "run_number", "account", "action_name", "kind_name", "name", "words"]
-    list_filter = ["level", "action", "kind", "run__group"]
+    list_filter = ["level", ActionFilter, KindFilter, "run__group"]
     list_select_related = ["account_run__account"]
     search_fields = ["name__finds", "message__finds", "account_run__account__subdomain__finds", "run__id__exact"]
     ordering = ["-pk"]

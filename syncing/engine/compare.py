@@ -7,7 +7,10 @@ from typing import Any
 from syncing.engine.match import Match
 from syncing.engine.normalise import Item, NormalisedSnapshot
 from syncing.engine.refs import Kind, Ref, enum_key, field_key
+from syncing.engine.sentences import gettext_noop
 from syncing.engine.snapshot import Snapshot
+
+OTHER_GROUP = gettext_noop("another group")  # whose name is not known
 
 Fields = dict[str, tuple[Any, Any]]  # attribute -> (old, new)
 
@@ -93,7 +96,7 @@ def mapping_differs(old: Mapping[Any, str], new: Mapping[Any, str]) -> bool:
 def in_words(value: Any, state: NormalisedSnapshot) -> Any:
     """Returns a value for people: refs by their names, options by their values."""
     if isinstance(value, Ref):
-        return state.labels.get(value, "another group")
+        return state.labels.get(value, OTHER_GROUP)
     if isinstance(value, frozenset):
         return sorted(state.labels.get(ref, ref.key) for ref in value)
     if isinstance(value, Mapping):

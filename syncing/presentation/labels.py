@@ -15,6 +15,7 @@ from django.utils.translation import gettext, ngettext, ngettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from accounts.badges import mark
+from syncing.engine.compare import OTHER_GROUP
 from syncing.engine.grouping import PlanCounts
 from syncing.models import AccountState, Drift, ItemMode, KeyScope, Trigger
 from syncing.presentation import badges
@@ -285,6 +286,10 @@ def value_text(value: Any, attribute: str) -> str:
         return gettext("no")
     if attribute == "color" and isinstance(value, str) and COLOUR.fullmatch(value):
         return format_html(SWATCH, value)
+    if attribute == "type" and isinstance(value, str):
+        return field_type_label(value)
+    if attribute == "group" and value == OTHER_GROUP:
+        return gettext(OTHER_GROUP)
     if isinstance(value, list):
         return ", ".join(value_text(item, "") for item in value)
     if isinstance(value, dict):

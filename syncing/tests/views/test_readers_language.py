@@ -1,5 +1,6 @@
 """Who reads Portuguese or Spanish reads what KommoSync says in that language, whoever stored it."""
 
+import re
 from collections.abc import Iterator
 from html import unescape
 
@@ -16,8 +17,10 @@ from accounts.tests.factories import AccountFactory
 from syncing.adapters.usage import LEADS
 from syncing.automation import watcher
 from syncing.engine import match, safety
+from syncing.engine.compare import OTHER_GROUP
 from syncing.execution import sync
-from syncing.models import Schedule, SyncRun
+from syncing.models import LogEntry, Schedule, SyncRun
+from syncing.presentation.labels import field_type_label, value_text
 from syncing.records.account_runs import COUNTED, STOPPED
 from syncing.records.log import log
 from syncing.replication.ledger import DIFFERENT, INSTEAD
@@ -130,3 +133,24 @@ def test_what_is_read_in_a_log_is_found_in_it(admin_client, run, language) -> No
     page = reverse("syncing:run_log", args=[run.pk])
     answer = admin_client.get(page, {"q": words.upper()}, headers={"Accept-Language": language})
     assert [entry.message for entry in answer.context["entries"]] == [sync.MASTER_REMEDY]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_table_of_log_entries_names_and_filters_actions_and_kinds_in_words(admin_client, run, language) -> None:
+    facts = {"run": run, "message": "", "details": {}}
+    for action, kind in (("create", "custom_field"), ("update", "stage")):
+        LogEntry.objects.create(action=action, kind=kind, name=f"the {kind}", **facts)
+    page = reverse("admin:syncing_logentry_changelist")
+    answer = admin_client.get(page, {"action": "create", "kind": "custom_field"}, headers={"Accept-Language": language})
+    text = re.sub(r"<[^>]*>", "|", unescape(answer.content.decode()))
+    assert "the custom_field" in text
+    assert "the stage" not in text
+    assert not re.search(r"\|(create|update|delete|custom_field|stage)\|", text)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_type_and_the_unknown_group_of_a_field_are_words(language) -> None:
+    with translation.override(language):
+        assert value_text("date_time", "type") == field_type_label("date_time") != "date_time"
+        assert value_text(OTHER_GROUP, "group") == said(OTHER_GROUP, language)
+        assert value_text("date_time", "name") == "date_time"
