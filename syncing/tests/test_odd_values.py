@@ -74,6 +74,13 @@ def test_a_role_that_is_none_is_an_error_of_the_form(admin_client: Client, field
     assert "Select a valid choice" in text(answer)
 
 
+@pytest.mark.parametrize("part", ["delete", "history", "change"])
+def test_a_row_whose_number_is_too_large_is_not_there(admin_client: Client, part: str) -> None:
+    Scene()
+    for url, _model_admin in lists():
+        assert admin_client.get(f"{url}{HUGE}/{part}/").status_code in (302, 403, 404), url
+
+
 @pytest.mark.parametrize("number", [99, 2**63])
 def test_no_check_is_repeated_that_is_not_there(admin_client: Client, number: int) -> None:
     assert admin_client.post(f"/accounts/checks/{number}/again").status_code == 404

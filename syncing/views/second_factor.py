@@ -67,6 +67,7 @@ def set_up(request: HttpRequest) -> HttpResponse:
     begun = SecondFactor.objects.filter(pk=request.session.get(SETTING_UP), user=person(request), confirmed=False)
     factor = begun.first()
     if factor is None:
+        messages.warning(request, _("This set-up was ended, in another tab perhaps. What is in use now stands here."))
         return _back()
     form = AppCodeForm(request.POST or None)
     if request.method == "POST" and form.is_valid():

@@ -101,6 +101,7 @@ def test_only_the_session_that_gave_the_password_sees_the_key(anna: Client) -> N
     factor = SecondFactor.objects.get()
     assert other.get(SET_UP)["Location"] == PAGE
     assert other.post(SET_UP, {"code": app_code(factor)})["Location"] == PAGE
+    assert "This set-up was ended" in text(other.get(PAGE))
     assert not SecondFactor.objects.get().confirmed
 
 
