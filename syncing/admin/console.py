@@ -56,7 +56,7 @@ class InConsole(TakesOddValues):
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         """Offers last what nobody can take back, where Django has it first."""
-        actions: dict[str, Any] = super().get_actions(request)  # type: ignore[misc]
+        actions: dict[str, Any] = super().get_actions(request)
         return dict(sorted(actions.items(), key=lambda item: item[0] == "delete_selected"))
 
     def page_after(self, obj: Any) -> str:
