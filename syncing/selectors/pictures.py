@@ -5,15 +5,15 @@ No reading of a slave is kept for this: it is the master's snapshot with the acc
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from accounts.models import Account, SyncGroup
 from syncing.engine.exclusions import excluded_refs
 from syncing.engine.refs import Kind, field_key, group_key, pipeline_key, stage_key
 from syncing.engine.rules import ExclusionRule, Rules
-from syncing.engine.snapshot import Snapshot, from_document
-from syncing.models import AcceptedDifference, Drift, Exclusion, IdMapping, MasterSnapshot, RunType
+from syncing.engine.snapshot import Snapshot, from_document, unpacked
+from syncing.models import AcceptedDifference, Drift, Exclusion, IdMapping, MasterSnapshot, RunType, SlaveSnapshot
 from syncing.presentation.drawing import DrawnEdit, DrawnGroup, DrawnPipeline, ItemName, Mark, Side
 from syncing.presentation.painting import draw
 from syncing.selectors.drift import ListedDifference
@@ -38,11 +38,15 @@ class _Paired:
 
 @dataclass(frozen=True)
 class PairedFunnel(_Paired):
-    """A funnel of the account, and the master's (None: only the account has it); `slave_key`: "" if not known."""
+    """A funnel of the account, and the master's (None: only the account has it); `slave_key`: "" if not known.
+
+    `read_at`: when the stages of a funnel that only the account has were read; None: never.
+    """
 
     theirs: DrawnPipeline
     ours: DrawnPipeline | None
     slave_key: str
+    read_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -104,10 +108,28 @@ def picture_of(
     for each in theirs.pipelines:
         own_key = next((edit.row.slave_key for edit in each.title.edits if edit.row.slave_key), "")
         paired_funnels.append(PairedFunnel(each, funnels.get(each.title.key), keys.get(each.title.key) or own_key))
+    paired_funnels = _with_own_stages(account, paired_funnels)
     paired_groups = [PairedGroup(each, groups.get(each.title.key)) for each in theirs.groups]
     drawn = {id(row) for funnel in paired_funnels for row in funnel.rows}
     drawn |= {id(row) for group in paired_groups for row in group.rows}
     return Picture(paired_funnels, paired_groups, taken_at, [row for row in rows if id(row) not in drawn])
+
+
+def _with_own_stages(account: Account, funnels: list[PairedFunnel]) -> list[PairedFunnel]:
+    """Draws the stages of the funnels that only the account has, as they were before the last run that wrote there."""
+    if all(each.ours for each in funnels):
+        return funnels
+    before = SlaveSnapshot.objects.filter(account=account, part__isnull=True).order_by("-taken_at").first()
+    if before is None:
+        return funnels
+    read = Snapshot(unpacked(bytes(before.document)).pipelines, None, None)
+    own = {each.title.key: each.stages for each in draw(read, (), Side.ACCOUNT).pipelines}
+    return [
+        replace(each, theirs=replace(each.theirs, stages=own[each.slave_key]), read_at=before.taken_at)
+        if each.ours is None and each.slave_key in own
+        else each
+        for each in funnels
+    ]
 
 
 def _left_aside(account: Account, snapshot: Snapshot) -> dict[ItemName, Mark]:

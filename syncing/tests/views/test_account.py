@@ -12,8 +12,18 @@ from django.utils import timezone
 from accounts.models import Account, AccountEvent
 from accounts.services import events
 from accounts.tests.factories import AccountFactory
-from syncing.engine.snapshot import fingerprint, to_document
-from syncing.models import AccountRun, AuditEntry, DriftChange, Exclusion, IdMapping, MasterSnapshot
+from syncing.engine.snapshot import fingerprint, packed, to_document
+from syncing.models import (
+    AccountRun,
+    AuditEntry,
+    Drift,
+    DriftChange,
+    Exclusion,
+    IdMapping,
+    MasterSnapshot,
+    SlaveSnapshot,
+    SyncRun,
+)
 from syncing.tests.engine.items import field, group, pipeline, snapshot, stage
 from syncing.tests.factories import AccountRunFactory, DriftFactory, RunFactory, difference, extra, missing
 
@@ -44,6 +54,21 @@ def cast() -> dict[str, Account]:
 
 def marks(drawn: Any) -> dict[str, str]:
     return {chip.name: str(chip.mark) for chip in drawn if chip.mark}
+
+
+def test_a_funnel_that_only_the_account_has_is_drawn_once_its_stages_were_read(admin_client, cast) -> None:
+    north = cast["north"]
+    old = extra(key="=Old", kind="pipeline", name="Old", parent="", slave_key="950")
+    Drift.objects.filter(account=north).delete()
+    DriftFactory(account=north, run=SyncRun.objects.get(), rows=[old])
+    html = admin_client.get(url("account", north)).content.decode()
+    assert "its stages have not been read yet" in html
+    before = packed(snapshot(pipeline(950, "Old", stage(951, "First call", 20)), pipeline(907, "Sales")))
+    SlaveSnapshot.objects.create(account_run=north.account_runs.get(), account=north, document=before)
+    response = admin_client.get(url("account", north))
+    drawn = next(each for each in response.context["picture"].funnels if each.ours is None)
+    assert "First call" in [stage.name for stage in drawn.theirs.stages]
+    assert "have not been read yet" not in response.content.decode()
 
 
 def test_an_account_is_drawn_beside_its_master(admin_client, cast) -> None:
