@@ -14,7 +14,7 @@ CAUSES = {
     "master": "the master moved on",
     "slave": "edited in the account",
     "both": "both changed",
-    "unknown": "cause unknown",
+    "unknown": "never equal so far",
 }
 
 

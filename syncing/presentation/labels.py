@@ -114,7 +114,7 @@ CAUSES = {
     "master": (badges.INFO, _("Changed in the master")),
     "slave": (badges.WARN, _("Edited in the account")),
     "both": (badges.BAD, _("Both changed")),
-    "unknown": (badges.IDLE, _("Cause unknown")),
+    "unknown": (badges.IDLE, _("Never equal so far")),
     "edited": (badges.WARN, _("Edited by somebody")),  # slave or both, as a filter
 }
 

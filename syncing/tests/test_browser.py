@@ -182,7 +182,7 @@ def test_an_edit_is_found_accepted_with_a_reason_and_withdrawn(cast, page) -> No
     assert excess(page) <= 0
     page.fill("input[name=q]", "offer")
     page.click("text=Search")
-    page.click("text=Accept whole item")
+    page.click("text=Accept all differences of this item")
     page.click("button:has-text('Accept')")
     expect(page.locator("textarea:invalid")).to_have_count(1)  # the reason is missing
     page.fill("textarea", "Their own colours.")

@@ -27,7 +27,7 @@ def test_what_failed_is_found_by_its_count_and_tried_again(page) -> None:
     expect(page.locator(".ks-tiles li")).to_have_count(1)
     page.fill("#ks-fleet input[name=q]", "south")
     page.press("#ks-fleet input[name=q]", "Enter")
-    page.locator("text=No account is like that.").wait_for()
+    page.locator("text=No account matches this filter.").wait_for()
     page.click("text=Show all")
     expect(page.locator(".ks-tiles li")).to_have_count(4)
     page.click("button:text-is('Try again')")

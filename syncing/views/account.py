@@ -84,7 +84,7 @@ def exclude(request: HttpRequest, account_id: int) -> HttpResponse:
         return HttpResponseRedirect(reverse("syncing:account", args=[account.pk]))
     stored = list(account.exclusions.values_list("kind", "name"))
     context = {
-        "title": _("What %(account)s is not given") % {"account": account},
+        "title": _("Leave items out of syncs: %(account)s") % {"account": account},
         "account": account,
         "drawing": draw(snapshot[0], (), Side.MASTER) if snapshot else None,
         "chosen": {f"{kind}|{name}" for kind, name in stored},
@@ -104,5 +104,5 @@ def _store_exclusions(request: HttpRequest, account: Account, named: set[str]) -
         names = ", ".join(storable(item.partition("|")[2] or item)[:LONGEST_NAME] for item in sorted(gone)[:MOST_NAMED])
         messages.warning(request, _("Not stored, as the master no longer has it: %(names)s.") % {"names": names})
     if add or drop:
-        text = _("What %(account)s is not given was stored. It holds from the next run on.")
+        text = _("Stored: from the next run on, syncs leave out in %(account)s what is ticked.")
         messages.success(request, text % {"account": account})
