@@ -7,6 +7,7 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.safestring import SafeString
@@ -47,6 +48,7 @@ from syncing.presentation import badges
 from syncing.presentation.labels import account_state_label
 from syncing.presentation.links import run_url, to_run
 from syncing.selectors.runs import with_last_run
+from syncing.selectors.standing import with_standing
 from syncing.services import exclusions, schedules
 from syncing.services.runs.start import start_run
 
@@ -109,7 +111,8 @@ class SyncedAccountAdmin(InConsole, DeletesHistory, PauseActions, AccountAdmin):
     ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Account]:
-        return with_last_run(super().get_queryset(request)).defer(*SECRETS, "drift__differences")
+        accounts = with_standing(with_last_run(super().get_queryset(request)), timezone.now())
+        return accounts.defer(*SECRETS, "drift__differences")
 
     @admin.display(description=gettext_lazy("last run"), ordering="last_state")
     def last_run(self, account: Any) -> SafeString | str:

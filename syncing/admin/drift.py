@@ -13,9 +13,9 @@ from django.utils.translation import gettext_lazy as _
 from accounts import badges
 from accounts.admin.readonly import ReadOnlyAdmin
 from accounts.models import RELATED_SECRETS
-from syncing.models import AcceptedDifference, Drift
-from syncing.presentation.labels import attribute_label, cause_label, drift_badge, kind_label
-from syncing.selectors.drift import CAUSES, EDITED, NEVER
+from syncing.models import AcceptedDifference, Drift, Standing
+from syncing.presentation.labels import attribute_label, cause_label, kind_label, standing_badge, standing_label
+from syncing.selectors.drift import CAUSES, EDITED
 
 
 @admin.register(Drift)
@@ -93,22 +93,23 @@ class DriftFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         causes = [(cause, cause_label(cause)) for cause in CAUSES]
-        return [*Drift.State.choices, ("edited", _("Edited by somebody")), *causes, (NEVER, _("Never checked"))]
+        standings = [(standing, standing_label(standing)) for standing in Standing.values]
+        return [*standings, ("edited", _("Edited by somebody")), *causes]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         asked = self.value()
         if asked in CAUSES:
             return queryset.filter(**{f"drift__by_{asked}__gt": 0})
-        if asked in Drift.State.values:
-            return queryset.filter(drift__state=asked)
+        if asked in Standing.values:
+            return queryset.filter(standing=asked, role="slave")
         if asked == "edited":
             return queryset.filter(EDITED)
-        return queryset.filter(drift=None, role="slave") if asked == NEVER else queryset
+        return queryset
 
 
 def drift_link(account: Any) -> SafeString | str:
-    """Returns the cell of the list of accounts; `account` was loaded with its drift."""
+    """Returns the cell of the list of accounts; `account` was loaded `with_standing`."""
     if account.role != account.Role.SLAVE:
         return ""
     url = reverse("syncing:drift_account", args=[account.pk])
-    return format_html('<a href="{}">{}</a>', url, drift_badge(getattr(account, "drift", None)))
+    return format_html('<a href="{}">{}</a>', url, standing_badge(account))

@@ -29,6 +29,7 @@ from syncing.models.states import (
     RunPurpose,
     RunState,
     RunType,
+    Standing,
     Trigger,
 )
 from syncing.models.totals import RunTotal
@@ -84,6 +85,7 @@ __all__ = [
     "ScheduleKind",
     "SecondFactor",
     "SlaveSnapshot",
+    "Standing",
     "StoredName",
     "SyncRun",
     "TellWhen",

@@ -1,5 +1,9 @@
 """Configurations as they were read: of the master for a run, of a slave before the first write."""
 
+import hashlib
+import json
+from typing import Any
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -14,6 +18,9 @@ class MasterSnapshot(models.Model):
     type = models.CharField(_("type"), max_length=13, choices=RunType.choices)
     document = models.JSONField(_("document"))
     fingerprint = models.CharField(_("fingerprint"), max_length=64, db_index=True)
+    # Of the document's parts, so that the database can tell whether two masters are the same in one of them.
+    pipelines_digest = models.CharField(max_length=64, blank=True, editable=False)
+    fields_digest = models.CharField(max_length=64, blank=True, editable=False)
     accepted = models.BooleanField(
         _("accepted"),
         default=False,
@@ -28,6 +35,17 @@ class MasterSnapshot(models.Model):
 
     def __str__(self) -> str:
         return f"{self.group} {self.taken_at:%Y-%m-%d %H:%M}"
+
+    def save(self, *args: Any, **options: Any) -> None:
+        self.pipelines_digest = part_digest(self.document, "pipelines")
+        self.fields_digest = part_digest(self.document, "groups", "fields")
+        super().save(*args, **options)
+
+
+def part_digest(document: dict[str, Any], *keys: str) -> str:
+    """Returns 64 hex characters, equal for documents that are the same under these keys."""
+    text = json.dumps([document.get(key) for key in keys], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 class SlaveSnapshot(models.Model):

@@ -68,5 +68,15 @@ class AccountState(models.TextChoices):
     CANCELLED = "cancelled", _("Cancelled")
 
 
+class Standing(models.TextChoices):
+    """How a slave stands now, as far as it is known (`selectors/standing.py`)."""
+
+    IN_SYNC = "in_sync", _("In sync")
+    DRIFTED = "drifted", _("Drifted")
+    CONFLICT = "conflict", _("Conflict")
+    NOT_KNOWN = "not_known", _("Not known")  # it was in sync when it was last read
+    NEVER = "never", _("Never checked")
+
+
 ACCOUNT_OPEN = (AccountState.QUEUED, AccountState.RUNNING)
 ACCOUNT_GOOD = (AccountState.IN_SYNC, AccountState.CHANGED, AccountState.PLANNED)

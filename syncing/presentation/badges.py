@@ -12,7 +12,7 @@ TONES = {
     **dict.fromkeys(["running", "planned", "info", "expires_soon", "open"], INFO),
     **dict.fromkeys(["partial", "refused", "unverified", "warning", "conflict", "manual", "expires_now"], WARN),
     **dict.fromkeys(["drifted", "edited", "given_up", "held", "skipped_time", "sent_back", "expired"], WARN),
-    **dict.fromkeys(["queued", "skipped", "cancelled", "paused", "waits", "withdrawn"], IDLE),
+    **dict.fromkeys(["queued", "skipped", "cancelled", "paused", "waits", "withdrawn", "not_known", "never"], IDLE),
 }
 
 

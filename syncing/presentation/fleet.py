@@ -42,7 +42,17 @@ FLEET_STATES = {
         FleetState("working", _("In a run"), "▶", INFO, _("A run is at work in these accounts or will be soon.")),
         FleetState("paused", _("Paused"), "‖", IDLE, _("No run touches these accounts until their pause ends.")),
         FleetState(
-            "unread", _("Never read"), "?", IDLE, _("No run has compared these accounts with their master yet.")
+            "unknown",
+            _("Not known"),
+            "?",
+            IDLE,
+            _(
+                "These were in sync when they were last read. That was more than a week ago, or the master has changed "
+                "or a run has worked on them since."
+            ),
+        ),
+        FleetState(
+            "unread", _("Never read"), "○", IDLE, _("No run has compared these accounts with their master yet.")
         ),
         FleetState("equal", _("In sync"), "✓", OK, _("These were equal to their master when they were last read.")),
     )

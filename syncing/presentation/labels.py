@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.badges import mark
 from syncing.engine.compare import OTHER_GROUP
 from syncing.engine.grouping import PlanCounts
-from syncing.models import AccountState, Drift, ItemMode, KeyScope, Trigger
+from syncing.models import AccountState, ItemMode, KeyScope, Standing, Trigger
 from syncing.presentation import badges
 from syncing.presentation.drawing import AttributeChange, Chip, Mark
 
@@ -213,16 +213,18 @@ def mode_label(mode: str) -> str:
     return str(dict(ItemMode.choices).get(mode, mode))
 
 
-def drift_label(state: str) -> str:
-    return str(dict(Drift.State.choices).get(state, _("Never checked")))
+def standing_label(standing: str) -> str:
+    return str(Standing(standing).label)
 
 
-def drift_badge(drift: Drift | None) -> SafeString:
-    """Returns the badge of an account's drift, also where nobody has looked yet."""
-    if not drift:
-        return mark(badges.IDLE, drift_label(""))
-    label = drift_label(drift.state)
-    return badges.badge(drift.state, f"{label} ({drift.count})" if drift.count else label)
+def standing_badge(account: Any) -> SafeString:
+    """Returns the badge of how a slave stands; it was loaded `with_standing`."""
+    label = standing_label(account.standing)
+    if account.standing == Standing.NOT_KNOWN:
+        label = gettext("Not known, last read %(when)s") % {"when": ago(account.read_at)}
+    elif account.differences:
+        label = f"{label} ({account.differences})"
+    return badges.badge(account.standing, label)
 
 
 @dataclass(frozen=True)

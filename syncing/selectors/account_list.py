@@ -11,11 +11,13 @@ from django.utils import timezone
 from accounts import expiry
 from accounts.kommo.texts import storable_id
 from accounts.models import HEALTH_FINE, NEEDS_CONNECTING, SECRETS, Account, SyncGroup, is_called, pause_is_on
-from syncing.models import AccountState
-from syncing.selectors.drift import CAUSES, EDITED, EDITED_CAUSE, NEVER, STATES
+from syncing.models import AccountState, Standing
+from syncing.selectors.drift import CAUSES, EDITED, EDITED_CAUSE
 from syncing.selectors.filters import ListFilters, an_id_of, one_of
 from syncing.selectors.runs import with_last_run
+from syncing.selectors.standing import with_standing
 
+NEVER = "never"  # as a last state: no run was about it
 BAD_HEALTH = "bad"  # as a health: all that need somebody
 BAD_ENDS = (AccountState.FAILED, AccountState.PARTIAL, AccountState.REFUSED)
 BAD_END = "bad"  # as a last state: the last run did not do all of it
@@ -34,7 +36,7 @@ class AccountListFilters(ListFilters):
     group: str = an_id_of(SyncGroup)
     role: str = one_of(*Account.Role.values)
     health: str = one_of(BAD_HEALTH, *Account.Health.values)
-    drift: str = one_of(*STATES, *CAUSES, EDITED_CAUSE)
+    drift: str = one_of(*Standing.values, *CAUSES, EDITED_CAUSE)
     last_state: str = one_of(NEVER, BAD_END, *AccountState.values)
     token: str = one_of("soon", "expired", "connect")
     paused: str = one_of("yes", "no")
@@ -57,8 +59,8 @@ class AccountCounts:
 
 def account_list(filters: AccountListFilters) -> QuerySet[Any]:
     """Selects the accounts that are looked for."""
-    accounts: QuerySet[Any] = with_last_run(Account.objects.select_related("group", "drift"))
-    accounts = accounts.defer(*SECRETS, "drift__differences")
+    accounts: QuerySet[Any] = with_last_run(Account.objects.select_related("group"))
+    accounts = with_standing(accounts, timezone.now()).defer(*SECRETS)
     for name, value in filters.values.items():
         if name != "sort":
             accounts = accounts.filter(_filter(name, value))
@@ -68,7 +70,7 @@ def account_list(filters: AccountListFilters) -> QuerySet[Any]:
 
 def account_counts(group: int | None = None) -> AccountCounts:
     """Counts all accounts, or those of one group, in one query."""
-    accounts = with_last_run(Account.objects.all()).order_by()
+    accounts = with_standing(with_last_run(Account.objects.all()), timezone.now()).order_by()
     if group is not None:
         accounts = accounts.filter(group=group)
     kinds = {
@@ -108,6 +110,4 @@ def _drift(value: str) -> Q:
         return Q(**{f"drift__by_{value}__gt": 0})
     if value == EDITED_CAUSE:
         return EDITED
-    if value == NEVER:
-        return Q(drift__isnull=True, role=Account.Role.SLAVE)
-    return Q(drift__state=value)
+    return Q(standing=value, role=Account.Role.SLAVE)

@@ -1,13 +1,15 @@
 """Reads of conformity day by day: how many slaves equalled their master in the last weeks."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Self
+from typing import Any, Self
 
 from django.db.models import Sum
 
-from syncing.models import ConformityDay
+from accounts.models import Account
+from syncing.models import ConformityDay, Standing
 
 DAYS = 30
 WIDTH, GAP, HEIGHT = 20, 4, 100  # of a bar, and between two, in the units of the drawing
@@ -58,7 +60,7 @@ class DayBar:
 
 @dataclass(frozen=True)
 class ConformityHistory:
-    """The days that were counted, the oldest first."""
+    """The days that were counted, the oldest first; today as it is now."""
 
     bars: Sequence[DayBar]
 
@@ -86,10 +88,13 @@ class ConformityHistory:
         )
 
 
-def conformity_history(today: date, group: int | None = None) -> ConformityHistory:
-    """Returns the last 30 days of a group (None: of all together)."""
-    days = ConformityDay.objects.filter(day__gt=today - timedelta(days=DAYS), day__lte=today + timedelta(days=1))
+def conformity_history(today: date, accounts: Iterable[Any], group: int | None = None) -> ConformityHistory:
+    """Returns the last 30 days of a group (None: of all together); today by `accounts`, which have their standing."""
+    days = ConformityDay.objects.filter(day__gt=today - timedelta(days=DAYS), day__lt=today)
     if group is not None:
         days = days.filter(group=group)
     sums = days.order_by("day").values_list("day").annotate(e=Sum("equal"), k=Sum("known"), t=Sum("total"))
-    return ConformityHistory.of(list(sums), max([today, *(day for day, *_ in sums)]))
+    slaves = (each for each in accounts if each.role == Account.Role.SLAVE and group in (None, each.group_id))
+    numbers = Counter(each.standing for each in slaves)
+    known = numbers.total() - numbers[Standing.NOT_KNOWN] - numbers[Standing.NEVER]
+    return ConformityHistory.of([*sums, (today, numbers[Standing.IN_SYNC], known, numbers.total())], today)

@@ -1,6 +1,6 @@
 """Reads about drift: which slaves differ from their master, in what, from which cause, since when."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
@@ -12,13 +12,13 @@ from accounts.kommo.texts import storable, storable_id
 from accounts.models import SECRETS, Account, SyncGroup, is_called
 from accounts.text_search import is_in
 from syncing.engine.healing import ITEM_KINDS
-from syncing.models import AcceptedDifference, Drift, DriftChange
+from syncing.models import AcceptedDifference, Drift, DriftChange, Standing
 from syncing.selectors.filters import ListFilters, an_id_of, one_of
+from syncing.selectors.standing import with_standing
 
 CAUSES = ("master", "slave", "both", "unknown")
-NEVER = "never"  # as a state: nobody has looked yet
 UNKNOWN = "unknown"  # the same, in documents
-STATES = (*Drift.State.values, NEVER)
+FOUND = (*Drift.State.values, Standing.NEVER)  # what the last look found, whether or not it is still known
 EXTRA = "extra"
 EDITED_CAUSE = "edited"  # as a filter: one of EDIT_CAUSES
 EDIT_CAUSES = ("slave", "both")  # somebody changed it in the slave
@@ -83,17 +83,10 @@ class ListedDifference:
 
 @dataclass(frozen=True)
 class DriftSummary:
-    """The number of slaves in each state; `edited`: somebody edited them."""
+    """The number of slaves of each standing that some have; `edited`: somebody edited them."""
 
-    in_sync: int
-    drifted: int
-    conflict: int
-    never: int
+    states: Sequence[tuple[str, int]]
     edited: int
-
-    @property
-    def states(self) -> list[tuple[str, int]]:
-        return [(state, getattr(self, state)) for state in STATES if getattr(self, state)]
 
 
 def slaves() -> QuerySet[Account]:
@@ -108,39 +101,38 @@ class DriftListFilters(ListFilters):
     """What somebody looks for among the slaves."""
 
     group: str = an_id_of(SyncGroup)
-    state: str = one_of(*STATES)
+    state: str = one_of(*Standing.values)
     cause: str = one_of(EDITED_CAUSE, *CAUSES)
     sort: str = one_of(*SORTS)
 
 
-def listing(filters: DriftListFilters) -> QuerySet[Any]:
-    """Selects `slaves` with the number of their `exceptions`."""
-    accounts = slaves().order_by(*SORTS[filters.sort])
+def listing(filters: DriftListFilters, moment: datetime) -> QuerySet[Any]:
+    """Selects `slaves` with how they stand at `moment` and the number of their `exceptions`."""
+    accounts: QuerySet[Any] = with_standing(slaves(), moment).order_by(*SORTS[filters.sort])
     if text := filters.q:
         accounts = accounts.filter(is_called(text))
     if filters.group:
         accounts = accounts.filter(group=storable_id(filters.group))
-    if filters.state == NEVER:
-        accounts = accounts.filter(drift__isnull=True)
-    elif filters.state:
-        accounts = accounts.filter(drift__state=filters.state)
+    if filters.state:
+        accounts = accounts.filter(standing=filters.state)
     if filters.cause == EDITED_CAUSE:
         accounts = accounts.filter(EDITED)
     elif filters.cause:
         accounts = accounts.filter(**{f"drift__by_{filters.cause}__gt": 0})
     active = AcceptedDifference.objects.filter(account=OuterRef("pk"), withdrawn_at=None).order_by()
     count = active.values("account").annotate(n=Count("pk")).values("n")
-    return accounts.annotate(exceptions=Coalesce(Subquery(count), 0))
+    listed: QuerySet[Any] = accounts.annotate(exceptions=Coalesce(Subquery(count), 0))
+    return listed
 
 
-def drift_summary(group: int | None = None) -> DriftSummary:
+def drift_summary(moment: datetime, group: int | None = None) -> DriftSummary:
     """Counts all slaves, or those of one group, in one query."""
-    accounts = Account.objects.filter(role=Account.Role.SLAVE).order_by()
+    accounts = with_standing(Account.objects.filter(role=Account.Role.SLAVE), moment).order_by()
     if group is not None:
         accounts = accounts.filter(group=group)
-    states = {state: Count("pk", filter=Q(drift__state=state)) for state in Drift.State.values}
-    never = Count("pk", filter=Q(drift__isnull=True))
-    return DriftSummary(**accounts.aggregate(**states, never=never, edited=Count("pk", filter=EDITED)))
+    counts = {state: Count("pk", filter=Q(standing=state)) for state in Standing.values}
+    numbers = accounts.aggregate(**counts, edited=Count("pk", filter=EDITED))
+    return DriftSummary([(state, numbers[state]) for state in Standing.values if numbers[state]], numbers["edited"])
 
 
 def differences_of(drift: Drift | None, text: str = "") -> list[ListedDifference]:

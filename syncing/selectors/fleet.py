@@ -8,16 +8,27 @@ from itertools import takewhile
 from typing import Any
 
 from django.db.models import Case, F, JSONField, OuterRef, Subquery, When
+from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.models import HEALTH_FINE, SECRETS, Account
 from accounts.text_search import is_in
-from syncing.models import ACCOUNT_OPEN, AccountRun, AccountState, Drift
+from syncing.models import ACCOUNT_OPEN, AccountRun, AccountState, Standing
 from syncing.presentation.fleet import FLEET_STATES, FleetState
+from syncing.presentation.labels import ago
 from syncing.selectors.drift import EDITED
 from syncing.selectors.filters import ListFilters, an_id, one_of
+from syncing.selectors.standing import with_standing
 
 FAILED = (AccountState.PARTIAL, AccountState.FAILED, AccountState.REFUSED)
 DONE = (AccountState.IN_SYNC, AccountState.CHANGED)
+STATE_OF_STANDING = {
+    Standing.IN_SYNC: "equal",
+    Standing.DRIFTED: "differs",
+    Standing.CONFLICT: "conflict",
+    Standing.NOT_KNOWN: "unknown",
+    Standing.NEVER: "unread",
+}
 
 
 @dataclass(frozen=True)
@@ -59,17 +70,15 @@ class Fleet:
     total: int
 
 
-def fleet_accounts() -> list[Any]:
-    """Returns all accounts by name, with their last run and drift, in one query.
+def fleet_accounts(moment: datetime | None = None) -> list[Any]:
+    """Returns all accounts by name, with their last run, and how they stand at `moment` (None: now), in one query.
 
-    Each has `last_state` (of its youngest account run), `drift_state`, `drift_count` and `drift_edits`, or None, and
-    `edited_rows`, the differences of those that were edited.
+    Each has `last_state` (of its youngest account run) and `drift_edits`, or None, and `edited_rows`, the differences
+    of those that were edited.
     """
     youngest = AccountRun.objects.filter(account=OuterRef("pk")).order_by("-pk").values("state")[:1]
-    accounts = Account.objects.defer(*SECRETS).annotate(
+    accounts = with_standing(Account.objects.defer(*SECRETS), moment or timezone.now()).annotate(
         last_state=Subquery(youngest),
-        drift_state=F("drift__state"),
-        drift_count=F("drift__count"),
         drift_edits=F("drift__by_slave") + F("drift__by_both"),
         edited_rows=Case(When(EDITED, then=F("drift__differences")), output_field=JSONField()),
     )
@@ -98,7 +107,7 @@ def common_words(names: Sequence[str]) -> str:
     if len(names) < 2:
         return ""
     pairs = zip(min(names), max(names), strict=False)  # what these two share, all between them do
-    common = "".join(one for one, _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    common = "".join(one for one, _other in takewhile(lambda pair: pair[0] == pair[1], pairs))
     return common[: common.rfind(" ") + 1]
 
 
@@ -111,7 +120,9 @@ def _tile(account: Any, moment: datetime, begin: int) -> Tile:
     elif state.key == "failed":
         words = str(AccountState(account.last_state).label)
     elif state.key in ("edited", "differs"):
-        words = f"{words} · {account.drift_count}"
+        words = f"{words} · {account.differences}"
+    elif state.key == "unknown":
+        words = _("Not known, last read %(when)s") % {"when": ago(account.read_at)}
     return Tile(account.pk, account.group_id, name, name[begin:], account.subdomain, state, words)
 
 
@@ -125,10 +136,6 @@ def state_of(account: Any, moment: datetime) -> str:
         return "lost"
     if account.last_state in FAILED:
         return "failed"
-    if account.drift_state is None:
-        return "equal" if account.last_state in DONE else "unread"
-    if account.drift_state == Drift.State.IN_SYNC:
-        return "equal"
     if account.drift_edits:
         return "edited"
-    return "conflict" if account.drift_state == Drift.State.CONFLICT else "differs"
+    return STATE_OF_STANDING[account.standing]

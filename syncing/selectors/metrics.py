@@ -23,13 +23,13 @@ from syncing.models import (
     ProcessKind,
     RunState,
     RunTotal,
+    Standing,
     SyncRun,
     Trigger,
     WatchState,
 )
 from syncing.selectors.automation import OVERDUE, AutomationState, automation_state, overdue
-from syncing.selectors.drift import NEVER
-from syncing.selectors.drift import STATES as DRIFT_STATES
+from syncing.selectors.drift import FOUND
 from syncing.selectors.watch import state_shown
 
 # The values of a metric by those of its labels.
@@ -101,10 +101,10 @@ def _slaves(automation: AutomationState) -> dict[str, Samples]:
     ended = last.values_list("state", "reason").annotate(Count("pk"))
     counts: dict[tuple[str, ...], float] = {(state, reason): count for state, reason, count in ended}
     names = {group.pk: group.name for group in automation.groups}
-    drift: dict[tuple[str, ...], float] = {(names[group], state): 0 for group in names for state in DRIFT_STATES}
+    drift: dict[tuple[str, ...], float] = {(names[group], state): 0 for group in names for state in FOUND}
     for group, state, count in slaves.values_list("group", "drift__state").annotate(Count("pk")):
         if group in names:  # not one that was made a moment ago
-            drift[names[group], state or NEVER] = count
+            drift[names[group], state or Standing.NEVER.value] = count
     never = sum(drift.values()) - sum(counts.values())  # all slaves without those that have a last run
     return {"accounts_by_last_run": {("never", ""): max(0, never), **counts}, "accounts_by_drift": drift}
 

@@ -37,7 +37,7 @@ for function in (
     labels.cause_label,
     labels.trigger_label,
     labels.scope_label,
-    labels.drift_label,
+    labels.standing_label,
     labels.mode_label,
     labels.value_text,
     labels.entity_label,
@@ -60,7 +60,7 @@ register.filter(translated)
 register.filter("recurrence", recurrence.sentence_of)
 register.filter("place", recurrence.place_of)
 register.simple_tag(labels.chip_mark)
-for tag in (labels.action_badge, labels.list_badge, labels.outcome_badge, labels.cause_badge, labels.drift_badge):
+for tag in (labels.action_badge, labels.list_badge, labels.outcome_badge, labels.cause_badge, labels.standing_badge):
     register.simple_tag(tag)
 
 

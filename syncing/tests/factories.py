@@ -7,10 +7,13 @@ from django.utils import timezone
 
 from accounts.actors import Actor
 from accounts.tests.factories import AccountFactory, GroupFactory
-from syncing.models import AccountRun, AccountState, Drift, RunState, SyncRun, Trigger
+from syncing.models import AccountRun, AccountState, Drift, MasterSnapshot, RunState, SyncRun, Trigger
 from syncing.records.drift import columns_of
 
 API = Actor("REST API", Trigger.API)  # a key, for tests that do not ask whose
+
+
+EMPTY: dict[str, Any] = {"pipelines": [], "groups": [], "fields": []}  # a master without anything
 
 
 class RunFactory(factory.django.DjangoModelFactory[SyncRun]):
@@ -69,3 +72,16 @@ class DriftFactory(factory.django.DjangoModelFactory[Drift]):
         moment = timezone.now().isoformat()
         columns = columns_of([{"first_seen": moment, **row} for row in rows])
         return super()._create(model_class, *args, **columns | facts)
+
+
+class EqualDriftFactory(DriftFactory):
+    """A slave that a run has just found equal to the newest master of its group."""
+
+    @classmethod
+    def _create(cls, model_class: type[Drift], *args: Any, **facts: Any) -> Drift:
+        group = facts["account"].group
+        master = MasterSnapshot.objects.filter(group=group).order_by("-pk").first()
+        master = master or MasterSnapshot.objects.create(group=group, type="full", document=EMPTY, fingerprint="-")
+        bases = {"base_pipelines": master, "base_fields": master, "run": RunFactory(group=group, snapshot=master)}
+        known = {"rows": [], "converged_at": facts["checked_at"], **bases}
+        return super()._create(model_class, *args, **known | facts)

@@ -18,6 +18,7 @@ from accounts.tests.tables import connected, postgres_database
 from syncing import replication
 from syncing.execution import ip_block
 from syncing.models import IpBlock, MasterSnapshot, PromotionProposal, SyncRun
+from syncing.models.snapshots import part_digest
 from syncing.selectors.promotion import candidates
 from syncing.services import promotion
 from syncing.services.approvals import approve
@@ -105,6 +106,8 @@ def check_rows(database: str) -> None:
         assert [probe.written_at for probe in new.WriteProbe.all()] == [MOMENT]
         assert list(new.RequestSlot.values_list("key", "next_at")) == [("north", 7.0)]
         assert [(row.pk, row.accepted) for row in new.MasterSnapshot.all()] == [(reading.pk, True)]
+        digests = [(row.pipelines_digest, row.fields_digest) for row in new.MasterSnapshot.all()]
+        assert digests == [(part_digest({"pipelines": [1]}, "pipelines"), part_digest({}, "groups", "fields"))]
         assert new.SyncRun.get(pk=sync.pk).snapshot_id == reading.pk
         runs = [new.SyncRun.select_related("proposal").get(pk=pk) for pk in promotions]
         assert [run.snapshot_id for run in runs] == [None] * 3

@@ -19,6 +19,7 @@ from syncing.selectors import drift as reads
 from syncing.selectors.account_history import history_of
 from syncing.selectors.healing import rules_of, with_modes
 from syncing.selectors.pictures import items_of, master_snapshot, picture_of
+from syncing.selectors.standing import with_standing
 from syncing.selectors.todo import tasks
 from syncing.services import exclusions
 from syncing.services.runs.start import allowed_mode
@@ -34,7 +35,7 @@ LONGEST_NAME = 100  # characters of each
 def account(request: HttpRequest, account_id: int) -> HttpResponse:
     """Shows an account; the drift of a slave and its runs to those who may see them."""
     accounts = Account.objects.select_related("group", "integration").defer(*SECRETS, "integration__client_secret")
-    account = get_object_or_404(accounts, pk=account_id)
+    account = get_object_or_404(with_standing(accounts, timezone.now()), pk=account_id)
     may = request.user.has_perm
     is_slave, sees_drift = account.role == Account.Role.SLAVE, may("syncing.view_drift")
     drift = reads.drift_of(account) if is_slave and sees_drift else None

@@ -11,9 +11,9 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.kommo.texts import storable_id
 from accounts.models import Account, SyncGroup
 from accounts.pages import export_page, page
-from syncing.models import AccountState, SavedList
-from syncing.selectors import drift as reads
+from syncing.models import AccountState, SavedList, Standing
 from syncing.selectors.account_list import AccountListFilters, account_counts, account_list
+from syncing.selectors.drift import EDITED_CAUSE
 from syncing.views.saved_views import list_views
 
 ACCOUNTS_PER_PAGE = 100
@@ -38,7 +38,7 @@ def accounts(request: HttpRequest) -> HttpResponse:
         "actions": [(name, label) for name, label in actions if name],  # not the empty choice
         "checkbox": ACTION_CHECKBOX_NAME,
         "healths": Account.Health.choices,
-        "drifts": (*reads.STATES, reads.EDITED_CAUSE),
+        "drifts": (*Standing.values, EDITED_CAUSE),
         "last_states": AccountState.choices,
     }
     return page(request, "console/accounts.html", context)

@@ -70,7 +70,8 @@ def dashboard_live(request: HttpRequest) -> HttpResponse:
 
 def _context(request: HttpRequest) -> dict[str, Any]:
     """Returns everything the overview shows."""
-    automation, accounts, runs = automation_state(), fleet_accounts(), reads.shown_runs()
+    automation, runs = automation_state(), reads.shown_runs()
+    accounts = fleet_accounts(automation.moment)
     stuck = runs.wait_for_workers and not automation.workers_alive
     troubles = [each for each in (*overdue(automation), *failing(automation)) if not (stuck and each.code == "workers")]
     open_needs = [*held_needs(line.run for line in runs.open), *automation_needs(troubles), *needs(accounts)]
@@ -91,7 +92,7 @@ def _context(request: HttpRequest) -> dict[str, Any]:
         "needs": solvable(open_needs[:NEEDS_AT_ONCE], request.user.has_perm),
         "more_needs": solvable(open_needs[NEEDS_AT_ONCE:], request.user.has_perm),
         "boards": reads.boards(accounts, runs, automation),
-        "conformity": None if steps else conformity_history(timezone.localdate(), group),
+        "conformity": None if steps else conformity_history(timezone.localdate(), accounts, group),
         "fleet": fleet,
         "tiles": Paginator(fleet.shown, TILES_AT_ONCE).get_page(request.GET.get("p")),
         "filters": filters,

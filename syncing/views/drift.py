@@ -5,13 +5,14 @@ from typing import Any
 from django.contrib.auth.decorators import permission_required
 from django.core.paginator import Page, Paginator
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts.kommo.texts import storable_id
 from accounts.models import SyncGroup
 from accounts.pages import page
-from syncing.models import SavedList
+from syncing.models import SavedList, Standing
 from syncing.presentation.links import searched
 from syncing.selectors import drift as reads
 from syncing.selectors.healing import rules_of, with_modes
@@ -32,19 +33,19 @@ def drift(request: HttpRequest) -> HttpResponse:
     """Lists every slave, the ones that differ most first; ?by=item: what differs, in how many of them."""
     if request.GET.get("by") == "item":
         return items(request)
-    filters = reads.DriftListFilters.of(request.GET)
+    filters, moment = reads.DriftListFilters.of(request.GET), timezone.now()
     saved = list_views(request, SavedList.DRIFT, filters)
     if saved.opens:
         return HttpResponseRedirect(saved.opens)
     context = {
         "title": _("Drift"),
-        "accounts": _page(request, reads.listing(filters), ACCOUNTS_PER_PAGE),
-        "summary": reads.drift_summary(storable_id(filters.group)),
+        "accounts": _page(request, reads.listing(filters, moment), ACCOUNTS_PER_PAGE),
+        "summary": reads.drift_summary(moment, storable_id(filters.group)),
         "groups": SyncGroup.objects.all(),
         "saved": saved,
         "filters": filters,
         "causes": (reads.EDITED_CAUSE, *reads.CAUSES),
-        "states": reads.STATES,
+        "states": Standing.values,
         "may_check": request.user.has_perm("syncing.plan_sync"),
     }
     return page(request, "syncing/drift.html", context)

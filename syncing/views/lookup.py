@@ -1,9 +1,11 @@
 """Loads the run or the slave that a page is about."""
 
 from django.shortcuts import get_object_or_404
+from django.utils import timezone
 
 from accounts.models import SECRETS, Account
 from syncing.models import SyncRun
+from syncing.selectors.standing import with_standing
 
 
 def run_or_404(run_id: int) -> SyncRun:
@@ -12,6 +14,7 @@ def run_or_404(run_id: int) -> SyncRun:
 
 
 def slave_or_404(account_id: int) -> Account:
-    """Returns the slave with its group; raises Http404."""
+    """Returns the slave with its group and how it stands; raises Http404."""
     slaves = Account.objects.filter(role=Account.Role.SLAVE).select_related("group").defer(*SECRETS)
-    return get_object_or_404(slaves, pk=account_id)
+    slave: Account = get_object_or_404(with_standing(slaves, timezone.now()), pk=account_id)
+    return slave
