@@ -14,9 +14,10 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.forms import RefusalsAsErrors
 from accounts.own_words import translated
-from accounts.pages import actor_of, refusals_shown
+from accounts.pages import actor_of, page, refusals_shown
 from accounts.refusals import Refusal
 from accounts.services.importing.values import IS_SET
+from syncing.admin.channel_services import SERVICES, ChannelService, form_for, offered
 from syncing.admin.console import InConsole
 from syncing.admin.messages import in_one_line
 from syncing.models import Channel, Event, Message
@@ -28,7 +29,14 @@ if TYPE_CHECKING:  # generic for the type checker only
 else:
     ChannelModelForm = forms.ModelForm
 
+WORRYING = [each.value for each in Event if each not in (Event.MASTER_CHANGED, Event.PAUSE_ENDED, Event.WEEKLY_REPORT)]
 MOST_TESTS = 5  # at a time: each may take half a minute
+
+
+def usable(address: str) -> str:
+    """Returns an address as it is stored, "" for none; what the service refuses becomes an error of the form."""
+    with RefusalsAsErrors():
+        return channels.usable_address(address) if address else ""
 
 
 class ChannelForm(ChannelModelForm):
@@ -44,7 +52,7 @@ class ChannelForm(ChannelModelForm):
         ),
     )
     events = forms.MultipleChoiceField(
-        label=_("Events"), choices=Event.choices, widget=forms.CheckboxSelectMultiple, initial=list(Event.values)
+        label=_("Events"), choices=Event.choices, widget=forms.CheckboxSelectMultiple, initial=WORRYING
     )
 
     class Meta:
@@ -61,9 +69,7 @@ class ChannelForm(ChannelModelForm):
             field.required = True
 
     def clean_new_address(self) -> str:
-        address = str(self.cleaned_data["new_address"])
-        with RefusalsAsErrors():
-            return channels.usable_address(address) if address else ""
+        return usable(str(self.cleaned_data["new_address"]))
 
     def _post_clean(self) -> None:
         """Refuses what the service would, once all values are known to be sound."""
@@ -73,6 +79,11 @@ class ChannelForm(ChannelModelForm):
                 channels.require_sound(self.instance, channels.COLUMNS)
             except Refusal as error:
                 self.add_error(None, str(error))
+
+
+def _service(request: HttpRequest) -> ChannelService | None:
+    """Returns the service that the address of the page names."""
+    return SERVICES.get(request.GET.get("service", ""))
 
 
 @admin.register(Channel)
@@ -100,8 +111,24 @@ class ChannelAdmin(InConsole):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return super().has_delete_permission(request, obj) and request.user.has_perm(CHANGE_CHANNEL)
 
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> Any:
+        """Asks for the service first; its form is at the same address with ?service=."""
+        service = _service(request)
+        if request.method == "GET" and service is None and self.has_add_permission(request):
+            context = {"title": gettext("Add a channel"), "services": offered(), "opts": self.opts}
+            return page(request, "syncing/channel_services.html", context)
+        return super().add_view(request, form_url, {**(extra_context or {}), "service": service})
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        service = _service(request)
+        if obj is None and service is not None and service.fields:
+            kwargs["form"] = form_for(service, ChannelForm, usable)
+        return super().get_form(request, obj, change=change, **kwargs)
+
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        names = ["name", "group", "new_address", "events", "when", "language", "enabled"]
+        service = None if obj else _service(request)
+        address = list(service.fields if service else ()) or ["new_address"]
+        names = ["name", *address, "group", "events", "when", "language", "enabled"]
         if not self.has_change_permission(request, obj):
             names.remove("new_address")
         return [*names, *self.get_readonly_fields(request, obj)[1:]] if obj else names

@@ -82,6 +82,107 @@ def test_what_is_wrong_stands_at_the_form(admin_client: Client, facts: dict[str,
     assert Channel.objects.count() == 1
 
 
+TELEGRAM = {"token": "123456789:AAEhBOweik6ad9r_QXMENQjcrGbqCr4K-bc", "chat": "-1001234"}
+SLACK = "https://hooks.slack.com/services/T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ"
+EVOLUTION = {
+    "server": "https://evo.example.com:8080/",
+    "instance": "my shop",
+    "key": "k/1",
+    "number": "+55 (11) 9999-9999",
+}
+
+
+def values(**facts: str) -> dict[str, Any]:
+    return {**{name: value for name, value in form().items() if name != "new_address"}, **facts}
+
+
+@pytest.mark.parametrize(
+    ("service", "entered", "address"),
+    [
+        ("email", {"emails": "a@example.com, b@example.com"}, "a@example.com, b@example.com"),
+        ("telegram", TELEGRAM, "tgram://123456789:AAEhBOweik6ad9r_QXMENQjcrGbqCr4K-bc/-1001234"),
+        (
+            "whatsapp",
+            {"token": "EAAG123", "sender": "123456789012345", "number": "+55 11 99999-9999"},
+            "whatsapp://EAAG123@123456789012345/5511999999999",
+        ),
+        ("evolution", EVOLUTION, "evolutions://k%2F1@evo.example.com:8080/my%20shop/551199999999"),
+        ("json", {"url": "https://hooks.example.com/a/b"}, "jsons://hooks.example.com/a/b"),
+        ("other", {"new_address": "ntfys://topic"}, "ntfys://topic"),
+    ],
+)
+def test_a_service_and_its_few_values_make_the_address(
+    admin_client: Client, service: str, entered: dict[str, str], address: str
+) -> None:
+    assert f'href="?service={service}"' in admin_client.get(ADD).content.decode()
+    page = admin_client.get(ADD, {"service": service}).content.decode()
+    assert all(f'name="{name}"' in page for name in entered)
+    assert ('name="new_address"' in page) is (service == "other")
+
+    admin_client.post(f"{ADD}?service={service}", values(**entered))
+
+    channel = Channel.objects.get()
+    assert channel.address == address
+    assert channel.kind == address.partition("://")[0] if "://" in address else "email"
+
+
+def test_the_address_of_a_webhook_is_pasted_as_its_service_shows_it(admin_client: Client) -> None:
+    admin_client.post(f"{ADD}?service=slack", values(url=SLACK))
+    assert Channel.objects.get().kind == "slack"
+
+
+@pytest.mark.parametrize(
+    ("service", "entered", "sentence"),
+    [
+        ("discord", {"url": SLACK}, "This is not an address of Discord."),
+        ("telegram", {**TELEGRAM, "token": "s3cr3t"}, "It does not look like that"),
+        ("telegram", {**TELEGRAM, "chat": "x/../y"}, "It does not look like that"),
+        ("telegram", {"token": TELEGRAM["token"]}, "This field is required."),
+        (
+            "evolution",
+            {**EVOLUTION, "server": "http://10.0.0.1"},
+            "It leads to this machine, or into a private network.",
+        ),
+        ("json", {"url": "https://hooks.example.com/?redirect=s3cr3t"}, "The address is not usable."),
+        ("email", {"emails": "slack://s3cr3t@x/y"}, "It does not look like that"),
+    ],
+)
+def test_values_that_make_no_address_are_refused(
+    admin_client: Client, service: str, entered: dict[str, str], sentence: str
+) -> None:
+    html = admin_client.post(f"{ADD}?service={service}", values(**entered)).content.decode()
+    assert sentence in html
+    assert TELEGRAM["token"] not in html
+    assert SLACK not in html
+    assert not Channel.objects.exists()
+
+
+def test_only_what_is_worrying_is_ticked_at_first(admin_client: Client) -> None:
+    html = admin_client.get(ADD, {"service": "email"}).content.decode()
+    ticked = {
+        event
+        for event in Event.values
+        if f'value="{event}"' in html and "checked" in html.split(f'value="{event}"')[1][:60]
+    }
+    assert ticked == set(Event.values) - {"master_changed", "pause_ended", "weekly_report"}
+
+
+def test_services_that_are_not_allowed_are_not_offered(admin_client: Client, settings: Any) -> None:
+    settings.NOTIFY_SCHEMES = ["slack"]
+    html = admin_client.get(ADD).content.decode()
+    assert "?service=slack" in html
+    assert "?service=telegram" not in html
+    assert "?service=email" in html
+
+
+def test_the_group_of_the_page_one_came_from_is_kept(admin_client: Client) -> None:
+    group = GroupFactory()
+    html = admin_client.get(ADD, {"group": group.pk}).content.decode()
+    assert f'href="?group={group.pk}&amp;service=email"' in html
+    html = admin_client.get(ADD, {"group": group.pk, "service": "email"}).content.decode()
+    assert f'<option value="{group.pk}" selected>' in html
+
+
 def test_an_empty_address_keeps_the_stored_one_and_another_replaces_it(admin_client: Client) -> None:
     channel = new_channel(MAIL, name="Operations", failure="The mail server did not answer in time.")
     admin_client.post(page_of(channel), form(new_address="", events=["run_waits"]))
