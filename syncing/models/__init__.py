@@ -13,7 +13,7 @@ from syncing.models.log import LogEntry
 from syncing.models.mappings import IdMapping, PendingCreation, StoredName
 from syncing.models.processes import Process, ProcessKind
 from syncing.models.promotion import PromotionProposal
-from syncing.models.runs import AccountRun, SyncRun, master_unread
+from syncing.models.runs import AccountRun, SyncRun, master_unread, run_title
 from syncing.models.saved_views import SavedList, SavedView
 from syncing.models.schedules import DEFAULT_GRACE, WEEK, Schedule, ScheduleKind, Window, WindowKind
 from syncing.models.second_factor import RecoveryCode, SecondFactor
@@ -96,4 +96,5 @@ __all__ = [
     "Window",
     "WindowKind",
     "master_unread",
+    "run_title",
 ]

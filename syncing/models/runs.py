@@ -16,6 +16,13 @@ def master_unread(prefix: str = "") -> Q:
     return Q(**{f"{prefix}snapshot": None, f"{prefix}proposal": None})
 
 
+def run_title(number: int, purpose: str, mode: str, name: str = "") -> str:
+    """Returns the name of a run, the same on every page and in messages: "Drift check #2", "Sync #5 Summer"."""
+    is_plan = purpose == RunPurpose.SYNC and mode == RunMode.PLAN
+    label = RunMode.PLAN.label if is_plan else dict(RunPurpose.choices).get(purpose, purpose)
+    return f"{label} #{number} {name}".strip()
+
+
 class SyncRun(models.Model):
     """One execution for one group. The master as it was read is its `snapshot`, or of a promotion its `proposal`."""
 
@@ -153,7 +160,7 @@ class SyncRun(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"#{self.pk} {self.group} {self.get_type_display()}"
+        return run_title(self.pk, self.purpose, self.mode, self.name)
 
     @property
     def asked_by(self) -> str:

@@ -47,11 +47,11 @@ def _title_of_failures(
 ) -> str:
     """Returns the title: who fails, or that nobody does any more."""
     about = speech.about if run.purpose == RunPurpose.SYNC else f"{speech.about} ({run.get_purpose_display()})"
-    facts = {"run": run.pk, "group": about, "bad": number(len(bad)), "reason": reason_label(bad.get(RUN, ""))}
+    facts = {"run": run, "group": about, "bad": number(len(bad)), "reason": reason_label(bad.get(RUN, ""))}
     if RUN in bad and run.state == RunState.REFUSED:
-        return _("Run %(run)d was refused: %(group)s (%(reason)s)") % facts
+        return _("%(run)s was refused: %(group)s (%(reason)s)") % facts
     if RUN in bad:
-        return _("Run %(run)d failed: %(group)s (%(reason)s)") % facts
+        return _("%(run)s failed: %(group)s (%(reason)s)") % facts
     if bad:
         total = max(digest.slaves, len(bad)) if digest.seen else run.account_runs.count()
         return _text_of_failures(run, bad, digest, total) % {**facts, "total": number(total)}
@@ -88,7 +88,7 @@ def _counts_of(run: SyncRun) -> str:
         for state in AccountState.values
         if run.totals.get(state)
     ]
-    return sentences(_("Run %(run)d") % {"run": run.pk}, ", ".join(counts))
+    return sentences(str(run), ", ".join(counts))
 
 
 def _see_run(run: SyncRun) -> str:
@@ -133,7 +133,7 @@ def waits(digest: Digest, decision: TellingDecision | None, speech: Speech) -> C
         _("Nothing is written until somebody approves it: on its page, or with `manage.py approve %(run)d`.")
         % {"run": run.pk},
     ]
-    title = _("Run %(run)d waits for approval: %(group)s") % {"run": run.pk, "group": speech.about}
+    title = _("%(run)s waits for approval: %(group)s") % {"run": run, "group": speech.about}
     return Content(title, lines, RUN_PAGE % run.pk, _see_run(run))
 
 

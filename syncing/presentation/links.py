@@ -33,7 +33,7 @@ def to_run(request: HttpRequest, started: StartedRun) -> HttpResponseRedirect:
     if started.joined:
         messages.info(request, _("The same run was already waiting; this is its page."))
     else:
-        messages.success(request, _("Run %(number)s is queued.") % {"number": started.run.pk})
+        messages.success(request, _("%(run)s is queued.") % {"run": started.run})
     return HttpResponseRedirect(run_url(started.run.pk))
 
 

@@ -65,8 +65,8 @@ def _runs(account: Account) -> Iterator[Happening]:
         wrote = (
             _("%(created)d created, %(updated)d updated, %(deleted)d deleted") % counts if any(counts.values()) else ""
         )
-        title = f"#{each.run_id} {each.run.name or each.run.get_purpose_display()}"
-        texts = (f"{title}: {each.get_state_display()}", reason_label(each.reason), wrote, reason_sentence(each.reason))
+        end = f"{each.run}: {each.get_state_display()}"
+        texts = (end, reason_label(each.reason), wrote, reason_sentence(each.reason))
         text = ". ".join(filter(None, texts))
         yield Happening(
             each.finished_at or each.started_at or each.run.created_at,

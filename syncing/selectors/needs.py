@@ -19,7 +19,7 @@ from accounts import expiry
 from accounts.models import HEALTH_FINE, HEALTH_NEEDS_CONNECTING, Account
 from accounts.own_words import translated
 from accounts.services.health.verdicts import HEALTH_OF_CODE
-from syncing.models import ACCOUNT_OPEN, AccountRun, AccountState, RunMode, SyncRun
+from syncing.models import ACCOUNT_OPEN, AccountRun, AccountState, RunMode, SyncRun, run_title
 from syncing.presentation import badges
 from syncing.presentation.explanations import (
     health_remedy,
@@ -129,13 +129,10 @@ def automation_needs(troubles: Iterable[AutomationTrouble]) -> list[Need]:
 
 def held_needs(runs: Iterable[SyncRun]) -> list[Need]:
     """Returns a need for each of the runs whose next wave waits for a person."""
-    label, title = _("Waits for Continue"), _("Run %(number)d")
+    label = _("Waits for Continue")
     text = _("The next wave starts when somebody continues the run.")
     held = [run for run in runs if run.is_open and run.wave_held and not run.cancel_requested_at]
-    return [
-        Need(Concern("held", label, title % {"number": run.pk}, text, run_id=run.pk, wave=run.wave + 1), ())
-        for run in held
-    ]
+    return [Need(Concern("held", label, str(run), text, run_id=run.pk, wave=run.wave + 1), ()) for run in held]
 
 
 def _of_trouble(trouble: AutomationTrouble) -> Concern:
@@ -179,8 +176,8 @@ def _of_account_runs(unwell: Collection[int]) -> Iterator[tuple[Concern, Concern
     account_runs = AccountRun.objects.filter(pk__in=pks).order_by("account__subdomain", "account", "-pk")
     rows = account_runs.annotate(waits=Exists(waiting.filter(pk=OuterRef("pk")))).values(
         "pk", "account", "account__name", "account__subdomain", "account__role", "state", "reason", "error",
-        "document__conflicts", "document__manual", "run", "run__mode", "run__sent_back_by", "run__sent_back_comment",
-        "run__requester_name", "run__requester_user_id", "waits",
+        "document__conflicts", "document__manual", "run", "run__purpose", "run__mode", "run__name",
+        "run__sent_back_by", "run__sent_back_comment", "run__requester_name", "run__requester_user_id", "waits",
     )  # fmt: skip
     for account_id, group in groupby(rows, key=itemgetter("account")):
         for row, concern in _concerns_of(list(group), account_id in unwell):
@@ -240,7 +237,7 @@ def _of_failure(row: Row) -> Iterator[tuple[Row, Concern]]:
 
 
 def _of_plan(row: Row) -> Concern:
-    title = _("Run %(number)d") % {"number": row["run"]}
+    title = run_title(row["run"], row["run__purpose"], row["run__mode"], row["run__name"])
     if row["run__sent_back_by"]:
         text = f"{row['run__sent_back_by']}: {row['run__sent_back_comment']}"
         remedy = _("Change what the comment asks for, then plan again.")

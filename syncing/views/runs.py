@@ -126,8 +126,7 @@ def account_list_context(
 def run(request: HttpRequest, run_id: int) -> HttpResponse:
     """Shows a run, live while it is open."""
     run = run_or_404(run_id)
-    title = f"{run}: {run.name}" if run.name else str(run)
-    context = {"title": title, "opts": SyncRun._meta, **run_context(request, run, is_watched=run.is_open)}
+    context = {"title": str(run), "opts": SyncRun._meta, **run_context(request, run, is_watched=run.is_open)}
     context |= grid_context(request, run, context["progress"], context["found"])
     return page(request, "syncing/run.html", context)
 

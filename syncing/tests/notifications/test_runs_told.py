@@ -40,7 +40,7 @@ def test_a_run_in_which_some_fail_is_one_message_and_its_recovery_another(house:
     assert message.title == "2 of 4 accounts failed: Branches"
     assert message.text.splitlines() == [
         "Not paid in Kommo (unpaid): 2 accounts (North, South). Mend it.",
-        f"Run {run.pk}. Changed and verified: 2, Failed: 2.",
+        f"{run}. Changed and verified: 2, Failed: 2.",
         f"More: run {run.pk} in KommoSync, under Sync runs.",
     ]
     assert (message.channel, message.event, message.group, message.run) == (channel, "run_failed", house.group, run)
@@ -85,7 +85,7 @@ def test_a_run_whose_master_cannot_be_read_says_why_and_that_it_is_read_again(ho
     run = synced(house)
     (message,) = told()
 
-    assert message.title == f"Run {run.pk} failed: Branches (Token refused)"
+    assert message.title == f"Sync #{run.pk} failed: Branches (Token refused)"
     assert "make a new one in this account" in message.text
     house.accounts["master"].token = token
     house.accounts["master"].save()
@@ -101,7 +101,7 @@ def test_a_run_that_is_refused_by_the_guard_of_the_master_is_told_as_refused(hou
     for entity in master.fields.values():
         entity.clear()
     run = synced(house)
-    assert titles() == [f"Run {run.pk} was refused: Branches (Stopped by a limit)"]
+    assert titles() == [f"Sync #{run.pk} was refused: Branches (Stopped by a limit)"]
 
 
 def test_accounts_that_were_all_refused_did_not_fail(house: House) -> None:
@@ -117,7 +117,7 @@ def test_a_run_that_ends_by_an_error_of_ours_is_told(house: House) -> None:
     listen()
     run = house.start()
     close.end_by_own_error(run.pk, RuntimeError("odd row"))
-    assert titles() == [f"Run {run.pk} failed: Branches (Error in KommoSync)"]
+    assert titles() == [f"Sync #{run.pk} failed: Branches (Error in KommoSync)"]
 
 
 @pytest.mark.django_db
@@ -252,7 +252,7 @@ def test_a_plan_that_waits_for_approval_is_told_with_what_it_would_do(house: Hou
 
     (message,) = told()
 
-    assert message.title == f"Run {run.pk} waits for approval: Branches"
+    assert message.title == f"Plan #{run.pk} waits for approval: Branches"
     assert "1 plan: 3 accounts (North, South, West)." in message.text
     assert f"`manage.py approve {run.pk}`" in message.text
 
@@ -290,7 +290,7 @@ def test_the_same_plan_waits_anew_once_the_one_before_was_sent_back(house: House
         run = house.start(mode=RunMode.PLAN)
         house.work(Slaves(north="planned", south="planned"))
         AccountRun.objects.filter(run=run, state="planned").update(content_digest="x")
-        assert titles() == [f"Run {run.pk} waits for approval: Branches"]
+        assert titles() == [f"Plan #{run.pk} waits for approval: Branches"]
         send_back(run, by=COMMAND, comment="Not in December.")
         assert titles() == []  # that nothing waits any more is no news
 
@@ -315,7 +315,7 @@ def test_the_plan_of_a_review_waits(house: House) -> None:
     listen(events=[Event.RUN_WAITS])
     run = house.start(mode=RunMode.PLAN, by=RETRY)
     house.work(Slaves(north="planned"))
-    assert titles() == [f"Run {run.pk} waits for approval: Branches"]
+    assert titles() == [f"Plan #{run.pk} waits for approval: Branches"]
 
 
 @pytest.mark.parametrize(

@@ -126,7 +126,7 @@ def test_the_history_has_everything_that_happened_in_one_order(admin_client, cas
         "Token expires soon. In 3 days.",
         "Left out of syncs: stage Talks",
     ]
-    assert texts[4].startswith(f"#{AccountRun.objects.get(account=north).run_id} Sync: ")
+    assert texts[4].startswith(f"Sync #{AccountRun.objects.get(account=north).run_id}: ")
 
 
 def test_the_history_is_of_what_a_person_may_see(client, cast) -> None:

@@ -277,7 +277,7 @@ def test_a_plan_that_waits_for_an_approval_is_told_with_its_run(cast) -> None:
     assert needs(fleet_accounts()) == []
     SyncGroup.objects.update(requires_approval=True)
     (need,) = needs(fleet_accounts())
-    assert (need.concern.label, need.concern.title) == ("Waits for approval", f"Run {run.pk}")
+    assert (need.concern.label, need.concern.title) == ("Waits for approval", f"Plan #{run.pk}")
     assert [who.name for who in need.accounts] == ["North", "South"]
     finished(cast, north="changed", south="in_sync")
     assert needs(fleet_accounts()) == []

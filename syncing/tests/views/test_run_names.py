@@ -1,5 +1,7 @@
 """A run has a name and a reason from its start, and its attempts stand side by side."""
 
+import re
+
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -9,7 +11,8 @@ from accounts.tests.factories import AccountFactory
 from syncing.models import AccountState, RunState, SyncRun
 from syncing.selectors.attempts import attempts_of
 from syncing.tests.commands import command
-from syncing.tests.factories import AccountRunFactory, RunFactory
+from syncing.tests.factories import AccountRunFactory, DriftFactory, RunFactory, difference
+from syncing.tests.plans import change, document, planned
 
 pytestmark = pytest.mark.django_db
 
@@ -33,7 +36,39 @@ def test_name_and_reason_of_the_start_are_on_the_page_and_in_the_list(admin_clie
     assert "for the season" in html
     found = admin_client.get(reverse("syncing:runs"), {"q": "summer"})
     assert [each.pk for each in found.context["runs"]] == [run.pk]
-    assert "<strong>Summer &lt;b&gt;</strong>" in found.content.decode()
+    assert f">Sync #{run.pk} Summer &lt;b&gt;</a>" in found.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("facts", "title"),
+    [
+        ({"name": "Summer"}, "Sync #{} Summer"),
+        ({"mode": "plan"}, "Plan #{}"),
+        ({"mode": "plan", "purpose": "drift"}, "Drift check #{}"),
+        ({"mode": "plan", "purpose": "rollback"}, "Rollback #{}"),
+    ],
+)
+def test_a_run_has_one_name_wherever_it_is_met(admin_client, cast, facts, title) -> None:
+    run = RunFactory(group=cast["north"].group, **facts)
+    AccountRunFactory(run=run, account=cast["north"])
+    name = title.format(run.pk)
+    account_page = reverse("syncing:account", args=[cast["north"].pk])
+    for page in ("/", reverse("syncing:runs"), f"{reverse('syncing:search')}?q={run.pk}", account_page):
+        html = admin_client.get(page).content.decode()
+        assert re.search(rf"{name}\b", html), page
+        assert f"#{run.pk} " not in html.replace(name, ""), page
+    assert f"<h1>{name}</h1>" in " ".join(page_of(admin_client, run).split())
+
+
+@pytest.mark.parametrize(("rows", "offer"), [([difference()], "Revert these"), ([], "Bring to the accounts")])
+def test_a_drift_check_offers_to_look_and_to_revert_instead_of_to_approve(admin_client, cast, rows, offer) -> None:
+    run = RunFactory(group=cast["north"].group, mode="plan", purpose="drift", state=RunState.PLANNED)
+    digest = planned(run, cast["north"], document(change("update", "Offer"))).content_digest
+    DriftFactory(account=cast["north"], rows=rows)
+    for page in (page_of(admin_client, run), admin_client.get(f"/runs/{run.pk}/plans/{digest}").content.decode()):
+        buttons = re.findall(r'<a class="ks-button([^"]*)" href="[^"]*/approve[^"]*">([^<]*)<', page)
+        assert buttons == [("", offer)]
+    assert re.search(r'ks-primary" href="/drift/\?group=\d+">See the differences<', page_of(admin_client, run))
 
 
 def test_a_command_gives_a_name_and_a_reason_too(cast) -> None:
