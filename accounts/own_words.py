@@ -38,22 +38,30 @@ class Sentence:
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
+        """What stands between two texts is looked for once, from the left: no text takes long, whoever wrote it."""
         seen: set[str] = set()
-        parts = [re.escape(text) if place is None else _any(place, seen) for text, place in _parts(self.source)]
-        return re.compile("".join(parts), re.DOTALL)
+        segments = [""]
+        for literal, place in _parts(self.source):
+            if place is not None and place[2] != "d":
+                segments.append("")
+            segments[-1] += re.escape(literal) if place is None else _any(place, seen)
+        *before, last = segments
+        return re.compile("".join(f"(?>{segment})" for segment in before) + last, re.DOTALL)
 
     @cached_property
     def literals(self) -> tuple[str, ...]:
         return tuple(text for text, place in _parts(self.source) if place is None and text)
 
-    @property
+    @cached_property
+    def longest_literal(self) -> str:
+        return max(self.literals, key=len)
+
+    @cached_property
     def weight(self) -> int:
         return sum(len(text) for text in self.literals)
 
     def in_translation(self, text: str) -> str | None:
         """Returns `text` in the other language; None if it is not this sentence."""
-        if not all(literal in text for literal in self.literals):
-            return None
         match = self.pattern.fullmatch(text)
         if match is None:
             return None
@@ -74,7 +82,9 @@ class Catalogue:
             return len(text), self.fixed[text]
         best = 0, text
         for sentence in (*self.open.get(text[:INDEXED], ()), *self.open.get("", ())):
-            if sentence.weight > best[0] and (found := sentence.in_translation(text)) is not None:
+            if sentence.weight <= best[0] or sentence.longest_literal not in text:
+                continue
+            if (found := sentence.in_translation(text)) is not None:
                 best = sentence.weight, found
         if not best[0] and text[-1:] in END and text[:-1].rstrip(END):
             ours, found = self.find(text[:-1], is_whole=is_whole)

@@ -5,7 +5,7 @@ import gettext as catalogues
 import pytest
 from django.utils import translation
 
-from accounts import conf
+from accounts import conf, own_words
 from accounts.kommo.errors import KommoError, Unauthorised
 from accounts.kommo.plain_403 import IpNotAllowed
 from accounts.own_words import PLACE, translated
@@ -89,3 +89,14 @@ def test_a_fact_is_never_taken_for_a_place_of_another(language) -> None:
         facts = {name: 7 if kind == "d" else f"«%({name})s»" for name, kind in PLACE.findall(sentence) if name}
         with translation.override(language.lower().replace("_", "-")):
             assert translated(sentence % facts) in (translation.gettext(sentence) % facts, sentence % facts)
+
+
+@pytest.mark.timeout(60)
+def test_no_text_keeps_its_reader_waiting_whoever_wrote_it() -> None:
+    """A text that nearly is a sentence with seven facts, over and over: to try every way to cut it takes for ever."""
+    catalogue = own_words._catalogue("pt-br")
+    assert catalogue is not None
+    for sentence in (each for sentences in catalogue.open.values() for each in sentences):
+        nearly = "".join(sentence.literals)
+        said_anew = sentence.in_translation(nearly * (20_000 // len(nearly)) + "\x01")
+        assert said_anew is None or sentence.source.endswith((")s", ")r"))

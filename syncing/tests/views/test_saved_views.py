@@ -75,7 +75,9 @@ def test_a_view_that_says_what_the_list_no_longer_knows_still_opens(ana, cast) -
     SavedView.objects.update(parameters={"gone": "1", "state": "vanished"})
     (listed,) = ana.get(f"{RUNS}?all=yes").context["saved"].views
     assert listed.query == "?state=vanished"
-    assert "Ignored, because this list has no such filter: state=vanished" in ana.get(RUNS + listed.query).content.decode()
+    assert (
+        "Ignored, because this list has no such filter: state=vanished" in ana.get(RUNS + listed.query).content.decode()
+    )
     SavedView.objects.update(parameters={"gone": "1"}, is_default=True)
     assert ana.get(RUNS, follow=True).redirect_chain == [(f"{RUNS}?all=yes", 302)]
 
