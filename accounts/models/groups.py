@@ -234,3 +234,8 @@ class SyncGroup(Pausable):
     @property
     def heal_consequence(self) -> str:
         return str(HEAL_CONSEQUENCES[HealMode(self.heal)])
+
+    @property
+    def deletes_unasked(self) -> bool:
+        """Tells whether every run deletes what the policy says without a person that sees it before."""
+        return not self.requires_approval and self.watch in (WatchMode.OFF, WatchMode.REPORT)

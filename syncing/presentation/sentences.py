@@ -1,12 +1,13 @@
 """Differences as sentences: what is unlike in one account, and what several accounts have in common."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from syncing.models import Drift
 from syncing.presentation.labels import attribute_label, attribute_word, value_text
 
 # Attributes that are a list of names.
@@ -34,7 +35,7 @@ def difference_sentence(row: ToldDifference) -> str:
     if row.action == "create":
         return _("The master has it, this account does not.")
     if row.action == "delete":
-        return _("Only this account has it; the next run deletes it.")
+        return _("Only this account has it; a sync would delete it, as the policy says.")
     if row.action == "extra":
         return _("Only this account has it; runs keep it.")
     if row.attribute == "name":
@@ -64,20 +65,44 @@ def _list_sentence(what: str, ours: Sequence[str], theirs: Sequence[str]) -> str
     return format_html(sentence, what=what, here=here, master=master)
 
 
-def common_sentence(action: str, attribute: str, accounts: int) -> str:
-    """Says what so many accounts have in common about one item."""
+def settle_label(causes: Iterable[str], accounts: int = 1) -> str:
+    """Names by its effect what makes accounts like their master: only edits are reverted, by these causes."""
+    found = set(causes)
+    if found == {"slave"}:
+        return _("Revert")
+    if found == {"master"}:
+        return ngettext("Bring to the account", "Bring to the accounts", accounts)
+    return _("Make as in the master")
+
+
+def settle_all_label(drift: Drift) -> str:
+    """Names by its effect what makes a whole account like its master."""
+    if drift.by_slave == drift.count:
+        return _("Revert all")
+    if drift.by_master == drift.count:
+        return _("Bring all to the account")
+    return _("Make all as in the master")
+
+
+def common_sentence(action: str, attribute: str, accounts: int, *, deletes_unasked: bool) -> str:
+    """Says what so many accounts have in common about one item; `deletes_unasked`: no person sees a deletion before."""
     numbers = {"n": accounts, "what": attribute_word(attribute)}
     if action == "create":
         return ngettext("missing in %(n)d account", "missing in %(n)d accounts", accounts) % numbers
-    if action == "delete":
-        return (
-            ngettext(
-                "only in %(n)d account, and deleted by the next run",
-                "only in %(n)d accounts, and deleted by the next run",
-                accounts,
-            )
-            % numbers
+    if action == "delete" and deletes_unasked:
+        text = ngettext(
+            "only in %(n)d account, and deleted by the next run",
+            "only in %(n)d accounts, and deleted by the next run",
+            accounts,
         )
+        return text % numbers
+    if action == "delete":
+        text = ngettext(
+            "only in %(n)d account, and deleted once a person starts or approves it",
+            "only in %(n)d accounts, and deleted once a person starts or approves it",
+            accounts,
+        )
+        return text % numbers
     if action == "extra":
         return ngettext("only in %(n)d account", "only in %(n)d accounts", accounts) % numbers
     if attribute == "name":

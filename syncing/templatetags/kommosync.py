@@ -18,7 +18,7 @@ from syncing.presentation.difference_drawing import DrawnDifference, draw_differ
 from syncing.presentation.drawing import DrawnEdit
 from syncing.presentation.kommo_pages import page_in_kommo
 from syncing.presentation.log_lines import log_text
-from syncing.presentation.sentences import difference_sentence
+from syncing.presentation.sentences import difference_sentence, settle_all_label, settle_label
 from syncing.selectors.drift import ListedDifference
 from syncing.selectors.promotion import PromotionCandidate, is_promotable
 from syncing.selectors.second_factor import second_factor_of
@@ -65,6 +65,7 @@ for tag in (labels.action_badge, labels.list_badge, labels.outcome_badge, labels
 
 
 register.filter(difference_sentence)
+register.filter(settle_all_label)
 register.filter(log_text)
 register.filter(local_id)
 
@@ -148,3 +149,9 @@ def trail(context: Any) -> list[sections.TrailLink]:
 
 
 register.simple_tag(sections.page_above, name="above")
+
+
+@register.filter
+def settling(row: Any) -> str:
+    """Names what makes an account like its master in one difference."""
+    return settle_label([row.cause])

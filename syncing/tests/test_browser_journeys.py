@@ -177,7 +177,7 @@ def decide_about_drift(console: Console, person: Person) -> None:
     person.write(person.main.locator("textarea"), "O nome deles.")
     person.press("Accept")
     person.press_item("Revert", "Contrato")
-    person.press("Yes, revert now")
+    person.press("Revert")
     person.sees("Every account equals the master now, checked by reading it again.")
     assert [console.stages(slave, "Vendas")[:2] for slave in SLAVES] == [
         ["Orçamento", "Contrato"],

@@ -15,6 +15,7 @@ from accounts.models import RELATED_SECRETS, Account, SyncGroup
 from accounts.pages import actor_of, page, refusals_shown
 from syncing.models import AcceptedDifference
 from syncing.presentation.links import to_run
+from syncing.presentation.sentences import settle_all_label
 from syncing.records.drift import is_covered
 from syncing.selectors import drift as reads
 from syncing.services.drift_checks import check_now
@@ -73,9 +74,12 @@ def take_back(request: HttpRequest, account_id: int) -> HttpResponse:
         with refusals_shown(request):
             return to_run(request, revert(account, by=actor_of(request)))
         return _back(account)
-    rows = [row for row in reads.differences_of(reads.drift_of(account)) if not row.is_extra]
+    drift = reads.drift_of(account)
+    settle = settle_all_label(drift) if drift else _("Make all as in the master")
+    rows = [row for row in reads.differences_of(drift) if not row.is_extra]
     context = {
-        "title": _("Revert %(account)s") % {"account": account},
+        "title": f"{account}: {settle}",
+        "settle": settle,
         "account": account,
         "differences": rows[:SHOWN],
         "more": len(rows[SHOWN:]),

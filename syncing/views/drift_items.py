@@ -18,7 +18,7 @@ from accounts.models import Account, SyncGroup
 from accounts.pages import actor_of, page, refusals_shown
 from syncing.models import SavedList
 from syncing.presentation.links import to_run
-from syncing.presentation.sentences import common_sentence
+from syncing.presentation.sentences import common_sentence, settle_label
 from syncing.selectors import drift as reads
 from syncing.selectors.drift_items import WHAT, DriftItemFilters, accounts_with, drifted_items
 from syncing.services.exceptions import accept_in, is_revertible, revert_item
@@ -51,7 +51,13 @@ def items(request: HttpRequest) -> HttpResponse:
     rows = [
         {
             "item": item,
-            "sentence": common_sentence(item.action, item.attribute, len(item.accounts)),
+            "sentence": common_sentence(
+                item.action,
+                item.attribute,
+                len(item.accounts),
+                deletes_unasked=groups[item.group_id].deletes_unasked,
+            ),
+            "settle": settle_label(item.causes, len(item.accounts)),
             "causes": item.causes.most_common(),
             "may_revert": is_revertible(item.kind, item.action)
             and may_start(request, allowed_mode(groups[item.group_id])),
@@ -127,8 +133,10 @@ def _question(request: HttpRequest, differing: list[tuple[Account, Any]], form: 
     sent = request.POST if request.method == "POST" else request.GET
     ticked = set(sent.getlist("account")) if request.method == "POST" or "account" in sent else None
     row = differing[0][1]
+    settling = settle_label((difference.cause for _account, difference in differing), len(differing))
     context = {
-        "title": _("Accept in several accounts") if facts["decision"] == "accept" else _("Revert in several accounts"),
+        "title": _("Accept in several accounts") if facts["decision"] == "accept" else settling,
+        "settle": settling,
         "row": row,
         "lines": [(account, row, ticked is None or str(account.pk) in ticked) for account, row in differing],
         "form": form,

@@ -178,3 +178,44 @@ def test_each_decision_needs_its_permission(client, cast) -> None:
     assert client.post(REVERT, sent).status_code == 403
     assert not AcceptedDifference.objects.exists()
     assert not SyncRun.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("causes", "label", "all_of_it"),
+    [
+        (["slave"], "Revert", "Revert all"),
+        (["master"], "Bring to the account", "Bring all to the account"),
+        (["both"], "Make as in the master", "Make all as in the master"),
+        (["slave", "master"], "Make as in the master", "Make all as in the master"),
+    ],
+)
+def test_what_makes_accounts_equal_is_named_by_its_effect(admin_client, causes, label, all_of_it) -> None:
+    account = AccountFactory(subdomain="north", name="North", group=AccountFactory(master=True).group)
+    rows = [renamed(key=f"7/7{place}", cause=cause) for place, cause in enumerate(causes)]
+    DriftFactory(account=account, rows=rows)
+    for name in ("syncing:account", "syncing:drift_account", "syncing:revert"):
+        assert all_of_it in admin_client.get(reverse(name, args=[account.pk])).content.decode(), name
+    if len(causes) == 1:
+        by_item = admin_client.get(LIST, {"by": "item"}).content.decode()
+        question = admin_client.get(REVERT, what({"north": account}, key="7/70")).content.decode()
+        for page in (
+            by_item,
+            question,
+            admin_client.get(reverse("syncing:drift_account", args=[account.pk])).content.decode(),
+        ):
+            assert f">{label}<" in page
+
+
+@pytest.mark.parametrize(
+    ("policy", "sentence"),
+    [
+        ({}, "only in 1 account, and deleted by the next run"),
+        ({"requires_approval": True}, "only in 1 account, and deleted once a person starts or approves it"),
+        ({"watch": "apply"}, "only in 1 account, and deleted once a person starts or approves it"),
+    ],
+)
+def test_a_deletion_is_said_to_come_by_itself_only_where_it_does(admin_client, cast, policy, sentence) -> None:
+    SyncGroup.objects.update(**policy)
+    Drift.objects.all().delete()
+    DriftFactory(account=cast["north"], rows=[extra(action="delete", cause="slave")])
+    assert listed(admin_client) == [("Old", sentence)]
