@@ -12,6 +12,21 @@ OUT_OF_SIGHT = """Array.from(document.querySelectorAll('.ks-scroll')).flatMap(ar
     const hidden = controls.filter(each => each.checkVisibility() && each.getBoundingClientRect().right > edge);
     return hidden.map(each => each.outerHTML.slice(0, 120));
 })"""
+# What is smaller than a finger needs (WCAG 2.5.8), with its size; a link within a sentence is as high as its line.
+SMALL_TARGETS = """Array.from(
+    document.querySelectorAll('a[href], button, input:not([type=hidden]), select, textarea, summary')
+).filter(each => {
+    const isBig = box => Math.round(box.width) >= 24 && Math.round(box.height) >= 24;
+    const boxes = [each, ...(each.labels || [])].map(one => one.getBoundingClientRect());
+    const texts = Array.from(each.parentElement.childNodes).filter(node => node.nodeType === Node.TEXT_NODE);
+    const isInSentence = each.matches('a') && getComputedStyle(each).display === 'inline'
+        && texts.some(node => /[\\p{L}\\d]{2}/u.test(node.textContent));
+    const isHidden = each.closest('.visually-hidden, .skip-to-content-link') || !each.checkVisibility();
+    return !isHidden && !isInSentence && !boxes.some(isBig);
+}).map(each => {
+    const box = each.getBoundingClientRect();
+    return `${Math.round(box.width)} x ${Math.round(box.height)}: ${each.outerHTML.slice(0, 120)}`;
+})"""
 # The dark page is the light one in other colours: what axe says of anything else would be the same.
 SCHEMES = {"light": "{}", "dark": "{runOnly: ['color-contrast', 'link-in-text-block']}"}
 
@@ -25,6 +40,11 @@ def excess(page: Any) -> int:
 def out_of_sight(page: Any) -> list[str]:
     """The controls of tables that nobody sees before scrolling the table sideways."""
     return list(page.evaluate(OUT_OF_SIGHT))
+
+
+def small_targets(page: Any) -> list[str]:
+    """The controls that a finger can hardly hit."""
+    return list(page.evaluate(SMALL_TARGETS))
 
 
 def violations(page: Any) -> dict[tuple[str, str], list[str]]:

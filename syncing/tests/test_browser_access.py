@@ -15,7 +15,7 @@ from accounts.simulator.faults import Fault
 from accounts.simulator.server import serve
 from accounts.tests.factories import GroupFactory
 from accounts.tests.laws import ONLY_DEEP
-from accounts.tests.screens import AXE, NO_AXE, excess, out_of_sight, violations
+from accounts.tests.screens import AXE, NO_AXE, excess, out_of_sight, small_targets, violations
 from syncing.models import AccountRetry, Channel, Message, RunMode, SavedView, Schedule, SyncRun, Window
 from syncing.tests.installation import new_franchise
 
@@ -139,7 +139,10 @@ def test_axe_finds_nothing_on_the_pages_outside_the_frame(browser: Any) -> None:
 def test_every_page_fits_its_screen_and_axe_finds_nothing(
     pages: list[str], page: Any, language: str, last: int | None
 ) -> None:
-    """No page scrolls sideways, and no table hides what decides; axe reads the English pages."""
+    """No page scrolls sideways, no table hides what decides, and on a phone everything can be pressed with a finger.
+
+    Axe reads the English pages.
+    """
     page.set_extra_http_headers({"Accept-Language": language})
     wide, hidden, found = {}, {}, {}
     for path in pages[:last]:
@@ -149,7 +152,7 @@ def test_every_page_fits_its_screen_and_axe_finds_nothing(
             page.set_viewport_size({"width": width, "height": 800})
             if (pixels := excess(page)) > 0:
                 wide[path, width] = pixels
-            if width == PHONE and (controls := out_of_sight(page)):
+            if width == PHONE and (controls := [*out_of_sight(page), *small_targets(page)]):
                 hidden[path] = controls
         if language == "en" and (anything := violations(page)):
             found[path] = anything
