@@ -1,6 +1,6 @@
 """Reads for the overview: what runs now, the last runs, groups with what happens there by itself."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -79,11 +79,17 @@ class GroupBoard:
 
 @dataclass(frozen=True)
 class SuccessShare:
-    """One account's last runs, youngest last; `percent` is None while none can be judged."""
+    """One account's last syncs, youngest last; `percent` is None while none can be judged."""
 
     account_id: int
     name: str
     account_runs: tuple[tuple[int, str, str], ...]  # run id, state, label
+
+    @property
+    def counts(self) -> list[tuple[str, str, int]]:
+        """Returns how many of them ended how: state, label, number."""
+        numbers = Counter((state, label) for _, state, label in self.account_runs)
+        return [(state, label, count) for (state, label), count in numbers.most_common()]
 
     @property
     def percent(self) -> int | None:
@@ -130,10 +136,14 @@ def boards(accounts: Sequence[Any], runs: ShownRuns, automation: AutomationState
 
 
 def success_shares() -> list[SuccessShare]:
-    """Returns every slave that has run, with its last ten ended runs, the worst first."""
+    """Returns every slave that was synced, with its last ten ended syncs, the worst first.
+
+    A plan or a check brings no account nearer to its master: it counts neither for nor against it.
+    """
     runs_back = SyncRun.objects.order_by("-pk").values("pk")[RUNS_LOOKED_AT : RUNS_LOOKED_AT + 1]
     rank = Window(RowNumber(), partition_by=F("account"), order_by=F("pk").desc())
-    ended = AccountRun.objects.exclude(state__in=ACCOUNT_OPEN).filter(run__gt=Coalesce(Subquery(runs_back), 0))
+    syncs = AccountRun.objects.filter(run__mode=RunMode.APPLY, run__gt=Coalesce(Subquery(runs_back), 0))
+    ended = syncs.exclude(state__in=ACCOUNT_OPEN)
     last = ended.annotate(rank=rank).filter(rank__lte=RUNS_PER_ACCOUNT).order_by("pk")
     account_runs: dict[tuple[int, str], list[tuple[int, str, str]]] = defaultdict(list)
     labels = dict(AccountState.choices)

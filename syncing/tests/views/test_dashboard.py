@@ -143,6 +143,21 @@ def test_a_running_account_does_not_count_for_its_share(cast) -> None:
     assert (line.percent, len(line.account_runs)) == (100, 1)
 
 
+def test_a_plan_is_no_success_and_the_page_says_in_words_how_syncs_ended(admin_client, cast) -> None:
+    for _ in range(3):
+        finished(cast, north="changed")
+    SyncRun.objects.update(mode=RunMode.PLAN)
+    AccountRun.objects.update(state=AccountState.PLANNED)
+    assert dashboard.success_shares() == []
+    finished(cast, north="changed")
+    finished(cast, north="failed")
+    (line,) = dashboard.success_shares()
+    assert (line.percent, len(line.account_runs)) == (50, 2)
+    html = admin_client.get("/dashboard/success").content.decode()
+    assert "1 Changed and verified" in html
+    assert "1 Failed" in html
+
+
 # -- what needs somebody --
 
 
