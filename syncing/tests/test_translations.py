@@ -8,6 +8,8 @@ from pathlib import Path
 import polib
 import pytest
 from django.conf import settings
+from django.utils import translation
+from django.utils.translation import ngettext
 
 ROOT = Path(__file__).resolve().parents[2]
 LANGUAGES = ["pt_BR", "es"]
@@ -72,3 +74,27 @@ def test_the_dashboard_speaks_the_language_of_the_browser(admin_client, language
 def test_every_language_that_is_offered_has_a_catalogue() -> None:
     offered = {code for code, _ in settings.LANGUAGES} - {"en"}
     assert offered == {language.lower().replace("_", "-") for language in LANGUAGES}
+
+
+@pytest.mark.parametrize(
+    ("language", "others"),
+    [
+        ("pt_BR", r"\b(Guardar|Papéis|Pesquisar|lista branca|lista de permitidos|workers)\b|\b[Aa] Kommo\b"),
+        ("es", r"\b(lista blanca|lista de permitidas|[Aa]gregar|solicitud(es)?|workers|congelamiento)\b"),
+    ],
+)
+def test_one_thing_has_one_word(language, others) -> None:
+    texts = (text for entry in catalogue(language) for text in (entry.msgstr, *entry.msgstr_plural.values()))
+    assert [text for text in texts if re.search(others, text)] == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_two_filters_of_runs_are_called_differently(language) -> None:
+    texts = {entry.msgid: entry.msgstr for entry in catalogue(language)}
+    assert texts["All kinds"] != texts["All types"]
+
+
+@pytest.mark.parametrize(("number", "text"), [(0, "0 pessoas"), (1, "1 pessoa"), (2, "2 pessoas")])
+def test_nobody_is_many_people(number, text) -> None:
+    with translation.override("pt-br"):
+        assert ngettext("%(n)s person", "%(n)s people", number) % {"n": number} == text

@@ -158,7 +158,7 @@ def test_a_check_of_all_finds_who_alone_refuses_us_and_asks_everybody_else(kommo
     assert "203.0.113.7" in reports[ids["north"]].reason
 
 
-@pytest.mark.parametrize(("language", "words"), [("pt-br", "lista branca"), ("es", "lista blanca")])
+@pytest.mark.parametrize(("language", "words"), [("pt-br", "lista de permissões"), ("es", "lista de permitidos")])
 @pytest.mark.parametrize("address", ["203.0.113.7", "203.0.113.7, 2001:db8::7"])
 def test_the_remedy_that_names_our_address_is_read_in_the_reader_s_language(language, words, address) -> None:
     with translation.override(language):
