@@ -4,7 +4,7 @@ from typing import Any
 
 import factory
 
-from accounts.models import Account, SyncGroup
+from accounts.models import Account, Integration, SyncGroup
 
 
 class GroupFactory(factory.django.DjangoModelFactory[SyncGroup]):
@@ -38,3 +38,15 @@ class AccountFactory(factory.django.DjangoModelFactory[Account]):
         group = group or GroupFactory()
         slaves = [cls(group=group, subdomain=name, **facts) for name in ("north", "south", "west", "east")]
         return {account.subdomain: account for account in (cls(group=group, master=True, **facts), *slaves)}
+
+
+class IntegrationFactory(factory.django.DjangoModelFactory[Integration]):
+    """A private integration that is set up."""
+
+    class Meta:
+        model = Integration
+
+    name = factory.Sequence("Integration {}".format)
+    client_id = factory.Sequence("client-{}".format)
+    client_secret = "secret"
+    redirect_uri = "https://sync.example.com/oauth/callback"

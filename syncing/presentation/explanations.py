@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from accounts import conf
 from accounts.models import Account
 from syncing.models import AccountState, Drift, RunState
 
@@ -64,7 +66,10 @@ REASONS: Mapping[str, Explanation] = {
     "forbidden": Explanation(
         _("No administrator rights"),
         _("The person whose token we use is no administrator of this account."),
-        _("Connect the account as one of its administrators."),
+        _(
+            "Make that person an administrator in Kommo, or connect the account as one of its administrators, or store "
+            "a token that one of them made."
+        ),
     ),
     "ip_blocked": Explanation(
         _("Our address is blocked"),
@@ -167,6 +172,14 @@ STATES: Mapping[str, Text] = {
     Health.NOT_ADMIN: REASONS["forbidden"].sentence,
     Health.ERROR: _("The last contact ended in an error; the reason is shown."),
 }
+ABOUT_OUR_ADDRESS = ("ip_not_allowed", "ip_blocked")
+# Why nobody knows whether an account that was in sync still is (`selectors/standing.py`).
+NOT_KNOWN: Mapping[str, Text] = {
+    "long_ago": _("That is more than a week ago. Check it to know how it is now."),
+    "master_moved": _("The master has changed since. The next sync or check tells how it is now."),
+    "worked_since": _("A run has worked on it since without reading it to the end. Check it to know how it is now."),
+    "not_connected": _("KommoSync cannot read it now."),
+}
 CONNECT = _("Open the account and press Connect, or store a new token.")
 # What a person does about a connection, where no reason of runs has the same name.
 REMEDIES: Mapping[str, Text] = {
@@ -195,7 +208,23 @@ def reason_sentence(code: str) -> str:
 
 def reason_remedy(code: str) -> str:
     """Returns what a person does about a reason; "" for a code that is not known."""
-    return str(REASONS[code].remedy) if code in REASONS else ""
+    remedy = str(REASONS[code].remedy) if code in REASONS else ""
+    return f"{remedy} {our_address()}" if code in ABOUT_OUR_ADDRESS else remedy
+
+
+def our_address() -> str:
+    """Says under which address Kommo sees us, or how somebody finds it out."""
+    if address := conf.outgoing_address():
+        return gettext("Our address is %(address)s.") % {"address": address}
+    return gettext(
+        "To find our address, run `curl https://api.ipify.org` on the machine that KommoSync runs on. Once it is "
+        "stored as OUTGOING_ADDRESS in the file .env, it is shown here."
+    )
+
+
+def standing_sentence(why: str) -> str:
+    """Returns the reason why nobody knows how an account stands now; "" where it is known."""
+    return str(NOT_KNOWN[why]) if why in NOT_KNOWN else ""
 
 
 def state_sentence(state: str) -> str:

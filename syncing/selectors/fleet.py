@@ -7,11 +7,12 @@ from datetime import datetime
 from itertools import takewhile
 from typing import Any
 
-from django.db.models import Case, F, JSONField, OuterRef, Subquery, When
+from django.db.models import Case, F, JSONField, OuterRef, QuerySet, Subquery, When
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import HEALTH_FINE, SECRETS, Account
+from accounts.services.connecting.attempts import is_connectable
 from accounts.text_search import is_in
 from syncing.models import ACCOUNT_OPEN, AccountRun, AccountState, Standing
 from syncing.presentation.fleet import FLEET_STATES, FleetState
@@ -71,18 +72,25 @@ class Fleet:
 
 
 def fleet_accounts(moment: datetime | None = None) -> list[Any]:
-    """Returns all accounts by name, with their last run, and how they stand at `moment` (None: now), in one query.
+    """Returns all accounts by name `with_facts` as of `moment` (None: now), in one query."""
+    accounts = with_facts(Account.objects.defer(*SECRETS), moment or timezone.now())
+    return sorted(accounts, key=lambda account: (str(account).casefold(), account.pk))
 
-    Each has `last_state` (of its youngest account run) and `drift_edits`, or None, and `edited_rows`, the differences
-    of those that were edited.
+
+def with_facts(accounts: QuerySet[Account], moment: datetime) -> QuerySet[Any]:
+    """Adds to accounts how they stand at `moment`, their last run and their drift.
+
+    Each has `last_state` (of its youngest account run) and `drift_edits`, or None, `edited_rows`, the differences of
+    those that were edited, and `is_connectable`.
     """
     youngest = AccountRun.objects.filter(account=OuterRef("pk")).order_by("-pk").values("state")[:1]
-    accounts = with_standing(Account.objects.defer(*SECRETS), moment or timezone.now()).annotate(
+    facts: QuerySet[Any] = with_standing(accounts, moment).annotate(
         last_state=Subquery(youngest),
+        is_connectable=is_connectable(),
         drift_edits=F("drift__by_slave") + F("drift__by_both"),
         edited_rows=Case(When(EDITED, then=F("drift__differences")), output_field=JSONField()),
     )
-    return sorted(accounts, key=lambda account: (str(account).casefold(), account.pk))
+    return facts
 
 
 def fleet_of(

@@ -66,6 +66,7 @@ class ConcernedAccount:
     account_run_id: int | None  # the account run that shows it
     by_drift: bool = False  # the account's drift shows it
     uses_oauth: bool = False
+    is_connectable: bool = False  # by OAuth, with the integration that it has
     run_id: int | None = None
     run_mode: str = ""
     words: str = ""  # what was reported of this account, as it came; mostly in English
@@ -94,17 +95,20 @@ class Need:
         return [(words, ", ".join(called[:8]) + (" …" if len(called) > 8 else "")) for words, called in names.items()]
 
 
-def needs(known: Sequence[Any]) -> list[Need]:
-    """Returns the worst needs first, then those that concern the most accounts; `known`: those of `fleet_accounts`."""
+def needs(known: Sequence[Any], account_id: int | None = None) -> list[Need]:
+    """Returns the worst needs first, then those that concern the most accounts; `known`: those of `fleet_accounts`.
+
+    `account_id`: of this account alone; it is all that is `known`.
+    """
     now = timezone.now()
     accounts = [account for account in known if _is_troubled(account, now)]
     unwell = {account.pk for account in accounts if account.health not in HEALTH_FINE}
     concerned: dict[Concern, list[ConcernedAccount]] = defaultdict(list)
     for concern, account in (
         *_of_connections(accounts, now),
-        *_of_account_runs(unwell),
+        *_of_account_runs(unwell, account_id),
         *_of_edits(known),
-        *_of_healing(),
+        *_of_healing(account_id),
     ):
         concerned[concern].append(account)
     rank = {badges.BAD: 0, badges.WARN: 1}
@@ -162,17 +166,21 @@ def _of_connections(accounts: Iterable[Account], now: datetime) -> Iterator[tupl
             yield Concern(state, label, label, remedy), _connected(account, name)
 
 
-def _connected(account: Account, name: str, words: str = "") -> ConcernedAccount:
-    return ConcernedAccount(name, account.pk, None, uses_oauth=account.uses_oauth, words=words)
+def _connected(account: Any, name: str, words: str = "") -> ConcernedAccount:
+    facts = {"uses_oauth": account.uses_oauth, "is_connectable": account.is_connectable}
+    return ConcernedAccount(name, account.pk, None, **facts, words=words)
 
 
-def _of_account_runs(unwell: Collection[int]) -> Iterator[tuple[Concern, ConcernedAccount]]:
+def _of_account_runs(unwell: Collection[int], account_id: int | None) -> Iterator[tuple[Concern, ConcernedAccount]]:
     """Yields the concerns of the account runs that still tell something; `unwell`: accounts in bad health.
 
     Only those lists of a document are loaded that somebody has to see to.
     """
     waiting = waiting_plans()
-    pks = _youngest().union(_youngest(mode=RunMode.APPLY), waiting.values("pk"))
+    slaves = Account.objects.filter(role=Account.Role.SLAVE).order_by()
+    if account_id is not None:
+        waiting, slaves = waiting.filter(account=account_id), slaves.filter(pk=account_id)
+    pks = _youngest(slaves).union(_youngest(slaves, mode=RunMode.APPLY), waiting.values("pk"))
     account_runs = AccountRun.objects.filter(pk__in=pks).order_by("account__subdomain", "account", "-pk")
     rows = account_runs.annotate(waits=Exists(waiting.filter(pk=OuterRef("pk")))).values(
         "pk", "account", "account__name", "account__subdomain", "account__role", "state", "reason", "error",
@@ -187,11 +195,10 @@ def _of_account_runs(unwell: Collection[int]) -> Iterator[tuple[Concern, Concern
             yield concern, ConcernedAccount(name, account_id, row["pk"], **facts)
 
 
-def _youngest(mode: str = "") -> QuerySet[Any]:
-    """Selects the ids of the youngest account run of every slave that came to an end of its own, in any mode or one."""
+def _youngest(slaves: QuerySet[Account], mode: str = "") -> QuerySet[Any]:
+    """Selects the ids of the youngest account run of each that came to an end of its own, in any mode or in one."""
     ended = AccountRun.objects.filter(account=OuterRef("pk")).exclude(state__in=UNTOLD).order_by("-pk")
     ended = ended.filter(run__mode=mode) if mode else ended
-    slaves = Account.objects.filter(role=Account.Role.SLAVE).order_by()
     return slaves.annotate(account_run=Subquery(ended.values("pk")[:1])).values("account_run")
 
 
@@ -268,13 +275,13 @@ def _of_edits(accounts: Iterable[Any]) -> Iterator[tuple[Concern, ConcernedAccou
         yield concern, ConcernedAccount(str(account), account.pk, None, by_drift=True)
 
 
-def _of_healing() -> Iterator[tuple[Concern, ConcernedAccount]]:
+def _of_healing(account_id: int | None) -> Iterator[tuple[Concern, ConcernedAccount]]:
     """Yields the items that are not put back any more, as somebody or something keeps changing them."""
     remedy = _(
         "Find out who or what edits it in this account. Then choose on the account's drift page what happens to edits "
         "of this item, or put it back by hand."
     )
-    for each in given_up():
+    for each in given_up(None if account_id is None else [account_id]):
         title = f"{kind_label(each.kind)} {each.name}" + (f" ({each.parent})" if each.parent else "")
         concern = Concern("given_up", _("Edited again and again"), title, each.sentence, remedy)
         yield concern, ConcernedAccount(each.account, each.account_id, None, by_drift=True)

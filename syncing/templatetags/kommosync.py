@@ -53,6 +53,7 @@ for function in (
     explanations.reason_sentence,
     explanations.reason_remedy,
     explanations.health_remedy,
+    explanations.standing_sentence,
     explanations.state_sentence,
 ):
     register.filter(function)

@@ -1,7 +1,10 @@
 """Shows one account: its funnels and fields beside the master's, its connection, its history."""
 
+from typing import Any
+
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
+from django.db.models import Exists
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -11,22 +14,27 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.badges import expires
 from accounts.kommo.texts import storable
-from accounts.models import HEALTH_FINE, SECRETS, Account
+from accounts.models import HEALTH_FINE, SECRETS, Account, Integration
 from accounts.pages import actor_of, page
 from syncing.presentation.drawing import Mark, Side
 from syncing.presentation.painting import draw
 from syncing.selectors import drift as reads
 from syncing.selectors.account_history import history_of
+from syncing.selectors.fleet import with_facts
 from syncing.selectors.healing import rules_of, with_modes
+from syncing.selectors.needs import needs
 from syncing.selectors.pictures import items_of, master_snapshot, picture_of
-from syncing.selectors.standing import with_standing
 from syncing.selectors.todo import tasks
 from syncing.services import exclusions
 from syncing.services.runs.start import allowed_mode
 from syncing.views.lookup import slave_or_404
+from syncing.views.solutions import SolvableNeed, solvable
 from syncing.views.start import may_start
 
 MOST_NAMED = 10  # items in a message
+MOST_NEEDS = 3
+DRAWN = ("edited", "conflict", "manual")  # needs that the page shows where they are
+OF_CONNECTION = (*Account.Health.values, "expires_now", "expires_soon")  # needs that no run tells of
 LONGEST_NAME = 100  # characters of each
 
 
@@ -35,7 +43,9 @@ LONGEST_NAME = 100  # characters of each
 def account(request: HttpRequest, account_id: int) -> HttpResponse:
     """Shows an account; the drift of a slave and its runs to those who may see them."""
     accounts = Account.objects.select_related("group", "integration").defer(*SECRETS, "integration__client_secret")
-    account = get_object_or_404(with_standing(accounts, timezone.now()), pk=account_id)
+    public = Integration.objects.filter(is_public=True).exclude(client_secret="")
+    accounts = accounts.annotate(can_be_invited=Exists(public))
+    account = get_object_or_404(with_facts(accounts, timezone.now()), pk=account_id)
     may = request.user.has_perm
     is_slave, sees_drift = account.role == Account.Role.SLAVE, may("syncing.view_drift")
     drift = reads.drift_of(account) if is_slave and sees_drift else None
@@ -54,9 +64,18 @@ def account(request: HttpRequest, account_id: int) -> HttpResponse:
         "was_synced": account.account_runs.exists(),
         "history": history_of(account, may),
         "expires": expires(account, timezone.now()),
+        "needs": _needs(request, account),
         **_permissions(request, account),
     }
     return page(request, "console/account.html", context)
+
+
+def _needs(request: HttpRequest, account: Any) -> list[SolvableNeed]:
+    """Returns what is wrong with the account, as the overview says it; what differs is drawn on the page."""
+    sees_runs = request.user.has_perm("syncing.view_syncrun")
+    states = [need for need in needs([account], account.pk) if need.concern.state not in DRAWN]
+    told = [need for need in states if sees_runs or need.concern.state in OF_CONNECTION]
+    return solvable(told[:MOST_NEEDS], request.user.has_perm)
 
 
 def _permissions(request: HttpRequest, found: Account) -> dict[str, bool]:

@@ -1,6 +1,6 @@
 """What the page of a run offers for each failure: the buttons that lead out of it, for those who may press them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -12,14 +12,14 @@ from django.utils.translation import gettext as _
 from accounts.models import Account
 from syncing.models import AccountRun, RunMode, RunState, SyncRun
 from syncing.purposes import purpose_of
-from syncing.selectors.failures import NOT_GOOD, Failure, failures_of
+from syncing.selectors.credentials import Credential, credentials_of
+from syncing.selectors.failures import NOT_GOOD, FailedAccount, Failure, failures_of
 from syncing.services.runs.retry import FORCE, GUARD, STALE
+from syncing.views.solutions import Solution, invitation, new_credential
 from syncing.views.start import may_start
 
 CONNECT = ("unauthorised", "token_expired", "token_revoked", "forbidden", "wrong_account")
-MAY_CONNECT = "accounts.connect_account"
 MENDED_ELSEWHERE = (*CONNECT, GUARD, "paused", "needs_review")  # trying again does not help before that
-MOST_IDS = 200  # accounts that one address names
 RETRY_FORM, REVIEW_FORM = "ks-retry", "ks-review"  # forms of the page, outside of what renews itself
 
 
@@ -35,37 +35,43 @@ class FailureAction:
 
 @dataclass(frozen=True)
 class ShownFailure:
+    """A failure with its buttons, and the accounts that it names, each with the way to its new credential or None."""
+
     failure: Failure
     actions: tuple[FailureAction, ...]
-    may_connect: bool
+    accounts: tuple[tuple[FailedAccount, Solution | None], ...]
 
 
 def failure_context(request: HttpRequest, run: SyncRun, *, is_watched: bool) -> dict[str, Any]:
     """Returns the failures with their buttons; while the run is open there is nothing to press yet."""
     failures = failures_of(run, as_they_came=is_watched)
-    with_actions = [
-        ShownFailure(
-            each,
-            () if run.is_open else tuple(_actions(request, run, each)),
-            _may_connect(request, each),
-        )
-        for each in failures
-    ]
+    credentials = credentials_of(
+        [account_id for each in failures if _is_about_credential(each) for account_id in each.ids]
+    )
     is_error_below = any(each.reason == run.reason and not each.is_untouched for each in failures)
     return {
-        "failures": with_actions,
+        "failures": [_shown(request, run, each, credentials) for each in failures],
         "failed_accounts": sum(each.count for each in failures),
         "is_error_below": is_error_below,
-        "master_to_connect": None if is_error_below else _master_to_connect(request, run),
+        "master_solution": None if is_error_below else _master_solution(request, run),
     }
 
 
-def _master_to_connect(request: HttpRequest, run: SyncRun) -> int | None:
-    """Returns the id of the master whose connection stopped the run, for those who may connect it."""
-    if run.reason not in CONNECT or not request.user.has_perm(MAY_CONNECT):
+def _shown(request: HttpRequest, run: SyncRun, failure: Failure, credentials: Mapping[int, Credential]) -> ShownFailure:
+    own = {each: credentials[each] for each in failure.ids if each in credentials and _is_about_credential(failure)}
+    actions = () if run.is_open else tuple(_actions(request, run, failure, own))
+    may = request.user.has_perm
+    ways = {account_id: new_credential([credential], may) for account_id, credential in own.items()}
+    return ShownFailure(failure, actions, tuple((each, ways.get(each.account_id)) for each in failure.accounts))
+
+
+def _master_solution(request: HttpRequest, run: SyncRun) -> Solution | None:
+    """Returns the way to a new credential of the master, if its connection has stopped the run."""
+    if run.reason not in CONNECT:
         return None
     masters = Account.objects.filter(group=run.group_id, role=Account.Role.MASTER)
-    return masters.values_list("pk", flat=True).first()
+    credentials = credentials_of(list(masters.values_list("pk", flat=True)))
+    return new_credential(list(credentials.values()), request.user.has_perm) if credentials else None
 
 
 def account_run_actions(request: HttpRequest, account_run: AccountRun) -> list[FailureAction]:
@@ -74,26 +80,28 @@ def account_run_actions(request: HttpRequest, account_run: AccountRun) -> list[F
     if run.is_open or account_run.state not in NOT_GOOD:
         return []
     actions = []
-    if _may_connect(request, account_run):
-        actions.append(FailureAction(_("Connect"), reverse("accounts:connect", args=[account]), is_first=True))
+    credentials = list(credentials_of([account]).values()) if _is_about_credential(account_run) else []
+    if credentials and (way := new_credential(credentials, request.user.has_perm)):
+        actions.append(FailureAction(way.label, way.url, is_first=True))
     if purpose_of(run.purpose).compares_with_master and may_start(request, run.mode):
         url = reverse("syncing:start", args=[run.group_id, run.mode])
         actions.append(FailureAction(_("Run this account again"), f"{url}?account={account}", is_first=not actions))
     return actions
 
 
-def _may_connect(request: HttpRequest, failure: Failure | AccountRun) -> bool:
-    """Tells whether a new connection of its account mends the failure, and the person may make one."""
-    is_theirs = failure.reason in CONNECT and not failure.is_untouched
-    return is_theirs and request.user.has_perm(MAY_CONNECT)
+def _is_about_credential(failure: Failure | AccountRun) -> bool:
+    """Tells whether a new credential of its account mends the failure."""
+    return failure.reason in CONNECT and not failure.is_untouched
 
 
-def _actions(request: HttpRequest, run: SyncRun, failure: Failure) -> Iterator[FailureAction]:
-    """Yields the buttons, first the one that mends the cause."""
+def _actions(
+    request: HttpRequest, run: SyncRun, failure: Failure, credentials: Mapping[int, Credential]
+) -> Iterator[FailureAction]:
+    """Yields the buttons, first the one that mends the cause; `credentials`: those that a new one mends it for."""
     reason, may = failure.reason, request.user.has_perm
-    if _may_connect(request, failure) and failure.count <= MOST_IDS:
-        ids = ",".join(map(str, failure.ids))
-        yield FailureAction(_("Send invite links"), f"{reverse('accounts:invite_many')}?ids={ids}")
+    connectable = [account_id for account_id, each in credentials.items() if each.is_connectable]
+    if connectable and (invite := invitation(connectable, may)):
+        yield FailureAction(invite.label, invite.url)
     if reason == GUARD and not failure.is_untouched and may(FORCE) and may_start(request, run.mode):
         yield FailureAction(_("Run again with a reason"), reverse("syncing:force", args=[run.pk]), is_first=True)
     if reason == STALE and may_start(request, RunMode.PLAN):

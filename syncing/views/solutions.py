@@ -1,7 +1,11 @@
-"""The one button of each line of "needs you": the shortest way to solve it that the person may go."""
+"""The one button of each line of "needs you": the shortest way to solve it that the person may go.
+
+How an account gets a new credential is told here for all pages.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -9,11 +13,29 @@ from django.utils.translation import gettext as _
 from accounts.models import HEALTH_NEEDS_CONNECTING, Account
 from syncing.models import AccountState, RunMode
 from syncing.presentation.links import run_url
+from syncing.selectors.account_list import BAD_HEALTH
 from syncing.selectors.needs import Concern, ConcernedAccount, Need
 from syncing.services.runs.retry import FORCE, GUARD, STALE
 from syncing.services.runs.start import PERMISSION
 
 May = Callable[[str], bool]
+MOST_IDS = 200  # accounts that one address names
+# What a new credential mends: of a token that ends soon, and where another account or no administrator let us in.
+NEEDS_CREDENTIAL = (
+    *HEALTH_NEEDS_CONNECTING,
+    *("expires_now", "expires_soon", Account.Health.NOT_ADMIN, Account.Health.WRONG_ACCOUNT),
+)
+
+
+class Credential(Protocol):
+    """An account with how it is let in, and whether it can be connected by OAuth with the integration that it has."""
+
+    @property
+    def account_id(self) -> int: ...
+    @property
+    def uses_oauth(self) -> bool: ...
+    @property
+    def is_connectable(self) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -43,8 +65,11 @@ def solution_of(need: Need, may: May) -> Solution | None:
     if not accounts:
         automation = Solution(_("See the automation"), reverse("syncing:automation"))
         return automation if may("accounts.view_syncgroup") else None
-    if state in HEALTH_NEEDS_CONNECTING or state in ("expires_now", "expires_soon"):
-        return _of_credentials(state, accounts, may)
+    if state in ("expires_now", "expires_soon") and any(each.uses_oauth for each in accounts):
+        return _check(accounts, may, _("Check these"))  # these connections did not renew themselves
+    if state in NEEDS_CREDENTIAL:
+        listed = "token=soon" if state.startswith("expires") else f"health={state}"
+        return new_credential(accounts, may, listed)
     if state in Account.Health.values:
         return _check(accounts, may, _("Check again"))
     if state in (AccountState.PARTIAL, AccountState.FAILED, AccountState.REFUSED):
@@ -66,22 +91,36 @@ def _continue(concern: Concern, may: May) -> Solution:
     return Solution(_("Continue"), reverse("syncing:continue", args=[run_id]), (("wave", str(concern.wave)),))
 
 
-def _of_credentials(state: str, accounts: Sequence[ConcernedAccount], may: May) -> Solution | None:
-    """Leads to a new credential; a connection by OAuth that did not renew itself is checked first."""
-    by_oauth = any(each.uses_oauth for each in accounts)
-    if by_oauth and state.startswith("expires"):
-        return _check(accounts, may, _("Check these"))
-    if by_oauth and may("accounts.connect_account"):
-        if len(accounts) == 1:
-            return Solution(_("Connect"), reverse("accounts:connect", args=[accounts[0].account_id]))
-        return Solution(_("Make invite links"), reverse("accounts:invite_many"))
-    if by_oauth or not may("accounts.change_account"):
+def new_credential(accounts: Sequence[Credential], may: May, listed: str = f"health={BAD_HEALTH}") -> Solution | None:
+    """Returns the way to a new credential that is possible for these accounts; None: the person may not go it.
+
+    `listed`: the filters of the list of accounts that shows them.
+    """
+    connectable = [each.account_id for each in accounts if each.is_connectable and each.uses_oauth]
+    if connectable:
+        return invitation(connectable, may) if len(accounts) > 1 else _connection(connectable[0], may)
+    if all(each.uses_oauth for each in accounts):
+        integrations = Solution(_("Set up an integration"), reverse("syncing:integrations"))
+        return integrations if may("accounts.view_integration") else None
+    if not may("accounts.change_account"):
         return None
-    if len(accounts) == 1:
-        page = reverse("admin:accounts_account_change", args=[accounts[0].account_id])
-        return Solution(_("Store a new token"), f"{page}#id_new_token")
-    filtered = "token=soon" if state.startswith("expires") else f"health={state}"
-    return Solution(_("Show these accounts"), f"{reverse('syncing:accounts')}?{filtered}")
+    if len(accounts) > 1:
+        return Solution(_("Show these accounts"), f"{reverse('syncing:accounts')}?{listed}")
+    page = reverse("admin:accounts_account_change", args=[accounts[0].account_id])
+    return Solution(_("Store a new token"), f"{page}#id_new_token")
+
+
+def _connection(account_id: int, may: May) -> Solution | None:
+    connect = Solution(_("Connect"), reverse("accounts:connect", args=[account_id]))
+    return connect if may("accounts.connect_account") else None
+
+
+def invitation(account_ids: Sequence[int], may: May) -> Solution | None:
+    """Returns the way to invite links for these accounts; of very many: for all that need one."""
+    if not may("accounts.connect_account"):
+        return None
+    ids = "?ids=" + ",".join(map(str, account_ids)) if len(account_ids) <= MOST_IDS else ""
+    return Solution(_("Make invite links"), f"{reverse('accounts:invite_many')}{ids}")
 
 
 def _check(accounts: Sequence[ConcernedAccount], may: May, label: str) -> Solution | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import urlencode
 
+from django.db.models import Case, Exists, OuterRef, Q, Value, When
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
@@ -109,6 +110,14 @@ def obstacle(account: Account, integration: Integration | None) -> CannotConnect
             account=account,
         )
     return None
+
+
+def is_connectable() -> Case:
+    """Returns the expression that an account has no `obstacle` with its own integration."""
+    others = Account.objects.filter(integration=OuterRef("integration")).exclude(pk=OuterRef("pk"))
+    is_ready = Q(integration__isnull=False) & ~Q(integration__client_secret="")
+    is_free = Q(integration__is_public=True) | ~Exists(others)
+    return Case(When(is_ready & is_free, then=Value(True)), default=Value(False))
 
 
 def other_account(integration: Integration, account: Account) -> Account | None:

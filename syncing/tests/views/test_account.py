@@ -1,5 +1,6 @@
 """The page of an account: drawn beside its master, left out by clicking, its ids; who sees and changes what."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from django.utils import timezone
 
 from accounts.models import Account, AccountEvent
 from accounts.services import events
-from accounts.tests.factories import AccountFactory
+from accounts.tests.factories import AccountFactory, IntegrationFactory
 from syncing.engine.snapshot import fingerprint, packed, to_document
 from syncing.models import (
     AccountRun,
@@ -25,7 +26,15 @@ from syncing.models import (
     SyncRun,
 )
 from syncing.tests.engine.items import field, group, pipeline, snapshot, stage
-from syncing.tests.factories import AccountRunFactory, DriftFactory, RunFactory, difference, extra, missing
+from syncing.tests.factories import (
+    AccountRunFactory,
+    DriftFactory,
+    EqualDriftFactory,
+    RunFactory,
+    difference,
+    extra,
+    missing,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -227,9 +236,54 @@ def test_what_is_to_be_done_by_hand_is_marked_and_listed(admin_client, cast) -> 
 def test_a_connection_that_needs_somebody_says_so(admin_client, cast) -> None:
     Account.objects.filter(pk=cast["north"].pk).update(health="token_expired", health_reason="It ended.")
     html = admin_client.get(url("account", cast["north"])).content.decode()
-    assert "has passed its end date" in html
-    assert "It ended." in html
-    assert reverse("accounts:connect", args=[cast["north"].pk]) in html
+    head = html[: html.index('id="funnels"')]
+    assert "has passed its end date" in head
+    assert "It ended." in head
+    assert f"{reverse('admin:accounts_account_change', args=[cast['north'].pk])}#id_new_token" in head
+    assert reverse("accounts:connect", args=[cast["north"].pk]) not in html  # it has no integration
+    assert reverse("syncing:integrations") in html
+    integration = IntegrationFactory(is_public=True)
+    assert reverse("accounts:invite_many") in admin_client.get(url("account", cast["north"])).content.decode()
+    Account.objects.update(integration=integration, credential_kind="oauth")
+    head = admin_client.get(url("account", cast["north"])).content.decode().partition('id="funnels"')[0]
+    assert f'<a class="ks-button" href="{reverse("accounts:connect", args=[cast["north"].pk])}">Connect</a>' in head
+
+
+def test_what_is_wrong_stands_under_the_title_with_its_button(admin_client, client, cast) -> None:
+    """As on the overview, but what differs is drawn below."""
+    north = cast["north"]
+    facts = {"state": "failed", "reason": "validation", "error": {"message": "No such value."}}
+    failed = AccountRunFactory(account=north, run=RunFactory(group=north.group), **facts)
+    AccountRunFactory(account=cast["south"], run=RunFactory(group=north.group), state="failed", reason="unreachable")
+    html = admin_client.get(url("account", north)).content.decode()
+    head = html[: html.index('class="ks-jump"')]
+    assert "Kommo refused an item" in head
+    assert "No such value." in head
+    assert f'name="account_runs" value="{failed.pk}"' in head
+    assert "Kommo not reached" not in head
+    assert "Edited in accounts" not in html
+    look = User.objects.create_user("look", is_staff=True)
+    look.user_permissions.set(Permission.objects.filter(codename="view_account"))
+    client.force_login(look)
+    assert "Kommo refused an item" not in client.get(url("account", north)).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("health", "text"), [("unpaid", "The paid or trial period"), ("not_admin", "is no administrator")]
+)
+def test_a_lost_connection_is_told_to_who_may_not_see_runs(client, cast, health, text) -> None:
+    Account.objects.filter(pk=cast["north"].pk).update(health=health)
+    look = User.objects.create_user("look", is_staff=True)
+    look.user_permissions.set(Permission.objects.filter(codename="view_account"))
+    client.force_login(look)
+    html = client.get(url("account", cast["north"])).content.decode()
+    assert text in html[: html.index('class="ks-jump"')]
+
+
+def test_why_it_is_not_known_whether_it_is_in_sync_is_said(admin_client, cast) -> None:
+    EqualDriftFactory(account=cast["west"], converged_at=timezone.now() - timedelta(days=9))
+    html = admin_client.get(url("account", cast["west"])).content.decode()
+    assert "It was in sync when it was last read. That is more than a week ago." in html
 
 
 def test_a_run_that_failed_says_why(admin_client, cast) -> None:

@@ -5,10 +5,12 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 
-from accounts.models import Account
-from accounts.tests.factories import AccountFactory
+from accounts.models import Account, Integration
+from accounts.services.connecting.attempts import obstacle
+from accounts.tests.factories import AccountFactory, IntegrationFactory
 from syncing.models import AccountState, RunState, SyncRun
 from syncing.presentation.explanations import reason_remedy
+from syncing.selectors.credentials import credentials_of
 from syncing.selectors.failures import NAMED, failures_of
 from syncing.tests.factories import AccountRunFactory, RunFactory
 
@@ -33,6 +35,11 @@ def error(code: str, message: str = "It did.", remedy: str = "Mend it.") -> dict
 def ended(run: SyncRun, account: Account, state: str, reason: str = "", message: str = "It did.") -> None:
     document = error(reason, message) if reason else None
     AccountRunFactory(run=run, account=account, state=state, reason=reason, error=document)
+
+
+def connect_by(integration: Integration, *accounts: Account) -> None:
+    pks = [account.pk for account in accounts]
+    Account.objects.filter(pk__in=pks).update(credential_kind="oauth", integration=integration)
 
 
 def page_of(client: Client, run: SyncRun) -> str:
@@ -65,8 +72,49 @@ def test_the_page_says_in_words_what_failed_and_how_to_mend_it(admin_client, cas
     assert "Not done in 1 of 1 accounts" in html
     assert "Kommo does not accept the token of this account" in html
     assert "&lt;b&gt;401&lt;/b&gt;" in html
-    assert reverse("accounts:connect", args=[cast["north"].pk]) in html
-    assert f"{reverse('accounts:invite_many')}?ids={cast['north'].pk}" in html
+    assert f"{reverse('admin:accounts_account_change', args=[cast['north'].pk])}#id_new_token" in html
+    assert reverse("accounts:connect", args=[cast["north"].pk]) not in html  # there is no integration to connect with
+    assert reverse("accounts:invite_many") not in html
+
+
+def test_accounts_of_an_integration_are_connected_or_invited(admin_client, cast, run) -> None:
+    connect_by(IntegrationFactory(is_public=True), cast["north"], cast["south"])
+    Account.objects.filter(pk=cast["west"].pk).update(credential_kind="oauth")
+    for name in ("north", "south", "west", "east"):
+        ended(run, cast[name], State.FAILED, "unauthorised")
+    (only,) = shown(admin_client, run)
+    labels = {account.name: way.label for account, way in only.accounts}
+    assert labels == {
+        "North": "Connect", "South": "Connect", "West": "Set up an integration", "East": "Store a new token"
+    }  # fmt: skip
+    ids = f"{cast['north'].pk},{cast['south'].pk}"
+    assert [action.url for action in only.actions if action.url] == [f"{reverse('accounts:invite_many')}?ids={ids}"]
+
+
+@pytest.mark.parametrize(
+    ("facts", "others", "is_connectable"),
+    [
+        ({"is_public": True}, 1, True),
+        ({"is_public": False}, 0, True),
+        ({"is_public": False}, 1, False),
+        ({"is_public": True, "client_secret": ""}, 0, False),
+    ],
+)
+def test_the_page_of_a_run_offers_what_the_page_of_the_connection_can_do(cast, facts, others, is_connectable) -> None:
+    integration = IntegrationFactory(**facts)
+    connect_by(integration, *[cast["north"], cast["south"]][: 1 + others])
+    assert credentials_of([cast["north"].pk])[cast["north"].pk].is_connectable == is_connectable
+    assert (obstacle(cast["north"], integration) is None) == is_connectable
+
+
+@pytest.mark.parametrize("reason", ["ip_not_allowed", "ip_blocked"])
+def test_our_address_is_shown_or_how_to_find_it(admin_client, cast, run, settings, reason) -> None:
+    ended(run, cast["north"], State.FAILED, reason)
+    assert "curl https://api.ipify.org" in page_of(admin_client, run)
+    settings.OUTGOING_ADDRESS = ["203.0.113.7"]
+    html = page_of(admin_client, run)
+    assert "Our address is 203.0.113.7." in html
+    assert "api.ipify.org" not in html
 
 
 def test_accounts_that_the_run_did_not_come_to_are_not_said_to_have_its_trouble(admin_client, cast, run) -> None:
@@ -80,9 +128,11 @@ def test_accounts_that_the_run_did_not_come_to_are_not_said_to_have_its_trouble(
 def test_a_master_that_lets_nobody_in_is_connected_from_the_run(admin_client, cast, run) -> None:
     SyncRun.objects.update(state=RunState.FAILED, reason="token_expired", error=error("token_expired", "Expired."))
     ended(run, cast["north"], State.SKIPPED, "token_expired")
-    connect = reverse("accounts:connect", args=[cast["master"].pk])
-    assert connect in page_of(admin_client, run)
-    assert connect not in page_of(clerk("start_sync"), run)
+    new_token = f"{reverse('admin:accounts_account_change', args=[cast['master'].pk])}#id_new_token"
+    assert new_token in page_of(admin_client, run)
+    assert new_token not in page_of(clerk("start_sync"), run)
+    connect_by(IntegrationFactory(), cast["master"])
+    assert reverse("accounts:connect", args=[cast["master"].pk]) in page_of(admin_client, run)
 
 
 def test_an_error_that_all_accounts_have_is_told_once(admin_client, cast, run) -> None:
@@ -121,13 +171,14 @@ def test_the_buttons_obey_the_permissions(cast, run) -> None:
     ended(run, cast["north"], State.FAILED, "unauthorised")
     ended(run, cast["south"], State.REFUSED, "guard")
     ended(run, cast["west"], State.REFUSED, "stale_plan")
-    assert all(not each.actions and not each.may_connect for each in shown(clerk(), run))
+    assert all(not each.actions and not any(way for _, way in each.accounts) for each in shown(clerk(), run))
     User.objects.all().delete()
     ended(run, cast["east"], State.REFUSED, "needs_review")
+    connect_by(IntegrationFactory(), cast["north"])
     allowed = clerk("connect_account", "start_sync", "plan_sync", "override_limits")
     labels = {each.failure.reason: [action.label for action in each.actions] for each in shown(allowed, run)}
     assert labels == {
-        "unauthorised": ["Send invite links", "Retry these"],
+        "unauthorised": ["Make invite links", "Retry these"],
         "guard": ["Run again with a reason", "Retry these"],
         "stale_plan": ["Review again"],
         "needs_review": ["See the plans that wait", "Retry these"],

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Account, ConnectionCheck, SyncGroup
-from accounts.tests.factories import AccountFactory
+from accounts.tests.factories import AccountFactory, IntegrationFactory
 from syncing.models import AccountState, RunState, SyncRun
 from syncing.selectors.fleet import fleet_accounts
 from syncing.selectors.needs import held_needs, needs
@@ -51,11 +51,13 @@ def fail(cast, *names: str, mode: str = "apply", **facts: object) -> SyncRun:
     ("facts", "label", "url_name"),
     [
         ({"health": "token_revoked"}, "Store a new token", "admin:accounts_account_change"),
+        ({"health": "not_admin"}, "Store a new token", "admin:accounts_account_change"),
         ({"health": "reconnect", "credential_kind": "oauth"}, "Connect", "accounts:connect"),
     ],
 )
 def test_a_lost_connection_leads_to_its_new_credential(cast, facts, label, url_name) -> None:
-    Account.objects.filter(subdomain="west").update(**facts)
+    integration = IntegrationFactory() if "credential_kind" in facts else None
+    Account.objects.filter(subdomain="west").update(**facts, integration=integration)
     found = solution()
     assert found is not None
     assert (found.label, found.fields) == (label, ())
@@ -67,7 +69,12 @@ def test_several_lost_connections_lead_to_invite_links_or_to_the_list_of_them(ca
     Account.objects.filter(role="slave").update(health="token_revoked")
     assert solution() == Solution("Show these accounts", "/accounts/?health=token_revoked")
     Account.objects.update(credential_kind="oauth")
-    assert solution() == Solution("Make invite links", reverse("accounts:invite_many"))
+    assert solution() == Solution("Set up an integration", reverse("syncing:integrations"))
+    assert solution(without("accounts.view_integration")) is None
+    Account.objects.update(integration=IntegrationFactory(is_public=True))
+    slaves = Account.objects.filter(role="slave").order_by("name")
+    ids = ",".join(str(account.pk) for account in slaves)
+    assert solution() == Solution("Make invite links", f"{reverse('accounts:invite_many')}?ids={ids}")
 
 
 def test_tokens_that_end_soon_lead_to_the_list_of_them_and_pairs_that_did_not_renew_to_a_check(cast) -> None:
