@@ -5,7 +5,7 @@ Equal concerns are listed once, with the accounts that have them.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
@@ -117,6 +117,18 @@ def needs(known: Sequence[Any], account_id: int | None = None) -> list[Need]:
         key=lambda item: (rank.get(badges.tone(item[0].state), 2), item[0].state == "manual", -len(item[1])),
     )
     return [Need(concern, tuple(accounts)) for concern, accounts in ordered]
+
+
+def with_remedies_once(needs: Iterable[Need]) -> list[Need]:
+    """Brings needs of one kind together, at the place of the first; of those that share a remedy only one says it."""
+    kinds: dict[tuple[str, str], list[Need]] = defaultdict(list)
+    for need in needs:
+        kinds[need.concern.state, need.concern.remedy].append(need)
+    return [
+        need if place == 0 else replace(need, concern=replace(need.concern, remedy=""))
+        for alike in kinds.values()
+        for place, need in enumerate(alike)
+    ]
 
 
 def _is_troubled(account: Account, now: datetime) -> bool:

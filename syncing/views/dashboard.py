@@ -24,7 +24,7 @@ from syncing.selectors.automation import AutomationState, automation_state, fail
 from syncing.selectors.conformity_history import conformity_history
 from syncing.selectors.first_steps import STEPS, first_steps
 from syncing.selectors.fleet import FleetFilters, fleet_accounts, fleet_of
-from syncing.selectors.needs import automation_needs, held_needs, needs
+from syncing.selectors.needs import automation_needs, held_needs, needs, with_remedies_once
 from syncing.services.runs.retry import retry_these
 from syncing.views.solutions import solvable
 from syncing.views.start import require_start
@@ -81,7 +81,9 @@ def _context(request: HttpRequest) -> dict[str, Any]:
         group, filters = None, filters.without("group")
     fleet = fleet_of(accounts, automation.moment, group=group, text=filters.q, state=filters.show)
     steps = first_steps(accounts, automation.groups, runs)
-    open_needs.sort(key=lambda need: need.concern.asker_id != request.user.pk)  # first what comes back to this person
+    mine = [need for need in open_needs if need.concern.asker_id == request.user.pk]
+    others = [need for need in open_needs if need not in mine]
+    open_needs = [*with_remedies_once(mine), *with_remedies_once(others)]  # first what comes back to this person
     return {
         "runs": runs,
         "busy": bool(runs.open),

@@ -424,3 +424,19 @@ def test_the_demo_alone_has_a_link_to_its_simulated_kommo(admin_client, cast, se
     settings.DEMO_PLAY_URL = "http://127.0.0.1:8100/play"
     page = admin_client.get("/").content.decode()
     assert '<a href="http://127.0.0.1:8100/play">Play with the simulated Kommo</a>' in page
+
+
+def test_the_remedy_of_a_kind_of_need_is_said_once_and_its_lines_stand_together(admin_client, cast) -> None:
+    for number, name in enumerate(("north", "south", "west")):
+        DriftFactory(account=cast[name], rows=[difference(f"7/{number}", name=f"Stage {number}")])
+    conflicts = [CONFLICT]
+    AccountRunFactory(account=cast["east"], run=RunFactory(group=cast["east"].group), document={"conflicts": conflicts})
+    response = admin_client.get("/")
+    assert response.content.decode().count("See the differences on its drift page") == 1
+    kinds = [each.need.concern.state for each in response.context["needs"]]
+    assert sorted(kinds, key=kinds.index) == kinds
+    assert kinds.count("edited") == 3
+    remedies = [
+        each.need.concern.remedy != "" for each in response.context["needs"] if each.need.concern.state == "edited"
+    ]
+    assert remedies == [True, False, False]
