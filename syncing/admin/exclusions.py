@@ -21,8 +21,9 @@ class ExclusionInline(Inline):
     model = Exclusion
     fields = ("kind", "name")
     extra = 1
+    classes = ("collapse",)  # most are chosen in the drawing of the master, which the page leads to
     verbose_name_plural = gettext_lazy(
-        "exclusions: items that runs do not copy to this account, with everything inside them"
+        "left out of syncs by name: also all items of a kind, or items that the master does not have yet"
     )
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:

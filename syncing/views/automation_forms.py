@@ -10,7 +10,7 @@ from accounts.other_changes import KeepsOtherChanges
 from syncing.models import DEFAULT_GRACE, WEEK, Schedule, ScheduleKind, Window, WindowKind
 from syncing.presentation.recurrence import EXPERT, REPEATS, cron_of, form_times
 
-MINUTES = 60
+DAY = 24 * 60 * 60  # in seconds
 
 
 class SentenceForm(KeepsOtherChanges, forms.Form):
@@ -26,25 +26,21 @@ class WatchForm(SentenceForm):
     """What becomes of changes in the master, and of edits in slaves."""
 
     watch = forms.ChoiceField(label=_("When the master changes"), choices=WatchMode.choices)
-    look_minutes = forms.IntegerField(label=_("Minutes between two looks"), min_value=1, max_value=24 * MINUTES)
-    quiet_minutes = forms.IntegerField(
-        label=_("Minutes without a change before something happens"), min_value=1, max_value=24 * MINUTES
+    look_seconds = forms.IntegerField(label=_("Seconds between two looks"), min_value=1, max_value=DAY)
+    quiet_seconds = forms.IntegerField(
+        label=_("Seconds without a change before something happens"), min_value=1, max_value=DAY
     )
     heal = forms.ChoiceField(label=_("When somebody edits a slave"), choices=HealMode.choices)
     heal_consequences = [(mode.label, HEAL_CONSEQUENCES[mode]) for mode in HealMode]
 
     @staticmethod
     def initial_of(group: SyncGroup) -> dict[str, Any]:
-        """Returns what the form shows; whole minutes of what is stored in seconds, at least one."""
-        minutes = {name: max(1, round(getattr(group, f"{name}_seconds") / 60)) for name in ("look", "quiet")}
-        return {"watch": group.watch, "heal": group.heal} | {f"{name}_minutes": n for name, n in minutes.items()}
+        return {name: getattr(group, name) for name in ("watch", "look_seconds", "quiet_seconds", "heal")}
 
     @property
     def policy(self) -> dict[str, Any]:
-        """Returns the keys of the policy that were changed: a look every 90 s stays one unless another is entered."""
-        seconds = {"look_minutes": "look_seconds", "quiet_minutes": "quiet_seconds"}
-        values = {name: self.cleaned_data[name] for name in self.changed_data}
-        return {seconds.get(name, name): value * 60 if name in seconds else value for name, value in values.items()}
+        """Returns the keys of the policy that were changed."""
+        return {name: self.cleaned_data[name] for name in self.changed_data}
 
 
 class PauseForm(SentenceForm):

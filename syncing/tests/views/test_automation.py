@@ -22,22 +22,23 @@ def said(answer: Any) -> list[str]:
 
 def test_the_watcher_and_healing_are_set_and_audited(admin_client: Client) -> None:
     group = GroupFactory(look_seconds=90)
-    values = {"watch": "plan", "look_minutes": 2, "quiet_minutes": 10, "heal": "report"}
+    assert '<input type="number" name="look_seconds" value="90"' in admin_client.get(PAGE).content.decode()
+    values = {"watch": "plan", "look_seconds": 90, "quiet_seconds": 10, "heal": "report"}
     answer = admin_client.post(f"/automation/groups/{group.pk}/watch", values, follow=True)
     assert said(answer) == [f"The automation of {group} was changed."]
     group.refresh_from_db()
-    assert (group.watch, group.quiet_seconds, group.heal) == ("plan", 600, "report")
-    assert group.look_seconds == 90, "2 minutes were shown for 90 s, and nobody entered anything else"
+    assert (group.watch, group.quiet_seconds, group.heal) == ("plan", 10, "report")
+    assert group.look_seconds == 90
     assert AuditEntry.objects.get().details["watch"] == ["off", "plan"]
 
 
 @pytest.mark.parametrize(
     "values",
-    [{"watch": "nonsense"}, {"look_minutes": 0}, {"look_minutes": "x"}, {"quiet_minutes": 10**9}, {"heal": ""}],
+    [{"watch": "nonsense"}, {"look_seconds": 0}, {"look_seconds": "x"}, {"quiet_seconds": 10**9}, {"heal": ""}],
 )
 def test_a_wrong_value_changes_nothing_and_is_named(admin_client: Client, values: dict[str, Any]) -> None:
     group = GroupFactory()
-    good = {"watch": "plan", "look_minutes": 4, "quiet_minutes": 5, "heal": "off"}
+    good = {"watch": "plan", "look_seconds": 240, "quiet_seconds": 300, "heal": "off"}
     answer = admin_client.post(f"/automation/groups/{group.pk}/watch", {**good, **values})
     (form,) = (each["watch"] for each in answer.context["groups"])
     assert list(form.errors) == list(values)
