@@ -19,6 +19,7 @@ from accounts.confirmation import ask, is_confirmed
 from accounts.forms import use_words
 from accounts.pages import actor_of, refusals_shown
 from syncing.admin.console import InConsole
+from syncing.presentation.labels import role_label
 from syncing.presentation.navigation import page_above
 from syncing.selectors.second_factor import second_factor_of
 from syncing.services import second_factor
@@ -98,7 +99,11 @@ class PersonAdmin(InConsole, UserAdmin):  # type: ignore[type-arg]
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest | None = None, **kwargs: Any) -> Any:
         if db_field.name == "groups":
-            kwargs["widget"] = forms.CheckboxSelectMultiple()
+            field: Any = super().formfield_for_manytomany(
+                db_field, request, widget=forms.CheckboxSelectMultiple(), **kwargs
+            )
+            field.label_from_instance = lambda role: role_label(role.name)
+            return field
         return super().formfield_for_manytomany(db_field, request, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:

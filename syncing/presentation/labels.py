@@ -117,6 +117,12 @@ CAUSES = {
     "unknown": (badges.IDLE, _("Never equal so far")),
     "edited": (badges.WARN, _("Edited by somebody")),  # slave or both, as a filter
 }
+ROLES = {
+    "viewer": _("viewer"),
+    "operator": _("operator"),
+    "approver": _("approver"),
+    "administrator": _("administrator"),
+}
 
 # As an attribute, because the policy of the pages allows no inline style.
 SWATCH = (
@@ -202,10 +208,15 @@ def cause_label(cause: str) -> str:
     return str(CAUSES[cause][1]) if cause in CAUSES else cause
 
 
+def role_label(name: str) -> str:
+    """Returns the name of a role for people: `setup` makes them by English names, which the commands know."""
+    return str(ROLES.get(name, name))
+
+
 def cause_badge(cause: str, count: int | None = None) -> SafeString:
     """Returns the badge of the cause of a difference; with a count, of so many."""
     tone = CAUSES[cause][0] if cause in CAUSES else badges.IDLE
-    return mark(tone, cause_label(cause) if count is None else f"{count} {cause_label(cause)}")
+    return mark(tone, cause_label(cause) if count is None else f"{cause_label(cause)}: {count}")
 
 
 def mode_label(mode: str) -> str:

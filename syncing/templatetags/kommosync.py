@@ -35,6 +35,7 @@ for function in (
     labels.action_label,
     labels.account_state_label,
     labels.cause_label,
+    labels.role_label,
     labels.trigger_label,
     labels.scope_label,
     labels.standing_label,

@@ -153,3 +153,16 @@ def test_forms_of_tables_say_where_they_stand(admin_client: Client) -> None:
         html = html_of(admin_client, path)
         shown = html.split('class="ks-trail">')[1].split("</p>")[0]
         assert [each.split('"')[0] for each in shown.split('href="')[1:]] == trail, path
+
+
+def test_roles_are_named_in_the_readers_language_and_stored_as_they_are(admin_client: Client) -> None:
+    make_roles()
+    person = User.objects.create_user("ana", is_staff=True)
+    person.groups.set([Group.objects.get(name="viewer"), Group.objects.create(name="Suporte")])
+    for path in ("/settings/people/", f"/auth/user/{person.pk}/change/"):
+        page = admin_client.get(path, headers={"accept-language": "pt-br"}).content.decode()
+        assert "leitor" in page
+        assert "aprovador" in page
+        assert "Suporte" in page
+        assert "viewer" not in page
+    assert Group.objects.filter(name="viewer").exists()
