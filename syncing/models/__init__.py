@@ -19,6 +19,7 @@ from syncing.models.schedules import DEFAULT_GRACE, WEEK, Schedule, ScheduleKind
 from syncing.models.second_factor import RecoveryCode, SecondFactor
 from syncing.models.snapshots import MasterSnapshot, SlaveSnapshot
 from syncing.models.states import (
+    ACCOUNT_BAD,
     ACCOUNT_GOOD,
     ACCOUNT_OPEN,
     AUTOMATIC,
@@ -36,6 +37,7 @@ from syncing.models.totals import RunTotal
 from syncing.models.watch import AccountRetry, Watch, WatchState
 
 __all__ = [
+    "ACCOUNT_BAD",
     "ACCOUNT_GOOD",
     "ACCOUNT_OPEN",
     "AUTOMATIC",

@@ -79,4 +79,5 @@ class Standing(models.TextChoices):
 
 
 ACCOUNT_OPEN = (AccountState.QUEUED, AccountState.RUNNING)
+ACCOUNT_BAD = (AccountState.PARTIAL, AccountState.FAILED, AccountState.REFUSED)  # not all was done that should be
 ACCOUNT_GOOD = (AccountState.IN_SYNC, AccountState.CHANGED, AccountState.PLANNED)

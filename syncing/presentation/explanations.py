@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.utils.functional import Promise
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts import conf
@@ -194,6 +194,13 @@ REMEDIES: Mapping[str, Text] = {
 def reason_label(code: str) -> str:
     """Returns a reason in a few words; a code that is not known as it is."""
     return str(REASONS[code].label) if code in REASONS else code
+
+
+def run_reason(code: str, reasons: int) -> str:
+    """Returns why a run ended as it did, in a few words: if its accounts have several `reasons`, their number."""
+    if reasons < 2 or code == "ip_blocked":  # that stops all accounts, whatever else happened to some
+        return reason_label(code)
+    return ngettext("%(n)d reason", "%(n)d reasons", reasons) % {"n": reasons}
 
 
 def reason_with_code(code: str) -> str:

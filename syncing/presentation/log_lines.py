@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 
 from accounts.own_words import in_readers_words, translated
 from syncing.models import LogEntry, RunState
-from syncing.presentation.explanations import reason_label
+from syncing.presentation.explanations import run_reason
 from syncing.presentation.labels import account_state_label
 
 RUN_ENDED = "run_ended"
@@ -29,7 +29,8 @@ def log_text(entry: LogEntry) -> str:
 
 def _end(facts: Mapping[str, Any]) -> str:
     state = dict(RunState.choices).get(facts["state"], facts["state"])
-    why = f" ({reason_label(facts['reason'])})" if facts["reason"] else ""
+    reason = run_reason(facts["reason"], facts.get("reasons", 0))
+    why = f" ({reason})" if reason else ""
     ended = ", ".join(f"{account_state_label(name)}: {count}" for name, count in facts["accounts"].items())
     accounts = ended or _("No account.")
     return f"{state}{why}. {accounts}"

@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts import expiry
 from accounts.kommo.texts import storable_id
 from accounts.models import HEALTH_FINE, NEEDS_CONNECTING, SECRETS, Account, SyncGroup, is_called, pause_is_on
-from syncing.models import AccountState, Standing
+from syncing.models import ACCOUNT_BAD, AccountState, Standing
 from syncing.selectors.drift import CAUSES, EDITED, EDITED_CAUSE
 from syncing.selectors.filters import ListFilters, an_id_of, one_of
 from syncing.selectors.runs import with_last_run
@@ -19,7 +19,6 @@ from syncing.selectors.standing import with_standing
 
 NEVER = "never"  # as a last state: no run was about it
 BAD_HEALTH = "bad"  # as a health: all that need somebody
-BAD_ENDS = (AccountState.FAILED, AccountState.PARTIAL, AccountState.REFUSED)
 BAD_END = "bad"  # as a last state: the last run did not do all of it
 SORTS: Mapping[str, tuple[Any, ...]] = {
     "name": ("role", "shown_name", "pk"),
@@ -98,7 +97,7 @@ def _filter(name: str, value: str) -> Q:
     if name == "health":
         return ~Q(health__in=HEALTH_FINE) if value == BAD_HEALTH else Q(health=value)
     if name == "last_state":
-        return {NEVER: Q(last_state=None), BAD_END: Q(last_state__in=BAD_ENDS)}.get(value, Q(last_state=value))
+        return {NEVER: Q(last_state=None), BAD_END: Q(last_state__in=ACCOUNT_BAD)}.get(value, Q(last_state=value))
     if name == "token":
         now = timezone.now()
         return {"soon": expiry.expiring(now), "expired": expiry.expired(now), "connect": NEEDS_CONNECTING}[value]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from django.db.models import Q
 
-from syncing.models import ACCOUNT_GOOD, AccountRun, SyncRun
+from syncing.models import AccountRun, SyncRun
 from syncing.presentation.explanations import reason_label
 from syncing.presentation.labels import account_state_label
 
@@ -46,7 +46,7 @@ class Attempts:
 
 
 def attempts_of(run: SyncRun, account: int | None = None) -> Attempts | None:
-    """Returns the attempts that `run` is one of, with the accounts that were tried again; None when it is the only one.
+    """Returns the attempts that `run` is one of, with the accounts that were tried again; None when none was.
 
     `account`: of this account alone, by its id. In two queries, or one.
     """
@@ -63,10 +63,8 @@ def attempts_of(run: SyncRun, account: int | None = None) -> Attempts | None:
     for run_id, account_id, name, subdomain, pk, state, reason in rows:
         names[account_id] = name or subdomain
         tried.setdefault(account_id, {})[run_id] = Attempt(run_id, pk, state, reason)
-    tried_again = [
-        account_id
-        for account_id, each in tried.items()
-        if len(each) > 1 or any(attempt.state not in ACCOUNT_GOOD for attempt in each.values())
-    ]
+    tried_again = [account_id for account_id, each in tried.items() if len(each) > 1]
+    if not tried_again:
+        return None
     listed = [TriedAccount(names[each], tuple(tried[each].get(run.pk) for run in runs)) for each in tried_again]
     return Attempts(runs, tuple(listed[:MOST_ACCOUNTS]), max(0, len(listed) - MOST_ACCOUNTS))

@@ -14,14 +14,13 @@ from django.utils.translation import gettext as _
 from accounts.models import HEALTH_FINE, SECRETS, Account
 from accounts.services.connecting.attempts import is_connectable
 from accounts.text_search import is_in
-from syncing.models import ACCOUNT_OPEN, AccountRun, AccountState, Standing
+from syncing.models import ACCOUNT_BAD, ACCOUNT_OPEN, AccountRun, AccountState, Standing
 from syncing.presentation.fleet import FLEET_STATES, FleetState
 from syncing.presentation.labels import ago
 from syncing.selectors.drift import EDITED
 from syncing.selectors.filters import ListFilters, an_id, one_of
 from syncing.selectors.standing import with_standing
 
-FAILED = (AccountState.PARTIAL, AccountState.FAILED, AccountState.REFUSED)
 DONE = (AccountState.IN_SYNC, AccountState.CHANGED)
 STATE_OF_STANDING = {
     Standing.IN_SYNC: "equal",
@@ -142,7 +141,7 @@ def state_of(account: Any, moment: datetime) -> str:
         return "paused"
     if account.health not in HEALTH_FINE:
         return "lost"
-    if account.last_state in FAILED:
+    if account.last_state in ACCOUNT_BAD:
         return "failed"
     if account.drift_edits:
         return "edited"

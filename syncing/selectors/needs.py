@@ -19,7 +19,7 @@ from accounts import expiry
 from accounts.models import HEALTH_FINE, HEALTH_NEEDS_CONNECTING, Account
 from accounts.own_words import translated
 from accounts.services.health.verdicts import HEALTH_OF_CODE
-from syncing.models import ACCOUNT_OPEN, AccountRun, AccountState, RunMode, SyncRun, run_title
+from syncing.models import ACCOUNT_BAD, ACCOUNT_OPEN, AccountRun, AccountState, RunMode, SyncRun, run_title
 from syncing.presentation import badges
 from syncing.presentation.explanations import (
     health_remedy,
@@ -36,7 +36,6 @@ from syncing.selectors.healing import given_up
 
 Row = Mapping[str, Any]  # columns of an account run
 
-TROUBLED = (AccountState.PARTIAL, AccountState.FAILED, AccountState.REFUSED)
 UNTOLD = (*ACCOUNT_OPEN, AccountState.SKIPPED, AccountState.CANCELLED)  # such an end says nothing about the account
 # Reasons that are over once the account was read; of missing rights and conflicts there are other lines.
 PROVED_BY_READING = frozenset(HEALTH_OF_CODE) - {"server_error"} | {"conflict"}
@@ -202,7 +201,7 @@ def _of_account_runs(unwell: Collection[int], account_id: int | None) -> Iterato
     for account_id, group in groupby(rows, key=itemgetter("account")):
         for row, concern in _concerns_of(list(group), account_id in unwell):
             name = row["account__name"] or row["account__subdomain"]
-            words = translated((row["error"] or {}).get("message", "")) if concern.state in TROUBLED else ""
+            words = translated((row["error"] or {}).get("message", "")) if concern.state in ACCOUNT_BAD else ""
             facts = {"run_id": row["run"], "run_mode": row["run__mode"], "words": words}
             yield concern, ConcernedAccount(name, account_id, row["pk"], **facts)
 
@@ -223,7 +222,7 @@ def _concerns_of(rows: Sequence[Row], is_unwell: bool) -> Iterator[tuple[Row, Co
         return
     last, writing = rows[0], next((row for row in rows if row["run__mode"] == RunMode.APPLY), None)
     # Where the connection is at fault, its own line says it better.
-    if last["state"] in TROUBLED and not (is_unwell and last["reason"] in HEALTH_OF_CODE):
+    if last["state"] in ACCOUNT_BAD and not (is_unwell and last["reason"] in HEALTH_OF_CODE):
         yield from _of_failure(last)
     elif writing is not None and _is_still_so(writing, rows):
         yield from _of_failure(writing)
@@ -239,7 +238,7 @@ def _is_still_so(writing: Row, rows: Sequence[Row]) -> bool:
     The account was read since, which is no proof for a write: unless there is nothing left to write, or a plan that
     was made since waits for its approval.
     """
-    if writing["state"] not in TROUBLED or writing["reason"] in PROVED_BY_READING:
+    if writing["state"] not in ACCOUNT_BAD or writing["reason"] in PROVED_BY_READING:
         return False
     later = [row for row in rows if row["pk"] > writing["pk"]]
     return bool(later) and not any(row["waits"] or row["state"] == AccountState.IN_SYNC for row in later)

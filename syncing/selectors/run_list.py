@@ -4,13 +4,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Case, Count, Exists, F, OuterRef, Q, QuerySet, Subquery, When
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
 from accounts.kommo.texts import storable_id
 from accounts.models import Account, SyncGroup, is_called
 from accounts.text_search import any_finds
-from syncing.models import RUN_OPEN, AccountRun, RunPurpose, RunState, RunType, SyncRun, Trigger
+from syncing.models import ACCOUNT_BAD, RUN_OPEN, AccountRun, RunPurpose, RunState, RunType, SyncRun, Trigger
 from syncing.selectors.filters import ListFilters, a_day, an_id_of, in_days, one_of
 from syncing.selectors.runs import StateCount, state_counts
 
@@ -56,6 +57,16 @@ def found_runs(filters: RunListFilters, *, in_any_state: bool = False) -> QueryS
     elif filters.person:
         runs = runs.filter(_of_somebody(), requester_name=filters.person)
     return runs.filter(_mentions(filters.q)) if filters.q else runs
+
+
+def with_reasons(runs: QuerySet[SyncRun]) -> QuerySet[Any]:
+    """Adds `reasons`: how many the accounts have that did not do all they should; 0 if the run has one of its own."""
+    failed = AccountRun.objects.filter(run=OuterRef("pk"), state__in=ACCOUNT_BAD).exclude(reason="").order_by()
+    numbers = failed.values("run").annotate(n=Count("reason", distinct=True)).values("n")
+    is_of_accounts = Q(reason="") | Exists(failed.filter(reason=OuterRef("reason")))
+    number = Case(When(is_of_accounts, then=Coalesce(Subquery(numbers), 0)), default=0)
+    counted: QuerySet[Any] = runs.annotate(reasons=number)
+    return counted
 
 
 def states_of(filters: RunListFilters) -> tuple[StateCount, ...]:

@@ -51,6 +51,7 @@ for function in (
     labels.duration,
     labels.long_minutes,
     explanations.reason_label,
+    explanations.run_reason,
     explanations.reason_sentence,
     explanations.reason_remedy,
     explanations.health_remedy,

@@ -51,7 +51,7 @@ def runs_live(request: HttpRequest) -> HttpResponse:
 def _list_context(request: HttpRequest) -> dict[str, Any]:
     """Returns the part of the page that renews itself: the runs that are looked for, and how many in each state."""
     filters = RunListFilters.of(request.GET)
-    matching = run_list.found_runs(filters).select_related("group")
+    matching = run_list.with_reasons(run_list.found_runs(filters).select_related("group"))
     runs = Paginator(matching, RUNS_PER_PAGE).get_page(request.GET.get("p"))
     progress = progress_of(runs.object_list)
     own = run_list.account_runs_in(runs.object_list, filters.account) if filters.account else {}

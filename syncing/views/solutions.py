@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from accounts.models import HEALTH_NEEDS_CONNECTING, Account
-from syncing.models import AccountState, RunMode
+from syncing.models import ACCOUNT_BAD, AccountState, RunMode
 from syncing.presentation.links import run_url
 from syncing.selectors.account_list import BAD_HEALTH
 from syncing.selectors.needs import Concern, ConcernedAccount, Need
@@ -72,7 +72,7 @@ def solution_of(need: Need, may: May) -> Solution | None:
         return new_credential(accounts, may, listed)
     if state in Account.Health.values:
         return _check(accounts, may, _("Check again"))
-    if state in (AccountState.PARTIAL, AccountState.FAILED, AccountState.REFUSED):
+    if state in ACCOUNT_BAD:
         return _of_failure(need, may)
     if state in (AccountState.PLANNED, "sent_back"):
         label = _("Read the comment") if state == "sent_back" else _("Review the plan")

@@ -13,6 +13,7 @@ from accounts import clock
 from accounts.log_context import log_ids
 from syncing.error_boundary import INTERNAL_REMEDY, where
 from syncing.models import (
+    ACCOUNT_BAD,
     ACCOUNT_OPEN,
     RUN_OPEN,
     AccountRun,
@@ -61,10 +62,17 @@ def close_run(run_id: int) -> bool:
             run.refresh_from_db()
             level = LogEntry.Level.INFO if run.state in notices.WELL else LogEntry.Level.WARNING
             numbers = {name: number for name, number in counts.items() if number}
-            facts = {"state": run.state, "reason": run.reason, "accounts": numbers, "summary": notices.summary(run)}
+            facts = {"state": run.state, "reason": run.reason, "reasons": _reasons_of(run, rows), "accounts": numbers}
+            facts["summary"] = notices.summary(run)
             log(run.pk, "%(summary)s", facts=facts, code="run_ended", level=level)
             notices.run_ended(run)
     return bool(won)
+
+
+def _reasons_of(run: SyncRun, rows: QuerySet[AccountRun]) -> int:
+    """Returns how many reasons the accounts have that did not do all they should; 0 if the run has one of its own."""
+    reasons = set(rows.filter(state__in=ACCOUNT_BAD).exclude(reason="").values_list("reason", flat=True))
+    return len(reasons) if run.reason in ("", *reasons) else 0
 
 
 def verdict(run: SyncRun, counts: Mapping[str, int]) -> RunState:

@@ -41,5 +41,7 @@ def test_the_end_of_a_run_is_told_in_words(admin_client) -> None:
     facts = {"state": "partial", "reason": "guard", "accounts": {"failed": 2, "changed": 1}, "summary": "partial"}
     log(run.pk, "%(summary)s", facts=facts, code="run_ended")
     assert log_text(LogEntry.objects.get()) == "Partial (Stopped by a limit). Failed: 2, Changed and verified: 1"
+    log(run.pk, "%(summary)s", facts={**facts, "reasons": 3}, code="run_ended")
+    assert log_text(LogEntry.objects.latest("pk")).startswith("Partial (3 reasons). Failed: 2")
     html = admin_client.get(f"/runs/{run.pk}/log").content.decode()
     assert "Partial (Stopped by a limit). Failed: 2, Changed and verified: 1" in html

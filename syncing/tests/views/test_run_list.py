@@ -31,6 +31,26 @@ def found(admin_client: Client):
     return ask
 
 
+def test_a_run_that_failed_for_several_reasons_says_how_many(admin_client, cast) -> None:
+    run = RunFactory(group=cast["north"].group, state=RunState.FAILED, reason="unpaid")
+    reasons = (("north", "unpaid"), ("south", "unauthorised"), ("west", "unauthorised"))
+    for name, reason in reasons:
+        AccountRunFactory(run=run, account=cast[name], state="failed", reason=reason)
+    AccountRunFactory(run=run, account=cast["east"], state="skipped", reason="paused")
+    html = admin_client.get(reverse("syncing:runs")).content.decode()
+    assert "2 reasons" in html
+    assert "Not paid in Kommo" not in html
+    SyncRun.objects.update(reason="guard")  # its own
+    assert "Stopped by a limit" in admin_client.get(reverse("syncing:runs")).content.decode()
+    SyncRun.objects.update(reason="unpaid")
+    run.account_runs.update(reason="unpaid")
+    html = admin_client.get(reverse("syncing:runs")).content.decode()
+    assert "Not paid in Kommo" in html
+    SyncRun.objects.update(reason="ip_blocked")
+    run.account_runs.filter(account=cast["south"]).update(reason="ip_blocked")
+    assert "Our address is blocked" in admin_client.get(reverse("syncing:runs")).content.decode()
+
+
 def test_the_filters_are_in_the_address_and_narrow_each_other(cast, found) -> None:
     group, other = cast["north"].group, GroupFactory(name="Others")
     failed = RunFactory(group=group, state=RunState.FAILED, trigger=Trigger.SCHEDULE)

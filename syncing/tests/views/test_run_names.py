@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from accounts.models import Account
 from accounts.tests.factories import AccountFactory
-from syncing.models import AccountState, RunState, SyncRun
+from syncing.models import AccountRun, AccountState, RunState, SyncRun
 from syncing.selectors.attempts import attempts_of
 from syncing.tests.commands import command
 from syncing.tests.factories import AccountRunFactory, DriftFactory, RunFactory, difference
@@ -109,6 +109,20 @@ def test_every_retry_of_a_retry_is_an_attempt_of_the_first(admin_client, cast) -
     assert "Attempts" in page_of(admin_client, first)
 
 
+def test_attempts_list_only_the_accounts_that_were_tried_again(cast) -> None:
+    first = RunFactory(group=cast["north"].group, state=RunState.PARTIAL)
+    for name in ("north", "south", "west"):
+        tried(first, cast[name], AccountState.FAILED, "unreachable")
+    second = RunFactory(group=first.group, first_attempt=first, state=RunState.SUCCEEDED)
+    tried(second, cast["north"], AccountState.CHANGED)
+    attempts = attempts_of(first)
+    assert attempts is not None
+    assert [account.name for account in attempts.accounts] == ["North"]
+    AccountRun.objects.filter(run=second).delete()
+    tried(second, cast["east"], AccountState.FAILED, "unreachable")
+    assert attempts_of(first) is None
+
+
 def test_the_page_of_an_account_run_shows_its_attempts_and_the_way_on(admin_client, cast) -> None:
     first = RunFactory(group=cast["north"].group, state=RunState.FAILED)
     for name in ("north", "south"):
@@ -121,7 +135,7 @@ def test_the_page_of_an_account_run_shows_its_attempts_and_the_way_on(admin_clie
     assert [attempt.state for attempt in account.attempts] == ["failed", "changed"]
     urls = [action.url for action in answer.context["actions"]]
     assert urls == [
-        reverse("accounts:connect", args=[cast["north"].pk]),
+        f"{reverse('admin:accounts_account_change', args=[cast['north'].pk])}#id_new_token",
         f"{reverse('syncing:start', args=[first.group_id, 'apply'])}?account={cast['north'].pk}",
     ]
     assert not admin_client.get(reverse("admin:syncing_accountrun_change", args=[good.pk])).context["actions"]
