@@ -7,13 +7,15 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.readonly import ReadOnlyAdmin
 from accounts.badges import IDLE, INFO, OK, WARN, mark
 from syncing.models import AuditAction, AuditEntry, Trigger
+from syncing.presentation.audit_words import told
 from syncing.presentation.labels import trigger_label
 
 TONES = {
@@ -66,5 +68,11 @@ class AuditEntryAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("details"))
     def content(self, entry: AuditEntry) -> SafeString:
+        lines = format_html_join("", "<li>{}</li>", ((line,) for line in told(entry)))
         text = json.dumps(entry.details, indent=2, ensure_ascii=False)
-        return format_html('<pre class="ks-document">{}</pre>', text)
+        stored = format_html(
+            '<details><summary>{}</summary><pre class="ks-document">{}</pre></details>',
+            gettext("As it is stored"),
+            text,
+        )
+        return format_html('<ul class="ks-items">{}</ul>{}', lines, stored) if lines else stored

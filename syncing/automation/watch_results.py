@@ -1,14 +1,18 @@
 """Stores what came of a look, decides what follows, and starts the run that brings a change."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
+from django.utils import translation
+from django.utils.translation import gettext_noop
+
 from accounts import clock
 from accounts.kommo.stopping import DELIBERATE_STOPS
 from accounts.models import Account, SyncGroup, WatchMode
+from accounts.own_words import SOURCE
 from accounts.refusals import Refusal
 from accounts.services.events import with_remedy
 from accounts.services.health.store import record_health
@@ -31,7 +35,9 @@ from syncing.leases import dispatch
 from syncing.leases.claims import MasterClaim, claim_master
 from syncing.models import RunMode, RunType, SyncRun, Watch
 from syncing.notifications import notices
+from syncing.notifications.wording import collection_name
 from syncing.policy import scope_of
+from syncing.records.log import log
 from syncing.records.text import short
 from syncing.services.actors import WATCH
 from syncing.services.runs import order
@@ -41,6 +47,7 @@ from syncing.services.runs.start import allowed_mode, start_run
 logger = logging.getLogger(__name__)
 
 MOST_FAILURES = 1000  # are counted
+MOVED = gettext_noop("Changed in the master: %(what)s.")
 
 
 @dataclass(frozen=True)
@@ -101,6 +108,13 @@ def conclude(look: ClaimedLook, sighting: Sighting) -> LookOutcome | None:
 
 def _was_handed_back(error: dict[str, str] | None) -> bool:
     return error is not None and error["code"] in DELIBERATE_STOPS
+
+
+def _tell_moves(run: SyncRun, moved: Iterable[str]) -> None:
+    """Writes into the log of a run what the watcher saw changed, which is why there is a run."""
+    with translation.override(SOURCE):
+        for what in dict.fromkeys(map(collection_name, moved)):
+            log(run.pk, MOVED, facts={"what": what}, code="moved")
 
 
 class _Conclusion:
@@ -178,6 +192,7 @@ class _Conclusion:
             return
         if watch_rows.frozen_until(group, self.moment):
             return
+        moved = moved_between(watch_rows.brought_collections(row, scope), row.collections)
         mode = RunMode.PLAN if group.watch == WatchMode.PLAN else allowed_mode(group)
         try:
             self.run = start_run(group=group, mode=mode, by=WATCH, delta=True).run
@@ -186,6 +201,7 @@ class _Conclusion:
             row.problem = short(str(refusal))
             row.pending_since = row.pending_read_at = self.moment  # not at every tick, but a quiet period later
             return
+        _tell_moves(self.run, moved)
         ahead = order.look_ahead(self.run, foreground=False)
         self.claim = None if ahead.waits_for else claim_master(self.run, held=ahead.held)
         row.run, row.fingerprint = self.run, row.pending_fingerprint

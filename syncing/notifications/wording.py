@@ -22,7 +22,7 @@ def content(digest: Digest, decision: TellingDecision | None, speech: Speech) ->
 
 
 def _master_changed(digest: Digest, decision: TellingDecision | None, speech: Speech) -> Content:
-    parts = dict.fromkeys(_collection(name) for name in digest.facts["collections"])
+    parts = dict.fromkeys(collection_name(name) for name in digest.facts["collections"])
     lines = [
         sentences(_("What has changed: %(parts)s") % {"parts": ", ".join(parts)}) if parts else "",
         _("Nothing was written: the group only wants to be told. Start a run to bring the change to the accounts."),
@@ -31,7 +31,7 @@ def _master_changed(digest: Digest, decision: TellingDecision | None, speech: Sp
     return Content(title, lines, state_words.DASHBOARD, _("More: the dashboard of KommoSync."))
 
 
-def _collection(name: str) -> str:
+def collection_name(name: str) -> str:
     """Returns what a list of Kommo is called, as `engine.watching` names it."""
     kind, _slash, entity = name.partition("/")
     labels = {

@@ -12,6 +12,7 @@ from accounts.models import Account, AccountEvent
 from accounts.own_words import translated
 from syncing.models import AccountRun, AuditAction, AuditEntry, DriftChange
 from syncing.presentation import badges
+from syncing.presentation.audit_words import exclusions_told
 from syncing.presentation.explanations import reason_label, reason_sentence
 
 MOST = 30  # the youngest
@@ -112,11 +113,6 @@ def _decided(entry: AuditEntry) -> str:
     """Says what was decided, and about what, as far as the entry names it."""
     what, details = str(entry.get_action_display()), entry.details
     if "exclusions" in details:
-        before, after = map(set, details["exclusions"])
-        texts = (
-            (_("Left out of syncs: %(items)s"), after - before),
-            (_("No longer left out: %(items)s"), before - after),
-        )
-        return ". ".join(text % {"items": ", ".join(sorted(items))} for text, items in texts if items)
+        return ". ".join(exclusions_told(details))
     name = details.get("name")
     return f"{what}: {name}" if isinstance(name, str) and name else what

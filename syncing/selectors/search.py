@@ -71,7 +71,7 @@ def find(text: str, may: Callable[[str], bool]) -> Findings:
 
 def _is_run(text: str) -> Q:
     """Returns the condition that a run has this name, reason or number: 12, #12 or run 12."""
-    wanted = any_finds(text, "name", "reason")
+    wanted = any_finds(text, "name", "wish", "force_reason")
     numbered = NUMBERED.fullmatch(text)
     if numbered and plain(numbered[1]) in ("", "run", plain(_("Run"))):
         wanted |= Q(pk=storable_id(numbered[2]) or 0)

@@ -14,9 +14,11 @@ from accounts.own_words import translated
 from syncing.engine.refs import local_id
 from syncing.presentation import badges, explanations, labels, recurrence, times
 from syncing.presentation import navigation as sections
+from syncing.presentation.audit_words import told
 from syncing.presentation.difference_drawing import DrawnDifference, draw_difference
 from syncing.presentation.drawing import DrawnEdit
 from syncing.presentation.kommo_pages import page_in_kommo
+from syncing.presentation.links import linking_runs
 from syncing.presentation.log_lines import log_text
 from syncing.presentation.sentences import difference_sentence, settle_all_label, settle_label
 from syncing.selectors.drift import ListedDifference
@@ -68,6 +70,8 @@ for tag in (labels.action_badge, labels.list_badge, labels.outcome_badge, labels
 
 
 register.filter(difference_sentence)
+register.filter(told)
+register.filter(linking_runs)
 register.filter(settle_all_label)
 register.filter(log_text)
 register.filter(local_id)

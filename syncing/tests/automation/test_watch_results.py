@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from accounts.models import Account, SyncGroup
 from accounts.simulator.edits import add, remove
@@ -13,7 +13,8 @@ from accounts.simulator.faults import Fault
 from syncing import replication
 from syncing.automation import watch_results
 from syncing.execution import master as masters
-from syncing.models import RunState, SyncRun, Window
+from syncing.models import LogEntry, RunState, SyncRun, Window
+from syncing.presentation.log_lines import log_text
 from syncing.selectors.watch import is_overdue
 from syncing.services import approvals
 from syncing.services.actors import SCHEDULE
@@ -80,6 +81,15 @@ def test_a_change_that_stays_for_the_quiet_period_starts_one_run_with_the_readin
     assert len(watch.house.world.log.of("master")) == before  # no lane read the master again
     watch.tick()
     assert watch.state == "idle"
+
+
+def test_a_run_of_the_watcher_says_in_its_log_what_has_changed(watch: Watched) -> None:
+    change_seen(watch)
+    watch.tick(QUIET)
+    (entry,) = LogEntry.objects.filter(run=watch.runs[0], code="moved")
+    assert entry.message == "Changed in the master: pipelines and stages."
+    with translation.override("pt-br"):
+        assert "funis e etapas" in log_text(entry)
 
 
 def test_a_fingerprint_starts_one_run_however_it_ends(watch: Watched) -> None:

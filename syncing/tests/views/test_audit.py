@@ -4,6 +4,8 @@ import csv
 import io
 import json
 from datetime import UTC, datetime
+from html import unescape
+from typing import Any
 
 import pytest
 import time_machine
@@ -108,3 +110,61 @@ def test_the_list_costs_the_same_for_few_and_many(admin_client: Client, django_a
         AuditEntry.objects.create(actor="anna", via="admin", action=AuditAction.POLICY)
     with django_assert_max_num_queries(7):
         admin_client.get(PAGE)
+
+
+def detailed(client: Client, action: str, details: dict[str, Any], **facts: Any) -> tuple[str, str]:
+    """Returns the rows of the list, and the page of an entry with these details."""
+    entry = AuditEntry.objects.create(actor="ana", via="admin", action=action, details=details, **facts)
+    page = client.get(reverse("admin:syncing_auditentry_change", args=[entry.pk])).content.decode()
+    return unescape(client.get(f"{PAGE}?action={action}").content.decode()), unescape(page)
+
+
+@pytest.mark.parametrize(
+    ("action", "details", "sentences"),
+    [
+        ("policy", {"watch": ["off", "plan"]}, ["Watch the master: Off → Make a plan for approval"]),
+        ("policy", {"requires_approval": [False, True]}, ["Require approval of plans: no → yes"]),
+        (
+            "policy",
+            {"exclusions": [["stage A"], ["stage B"]]},
+            ["Left out of syncs: stage B", "No longer left out: stage A"],
+        ),
+        (
+            "channel",
+            {"channel": "Ops", "events": [["overdue"], []]},
+            ["Channel: Ops", "Events: Something did not happen in time → —"],
+        ),
+        (
+            "automation",
+            {"schedule": 3, "added": {"kind": "drift", "cron": "0 3 * * *"}},
+            ["Added: Kind: Check for drift, Cron expression: Every day at 03:00"],
+        ),
+        (
+            "healing",
+            {"name": "Offer", "kind": "stage", "mode": ["group", "reported"]},
+            ["Name: Offer", "Kind: Stage", "Mode: As the group says → Report edits"],
+        ),
+        (
+            "started",
+            {"type": "full", "mode": "apply", "purpose": "sync", "accounts": 7},
+            ["Type: Everything", "Accounts: 7"],
+        ),
+        ("approved", {"applied_by": 8, "accounts": ["a", "b"]}, ["Approved, applied by: #8", "Accounts: 2"]),
+        ("started", {"type": "of a newer version", "unknown": {"x": [1]}}, ["Type: of a newer version"]),
+        ("policy", {"gone_column": [1, 2], "watch": 5}, []),
+    ],
+)
+def test_an_entry_says_what_was_changed(admin_client: Client, action: str, details: dict, sentences: list[str]) -> None:
+    listed, page = detailed(admin_client, action, details)
+    for sentence in sentences:
+        assert sentence in listed
+        assert f"<li>{sentence}</li>" in page
+    assert "As it is stored" in page
+
+
+def test_what_an_entry_says_is_text(admin_client: Client) -> None:
+    entry = AuditEntry.objects.create(actor="ana", via="admin", action="channel", details={"channel": "<b>Ops</b>"})
+    for path in (PAGE, reverse("admin:syncing_auditentry_change", args=[entry.pk])):
+        html = admin_client.get(path).content.decode()
+        assert "<b>Ops</b>" not in html
+        assert "&lt;b&gt;Ops&lt;/b&gt;" in html

@@ -7,8 +7,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
+from accounts.models import SyncGroup
 from accounts.tests.factories import AccountFactory, GroupFactory
 from syncing.models import AccountRetry, AuditEntry, Channel, Schedule, Window
 
@@ -188,3 +190,8 @@ def test_the_number_of_queries_does_not_depend_on_the_number_of_groups(
         AccountFactory(group=group, subdomain=f"paused{number}", paused=True)
     with django_assert_max_num_queries(12):
         admin_client.get(PAGE)
+
+
+def test_who_has_no_group_yet_finds_the_button_that_helps(admin_client: Client) -> None:
+    SyncGroup.objects.all().delete()
+    assert reverse("admin:accounts_account_import") in admin_client.get(reverse("syncing:automation")).content.decode()

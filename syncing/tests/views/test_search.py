@@ -88,7 +88,7 @@ def test_what_only_an_account_has_is_found(admin_client: Client, cast: dict[str,
 
 @pytest.mark.parametrize("text", ["12", "#12", "run 12", "Run #12", "carnaval", "PEDIDO DE JOAO"])
 def test_a_run_is_found_by_its_number_its_name_and_its_reason(admin_client: Client, text: str) -> None:
-    RunFactory(pk=12, name="Antes do Carnaval", reason="Pedido de João")
+    RunFactory(pk=12, name="Antes do Carnaval", wish="Pedido de João")
     assert run_url(12) in found(admin_client, text)
 
 
