@@ -68,11 +68,11 @@ class AuditEntryAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("details"))
     def content(self, entry: AuditEntry) -> SafeString:
-        lines = format_html_join("", "<li>{}</li>", ((line,) for line in told(entry)))
+        lines = format_html_join("", "<div>{}</div>", ((line,) for line in told(entry)))
         text = json.dumps(entry.details, indent=2, ensure_ascii=False)
         stored = format_html(
             '<details><summary>{}</summary><pre class="ks-document">{}</pre></details>',
             gettext("As it is stored"),
             text,
         )
-        return format_html('<ul class="ks-items">{}</ul>{}', lines, stored) if lines else stored
+        return lines + stored

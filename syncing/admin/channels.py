@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext
+from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.forms import RefusalsAsErrors
@@ -118,6 +118,10 @@ class ChannelAdmin(InConsole):
             context = {"title": gettext("Add a channel"), "services": offered(), "opts": self.opts}
             return page(request, "syncing/channel_services.html", context)
         return super().add_view(request, form_url, {**(extra_context or {}), "service": service})
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """Suggests the reader's own language."""
+        return {"language": get_language(), **super().get_changeform_initial_data(request)}
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         service = _service(request)

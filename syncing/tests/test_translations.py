@@ -85,6 +85,7 @@ def test_every_language_that_is_offered_has_a_catalogue() -> None:
 )
 def test_one_thing_has_one_word(language, others) -> None:
     texts = (text for entry in catalogue(language) for text in (entry.msgstr, *entry.msgstr_plural.values()))
+    texts = (re.sub("«.*?»", "", text) for text in texts)  # what others call something
     assert [text for text in texts if re.search(others, text)] == []
 
 

@@ -167,6 +167,11 @@ def test_only_what_is_worrying_is_ticked_at_first(admin_client: Client) -> None:
     assert ticked == set(Event.values) - {"master_changed", "pause_ended", "weekly_report"}
 
 
+def test_the_readers_language_is_suggested(admin_client: Client) -> None:
+    page = admin_client.get(ADD, {"service": "email"}, headers={"accept-language": "pt-br"}).content.decode()
+    assert '<option value="pt-br" selected>' in page
+
+
 def test_services_that_are_not_allowed_are_not_offered(admin_client: Client, settings: Any) -> None:
     settings.NOTIFY_SCHEMES = ["slack"]
     html = admin_client.get(ADD).content.decode()

@@ -158,7 +158,7 @@ def test_an_entry_says_what_was_changed(admin_client: Client, action: str, detai
     listed, page = detailed(admin_client, action, details)
     for sentence in sentences:
         assert sentence in listed
-        assert f"<li>{sentence}</li>" in page
+        assert f"<div>{sentence}</div>" in page
     assert "As it is stored" in page
 
 
