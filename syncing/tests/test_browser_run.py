@@ -42,7 +42,12 @@ def end(account_runs: Sequence[AccountRun]) -> None:
     """Ends account runs, some of them badly."""
     for each in account_runs:
         plan = document(change("create", "Offer"), change("delete", "Old"))
-        facts = {"state": AccountState.PLANNED, "document": plan, "content_digest": content_digest(plan)}
+        facts = {
+            "state": AccountState.PLANNED,
+            "document": plan,
+            "content_digest": content_digest(plan),
+            "plan_digest": "0" * 64,
+        }
         if reason := FAILURES.get(int(each.account.subdomain[-3:])):
             error = {"code": reason, "message": f"Kommo says {reason}, at some length.", "remedy": "Mend it."}
             facts = {"state": AccountState.FAILED, "reason": reason, "error": error}
