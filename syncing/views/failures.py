@@ -61,7 +61,8 @@ def _shown(request: HttpRequest, run: SyncRun, failure: Failure, credentials: Ma
     own = {each: credentials[each] for each in failure.ids if each in credentials and _is_about_credential(failure)}
     actions = () if run.is_open else tuple(_actions(request, run, failure, own))
     may = request.user.has_perm
-    ways = {account_id: new_credential([credential], may) for account_id, credential in own.items()}
+    # Of an account alone it is a button of the failure.
+    ways = {each: new_credential([credential], may) for each, credential in own.items() if failure.count > 1}
     return ShownFailure(failure, actions, tuple((each, ways.get(each.account_id)) for each in failure.accounts))
 
 
@@ -99,9 +100,11 @@ def _actions(
 ) -> Iterator[FailureAction]:
     """Yields the buttons, first the one that mends the cause; `credentials`: those that a new one mends it for."""
     reason, may = failure.reason, request.user.has_perm
+    way = new_credential(list(credentials.values()), may) if credentials else None
     connectable = [account_id for account_id, each in credentials.items() if each.is_connectable]
-    if connectable and (invite := invitation(connectable, may)):
-        yield FailureAction(invite.label, invite.url)
+    invite = invitation(connectable, may) if connectable else None
+    for solution in dict.fromkeys(filter(None, (way, invite))):  # they may be the same
+        yield FailureAction(solution.label, solution.url, is_first=solution == way)
     if reason == GUARD and not failure.is_untouched and may(FORCE) and may_start(request, run.mode):
         yield FailureAction(_("Run again with a reason"), reverse("syncing:force", args=[run.pk]), is_first=True)
     if reason == STALE and may_start(request, RunMode.PLAN):

@@ -328,7 +328,7 @@ def test_what_the_master_has_lost_meanwhile_is_named(admin_client, cast) -> None
     items = ["stage|Talks", "stage|<b>Gone</b>"]
     html = admin_client.post(url("exclude", cast["north"]), {"item": items}, follow=True).content.decode()
     assert "no longer has it: &lt;b&gt;Gone&lt;/b&gt;." in html
-    assert "It holds from the next run on." in html
+    assert "Stored: from the next run on, syncs leave out" in html
 
 
 def test_an_excluded_item_is_marked(admin_client, cast) -> None:

@@ -178,7 +178,7 @@ def test_the_buttons_obey_the_permissions(cast, run) -> None:
     allowed = clerk("connect_account", "start_sync", "plan_sync", "override_limits")
     labels = {each.failure.reason: [action.label for action in each.actions] for each in shown(allowed, run)}
     assert labels == {
-        "unauthorised": ["Make invite links", "Retry these"],
+        "unauthorised": ["Connect", "Make invite links", "Retry these"],
         "guard": ["Run again with a reason", "Retry these"],
         "stale_plan": ["Review again"],
         "needs_review": ["See the plans that wait", "Retry these"],
