@@ -217,7 +217,7 @@ def test_a_failed_run_is_found_in_the_list_and_one_reason_of_it_is_retried(cast,
     page.fill("main input[name=q]", "summer")
     page.click("main button:has-text('Search')")
     expect(page.locator("#ks-runs tbody tr")).to_have_count(1)
-    page.click(f"text=#{run.pk} Sync")
+    page.click(f"text=Sync #{run.pk} Summer")
     failure = page.locator(".ks-failure:has-text('Kommo not reached')")
     expect(failure).to_contain_text("Check the network and the subdomain, then retry.")
     assert excess(page) <= 0

@@ -235,7 +235,7 @@ def test_a_value_behind_a_full_page_and_an_empty_one_is_not_lost(full: Scene) ->
 
     result = policy.sync(take_away(full))
 
-    assert extras(result)["Note"] == UNREADABLE.format(error="bad_answer")
+    assert extras(result)["Note"] == UNREADABLE % {"why": "bad_answer"}
     assert north.account.field("leads", "Note")
     assert north.account.lost_values == 0
     assert ("delete", "custom_field", "Nick") in shown(result), "what can be counted goes on"

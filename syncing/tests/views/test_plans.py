@@ -170,7 +170,7 @@ def test_what_accounts_have_for_themselves_makes_no_other_plan_and_none_in_sync(
     (card,) = response.context["grid"].cards
     assert [member.subdomain for member in card.shown] == ["north", "south"]
     assert "Own way" not in text_of(response)
-    assert "is on the account's own page" in text_of(response)
+    assert "are shown on the page of that account" in text_of(response)
 
 
 def test_accounts_in_sync_with_a_remark_are_a_card_after_the_others(admin_client, run) -> None:
