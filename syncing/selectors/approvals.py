@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
 
 from accounts.models import is_called
 from syncing.engine.changes import Action
@@ -102,7 +102,14 @@ def waiting_plans() -> QuerySet[AccountRun]:
 
     A drift check overtakes none, but for an account that it finds in sync; nor does a plan that nobody has to approve.
     """
-    plans = SyncRun.objects.filter(_asks(), mode=RunMode.PLAN, state__in=REVIEWABLE)
+    plans = SyncRun.objects.filter(_asks(), mode=RunMode.PLAN, state__in=REVIEWABLE).order_by("-pk").values("pk")
+    planned = AccountRun.objects.filter(state=AccountState.PLANNED, account__group=F("run__group"))
+    planned = planned.filter(run__in=plans[:MOST_PLANS]).exclude(plan_digest="").order_by()
+    # Of plans of everything the newest stands for those before it; those of chosen items stand beside each other.
+    newest = planned.filter(run__picked=[]).values("account", "run__purpose", "run__type").annotate(newest=Max("pk"))
+    candidates = AccountRun.objects.filter(
+        pk__in=newest.values("newest").union(planned.exclude(run__picked=[]).values("pk"))
+    )
     covers = Q(run__type=RunType.FULL) | Q(run__type=OuterRef("run__type"))
     later = AccountRun.objects.filter(covers, account=OuterRef("account"), run__gt=OuterRef("run"), run__picked=[])
     ended = later.exclude(state__in=ACCOUNT_OPEN)
@@ -110,9 +117,7 @@ def waiting_plans() -> QuerySet[AccountRun]:
     replaced = ended.filter(_asks("run__"), state=AccountState.PLANNED, run__purpose=OuterRef("run__purpose"))
     approved = AccountRun.objects.filter(account=OuterRef("account"), run__approved_plan=OuterRef("run"))
     approved = approved.exclude(state__in=(AccountState.SKIPPED, AccountState.CANCELLED))
-    planned = AccountRun.objects.filter(state=AccountState.PLANNED, account__group=F("run__group"))
-    planned = planned.filter(run__in=plans.order_by("-pk").values("pk")[:MOST_PLANS]).exclude(plan_digest="")
-    return planned.filter(~Exists(solved), ~Exists(replaced), ~Exists(approved)).order_by()
+    return candidates.filter(~Exists(solved), ~Exists(replaced), ~Exists(approved)).order_by()
 
 
 def _asks(run: str = "") -> Q:

@@ -164,8 +164,10 @@ def test_a_conflict_is_no_equality_and_other_groups_are_not_listed(group: SyncGr
     assert [row.state for row in conformity_of(group)] == ["conflict"]
 
 
-def test_the_number_of_questions_does_not_grow_with_the_accounts(group: SyncGroup, django_assert_num_queries) -> None:
+def test_the_number_of_questions_does_not_grow_with_the_accounts(
+    group: SyncGroup, django_assert_max_num_queries
+) -> None:
     for _ in range(30):
         DriftFactory(account=AccountFactory(group=group), rows=[])
-    with django_assert_num_queries(1):
+    with django_assert_max_num_queries(2):  # of which one asks PostgreSQL for its time
         assert len(conformity_of(group)) == 30
