@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from accounts.services.tables.formulas import BOM, csv_line
 from syncing.notifications.digests import Digest
 from syncing.notifications.harmless import harmless
-from syncing.notifications.speech import Content, MessageTable, Speech, day, moment, number, sentences
+from syncing.notifications.speech import Content, MessageTable, Speech, bare_moment, day, number, sentences
 from syncing.presentation.labels import account_state_label
 
 LISTED = 200  # slaves in the table of an e-mail; the file has all of them
@@ -96,7 +96,7 @@ def _cells(row: Row, speech: Speech) -> list[str]:
         f"{state} ({REASONS[row['why']]})" if row["why"] else state,
         _day(row["since"]) if row["state"] != "equal" else "",
         number(row["exceptions"]) if row["exceptions"] else "",
-        moment(datetime.fromisoformat(row["checked_at"])) if row["checked_at"] else "",
+        bare_moment(datetime.fromisoformat(row["checked_at"])) if row["checked_at"] else "",
         last,
     ]
 

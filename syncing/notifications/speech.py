@@ -106,7 +106,12 @@ def number(count: int) -> str:
 
 
 def moment(time: datetime) -> str:
-    """Returns a time as the clock on the wall of the group shows it."""
+    """Returns a time as the clock on the wall of the group shows it, with its zone: the reader may be elsewhere."""
+    return f"{bare_moment(time)} ({timezone.get_current_timezone_name()})"
+
+
+def bare_moment(time: datetime) -> str:
+    """Returns the same for a column of a table, without the zone."""
     return date_format(timezone.localtime(time), "DATETIME_FORMAT")
 
 

@@ -8,7 +8,7 @@ import pytest
 import time_machine
 from django.test import override_settings
 from django.urls import resolve
-from django.utils import translation
+from django.utils import timezone, translation
 
 from accounts.models import Integration, SyncGroup
 from accounts.tests.factories import AccountFactory
@@ -16,7 +16,7 @@ from syncing.automation.alarms import NEEDS_PERSON
 from syncing.models import Channel, Event, Message
 from syncing.notifications import state_words, wording
 from syncing.notifications.harmless import harmless
-from syncing.notifications.speech import LINES
+from syncing.notifications.speech import LINES, bare_moment, moment
 from syncing.services.keys import make_webhook_token
 from syncing.tests.notifications.happenings import happen
 from syncing.tests.notifications.telling import listen, told, whole
@@ -156,3 +156,10 @@ def test_every_trouble_that_needs_a_person_has_a_remedy() -> None:
 def test_large_numbers_are_grouped_as_the_language_does() -> None:
     with translation.override("pt-br"):
         assert wording.number(1019) == "1.019"
+
+
+def test_a_time_in_a_message_names_its_zone() -> None:
+    time = datetime(2026, 12, 1, 15, tzinfo=UTC)
+    with timezone.override("America/Sao_Paulo"):
+        assert moment(time) == "1 Dec 2026, 12:00 (America/Sao_Paulo)"
+        assert bare_moment(time) == "1 Dec 2026, 12:00"
