@@ -38,7 +38,7 @@ class Sentence:
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
-        """What stands between two texts is looked for once, from the left: no text takes long, whoever wrote it."""
+        """Looks for each fact once, from the left, and never again: no text takes long, whoever wrote it."""
         seen: set[str] = set()
         segments = [""]
         for literal, place in _parts(self.source):

@@ -27,7 +27,7 @@ NEEDS_CREDENTIAL = (
 )
 
 
-class Credential(Protocol):
+class HasCredential(Protocol):
     """An account with how it is let in, and whether it can be connected by OAuth with the integration that it has."""
 
     @property
@@ -91,7 +91,9 @@ def _continue(concern: Concern, may: May) -> Solution:
     return Solution(_("Continue"), reverse("syncing:continue", args=[run_id]), (("wave", str(concern.wave)),))
 
 
-def new_credential(accounts: Sequence[Credential], may: May, listed: str = f"health={BAD_HEALTH}") -> Solution | None:
+def new_credential(
+    accounts: Sequence[HasCredential], may: May, listed: str = f"health={BAD_HEALTH}"
+) -> Solution | None:
     """Returns the way to a new credential that is possible for these accounts; None: the person may not go it.
 
     `listed`: the filters of the list of accounts that shows them.
