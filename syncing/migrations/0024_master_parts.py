@@ -7,7 +7,7 @@ from syncing.models.snapshots import part_digest
 
 def tell_parts(apps: Any, schema_editor: Any) -> None:
     """Stores the digests of the masters that were read before there were any."""
-    snapshots = apps.get_model("syncing", "MasterSnapshot").objects
+    snapshots = apps.get_model("syncing", "MasterSnapshot").objects.using(schema_editor.connection.alias)
     for pk in list(snapshots.values_list("pk", flat=True)):
         document = snapshots.values_list("document", flat=True).get(pk=pk)
         pipelines, fields = part_digest(document, "pipelines"), part_digest(document, "groups", "fields")
