@@ -4,6 +4,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext
 
 from accounts.models import Account, SyncGroup
 from syncing.models.promotion import PromotionProposal
@@ -19,7 +20,7 @@ def master_unread(prefix: str = "") -> Q:
 def run_title(number: int, purpose: str, mode: str, name: str = "") -> str:
     """Returns the name of a run, the same on every page and in messages: "Drift check #2", "Sync #5 Summer"."""
     is_plan = purpose == RunPurpose.SYNC and mode == RunMode.PLAN
-    label = RunMode.PLAN.label if is_plan else dict(RunPurpose.choices).get(purpose, purpose)
+    label = pgettext("a run", "Plan") if is_plan else dict(RunPurpose.choices).get(purpose, purpose)
     return f"{label} #{number} {name}".strip()
 
 

@@ -60,6 +60,14 @@ def test_a_run_has_one_name_wherever_it_is_met(admin_client, cast, facts, title)
     assert f"<h1>{name}</h1>" in " ".join(page_of(admin_client, run).split())
 
 
+@pytest.mark.parametrize(("language", "title"), [("pt-br", "Plano #{}"), ("es", "Plan #{}")])
+def test_a_plan_is_a_thing_in_other_languages_too(admin_client, cast, language, title) -> None:
+    """English says "Plan" for the button and for what it makes."""
+    run = RunFactory(group=cast["north"].group, mode="plan")
+    html = admin_client.get(reverse("syncing:runs"), headers={"Accept-Language": language}).content.decode()
+    assert f">{title.format(run.pk)}<" in html
+
+
 @pytest.mark.parametrize(("rows", "offer"), [([difference()], "Revert these"), ([], "Bring to the accounts")])
 def test_a_drift_check_offers_to_look_and_to_revert_instead_of_to_approve(admin_client, cast, rows, offer) -> None:
     run = RunFactory(group=cast["north"].group, mode="plan", purpose="drift", state=RunState.PLANNED)
