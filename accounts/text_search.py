@@ -12,6 +12,7 @@ from django.db.models import CharField, Q, TextField
 from django.db.models.lookups import Regex
 
 ALPHABETS = (range(0x80, 0x530), range(0x1E00, 0x2000))  # Latin, Greek, Cyrillic
+LONGEST = 200  # characters that are looked for; databases refuse patterns that are very much longer
 MARKS = "[\u0300-\u036f]*"  # accents that are stored as characters of their own
 
 
@@ -35,8 +36,8 @@ SPELLINGS = _all_spellings()
 
 @lru_cache(maxsize=100)
 def pattern_of(text: str) -> str:
-    """Returns the regular expression of a text, for `re` and for PostgreSQL."""
-    return "".join(_spelled(character) + MARKS for character in plain(text))
+    """Returns the regular expression of a text, or of its first LONGEST characters, for `re` and for PostgreSQL."""
+    return "".join(_spelled(character) + MARKS for character in plain(text[:LONGEST]))
 
 
 def _spelled(character: str) -> str:

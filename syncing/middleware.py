@@ -1,6 +1,5 @@
 """The middleware of every request: the policy for browsers, local health checks, limits of bodies, second factors,
-the reader's time zone,
-and what a person sees whose form came too late or to the wrong address.
+the reader's time zone, and what a person sees whose form came too late or to the wrong address.
 """
 
 from collections.abc import Callable

@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext as _
 
 from accounts.kommo.texts import storable, storable_id
+from accounts.text_search import LONGEST
 
 if TYPE_CHECKING:  # generic for the type checker only
     AnyModelAdmin = admin.ModelAdmin[Any]
@@ -19,8 +20,6 @@ if TYPE_CHECKING:  # generic for the type checker only
 else:
     AnyModelAdmin = admin.ModelAdmin
     AnyChoices = forms.ModelMultipleChoiceField
-
-LONGEST = 200  # characters of a search; SQLite fails at patterns that are very much longer
 
 
 class StorableChoices(AnyChoices):

@@ -4,7 +4,7 @@ import psycopg
 import pytest
 from django.contrib.auth.models import User
 
-from accounts.text_search import is_in, pattern_of
+from accounts.text_search import LONGEST, is_in, pattern_of
 
 CASES = [
     ("sao paulo", "Loja São Paulo", True),
@@ -44,3 +44,15 @@ def test_postgresql_finds_the_same(postgres_url: str) -> None:
         for text, place, found in CASES:
             row = connection.execute("SELECT %s::text ~ %s", [place, pattern_of(text)]).fetchone()
             assert row == (found,), (text, place)
+
+
+def test_a_text_of_any_length_is_looked_for_by_its_beginning(postgres_url: str) -> None:
+    """A pattern of 30,000 letters takes PostgreSQL ten seconds, and then it refuses it."""
+    name, text = "a" * LONGEST, "A" * 30_000
+    assert is_in(text, name)
+    assert not is_in(text, name[1:])
+    with psycopg.connect(postgres_url) as connection:
+        rows = [
+            connection.execute("SELECT %s::text ~ %s", [place, pattern_of(text)]).fetchone() for place in (name, "a")
+        ]
+    assert rows == [(True,), (False,)]

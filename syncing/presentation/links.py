@@ -12,9 +12,8 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext as _
 
 from accounts.kommo.texts import storable
+from accounts.text_search import LONGEST
 from syncing.models import SyncRun
-
-LONGEST_SEARCH = 200  # characters
 
 
 class StartedRun(Protocol):
@@ -55,5 +54,5 @@ def to_run(request: HttpRequest, started: StartedRun) -> HttpResponseRedirect:
 
 
 def searched(request: HttpRequest) -> str:
-    """Returns the text in the search box of a page; SQLite fails at one that is very much longer."""
-    return storable(request.GET.get("q", "")).strip()[:LONGEST_SEARCH]
+    """Returns the text in the search box of a page, as far as it is looked for."""
+    return storable(request.GET.get("q", "")).strip()[:LONGEST]

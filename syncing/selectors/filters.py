@@ -9,8 +9,8 @@ from django.db.models import Model, Q
 from django.utils import timezone
 
 from accounts.kommo.texts import storable, storable_id
+from accounts.text_search import LONGEST
 
-LONGEST = 200  # characters of a value; SQLite fails at patterns that are very much longer
 KNOWN = "is_known"
 
 

@@ -14,7 +14,7 @@ from accounts.kommo.texts import storable
 from accounts.models import SECRETS, Account
 from accounts.pages import actor_of, page, refusals_shown
 from syncing.models import AccountState, RunMode, SyncRun
-from syncing.presentation.links import run_url, to_run
+from syncing.presentation.links import run_url, searched, to_run
 from syncing.presentation.plan_drawing import draw_plan
 from syncing.selectors.approvals import ApprovableAccount, Bundle, bundles, deletions_of, documents_of
 from syncing.selectors.overwritten import OverwrittenEdits, overwritten_edits
@@ -95,7 +95,7 @@ def approve(request: HttpRequest, run_id: int) -> HttpResponse:
     with refusals_shown(request):
         approvals.check(plan, by=by)
         form = ReasonForm(request.POST or None)
-        query, digest = storable(request.GET.get("q", "")).strip(), storable(request.GET.get("plan", ""))
+        query, digest = searched(request), storable(request.GET.get("plan", ""))
         choice = Choice.of(request, bundles(plan, approvals.approvable(plan), query, digest))
         mistake = choice.mistake()
         if form.is_valid() and not mistake:
@@ -110,7 +110,7 @@ def approve(request: HttpRequest, run_id: int) -> HttpResponse:
         if request.method == "POST" and mistake:
             messages.error(request, mistake)
         title = _("Approve the plan of run %(number)d") % {"number": plan.pk}
-        context = {"title": title, "run": plan, "form": form, "query": request.GET.get("q", ""), "choice": choice}
+        context = {"title": title, "run": plan, "form": form, "query": query, "choice": choice}
         context |= {"narrowed": bool(query or digest), "comment": SendBackForm()}
         return page(request, "console/approve.html", context | _listing(plan, choice.listed))
     return HttpResponseRedirect(run_url(plan.pk))
