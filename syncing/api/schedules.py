@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from ninja import Query, Router
 from pydantic import Field
 
+from accounts import clock
 from syncing.api.http import ApiRequest
 from syncing.api.lookups import row_or_404
 from syncing.api.operations import operation
@@ -31,13 +32,13 @@ class ScheduleBody(RecurringBody):
 def show(request: ApiRequest, filters: Query[GroupFilters]) -> dict[str, Any]:
     """Lists the schedules in the order in which they were added; all of them without a limit."""
     wanted = schedules_of(group_if_named(filters.group))
-    rows = wanted.filter(pk__gt=filters.cursor or 0)
+    rows, moment = wanted.filter(pk__gt=filters.cursor or 0), clock.now()
     return page_document(
         request,
         "schedules",
         rows,
         filters.limit,
-        lambda page: [{**schedule_document(each), "problem": each.problem} for each in page],
+        lambda page: [{**schedule_document(each, moment), "problem": each.problem} for each in page],
     )
 
 

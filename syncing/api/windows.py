@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from ninja import Query, Router
 from pydantic import Field
 
+from accounts import clock
 from syncing.api.http import ApiRequest
 from syncing.api.lookups import row_or_404
 from syncing.api.operations import operation
@@ -31,8 +32,10 @@ class WindowBody(RecurringBody):
 def show(request: ApiRequest, filters: Query[GroupFilters]) -> dict[str, Any]:
     """Lists the windows in the order in which they were added; all of them without a limit."""
     wanted = windows_of(group_if_named(filters.group))
-    rows = wanted.filter(pk__gt=filters.cursor or 0)
-    return page_document(request, "windows", rows, filters.limit, lambda page: [window_document(each) for each in page])
+    rows, moment = wanted.filter(pk__gt=filters.cursor or 0), clock.now()
+    return page_document(
+        request, "windows", rows, filters.limit, lambda page: [window_document(each, moment) for each in page]
+    )
 
 
 @operation(

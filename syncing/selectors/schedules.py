@@ -17,13 +17,13 @@ def schedules_of(group: SyncGroup | None) -> QuerySet[Schedule]:
     return schedules if group is None else schedules.filter(group=group)
 
 
-def coming(schedule: Schedule) -> list[datetime]:
-    """Returns the next three times; none of a schedule that is switched off."""
-    return next_times(schedule.cron, schedule.zone, clock.now()) if schedule.enabled else []
+def coming(schedule: Schedule, moment: datetime | None = None) -> list[datetime]:
+    """Returns the next three times after `moment`, or after now; none of a schedule that is switched off."""
+    return next_times(schedule.cron, schedule.zone, moment or clock.now()) if schedule.enabled else []
 
 
-def schedule_document(schedule: Schedule) -> dict[str, Any]:
-    """Returns what programs are told (docs/interface.md)."""
+def schedule_document(schedule: Schedule, moment: datetime | None = None) -> dict[str, Any]:
+    """Returns what programs are told (docs/interface.md); `moment`: now, for lists that ask for it once."""
     return {
         "id": schedule.pk,
         "group": schedule.group.name,
@@ -32,5 +32,5 @@ def schedule_document(schedule: Schedule) -> dict[str, Any]:
         "time_zone": schedule.zone,
         "grace": schedule.grace,
         "enabled": schedule.enabled,
-        "next": [time.isoformat() for time in coming(schedule)],
+        "next": [time.isoformat() for time in coming(schedule, moment)],
     }

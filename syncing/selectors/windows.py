@@ -19,9 +19,9 @@ def windows_of(group: SyncGroup | None) -> QuerySet[Window]:
     return windows if group is None else windows.filter(group=group)
 
 
-def openings(window: Window) -> list[datetime]:
-    """Returns the next three times at which it opens."""
-    return next_times(window.cron, window.zone, clock.now())
+def openings(window: Window, moment: datetime | None = None) -> list[datetime]:
+    """Returns the next three times at which it opens after `moment`, or after now."""
+    return next_times(window.cron, window.zone, moment or clock.now())
 
 
 def frozen_groups(groups: Sequence[SyncGroup], moment: datetime) -> dict[int, datetime]:
@@ -31,8 +31,8 @@ def frozen_groups(groups: Sequence[SyncGroup], moment: datetime) -> dict[int, da
     return {key: end for key, end in ends.items() if end is not None}
 
 
-def window_document(window: Window) -> dict[str, Any]:
-    """Returns what programs are told (docs/interface.md)."""
+def window_document(window: Window, moment: datetime | None = None) -> dict[str, Any]:
+    """Returns what programs are told (docs/interface.md); `moment`: now, for lists that ask for it once."""
     return {
         "id": window.pk,
         "group": window.group.name,
@@ -40,5 +40,5 @@ def window_document(window: Window) -> dict[str, Any]:
         "cron": window.cron,
         "time_zone": window.zone,
         "minutes": window.minutes,
-        "next": [time.isoformat() for time in openings(window)],
+        "next": [time.isoformat() for time in openings(window, moment)],
     }
